@@ -1,0 +1,141 @@
+/**
+ * The shape of a campaign as a host writes and stores it: plain JSON (see `docs/reference/campaign.md`).
+ * Types only; `campaign-schema.ts` checks the same shape at run time, `campaign.ts` the graph.
+ */
+import type { CampaignId, GoalId, SequenceId, StepId } from './ids.ts'
+import type { JsonObject, JsonScalar } from './json.ts'
+
+export interface CampaignDefinition {
+  readonly id: CampaignId
+  /** For people. Default: the id. */
+  readonly name?: string
+  /** IANA zone for contacts who have none of their own. Default "UTC". */
+  readonly timeZone?: string
+  /** What the engine must know of the contact's fields; fields that are not listed are not private. */
+  readonly fields?: { readonly [field: string]: { readonly private?: boolean } }
+  /** In the order in which one signal's goals are handled (GOAL-3). */
+  readonly goals: readonly GoalDefinition[]
+  readonly sequences: readonly SequenceDefinition[]
+}
+
+export interface GoalDefinition<Target extends string = string> {
+  /** Unique among the campaign's goals and sequences. */
+  readonly id: GoalId
+  readonly name?: string
+  /** One pattern or several, any of which will do. */
+  readonly when: SignalPattern | readonly SignalPattern[]
+  /** Default "anyone": an entry point. "members": only who is in one of the campaign's sequences (GOAL-2). */
+  readonly achievableBy?: 'anyone' | 'members'
+  /** Default []: an exit (GOAL-8). */
+  readonly next?: readonly Route<Target>[]
+}
+
+/** Matches a signal of this `kind` whose `data` has every value of `match`, exactly equal. */
+export interface SignalPattern {
+  readonly kind: string
+  readonly match?: { readonly [key: string]: JsonScalar }
+}
+
+export interface SequenceDefinition<Target extends string = string> {
+  /** Unique among the campaign's goals and sequences. */
+  readonly id: SequenceId
+  readonly name?: string
+  /** At least one, in order. */
+  readonly steps: readonly StepDefinition[]
+  /** Default "stop". "runToCompletion": goals do not stop it (GOAL-5). */
+  readonly onGoal?: 'stop' | 'runToCompletion'
+  /** Goals are then downstream of it; sequences start when it is completed (ROUTE-4). Default []. */
+  readonly next?: readonly Route<Target>[]
+}
+
+/** A node id, or one with a condition, or the one that is taken if no other is (ROUTE-2). */
+export type Route<Target extends string = string> =
+  | Target
+  | { readonly to: Target; readonly if: Condition }
+  | { readonly to: Target; readonly otherwise: true }
+
+/** A test of the contact's facts. An absent field equals nothing and is in no range. */
+export type Condition =
+  | { readonly tag: string }
+  | { readonly field: string; readonly equals: JsonScalar }
+  | { readonly field: string; readonly in: readonly JsonScalar[] }
+  | { readonly field: string; readonly atLeast: number }
+  | { readonly field: string; readonly atMost: number }
+  | { readonly field: string; readonly exists: boolean }
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly none: readonly Condition[] }
+
+export interface StepDefinition {
+  /** Unique within its sequence. */
+  readonly id: StepId
+  /** Chooses the host's handler: "email", "sms", "task", … any kind the host names. */
+  readonly kind: string
+  /** Left out: due at once (STEP-2). */
+  readonly timer?: Timer
+  /** Skipped, never caught up (STEP-3). Default false. */
+  readonly draft?: boolean
+  /** For the handler, handed on as they stand. Default {}. */
+  readonly params?: JsonObject
+  /** 1 to 100. Default 5. */
+  readonly maxAttempts?: number
+  /** After the last attempt (STEP-5). Default "continue". */
+  readonly onFailure?: 'continue' | 'stop' | 'hold'
+  /** When a worker died between dispatch and outcome (STEP-6). Default "retry": at least once; "hold": at most once. */
+  readonly onUnknown?: 'retry' | 'hold'
+  /** ISO 8601 duration: later than due + this, the step is skipped with reason `late` (STEP-9). */
+  readonly expiresAfter?: string
+}
+
+/** When a step is due, counted from its anchor (STEP-1). Rules TIME-1 to TIME-5. */
+export type Timer = AfterTimer | AfterDaysTimer | AfterWeekdaysTimer | OnTimer | FieldTimer
+
+interface Windowed {
+  readonly window?: Window
+}
+
+/** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). */
+export interface AfterTimer extends Windowed {
+  readonly after: string
+}
+
+/** `afterDays`: calendar days in the contact's zone; without `at`, at the anchor's wall time. */
+export interface AfterDaysTimer extends Windowed {
+  readonly afterDays: number
+  readonly at?: string
+}
+
+/** `afterWeekdays`: the same, Saturdays and Sundays not counted. */
+export interface AfterWeekdaysTimer extends Windowed {
+  readonly afterWeekdays: number
+  readonly at?: string
+}
+
+/** `on`: a date and wall time in the zone ("2026-12-24T09:00"). `whenPast` default "skip". */
+export interface OnTimer extends Windowed {
+  readonly on: string
+  readonly whenPast?: 'skip' | 'send'
+}
+
+/**
+ * `field`: days before (negative) or after a date field of the contact ("1980-02-29"), at a wall time.
+ * "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip".
+ */
+export interface FieldTimer extends Windowed {
+  readonly field: string
+  readonly offsetDays: number
+  readonly at: string
+  readonly occurrence: 'exact' | 'next'
+  readonly whenPast?: 'skip' | 'send'
+}
+
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'
+
+/** Days and hours between which a step may run; outside, it is due at the next opening (TIME-2). */
+export interface Window {
+  /** Default: all seven. */
+  readonly days?: readonly Weekday[]
+  /** Wall times "HH:mm"; `from` belongs to the window, `to` does not. "24:00" is the end of the day. */
+  readonly from: string
+  readonly to: string
+}

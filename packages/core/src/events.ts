@@ -1,0 +1,204 @@
+/**
+ * Every event, in one union, and the envelope around it. Rules LOG-2, LOG-3, LOG-4.
+ * Events are past tense and hold ids, instants and the values that a decision read: never a name, an address or a text.
+ */
+import type { CampaignDefinition } from './definition.ts'
+import type {
+  CampaignId,
+  CommandId,
+  EventId,
+  GoalId,
+  Instant,
+  Position,
+  SequenceId,
+  StepId,
+  StreamId,
+  Version,
+} from './ids.ts'
+import type { JsonValue } from './json.ts'
+
+/** The schema version of events written by this release. Older ones are brought up to date by the codec. */
+export const SCHEMA_VERSION = 1
+
+/** Why an event happened. Who ordered it stands beside it, in `actor`. */
+export type Cause =
+  /** A person or program of the host, through a verb. */
+  | { readonly by: 'operator'; readonly reason?: string }
+  /** One contact's part of a bulk action. */
+  | { readonly by: 'bulk'; readonly actionId: string; readonly reason?: string }
+  /** A signal from the CRM. */
+  | { readonly by: 'signal'; readonly signalId: string; readonly kind: string }
+  /** A goal that was satisfied in the same append. */
+  | { readonly by: 'goal'; readonly campaignId: CampaignId; readonly goalId: GoalId }
+  /** A sequence that was finished in the same append. */
+  | { readonly by: 'sequence'; readonly campaignId: CampaignId; readonly sequenceId: SequenceId; readonly run: number }
+  /** A step's own schedule, or what became of the step. */
+  | { readonly by: 'step'; readonly stepId: StepId }
+
+export interface SequenceRef {
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+}
+
+/** One run of an enrollment: 1, 2, 3 … */
+export interface RunRef extends SequenceRef {
+  readonly run: number
+}
+
+export interface StepRef extends RunRef {
+  readonly stepId: StepId
+}
+
+/** One of possibly several attempts at one sending. `resend` is 0 for the scheduled sending, 1, 2, … for resends. */
+export interface AttemptRef extends StepRef {
+  readonly resend: number
+  /** 1 for the first attempt. 0 in a `StepSkipped` that was never attempted. */
+  readonly attempt: number
+}
+
+/**
+ * What a decision saw of the contact's facts, as it is recorded (LOG-4, ROUTE-3).
+ * Of a field declared `private`, only the test and its outcome.
+ */
+export type Observation =
+  | { readonly tag: string; readonly present: boolean }
+  /** `value` is `null` for a field that the contact does not have. */
+  | { readonly field: string; readonly value: JsonValue }
+  | { readonly field: string; readonly test: string; readonly holds: boolean }
+
+/** What became of one route out of a goal or a finished sequence (ROUTE-1 to ROUTE-5). */
+export interface RouteTaken {
+  readonly to: GoalId | SequenceId
+  /**
+   * `closed`: its condition did not hold. `started` (as `run`), `already_active`: a sequence, and what the start did.
+   * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started.
+   */
+  readonly outcome: 'closed' | 'started' | 'already_active' | 'goal' | 'not_published'
+  readonly run?: number
+}
+
+/** How the due instant of a step was found (TIME-1 to TIME-5). */
+export interface Timing {
+  readonly anchor: Instant
+  readonly dueAt: Instant
+  /** The zone that the timer was computed in; absent where no zone mattered. */
+  readonly timeZone?: string
+  /** The contact's own zone, where it was none that the machine knows and the campaign's was used instead. */
+  readonly invalidTimeZone?: string
+  /** The date field that the timer read; `value` is absent if the field is private, `null` if it was empty. */
+  readonly field?: { readonly name: string; readonly value?: JsonValue }
+}
+
+export interface MatchedGoal {
+  readonly campaignId: CampaignId
+  readonly goalId: GoalId
+  readonly outcome: 'satisfied' | 'not_member'
+}
+
+/** The data of each event of a contact's stream. */
+export interface ContactEventData {
+  SequenceStarted: RunRef & { readonly campaignVersion: number }
+  SequenceStopped: RunRef
+  SequencePaused: RunRef
+  /** `shiftMs` is by how much the wait in progress became longer: 0 unless the resume asked to shift (PAUSE-2). */
+  SequenceResumed: RunRef & { readonly shiftMs: number }
+  SequenceCompleted: RunRef & {
+    readonly waiting: boolean
+    readonly routes: readonly RouteTaken[]
+    readonly saw: readonly Observation[]
+  }
+  GoalSatisfied: {
+    readonly campaignId: CampaignId
+    readonly goalId: GoalId
+    readonly campaignVersion: number
+    readonly signalId: string
+    readonly kind: string
+    readonly occurredAt: Instant
+    /** Index of the pattern of `when` that matched. Its values are those of the signal, so none is repeated here. */
+    readonly pattern: number
+    readonly routes: readonly RouteTaken[]
+    readonly saw: readonly Observation[]
+    /** On the first goal of a signal only: all goals that it matched, in the order in which they were handled. */
+    readonly matched?: readonly MatchedGoal[]
+  }
+  /** `timing` is `null` for resends, which stand outside the schedule. */
+  StepDispatched: AttemptRef & { readonly idempotencyKey: string; readonly timing: Timing | null }
+  StepSent: AttemptRef & { readonly receipt?: string }
+  /**
+   * `then` is what follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says.
+   * The reason `unknown-outcome` stands for a worker that died in the middle (STEP-6).
+   */
+  StepFailed: AttemptRef & {
+    readonly reason: string
+    readonly then: 'retry' | 'continue' | 'stop' | 'hold'
+    readonly retryAt: Instant | null
+  }
+  /** Reasons of the engine: `draft`, `late`, `past`, `field-empty`, `suppressed`; any other is the handler's. */
+  StepSkipped: AttemptRef & { readonly reason: string; readonly timing: Timing | null }
+  StepResent: StepRef & { readonly resend: number }
+  StepCancelled: StepRef
+  /** `until` is `null` for a ban without end. */
+  ContactSuppressed: { readonly until: Instant | null }
+  ContactUnsuppressed: Readonly<Record<never, never>>
+  ContactErased: Readonly<Record<never, never>>
+}
+
+/** The data of each event of a campaign's stream. */
+export interface CampaignEventData {
+  CampaignPublished: { readonly campaignVersion: number; readonly definition: CampaignDefinition }
+  CampaignUnpublished: { readonly campaignVersion: number }
+}
+
+/** What each event carries besides its type and data before it is recorded (LOG-3). */
+export interface EventMeta {
+  readonly id: EventId
+  readonly schema: number
+  readonly at: Instant
+  readonly commandId: CommandId
+  /** The command or signal at the root of the chain: the same for all that follows from one start. */
+  readonly correlationId: string
+  /** The id of the event, or else of the command, that led to this one directly. */
+  readonly causationId: string
+  /** The host's id of whoever ordered it; `null` where the engine acted by itself. */
+  readonly actor: string | null
+  readonly cause: Cause
+}
+
+/** Where an event stands once it is recorded. */
+export interface EventPlace {
+  readonly stream: StreamId
+  readonly version: Version
+  readonly position: Position
+}
+
+type Typed<Data> = { [Type in keyof Data]: { readonly type: Type; readonly data: Data[Type] } }[keyof Data]
+
+export type ContactEventType = keyof ContactEventData
+export type CampaignEventType = keyof CampaignEventData
+export type EventType = ContactEventType | CampaignEventType
+
+/** An event of a contact as `decide` yields it and `evolve` takes it. */
+export type ContactEvent = Typed<ContactEventData> & EventMeta
+export type CampaignEvent = Typed<CampaignEventData> & EventMeta
+/** What is handed to a store. */
+export type NewEvent = ContactEvent | CampaignEvent
+export type RecordedContactEvent = ContactEvent & EventPlace
+export type RecordedCampaignEvent = CampaignEvent & EventPlace
+/** What a store gives back. */
+export type RecordedEvent = RecordedContactEvent | RecordedCampaignEvent
+
+/** One contact event of one type, by name: `ContactEventOf<'StepSent'>`. */
+export type ContactEventOf<Type extends ContactEventType> = Extract<ContactEvent, { type: Type }>
+
+const CAMPAIGN_EVENT_TYPES: ReadonlySet<string> = new Set<CampaignEventType>([
+  'CampaignPublished',
+  'CampaignUnpublished',
+])
+
+export function isCampaignEvent<E extends NewEvent>(event: E): event is Extract<E, { type: CampaignEventType }> {
+  return CAMPAIGN_EVENT_TYPES.has(event.type)
+}
+
+export function isContactEvent<E extends NewEvent>(event: E): event is Extract<E, { type: ContactEventType }> {
+  return !CAMPAIGN_EVENT_TYPES.has(event.type)
+}

@@ -1,0 +1,71 @@
+/**
+ * Faults: what went wrong although nobody asked for anything forbidden (database gone, disk full), and misuse of the
+ * interface. These are thrown. What a rule refuses is not here: that is data, see `rejection.ts`.
+ */
+
+export type FaultCode =
+  /** The caller passed something of the wrong shape; `path`, `value` and `expected` say what. The caller's fault. */
+  | 'INVALID_INPUT'
+  /** The store or engine was closed. */
+  | 'CLOSED'
+  /** The store cannot be reached or broke down; nothing is known to be written. Try again. */
+  | 'STORE_UNAVAILABLE'
+  /** Another process held the store for longer than the configured wait. Try again. */
+  | 'STORE_BUSY'
+  /** No room left; nothing was written. */
+  | 'STORE_FULL'
+  /** The store can be read, not written. */
+  | 'STORE_READ_ONLY'
+  /** The file or schema was made by a newer version of Enfold, or is none of Enfold's. */
+  | 'STORE_INCOMPATIBLE'
+  /** What is stored contradicts itself. */
+  | 'STORE_CORRUPT'
+  /** An event id stands in the log already, with another stream or in other company. */
+  | 'EVENT_ID_REUSED'
+  /** Other writers won every one of the bounded number of attempts. Try again. */
+  | 'CONTENTION'
+  /** The log mentions a campaign version that it does not hold. */
+  | 'CAMPAIGN_VERSION_MISSING'
+
+/**
+ * The one error class of all Enfold packages. `code` is for programs, `message` ends with what to do next.
+ *
+ * @example
+ * try { await engine.runDue() } catch (error) { if (isEnfoldFault(error) && error.code === 'STORE_BUSY') retryLater() }
+ */
+export class EnfoldFault extends Error {
+  override readonly name = 'EnfoldFault'
+  readonly code: FaultCode
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: FaultCode, message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.details = details
+  }
+
+  static invalidInput(path: string, value: unknown, expected: string): EnfoldFault {
+    return new EnfoldFault('INVALID_INPUT', `${path} is ${show(value)}; expected ${expected}.`, {
+      path,
+      value,
+      expected,
+    })
+  }
+}
+
+/** Tells an Enfold fault from any other error, also across two copies of the package. */
+export function isEnfoldFault(error: unknown): error is EnfoldFault {
+  return error instanceof Error && error.name === 'EnfoldFault' && 'code' in error
+}
+
+/** A short, safe picture of any value for an error message: at most about 80 characters, never throws. */
+export function show(value: unknown): string {
+  let text: string | undefined
+  try {
+    text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value)
+  } catch {
+    text = undefined
+  }
+  text ??= typeof value === 'function' ? 'a function' : String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}

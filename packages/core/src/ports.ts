@@ -1,0 +1,262 @@
+/**
+ * Types only: what the engine needs of the world, and what each port promises. Stores and hosts implement these.
+ * `@enfold/testkit` proves the promises: `storeBattery(name, makeStore)`.
+ */
+
+import type { StepDefinition } from './definition.ts'
+import type { NewEvent, RecordedEvent } from './events.ts'
+import type {
+  CampaignId,
+  ContactId,
+  Instant,
+  Position,
+  SequenceId,
+  StepId,
+  StreamId,
+  Tag,
+  Version,
+  WorkerId,
+} from './ids.ts'
+import type { JsonValue } from './json.ts'
+import type { TagChange, TagQuery } from './tag-index.ts'
+
+// --- The log --------------------------------------------------------------------------------------------------------
+
+/** The version that the stream must have for an append to happen. Never optional, never a default. */
+export type ExpectedVersion = Version | 'no-stream' | 'any'
+
+/** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
+export interface Derived {
+  /** In the order in which they are to be made. */
+  readonly tags: readonly TagChange[]
+  /** The contact's next instant at which anything of it is due; `null`: nothing. */
+  readonly wakeAt: Instant | null
+}
+
+export interface Appended {
+  readonly outcome: 'appended'
+  /** The stream's version after, and the position of, the last of the events. */
+  readonly version: Version
+  readonly position: Position
+  readonly events: readonly RecordedEvent[]
+  /** True if exactly these event ids stood there already: nothing was written, `events` are those of the first time. */
+  readonly repeated: boolean
+}
+
+export interface Conflict {
+  readonly outcome: 'conflict'
+  /** The version that the stream has; 0 if there is none. */
+  readonly actual: Version
+}
+
+export type AppendResult = Appended | Conflict
+
+export interface StreamAppend {
+  readonly stream: StreamId
+  /** At least one. */
+  readonly events: readonly NewEvent[]
+  readonly expected: ExpectedVersion
+  readonly derived?: Derived
+}
+
+/** Which events of the log a reader wants. Left out: all. */
+export interface EventFilter {
+  readonly streams?: 'contacts' | 'campaigns'
+}
+
+/** Marks in a subscription that everything recorded so far has been given. */
+export interface CaughtUp {
+  readonly type: 'CaughtUp'
+  readonly position: Position
+}
+
+/**
+ * The append-only log: one stream per contact, one per campaign (LOG-1).
+ *
+ * Promises: an append is all or nothing and durable when it resolves. An append whose event ids all stand in the
+ * stream already answers `repeated` with what was recorded the first time, whatever was expected; ids that are partly
+ * there, or in another stream, throw `EVENT_ID_REUSED`. Versions are 1, 2, 3 … per stream, positions grow in the order
+ * of `readAll`, and a reader never passes a position that an append in progress can still take.
+ * Every method throws an `EnfoldFault` for faults; after `close` each throws `CLOSED`.
+ */
+export interface EventStore {
+  append(
+    stream: StreamId,
+    events: readonly NewEvent[],
+    expected: ExpectedVersion,
+    derived?: Derived,
+  ): Promise<AppendResult>
+  /** Independent outcomes, in the order given, in one round trip or transaction. */
+  appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
+  /** Events with version ≥ `from` (default 1), in order. A stream that does not exist is empty. */
+  readStream(stream: StreamId, from?: Version): AsyncIterable<RecordedEvent>
+  /** Whole streams at once; every stream asked for is a key, empty ones too. */
+  readMany(streams: readonly StreamId[]): Promise<ReadonlyMap<StreamId, readonly RecordedEvent[]>>
+  /** Log order, positions > `after` (default 0), up to what is recorded when it gets there. */
+  readAll(after?: Position, filter?: EventFilter): AsyncIterable<RecordedEvent>
+  /** As `readAll`, and goes on with what is recorded later, until the signal aborts; then it ends without an error. */
+  subscribe(after: Position, signal: AbortSignal, filter?: EventFilter): AsyncIterable<RecordedEvent | CaughtUp>
+  /** Contacts that have a stream, in a fixed order: those behind `after`, at most `limit`. */
+  contacts(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
+  /** Lets work in progress finish, then frees everything. Twice is once. */
+  close(): Promise<void>
+}
+
+// --- The read model -------------------------------------------------------------------------------------------------
+
+export interface Page {
+  /** The last contact of the page before; `null` for the first page. It need not be a member any more. */
+  readonly after: ContactId | null
+  /** 1 to 10,000. */
+  readonly limit: number
+}
+
+export interface Members {
+  /** In an order that does not change while one pages. Which one is the store's own affair. */
+  readonly contacts: readonly ContactId[]
+  readonly total: number
+  /** What to pass as `after` for more; `null` at the end. */
+  readonly next: ContactId | null
+}
+
+/** A worker's right to work on one contact until `leaseUntil`, by the engine's clock. */
+export interface Claim {
+  readonly contactId: ContactId
+  readonly worker: WorkerId
+  readonly wakeAt: Instant
+  readonly leaseUntil: Instant
+}
+
+/** One row of the agenda: the next instant at which anything of the contact is due. */
+export interface AgendaEntry {
+  readonly contactId: ContactId
+  readonly wakeAt: Instant
+  readonly leaseUntil: Instant | null
+}
+
+/** What a contact's rows in the read model must be, computed from its stream up to `version`. */
+export interface ContactProjection {
+  readonly contactId: ContactId
+  readonly version: Version
+  readonly tags: readonly Tag[]
+  readonly wakeAt: Instant | null
+}
+
+/** One contact's share of a batch that a projection applies. */
+export interface Change {
+  readonly contactId: ContactId
+  readonly version: Version
+  readonly derived: Derived
+}
+
+/**
+ * The index (contacts by tag) and the agenda (contacts by next wake). Both can be rebuilt from the log at will.
+ *
+ * Promises: what an append's `Derived` says is visible to every later call. A claimed contact is given to no other
+ * worker until its lease has run out or it is released. Claims come by wake instant, oldest first.
+ */
+export interface ReadModel {
+  /** Changes and checkpoint in one transaction; for logs that cannot project in the append. */
+  apply(changes: readonly Change[], checkpoint: Position): Promise<void>
+  /** The last checkpoint; 0 before the first. */
+  checkpoint(): Promise<Position>
+  members(tag: Tag, page: Page): Promise<Members>
+  /** In the order of their text. */
+  tagsOf(contact: ContactId): Promise<readonly Tag[]>
+  search(query: TagQuery, page: Page): Promise<Members>
+  count(tag: Tag): Promise<number>
+  /** Claims contacts with `wakeAt` ≤ now that nobody holds. `limit` ≥ 1. */
+  claimDue(now: Instant, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Claim[]>
+  /** Gives claims back, those that are still held by their worker; others are left alone. */
+  release(claims: readonly Claim[]): Promise<void>
+  /** Prolongs claims that are still held; the answer holds those that are, with their new lease. */
+  renew(claims: readonly Claim[], now: Instant, leaseMs: number): Promise<readonly Claim[]>
+  /** The earliest instant at which `claimDue` can have something that it has not now, leases counted; `null`: never. */
+  nextWake(): Promise<Instant | null>
+  /** Agenda entries by wake instant, from the earliest, with `wakeAt` ≤ `until`; at most `limit`. */
+  agenda(until: Instant, limit: number): Promise<readonly AgendaEntry[]>
+  /**
+   * Sets a contact's rows to what its stream says, if the stream still has that version; else changes nothing and
+   * answers false. The lease stays as it is.
+   */
+  restore(projection: ContactProjection): Promise<boolean>
+  /** Contacts that have rows in the index, in a fixed order: those behind `after`, at most `limit`. */
+  indexed(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
+}
+
+/** What a store can do besides the promises; asked, never found out by a "not supported". */
+export interface Capabilities {
+  /** The store is its own read model and writes `Derived` in the append's transaction. */
+  readonly projectsInAppend: boolean
+  /** Several processes may use it at once. */
+  readonly manyProcesses: boolean
+  /** What is acknowledged survives the process. */
+  readonly durable: boolean
+}
+
+/** A store that is event store and read model at once, as the memory and SQL stores are. */
+export interface Store extends EventStore, ReadModel {
+  readonly capabilities: Capabilities
+}
+
+// --- The host -------------------------------------------------------------------------------------------------------
+
+/** What the host knows of a contact at the moment of a decision. Read, never kept, save for what LOG-4 names. */
+export interface Facts {
+  /** IANA name. Left out: the campaign's. */
+  readonly timeZone?: string
+  readonly tags?: readonly string[]
+  readonly fields?: { readonly [field: string]: JsonValue }
+}
+
+/** The host's directory of contacts. Left out of `createEngine`: every contact exists, with no facts. */
+export interface ContactDirectory {
+  /** `null`: there is no such contact (START-6). */
+  get(contactId: ContactId): Promise<Facts | null> | Facts | null
+  /** As `get`, for many; ids without an entry do not exist. Left out: `get` one by one. */
+  getMany?(contactIds: readonly ContactId[]): Promise<ReadonlyMap<ContactId, Facts>> | ReadonlyMap<ContactId, Facts>
+  /** Quick search by whatever the host finds contacts by. */
+  search?(
+    query: string,
+    page: Page,
+  ): Promise<{ readonly contacts: readonly ContactId[]; readonly next: ContactId | null }>
+}
+
+export interface StepCall {
+  readonly contactId: ContactId
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  readonly run: number
+  readonly step: StepDefinition & { readonly id: StepId }
+  readonly facts: Facts
+  /** 1 for the first. */
+  readonly attempt: number
+  /** 0 for the scheduled sending, 1, 2, … for resends. */
+  readonly resend: number
+  /** The same for every attempt at the same sending (STEP-4). */
+  readonly idempotencyKey: string
+  /** Aborts when the handler's time is over or the engine shuts down. */
+  readonly signal: AbortSignal
+}
+
+export type StepOutcome =
+  /** `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). */
+  | { readonly outcome: 'sent'; readonly receipt?: string }
+  | { readonly outcome: 'skipped'; readonly reason: string }
+  /** `permanent`: no retry. `retryAfterMs`: not before that long from now. */
+  | {
+      readonly outcome: 'failed'
+      readonly reason: string
+      readonly permanent?: boolean
+      readonly retryAfterMs?: number
+    }
+
+/** Does one step for one contact. Whatever it throws is a transient failure of this step alone (STEP-7). */
+export type StepHandler = (call: StepCall) => Promise<StepOutcome> | StepOutcome
+
+/** Time. `createSimulatedClock` of the testkit is another one. */
+export interface Clock {
+  now(): Instant
+  /** Resolves after `ms` of this clock's time, or at once when the signal aborts. Left out: real time. */
+  wait?(ms: number, signal: AbortSignal): Promise<void>
+}
