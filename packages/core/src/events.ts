@@ -68,7 +68,8 @@ export type Observation =
 
 /** What became of one route out of a goal or a finished sequence (ROUTE-1 to ROUTE-5). */
 export interface RouteTaken {
-  readonly to: GoalId | SequenceId
+  /** Of a goal or a sequence of the campaign. */
+  readonly to: string
   /**
    * `closed`: its condition did not hold. `started` (as `run`), `already_active`: a sequence, and what the start did.
    * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started.
@@ -125,12 +126,12 @@ export interface ContactEventData {
   StepDispatched: AttemptRef & { readonly idempotencyKey: string; readonly timing: Timing | null }
   StepSent: AttemptRef & { readonly receipt?: string }
   /**
-   * `then` is what follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says.
+   * `consequence` is what follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says.
    * The reason `unknown-outcome` stands for a worker that died in the middle (STEP-6).
    */
   StepFailed: AttemptRef & {
     readonly reason: string
-    readonly then: 'retry' | 'continue' | 'stop' | 'hold'
+    readonly consequence: 'retry' | 'continue' | 'stop' | 'hold'
     readonly retryAt: Instant | null
   }
   /** Reasons of the engine: `draft`, `late`, `past`, `field-empty`, `suppressed`; any other is the handler's. */
@@ -145,8 +146,12 @@ export interface ContactEventData {
 
 /** The data of each event of a campaign's stream. */
 export interface CampaignEventData {
-  CampaignPublished: { readonly campaignVersion: number; readonly definition: CampaignDefinition }
-  CampaignUnpublished: { readonly campaignVersion: number }
+  CampaignPublished: {
+    readonly campaignId: CampaignId
+    readonly campaignVersion: number
+    readonly definition: CampaignDefinition
+  }
+  CampaignUnpublished: { readonly campaignId: CampaignId; readonly campaignVersion: number }
 }
 
 /** What each event carries besides its type and data before it is recorded (LOG-3). */

@@ -1,0 +1,336 @@
+/**
+ * The shape of `definition.ts` as JSON Schema (TypeBox), and its problems as sentences. Where a definition may have one
+ * of several forms (timer, route, condition), the form is told by its distinguishing key and only that form's problems
+ * are named: an `anyOf` would name those of all.
+ */
+import Type, { type TProperties, type TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { Settings } from 'typebox/system'
+import type { CampaignDefinition, Condition, Route } from './definition.ts'
+import { show } from './fault.ts'
+import { isLegalId, MAX_ID_LENGTH } from './ids.ts'
+import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
+import type { CampaignProblem } from './rejection.ts'
+import { durationMs, isLocalDateTime, isTimeZone, isWallTime } from './timer.ts'
+
+const closed = <P extends TProperties>(properties: P, options: object = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options })
+const opt = Type.Optional
+const words = <const W extends readonly string[]>(...values: W) => Type.Enum([...values])
+
+/** What a `format` keyword of ours means; checked by us, so that no host's format registry is touched. */
+const FORMATS: Record<string, { readonly expected: string; check(text: string): boolean }> = {
+  'enfold-id': { expected: `an id of 1 to ${MAX_ID_LENGTH} well-formed characters`, check: isLegalId },
+  'enfold-duration': {
+    expected: 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
+    check: (text) => durationMs(text) !== null,
+  },
+  'enfold-time-zone': { expected: 'an IANA time zone such as "Europe/Berlin"', check: isTimeZone },
+  'enfold-wall-time': { expected: 'a wall time "HH:mm" from 00:00 to 23:59', check: isWallTime },
+  'enfold-closing-time': {
+    expected: 'a wall time "HH:mm" up to 24:00',
+    check: (text) => text === '24:00' || isWallTime(text),
+  },
+  'enfold-local-date-time': {
+    expected: 'a date and wall time "YYYY-MM-DDTHH:mm" that the calendar has',
+    check: isLocalDateTime,
+  },
+}
+
+/** A string with one of our formats; the pattern says as much of it as a validator in another language can check. */
+const text = (format: keyof typeof FORMATS, pattern?: string) =>
+  Type.String({ $comment: format, minLength: 1, ...(pattern === undefined ? {} : { pattern }) })
+
+const Id = text('enfold-id')
+const Name = Type.String({ minLength: 1, maxLength: 500 })
+const Scalar = Type.Unsafe<JsonScalar>({ type: ['string', 'number', 'boolean', 'null'] })
+const WallTime = text('enfold-wall-time', '^[0-2][0-9]:[0-5][0-9]$')
+const Days = Type.Integer({ minimum: 0, maximum: 36_500 })
+
+const Window = closed({
+  days: opt(Type.Array(words('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'), { minItems: 1, uniqueItems: true })),
+  from: WallTime,
+  to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
+})
+const WhenPast = words('skip', 'send')
+
+/** The forms of each choice, by the key that tells them apart. */
+const TIMERS = {
+  after: closed({ after: text('enfold-duration', '^P'), window: opt(Window) }),
+  afterDays: closed({ afterDays: Days, at: opt(WallTime), window: opt(Window) }),
+  afterWeekdays: closed({ afterWeekdays: Days, at: opt(WallTime), window: opt(Window) }),
+  on: closed({
+    on: text('enfold-local-date-time', '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]$'),
+    whenPast: opt(WhenPast),
+    window: opt(Window),
+  }),
+  field: closed({
+    field: Name,
+    offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
+    at: WallTime,
+    occurrence: words('exact', 'next'),
+    whenPast: opt(WhenPast),
+    window: opt(Window),
+  }),
+}
+
+/** A hole that the published schema fills with a reference and the problem finder fills by hand. */
+type Slots = Readonly<Record<'timer' | 'route' | 'condition' | 'when', TSchema>>
+
+const PATTERN = closed({ kind: Name, match: opt(Type.Record(Type.String(), Scalar)) })
+
+const conditions = ({ condition }: Slots) => ({
+  tag: closed({ tag: Name }),
+  equals: closed({ field: Name, equals: Scalar }),
+  in: closed({ field: Name, in: Type.Array(Scalar) }),
+  atLeast: closed({ field: Name, atLeast: Type.Number() }),
+  atMost: closed({ field: Name, atMost: Type.Number() }),
+  exists: closed({ field: Name, exists: Type.Boolean() }),
+  all: closed({ all: Type.Array(condition) }),
+  any: closed({ any: Type.Array(condition) }),
+  none: closed({ none: Type.Array(condition) }),
+})
+
+const routes = ({ condition }: Slots) => ({
+  if: closed({ to: Id, if: condition }),
+  otherwise: closed({ to: Id, otherwise: Type.Literal(true) }),
+})
+
+const campaign = (slots: Slots, options: object = {}) => {
+  const Step = closed({
+    id: Id,
+    kind: Name,
+    timer: opt(slots.timer),
+    draft: opt(Type.Boolean()),
+    params: opt(Type.Record(Type.String(), Type.Unknown())),
+    maxAttempts: opt(Type.Integer({ minimum: 1, maximum: 100 })),
+    onFailure: opt(words('continue', 'stop', 'hold')),
+    onUnknown: opt(words('retry', 'hold')),
+    expiresAfter: opt(text('enfold-duration', '^P')),
+  })
+  const next = opt(Type.Array(slots.route))
+  return closed(
+    {
+      id: Id,
+      name: opt(Name),
+      timeZone: opt(text('enfold-time-zone')),
+      fields: opt(Type.Record(Type.String(), closed({ private: opt(Type.Boolean()) }))),
+      goals: Type.Array(
+        closed({
+          id: Id,
+          name: opt(Name),
+          when: slots.when,
+          achievableBy: opt(words('anyone', 'members')),
+          next,
+        }),
+      ),
+      sequences: Type.Array(
+        closed({
+          id: Id,
+          name: opt(Name),
+          steps: Type.Array(Step, { minItems: 1 }),
+          onGoal: opt(words('stop', 'runToCompletion')),
+          next,
+        }),
+      ),
+    },
+    options,
+  )
+}
+
+const reference = (name: string) => Type.Unsafe<unknown>({ $ref: `#/$defs/${name}` })
+const references: Slots = {
+  timer: reference('timer'),
+  route: reference('route'),
+  condition: reference('condition'),
+  when: reference('when'),
+}
+
+/**
+ * The JSON Schema (draft 2020-12) of a campaign definition. It lies in the package as a file too:
+ * `@enfold/core/campaign.schema.json`. What a schema cannot say (unique ids, known targets) `defineCampaign` checks.
+ */
+export const campaignJsonSchema: JsonObject = JSON.parse(
+  JSON.stringify({
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Enfold campaign definition',
+    ...campaign(references, {
+      $defs: {
+        timer: Type.Union(Object.values(TIMERS)),
+        condition: Type.Union(Object.values(conditions(references))),
+        when: Type.Union([PATTERN, Type.Array(PATTERN, { minItems: 1 })]),
+        route: Type.Union([Id, ...Object.values(routes(references))]),
+      },
+    }),
+  }),
+)
+
+const hole = Type.Unknown()
+const holes: Slots = { timer: hole, route: hole, condition: hole, when: hole }
+
+interface Validators {
+  readonly campaign: Validator
+  readonly pattern: Validator
+  readonly timers: ReadonlyMap<string, Validator>
+  readonly conditions: ReadonlyMap<string, Validator>
+  readonly routes: ReadonlyMap<string, Validator>
+}
+
+// Compiled at first use: a program that only folds a log never pays for it.
+let compiled: Validators | undefined
+function validators(): Validators {
+  const each = (forms: Record<string, TSchema>) =>
+    new Map(Object.entries(forms).map(([key, schema]) => [key, Compile(schema) as Validator] as const))
+  compiled ??= {
+    campaign: Compile(campaign(holes)) as unknown as Validator,
+    pattern: Compile(PATTERN) as unknown as Validator,
+    timers: each(TIMERS),
+    conditions: each(conditions(holes)),
+    routes: each(routes(holes)),
+  }
+  return compiled
+}
+
+/** All problems of shape, in the order in which they were found; empty: the value is a `CampaignDefinition`. */
+export function shapeProblems(input: unknown): CampaignProblem[] {
+  const v = validators()
+  const problems: CampaignProblem[] = check(v.campaign, input, '')
+  const definition = input as Partial<CampaignDefinition> | null
+  each(definition?.goals, (goal, g) => {
+    const when: unknown = goal?.when
+    const path = `/goals/${g}/when`
+    if (!Array.isArray(when)) problems.push(...(when === undefined ? [] : check(v.pattern, when, path)))
+    else if (when.length === 0) problems.push(problem(path, when, 'at least one pattern'))
+    else when.forEach((pattern, i) => void problems.push(...check(v.pattern, pattern, `${path}/${i}`)))
+    each(goal?.next, (route, i) => problems.push(...routeProblems(v, route, `/goals/${g}/next/${i}`)))
+  })
+  each(definition?.sequences, (sequence, s) => {
+    each(sequence?.next, (route, i) => problems.push(...routeProblems(v, route, `/sequences/${s}/next/${i}`)))
+    each(sequence?.steps, (step, i) => {
+      if (step?.timer !== undefined)
+        problems.push(...oneOf(v.timers, step.timer, `/sequences/${s}/steps/${i}/timer`, 'a timer'))
+    })
+  })
+  return problems
+}
+
+function each<T>(list: readonly T[] | undefined, visit: (item: T, index: number) => void): void {
+  if (Array.isArray(list)) list.forEach(visit)
+}
+
+function routeProblems(v: Validators, route: Route, path: string): CampaignProblem[] {
+  if (typeof route === 'string') return isLegalId(route) ? [] : [problem(path, route, FORMATS['enfold-id']?.expected)]
+  const problems = oneOf(v.routes, route, path, 'a node id or a route { to, if } or { to, otherwise: true }')
+  if (isObject(route) && 'if' in route) problems.push(...conditionProblems(v, route.if, `${path}/if`, 0))
+  return problems
+}
+
+/** Deeper than anyone writes, and far from the end of the stack. */
+const MAX_CONDITION_DEPTH = 50
+
+function conditionProblems(v: Validators, condition: Condition, path: string, depth: number): CampaignProblem[] {
+  if (depth > MAX_CONDITION_DEPTH) return [problem(path, null, `conditions nested at most ${MAX_CONDITION_DEPTH} deep`)]
+  const problems = oneOf(v.conditions, condition, path, 'a condition')
+  if (!isObject(condition)) return problems
+  for (const key of ['all', 'any', 'none'] as const) {
+    const inner = (condition as Record<string, unknown>)[key]
+    each(inner as Condition[], (c, i) => problems.push(...conditionProblems(v, c, `${path}/${key}/${i}`, depth + 1)))
+  }
+  return problems
+}
+
+function oneOf(forms: ReadonlyMap<string, Validator>, value: unknown, path: string, what: string): CampaignProblem[] {
+  const keys = [...forms.keys()]
+  const present = isObject(value) ? keys.filter((key) => Object.hasOwn(value, key)) : []
+  // `field` tells a timer, but is only a part of a condition: there the other key does.
+  const telling = present.length > 1 && forms.has('equals') ? present.filter((key) => key !== 'field') : present
+  const form = telling.length === 1 ? forms.get(telling[0] as string) : undefined
+  if (form === undefined) return [problem(path, value, `${what} with exactly one of: ${keys.join(', ')}`)]
+  return check(form, value, path)
+}
+
+function check(validator: Validator, value: unknown, path: string): CampaignProblem[] {
+  const errors = validator.Check(value) ? [] : allErrors(validator, value)
+  const problems: CampaignProblem[] = []
+  for (const error of errors) {
+    const at = path + error.instancePath
+    const found = valueAt(value, error.instancePath)
+    switch (error.keyword) {
+      case 'boolean':
+        problems.push({ ...problem(at, found), message: 'is no property that is known here (is it misspelt?)' })
+        break
+      case 'additionalProperties':
+        break // Named one by one by 'boolean'.
+      case 'const':
+        problems.push(problem(at, found, show((error.params as { allowedValue: unknown }).allowedValue)))
+        break
+      case 'required':
+        for (const name of (error.params as { requiredProperties: string[] }).requiredProperties)
+          problems.push({ path: `${at}/${pointer(name)}`, message: 'is required' })
+        break
+      case 'enum':
+        problems.push(
+          problem(
+            at,
+            found,
+            `one of ${(error.params as { allowedValues: unknown[] }).allowedValues.map(show).join(', ')}`,
+          ),
+        )
+        break
+      case 'anyOf':
+        problems.push(problem(at, found, 'another form'))
+        break
+      default:
+        problems.push({ ...problem(at, found), message: `${error.message}; it is ${show(found)}` })
+    }
+  }
+  formatProblems(validator.Type() as Schema, value, path, problems)
+  return problems
+}
+
+type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: Schema; type?: string }
+
+/** Follows schema and value together and checks our formats, wherever the value has the right type at all. */
+function formatProblems(schema: Schema, value: unknown, path: string, problems: CampaignProblem[]): void {
+  const format = schema.$comment === undefined ? undefined : FORMATS[schema.$comment]
+  if (format !== undefined && typeof value === 'string' && !format.check(value)) {
+    if (!problems.some((p) => p.path === path)) problems.push(problem(path, value, format.expected))
+  }
+  if (schema.items !== undefined && Array.isArray(value))
+    value.forEach((item, i) => void formatProblems(schema.items as Schema, item, `${path}/${i}`, problems))
+  if (schema.properties !== undefined && isObject(value))
+    for (const [key, inner] of Object.entries(schema.properties))
+      if (Object.hasOwn(value, key)) formatProblems(inner, value[key], `${path}/${pointer(key)}`, problems)
+}
+
+function allErrors(validator: Validator, value: unknown): ReturnType<Validator['Errors']> {
+  // TypeBox stops at eight by a setting that is global; put back before anyone else can see it.
+  const { maxErrors } = Settings.Get()
+  Settings.Set({ maxErrors: 1000 })
+  try {
+    return validator.Errors(value)
+  } finally {
+    Settings.Set({ maxErrors })
+  }
+}
+
+export function problem(path: string, value: unknown, expected?: string): CampaignProblem {
+  const message = expected === undefined ? 'is not right' : `is ${show(value)}; expected ${expected}`
+  return value === undefined ? { path, message } : { path, value: value as JsonValue, message }
+}
+
+const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
+
+function valueAt(value: unknown, path: string): unknown {
+  let at = value
+  for (const key of path.split('/').slice(1)) {
+    const name = key.replaceAll('~1', '/').replaceAll('~0', '~')
+    at =
+      (isObject(at) || Array.isArray(at)) && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined
+  }
+  return at
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,261 @@
+/**
+ * A campaign: the checked definition and the graph of its goals and sequences. Rules VERSION-2, GOAL-4, ROUTE-5.
+ * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
+ */
+import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import { problem, shapeProblems } from './campaign-schema.ts'
+import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
+import type { GoalId, SequenceId, StepId } from './ids.ts'
+import { canonicalJson, type JsonValue } from './json.ts'
+import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
+
+/** A definition that passed every check, with its graph. Immutable; made only by `defineCampaign`. */
+export interface Campaign {
+  readonly id: string
+  readonly definition: CampaignDefinition
+  /** Legal but suspicious (VERSION-2). */
+  readonly warnings: readonly CampaignProblem[]
+  readonly goals: ReadonlyMap<GoalId, GoalDefinition>
+  readonly sequences: ReadonlyMap<SequenceId, SequenceDefinition>
+  /** For each goal, the sequences from which it can be reached, directly or through others. */
+  readonly upstream: ReadonlyMap<GoalId, ReadonlySet<SequenceId>>
+  /** The sequences from which some goal can be reached. */
+  readonly beforeGoals: ReadonlySet<SequenceId>
+}
+
+/**
+ * Checks a definition: its shape, then its graph. Every problem is named with its path, in one answer.
+ * The value is copied, so that later changes to it do no harm.
+ *
+ * @returns Left: `CampaignInvalid` with all problems. Right: the campaign, with warnings. Never throws.
+ * @example
+ * const made = defineCampaign({ id: 'c', goals: [], sequences: [{ id: 's', steps: [] }] })
+ * // left: /sequences/0/steps …
+ */
+export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign> {
+  let copy: unknown
+  try {
+    copy = JSON.parse(JSON.stringify(input) ?? 'null')
+  } catch (error) {
+    const message = `is no plain JSON value: ${error instanceof Error ? error.message : String(error)}`
+    return left({ type: 'CampaignInvalid', problems: [{ path: '', message }] })
+  }
+  const problems = [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
+  if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
+  return right(build(deepFreeze(copy as CampaignDefinition)))
+}
+
+/**
+ * A definition written in TypeScript, with its ids checked by the compiler: a route to a node that the campaign does
+ * not have is a type error. The value is given back as it is; `defineCampaign` or `engine.publish` checks the rest.
+ *
+ * @example
+ * campaign({ id: 'c', goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
+ *   sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] })
+ */
+export function campaign<const Goal extends string, const Sequence extends string>(
+  definition: Omit<CampaignDefinition, 'goals' | 'sequences'> & {
+    readonly goals: readonly (GoalDefinition<NoInfer<Goal | Sequence>> & { readonly id: Goal })[]
+    readonly sequences: readonly (SequenceDefinition<NoInfer<Goal | Sequence>> & { readonly id: Sequence })[]
+  },
+): CampaignDefinition {
+  return definition
+}
+
+/** True if both say the same, whatever the order of their keys. */
+export function sameDefinition(a: CampaignDefinition, b: CampaignDefinition): boolean {
+  return canonicalJson(a as unknown as JsonValue) === canonicalJson(b as unknown as JsonValue)
+}
+
+export function stepOf(sequence: SequenceDefinition, stepId: StepId): StepDefinition | undefined {
+  return sequence.steps.find((step) => step.id === stepId)
+}
+
+export function targetOf(route: Route): string {
+  return typeof route === 'string' ? route : route.to
+}
+
+/** Whether the contact's field was declared `private`: then only outcomes of tests are recorded (LOG-4). */
+export function isPrivateField(definition: CampaignDefinition, field: string): boolean {
+  const fields = definition.fields
+  return fields !== undefined && Object.hasOwn(fields, field) && fields[field]?.private === true
+}
+
+// --- The graph ------------------------------------------------------------------------------------------------------
+
+interface Node {
+  readonly path: string
+  readonly id: string
+  readonly next: readonly Route[]
+}
+
+function nodesOf({ goals, sequences }: CampaignDefinition): Node[] {
+  return [
+    ...goals.map((goal, i) => ({ path: `/goals/${i}`, id: goal.id, next: goal.next ?? [] })),
+    ...sequences.map((sequence, i) => ({ path: `/sequences/${i}`, id: sequence.id, next: sequence.next ?? [] })),
+  ]
+}
+
+/** What of a document the graph's checks can read, so that they speak even where the shape is wrong elsewhere. */
+function wellFormedPart(document: unknown): CampaignDefinition {
+  const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+  const routesOf = (next: unknown) =>
+    listOf(next).map((route) => (typeof (route as { to?: unknown } | null)?.to === 'string' ? route : String(route)))
+  // An entry without an id keeps its place, under a name that no route and no other entry has.
+  const idOf = (value: { id?: unknown } | null, path: string) =>
+    typeof value?.id === 'string' ? value.id : `(no id at ${path})`
+  const timerOf = (step: { timer?: { window?: { from?: unknown; to?: unknown } } } | null) => {
+    const window = step?.timer?.window
+    return typeof window?.from === 'string' && typeof window.to === 'string' ? { timer: step?.timer } : {}
+  }
+  const { goals, sequences } = (document ?? {}) as { goals?: unknown; sequences?: unknown }
+  return {
+    goals: listOf(goals).map((goal, i) => ({
+      id: idOf(goal as { id?: unknown } | null, `/goals/${i}`),
+      next: routesOf((goal as { next?: unknown } | null)?.next),
+    })),
+    sequences: listOf(sequences).map((sequence, i) => ({
+      id: idOf(sequence as { id?: unknown } | null, `/sequences/${i}`),
+      next: routesOf((sequence as { next?: unknown } | null)?.next),
+      steps: listOf((sequence as { steps?: unknown } | null)?.steps).map((step, j) => ({
+        id: idOf(step as { id?: unknown } | null, `/sequences/${i}/steps/${j}`),
+        ...timerOf(step as Parameters<typeof timerOf>[0]),
+      })),
+    })),
+  } as unknown as CampaignDefinition
+}
+
+function graphProblems(definition: CampaignDefinition): CampaignProblem[] {
+  const problems: CampaignProblem[] = []
+  const nodes = nodesOf(definition)
+  const firstPath = new Map<string, string>()
+  for (const { id, path } of nodes) {
+    const first = firstPath.get(id)
+    if (first === undefined) firstPath.set(id, path)
+    else problems.push(problem(`${path}/id`, id, `an id that no other node has; ${first} has it`))
+  }
+  for (const { path, next } of nodes) {
+    let otherwise: number | undefined
+    const plain = new Map<string, number>()
+    next.forEach((route, i) => {
+      const at = `${path}/next/${i}`
+      const target = targetOf(route)
+      if (!firstPath.has(target))
+        problems.push(
+          problem(typeof route === 'string' ? at : `${at}/to`, target, 'the id of a goal or sequence of this campaign'),
+        )
+      if (typeof route === 'string') {
+        const first = plain.get(route)
+        if (first === undefined) plain.set(route, i)
+        else problems.push(problem(at, route, `each node once; next/${first} leads there already`))
+      } else if ('otherwise' in route) {
+        if (otherwise === undefined) otherwise = i
+        else problems.push(problem(`${at}/otherwise`, true, `one "otherwise" at most; next/${otherwise} is it already`))
+      }
+    })
+  }
+  definition.sequences.forEach((sequence, s) => {
+    const first = new Map<string, number>()
+    sequence.steps.forEach((step, i) => {
+      const at = first.get(step.id)
+      const path = `/sequences/${s}/steps/${i}`
+      if (at === undefined) first.set(step.id, i)
+      else
+        problems.push(
+          problem(`${path}/id`, step.id, `an id that no other step of the sequence has; steps/${at} has it`),
+        )
+      const window = step.timer?.window
+      if (window !== undefined && window.from >= window.to)
+        problems.push(
+          problem(`${path}/timer/window/to`, window.to, `a time later than from (${window.from}) on the same day`),
+        )
+    })
+  })
+  return problems
+}
+
+function build(definition: CampaignDefinition): Campaign {
+  const goals = new Map(definition.goals.map((goal) => [goal.id, goal] as const))
+  const sequences = new Map(definition.sequences.map((sequence) => [sequence.id, sequence] as const))
+  const before = new Map<string, string[]>()
+  for (const { id, next } of nodesOf(definition))
+    for (const route of next) before.set(targetOf(route), [...(before.get(targetOf(route)) ?? []), id])
+  const upstream = new Map<GoalId, ReadonlySet<SequenceId>>()
+  for (const goal of goals.keys()) upstream.set(goal, sequencesBefore(goal, before, sequences))
+  const beforeGoals = new Set([...upstream.values()].flatMap((set) => [...set]))
+  const made = { id: definition.id, definition, goals, sequences, upstream, beforeGoals }
+  return { ...made, warnings: warningsOf(made, before) }
+}
+
+/** Walks the graph backwards from a goal; loops end where they were seen before. */
+function sequencesBefore(
+  goal: GoalId,
+  before: ReadonlyMap<string, readonly string[]>,
+  sequences: ReadonlyMap<SequenceId, SequenceDefinition>,
+): ReadonlySet<SequenceId> {
+  const seen = new Set<string>()
+  const open = [...(before.get(goal) ?? [])]
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (seen.has(id)) continue
+    seen.add(id)
+    open.push(...(before.get(id) ?? []))
+  }
+  return new Set([...seen].filter((id) => sequences.has(id)))
+}
+
+function warningsOf(
+  made: Omit<Campaign, 'warnings'>,
+  before: ReadonlyMap<string, readonly string[]>,
+): CampaignProblem[] {
+  const { definition, sequences } = made
+  const warnings: CampaignProblem[] = []
+  definition.goals.forEach((goal, i) => {
+    const members = goal.achievableBy === 'members'
+    if (members && made.upstream.get(goal.id)?.size === 0 && (goal.next ?? []).length === 0)
+      warnings.push({ path: `/goals/${i}`, value: goal.id, message: 'stops nothing and starts nothing' })
+    if (members && !definition.goals.some((other) => other.achievableBy !== 'members' && (other.next ?? []).length > 0))
+      warnings.push({
+        path: `/goals/${i}/achievableBy`,
+        value: 'members',
+        message:
+          'can be satisfied by members only, and no goal of the campaign makes a member: only a start by hand does',
+      })
+  })
+  definition.sequences.forEach((sequence, i) => {
+    const path = `/sequences/${i}`
+    if ((before.get(sequence.id) ?? []).every((id) => id === sequence.id))
+      warnings.push({ path, value: sequence.id, message: 'has nothing before it: only a hand can start it' })
+    if (loopsWithoutWait(sequence.id, sequences))
+      warnings.push({
+        path,
+        value: sequence.id,
+        message: 'leads back to itself without a wait: its steps would be sent over and over',
+      })
+    if (sequence.steps.every((step) => step.draft === true))
+      warnings.push({ path: `${path}/steps`, message: 'are all drafts: nothing is sent' })
+  })
+  return warnings
+}
+
+function loopsWithoutWait(start: SequenceId, sequences: ReadonlyMap<SequenceId, SequenceDefinition>): boolean {
+  const waitless = (id: string) => sequences.get(id)?.steps.every((step) => step.timer === undefined) === true
+  const seen = new Set<string>()
+  const open = [start as string]
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (!waitless(id)) continue
+    for (const target of (sequences.get(id)?.next ?? []).map(targetOf)) {
+      if (target === start) return true
+      if (!seen.has(target)) open.push(target)
+      seen.add(target)
+    }
+  }
+  return false
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) deepFreeze(inner)
+  }
+  return value
+}

@@ -1,0 +1,230 @@
+/**
+ * The catalogue of campaigns: every version that was ever published, folded from the campaigns' streams (VERSION-1).
+ * Also decides the two commands on a campaign. Decisions on contacts only read it.
+ */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import { type Campaign, defineCampaign, sameDefinition } from './campaign.ts'
+import type { PublishCampaign, UnpublishCampaign } from './commands.ts'
+import type { GoalDefinition, SequenceDefinition } from './definition.ts'
+import { type CampaignEvent, SCHEMA_VERSION } from './events.ts'
+import { EnfoldFault } from './fault.ts'
+import {
+  type CampaignId,
+  campaignStream,
+  compareIds,
+  eventIdOf,
+  type Instant,
+  type SequenceId,
+  type Version,
+} from './ids.ts'
+import type { CampaignInvalid, CampaignProblem, Rejection } from './rejection.ts'
+
+/** A campaign's place in the catalogue. */
+export interface CatalogEntry {
+  readonly campaignId: CampaignId
+  /** Of its stream. */
+  readonly version: Version
+  /** The version that new runs start with; `null` while unpublished. */
+  readonly published: PublishedCampaign | null
+  /** 1 is the first. Versions are the count of publications. */
+  readonly versions: readonly PublishedCampaign[]
+}
+
+export interface PublishedCampaign {
+  readonly campaignId: CampaignId
+  readonly campaignVersion: number
+  readonly publishedAt: Instant
+  readonly campaign: Campaign
+}
+
+export interface GoalMatch {
+  readonly published: PublishedCampaign
+  readonly goal: GoalDefinition
+}
+
+export interface Catalog {
+  /** Takes the next event of a campaign's stream; one that was taken already changes nothing. */
+  apply(event: CampaignEvent & { readonly version: Version }): void
+  find(campaignId: CampaignId): CatalogEntry | undefined
+  /** Throws `CAMPAIGN_VERSION_MISSING`: the log promises that a run's version stands before the run. */
+  version(campaignId: CampaignId, campaignVersion: number): PublishedCampaign
+  has(campaignId: CampaignId, campaignVersion: number): boolean
+  /** Published campaigns, by id. */
+  published(): readonly PublishedCampaign[]
+  /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
+  goalsFor(kind: string): readonly GoalMatch[]
+}
+
+/**
+ * An empty catalogue.
+ *
+ * @example
+ * const catalog = createCatalog()
+ * for await (const event of store.readAll(0, { streams: 'campaigns' })) catalog.apply(event)
+ */
+export function createCatalog(): Catalog {
+  const entries = new Map<CampaignId, CatalogEntry>()
+  // Both are computed from `entries` at need, and forgotten when an event comes.
+  let published: readonly PublishedCampaign[] | undefined
+  let byKind: Map<string, GoalMatch[]> | undefined
+
+  const catalog: Catalog = {
+    apply(event) {
+      const { campaignId } = event.data
+      const entry = entries.get(campaignId)
+      if (event.version <= (entry?.version ?? 0)) return
+      entries.set(campaignId, evolveEntry(campaignId, entry, event))
+      published = undefined
+      byKind = undefined
+    },
+    find: (campaignId) => entries.get(campaignId),
+    has: (campaignId, campaignVersion) => entries.get(campaignId)?.versions[campaignVersion - 1] !== undefined,
+    version(campaignId, campaignVersion) {
+      const found = entries.get(campaignId)?.versions[campaignVersion - 1]
+      if (found !== undefined) return found
+      throw new EnfoldFault(
+        'CAMPAIGN_VERSION_MISSING',
+        `The log holds no version ${campaignVersion} of the campaign ${JSON.stringify(campaignId)}, but a run of it. Was the campaign's stream imported too?`,
+        { campaignId, campaignVersion },
+      )
+    },
+    published() {
+      published ??= [...entries.values()]
+        .flatMap((entry) => (entry.published === null ? [] : [entry.published]))
+        .sort((a, b) => compareIds(a.campaignId, b.campaignId))
+      return published
+    },
+    goalsFor(kind) {
+      if (byKind === undefined) {
+        byKind = new Map()
+        for (const one of catalog.published())
+          for (const goal of one.campaign.definition.goals)
+            for (const patternKind of new Set(patternsOf(goal).map((pattern) => pattern.kind)))
+              byKind.set(patternKind, [...(byKind.get(patternKind) ?? []), { published: one, goal }])
+      }
+      return byKind.get(kind) ?? []
+    },
+  }
+  return catalog
+}
+
+export function patternsOf(goal: GoalDefinition) {
+  return Array.isArray(goal.when) ? goal.when : [goal.when]
+}
+
+function evolveEntry(
+  campaignId: CampaignId,
+  entry: CatalogEntry | undefined,
+  event: CampaignEvent & { readonly version: Version },
+): CatalogEntry {
+  const before = entry?.versions ?? []
+  if (event.type === 'CampaignUnpublished')
+    return { campaignId, version: event.version, published: null, versions: before }
+  const defined = defineCampaign(event.data.definition)
+  if (isLeft(defined))
+    throw new EnfoldFault('STORE_CORRUPT', `The published definition of ${JSON.stringify(campaignId)} is not valid.`, {
+      campaignId,
+      problems: defined.left.problems,
+    })
+  const one: PublishedCampaign = {
+    campaignId,
+    campaignVersion: event.data.campaignVersion,
+    publishedAt: event.at,
+    campaign: defined.right,
+  }
+  return { campaignId, version: event.version, published: one, versions: [...before, one] }
+}
+
+// --- The two commands -----------------------------------------------------------------------------------------------
+
+export interface PublishAnswer {
+  readonly outcome: 'published' | 'unchanged'
+  /** Of the campaign: 1, 2, 3 … */
+  readonly version: number
+  readonly warnings: readonly CampaignProblem[]
+}
+
+export interface UnpublishAnswer {
+  readonly outcome: 'unpublished' | 'not_published'
+  readonly version: number
+}
+
+/** Publishing the definition that is published already changes nothing (`unchanged`). Rules VERSION-1, VERSION-2. */
+export function decidePublish(
+  command: PublishCampaign,
+  catalog: Catalog,
+  now: Instant,
+): Either<CampaignInvalid, { readonly events: readonly CampaignEvent[]; readonly answer: PublishAnswer }> {
+  const defined = defineCampaign(command.definition)
+  if (isLeft(defined)) return defined
+  const { definition, warnings } = defined.right
+  const entry = catalog.find(definition.id)
+  if (entry?.published && sameDefinition(entry.published.campaign.definition, definition)) {
+    const { campaignVersion } = entry.published
+    return right({ events: [], answer: { outcome: 'unchanged', version: campaignVersion, warnings } })
+  }
+  const campaignVersion = (entry?.versions.length ?? 0) + 1
+  return right({
+    events: [
+      campaignEvent(definition.id, command, now, {
+        type: 'CampaignPublished',
+        data: { campaignId: definition.id, campaignVersion, definition },
+      }),
+    ],
+    answer: { outcome: 'published', version: campaignVersion, warnings },
+  })
+}
+
+/** Rule VERSION-3. */
+export function decideUnpublish(
+  command: UnpublishCampaign,
+  catalog: Catalog,
+  now: Instant,
+): Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: UnpublishAnswer }> {
+  const { campaignId } = command
+  const entry = catalog.find(campaignId)
+  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
+  const campaignVersion = entry.versions.length
+  if (entry.published === null)
+    return right({ events: [], answer: { outcome: 'not_published', version: campaignVersion } })
+  return right({
+    events: [
+      campaignEvent(campaignId, command, now, { type: 'CampaignUnpublished', data: { campaignId, campaignVersion } }),
+    ],
+    answer: { outcome: 'unpublished', version: campaignVersion },
+  })
+}
+
+function campaignEvent<Body extends Pick<CampaignEvent, 'type' | 'data'>>(
+  campaignId: CampaignId,
+  command: PublishCampaign | UnpublishCampaign,
+  at: Instant,
+  body: Body,
+): CampaignEvent {
+  const { commandId, actor, reason } = command
+  return {
+    ...body,
+    id: eventIdOf(campaignStream(campaignId), commandId, 0),
+    schema: SCHEMA_VERSION,
+    at,
+    commandId,
+    correlationId: commandId,
+    causationId: commandId,
+    actor,
+    cause: reason === undefined ? { by: 'operator' } : { by: 'operator', reason },
+  } as unknown as CampaignEvent
+}
+
+/** The published sequence, or why there is none to start (START-6). */
+export function findSequence(
+  catalog: Catalog,
+  campaignId: CampaignId,
+  sequenceId: SequenceId,
+): Either<Rejection, { readonly published: PublishedCampaign; readonly sequence: SequenceDefinition }> {
+  const entry = catalog.find(campaignId)
+  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
+  if (entry.published === null) return left({ type: 'CampaignNotPublished', campaignId })
+  const sequence = entry.published.campaign.sequences.get(sequenceId)
+  if (sequence === undefined) return left({ type: 'SequenceUnknown', campaignId, sequenceId })
+  return right({ published: entry.published, sequence })
+}

@@ -1,0 +1,357 @@
+/**
+ * A contact's enrollments: the state, and the one recipe that folds events into it. Rules LOG-5, START, STOP, STEP.
+ * The recipe believes every event: what may happen is decided in `decide.ts`, what must not is found by `verify.ts`.
+ */
+import { enablePatches, freeze, type Patch, produce, produceWithPatches } from 'immer'
+import type { AttemptRef, ContactEvent, RunRef, SequenceRef, StepRef } from './events.ts'
+import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
+
+export type RunStatus = 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
+
+/** What became of a step so far. A step without a record is pending and untouched. */
+export interface StepRecord {
+  readonly stepId: StepId
+  /** `retrying`: an attempt failed, another is due at `retryAt`. `held`: failed, and the run waits for an operator. */
+  readonly status: 'dispatched' | 'retrying' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held'
+  /** Instant of the event that made it so. */
+  readonly at: Instant
+  /** The last attempt that was dispatched; 0 if none was. */
+  readonly attempt: number
+  readonly retryAt: Instant | null
+  /** As the first attempt's event recorded it. */
+  readonly dueAt: Instant | null
+  readonly reason: string | null
+  /** The event that made it so: what follows is caused by it. */
+  readonly eventId: EventId
+  readonly resends: readonly ResendRecord[]
+}
+
+export interface ResendRecord {
+  /** 1, 2, 3 … */
+  readonly resend: number
+  readonly status: 'requested' | 'dispatched' | 'retrying' | 'sent' | 'failed' | 'skipped' | 'cancelled'
+  readonly at: Instant
+  readonly attempt: number
+  readonly retryAt: Instant | null
+  readonly reason: string | null
+  readonly eventId: EventId
+}
+
+export interface Run {
+  /** 1, 2, 3 … */
+  readonly run: number
+  readonly campaignVersion: number
+  readonly status: RunStatus
+  readonly startedAt: Instant
+  readonly endedAt: Instant | null
+  readonly pausedAt: Instant | null
+  /** By how much the wait in progress was made longer by shifting pauses (PAUSE-2). */
+  readonly shiftMs: number
+  /** In the order in which they were first touched. */
+  readonly steps: readonly StepRecord[]
+  /** Of its `SequenceStarted`. */
+  readonly eventId: EventId
+  readonly correlationId: string
+}
+
+export interface Enrollment {
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  /** Run n stands at index n - 1. */
+  readonly runs: readonly Run[]
+}
+
+export interface ContactState {
+  /** Of the contact's stream: the count of its events. */
+  readonly version: Version
+  readonly suppressed: null | { readonly until: Instant | null }
+  readonly erased: boolean
+  /** In the order in which they were first started. A list: ids are hostile keys, and a contact has few. */
+  readonly enrollments: readonly Enrollment[]
+}
+
+/** A contact of whom nothing is recorded. */
+export const initialContact: ContactState = freeze(
+  { version: 0, suppressed: null, erased: false, enrollments: [] },
+  true,
+)
+
+/**
+ * The state after one more event. Pure: the state given stays as it is, the new one is frozen.
+ *
+ * @example
+ * const state = events.reduce(evolve, initialContact) // the same as fold(events)
+ */
+export function evolve(state: ContactState, event: ContactEvent): ContactState {
+  return produce(state, (draft) => recipe(draft as Mutable<ContactState>, event))
+}
+
+/** As `evolve`, with what the event changed as JSON patches (RFC 6902): the audit trail of AUDIT-2. */
+export function evolveWithPatches(state: ContactState, event: ContactEvent): readonly [ContactState, readonly Patch[]] {
+  enablePatches()
+  const [next, patches] = produceWithPatches(state, (draft) => recipe(draft as Mutable<ContactState>, event))
+  return [next, patches]
+}
+
+/**
+ * The state after all events, in order, from `from` or from nothing. Runs the same recipe on a private copy and freezes
+ * once: measured nine to twelve times quicker than `evolve` one by one.
+ *
+ * @example
+ * fold(await readAllOf(contactStream('c1'))).enrollments.length
+ */
+export function fold(events: Iterable<ContactEvent>, from: ContactState = initialContact): ContactState {
+  const state = structuredCloneOf(from)
+  for (const event of events) recipe(state, event)
+  return freeze(state, true)
+}
+
+export type { Patch } from 'immer'
+
+// --- Questions ------------------------------------------------------------------------------------------------------
+
+export function enrollmentOf(state: ContactState, ref: SequenceRef): Enrollment | undefined {
+  return state.enrollments.find((e) => e.sequenceId === ref.sequenceId && e.campaignId === ref.campaignId)
+}
+
+export function newestRun(enrollment: Enrollment | undefined): Run | undefined {
+  return enrollment?.runs[enrollment.runs.length - 1]
+}
+
+export function runOf(state: ContactState, ref: RunRef): Run | undefined {
+  return enrollmentOf(state, ref)?.runs[ref.run - 1]
+}
+
+export function recordOf(run: Run, stepId: StepId): StepRecord | undefined {
+  return run.steps.find((step) => step.stepId === stepId)
+}
+
+/** In progress: active or paused. */
+export function isInProgress(run: Run | undefined): run is Run & { readonly status: 'active' | 'paused' } {
+  return run?.status === 'active' || run?.status === 'paused'
+}
+
+/** In progress or waiting: what makes a member, and what a stop ends. */
+export function isOpen(run: Run | undefined): run is Run & { readonly status: 'active' | 'paused' | 'waiting' } {
+  return isInProgress(run) || run?.status === 'waiting'
+}
+
+export function isSuppressed(state: ContactState, now: Instant): boolean {
+  return state.suppressed !== null && (state.suppressed.until === null || now < state.suppressed.until)
+}
+
+/** Nothing more will become of the step by itself. */
+export function isResolved(record: StepRecord | undefined): boolean {
+  const status = record?.status
+  return status === 'sent' || status === 'failed' || status === 'skipped' || status === 'cancelled'
+}
+
+// --- The recipe -----------------------------------------------------------------------------------------------------
+
+type Mutable<T> = T extends string | number | boolean | null
+  ? T
+  : T extends readonly (infer Item)[]
+    ? Mutable<Item>[]
+    : T extends object
+      ? { -readonly [Key in keyof T]: Mutable<T[Key]> }
+      : T
+
+/** Changes the state in place by one event. The only place that says what an event means. */
+function recipe(state: Mutable<ContactState>, event: ContactEvent): void {
+  state.version += 1
+  switch (event.type) {
+    case 'SequenceStarted':
+      start(state, event.data, event)
+      return
+    case 'SequenceStopped':
+      withRun(state, event.data, (run) => end(run, 'stopped', event.at))
+      return
+    case 'SequencePaused':
+      withRun(state, event.data, (run) => {
+        run.status = 'paused'
+        run.pausedAt = event.at
+      })
+      return
+    case 'SequenceResumed':
+      withRun(state, event.data, (run) => {
+        run.status = 'active'
+        run.pausedAt = null
+        run.shiftMs += event.data.shiftMs
+      })
+      return
+    case 'SequenceCompleted':
+      withRun(state, event.data, (run) => {
+        run.status = event.data.waiting ? 'waiting' : 'completed'
+        run.endedAt = event.at
+        run.pausedAt = null
+      })
+      return
+    case 'GoalSatisfied':
+      return // What it led to stands in events of its own.
+    case 'StepDispatched':
+      attempt(state, event.data, event, 'dispatched', { dueAt: event.data.timing?.dueAt ?? null })
+      return
+    case 'StepSent':
+      attempt(state, event.data, event, 'sent', {})
+      return
+    case 'StepFailed': {
+      const { reason, retryAt, consequence } = event.data
+      const status = consequence === 'retry' ? 'retrying' : consequence === 'hold' ? 'held' : 'failed'
+      attempt(state, event.data, event, status, { reason, retryAt })
+      return
+    }
+    case 'StepSkipped':
+      attempt(state, event.data, event, 'skipped', {
+        reason: event.data.reason,
+        dueAt: event.data.timing?.dueAt ?? null,
+      })
+      return
+    case 'StepResent':
+      withStep(state, event.data, event, (step) => {
+        step.resends.push({
+          resend: event.data.resend,
+          status: 'requested',
+          at: event.at,
+          attempt: 0,
+          retryAt: null,
+          reason: null,
+          eventId: event.id,
+        })
+      })
+      return
+    case 'StepCancelled':
+      withStep(state, event.data, event, (step) => set(step, 'cancelled', event, null, null))
+      return
+    case 'ContactSuppressed':
+      state.suppressed = { until: event.data.until }
+      return
+    case 'ContactUnsuppressed':
+      state.suppressed = null
+      return
+    case 'ContactErased':
+      state.erased = true
+      for (const { runs } of state.enrollments) for (const run of runs) if (isOpen(run)) end(run, 'stopped', event.at)
+      return
+  }
+}
+
+function start(state: Mutable<ContactState>, ref: RunRef & { campaignVersion: number }, event: ContactEvent): void {
+  let enrollment = enrollmentOf(state, ref) as Mutable<Enrollment> | undefined
+  if (enrollment === undefined) {
+    enrollment = { campaignId: ref.campaignId, sequenceId: ref.sequenceId, runs: [] }
+    state.enrollments.push(enrollment)
+    enrollment = state.enrollments[state.enrollments.length - 1] as Mutable<Enrollment>
+  }
+  const before = enrollment.runs[enrollment.runs.length - 1]
+  // Who starts anew has left the end at which they waited (START-4).
+  if (before?.status === 'waiting') before.status = 'completed'
+  enrollment.runs.push({
+    run: ref.run,
+    campaignVersion: ref.campaignVersion,
+    status: 'active',
+    startedAt: event.at,
+    endedAt: null,
+    pausedAt: null,
+    shiftMs: 0,
+    steps: [],
+    eventId: event.id,
+    correlationId: event.correlationId,
+  })
+}
+
+function end(run: Mutable<Run>, status: 'stopped', at: Instant): void {
+  run.status = status
+  run.endedAt = at
+  run.pausedAt = null
+  // A resend that was ordered before the stop and not begun falls with it (STOP-6); one ordered later does not.
+  for (const step of run.steps)
+    for (const resend of step.resends)
+      if (resend.status === 'requested' || resend.status === 'retrying') {
+        resend.status = 'cancelled'
+        resend.at = at
+        resend.retryAt = null
+      }
+}
+
+interface Fields {
+  readonly reason?: string | null
+  readonly retryAt?: Instant | null
+  readonly dueAt?: Instant | null
+}
+
+/** Records what an attempt came to: on the step itself, or on the resend that it belongs to. */
+function attempt(
+  state: Mutable<ContactState>,
+  ref: AttemptRef,
+  event: ContactEvent,
+  status: Exclude<StepRecord['status'], 'cancelled'>,
+  { reason = null, retryAt = null, dueAt = null }: Fields,
+): void {
+  withStep(state, ref, event, (step, run) => {
+    // The wait that a pause made longer ends when the step is resolved; a resend of an older step is none of it.
+    if ((ref.resend === 0 && status !== 'dispatched') || step.status === 'held') run.shiftMs = 0
+    if (ref.resend === 0) {
+      step.attempt = Math.max(step.attempt, ref.attempt)
+      step.dueAt ??= dueAt
+      set(step, status, event, reason, retryAt)
+    } else {
+      const resend = step.resends[ref.resend - 1]
+      if (resend === undefined) return
+      resend.attempt = Math.max(resend.attempt, ref.attempt)
+      set(resend, status === 'held' ? 'failed' : status, event, reason, retryAt)
+      // A held step that was sent after all lets the run go on (RESEND-4).
+      if (status === 'sent' && step.status === 'held') set(step, 'sent', event, null, null)
+    }
+  })
+}
+
+function set<Status extends string>(
+  record: { status: Status; at: Instant; reason: string | null; retryAt: Instant | null; eventId: EventId },
+  status: NoInfer<Status>,
+  event: ContactEvent,
+  reason: string | null,
+  retryAt: Instant | null,
+): void {
+  record.status = status
+  record.at = event.at
+  record.reason = reason
+  record.retryAt = retryAt
+  record.eventId = event.id
+}
+
+function withRun(state: Mutable<ContactState>, ref: RunRef, change: (run: Mutable<Run>) => void): void {
+  const run = runOf(state, ref) as Mutable<Run> | undefined
+  if (run !== undefined) change(run)
+}
+
+function withStep(
+  state: Mutable<ContactState>,
+  ref: StepRef,
+  event: ContactEvent,
+  change: (step: Mutable<StepRecord>, run: Mutable<Run>) => void,
+): void {
+  withRun(state, ref, (run) => {
+    let step = recordOf(run, ref.stepId) as Mutable<StepRecord> | undefined
+    if (step === undefined) {
+      run.steps.push({
+        stepId: ref.stepId,
+        status: 'dispatched',
+        at: event.at,
+        attempt: 0,
+        retryAt: null,
+        dueAt: null,
+        reason: null,
+        eventId: event.id,
+        resends: [],
+      })
+      step = run.steps[run.steps.length - 1] as Mutable<StepRecord>
+    }
+    change(step, run)
+  })
+}
+
+function structuredCloneOf(state: ContactState): Mutable<ContactState> {
+  return state === initialContact
+    ? { version: 0, suppressed: null, erased: false, enrollments: [] }
+    : (structuredClone(state) as Mutable<ContactState>)
+}

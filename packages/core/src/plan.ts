@@ -1,0 +1,269 @@
+/**
+ * What is due now for one contact, what comes next, and when to look again. Rules STEP, PAUSE, CANCEL-1, RESEND-1.
+ * Only looks: `decide` turns what is due into events, a dispatcher calls the handlers.
+ */
+import { isPrivateField } from './campaign.ts'
+import type { Catalog } from './catalog.ts'
+import type { SequenceDefinition, StepDefinition } from './definition.ts'
+import {
+  type ContactState,
+  isInProgress,
+  isResolved,
+  isSuppressed,
+  type ResendRecord,
+  type Run,
+  recordOf,
+  type StepRecord,
+} from './enrollment.ts'
+import type { AttemptRef, RunRef, StepRef, Timing } from './events.ts'
+import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
+import type { Facts } from './ports.ts'
+import { dueOf, durationMs } from './timer.ts'
+
+interface Act {
+  /** Since when it is due; never later than the plan's `now`. */
+  readonly dueAt: Instant
+  /** The event that this follows from. */
+  readonly causedBy: EventId
+}
+
+/** One thing that is due. */
+export type DueStep =
+  | (Act & AttemptRef & { readonly act: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
+  | (Act & AttemptRef & { readonly act: 'skip'; readonly reason: string; readonly timing: Timing | null })
+  /** A worker died between dispatch and outcome, and no further attempt is allowed (STEP-6). */
+  | (Act &
+      AttemptRef & {
+        readonly act: 'fail'
+        readonly reason: string
+        readonly consequence: 'continue' | 'stop' | 'hold'
+      })
+  /** All steps of the run are resolved, and the waits of cancelled ones are over. */
+  | (Act & RunRef & { readonly act: 'complete' })
+
+/** The next step of a run in progress. */
+export interface UpcomingStep extends StepRef {
+  readonly dueAt: Instant
+  readonly status: 'pending' | 'dispatched' | 'retrying' | 'held'
+  /** It is due at `dueAt`, but nothing of a paused run is dispatched. */
+  readonly paused: boolean
+}
+
+export interface Plan {
+  /** By due instant, oldest first. */
+  readonly due: readonly DueStep[]
+  /** One for each run in progress that has a step left, in the order of the enrollments. */
+  readonly upcoming: readonly UpcomingStep[]
+  /** When something is due next: not after `now` if something is due already; `null`: never, as things stand. */
+  readonly wakeAt: Instant | null
+}
+
+/** Reasons that the engine itself gives for a step that was not sent. */
+export const REASONS = {
+  draft: 'draft',
+  late: 'late',
+  suppressed: 'suppressed',
+  contactUnknown: 'contact-unknown',
+  unknownOutcome: 'unknown-outcome',
+  noHandler: 'no-handler',
+} as const
+
+const NONE: ReadonlySet<string> = new Set()
+
+/**
+ * @param facts `null`: the directory does not know the contact; what falls due is then skipped.
+ * @param inFlight idempotency keys of sendings whose handlers run right now. Every other dispatched step counts as one
+ *   whose worker died (STEP-6): ask only while you hold the contact's lease.
+ * @throws EnfoldFault `CAMPAIGN_VERSION_MISSING` if the catalogue lacks the version of a run in progress.
+ * @example
+ * const { due, wakeAt } = plan(state, catalog, { timeZone: 'Europe/Berlin' }, '2026-03-01T09:00:00.000Z')
+ */
+export function plan(
+  contactId: ContactId,
+  state: ContactState,
+  catalog: Catalog,
+  facts: Facts | null,
+  now: Instant,
+  inFlight: ReadonlySet<string> = NONE,
+): Plan {
+  const due: DueStep[] = []
+  const upcoming: UpcomingStep[] = []
+  let wakeAt: Instant | null = null
+  const wake = (at: Instant) => {
+    if (wakeAt === null || at < wakeAt) wakeAt = at
+  }
+  const push = (act: DueStep) => {
+    wake(act.dueAt)
+    if (act.dueAt <= now) due.push(act)
+  }
+  if (!state.erased)
+    for (const { campaignId, sequenceId, runs } of state.enrollments)
+      for (const run of runs) {
+        if (!isInProgress(run) && !hasLooseEnds(run)) continue
+        const { campaign } = catalog.version(campaignId, run.campaignVersion)
+        const sequence = campaign.sequences.get(sequenceId) as SequenceDefinition
+        const look: Look = {
+          ref: { campaignId, sequenceId, run: run.run },
+          run,
+          sequence,
+          now,
+          factsKnown: facts !== null,
+          suppressed: isSuppressed(state, now),
+          isInFlight: (stepId, resend) =>
+            inFlight.size > 0 &&
+            inFlight.has(idempotencyKeyOf({ contactId, campaignId, sequenceId, run: run.run, stepId, resend })),
+          dueOf: (step, anchor) =>
+            dueOf(step.timer, anchor, {
+              facts: facts ?? {},
+              campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
+              isPrivate: (field) => isPrivateField(campaign.definition, field),
+            }),
+          push,
+          wake,
+          upcoming,
+        }
+        scheduled(look)
+        for (const record of run.steps) for (const resend of record.resends) resent(look, record, resend)
+      }
+  due.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
+  return { due, upcoming, wakeAt }
+}
+
+interface Look {
+  readonly ref: RunRef
+  readonly run: Run
+  readonly sequence: SequenceDefinition
+  readonly now: Instant
+  readonly factsKnown: boolean
+  readonly suppressed: boolean
+  isInFlight(stepId: string, resend: number): boolean
+  dueOf(step: StepDefinition, anchor: Instant): ReturnType<typeof dueOf>
+  push(act: DueStep): void
+  wake(at: Instant): void
+  readonly upcoming: UpcomingStep[]
+}
+
+/** An ended run can still have a handler at work, or a resend to do. */
+function hasLooseEnds(run: Run): boolean {
+  return run.steps.some(
+    (step) => step.status === 'dispatched' || step.resends.some((r) => PENDING_RESEND.has(r.status)),
+  )
+}
+
+const PENDING_RESEND: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
+
+/** The one step of the run that stands next, if its schedule is not over. */
+function scheduled(look: Look): void {
+  const { run, sequence, ref } = look
+  let anchor = later(run.startedAt, run.shiftMs)
+  let causedBy = run.eventId
+  for (const step of sequence.steps) {
+    const record = recordOf(run, step.id)
+    if (record?.status === 'cancelled') {
+      // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1).
+      anchor = look.dueOf(step, anchor).timing.dueAt
+      causedBy = record.eventId
+    } else if (record !== undefined && isResolved(record)) {
+      anchor = later(record.at, run.shiftMs)
+      causedBy = record.eventId
+    } else {
+      if (record === undefined) pending(look, step, anchor, causedBy)
+      else touched(look, step, record)
+      return
+    }
+  }
+  if (isInProgress(run)) look.push({ act: 'complete', ...ref, dueAt: anchor, causedBy })
+}
+
+function pending(look: Look, step: StepDefinition, anchor: Instant, causedBy: EventId): void {
+  const { run, ref, now } = look
+  if (!isInProgress(run)) return
+  const { timing, skip } = look.dueOf(step, anchor)
+  const { dueAt } = timing
+  const paused = run.status === 'paused'
+  look.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused })
+  if (paused) return
+  const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy, timing }
+  const reason = step.draft === true ? REASONS.draft : (skip ?? refusal(look, step, dueAt, now))
+  if (reason === null) look.push({ act: 'dispatch', ...attempt, step })
+  else look.push({ act: 'skip', ...attempt, attempt: 0, reason })
+}
+
+/** A step that was dispatched before: in flight, given up by its worker, waiting for a retry, or held. */
+function touched(look: Look, step: StepDefinition, record: StepRecord): void {
+  const { run, ref, now } = look
+  const inProgress = isInProgress(run)
+  const retryAt = record.retryAt ?? record.at
+  const status = record.status as 'dispatched' | 'retrying' | 'held'
+  if (inProgress) {
+    const dueAt = status === 'retrying' ? retryAt : (record.dueAt ?? record.at)
+    look.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused' })
+  }
+  if (status === 'held') return
+  const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId }
+  if (status === 'dispatched') {
+    if (look.isInFlight(step.id, 0)) {
+      look.wake(record.at)
+      return
+    }
+    const consequence = inProgress ? afterUnknown(step, record.attempt) : 'continue'
+    if (run.status === 'paused') return
+    if (consequence !== null) {
+      const reason = REASONS.unknownOutcome
+      look.push({ act: 'fail', ...base, attempt: record.attempt, dueAt: record.at, reason, consequence })
+      return
+    }
+  } else if (run.status !== 'active') return
+  const dueAt = status === 'retrying' ? retryAt : record.at
+  const reason = refusal(look, step, record.dueAt ?? dueAt, now)
+  if (reason === null) look.push({ act: 'dispatch', ...base, attempt: record.attempt + 1, step, dueAt, timing: null })
+  else look.push({ act: 'skip', ...base, attempt: record.attempt, dueAt, timing: null, reason })
+}
+
+/** A resend stands outside the schedule: it is due at once, in a run of any status (RESEND-1, RESEND-2). */
+function resent(look: Look, record: StepRecord, resend: ResendRecord): void {
+  const { run, ref, sequence } = look
+  if (!PENDING_RESEND.has(resend.status)) return
+  const step = sequence.steps.find((s) => s.id === record.stepId) as StepDefinition
+  const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
+  if (resend.status === 'dispatched') {
+    if (look.isInFlight(step.id, resend.resend)) {
+      look.wake(resend.at)
+      return
+    }
+    const stoppedSince = run.endedAt !== null && resend.at <= run.endedAt
+    if (stoppedSince || look.suppressed || afterUnknown(step, resend.attempt) !== null) {
+      const { unknownOutcome: reason } = REASONS
+      look.push({ act: 'fail', ...base, attempt: resend.attempt, dueAt: resend.at, reason, consequence: 'continue' })
+      return
+    }
+  }
+  const dueAt = resend.retryAt ?? resend.at
+  const reason = look.suppressed ? REASONS.suppressed : look.factsKnown ? null : REASONS.contactUnknown
+  if (reason === null) look.push({ act: 'dispatch', ...base, attempt: resend.attempt + 1, step, dueAt })
+  else look.push({ act: 'skip', ...base, attempt: resend.attempt, dueAt, reason })
+}
+
+/** What follows an unknown outcome: `null` is another attempt with the same key (STEP-6). */
+function afterUnknown(step: StepDefinition, attempt: number): 'continue' | 'stop' | 'hold' | null {
+  if (step.onUnknown === 'hold') return 'hold'
+  // A step that kills its worker every time must come to an end, too.
+  return attempt >= maxAttemptsOf(step) ? (step.onFailure ?? 'continue') : null
+}
+
+export function maxAttemptsOf(step: StepDefinition): number {
+  return step.maxAttempts ?? 5
+}
+
+/** Why a step that is due must not be dispatched at `now` (STEP-9). */
+function refusal(look: Look, step: StepDefinition, dueAt: Instant, now: Instant): string | null {
+  if (step.expiresAfter !== undefined) {
+    const expiresMs = durationMs(step.expiresAfter) as number
+    if (epochMsOf(now) > epochMsOf(dueAt) + expiresMs) return REASONS.late
+  }
+  return look.factsKnown ? null : REASONS.contactUnknown
+}
+
+function later(instant: Instant, ms: number): Instant {
+  return ms === 0 ? instant : instantOf(epochMsOf(instant) + ms)
+}

@@ -1,0 +1,107 @@
+/** Every reason for which a command can be refused, as data: each names the state of affairs that forbids it. */
+import { show } from './fault.ts'
+import type { CampaignId, CommandId, ContactId, Instant, SequenceId, StepId } from './ids.ts'
+import type { JsonValue } from './json.ts'
+
+/** One thing that is wrong, or suspicious, in a campaign definition. */
+export interface CampaignProblem {
+  /** JSON Pointer (RFC 6901) into the document: `/sequences/0/steps/2/timer`. */
+  readonly path: string
+  /** What stands there; absent where nothing stands. */
+  readonly value?: JsonValue
+  /** What was expected instead, as a sentence for people. */
+  readonly message: string
+}
+
+export interface CampaignInvalid {
+  readonly type: 'CampaignInvalid'
+  /** All of them, in the order of the document (VERSION-2). */
+  readonly problems: readonly CampaignProblem[]
+}
+
+export type Rejection =
+  | CampaignInvalid
+  | { readonly type: 'CampaignUnknown'; readonly campaignId: CampaignId }
+  | { readonly type: 'CampaignNotPublished'; readonly campaignId: CampaignId }
+  | { readonly type: 'SequenceUnknown'; readonly campaignId: CampaignId; readonly sequenceId: SequenceId }
+  | {
+      readonly type: 'StepUnknown'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly stepId: StepId
+      readonly campaignVersion: number
+    }
+  | { readonly type: 'ContactUnknown'; readonly contactId: ContactId }
+  | { readonly type: 'ContactSuppressed'; readonly contactId: ContactId; readonly until: Instant | null }
+  | { readonly type: 'ContactErased'; readonly contactId: ContactId }
+  /** `run` is 0 and `status` null if it was never started. */
+  | {
+      readonly type: 'EnrollmentNotActive'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly run: number
+      readonly status: string | null
+    }
+  /** There is no such run of the enrollment; `newest` is the last one, 0 if there is none. */
+  | {
+      readonly type: 'RunUnknown'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly run: number
+      readonly newest: number
+    }
+  | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
+  | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' })
+  /** The command id was used before, for something else. */
+  | { readonly type: 'CommandIdReused'; readonly commandId: CommandId; readonly usedFor: string }
+
+interface StepRejection {
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  readonly run: number
+  readonly stepId: StepId
+}
+
+/**
+ * The rejection as a sentence for people.
+ *
+ * @example
+ * describeRejection({ type: 'CampaignUnknown', campaignId: 'pool' }) // 'There is no campaign "pool".'
+ */
+export function describeRejection(rejection: Rejection): string {
+  const r = rejection
+  switch (r.type) {
+    case 'CampaignInvalid':
+      return `The definition has ${r.problems.length} problem(s): ${r.problems.map((p) => `${p.path || '/'} ${p.message}`).join('; ')}`
+    case 'CampaignUnknown':
+      return `There is no campaign ${show(r.campaignId)}.`
+    case 'CampaignNotPublished':
+      return `The campaign ${show(r.campaignId)} is not published.`
+    case 'SequenceUnknown':
+      return `The campaign ${show(r.campaignId)} has no sequence ${show(r.sequenceId)}.`
+    case 'StepUnknown':
+      return `Version ${r.campaignVersion} of the sequence ${show(r.sequenceId)} has no step ${show(r.stepId)}.`
+    case 'ContactUnknown':
+      return `The directory knows no contact ${show(r.contactId)}.`
+    case 'ContactSuppressed':
+      return `The contact ${show(r.contactId)} is suppressed ${r.until === null ? 'without end' : `until ${r.until}`}.`
+    case 'ContactErased':
+      return `The contact ${show(r.contactId)} was erased.`
+    case 'EnrollmentNotActive':
+      return r.status === null
+        ? `The contact was never in the sequence ${show(r.sequenceId)}.`
+        : `Run ${r.run} of the sequence ${show(r.sequenceId)} is ${r.status}.`
+    case 'RunUnknown':
+      return `The sequence ${show(r.sequenceId)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
+    case 'StepNotReached':
+      return `The step ${show(r.stepId)} was not dispatched in run ${r.run}, so there is nothing to send again.`
+    case 'StepInFlight':
+      return `The step ${show(r.stepId)} is being dispatched right now; try again when its outcome is known.`
+    case 'StepAlreadySent':
+      return `The step ${show(r.stepId)} was sent already in run ${r.run}.`
+    case 'StepAlreadyResolved':
+      return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing is left to cancel.`
+    case 'CommandIdReused':
+      return `The command id ${show(r.commandId)} was used before, for ${r.usedFor}. Use a new one for another command.`
+  }
+}

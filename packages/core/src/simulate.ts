@@ -1,0 +1,170 @@
+/**
+ * A campaign, a contact's facts and what happens to the contact in; the whole schedule out, with no store and no
+ * waiting. The same rules as the engine's: it asks `decide` and `plan`, and goes from one due instant to the next.
+ */
+import { isLeft } from 'fp-ts/lib/Either.js'
+import type { AnswerTo } from './answer.ts'
+import { createCatalog, decidePublish } from './catalog.ts'
+import type { ContactCommand } from './commands.ts'
+import { decide } from './decide.ts'
+import { type ContactState, evolve, initialContact } from './enrollment.ts'
+import type { ContactEvent, ContactEventOf } from './events.ts'
+import { EnfoldFault } from './fault.ts'
+import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
+import type { JsonObject } from './json.ts'
+import { plan } from './plan.ts'
+import type { Facts, StepOutcome } from './ports.ts'
+import type { Rejection } from './rejection.ts'
+import { durationMs } from './timer.ts'
+
+/** Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours). */
+export type Happening = { readonly at: Instant | string } & (
+  | { readonly signal: { readonly kind: string; readonly data?: JsonObject } }
+  | { readonly start: SequenceId }
+  | { readonly stop: SequenceId }
+  | { readonly restart: SequenceId }
+  | { readonly pause: SequenceId }
+  | { readonly resume: SequenceId; readonly shift?: boolean }
+  | { readonly resend: readonly [SequenceId, StepId] }
+  | { readonly cancel: readonly [SequenceId, StepId] }
+  | { readonly stopAll: true }
+  | { readonly suppress: { readonly until: Instant | null } }
+)
+
+export interface SimulationOptions {
+  /** When the simulation begins. */
+  readonly from: Instant
+  /** How long it goes on: an ISO 8601 duration. Default "P366D". */
+  readonly horizon?: string
+  /** Of the contact, throughout or as they change. Default: none. */
+  readonly facts?: Facts | ((at: Instant) => Facts)
+  /** Handled in the order of their instants, before the steps that are due at the same instant. */
+  readonly happenings: readonly Happening[]
+  /** What the handlers answer, at once. Default: `sent`. A failure is retried after a minute. */
+  readonly outcome?: (dispatched: ContactEventOf<'StepDispatched'>['data'], at: Instant) => StepOutcome
+  /** Default 10,000: then the timeline is cut, as that of a campaign which loops without a wait must be. */
+  readonly maxEvents?: number
+}
+
+export interface Timeline {
+  /** All events, in order. */
+  readonly events: readonly ContactEvent[]
+  /** The sendings among them: what the contact gets, and when. */
+  readonly sent: readonly {
+    readonly at: Instant
+    readonly sequenceId: SequenceId
+    readonly run: number
+    readonly stepId: StepId
+  }[]
+  /** What each happening came to, in the order in which they were handled. */
+  readonly results: readonly {
+    readonly happening: Happening
+    readonly rejection: Rejection | null
+    readonly answer: AnswerTo<ContactCommand> | null
+  }[]
+  readonly state: ContactState
+  /** The next due instant behind the horizon; `null`: nothing is left to come. */
+  readonly wakeAt: Instant | null
+  /** True if `maxEvents` cut it. */
+  readonly cut: boolean
+}
+
+/**
+ * Plays a campaign for one contact.
+ *
+ * @throws EnfoldFault `INVALID_INPUT` for a definition or an instant that is none.
+ * @example
+ * simulate(definition, { from: '2026-03-02T08:00:00.000Z', facts: { timeZone: 'Europe/Berlin' },
+ *   happenings: [{ at: 'P0D', start: 'nurture' }, { at: 'P12D', signal: { kind: 'purchased' } }] }).sent
+ */
+export function simulate(definition: unknown, options: SimulationOptions): Timeline {
+  const { from, horizon = 'P366D', outcome = () => ({ outcome: 'sent' }), maxEvents = 10_000 } = options
+  const campaigns = createCatalog()
+  const meta = { commandId: 'simulation', actor: null }
+  const published = decidePublish({ type: 'PublishCampaign', definition, ...meta }, campaigns, from)
+  if (isLeft(published)) throw EnfoldFault.invalidInput('definition', published.left.problems, 'a valid campaign')
+  for (const event of published.right.events) campaigns.apply({ ...event, version: 1 })
+  const campaignId = campaigns.published()[0]?.campaignId as string
+  const until = instantOf(epochMsOf(instantIn('from', from, from)) + msOf('horizon', horizon))
+  const factsAt = typeof options.facts === 'function' ? options.facts : () => (options.facts as Facts | undefined) ?? {}
+
+  const contactId = 'contact'
+  const queue = options.happenings
+    .map((happening, i) => ({ happening, at: instantIn(`happenings[${i}].at`, happening.at, from) }))
+    .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  const events: ContactEvent[] = []
+  const results: Timeline['results'][number][] = []
+  let state = initialContact
+  let now = from
+  let commands = 0
+
+  const run = <Command extends ContactCommand>(command: Command) => {
+    const decided = decide(command, state, { campaigns, facts: factsAt(now), now })
+    if (isLeft(decided)) return { rejection: decided.left, answer: null, added: [] as readonly ContactEvent[] }
+    for (const event of decided.right.events) {
+      events.push(event)
+      state = evolve(state, event)
+    }
+    return { rejection: null, answer: decided.right.answer, added: decided.right.events }
+  }
+  const nextMeta = () => ({ contactId, commandId: `command ${++commands}`, actor: null })
+
+  const dispatch = () => {
+    const { added } = run({ type: 'DispatchDue', ...nextMeta(), inFlight: new Set(), limit: 1000 })
+    for (const event of added) {
+      if (event.type !== 'StepDispatched') continue
+      const answer = outcome(event.data, now)
+      const retryAt = instantOf(epochMsOf(now) + 60_000)
+      run({ type: 'RecordOutcome', ...nextMeta(), ...event.data, outcome: answer, retryAt })
+    }
+  }
+
+  for (;;) {
+    const { wakeAt } = plan(contactId, state, campaigns, factsAt(now), now)
+    const first = queue[0]
+    const at = first !== undefined && (wakeAt === null || first.at <= wakeAt) ? first.at : wakeAt
+    if (at === null || at > until || events.length >= maxEvents)
+      return { events, sent: sentOf(events), results, state, wakeAt, cut: events.length >= maxEvents }
+    if (at > now) now = at
+    if (first !== undefined && at === first.at && (wakeAt === null || first.at <= wakeAt)) {
+      queue.shift()
+      const { rejection, answer } = run(commandOf(first.happening, campaignId, nextMeta(), now))
+      results.push({ happening: first.happening, rejection, answer })
+    } else dispatch()
+  }
+}
+
+function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
+  return events.flatMap(({ type, data, at }) =>
+    type === 'StepSent' ? [{ at, sequenceId: data.sequenceId, run: data.run, stepId: data.stepId }] : [],
+  )
+}
+
+type Meta = { readonly contactId: string; readonly commandId: string; readonly actor: null }
+
+function commandOf(happening: Happening, campaignId: string, meta: Meta, now: Instant): ContactCommand {
+  const h = happening
+  const of = (sequenceId: SequenceId) => ({ ...meta, campaignId, sequenceId })
+  if ('start' in h) return { type: 'StartSequence', ...of(h.start) }
+  if ('stop' in h) return { type: 'StopSequence', ...of(h.stop) }
+  if ('restart' in h) return { type: 'RestartSequence', ...of(h.restart) }
+  if ('pause' in h) return { type: 'PauseSequence', ...of(h.pause) }
+  if ('resume' in h) return { type: 'ResumeSequence', ...of(h.resume), shift: h.shift === true }
+  if ('resend' in h) return { type: 'ResendStep', ...of(h.resend[0]), stepId: h.resend[1] }
+  if ('cancel' in h) return { type: 'CancelStep', ...of(h.cancel[0]), stepId: h.cancel[1] }
+  if ('stopAll' in h) return { type: 'StopAll', ...meta }
+  if ('suppress' in h) return { type: 'SuppressContact', ...meta, until: h.suppress.until }
+  const { kind, data = {} } = h.signal
+  return { type: 'HandleSignal', ...meta, signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false }
+}
+
+function instantIn(path: string, at: string, from: Instant): Instant {
+  if (isInstant(at)) return at
+  return instantOf(epochMsOf(from) + msOf(path, at))
+}
+
+function msOf(path: string, text: string): number {
+  const ms = durationMs(text)
+  if (ms === null) throw EnfoldFault.invalidInput(path, text, 'an instant, or an ISO 8601 duration such as "P12D"')
+  return ms
+}
