@@ -78,6 +78,8 @@ export interface Decision<Command extends ContactCommand = ContactCommand> {
   /** To be appended together, or nothing if empty. */
   readonly events: readonly ContactEvent[]
   readonly answer: AnswerTo<Command>
+  /** The contact after the events. */
+  readonly state: ContactState
 }
 
 /**
@@ -97,9 +99,9 @@ export function decide<Command extends ContactCommand>(
   const draft = createDraft(command, state, context)
   const decided = dispatch(command, draft, context) as Either<Rejection, AnswerTo<Command> | null>
   if (isLeft(decided)) return decided
-  if (draft.events.length === 0) return right({ events: [], answer: decided.right as AnswerTo<Command> })
+  if (draft.events.length === 0) return right({ events: [], answer: decided.right as AnswerTo<Command>, state })
   const answer = answerFrom(command, draft.events)
-  return isLeft(answer) ? answer : right({ events: draft.events, answer: answer.right })
+  return isLeft(answer) ? answer : right({ events: draft.events, answer: answer.right, state: draft.state() })
 }
 
 /**
@@ -114,12 +116,13 @@ export function decideOnce<Command extends ContactCommand>(
   context: DecisionContext,
   state?: ContactState,
 ): Either<Rejection, Decision<Command> & { readonly recorded: readonly RecordedContactEvent[] }> {
+  const current = state ?? fold(history)
   const recorded = history.filter((event) => event.commandId === command.commandId)
   if (recorded.length > 0) {
     const answer = answerFrom(command, recorded)
-    return isLeft(answer) ? answer : right({ events: [], answer: answer.right, recorded })
+    return isLeft(answer) ? answer : right({ events: [], answer: answer.right, state: current, recorded })
   }
-  const decided = decide(command, state ?? fold(history), context)
+  const decided = decide(command, current, context)
   return isLeft(decided) ? decided : right({ ...decided.right, recorded: [] })
 }
 
@@ -234,8 +237,9 @@ function resumeSequence(command: ResumeSequence, draft: Draft, { now }: Decision
   const run = found.right
   if (run.status !== 'paused') return right({ outcome: 'not_paused', run: run.run })
   // A step that was in flight when the pause began may have been resolved since: the wait behind it began only then.
+  // (A cancelled one leaves the wait as it was, CANCEL-1.)
   const waitSince = run.steps.reduce(
-    (latest, step) => (isResolved(step) && step.at > latest ? step.at : latest),
+    (latest, step) => (isResolved(step) && step.status !== 'cancelled' && step.at > latest ? step.at : latest),
     run.pausedAt ?? now,
   )
   const shiftMs = command.shift ? Math.max(0, epochMsOf(now) - epochMsOf(waitSince)) : 0
@@ -401,14 +405,17 @@ function dispatchDue(command: DispatchDue, draft: Draft, context: DecisionContex
   const inFlight = new Set(command.inFlight)
   const opened = new Set<string>()
   let room = command.limit
-  for (;;) {
+  while (room > 0) {
     const { due } = plan(command.contactId, draft.state(), context.campaigns, context.facts, context.now, inFlight)
-    const acts = due.filter((act) => act.act !== 'complete' || !opened.has(nameOf(act))).slice(0, room)
+    // Only what cannot end a run may follow in a sequence that this decision opened.
+    const acts = due.filter((act) => act.act === 'dispatch' || !opened.has(nameOf(act)))
     if (acts.length === 0) break
-    room -= acts.length
-    for (const act of acts) {
+    for (const act of acts.slice(0, room)) {
+      room -= 1
       if (act.act === 'dispatch') inFlight.add(idempotencyKeyOf({ contactId: command.contactId, ...act }))
       for (const started of perform(draft, context, act)) opened.add(started)
+      // It may have stopped or ended its run, and with it what else was due of it (STOP-6): look again.
+      if (act.act !== 'dispatch') break
     }
   }
   return draft.events.length > 0 ? done : right({ dispatched: 0, skipped: 0, failed: 0, completed: 0 })
@@ -498,8 +505,11 @@ function afterFailure(
   const last = (outcome.outcome === 'failed' && outcome.permanent === true) || attempt >= maxAttemptsOf(step)
   // STOP-6: what was in flight at a stop is recorded, and not tried again.
   const stoppedSince = run.endedAt !== null && sending.at <= run.endedAt
-  if (resend > 0) return last || stoppedSince || isSuppressed(state, now) || state.erased ? 'continue' : 'retry'
+  // A failure that leaves open whether it was sent is an unknown outcome like that of a dead worker (STEP-6).
+  const unknown = outcome.outcome === 'failed' && outcome.unknown === true && step.onUnknown === 'hold'
+  if (resend > 0) return last || unknown || stoppedSince || isSuppressed(state, now) || state.erased ? 'continue' : 'retry'
   if (!isInProgress(run)) return 'continue'
+  if (unknown) return 'hold'
   return last ? (step.onFailure ?? 'continue') : 'retry'
 }
 

@@ -243,11 +243,15 @@ export type StepOutcome =
   /** `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). */
   | { readonly outcome: 'sent'; readonly receipt?: string }
   | { readonly outcome: 'skipped'; readonly reason: string }
-  /** `permanent`: no retry. `retryAfterMs`: not before that long from now. */
+  /**
+   * `reason`: recorded; no personal data (LOG-4). `permanent`: no retry. `retryAfterMs`: not before that long from now.
+   * `unknown`: it may have been sent all the same; a step with `onUnknown: "hold"` is then held, not retried (STEP-6).
+   */
   | {
       readonly outcome: 'failed'
       readonly reason: string
       readonly permanent?: boolean
+      readonly unknown?: boolean
       readonly retryAfterMs?: number
     }
 

@@ -1,7 +1,13 @@
 /**
- * The projector: contact events in, changes of active-sequence tags out (INDEX-1). It knows nothing of the reducer.
+ * The projector: contact events in, changes of active-sequence tags out (INDEX-1); and the index in memory that these
+ * changes make (INDEX-2). It knows nothing of the reducer. Why it counts in bits: docs/decisions/0002-tag-index.md.
  */
-import type { ContactId, Tag } from './ids.ts'
+import type { ContactEvent } from './events.ts'
+import { EnfoldFault } from './fault.ts'
+import { type CampaignId, type ContactId, compareIds, requireId, type SequenceId, type Tag } from './ids.ts'
+import type { Members, Page } from './ports.ts'
+
+// --- Tags -----------------------------------------------------------------------------------------------------------
 
 /** One change of the index. `clear` removes all tags of the contact (ERASE-1). */
 export type TagChange =
@@ -13,4 +19,385 @@ export interface TagQuery {
   readonly all?: readonly Tag[]
   readonly any?: readonly Tag[]
   readonly none?: readonly Tag[]
+}
+
+/** What a tag says: the sequence, and whether the run waits at its end. */
+export interface ParsedTag {
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  readonly waiting: boolean
+}
+
+const WAITING = '~waiting'
+
+/**
+ * The tag of a contact whose run of the sequence is in progress: both ids percent-encoded, joined by a slash.
+ * Throws `INVALID_INPUT` for what is no id (LOG-6).
+ *
+ * @example
+ * tagOf('pool-owners', 'nurture') // 'pool-owners/nurture'
+ * tagOf('a/b', 'c~waiting')       // 'a%2Fb/c%7Ewaiting'
+ */
+export function tagOf(campaignId: CampaignId, sequenceId: SequenceId): Tag {
+  return `${encoded('campaignId', campaignId)}/${encoded('sequenceId', sequenceId)}`
+}
+
+/**
+ * The tag of a contact whose run stands at the end of the sequence and waits for a goal. Throws as `tagOf`.
+ *
+ * @example
+ * waitingTagOf('pool-owners', 'nurture') // 'pool-owners/nurture~waiting'
+ */
+export function waitingTagOf(campaignId: CampaignId, sequenceId: SequenceId): Tag {
+  return tagOf(campaignId, sequenceId) + WAITING
+}
+
+// encodeURIComponent leaves `~` alone, and a sequence named `b~waiting` would have the tag of `b` that waits.
+function encoded(path: string, id: string): string {
+  return encodeURIComponent(requireId<string>(path, id)).replaceAll('~', '%7E')
+}
+
+/**
+ * What a tag says, or `null` for every text that is not exactly what `tagOf` or `waitingTagOf` yields.
+ *
+ * @example
+ * parseTag('pool-owners/nurture~waiting') // { campaignId: 'pool-owners', sequenceId: 'nurture', waiting: true }
+ * parseTag('customer')                    // null
+ */
+export function parseTag(tag: Tag): ParsedTag | null {
+  const waiting = tag.endsWith(WAITING)
+  const sequence = waiting ? tag.slice(0, -WAITING.length) : tag
+  const slash = sequence.indexOf('/')
+  try {
+    const campaignId = decodeURIComponent(sequence.slice(0, Math.max(slash, 0)))
+    const sequenceId = decodeURIComponent(sequence.slice(slash + 1))
+    return tagOf(campaignId, sequenceId) === sequence ? { campaignId, sequenceId, waiting } : null
+  } catch {
+    return null
+  }
+}
+
+const NO_CHANGES: readonly TagChange[] = []
+
+/**
+ * What an event changes in the contact's tags, in the order in which it is to be done; empty for most events.
+ * Rules INDEX-1 and ERASE-1. A paused run is in progress, so pausing changes nothing.
+ *
+ * @example
+ * index.apply(tagChanges('ann', event))
+ */
+export function tagChanges(contactId: ContactId, event: ContactEvent): readonly TagChange[] {
+  switch (event.type) {
+    case 'SequenceStarted':
+    case 'SequenceStopped':
+    case 'SequenceCompleted': {
+      const { campaignId, sequenceId } = event.data
+      const inProgress = event.type === 'SequenceStarted'
+      const waiting = event.type === 'SequenceCompleted' && event.data.waiting
+      return [
+        { change: inProgress ? 'add' : 'remove', contactId, tag: tagOf(campaignId, sequenceId) },
+        { change: waiting ? 'add' : 'remove', contactId, tag: waitingTagOf(campaignId, sequenceId) },
+      ]
+    }
+    case 'ContactErased':
+      return [{ change: 'clear', contactId }]
+    default:
+      return NO_CHANGES
+  }
+}
+
+// --- The index ------------------------------------------------------------------------------------------------------
+
+/**
+ * Contacts by tag, in memory. Pages come in the order in which contacts had their first tag; a contact keeps its place
+ * for as long as the index lives, also while it has no tag, so paging neither repeats nor skips one that stays.
+ * The price: the index forgets no contact id, only its tags.
+ *
+ * Throws `INVALID_INPUT` for a limit that is no integer from 1 to 10,000, and for an `after` that never had a tag here.
+ */
+export interface TagIndex {
+  /** Makes the changes in order. A change that was made already changes nothing. */
+  apply(changes: Iterable<TagChange>): void
+  /** Contacts that have the tag. */
+  members(tag: Tag, page: Page): Members
+  /** Contacts that the query describes; if `all` and `any` are empty, of all that have any tag. */
+  search(query: TagQuery, page: Page): Members
+  /** How many contacts have the tag. */
+  count(tag: Tag): number
+  /** In the order of `compareIds`; empty for a contact that is not known. */
+  tagsOf(contactId: ContactId): readonly Tag[]
+  /** The tags that at least one contact has, in the order of `compareIds`. */
+  tags(): readonly Tag[]
+  /** Contacts that have at least one tag: those behind `after`, at most `limit`. */
+  contacts(after: ContactId | null, limit: number): readonly ContactId[]
+}
+
+interface Entry {
+  readonly tag: Tag
+  readonly members: SlotSet
+  /** What a contact holds that has this tag only: one list for all of them, since most contacts have one tag. */
+  readonly alone: readonly Entry[]
+}
+
+const NOTHING: readonly Entry[] = []
+const MAX_LIMIT = 10_000
+
+/**
+ * An empty index.
+ *
+ * @example
+ * const index = createTagIndex()
+ * index.apply([{ change: 'add', contactId: 'ann', tag: tagOf('pool-owners', 'nurture') }])
+ * index.members('pool-owners/nurture', { after: null, limit: 50 }) // { contacts: ['ann'], total: 1, next: null }
+ */
+export function createTagIndex(): TagIndex {
+  // A contact's slot is its number, counted from 0 in the order of first tags.
+  const slots = new Map<ContactId, number>()
+  const contactIds: ContactId[] = []
+  const held: (readonly Entry[])[] = []
+  const entries = new Map<Tag, Entry>()
+  const tagged = new SlotSet()
+
+  function slotFor(contactId: ContactId): number {
+    let slot = slots.get(contactId)
+    if (slot === undefined) {
+      slot = contactIds.length
+      slots.set(contactId, slot)
+      contactIds.push(contactId)
+      held.push(NOTHING)
+    }
+    return slot
+  }
+
+  function entryFor(tag: Tag): Entry {
+    let entry = entries.get(tag)
+    if (entry === undefined) {
+      const alone: Entry[] = []
+      entry = { tag, members: new SlotSet(), alone }
+      alone.push(entry)
+      entries.set(tag, entry)
+    }
+    return entry
+  }
+
+  function add(slot: number, entry: Entry): void {
+    if (!entry.members.add(slot)) return
+    const before = held[slot] ?? NOTHING
+    // `concat` makes a list of exactly the length; spreading and pushing leave room for 17, which is 120 bytes.
+    held[slot] = before.length === 0 ? entry.alone : before.concat(entry)
+    tagged.add(slot)
+  }
+
+  function remove(slot: number, entry: Entry): void {
+    if (!entry.members.delete(slot)) return
+    if (entry.members.size === 0) entries.delete(entry.tag)
+    const before = held[slot] ?? NOTHING
+    const rest = before.toSpliced(before.indexOf(entry), 1)
+    held[slot] = rest.length > 1 ? rest : (rest[0]?.alone ?? NOTHING)
+    if (rest.length === 0) tagged.delete(slot)
+  }
+
+  function make(change: TagChange): void {
+    if (change.change === 'add') return add(slotFor(change.contactId), entryFor(change.tag))
+    const slot = slots.get(change.contactId)
+    if (slot === undefined) return
+    if (change.change === 'clear') {
+      for (const entry of held[slot] ?? NOTHING) remove(slot, entry)
+      return
+    }
+    const entry = entries.get(change.tag)
+    if (entry !== undefined) remove(slot, entry)
+  }
+
+  function slotBehind(path: string, after: ContactId | null): number {
+    if (after === null) return 0
+    const slot = slots.get(after)
+    if (slot !== undefined) return slot + 1
+    throw EnfoldFault.invalidInput(path, after, 'null, or the last contact of a page of this index')
+  }
+
+  const membersOf = (tag: Tag): SlotSet => entries.get(tag)?.members ?? NOBODY
+
+  /** `total` where it is known; else every block is counted. */
+  function pageOf(query: SlotQuery, from: number, limit: number, total?: number): Members {
+    const found: number[] = []
+    let counted = 0
+    for (let b = total === undefined ? 0 : from >>> BLOCK_SHIFT; b < tagged.blocks.length; b++) {
+      if (total !== undefined && found.length > limit) break
+      const words = blockOf(query, b)
+      if (words === null) continue
+      if (total === undefined) counted += countBits(words)
+      collect(words, b << BLOCK_SHIFT, from, limit + 1, found)
+    }
+    const contacts = found.slice(0, limit).map((slot) => contactIds[slot] as ContactId)
+    return { contacts, total: total ?? counted, next: found.length > limit ? (contacts.at(-1) ?? null) : null }
+  }
+
+  return {
+    apply(changes) {
+      for (const change of changes) make(change)
+    },
+    members(tag, { after, limit }) {
+      const members = membersOf(tag)
+      const query = { all: [members], any: [], none: [] }
+      return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit), members.size)
+    },
+    search({ all = [], any = [], none = [] }, { after, limit }) {
+      const base = any.length === 0 ? [tagged] : any.map(membersOf)
+      const query = { all: all.map(membersOf), any: base, none: none.map(membersOf) }
+      return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit))
+    },
+    count: (tag) => membersOf(tag).size,
+    tagsOf(contactId) {
+      const entriesOfContact = held[slots.get(contactId) ?? -1] ?? NOTHING
+      return entriesOfContact.map((entry) => entry.tag).sort(compareIds)
+    },
+    tags: () => [...entries.keys()].sort(compareIds),
+    contacts(after, limit) {
+      const query = { all: [tagged], any: [], none: [] }
+      return pageOf(query, slotBehind('after', after), checked('limit', limit), tagged.size).contacts
+    },
+  }
+}
+
+function checked(path: string, limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
+  throw EnfoldFault.invalidInput(path, limit, 'an integer from 1 to 10,000')
+}
+
+// --- Sets of slots --------------------------------------------------------------------------------------------------
+
+const BLOCK_SHIFT = 16
+const BLOCK_SLOTS = 1 << BLOCK_SHIFT
+const BLOCK_WORDS = BLOCK_SLOTS / 32
+// Where 16 bits an offset take as much room as one bit for every slot of the block.
+const MAX_OFFSETS = BLOCK_SLOTS / 16
+
+/** 65,536 slots of a set: their offsets, sorted, while they are few; else one bit for each slot. */
+interface Block {
+  size: number
+  /** The first `size` are in use; the rest is room to grow. Empty where `words` are in use. */
+  offsets: Uint16Array
+  words: Uint32Array | null
+}
+
+class SlotSet {
+  size = 0
+  readonly blocks: (Block | undefined)[] = []
+
+  /** False if it was in the set already. */
+  add(slot: number): boolean {
+    const index = slot >>> BLOCK_SHIFT
+    const offset = slot & (BLOCK_SLOTS - 1)
+    let block = this.blocks[index]
+    if (block === undefined) {
+      block = { size: 0, offsets: new Uint16Array(4), words: null }
+      this.blocks[index] = block
+    }
+    if (block.words === null && block.size === MAX_OFFSETS) toWords(block)
+    if (!(block.words === null ? insertOffset(block, offset) : setBit(block.words, offset))) return false
+    block.size++
+    this.size++
+    return true
+  }
+
+  /** False if it was not in the set. */
+  delete(slot: number): boolean {
+    const index = slot >>> BLOCK_SHIFT
+    const offset = slot & (BLOCK_SLOTS - 1)
+    const block = this.blocks[index]
+    if (block === undefined) return false
+    if (!(block.words === null ? deleteOffset(block, offset) : clearBit(block.words, offset))) return false
+    block.size--
+    this.size--
+    if (block.size === 0) this.blocks[index] = undefined
+    // Half of the limit, lest a contact that comes and goes at the limit turns the block over each time.
+    else if (block.words !== null && block.size === MAX_OFFSETS / 2) toOffsets(block, block.words)
+    return true
+  }
+}
+
+const NOBODY = new SlotSet()
+
+function insertOffset(block: Block, offset: number): boolean {
+  const at = lowerBound(block, offset)
+  if (at < block.size && block.offsets[at] === offset) return false
+  if (block.size === block.offsets.length) {
+    const roomier = new Uint16Array(2 * block.size)
+    roomier.set(block.offsets)
+    block.offsets = roomier
+  }
+  block.offsets.copyWithin(at + 1, at, block.size)
+  block.offsets[at] = offset
+  return true
+}
+
+function deleteOffset(block: Block, offset: number): boolean {
+  const at = lowerBound(block, offset)
+  if (at === block.size || block.offsets[at] !== offset) return false
+  block.offsets.copyWithin(at, at + 1, block.size)
+  return true
+}
+
+/** How many offsets of the block are smaller. */
+function lowerBound(block: Block, offset: number): number {
+  let low = 0
+  let high = block.size
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((block.offsets[middle] as number) < offset) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function setBit(words: Uint32Array, offset: number): boolean {
+  const word = words[offset >>> 5] as number
+  const bit = 1 << (offset & 31)
+  words[offset >>> 5] = word | bit
+  return (word & bit) === 0
+}
+
+function clearBit(words: Uint32Array, offset: number): boolean {
+  const word = words[offset >>> 5] as number
+  const bit = 1 << (offset & 31)
+  words[offset >>> 5] = word & ~bit
+  return (word & bit) !== 0
+}
+
+function toWords(block: Block): void {
+  block.words = spread(block, new Uint32Array(BLOCK_WORDS))
+  block.offsets = new Uint16Array(0)
+}
+
+function toOffsets(block: Block, words: Uint32Array): void {
+  const offsets: number[] = []
+  collect(words, 0, 0, block.size, offsets)
+  block.offsets = Uint16Array.from(offsets)
+  block.words = null
+}
+
+/** Sets the bits of the block's offsets. */
+function spread(block: Block, words: Uint32Array): Uint32Array {
+  for (let i = 0; i < block.size; i++) setBit(words, block.offsets[i] as number)
+  return words
+}
+
+/** Slots in each of `all`, in at least one of `any` if there are any, and in none of `none`; `all` or `any` has one. */
+interface SlotQuery {
+  readonly all: readonly SlotSet[]
+  readonly any: readonly SlotSet[]
+  readonly none: readonly SlotSet[]
+}
+
+// Scratch of `blockOf`: written before it is read in every call, and shared because 24 kB an index are much for the
+// small indexes that are made to check one contact.
+const result = new Uint32Array(BLOCK_WORDS)
+const bits = new Uint32Array(BLOCK_WORDS)
+
+/** The bits of one block of the answer, good until the next call; `null` if there are none. */
+function blockOf({ all, any, none }: SlotQuery, index: number): Uint32Array | null {
+  result.fill(any.length === 0 ? ALL_BITS : 0)
+  for (const set of any) forWords(set, index, (words) => words.forEach(orInto))
+  return result
 }

@@ -1,0 +1,43 @@
+/** Which package may use which, as docs/internals.md draws it. Nothing points back, nothing is circular. */
+const only = (name, from, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: `^packages/${from}/src`, pathNot: '\\.test\\.ts$' },
+  to: {
+    path: '^packages/',
+    pathNot: [`^packages/${from}/`, ...allowed.map((other) => `^packages/${other}/src/index\\.ts$`)],
+  },
+})
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { pathNot: '\\.test\\.ts$' } } },
+    {
+      name: 'no-deep-imports',
+      comment: 'Other packages are used by their name, and so by their index.',
+      severity: 'error',
+      from: { path: '^(packages|examples)/([^/]+)/' },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/index\\.ts$'] },
+    },
+    {
+      name: 'core-is-pure',
+      comment: 'No clock, no I/O, no randomness.',
+      severity: 'error',
+      from: { path: '^packages/core/src', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    only('core-uses-nothing', 'core', []),
+    only('stores-use-core', 'store-[^/]+', ['core']),
+    only('engine-uses-core', 'engine', ['core']),
+    only('handlers-use-core', 'handlers', ['core']),
+    only('testkit-uses-core', 'testkit', ['core']),
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(node_modules|dist)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] },
+  },
+}

@@ -1,0 +1,59 @@
+/**
+ * Batching: what is asked for while an earlier batch is being written goes together in the next one. One transaction
+ * (and one fsync) then serves many contacts, and whoever is alone does not wait.
+ */
+
+interface Waiting<Item, Result> {
+  readonly item: Item
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+/**
+ * @param write writes a batch; its results are those of the items, in order. If a batch of several fails, each item is
+ *   tried by itself, so that one that the store refuses fails nobody else: items must bear being written twice.
+ * @param maxItems of one batch
+ */
+export function createBatcher<Item, Result>(
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  maxItems: number,
+): (item: Item) => Promise<Result> {
+  let queue: Waiting<Item, Result>[] = []
+  let writing = false
+
+  async function writeAlone(one: Waiting<Item, Result>): Promise<void> {
+    try {
+      const [result] = await write([one.item])
+      one.resolve(result as Result)
+    } catch (error) {
+      one.reject(error)
+    }
+  }
+
+  async function drain(): Promise<void> {
+    writing = true
+    // Let everyone speak who is about to.
+    await null
+    while (queue.length > 0) {
+      const batch = queue.slice(0, maxItems)
+      queue = queue.slice(maxItems)
+      if (batch.length === 1) {
+        await writeAlone(batch[0] as Waiting<Item, Result>)
+        continue
+      }
+      try {
+        const results = await write(batch.map(({ item }) => item))
+        for (const [i, one] of batch.entries()) one.resolve(results[i] as Result)
+      } catch {
+        for (const one of batch) await writeAlone(one)
+      }
+    }
+    writing = false
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      queue.push({ item, resolve, reject })
+      if (!writing) void drain()
+    })
+}

@@ -1,0 +1,84 @@
+/** The border: what a host passes to a verb is checked here, once, before anything is looked up or written. */
+import { EnfoldFault, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH, requireId } from '@enfold/core'
+
+/** Checks one property; throws `INVALID_INPUT` with the path if it is not right. */
+type Check = (path: string, value: unknown) => void
+
+export const id: Check = (path, value) => void requireId(path, value)
+
+export const text: Check = (path, value) => {
+  if (typeof value !== 'string' || value.length === 0 || value.length > 10_000)
+    throw EnfoldFault.invalidInput(path, value, 'a text of 1 to 10,000 characters')
+}
+
+export const actor: Check = (path, value) => {
+  if (value !== null && !isLegalId(value))
+    throw EnfoldFault.invalidInput(
+      path,
+      value,
+      `your id of who orders this, 1 to ${MAX_ID_LENGTH} characters, or null for nobody`,
+    )
+}
+
+export const instant: Check = (path, value) => {
+  if (!isInstant(value))
+    throw EnfoldFault.invalidInput(
+      path,
+      value,
+      'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
+    )
+}
+
+export const instantOrNull: Check = (path, value) => {
+  if (value !== null) instant(path, value)
+}
+
+export const flag: Check = (path, value) => {
+  if (typeof value !== 'boolean') throw EnfoldFault.invalidInput(path, value, 'true or false')
+}
+
+export const anything: Check = () => {}
+
+export function wholeNumber(min: number, max: number): Check {
+  return (path, value) => {
+    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
+      throw EnfoldFault.invalidInput(path, value, `a whole number from ${min} to ${max}`)
+  }
+}
+
+/** A plain JSON object. Answers it as a copy, so that later changes by the host do no harm. */
+export function jsonObject(path: string, value: unknown): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw EnfoldFault.invalidInput(path, value, 'a plain JSON object')
+  try {
+    return JSON.parse(JSON.stringify(value)) as JsonObject
+  } catch (error) {
+    throw EnfoldFault.invalidInput(path, String(error), 'a plain JSON object without cycles and bigints')
+  }
+}
+
+/** What may be passed, by name: a check, and `?` behind the name of what may be left out. */
+export type Shape = Readonly<Record<string, Check>>
+
+/**
+ * Checks an input against its shape. What the shape does not know is refused: an option that is misspelt must not be
+ * ignored.
+ */
+export function checkInput(verb: string, input: unknown, shape: Shape): void {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw EnfoldFault.invalidInput(verb, input, `an object with ${Object.keys(shape).join(', ')}`)
+  const given = input as Record<string, unknown>
+  for (const [key, check] of Object.entries(shape)) {
+    const optional = key.endsWith('?')
+    const name = optional ? key.slice(0, -1) : key
+    const value = Object.hasOwn(given, name) ? given[name] : undefined
+    if (!(optional && value === undefined)) check(`${verb}.${name}`, value)
+  }
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(shape, name) && !Object.hasOwn(shape, `${name}?`))
+      throw EnfoldFault.invalidInput(
+        `${verb}.${name}`,
+        given[name],
+        `no such property; known are ${Object.keys(shape).join(', ')}`,
+      )
+}

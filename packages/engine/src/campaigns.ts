@@ -1,0 +1,58 @@
+/** The catalogue of campaigns as the log has it: read at first use, followed from then on. */
+import {
+  type Catalog,
+  type ContactState,
+  createCatalog,
+  type EventStore,
+  isCampaignEvent,
+  isInProgress,
+} from '@enfold/core'
+
+export interface Campaigns {
+  readonly catalog: Catalog
+  /** Reads on if the last look is older than the refresh interval. */
+  fresh(): Promise<void>
+  /** Reads on now. */
+  refresh(): Promise<void>
+  /** Reads on if the contact has runs of versions that are not in the catalogue yet. */
+  ensure(state: ContactState): Promise<void>
+}
+
+export function createCampaigns(store: EventStore, refreshMs: number): Campaigns {
+  const catalog = createCatalog()
+  let position = 0
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | null = null
+
+  async function read(): Promise<void> {
+    const startedAt = performance.now()
+    for await (const event of store.readAll(position, { streams: 'campaigns' })) {
+      if (isCampaignEvent(event)) catalog.apply(event)
+      position = event.position
+    }
+    lookedAt = startedAt
+  }
+  async function refresh(): Promise<void> {
+    // A look that began earlier may have missed what the caller knows of: wait for it, then look again.
+    if (reading !== null) await reading.catch(() => {})
+    reading ??= read().finally(() => {
+      reading = null
+    })
+    await reading
+  }
+  return {
+    catalog,
+    refresh,
+    async fresh() {
+      if (performance.now() - lookedAt >= refreshMs) await (reading ?? refresh())
+    },
+    async ensure(state) {
+      const missing = state.enrollments.some(({ campaignId, runs }) =>
+        runs.some(
+          (run) => (isInProgress(run) || run.steps.length > 0) && !catalog.has(campaignId, run.campaignVersion),
+        ),
+      )
+      if (missing) await refresh()
+    },
+  }
+}

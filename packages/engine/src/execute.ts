@@ -1,0 +1,187 @@
+/** One command: load, fold, decide, append; again on conflict. The loop that everything goes through. */
+import {
+  type AnswerTo,
+  type AppendResult,
+  type Clock,
+  type ContactCommand,
+  type ContactDirectory,
+  type ContactEvent,
+  type ContactId,
+  type ContactState,
+  contactStream,
+  type Derived,
+  decideOnce,
+  type Either,
+  EnfoldFault,
+  type EventStore,
+  type Facts,
+  fold,
+  isLeft,
+  left,
+  type Position,
+  plan,
+  type RecordedContactEvent,
+  type Rejection,
+  right,
+  type StreamAppend,
+  tagChanges,
+  type Version,
+} from '@enfold/core'
+import type { Campaigns } from './campaigns.ts'
+import { realWait } from './clock.ts'
+import { factsOf } from './directory.ts'
+import type { Observer } from './signals.ts'
+
+/** What every part of the engine works with. */
+export interface Machinery {
+  readonly store: EventStore
+  /** Group commit: commands on many contacts share a transaction. */
+  readonly append: (append: StreamAppend) => Promise<AppendResult>
+  readonly campaigns: Campaigns
+  readonly directory: ContactDirectory | undefined
+  readonly clock: Clock
+  readonly observe: Observer
+  readonly random: () => number
+  /** Called when something may have become due. */
+  readonly wakeUp: () => void
+}
+
+/** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
+export interface Placed {
+  readonly version: Version
+  readonly position: Position
+}
+
+export interface Executed<Command extends ContactCommand> extends Placed {
+  readonly answer: AnswerTo<Command>
+  /** What was appended now; empty if nothing changed or it was a repeat. */
+  readonly events: readonly ContactEvent[]
+  readonly known: Known
+}
+
+/** A contact as it was last seen; good for a decision as long as nobody else has written. */
+export interface Known extends Placed {
+  readonly state: ContactState
+  readonly facts: Facts | null
+}
+
+const MAX_ATTEMPTS = 20
+
+/**
+ * @param known what the caller holds of the contact already, to spare the first look; only for commands whose id
+ *   cannot stand in the history that the caller has seen.
+ * @throws EnfoldFault `CONTENTION` after twenty conflicts, and whatever store and directory throw
+ */
+export async function execute<Command extends ContactCommand>(
+  machinery: Machinery,
+  command: Command,
+  known?: Known,
+): Promise<Either<Rejection, Executed<Command>>> {
+  const { campaigns, clock, observe } = machinery
+  const startedAt = performance.now()
+  const decided = (events: number, rejection: Rejection | null) =>
+    observe({
+      type: 'command-decided',
+      command: command.type,
+      contactId: command.contactId,
+      events,
+      rejection,
+      durationMs: performance.now() - startedAt,
+    })
+  let refreshed = false
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    await campaigns.fresh()
+    const contact: Loaded =
+      attempt === 1 && known !== undefined ? { ...known, history: [] } : await load(machinery, command.contactId)
+    await campaigns.ensure(contact.state)
+    const now = clock.now()
+    const context = { campaigns: campaigns.catalog, facts: contact.facts, now }
+    const decision = decideOnce(command, contact.history, context, contact.state)
+    if (isLeft(decision)) {
+      // Published a moment ago by another process? Look before refusing.
+      if (!refreshed && STALE_REJECTIONS.has(decision.left.type)) {
+        refreshed = true
+        await campaigns.refresh()
+        continue
+      }
+      decided(0, decision.left)
+      return left(decision.left)
+    }
+    const { answer, events, recorded, state } = decision.right
+    if (events.length === 0) {
+      decided(0, null)
+      // A repeat answers with the place of the first time.
+      const { version, position } = recorded.at(-1) ?? contact
+      return right({ answer, events, version, position, known: contact })
+    }
+    const derived = derive(machinery, command.contactId, state, events, contact.facts)
+    const result = await appendSurely(machinery, command, contact.state.version, events, derived)
+    if (result.outcome === 'appended') {
+      decided(events.length, null)
+      machinery.wakeUp()
+      const { version, position } = result
+      return right({ answer, events, version, position, known: { state, facts: contact.facts, version, position } })
+    }
+    observe({ type: 'conflict', contactId: command.contactId, attempt })
+    // The first loser goes again at once; who loses again gives way for a moment, longer each time.
+    if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** attempt, 100))
+  }
+  throw new EnfoldFault(
+    'CONTENTION',
+    `Other writers were first ${MAX_ATTEMPTS} times in a row for the contact ${JSON.stringify(command.contactId)}. Nothing was written; try again with the same command id.`,
+    { contactId: command.contactId, commandId: command.commandId },
+  )
+}
+
+const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
+
+interface Loaded extends Known {
+  readonly history: readonly RecordedContactEvent[]
+}
+
+/** A contact as the log and the directory have it now. */
+export async function load({ store, directory }: Machinery, contactId: ContactId): Promise<Loaded> {
+  const [history, facts] = await Promise.all([historyOf(store, contactId), factsOf(directory, contactId)])
+  const last = history.at(-1)
+  return { history, state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
+}
+
+/** All events of a contact, in order. */
+export async function historyOf(store: EventStore, contactId: ContactId): Promise<readonly RecordedContactEvent[]> {
+  const stream = contactStream(contactId)
+  const found = await store.readMany([stream])
+  return (found.get(stream) ?? []) as readonly RecordedContactEvent[]
+}
+
+/** What the read model must be told with these events: the projector's tag changes, and the next wake. */
+function derive(
+  { campaigns, clock }: Machinery,
+  contactId: ContactId,
+  state: ContactState,
+  events: readonly ContactEvent[],
+  facts: Facts | null,
+): Derived {
+  const tags = events.flatMap((event) => tagChanges(contactId, event))
+  return { tags, wakeAt: plan(contactId, state, campaigns.catalog, facts, clock.now()).wakeAt }
+}
+
+/**
+ * An append whose answer was lost may have been written. The same events with the same ids, expected at the same
+ * version, cannot be written twice, so one more try tells (ONCE-3).
+ */
+async function appendSurely(
+  { append }: Machinery,
+  command: ContactCommand,
+  version: Version,
+  events: readonly ContactEvent[],
+  derived: Derived,
+): Promise<AppendResult> {
+  const expected = version === 0 ? 'no-stream' : version
+  const one = { stream: contactStream(command.contactId), events, expected, derived } as const
+  try {
+    return await append(one)
+  } catch (error) {
+    if (error instanceof EnfoldFault && error.code !== 'STORE_UNAVAILABLE') throw error
+    return await append(one)
+  }
+}

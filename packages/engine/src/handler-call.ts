@@ -1,0 +1,97 @@
+/** One call of the host's handler, from which nothing bad can come out: it answers, or it failed (STEP-7). */
+import { type StepCall, type StepHandler, type StepOutcome, show } from '@enfold/core'
+import { realWait } from './clock.ts'
+
+export interface HandlerAnswer {
+  readonly outcome: StepOutcome
+  /** What it threw, for the host's logger: its message may hold what the log must not (LOG-4). */
+  readonly error?: unknown
+}
+
+export type Handlers = { readonly [kind: string]: StepHandler }
+
+/**
+ * Calls the handler of the step's kind and waits at most `timeoutMs` for it.
+ *
+ * @param stop aborts the call's signal early: the engine shuts down and has waited long enough
+ */
+export async function callHandler(
+  handlers: Handlers,
+  call: Omit<StepCall, 'signal'>,
+  timeoutMs: number,
+  stop: AbortSignal,
+): Promise<HandlerAnswer> {
+  const handler = Object.hasOwn(handlers, call.step.kind) ? handlers[call.step.kind] : undefined
+  if (handler === undefined) return { outcome: { outcome: 'failed', reason: 'no-handler', permanent: true } }
+  const controller = new AbortController()
+  const finished = new AbortController()
+  const over = AbortSignal.any([stop, finished.signal])
+  // A handler that never settles holds its step only: whether it did its work is not known (STEP-6).
+  const timeout = realWait(timeoutMs, over).then((): HandlerAnswer => {
+    controller.abort(new Error(stop.aborted ? 'The engine shuts down.' : `The handler took more than ${timeoutMs} ms.`))
+    return { outcome: { outcome: 'failed', reason: stop.aborted ? 'shut-down' : 'timeout', unknown: true } }
+  })
+  // In a promise of its own, so that a handler that throws before its first await is caught like any other.
+  const answer = Promise.resolve()
+    .then(() => handler({ ...call, signal: controller.signal }))
+    .then((given): HandlerAnswer => ({ outcome: checkedOutcome(given) }))
+    .catch(
+      (error): HandlerAnswer => ({ outcome: { outcome: 'failed', reason: reasonOf(error), unknown: true }, error }),
+    )
+  try {
+    return await Promise.race([answer, timeout])
+  } finally {
+    finished.abort()
+  }
+}
+
+const MAX_TEXT = 500
+
+/** Nonsense is a failure that no retry mends. */
+function checkedOutcome(given: unknown): StepOutcome {
+  const answer = given as { outcome?: unknown; receipt?: unknown; reason?: unknown } | null | undefined
+  switch (typeof answer === 'object' ? answer?.outcome : undefined) {
+    case 'sent': {
+      const { receipt } = given as { receipt?: unknown }
+      return { outcome: 'sent', ...(typeof receipt === 'string' ? { receipt: cut(receipt) } : {}) }
+    }
+    case 'skipped':
+      return { outcome: 'skipped', reason: textOr(answer?.reason, 'no-reason') }
+    case 'failed': {
+      const { permanent, unknown, retryAfterMs } = given as {
+        permanent?: unknown
+        unknown?: unknown
+        retryAfterMs?: unknown
+      }
+      return {
+        outcome: 'failed',
+        reason: textOr(answer?.reason, 'no-reason'),
+        permanent: permanent === true,
+        unknown: unknown === true,
+        ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? { retryAfterMs } : {}),
+      }
+    }
+    default:
+      return {
+        outcome: 'failed',
+        reason: `handler-answered ${cut(show(typeof given))}`,
+        permanent: true,
+        unknown: true,
+      }
+  }
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' && value !== '' ? cut(value) : otherwise
+}
+
+function cut(text: string): string {
+  return (text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text).toWellFormed()
+}
+
+/** The kind of an error and its code: messages quote addresses and texts. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return `handler-threw ${typeof error}`
+  const { code } = error as { code?: unknown }
+  return cut(`handler-threw ${error.name}${typeof code === 'string' ? ` ${code}` : ''}`)
+}

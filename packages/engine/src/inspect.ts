@@ -1,0 +1,340 @@
+/** Read-only questions of operators: the console, the API and the command line all ask here. */
+import {
+  type CampaignId,
+  type ContactDirectory,
+  type ContactId,
+  EnfoldFault,
+  type Instant,
+  isInProgress,
+  isSuppressed,
+  type Page,
+  parseTag,
+  plan,
+  type ReadModel,
+  type RecordedContactEvent,
+  type ResendRecord,
+  type Run,
+  type RunStatus,
+  recordOf,
+  type SequenceId,
+  type SequenceRef,
+  type StepId,
+  type StepRecord,
+  type Tag,
+  tagOf,
+  type UpcomingStep,
+  type Version,
+  waitingTagOf,
+} from '@enfold/core'
+import * as border from './border.ts'
+import { historyOf, load, type Machinery } from './execute.ts'
+
+export interface ContactView {
+  readonly contactId: ContactId
+  /** 0: nothing is recorded of this contact. */
+  readonly version: Version
+  /** `null` where no ban is in force now. */
+  readonly suppressed: null | { readonly until: Instant | null }
+  readonly erased: boolean
+  /** In the order of their first start; with `runs: "all"`, each run by itself, oldest first. */
+  readonly enrollments: readonly EnrollmentView[]
+}
+
+export interface EnrollmentView extends SequenceRef {
+  readonly run: number
+  readonly status: RunStatus
+  readonly campaignVersion: number
+  readonly startedAt: Instant
+  readonly endedAt: Instant | null
+  /** All steps of the run's version, in order. */
+  readonly steps: readonly StepView[]
+  /** The step that stands next, and when it is due; of a paused run, when it would be. `null` in a run that is over. */
+  readonly next: null | { readonly stepId: StepId; readonly dueAt: Instant }
+}
+
+export interface StepView {
+  readonly stepId: StepId
+  /** Between two attempts a step is `pending`. */
+  readonly status: 'pending' | 'dispatched' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held'
+  /** When it came to be so; `null` while untouched. */
+  readonly at: Instant | null
+  readonly reason?: string
+  readonly resends?: readonly { readonly resend: number; readonly status: string; readonly at: Instant }[]
+}
+
+export type MemberStatus = 'active' | 'waiting' | 'either'
+
+export interface MembersView {
+  readonly contacts: readonly ContactId[]
+  readonly total: number
+  /** Pass it as `after` for the next page; `null` at the end. */
+  readonly next: ContactId | null
+}
+
+export interface SequenceQuery extends SequenceRef {
+  /** Default "active": in progress. */
+  readonly status?: 'active' | 'waiting'
+}
+
+export interface SearchQuery {
+  readonly all?: readonly SequenceQuery[]
+  readonly any?: readonly SequenceQuery[]
+  readonly none?: readonly SequenceQuery[]
+  /** Handed to the host's directory; the answer is what both find. */
+  readonly text?: string
+  readonly after?: ContactId | null
+  /** 1 to 1,000. Default 50. */
+  readonly limit?: number
+}
+
+export interface SearchView {
+  readonly contacts: readonly ContactId[]
+  /** `null` where the host's directory searches: it does not say. */
+  readonly total: number | null
+  readonly next: ContactId | null
+}
+
+export interface SequenceMembership extends SequenceRef {
+  readonly status: 'active' | 'waiting'
+}
+
+export interface SequenceCounts {
+  readonly sequenceId: SequenceId
+  /** In progress: active or paused. */
+  readonly active: number
+  readonly waiting: number
+}
+
+export interface Upcoming extends UpcomingStep {
+  readonly contactId: ContactId
+}
+
+export interface Inspect {
+  /** Everything of one contact as it stands now. */
+  contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
+  /** The recorded events of one contact, in order; empty if there are none. */
+  history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
+  /** Who is in a sequence. `status` default "active". Rule INDEX-2. */
+  contactsInSequence(query: {
+    readonly campaignId: CampaignId
+    readonly sequenceId: SequenceId
+    readonly status?: MemberStatus
+    readonly after?: ContactId | null
+    readonly limit?: number
+  }): Promise<MembersView>
+  /** The sequences that a contact is in or waits at the end of, from the index. */
+  sequencesOf(contactId: ContactId): Promise<readonly SequenceMembership[]>
+  /** Contacts by their active sequences: all, any, none; and by the host's own search. */
+  search(query: SearchQuery): Promise<SearchView>
+  /** How many are in each sequence of a campaign, in the order of its newest version. */
+  counts(query: { readonly campaignId: CampaignId }): Promise<readonly SequenceCounts[]>
+  /** Next steps of one contact, or of everyone up to an instant; by due instant. `limit` counts contacts, default 100. */
+  upcoming(query: {
+    readonly contactId?: ContactId
+    readonly until?: Instant
+    readonly limit?: number
+  }): Promise<readonly Upcoming[]>
+}
+
+const LIMIT = border.wholeNumber(1, 1000)
+
+export function createInspect(
+  machinery: Machinery,
+  readModel: ReadModel,
+  directory: ContactDirectory | undefined,
+): Inspect {
+  const { campaigns, clock, store } = machinery
+
+  async function contact(contactId: ContactId, { runs = 'newest' }: { readonly runs?: 'newest' | 'all' } = {}) {
+    border.id('inspect.contact', contactId)
+    if (runs !== 'newest' && runs !== 'all')
+      throw EnfoldFault.invalidInput('inspect.contact.runs', runs, '"newest" or "all"')
+    await campaigns.fresh()
+    const { state, facts, version } = await load(machinery, contactId)
+    await campaigns.ensure(state)
+    const now = clock.now()
+    const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
+    const enrollments = state.enrollments.flatMap(({ campaignId, sequenceId, runs: all }) =>
+      (runs === 'all' ? all : all.slice(-1)).map((run) =>
+        enrollmentView({ campaignId, sequenceId }, run, upcoming, stepIds(campaignId, sequenceId, run)),
+      ),
+    )
+    const suppressed = isSuppressed(state, now) ? state.suppressed : null
+    return { contactId, version, suppressed, erased: state.erased, enrollments }
+  }
+
+  function stepIds(campaignId: CampaignId, sequenceId: SequenceId, run: Run): readonly StepId[] {
+    const { campaign } = campaigns.catalog.version(campaignId, run.campaignVersion)
+    return campaign.sequences.get(sequenceId)?.steps.map((step) => step.id) ?? []
+  }
+
+  async function contactsInSequence(query: Parameters<Inspect['contactsInSequence']>[0]): Promise<MembersView> {
+    const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
+    border.checkInput('inspect.contactsInSequence', query, {
+      campaignId: border.id,
+      sequenceId: border.id,
+      'status?': oneOf('active', 'waiting', 'either'),
+      'after?': border.actor,
+      'limit?': LIMIT,
+    })
+    const page = { after, limit }
+    if (status === 'active') return readModel.members(tagOf(campaignId, sequenceId), page)
+    if (status === 'waiting') return readModel.members(waitingTagOf(campaignId, sequenceId), page)
+    return readModel.search({ any: [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)] }, page)
+  }
+
+  async function search(query: SearchQuery): Promise<SearchView> {
+    border.checkInput('inspect.search', query, {
+      'all?': sequenceQueries,
+      'any?': sequenceQueries,
+      'none?': sequenceQueries,
+      'text?': border.text,
+      'after?': border.actor,
+      'limit?': LIMIT,
+    })
+    const { text, after = null, limit = 50 } = query
+    const tags = { all: tagsFor(query.all), any: tagsFor(query.any), none: tagsFor(query.none) }
+    if (text === undefined) return readModel.search(tags, { after, limit })
+    if (directory?.search === undefined)
+      throw EnfoldFault.invalidInput('inspect.search.text', text, 'no text: your contacts directory has no search')
+    // The host finds, the index filters; pages of the host are read until one of ours is full.
+    const found: ContactId[] = []
+    let page: Page = { after, limit }
+    for (;;) {
+      const { contacts, next } = await directory.search(text, page)
+      for (const contactId of contacts) {
+        if (matches(new Set(await readModel.tagsOf(contactId)), tags)) found.push(contactId)
+        if (found.length === limit)
+          return { contacts: found, total: null, next: contactId === contacts.at(-1) ? next : contactId }
+      }
+      if (next === null) return { contacts: found, total: null, next: null }
+      page = { after: next, limit }
+    }
+  }
+
+  async function upcoming(query: Parameters<Inspect['upcoming']>[0]): Promise<readonly Upcoming[]> {
+    border.checkInput('inspect.upcoming', query, {
+      'contactId?': border.id,
+      'until?': border.instant,
+      'limit?': border.wholeNumber(1, 10_000),
+    })
+    const { contactId, until = '9999-12-31T23:59:59.999Z', limit = 100 } = query
+    const contacts =
+      contactId === undefined ? (await readModel.agenda(until, limit)).map((entry) => entry.contactId) : [contactId]
+    await campaigns.fresh()
+    const steps: Upcoming[] = []
+    for (const one of contacts) {
+      const { state, facts } = await load(machinery, one)
+      await campaigns.ensure(state)
+      for (const step of plan(one, state, campaigns.catalog, facts, clock.now()).upcoming)
+        if (step.dueAt <= until) steps.push({ contactId: one, ...step })
+    }
+    return steps.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
+  }
+
+  return {
+    contact,
+    async history(contactId) {
+      border.id('inspect.history', contactId)
+      return historyOf(store, contactId)
+    },
+    contactsInSequence,
+    async sequencesOf(contactId) {
+      border.id('inspect.sequencesOf', contactId)
+      const tags = await readModel.tagsOf(contactId)
+      return tags.flatMap((tag) => {
+        const parsed = parseTag(tag)
+        if (parsed === null) return []
+        const { campaignId, sequenceId, waiting } = parsed
+        return [{ campaignId, sequenceId, status: waiting ? ('waiting' as const) : ('active' as const) }]
+      })
+    },
+    search,
+    async counts(query) {
+      border.checkInput('inspect.counts', query, { campaignId: border.id })
+      await campaigns.fresh()
+      const versions = campaigns.catalog.find(query.campaignId)?.versions ?? []
+      // Newest first, then sequences that only older versions have: somebody may still be in one.
+      const ids = new Set([...versions].reverse().flatMap(({ campaign }) => [...campaign.sequences.keys()]))
+      return Promise.all(
+        [...ids].map(async (sequenceId) => ({
+          sequenceId,
+          active: await readModel.count(tagOf(query.campaignId, sequenceId)),
+          waiting: await readModel.count(waitingTagOf(query.campaignId, sequenceId)),
+        })),
+      )
+    },
+    upcoming,
+  }
+}
+
+function enrollmentView(
+  ref: SequenceRef,
+  run: Run,
+  upcoming: readonly UpcomingStep[],
+  stepIds: readonly StepId[],
+): EnrollmentView {
+  const next = isInProgress(run)
+    ? upcoming.find((s) => s.run === run.run && s.sequenceId === ref.sequenceId && s.campaignId === ref.campaignId)
+    : undefined
+  return {
+    ...ref,
+    run: run.run,
+    status: run.status,
+    campaignVersion: run.campaignVersion,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    steps: stepIds.map((stepId) => stepView(stepId, recordOf(run, stepId))),
+    next: next === undefined ? null : { stepId: next.stepId, dueAt: next.dueAt },
+  }
+}
+
+function stepView(stepId: StepId, record: StepRecord | undefined): StepView {
+  if (record === undefined) return { stepId, status: 'pending', at: null }
+  const { status, at, reason, resends } = record
+  return {
+    stepId,
+    status: status === 'retrying' ? 'pending' : status,
+    at,
+    ...(reason === null ? {} : { reason }),
+    ...(resends.length === 0 ? {} : { resends: resends.map(resendView) }),
+  }
+}
+
+function resendView({ resend, status, at }: ResendRecord) {
+  return { resend, status, at }
+}
+
+function oneOf(...words: readonly string[]) {
+  return (path: string, value: unknown) => {
+    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
+  }
+}
+
+function sequenceQueries(path: string, value: unknown): void {
+  if (!Array.isArray(value))
+    throw EnfoldFault.invalidInput(path, value, 'a list of { campaignId, sequenceId, status? }')
+  for (const [i, query] of value.entries())
+    border.checkInput(`${path}[${i}]`, query, {
+      campaignId: border.id,
+      sequenceId: border.id,
+      'status?': oneOf('active', 'waiting'),
+    })
+}
+
+function tagsFor(queries: readonly SequenceQuery[] = []): readonly Tag[] {
+  return queries.map(({ campaignId, sequenceId, status }) =>
+    status === 'waiting' ? waitingTagOf(campaignId, sequenceId) : tagOf(campaignId, sequenceId),
+  )
+}
+
+function matches(
+  tags: ReadonlySet<Tag>,
+  query: { all: readonly Tag[]; any: readonly Tag[]; none: readonly Tag[] },
+): boolean {
+  return (
+    query.all.every((tag) => tags.has(tag)) &&
+    (query.any.length === 0 || query.any.some((tag) => tags.has(tag))) &&
+    !query.none.some((tag) => tags.has(tag))
+  )
+}

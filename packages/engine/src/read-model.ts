@@ -1,0 +1,134 @@
+/** The index and the agenda held against the log: checking them (INDEX-3), and setting them right. */
+import {
+  type ContactId,
+  type ContactProjection,
+  type ContactState,
+  createTagIndex,
+  type EventStore,
+  isInProgress,
+  newestRun,
+  plan,
+  type ReadModel,
+  type RecordedContactEvent,
+  type Tag,
+  tagChanges,
+  tagOf,
+  type Version,
+  waitingTagOf,
+} from '@enfold/core'
+import { type Known, load, type Machinery } from './execute.ts'
+
+/** One contact whose rows in the index are not what its log says. */
+export interface IndexDifference {
+  readonly contactId: ContactId
+  /** By the projector, from the contact's events. */
+  readonly expected: readonly Tag[]
+  /** In the live index. */
+  readonly found: readonly Tag[]
+  /** By the reducer's state: the same as `expected`, or one of the two is wrong. */
+  readonly byState: readonly Tag[]
+}
+
+export interface IndexReport {
+  /** How many contacts were looked at. */
+  readonly contacts: number
+  readonly differences: readonly IndexDifference[]
+}
+
+const PAGE = 500
+
+/** What the contact's rows must be. Tags come from the events alone (INDEX-1), the wake from the plan. */
+export function projectionOf(
+  { campaigns, clock }: Machinery,
+  contactId: ContactId,
+  { history, state, facts, version }: Known & { readonly history: readonly RecordedContactEvent[] },
+): ContactProjection {
+  const { wakeAt } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+  return { contactId, version, tags: projectedTags(contactId, history), wakeAt }
+}
+
+function projectedTags(contactId: ContactId, history: readonly RecordedContactEvent[]): readonly Tag[] {
+  const index = createTagIndex()
+  for (const event of history) index.apply(tagChanges(contactId, event))
+  return index.tagsOf(contactId)
+}
+
+function tagsByState(state: ContactState): readonly Tag[] {
+  return state.enrollments
+    .flatMap((enrollment) => {
+      const { campaignId, sequenceId } = enrollment
+      const run = newestRun(enrollment)
+      if (isInProgress(run)) return [tagOf(campaignId, sequenceId)]
+      return run?.status === 'waiting' ? [waitingTagOf(campaignId, sequenceId)] : []
+    })
+    .sort()
+}
+
+/** Rebuilds every contact's tags from its events beside the live index, and reports each difference (INDEX-3). */
+export async function verifyIndex(machinery: Machinery, readModel: ReadModel): Promise<IndexReport> {
+  const differences: IndexDifference[] = []
+  let contacts = 0
+  for await (const contactId of everyContact(machinery.store, readModel)) {
+    contacts += 1
+    // A command between the two looks would show as a difference: only one that stays is one.
+    for (let look = 1; look <= 3; look++) {
+      const before = await load(machinery, contactId)
+      const found = [...(await readModel.tagsOf(contactId))].sort()
+      const expected = [...projectedTags(contactId, before.history)].sort()
+      const byState = tagsByState(before.state)
+      if (same(expected, found) && same(expected, byState)) break
+      if ((await versionOf(machinery, contactId)) === before.version) {
+        differences.push({ contactId, expected, found, byState })
+        break
+      }
+    }
+  }
+  return { contacts, differences }
+}
+
+/** Sets the tags and the next wake of every contact to what the log says, one by one, while everything goes on. */
+export async function rebuildIndex(machinery: Machinery, readModel: ReadModel): Promise<{ readonly contacts: number }> {
+  let contacts = 0
+  await machinery.campaigns.refresh()
+  for await (const contactId of everyContact(machinery.store, readModel)) {
+    contacts += 1
+    await restoreContact(machinery, readModel, contactId)
+  }
+  machinery.wakeUp()
+  return { contacts }
+}
+
+/** Sets one contact's rows right; a command that comes between is no harm, the look is repeated. */
+export async function restoreContact(machinery: Machinery, readModel: ReadModel, contactId: ContactId): Promise<void> {
+  for (;;) {
+    const loaded = await load(machinery, contactId)
+    await machinery.campaigns.ensure(loaded.state)
+    if (await readModel.restore(projectionOf(machinery, contactId, loaded))) return
+  }
+}
+
+async function versionOf(machinery: Machinery, contactId: ContactId): Promise<Version> {
+  return (await load(machinery, contactId)).version
+}
+
+/** Contacts of the log, then those that the index has and the log has not. */
+async function* everyContact(store: EventStore, readModel: ReadModel): AsyncGenerator<ContactId> {
+  yield* paged((after) => store.contacts(after, PAGE))
+  for await (const contactId of paged((after) => readModel.indexed(after, PAGE))) {
+    const [known] = await store.readMany([`contact-${contactId}`]).then((found) => [...found.values()])
+    if ((known?.length ?? 0) === 0) yield contactId
+  }
+}
+
+async function* paged(page: (after: ContactId | null) => Promise<readonly ContactId[]>): AsyncGenerator<ContactId> {
+  for (let after: ContactId | null = null; ; ) {
+    const contacts: readonly ContactId[] = await page(after)
+    yield* contacts
+    if (contacts.length < PAGE) return
+    after = contacts.at(-1) as ContactId
+  }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i])
+}

@@ -1,0 +1,55 @@
+/**
+ * Every observable happening inside the engine, named and typed, for the host's logger and meters.
+ * (What happens in the CRM is a signal of `engine.signal`; these are the engine's own.)
+ */
+import type { AttemptRef, ContactCommand, ContactId, Rejection, StepOutcome } from '@enfold/core'
+
+export type EngineSignal =
+  | {
+      readonly type: 'command-decided'
+      readonly command: ContactCommand['type']
+      readonly contactId: ContactId
+      /** How many events were appended; 0: nothing changed, or a repeat. */
+      readonly events: number
+      readonly rejection: Rejection | null
+      readonly durationMs: number
+    }
+  /** Another writer was first; the command is decided again on the new state (ONCE-2). */
+  | { readonly type: 'conflict'; readonly contactId: ContactId; readonly attempt: number }
+  | {
+      readonly type: 'step-dispatched'
+      readonly contactId: ContactId
+      readonly attempt: AttemptRef
+      readonly lagMs: number
+    }
+  | {
+      readonly type: 'step-answered'
+      readonly contactId: ContactId
+      readonly attempt: AttemptRef
+      readonly outcome: StepOutcome
+      /** What the handler threw, for the log of the host; the recorded reason names only its kind (LOG-4). */
+      readonly error?: unknown
+      readonly durationMs: number
+    }
+  /** An outcome that came when the step was resolved otherwise already; nothing is recorded. */
+  | { readonly type: 'outcome-stale'; readonly contactId: ContactId; readonly attempt: AttemptRef }
+  /** The lease was over before the handler was called (a process that stood still); another worker takes over. */
+  | { readonly type: 'lease-lost'; readonly contactId: ContactId }
+  /** One contact's work failed for a fault; it is tried again when its lease has run out. */
+  | { readonly type: 'contact-failed'; readonly contactId: ContactId; readonly error: unknown }
+  /** The dispatcher's loop met a fault and goes on after a pause. */
+  | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
+
+export type Observer = (signal: EngineSignal) => void
+
+/** An observer that throws must harm nobody. */
+export function guardedObserver(observer: Observer | undefined): Observer {
+  if (observer === undefined) return () => {}
+  return (signal) => {
+    try {
+      observer(signal)
+    } catch {
+      // The host's own affair: there is nobody left to tell.
+    }
+  }
+}

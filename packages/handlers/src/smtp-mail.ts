@@ -1,0 +1,131 @@
+/**
+ * The step handler that sends mail over SMTP. What a mail says and to whom is the host's `template`; what a reply
+ * means is `smtp-outcome.ts`; connections, encoding and DKIM are nodemailer's.
+ */
+import type { StepCall, StepOutcome } from '@enfold/core'
+import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
+import { type Mail, type MailAddress, MailRefused, messageOf, type Unsubscribe } from './mail-message.ts'
+import { failed, failedByHost, failedForGood, failedUnknown, unlessAborted } from './outcome.ts'
+import { outcomeOfError, outcomeOfReply } from './smtp-outcome.ts'
+
+/** `null` or `{ skip }`: no mail for this contact. The reason is recorded; without one it is `no-mail`. */
+export type TemplateAnswer = Mail | { readonly skip: string } | null
+
+export interface SmtpMailOptions {
+  /**
+   * nodemailer's SMTP options (`host`, `port`, `secure`, `auth`, `dkim` …) or a transport that you made with it.
+   * Of options a pool of at most 5 connections is made (`maxConnections`; `pool: false` for one connection per mail)
+   * that reads neither files nor web addresses into a mail (`disableFileAccess`, `disableUrlAccess`: default true).
+   */
+  readonly transport: (SMTPPoolOptions & { readonly pool?: boolean }) | Transporter
+  /**
+   * The mail for this step and contact. Asked again on every attempt. If it throws, the step is tried again, unless
+   * the error has `permanent: true`; recorded is the error's name, `template-error-TypeError`.
+   */
+  readonly template: (call: StepCall) => TemplateAnswer | Promise<TemplateAnswer>
+  /** The sender of mails whose template names none. */
+  readonly from?: MailAddress
+  /** The right side of the Message-ID. Default: the domain of the sender. */
+  readonly domain?: string
+  /** Makes the headers of RFC 8058, one-click unsubscribing. `null`: none for this mail. Throwing: as `template`. */
+  readonly unsubscribe?: (call: StepCall) => Unsubscribe | null | Promise<Unsubscribe | null>
+}
+
+export interface SmtpMail {
+  (call: StepCall): Promise<StepOutcome>
+  /**
+   * Closes the pool: idle connections now, others after the mail that they are sending; what waits for one fails and
+   * may be tried again. A transport that you passed in stays open.
+   */
+  close(): void
+}
+
+/**
+ * A step handler (STEP-4) that sends one mail per call.
+ *
+ * The idempotency key is the mail's Message-ID, `<key@domain>`, and its `Idempotency-Key` header: whoever gets an
+ * attempt twice can tell.
+ *
+ * | what happened | outcome |
+ * |---|---|
+ * | at least one recipient accepted | `sent`, receipt `smtp-250-2.0.0 accepted 1`, or `… accepted 1 rejected 1 smtp-550-5.1.1` |
+ * | `template` answered `null` or `{ skip }` | `skipped` |
+ * | the server refused the mail or every recipient with 5xx | `failed` for good, `smtp-550-5.1.1` |
+ * | 4xx, 421, a failed log-in, no connection, timeout, TLS, DNS | `failed`, `smtp-450-4.2.1`, `smtp-econnrefused` |
+ * | the connection broke after the message and before the reply | `failed`, `unknown`, `smtp-unknown`: tried again, or held if the step's `onUnknown` says so (STEP-6) |
+ * | the mail cannot be sent as it is | `failed` for good, `template-invalid`, `from-missing`, `unsubscribe-invalid` |
+ * | the call's signal aborted | `failed`, `aborted` or `smtp-unknown`, at once; a connection that was sending is closed |
+ *
+ * No reason and no receipt holds an address or a text (LOG-4).
+ *
+ * @example
+ * const email = smtpMail({
+ *   transport: { host: 'smtp.example.com', auth: { user: 'crm', pass: process.env.SMTP_PASSWORD } },
+ *   from: 'Pool Shop <hello@example.com>',
+ *   template: async (call) => {
+ *     const person = await people.get(call.contactId)
+ *     return person && { to: person.mail, subject: 'Mistake 1', text: `Dear ${person.name}, …` }
+ *   },
+ * })
+ * const engine = createEngine({ store, handlers: { email } })
+ */
+export function smtpMail(options: SmtpMailOptions): SmtpMail {
+  const { transporter, close } = transportOf(options.transport)
+  // Which messages were read to their end; nodemailer's errors do not tell. The signal is what both sides know of a mail.
+  const handedOver = new WeakSet<AbortSignal>()
+  transporter.use('stream', (mail, done) => {
+    const signal = mail.data.signal as AbortSignal | undefined
+    mail.message.processFunc((input) => input.once('end', () => signal && handedOver.add(signal)))
+    done()
+  })
+
+  async function send(call: StepCall, signal: AbortSignal): Promise<StepOutcome> {
+    signal.throwIfAborted()
+    let mail: TemplateAnswer
+    try {
+      mail = await options.template(call)
+    } catch (error) {
+      return failedByHost('template', error)
+    }
+    if (mail === null) return { outcome: 'skipped', reason: 'no-mail' }
+    if (typeof mail !== 'object') return failedForGood('template-invalid')
+    if ('skip' in mail) return { outcome: 'skipped', reason: mail.skip }
+
+    let unsubscribe: Unsubscribe | null = null
+    try {
+      unsubscribe = (await options.unsubscribe?.(call)) ?? null
+    } catch (error) {
+      return failedByHost('unsubscribe', error)
+    }
+
+    try {
+      const { from, domain } = options
+      const message = messageOf(mail, { key: call.idempotencyKey, from, domain, unsubscribe })
+      return outcomeOfReply(await transporter.sendMail({ ...message, signal }))
+    } catch (error) {
+      if (error instanceof MailRefused) return failedForGood(error.reason)
+      return outcomeOfError(error, handedOver.has(signal))
+    }
+  }
+
+  async function handle(call: StepCall): Promise<StepOutcome> {
+    // A signal of this call alone: the engine may hand the same one to many.
+    const signal = AbortSignal.any([call.signal])
+    try {
+      return await unlessAborted(signal, send(call, signal))
+    } catch (error) {
+      if (!signal.aborted) throw error
+      return handedOver.has(signal) ? failedUnknown('smtp-unknown') : failed('aborted')
+    }
+  }
+
+  return Object.assign(handle, { close })
+}
+
+function transportOf(transport: SmtpMailOptions['transport']): { transporter: Transporter; close(): void } {
+  if ('sendMail' in transport) return { transporter: transport, close() {} }
+  // One requeue makes good a pooled connection that the server had dropped; further ones are the engine's retries.
+  const defaults = { pool: true, maxRequeues: 1, disableFileAccess: true, disableUrlAccess: true }
+  const transporter: Transporter = createTransport({ ...defaults, ...transport })
+  return { transporter, close: () => transporter.close() }
+}
