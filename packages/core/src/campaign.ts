@@ -86,7 +86,8 @@ export function isPrivateField(definition: CampaignDefinition, field: string): b
 interface Node {
   readonly path: string
   readonly id: string
-  readonly next: readonly Route[]
+  /** `null` in place of what is no route at all; problems of shape name it. */
+  readonly next: readonly (Route | null)[]
 }
 
 function nodesOf({ goals, sequences }: CampaignDefinition): Node[] {
@@ -100,7 +101,10 @@ function nodesOf({ goals, sequences }: CampaignDefinition): Node[] {
 function wellFormedPart(document: unknown): CampaignDefinition {
   const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
   const routesOf = (next: unknown) =>
-    listOf(next).map((route) => (typeof (route as { to?: unknown } | null)?.to === 'string' ? route : String(route)))
+    listOf(next).map((route) => {
+      const target = typeof route === 'string' ? route : (route as { to?: unknown } | null)?.to
+      return typeof target === 'string' ? route : null
+    })
   // An entry without an id keeps its place, under a name that no route and no other entry has.
   const idOf = (value: { id?: unknown } | null, path: string) =>
     typeof value?.id === 'string' ? value.id : `(no id at ${path})`
@@ -138,6 +142,7 @@ function graphProblems(definition: CampaignDefinition): CampaignProblem[] {
     let otherwise: number | undefined
     const plain = new Map<string, number>()
     next.forEach((route, i) => {
+      if (route === null) return
       const at = `${path}/next/${i}`
       const target = targetOf(route)
       if (!firstPath.has(target))
@@ -179,28 +184,44 @@ function build(definition: CampaignDefinition): Campaign {
   const sequences = new Map(definition.sequences.map((sequence) => [sequence.id, sequence] as const))
   const before = new Map<string, string[]>()
   for (const { id, next } of nodesOf(definition))
-    for (const route of next) before.set(targetOf(route), [...(before.get(targetOf(route)) ?? []), id])
+    for (const route of next) {
+      const target = targetOf(route as Route)
+      const sources = before.get(target)
+      if (sources === undefined) before.set(target, [id])
+      else sources.push(id)
+    }
+  const beforeSequence = new Map<SequenceId, ReadonlySet<SequenceId>>()
+  for (const id of sequences.keys()) beforeSequence.set(id, sequencesBefore(id, before, sequences, beforeSequence))
   const upstream = new Map<GoalId, ReadonlySet<SequenceId>>()
-  for (const goal of goals.keys()) upstream.set(goal, sequencesBefore(goal, before, sequences))
+  for (const goal of goals.keys()) upstream.set(goal, sequencesBefore(goal, before, sequences, beforeSequence))
   const beforeGoals = new Set([...upstream.values()].flatMap((set) => [...set]))
   const made = { id: definition.id, definition, goals, sequences, upstream, beforeGoals }
   return { ...made, warnings: warningsOf(made, before) }
 }
 
-/** Walks the graph backwards from a goal; loops end where they were seen before. */
+/**
+ * Walks the graph backwards from a node; loops end where they were seen before. What is known of a sequence already is
+ * taken from there: thousands of goals behind one sequence would each walk the whole graph otherwise.
+ */
 function sequencesBefore(
-  goal: GoalId,
+  node: string,
   before: ReadonlyMap<string, readonly string[]>,
   sequences: ReadonlyMap<SequenceId, SequenceDefinition>,
+  known: ReadonlyMap<SequenceId, ReadonlySet<SequenceId>>,
 ): ReadonlySet<SequenceId> {
+  const found = new Set<SequenceId>()
   const seen = new Set<string>()
-  const open = [...(before.get(goal) ?? [])]
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (seen.has(id)) continue
-    seen.add(id)
-    open.push(...(before.get(id) ?? []))
-  }
-  return new Set([...seen].filter((id) => sequences.has(id)))
+  const open = [node]
+  for (let id = open.pop(); id !== undefined; id = open.pop())
+    for (const source of before.get(id) ?? []) {
+      if (seen.has(source)) continue
+      seen.add(source)
+      if (sequences.has(source)) found.add(source)
+      const further = known.get(source)
+      if (further === undefined) open.push(source)
+      else for (const sequence of further) found.add(sequence)
+    }
+  return found
 }
 
 function warningsOf(

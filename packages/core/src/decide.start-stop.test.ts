@@ -170,7 +170,7 @@ describe('stopping by hand', () => {
         actor: 'operator',
       })
       .thenAnswer({ outcome: 'stopped', run: 1 })
-    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null })
+    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null, lane: null })
     expect(after.passed('P400D').events.map((event) => event.type)).toEqual(['SequenceStarted', 'SequenceStopped'])
   })
 
@@ -305,7 +305,7 @@ describe('stopping by hand', () => {
       .when(report('onboarding', 'hello', { outcome: 'sent', receipt: 'r-1' }))
       .thenEvents(['StepSent', { stepId: 'hello', attempt: 1, receipt: 'r-1' }])
       .thenAnswer({ outcome: 'recorded' })
-    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null })
+    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null, lane: null })
   })
 
   it('STOP-6: what failed in flight is recorded, and not tried again', () => {
@@ -321,7 +321,7 @@ describe('stopping by hand', () => {
       .given(start('onboarding'), commands.dispatch())
       .given(report('onboarding', 'hello', { outcome: 'failed', reason: 'refused' }))
       .when(stop('onboarding'))
-    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null })
+    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null, lane: null })
     after.at('P1D').when(commands.dispatch()).thenNothing()
   })
 
@@ -571,7 +571,7 @@ describe('forgetting a person', () => {
 
   it('ERASE-1: erasing is one event that stops everything and empties the schedule', () => {
     const { after } = busy.when(erase()).thenEvents(['ContactErased', {}]).thenAnswer({ outcome: 'erased' })
-    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null })
+    expect(after.plan).toEqual({ due: [], upcoming: [], wakeAt: null, lane: null })
     expect(after.state.enrollments.map(({ runs }) => runs[0]?.status)).toEqual(['stopped', 'stopped'])
     after.at('P400D').when(commands.dispatch()).thenNothing()
   })

@@ -363,8 +363,8 @@ function resendStep(command: ResendStep, draft: Draft, context: DecisionContext)
     return left({ type: 'StepNotReached', ...ref })
   if (record.status === 'dispatched' || record.resends.some((r) => r.status === 'dispatched'))
     return left({ type: 'StepInFlight', ...ref })
-  // Between two attempts the step is not over: the schedule itself will send it again.
-  if (record.status === 'retrying') return left({ type: 'StepInFlight', ...ref })
+  // Between two attempts the step is not over: the schedule itself will send it again, unless its run has ended.
+  if (record.status === 'retrying' && isInProgress(run)) return left({ type: 'StepInFlight', ...ref })
   draft.add('StepResent', { ...ref, resend: record.resends.length + 1 }, byOperator(command))
   return done
 }
@@ -404,15 +404,23 @@ function cancelStep(command: CancelStep, draft: Draft, context: DecisionContext)
 function dispatchDue(command: DispatchDue, draft: Draft, context: DecisionContext): Decided<'DispatchDue'> {
   const inFlight = new Set(command.inFlight)
   const opened = new Set<string>()
+  const permits = new Map(command.permits)
   let room = command.limit
   while (room > 0) {
     const { due } = plan(command.contactId, draft.state(), context.campaigns, context.facts, context.now, inFlight)
     // Only what cannot end a run may follow in a sequence that this decision opened.
-    const acts = due.filter((act) => act.act === 'dispatch' || !opened.has(nameOf(act)))
+    const acts = due.filter((act) =>
+      act.act === 'dispatch' ? permits.get(act.step.kind) !== 0 : !opened.has(nameOf(act)),
+    )
     if (acts.length === 0) break
     for (const act of acts.slice(0, room)) {
+      if (act.act === 'dispatch') {
+        const left = permits.get(act.step.kind)
+        if (left === 0) continue
+        if (left !== undefined) permits.set(act.step.kind, left - 1)
+        inFlight.add(idempotencyKeyOf({ contactId: command.contactId, ...act }))
+      }
       room -= 1
-      if (act.act === 'dispatch') inFlight.add(idempotencyKeyOf({ contactId: command.contactId, ...act }))
       for (const started of perform(draft, context, act)) opened.add(started)
       // It may have stopped or ended its run, and with it what else was due of it (STOP-6): look again.
       if (act.act !== 'dispatch') break
@@ -504,7 +512,7 @@ function afterFailure(
 ): 'retry' | 'continue' | 'stop' | 'hold' {
   const last = (outcome.outcome === 'failed' && outcome.permanent === true) || attempt >= maxAttemptsOf(step)
   // STOP-6: what was in flight at a stop is recorded, and not tried again.
-  const stoppedSince = run.endedAt !== null && sending.at <= run.endedAt
+  const stoppedSince = run.status === 'stopped' && run.endedAt !== null && sending.at <= run.endedAt
   // A failure that leaves open whether it was sent is an unknown outcome like that of a dead worker (STEP-6).
   const unknown = outcome.outcome === 'failed' && outcome.unknown === true && step.onUnknown === 'hold'
   if (resend > 0) return last || unknown || stoppedSince || isSuppressed(state, now) || state.erased ? 'continue' : 'retry'

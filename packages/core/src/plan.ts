@@ -16,8 +16,8 @@ import {
   type StepRecord,
 } from './enrollment.ts'
 import type { AttemptRef, RunRef, StepRef, Timing } from './events.ts'
-import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
-import type { Facts } from './ports.ts'
+import { type CampaignId, type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
+import type { Facts, Lane } from './ports.ts'
 import { dueOf, durationMs } from './timer.ts'
 
 interface Act {
@@ -56,6 +56,8 @@ export interface Plan {
   readonly upcoming: readonly UpcomingStep[]
   /** When something is due next: not after `now` if something is due already; `null`: never, as things stand. */
   readonly wakeAt: Instant | null
+  /** What is due then: the kind of the step, "" where no handler is called; `null` with `wakeAt`. */
+  readonly lane: Lane | null
 }
 
 /** Reasons that the engine itself gives for a step that was not sent. */
@@ -89,11 +91,14 @@ export function plan(
   const due: DueStep[] = []
   const upcoming: UpcomingStep[] = []
   let wakeAt: Instant | null = null
-  const wake = (at: Instant) => {
-    if (wakeAt === null || at < wakeAt) wakeAt = at
+  let lane: Lane | null = null
+  const wake = (at: Instant, kind: string, campaignId: CampaignId) => {
+    if (wakeAt !== null && at >= wakeAt) return
+    wakeAt = at
+    lane = { kind, campaignId }
   }
   const push = (act: DueStep) => {
-    wake(act.dueAt)
+    wake(act.dueAt, act.act === 'dispatch' ? act.step.kind : '', act.campaignId)
     if (act.dueAt <= now) due.push(act)
   }
   if (!state.erased)
@@ -119,14 +124,14 @@ export function plan(
               isPrivate: (field) => isPrivateField(campaign.definition, field),
             }),
           push,
-          wake,
+          wake: (at, step) => wake(at, step.kind, campaignId),
           upcoming,
         }
         scheduled(look)
         for (const record of run.steps) for (const resend of record.resends) resent(look, record, resend)
       }
   due.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
-  return { due, upcoming, wakeAt }
+  return { due, upcoming, wakeAt, lane }
 }
 
 interface Look {
@@ -139,7 +144,7 @@ interface Look {
   isInFlight(stepId: string, resend: number): boolean
   dueOf(step: StepDefinition, anchor: Instant): ReturnType<typeof dueOf>
   push(act: DueStep): void
-  wake(at: Instant): void
+  wake(at: Instant, step: StepDefinition): void
   readonly upcoming: UpcomingStep[]
 }
 
@@ -160,8 +165,9 @@ function scheduled(look: Look): void {
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
     if (record?.status === 'cancelled') {
-      // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1).
-      anchor = look.dueOf(step, anchor).timing.dueAt
+      // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
+      // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
+      anchor = record.dueAt === null ? look.dueOf(step, anchor).timing.dueAt : later(record.dueAt, run.shiftMs)
       causedBy = record.eventId
     } else if (record !== undefined && isResolved(record)) {
       anchor = later(record.at, run.shiftMs)
@@ -203,7 +209,7 @@ function touched(look: Look, step: StepDefinition, record: StepRecord): void {
   const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId }
   if (status === 'dispatched') {
     if (look.isInFlight(step.id, 0)) {
-      look.wake(record.at)
+      look.wake(record.at, step)
       return
     }
     const consequence = inProgress ? afterUnknown(step, record.attempt) : 'continue'
@@ -228,10 +234,10 @@ function resent(look: Look, record: StepRecord, resend: ResendRecord): void {
   const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
   if (resend.status === 'dispatched') {
     if (look.isInFlight(step.id, resend.resend)) {
-      look.wake(resend.at)
+      look.wake(resend.at, step)
       return
     }
-    const stoppedSince = run.endedAt !== null && resend.at <= run.endedAt
+    const stoppedSince = run.status === 'stopped' && run.endedAt !== null && resend.at <= run.endedAt
     if (stoppedSince || look.suppressed || afterUnknown(step, resend.attempt) !== null) {
       const { unknownOutcome: reason } = REASONS
       look.push({ act: 'fail', ...base, attempt: resend.attempt, dueAt: resend.at, reason, consequence: 'continue' })

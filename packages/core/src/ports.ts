@@ -31,6 +31,15 @@ export interface Derived {
   readonly tags: readonly TagChange[]
   /** The contact's next instant at which anything of it is due; `null`: nothing. */
   readonly wakeAt: Instant | null
+  /** What is due then; absent: nothing that a limit could hold back. */
+  readonly lane?: Lane | null
+}
+
+/** Whose turn it is: limits are set for kinds of steps, and campaigns share a limit fairly. */
+export interface Lane {
+  /** Of the step that is due first; "" where no handler is called. */
+  readonly kind: string
+  readonly campaignId: CampaignId
 }
 
 export interface Appended {
@@ -125,6 +134,8 @@ export interface Claim {
   readonly worker: WorkerId
   readonly wakeAt: Instant
   readonly leaseUntil: Instant
+  /** Of the lane that it was claimed from. */
+  readonly kind: string
 }
 
 /** One row of the agenda: the next instant at which anything of the contact is due. */
@@ -132,6 +143,7 @@ export interface AgendaEntry {
   readonly contactId: ContactId
   readonly wakeAt: Instant
   readonly leaseUntil: Instant | null
+  readonly kind: string
 }
 
 /** What a contact's rows in the read model must be, computed from its stream up to `version`. */
@@ -140,6 +152,7 @@ export interface ContactProjection {
   readonly version: Version
   readonly tags: readonly Tag[]
   readonly wakeAt: Instant | null
+  readonly lane?: Lane | null
 }
 
 /** One contact's share of a batch that a projection applies. */
@@ -165,8 +178,17 @@ export interface ReadModel {
   tagsOf(contact: ContactId): Promise<readonly Tag[]>
   search(query: TagQuery, page: Page): Promise<Members>
   count(tag: Tag): Promise<number>
-  /** Claims contacts with `wakeAt` ≤ now that nobody holds. `limit` ≥ 1. */
-  claimDue(now: Instant, worker: WorkerId, limit: number, leaseMs: number): Promise<readonly Claim[]>
+  /**
+   * Claims contacts with `wakeAt` ≤ now that nobody holds, at most `limit` (≥ 1) in all. Of a kind that `room` names, at
+   * most so many; and where `limit` or `room` leaves some out, campaigns take turns.
+   */
+  claimDue(
+    now: Instant,
+    worker: WorkerId,
+    limit: number,
+    leaseMs: number,
+    room?: ReadonlyMap<string, number>,
+  ): Promise<readonly Claim[]>
   /** Gives claims back, those that are still held by their worker; others are left alone. */
   release(claims: readonly Claim[]): Promise<void>
   /** Prolongs claims that are still held; the answer holds those that are, with their new lease. */

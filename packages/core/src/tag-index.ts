@@ -198,15 +198,14 @@ export function createTagIndex(): TagIndex {
   }
 
   function make(change: TagChange): void {
-    if (change.change === 'add') return add(slotFor(change.contactId), entryFor(change.tag))
-    const slot = slots.get(change.contactId)
-    if (slot === undefined) return
-    if (change.change === 'clear') {
-      for (const entry of held[slot] ?? NOTHING) remove(slot, entry)
+    if (change.change === 'add') {
+      add(slotFor(change.contactId), entryFor(change.tag))
       return
     }
-    const entry = entries.get(change.tag)
-    if (entry !== undefined) remove(slot, entry)
+    const slot = slots.get(change.contactId)
+    if (slot === undefined) return
+    const going = change.change === 'clear' ? held[slot] : [entries.get(change.tag)]
+    for (const entry of going ?? NOTHING) if (entry !== undefined) remove(slot, entry)
   }
 
   function slotBehind(path: string, after: ContactId | null): number {
@@ -239,12 +238,13 @@ export function createTagIndex(): TagIndex {
     },
     members(tag, { after, limit }) {
       const members = membersOf(tag)
-      const query = { all: [members], any: [], none: [] }
+      const query = { any: [members], all: [], none: [] }
       return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit), members.size)
     },
     search({ all = [], any = [], none = [] }, { after, limit }) {
-      const base = any.length === 0 ? [tagged] : any.map(membersOf)
-      const query = { all: all.map(membersOf), any: base, none: none.map(membersOf) }
+      const required = all.map(membersOf)
+      const base = any.length > 0 ? any.map(membersOf) : [required[0] ?? tagged]
+      const query = { any: base, all: required, none: none.map(membersOf) }
       return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit))
     },
     count: (tag) => membersOf(tag).size,
@@ -254,7 +254,7 @@ export function createTagIndex(): TagIndex {
     },
     tags: () => [...entries.keys()].sort(compareIds),
     contacts(after, limit) {
-      const query = { all: [tagged], any: [], none: [] }
+      const query = { any: [tagged], all: [], none: [] }
       return pageOf(query, slotBehind('after', after), checked('limit', limit), tagged.size).contacts
     },
   }
@@ -383,21 +383,65 @@ function spread(block: Block, words: Uint32Array): Uint32Array {
   return words
 }
 
-/** Slots in each of `all`, in at least one of `any` if there are any, and in none of `none`; `all` or `any` has one. */
+/** Slots in at least one of `any` (which names one or more), in each of `all`, and in none of `none`. */
 interface SlotQuery {
-  readonly all: readonly SlotSet[]
   readonly any: readonly SlotSet[]
+  readonly all: readonly SlotSet[]
   readonly none: readonly SlotSet[]
 }
 
-// Scratch of `blockOf`: written before it is read in every call, and shared because 24 kB an index are much for the
-// small indexes that are made to check one contact.
-const result = new Uint32Array(BLOCK_WORDS)
-const bits = new Uint32Array(BLOCK_WORDS)
+// Scratch of `blockOf`, written before it is read in every call. Shared, because many indexes hold one contact only.
+const answer = new Uint32Array(BLOCK_WORDS)
+const operand = new Uint32Array(BLOCK_WORDS)
 
 /** The bits of one block of the answer, good until the next call; `null` if there are none. */
-function blockOf({ all, any, none }: SlotQuery, index: number): Uint32Array | null {
-  result.fill(any.length === 0 ? ALL_BITS : 0)
-  for (const set of any) forWords(set, index, (words) => words.forEach(orInto))
-  return result
+function blockOf({ any, all, none }: SlotQuery, index: number): Uint32Array | null {
+  answer.fill(0)
+  let found = false
+  for (const { blocks } of any) {
+    const block = blocks[index]
+    if (block === undefined) continue
+    found = true
+    if (block.words === null) spread(block, answer)
+    else for (let i = 0; i < BLOCK_WORDS; i++) answer[i] = (answer[i] as number) | (block.words[i] as number)
+  }
+  if (!found) return null
+  for (const { blocks } of all) {
+    const block = blocks[index]
+    if (block === undefined) return null
+    const words = block.words ?? spread(block, operand.fill(0))
+    for (let i = 0; i < BLOCK_WORDS; i++) answer[i] = (answer[i] as number) & (words[i] as number)
+  }
+  for (const { blocks } of none) {
+    const block = blocks[index]
+    if (block === undefined) continue
+    if (block.words === null) for (let i = 0; i < block.size; i++) clearBit(answer, block.offsets[i] as number)
+    else for (let i = 0; i < BLOCK_WORDS; i++) answer[i] = (answer[i] as number) & ~(block.words[i] as number)
+  }
+  return answer
+}
+
+/** Adds the slots whose bits are set to `found`, from the slot `from` on, until `found` has `limit`. */
+function collect(words: Uint32Array, firstSlot: number, from: number, limit: number, found: number[]): void {
+  const start = Math.max(from - firstSlot, 0)
+  for (let w = start >>> 5; w < BLOCK_WORDS && found.length < limit; w++) {
+    let word = words[w] as number
+    if (w === start >>> 5) word &= -1 << (start & 31)
+    for (; word !== 0 && found.length < limit; word &= word - 1) {
+      found.push(firstSlot + 32 * w + 31 - Math.clz32(word & -word))
+    }
+  }
+}
+
+/** How many bits are set: sums over ever wider fields of each word (Warren, Hacker's Delight, 5-1). */
+function countBits(words: Uint32Array): number {
+  let total = 0
+  for (let i = 0; i < BLOCK_WORDS; i++) {
+    let word = words[i] as number
+    word -= (word >>> 1) & 0x55555555
+    word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
+    word = (word + (word >>> 4)) & 0x0f0f0f0f
+    total += Math.imul(word, 0x01010101) >>> 24
+  }
+  return total
 }

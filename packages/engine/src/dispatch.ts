@@ -26,11 +26,14 @@ import { createBatcher } from './batch.ts'
 import { realWait } from './clock.ts'
 import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
 import { callHandler, type Handlers } from './handler-call.ts'
+import { createLimits, type KindLimit } from './limits.ts'
 import { projectionOf } from './read-model.ts'
 
 export interface DispatchOptions {
   /** How many contacts are worked on at once. Default 50. */
   readonly concurrency: number
+  /** Limits of single kinds of steps, by kind. What a kind's limit holds back holds up no other kind. Default: none. */
+  readonly kinds: { readonly [kind: string]: KindLimit }
   /** How long a handler may take, in real time. Default 30,000. */
   readonly handlerTimeoutMs: number
   /** How long a claim keeps other workers away. Must be longer than `handlerTimeoutMs`. Default 60,000. */
@@ -77,6 +80,7 @@ export function createDispatcher(
 ): Dispatcher {
   const { clock, observe, random } = machinery
   const active = new Set<Promise<void>>()
+  const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   /** Keys of the sendings whose handlers run here: none of them has lost its worker. */
   const inFlight = new Set<string>()
   const release = createBatcher<Claim, void>(async (claims) => {
@@ -90,7 +94,15 @@ export function createDispatcher(
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
     const tally: Tally = { dispatched: 0, sent: 0, skipped: 0, failed: 0, completed: 0 }
     await drain(tally, { room: limit }, closing.signal)
-    return { ...tally, wakeAt: await readModel.nextWake() }
+    return { ...tally, wakeAt: await nextWake() }
+  }
+
+  /** When there is something to do: not before the rates allow it, where only they hold it back. */
+  async function nextWake(): Promise<Instant | null> {
+    const wakeAt = await readModel.nextWake()
+    const now = clock.now()
+    const waitMs = limits.waitMs()
+    return wakeAt === null || wakeAt > now || waitMs === 0 ? wakeAt : instantOf(epochMsOf(now) + Math.ceil(waitMs))
   }
 
   /** Works until nothing is due, the room is used up, or the signal aborts; then waits for what it began. */
@@ -101,9 +113,10 @@ export function createDispatcher(
     while (budget.room > 0 && !stop.aborted && failures.length === 0) {
       const free = Math.min(options.concurrency - active.size, budget.room)
       const claimedAtMs = performance.now()
-      const claims = free > 0 ? await readModel.claimDue(clock.now(), worker, free, options.leaseMs) : []
+      const claims = free > 0 ? await readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
       for (const claim of claims) {
-        const working = work(claim, claimedAtMs, tally, budget).catch((error) => {
+        const permit = limits.reserve(claim.kind)
+        const working = work(claim, claimedAtMs, tally, budget, permit).catch((error) => {
           // The claim stays until its lease runs out: that is the pause before the next try.
           observe({ type: 'contact-failed', contactId: claim.contactId, error })
           if (isEnfoldFault(error) && error.code !== 'INVALID_INPUT') failures.push(error)
@@ -126,7 +139,28 @@ export function createDispatcher(
   }
 
   /** One claimed contact: what is due of it. */
-  async function work(claim: Claim, claimedAtMs: number, tally: Tally, budget: { room: number }): Promise<void> {
+  async function work(
+    claim: Claim,
+    claimedAtMs: number,
+    tally: Tally,
+    budget: { room: number },
+    permit: (used: boolean) => void,
+  ): Promise<void> {
+    let used = false
+    try {
+      used = await workWithPermit(claim, claimedAtMs, tally, budget)
+    } finally {
+      permit(used)
+    }
+  }
+
+  /** Answers whether the claim's permit was used. */
+  async function workWithPermit(
+    claim: Claim,
+    claimedAtMs: number,
+    tally: Tally,
+    budget: { room: number },
+  ): Promise<boolean> {
     const { contactId } = claim
     const limit = budget.room === Number.POSITIVE_INFINITY ? 1000 : 1
     budget.room -= 1
@@ -137,6 +171,8 @@ export function createDispatcher(
       contactId,
       inFlight,
       limit,
+      // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
+      permits: new Map(Object.keys(options.kinds).map((kind) => [kind, kind === claim.kind ? 1 : 0])),
     })
     if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
     const { events, known } = executed.right
@@ -168,6 +204,7 @@ export function createDispatcher(
       }),
     )
     if (!lost) await release(claim)
+    return events.some((event) => event.type === 'StepDispatched')
   }
 
   /** Calls the handler; `null` if it must not be called any more, because the lease may be another's by now. */
@@ -249,9 +286,10 @@ export function createDispatcher(
       try {
         await Promise.race([drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop), aborted(stop)])
         if (stop.aborted) break
-        const wakeAt = await readModel.nextWake()
+        const wakeAt = await nextWake()
         const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
-        await sleeper.sleep(Math.max(0, Math.min(options.pollMs, untilWake)), stop)
+        // Due already, and yet nothing was to be had: another worker was first. Not at once again.
+        await sleeper.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
         pauseMs = 100
       } catch (error) {
         observe({ type: 'loop-failed', error, pauseMs })

@@ -436,6 +436,7 @@ function readModelOf({ store, readModel }: EngineOptions): ReadModel {
 
 const DISPATCH_DEFAULTS: DispatchOptions = {
   concurrency: 50,
+  kinds: {},
   handlerTimeoutMs: 30_000,
   leaseMs: 60_000,
   pollMs: 1000,
@@ -471,6 +472,7 @@ function checkedOptions(options: EngineOptions): DispatchOptions {
   const dispatch = options.dispatch ?? {}
   border.checkInput('createEngine.dispatch', dispatch, {
     'concurrency?': border.wholeNumber(1, 10_000),
+    'kinds?': kindLimits,
     'handlerTimeoutMs?': ms,
     'leaseMs?': ms,
     'pollMs?': ms,
@@ -485,6 +487,18 @@ function checkedOptions(options: EngineOptions): DispatchOptions {
       `more than handlerTimeoutMs (${merged.handlerTimeoutMs}): else another worker takes a contact whose handler still runs`,
     )
   return merged
+}
+
+function kindLimits(path: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
+  for (const [kind, limit] of Object.entries(value))
+    border.checkInput(`${path}.${kind}`, limit, {
+      'concurrency?': border.wholeNumber(1, 10_000),
+      'perSecond?': (at, given) => {
+        if (!(typeof given === 'number' && given > 0 && given <= 1_000_000))
+          throw EnfoldFault.invalidInput(at, given, 'a number above 0, up to 1,000,000')
+      },
+    })
 }
 
 /** Wakes a sleeping dispatcher when a command of this process may have made something due. */

@@ -162,7 +162,8 @@ function derive(
   facts: Facts | null,
 ): Derived {
   const tags = events.flatMap((event) => tagChanges(contactId, event))
-  return { tags, wakeAt: plan(contactId, state, campaigns.catalog, facts, clock.now()).wakeAt }
+  const { wakeAt, lane } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+  return { tags, wakeAt, lane }
 }
 
 /**

@@ -43,8 +43,8 @@ export function projectionOf(
   contactId: ContactId,
   { history, state, facts, version }: Known & { readonly history: readonly RecordedContactEvent[] },
 ): ContactProjection {
-  const { wakeAt } = plan(contactId, state, campaigns.catalog, facts, clock.now())
-  return { contactId, version, tags: projectedTags(contactId, history), wakeAt }
+  const { wakeAt, lane } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+  return { contactId, version, tags: projectedTags(contactId, history), wakeAt, lane }
 }
 
 function projectedTags(contactId: ContactId, history: readonly RecordedContactEvent[]): readonly Tag[] {

@@ -1,7 +1,12 @@
-/** Who is due when, and who holds whom: a heap by instant, whose outdated entries are dropped when they come up. */
-import type { AgendaEntry, Claim, ContactId, Instant, WorkerId } from '@enfold/core'
+/**
+ * Who is due when, and who holds whom: for each lane a heap by instant, whose outdated entries are dropped when they
+ * come up.
+ */
+import type { AgendaEntry, Claim, ContactId, Instant, Lane, WorkerId } from '@enfold/core'
 
 interface Row {
+  lane: string
+  kind: string
   wakeAt: Instant | null
   leaseUntil: Instant | null
   worker: WorkerId | null
@@ -14,8 +19,8 @@ interface Entry {
 }
 
 export interface Agenda {
-  set(contactId: ContactId, wakeAt: Instant | null): void
-  claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant): Claim[]
+  set(contactId: ContactId, wakeAt: Instant | null, lane: Lane | null | undefined): void
+  claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], leaseUntil: Instant): Claim[]
   nextWake(): Instant | null
@@ -24,7 +29,7 @@ export interface Agenda {
 
 export function createAgenda(): Agenda {
   const rows = new Map<ContactId, Row>()
-  const heap: Entry[] = []
+  const lanes = new Map<string, { readonly kind: string; readonly heap: Entry[] }>()
 
   /** When the row can be claimed next; `null`: not as things stand. */
   function claimableAt(row: Row): Instant | null {
@@ -33,37 +38,52 @@ export function createAgenda(): Agenda {
   }
   function enter(contactId: ContactId, row: Row): void {
     const at = claimableAt(row)
-    if (at !== null) push(heap, { at, contactId })
+    if (at === null) return
+    const lane = lanes.get(row.lane) ?? { kind: row.kind, heap: [] }
+    lanes.set(row.lane, lane)
+    push(lane.heap, { at, contactId })
   }
-  /** The earliest entry that still says what its row says. */
-  function earliest(): Entry | undefined {
+  /** The earliest entry of a lane that still says what its row says. */
+  function earliest(name: string): Entry | undefined {
+    const { heap } = lanes.get(name) as { heap: Entry[] }
     for (let top = heap[0]; top !== undefined; top = heap[0]) {
       const row = rows.get(top.contactId)
-      if (row !== undefined && claimableAt(row) === top.at) return top
+      if (row !== undefined && row.lane === name && claimableAt(row) === top.at) return top
       pop(heap)
     }
+    lanes.delete(name)
     return undefined
   }
   const isHeldBy = (row: Row | undefined, claim: Claim): row is Row =>
     row !== undefined && row.worker === claim.worker && row.leaseUntil === claim.leaseUntil
 
   return {
-    set(contactId, wakeAt) {
-      const row = rows.get(contactId) ?? { wakeAt: null, leaseUntil: null, worker: null }
+    set(contactId, wakeAt, lane) {
+      const row = rows.get(contactId) ?? { lane: '', kind: '', wakeAt: null, leaseUntil: null, worker: null }
       row.wakeAt = wakeAt
+      row.kind = lane?.kind ?? ''
+      row.lane = JSON.stringify([row.kind, lane?.campaignId ?? ''])
       rows.set(contactId, row)
       enter(contactId, row)
     },
-    claim(now, worker, limit, leaseUntil) {
+    claim(now, worker, limit, leaseUntil, room) {
       const claims: Claim[] = []
-      for (let top = earliest(); top !== undefined && top.at <= now && claims.length < limit; top = earliest()) {
-        const row = rows.get(top.contactId) as Row
-        row.leaseUntil = leaseUntil
-        row.worker = worker
-        enter(top.contactId, row)
-        claims.push({ contactId: top.contactId, worker, wakeAt: row.wakeAt as Instant, leaseUntil })
-      }
-      return claims
+      const left = new Map(room)
+      // One of each lane in turn, so that a great backlog of one campaign does not stand before all others.
+      for (let turn = [...lanes.keys()]; turn.length > 0 && claims.length < limit; )
+        turn = turn.filter((name) => {
+          const kind = lanes.get(name)?.kind ?? ''
+          const top = earliest(name)
+          if (top === undefined || top.at > now || claims.length >= limit || left.get(kind) === 0) return false
+          if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
+          const row = rows.get(top.contactId) as Row
+          row.leaseUntil = leaseUntil
+          row.worker = worker
+          enter(top.contactId, row)
+          claims.push({ contactId: top.contactId, worker, wakeAt: row.wakeAt as Instant, leaseUntil, kind })
+          return true
+        })
+      return claims.sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
     },
     release(claims) {
       for (const claim of claims) {
@@ -83,11 +103,14 @@ export function createAgenda(): Agenda {
         return [{ ...claim, leaseUntil }]
       })
     },
-    nextWake: () => earliest()?.at ?? null,
+    nextWake() {
+      const wakes = [...lanes.keys()].flatMap((name) => earliest(name)?.at ?? [])
+      return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
+    },
     until(until, limit) {
       return [...rows]
-        .flatMap(([contactId, { wakeAt, leaseUntil }]) =>
-          wakeAt !== null && wakeAt <= until ? [{ contactId, wakeAt, leaseUntil }] : [],
+        .flatMap(([contactId, { wakeAt, leaseUntil, kind }]) =>
+          wakeAt !== null && wakeAt <= until ? [{ contactId, wakeAt, leaseUntil, kind }] : [],
         )
         .sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
         .slice(0, limit)

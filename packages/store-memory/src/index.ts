@@ -88,9 +88,9 @@ export function createMemoryStore(): Store {
     return { outcome: 'appended', version, position, events, repeated }
   }
 
-  function project(contactId: ContactId, { tags, wakeAt }: Derived): void {
+  function project(contactId: ContactId, { tags, wakeAt, lane }: Derived): void {
     index.apply(tags)
-    agenda.set(contactId, wakeAt)
+    agenda.set(contactId, wakeAt, lane)
   }
 
   function* from(after: Position, filter?: EventFilter): Generator<RecordedEvent> {
@@ -181,9 +181,9 @@ export function createMemoryStore(): Store {
       open()
       return index.count(tag)
     },
-    async claimDue(now, worker, limit, leaseMs) {
+    async claimDue(now, worker, limit, leaseMs, room) {
       open()
-      return agenda.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs))
+      return agenda.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room)
     },
     async release(claims) {
       open()
@@ -201,11 +201,11 @@ export function createMemoryStore(): Store {
       open()
       return agenda.until(until, limit)
     },
-    async restore({ contactId, version, tags, wakeAt }) {
+    async restore({ contactId, version, tags, wakeAt, lane }) {
       open()
       if ((streams.get(`contact-${contactId}`)?.length ?? 0) !== version) return false
       index.apply([{ change: 'clear', contactId }, ...tags.map((tag) => ({ change: 'add', contactId, tag }) as const)])
-      agenda.set(contactId, wakeAt)
+      agenda.set(contactId, wakeAt, lane)
       return true
     },
     async indexed(after, limit) {

@@ -1,0 +1,184 @@
+import {
+  type CampaignEvent,
+  type Catalog,
+  createCatalog,
+  decidePublish,
+  decideUnpublish,
+  EnfoldFault,
+  findSequence,
+  isLeft,
+  isRight,
+} from '@enfold/core'
+import { describe, expect, it } from 'vitest'
+
+const now = '2026-03-02T09:00:00.000Z'
+const meta = { commandId: 'k', actor: 'anna' }
+const definition = (id: string, kind = 'k', name?: string) => ({
+  id,
+  ...(name === undefined ? {} : { name }),
+  goals: [
+    { id: 'g1', when: { kind } },
+    { id: 'g2', when: [{ kind: 'other' }, { kind }, { kind, match: { a: 1 } }] },
+  ],
+  sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }] }],
+})
+
+function take(catalog: Catalog, events: readonly CampaignEvent[]): void {
+  for (const event of events) {
+    const version = (catalog.find(event.data.campaignId)?.version ?? 0) + 1
+    catalog.apply({ ...event, version })
+  }
+}
+
+function publish(catalog: Catalog, document: unknown) {
+  const decided = decidePublish({ type: 'PublishCampaign', definition: document, ...meta }, catalog, now)
+  if (isLeft(decided)) throw new Error(JSON.stringify(decided.left))
+  take(catalog, decided.right.events)
+  return decided.right
+}
+
+function unpublish(catalog: Catalog, campaignId: string) {
+  const decided = decideUnpublish({ type: 'UnpublishCampaign', campaignId, ...meta }, catalog, now)
+  if (isLeft(decided)) throw new Error(JSON.stringify(decided.left))
+  take(catalog, decided.right.events)
+  return decided.right
+}
+
+describe('publishing', () => {
+  it('VERSION-1: publishing appends the whole definition, as version 1, 2, 3', () => {
+    const catalog = createCatalog()
+    const first = publish(catalog, definition('c'))
+    expect(first.answer).toMatchObject({ outcome: 'published', version: 1 })
+    expect(first.events).toMatchObject([
+      {
+        type: 'CampaignPublished',
+        at: now,
+        actor: 'anna',
+        commandId: 'k',
+        cause: { by: 'operator' },
+        data: { campaignId: 'c', campaignVersion: 1, definition: definition('c') },
+      },
+    ])
+    expect(publish(catalog, definition('c', 'k2')).answer.version).toBe(2)
+    expect(publish(catalog, definition('c')).answer.version).toBe(3)
+    expect(catalog.find('c')).toMatchObject({ version: 3, published: { campaignVersion: 3 } })
+  })
+
+  it('VERSION-1: every version that was ever published is kept', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('c', 'k1'))
+    publish(catalog, definition('c', 'k2'))
+    unpublish(catalog, 'c')
+    expect(catalog.version('c', 1).campaign.definition).toEqual(definition('c', 'k1'))
+    expect(catalog.version('c', 2).campaign.definition).toEqual(definition('c', 'k2'))
+    expect([catalog.has('c', 0), catalog.has('c', 2), catalog.has('c', 3), catalog.has('x', 1)]).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  it('VERSION-1: a version that the log does not hold is a fault that says so', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('c'))
+    for (const [campaignId, version] of [
+      ['c', 2],
+      ['c', 0],
+      ['x', 1],
+    ] as const)
+      expect(() => catalog.version(campaignId, version)).toThrow(
+        expect.objectContaining({ code: 'CAMPAIGN_VERSION_MISSING' }),
+      )
+    expect(() => catalog.version('x', 1)).toThrow(EnfoldFault)
+  })
+
+  it('VERSION-1: publishing what is published already changes nothing, whatever the order of its keys', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('c'))
+    const { id, goals, sequences } = definition('c')
+    const again = publish(catalog, { sequences, goals, id })
+    expect(again).toMatchObject({ events: [], answer: { outcome: 'unchanged', version: 1 } })
+    unpublish(catalog, 'c')
+    expect(publish(catalog, definition('c')).answer).toMatchObject({ outcome: 'published', version: 2 })
+  })
+
+  it('VERSION-2: an invalid definition is refused whole', () => {
+    const catalog = createCatalog()
+    const command = { type: 'PublishCampaign' as const, definition: { ...definition('c'), sequences: [{}] }, ...meta }
+    const decided = decidePublish(command, catalog, now)
+    expect(decided).toMatchObject({ _tag: 'Left', left: { type: 'CampaignInvalid' } })
+    expect(catalog.published()).toEqual([])
+  })
+
+  it('VERSION-2: warnings come with the answer', () => {
+    const { answer } = publish(createCatalog(), definition('c'))
+    expect(answer.warnings).toMatchObject([{ path: '/sequences/0', value: 's' }])
+  })
+
+  it('VERSION-3: unpublishing, once; what was never published is unknown', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('c'))
+    expect(unpublish(catalog, 'c')).toMatchObject({
+      events: [{ type: 'CampaignUnpublished', data: { campaignId: 'c', campaignVersion: 1 } }],
+      answer: { outcome: 'unpublished', version: 1 },
+    })
+    expect(unpublish(catalog, 'c')).toEqual({ events: [], answer: { outcome: 'not_published', version: 1 } })
+    const unknown = decideUnpublish({ type: 'UnpublishCampaign', campaignId: 'x', ...meta }, catalog, now)
+    expect(unknown).toMatchObject({ _tag: 'Left', left: { type: 'CampaignUnknown', campaignId: 'x' } })
+  })
+})
+
+describe('reading', () => {
+  it('GOAL-3: published campaigns by id, goals in the order of the definition, each once', () => {
+    const catalog = createCatalog()
+    for (const id of ['b', '😀', '\uffff', 'a', '__proto__']) publish(catalog, definition(id))
+    expect(catalog.published().map((one) => one.campaignId)).toEqual(['__proto__', 'a', 'b', '\uffff', '😀'])
+    expect(
+      catalog
+        .goalsFor('k')
+        .map(({ published, goal }) => `${published.campaignId} ${goal.id}`)
+        .slice(0, 4),
+    ).toEqual(['__proto__ g1', '__proto__ g2', 'a g1', 'a g2'])
+    expect(catalog.goalsFor('k')).toHaveLength(10)
+    expect(catalog.goalsFor('constructor')).toEqual([])
+  })
+
+  it('VERSION-3: what is unpublished, or replaced, has no goals; an answer given before is not remembered', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('a'))
+    publish(catalog, definition('b'))
+    expect(catalog.goalsFor('k')).toHaveLength(4)
+    unpublish(catalog, 'a')
+    expect(catalog.goalsFor('k')).toHaveLength(2)
+    publish(catalog, definition('b', 'k2'))
+    expect(catalog.goalsFor('k')).toEqual([])
+    expect(catalog.goalsFor('k2')).toHaveLength(2)
+  })
+
+  it('START-6: the published sequence, or why there is none', () => {
+    const catalog = createCatalog()
+    publish(catalog, definition('c'))
+    expect(isRight(findSequence(catalog, 'c', 's'))).toBe(true)
+    expect(findSequence(catalog, 'c', 'g1')).toMatchObject({ left: { type: 'SequenceUnknown', sequenceId: 'g1' } })
+    expect(findSequence(catalog, '__proto__', 's')).toMatchObject({ left: { type: 'CampaignUnknown' } })
+    unpublish(catalog, 'c')
+    expect(findSequence(catalog, 'c', 's')).toMatchObject({ left: { type: 'CampaignNotPublished', campaignId: 'c' } })
+  })
+
+  it('LOG-5: an event that was taken already changes nothing', () => {
+    const catalog = createCatalog()
+    const { events } = publish(catalog, definition('c'))
+    publish(catalog, definition('c', 'k2'))
+    for (const event of events) catalog.apply({ ...event, version: 1 })
+    expect(catalog.find('c')).toMatchObject({ version: 2, versions: { length: 2 } })
+  })
+
+  it('VERSION-2: a log that holds an invalid definition is a fault', () => {
+    const catalog = createCatalog()
+    const { events } = publish(createCatalog(), definition('c'))
+    const event = events[0] as CampaignEvent
+    const damaged = { ...event, data: { ...event.data, definition: { id: 'c' } }, version: 1 } as never
+    expect(() => catalog.apply(damaged)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }))
+  })
+})

@@ -1,0 +1,543 @@
+/**
+ * Arbitraries for fast-check: plausible campaigns, facts, and whole histories of a contact that really can happen,
+ * for they are played through the engine's own decisions. For properties of your own projections and stores.
+ */
+import {
+  type CampaignDefinition,
+  type Condition,
+  type ContactCommand,
+  type ContactEvent,
+  type ContactState,
+  contactStream,
+  createCatalog,
+  type DecisionContext,
+  decide,
+  decidePublish,
+  decideUnpublish,
+  type Facts,
+  type Instant,
+  idempotencyKeyOf,
+  initialContact,
+  instantOf,
+  isLeft,
+  newestRun,
+  plan,
+  type RecordedContactEvent,
+  type Route,
+  type SequenceDefinition,
+  type StepDefinition,
+  type StepOutcome,
+  type Timer,
+} from '@enfold/core'
+import fc, { type Arbitrary } from 'fast-check'
+
+/** Ids as no host should have them, and as some host has them. Rule LOG-6. */
+export const hostileIds: readonly string[] = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'a/b',
+  'a%2Fb',
+  '~waiting',
+  '-dash',
+  '../..',
+  ' ',
+  '"\'\\',
+  '<b>',
+  'ünï',
+  'x'.repeat(200),
+  '\u202egnp.exe',
+  '\uffff',
+  '😀',
+  '0',
+]
+
+/** Any legal id, the nastier ones often. */
+export const idArbitrary: Arbitrary<string> = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(...hostileIds) },
+  { weight: 3, arbitrary: fc.stringMatching(/^[a-z]{1,6}$/) },
+  { weight: 1, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }) },
+)
+
+const SIGNAL_KINDS = ['tag-applied', 'note-added', 'form-submitted', 'purchased'] as const
+const TAGS = ['customer', '__proto__'] as const
+const FIELDS = ['spend', 'birthday', 'constructor'] as const
+
+/** A contact's facts, with zones and dates that are none among them. */
+export const factsArbitrary: Arbitrary<Facts> = fc.record(
+  {
+    timeZone: fc.constantFrom('Europe/Berlin', 'America/Chicago', 'Asia/Kathmandu', 'Nowhere/At_All'),
+    tags: fc.subarray([...TAGS]),
+    fields: fc.record(
+      {
+        spend: fc.constantFrom(0, 20, 1000, '1000'),
+        birthday: fc.constantFrom('1980-02-29', '1999-03-03', '', 'soon'),
+        constructor: fc.constantFrom(true, 5),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+)
+
+const conditionArbitrary: Arbitrary<Condition> = fc.letrec<{ any: Condition; leaf: Condition }>((tie) => ({
+  leaf: fc.oneof(
+    fc.record({ tag: fc.constantFrom(...TAGS) }),
+    fc.record({ field: fc.constantFrom(...FIELDS), equals: fc.constantFrom(0, 20, '1000', true) }),
+    fc.record({ field: fc.constantFrom(...FIELDS), in: fc.subarray([0, 20, 1000]) }),
+    fc.record({ field: fc.constantFrom(...FIELDS), atLeast: fc.constantFrom(1, 1000) }),
+    fc.record({ field: fc.constantFrom(...FIELDS), atMost: fc.constantFrom(1, 1000) }),
+    fc.record({ field: fc.constantFrom(...FIELDS), exists: fc.boolean() }),
+  ),
+  any: fc.oneof(
+    { maxDepth: 2, withCrossShrink: true },
+    tie('leaf'),
+    fc.record({ all: fc.array(tie('any'), { maxLength: 2 }) }),
+    fc.record({ any: fc.array(tie('any'), { maxLength: 2 }) }),
+    fc.record({ none: fc.array(tie('any'), { maxLength: 2 }) }),
+  ),
+})).any
+
+const windowArbitrary = fc.record(
+  {
+    days: fc.subarray(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, { minLength: 1 }),
+    from: fc.constantFrom('00:00', '08:00'),
+    to: fc.constantFrom('18:00', '24:00'),
+  },
+  { requiredKeys: ['from', 'to'] },
+)
+
+const timerArbitrary: Arbitrary<Timer> = fc
+  .tuple(
+    fc.oneof<Arbitrary<Timer>[]>(
+      fc.record({ after: fc.constantFrom('PT0S', 'PT2H', 'P1D', 'P3D') }),
+      fc.record(
+        { afterDays: fc.integer({ min: 0, max: 3 }), at: fc.constantFrom('08:00', '02:30') },
+        { requiredKeys: ['afterDays'] },
+      ),
+      fc.record(
+        { afterWeekdays: fc.integer({ min: 0, max: 3 }), at: fc.constant('09:30') },
+        { requiredKeys: ['afterWeekdays'] },
+      ),
+      fc.record({
+        on: fc.constantFrom('2026-03-29T02:30', '2026-03-05T09:00', '2020-01-01T00:00'),
+        whenPast: fc.constantFrom('skip', 'send'),
+      }),
+      fc.record({
+        field: fc.constantFrom(...FIELDS),
+        offsetDays: fc.integer({ min: -7, max: 7 }),
+        at: fc.constant('09:00'),
+        occurrence: fc.constantFrom('exact', 'next'),
+        whenPast: fc.constantFrom('skip', 'send'),
+      }),
+    ),
+    fc.option(windowArbitrary, { nil: undefined, freq: 4 }),
+  )
+  .map(([timer, window]) => (window === undefined ? timer : { ...timer, window }))
+
+const stepArbitrary: Arbitrary<Omit<StepDefinition, 'id'>> = fc.record(
+  {
+    kind: fc.constantFrom('email', 'task'),
+    timer: timerArbitrary,
+    draft: fc.nat({ max: 3 }).map((n) => n === 3),
+    params: fc.constant({ template: 'x' }),
+    maxAttempts: fc.integer({ min: 1, max: 3 }),
+    onFailure: fc.constantFrom('continue', 'stop', 'hold'),
+    onUnknown: fc.constantFrom('retry', 'hold'),
+    expiresAfter: fc.constantFrom('PT1H', 'P2D'),
+  },
+  { requiredKeys: ['kind'] },
+)
+
+export interface CampaignSize {
+  /** Default 4. */
+  readonly maxSequences?: number
+  /** Default 4. */
+  readonly maxGoals?: number
+  /** Default 3. */
+  readonly maxSteps?: number
+}
+
+/**
+ * Campaigns that `defineCampaign` accepts: goals for anyone and for members, several patterns, loops, conditions,
+ * `otherwise`, timers of all kinds, drafts, holds, sequences that run to completion, hostile ids.
+ */
+export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDefinition> {
+  const { maxSequences = 4, maxGoals = 4, maxSteps = 3 } = size
+  const idsArbitrary = (max: number, min = 1) => fc.uniqueArray(idArbitrary, { minLength: min, maxLength: max })
+  const nodesArbitrary = fc
+    .tuple(fc.integer({ min: 1, max: maxSequences }), fc.integer({ min: 0, max: maxGoals }))
+    .chain(([sequences, goals]) =>
+      idsArbitrary(sequences + goals, sequences + goals).map((ids) => ({
+        sequenceIds: ids.slice(0, sequences),
+        goalIds: ids.slice(sequences),
+      })),
+    )
+  return nodesArbitrary.chain(({ sequenceIds, goalIds }) => {
+    const next = nextArbitrary([...sequenceIds, ...goalIds])
+    return fc.record(
+      {
+        id: idArbitrary,
+        timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'Pacific/Apia'),
+        fields: fc.constant({ spend: { private: true } }),
+        goals: fc.tuple(
+          ...goalIds.map((id) =>
+            fc.record(
+              {
+                id: fc.constant(id),
+                when: fc.oneof(patternArbitrary, fc.array(patternArbitrary, { minLength: 1, maxLength: 2 })),
+                achievableBy: fc.constantFrom('anyone', 'members'),
+                next,
+              },
+              { requiredKeys: ['id', 'when'] },
+            ),
+          ),
+        ),
+        sequences: fc.tuple(
+          ...sequenceIds.map((id) =>
+            fc.record(
+              {
+                id: fc.constant(id),
+                steps: idsArbitrary(maxSteps).chain((ids) =>
+                  fc.tuple(...ids.map((stepId) => stepArbitrary.map((step) => ({ id: stepId, ...step })))),
+                ),
+                onGoal: fc.constantFrom('stop', 'runToCompletion'),
+                next,
+              },
+              { requiredKeys: ['id', 'steps', 'next'] },
+            ),
+          ),
+        ),
+      },
+      { requiredKeys: ['id', 'goals', 'sequences'] },
+    ) as Arbitrary<CampaignDefinition>
+  })
+}
+
+const patternArbitrary = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS), match: fc.constant({ which: 1 }) }) },
+)
+
+function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
+  return fc
+    .tuple(
+      fc.subarray([...ids], { maxLength: Math.min(3, ids.length) }),
+      fc.array(fc.option(conditionArbitrary), { maxLength: 3 }),
+      fc.boolean(),
+    )
+    .map(([targets, conditions, otherwise]) =>
+      targets.map((to, i): Route => {
+        const condition = conditions[i]
+        if (condition !== undefined && condition !== null) return { to, if: condition }
+        return otherwise && i === targets.length - 1 ? { to, otherwise: true } : to
+      }),
+    )
+}
+
+// --- Histories ------------------------------------------------------------------------------------------------------
+
+/** One command of a history: what it found, and what came of it. */
+export interface Played {
+  readonly command: ContactCommand
+  readonly context: DecisionContext
+  readonly before: ContactState
+  /** `null`: it was refused. */
+  readonly decision: {
+    readonly events: readonly ContactEvent[]
+    readonly answer: unknown
+  } | null
+  /** How many events the history had before. */
+  readonly at: number
+}
+
+/** A contact's history, and how it came about. */
+export interface History {
+  readonly contactId: string
+  readonly definition: CampaignDefinition
+  /** All versions that were published; at the end of the history. */
+  readonly campaigns: DecisionContext['campaigns']
+  readonly events: readonly RecordedContactEvent[]
+  readonly played: readonly Played[]
+  readonly state: ContactState
+  readonly now: Instant
+  readonly facts: Facts | null
+}
+
+/** Numbers that a move is made of; what they mean depends on the state that the move finds. */
+type Move = readonly [kind: MoveKind, a: number, b: number]
+type MoveKind = keyof typeof MOVES
+
+/** How often each comes. The first is what a counterexample shrinks to. */
+const MOVES = {
+  wait: 3,
+  start: 8,
+  stop: 2,
+  restart: 1,
+  pause: 3,
+  resume: 3,
+  stopAll: 0.4,
+  suppress: 0.4,
+  unsuppress: 2,
+  erase: 0.2,
+  signal: 6,
+  resend: 5,
+  cancel: 3,
+  wake: 16,
+  dispatch: 12,
+  report: 20,
+  crash: 2,
+  publish: 1,
+  unpublish: 0.4,
+  facts: 1,
+} as const
+
+const moveArbitrary: Arbitrary<Move> = fc.tuple(
+  fc.oneof(
+    { withCrossShrink: true },
+    ...Object.entries(MOVES).map(([kind, weight]) => ({
+      weight: Math.ceil(weight * 5),
+      arbitrary: fc.constant(kind as MoveKind),
+    })),
+  ),
+  fc.nat({ max: 59 }),
+  fc.nat({ max: 59 }),
+)
+
+/** Mostly long: what is interesting takes some time to happen. */
+function movesArbitrary(maxLength: number): Arbitrary<readonly Move[]> {
+  const minLength = maxLength >> 1
+  return fc.oneof(
+    { weight: 1, arbitrary: fc.array(moveArbitrary, { maxLength: minLength }) },
+    { weight: 4, arbitrary: fc.array(moveArbitrary, { minLength, maxLength, size: 'max' }) },
+  )
+}
+
+export interface HistorySize extends CampaignSize {
+  /** Commands and waits. Default 40. */
+  readonly maxMoves?: number
+}
+
+/**
+ * Legal histories of one contact in one campaign: commands of all kinds, goals, waits, dispatches, outcomes of all
+ * kinds, workers that die and come back, new versions, changing facts. Every event was decided by `decide`.
+ *
+ * @example
+ * fc.assert(fc.property(historyArbitrary(), ({ events, state }) => isDeepStrictEqual(fold(events), state)))
+ */
+export function historyArbitrary(size: HistorySize = {}): Arbitrary<History> {
+  return fc
+    .tuple(
+      campaignArbitrary(size),
+      idArbitrary,
+      fc.array(factsArbitrary, { minLength: 1, maxLength: 3 }),
+      movesArbitrary(size.maxMoves ?? 40),
+    )
+    .map(([definition, contactId, facts, moves]) => play(definition, contactId, facts, moves))
+}
+
+const BEGINNING = Date.parse('2026-03-02T09:00:00.000Z')
+const WAITS_MS = [0, 1, 60_000, 3_600_000, 86_400_000, 9 * 86_400_000]
+
+interface Sending {
+  readonly campaignId: string
+  readonly sequenceId: string
+  readonly run: number
+  readonly stepId: string
+  readonly resend: number
+  readonly attempt: number
+}
+
+function play(
+  definition: CampaignDefinition,
+  contactId: string,
+  factsList: readonly Facts[],
+  moves: readonly Move[],
+): History {
+  const stream = contactStream(contactId)
+  const events: RecordedContactEvent[] = []
+  const played: Played[] = []
+  let publications: Parameters<DecisionContext['campaigns']['apply']>[0][] = []
+  let campaigns = createCatalog()
+  let state = initialContact
+  let nowMs = BEGINNING
+  let facts: Facts | null = factsList[0] as Facts
+  let commandCount = 0
+  /** Sendings whose handler runs, and those whose worker was given up but may still report. */
+  const inFlight = new Map<string, Sending>()
+  const givenUp: Sending[] = []
+  const now = () => instantOf(nowMs)
+  const meta = (actor: string | null = 'operator') => ({ contactId, commandId: `k${++commandCount}`, actor })
+
+  // Decisions keep the catalogue that they saw, so each publication makes a new one.
+  const catalogue = (added: readonly object[]) => {
+    publications = [
+      ...publications,
+      ...added.map((event, i) => ({ ...event, version: publications.length + i + 1 }) as (typeof publications)[number]),
+    ]
+    campaigns = createCatalog()
+    for (const publication of publications) campaigns.apply(publication)
+  }
+  const publish = (document: CampaignDefinition) => {
+    const command = {
+      type: 'PublishCampaign' as const,
+      definition: document,
+      commandId: `p${publications.length}`,
+      actor: null,
+    }
+    const decided = decidePublish(command, campaigns, now())
+    if (isLeft(decided)) throw new Error(`The generator made an invalid campaign: ${JSON.stringify(decided.left)}`)
+    catalogue(decided.right.events)
+  }
+  const run = (command: ContactCommand) => {
+    const context: DecisionContext = { campaigns, facts, now: now() }
+    const decided = decide(command, state, context)
+    const decision = isLeft(decided) ? null : { events: decided.right.events, answer: decided.right.answer }
+    played.push({ command, context, before: state, decision, at: events.length })
+    if (isLeft(decided)) return
+    for (const event of decided.right.events) {
+      const version = events.length + 1
+      events.push({ ...event, stream, version, position: version })
+      if (event.type === 'StepDispatched') inFlight.set(event.data.idempotencyKey, event.data)
+    }
+    state = decided.right.state
+  }
+
+  publish(definition)
+  for (const [kind, a, b] of moves) {
+    // Mostly what the contact is in, for the rest is refused soon.
+    const wanted = kind === 'resume' ? 'paused' : 'active'
+    const inside = state.enrollments.filter((one) => b % 4 !== 0 && newestRun(one)?.status === wanted)
+    const entered = kind === 'start' || kind === 'restart' ? undefined : pick(inside, a)?.sequenceId
+    const sequence = (definition.sequences.find(({ id }) => id === entered) ??
+      pick(definition.sequences, a)) as SequenceDefinition
+    const ref = { campaignId: definition.id, sequenceId: sequence.id }
+    const stepId = (pick(sequence.steps, b) as StepDefinition).id
+    const touched = state.enrollments.flatMap(({ campaignId, sequenceId, runs }) =>
+      (newestRun({ campaignId, sequenceId, runs })?.steps ?? []).map((step) => ({
+        campaignId,
+        sequenceId,
+        stepId: step.stepId,
+      })),
+    )
+    switch (kind) {
+      case 'start':
+        run({ type: 'StartSequence', ...meta(), ...ref })
+        break
+      case 'stop':
+        run({ type: 'StopSequence', ...meta(), ...ref })
+        break
+      case 'restart':
+        run({ type: 'RestartSequence', ...meta(), ...ref })
+        break
+      case 'pause':
+        run({ type: 'PauseSequence', ...meta(), ...ref })
+        break
+      case 'resume':
+        run({ type: 'ResumeSequence', ...meta(), ...ref, shift: b % 2 === 0 })
+        break
+      case 'stopAll':
+        run({ type: 'StopAll', ...meta() })
+        break
+      case 'suppress':
+        run({ type: 'SuppressContact', ...meta(), until: b % 3 === 0 ? null : instantOf(nowMs + b * 3_600_000) })
+        break
+      case 'unsuppress':
+        run({ type: 'UnsuppressContact', ...meta() })
+        break
+      case 'erase':
+        run({ type: 'EraseContact', ...meta() })
+        break
+      case 'signal': {
+        const { contactId, commandId, actor } = meta()
+        const signal = { signalId: commandId, kind: pick(SIGNAL_KINDS, a) as string, data: b % 2 ? { which: 1 } : {} }
+        run({ type: 'HandleSignal', contactId, commandId, actor, ...signal, occurredAt: now(), fromStep: b % 7 === 0 })
+        break
+      }
+      case 'resend':
+        run({ type: 'ResendStep', ...meta(), ...(pick(touched, a) ?? { ...ref, stepId }) })
+        break
+      case 'cancel':
+        run({
+          type: 'CancelStep',
+          ...meta(),
+          ...(b % 4 === 0 ? (pick(touched, a) ?? { ...ref, stepId }) : { ...ref, stepId }),
+        })
+        break
+      case 'wait':
+        nowMs += WAITS_MS[a % WAITS_MS.length] as number
+        break
+      case 'wake': {
+        const { wakeAt } = plan(contactId, state, campaigns, facts, now(), new Set(inFlight.keys()))
+        // Sometimes a little late, as machines are.
+        if (wakeAt !== null) nowMs = Math.max(nowMs, Date.parse(wakeAt) + (b % 5 === 0 ? a * 3_600_000 : 0))
+        run({ type: 'DispatchDue', ...meta(null), inFlight: new Set(inFlight.keys()), limit: 20 })
+        break
+      }
+      case 'dispatch':
+        run({ type: 'DispatchDue', ...meta(null), inFlight: new Set(inFlight.keys()), limit: 1 + (a % 20) })
+        break
+      case 'report': {
+        const late = b % 5 === 0
+        const sending = late ? pick(givenUp, a) : pick([...inFlight.values()], a)
+        if (sending === undefined) break
+        if (!late) inFlight.delete(idempotencyKeyOf({ contactId, ...sending }))
+        const outcome = OUTCOMES[b % OUTCOMES.length] as StepOutcome
+        const { campaignId, sequenceId, run: ofRun, stepId, resend, attempt } = sending
+        const what = { campaignId, sequenceId, run: ofRun, stepId, resend, attempt, outcome }
+        run({ type: 'RecordOutcome', ...meta(null), ...what, retryAt: instantOf(nowMs + 1 + a * 60_000) })
+        break
+      }
+      case 'crash': {
+        const [key, sending] = pick([...inFlight], a) ?? []
+        if (key === undefined || sending === undefined) break
+        inFlight.delete(key)
+        givenUp.push(sending)
+        break
+      }
+      case 'publish':
+        publish(revised(definition, a, b))
+        break
+      case 'unpublish': {
+        const command = {
+          type: 'UnpublishCampaign' as const,
+          campaignId: definition.id,
+          commandId: `p${publications.length}`,
+          actor: null,
+        }
+        const decided = decideUnpublish(command, campaigns, now())
+        if (!isLeft(decided)) catalogue(decided.right.events)
+        break
+      }
+      case 'facts':
+        facts = b % 10 === 0 ? null : (pick(factsList, a) as Facts)
+        break
+    }
+  }
+  return { contactId, definition, campaigns, events, played, state, now: now(), facts }
+}
+
+const OUTCOMES: readonly StepOutcome[] = [
+  { outcome: 'sent' },
+  { outcome: 'sent', receipt: 'r' },
+  { outcome: 'failed', reason: 'busy' },
+  { outcome: 'failed', reason: 'gone', permanent: true },
+  { outcome: 'skipped', reason: 'unsubscribed' },
+  { outcome: 'sent' },
+  { outcome: 'failed', reason: 'cut off', unknown: true },
+]
+
+function pick<T>(list: readonly T[], n: number): T | undefined {
+  return list[n % Math.max(1, list.length)]
+}
+
+/** Another version of a campaign: the original, one without its conditions and waits, or one with fewer steps. */
+function revised(definition: CampaignDefinition, a: number, b: number): CampaignDefinition {
+  if (a % 3 === 0) return definition
+  const sequences = definition.sequences.map((sequence) => ({
+    ...sequence,
+    steps: a % 3 === 1 ? sequence.steps.slice(0, 1) : sequence.steps.map(({ id, kind }) => ({ id, kind })),
+    next: b % 2 === 0 ? [] : (sequence.next ?? []),
+  }))
+  return { ...definition, sequences }
+}

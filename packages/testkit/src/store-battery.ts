@@ -1,0 +1,94 @@
+/**
+ * The promises of `ports.ts`, proved on any store: the same tests for ours and for yours. What they ask is written in
+ * `log-promises.ts` and `read-model-promises.ts`; here they are run.
+ */
+import { type Capabilities, EnfoldFault, type EventStore, type Store } from '@enfold/core'
+import { describe, it } from 'vitest'
+import { logPromises } from './log-promises.ts'
+import type { Promises } from './promises.ts'
+import { readModelPromises } from './read-model-promises.ts'
+
+/** A fresh, empty store, made for one test. */
+export interface StoreUnderTest<S extends EventStore> {
+  readonly store: S
+  /** Opens the same data once more, as a second process would. Needed where the store says `manyProcesses`. */
+  reopen?(): S | Promise<S>
+  /** Called after the test, when everything that was opened has been closed. */
+  cleanup?(): void | Promise<void>
+}
+
+export interface BatteryOptions<Name extends string> {
+  /** Tests that this store cannot pass, by their whole name, each with the reason that the report is to show. */
+  readonly skips?: { readonly [name in Name]?: string }
+}
+
+/** An event store that says what it can do. */
+type Log = EventStore & { readonly capabilities: Capabilities }
+
+/**
+ * Proves every promise of a store that is log and read model at once. Call it in a test file of vitest.
+ * Throws `INVALID_INPUT` for a skip that names no test or gives no reason.
+ *
+ * @example
+ * storeBattery('memory', () => ({ store: createMemoryStore() }))
+ */
+export function storeBattery(
+  name: string,
+  makeStore: () => StoreUnderTest<Store> | Promise<StoreUnderTest<Store>>,
+  options: BatteryOptions<keyof typeof logPromises | keyof typeof readModelPromises> = {},
+): void {
+  run(name, { 'the log': logPromises, 'the read model': readModelPromises }, makeStore, options)
+}
+
+/** As `storeBattery`, for a store that is only a log and has its read model elsewhere. */
+export function eventStoreBattery(
+  name: string,
+  makeStore: () => StoreUnderTest<Log> | Promise<StoreUnderTest<Log>>,
+  options: BatteryOptions<keyof typeof logPromises> = {},
+): void {
+  run(name, { 'the log': logPromises }, makeStore, options)
+}
+
+function run<S extends Log>(
+  name: string,
+  parts: { readonly [part: string]: Promises<S> },
+  makeStore: () => StoreUnderTest<S> | Promise<StoreUnderTest<S>>,
+  options: BatteryOptions<string>,
+): void {
+  const skips = new Map(Object.entries(options.skips ?? {}))
+  const names = new Set(Object.values(parts).flatMap(Object.keys))
+  for (const [skipped, reason] of skips) {
+    if (!names.has(skipped)) throw EnfoldFault.invalidInput('skips', skipped, 'the whole name of a test of the battery')
+    if (!reason?.trim()) throw EnfoldFault.invalidInput(`skips[${JSON.stringify(skipped)}]`, reason, 'a reason')
+  }
+  describe(name, () => {
+    for (const [part, promises] of Object.entries(parts)) {
+      describe(part, () => {
+        for (const [promise, prove] of Object.entries(promises)) {
+          it(promise, async (context) => {
+            const reason = skips.get(promise)
+            if (reason !== undefined) context.skip(reason)
+            const { store, reopen, cleanup } = await makeStore()
+            const opened: S[] = [store]
+            try {
+              await prove({
+                store,
+                skip: (why) => context.skip(why),
+                async another() {
+                  if (reopen === undefined)
+                    throw new Error(`${name} says that many processes may use it, so makeStore must answer with reopen.`)
+                  const again = await reopen()
+                  opened.push(again)
+                  return again
+                },
+              })
+            } finally {
+              for (const one of opened) await one.close()
+              await cleanup?.()
+            }
+          })
+        }
+      })
+    }
+  })
+}
