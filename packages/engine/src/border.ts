@@ -6,6 +6,10 @@ type Check = (path: string, value: unknown) => void
 
 export const id: Check = (path, value) => void requireId(path, value)
 
+export const idOrNull: Check = (path, value) => {
+  if (value !== null) id(path, value)
+}
+
 export const text: Check = (path, value) => {
   if (typeof value !== 'string' || value.length === 0 || value.length > 10_000)
     throw EnfoldFault.invalidInput(path, value, 'a text of 1 to 10,000 characters')
@@ -35,6 +39,10 @@ export const instantOrNull: Check = (path, value) => {
 
 export const flag: Check = (path, value) => {
   if (typeof value !== 'boolean') throw EnfoldFault.invalidInput(path, value, 'true or false')
+}
+
+export const abortSignal: Check = (path, value) => {
+  if (!(value instanceof AbortSignal)) throw EnfoldFault.invalidInput(path, value, 'an AbortSignal')
 }
 
 export const anything: Check = () => {}

@@ -1,12 +1,5 @@
 /** The catalogue of campaigns as the log has it: read at first use, followed from then on. */
-import {
-  type Catalog,
-  type ContactState,
-  createCatalog,
-  type EventStore,
-  isCampaignEvent,
-  isInProgress,
-} from '@enfold/core'
+import { type Catalog, type ContactState, createCatalog, type EventStore, isCampaignEvent } from '@enfold/core'
 
 export interface Campaigns {
   readonly catalog: Catalog
@@ -48,9 +41,7 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
     },
     async ensure(state) {
       const missing = state.enrollments.some(({ campaignId, runs }) =>
-        runs.some(
-          (run) => (isInProgress(run) || run.steps.length > 0) && !catalog.has(campaignId, run.campaignVersion),
-        ),
+        runs.some(({ campaignVersion }) => !catalog.has(campaignId, campaignVersion)),
       )
       if (missing) await refresh()
     },

@@ -10,6 +10,8 @@ import {
   type ContactEventOf,
   type ContactId,
   epochMsOf,
+  type Facts,
+  type FaultCode,
   type Instant,
   instantOf,
   isEnfoldFault,
@@ -24,10 +26,12 @@ import {
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import { realWait } from './clock.ts'
+import { factsOf } from './directory.ts'
 import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
-import { callHandler, type Handlers } from './handler-call.ts'
+import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
 import { createLimits, type KindLimit } from './limits.ts'
 import { projectionOf } from './read-model.ts'
+import { inSpan } from './telemetry.ts'
 
 export interface DispatchOptions {
   /** How many contacts are worked on at once. Default 50. */
@@ -61,11 +65,27 @@ export interface DispatchCounts {
   readonly wakeAt: Instant | null
 }
 
+/** How the dispatcher of this process stands. */
+export interface DispatcherHealth {
+  /** Whether `run` is at work. */
+  readonly running: boolean
+  /** Handlers that were called and have not answered. */
+  readonly inFlight: number
+  /** The last fault that it met, and when; `null`: none so far. */
+  readonly lastFault: null | { readonly at: Instant; readonly message: string }
+}
+
 export interface Dispatcher {
+  health(): DispatcherHealth
   runDue(options: { readonly limit?: number }): Promise<DispatchCounts>
   run(signal: AbortSignal): Promise<void>
   /** Ends `run` if it runs, and waits for everything in flight. */
   close(): Promise<void>
+}
+
+/** How many more contacts may be worked on. */
+interface Budget {
+  room: number
 }
 
 type Tally = { -readonly [Key in Exclude<keyof DispatchCounts, 'wakeAt'>]: number }
@@ -79,17 +99,18 @@ export function createDispatcher(
   sleeper: { sleep(ms: number, signal: AbortSignal): Promise<void> },
 ): Dispatcher {
   const { clock, observe, random } = machinery
-  const active = new Set<Promise<void>>()
+  /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
+  const active = new Map<ContactId, Promise<void>>()
+  const drains = new Set<Promise<void>>()
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
-  /** Keys of the sendings whose handlers run here: none of them has lost its worker. */
-  const inFlight = new Set<string>()
   const release = createBatcher<Claim, void>(async (claims) => {
     await readModel.release(claims)
     return []
   }, 1000)
+  let running = 0
+  let inFlight = 0
+  let lastFault: DispatcherHealth['lastFault'] = null
   const closing = new AbortController()
-  /** Aborts handlers that outlast the shutdown. */
-  const giveUp = new AbortController()
 
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
     const tally: Tally = { dispatched: 0, sent: 0, skipped: 0, failed: 0, completed: 0 }
@@ -106,50 +127,93 @@ export function createDispatcher(
   }
 
   /** Works until nothing is due, the room is used up, or the signal aborts; then waits for what it began. */
-  async function drain(tally: Tally, budget: { room: number }, stop: AbortSignal): Promise<void> {
+  function drain(tally: Tally, budget: Budget, stop: AbortSignal): Promise<void> {
+    const draining = drainUntil(tally, budget, stop)
+    drains.add(draining)
+    const ended = () => void drains.delete(draining)
+    draining.then(ended, ended)
+    return draining
+  }
+
+  async function drainUntil(tally: Tally, budget: Budget, stop: AbortSignal): Promise<void> {
     const mine = new Set<Promise<void>>()
     const failures: unknown[] = []
-    // A store that fails for one contact fails for the next: say so instead of working through the agenda.
-    while (budget.room > 0 && !stop.aborted && failures.length === 0) {
-      const free = Math.min(options.concurrency - active.size, budget.room)
-      const claimedAtMs = performance.now()
-      const claims = free > 0 ? await readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
-      for (const claim of claims) {
-        const permit = limits.reserve(claim.kind)
-        const working = work(claim, claimedAtMs, tally, budget, permit).catch((error) => {
-          // The claim stays until its lease runs out: that is the pause before the next try.
-          observe({ type: 'contact-failed', contactId: claim.contactId, error })
-          if (isEnfoldFault(error) && error.code !== 'INVALID_INPUT') failures.push(error)
-        })
-        mine.add(working)
-        active.add(working)
-        void working.then(() => {
-          mine.delete(working)
-          active.delete(working)
-        })
+    const patience = createPatience(stop, options.shutdownMs)
+    try {
+      // A store that fails for one contact fails for the next: say so instead of working through the agenda.
+      while (budget.room > 0 && !stop.aborted && failures.length === 0) {
+        const free = Math.min(options.concurrency - active.size, budget.room)
+        const claimedAtMs = performance.now()
+        const claims =
+          free > 0 ? await readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
+        if (stop.aborted) {
+          if (claims.length > 0) await readModel.release(claims)
+          break
+        }
+        for (const claim of claims) {
+          const working = begin(claim, claimedAtMs, tally, budget, patience.over).catch((error) => {
+            // The claim stays until its lease runs out: that is the pause before the next try.
+            lastFault = { at: clock.now(), message: String(error) }
+            observe({ type: 'contact-failed', contactId: claim.contactId, error })
+            if (isEnfoldFault(error) && FAULTS_OF_STORE.has(error.code)) failures.push(error)
+          })
+          mine.add(working)
+          void working.then(() => mine.delete(working))
+        }
+        if (claims.length > 0 && active.size < options.concurrency) continue
+        if (mine.size === 0 && active.size < options.concurrency) break
+        await somethingNew(mine.size > 0 ? mine : active.values(), stop)
+        // Others end in the same turn: one claim for all of them.
+        await new Promise(setImmediate)
       }
-      if (claims.length > 0 && active.size < options.concurrency) continue
-      if (mine.size === 0) break
-      await Promise.race(mine)
-      // Others end in the same turn: one claim for all of them.
-      await new Promise(setImmediate)
+    } finally {
+      await Promise.all(mine)
+      patience.end()
     }
-    await Promise.all(mine)
     if (failures.length > 0) throw failures[0]
   }
 
+  /** Until some work has ended; and as long as there are free hands, until more may be due: no handler delays others (STEP-7). */
+  async function somethingNew(working: Iterable<Promise<void>>, stop: AbortSignal): Promise<void> {
+    if (active.size >= options.concurrency) return Promise.race(working)
+    const enough = new AbortController()
+    const more = rest(AbortSignal.any([stop, enough.signal]))
+    await Promise.race([...working, more]).finally(() => enough.abort())
+  }
+
+  /** Until the next wake, a ring of the doorbell, or the poll for what other processes have made due. */
+  async function rest(stop: AbortSignal): Promise<void> {
+    const wakeAt = await nextWake()
+    const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
+    // Due already, and yet nothing was to be had: another worker was first. Not at once again.
+    await sleeper.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
+  }
+
   /** One claimed contact: what is due of it. */
-  async function work(
+  async function begin(
     claim: Claim,
     claimedAtMs: number,
     tally: Tally,
-    budget: { room: number },
-    permit: (used: boolean) => void,
+    budget: Budget,
+    giveUp: AbortSignal,
   ): Promise<void> {
+    const { contactId } = claim
+    const before = active.get(contactId)
+    // By the clock, this worker's own lease ran out while it is still at it (the clock jumped): it keeps the contact.
+    if (before !== undefined) return before.then(() => release(claim))
+    const permit = limits.reserve(claim.kind)
     let used = false
+    const working = workWithPermit(claim, claimedAtMs, tally, budget, giveUp).then((dispatched) => {
+      used = dispatched
+    })
+    active.set(
+      contactId,
+      working.catch(() => {}),
+    )
     try {
-      used = await workWithPermit(claim, claimedAtMs, tally, budget)
+      await working
     } finally {
+      active.delete(contactId)
       permit(used)
     }
   }
@@ -159,7 +223,8 @@ export function createDispatcher(
     claim: Claim,
     claimedAtMs: number,
     tally: Tally,
-    budget: { room: number },
+    budget: Budget,
+    giveUp: AbortSignal,
   ): Promise<boolean> {
     const { contactId } = claim
     const limit = budget.room === Number.POSITIVE_INFINITY ? 1000 : 1
@@ -169,7 +234,7 @@ export function createDispatcher(
       commandId: crypto.randomUUID(),
       actor: null,
       contactId,
-      inFlight,
+      inFlight: new Set(),
       limit,
       // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
       permits: new Map(Object.keys(options.kinds).map((kind) => [kind, kind === claim.kind ? 1 : 0])),
@@ -188,23 +253,27 @@ export function createDispatcher(
     await Promise.all(
       events.map(async (event) => {
         if (event.type !== 'StepDispatched') return
-        inFlight.add(event.data.idempotencyKey)
-        try {
-          const outcome = await send(event, claimedAtMs, contactId, known)
-          if (outcome === null) {
-            lost = true
-            return
-          }
-          const recorded = await record(contactId, event.data, outcome, latest)
-          latest = recorded.known
-          count(tally, recorded.events)
-        } finally {
-          inFlight.delete(event.data.idempotencyKey)
+        const outcome = await send(event, claimedAtMs, contactId, known, giveUp)
+        if (outcome === null) {
+          lost = true
+          return
         }
+        const facts = await factsBehind(contactId, known.facts)
+        const recorded = await record(contactId, event.data, outcome, { ...latest, facts })
+        latest = recorded.known
+        count(tally, recorded.events)
       }),
     )
     if (!lost) await release(claim)
     return events.some((event) => event.type === 'StepDispatched')
+  }
+
+  /**
+   * The facts behind a step: it may have changed them itself, and routes and timers read them (ROUTE-1). Where the
+   * directory fails just then, those before it must do: an outcome that is not recorded would be sent again.
+   */
+  async function factsBehind(contactId: ContactId, before: Facts | null): Promise<Facts | null> {
+    return factsOf(machinery.directory, contactId).catch(() => before)
   }
 
   /** Calls the handler; `null` if it must not be called any more, because the lease may be another's by now. */
@@ -213,28 +282,48 @@ export function createDispatcher(
     claimedAtMs: number,
     contactId: ContactId,
     known: Known,
+    giveUp: AbortSignal,
   ): Promise<StepOutcome | null> {
     const { campaignId, sequenceId, run, attempt, resend, idempotencyKey, timing } = event.data
     // A process that stood still (a debugger, a frozen machine) may wake up long after its lease.
-    if (performance.now() - claimedAtMs > options.leaseMs - options.handlerTimeoutMs) {
+    if (performance.now() - claimedAtMs > options.leaseMs - longestCallMs(options.handlerTimeoutMs)) {
       observe({ type: 'lease-lost', contactId })
       return null
     }
     const step = stepOf(event, known)
     const now = clock.now()
     const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(timing?.dueAt ?? now))
-    observe({ type: 'step-dispatched', contactId, attempt: attemptOf(event.data), lagMs })
+    observe({ type: 'step-dispatched', contactId, attempt: attemptOf(event.data), kind: step.kind, lagMs })
     const startedAt = performance.now()
-    const { outcome, error } = await callHandler(
-      handlers,
-      { contactId, campaignId, sequenceId, run, step, facts: known.facts ?? {}, attempt, resend, idempotencyKey },
-      options.handlerTimeoutMs,
-      giveUp.signal,
+    const call = {
+      contactId,
+      campaignId,
+      sequenceId,
+      run,
+      step,
+      facts: known.facts ?? {},
+      attempt,
+      resend,
+      idempotencyKey,
+    }
+    const { outcome, error } = await inSpan(
+      'enfold.dispatch',
+      { 'enfold.contact': contactId, 'enfold.campaign': campaignId, 'enfold.step': step.id, 'enfold.kind': step.kind },
+      async (span) => {
+        inFlight += 1
+        const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp).finally(() => {
+          inFlight -= 1
+        })
+        span.setAttribute('enfold.outcome', answered.outcome.outcome)
+        if (answered.error !== undefined) span.recordException(answered.error as Error)
+        return answered
+      },
     )
     observe({
       type: 'step-answered',
       contactId,
       attempt: attemptOf(event.data),
+      kind: step.kind,
       outcome,
       durationMs: performance.now() - startedAt,
       ...(error === undefined ? {} : { error }),
@@ -282,43 +371,60 @@ export function createDispatcher(
   async function run(signal: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([signal, closing.signal])
     let pauseMs = 100
+    running += 1
     while (!stop.aborted) {
       try {
-        await Promise.race([drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop), aborted(stop)])
-        if (stop.aborted) break
-        const wakeAt = await nextWake()
-        const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
-        // Due already, and yet nothing was to be had: another worker was first. Not at once again.
-        await sleeper.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
+        await drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop)
+        if (!stop.aborted) await rest(stop)
         pauseMs = 100
       } catch (error) {
+        lastFault = { at: clock.now(), message: String(error) }
         observe({ type: 'loop-failed', error, pauseMs })
         await realWait(pauseMs, stop)
         pauseMs = Math.min(pauseMs * 2, 30_000)
       }
     }
-    await finish()
-  }
-
-  /** Waits for handlers in flight up to the deadline, then aborts them; what they answer to that is still recorded. */
-  async function finish(): Promise<void> {
-    const done = new AbortController()
-    void realWait(options.shutdownMs, done.signal).then(() => {
-      if (!done.signal.aborted) giveUp.abort()
-    })
-    while (active.size > 0) await Promise.allSettled(active)
-    done.abort()
+    running -= 1
   }
 
   return {
+    health: () => ({ running: running > 0, inFlight, lastFault }),
     runDue,
     run,
     async close() {
       closing.abort()
-      await finish()
+      await Promise.allSettled(drains)
     },
   }
 }
+
+/** After the stop, handlers have so long to end by themselves; then `over` aborts, and what they answer still counts. */
+function createPatience(stop: AbortSignal, shutdownMs: number): { readonly over: AbortSignal; end(): void } {
+  const over = new AbortController()
+  const ended = new AbortController()
+  const stopped = async () => {
+    await realWait(shutdownMs, ended.signal)
+    if (!ended.signal.aborted) over.abort()
+  }
+  stop.addEventListener('abort', stopped)
+  return {
+    over: over.signal,
+    end() {
+      stop.removeEventListener('abort', stopped)
+      ended.abort()
+    },
+  }
+}
+
+/** Faults that every contact meets. Any other is one contact's own affair, and harms nobody else (STEP-7). */
+const FAULTS_OF_STORE: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'CLOSED',
+  'STORE_UNAVAILABLE',
+  'STORE_BUSY',
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'STORE_INCOMPATIBLE',
+])
 
 function newTally(): Tally {
   return { dispatched: 0, sent: 0, skipped: 0, failed: 0, completed: 0 }
@@ -336,11 +442,4 @@ function count(tally: Tally, events: readonly ContactEvent[]): void {
 
 function attemptOf({ campaignId, sequenceId, run, stepId, resend, attempt }: AttemptRef): AttemptRef {
   return { campaignId, sequenceId, run, stepId, resend, attempt }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

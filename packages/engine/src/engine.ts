@@ -4,6 +4,7 @@
  */
 import {
   type Answers,
+  type CampaignDefinition,
   type CampaignEvent,
   type CampaignId,
   type Clock,
@@ -18,9 +19,11 @@ import {
   type Either,
   EnfoldFault,
   type EventStore,
+  epochMsOf,
   type Instant,
   isLeft,
   type JsonObject,
+  left,
   type Members,
   type Position,
   type PublishAnswer,
@@ -32,6 +35,7 @@ import {
   type StepHandler,
   type StepId,
   type StreamAppend,
+  sameDefinition,
   tagOf,
   type UnpublishAnswer,
   type Version,
@@ -42,11 +46,13 @@ import { createBatcher } from './batch.ts'
 import * as border from './border.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
-import { createDispatcher, type DispatchCounts, type DispatchOptions } from './dispatch.ts'
+import { createDispatcher, type DispatchCounts, type DispatcherHealth, type DispatchOptions } from './dispatch.ts'
 import { execute, type Machinery } from './execute.ts'
+import { longestCallMs } from './handler-call.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
-import { guardedObserver, type Observer } from './signals.ts'
+import { type Observer, observedBy } from './signals.ts'
+import { createMeters } from './telemetry.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
@@ -115,6 +121,16 @@ export type Answered<Answer> = Promise<
   Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
 >
 
+/** For a health check: `ok` is false if the store does not answer. Nothing is thrown. */
+export interface Health {
+  readonly ok: boolean
+  /** `null`: it answers. */
+  readonly storeFault: string | null
+  /** By how much the oldest due contact is late, in milliseconds; 0: nothing is due. `null`: the store does not answer. */
+  readonly dueLagMs: number | null
+  readonly dispatcher: DispatcherHealth
+}
+
 /**
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
@@ -154,6 +170,8 @@ export interface Engine {
   run(options: { readonly signal: AbortSignal }): Promise<void>
 
   readonly inspect: Inspect
+  /** How this engine and its store stand. Never throws. */
+  health(): Promise<Health>
   /** Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. */
   verifyIndex(): Promise<IndexReport>
   /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
@@ -191,7 +209,7 @@ export function createEngine(options: EngineOptions): Engine {
     campaigns,
     directory,
     clock,
-    observe: guardedObserver(options.observe),
+    observe: observedBy(options.observe === undefined ? [createMeters()] : [createMeters(), options.observe]),
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
   }
@@ -230,14 +248,17 @@ export function createEngine(options: EngineOptions): Engine {
       const stream = campaignStream(campaignId())
       const history = (await store.readMany([stream])).get(stream) ?? []
       const before = history.filter((event) => event.commandId === commandId)
-      const repeated = again(before)
-      if (repeated !== null) return right({ ...repeated, position: before.at(-1)?.position as Position })
+      if (before.length > 0) {
+        const repeated = again(before)
+        if (repeated !== null) return right({ ...repeated, position: before.at(-1)?.position as Position })
+        return left({ type: 'CommandIdReused', commandId, usedFor: before.map(({ type }) => type).join(', ') })
+      }
       const { events, answer: given } = decided.right
       const position = history.at(-1)?.position ?? 0
       if (events.length === 0) return right({ ...given, position })
       const version = campaigns.catalog.find(campaignId())?.version ?? 0
       const result = await store.append(stream, events, version === 0 ? 'no-stream' : version)
-      if (result.outcome === 'conflict') continue
+      if (result.outcome === 'conflict' || result.repeated) continue
       for (const event of result.events) campaigns.catalog.apply(event as CampaignEvent & RecordedEvent)
       return right({ ...given, position: result.position })
     }
@@ -251,14 +272,15 @@ export function createEngine(options: EngineOptions): Engine {
   })
 
   const engine: Engine = {
-    async publish(definition, order = { actor: null }) {
+    async publish(given, order = { actor: null }) {
       border.checkInput('publish.order', order, ORDER)
+      const definition = copied(given)
       const command = { type: 'PublishCampaign', definition, ...meta(order) } as const
       const id = () => (definition as { id: CampaignId }).id
       return decideOnCampaign(
         () => decidePublish(command, campaigns.catalog, clock.now()),
         ([event]): PublishAnswer | null =>
-          event?.type === 'CampaignPublished'
+          event?.type === 'CampaignPublished' && sameDefinition(event.data.definition, definition as CampaignDefinition)
             ? { outcome: 'published', version: event.data.campaignVersion, warnings: warningsOf(event.data) }
             : null,
         id,
@@ -357,14 +379,23 @@ export function createEngine(options: EngineOptions): Engine {
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       return dispatcher.runDue(dueOptions)
     },
-    async run({ signal }) {
-      if (!(signal instanceof AbortSignal))
-        throw EnfoldFault.invalidInput('run.signal', signal, 'an AbortSignal: abort it to end the run')
+    async run(runOptions) {
+      border.checkInput('run', runOptions, { signal: border.abortSignal })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
-      return dispatcher.run(signal)
+      return dispatcher.run(runOptions.signal)
     },
 
     inspect: createInspect(machinery, readModel, directory),
+    async health() {
+      const dispatcherHealth = dispatcher.health()
+      try {
+        const wakeAt = await readModel.nextWake()
+        const dueLagMs = wakeAt === null ? 0 : Math.max(0, epochMsOf(clock.now()) - epochMsOf(wakeAt))
+        return { ok: true, storeFault: null, dueLagMs, dispatcher: dispatcherHealth }
+      } catch (error) {
+        return { ok: false, storeFault: String(error), dueLagMs: null, dispatcher: dispatcherHealth }
+      }
+    },
     verifyIndex: () => verifyIndex(machinery, readModel),
     rebuildIndex: () => rebuildIndex(machinery, readModel),
     async refreshContact(contactId) {
@@ -415,6 +446,15 @@ export function createEngine(options: EngineOptions): Engine {
   return engine
 }
 
+/** The definition as it is now: what the host does with its object later is none of the publication's. */
+function copied(definition: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(definition) ?? 'null')
+  } catch {
+    return definition // `defineCampaign` says what is wrong with it.
+  }
+}
+
 function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
   return { contactId, campaignId, sequenceId }
 }
@@ -457,7 +497,7 @@ function checkedOptions(options: EngineOptions): DispatchOptions {
     'workerId?': border.id,
     'random?': border.anything,
   })
-  const { store, handlers, clock, contacts } = options
+  const { store, handlers, clock, contacts, observe, random } = options
   if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
   if (typeof handlers !== 'object' || handlers === null)
     throw EnfoldFault.invalidInput('createEngine.handlers', handlers, 'an object of step handlers by kind')
@@ -468,6 +508,10 @@ function checkedOptions(options: EngineOptions): DispatchOptions {
     throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
   if (contacts !== undefined && typeof contacts.get !== 'function')
     throw EnfoldFault.invalidInput('createEngine.contacts', contacts, 'an object with get(contactId)')
+  if (observe !== undefined && typeof observe !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
+  if (random !== undefined && typeof random !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.random', random, 'a function that yields numbers from 0 to 1')
   const ms = border.wholeNumber(1, 86_400_000)
   const dispatch = options.dispatch ?? {}
   border.checkInput('createEngine.dispatch', dispatch, {
@@ -479,18 +523,21 @@ function checkedOptions(options: EngineOptions): DispatchOptions {
     'shutdownMs?': ms,
     'backOff?': (path, value) => border.checkInput(path, value, { baseMs: ms, capMs: ms }),
   })
-  const merged = { ...DISPATCH_DEFAULTS, ...dispatch }
-  if (merged.leaseMs <= merged.handlerTimeoutMs)
+  const given = Object.fromEntries(Object.entries(dispatch).filter(([, value]) => value !== undefined))
+  const merged: DispatchOptions = { ...DISPATCH_DEFAULTS, ...given }
+  const longestMs = longestCallMs(merged.handlerTimeoutMs)
+  if (merged.leaseMs <= longestMs)
     throw EnfoldFault.invalidInput(
       'createEngine.dispatch.leaseMs',
       merged.leaseMs,
-      `more than handlerTimeoutMs (${merged.handlerTimeoutMs}): else another worker takes a contact whose handler still runs`,
+      `more than ${longestMs} (handlerTimeoutMs and the time to give up): else another worker takes a contact whose handler still runs`,
     )
   return merged
 }
 
 function kindLimits(path: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null) throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
+  if (typeof value !== 'object' || value === null)
+    throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
   for (const [kind, limit] of Object.entries(value))
     border.checkInput(`${path}.${kind}`, limit, {
       'concurrency?': border.wholeNumber(1, 10_000),
@@ -503,14 +550,12 @@ function kindLimits(path: string, value: unknown): void {
 
 /** Wakes a sleeping dispatcher when a command of this process may have made something due. */
 function createDoorbell() {
-  let waiting: (() => void)[] = []
+  const waiting = new Set<() => void>()
   let rung = false
   return {
     ring() {
-      rung = true
-      const all = waiting
-      waiting = []
-      for (const wake of all) wake()
+      rung = waiting.size === 0
+      for (const wake of [...waiting]) wake()
     },
     /** Resolves at the next ring, or at once if it rang since somebody last listened. */
     heard(signal: AbortSignal): Promise<void> {
@@ -519,11 +564,14 @@ function createDoorbell() {
         return Promise.resolve()
       }
       return new Promise((resolve) => {
-        waiting.push(() => {
-          rung = false
+        // Whoever has gone hears nothing: a ring meant for the next listener must not be lost on him.
+        const wake = () => {
+          waiting.delete(wake)
+          signal.removeEventListener('abort', wake)
           resolve()
-        })
-        signal.addEventListener('abort', () => resolve(), { once: true })
+        }
+        waiting.add(wake)
+        signal.addEventListener('abort', wake)
       })
     },
   }

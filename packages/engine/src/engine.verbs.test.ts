@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import {
   type ContactDirectory,
   contactStream,
@@ -432,7 +433,12 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     const interrupted = withInterruption(store, async () => {
       await answerOf(engine.startSequence(nurture))
     })
-    const slow = engineOver(interrupted, { clock, observe: ({ type }) => void (conflicts += type === 'conflict' ? 1 : 0) })
+    const slow = engineOver(interrupted, {
+      clock,
+      observe: ({ type }) => {
+        if (type === 'conflict') conflicts += 1
+      },
+    })
     expect(await answerOf(slow.startSequence(nurture))).toMatchObject({ outcome: 'already_active', run: 1 })
     expect(conflicts).toBe(1)
     expect(await typesOf(engine)).toEqual(['SequenceStarted'])
@@ -497,7 +503,11 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
 
   it('VERSION-2: an invalid definition is refused whole, with every problem and its path', async () => {
     const { engine, store } = await given(makeStore)
-    const broken = { id: 'x', goals: [{ id: 'g', when: { kind: 'k' }, next: ['nowhere'] }], sequences: [{ id: 's', steps: [] }] }
+    const broken = {
+      id: 'x',
+      goals: [{ id: 'g', when: { kind: 'k' }, next: ['nowhere'] }],
+      sequences: [{ id: 's', steps: [] }],
+    }
     const rejection = await rejectionOf(engine.publish(broken))
     expect(rejection).toMatchObject({ type: 'CampaignInvalid' })
     const paths = rejection.type === 'CampaignInvalid' ? rejection.problems.map(({ path }) => path) : []
@@ -646,7 +656,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
         () => null,
         (thrown) => thrown,
       )
-      expect(error, `${verb} with ${JSON.stringify(order)}`).toMatchObject({
+      expect(error, `${verb} with ${inspect(order)}`).toMatchObject({
         code: 'INVALID_INPUT',
         details: { path, expected: expect.any(String) },
       })
@@ -659,7 +669,10 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
   it.each([
     ['unpublish.campaignId', (engine: Engine) => engine.unpublish('', { actor: null })],
     ['unpublish.order.stopRuns', (engine: Engine) => engine.unpublish('pool', { actor: null, stopRuns: 1 } as never)],
-    ['unpublish.order.stopruns', (engine: Engine) => engine.unpublish('pool', { actor: null, stopruns: true } as never)],
+    [
+      'unpublish.order.stopruns',
+      (engine: Engine) => engine.unpublish('pool', { actor: null, stopruns: true } as never),
+    ],
     ['unpublish.order', (engine: Engine) => engine.unpublish('pool', undefined as never)],
     ['publish.order.actor', (engine: Engine) => engine.publish(pool, {} as never)],
     ['publish.order.commandId', (engine: Engine) => engine.publish(pool, { actor: null, commandId: 5 } as never)],
@@ -678,7 +691,17 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
 
   it('LOG-6: hostile ids work as any other', async () => {
     const { engine } = await given(makeStore)
-    const hostile = ['__proto__', 'constructor', 'a/b', 'ünï', '-dash', "'; DROP TABLE events; --", '🦊', 'مرحبا', 'x'.repeat(200)]
+    const hostile = [
+      '__proto__',
+      'constructor',
+      'a/b',
+      'ünï',
+      '-dash',
+      "'; DROP TABLE events; --",
+      '🦊',
+      'مرحبا',
+      'x'.repeat(200),
+    ]
     for (const id of hostile) {
       const definition = {
         id,
@@ -692,7 +715,9 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       expect((await engine.runDue()).sent).toBe(1)
       const order = { contactId: id, campaignId: id, sequenceId: id, actor: id, commandId: id }
       expect(await answerOf(engine.startSequence(order))).toMatchObject({ outcome: 'started', run: 2 })
-      expect(await answerOf(engine.stopSequence({ ...order, commandId: `2${id.slice(1)}` }))).toMatchObject({ run: 2 })
+      expect(await answerOf(engine.stopSequence({ ...order, commandId: `${id.slice(0, 100)} 2` }))).toMatchObject({
+        run: 2,
+      })
     }
     expect((await engine.verifyIndex()).differences).toEqual([])
   })

@@ -16,6 +16,7 @@ import {
   type EventStore,
   type Facts,
   fold,
+  isEnfoldFault,
   isLeft,
   left,
   type Position,
@@ -31,6 +32,7 @@ import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
 import { factsOf } from './directory.ts'
 import type { Observer } from './signals.ts'
+import { inSpan, traceparent } from './telemetry.ts'
 
 /** What every part of the engine works with. */
 export interface Machinery {
@@ -72,10 +74,21 @@ const MAX_ATTEMPTS = 20
  *   cannot stand in the history that the caller has seen.
  * @throws EnfoldFault `CONTENTION` after twenty conflicts, and whatever store and directory throw
  */
-export async function execute<Command extends ContactCommand>(
+export function execute<Command extends ContactCommand>(
   machinery: Machinery,
   command: Command,
   known?: Known,
+): Promise<Either<Rejection, Executed<Command>>> {
+  return inSpan('enfold.command', { 'enfold.command': command.type, 'enfold.contact': command.contactId }, () => {
+    const trace = traceparent()
+    return executeTraced(machinery, trace === undefined ? command : { ...command, trace }, known)
+  })
+}
+
+async function executeTraced<Command extends ContactCommand>(
+  machinery: Machinery,
+  command: Command,
+  known: Known | undefined,
 ): Promise<Either<Rejection, Executed<Command>>> {
   const { campaigns, clock, observe } = machinery
   const startedAt = performance.now()
@@ -89,6 +102,7 @@ export async function execute<Command extends ContactCommand>(
       durationMs: performance.now() - startedAt,
     })
   let refreshed = false
+  let written = false
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     await campaigns.fresh()
     const contact: Loaded =
@@ -109,16 +123,24 @@ export async function execute<Command extends ContactCommand>(
     }
     const { answer, events, recorded, state } = decision.right
     if (events.length === 0) {
-      decided(0, null)
+      const appended = written ? recorded : []
+      decided(appended.length, null)
       // A repeat answers with the place of the first time.
       const { version, position } = recorded.at(-1) ?? contact
-      return right({ answer, events, version, position, known: contact })
+      return right({ answer, events: appended, version, position, known: contact })
     }
     const derived = derive(machinery, command.contactId, state, events, contact.facts)
-    const result = await appendSurely(machinery, command, contact.state.version, events, derived)
+    const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
+      appendSurely(machinery, command, contact.state.version, events, derived),
+    )
     if (result.outcome === 'appended') {
+      if (!BY_DISPATCHER.has(command.type)) machinery.wakeUp()
+      if (result.repeated) {
+        // An answer was lost, or another process has the same command. What it came to there is in the log (ONCE-1).
+        written = true
+        continue
+      }
       decided(events.length, null)
-      machinery.wakeUp()
       const { version, position } = result
       return right({ answer, events, version, position, known: { state, facts: contact.facts, version, position } })
     }
@@ -134,6 +156,9 @@ export async function execute<Command extends ContactCommand>(
 }
 
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
+
+/** Commands behind which the dispatcher looks again by itself. */
+const BY_DISPATCHER: ReadonlySet<ContactCommand['type']> = new Set(['DispatchDue', 'RecordOutcome'])
 
 interface Loaded extends Known {
   readonly history: readonly RecordedContactEvent[]
@@ -182,7 +207,9 @@ async function appendSurely(
   try {
     return await append(one)
   } catch (error) {
-    if (error instanceof EnfoldFault && error.code !== 'STORE_UNAVAILABLE') throw error
+    // Another process was first with the same command, and found less to do: its events are some of these (ONCE-1).
+    if (isEnfoldFault(error) && error.code === 'EVENT_ID_REUSED') return { outcome: 'conflict', actual: version }
+    if (isEnfoldFault(error) && error.code !== 'STORE_UNAVAILABLE') throw error
     return await append(one)
   }
 }

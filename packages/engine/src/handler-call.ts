@@ -10,8 +10,19 @@ export interface HandlerAnswer {
 
 export type Handlers = { readonly [kind: string]: StepHandler }
 
+/** How long a handler that was told to end has for saying what became of its work. */
+function graceMs(timeoutMs: number): number {
+  return Math.min(timeoutMs, 250)
+}
+
+/** The longest that a call takes, in real time. */
+export function longestCallMs(timeoutMs: number): number {
+  return timeoutMs + graceMs(timeoutMs)
+}
+
 /**
- * Calls the handler of the step's kind and waits at most `timeoutMs` for it.
+ * Calls the handler of the step's kind and waits at most `timeoutMs` for it. Then its signal aborts, and what it answers
+ * to that within `graceMs` still counts: only the handler knows whether it was about to send or had sent.
  *
  * @param stop aborts the call's signal early: the engine shuts down and has waited long enough
  */
@@ -27,9 +38,15 @@ export async function callHandler(
   const finished = new AbortController()
   const over = AbortSignal.any([stop, finished.signal])
   // A handler that never settles holds its step only: whether it did its work is not known (STEP-6).
-  const timeout = realWait(timeoutMs, over).then((): HandlerAnswer => {
-    controller.abort(new Error(stop.aborted ? 'The engine shuts down.' : `The handler took more than ${timeoutMs} ms.`))
-    return { outcome: { outcome: 'failed', reason: stop.aborted ? 'shut-down' : 'timeout', unknown: true } }
+  const timeout = realWait(timeoutMs, over).then(async (): Promise<HandlerAnswer> => {
+    const reason = stop.aborted ? 'shut-down' : 'timeout'
+    // The signal of a handler that has answered stays as it is: its connections may live on.
+    if (!finished.signal.aborted) {
+      const why = stop.aborted ? 'The engine shuts down.' : `The handler took more than ${timeoutMs} ms.`
+      controller.abort(new Error(why))
+      await realWait(graceMs(timeoutMs), finished.signal)
+    }
+    return { outcome: { outcome: 'failed', reason, unknown: true } }
   })
   // In a promise of its own, so that a handler that throws before its first await is caught like any other.
   const answer = Promise.resolve()

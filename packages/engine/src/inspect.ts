@@ -1,5 +1,6 @@
 /** Read-only questions of operators: the console, the API and the command line all ask here. */
 import {
+  type AgendaEntry,
   type CampaignId,
   type ContactDirectory,
   type ContactId,
@@ -109,6 +110,18 @@ export interface Upcoming extends UpcomingStep {
   readonly contactId: ContactId
 }
 
+/** What a dispatcher that starts now would do at once. */
+export interface Overdue {
+  /** Contacts of whom something is due. */
+  readonly contacts: number
+  /** Since when the oldest of it is due; `null`: nothing is. */
+  readonly oldest: Instant | null
+  /** How many handlers would be called, by kind and campaign. */
+  readonly dispatches: readonly { readonly kind: string; readonly campaignId: CampaignId; readonly steps: number }[]
+  /** How many steps would be dropped instead, by reason: `late`, `draft`, … */
+  readonly skips: readonly { readonly reason: string; readonly steps: number }[]
+}
+
 export interface Inspect {
   /** Everything of one contact as it stands now. */
   contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
@@ -134,6 +147,8 @@ export interface Inspect {
     readonly until?: Instant
     readonly limit?: number
   }): Promise<readonly Upcoming[]>
+  /** How much would go out if a dispatcher started now: the question before the start after days of standstill. */
+  overdue(): Promise<Overdue>
 }
 
 const LIMIT = border.wholeNumber(1, 1000)
@@ -145,10 +160,10 @@ export function createInspect(
 ): Inspect {
   const { campaigns, clock, store } = machinery
 
-  async function contact(contactId: ContactId, { runs = 'newest' }: { readonly runs?: 'newest' | 'all' } = {}) {
+  async function contact(contactId: ContactId, options: { readonly runs?: 'newest' | 'all' } = {}) {
     border.id('inspect.contact', contactId)
-    if (runs !== 'newest' && runs !== 'all')
-      throw EnfoldFault.invalidInput('inspect.contact.runs', runs, '"newest" or "all"')
+    border.checkInput('inspect.contact', options, { 'runs?': oneOf('newest', 'all') })
+    const { runs = 'newest' } = options
     await campaigns.fresh()
     const { state, facts, version } = await load(machinery, contactId)
     await campaigns.ensure(state)
@@ -169,14 +184,14 @@ export function createInspect(
   }
 
   async function contactsInSequence(query: Parameters<Inspect['contactsInSequence']>[0]): Promise<MembersView> {
-    const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
     border.checkInput('inspect.contactsInSequence', query, {
       campaignId: border.id,
       sequenceId: border.id,
       'status?': oneOf('active', 'waiting', 'either'),
-      'after?': border.actor,
+      'after?': border.idOrNull,
       'limit?': LIMIT,
     })
+    const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
     const page = { after, limit }
     if (status === 'active') return readModel.members(tagOf(campaignId, sequenceId), page)
     if (status === 'waiting') return readModel.members(waitingTagOf(campaignId, sequenceId), page)
@@ -189,7 +204,7 @@ export function createInspect(
       'any?': sequenceQueries,
       'none?': sequenceQueries,
       'text?': border.text,
-      'after?': border.actor,
+      'after?': border.idOrNull,
       'limit?': LIMIT,
     })
     const { text, after = null, limit = 50 } = query
@@ -232,6 +247,40 @@ export function createInspect(
     return steps.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
   }
 
+  async function overdue(): Promise<Overdue> {
+    await campaigns.refresh()
+    const now = clock.now()
+    const dispatches = new Map<string, { kind: string; campaignId: CampaignId; steps: number }>()
+    const skips = new Map<string, number>()
+    let contacts = 0
+    let oldest: Instant | null = null
+    for (let after: AgendaEntry | undefined; ; ) {
+      const page: readonly AgendaEntry[] = await readModel.agenda(now, 500, after)
+      for (const { contactId } of page) {
+        const { state, facts } = await load(machinery, contactId)
+        const { due } = plan(contactId, state, campaigns.catalog, facts, now)
+        if (due.length > 0) contacts += 1
+        for (const act of due) {
+          if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
+          if (act.act === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
+          if (act.act !== 'dispatch') continue
+          const { kind } = act.step
+          const name = JSON.stringify([kind, act.campaignId])
+          const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }
+          dispatches.set(name, { ...known, steps: known.steps + 1 })
+        }
+      }
+      if (page.length < 500) break
+      after = page.at(-1) as AgendaEntry
+    }
+    return {
+      contacts,
+      oldest,
+      dispatches: [...dispatches.values()],
+      skips: [...skips].map(([reason, steps]) => ({ reason, steps })),
+    }
+  }
+
   return {
     contact,
     async history(contactId) {
@@ -265,6 +314,7 @@ export function createInspect(
       )
     },
     upcoming,
+    overdue,
   }
 }
 

@@ -20,12 +20,15 @@ export type EngineSignal =
       readonly type: 'step-dispatched'
       readonly contactId: ContactId
       readonly attempt: AttemptRef
+      readonly kind: string
+      /** From due to now. */
       readonly lagMs: number
     }
   | {
       readonly type: 'step-answered'
       readonly contactId: ContactId
       readonly attempt: AttemptRef
+      readonly kind: string
       readonly outcome: StepOutcome
       /** What the handler threw, for the log of the host; the recorded reason names only its kind (LOG-4). */
       readonly error?: unknown
@@ -42,14 +45,14 @@ export type EngineSignal =
 
 export type Observer = (signal: EngineSignal) => void
 
-/** An observer that throws must harm nobody. */
-export function guardedObserver(observer: Observer | undefined): Observer {
-  if (observer === undefined) return () => {}
+/** Tells several observers. One that throws harms nobody. */
+export function observedBy(observers: readonly Observer[]): Observer {
   return (signal) => {
-    try {
-      observer(signal)
-    } catch {
-      // The host's own affair: there is nobody left to tell.
-    }
+    for (const observer of observers)
+      try {
+        observer(signal)
+      } catch {
+        // The host's own affair: there is nobody left to tell.
+      }
   }
 }

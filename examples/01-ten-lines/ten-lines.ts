@@ -1,0 +1,33 @@
+import { createEngine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSimulatedClock } from '@enfold/testkit'
+
+const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
+const engine = createEngine({
+  store: createMemoryStore(),
+  clock,
+  handlers: {
+    email({ contactId, step }) {
+      console.log(clock.now(), contactId, step.id)
+      return { outcome: 'sent' }
+    },
+  },
+})
+await engine.publish({
+  id: 'pool-owners',
+  goals: [{ id: 'asked', when: { kind: 'form-submitted', match: { form: 'pool-guide' } }, next: ['nurture'] }],
+  sequences: [
+    {
+      id: 'nurture',
+      steps: [
+        { id: 'mistake-1', kind: 'email' },
+        { id: 'mistake-2', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
+      ],
+    },
+  ],
+})
+await engine.signal({ contactId: 'ada', kind: 'form-submitted', data: { form: 'pool-guide' } })
+const { wakeAt } = await engine.runDue()
+clock.set(wakeAt ?? clock.now())
+await engine.runDue()
+console.log((await engine.inspect.contact('ada')).enrollments[0]?.status)

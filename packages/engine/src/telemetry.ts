@@ -1,0 +1,79 @@
+/**
+ * Spans and metrics through `@opentelemetry/api`: nothing happens, and next to nothing is spent, unless the host has set
+ * up an SDK. Contact ids stand on spans only: as labels of metrics they would be a label for each contact.
+ */
+import {
+  type Attributes,
+  type Counter,
+  type Histogram,
+  metrics,
+  type Span,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { Observer } from './signals.ts'
+
+const NAME = '@enfold/engine'
+
+/** Runs the work inside a span of its own, which is the active one meanwhile; what it throws marks the span. */
+export function inSpan<T>(name: string, attributes: Attributes, work: (span: Span) => Promise<T>): Promise<T> {
+  return trace.getTracer(NAME).startActiveSpan(name, { attributes }, async (span) => {
+    try {
+      return await work(span)
+    } catch (error) {
+      span.recordException(error instanceof Error ? error : String(error))
+      span.setStatus({ code: SpanStatusCode.ERROR })
+      throw error
+    } finally {
+      span.end()
+    }
+  })
+}
+
+/** The active span as W3C `traceparent` (https://www.w3.org/TR/trace-context/), to be recorded; `undefined` without one. */
+export function traceparent(): string | undefined {
+  const context = trace.getActiveSpan()?.spanContext()
+  if (context === undefined || /^0+$/.test(context.traceId)) return undefined
+  return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`
+}
+
+/** An observer that counts and measures what the engine's signals tell. */
+export function createMeters(): Observer {
+  const meter = metrics.getMeter(NAME)
+  const counter = (name: string, description: string): Counter => meter.createCounter(name, { description })
+  const histogram = (name: string, description: string): Histogram =>
+    meter.createHistogram(name, { description, unit: 'ms' })
+  const commandMs = histogram('enfold.command.duration', 'From the call of a verb to its answer')
+  const conflicts = counter('enfold.conflicts', 'Appends that another writer was before')
+  const lagMs = histogram('enfold.due.lag', 'From due to the call of the handler')
+  const dispatched = counter('enfold.steps.dispatched', 'Handlers called')
+  const outcomes = {
+    sent: counter('enfold.steps.sent', 'Handlers that answered sent'),
+    skipped: counter('enfold.steps.skipped', 'Handlers that answered skipped'),
+    failed: counter('enfold.steps.failed', 'Handlers that failed, each attempt counted'),
+  }
+  const faults = counter('enfold.faults', 'Faults of the store or the host that the dispatcher met')
+  return (signal) => {
+    switch (signal.type) {
+      case 'command-decided':
+        commandMs.record(signal.durationMs, {
+          command: signal.command,
+          rejection: signal.rejection?.type ?? '',
+        })
+        return
+      case 'conflict':
+        conflicts.add(1)
+        return
+      case 'step-dispatched':
+        lagMs.record(signal.lagMs, { kind: signal.kind })
+        dispatched.add(1, { kind: signal.kind })
+        return
+      case 'step-answered':
+        outcomes[signal.outcome.outcome].add(1, { kind: signal.kind })
+        return
+      case 'contact-failed':
+      case 'loop-failed':
+        faults.add(1)
+    }
+  }
+}
