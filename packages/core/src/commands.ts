@@ -16,6 +16,8 @@ export interface CommandMeta {
   readonly actionId?: string
   /** The root of the chain that this belongs to. Default: the command's own id. */
   readonly correlationId?: string
+  /** W3C `traceparent` to record with the events. */
+  readonly trace?: string
 }
 
 interface OfContact extends CommandMeta {

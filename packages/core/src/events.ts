@@ -167,6 +167,8 @@ export interface EventMeta {
   /** The host's id of whoever ordered it; `null` where the engine acted by itself. */
   readonly actor: string | null
   readonly cause: Cause
+  /** W3C trace context (`traceparent`) of the command, where the host traces. */
+  readonly trace?: string
 }
 
 /** Where an event stands once it is recorded. */

@@ -195,8 +195,11 @@ export interface ReadModel {
   renew(claims: readonly Claim[], now: Instant, leaseMs: number): Promise<readonly Claim[]>
   /** The earliest instant at which `claimDue` can have something that it has not now, leases counted; `null`: never. */
   nextWake(): Promise<Instant | null>
-  /** Agenda entries by wake instant, from the earliest, with `wakeAt` ≤ `until`; at most `limit`. */
-  agenda(until: Instant, limit: number): Promise<readonly AgendaEntry[]>
+  /**
+   * Agenda entries with `wakeAt` ≤ `until`, by wake instant and, of the same, by contact id; at most `limit`, those
+   * behind `after`.
+   */
+  agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<readonly AgendaEntry[]>
   /**
    * Sets a contact's rows to what its stream says, if the stream still has that version; else changes nothing and
    * answers false. The lease stays as it is.
