@@ -1,0 +1,279 @@
+/**
+ * A campaign, played on a SQLite file with a simulated clock: 90 days in seconds. Reads the input, opens the engine,
+ * plays, reports. Standard output is the report only; exit status 0, 2 for wrong arguments or input, 1 for anything else.
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import {
+  type CampaignDefinition,
+  type ContactId,
+  epochMsOf,
+  type Instant,
+  instantOf,
+  isEnfoldFault,
+  isLeft,
+  type RecordedEvent,
+  type Store,
+} from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { createOutbox, readTemplates } from './outbox.ts'
+import { createJournal, handOver, type Journal, play } from './play.ts'
+import { createProgress } from './progress.ts'
+import { readCampaign } from './read-campaign.ts'
+import { type Contact, readContacts } from './read-contacts.ts'
+import { factsAt, type Happening, readHappenings } from './read-happenings.ts'
+import { storyOf } from './report.ts'
+import { named, utc } from './words.ts'
+import { inWords, type WrongLine } from './wrong-line.ts'
+
+const HERE = import.meta.dirname
+const DAY_MS = 86_400_000
+
+const HELP = `Plays a campaign on a SQLite file with a simulated clock, and reports.
+
+  node demo.ts [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
+
+  --keep             go on where the last run ended; without it, a run starts clean
+  --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
+  --campaign FILE    a definition as JSON; mails come from templates/NAME.txt beside it (campaign.json)
+  --contacts FILE    CSV with the columns id, name, email, timeZone, tags and any field (contacts.csv)
+  --happenings FILE  JSON lines: what happened in the CRM, and what the staff ordered (happenings.jsonl)
+  --out FOLDER       where the database, the outbox and the journal go (out)
+  --help             this
+
+The files in brackets are those beside demo.ts. Wrong lines in any of them are named, and nothing is written.`
+
+interface Input {
+  readonly campaign: CampaignDefinition
+  readonly contacts: ReadonlyMap<ContactId, Contact>
+  readonly happenings: readonly Happening[]
+}
+
+/** What the caller has to put right; the message is for them. */
+class Misuse extends Error {}
+
+async function main(): Promise<void> {
+  const options = readArguments()
+  if (options.help) return say(HELP)
+  const input = readInput(options)
+  const paths = prepareFolder(options.out, options.keep)
+  // NORMAL: thousands of commits in seconds, each safe from a crash of the process, the last ones not from a power cut.
+  const store = createSqliteStore({ path: paths.database, synchronous: 'NORMAL' })
+  try {
+    mkdirSync(paths.outbox, { recursive: true })
+    say(await run(options, input, paths, createJournal(paths.journal), store))
+  } finally {
+    await store.close()
+  }
+  say(`  ${sizeOf(paths.database)} in ${relative(process.cwd(), paths.database)}`)
+  say(`  The mails are in ${relative(process.cwd(), paths.outbox)}: open any of them.`)
+}
+
+type Options = ReturnType<typeof readArguments>
+type Paths = ReturnType<typeof prepareFolder>
+
+// --- What the caller gave -------------------------------------------------------------------------------------------
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        help: { type: 'boolean', default: false },
+        keep: { type: 'boolean', default: false },
+        days: { type: 'string' },
+        campaign: { type: 'string', default: join(HERE, 'campaign.json') },
+        contacts: { type: 'string', default: join(HERE, 'contacts.csv') },
+        happenings: { type: 'string', default: join(HERE, 'happenings.jsonl') },
+        out: { type: 'string', default: join(HERE, 'out') },
+      },
+    })
+    const days = values.days === undefined ? null : Number(values.days)
+    if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= 36_600))
+      throw new Misuse(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
+    return { ...values, days }
+  } catch (error) {
+    if (error instanceof Misuse) throw error
+    throw new Misuse(`${(error as Error).message} See --help.`)
+  }
+}
+
+/** All three files, or a Misuse that names every wrong line of them. */
+function readInput({ campaign: campaignFile, contacts: contactsFile, happenings: happeningsFile }: Options): Input {
+  const campaign = reading(campaignFile, () => readCampaign(campaignFile))
+  const contacts = reading(contactsFile, () => readContacts(contactsFile))
+  const known = { campaign: campaign.value, contacts: contacts.value }
+  const happenings = reading(happeningsFile, () => readHappenings(happeningsFile, known))
+  const wrong: readonly WrongLine[] = [...campaign.wrong, ...contacts.wrong, ...happenings.wrong]
+  if (wrong.length > 0 || campaign.value === null)
+    throw new Misuse(`${inWords(wrong)}\nNothing was written. Put the lines right and run again.`)
+  return { campaign: campaign.value, contacts: contacts.value, happenings: happenings.value }
+}
+
+function reading<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new Misuse(`${file} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** Clears away what an earlier run left, and nothing else; the database last, for by it such a folder is known. */
+function prepareFolder(folder: string, keep: boolean) {
+  const paths = {
+    outbox: join(folder, 'outbox'),
+    journal: join(folder, 'handled.jsonl'),
+    database: join(folder, 'enfold-demo.db'),
+  }
+  const found = reading(folder, () => (existsSync(folder) ? readdirSync(folder) : []))
+  if (found.length > 0 && !existsSync(paths.database))
+    throw new Misuse(`${folder} holds something else than an earlier run. Choose another folder with --out.`)
+  mkdirSync(folder, { recursive: true })
+  if (!keep)
+    for (const path of [paths.outbox, paths.journal, `${paths.database}-wal`, `${paths.database}-shm`, paths.database])
+      rmSync(path, { recursive: true, force: true })
+  return paths
+}
+
+// --- The play -------------------------------------------------------------------------------------------------------
+
+async function run(options: Options, input: Input, paths: Paths, journal: Journal, store: Store): Promise<string> {
+  const { campaign, contacts, happenings } = input
+  const earlier = await eventsOf(store)
+  const begin = (happenings[0] as Happening).at
+  const from = [begin, ...earlier.map(({ at }) => at), ...[...journal.handled.values()].map(({ at }) => at)].reduce(
+    later,
+  )
+  const until = endOf(options, begin, from, happenings, earlier.length > 0)
+  const clock = createSimulatedClock(from)
+
+  const happeningsOf = Map.groupBy(happenings, (one) => one.contact)
+  const directory = {
+    get(id: ContactId) {
+      const contact = contacts.get(id)
+      return contact === undefined ? null : factsAt(contact, happeningsOf.get(id) ?? [], clock.now())
+    },
+  }
+  const templates = readTemplates(join(dirname(options.campaign), 'templates'))
+  const sender = campaign.name ?? campaign.id
+  const handlers = createOutbox({ folder: paths.outbox, sender, contacts, templates, clock })
+  const engine = createEngine({ store, handlers: { ...handlers }, contacts: directory, clock })
+
+  const published = await engine.publish(campaign, { actor: 'demo' })
+  if (isLeft(published)) throw new Error(`The campaign was refused: ${published.left.type}`)
+  for (const { path, message } of published.right.warnings) process.stderr.write(`warning: ${path} ${message}\n`)
+
+  const again = earlier.length === 0 ? null : await handOverAgain(engine, input, journal, store, earlier)
+  const progress = createProgress(from, until)
+  const startedAt = performance.now()
+  await play({ engine, clock, campaignId: campaign.id, happenings, journal, until, onStep: progress.show })
+  const seconds = (performance.now() - startedAt) / 1000
+  progress.done()
+
+  const events = await eventsOf(store)
+  const index = await engine.verifyIndex()
+  const story = await storyOf({ engine, campaign, contacts, happenings, handled: journal.handled, events, until })
+  await engine.close()
+  if (index.differences.length > 0 || (again !== null && again.different.length > 0)) process.exitCode = 1
+
+  const mails = readdirSync(paths.outbox).filter((file) => file.endsWith('.eml')).length
+  const added = events.length - earlier.length
+  return [
+    `${campaign.name ?? campaign.id}: ${utc(begin)} to ${utc(until)}, ${happenings.length} happenings`,
+    ...(again === null ? [] : [wentOn(from, again)]),
+    '',
+    story,
+    '',
+    'Figures',
+    `  ${events.length} events in the log, ${mails} mails in the outbox, ${contacts.size} contacts, ${index.contacts} with a history`,
+    `  Index held against the log for ${index.contacts} contacts: ${index.differences.length} differences`,
+    `  ${added} events in ${seconds.toFixed(1)} s, ${Math.round(added / seconds)} events/s (SQLite with synchronous NORMAL)`,
+  ].join('\n')
+}
+
+function later(a: Instant, b: Instant): Instant {
+  return a > b ? a : b
+}
+
+/** Whole days from the beginning, and not before the last happening. */
+function endOf({ days }: Options, begin: Instant, from: Instant, happenings: readonly Happening[], goesOn: boolean) {
+  const daysGone = Math.ceil((epochMsOf(from) - epochMsOf(begin)) / DAY_MS)
+  const end = goesOn ? daysGone + (days ?? 14) : (days ?? 90)
+  return later(instantOf(epochMsOf(begin) + end * DAY_MS), (happenings.at(-1) as Happening).at)
+}
+
+async function eventsOf(store: Store): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = []
+  for await (const event of store.readAll()) events.push(event)
+  return events
+}
+
+// --- Going on -------------------------------------------------------------------------------------------------------
+
+interface Again {
+  readonly repeated: number
+  /** Ids of happenings whose answer is another than the first time. */
+  readonly different: readonly string[]
+  readonly withoutTrace: number
+  readonly newEvents: number
+}
+
+/**
+ * Hands everything over a second time that left a trace in the log. What changed nothing left none, and would be decided
+ * anew on what is the case now (ONCE-1): a host that hands over twice keeps a journal, as this one does.
+ */
+async function handOverAgain(
+  engine: Parameters<typeof handOver>[0],
+  { campaign, happenings }: Input,
+  { handled }: Journal,
+  store: Store,
+  earlier: readonly RecordedEvent[],
+): Promise<Again> {
+  const commands = new Set(earlier.map(({ commandId }) => commandId))
+  const known = happenings.filter(({ id }) => handled.has(id))
+  const traced = known.filter((one) => commands.has('signal' in one ? `signal:${one.id}` : one.id))
+  const different: string[] = []
+  for (const one of traced) {
+    const result = await handOver(engine, campaign.id, one)
+    if (JSON.stringify(result) !== JSON.stringify(handled.get(one.id)?.result)) different.push(one.id)
+  }
+  const newEvents = (await eventsOf(store)).length - earlier.length
+  return { repeated: traced.length, different, withoutTrace: known.length - traced.length, newEvents }
+}
+
+function wentOn(from: Instant, { repeated, different, withoutTrace, newEvents }: Again): string {
+  const same =
+    different.length === 0
+      ? 'all had the answer of the first time'
+      : `other answers: ${different.map(named).join(', ')}`
+  return [
+    `Went on from ${utc(from)}.`,
+    `  Handed over again: ${repeated} happenings; ${same}, and the log got ${newEvents} new events.`,
+    `  ${withoutTrace} had changed nothing and left no trace; they were not handed over again.`,
+  ].join('\n')
+}
+
+// --- Output ---------------------------------------------------------------------------------------------------------
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function sizeOf(path: string): string {
+  return `${(statSync(path).size / 1_048_576).toFixed(1)} MiB`
+}
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof Misuse) && !isEnfoldFault(error)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = error instanceof Misuse ? 2 : 1
+}
