@@ -242,9 +242,7 @@ function conditionProblems(v: Validators, condition: Condition, path: string, de
 function oneOf(forms: ReadonlyMap<string, Validator>, value: unknown, path: string, what: string): CampaignProblem[] {
   const keys = [...forms.keys()]
   const present = isObject(value) ? keys.filter((key) => Object.hasOwn(value, key)) : []
-  // `field` tells a timer, but is only a part of a condition: there the other key does.
-  const telling = present.length > 1 && forms.has('equals') ? present.filter((key) => key !== 'field') : present
-  const form = telling.length === 1 ? forms.get(telling[0] as string) : undefined
+  const form = present.length === 1 ? forms.get(present[0] as string) : undefined
   if (form === undefined) return [problem(path, value, `${what} with exactly one of: ${keys.join(', ')}`)]
   return check(form, value, path)
 }

@@ -214,6 +214,47 @@ describe('sending one step again', () => {
     expect(new Set(keys).size).toBe(1)
   })
 
+  it('STEP-6: a resend whose worker died is tried again also when its run has ended by itself meanwhile', () => {
+    const both = underway.at('P2D').dispatched().at('P1D').given(resend('s', 'a'), dispatch())
+    const ended = both.given(report('s', 'c', sent))
+    expect(ended.state.enrollments[0]?.runs[0]?.status).toBe('waiting')
+    ended.when(dispatch(lost)).thenEvents(['StepDispatched', { resend: 1, attempt: 2 }])
+  })
+
+  it('STOP-4: a resend that was in flight when a ban began is not tried again', () => {
+    const inFlight = underway.given(stop('s')).at('PT1S').given(resend('s', 'a'), dispatch())
+    const banned = inFlight.at('PT1S').given(suppress())
+    const final = { stepId: 'a', resend: 1, consequence: 'continue', retryAt: null } as const
+    banned.when(report('s', 'a', failed, { resend: 1 })).thenEvents(['StepFailed', final])
+    banned.when(dispatch(lost)).thenEvents(['StepFailed', { ...final, reason: 'unknown-outcome' }])
+  })
+
+  it('ERASE-1: a resend that was in flight at the erasure is recorded, and not tried again', () => {
+    underway
+      .given(stop('s'))
+      .at('PT1S')
+      .given(resend('s', 'a'), dispatch(), erase())
+      .when(report('s', 'a', failed, { resend: 1 }))
+      .thenEvents(['StepFailed', { resend: 1, consequence: 'continue', retryAt: null }])
+  })
+
+  it('RESEND-1: a resend takes nothing off a wait that a pause made longer', () => {
+    const shifted = underway
+      .given(pause('s'))
+      .at('P5D')
+      .given(resume('s', { shift: true }))
+    expect(shifted.plan.wakeAt).toBe('2026-03-08T09:00:00.000Z')
+    const done = shifted.given(resend('s', 'a')).dispatched()
+    expect(done.plan.upcoming).toMatchObject([{ stepId: 'b', dueAt: '2026-03-08T09:00:00.000Z' }])
+  })
+
+  it('RESEND-4: what a pause added while the step was held is not added to the wait behind it', () => {
+    const held = story.given(start('careful'), dispatch(), report('careful', 'a', failed), pause('careful'))
+    const resumed = held.at('P3D').given(resume('careful', { shift: true }))
+    const done = resumed.given(resend('careful', 'a')).dispatched()
+    expect(done.plan.wakeAt).toBe('2026-03-06T09:00:00.000Z')
+  })
+
   it('STOP-6: a resend that was in flight at the stop is recorded, and not tried again', () => {
     const stopped = underway.given(resend('s', 'a'), dispatch()).at('PT1S').given(stop('s'))
     stopped
@@ -350,5 +391,47 @@ describe('cancelling one step', () => {
   it('CANCEL-1: the step of a paused run can be cancelled', () => {
     const { after } = underway.given(pause('s')).when(cancel('s', 'b')).thenEvents('StepCancelled')
     expect(after.given(resume('s')).plan.upcoming).toMatchObject([{ stepId: 'c' }])
+  })
+
+  it('CANCEL-1: a resend of a held step that was ordered before falls with the step', () => {
+    const held = story.given(start('careful'), dispatch(), report('careful', 'a', failed))
+    const after = held.given(resend('careful', 'a'), cancel('careful', 'a'))
+    expect(recordOf(after, 'a')?.resends).toMatchObject([{ resend: 1, status: 'cancelled' }])
+    after.when(dispatch()).thenNothing()
+  })
+
+  it('PAUSE-1: the wait of a cancelled last step ends no paused run; resuming does', () => {
+    const waiting = story.given(start('before'), cancel('before', 'a'), pause('before'))
+    const { after } = waiting.at('P2D').when(dispatch()).thenNothing()
+    after.given(resume('before')).when(dispatch()).thenEvents('SequenceCompleted', 'SequenceStarted', 'StepDispatched')
+  })
+})
+
+describe('late news of a step that was given up', () => {
+  it('STEP-1: sets the record right and moves nothing that is counted from it', () => {
+    const once = campaign({
+      id: 'once',
+      goals: [],
+      sequences: [
+        {
+          id: 's',
+          steps: [
+            { id: 'a', kind: 'email', maxAttempts: 1 },
+            { id: 'b', kind: 'email', timer: { after: 'P1D' } },
+          ],
+        },
+      ],
+    })
+    const givenUp = scenario({ campaigns: [once] })
+      .given(start('s'), dispatch())
+      .at('PT1H')
+      .given(dispatch(lost))
+    expect(recordOf(givenUp, 'a')).toMatchObject({ status: 'failed', reason: 'unknown-outcome' })
+    const { after } = givenUp
+      .at('PT2H')
+      .when(report('s', 'a', sent))
+      .thenEvents('StepSent')
+    expect(recordOf(after, 'a')).toMatchObject({ status: 'sent', reason: null })
+    expect(after.plan.upcoming).toEqual(givenUp.plan.upcoming)
   })
 })

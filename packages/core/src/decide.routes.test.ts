@@ -243,6 +243,18 @@ describe('sequences behind sequences', () => {
     expect(after.plan.upcoming).toMatchObject([{ sequenceId: 'loop', run: 2, dueAt: '2026-03-04T09:00:00.000Z' }])
   })
 
+  it('VERSION-1: what is behind starts in the published version, or in the run’s own if that lacks it', () => {
+    const inFlight = story.given(start('first'), dispatch())
+    const reported = report('first', 'one', sent)
+    const starts = (campaignVersion: number) => ['SequenceStarted', { sequenceId: 'second', campaignVersion }] as const
+    inFlight
+      .publish({ ...chain, name: 'Two' })
+      .when(reported)
+      .thenEvents('StepSent', 'SequenceCompleted', starts(2))
+    const alone = { id: 'chain', goals: [], sequences: [{ id: 'first', steps: [email] }] }
+    inFlight.publish(alone).when(reported).thenEvents('StepSent', 'SequenceCompleted', starts(1))
+  })
+
   it('ROUTE-4: nothing starts behind the sequences of an unpublished campaign', () => {
     story
       .given(start('last'), start('first'), dispatch())

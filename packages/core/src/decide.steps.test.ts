@@ -2,7 +2,7 @@ import { campaign, idempotencyKeyOf, type StepDefinition } from '@enfold/core'
 import { commands, type Scenario, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
-const { start, stop, dispatch, report, resend, signal } = commands
+const { start, stop, pause, resume, dispatch, report, resend, signal } = commands
 
 /** A campaign of one sequence `s`. */
 const one = (...steps: readonly (Partial<StepDefinition> & { id: string })[]) =>
@@ -317,6 +317,35 @@ describe('workers that die', () => {
     after.when(dispatch()).thenEvents(['StepDispatched', { stepId: 'b' }])
   })
 
+  it('STEP-6: after a handler has said that it failed for good, nothing is news', () => {
+    const failedForGood = one({ id: 'a' }, { id: 'b' }).given(start('s'), dispatch())
+    failedForGood
+      .given(report('s', 'a', { ...failed, permanent: true }))
+      .when(report('s', 'a', sent))
+      .thenNothing({ outcome: 'stale' })
+  })
+
+  it('STEP-6: a handler that cannot tell whether it sent is as a worker that died', () => {
+    const unsure = { ...failed, unknown: true }
+    one({ id: 'a', onUnknown: 'hold' })
+      .given(start('s'), dispatch())
+      .when(report('s', 'a', unsure))
+      .thenEvents(['StepFailed', { consequence: 'hold', retryAt: null }])
+    one({ id: 'a' })
+      .given(start('s'), dispatch())
+      .when(report('s', 'a', unsure))
+      .thenEvents(['StepFailed', { consequence: 'retry' }])
+  })
+
+  it('PAUSE-1: a worker that died while the run is paused is found after it', () => {
+    const paused = one({ id: 'a', onUnknown: 'hold' }).given(start('s'), dispatch(), pause('s'))
+    paused.when(dispatch(lost)).thenNothing()
+    paused
+      .given(resume('s'))
+      .when(dispatch(lost))
+      .thenEvents(['StepFailed', { reason: 'unknown-outcome' }])
+  })
+
   it('STEP-6: that a worker which was given up failed is no news', () => {
     const retried = one({ id: 'a' }).given(start('s'), dispatch(), dispatch(lost))
     retried.when(report('s', 'a', failed, { attempt: 1 })).thenNothing({ outcome: 'stale' })
@@ -379,11 +408,17 @@ describe('too late', () => {
   })
 
   it('STEP-9: a retry that comes too late is skipped, counted from when the step was due', () => {
-    one(offer)
+    const retryAt = '2026-03-05T08:00:00.000Z'
+    const failedOnce = one(offer)
       .given(start('s'))
       .at('P1D')
-      .given(dispatch(), report('s', 'a', failed))
-      .at('P3D')
+      .given(dispatch(), report('s', 'a', failed, { retryAt }))
+    failedOnce
+      .at('2026-03-05T09:00:00.000Z')
+      .when(dispatch())
+      .thenEvents(['StepDispatched', { attempt: 2 }])
+    failedOnce
+      .at('2026-03-05T09:00:00.001Z')
       .when(dispatch())
       .thenEvents(['StepSkipped', { attempt: 1, reason: 'late' }], 'SequenceCompleted')
   })
@@ -489,6 +524,19 @@ describe('the log', () => {
     })
     expect(story.events[5]?.causationId).toBe(story.events[4]?.id)
     expect(story.events[3]?.causationId).toBe(story.events[2]?.id)
+  })
+
+  it('LOG-3: the cause says the operator’s reason, the bulk action, and the chain that it belongs to', () => {
+    const because = { reason: 'asked by phone', correlationId: 'ticket-7' }
+    one({ id: 'a' })
+      .when(start('s', because))
+      .thenEvents({
+        type: 'SequenceStarted',
+        cause: { by: 'operator', reason: 'asked by phone' },
+        correlationId: 'ticket-7',
+      })
+      .after.when(stop('s', { actionId: 'action-1', reason: 'clean-up' }))
+      .thenEvents({ type: 'SequenceStopped', cause: { by: 'bulk', actionId: 'action-1', reason: 'clean-up' } })
   })
 
   it('LOG-3: the event id is a function of stream, command id and index alone', () => {

@@ -515,7 +515,8 @@ function afterFailure(
   const stoppedSince = run.status === 'stopped' && run.endedAt !== null && sending.at <= run.endedAt
   // A failure that leaves open whether it was sent is an unknown outcome like that of a dead worker (STEP-6).
   const unknown = outcome.outcome === 'failed' && outcome.unknown === true && step.onUnknown === 'hold'
-  if (resend > 0) return last || unknown || stoppedSince || isSuppressed(state, now) || state.erased ? 'continue' : 'retry'
+  if (resend > 0)
+    return last || unknown || stoppedSince || isSuppressed(state, now) || state.erased ? 'continue' : 'retry'
   if (!isInProgress(run)) return 'continue'
   if (unknown) return 'hold'
   return last ? (step.onFailure ?? 'continue') : 'retry'
@@ -734,6 +735,7 @@ function createDraft(command: ContactCommand, initial: ContactState, { now }: De
         causationId: why.causationId,
         actor: command.actor,
         cause: why.cause,
+        ...(command.trace === undefined ? {} : { trace: command.trace }),
       } as ContactEvent
       events.push(event)
       state = evolve(state, event)

@@ -220,7 +220,10 @@ function recipe(state: Mutable<ContactState>, event: ContactEvent): void {
       })
       return
     case 'StepCancelled':
-      withStep(state, event.data, event, (step) => set(step, 'cancelled', event, null, null))
+      withStep(state, event.data, event, (step) => {
+        set(step, 'cancelled', event, null, null)
+        dropResends(step, event.at)
+      })
       return
     case 'ContactSuppressed':
       state.suppressed = { until: event.data.until }
@@ -264,13 +267,16 @@ function end(run: Mutable<Run>, status: 'stopped', at: Instant): void {
   run.endedAt = at
   run.pausedAt = null
   // A resend that was ordered before the stop and not begun falls with it (STOP-6); one ordered later does not.
-  for (const step of run.steps)
-    for (const resend of step.resends)
-      if (resend.status === 'requested' || resend.status === 'retrying') {
-        resend.status = 'cancelled'
-        resend.at = at
-        resend.retryAt = null
-      }
+  for (const step of run.steps) dropResends(step, at)
+}
+
+function dropResends(step: Mutable<StepRecord>, at: Instant): void {
+  for (const resend of step.resends)
+    if (resend.status === 'requested' || resend.status === 'retrying') {
+      resend.status = 'cancelled'
+      resend.at = at
+      resend.retryAt = null
+    }
 }
 
 interface Fields {
@@ -288,6 +294,11 @@ function attempt(
   { reason = null, retryAt = null, dueAt = null }: Fields,
 ): void {
   withStep(state, ref, event, (step, run) => {
+    // Late news of a step that the run has passed sets its record right, and moves nothing that is counted from it.
+    if (ref.resend === 0 && isResolved(step)) {
+      set(step, status, { ...event, at: step.at }, reason, retryAt)
+      return
+    }
     // The wait that a pause made longer ends when the step is resolved; a resend of an older step is none of it.
     if ((ref.resend === 0 && status !== 'dispatched') || step.status === 'held') run.shiftMs = 0
     if (ref.resend === 0) {

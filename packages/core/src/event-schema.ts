@@ -7,7 +7,14 @@ import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { campaignJsonSchema, shapeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition } from './definition.ts'
-import { type CampaignEventData, type ContactEventData, type EventType, SCHEMA_VERSION } from './events.ts'
+import {
+  type CampaignEventData,
+  type ContactEventData,
+  type Cause as EventCause,
+  type EventType,
+  SCHEMA_VERSION,
+} from './events.ts'
+import { show } from './fault.ts'
 import { campaignStream, contactStream, isLegalId, MAX_ID_LENGTH, type StreamId } from './ids.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
 
@@ -17,10 +24,23 @@ export const EVENT_TYPE_PREFIX = 'dev.enfold.'
 /** The `source` of a line. The `subject` is an id of that kind. Source and id together are unique (CloudEvents 3.1). */
 export const EVENT_SOURCES = { contact: '/enfold/contacts', campaign: '/enfold/campaigns' } as const
 
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options })
+/**
+ * An object without other properties. `additionalProperties: false` would say the same, and is what is published; but it
+ * is compiled into a search through a pattern for each key, which costs as much as parsing the line. Counting does not.
+ */
+const closed = <P extends TProperties>(properties: P) => {
+  const object = Type.Object(properties)
+  const { required = [] } = object as { readonly required?: readonly string[] }
+  const optional = Object.keys(properties).filter((key) => !required.includes(key))
+  return Type.Refine(object, (value) => {
+    let allowed = required.length
+    for (const key of optional) if (Object.hasOwn(value, key)) allowed++
+    return Object.keys(value).length === allowed
+  })
+}
 const opt = Type.Optional
-const words = <const W extends readonly string[]>(...values: W) => Type.Enum([...values], { description: `one of ${values.join(', ')}` })
+const words = <const W extends readonly string[]>(...values: W) =>
+  Type.Unsafe<W[number]>(Type.Enum([...values], { description: `one of ${values.join(', ')}` }))
 const orNull = <S extends TSchema>(schema: S, description: string) => Type.Union([schema, Type.Null()], { description })
 const list = <S extends TSchema>(schema: S) => Type.Array(schema, { description: 'a list' })
 
@@ -40,20 +60,16 @@ const Id = Type.Refine(
 /** From 0, or from 1. Up to what a double holds exactly. */
 const whole = (minimum: 0 | 1) =>
   Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, description: `a whole number, ${minimum} or more` })
-/** CloudEvents integers have 32 bits. */
-const small = (minimum: 0 | 1) =>
-  Type.Integer({ minimum, maximum: 2 ** 31 - 1, description: `a whole number from ${minimum} to ${2 ** 31 - 1}` })
-
 /** Real days only: the long months, the short ones, February, and its 29th in leap years. */
 const DAY = [
-  '[0-9]{4}-(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])',
-  '[0-9]{4}-(0[469]|11)-(0[1-9]|[12][0-9]|30)',
-  '[0-9]{4}-02-(0[1-9]|1[0-9]|2[0-8])',
-  '([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29',
+  '[0-9]{4}-(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])',
+  '[0-9]{4}-(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)',
+  '[0-9]{4}-02-(?:0[1-9]|1[0-9]|2[0-8])',
+  '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29',
 ].join('|')
 /** The same strings as `isInstant`; a pattern is quicker, and other languages can check it. */
 const Instant = Type.String({
-  pattern: `^(${DAY})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$`,
+  pattern: `^(?:${DAY})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$`,
   description: 'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
 })
 const InstantOrNull = orNull(Instant, 'an instant in UTC with milliseconds, or null')
@@ -114,7 +130,7 @@ function definitionProblem(value: unknown): { readonly path: string; readonly me
   }
 }
 const Definition = Type.Refine(
-  Type.Unsafe<CampaignDefinition>({ $ref: '#/$defs/campaign' }),
+  Type.Unsafe<CampaignDefinition>({ type: 'object' }),
   (value) => definitionProblem(value) === null,
 )
 
@@ -132,9 +148,10 @@ type PlainEach<T> = T extends string
     ? T
     : T extends readonly (infer Item)[]
       ? Plain<Item>[]
-      : { -readonly [Key in keyof T]: Plain<T[Key]> }
-type Same<A, B> =
-  (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false
+      : [keyof T] extends [never]
+        ? 'empty'
+        : { -readonly [Key in keyof T]: Plain<T[Key]> }
+type Same<A, B> = (<T>() => T extends Plain<A> ? 1 : 2) extends <T>() => T extends Plain<B> ? 1 : 2 ? true : false
 
 /** Does not compile where an event is missing, unknown, of another shape than in `events.ts`, or has a `cause` itself. */
 function ofEvents<const Events extends Record<EventType, TProperties>>(
@@ -150,3 +167,270 @@ function ofEvents<const Events extends Record<EventType, TProperties>>(
 ): Events {
   return events
 }
+
+const EVENTS = ofEvents({
+  SequenceStarted: { ...RUN, campaignVersion: whole(1) },
+  SequenceStopped: RUN,
+  SequencePaused: RUN,
+  SequenceResumed: { ...RUN, shiftMs: whole(0) },
+  SequenceCompleted: { ...RUN, waiting: Flag, routes: Routes, saw: Observations },
+  GoalSatisfied: {
+    campaignId: Id,
+    goalId: Id,
+    campaignVersion: whole(1),
+    signalId: Id,
+    kind: Text,
+    occurredAt: Instant,
+    pattern: whole(0),
+    routes: Routes,
+    saw: Observations,
+    matched: opt(Matched),
+  },
+  StepDispatched: { ...ATTEMPT, idempotencyKey: Id, timing: TimingOrNull },
+  StepSent: { ...ATTEMPT, receipt: opt(Text) },
+  StepFailed: {
+    ...ATTEMPT,
+    reason: Text,
+    consequence: words('retry', 'continue', 'stop', 'hold'),
+    retryAt: InstantOrNull,
+  },
+  StepSkipped: { ...ATTEMPT, attempt: whole(0), reason: Text, timing: TimingOrNull },
+  StepResent: { ...STEP, resend: whole(1) },
+  StepCancelled: STEP,
+  ContactSuppressed: { until: InstantOrNull },
+  ContactUnsuppressed: {},
+  ContactErased: {},
+  CampaignPublished: { campaignId: Id, campaignVersion: whole(1), definition: Definition },
+  CampaignUnpublished: { campaignId: Id, campaignVersion: whole(1) },
+})
+
+// --- The line -------------------------------------------------------------------------------------------------------
+
+/** One line of a log of this schema version, parsed: a CloudEvents 1.0 object. `codec.ts` says why it looks as it does. */
+export interface LogLine {
+  readonly specversion: '1.0'
+  readonly type: string
+  readonly source: string
+  readonly id: string
+  readonly time: string
+  readonly subject: string
+  readonly datacontenttype: 'application/json'
+  readonly schemaversion: number
+  readonly streamversion: number
+  readonly position: string
+  readonly commandid: string
+  readonly correlationid: string
+  readonly causationid: string
+  readonly actor?: string
+  readonly traceparent?: string
+  readonly data: { readonly cause: EventCause; readonly [key: string]: unknown }
+}
+
+const Position = Type.Refine(
+  Type.String({ pattern: '^[1-9][0-9]{0,15}$', description: 'a position as a text of digits, such as "1024"' }),
+  (digits) => Number.isSafeInteger(Number(digits)),
+)
+/** CloudEvents integers have 32 bits. */
+const StreamVersion = Type.Integer({
+  minimum: 1,
+  maximum: 2 ** 31 - 1,
+  description: `a whole number from 1 to ${2 ** 31 - 1}`,
+})
+/** https://www.w3.org/TR/trace-context/#traceparent-header */
+const TraceParent = Type.String({
+  pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$',
+  description: 'a W3C traceparent',
+})
+const exactly = (value: string | number) => Type.Literal(value, { description: JSON.stringify(value) })
+
+/** Every attribute of a line, in the order in which Enfold writes them. */
+const attributes = (type: TSchema, source: TSchema, data: TSchema) => ({
+  specversion: exactly('1.0'),
+  type,
+  source,
+  id: Id,
+  time: Instant,
+  subject: Id,
+  datacontenttype: exactly('application/json'),
+  schemaversion: exactly(SCHEMA_VERSION),
+  streamversion: StreamVersion,
+  position: Position,
+  commandid: Id,
+  correlationid: Id,
+  causationid: Id,
+  actor: opt(Id),
+  traceparent: opt(TraceParent),
+  data,
+})
+
+/** What the lines of one event type have in common. */
+export interface LineKind {
+  readonly type: EventType
+  streamOf(subject: string): StreamId
+  /** The whole line is right: its attributes and its data. Compiled at the first call. */
+  matches(line: unknown): line is LogLine
+  /** What is wrong first with a line that does not match. */
+  problemIn(line: unknown): LineProblem
+}
+
+/** `path`: the keys that lead to the value that is wrong; empty: the line itself. */
+export interface LineProblem {
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+const CAMPAIGN_EVENTS: ReadonlySet<string> = new Set<keyof CampaignEventData>([
+  'CampaignPublished',
+  'CampaignUnpublished',
+])
+const dataOf = (type: EventType) => closed({ ...EVENTS[type], cause: Cause })
+const sourceOf = (type: EventType) => (CAMPAIGN_EVENTS.has(type) ? EVENT_SOURCES.campaign : EVENT_SOURCES.contact)
+
+function lineKind(type: EventType): LineKind {
+  const streamOf = CAMPAIGN_EVENTS.has(type) ? campaignStream : contactStream
+  const schema = () => closed(attributes(exactly(EVENT_TYPE_PREFIX + type), exactly(sourceOf(type)), dataOf(type)))
+  let check: { Check(value: unknown): boolean } | undefined
+  return {
+    type,
+    streamOf,
+    matches(line): line is LogLine {
+      check ??= Compile(schema())
+      return check.Check(line)
+    },
+    problemIn: (line) => problemIn(schema(), line, []) ?? { path: [], message: 'is not right' },
+  }
+}
+
+const EVENT_TYPES = Object.keys(EVENTS) as EventType[]
+const KINDS: ReadonlyMap<string, LineKind> = new Map(
+  EVENT_TYPES.map((type) => [EVENT_TYPE_PREFIX + type, lineKind(type)] as const),
+)
+
+/** The kind of line that has this `type`, with its prefix; `undefined` for a type that this release does not know. */
+export function lineKindOf(type: string): LineKind | undefined {
+  return KINDS.get(type)
+}
+
+// --- Problems in words ----------------------------------------------------------------------------------------------
+
+interface Schema {
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, TSchema>>
+  readonly required?: readonly string[]
+  readonly items?: TSchema
+  readonly anyOf?: readonly TSchema[]
+  readonly const?: unknown
+}
+
+/** The first problem, by following schema and value together. Only for what was refused: it takes its time. */
+function problemIn(schema: TSchema, value: unknown, path: readonly string[]): LineProblem | null {
+  if (schema === Definition) {
+    const problem = definitionProblem(value)
+    return problem && { path: [...path, ...keysOf(problem.path)], message: problem.message }
+  }
+  const { properties, required = [], items, anyOf, description = 'an object' } = schema as Schema
+  if (properties !== undefined && isObject(value)) {
+    for (const [key, inner] of Object.entries(properties)) {
+      const missing = !Object.hasOwn(value, key)
+      if (missing && !required.includes(key)) continue
+      const at = [...path, key]
+      const problem = missing ? { path: at, message: 'is required' } : problemIn(inner, value[key], at)
+      if (problem !== null) return problem
+    }
+    const unknown = Object.keys(value).find((key) => !Object.hasOwn(properties, key))
+    return unknown === undefined
+      ? null
+      : { path: [...path, unknown], message: 'is nothing that is known here (is it misspelt?)' }
+  }
+  if (items !== undefined && Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const problem = problemIn(items, item, [...path, String(index)])
+      if (problem !== null) return problem
+    }
+    return null
+  }
+  if (Value.Check(schema, value)) return null
+  const meant = anyOf?.filter((form) => isMeant(form as Schema, value)) ?? []
+  if (meant.length === 1) return problemIn(meant[0] as TSchema, value, path)
+  return { path, message: `is ${picture(value)}; expected ${description}` }
+}
+
+/** Whether an object may be meant as this form of several: it has the constants of the form. */
+function isMeant({ properties }: Schema, value: unknown): boolean {
+  if (properties === undefined || !isObject(value)) return false
+  return Object.entries(properties).every(([key, inner]) => {
+    const { const: constant } = inner as Schema
+    return constant === undefined || (Object.hasOwn(value, key) && value[key] === constant)
+  })
+}
+
+function picture(value: unknown): string {
+  // An object is not shown: there is no end to how deep one from a damaged line may be.
+  return Array.isArray(value) ? 'a list' : isObject(value) ? 'an object' : show(value)
+}
+
+const keysOf = (pointer: string): string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+// --- For other languages --------------------------------------------------------------------------------------------
+
+/** What many events are made of: written down once, and referred to. */
+const SHARED: Readonly<Record<string, TSchema>> = {
+  cause: Cause,
+  timing: Timing,
+  routes: Routes,
+  observations: Observations,
+  instant: Instant,
+  id: Id,
+}
+const REFERENCES: ReadonlyMap<unknown, string> = new Map([
+  [Definition, 'campaign'],
+  ...Object.entries(SHARED).map(([name, schema]) => [schema, name] as const),
+])
+
+function published(schema: object): JsonObject {
+  const text = JSON.stringify(schema, (_, value: unknown) => {
+    const name = REFERENCES.get(value)
+    if (name !== undefined) return { $ref: `#/$defs/${name}` }
+    const open = isObject(value) && value.type === 'object' && isObject(value.properties)
+    return open ? { ...value, additionalProperties: false } : value
+  })
+  return JSON.parse(text)
+}
+
+const { $schema, $defs, ...campaign } = campaignJsonSchema
+
+/**
+ * The JSON Schema (draft 2020-12) of one line of a log. It lies in the package as a file too:
+ * `@enfold/core/event.schema.json`. What a schema cannot say (ids of well-formed characters, a legal order of events)
+ * `decodeEvent` and `violationOf` check.
+ */
+export const eventJsonSchema: JsonObject = published({
+  $schema,
+  title: 'Enfold event',
+  description: 'One line of an Enfold log: a CloudEvents 1.0 object.',
+  ...closed(
+    attributes(Type.Enum([...KINDS.keys()]), Type.Enum(Object.values(EVENT_SOURCES)), Type.Unsafe({ type: 'object' })),
+  ),
+  oneOf: EVENT_TYPES.map((type) => ({
+    properties: {
+      type: { const: EVENT_TYPE_PREFIX + type },
+      source: { const: sourceOf(type) },
+      data: { $ref: `#/$defs/${type}` },
+    },
+  })),
+  $defs: {
+    ...Object.fromEntries(EVENT_TYPES.map((type) => [type, dataOf(type)])),
+    // A copy is written out where the original would be referred to.
+    ...Object.fromEntries(Object.entries(SHARED).map(([name, schema]) => [name, { ...schema }])),
+    campaign,
+    ...($defs as JsonObject),
+  },
+})

@@ -16,7 +16,15 @@ import {
   type StepRecord,
 } from './enrollment.ts'
 import type { AttemptRef, RunRef, StepRef, Timing } from './events.ts'
-import { type CampaignId, type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
+import {
+  type CampaignId,
+  type ContactId,
+  type EventId,
+  epochMsOf,
+  type Instant,
+  idempotencyKeyOf,
+  instantOf,
+} from './ids.ts'
 import type { Facts, Lane } from './ports.ts'
 import { dueOf, durationMs } from './timer.ts'
 
@@ -162,8 +170,10 @@ function scheduled(look: Look): void {
   const { run, sequence, ref } = look
   let anchor = later(run.startedAt, run.shiftMs)
   let causedBy = run.eventId
+  let byWait = false
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
+    byWait = record?.status === 'cancelled'
     if (record?.status === 'cancelled') {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
@@ -178,7 +188,9 @@ function scheduled(look: Look): void {
       return
     }
   }
-  if (isInProgress(run)) look.push({ act: 'complete', ...ref, dueAt: anchor, causedBy })
+  // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
+  if (run.status === 'active' || (run.status === 'paused' && !byWait))
+    look.push({ act: 'complete', ...ref, dueAt: anchor, causedBy })
 }
 
 function pending(look: Look, step: StepDefinition, anchor: Instant, causedBy: EventId): void {

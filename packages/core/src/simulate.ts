@@ -79,13 +79,14 @@ export interface Timeline {
  */
 export function simulate(definition: unknown, options: SimulationOptions): Timeline {
   const { from, horizon = 'P366D', outcome = () => ({ outcome: 'sent' }), maxEvents = 10_000 } = options
+  if (!isInstant(from)) throw EnfoldFault.invalidInput('from', from, 'an instant such as "2026-03-02T08:00:00.000Z"')
   const campaigns = createCatalog()
   const meta = { commandId: 'simulation', actor: null }
   const published = decidePublish({ type: 'PublishCampaign', definition, ...meta }, campaigns, from)
   if (isLeft(published)) throw EnfoldFault.invalidInput('definition', published.left.problems, 'a valid campaign')
   for (const event of published.right.events) campaigns.apply({ ...event, version: 1 })
   const campaignId = campaigns.published()[0]?.campaignId as string
-  const until = instantOf(epochMsOf(instantIn('from', from, from)) + msOf('horizon', horizon))
+  const until = instantOf(epochMsOf(from) + msOf('horizon', horizon))
   const factsAt = typeof options.facts === 'function' ? options.facts : () => (options.facts as Facts | undefined) ?? {}
 
   const contactId = 'contact'

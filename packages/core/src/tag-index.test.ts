@@ -491,7 +491,7 @@ describe('the index against a naive model', () => {
           expect(index.contacts(null, 100)).toEqual(model.find({}))
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     )
   })
 
@@ -520,17 +520,17 @@ describe('the index against a naive model', () => {
           expect(staying.isSubsetOf(new Set(shown))).toBe(true)
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     )
   })
 })
 
 describe('an index of many contacts', () => {
-  // More than two blocks of 65,536, with tags that have none, few, 4,096 (the most that are kept as offsets), and many
-  // of a block; and contacts on both sides of each border.
-  const COUNT = 140_000
+  // More than one block of 65,536, with tags that have none, few, 4,096 (the most that are kept as offsets), one more
+  // and all of a block; and contacts on both sides of each border.
+  const COUNT = 70_000
   const contact = (slot: number): ContactId => `contact-${slot}`
-  const BORDERS = new Set([0, 31, 32, 65_535, 65_536, 131_071, 131_072, COUNT - 1])
+  const BORDERS = new Set([0, 31, 32, 65_535, 65_536, 65_567, 65_568, COUNT - 1])
   const rules: Readonly<Record<Tag, (slot: number) => boolean>> = {
     'n/everyone': () => true,
     'n/third': (slot) => slot % 3 === 0,
@@ -538,7 +538,7 @@ describe('an index of many contacts', () => {
     'n/border': (slot) => BORDERS.has(slot),
     'n/offsets': (slot) => slot < 65_536 && slot % 16 === 5,
     'n/over': (slot) => (slot < 65_536 && slot % 16 === 5) || slot === 65_535,
-    'n/late': (slot) => slot >= 131_072,
+    'n/late': (slot) => slot >= 65_536,
   }
 
   function slotsOf(query: TagQuery, having: typeof rules): number[] {
@@ -551,11 +551,18 @@ describe('an index of many contacts', () => {
     return slots
   }
 
+  // `toEqual` takes seconds for lists of this length.
+  function firstDifference(actual: readonly ContactId[], expected: readonly ContactId[]): unknown {
+    const at = [...expected, ''].findIndex((contactId, i) => (actual[i] ?? '') !== contactId)
+    return at < 0 ? null : { at, actual: actual[at], expected: expected[at] }
+  }
+
   function expectAnswers(index: TagIndex, having: typeof rules): void {
     for (const tag of Object.keys(having)) {
       const expected = slotsOf({ all: [tag] }, having).map(contact)
       expect(index.count(tag)).toBe(expected.length)
-      expect(allPages((after) => index.members(tag, { after, limit: 9_999 }))).toEqual(expected)
+      const pages = allPages((after) => index.members(tag, { after, limit: 9_999 }))
+      expect(firstDifference(pages, expected)).toBeNull()
     }
     const queries: readonly TagQuery[] = [
       { all: ['n/third', 'n/over'] },
@@ -568,7 +575,8 @@ describe('an index of many contacts', () => {
     for (const query of queries) {
       const expected = slotsOf(query, having).map(contact)
       expect(index.search(query, { after: null, limit: 10 }).total).toBe(expected.length)
-      expect(allPages((after) => index.search(query, { after, limit: 10_000 }))).toEqual(expected)
+      const pages = allPages((after) => index.search(query, { after, limit: 10_000 }))
+      expect(firstDifference(pages, expected)).toBeNull()
     }
   }
 

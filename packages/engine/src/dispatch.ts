@@ -102,6 +102,7 @@ export function createDispatcher(
   /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
+  const inTurn = createTurns()
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   const release = createBatcher<Claim, void>(async (claims) => {
     await readModel.release(claims)
@@ -142,25 +143,24 @@ export function createDispatcher(
     try {
       // A store that fails for one contact fails for the next: say so instead of working through the agenda.
       while (budget.room > 0 && !stop.aborted && failures.length === 0) {
-        const free = Math.min(options.concurrency - active.size, budget.room)
-        const claimedAtMs = performance.now()
-        const claims =
-          free > 0 ? await readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
-        if (stop.aborted) {
-          if (claims.length > 0) await readModel.release(claims)
-          break
-        }
-        for (const claim of claims) {
-          const working = begin(claim, claimedAtMs, tally, budget, patience.over).catch((error) => {
-            // The claim stays until its lease runs out: that is the pause before the next try.
-            lastFault = { at: clock.now(), message: String(error) }
-            observe({ type: 'contact-failed', contactId: claim.contactId, error })
-            if (isEnfoldFault(error) && FAULTS_OF_STORE.has(error.code)) failures.push(error)
-          })
-          mine.add(working)
-          void working.then(() => mine.delete(working))
-        }
-        if (claims.length > 0 && active.size < options.concurrency) continue
+        const claimed = await inTurn(async () => {
+          const claimedAtMs = performance.now()
+          const claims = await claim(budget)
+          if (stop.aborted && claims.length > 0) await readModel.release(claims)
+          if (stop.aborted) return 0
+          for (const one of claims) {
+            const working = begin(one, claimedAtMs, tally, budget, patience.over).catch((error) => {
+              // The claim stays until its lease runs out: that is the pause before the next try.
+              lastFault = { at: clock.now(), message: String(error) }
+              observe({ type: 'contact-failed', contactId: one.contactId, error })
+              if (isEnfoldFault(error) && FAULTS_OF_STORE.has(error.code)) failures.push(error)
+            })
+            mine.add(working)
+            void working.then(() => mine.delete(working))
+          }
+          return claims.length
+        })
+        if (claimed > 0 && active.size < options.concurrency) continue
         if (mine.size === 0 && active.size < options.concurrency) break
         await somethingNew(mine.size > 0 ? mine : active.values(), stop)
         // Others end in the same turn: one claim for all of them.
@@ -171,6 +171,11 @@ export function createDispatcher(
       patience.end()
     }
     if (failures.length > 0) throw failures[0]
+  }
+
+  async function claim(budget: Budget): Promise<readonly Claim[]> {
+    const free = Math.min(options.concurrency - active.size, budget.room)
+    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
   }
 
   /** Until some work has ended; and as long as there are free hands, until more may be due: no handler delays others (STEP-7). */
@@ -395,6 +400,16 @@ export function createDispatcher(
       closing.abort()
       await Promise.allSettled(drains)
     },
+  }
+}
+
+/** One after the other: hands and permits that are free must not be given to two who ask at once. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve()
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work)
+    last = turn.catch(() => {})
+    return turn
   }
 }
 

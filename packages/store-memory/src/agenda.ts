@@ -2,7 +2,15 @@
  * Who is due when, and who holds whom: for each lane a heap by instant, whose outdated entries are dropped when they
  * come up.
  */
-import type { AgendaEntry, Claim, ContactId, Instant, Lane, WorkerId } from '@enfold/core'
+import {
+  type AgendaEntry,
+  type Claim,
+  type ContactId,
+  compareIds,
+  type Instant,
+  type Lane,
+  type WorkerId,
+} from '@enfold/core'
 
 interface Row {
   lane: string
@@ -22,9 +30,9 @@ export interface Agenda {
   set(contactId: ContactId, wakeAt: Instant | null, lane: Lane | null | undefined): void
   claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
   release(claims: readonly Claim[]): void
-  renew(claims: readonly Claim[], leaseUntil: Instant): Claim[]
+  renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
   nextWake(): Instant | null
-  until(until: Instant, limit: number): AgendaEntry[]
+  until(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
 }
 
 export function createAgenda(): Agenda {
@@ -94,10 +102,10 @@ export function createAgenda(): Agenda {
         enter(claim.contactId, row)
       }
     },
-    renew(claims, leaseUntil) {
+    renew(claims, now, leaseUntil) {
       return claims.flatMap((claim) => {
         const row = rows.get(claim.contactId)
-        if (!isHeldBy(row, claim)) return []
+        if (!isHeldBy(row, claim) || claim.leaseUntil <= now) return []
         row.leaseUntil = leaseUntil
         enter(claim.contactId, row)
         return [{ ...claim, leaseUntil }]
@@ -107,15 +115,20 @@ export function createAgenda(): Agenda {
       const wakes = [...lanes.keys()].flatMap((name) => earliest(name)?.at ?? [])
       return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
     },
-    until(until, limit) {
+    until(until, limit, after) {
       return [...rows]
         .flatMap(([contactId, { wakeAt, leaseUntil, kind }]) =>
           wakeAt !== null && wakeAt <= until ? [{ contactId, wakeAt, leaseUntil, kind }] : [],
         )
-        .sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
+        .filter((entry) => after === undefined || byWake(after, entry) < 0)
+        .sort(byWake)
         .slice(0, limit)
     },
   }
+}
+
+function byWake(a: AgendaEntry, b: AgendaEntry): number {
+  return a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : compareIds(a.contactId, b.contactId)
 }
 
 function push(heap: Entry[], entry: Entry): void {

@@ -12,42 +12,55 @@ export interface Database {
   read<T>(work: () => T): Promise<T>
   /** Runs synchronous work in one transaction: all of it, or nothing. Waits for other writers. */
   write<T>(work: () => T): Promise<T>
+  /** Throws `CLOSED` after `close`. */
+  refuseIfClosed(): void
+  /** Lets those who wait for a lock finish. Twice is once. */
+  close(): Promise<void>
 }
 
 export interface DatabaseOptions {
-  readonly path: string | URL
+  readonly path: string
   readonly synchronous: 'FULL' | 'NORMAL'
+  readonly readOnly: boolean
   readonly busyTimeoutMs: number
 }
 
-export function openDatabase({ path, synchronous, busyTimeoutMs }: DatabaseOptions): Database {
-  // SQLite's own wait blocks the whole process: a short one here, and between tries the process breathes.
-  const connection = faultsOf(path, () => new DatabaseSync(path, { timeout: 5, enableForeignKeyConstraints: false }))
-  const deadline = performance.now() + busyTimeoutMs
-  for (;;) {
-    try {
-      faultsOf(path, () => prepare(connection, path, synchronous))
-      break
-    } catch (error) {
-      if (error instanceof EnfoldFault && error.code === 'STORE_BUSY' && performance.now() < deadline) {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
-        continue
-      }
-      connection.close()
-      throw error
-    }
+export function openDatabase(options: DatabaseOptions): Database {
+  const { path, busyTimeoutMs } = options
+  const connection = openPatiently(options)
+  const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
+  const waiting = new Set<Promise<unknown>>()
+  let closing: Promise<void> | undefined
+
+  function refuseIfClosed(): void {
+    if (closing !== undefined) throw new EnfoldFault('CLOSED', 'The SQLite store was closed. Open it again.')
   }
 
   async function patiently<T>(work: () => T): Promise<T> {
-    const giveUpAt = performance.now() + busyTimeoutMs
-    for (;;) {
+    refuseIfClosed()
+    try {
+      return faultsOf(path, work)
+    } catch (error) {
+      if (!isBusy(error)) throw error
+    }
+    const trying = tryAgain(work)
+    waiting.add(trying)
+    try {
+      return await trying
+    } finally {
+      waiting.delete(trying)
+    }
+  }
+
+  /** SQLite's own wait would block the whole process; between these tries it breathes. */
+  async function tryAgain<T>(work: () => T): Promise<T> {
+    for (const giveUpAt = performance.now() + busyTimeoutMs; ; ) {
+      // Jitter, so that waiting processes do not knock all at once.
+      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10))
       try {
         return faultsOf(path, work)
       } catch (error) {
-        const busy = error instanceof EnfoldFault && error.code === 'STORE_BUSY'
-        if (!busy || performance.now() >= giveUpAt) throw error
-        // Jitter, so that waiting processes do not knock all at once.
-        await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10))
+        if (!isBusy(error) || performance.now() >= giveUpAt) throw error
       }
     }
   }
@@ -57,62 +70,124 @@ export function openDatabase({ path, synchronous, busyTimeoutMs }: DatabaseOptio
     read: patiently,
     write: (work) =>
       patiently(() => {
-        connection.exec('BEGIN IMMEDIATE')
+        begin?.run()
         try {
           const result = work()
-          connection.exec('COMMIT')
+          commit?.run()
           return result
         } catch (error) {
-          // Some errors have ended the transaction by themselves.
-          if (connection.isTransaction) connection.exec('ROLLBACK')
+          try {
+            rollback?.run()
+          } catch {
+            // SQLite has ended the transaction by itself, as it does when the disk is full.
+          }
           throw error
         }
       }),
+    refuseIfClosed,
+    close() {
+      closing ??= Promise.allSettled(waiting).then(() => connection.close())
+      return closing
+    },
   }
 }
 
-/** Sees whose file it is before anything is changed in it, then brings its schema up to date. */
-function prepare(connection: DatabaseSync, path: string | URL, synchronous: string): void {
-  const pragma = (name: string) => Object.values(connection.prepare(`PRAGMA ${name}`).get() ?? {})[0]
-  const version = pragma('user_version') as number
-  const tables = connection.prepare('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
-  const isNew = tables.n === 0 && version === 0 && pragma('application_id') === 0
-  if (!isNew && pragma('application_id') !== APPLICATION_ID)
-    throw new EnfoldFault('STORE_INCOMPATIBLE', `${path} is a SQLite database of another program. It was left as it is; choose another path.`, { path })
+function openPatiently(options: DatabaseOptions): DatabaseSync {
+  for (const giveUpAt = performance.now() + options.busyTimeoutMs; ; ) {
+    try {
+      return faultsOf(options.path, () => open(options))
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= giveUpAt) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10)
+    }
+  }
+}
+
+function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
+  if (!readOnly) refuseForeign(path)
+  const connection = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: false })
+  try {
+    const version = versionOf(connection, path)
+    if (readOnly && version < migrations.length)
+      throw new EnfoldFault(
+        'STORE_INCOMPATIBLE',
+        `${path} has schema version ${version}, this release reads version ${migrations.length}. Open it once without readOnly to bring it up to date.`,
+        { path, found: version, known: migrations.length },
+      )
+    connection.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536`)
+    if (version < migrations.length) migrate(connection, path)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
+/** Looks at the file through a connection that cannot write: the last one to close a file may change it otherwise. */
+function refuseForeign(path: string): void {
+  let connection: DatabaseSync
+  try {
+    connection = new DatabaseSync(path, { readOnly: true })
+  } catch (error) {
+    // There is no file yet; or if that was not the reason, opening it for good will say so.
+    if (isSqliteError(error) && (error.errcode & 0xff) === CANNOT_OPEN) return
+    throw error
+  }
+  try {
+    versionOf(connection, path)
+  } finally {
+    connection.close()
+  }
+}
+
+/** The schema version, 0 for an empty file; throws for the files of others and of newer releases. */
+function versionOf(connection: DatabaseSync, path: string): number {
+  const version = pragma(connection, 'user_version')
+  const owner = pragma(connection, 'application_id')
+  const { tables } = connection.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number }
+  const isNew = tables === 0 && version === 0 && owner === 0
+  if (!isNew && owner !== APPLICATION_ID)
+    throw new EnfoldFault(
+      'STORE_INCOMPATIBLE',
+      `${path} is a SQLite database of another program. It was left as it is; choose another path.`,
+      { path },
+    )
   if (version > migrations.length)
     throw new EnfoldFault(
       'STORE_INCOMPATIBLE',
       `${path} has schema version ${version}; this release of Enfold knows versions up to ${migrations.length}. It was left as it is; use a newer release.`,
       { path, found: version, known: migrations.length },
     )
-  connection.exec(`PRAGMA synchronous = ${synchronous}`)
-  connection.exec('PRAGMA recursive_triggers = OFF; PRAGMA cache_size = -65536')
-  if (version === migrations.length) return
-  // The journal mode stays with the file; asked for once, because asking takes a lock.
+  return version
+}
+
+function migrate(connection: DatabaseSync, path: string): void {
+  // Readers and a writer at once. The mode stays with the file; asked for once, because asking takes a lock.
   connection.exec('PRAGMA journal_mode = WAL')
   connection.exec('BEGIN IMMEDIATE')
-  try {
-    // Another process may have migrated while this one waited.
-    for (let next = pragma('user_version') as number; next < migrations.length; next++) {
-      connection.exec(migrations[next] as string)
-      connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${next + 1}`)
-    }
-    connection.exec('COMMIT')
-  } catch (error) {
-    if (connection.isTransaction) connection.exec('ROLLBACK')
-    throw error
+  // Asked again: another process may have been first. If anything throws, closing the connection rolls back.
+  for (let next = versionOf(connection, path); next < migrations.length; next++) {
+    connection.exec(migrations[next] as string)
+    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${next + 1}`)
   }
+  connection.exec('COMMIT')
 }
+
+function pragma(connection: DatabaseSync, name: string): number {
+  return Object.values(connection.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
+}
+
+const CANNOT_OPEN = 14
 
 /** SQLite's primary result codes (https://www.sqlite.org/rescode.html) and what they mean for a host. */
 const FAULTS: ReadonlyMap<number, readonly [FaultCode, string]> = new Map([
   [5, ['STORE_BUSY', 'Another process kept the file locked. Nothing was written; try again.']],
   [6, ['STORE_BUSY', 'Another connection kept a table locked. Nothing was written; try again.']],
   [8, ['STORE_READ_ONLY', 'The file can only be read. Nothing was written; see to its permissions.']],
-  [10, ['STORE_UNAVAILABLE', 'The disk failed. Look at it before you try again.']],
+  [10, ['STORE_UNAVAILABLE', 'The disk failed. Nothing is known to be written; look at it before you try again.']],
   [11, ['STORE_CORRUPT', 'The file is damaged. Restore it from a copy.']],
   [13, ['STORE_FULL', 'The disk is full. Nothing was written; make room and try again.']],
-  [14, ['STORE_UNAVAILABLE', 'The file cannot be opened. See to its path and permissions.']],
+  [CANNOT_OPEN, ['STORE_UNAVAILABLE', 'The file cannot be opened. See to its path and permissions.']],
   [26, ['STORE_INCOMPATIBLE', 'The file is no SQLite database. It was left as it is; choose another path.']],
 ])
 
@@ -122,16 +197,21 @@ interface SqliteError extends Error {
   readonly errcode: number
 }
 
-export function isSqliteError(error: unknown): error is SqliteError {
+function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && (error as { code?: unknown }).code === 'ERR_SQLITE_ERROR'
 }
 
-function faultsOf<T>(path: string | URL, work: () => T): T {
+function isBusy(error: unknown): boolean {
+  return error instanceof EnfoldFault && error.code === 'STORE_BUSY'
+}
+
+function faultsOf<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
     if (!isSqliteError(error)) throw error
-    const [code, advice] = FAULTS.get(error.errcode & 0xff) ?? ['STORE_UNAVAILABLE', 'SQLite failed.']
-    throw new EnfoldFault(code, `${path}: ${error.message}. ${advice}`, { path: String(path), errcode: error.errcode }, error)
+    const [code, advice] = FAULTS.get(error.errcode & 0xff) ?? ['STORE_UNAVAILABLE', 'SQLite failed; see the cause.']
+    const message = `${path}: ${error.message}. ${advice}`
+    throw new EnfoldFault(code, message, { path, errcode: error.errcode }, error)
   }
 }

@@ -1,9 +1,10 @@
 /** The events table: appends with their expected version and their repeats, and reads in pages. */
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import {
   type Appended,
   type AppendResult,
   type ContactId,
+  contactOf,
   EnfoldFault,
   type EventFilter,
   type NewEvent,
@@ -13,51 +14,62 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
-import { isSqliteError } from './database.ts'
+import { fromText, toText } from './id-text.ts'
 
-/** Rows that a reader takes at once: it holds no statement open while its consumer is at work. */
-const PAGE = 1000
+/** Some events in order, and what to ask for next. */
+export interface Batch {
+  readonly events: readonly RecordedEvent[]
+  readonly isLast: boolean
+  /** How many events the next batch should have. */
+  readonly nextSize: number
+}
+
+/** Of the first batch, when nothing is known of the size of the events. */
+export const FIRST_SIZE = 100
+
+export interface EventLog {
+  /** Within a transaction that ends if this throws. `onWritten` is called for what was written now, not for repeats. */
+  append(append: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult
+  stream(stream: StreamId, from: Version, size: number): Batch
+  wholeStream(stream: StreamId): RecordedEvent[]
+  all(after: Position, size: number, filter?: EventFilter): Batch
+  version(stream: StreamId): Version
+  /** The position of the last event; 0 if there is none. */
+  head(): Position
+  contacts(after: ContactId | null, limit: number): ContactId[]
+}
 
 interface Row {
   readonly position: number
   readonly stream: string
   readonly version: number
   readonly id: string
-  readonly command_id: string
-  readonly type: string
-  readonly at: string
   readonly body: string
 }
 
-export interface EventLog {
-  /** Within a transaction. `onAppended` is called for what was written now, not for repeats. */
-  append(append: StreamAppend, onAppended: (append: StreamAppend) => void): AppendResult
-  stream(stream: StreamId, from: Version): RecordedEvent[]
-  page(after: Position, filter?: EventFilter): RecordedEvent[]
-  version(stream: StreamId): Version
-  head(): Position
-  contacts(after: ContactId | null, limit: number): ContactId[]
-}
+const COLUMNS = 'position, stream, version, id, body'
 
 export function createEventLog(connection: DatabaseSync): EventLog {
-  const columns = 'position, stream, version, id, command_id, type, at, body'
   const insert = connection.prepare(
-    'INSERT INTO events (stream, version, id, command_id, type, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO events (stream, version, id, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
   )
   const versionOf = connection.prepare('SELECT max(version) AS version FROM events WHERE stream = ?')
-  const byId = connection.prepare(`SELECT ${columns} FROM events WHERE id = ?`)
-  const streamFrom = connection.prepare(
-    `SELECT ${columns} FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ${PAGE}`,
+  const byId = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE id = ?`)
+  const ofStream = connection.prepare(
+    `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?`,
   )
-  const all = connection.prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ${PAGE}`)
-  const campaigns = connection.prepare(
-    `SELECT ${columns} FROM events WHERE position > ? AND type IN ('CampaignPublished', 'CampaignUnpublished') ORDER BY position LIMIT ${PAGE}`,
+  const everything = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+  // The plus keeps the index of streams out of it, by which all of them would be found and then sorted.
+  const ofContacts = connection.prepare(
+    `SELECT ${COLUMNS} FROM events WHERE position > ? AND +stream >= 'contact-' AND +stream < 'contact.'
+     ORDER BY position LIMIT ?`,
   )
-  const contactsOnly = connection.prepare(
-    `SELECT ${columns} FROM events WHERE position > ? AND type NOT IN ('CampaignPublished', 'CampaignUnpublished') ORDER BY position LIMIT ${PAGE}`,
+  const ofCampaigns = connection.prepare(
+    `SELECT ${COLUMNS} FROM events INDEXED BY events_of_campaigns
+     WHERE position > ? AND stream >= 'campaign-' AND stream < 'campaign.' ORDER BY position LIMIT ?`,
   )
   const head = connection.prepare('SELECT max(position) AS position FROM events')
-  // From stream to stream by the unique index, without reading the events between. '.' follows '-' in ASCII.
+  // From stream to stream by the unique index, without reading the events between.
   const contactStreams = connection.prepare(`
     WITH RECURSIVE one (stream) AS (
       SELECT min(stream) FROM events WHERE stream > 'contact-' || ? AND stream < 'contact.'
@@ -68,73 +80,63 @@ export function createEventLog(connection: DatabaseSync): EventLog {
     SELECT stream FROM one WHERE stream IS NOT NULL LIMIT ?`)
 
   function version(stream: StreamId): Version {
-    return (versionOf.get(stream) as { version: number | null }).version ?? 0
+    return (versionOf.get(toText(stream)) as { version: number | null }).version ?? 0
+  }
+
+  function append(one: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult {
+    const { stream, events, expected } = one
+    if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+    const actual = version(stream)
+    // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
+    if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
+      return repeated(one) ?? { outcome: 'conflict', actual }
+    const text = toText(stream)
+    const written: RecordedEvent[] = []
+    for (const event of events) {
+      const { id, ...body } = event
+      const version = actual + written.length + 1
+      const { changes, lastInsertRowid } = insert.run(text, version, toText(id), JSON.stringify(body))
+      if (changes === 0) {
+        // The first one stands there already: perhaps all do. After the first it is too late for that.
+        const before = written.length === 0 ? repeated(one) : null
+        if (before === null) throw idReused(id, stream)
+        return before
+      }
+      written.push({ ...event, stream, version, position: Number(lastInsertRowid) } as RecordedEvent)
+    }
+    onWritten(one, actual + written.length)
+    return appended(written, false)
   }
 
   /** What was recorded under these ids before; `null` if none was. */
   function repeated({ stream, events }: StreamAppend): Appended | null {
-    const before = events.map((event) => byId.get(event.id) as Row | undefined)
-    if (before.every((row) => row === undefined)) return null
-    if (!before.every((row) => row?.stream === stream)) {
-      const taken = before.find((row) => row !== undefined)
-      throw new EnfoldFault('EVENT_ID_REUSED', 'An event id stands in the log already, in other company. Nothing was written.', {
-        id: taken?.id,
-        stream: taken?.stream,
-      })
-    }
-    return appended((before as Row[]).map(eventOf), true)
-  }
-
-  function append(one: StreamAppend, onAppended: (append: StreamAppend) => void): AppendResult {
-    const { stream, events, expected } = one
-    if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
-    const actual = version(stream)
-    // The usual case costs no look for the ids: the unique index tells, and then there is time to look.
-    if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
-      return repeated(one) ?? { outcome: 'conflict', actual }
-    connection.exec('SAVEPOINT one')
-    try {
-      const recorded = events.map((event, i) => write(stream, actual + i + 1, event))
-      onAppended(one)
-      connection.exec('RELEASE one')
-      return appended(recorded, false)
-    } catch (error) {
-      // SQLITE_CONSTRAINT_UNIQUE
-      if (!(isSqliteError(error) && error.errcode === 2067)) throw error
-      connection.exec('ROLLBACK TO one; RELEASE one')
-      const before = repeated(one)
-      if (before !== null) return before
-      throw new EnfoldFault('EVENT_ID_REUSED', 'Two of the events have the same id. Nothing was written.', { stream })
-    }
-  }
-
-  function write(stream: StreamId, version: Version, event: NewEvent): RecordedEvent {
-    const { id, commandId, type, at, ...rest } = event
-    const body = JSON.stringify(rest)
-    const { lastInsertRowid } = insert.run(stream, version, id, commandId, type, at, body)
-    return { ...event, stream, version, position: Number(lastInsertRowid) } as RecordedEvent
+    const before = events.map(({ id }) => byId.get(toText(id)) as Row | undefined).map((row) => row && eventOf(row))
+    if (before.every((event) => event === undefined)) return null
+    const taken = before.find((event) => event !== undefined) as RecordedEvent
+    if (!before.every((event) => event?.stream === stream)) throw idReused(taken.id, taken.stream)
+    return appended(before as RecordedEvent[], true)
   }
 
   return {
     append,
     version,
-    stream(stream, from) {
-      const events: RecordedEvent[] = []
-      for (let next = from; ; ) {
-        const rows = streamFrom.all(stream, next) as unknown as Row[]
-        for (const row of rows) events.push(eventOf(row))
-        if (rows.length < PAGE) return events
-        next = (rows.at(-1) as Row).version + 1
-      }
-    },
-    page(after, filter) {
-      const statement = filter?.streams === 'campaigns' ? campaigns : filter?.streams === 'contacts' ? contactsOnly : all
-      return (statement.all(after) as unknown as Row[]).map(eventOf)
+    stream: (stream, from, size) => batchOf(ofStream.all(toText(stream), from, size), size),
+    wholeStream: (stream) => (ofStream.all(toText(stream), 1, -1) as unknown as Row[]).map(eventOf),
+    all(after, size, { streams } = {}) {
+      const statement = streams === 'campaigns' ? ofCampaigns : streams === 'contacts' ? ofContacts : everything
+      return batchOf(statement.all(after, size), size)
     },
     head: () => (head.get() as { position: number | null }).position ?? 0,
-    contacts: (after, limit) =>
-      (contactStreams.all(after ?? '', limit) as { stream: string }[]).map(({ stream }) => stream.slice('contact-'.length)),
+    contacts(after, limit) {
+      const rows = contactStreams.all(toText(after ?? ''), limit) as { stream: string }[]
+      return rows.map(({ stream }) => contactOf(fromText(stream)) as ContactId)
+    },
   }
+}
+
+function idReused(id: string, stream: StreamId): EnfoldFault {
+  const message = `The event id ${JSON.stringify(id)} stands in the log already, in other company. Nothing was written; use another command id.`
+  return new EnfoldFault('EVENT_ID_REUSED', message, { id, stream })
 }
 
 function appended(events: readonly RecordedEvent[], repeated: boolean): Appended {
@@ -142,6 +144,15 @@ function appended(events: readonly RecordedEvent[], repeated: boolean): Appended
   return { outcome: 'appended', version, position, events, repeated }
 }
 
-function eventOf({ position, stream, version, id, command_id: commandId, type, at, body }: Row): RecordedEvent {
-  return { type, id, commandId, at, ...JSON.parse(body), stream, version, position } as RecordedEvent
+function eventOf({ position, stream, version, id, body }: Row): RecordedEvent {
+  const event = JSON.parse(body) as NewEvent
+  return { ...event, id: fromText(id), stream: fromText(stream), version, position } as RecordedEvent
+}
+
+/** About four million characters at once, to judge by the last batch, lest great events fill the memory. */
+function batchOf(found: readonly Record<string, SQLInputValue>[], size: number): Batch {
+  const rows = found as unknown as readonly Row[]
+  const characters = rows.reduce((sum, { body }) => sum + body.length, 1)
+  const nextSize = Math.max(1, Math.min(1000, Math.floor((4_000_000 * rows.length) / characters)))
+  return { events: rows.map(eventOf), isLast: rows.length < size, nextSize }
 }

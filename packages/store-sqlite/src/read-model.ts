@@ -1,75 +1,89 @@
 /** The index and the agenda: contacts by tag, and contacts by when they are due. All within a transaction of the caller. */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
   type AgendaEntry,
   type Claim,
   type ContactId,
   type ContactProjection,
+  compareIds,
   type Derived,
   EnfoldFault,
   type Instant,
   type Members,
   type Page,
+  type Position,
   type Tag,
   type TagChange,
   type TagQuery,
+  type Version,
   type WorkerId,
 } from '@enfold/core'
+import { fromText, toText } from './id-text.ts'
+
+export interface SqlReadModel {
+  project(contactId: ContactId, version: Version, derived: Derived): void
+  replace(projection: ContactProjection): void
+  /** Up to where the contact's rows go; 0 if it has none. */
+  version(contactId: ContactId): Version
+  members(tag: Tag, page: Page): Members
+  search(query: TagQuery, page: Page): Members
+  tagsOf(contactId: ContactId): Tag[]
+  count(tag: Tag): number
+  indexed(page: Page): ContactId[]
+  claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
+  release(claims: readonly Claim[]): void
+  renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
+  nextWake(): Instant | null
+  agenda(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
+  checkpoint(): Position
+  setCheckpoint(position: Position): void
+}
+
+interface TagRow {
+  readonly id: number
+  readonly members: number
+}
 
 interface LaneRow {
   readonly kind: string
   readonly campaign: string
 }
 
-interface DueRow {
+interface AgendaRow {
   readonly contact: string
   readonly wake_at: string
+  readonly lease_until: string | null
+  readonly kind: string
 }
 
-export interface SqlReadModel {
-  project(contactId: ContactId, derived: Derived): void
-  replace(projection: ContactProjection): void
-  members(tag: Tag, page: Page): Members
-  search(query: TagQuery, page: Page): Members
-  tagsOf(contactId: ContactId): Tag[]
-  count(tag: Tag): number
-  indexed(after: ContactId | null, limit: number): ContactId[]
-  claim(
-    now: Instant,
-    worker: WorkerId,
-    limit: number,
-    leaseUntil: Instant,
-    room?: ReadonlyMap<string, number>,
-  ): Claim[]
-  release(claims: readonly Claim[]): void
-  renew(claims: readonly Claim[], leaseUntil: Instant): Claim[]
-  nextWake(): Instant | null
-  agenda(until: Instant, limit: number): AgendaEntry[]
-  checkpoint(): number
-  setCheckpoint(position: number): void
-}
+/** A tag that nobody ever had. */
+const UNKNOWN_TAG: TagRow = { id: 0, members: 0 }
 
 export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
-  const add = connection.prepare('INSERT OR IGNORE INTO tags (tag, contact) VALUES (?, ?)')
-  const remove = connection.prepare('DELETE FROM tags WHERE tag = ? AND contact = ?')
-  const clear = connection.prepare('DELETE FROM tags WHERE contact = ?')
-  const tagsOf = connection.prepare('SELECT tag FROM tags WHERE contact = ? ORDER BY tag')
-  const count = connection.prepare('SELECT members FROM tag_counts WHERE tag = ?')
-  const members = connection.prepare('SELECT contact FROM tags WHERE tag = ? AND contact > ? ORDER BY contact LIMIT ?')
-  const indexed = connection.prepare(
-    'SELECT DISTINCT contact FROM tags INDEXED BY tags_of_contact WHERE contact > ? ORDER BY contact LIMIT ?',
-  )
+  const tagRow = connection.prepare('SELECT id, members FROM tags WHERE tag = ?')
+  const newTag = connection.prepare('INSERT INTO tags (tag) VALUES (?)')
+  const add = connection.prepare('INSERT INTO memberships (tag, contact) VALUES (?, ?) ON CONFLICT DO NOTHING')
+  const remove = connection.prepare('DELETE FROM memberships WHERE tag = ? AND contact = ?')
+  const clear = connection.prepare('DELETE FROM memberships WHERE contact = ?')
+  const tagsOf = connection.prepare('SELECT t.tag FROM memberships m JOIN tags t ON t.id = m.tag WHERE m.contact = ?')
   const wake = connection.prepare(
-    `INSERT INTO agenda (contact, wake_at, kind, campaign) VALUES (?, ?, ?, ?) ON CONFLICT (contact)
-     DO UPDATE SET wake_at = excluded.wake_at, kind = excluded.kind, campaign = excluded.campaign`,
+    `INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES (?, ?, ?, ?, ?) ON CONFLICT (contact) DO UPDATE
+     SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind, campaign = excluded.campaign`,
   )
-  // From lane to lane by the index, without reading their contacts.
-  const laneAfter = connection.prepare(
-    'SELECT kind, campaign FROM agenda WHERE claimable_at IS NOT NULL AND (kind, campaign) > (?, ?) ORDER BY kind, campaign LIMIT 1',
+  const version = connection.prepare('SELECT version FROM agenda WHERE contact = ?')
+  // From lane to lane by the index, without reading their contacts. In two questions: for one `(kind, campaign) > (?, ?)`
+  // SQLite seeks the lane before and reads through all of its contacts.
+  const laneOfKind = connection.prepare(
+    `SELECT kind, campaign FROM agenda WHERE claimable_at IS NOT NULL AND kind = ? AND campaign > ?
+     ORDER BY campaign LIMIT 1`,
   )
-  const dueInLane = connection.prepare(`
-    SELECT contact, wake_at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at <= ?
-    ORDER BY claimable_at LIMIT ?`)
+  const laneOfNextKind = connection.prepare(
+    'SELECT kind, campaign FROM agenda WHERE claimable_at IS NOT NULL AND kind > ? ORDER BY kind, campaign LIMIT 1',
+  )
+  const dueInLane = connection.prepare(
+    `SELECT contact, wake_at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at <= ?
+     ORDER BY claimable_at LIMIT ?`,
+  )
   const firstInLane = connection.prepare(
     'SELECT min(claimable_at) AS at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at IS NOT NULL',
   )
@@ -78,75 +92,149 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
     'UPDATE agenda SET lease_until = NULL, worker = NULL WHERE contact = ? AND worker = ? AND lease_until = ?',
   )
   const renew = connection.prepare(
-    'UPDATE agenda SET lease_until = ? WHERE contact = ? AND worker = ? AND lease_until = ?',
+    'UPDATE agenda SET lease_until = ? WHERE contact = ? AND worker = ? AND lease_until = ? AND lease_until > ?',
   )
   const agenda = connection.prepare(
-    'SELECT contact, wake_at, lease_until, kind FROM agenda WHERE wake_at <= ? ORDER BY wake_at, contact LIMIT ?',
+    `SELECT contact, wake_at, lease_until, kind FROM agenda
+     WHERE wake_at <= ? AND (wake_at, contact) > (?, ?) ORDER BY wake_at, contact LIMIT ?`,
   )
-  const checkpoint = connection.prepare("SELECT checkpoint FROM projection WHERE name = 'read model'")
-  const setCheckpoint = connection.prepare(
-    "INSERT INTO projection (name, checkpoint) VALUES ('read model', ?) ON CONFLICT (name) DO UPDATE SET checkpoint = excluded.checkpoint",
-  )
+  const checkpoint = connection.prepare('SELECT position FROM checkpoint')
+  const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = ?')
+
+  // --- Tags ---
+
+  const tagOf = (tag: Tag) => (tagRow.get(toText(tag)) as TagRow | undefined) ?? UNKNOWN_TAG
+
+  function addTag(contact: string, tag: Tag): void {
+    const { id } = tagOf(tag)
+    add.run(id || newTag.run(toText(tag)).lastInsertRowid, contact)
+  }
 
   function change(one: TagChange): void {
-    if (one.change === 'add') add.run(one.tag, one.contactId)
-    else if (one.change === 'remove') remove.run(one.tag, one.contactId)
-    else clear.run(one.contactId)
+    const contact = toText(one.contactId)
+    if (one.change === 'add') addTag(contact, one.tag)
+    else if (one.change === 'remove') remove.run(tagOf(one.tag).id, contact)
+    else clear.run(contact)
   }
-  const contactsOf = (rows: readonly unknown[]) => (rows as { contact: string }[]).map((row) => row.contact)
 
-  return {
-    project(contactId, { tags, wakeAt, lane }) {
+  // --- Search: statements are made for what a query looks like, and kept ---
+
+  const statements = new Map<string, StatementSync>()
+  function statement(sql: string): StatementSync {
+    const made = statements.get(sql) ?? connection.prepare(sql)
+    if (statements.size > 100) statements.clear()
+    statements.set(sql, made)
+    return made
+  }
+
+  /** Reads one tag, the rarest of `all`, and looks the others up by the primary key. `all` is not empty. */
+  function intersection(all: readonly TagRow[], none: readonly TagRow[]) {
+    const [rarest, ...others] = [...all].sort((a, b) => a.members - b.members) as [TagRow, ...TagRow[]]
+    const held = '(SELECT count(*) FROM memberships WHERE tag IN (?) AND contact = m.contact)'
+    const sql = [
+      'FROM memberships m WHERE tag = ?',
+      ...(others.length === 0 ? [] : [`${held.replace('?', marks(others))} = ${others.length}`]),
+      ...(none.length === 0 ? [] : [`${held.replace('?', marks(none))} = 0`]),
+    ].join(' AND ')
+    return { sql, values: [rarest, ...others, ...none].map(({ id }) => id) }
+  }
+
+  function pageOf(all: readonly TagRow[], none: readonly TagRow[], after: string, limit: number): string[] {
+    const { sql, values } = intersection(all, none)
+    const page = statement(`SELECT contact ${sql} AND contact > ? ORDER BY contact LIMIT ?`)
+    return contactsOf(page.all(...values, after, limit))
+  }
+
+  function countOf(all: readonly TagRow[], none: readonly TagRow[]): number {
+    if (all.length === 1 && none.length === 0) return (all[0] as TagRow).members
+    const { sql, values } = intersection(all, none)
+    return (statement(`SELECT count(*) AS n ${sql}`).get(...values) as { n: number }).n
+  }
+
+  /** Adds up what is counted already where it can: a scan is only made of the rarest tags. */
+  function total(all: readonly TagRow[], any: readonly TagRow[], none: readonly TagRow[]): number {
+    if (any.length > 0) {
+      const commonFirst = [...any].sort((a, b) => b.members - a.members)
+      return commonFirst.reduce(
+        (sum, tag, i) => sum + countOf(distinct([...all, tag]), [...none, ...commonFirst.slice(0, i)]),
+        0,
+      )
+    }
+    const base = all.length > 0 ? countOf(all, []) : tagged()
+    return none.length > 0 ? base - total(all, none, []) : base
+  }
+
+  function tagged(): number {
+    const sql = 'SELECT count(DISTINCT contact) AS n FROM memberships INDEXED BY memberships_of_contact'
+    return (statement(sql).get() as { n: number }).n
+  }
+
+  function taggedPage(none: readonly TagRow[], after: string, limit: number): string[] {
+    const without = `AND NOT EXISTS (SELECT 1 FROM memberships WHERE tag IN (${marks(none)}) AND contact = m.contact)`
+    const page = statement(
+      `SELECT DISTINCT contact FROM memberships m INDEXED BY memberships_of_contact
+       WHERE contact > ? ${none.length > 0 ? without : ''} ORDER BY contact LIMIT ?`,
+    )
+    return contactsOf(page.all(after, ...none.map(({ id }) => id), limit))
+  }
+
+  // --- Agenda ---
+
+  function lanes(): LaneRow[] {
+    const found: LaneRow[] = []
+    // Before the first there is nothing that sorts lower than the two empty texts: ask for that lane by itself.
+    const { at } = firstInLane.get('', '') as { at: Instant | null }
+    if (at !== null) found.push({ kind: '', campaign: '' })
+    for (let last: LaneRow = { kind: '', campaign: '' }; ; ) {
+      const next = (laneOfKind.get(last.kind, last.campaign) ?? laneOfNextKind.get(last.kind)) as LaneRow | undefined
+      if (next === undefined) return found
+      found.push(next)
+      last = next
+    }
+  }
+
+  const model: SqlReadModel = {
+    project(contactId, version, { tags, wakeAt, lane }) {
       for (const one of tags) change(one)
-      wake.run(contactId, wakeAt, lane?.kind ?? '', lane?.campaignId ?? '')
+      wake.run(toText(contactId), version, wakeAt, toText(lane?.kind ?? ''), toText(lane?.campaignId ?? ''))
     },
-    replace({ contactId, tags, wakeAt, lane }) {
-      clear.run(contactId)
-      for (const tag of tags) add.run(tag, contactId)
-      wake.run(contactId, wakeAt, lane?.kind ?? '', lane?.campaignId ?? '')
+    replace({ contactId, version, tags, wakeAt, lane = null }) {
+      const added = tags.map((tag) => ({ change: 'add', contactId, tag }) as const)
+      model.project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane })
     },
-    members(tag, page) {
-      const found = contactsOf(members.all(tag, page.after ?? '', checkedLimit(page) + 1))
-      return paged(found, page.limit, countOf(tag))
-    },
+    version: (contactId) => (version.get(toText(contactId)) as { version: number } | undefined)?.version ?? 0,
+    members: (tag, page) => model.search({ all: [tag] }, page),
     search(query, page) {
-      const { all = [], any = [], none = [] } = query
-      const [first, ...rest] = all
-      const limit = checkedLimit(page) + 1
-      // Each contact once, with every test as a look into the primary key.
-      const tests = [
-        ...rest.map(() => 'EXISTS (SELECT 1 FROM tags WHERE tag = ? AND contact = t.contact)'),
-        ...(any.length > 0 && first !== undefined ? [`EXISTS (SELECT 1 FROM tags WHERE tag IN (${marks(any)}) AND contact = t.contact)`] : []),
-        ...(none.length > 0 ? [`NOT EXISTS (SELECT 1 FROM tags WHERE tag IN (${marks(none)}) AND contact = t.contact)`] : []),
+      const [all, any, none] = [query.all, query.any, query.none].map((tags = []) => [...new Set(tags)].map(tagOf)) as [
+        TagRow[],
+        TagRow[],
+        TagRow[],
       ]
-      const and = tests.map((test) => ` AND ${test}`).join('')
-      if (first !== undefined) {
-        const values = [...rest, ...any, ...none]
-        const found = rows(`SELECT contact FROM tags t WHERE tag = ? AND contact > ?${and} ORDER BY contact LIMIT ?`, [first, page.after ?? '', ...values, limit])
-        return paged(found, page.limit, total(`SELECT count(*) AS n FROM tags t WHERE tag = ?${and}`, [first, ...values]))
-      }
-      if (any.length > 0) {
-        // One ordered range for each tag, merged: none is read further than the page.
-        const part = `SELECT * FROM (SELECT contact FROM tags t WHERE tag = ? AND contact > ?${and} ORDER BY contact LIMIT ?)`
-        const found = rows(
-          `${any.map(() => part).join(' UNION ')} ORDER BY contact LIMIT ?`,
-          [...any.flatMap((tag) => [tag, page.after ?? '', ...none, limit]), limit],
-        )
-        const counted = `SELECT count(DISTINCT contact) AS n FROM tags t WHERE tag IN (${marks(any)})${and}`
-        return paged(found, page.limit, total(counted, [...any, ...none]))
-      }
-      const from = 'FROM tags t INDEXED BY tags_of_contact'
-      const found = rows(`SELECT DISTINCT contact ${from} WHERE contact > ?${and} ORDER BY contact LIMIT ?`, [page.after ?? '', ...none, limit])
-      return paged(found, page.limit, total(`SELECT count(DISTINCT contact) AS n ${from} WHERE TRUE${and}`, [...none]))
+      const after = toText(page.after ?? '')
+      // One more than the page, to see whether there is a next one.
+      const limit = checkedLimit(page) + 1
+      const found =
+        any.length > 0
+          ? // The contacts of each tag up to the end of the page, put together.
+            [...new Set(any.flatMap((tag) => pageOf(distinct([...all, tag]), none, after, limit)))].sort(compareIds)
+          : all.length > 0
+            ? pageOf(all, none, after, limit)
+            : taggedPage(none, after, limit)
+      const contacts = found.slice(0, page.limit).map(fromText)
+      const next = found.length > page.limit ? (contacts.at(-1) ?? null) : null
+      return { contacts, total: total(all, any, none), next }
     },
-    tagsOf: (contactId) => (tagsOf.all(contactId) as { tag: string }[]).map((row) => row.tag),
-    count: countOf,
-    indexed: (after, limit) => contactsOf(indexed.all(after ?? '', limit)),
+    tagsOf: (contactId) =>
+      (tagsOf.all(toText(contactId)) as { tag: string }[]).map(({ tag }) => fromText(tag)).sort(compareIds),
+    count: (tag) => tagOf(tag).members,
+    indexed: (page) => taggedPage([], toText(page.after ?? ''), checkedLimit(page)).map(fromText),
+
     claim(now, worker, limit, leaseUntil, room) {
-      const waiting = lanes().map(({ kind, campaign }) => ({
-        kind,
-        rows: dueInLane.all(kind, campaign, now, Math.min(limit, room?.get(kind) ?? limit)) as unknown as DueRow[],
-      }))
+      const waiting = lanes().map(({ kind, campaign }) => {
+        const most = Math.min(limit, room?.get(fromText(kind)) ?? limit)
+        const rows = dueInLane.all(kind, campaign, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
+        return { kind: fromText(kind), rows }
+      })
       const left = new Map(room)
       const claims: Claim[] = []
       // One of each lane in turn, so that a great backlog of one campaign does not stand before all others.
@@ -156,68 +244,48 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
           const row = rows[turn]
           if (row === undefined || left.get(kind) === 0 || claims.length >= limit) continue
           if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
-          lease.run(leaseUntil, worker, row.contact)
-          claims.push({ contactId: row.contact, worker, wakeAt: row.wake_at, leaseUntil, kind })
+          lease.run(leaseUntil, toText(worker), row.contact)
+          claims.push({ contactId: fromText(row.contact), worker, wakeAt: row.wake_at, leaseUntil, kind })
           took = true
         }
       }
       return claims.sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
     },
     release(claims) {
-      for (const { contactId, worker, leaseUntil } of claims) release.run(contactId, worker, leaseUntil)
+      for (const { contactId, worker, leaseUntil } of claims) release.run(toText(contactId), toText(worker), leaseUntil)
     },
-    renew: (claims, until) =>
+    renew: (claims, now, leaseUntil) =>
       claims.flatMap((one) => {
-        const { changes } = renew.run(until, one.contactId, one.worker, one.leaseUntil)
-        return changes === 1 ? [{ ...one, leaseUntil: until }] : []
+        const { changes } = renew.run(leaseUntil, toText(one.contactId), toText(one.worker), one.leaseUntil, now)
+        return changes === 1 ? [{ ...one, leaseUntil }] : []
       }),
     nextWake: () =>
       lanes().reduce<Instant | null>((first, { kind, campaign }) => {
         const { at } = firstInLane.get(kind, campaign) as { at: Instant | null }
         return at !== null && (first === null || at < first) ? at : first
       }, null),
-    agenda: (until, limit) =>
-      (agenda.all(until, limit) as { contact: string; wake_at: string; lease_until: string | null; kind: string }[]).map((row) => ({
-        contactId: row.contact,
+    agenda(until, limit, after) {
+      const rows = agenda.all(until, after?.wakeAt ?? '', toText(after?.contactId ?? ''), limit)
+      return (rows as unknown as AgendaRow[]).map((row) => ({
+        contactId: fromText(row.contact),
         wakeAt: row.wake_at,
         leaseUntil: row.lease_until,
-        kind: row.kind,
-      })),
-    checkpoint: () => (checkpoint.get() as { checkpoint: number } | undefined)?.checkpoint ?? 0,
+        kind: fromText(row.kind),
+      }))
+    },
+    checkpoint: () => (checkpoint.get() as { position: number }).position,
     setCheckpoint: (position) => void setCheckpoint.run(position),
   }
-
-  function lanes(): LaneRow[] {
-    const found: LaneRow[] = []
-    // Before the first there is nothing that sorts lower than the two empty texts: ask for that lane by itself.
-    const { at } = firstInLane.get('', '') as { at: Instant | null }
-    if (at !== null) found.push({ kind: '', campaign: '' })
-    for (let last = { kind: '', campaign: '' }; ; ) {
-      const next = laneAfter.get(last.kind, last.campaign) as LaneRow | undefined
-      if (next === undefined) return found
-      found.push(next)
-      last = next
-    }
-  }
-  function countOf(tag: Tag): number {
-    return (count.get(tag) as { members: number } | undefined)?.members ?? 0
-  }
-  function rows(sql: string, values: readonly SQLInputValue[]): ContactId[] {
-    return contactsOf(connection.prepare(sql).all(...values))
-  }
-  function total(sql: string, values: readonly SQLInputValue[]): number {
-    return (connection.prepare(sql).get(...values) as { n: number }).n
-  }
+  return model
 }
 
-function marks(values: readonly unknown[]): string {
-  return values.map(() => '?').join(', ')
-}
+const contactsOf = (rows: readonly unknown[]) => (rows as { contact: string }[]).map(({ contact }) => contact)
 
-/** `found` has one more than the page if there is a next one. */
-function paged(found: readonly ContactId[], limit: number, total: number): Members {
-  const contacts = found.slice(0, limit)
-  return { contacts, total, next: found.length > limit ? (contacts.at(-1) ?? null) : null }
+const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ')
+
+/** Each known tag once; a tag that nobody ever had stays, since nobody has it. */
+function distinct(tags: readonly TagRow[]): TagRow[] {
+  return [...new Map(tags.map((tag) => [tag.id, tag])).values()]
 }
 
 function checkedLimit({ limit }: Page): number {

@@ -10,16 +10,22 @@ import {
   type RecordedEvent,
   type Store,
   type StreamAppend,
+  type Version,
 } from '@enfold/core'
-import { openDatabase } from './database.ts'
-import { createEventLog } from './event-log.ts'
+import { type Database, openDatabase } from './database.ts'
+import { createEventLog, FIRST_SIZE } from './event-log.ts'
 import { createSqlReadModel } from './read-model.ts'
 
 export interface SqliteStoreOptions {
-  /** A file, made if there is none; ":memory:" for one that goes with the process; or a `file:` URL with SQLite's own parameters. */
-  readonly path: string | URL
-  /** Default "FULL": durable at each answer. "NORMAL": quicker, survives a crash of the process, may lose the last answers in a power cut. */
+  /** A file, made if there is none; ":memory:" for one that goes with the store. */
+  readonly path: string
+  /**
+   * Default "FULL": every answer is on the disk. "NORMAL": about twice as quick one by one; what was answered survives
+   * the end of the process, but the last of it may be lost when the power fails.
+   */
   readonly synchronous?: 'FULL' | 'NORMAL'
+  /** Default false. True: the file must be there and is not written to; whoever tries gets `STORE_READ_ONLY`. */
+  readonly readOnly?: boolean
   /** How long to wait for other processes that write, in milliseconds. Default 5,000; then `STORE_BUSY`. */
   readonly busyTimeoutMs?: number
   /** How often a subscription looks for what other processes wrote, in milliseconds. Default 200. */
@@ -27,113 +33,117 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens, and if need be makes, a store in a file. Several processes may have it open at once.
+ * Opens, and if need be makes, a store in a file. Several processes on one machine may have it open at once.
  *
  * @throws EnfoldFault `STORE_INCOMPATIBLE` for a file of another program or of a newer release, which is left as it is;
- *   `STORE_UNAVAILABLE` if it cannot be opened; `INVALID_INPUT` for options that cannot be
+ *   `STORE_UNAVAILABLE` if it cannot be opened; `STORE_BUSY`; `INVALID_INPUT` for options that cannot be
  * @example
  * const store = createSqliteStore({ path: 'campaigns.db' })
  */
 export function createSqliteStore(options: SqliteStoreOptions): Store {
-  const { path, synchronous = 'FULL', busyTimeoutMs = 5000, pollMs = 200 } = checked(options)
-  const database = openDatabase({ path, synchronous, busyTimeoutMs })
+  const { path, synchronous = 'FULL', readOnly = false, busyTimeoutMs = 5000, pollMs = 200 } = checked(options)
+  return storeOn(openDatabase({ path, synchronous, readOnly, busyTimeoutMs }), path !== ':memory:', pollMs)
+}
+
+/** The store of a database that is open. */
+export function storeOn(database: Database, isFile: boolean, pollMs: number): Store {
+  const { read, write } = database
   const log = createEventLog(database.connection)
   const model = createSqlReadModel(database.connection)
-  let waiting: (() => void)[] = []
-  let closed = false
+  const waiting = new Set<() => void>()
+  /** How many times this store has written, to tell whether something came between a look and the wait for more. */
+  let writes = 0
 
-  function open(): void {
-    if (closed) throw new EnfoldFault('CLOSED', 'The SQLite store was closed. Make a new one.')
-  }
-  function read<T>(work: () => T): Promise<T> {
-    return database.read(() => {
-      open()
-      return work()
-    })
-  }
-  function write<T>(work: () => T): Promise<T> {
-    open()
-    return database.write(() => {
-      open()
-      return work()
-    })
-  }
-
-  function project({ stream, derived }: StreamAppend): void {
+  function project({ stream, derived }: StreamAppend, version: Version): void {
     const contactId = contactOf(stream)
-    if (contactId !== null && derived !== undefined) model.project(contactId, derived)
+    if (contactId !== null && derived !== undefined) model.project(contactId, version, derived)
   }
+
   async function appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
     const results = await write(() => appends.map((one) => log.append(one, project)))
-    const all = waiting
-    waiting = []
-    for (const wake of all) wake()
+    writes += 1
+    for (const wake of waiting) wake()
     return results
   }
 
-  /** Until this store writes, or the poll for other processes is due, or the reader ends. */
-  function news(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      // A subscription alone keeps no process alive.
-      const timer = setTimeout(done, pollMs).unref()
-      signal.addEventListener('abort', done)
-      waiting.push(done)
-    })
+  /** Until this store writes or is closed, the poll for other processes is due, or the signal aborts. */
+  async function news(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const wake = () => resolve()
+    // A subscription alone keeps no process alive.
+    const timer = setTimeout(wake, pollMs).unref()
+    waiting.add(wake)
+    signal.addEventListener('abort', wake)
+    await promise
+    signal.removeEventListener('abort', wake)
+    waiting.delete(wake)
+    clearTimeout(timer)
   }
 
   return {
-    capabilities: { projectsInAppend: true, manyProcesses: true, durable: true },
+    capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile },
     async append(stream, events, expected, derived) {
       const [result] = await appendMany([{ stream, events, expected, ...(derived === undefined ? {} : { derived }) }])
       return result as AppendResult
     },
-    appendMany: async (appends) => appendMany(appends),
+    appendMany,
     async *readStream(stream, from = 1) {
-      yield* await read(() => log.stream(stream, from))
+      for (let next = from, size = FIRST_SIZE; ; ) {
+        const batch = await read(() => log.stream(stream, next, size))
+        for (const event of batch.events) {
+          yield event
+          database.refuseIfClosed()
+        }
+        if (batch.isLast) return
+        next = (batch.events.at(-1) as RecordedEvent).version + 1
+        size = batch.nextSize
+      }
     },
-    readMany: (streams) => read(() => new Map(streams.map((stream) => [stream, log.stream(stream, 1)]))),
+    readMany: (streams) => read(() => new Map(streams.map((stream) => [stream, log.wholeStream(stream)]))),
     async *readAll(after = 0, filter) {
-      for (let position = after; ; ) {
-        const page = await read(() => log.page(position, filter))
-        yield* page
-        if (page.length === 0) return
-        position = (page.at(-1) as RecordedEvent).position
+      for (let position = after, size = FIRST_SIZE; ; ) {
+        const batch = await read(() => log.all(position, size, filter))
+        for (const event of batch.events) {
+          yield event
+          database.refuseIfClosed()
+          position = event.position
+        }
+        if (batch.isLast) return
+        size = batch.nextSize
       }
     },
     async *subscribe(after, signal, filter): AsyncGenerator<RecordedEvent | CaughtUp> {
-      let position = after
-      let told = -1
-      while (!signal.aborted) {
-        // The head first: what is behind it when the page is read is read by the next look.
-        const [head, page] = await read(() => [log.head(), log.page(position, filter)] as const)
-        for (const event of page) {
-          if (signal.aborted) return
+      for (let position = after, size = FIRST_SIZE; !signal.aborted; ) {
+        // Both in one look, so that nothing comes in between: behind the last batch there is nothing up to the head.
+        const [batch, head] = await read(() => [log.all(position, size, filter), log.head()] as const)
+        for (const event of batch.events) {
           yield event
+          if (signal.aborted) return
+          database.refuseIfClosed()
           position = event.position
         }
-        if (page.length > 0) continue
+        size = batch.nextSize
+        if (!batch.isLast) continue
         position = Math.max(position, head)
-        if (told !== position) yield { type: 'CaughtUp', position }
-        told = position
-        if (!signal.aborted) await news(signal)
+        yield { type: 'CaughtUp', position }
+        for (;;) {
+          const before = writes
+          if (signal.aborted || (await read(() => log.head())) > position) break
+          if (writes === before) await news(signal)
+        }
       }
     },
-    contacts: (after, limit) => read(() => log.contacts(after, limit)),
+    contacts: (after, limit) => read(() => log.contacts(after, checkedLimit(limit))),
     async close() {
-      if (closed) return
-      closed = true
+      const closed = database.close()
       for (const wake of waiting) wake()
-      database.connection.close()
+      await closed
     },
 
     apply: (changes, position) =>
       write(() => {
-        for (const { contactId, derived } of changes) model.project(contactId, derived)
+        for (const { contactId, version, derived } of changes)
+          if (version > model.version(contactId)) model.project(contactId, version, derived)
         model.setCheckpoint(position)
       }),
     checkpoint: () => read(() => model.checkpoint()),
@@ -142,32 +152,43 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
     search: (query, page) => read(() => model.search(query, page)),
     count: (tag) => read(() => model.count(tag)),
     async claimDue(now, worker, limit, leaseMs, room) {
+      checkedLimit(limit)
       // Nothing due is the usual answer to a poll, and needs no write lock.
       const due = await read(() => model.nextWake())
       if (due === null || due > now) return []
-      return write(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
+      return await write(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
     },
     release: (claims) => write(() => model.release(claims)),
-    renew: (claims, now, leaseMs) => write(() => model.renew(claims, instantOf(epochMsOf(now) + leaseMs))),
+    renew: (claims, now, leaseMs) => write(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
     nextWake: () => read(() => model.nextWake()),
-    agenda: (until, limit) => read(() => model.agenda(until, limit)),
+    agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),
     restore: (projection) =>
       write(() => {
-        if (log.version(contactStream(projection.contactId)) !== projection.version) return false
-        model.replace(projection)
-        return true
+        const { contactId, version } = projection
+        // Beside another log there are no streams here: then what was projected last is what is known.
+        const known = log.version(contactStream(contactId))
+        const isCurrent = known > 0 ? version === known : version === 0 || version >= model.version(contactId)
+        if (isCurrent) model.replace(projection)
+        return isCurrent
       }),
-    indexed: (after, limit) => read(() => model.indexed(after, limit)),
+    indexed: (after, limit) => read(() => model.indexed({ after, limit })),
   }
 }
 
+function checkedLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1) return limit
+  throw EnfoldFault.invalidInput('limit', limit, 'a whole number from 1')
+}
+
 function checked(options: SqliteStoreOptions): SqliteStoreOptions {
-  const { path, synchronous, busyTimeoutMs, pollMs } = options
-  if (!(typeof path === 'string' && path.length > 0) && !(path instanceof URL))
-    throw EnfoldFault.invalidInput('createSqliteStore.path', path, 'a file path or a file: URL')
+  const { path, synchronous, readOnly, busyTimeoutMs, pollMs } = options
+  if (typeof path !== 'string' || path.length === 0)
+    throw EnfoldFault.invalidInput('createSqliteStore.path', path, 'the path of a file, or ":memory:"')
   if (synchronous !== undefined && synchronous !== 'FULL' && synchronous !== 'NORMAL')
     throw EnfoldFault.invalidInput('createSqliteStore.synchronous', synchronous, '"FULL" or "NORMAL"')
-  for (const [name, ms] of [['busyTimeoutMs', busyTimeoutMs], ['pollMs', pollMs]] as const)
+  if (readOnly !== undefined && typeof readOnly !== 'boolean')
+    throw EnfoldFault.invalidInput('createSqliteStore.readOnly', readOnly, 'true or false')
+  for (const [name, ms] of Object.entries({ busyTimeoutMs, pollMs }))
     if (ms !== undefined && !(Number.isInteger(ms) && ms >= 1))
       throw EnfoldFault.invalidInput(`createSqliteStore.${name}`, ms, 'a whole number of milliseconds from 1')
   return options

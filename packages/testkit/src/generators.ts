@@ -274,8 +274,8 @@ const MOVES = {
   start: 8,
   stop: 2,
   restart: 1,
-  pause: 3,
-  resume: 3,
+  pause: 2,
+  resume: 6,
   stopAll: 0.4,
   suppress: 0.4,
   unsuppress: 2,
@@ -420,7 +420,9 @@ function play(
         stepId: step.stepId,
       })),
     )
-    switch (kind) {
+    // With nobody at work there is nothing to report: time goes on instead.
+    const idle = kind === 'report' && inFlight.size + givenUp.length === 0
+    switch (idle ? 'wake' : kind) {
       case 'start':
         run({ type: 'StartSequence', ...meta(), ...ref })
         break
@@ -478,7 +480,7 @@ function play(
         run({ type: 'DispatchDue', ...meta(null), inFlight: new Set(inFlight.keys()), limit: 1 + (a % 20) })
         break
       case 'report': {
-        const late = b % 5 === 0
+        const late = inFlight.size === 0 || (givenUp.length > 0 && b % 3 === 0)
         const sending = late ? pick(givenUp, a) : pick([...inFlight.values()], a)
         if (sending === undefined) break
         if (!late) inFlight.delete(idempotencyKeyOf({ contactId, ...sending }))

@@ -1,5 +1,7 @@
 /** The public names of `@enfold/testkit`. */
 
 export * from './generators.ts'
+export * from './sample-events.ts'
 export * from './scenario.ts'
 export * from './simulated-clock.ts'
+export { type BatteryOptions, eventStoreBattery, type StoreUnderTest, storeBattery } from './store-battery.ts'

@@ -41,3 +41,19 @@ export function withoutPlace(events: readonly RecordedEvent[]): NewEvent[] {
 export function upTo(count: number): number[] {
   return [...Array(count).keys()]
 }
+
+/** What all pages hold, until there is no next one. A store that pages in circles fails instead of going on for ever. */
+export async function allPages<Item, After>(
+  first: After | null,
+  read: (after: After | null) => Promise<{ readonly items: readonly Item[]; readonly next: After | null }>,
+): Promise<Item[]> {
+  const all: Item[] = []
+  let after = first
+  for (const _ of upTo(10_000)) {
+    const { items, next } = await read(after)
+    all.push(...items)
+    if (next === null) return all
+    after = next
+  }
+  throw new Error('The pages have no end.')
+}

@@ -50,7 +50,11 @@ export function samplePublication(campaignId: CampaignId, n: number): CampaignEv
     data: {
       campaignId,
       campaignVersion: n,
-      definition: { id: campaignId, goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'hello', kind: 'email' }] }] },
+      definition: {
+        id: campaignId,
+        goals: [],
+        sequences: [{ id: 'nurture', steps: [{ id: 'hello', kind: 'email' }] }],
+      },
     },
   }
 }

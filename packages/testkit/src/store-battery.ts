@@ -76,7 +76,9 @@ function run<S extends Log>(
                 skip: (why) => context.skip(why),
                 async another() {
                   if (reopen === undefined)
-                    throw new Error(`${name} says that many processes may use it, so makeStore must answer with reopen.`)
+                    throw new Error(
+                      `${name} says that many processes may use it, so makeStore must answer with reopen.`,
+                    )
                   const again = await reopen()
                   opened.push(again)
                   return again

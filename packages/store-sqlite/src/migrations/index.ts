@@ -1,7 +1,8 @@
 /**
  * All migrations, in order; the number of the last is the version of the file. Texts in modules and not `.sql` files:
- * a bundled host has no folder to look them up in.
+ * a bundled host has no folder to look them up in. What they come to is dumped in `schema.sql`.
  */
-import { sql as logAndReadModel } from './001-log-and-read-model.ts'
+import { sql as log } from './001-log.ts'
+import { sql as readModel } from './002-read-model.ts'
 
-export const migrations: readonly string[] = [logAndReadModel]
+export const migrations: readonly string[] = [log, readModel]

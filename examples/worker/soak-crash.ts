@@ -1,0 +1,35 @@
+/**
+ * `pnpm soak:crash`: the proof that crashes lose and repeat nothing (STEP-4, STEP-6, STOP-6, ONCE-3), with figures.
+ * Exit status 1, and the first case, if one of the promises of docs/concepts/delivery.md is broken.
+ */
+import { parseArgs } from 'node:util'
+import { soak } from './soak/soak.ts'
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '200' },
+    steps: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: '1' },
+    'on-unknown': { type: 'string', default: 'retry' },
+    workers: { type: 'string', default: '1' },
+    'lease-ms': { type: 'string', default: '1500' },
+    'handler-timeout-ms': { type: 'string', default: '500' },
+  },
+})
+
+try {
+  const figures = await soak({
+    kills: Number(values.kills),
+    steps: Number(values.steps),
+    seed: Number(values.seed),
+    onUnknown: values['on-unknown'] === 'hold' ? 'hold' : 'retry',
+    workers: Number(values.workers),
+    leaseMs: Number(values['lease-ms']),
+    handlerTimeoutMs: Number(values['handler-timeout-ms']),
+    progress: (line) => console.error(line),
+  })
+  console.log(figures)
+} catch (error) {
+  console.error(error)
+  process.exit(1)
+}

@@ -1,0 +1,202 @@
+/**
+ * Kills workers again and again while they mail, and says what came of it. Real processes, a real SQLite file, a real SMTP
+ * server, real time. Drawn from the seed:
+ * which worker is killed, after how many mails and milliseconds, and when contacts are stopped.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { campaign, newestRun } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { type Figures, judge } from './judge.ts'
+import { createLedger, type Ledger } from './ledger.ts'
+import type { Acceptance } from './mail-server.ts'
+import { openDesk } from './orders.ts'
+import { launch, type Process } from './process.ts'
+
+export interface SoakOptions {
+  readonly kills: number
+  /** Two for each contact. A tenth more contacts are stopped on their way. */
+  readonly steps: number
+  readonly seed: number
+  readonly onUnknown: 'retry' | 'hold'
+  readonly workers: number
+  readonly leaseMs: number
+  readonly handlerTimeoutMs: number
+  /** Told now and then how far it is. */
+  readonly progress?: (line: string) => void
+}
+
+/** How long at most the mail server takes before, and again after, it writes a mail down. */
+const SLOWNESS_MS = 60
+
+/** @throws Error that names the first case, if anything was lost, repeated without need, or begun after a stop */
+export async function soak(options: SoakOptions): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-soak-'))
+  const database = join(folder, 'campaigns.db')
+  const mailFile = join(folder, 'mails.jsonl')
+  const random = createRandom(options.seed)
+  const startedAt = performance.now()
+
+  const store = createSqliteStore({ path: database })
+  const engine = createEngine({ store, handlers: {} })
+  const ledger = createLedger(store)
+  await engine.publish(letters(options.onUnknown))
+  const mailServer = launch('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', String(SLOWNESS_MS)])
+  const port = await mailServer.printed('')
+  const startWorker = () => launch('worker.ts', workerSettings(database, port, options))
+  const workers = Array.from({ length: options.workers }, startWorker)
+  const desk = openDesk(database)
+
+  const contacts = Math.ceil(options.steps / 2) + Math.floor(options.steps / 20)
+  const errands: Promise<void>[] = []
+  function startContactsUpTo(count: number): void {
+    for (let next = errands.length; next < count; next++) {
+      const on = { contactId: `person-${next}`, campaignId: 'letters', sequenceId: 'letters', actor: 'olga' }
+      const started = desk.order({ verb: 'startSequence', order: { ...on, commandId: `start-${next}` } })
+      // Every eleventh is stopped at some moment: before its first mail, between, in the middle of one, or too late.
+      const stopAfterMs = random() * 2000
+      const stop = async () => {
+        await started
+        await sleep(stopAfterMs)
+        await desk.order({ verb: 'stopSequence', order: { ...on, commandId: `stop-${next}` } })
+      }
+      errands.push(next % 11 === 10 ? stop() : started)
+    }
+  }
+
+  let killsAtWork = 0
+  for (let kill = 1; kill <= options.kills; kill++) {
+    startContactsUpTo(Math.ceil((contacts * kill) / options.kills))
+    const victim = Math.floor(random() * workers.length)
+    const whileStarting = random() < 0.05
+    const moreMails = Math.round((random() * 2 * options.steps) / options.kills)
+    const delayMs = random() * 2 * SLOWNESS_MS
+    const worker = workers[victim] as Process
+    // By mails and not by time alone, so that a slow machine is not killed before it has done anything. Unless a worker
+    // has nothing to do: then it dies of boredom.
+    if (!whileStarting) await Promise.race([mailServer.printedMore(moreMails), sleep(2 * options.leaseMs)])
+    await sleep(delayMs)
+    worker.signal('SIGKILL')
+    await worker.ended
+    await ledger.catchUp()
+    const inFlight = ledger.inFlight()
+    for (const attempt of inFlight) attempt.killed = true
+    if (inFlight.length > 0) killsAtWork += 1
+    workers[victim] = startWorker()
+    if (kill % 10 !== 0) continue
+    await desk.crash()
+    options.progress?.(`${kill} kills, ${errands.length} of ${contacts} contacts, ${ledger.sendings.size} sendings`)
+  }
+  await Promise.all(errands)
+  await atRest(ledger)
+
+  // What is held stands until the operator has it sent again. A resend may meet a time-out, and be ordered once more.
+  for (let round = 1; heldSteps(ledger).length > 0 && round <= 5; round++) {
+    const orders = heldSteps(ledger).map(({ contactId, stepId }) => {
+      const on = { contactId, campaignId: 'letters', sequenceId: 'letters', stepId, actor: 'olga' }
+      return desk.order({ verb: 'resendStep', order: { ...on, commandId: `resend-${round}-${contactId}-${stepId}` } })
+    })
+    await Promise.all(orders)
+    await atRest(ledger)
+  }
+
+  const seconds = (performance.now() - startedAt) / 1000
+  await Promise.all(workers.map((worker) => worker.printed('working')))
+  for (const worker of workers) worker.signal('SIGTERM')
+  const endings = await Promise.all(workers.map((worker) => worker.ended))
+  await desk.close()
+  mailServer.signal('SIGTERM')
+  await ledger.catchUp()
+  const mails = readFileSync(mailFile, 'utf8').trimEnd().split('\n')
+  const figures = judge({
+    onUnknown: options.onUnknown,
+    killsFollowed: options.workers === 1,
+    ledger,
+    given: desk.given,
+    mails: mails.map((line): Acceptance => JSON.parse(line)),
+    endings,
+    index: await engine.verifyIndex(),
+  })
+  await engine.close()
+  await store.close()
+  rmSync(folder, { recursive: true })
+  return { ...figures, kills: options.kills, killsAtWork, seconds, stepsPerSecond: figures.sendings / seconds }
+}
+
+export function letters(onUnknown: 'retry' | 'hold') {
+  const step = { kind: 'email', onUnknown, maxAttempts: 50 } as const
+  return campaign({
+    id: 'letters',
+    goals: [],
+    sequences: [
+      {
+        id: 'letters',
+        steps: [
+          { id: 'first', ...step },
+          { id: 'second', ...step, timer: { after: 'PT1S' } },
+        ],
+      },
+    ],
+  })
+}
+
+/** Everything short, so that hours pass in minutes. */
+export function workerSettings(
+  database: string,
+  port: string,
+  { leaseMs, handlerTimeoutMs }: Pick<SoakOptions, 'leaseMs' | 'handlerTimeoutMs'>,
+): string[] {
+  const settings = {
+    ...{ database, 'smtp-host': '127.0.0.1', 'smtp-port': port, connections: '8' },
+    ...{ 'lease-ms': String(leaseMs), 'handler-timeout-ms': String(handlerTimeoutMs) },
+    ...{ 'poll-ms': '100', 'back-off-ms': '200' },
+  }
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+}
+
+/** Resolves when nothing is in flight and every run is over or held. */
+export async function atRest(ledger: Ledger): Promise<void> {
+  for (let stillSince = performance.now(), events = -1; ; ) {
+    await ledger.catchUp()
+    const restless = [...ledger.contacts].filter(([, { enrollments }]) =>
+      enrollments.some(({ runs }) =>
+        runs.some(
+          ({ status, steps }) =>
+            (status === 'active' && !steps.some((step) => step.status === 'held')) ||
+            steps.some(({ resends }) => resends.some((resend) => PENDING.has(resend.status))),
+        ),
+      ),
+    )
+    if (restless.length === 0 && ledger.inFlight().length === 0) return
+    const now = [...ledger.contacts.values()].reduce((sum, { version }) => sum + version, 0)
+    if (now !== events) stillSince = performance.now()
+    events = now
+    if (performance.now() - stillSince > 30_000)
+      throw new Error(`Nothing has happened for 30 s, but there is work left, such as ${JSON.stringify(restless[0])}`)
+    await sleep(100)
+  }
+}
+
+const PENDING: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
+
+export function heldSteps({ contacts }: Ledger): { readonly contactId: string; readonly stepId: string }[] {
+  return [...contacts].flatMap(([contactId, { enrollments }]) => {
+    const run = newestRun(enrollments[0])
+    const held = run?.status === 'active' ? run.steps.find((step) => step.status === 'held') : undefined
+    return held === undefined ? [] : [{ contactId, stepId: held.stepId }]
+  })
+}
+
+/** From 0 to 1, the same for the same seed: mulberry32 by Tommy Ettinger, which is in the public domain. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}

@@ -1,0 +1,295 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createEngine } from '@enfold/engine'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Evidence, judge, type Verdict } from './soak/judge.ts'
+import { createLedger } from './soak/ledger.ts'
+import type { Acceptance } from './soak/mail-server.ts'
+import { openDesk } from './soak/orders.ts'
+import { launch, type Process } from './soak/process.ts'
+import { atRest, heldSteps, letters, soak, workerSettings } from './soak/soak.ts'
+
+/** Real processes in real time: how long it takes is the machine's affair. */
+const PATIENCE_MS = 240_000
+/** For those who die. */
+const SHORT = { leaseMs: 1500, handlerTimeoutMs: 500 }
+/** For those who live: no handler is cut off, however slow the machine. */
+const LONG = { leaseMs: 120_000, handlerTimeoutMs: 60_000 }
+
+/** A store in a file with the campaign in it, a mail server, a desk, and processes that do not outlive the test. */
+async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slownessMs = 60) {
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-worker-'))
+  const database = join(folder, 'campaigns.db')
+  const mailFile = join(folder, 'mails.jsonl')
+  const store = createSqliteStore({ path: database })
+  const engine = createEngine({ store, handlers: {} })
+  await engine.publish(letters(onUnknown))
+  const ledger = createLedger(store)
+  const begun: Process[] = []
+  const begin = (file: string, args: readonly string[]) => {
+    const process = launch(file, args)
+    begun.push(process)
+    return process
+  }
+  const port = await begin('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', `${slownessMs}`]).printed('')
+  const desk = openDesk(database)
+  onTestFinished(async () => {
+    await desk.close()
+    for (const process of begun) process.signal('SIGKILL')
+    await Promise.all(begun.map((process) => process.ended))
+    await engine.close()
+    await store.close()
+    rmSync(folder, { recursive: true })
+  })
+  const on = (n: number) => ({
+    contactId: `person-${n}`,
+    campaignId: 'letters',
+    sequenceId: 'letters',
+    actor: 'olga',
+  })
+  const mails = () => (existsSync(mailFile) ? readFileSync(mailFile, 'utf8').split('\n').slice(0, -1) : [])
+  return {
+    ledger,
+    desk,
+    mails: () => mails().map((line): Acceptance => JSON.parse(line)),
+    worker: (times: typeof LONG, shutdownMs = 60_000) =>
+      begin('worker.ts', [...workerSettings(database, port, times), '--shutdown-ms', String(shutdownMs)]),
+    faltering: (moment: string, signal: NodeJS.Signals | 'never') =>
+      begin('soak/faltering-worker.ts', [database, mailFile, moment, signal]),
+    start: (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, i) =>
+          desk.order({ verb: 'startSequence', order: { ...on(from + i), commandId: `start-${from + i}` } }),
+        ),
+      ),
+    stop: (n: number) => desk.order({ verb: 'stopSequence', order: { ...on(n), commandId: `stop-${n}` } }),
+    /** Until the log says so. */
+    async until(condition: () => boolean) {
+      for (;;) {
+        await ledger.catchUp()
+        if (condition()) return
+        await sleep(5)
+      }
+    },
+    /** What is in flight now has lost its worker. */
+    async abandoned() {
+      await ledger.catchUp()
+      const inFlight = ledger.inFlight()
+      for (const attempt of inFlight) attempt.killed = true
+      return inFlight
+    },
+    async verdict(more: Partial<Evidence> = {}): Promise<Verdict> {
+      await ledger.catchUp()
+      const index = await engine.verifyIndex()
+      const found = mails().map((line): Acceptance => JSON.parse(line))
+      const evidence = { onUnknown, killsFollowed: false, ledger, given: desk.given, mails: found, endings: [], index }
+      return judge({ ...evidence, ...more })
+    },
+  }
+}
+
+const keysOf = (mails: readonly Acceptance[]) => new Set(mails.map(({ key }) => key))
+
+describe('given a worker that is killed again and again', () => {
+  it.each([
+    ['at least once where it is retried', 'retry'],
+    ['at most once where it is held', 'hold'],
+  ] as const)(
+    'STEP-4, STEP-6, STOP-6, ONCE-3: everything is sent, %s',
+    async (_what, onUnknown) => {
+      const figures = await soak({ kills: 20, steps: 400, seed: 7, onUnknown, workers: 1, ...SHORT })
+
+      expect(figures.contacts).toBe(220)
+      expect(figures.killsAtWork).toBeGreaterThan(0)
+      expect(figures.cutOff).toBeGreaterThan(0)
+      if (onUnknown === 'retry') expect(figures).toMatchObject({ held: 0, resends: 0 })
+      else expect(figures).toMatchObject({ repeats: 0 })
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'STEP-6, ONCE-2: several workers at once change nothing of that',
+    async () => {
+      const figures = await soak({ kills: 8, steps: 160, seed: 3, onUnknown: 'retry', workers: 2, ...SHORT })
+      expect(figures.killsAtWork).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('given a worker that is killed at the worst moment', () => {
+  it.each([
+    ['dispatched', 'retry', { mails: 2, repeats: 0, held: 0 }],
+    ['dispatched', 'hold', { mails: 0, repeats: 0, held: 1 }],
+    ['handled', 'retry', { mails: 3, repeats: 1, held: 0 }],
+    ['handled', 'hold', { mails: 1, repeats: 0, held: 1 }],
+  ] as const)(
+    'STEP-6: after it has %s, onUnknown "%s": %o',
+    async (moment, onUnknown, expected) => {
+      const place = await givenPlace(onUnknown)
+      await place.start(0, 1)
+      const ending = await place.faltering(moment, 'SIGKILL').ended
+      await place.abandoned()
+
+      place.faltering('never', 'never')
+      await atRest(place.ledger)
+
+      expect(ending).toBe('SIGKILL')
+      const mails = place.mails()
+      expect(mails).toHaveLength(expected.mails)
+      expect(mails.length - keysOf(mails).size).toBe(expected.repeats)
+      expect(heldSteps(place.ledger)).toHaveLength(expected.held)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('given a worker that is told to end', () => {
+  it(
+    'ONCE-3: what is in flight is awaited and recorded, it ends with 0, and nothing is repeated afterwards',
+    async () => {
+      const place = await givenPlace()
+      await place.start(0, 60)
+      const worker = place.worker(LONG)
+      await place.until(() => place.mails().length >= 10 && place.ledger.inFlight().length > 0)
+      worker.signal('SIGTERM')
+
+      expect(await worker.ended).toBe(0)
+      await place.ledger.catchUp()
+      expect(place.ledger.inFlight()).toEqual([])
+      expect(place.ledger.sendings.size).toBeLessThan(120)
+      const recorded = [...place.ledger.sendings.values()].flat().filter(({ end }) => end?.type === 'StepSent')
+      expect(keysOf(place.mails())).toEqual(new Set(recorded.map(({ key }) => key)))
+
+      const other = place.worker(LONG)
+      await atRest(place.ledger)
+      other.signal('SIGTERM')
+      const verdict = await place.verdict({ endings: [await other.ended] })
+      expect(verdict).toMatchObject({ sendings: 120, dispatches: 120, repeats: 0 })
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'ONCE-3: handlers that outlast the deadline are told to end, and what is known of them is recorded',
+    async () => {
+      const place = await givenPlace('retry', 1_000_000)
+      await place.start(0, 8)
+      const worker = place.worker(LONG, 200)
+      await place.until(() => place.ledger.inFlight().length === 8)
+      worker.signal('SIGINT')
+
+      expect(await worker.ended).toBe(0)
+      await place.ledger.catchUp()
+      expect(place.ledger.inFlight()).toEqual([])
+      const ends = [...place.ledger.sendings.values()].flat().map(({ end }) => [end?.type, end?.consequence])
+      expect(ends).toEqual(Array.from({ length: 8 }, () => ['StepFailed', 'retry']))
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe.each([2, 4])('given %i workers on one file', (count) => {
+  it(
+    'STEP-4, ONCE-2: each step is sent once, and more than one of them works',
+    async () => {
+      const place = await givenPlace()
+      const workers = Array.from({ length: count }, () => place.worker(LONG))
+      await Promise.all(workers.map((worker) => worker.printed('working')))
+      await place.start(0, 100)
+      await atRest(place.ledger)
+      for (const worker of workers) worker.signal('SIGTERM')
+      const endings = await Promise.all(workers.map((worker) => worker.ended))
+
+      const verdict = await place.verdict({ endings })
+      expect(verdict).toMatchObject({ contacts: 100, sendings: 200, repeats: 0, cutOff: 0 })
+      const shares = workers.map(({ lines }) => Number(/at rest after (\d+)/.exec(lines.join())?.[1]))
+      expect(shares.reduce((sum, share) => sum + share, 0)).toBe(verdict.dispatches)
+      expect(shares.filter((share) => share > 0).length).toBeGreaterThan(1)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('given a worker that freezes and wakes after its lease', () => {
+  it(
+    'STOP-6, STEP-6: with mails half sent, another takes over under the same keys, and stops hold',
+    async () => {
+      const place = await givenPlace('retry', 200)
+      await place.start(0, 33)
+      const frozen = place.worker(SHORT)
+      await place.until(() => place.mails().length > 0 && place.ledger.inFlight().length >= 4)
+      frozen.signal('SIGSTOP')
+      const abandoned = await place.abandoned()
+      const stopped = abandoned.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
+      await Promise.all(stopped.map(place.stop))
+      const other = place.worker(SHORT)
+      await atRest(place.ledger)
+      frozen.signal('SIGCONT')
+      await place.start(33, 40)
+      await atRest(place.ledger)
+      for (const worker of [frozen, other]) worker.signal('SIGTERM')
+      const endings = await Promise.all([frozen.ended, other.ended])
+
+      const verdict = await place.verdict({ endings })
+      expect(abandoned.length).toBeGreaterThan(1)
+      expect(verdict).toMatchObject({ contacts: 40, stops: stopped.length, begunAfterStop: 0 })
+      expect(frozen.lines.some((line) => line.includes('outcome-stale'))).toBe(true)
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'STOP-6: with dispatches recorded and handlers not begun, it begins none of them',
+    async () => {
+      const place = await givenPlace()
+      await place.start(0, 8)
+      const frozen = place.faltering('dispatched', 'SIGSTOP')
+      await place.until(() => place.ledger.inFlight().length > 0)
+      await sleep(100)
+      const abandoned = await place.abandoned()
+      const stopped = abandoned.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
+      await Promise.all(stopped.map(place.stop))
+      const other = place.faltering('never', 'never')
+      await atRest(place.ledger)
+      frozen.signal('SIGCONT')
+      await frozen.printed('lease-lost')
+      await place.start(8, 12)
+      await atRest(place.ledger)
+      for (const worker of [frozen, other]) worker.signal('SIGTERM')
+      const endings = await Promise.all([frozen.ended, other.ended])
+
+      const verdict = await place.verdict({ endings })
+      expect(verdict).toMatchObject({ contacts: 12, stops: stopped.length, repeats: 0, begunAfterStop: 0 })
+      expect(stopped.length).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'STOP-6, STEP-6: what it had sent before a stop is recorded when it wakes',
+    async () => {
+      const place = await givenPlace()
+      await place.start(0, 1)
+      const frozen = place.faltering('handled', 'SIGSTOP')
+      await place.until(() => place.mails().length === 1)
+      await place.abandoned()
+      await place.stop(0)
+      const other = place.faltering('never', 'never')
+      await atRest(place.ledger)
+      const before = [...place.ledger.sendings.values()].flat().map(({ end }) => end?.reason)
+      frozen.signal('SIGCONT')
+      await place.until(() => [...place.ledger.sendings.values()].flat()[0]?.end?.type === 'StepSent')
+      for (const worker of [frozen, other]) worker.signal('SIGTERM')
+      const endings = await Promise.all([frozen.ended, other.ended])
+
+      expect(before).toEqual(['unknown-outcome'])
+      expect(await place.verdict({ endings })).toMatchObject({ stops: 1, sendings: 1, dispatches: 1, repeats: 0 })
+    },
+    PATIENCE_MS,
+  )
+})

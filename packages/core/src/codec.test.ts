@@ -1,0 +1,731 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type CampaignDefinition,
+  type CampaignEventData,
+  type Cause,
+  type ContactEventData,
+  campaignStream,
+  contactStream,
+  type DecodeProblem,
+  decodeEvent,
+  type EventMeta,
+  type EventPlace,
+  type EventType,
+  encodeEvent,
+  eventJsonSchema,
+  type Instant,
+  instantOf,
+  isEnfoldFault,
+  isLegalId,
+  isRight,
+  type JsonValue,
+  type Observation,
+  type RecordedEvent,
+  type RouteTaken,
+  SCHEMA_VERSION,
+  type Timing,
+  type Upcasters,
+} from '@enfold/core'
+import fc from 'fast-check'
+import { Compile } from 'typebox/compile'
+import { describe, expect, it } from 'vitest'
+
+type EventData = ContactEventData & CampaignEventData
+
+// --- Arbitrary events -----------------------------------------------------------------------------------------------
+
+const id = fc.oneof(
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'a/b',
+    '-x',
+    '🏊‍♀️',
+    '\u202Etxet',
+    '"\'`\\',
+    'two\nlines',
+    '\u0000',
+    '\u2028',
+  ),
+  fc.constantFrom('x'.repeat(200), '🏊'.repeat(200), ' ', 'e\u0301', '%2F'),
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }).filter(isLegalId),
+)
+/** Any UTF-16 units, and so lone surrogates too. */
+const text = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 12 }).map((u) => String.fromCharCode(...u))
+const instant: fc.Arbitrary<Instant> = fc.integer({ min: -62167219200000, max: 253402300799999 }).map(instantOf)
+const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
+const count = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }))
+const natural = fc.oneof(fc.constant(0), count)
+const json: fc.Arbitrary<JsonValue> = fc
+  .oneof(
+    fc.jsonValue({ stringUnit: 'binary' }),
+    fc.constant('{"__proto__":{"polluted":true},"constructor":null,"1":2}').map((it) => JSON.parse(it)),
+    text,
+  )
+  // JSON has no -0.
+  .map((value) => JSON.parse(JSON.stringify(value)) as JsonValue)
+
+const sequence = { campaignId: id, sequenceId: id }
+const run = { ...sequence, run: count }
+const step = { ...run, stepId: id }
+const attempt = { ...step, resend: natural, attempt: count }
+const timing: fc.Arbitrary<Timing> = fc.record(
+  {
+    anchor: instant,
+    dueAt: instant,
+    timeZone: text,
+    invalidTimeZone: text,
+    field: fc.record({ name: text, value: json }, { requiredKeys: ['name'] }),
+  },
+  { requiredKeys: ['anchor', 'dueAt'] },
+)
+const routes: fc.Arbitrary<RouteTaken[]> = fc.array(
+  fc.record(
+    {
+      to: id,
+      outcome: fc.constantFrom(...(['closed', 'started', 'already_active', 'goal', 'not_published'] as const)),
+      run: count,
+    },
+    { requiredKeys: ['to', 'outcome'] },
+  ),
+  { maxLength: 3 },
+)
+const saw: fc.Arbitrary<Observation[]> = fc.array(
+  fc.oneof(
+    fc.record({ tag: text, present: fc.boolean() }),
+    fc.record({ field: text, value: json }),
+    fc.record({ field: text, test: text, holds: fc.boolean() }),
+  ),
+  { maxLength: 3 },
+)
+const by = <const By extends string>(value: By) => ({ by: fc.constant(value) })
+const cause: fc.Arbitrary<Cause> = fc.oneof(
+  fc.record({ ...by('operator'), reason: text }, { requiredKeys: ['by'] }),
+  fc.record({ ...by('bulk'), actionId: id, reason: text }, { requiredKeys: ['by', 'actionId'] }),
+  fc.record({ ...by('signal'), signalId: id, kind: text }),
+  fc.record({ ...by('goal'), campaignId: id, goalId: id }),
+  fc.record({ ...by('sequence'), ...run }),
+  fc.record({ ...by('step'), stepId: id }),
+)
+const definition: fc.Arbitrary<CampaignDefinition> = fc.record(
+  {
+    id,
+    name: fc.string({ minLength: 1 }),
+    timeZone: fc.constantFrom('UTC', 'America/Chicago'),
+    fields: fc.dictionary(fc.constantFrom('birthday', '__proto__', 'x'), fc.constant({ private: true })),
+    goals: fc.array(
+      fc.record({
+        id,
+        when: fc.record({ kind: fc.string({ minLength: 1 }), match: fc.dictionary(fc.string(), fc.boolean()) }),
+        next: fc.array(fc.record({ to: id, if: fc.record({ all: fc.constant([{ tag: 'customer' }]) }) })),
+      }),
+      { maxLength: 2 },
+    ),
+    sequences: fc.array(
+      fc.record({
+        id,
+        steps: fc.array(
+          fc.record({
+            id,
+            kind: fc.constant('email'),
+            timer: fc.constantFrom({ after: 'P3D' }, { afterDays: 2, at: '08:00' }),
+            params: fc.record({ template: json }),
+          }),
+          { minLength: 1, maxLength: 3 },
+        ),
+      }),
+      { maxLength: 2 },
+    ),
+  },
+  { requiredKeys: ['id', 'goals', 'sequences'] },
+)
+
+const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
+  SequenceStarted: fc.record({ ...run, campaignVersion: count }),
+  SequenceStopped: fc.record(run),
+  SequencePaused: fc.record(run),
+  SequenceResumed: fc.record({ ...run, shiftMs: natural }),
+  SequenceCompleted: fc.record({ ...run, waiting: fc.boolean(), routes, saw }),
+  GoalSatisfied: fc.record(
+    {
+      campaignId: id,
+      goalId: id,
+      campaignVersion: count,
+      signalId: id,
+      kind: text,
+      occurredAt: instant,
+      pattern: natural,
+      routes,
+      saw,
+      matched: fc.array(
+        fc.record({
+          campaignId: id,
+          goalId: id,
+          outcome: fc.constantFrom(...(['satisfied', 'not_member'] as const)),
+        }),
+      ),
+    },
+    {
+      requiredKeys: [
+        'campaignId',
+        'goalId',
+        'campaignVersion',
+        'signalId',
+        'kind',
+        'occurredAt',
+        'pattern',
+        'routes',
+        'saw',
+      ],
+    },
+  ),
+  StepDispatched: fc.record({ ...attempt, idempotencyKey: id, timing: orNull(timing) }),
+  StepSent: fc.record(
+    { ...attempt, receipt: text },
+    { requiredKeys: ['campaignId', 'sequenceId', 'run', 'stepId', 'resend', 'attempt'] },
+  ),
+  StepFailed: fc.record({
+    ...attempt,
+    reason: text,
+    consequence: fc.constantFrom(...(['retry', 'continue', 'stop', 'hold'] as const)),
+    retryAt: orNull(instant),
+  }),
+  StepSkipped: fc.record({ ...attempt, attempt: natural, reason: text, timing: orNull(timing) }),
+  StepResent: fc.record({ ...step, resend: count }),
+  StepCancelled: fc.record(step),
+  ContactSuppressed: fc.record({ until: orNull(instant) }),
+  ContactUnsuppressed: fc.record({}),
+  ContactErased: fc.record({}),
+  CampaignPublished: fc.record({ campaignId: id, campaignVersion: count, definition }),
+  CampaignUnpublished: fc.record({ campaignId: id, campaignVersion: count }),
+}
+const TYPES = Object.keys(DATA) as EventType[]
+
+/** Everything an event carries: a thing that is added to it must be added here, and so come back from its line. */
+type Carried = { readonly [Key in keyof EventMeta | keyof EventPlace]-?: fc.Arbitrary<unknown> }
+const REQUIRED = [
+  ...(['type', 'data', 'id', 'schema', 'at', 'commandId', 'correlationId', 'causationId'] as const),
+  ...(['actor', 'cause', 'stream', 'version', 'position'] as const),
+]
+
+function eventOfType(type: EventType): fc.Arbitrary<RecordedEvent> {
+  const stream = type === 'CampaignPublished' || type === 'CampaignUnpublished' ? campaignStream : contactStream
+  const carried = {
+    id,
+    schema: fc.constant(SCHEMA_VERSION),
+    at: instant,
+    commandId: id,
+    correlationId: id,
+    causationId: id,
+    actor: orNull(id),
+    cause,
+    trace: fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/),
+    stream: id.map(stream),
+    version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+    position: count,
+  } satisfies Carried
+  const model = { type: fc.constant(type), data: DATA[type], ...carried }
+  return fc.record(model, { requiredKeys: REQUIRED }) as fc.Arbitrary<RecordedEvent>
+}
+const anyEvent = fc.constantFrom(...TYPES).chain(eventOfType)
+
+// --- Words for the tests --------------------------------------------------------------------------------------------
+
+const started: RecordedEvent = {
+  type: 'SequenceStarted',
+  data: { campaignId: 'pool', sequenceId: 'nurture', run: 2, campaignVersion: 7 },
+  id: '5b1f8f0e-3f0a-5d2b-9c55-0a8f6c1d2e3f',
+  schema: 1,
+  at: '2026-03-01T09:00:00.000Z',
+  commandId: 'command-1',
+  correlationId: 'correlation-1',
+  causationId: 'causation-1',
+  actor: 'ann',
+  cause: { by: 'operator', reason: 'asked' },
+  stream: 'contact-mike',
+  version: 3,
+  position: 5_000_000_000,
+}
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+/** As a file would hold it, written by hand: what it looks like is a promise to other programs. */
+const STARTED_LINE =
+  '{"specversion":"1.0","type":"dev.enfold.SequenceStarted","source":"/enfold/contacts",' +
+  '"id":"5b1f8f0e-3f0a-5d2b-9c55-0a8f6c1d2e3f","time":"2026-03-01T09:00:00.000Z","subject":"mike",' +
+  '"datacontenttype":"application/json","schemaversion":1,"streamversion":3,"position":"5000000000",' +
+  '"commandid":"command-1","correlationid":"correlation-1","causationid":"causation-1","actor":"ann",' +
+  '"data":{"campaignId":"pool","sequenceId":"nurture","run":2,"campaignVersion":7,' +
+  '"cause":{"by":"operator","reason":"asked"}}}'
+
+const PUBLISHED_LINE = encodeEvent({
+  ...started,
+  stream: 'campaign-c',
+  type: 'CampaignPublished',
+  data: {
+    campaignId: 'c',
+    campaignVersion: 1,
+    definition: {
+      id: 'c',
+      goals: [],
+      sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email', timer: { after: 'P1D' } }] }],
+    },
+  },
+})
+
+type Data = Record<string, unknown>
+type Parsed = Record<string, unknown> & { data: Data }
+
+function changed(change: (line: Parsed) => void, line = STARTED_LINE): string {
+  const parsed = JSON.parse(line) as Parsed
+  change(parsed)
+  return JSON.stringify(parsed)
+}
+
+/** The line of `started` with these attributes in place of its own, or with these properties of its data. */
+const withAttributes = (attributes: object, line = STARTED_LINE) => changed((it) => Object.assign(it, attributes), line)
+const withData = (data: object, line = STARTED_LINE) => changed((it) => Object.assign(it.data, data), line)
+
+function decoded(line: string, upcasters?: Upcasters): RecordedEvent {
+  const result = decodeEvent(line, upcasters)
+  if (isRight(result)) return result.right
+  throw new Error(`${result.left.message} in ${line}`)
+}
+
+function problem(line: string, upcasters?: Upcasters): DecodeProblem {
+  const result = decodeEvent(line, upcasters)
+  if (isRight(result)) throw new Error(`This line passes: ${line}`)
+  return result.left
+}
+
+const published = Compile(eventJsonSchema)
+
+// --- The tests ------------------------------------------------------------------------------------------------------
+
+describe('a line', () => {
+  it('AUDIT-1: is a CloudEvents 1.0 object, byte for byte the one that is documented', () => {
+    expect(encodeEvent(started)).toBe(STARTED_LINE)
+    expect(decoded(STARTED_LINE)).toStrictEqual(started)
+  })
+
+  it('AUDIT-1: of a campaign has the campaign as its subject, and no actor where none ordered it', () => {
+    const { actor: _, ...meta } = started
+    const line = encodeEvent({
+      ...meta,
+      actor: null,
+      stream: 'campaign-pool',
+      type: 'CampaignUnpublished',
+      data: { campaignId: 'pool', campaignVersion: 7 },
+    })
+    expect(JSON.parse(line)).toMatchObject({ source: '/enfold/campaigns', subject: 'pool' })
+    expect(JSON.parse(line)).not.toHaveProperty('actor')
+    expect(decoded(line)).toMatchObject({ stream: 'campaign-pool', actor: null })
+  })
+
+  it('AUDIT-1: keeps to the types and names of CloudEvents', () => {
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        const { data, ...attributes } = JSON.parse(encodeEvent(event)) as Parsed
+        expect(data).toBeTypeOf('object')
+        for (const [name, value] of Object.entries(attributes)) {
+          expect(name).toMatch(/^[a-z0-9]{1,20}$/)
+          if (typeof value === 'number') expect(value, name).toBe(value | 0)
+          else expect(value, name).toBeTypeOf('string')
+        }
+      }),
+    )
+  })
+
+  it('AUDIT-1: an event in a stream of the other kind is refused, for its subject would be a lie', () => {
+    try {
+      encodeEvent({ ...started, stream: 'campaign-pool' })
+      expect.unreachable()
+    } catch (error) {
+      expect(isEnfoldFault(error) && [error.code, error.details.path]).toEqual(['INVALID_INPUT', 'stream'])
+    }
+  })
+})
+
+describe('there and back', () => {
+  it('AUDIT-1: every event comes back as it was, and its line byte for byte', () => {
+    fc.assert(
+      fc.property(anyEvent, (event) => {
+        const line = encodeEvent(event)
+        expect(line).not.toMatch(/[\n\r]/)
+        const back = decoded(line)
+        // Not toEqual: that takes an own __proto__ for what it is not.
+        if (!isDeepStrictEqual(back, JSON.parse(JSON.stringify(event)))) expect(back).toStrictEqual(event)
+        expect(encodeEvent(back)).toBe(line)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('LOG-3: each thing that an event carries is in its line', () => {
+    // Given two events that differ in one thing only, their lines differ.
+    const others: RecordedEvent[] = [
+      { ...started, id: 'other' },
+      { ...started, stream: 'contact-other' },
+      { ...started, version: 4 },
+      { ...started, position: 1 },
+      { ...started, schema: 0 },
+      { ...started, at: '2026-03-01T09:00:00.001Z' },
+      { ...started, commandId: 'other' },
+      { ...started, correlationId: 'other' },
+      { ...started, causationId: 'other' },
+      { ...started, actor: null },
+      { ...started, cause: { by: 'operator' } },
+      { ...started, trace: TRACE },
+    ]
+    expect(new Set([started, ...others].map(encodeEvent)).size).toBe(others.length + 1)
+  })
+
+  it('AUDIT-1: a lone surrogate in a reason survives, though not UTF-8', () => {
+    const event: RecordedEvent = { ...started, cause: { by: 'operator', reason: 'half \uD83C' } }
+    const bytes = Buffer.from(encodeEvent(event), 'utf8')
+    expect(decoded(bytes.toString('utf8'))).toStrictEqual(event)
+  })
+
+  it('LOG-6: "__proto__" as a key is kept as data and never applied', () => {
+    const line = encodeEvent({
+      ...started,
+      type: 'SequenceCompleted',
+      data: {
+        campaignId: '__proto__',
+        sequenceId: 'constructor',
+        run: 1,
+        waiting: false,
+        routes: [],
+        saw: [{ field: 'f', value: JSON.parse('{"__proto__":{"polluted":true}}') }],
+      },
+    })
+    const event = decoded(line)
+    expect(encodeEvent(event)).toBe(line)
+    expect(line).toContain('{"__proto__":{"polluted":true}}')
+    const [seen] = event.type === 'SequenceCompleted' ? event.data.saw : []
+    const value = seen !== undefined && 'value' in seen ? seen.value : null
+    expect(Object.keys(value as object)).toEqual(['__proto__'])
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
+    expect({}).not.toHaveProperty('polluted')
+  })
+})
+
+describe('a damaged line', () => {
+  it.each([
+    ['cut', STARTED_LINE.slice(0, -20)],
+    ['empty', ''],
+    ['with a byte order mark', `\uFEFF${STARTED_LINE}`],
+    ['two in one', STARTED_LINE + STARTED_LINE],
+  ])('AUDIT-5: %s, is no JSON', (_, line) => {
+    expect(problem(line).reason).toBe('not-json')
+  })
+
+  it.each(['null', '5', '"text"', '[]', '[{}]', 'true'])('AUDIT-5: %s is JSON and no event', (line) => {
+    expect(problem(line)).toEqual({ reason: 'not-an-event', attribute: null, message: 'is no JSON object' })
+  })
+
+  it.each([
+    ['specversion', '0.3'],
+    ['type', 5],
+    ['source', '/enfold/campaigns'],
+    ['id', ''],
+    ['id', 'x'.repeat(201)],
+    ['id', '\uD83C'],
+    ['time', '2026-02-29T09:00:00.000Z'],
+    ['time', '2026-03-01T09:00:00Z'],
+    ['time', '2026-03-01T10:00:00.000+01:00'],
+    ['subject', null],
+    ['datacontenttype', 'text/plain'],
+    ['schemaversion', '1'],
+    ['schemaversion', -1],
+    ['schemaversion', 0.5],
+    ['streamversion', 0],
+    ['streamversion', 2 ** 31],
+    ['position', 5],
+    ['position', '0'],
+    ['position', '05'],
+    ['position', '9007199254740993'],
+    ['commandid', 5],
+    ['correlationid', []],
+    ['causationid', {}],
+    ['actor', null],
+    ['traceparent', 'yes'],
+    ['data', null],
+    ['data', []],
+    ['data', 'text'],
+  ])('AUDIT-5: the attribute %s cannot be %j', (attribute, value) => {
+    expect(problem(withAttributes({ [attribute]: value }))).toMatchObject({ reason: 'not-an-event', attribute })
+  })
+
+  it.each([
+    'specversion',
+    'type',
+    'source',
+    'id',
+    'time',
+    'subject',
+    'datacontenttype',
+    'schemaversion',
+    'streamversion',
+    'position',
+    'commandid',
+    'correlationid',
+    'causationid',
+    'data',
+  ])('AUDIT-5: the attribute %s cannot be left out', (attribute) => {
+    const line = changed((it) => delete it[attribute])
+    expect(problem(line)).toMatchObject({ reason: 'not-an-event', attribute })
+  })
+
+  it('AUDIT-5: what is expected is said', () => {
+    expect(problem(withAttributes({ time: 'noon' }))).toEqual({
+      reason: 'not-an-event',
+      attribute: 'time',
+      message: 'time is "noon"; expected an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
+    })
+    expect(problem(withData({ run: 'two' }))).toEqual({
+      reason: 'wrong-data',
+      path: '/data/run',
+      message: '/data/run is "two"; expected a whole number, 1 or more',
+    })
+  })
+
+  it.each(['actr', '__proto__', 'constructor', 'a/b', 'hash'])(
+    'AUDIT-5: an attribute that is not known (%s) is refused, for it may be a known one misspelt',
+    (attribute) => {
+      const line = STARTED_LINE.replace('"actor"', JSON.stringify(attribute))
+      expect(problem(line)).toMatchObject({ reason: 'not-an-event', attribute })
+    },
+  )
+
+  it.each(['SequenceBegun', '__proto__', 'toString', ''])('AUDIT-5: the event "%s" is not known', (name) => {
+    const type = `dev.enfold.${name}`
+    expect(problem(withAttributes({ type: type }))).toMatchObject({ reason: 'unknown-event', type })
+  })
+
+  it('AUDIT-5: an event of another program is not known, whatever its name', () => {
+    const line = withAttributes({ type: 'SequenceStarted' })
+    expect(problem(line)).toMatchObject({ reason: 'unknown-event', type: 'SequenceStarted' })
+  })
+
+  it('AUDIT-5: a line of a later release says so, also if its event is not known here', () => {
+    const newer = { reason: 'newer-schema', schemaVersion: SCHEMA_VERSION + 1 }
+    expect(problem(withAttributes({ schemaversion: SCHEMA_VERSION + 1 }))).toMatchObject(newer)
+    const unknown = withAttributes({ schemaversion: SCHEMA_VERSION + 1, type: 'dev.enfold.SequenceMoved' })
+    expect(problem(unknown)).toMatchObject(newer)
+  })
+
+  it.each<[string, object]>([
+    ['/data/run', { run: 0 }],
+    ['/data/run', { run: 1.5 }],
+    ['/data/runn', { runn: 2 }],
+    ['/data/a~1b~0c', { 'a/b~c': 2 }],
+    ['/data/campaignId', { campaignId: '' }],
+    ['/data/cause', { cause: { by: 'magic' } }],
+    ['/data/cause', { cause: 'me' }],
+    ['/data/cause/goalId', { cause: { by: 'goal', campaignId: 'c' } }],
+    ['/data/cause/x', { cause: { by: 'operator', x: 1 } }],
+  ])('AUDIT-5: data with a problem at %s: %j', (path, data) => {
+    expect(problem(withData(data))).toMatchObject({ reason: 'wrong-data', path })
+  })
+
+  it.each(['campaignId', 'run', 'campaignVersion', 'cause'])('AUDIT-5: data without %s', (key) => {
+    const line = changed(({ data }) => delete data[key])
+    expect(problem(line)).toEqual({
+      reason: 'wrong-data',
+      path: `/data/${key}`,
+      message: `/data/${key} is required`,
+    })
+  })
+
+  it.each<[EventType, object, string]>([
+    [
+      'StepSkipped',
+      { timing: { anchor: '2026-03-01T09:00:00.000Z', dueAt: '2026-03-01' }, reason: 'late' },
+      '/data/timing/dueAt',
+    ],
+    ['StepSkipped', { timing: 'soon', reason: 'late' }, '/data/timing'],
+    ['StepFailed', { reason: 'no', consequence: 'panic', retryAt: null }, '/data/consequence'],
+  ])('AUDIT-5: the data of %s with %j has a problem at %s', (type, data, path) => {
+    const attempted = { campaignId: 'c', sequenceId: 's', run: 1, stepId: 'one', resend: 0, attempt: 1 }
+    const line = { type: `dev.enfold.${type}`, data: { ...attempted, ...data, cause: { by: 'step', stepId: 'one' } } }
+    expect(problem(withAttributes(line))).toMatchObject({ reason: 'wrong-data', path })
+  })
+
+  it('AUDIT-5: items of lists are named by their index', () => {
+    const line = changed((parsed) => {
+      parsed.type = 'dev.enfold.SequenceCompleted'
+      const { campaignVersion: _, ...data } = parsed.data
+      const routes = [
+        { to: 'a', outcome: 'closed' },
+        { to: 'b', outcome: 'open' },
+      ]
+      parsed.data = { ...data, waiting: true, routes, saw: [] }
+    })
+    expect(problem(line)).toMatchObject({
+      reason: 'wrong-data',
+      path: '/data/routes/1/outcome',
+      message: '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published',
+    })
+  })
+
+  it('AUDIT-5: a published definition is checked like any other data', () => {
+    expect(decoded(PUBLISHED_LINE).type).toBe('CampaignPublished')
+    const path = '/data/definition/sequences/0/steps/0/timer'
+    expect(problem(PUBLISHED_LINE.replace('"after"', '"afterwards"'))).toMatchObject({ reason: 'wrong-data', path })
+  })
+
+  it.each(TYPES)('LOG-4: %s has no room for a name or an address', (type) => {
+    fc.assert(
+      fc.property(eventOfType(type), (event) => {
+        const line = withData({ name: 'Ann Example' }, encodeEvent(event))
+        expect(problem(line)).toMatchObject({ reason: 'wrong-data', path: '/data/name' })
+      }),
+      { numRuns: 5 },
+    )
+  })
+})
+
+describe('whatever the line', () => {
+  /** What must hold for every text: an event that is right by the published schema too, or a problem that says where. */
+  function isDecodedOrExplained(line: string): void {
+    const result = decodeEvent(line)
+    if (isRight(result)) {
+      const again = encodeEvent(result.right)
+      expect(published.Check(JSON.parse(line)), line).toBe(true)
+      expect(published.Check(JSON.parse(again)), again).toBe(true)
+      expect(encodeEvent(decoded(again))).toBe(again)
+      return
+    }
+    const { left: found } = result
+    expect(found.message).not.toBe('')
+    // Where a line is an object, the problem says where in it.
+    if (found.reason !== 'not-an-event' || found.attribute !== null) return
+    const value = JSON.parse(line)
+    expect(typeof value !== 'object' || value === null || Array.isArray(value), line).toBe(true)
+  }
+
+  it('AUDIT-5: any text at all is an event or a problem', () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), text), isDecodedOrExplained), { numRuns: 1000 })
+  })
+
+  it('AUDIT-5: a valid line with bytes changed, lost, added or moved', () => {
+    const damage = fc.record({
+      kind: fc.constantFrom('change', 'lose', 'add', 'cut', 'repeat'),
+      at: fc.nat(),
+      byte: fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...Buffer.from('"{}[]:,\\019e-'))),
+      length: fc.integer({ min: 1, max: 20 }),
+    })
+    fc.assert(
+      fc.property(anyEvent, fc.array(damage, { minLength: 1, maxLength: 3 }), (event, damages) => {
+        let bytes = [...Buffer.from(encodeEvent(event))]
+        for (const { kind, at, byte, length } of damages) {
+          const i = at % (bytes.length + 1)
+          if (kind === 'change') bytes[i] = byte
+          else if (kind === 'lose') bytes.splice(i, length)
+          else if (kind === 'add') bytes.splice(i, 0, byte)
+          else if (kind === 'cut') bytes = bytes.slice(0, i)
+          else bytes.splice(i, 0, ...bytes.slice(i, i + length))
+        }
+        isDecodedOrExplained(Buffer.from(bytes).toString('utf8'))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('AUDIT-5: a valid line with a value replaced, removed or renamed somewhere in it', () => {
+    let refused = 0
+    fc.assert(
+      fc.property(
+        anyEvent,
+        fc.nat(),
+        fc.constantFrom('replace', 'remove', 'rename', 'swap'),
+        json,
+        id,
+        (event, nth, kind, value, name) => {
+          const line = JSON.parse(encodeEvent(event)) as Record<string, unknown>
+          const places: [Record<string, unknown>, string][] = []
+          const visit = (node: unknown): void => {
+            if (typeof node !== 'object' || node === null) return
+            for (const key of Object.keys(node)) {
+              places.push([node as Record<string, unknown>, key])
+              visit((node as Record<string, unknown>)[key])
+            }
+          }
+          visit(line)
+          const [node, key] = places[nth % places.length] as [Record<string, unknown>, string]
+          const before = node[key]
+          const put = (k: string, v: unknown) =>
+            Object.defineProperty(node, k, { value: v, enumerable: true, configurable: true, writable: true })
+          if (kind === 'replace') put(key, value)
+          else if (kind === 'swap') put(key, [before])
+          else delete node[key]
+          if (kind === 'rename') put(name, before)
+          const text = JSON.stringify(line)
+          isDecodedOrExplained(text)
+          if (!isRight(decodeEvent(text))) refused++
+        },
+      ),
+      { numRuns: 2000 },
+    )
+    // Or the damage would be none.
+    expect(refused).toBeGreaterThan(1000)
+  })
+
+  it('AUDIT-5: values nested deeper than any stack', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000)
+    expect(problem(deep).reason).toBe('not-an-event')
+    expect(problem(STARTED_LINE.replace('"mike"', deep))).toMatchObject({ attribute: 'subject' })
+    expect(problem(STARTED_LINE.replace('"nurture"', deep))).toMatchObject({ path: '/data/sequenceId' })
+    const [before, after] = PUBLISHED_LINE.split('"email"')
+    expect(problem(before + deep + after)).toMatchObject({
+      reason: 'wrong-data',
+      path: expect.stringMatching(/^\/data\/definition/),
+    })
+  })
+})
+
+describe('a line of an older schema version', () => {
+  // Given a version 0 that never was, in which runs counted from 0 and starts knew no campaign version.
+  const old = changed((line) => {
+    line.schemaversion = 0
+    line.data = { campaignId: 'pool', sequenceId: 'nurture', run: 1, cause: { by: 'operator', reason: 'asked' } }
+  })
+  const upcasters: Upcasters = {
+    SequenceStarted: { 0: (data) => ({ ...data, run: (data.run as number) + 1, campaignVersion: 7 }) },
+  }
+
+  it('AUDIT-5: is brought up to date by the steps of its event', () => {
+    expect(decoded(old, upcasters)).toEqual({ ...started, schema: SCHEMA_VERSION })
+  })
+
+  it('AUDIT-5: the steps leave a line of the current version alone', () => {
+    expect(decoded(STARTED_LINE, upcasters)).toEqual(started)
+  })
+
+  it('AUDIT-5: without a step it is refused, and never read as if it were current', () => {
+    const older = { reason: 'older-schema', schemaVersion: 0 }
+    expect(problem(old)).toMatchObject(older)
+    expect(problem(old, { SequenceStopped: { 0: (data) => data } })).toMatchObject(older)
+    expect(problem(withAttributes({ schemaversion: 0 }))).toMatchObject(older)
+  })
+
+  it('AUDIT-5: what the steps made is checked as any data is', () => {
+    const lazy: Upcasters = { SequenceStarted: { 0: (data) => data } }
+    expect(problem(old, lazy)).toMatchObject({ reason: 'wrong-data', path: '/data/campaignVersion' })
+  })
+
+  it('AUDIT-5: a step that throws is a problem of the line', () => {
+    const broken: Upcasters = {
+      SequenceStarted: {
+        0: () => {
+          throw new Error('no run')
+        },
+      },
+    }
+    expect(problem(old, broken)).toMatchObject({ reason: 'wrong-data', path: '/data', message: /no run/ })
+  })
+
+  it('AUDIT-5: a line that has no data has nothing to bring up to date', () => {
+    const empty = withAttributes({ data: null }, old)
+    expect(problem(empty, upcasters)).toMatchObject({ reason: 'not-an-event', attribute: 'data' })
+  })
+})

@@ -1,0 +1,197 @@
+/**
+ * Events to lines of a log and back: JSON lines in CloudEvents 1.0 form. Rules AUDIT-1, AUDIT-5, LOG-3.
+ * What a line must look like is in `event-schema.ts`; reading and writing whole logs is left to others.
+ */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import { EVENT_SOURCES, EVENT_TYPE_PREFIX, type LogLine, lineKindOf } from './event-schema.ts'
+import { type EventType, isContactEvent, type RecordedEvent, SCHEMA_VERSION } from './events.ts'
+import { EnfoldFault, show } from './fault.ts'
+import { campaignOf, contactOf } from './ids.ts'
+import type { JsonObject } from './json.ts'
+
+/** Why a line is no event. `message` is a sentence without a subject, for people. Rule AUDIT-5. */
+export type DecodeProblem =
+  /** Cut, or never JSON. */
+  | { readonly reason: 'not-json'; readonly message: string }
+  /** `attribute` is wrong, missing, or not known; `null`: the line is no JSON object. */
+  | { readonly reason: 'not-an-event'; readonly attribute: string | null; readonly message: string }
+  | { readonly reason: 'unknown-event'; readonly type: string; readonly message: string }
+  /** Written by a later release. */
+  | { readonly reason: 'newer-schema'; readonly schemaVersion: number; readonly message: string }
+  /** Written by an earlier release, and no step is known that brings it to the next version. */
+  | { readonly reason: 'older-schema'; readonly schemaVersion: number; readonly message: string }
+  /** `path`: JSON Pointer into the line, such as "/data/run". After upcasting: into what the steps made of it. */
+  | { readonly reason: 'wrong-data'; readonly path: string; readonly message: string }
+
+/**
+ * For an event type and a schema version, the step to the next version. A step is pure, and gets and gives the `data` of
+ * the line, with the cause in it. An event that a version left as it was needs a step too: `(data) => data`.
+ *
+ * @example
+ * const upcasters: Upcasters = { SequenceStarted: { 0: (data) => ({ ...data, campaignVersion: 1 }) } }
+ */
+export type Upcasters = {
+  readonly [Type in EventType]?: { readonly [fromVersion: number]: (data: JsonObject) => JsonObject }
+}
+
+/** Schema version 1 is the first: there is nothing to bring up to date yet. */
+const UPCASTERS: Upcasters = {}
+
+/**
+ * One line of a log: a CloudEvents 1.0 object as JSON, without white space and without the line's end.
+ *
+ * | attribute | what |
+ * |---|---|
+ * | `type` | the event's type behind `EVENT_TYPE_PREFIX` |
+ * | `source`, `subject` | `/enfold/contacts` and the contact's id, or `/enfold/campaigns` and the campaign's |
+ * | `id`, `time` | of the event |
+ * | `schemaversion`, `streamversion` | numbers |
+ * | `position` | a text of digits: CloudEvents integers have 32 bits, and a log may be longer |
+ * | `commandid`, `correlationid`, `causationid` | as in the event |
+ * | `actor` | absent if it is `null`: CloudEvents knows no null |
+ * | `traceparent` | the event's `trace`, where it has one; the name is that of the Distributed Tracing extension |
+ * | `data` | the event's data, and `cause` beside it: an object, which attributes cannot hold. So `.data.sequenceId` and `.data.cause.by` are where one looks for them; no event has a `cause` of its own |
+ *
+ * Attributes stand in a fixed order, data as the event has it, `cause` last: `decodeEvent` and then `encodeEvent` give
+ * the same bytes for a line that this release wrote (AUDIT-1). Ids stand as they are; one with a control character in it
+ * is legal here (LOG-6) though CloudEvents would rather have none. A lone surrogate in a free text survives, escaped.
+ *
+ * @throws EnfoldFault `INVALID_INPUT` if the event stands in a stream of the other kind.
+ * @example
+ * encodeEvent(event) // {"specversion":"1.0","type":"dev.enfold.SequenceStarted","source":"/enfold/contacts",…
+ */
+export function encodeEvent(event: RecordedEvent): string {
+  const ofContact = isContactEvent(event)
+  const subject = ofContact ? contactOf(event.stream) : campaignOf(event.stream)
+  if (subject === null)
+    throw EnfoldFault.invalidInput('stream', event.stream, `a stream that holds ${event.type} events`)
+  const { actor, trace } = event
+  const line: LogLine = {
+    specversion: '1.0',
+    type: EVENT_TYPE_PREFIX + event.type,
+    source: ofContact ? EVENT_SOURCES.contact : EVENT_SOURCES.campaign,
+    id: event.id,
+    time: event.at,
+    subject,
+    datacontenttype: 'application/json',
+    schemaversion: event.schema,
+    streamversion: event.version,
+    position: String(event.position),
+    commandid: event.commandId,
+    correlationid: event.correlationId,
+    causationid: event.causationId,
+    ...(actor === null ? {} : { actor }),
+    ...(trace === undefined ? {} : { traceparent: trace }),
+    data: { ...event.data, cause: event.cause },
+  }
+  return JSON.stringify(line)
+}
+
+/**
+ * The event of one line, checked against its schema whole: also an attribute or a property that is not known is refused,
+ * for a misspelt one must not pass as left out. Lines of older schema versions are brought up to date; the event then has
+ * the current `schema`. Of a key that stands twice in an object the last counts, as in all of JSON.
+ *
+ * @returns Left: what is wrong first. Right: the event. Never throws, whatever the line (AUDIT-5).
+ * @example
+ * const decoded = decodeEvent(line)
+ * if (isLeft(decoded)) console.error(`line ${n}: ${decoded.left.reason}: ${decoded.left.message}`)
+ */
+export function decodeEvent(line: string, upcasters: Upcasters = UPCASTERS): Either<DecodeProblem, RecordedEvent> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(line)
+  } catch (error) {
+    return left({ reason: 'not-json', message: `is no JSON: ${messageOf(error)}` })
+  }
+  if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
+  const event = eventOf(parsed)
+  if (event !== null) return right(event)
+  const current = upToDate(parsed, upcasters)
+  if (isLeft(current)) return current
+  const upcast = eventOf(current.right)
+  return upcast === null ? left(problemOf(current.right)) : right(upcast)
+}
+
+type ParsedObject = Readonly<Record<string, unknown>>
+
+/** `null` if the line is not right in every respect. */
+function eventOf(line: ParsedObject): RecordedEvent | null {
+  const kind = lineKindOf(line.type as string)
+  if (kind === undefined || !kind.matches(line)) return null
+  const { cause, ...data } = line.data
+  // The schema says that type and data belong together; the compiler cannot see through it.
+  return {
+    type: kind.type,
+    data,
+    id: line.id,
+    schema: line.schemaversion,
+    at: line.time,
+    commandId: line.commandid,
+    correlationId: line.correlationid,
+    causationId: line.causationid,
+    actor: line.actor ?? null,
+    cause,
+    ...(line.traceparent === undefined ? {} : { trace: line.traceparent }),
+    stream: kind.streamOf(line.subject),
+    version: line.streamversion,
+    position: Number(line.position),
+  } as RecordedEvent
+}
+
+/** The line as the current schema version has it, if it is an older one's; else the line itself. */
+function upToDate(line: ParsedObject, upcasters: Upcasters): Either<DecodeProblem, ParsedObject> {
+  const { schemaversion } = line
+  const kind = lineKindOf(line.type as string)
+  if (!isWhole(schemaversion) || schemaversion >= SCHEMA_VERSION || kind === undefined) return right(line)
+  let { data } = line
+  for (let version = schemaversion; version < SCHEMA_VERSION && isObject(data); version++) {
+    const step = upcasters[kind.type]?.[version]
+    if (step === undefined)
+      return left({
+        reason: 'older-schema',
+        schemaVersion: schemaversion,
+        message: `has schema version ${schemaversion}, and no step is known from version ${version} of ${kind.type} to the next`,
+      })
+    try {
+      data = step(data as JsonObject)
+    } catch (error) {
+      const message = `cannot be brought from schema version ${version} to the next: ${messageOf(error)}`
+      return left({ reason: 'wrong-data', path: '/data', message })
+    }
+  }
+  return right({ ...line, schemaversion: SCHEMA_VERSION, data })
+}
+
+function problemOf(line: ParsedObject): DecodeProblem {
+  const { specversion, type, schemaversion } = line
+  if (specversion !== '1.0') return notAnEvent('specversion', 'is not "1.0"')
+  if (typeof type !== 'string') return notAnEvent('type', `is no text; expected "${EVENT_TYPE_PREFIX}…"`)
+  if (isWhole(schemaversion) && schemaversion > SCHEMA_VERSION) {
+    const message = `has schema version ${schemaversion}; this release knows up to ${SCHEMA_VERSION}. Read it with a newer one`
+    return { reason: 'newer-schema', schemaVersion: schemaversion, message }
+  }
+  const kind = lineKindOf(type)
+  if (kind === undefined)
+    return { reason: 'unknown-event', type, message: `is an event that is not known here: ${show(type)}` }
+  const { path, message } = kind.problemIn(line)
+  const [attribute = null] = path
+  return attribute === 'data' && path.length > 1
+    ? { reason: 'wrong-data', path: pointerOf(path), message: `${pointerOf(path)} ${message}` }
+    : notAnEvent(attribute, `${attribute ?? 'the line'} ${message}`)
+}
+
+function notAnEvent(attribute: string | null, message: string): DecodeProblem {
+  return { reason: 'not-an-event', attribute, message }
+}
+
+const pointerOf = (path: readonly string[]): string =>
+  path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'an error of its own kind')
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+function isObject(value: unknown): value is ParsedObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,122 @@
+/** Cause chains: why something happened, back to the signal or the operator; and why a step did not run (AUDIT-3). */
+import type { Catalog } from './catalog.ts'
+import { type ContactState, enrollmentOf, fold, isSuppressed, newestRun, recordOf } from './enrollment.ts'
+import type { RecordedContactEvent, StepRef } from './events.ts'
+import type { ContactId, EventId, Instant } from './ids.ts'
+import { plan } from './plan.ts'
+import type { Facts } from './ports.ts'
+
+/**
+ * The chain from an event back to its root, the event itself first. Each next one led to the one before it.
+ * The last is caused by a command or signal from outside: its `cause`, `actor` and `causationId` name it.
+ *
+ * @returns empty if the history has no event with this id
+ * @example
+ * explain(await engine.inspect.history('ada'), dispatched.id).map((event) => event.type)
+ * // ['StepDispatched', 'SequenceStarted', 'GoalSatisfied']
+ */
+export function explain(history: Iterable<RecordedContactEvent>, eventId: EventId): readonly RecordedContactEvent[] {
+  const byId = new Map<string, RecordedContactEvent>()
+  for (const event of history) byId.set(event.id, event)
+  const chain: RecordedContactEvent[] = []
+  // A damaged log may lead in a circle.
+  for (
+    let event = byId.get(eventId);
+    event !== undefined && !chain.includes(event);
+    event = byId.get(event.causationId)
+  )
+    chain.push(event)
+  return chain
+}
+
+/** Why a step did not run, or did; with the events that show it, oldest first. */
+export interface NotRun {
+  readonly reason:
+    | 'sent'
+    | 'in-flight'
+    | 'never-started'
+    | 'skipped'
+    | 'failed'
+    | 'held'
+    | 'cancelled'
+    | 'stopped'
+    | 'suppressed'
+    | 'erased'
+    | 'paused'
+    | 'not-yet-due'
+    | 'step-unknown'
+  /** What the reason was in particular: `late`, `draft`, what the handler said. */
+  readonly detail: string | null
+  /** When it will be due, as things stand; `null` if never or not known. */
+  readonly dueAt: Instant | null
+  readonly evidence: readonly RecordedContactEvent[]
+}
+
+/**
+ * Why a step of a run (default: the newest) did not go out, as of `now`.
+ *
+ * @param context the catalogue, the facts that timers read, and the instant of the question
+ */
+export function explainNot(
+  contactId: ContactId,
+  history: readonly RecordedContactEvent[],
+  step: Omit<StepRef, 'run'> & { readonly run?: number },
+  context: { readonly campaigns: Catalog; readonly facts: Facts | null; readonly now: Instant },
+): NotRun {
+  const until = history.filter((event) => event.at <= context.now)
+  const state = fold(until)
+  const enrollment = enrollmentOf(state, step)
+  const run = step.run === undefined ? newestRun(enrollment) : enrollment?.runs[step.run - 1]
+  const evidence = (...types: readonly string[]) =>
+    until.filter((event) => {
+      const data = event.data as Partial<StepRef>
+      const sameStep = data.stepId === undefined || data.stepId === step.stepId
+      const sameRun = data.run === undefined || data.run === run?.run
+      const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
+      return types.includes(event.type) && sameStep && sameRun && sameSequence
+    })
+  const because = (reason: NotRun['reason'], events: NotRun['evidence'], detail: string | null = null): NotRun => ({
+    reason,
+    detail,
+    dueAt: null,
+    evidence: events,
+  })
+
+  if (run === undefined)
+    return because(neverStarted(state, context.now), evidence('ContactSuppressed', 'ContactErased'))
+  const { campaign } = context.campaigns.version(step.campaignId, run.campaignVersion)
+  if (campaign.sequences.get(step.sequenceId)?.steps.some((one) => one.id === step.stepId) !== true)
+    return because('step-unknown', evidence('SequenceStarted'), `version ${run.campaignVersion} has no such step`)
+  const record = recordOf(run, step.stepId)
+  switch (record?.status) {
+    case 'sent':
+      return because('sent', evidence('StepDispatched', 'StepSent', 'StepFailed'))
+    case 'dispatched':
+      return because('in-flight', evidence('StepDispatched'))
+    case 'skipped':
+      return because('skipped', evidence('StepSkipped'), record.reason)
+    case 'failed':
+    case 'held':
+      return because(record.status, evidence('StepDispatched', 'StepFailed'), record.reason)
+    case 'cancelled':
+      return because('cancelled', evidence('StepCancelled'))
+  }
+  if (run.status === 'stopped') {
+    if (state.erased) return because('erased', evidence('ContactErased'))
+    return because('stopped', evidence('SequenceStopped'))
+  }
+  const { upcoming } = plan(contactId, state, context.campaigns, context.facts, context.now)
+  const next = upcoming.find(
+    (one) => one.campaignId === step.campaignId && one.sequenceId === step.sequenceId && one.run === run.run,
+  )
+  const dueAt = next?.stepId === step.stepId ? next.dueAt : null
+  if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
+  const detail =
+    next === undefined || dueAt !== null ? null : `the step ${JSON.stringify(next.stepId)} stands before it`
+  return { ...because('not-yet-due', evidence('SequenceStarted', 'StepFailed'), detail), dueAt }
+}
+
+function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {
+  if (state.erased) return 'erased'
+  return isSuppressed(state, now) ? 'suppressed' : 'never-started'
+}

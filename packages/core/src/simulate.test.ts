@@ -1,0 +1,166 @@
+import { campaign, isEnfoldFault, simulate } from '@enfold/core'
+import { describe, expect, it } from 'vitest'
+
+const from = '2026-03-27T08:00:00.000Z'
+const pool = campaign({
+  id: 'pool',
+  goals: [
+    { id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] },
+    {
+      id: 'bought',
+      when: { kind: 'purchased' },
+      achievableBy: 'members',
+      next: [
+        { to: 'vip', if: { field: 'spend', atLeast: 1000 } },
+        { to: 'onboarding', otherwise: true },
+      ],
+    },
+  ],
+  sequences: [
+    {
+      id: 'nurture',
+      steps: [
+        { id: 'one', kind: 'email' },
+        { id: 'two', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
+        { id: 'three', kind: 'email', timer: { after: 'P3D' } },
+      ],
+      next: ['bought'],
+    },
+    { id: 'vip', steps: [{ id: 'call', kind: 'task' }] },
+    { id: 'onboarding', steps: [{ id: 'hello', kind: 'email', timer: { after: 'PT1H' } }] },
+  ],
+})
+
+describe('simulating', () => {
+  it('TIME-1: the whole schedule comes out, in the contact’s zone, across the change of clocks', () => {
+    const { sent, wakeAt, cut, state } = simulate(pool, {
+      from,
+      facts: { timeZone: 'Europe/Berlin' },
+      happenings: [{ at: 'P0D', signal: { kind: 'form-submitted' } }],
+    })
+    expect(sent).toEqual([
+      { at: from, sequenceId: 'nurture', run: 1, stepId: 'one' },
+      { at: '2026-03-29T06:00:00.000Z', sequenceId: 'nurture', run: 1, stepId: 'two' },
+      { at: '2026-04-01T06:00:00.000Z', sequenceId: 'nurture', run: 1, stepId: 'three' },
+    ])
+    expect([wakeAt, cut, state.enrollments[0]?.runs[0]?.status]).toEqual([null, false, 'waiting'])
+  })
+
+  it('GOAL-4: a goal in the middle stops what is upstream and leads on, by the facts of that instant', () => {
+    const happenings = [
+      { at: 'P0D', start: 'nurture' },
+      { at: 'P1D', signal: { kind: 'purchased', data: { product: 'robot' } } },
+    ]
+    const poor = simulate(pool, { from, happenings })
+    expect(poor.sent.map(({ at, stepId }) => [at, stepId])).toEqual([
+      [from, 'one'],
+      ['2026-03-28T09:00:00.000Z', 'hello'],
+    ])
+    const facts = (at: string) => ({ fields: { spend: at > from ? 2000 : 0 } })
+    expect(simulate(pool, { from, happenings, facts }).sent.map(({ stepId }) => stepId)).toEqual(['one', 'call'])
+  })
+
+  it('GOAL-12: happenings come before the steps that are due at the same instant, whatever their order in the list', () => {
+    const happenings = [
+      { at: 'PT1H', stop: 'onboarding' },
+      { at: from, start: 'onboarding' },
+    ]
+    expect(simulate(pool, { from, happenings }).sent).toEqual([])
+  })
+
+  it('PAUSE-2: every happening does what its command does, and says what it came to', () => {
+    const { results, sent } = simulate(pool, {
+      from,
+      happenings: [
+        { at: 'PT0S', start: 'onboarding' },
+        { at: 'PT10M', pause: 'onboarding' },
+        { at: 'PT20M', resume: 'onboarding', shift: true },
+        { at: 'P1D', resend: ['onboarding', 'hello'] },
+        { at: 'P2D', restart: 'onboarding' },
+        { at: 'P2D', cancel: ['onboarding', 'hello'] },
+        { at: 'P3D', start: 'onboarding' },
+        { at: 'P3D', stopAll: true },
+        { at: 'P3D', stop: 'onboarding' },
+        { at: 'P4D', suppress: { until: null } },
+        { at: 'P5D', start: 'nowhere' },
+        { at: 'P5D', signal: { kind: 'nothing' } },
+      ],
+    })
+    expect(sent.map(({ at, stepId }) => [at, stepId])).toEqual([
+      ['2026-03-27T09:10:00.000Z', 'hello'],
+      ['2026-03-28T08:00:00.000Z', 'hello'],
+    ])
+    expect(results.map(({ answer, rejection }) => rejection?.type ?? answer)).toEqual([
+      { outcome: 'started', run: 1 },
+      { outcome: 'paused', run: 1 },
+      { outcome: 'resumed', run: 1 },
+      { outcome: 'resent', run: 1, resend: 1 },
+      { outcome: 'started', run: 2 },
+      { outcome: 'cancelled', run: 2 },
+      { outcome: 'started', run: 3 },
+      { outcome: 'stopped', stopped: [{ campaignId: 'pool', sequenceId: 'onboarding', run: 3 }] },
+      { outcome: 'not_active', run: 3 },
+      { outcome: 'suppressed', stopped: [] },
+      'ContactSuppressed',
+      { goals: [] },
+    ])
+  })
+
+  it('STEP-5: handlers that fail are asked again after a minute', () => {
+    const { events } = simulate(pool, {
+      from,
+      happenings: [{ at: from, start: 'vip' }],
+      outcome: ({ attempt }) => (attempt < 3 ? { outcome: 'failed', reason: 'busy' } : { outcome: 'sent' }),
+    })
+    expect(events.filter(({ type }) => type === 'StepDispatched').map(({ at }) => at)).toEqual([
+      '2026-03-27T08:00:00.000Z',
+      '2026-03-27T08:01:00.000Z',
+      '2026-03-27T08:02:00.000Z',
+    ])
+  })
+
+  it('STEP-1: at the horizon it ends, and says what would come next', () => {
+    const { sent, wakeAt, cut } = simulate(pool, {
+      from,
+      horizon: 'P1D',
+      happenings: [{ at: from, start: 'nurture' }],
+    })
+    expect(sent).toHaveLength(1)
+    expect(wakeAt).toBe('2026-03-29T08:00:00.000Z')
+    expect(cut).toBe(false)
+  })
+
+  it('VERSION-2: a campaign that loops without a wait is cut', () => {
+    const loop = {
+      id: 'loop',
+      goals: [],
+      sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }], next: ['s'] }],
+    }
+    const { cut, events } = simulate(loop, { from, happenings: [{ at: from, start: 's' }], maxEvents: 50 })
+    expect(cut).toBe(true)
+    expect(events.length).toBeGreaterThanOrEqual(50)
+    expect(events.length).toBeLessThan(60)
+  })
+
+  it('VERSION-2: what is no campaign, no instant and no duration is named', () => {
+    const path = (run: () => unknown) => {
+      try {
+        run()
+      } catch (error) {
+        return isEnfoldFault(error) && error.code === 'INVALID_INPUT' ? error.details.path : error
+      }
+      return 'nothing was thrown'
+    }
+    const happenings = [{ at: from, start: 'vip' }]
+    expect(path(() => simulate({}, { from, happenings }))).toBe('definition')
+    expect(path(() => simulate(pool, { from: 'yesterday', happenings }))).toBe('from')
+    expect(path(() => simulate(pool, { from: 'P1D', happenings }))).toBe('from')
+    expect(path(() => simulate(pool, { from, horizon: 'P1M', happenings }))).toBe('horizon')
+    expect(path(() => simulate(pool, { from, happenings: [{ at: '2 days', start: 'vip' }] }))).toBe('happenings[0].at')
+  })
+
+  it('LOG-5: the same in, the same out', () => {
+    const options = { from, happenings: [{ at: from, start: 'nurture' }] }
+    expect(simulate(pool, options)).toEqual(simulate(pool, options))
+  })
+})

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { createBatcher } from './batch.ts'
+import { createGate } from './given-engine.ts'
+
+/** A writer that remembers its batches, and answers each item doubled. */
+function createWriter(refuse: (items: readonly number[]) => boolean = () => false) {
+  const batches: (readonly number[])[] = []
+  const write = async (items: readonly number[]) => {
+    batches.push(items)
+    if (refuse(items)) throw new Error(`refused ${items.join()}`)
+    return items.map((item) => item * 2)
+  }
+  return { batches, write }
+}
+
+describe('createBatcher', () => {
+  it('writes together what is asked for in one turn, and answers each its own', async () => {
+    const { batches, write } = createWriter()
+    const add = createBatcher(write, 10)
+    expect(await Promise.all([add(1), add(2), add(3)])).toEqual([2, 4, 6])
+    expect(batches).toEqual([[1, 2, 3]])
+  })
+
+  it('writes together what came while an earlier batch was being written', async () => {
+    const gate = createGate()
+    const batches: (readonly number[])[] = []
+    const add = createBatcher(async (items: readonly number[]) => {
+      batches.push(items)
+      await gate.passed
+      return items
+    }, 10)
+    const first = add(1)
+    await new Promise(setImmediate)
+    const later = [add(2), add(3)]
+    gate.open()
+    expect(await Promise.all([first, ...later])).toEqual([1, 2, 3])
+    expect(batches).toEqual([[1], [2, 3]])
+  })
+
+  it('writes at once who is alone', async () => {
+    const { batches, write } = createWriter()
+    const add = createBatcher(write, 10)
+    expect([await add(1), await add(2)]).toEqual([2, 4])
+    expect(batches).toEqual([[1], [2]])
+  })
+
+  it('writes no batch greater than its maximum, and keeps the order', async () => {
+    const { batches, write } = createWriter()
+    const add = createBatcher(write, 2)
+    await Promise.all([1, 2, 3, 4, 5].map(add))
+    expect(batches).toEqual([[1, 2], [3, 4], [5]])
+  })
+
+  it('STEP-7: an item that is refused fails nobody else', async () => {
+    const { batches, write } = createWriter((items) => items.includes(2))
+    const add = createBatcher(write, 10)
+    const results = await Promise.allSettled([add(1), add(2), add(3)])
+    expect(results).toMatchObject([{ value: 2 }, { reason: { message: 'refused 2' } }, { value: 6 }])
+    expect(batches).toEqual([[1, 2, 3], [1], [2], [3]])
+    // And goes on afterwards.
+    expect(await add(4)).toBe(8)
+  })
+
+  it('fails who is alone with the error itself, once', async () => {
+    const { batches, write } = createWriter(() => true)
+    await expect(createBatcher(write, 10)(7)).rejects.toThrow('refused 7')
+    expect(batches).toEqual([[7]])
+  })
+})

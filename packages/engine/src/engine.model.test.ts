@@ -1,0 +1,529 @@
+/**
+ * The engine on SQLite against a model of one contact that was written from the rules (`docs/reference/rules.md`) and
+ * not from the decider: no events, no plan, only what each sequence is doing and what has been mailed.
+ */
+import { join } from 'node:path'
+import {
+  type CampaignDefinition,
+  type Either,
+  epochMsOf,
+  instantOf,
+  isLeft,
+  type Rejection,
+  type SequenceDefinition,
+  type Store,
+} from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { createEngine, type Engine } from './engine.ts'
+import { MONDAY, temporaryDirectory } from './given-engine.ts'
+
+const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What the model knows of the campaign: waits of the steps, what a finished sequence does, what goals stop and start. */
+const SEQUENCES = {
+  nurture: { a: 0, b: DAY, c: DAY },
+  onboarding: { d: 0, e: 12 * HOUR },
+  care: { f: 2 * DAY },
+  side: { g: 6 * HOUR, h: DAY },
+} as const satisfies { readonly [sequence: string]: { readonly [step: string]: number } }
+type SequenceName = keyof typeof SEQUENCES
+const NAMES = Object.keys(SEQUENCES) as SequenceName[]
+/** Those from which a goal can be reached wait at their end; onboarding goes on to care instead. */
+const WAITS: ReadonlySet<SequenceName> = new Set(['nurture', 'care'])
+const GOALS = {
+  asked: { kind: 'form-submitted', members: false, stops: [], starts: ['nurture'] },
+  bought: { kind: 'purchased', members: true, stops: ['nurture'], starts: ['onboarding'] },
+  // From nurture and onboarding it can be reached; from care, too, but care runs to completion.
+  leave: { kind: 'tag-applied', members: false, stops: ['nurture', 'onboarding'], starts: [] },
+} as const
+type GoalName = keyof typeof GOALS
+
+const FURTHER: { readonly [name in SequenceName]: Partial<SequenceDefinition> } = {
+  nurture: { next: ['bought', 'leave'] },
+  onboarding: { next: ['care'] },
+  care: { next: ['leave'], onGoal: 'runToCompletion' },
+  side: {},
+}
+
+const campaign: CampaignDefinition = {
+  id: 'pool',
+  goals: [
+    { id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] },
+    { id: 'bought', when: { kind: 'purchased' }, achievableBy: 'members', next: ['onboarding'] },
+    { id: 'leave', when: { kind: 'tag-applied' } },
+  ],
+  sequences: NAMES.map((id) => ({
+    id,
+    steps: Object.entries(SEQUENCES[id]).map(([step, ms]) => ({
+      id: step,
+      kind: 'email',
+      ...(ms === 0 ? {} : { timer: { after: `PT${ms / HOUR}H` } }),
+    })),
+    ...FURTHER[id],
+  })),
+}
+
+// --- The model ------------------------------------------------------------------------------------------------------
+
+interface ModelStep {
+  readonly id: string
+  readonly waitMs: number
+  state: 'pending' | 'sent' | 'failed' | 'cancelled'
+  atMs: number
+  resends: number
+  /** Ordered and not yet done. */
+  resendsToDo: number
+}
+
+interface ModelRun {
+  status: 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
+  readonly startedMs: number
+  pausedMs: number
+  /** By how much the wait in progress is longer. */
+  shiftMs: number
+  readonly steps: ModelStep[]
+}
+
+class Model {
+  nowMs = epochMsOf(MONDAY)
+  mails = 0
+  handlerFails = false
+  erased = false
+  bannedUntilMs: number | null = null
+  readonly runs: { readonly [name in SequenceName]: ModelRun[] } = { nurture: [], onboarding: [], care: [], side: [] }
+
+  newest(name: SequenceName): ModelRun | undefined {
+    return this.runs[name].at(-1)
+  }
+  inProgress(name: SequenceName): boolean {
+    const status = this.newest(name)?.status
+    return status === 'active' || status === 'paused'
+  }
+  open(name: SequenceName): boolean {
+    return this.inProgress(name) || this.newest(name)?.status === 'waiting'
+  }
+  banned(): boolean {
+    return this.bannedUntilMs !== null && this.nowMs < this.bannedUntilMs
+  }
+
+  start(name: SequenceName): void {
+    const before = this.newest(name)
+    if (before?.status === 'waiting') before.status = 'completed'
+    const steps = Object.entries(SEQUENCES[name]).map(
+      ([id, waitMs]): ModelStep => ({ id, waitMs, state: 'pending', atMs: 0, resends: 0, resendsToDo: 0 }),
+    )
+    this.runs[name].push({ status: 'active', startedMs: this.nowMs, pausedMs: 0, shiftMs: 0, steps })
+  }
+  stop(name: SequenceName): void {
+    const run = this.newest(name) as ModelRun
+    run.status = 'stopped'
+    for (const step of run.steps) step.resendsToDo = 0
+  }
+  stopAll(): SequenceName[] {
+    const open = NAMES.filter((name) => this.open(name))
+    for (const name of open) this.stop(name)
+    return open
+  }
+
+  /** When the next thing of the run is due, and which step it is; no step: the end of the run. */
+  due(run: ModelRun): { readonly atMs: number; readonly step: ModelStep | null } {
+    let atMs = run.startedMs + run.shiftMs
+    for (const step of run.steps) {
+      if (step.state === 'cancelled') atMs += step.waitMs
+      else if (step.state === 'pending') return { atMs: atMs + step.waitMs, step }
+      else atMs = step.atMs + run.shiftMs
+    }
+    return { atMs, step: null }
+  }
+
+  /** Everything that is due now. */
+  dispatch(): void {
+    if (this.erased) return
+    for (const name of NAMES)
+      for (const run of this.runs[name])
+        for (const step of run.steps) {
+          if (!this.banned() && !this.handlerFails) this.mails += step.resendsToDo
+          step.resendsToDo = 0
+        }
+    for (let changed = true; changed; ) {
+      changed = false
+      for (const name of NAMES) {
+        const run = this.newest(name)
+        if (run?.status !== 'active') continue
+        const { atMs, step } = this.due(run)
+        if (atMs > this.nowMs) continue
+        changed = true
+        if (step === null) this.complete(name, run)
+        else {
+          step.state = this.handlerFails ? 'failed' : 'sent'
+          step.atMs = this.nowMs
+          run.shiftMs = 0
+          if (!this.handlerFails) this.mails += 1
+        }
+      }
+    }
+  }
+  complete(name: SequenceName, run: ModelRun): void {
+    run.status = WAITS.has(name) ? 'waiting' : 'completed'
+    if (name === 'onboarding' && !this.inProgress('care')) this.start('care')
+  }
+}
+
+// --- Commands -------------------------------------------------------------------------------------------------------
+
+interface Real {
+  engine: Engine
+  store: Store
+  readonly clock: SimulatedClock
+  readonly path: string
+  mails: number
+  handlerFails: boolean
+}
+
+function open(real: Pick<Real, 'path' | 'clock'>, host: Pick<Real, 'mails' | 'handlerFails'>) {
+  const store = createSqliteStore({ path: real.path, synchronous: 'NORMAL' })
+  const email = () => {
+    if (host.handlerFails) return { outcome: 'failed', reason: 'refused', permanent: true } as const
+    host.mails += 1
+    return { outcome: 'sent' } as const
+  }
+  return { store, engine: createEngine({ store, clock: real.clock, handlers: { email } }) }
+}
+
+const ann = { contactId: 'ann', actor: 'olga' }
+const of = (sequenceId: string) => ({ ...ann, campaignId: 'pool', sequenceId })
+
+type Given = Either<Rejection, { readonly [key: string]: unknown }>
+
+/** A command: what the model expects of it (an answer in part, or the type of a rejection), and the verb itself. */
+class Command implements fc.AsyncCommand<Model, Real> {
+  readonly name: string
+  readonly predict: (model: Model) => object | string
+  readonly deed: (real: Real) => Promise<unknown>
+  constructor(name: string, predict: (model: Model) => object | string, deed: (real: Real) => Promise<unknown>) {
+    this.name = name
+    this.predict = predict
+    this.deed = deed
+  }
+  check(): boolean {
+    return true
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const expected = model.erased ? 'ContactErased' : this.predict(model)
+    const given = (await this.deed(real)) as Given
+    if (typeof expected === 'string') expect(isLeft(given) ? given.left.type : given.right).toBe(expected)
+    else expect(isLeft(given) ? given.left : given.right).toMatchObject(expected)
+    await expectSame(model, real)
+  }
+  toString(): string {
+    return this.name
+  }
+}
+
+/** What happens without an answer. */
+class Happening extends Command {
+  override async run(model: Model, real: Real): Promise<void> {
+    this.predict(model)
+    await this.deed(real)
+    await expectSame(model, real)
+  }
+}
+
+/** Which sequences the contact is in, in which run, in which status, and what it was sent. */
+async function expectSame(model: Model, { engine, ...real }: Real): Promise<void> {
+  const view = await engine.inspect.contact('ann')
+  const told = new Map(view.enrollments.map((one) => [one.sequenceId, `run ${one.run} ${one.status}`]))
+  const expected = NAMES.flatMap((name) => {
+    const run = model.newest(name)
+    return run === undefined ? [] : [[name, `run ${model.runs[name].length} ${run.status}`] as const]
+  })
+  expect(told).toEqual(new Map(expected))
+  const tags = NAMES.flatMap((sequenceId) => {
+    const status = model.inProgress(sequenceId) ? 'active' : model.open(sequenceId) ? 'waiting' : null
+    return status === null ? [] : [{ campaignId: 'pool', sequenceId, status }]
+  })
+  const found = [...(await engine.inspect.sequencesOf('ann'))]
+  expect(found.sort((a, b) => (a.sequenceId < b.sequenceId ? -1 : 1))).toEqual(
+    tags.sort((a, b) => (a.sequenceId < b.sequenceId ? -1 : 1)),
+  )
+  expect(view.suppressed !== null).toBe(model.banned())
+  expect(real.mails).toBe(model.mails)
+}
+
+const startOf = (name: SequenceName) =>
+  new Command(
+    `start ${name}`,
+    (model) => {
+      if (model.banned()) return 'ContactSuppressed'
+      if (model.inProgress(name)) return { outcome: 'already_active', run: model.runs[name].length }
+      model.start(name)
+      return { outcome: 'started', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.startSequence(of(name)),
+  )
+
+const stopOf = (name: SequenceName) =>
+  new Command(
+    `stop ${name}`,
+    (model) => {
+      const run = model.runs[name].length
+      if (!model.open(name)) return { outcome: 'not_active', run }
+      model.stop(name)
+      return { outcome: 'stopped', run }
+    },
+    ({ engine }) => engine.stopSequence(of(name)),
+  )
+
+const restartOf = (name: SequenceName) =>
+  new Command(
+    `restart ${name}`,
+    (model) => {
+      if (model.banned()) return 'ContactSuppressed'
+      const outcome = model.open(name) ? 'restarted' : 'started'
+      if (outcome === 'restarted') model.stop(name)
+      model.start(name)
+      return { outcome, run: model.runs[name].length }
+    },
+    ({ engine }) => engine.restartSequence(of(name)),
+  )
+
+const pauseOf = (name: SequenceName) =>
+  new Command(
+    `pause ${name}`,
+    (model) => {
+      const run = model.newest(name)
+      if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
+      if (run.status === 'paused') return { outcome: 'already_paused', run: model.runs[name].length }
+      run.status = 'paused'
+      run.pausedMs = model.nowMs
+      return { outcome: 'paused', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.pauseSequence(of(name)),
+  )
+
+const resumeOf = (name: SequenceName, shift: boolean) =>
+  new Command(
+    `resume ${name}${shift ? ', shifting' : ''}`,
+    (model) => {
+      const run = model.newest(name)
+      if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
+      if (run.status !== 'paused') return { outcome: 'not_paused', run: model.runs[name].length }
+      run.status = 'active'
+      if (shift) run.shiftMs += model.nowMs - run.pausedMs
+      return { outcome: 'resumed', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.resumeSequence({ ...of(name), shift }),
+  )
+
+const stopAll = new Command(
+  'stop all',
+  (model) => ({ stopped: expect.toSatisfy(namesAre(model.stopAll())) }),
+  ({ engine }) => engine.stopAll(ann),
+)
+
+const namesAre = (names: readonly string[]) => (stopped: readonly { readonly sequenceId: string }[]) =>
+  [...stopped.map(({ sequenceId }) => sequenceId)].sort().join() === [...names].sort().join()
+
+const suppressFor = (hours: number | null) =>
+  new Command(
+    `suppress ${hours === null ? 'without end' : `for ${hours} h`}`,
+    (model) => {
+      const untilMs = hours === null ? Number.POSITIVE_INFINITY : model.nowMs + hours * HOUR
+      if (model.banned() && model.bannedUntilMs === untilMs) return { outcome: 'already_suppressed', stopped: [] }
+      model.bannedUntilMs = untilMs
+      return { outcome: 'suppressed', stopped: expect.toSatisfy(namesAre(model.stopAll())) }
+    },
+    ({ engine, clock }) =>
+      engine.suppress({ ...ann, until: hours === null ? null : instantOf(epochMsOf(clock.now()) + hours * HOUR) }),
+  )
+
+const unsuppress = new Command(
+  'unsuppress',
+  (model) => {
+    if (!model.banned()) return { outcome: 'not_suppressed' }
+    model.bannedUntilMs = null
+    return { outcome: 'unsuppressed' }
+  },
+  ({ engine }) => engine.unsuppress(ann),
+)
+
+const signalOf = (goalId: GoalName) =>
+  new Command(
+    `signal ${goalId}`,
+    (model) => {
+      const goal = GOALS[goalId]
+      const answer = (outcome: string, stopped: readonly object[] = [], started: readonly object[] = []) => ({
+        goals: [{ campaignId: 'pool', goalId, outcome, stopped, started }],
+      })
+      if (model.banned()) return answer('suppressed')
+      if (goal.members && !NAMES.some((name) => model.open(name))) return answer('not_member')
+      const stopped = NAMES.filter((name) => (goal.stops as readonly string[]).includes(name) && model.open(name))
+      for (const name of stopped) model.stop(name)
+      const started = (goal.starts as readonly SequenceName[]).map((name) => {
+        const outcome = model.inProgress(name) ? 'already_active' : 'started'
+        if (outcome === 'started') model.start(name)
+        return { sequenceId: name, run: model.runs[name].length, outcome }
+      })
+      const stoppedRuns = expect.toSatisfy(namesAre(stopped)) as readonly object[]
+      return answer('satisfied', stoppedRuns, started)
+    },
+    ({ engine }) => engine.signal({ contactId: 'ann', kind: GOALS[goalId].kind }),
+  )
+
+const resendOf = (name: SequenceName, index: number) => {
+  const stepId = stepIdOf(name, index)
+  return new Command(
+    `resend ${stepId} of ${name}`,
+    (model) => {
+      if (model.banned()) return 'ContactSuppressed'
+      const run = model.newest(name)
+      if (run === undefined) return 'EnrollmentNotActive'
+      const step = run.steps.find((one) => one.id === stepId) as ModelStep
+      if (step.state === 'pending' || step.state === 'cancelled') return 'StepNotReached'
+      step.resends += 1
+      step.resendsToDo += 1
+      return { outcome: 'resent', run: model.runs[name].length, resend: step.resends }
+    },
+    ({ engine }) => engine.resendStep({ ...of(name), stepId }),
+  )
+}
+
+const cancelOf = (name: SequenceName, index: number) => {
+  const stepId = stepIdOf(name, index)
+  return new Command(
+    `cancel ${stepId} of ${name}`,
+    (model) => {
+      const run = model.newest(name)
+      const step = run?.steps.find((one) => one.id === stepId)
+      if (run === undefined || step === undefined) return 'EnrollmentNotActive'
+      if (step.state === 'cancelled') return { outcome: 'already_cancelled', run: model.runs[name].length }
+      if (!model.inProgress(name)) return 'EnrollmentNotActive'
+      if (step.state === 'sent') return 'StepAlreadySent'
+      if (step.state === 'failed') return 'StepAlreadyResolved'
+      step.state = 'cancelled'
+      return { outcome: 'cancelled', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.cancelStep({ ...of(name), stepId }),
+  )
+}
+
+function stepIdOf(name: SequenceName, index: number): string {
+  const ids = Object.keys(SEQUENCES[name])
+  return ids[index % ids.length] as string
+}
+
+const erase = new Command(
+  'erase',
+  (model) => {
+    model.stopAll()
+    model.erased = true
+    return { outcome: 'erased' }
+  },
+  ({ engine }) => engine.erase(ann),
+)
+
+const runDue = new Happening(
+  'run due',
+  (model) => {
+    model.dispatch()
+    return {}
+  },
+  ({ engine }) => engine.runDue(),
+)
+
+const advance = (hours: number) =>
+  new Happening(
+    `wait ${hours} h`,
+    (model) => {
+      model.nowMs += hours * HOUR
+      return {}
+    },
+    async ({ clock }) => clock.advance(hours * HOUR),
+  )
+
+const handlerFails = (fails: boolean) =>
+  new Happening(
+    fails ? 'the handler breaks' : 'the handler works',
+    (model) => {
+      model.handlerFails = fails
+      return {}
+    },
+    async (real) => {
+      real.handlerFails = fails
+    },
+  )
+
+const reopen = new Happening(
+  'the process begins anew',
+  () => ({}),
+  async (real) => {
+    await real.engine.close()
+    await real.store.close()
+    Object.assign(real, open(real, real))
+  },
+)
+
+const name = fc.constantFrom(...NAMES)
+const index = fc.nat(2)
+const commands = fc.commands(
+  [
+    name.map(startOf),
+    name.map(startOf),
+    name.map(stopOf),
+    name.map(restartOf),
+    name.map(pauseOf),
+    fc.tuple(name, fc.boolean()).map(([one, shift]) => resumeOf(one, shift)),
+    fc.tuple(name, fc.boolean()).map(([one, shift]) => resumeOf(one, shift)),
+    fc.constant(stopAll),
+    fc.constantFrom<(number | null)[]>(null, 1, 30).map(suppressFor),
+    fc.constant(unsuppress),
+    fc.constant(unsuppress),
+    fc.constantFrom<GoalName[]>('asked', 'bought', 'leave').map(signalOf),
+    fc.constantFrom<GoalName[]>('asked', 'bought', 'leave').map(signalOf),
+    fc.tuple(name, index).map(([one, i]) => resendOf(one, i)),
+    fc.tuple(name, index).map(([one, i]) => cancelOf(one, i)),
+    fc.nat(9).map((n) => (n === 0 ? erase : runDue)),
+    fc.constant(runDue),
+    fc.constant(runDue),
+    fc.constantFrom(1, 6, 12, 24, 25, 72).map(advance),
+    fc.constantFrom(1, 6, 12, 24, 25, 72).map(advance),
+    fc.boolean().map(handlerFails),
+    fc.constant(reopen),
+  ],
+  { maxCommands: 60, size: 'max' },
+)
+
+it('START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: the engine does what the rules say, whatever is ordered and when', async () => {
+  const directory = temporaryDirectory()
+  let files = 0
+  const opened: Real[] = []
+  await fc.assert(
+    fc
+      .asyncProperty(commands, async (given) => {
+        const real = {
+          path: join(directory, `${++files}.db`),
+          clock: createSimulatedClock(MONDAY),
+          mails: 0,
+          handlerFails: false,
+        } as unknown as Real
+        Object.assign(real, open(real, real))
+        opened.push(real)
+        await real.engine.publish(campaign)
+        await fc.asyncModelRun(() => ({ model: new Model(), real }), given)
+        expect((await real.engine.verifyIndex()).differences).toEqual([])
+      })
+      .afterEach(async () => {
+        for (const { engine, store } of opened.splice(0)) {
+          await engine.close()
+          await store.close()
+        }
+      }),
+    { numRuns },
+  )
+}, 600_000)

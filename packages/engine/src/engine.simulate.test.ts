@@ -1,0 +1,194 @@
+/**
+ * `simulate` and the engine follow the same rules by different roads: the one folds in memory, the other goes through
+ * a store, an agenda, claims and handlers. Whatever the campaign, they must write the same history.
+ */
+import {
+  type ContactEvent,
+  type Either,
+  epochMsOf,
+  type Happening,
+  instantOf,
+  isLeft,
+  type Rejection,
+  type StepOutcome,
+  simulate,
+} from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
+import fc, { type Arbitrary } from 'fast-check'
+import { expect, it } from 'vitest'
+import { createEngine, type Engine } from './engine.ts'
+import { MONDAY } from './given-engine.ts'
+
+const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
+const HORIZON_DAYS = 20
+const MAX_EVENTS = 150
+
+/** Numbers that a happening is made of; which sequence and step they mean depends on the campaign. */
+const happeningArbitrary = fc.record({
+  what: fc.constantFrom(
+    ...([
+      'start',
+      'start',
+      'start',
+      'signal',
+      'signal',
+      'stop',
+      'restart',
+      'pause',
+      'resume',
+      'resend',
+      'cancel',
+    ] as const),
+    ...(['stopAll', 'suppress'] as const),
+  ),
+  afterMs: fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: 0, max: HORIZON_DAYS * 24 }).map((hours) => hours * 3_600_000),
+  ),
+  a: fc.nat(50),
+  b: fc.nat(50),
+})
+
+const outcomeArbitrary: Arbitrary<StepOutcome> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<StepOutcome>({ outcome: 'sent' }) },
+  { weight: 1, arbitrary: fc.constant<StepOutcome>({ outcome: 'skipped', reason: 'unsubscribed' }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      outcome: fc.constant('failed' as const),
+      reason: fc.constant('busy'),
+      permanent: fc.boolean(),
+      unknown: fc.boolean(),
+    }),
+  },
+)
+
+const KINDS = ['tag-applied', 'note-added', 'form-submitted', 'purchased']
+
+const storyArbitrary = fc.record({
+  definition: campaignArbitrary({ maxSequences: 3, maxGoals: 3, maxSteps: 3 }),
+  facts: factsArbitrary,
+  drafts: fc.array(happeningArbitrary, { minLength: 1, maxLength: 10 }),
+  outcomes: fc.array(outcomeArbitrary, { minLength: 1, maxLength: 6 }),
+})
+
+it('simulate and the engine on a simulated clock write the same history and give the same answers', async () => {
+  let compared = 0
+  await fc.assert(
+    fc.asyncProperty(storyArbitrary, async ({ definition, facts, drafts, outcomes }) => {
+      const happenings = drafts
+        .map(({ what, afterMs, a, b }): Happening & { at: string } => {
+          const at = instantOf(epochMsOf(MONDAY) + afterMs)
+          const sequence = definition.sequences[
+            a % definition.sequences.length
+          ] as (typeof definition.sequences)[number]
+          const stepId = sequence.steps[b % sequence.steps.length]?.id as string
+          switch (what) {
+            case 'signal':
+              return { at, signal: { kind: KINDS[a % KINDS.length] as string, data: b % 2 ? { which: 1 } : {} } }
+            case 'resume':
+              return { at, resume: sequence.id, shift: b % 2 === 0 }
+            case 'resend':
+              return { at, resend: [sequence.id, stepId] }
+            case 'cancel':
+              return { at, cancel: [sequence.id, stepId] }
+            case 'stopAll':
+              return { at, stopAll: true }
+            case 'suppress':
+              return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
+            default:
+              return { at, [what]: sequence.id } as unknown as Happening & { at: string }
+          }
+        })
+        .sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0))
+      const outcome = (call: { stepId: string; run: number; attempt: number; resend: number }) =>
+        outcomes[(call.stepId.length + call.run + 3 * call.attempt + 5 * call.resend) % outcomes.length] as StepOutcome
+      const horizon = `P${HORIZON_DAYS}D`
+      const timeline = simulate(definition, {
+        from: MONDAY,
+        horizon,
+        facts,
+        happenings,
+        outcome,
+        maxEvents: MAX_EVENTS,
+      })
+      // A loop without a wait has no end, in either of the two.
+      if (timeline.cut) return
+      compared += 1
+
+      const clock = createSimulatedClock(MONDAY)
+      const store = createMemoryStore()
+      const handler = ({ step, ...call }: { step: { id: string }; run: number; attempt: number; resend: number }) =>
+        outcome({ ...call, stepId: step.id })
+      const engine = createEngine({
+        store,
+        clock,
+        contacts: { get: () => facts },
+        handlers: { email: handler, task: handler },
+        // As in a simulation: a minute behind each failure.
+        dispatch: { backOff: { baseMs: 60_000, capMs: 60_000 } },
+        random: () => 1,
+      })
+      expect(isLeft(await engine.publish(definition))).toBe(false)
+      const until = instantOf(epochMsOf(MONDAY) + HORIZON_DAYS * 86_400_000)
+      const answers: unknown[] = []
+      for (const queue = [...happenings]; ; ) {
+        const wakeAt = await store.nextWake()
+        const first = queue[0]
+        const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)
+        const at = isFirst ? first.at : wakeAt
+        if (at === null || at > until) break
+        if (at > clock.now()) clock.set(at)
+        if (isFirst) {
+          queue.shift()
+          answers.push(answerIn(await order(engine, definition.id, first)))
+        } else await engine.runDue()
+      }
+      expect(timeline.wakeAt).toBe(await store.nextWake())
+      expect((await engine.inspect.history('contact')).map(withoutIds)).toEqual(timeline.events.map(withoutIds))
+      expect(answers).toEqual(timeline.results.map(({ rejection, answer }) => rejection ?? answer))
+      await engine.close()
+      await store.close()
+    }),
+    { numRuns },
+  )
+  // Most campaigns do end.
+  expect(compared).toBeGreaterThan(numRuns * 0.7)
+}, 600_000)
+
+function order(engine: Engine, campaignId: string, happening: Happening): Promise<Either<Rejection, object>> {
+  const contact = { contactId: 'contact', actor: null }
+  const of = (sequenceId: string) => ({ ...contact, campaignId, sequenceId })
+  const h = happening
+  if ('start' in h) return engine.startSequence(of(h.start))
+  if ('stop' in h) return engine.stopSequence(of(h.stop))
+  if ('restart' in h) return engine.restartSequence(of(h.restart))
+  if ('pause' in h) return engine.pauseSequence(of(h.pause))
+  if ('resume' in h) return engine.resumeSequence({ ...of(h.resume), shift: h.shift === true })
+  if ('resend' in h) return engine.resendStep({ ...of(h.resend[0]), stepId: h.resend[1] })
+  if ('cancel' in h) return engine.cancelStep({ ...of(h.cancel[0]), stepId: h.cancel[1] })
+  if ('stopAll' in h) return engine.stopAll(contact)
+  if ('suppress' in h) return engine.suppress({ ...contact, until: h.suppress.until })
+  return engine.signal({ contactId: 'contact', kind: h.signal.kind, data: h.signal.data ?? {} })
+}
+
+/** What both say, without the place in the log, which a simulation does not have. */
+function answerIn(given: Either<Rejection, object>): object {
+  if (isLeft(given)) return given.left
+  const { version: _version, position: _position, ...answer } = given.right as { version: number; position: number }
+  return answer
+}
+
+/** The ids of commands, and of what is made of them, are each road's own. */
+function withoutIds({ type, at, data, cause, actor, schema }: ContactEvent): object {
+  const signalId = 'the signal'
+  return {
+    type,
+    at,
+    actor,
+    schema,
+    data: 'signalId' in data ? { ...data, signalId } : data,
+    cause: 'signalId' in cause ? { ...cause, signalId } : cause,
+  }
+}

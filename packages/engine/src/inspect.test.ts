@@ -1,0 +1,555 @@
+import { join } from 'node:path'
+import { type CampaignDefinition, type Store, tagOf, waitingTagOf } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createEngine, type Engine, type EngineOptions } from './engine.ts'
+import { answerOf, MONDAY, onAnn, pool, temporaryDirectory } from './given-engine.ts'
+
+const directory = temporaryDirectory()
+let files = 0
+
+const stores: { readonly [name: string]: () => Store } = {
+  memory: () => createMemoryStore(),
+  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+}
+
+const opened: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close()
+})
+
+interface Given {
+  readonly engine: Engine
+  readonly store: Store
+  readonly clock: SimulatedClock
+  another(more?: Partial<EngineOptions>): Engine
+}
+
+async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}): Promise<Given> {
+  const store = makeStore()
+  opened.push(store)
+  const clock = createSimulatedClock(MONDAY)
+  const another = (options: Partial<EngineOptions> = {}) => {
+    const engine = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
+    opened.push(engine)
+    return engine
+  }
+  const engine = another(more)
+  await answerOf(engine.publish(pool))
+  return { engine, store, clock, another }
+}
+
+const nurture = { campaignId: 'pool', sequenceId: 'nurture' }
+const vip = { campaignId: 'pool', sequenceId: 'vip' }
+const by = { actor: 'olga' }
+const letters = (count: number) => Array.from({ length: count }, (_, i) => `contact ${String(i).padStart(3, '0')}`)
+
+/** Every page of an answer, as whoever scrolls to the end sees it. */
+async function everyPage(
+  ask: (after: string | null) => Promise<{ readonly contacts: readonly string[]; readonly next: string | null }>,
+): Promise<string[][]> {
+  const pages: string[][] = []
+  for (let after: string | null = null; ; ) {
+    const { contacts, next } = await ask(after)
+    pages.push([...contacts])
+    if (next === null) return pages
+    after = next
+  }
+}
+
+describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
+  describe('contact', () => {
+    it('of whom nothing is recorded is empty', async () => {
+      const { engine } = await given(makeStore)
+      expect(await engine.inspect.contact('nobody')).toEqual({
+        contactId: 'nobody',
+        version: 0,
+        suppressed: null,
+        erased: false,
+        enrollments: [],
+      })
+    })
+
+    it('shows each enrollment with all its steps and what comes next', async () => {
+      const { engine, clock } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.runDue()
+      clock.advance('PT1H')
+      await engine.startSequence(onAnn('vip'))
+      expect(await engine.inspect.contact('ann')).toEqual({
+        contactId: 'ann',
+        version: 4,
+        suppressed: null,
+        erased: false,
+        enrollments: [
+          {
+            ...nurture,
+            run: 1,
+            status: 'active',
+            campaignVersion: 1,
+            startedAt: MONDAY,
+            endedAt: null,
+            steps: [
+              { stepId: 'one', status: 'sent', at: MONDAY },
+              { stepId: 'two', status: 'pending', at: null },
+              { stepId: 'three', status: 'pending', at: null },
+            ],
+            next: { stepId: 'two', dueAt: '2026-03-03T09:00:00.000Z' },
+          },
+          {
+            ...vip,
+            run: 1,
+            status: 'active',
+            campaignVersion: 1,
+            startedAt: '2026-03-02T10:00:00.000Z',
+            endedAt: null,
+            steps: [{ stepId: 'call', status: 'pending', at: null }],
+            next: { stepId: 'call', dueAt: '2026-03-02T11:00:00.000Z' },
+          },
+        ],
+      })
+    })
+
+    it('shows a step in each of its states, with its reason and its resends', async () => {
+      const steps = ['sent', 'skipped', 'failed', 'cancelled', 'held'].map((id) => ({
+        id,
+        kind: 'email',
+        maxAttempts: 1,
+        onFailure: id === 'held' ? ('hold' as const) : ('continue' as const),
+      }))
+      const { engine } = await given(makeStore, {
+        handlers: {
+          email: ({ step, resend }) => {
+            if (step.id === 'skipped') return { outcome: 'skipped', reason: 'unsubscribed' }
+            return step.id === 'sent' || resend > 0 ? { outcome: 'sent' } : { outcome: 'failed', reason: 'refused' }
+          },
+        },
+      })
+      await answerOf(engine.publish({ id: 'garden', goals: [], sequences: [{ id: 's', steps }] }))
+      const order = { contactId: 'ann', campaignId: 'garden', sequenceId: 's', ...by }
+      await engine.startSequence(order)
+      await engine.cancelStep({ ...order, stepId: 'cancelled' })
+      await engine.runDue()
+      await engine.resendStep({ ...order, stepId: 'failed' })
+      await engine.runDue()
+      await engine.resendStep({ ...order, stepId: 'failed' })
+      const [view] = (await engine.inspect.contact('ann')).enrollments
+      expect(view?.steps).toEqual([
+        { stepId: 'sent', status: 'sent', at: MONDAY },
+        { stepId: 'skipped', status: 'skipped', at: MONDAY, reason: 'unsubscribed' },
+        {
+          stepId: 'failed',
+          status: 'failed',
+          at: MONDAY,
+          reason: 'refused',
+          resends: [
+            { resend: 1, status: 'sent', at: MONDAY },
+            { resend: 2, status: 'requested', at: MONDAY },
+          ],
+        },
+        { stepId: 'cancelled', status: 'cancelled', at: MONDAY },
+        { stepId: 'held', status: 'held', at: MONDAY, reason: 'refused' },
+      ])
+      expect(view?.next).toMatchObject({ stepId: 'held' })
+    })
+
+    it('shows a step between two attempts as pending, and when the next one is', async () => {
+      const { engine } = await given(makeStore, {
+        handlers: { email: () => ({ outcome: 'failed', reason: 'busy', retryAfterMs: 7_200_000 }) },
+      })
+      await engine.startSequence(onAnn('nurture'))
+      await engine.runDue()
+      const [view] = (await engine.inspect.contact('ann')).enrollments
+      expect(view?.steps[0]).toEqual({ stepId: 'one', status: 'pending', at: MONDAY, reason: 'busy' })
+      expect(view?.next).toEqual({ stepId: 'one', dueAt: '2026-03-02T11:00:00.000Z' })
+    })
+
+    it('shows the newest run, or all of them, oldest first, each in its own version', async () => {
+      const { engine, clock } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.runDue()
+      const shorter: CampaignDefinition = {
+        ...pool,
+        sequences: pool.sequences.map((sequence) => ({ ...sequence, steps: sequence.steps.slice(0, 1) })),
+      }
+      await answerOf(engine.publish(shorter))
+      clock.advance('PT1H')
+      await engine.restartSequence(onAnn('nurture'))
+      const newest = await engine.inspect.contact('ann')
+      expect(newest.enrollments.map(({ run }) => run)).toEqual([2])
+      expect(await engine.inspect.contact('ann', { runs: 'newest' })).toEqual(newest)
+      const { enrollments } = await engine.inspect.contact('ann', { runs: 'all' })
+      expect(enrollments).toMatchObject([
+        { run: 1, status: 'stopped', campaignVersion: 1, endedAt: '2026-03-02T10:00:00.000Z', next: null },
+        { run: 2, status: 'active', campaignVersion: 2, endedAt: null, next: { stepId: 'one' } },
+      ])
+      expect(enrollments.map(({ steps }) => steps.length)).toEqual([3, 1])
+    })
+
+    it('shows a paused run with what would come next, and a waiting one without', async () => {
+      const { engine, clock } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      for (const day of ['P1D', 'P1D', 'P1D']) {
+        await engine.runDue()
+        clock.advance(day)
+      }
+      await engine.startSequence(onAnn('vip'))
+      await engine.pauseSequence(onAnn('vip'))
+      expect((await engine.inspect.contact('ann')).enrollments).toMatchObject([
+        { sequenceId: 'nurture', status: 'waiting', endedAt: '2026-03-04T09:00:00.000Z', next: null },
+        {
+          sequenceId: 'vip',
+          status: 'paused',
+          endedAt: null,
+          next: { stepId: 'call', dueAt: '2026-03-05T10:00:00.000Z' },
+        },
+      ])
+    })
+
+    it('STOP-4: shows a ban while it is in force', async () => {
+      const { engine, clock } = await given(makeStore)
+      await engine.suppress({ contactId: 'ann', ...by, until: '2026-03-03T09:00:00.000Z' })
+      await engine.suppress({ contactId: 'bob', ...by })
+      expect((await engine.inspect.contact('ann')).suppressed).toEqual({ until: '2026-03-03T09:00:00.000Z' })
+      expect((await engine.inspect.contact('bob')).suppressed).toEqual({ until: null })
+      clock.advance('P1D')
+      expect((await engine.inspect.contact('ann')).suppressed).toBeNull()
+    })
+
+    it('ERASE-1: shows that a contact was erased', async () => {
+      const { engine } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.erase({ contactId: 'ann', ...by })
+      expect(await engine.inspect.contact('ann')).toMatchObject({ erased: true, enrollments: [{ status: 'stopped' }] })
+      expect(await engine.inspect.sequencesOf('ann')).toEqual([])
+    })
+  })
+
+  it('history gives the recorded events in order, with their places', async () => {
+    const { engine } = await given(makeStore)
+    expect(await engine.inspect.history('ann')).toEqual([])
+    await engine.startSequence(onAnn('nurture', { commandId: 'k' }))
+    await engine.stopSequence(onAnn('nurture'))
+    const history = await engine.inspect.history('ann')
+    expect(history).toMatchObject([
+      { type: 'SequenceStarted', stream: 'contact-ann', version: 1, position: 2, commandId: 'k', at: MONDAY },
+      { type: 'SequenceStopped', stream: 'contact-ann', version: 2, position: 3 },
+    ])
+  })
+
+  describe('INDEX-2', () => {
+    /** Three wait at the end of nurture, seven are in it; of these, the first two and two others are in vip, too. */
+    async function crowd(): Promise<Given> {
+      const all = await given(makeStore, { contacts: { get: () => ({}), search: searchIn(letters(12)) } })
+      const { engine, clock } = all
+      const contacts = letters(12)
+      for (const contactId of contacts.slice(0, 3)) await engine.startSequence({ contactId, ...nurture, ...by })
+      for (const day of ['P1D', 'P1D', 'P1D']) {
+        await engine.runDue()
+        clock.advance(day)
+      }
+      for (const contactId of contacts.slice(3, 10)) await engine.startSequence({ contactId, ...nurture, ...by })
+      for (const i of [3, 4, 10, 11]) await engine.startSequence({ contactId: contacts[i] as string, ...vip, ...by })
+      return all
+    }
+    const named = (...numbers: readonly number[]) => numbers.map((i) => letters(12)[i] as string)
+
+    it('contactsInSequence answers who is in progress, waiting, or either, in pages that neither repeat nor skip', async () => {
+      const { engine } = await crowd()
+      const ask = async (status?: 'active' | 'waiting' | 'either') => {
+        const query = { ...nurture, ...(status === undefined ? {} : { status }) }
+        const pages = await everyPage((after) => engine.inspect.contactsInSequence({ ...query, after, limit: 2 }))
+        expect(pages.slice(0, -1).every((page) => page.length === 2)).toBe(true)
+        const whole = await engine.inspect.contactsInSequence(query)
+        expect(whole).toEqual({ contacts: pages.flat(), total: pages.flat().length, next: null })
+        return pages.flat().sort()
+      }
+      expect(await ask()).toEqual(named(3, 4, 5, 6, 7, 8, 9))
+      expect(await ask('active')).toEqual(named(3, 4, 5, 6, 7, 8, 9))
+      expect(await ask('waiting')).toEqual(named(0, 1, 2))
+      expect(await ask('either')).toEqual(named(0, 1, 2, 3, 4, 5, 6, 7, 8, 9))
+      expect(await engine.inspect.contactsInSequence({ ...nurture, sequenceId: 'nothing' })).toEqual({
+        contacts: [],
+        total: 0,
+        next: null,
+      })
+    })
+
+    it('sequencesOf answers what a contact is in, and at the end of which it waits', async () => {
+      const { engine } = await crowd()
+      expect(await engine.inspect.sequencesOf('contact 000')).toEqual([{ ...nurture, status: 'waiting' }])
+      expect(await engine.inspect.sequencesOf('contact 003')).toEqual([
+        { ...nurture, status: 'active' },
+        { ...vip, status: 'active' },
+      ])
+      expect(await engine.inspect.sequencesOf('nobody')).toEqual([])
+    })
+
+    it('search finds all, any and none of sequences', async () => {
+      const { engine } = await crowd()
+      const found = async (query: Parameters<Engine['inspect']['search']>[0]) => {
+        const pages = await everyPage((after) => engine.inspect.search({ ...query, after, limit: 3 }))
+        expect((await engine.inspect.search(query)).total).toBe(pages.flat().length)
+        return pages.flat().sort()
+      }
+      const waiting = { ...nurture, status: 'waiting' } as const
+      expect(await found({ all: [nurture, vip] })).toEqual(named(3, 4))
+      expect(await found({ any: [waiting, vip] })).toEqual(named(0, 1, 2, 3, 4, 10, 11))
+      expect(await found({ any: [nurture, vip], none: [nurture] })).toEqual(named(10, 11))
+      expect(await found({ all: [nurture], none: [vip] })).toEqual(named(5, 6, 7, 8, 9))
+      expect(await found({ all: [{ ...nurture, status: 'active' }], any: [vip], none: [waiting] })).toEqual(named(3, 4))
+      expect(await found({ none: [nurture] })).toEqual(named(0, 1, 2, 10, 11))
+      expect(await found({})).toEqual(letters(12))
+    })
+
+    it("search with a text finds what the host's directory and the index both find, page by page", async () => {
+      const { engine } = await crowd()
+      const found = (text: string, query = {}) =>
+        everyPage((after) => engine.inspect.search({ text, ...query, after, limit: 2 }))
+      // The directory finds 010 and 011 by "t 01", and everyone by "contact".
+      expect((await found('t 01')).flat()).toEqual(named(10, 11))
+      expect((await found('t 01', { all: [nurture] })).flat()).toEqual([])
+      const pages = await found('contact', { all: [nurture] })
+      expect(pages.flat()).toEqual(named(3, 4, 5, 6, 7, 8, 9))
+      expect(pages.every((page) => page.length <= 2)).toBe(true)
+      expect(await engine.inspect.search({ text: 'contact', any: [vip] })).toEqual({
+        contacts: named(3, 4, 10, 11),
+        total: null,
+        next: null,
+      })
+    })
+
+    it('counts answers how many are in each sequence, and wait at its end', async () => {
+      const { engine } = await crowd()
+      expect(await engine.inspect.counts({ campaignId: 'pool' })).toEqual([
+        { sequenceId: 'nurture', active: 7, waiting: 3 },
+        { sequenceId: 'onboarding', active: 0, waiting: 0 },
+        { sequenceId: 'vip', active: 4, waiting: 0 },
+      ])
+      expect(await engine.inspect.counts({ campaignId: 'nowhere' })).toEqual([])
+    })
+
+    it('counts a sequence that the newest version no longer has, behind those that it has', async () => {
+      const { engine } = await crowd()
+      const without: CampaignDefinition = {
+        ...pool,
+        goals: [],
+        sequences: pool.sequences.filter(({ id }) => id !== 'nurture').map((one) => ({ ...one, next: [] })),
+      }
+      await answerOf(engine.publish(without))
+      expect(await engine.inspect.counts({ campaignId: 'pool' })).toEqual([
+        { sequenceId: 'onboarding', active: 0, waiting: 0 },
+        { sequenceId: 'vip', active: 4, waiting: 0 },
+        { sequenceId: 'nurture', active: 7, waiting: 3 },
+      ])
+    })
+
+    it('upcoming answers the next steps of one contact, or of everyone until an instant, soonest first', async () => {
+      const { engine, clock } = await crowd()
+      expect(await engine.inspect.upcoming({ contactId: 'contact 003' })).toEqual([
+        {
+          contactId: 'contact 003',
+          ...nurture,
+          run: 1,
+          stepId: 'one',
+          dueAt: clock.now(),
+          status: 'pending',
+          paused: false,
+        },
+        {
+          contactId: 'contact 003',
+          ...vip,
+          run: 1,
+          stepId: 'call',
+          dueAt: '2026-03-05T10:00:00.000Z',
+          status: 'pending',
+          paused: false,
+        },
+      ])
+      const soon = await engine.inspect.upcoming({ until: clock.now() })
+      expect(soon.map(({ contactId }) => contactId).sort()).toEqual(named(3, 4, 5, 6, 7, 8, 9))
+      const all = await engine.inspect.upcoming({})
+      expect(all).toHaveLength(11)
+      expect(all.map(({ dueAt }) => dueAt)).toEqual(all.map(({ dueAt }) => dueAt).sort())
+      expect(all.at(-1)).toMatchObject({ stepId: 'call' })
+      expect(await engine.inspect.upcoming({ limit: 2 })).toHaveLength(4)
+      expect(await engine.inspect.upcoming({ contactId: 'nobody' })).toEqual([])
+    })
+  })
+
+  it('PAUSE-1: upcoming says of a paused run that nothing of it is dispatched', async () => {
+    const { engine } = await given(makeStore)
+    await engine.startSequence(onAnn('vip'))
+    await engine.pauseSequence(onAnn('vip'))
+    expect(await engine.inspect.upcoming({ contactId: 'ann' })).toMatchObject([{ stepId: 'call', paused: true }])
+  })
+
+  it('LOG-6: hostile ids are found again by every question', async () => {
+    const { engine } = await given(makeStore)
+    for (const id of hostileIds) {
+      await answerOf(
+        engine.publish({
+          id,
+          goals: [],
+          sequences: [{ id, steps: [{ id, kind: 'email', timer: { after: 'PT1H' } }] }],
+        }),
+      )
+      await answerOf(engine.startSequence({ contactId: id, campaignId: id, sequenceId: id, ...by }))
+    }
+    for (const id of hostileIds) {
+      const ref = { campaignId: id, sequenceId: id }
+      expect(await engine.inspect.contact(id)).toMatchObject({
+        contactId: id,
+        enrollments: [{ ...ref, next: { stepId: id } }],
+      })
+      expect(await engine.inspect.history(id)).toHaveLength(1)
+      expect(await engine.inspect.contactsInSequence(ref)).toEqual({ contacts: [id], total: 1, next: null })
+      expect(await engine.inspect.sequencesOf(id)).toEqual([{ ...ref, status: 'active' }])
+      expect((await engine.inspect.search({ all: [ref] })).contacts).toEqual([id])
+      expect(await engine.inspect.counts({ campaignId: id })).toEqual([{ sequenceId: id, active: 1, waiting: 0 }])
+      expect(await engine.inspect.upcoming({ contactId: id })).toMatchObject([{ contactId: id, stepId: id }])
+    }
+    expect(await engine.inspect.upcoming({})).toHaveLength(hostileIds.length)
+    const pages = await everyPage((after) => engine.inspect.search({ after, limit: 2 }))
+    expect(pages.flat().sort()).toEqual([...hostileIds].sort())
+  })
+
+  const lone = '\ud800'
+  it.each<readonly [string, (engine: Engine) => Promise<unknown>]>([
+    ['inspect.contact', ({ inspect }) => inspect.contact('')],
+    ['inspect.contact', ({ inspect }) => inspect.contact(lone)],
+    ['inspect.contact', ({ inspect }) => inspect.contact('ann', null as never)],
+    ['inspect.contact.runs', ({ inspect }) => inspect.contact('ann', { runs: 'every' as never })],
+    ['inspect.contact.run', ({ inspect }) => inspect.contact('ann', { run: 'all' } as never)],
+    ['inspect.history', ({ inspect }) => inspect.history(undefined as never)],
+    ['inspect.sequencesOf', ({ inspect }) => inspect.sequencesOf(5 as never)],
+    ['inspect.contactsInSequence', ({ inspect }) => inspect.contactsInSequence(undefined as never)],
+    [
+      'inspect.contactsInSequence.campaignId',
+      ({ inspect }) => inspect.contactsInSequence({ sequenceId: 's' } as never),
+    ],
+    [
+      'inspect.contactsInSequence.status',
+      ({ inspect }) => inspect.contactsInSequence({ ...nurture, status: 'paused' as never }),
+    ],
+    ['inspect.contactsInSequence.limit', ({ inspect }) => inspect.contactsInSequence({ ...nurture, limit: 0 })],
+    ['inspect.contactsInSequence.limit', ({ inspect }) => inspect.contactsInSequence({ ...nurture, limit: 1001 })],
+    ['inspect.contactsInSequence.after', ({ inspect }) => inspect.contactsInSequence({ ...nurture, after: '' })],
+    ['inspect.contactsInSequence.page', ({ inspect }) => inspect.contactsInSequence({ ...nurture, page: 1 } as never)],
+    ['inspect.search', ({ inspect }) => inspect.search(undefined as never)],
+    ['inspect.search.all', ({ inspect }) => inspect.search({ all: nurture as never })],
+    [
+      'inspect.search.any[1].sequenceId',
+      ({ inspect }) => inspect.search({ any: [nurture, { campaignId: 'pool' } as never] }),
+    ],
+    [
+      'inspect.search.none[0].status',
+      ({ inspect }) => inspect.search({ none: [{ ...nurture, status: 'either' as never }] }),
+    ],
+    ['inspect.search.text', ({ inspect }) => inspect.search({ text: '' })],
+    // There is no directory to search in.
+    ['inspect.search.text', ({ inspect }) => inspect.search({ text: 'ann' })],
+    ['inspect.counts.campaignId', ({ inspect }) => inspect.counts({} as never)],
+    ['inspect.upcoming', ({ inspect }) => inspect.upcoming(undefined as never)],
+    ['inspect.upcoming.until', ({ inspect }) => inspect.upcoming({ until: 'tomorrow' })],
+    ['inspect.upcoming.limit', ({ inspect }) => inspect.upcoming({ limit: 1.5 })],
+  ])('a question that is wrong names what is: %s', async (path, wrong) => {
+    const { engine } = await given(makeStore)
+    await expect(wrong(engine)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      details: { path, expected: expect.any(String) },
+    })
+  })
+
+  // --- The index against the log ------------------------------------------------------------------------------------
+
+  /** Ann is in nurture, Bob waits at its end; both are as they should be. */
+  async function twoContacts(): Promise<Given> {
+    const all = await given(makeStore)
+    const { engine, clock } = all
+    await engine.startSequence({ contactId: 'bob', ...nurture, ...by })
+    for (const day of ['P1D', 'P1D', 'P1D']) {
+      await engine.runDue()
+      clock.advance(day)
+    }
+    await engine.startSequence(onAnn('nurture'))
+    expect(await engine.verifyIndex()).toEqual({ contacts: 2, differences: [] })
+    return all
+  }
+  const active = tagOf('pool', 'nurture')
+  const waiting = waitingTagOf('pool', 'nurture')
+
+  it('INDEX-3: verifyIndex finds a tag that is missing, one too many, and a contact that the log does not have', async () => {
+    const { engine, store } = await twoContacts()
+    const changeOf = (contactId: string, change: 'add' | 'remove', tag: string) => ({
+      contactId,
+      // Newer than all that is known of the contact, or it would be taken for old news.
+      version: 1000,
+      derived: { tags: [{ change, contactId, tag }], wakeAt: null },
+    })
+    const changes = [
+      changeOf('ann', 'remove', active),
+      changeOf('bob', 'add', active),
+      changeOf('ghost', 'add', active),
+    ]
+    await store.apply(changes, await store.checkpoint())
+    const { contacts, differences } = await engine.verifyIndex()
+    expect(contacts).toBe(3)
+    expect([...differences].sort((a, b) => (a.contactId < b.contactId ? -1 : 1))).toEqual([
+      { contactId: 'ann', expected: [active], found: [], byState: [active] },
+      { contactId: 'bob', expected: [waiting], found: [active, waiting], byState: [waiting] },
+      { contactId: 'ghost', expected: [], found: [active], byState: [] },
+    ])
+  })
+
+  it('INDEX-3: rebuildIndex sets index and agenda to what the log says, and nothing is sent again', async () => {
+    const { engine, store, clock } = await twoContacts()
+    const before = await engine.inspect.history('bob')
+    const damaged = ['ann', 'bob', 'ghost'].map((contactId) => ({
+      contactId,
+      // Newer than all that is known of the contact, or it would be taken for old news.
+      version: 1000,
+      derived: { tags: [{ change: 'add' as const, contactId, tag: tagOf('pool', 'vip') }], wakeAt: null },
+    }))
+    await store.apply(damaged, await store.checkpoint())
+    // Ann's step is due, but the damaged agenda does not know.
+    expect(await engine.runDue()).toMatchObject({ dispatched: 0, wakeAt: null })
+    expect((await engine.verifyIndex()).differences).toHaveLength(3)
+    expect(await engine.rebuildIndex()).toEqual({ contacts: 3 })
+    expect((await engine.verifyIndex()).differences).toEqual([])
+    expect(await engine.inspect.sequencesOf('ghost')).toEqual([])
+    expect(await engine.runDue()).toMatchObject({ dispatched: 1, wakeAt: '2026-03-06T09:00:00.000Z' })
+    expect(clock.now()).toBe('2026-03-05T09:00:00.000Z')
+    expect(await engine.inspect.history('bob')).toEqual(before)
+  })
+
+  it('INDEX-3: verifyIndex asks the log and the index alone, whatever the directory does', async () => {
+    const { another } = await twoContacts()
+    const contacts = {
+      get(): never {
+        throw new Error('the CRM is down')
+      },
+    }
+    expect(await another({ contacts }).verifyIndex()).toEqual({ contacts: 2, differences: [] })
+  })
+
+  it('INDEX-3: verifyIndex and rebuildIndex see more contacts than one page holds', async () => {
+    const { engine } = await given(makeStore)
+    const contacts = letters(501)
+    await Promise.all(contacts.map((contactId) => engine.startSequence({ contactId, ...nurture, ...by })))
+    expect(await engine.verifyIndex()).toEqual({ contacts: 501, differences: [] })
+    expect(await engine.rebuildIndex()).toEqual({ contacts: 501 })
+    expect((await engine.inspect.counts({ campaignId: 'pool' }))[0]).toMatchObject({ active: 501 })
+  })
+})
+
+/** A directory's search: whose id contains the text, in the order of the ids. */
+function searchIn(contacts: readonly string[]) {
+  return async (text: string, page: { readonly after: string | null; readonly limit: number }) => {
+    const found = contacts.filter((id) => id.includes(text) && (page.after === null || id > page.after))
+    const slice = found.slice(0, page.limit)
+    return { contacts: slice, next: found.length > slice.length ? (slice.at(-1) ?? null) : null }
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The two promises that operators trust, held against races: many hands stop, satisfy goals and start anew, while many
+ * workers on the same store dispatch, some of which never answer. What is checked is the log that they left.
+ */
+import { join } from 'node:path'
+import {
+  createCatalog,
+  evolve,
+  initialContact,
+  isCampaignEvent,
+  isLeft,
+  type RecordedContactEvent,
+  type StepCall,
+  type Store,
+  violationOf,
+} from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { expect, it } from 'vitest'
+import { createEngine, type Engine } from './engine.ts'
+import { createGate, MONDAY, temporaryDirectory } from './given-engine.ts'
+
+const WORKERS = 3
+const WAVES = 20
+const CONTACTS_PER_WAVE = 25
+
+/** Each yields as many stores as there are workers, all with the same data. */
+const stores: { readonly [name: string]: () => readonly Store[] } = {
+  memory() {
+    const store = createMemoryStore()
+    return Array.from({ length: WORKERS }, () => store)
+  },
+  sqlite() {
+    const path = join(temporaryDirectory(), 'promises.db')
+    return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
+  },
+}
+
+const steps = ['one', 'two', 'three', 'four', 'five'].map((id) => ({ id, kind: 'email' }))
+const campaign = {
+  id: 'pool',
+  goals: [
+    { id: 'bought', when: { kind: 'purchased' }, next: ['onboarding'] },
+    { id: 'leave', when: { kind: 'tag-applied' } },
+  ],
+  sequences: [
+    { id: 'nurture', steps, next: ['bought'] },
+    { id: 'onboarding', steps, next: ['leave'] },
+  ],
+}
+
+/** What an operator or the CRM did, and at which version of the contact it was acknowledged. */
+interface Deed {
+  readonly contactId: string
+  readonly what: string
+  readonly version: number
+}
+
+it.each(Object.entries(stores))(
+  'STOP-6, GOAL-12: over the %s store, nothing is dispatched behind a stop or a goal, whoever races whom',
+  async (_, openStores) => {
+    const opened = openStores()
+    const store = opened[0] as Store
+    const clock = createSimulatedClock(MONDAY)
+    const random = randomFrom(20_260_302)
+    const turns = async (most: number) => {
+      for (let left = Math.floor(random() * (most + 1)); left > 0; left--) await new Promise(setImmediate)
+    }
+    const calls: StepCall[] = []
+    let gate = createGate()
+    const handler = async (call: StepCall) => {
+      calls.push(call)
+      // One in twenty is never heard of until its wave is over; its contact waits for the lease to run out.
+      if (random() < 0.05) await gate.passed
+      else await turns(3)
+      return { outcome: 'sent' } as const
+    }
+    const engines = opened.map((one) =>
+      createEngine({
+        store: one,
+        clock,
+        random: () => 0,
+        handlers: { email: handler },
+        dispatch: { pollMs: 100, handlerTimeoutMs: 100, leaseMs: 2000 },
+      }),
+    )
+    const any = () => engines[Math.floor(random() * engines.length)] as Engine
+    await any().publish(campaign)
+    for (const engine of engines) await engine.inspect.contact('nobody')
+    const end = new AbortController()
+    const workers = engines.map((engine) => engine.run({ signal: end.signal }))
+
+    const catalog = createCatalog()
+    for await (const event of store.readAll(0, { streams: 'campaigns' }))
+      if (isCampaignEvent(event)) catalog.apply(event)
+    let stopsSeen = 0
+    for (let wave = 1; wave <= WAVES; wave++) {
+      const contacts = Array.from({ length: CONTACTS_PER_WAVE }, (_, i) => `contact ${wave}.${i}`)
+      const deeds: Deed[] = []
+      let busy = true
+      const ticking = (async () => {
+        while (busy || (await store.nextWake()) !== null) {
+          clock.advance(100)
+          await new Promise(setImmediate)
+        }
+      })()
+      await Promise.all(contacts.map((contactId) => live(contactId, any, random, turns, deeds)))
+      busy = false
+      await ticking
+      gate.open()
+      gate = createGate()
+      // Those who were silent now answer, to no effect on what others did since.
+      while (
+        (await Promise.all(engines.map((engine) => engine.health()))).some(({ dispatcher }) => dispatcher.inFlight > 0)
+      )
+        await new Promise(setImmediate)
+
+      for (const contactId of contacts) {
+        const history = await any().inspect.history(contactId)
+        expectLegal(contactId, history)
+        stopsSeen += expectNothingBehindStops(history)
+        expectEverySendingRecorded(contactId, history)
+        for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingBehind(deed, history)
+      }
+    }
+    end.abort()
+    await Promise.all(workers)
+    // The races did take place.
+    expect(stopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.3)
+    expect(calls.some(({ attempt }) => attempt > 1)).toBe(true)
+    const report = await (engines[0] as Engine).verifyIndex()
+    expect(report).toEqual({ contacts: WAVES * CONTACTS_PER_WAVE, differences: [] })
+    for (const engine of engines) await engine.close()
+    for (const one of new Set(opened)) await one.close()
+
+    function expectLegal(contactId: string, history: readonly RecordedContactEvent[]): void {
+      let state = initialContact
+      for (const event of history) {
+        expect(violationOf(contactId, state, event, catalog), show(history)).toBeNull()
+        state = evolve(state, event)
+      }
+    }
+
+    function expectEverySendingRecorded(contactId: string, history: readonly RecordedContactEvent[]): void {
+      const called = calls.filter((call) => call.contactId === contactId).map(attemptName)
+      const dispatched = history.flatMap(({ type, data }) => (type === 'StepDispatched' ? [attemptName(data)] : []))
+      // Each attempt stands in the log and was made by one worker; a key is that of one sending only.
+      expect(called.sort(), show(history)).toEqual(dispatched.sort())
+      expect(new Set(called).size).toBe(called.length)
+      const sendings = new Map<string, string>()
+      for (const { type, data } of history) {
+        if (type !== 'StepDispatched') continue
+        const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+        expect(sendings.get(data.idempotencyKey) ?? sending).toBe(sending)
+        sendings.set(data.idempotencyKey, sending)
+      }
+      expect(new Set(sendings.values()).size).toBe(sendings.size)
+    }
+  },
+  120_000,
+)
+
+/** A contact's few moments: started, and then stopped in one of the ways that there are, some of them anew. */
+async function live(
+  contactId: string,
+  any: () => Engine,
+  random: () => number,
+  turns: (most: number) => Promise<void>,
+  deeds: Deed[],
+): Promise<void> {
+  const ref = { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+  const ways: {
+    readonly [what: string]: () => ReturnType<Engine['stopSequence' | 'stopAll' | 'signal' | 'suppress' | 'erase']>
+  } = {
+    stop: () => any().stopSequence(ref),
+    stopAll: () => any().stopAll({ contactId, actor: 'olga' }),
+    goal: () => any().signal({ contactId, kind: 'purchased' }),
+    exit: () => any().signal({ contactId, kind: 'tag-applied' }),
+    pause: () => any().pauseSequence(ref) as never,
+    suppress: () => any().suppress({ contactId, actor: 'olga' }),
+    erase: () => any().erase({ contactId, actor: 'olga' }),
+  }
+  await turns(5)
+  await any().startSequence(ref)
+  for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {
+    await turns(25)
+    const names = Object.keys(ways)
+    const what = names[Math.floor(random() * names.length)] as string
+    const answer = await (ways[what] as () => Promise<unknown> as () => ReturnType<Engine['stopSequence']>)()
+    if (!isLeft(answer)) deeds.push({ contactId, what, version: answer.right.version })
+    if (random() < 0.4) await any().startSequence(ref)
+    if (what === 'pause') await any().resumeSequence(ref)
+    if (random() < 0.2) await any().resendStep({ ...ref, stepId: 'one' })
+  }
+}
+
+/** Of no run is anything dispatched behind its stop, save what was ordered by hand behind it. Answers how many stops. */
+function expectNothingBehindStops(history: readonly RecordedContactEvent[]): number {
+  const stopped = new Set<string>()
+  const ordered = new Set<string>()
+  for (const { type, data } of history) {
+    if (type === 'SequenceStopped') stopped.add(JSON.stringify([data.sequenceId, data.run]))
+    if (type === 'StepResent') ordered.add(JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend]))
+    if (type !== 'StepDispatched' || !stopped.has(JSON.stringify([data.sequenceId, data.run]))) continue
+    const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+    expect(ordered.has(sending), show(history)).toBe(true)
+  }
+  return stopped.size
+}
+
+/** What was acknowledged at a version was so from then on: of the runs that were open before, nothing more begins. */
+function expectNothingBehind({ what, version }: Deed, history: readonly RecordedContactEvent[]): void {
+  const sequences = { stop: ['nurture'], goal: ['nurture'], exit: ['nurture', 'onboarding'] }[what] ?? [
+    'nurture',
+    'onboarding',
+  ]
+  if (what === 'pause') return
+  const before = new Set<string>()
+  const ordered = new Set<string>()
+  for (const { type, data, version: at } of history) {
+    if (type === 'SequenceStarted' && at <= version) before.add(JSON.stringify([data.sequenceId, data.run]))
+    if (type === 'SequenceStarted' && at <= version && what === 'goal' && data.sequenceId === 'onboarding') continue
+    if (type === 'StepResent' && at > version)
+      ordered.add(JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend]))
+    if (type !== 'StepDispatched' || at <= version || !sequences.includes(data.sequenceId)) continue
+    if (!before.has(JSON.stringify([data.sequenceId, data.run]))) continue
+    const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+    // A resend that was ordered before, of a run that had ended by itself, is no part of the run any more.
+    expect(data.resend > 0 || ordered.has(sending), `${what} at ${version}: ${show(history)}`).toBe(true)
+  }
+}
+
+type Attempt = Pick<StepCall, 'idempotencyKey' | 'attempt'>
+
+function attemptName({ idempotencyKey, attempt }: Attempt): string {
+  return `${idempotencyKey} ${attempt}`
+}
+
+function show(history: readonly RecordedContactEvent[]): string {
+  return history
+    .map(({ type, data, version }) => {
+      const { sequenceId = '', run = '', stepId = '', attempt = '', resend = '' } = data as { [key: string]: unknown }
+      return `${version} ${type} ${sequenceId} ${run} ${stepId} ${attempt}/${resend}`
+    })
+    .join('\n')
+}
+
+/** Numbers from 0 to 1, the same ones for the same seed (mulberry32, Tommy Ettinger, 2017, public domain). */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
+  }
+}

@@ -1,0 +1,66 @@
+-- What the migrations come to. Written by a test; not run by anything.
+
+CREATE TRIGGER membership_added AFTER INSERT ON memberships BEGIN
+  UPDATE tags SET members = members + 1 WHERE id = new.tag;
+END;
+
+CREATE TRIGGER membership_removed AFTER DELETE ON memberships BEGIN
+  UPDATE tags SET members = members - 1 WHERE id = old.tag;
+END;
+
+CREATE TABLE agenda (
+  contact      TEXT    NOT NULL PRIMARY KEY,
+  -- Of the contact's stream: up to where the rows of the contact go.
+  version      INTEGER NOT NULL,
+  wake_at      TEXT,
+  -- The lane: what is due then, so that a limit of one kind holds up no other.
+  kind         TEXT    NOT NULL,
+  campaign     TEXT    NOT NULL,
+  lease_until  TEXT,
+  worker       TEXT,
+  -- When it can be claimed: its wake, or the end of its lease if that is later.
+  claimable_at TEXT GENERATED ALWAYS AS (
+    CASE WHEN wake_at IS NULL THEN NULL WHEN lease_until > wake_at THEN lease_until ELSE wake_at END
+  ) VIRTUAL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  position INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE events (
+  -- Without AUTOINCREMENT, which writes a second table for each append: no event is ever deleted, so none is reused.
+  position   INTEGER PRIMARY KEY,
+  stream     TEXT    NOT NULL,
+  version    INTEGER NOT NULL,
+  id         TEXT    NOT NULL UNIQUE,
+  -- Everything else of the event, as JSON.
+  body       TEXT    NOT NULL,
+  -- For whoever looks into the file by hand: computed when asked for, not stored.
+  type       TEXT    GENERATED ALWAYS AS (body ->> 'type') VIRTUAL,
+  at         TEXT    GENERATED ALWAYS AS (body ->> 'at') VIRTUAL,
+  command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL,
+  UNIQUE (stream, version)
+) STRICT;
+
+CREATE TABLE memberships (
+  tag     INTEGER NOT NULL,
+  contact TEXT    NOT NULL,
+  PRIMARY KEY (tag, contact)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tags (
+  id      INTEGER PRIMARY KEY,
+  tag     TEXT    NOT NULL UNIQUE,
+  -- Counting a million members must not read them.
+  members INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX agenda_claimable ON agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
+
+CREATE INDEX agenda_wake ON agenda (wake_at) WHERE wake_at IS NOT NULL;
+
+CREATE INDEX events_of_campaigns ON events (position) WHERE stream >= 'campaign-' AND stream < 'campaign.';
+
+CREATE INDEX memberships_of_contact ON memberships (contact, tag);

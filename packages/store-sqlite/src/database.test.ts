@@ -1,0 +1,361 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { contactStream, type RecordedEvent, type Store } from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openDatabase } from './database.ts'
+import { createEventLog } from './event-log.ts'
+import { givenPath } from './given-file.ts'
+import { givenProcess } from './given-process.ts'
+import { migrations } from './migrations/index.ts'
+import { eventOf, TAG, WAKE_AT } from './other-process.ts'
+import { createSqlReadModel } from './read-model.ts'
+import { storeOn } from './sqlite-store.ts'
+
+function open(path: string, options: { busyTimeoutMs?: number; readOnly?: boolean } = {}): Store {
+  const store = createSqliteStore({ path, ...options })
+  onTestFinished(() => store.close())
+  return store
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+const fault = (code: string) => expect.objectContaining({ name: 'EnfoldFault', code })
+
+/** Starts a contact as `other-process.ts` does. */
+function start(store: Store, contactId: string) {
+  const events = [0, 1, 2].map((index) => eventOf(contactId, 'start', index))
+  const tags = [{ change: 'add', contactId, tag: TAG }] as const
+  return store.append(contactStream(contactId), events, 'no-stream', { tags, wakeAt: WAKE_AT })
+}
+
+/** Every contact has all its three events, its tag and its place on the agenda, or nothing; answers with those. */
+async function wholeContacts(store: Store): Promise<string[]> {
+  const contacts = [...(await store.contacts(null, 1_000_000))].toSorted()
+  const events = await collect(store.readAll())
+  const byStream = Map.groupBy(events, (event: RecordedEvent) => event.stream)
+  for (const contactId of contacts)
+    expect(byStream.get(contactStream(contactId))?.map(({ version }) => version)).toEqual([1, 2, 3])
+  const agenda = await store.agenda(WAKE_AT, 1_000_000)
+  expect(agenda.map(({ contactId }) => contactId).toSorted()).toEqual(contacts)
+  const indexed: string[] = []
+  for (let after: string | null = null, next = true; next; ) {
+    const page: Awaited<ReturnType<Store['members']>> = await store.members(TAG, { after, limit: 10_000 })
+    indexed.push(...page.contacts)
+    after = page.next
+    next = after !== null
+    expect(page.total).toBe(contacts.length)
+  }
+  expect(indexed.toSorted()).toEqual(contacts)
+  return contacts
+}
+
+describe('the file', () => {
+  it('has the schema of schema.sql (`vitest run -u` writes it anew)', async () => {
+    const path = givenPath()
+    await open(path).close()
+    const connection = new DatabaseSync(path)
+    const objects = connection
+      .prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name')
+      .all()
+    connection.close()
+    const dump = `-- What the migrations come to. Written by a test; not run by anything.\n\n${objects.map(({ sql }) => `${sql};\n`).join('\n')}`
+    await expect(dump).toMatchFileSnapshot('../schema.sql')
+  })
+
+  it('is brought up to date from each earlier version, with what it holds', async () => {
+    for (let version = 1; version < migrations.length; version++) {
+      const path = givenPath()
+      const connection = new DatabaseSync(path)
+      for (const sql of migrations.slice(0, version)) connection.exec(sql)
+      connection.exec(`PRAGMA application_id = ${0x456e666f}; PRAGMA user_version = ${version}`)
+      const { id, ...body } = eventOf('ann', 'start', 0)
+      connection
+        .prepare('INSERT INTO events (stream, version, id, body) VALUES (?, 1, ?, ?)')
+        .run(contactStream('ann'), id, JSON.stringify(body))
+      connection.close()
+      expect(() => open(path, { readOnly: true })).toThrow(fault('STORE_INCOMPATIBLE'))
+      const store = open(path)
+      expect(await store.contacts(null, 10)).toEqual(['ann'])
+      await start(store, 'bob')
+      expect(await store.count(TAG)).toBe(1)
+    }
+  })
+
+  it('of a newer release is refused, with both versions, and left untouched', async () => {
+    const path = givenPath()
+    await open(path).close()
+    const connection = new DatabaseSync(path)
+    connection.exec(`PRAGMA user_version = ${migrations.length + 1}; CREATE TABLE tomorrow (x)`)
+    connection.close()
+    const before = readFileSync(path)
+    for (const readOnly of [false, true]) {
+      const message = new RegExp(`version ${migrations.length + 1};.* up to ${migrations.length}\\.`)
+      expect(() => open(path, { readOnly })).toThrow(fault('STORE_INCOMPATIBLE'))
+      expect(() => open(path, { readOnly })).toThrow(message)
+    }
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  it.each(['DELETE', 'WAL'])('of another program is refused and left untouched (journal mode %s)', (mode) => {
+    const path = givenPath()
+    const connection = new DatabaseSync(path)
+    connection.exec(`PRAGMA journal_mode = ${mode}; CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)`)
+    connection.close()
+    const before = readFileSync(path)
+    expect(() => open(path)).toThrow(fault('STORE_INCOMPATIBLE'))
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  it('of another program that has it open is refused, and what is not yet in the file itself stays where it is', () => {
+    const path = givenPath()
+    const theirs = new DatabaseSync(path)
+    onTestFinished(() => theirs.close())
+    theirs.exec('PRAGMA journal_mode = WAL; CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)')
+    const files = () => readdirSync(dirname(path)).filter((name) => !name.endsWith('-shm'))
+    const bytes = () => files().map((name) => readFileSync(`${dirname(path)}/${name}`).toString('base64'))
+    const before = bytes()
+    expect(() => open(path)).toThrow(fault('STORE_INCOMPATIBLE'))
+    expect(bytes()).toEqual(before)
+    expect(theirs.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 1 }])
+  })
+
+  it('that is no database is refused and left untouched', () => {
+    const path = givenPath()
+    writeFileSync(path, 'Dear diary, '.repeat(1000))
+    expect(() => open(path)).toThrow(fault('STORE_INCOMPATIBLE'))
+    expect(readFileSync(path, 'utf8')).toBe('Dear diary, '.repeat(1000))
+  })
+
+  it('that cannot be is a fault that names it', () => {
+    const path = `${givenPath()}/no/such/folder.db`
+    expect(() => open(path)).toThrow(fault('STORE_UNAVAILABLE'))
+    expect(() => open(path)).toThrow(path)
+    expect(() => open(givenPath(), { readOnly: true })).toThrow(fault('STORE_UNAVAILABLE'))
+  })
+
+  it('that is damaged says so', async () => {
+    const path = givenPath()
+    const store = open(path)
+    for (let n = 0; n < 200; n++) await start(store, `c${n}`)
+    await store.close()
+    const bytes = readFileSync(path)
+    bytes.fill(0xee, 2 * 4096)
+    writeFileSync(path, bytes)
+    const damaged = open(path)
+    await expect(collect(damaged.readAll())).rejects.toThrow(fault('STORE_CORRUPT'))
+  })
+
+  it('opened to read only gives everything and takes nothing', async () => {
+    const path = givenPath()
+    const writer = open(path)
+    await start(writer, 'ann')
+    await writer.close()
+    const before = readFileSync(path)
+    const store = open(path, { readOnly: true })
+    expect(await wholeContacts(store)).toEqual(['ann'])
+    const [event] = await collect(store.readStream(contactStream('ann')))
+    const deeds = [
+      () => start(store, 'bob'),
+      () => store.append(contactStream('ann'), [event as RecordedEvent], 'any'),
+      () => store.claimDue(WAKE_AT, 'w', 1, 1000),
+      () => store.apply([], 1),
+      () => store.restore({ contactId: 'ann', version: 3, tags: [], wakeAt: null }),
+    ]
+    for (const deed of deeds) await expect(deed()).rejects.toThrow(fault('STORE_READ_ONLY'))
+    await store.close()
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  it.each([
+    { path: '' },
+    { path: 'x', synchronous: 'OFF' },
+    { path: 'x', busyTimeoutMs: 0 },
+    { path: 'x', pollMs: 0.5 },
+    { path: 'x', readOnly: 'yes' },
+  ])('is not opened with %o', (options) => {
+    expect(() => createSqliteStore(options as never)).toThrow(fault('INVALID_INPUT'))
+  })
+})
+
+describe('several processes', () => {
+  it('ONCE-2: append to the same streams, and nothing is lost', async () => {
+    const path = givenPath()
+    const contacts = ['ann', 'bob', 'cid']
+    const processes = ['one', 'two'].map((name) => givenProcess({ task: 'append', path, name, count: 200, contacts }))
+    const acknowledged = (await Promise.all(processes.map((process) => process.rest()))).flat()
+    expect(acknowledged).toHaveLength(400)
+    const store = open(path)
+    const events = await collect(store.readAll())
+    expect(events.map(({ id }) => id).toSorted()).toEqual(acknowledged.toSorted())
+    for (const contactId of contacts) {
+      const versions = (await collect(store.readStream(contactStream(contactId)))).map(({ version }) => version)
+      expect(versions).toEqual(versions.map((_, i) => i + 1))
+    }
+  })
+
+  it('a subscription sees what another process appends', async () => {
+    const path = givenPath()
+    const store = open(path)
+    const seen: string[] = []
+    const other = givenProcess({ task: 'append', path, name: 'other', count: 20, contacts: ['ann'] })
+    for await (const event of store.subscribe(0, new AbortController().signal)) {
+      if (event.type !== 'CaughtUp') seen.push(event.id)
+      if (seen.length === 20) break
+    }
+    expect(seen).toEqual(await other.rest())
+  })
+
+  it('STORE_BUSY: a lock that is held for too long is a fault, waited for without blocking the process', async () => {
+    const path = givenPath()
+    const impatient = open(path, { busyTimeoutMs: 60 })
+    const patient = open(path, { busyTimeoutMs: 20_000 })
+    await start(patient, 'ann')
+    const holder = givenProcess({ task: 'hold', path })
+    expect(await holder.line()).toBe('held')
+
+    let breaths = 0
+    const breathing = setInterval(() => breaths++, 1)
+    await expect(start(impatient, 'bob')).rejects.toThrow(fault('STORE_BUSY'))
+    clearInterval(breathing)
+    expect(breaths).toBeGreaterThan(1)
+    // Readers do not wait for writers.
+    expect(await wholeContacts(impatient)).toEqual(['ann'])
+
+    const waiting = start(patient, 'cid')
+    const closing = patient.close()
+    holder.goOn()
+    await holder.rest()
+    expect(await waiting).toMatchObject({ outcome: 'appended' })
+    await closing
+    expect(await wholeContacts(impatient)).toEqual(['ann', 'cid'])
+  })
+
+  it('ONCE-3: one that is killed in the middle loses nothing acknowledged and leaves nothing half written', async () => {
+    const path = givenPath()
+    const acknowledged: string[] = []
+    for (const round of [0, 1, 2, 3, 4]) {
+      const other = givenProcess({ task: 'start', path, name: `round ${round}` })
+      // Another number of appends each time, so that the blow falls elsewhere.
+      for (let n = 0; n < 20 + 37 * round; n++) acknowledged.push((await other.line()) as string)
+      other.kill()
+      acknowledged.push(...(await other.rest()))
+      const store = open(path)
+      const contacts = new Set(await wholeContacts(store))
+      for (const contactId of acknowledged) expect(contacts).toContain(contactId)
+      // What was written and not acknowledged is one append at most for each blow.
+      expect(contacts.size - acknowledged.length).toBeLessThanOrEqual(round + 1)
+      await store.close()
+    }
+  })
+})
+
+describe('a full disk', () => {
+  it('STORE_FULL: nothing of the append is written, what was there can be read, and room makes it work again', async () => {
+    const path = givenPath()
+    const database = openDatabase({ path, synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
+    const store = storeOn(database, true, 200)
+    onTestFinished(() => store.close())
+    await start(store, 'c0')
+    database.connection.exec('PRAGMA max_page_count = 60')
+    const started = ['c0']
+    const filling = (async () => {
+      for (let n = 1; ; n++) {
+        await start(store, `c${n}`)
+        started.push(`c${n}`)
+      }
+    })()
+    await expect(filling).rejects.toThrow(fault('STORE_FULL'))
+    expect(started.length).toBeGreaterThan(10)
+    expect(await wholeContacts(store)).toEqual(started.toSorted())
+    const many = ['x', 'y', 'z'].map((id) => ({
+      stream: contactStream(id),
+      events: Array.from({ length: 100 }, (_, index) => eventOf(id, 'many', index)),
+      expected: 'no-stream' as const,
+    }))
+    await expect(store.appendMany(many)).rejects.toThrow(fault('STORE_FULL'))
+    expect(await wholeContacts(store)).toEqual(started.toSorted())
+
+    database.connection.exec('PRAGMA max_page_count = 1000000')
+    expect(await start(store, `c${started.length}`)).toMatchObject({ outcome: 'appended' })
+    await store.close()
+    expect(await wholeContacts(open(path))).toHaveLength(started.length + 1)
+  })
+
+  it('a file that may not grow any more is a fault in its process, and no half written append for others', async () => {
+    const path = givenPath()
+    const lines = await givenProcess({ task: 'start', path, name: 'c' }, 1000).rest()
+    const code = lines.pop()
+    expect(code).toBe('STORE_UNAVAILABLE')
+    expect(lines.length).toBeGreaterThan(10)
+    expect(await wholeContacts(open(path))).toEqual(lines.toSorted())
+  })
+})
+
+describe('questions', () => {
+  /** The plan of every statement that log and read model use, by its text. */
+  function plans(use: (connection: DatabaseSync) => void): Map<string, string> {
+    const { connection } = openDatabase({ path: ':memory:', synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1 })
+    onTestFinished(() => connection.close())
+    const found = new Map<string, string>()
+    const watched = {
+      prepare(sql: string) {
+        const steps = connection
+          .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+          .all(...Array(sql.split('?').length - 1).fill(null))
+        found.set(sql, steps.map(({ detail }) => detail).join('; '))
+        return connection.prepare(sql)
+      },
+    }
+    use(watched as DatabaseSync)
+    return found
+  }
+
+  it('never read a whole table, nor sort one', () => {
+    const all = plans((connection) => {
+      createEventLog(connection)
+      const model = createSqlReadModel(connection)
+      for (const query of [{ all: ['a', 'b'], none: ['c'] }, { any: ['a', 'b'] }, { all: ['a'] }, { none: ['a'] }, {}])
+        model.search(query, { after: null, limit: 10 })
+    })
+    expect(all.size).toBeGreaterThan(20)
+    for (const [sql, plan] of all) {
+      // The count of all that have any tag is the one question that reads an index from end to end.
+      if (sql.includes('count(DISTINCT contact)'))
+        expect(plan).toBe('SCAN memberships USING COVERING INDEX memberships_of_contact')
+      else
+        expect([sql, plan]).toEqual([
+          sql,
+          expect.not.stringMatching(/SCAN (events|memberships|m|tags|t|agenda)\b|TEMP B-TREE/),
+        ])
+    }
+  })
+
+  it('find what is due, members and campaigns by the index that was made for them', () => {
+    const all = [
+      ...plans((connection) => {
+        createEventLog(connection)
+        createSqlReadModel(connection).members('a', { after: null, limit: 10 })
+      }),
+    ]
+    const planOf = (part: RegExp) => all.filter(([sql]) => part.test(sql)).map(([, plan]) => plan)
+    expect(planOf(/claimable_at <= \?/)).toEqual([
+      expect.stringContaining('SEARCH agenda USING INDEX agenda_claimable (kind=? AND campaign=? AND claimable_at<?)'),
+    ])
+    expect(planOf(/min\(claimable_at\)/)).toEqual([
+      expect.stringContaining('INDEX agenda_claimable (kind=? AND campaign=?'),
+    ])
+    expect(planOf(/wake_at <= \?/)).toEqual([expect.stringContaining('INDEX agenda_wake')])
+    expect(planOf(/INDEXED BY events_of_campaigns/)).toEqual([
+      expect.stringContaining('INDEX events_of_campaigns (position>?)'),
+    ])
+    expect(planOf(/FROM memberships m WHERE tag = \? AND contact > \?/)).toEqual([
+      expect.stringContaining('SEARCH m USING PRIMARY KEY (tag=? AND contact>?)'),
+    ])
+  })
+})
