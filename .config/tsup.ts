@@ -11,4 +11,7 @@ export default defineConfig({
   clean: true,
   sourcemap: true,
   treeshake: true,
+  // `node:sqlite` exists under this name only.
+  removeNodeProtocol: false,
+  external: [/^node:/],
 })

@@ -20,10 +20,10 @@ export interface Desk {
   close(): Promise<void>
 }
 
-export function openDesk(database: string): Desk {
+export function openDesk(database: string, begin: typeof launch = launch): Desk {
   const given = new Map<string, Given>()
   const waiting = new Map<string, () => void>()
-  let process = launch('soak/desk.ts', [database], hear)
+  let process = begin('soak/desk.ts', [database], hear)
 
   function hear(line: string): void {
     if (!line.startsWith('{')) throw new Error(`The desk says: ${line}`)
@@ -46,7 +46,7 @@ export function openDesk(database: string): Desk {
     async crash() {
       process.signal('SIGKILL')
       await process.ended
-      process = launch('soak/desk.ts', [database], hear)
+      process = begin('soak/desk.ts', [database], hear)
       const all = [...given.values()]
       for (const one of all.filter(({ acknowledgedAt }) => acknowledgedAt !== null).slice(-5)) tell(one)
       for (const one of all.filter(({ acknowledgedAt }) => acknowledgedAt === null)) tell(one)

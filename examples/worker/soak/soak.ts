@@ -35,6 +35,23 @@ const SLOWNESS_MS = 60
 /** @throws Error that names the first case, if anything was lost, repeated without need, or begun after a stop */
 export async function soak(options: SoakOptions): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'enfold-soak-'))
+  const processes: Process[] = []
+  try {
+    const figures = await soakIn(folder, options, (...how) => {
+      const process = launch(...how)
+      processes.push(process)
+      return process
+    })
+    rmSync(folder, { recursive: true })
+    return figures
+  } catch (error) {
+    throw new Error(`The log and the mail server's record are kept in ${folder}`, { cause: error })
+  } finally {
+    for (const process of processes) process.signal('SIGKILL')
+  }
+}
+
+async function soakIn(folder: string, options: SoakOptions, begin: typeof launch): Promise<Figures> {
   const database = join(folder, 'campaigns.db')
   const mailFile = join(folder, 'mails.jsonl')
   const random = createRandom(options.seed)
@@ -44,11 +61,11 @@ export async function soak(options: SoakOptions): Promise<Figures> {
   const engine = createEngine({ store, handlers: {} })
   const ledger = createLedger(store)
   await engine.publish(letters(options.onUnknown))
-  const mailServer = launch('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', String(SLOWNESS_MS)])
+  const mailServer = begin('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', String(SLOWNESS_MS)])
   const port = await mailServer.printed('')
-  const startWorker = () => launch('worker.ts', workerSettings(database, port, options))
+  const startWorker = () => begin('worker.ts', workerSettings(database, port, options))
   const workers = Array.from({ length: options.workers }, startWorker)
-  const desk = openDesk(database)
+  const desk = openDesk(database, begin)
 
   const contacts = Math.ceil(options.steps / 2) + Math.floor(options.steps / 20)
   const errands: Promise<void>[] = []
@@ -122,7 +139,6 @@ export async function soak(options: SoakOptions): Promise<Figures> {
   })
   await engine.close()
   await store.close()
-  rmSync(folder, { recursive: true })
   return { ...figures, kills: options.kills, killsAtWork, seconds, stepsPerSecond: figures.sendings / seconds }
 }
 

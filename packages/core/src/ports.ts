@@ -18,12 +18,23 @@ import type {
   WorkerId,
 } from './ids.ts'
 import type { JsonValue } from './json.ts'
-import type { TagChange, TagQuery } from './tag-index.ts'
 
 // --- The log --------------------------------------------------------------------------------------------------------
 
 /** The version that the stream must have for an append to happen. Never optional, never a default. */
 export type ExpectedVersion = Version | 'no-stream' | 'any'
+
+/** One change of the index. `clear` removes all tags of the contact (ERASE-1). */
+export type TagChange =
+  | { readonly change: 'add' | 'remove'; readonly contactId: ContactId; readonly tag: Tag }
+  | { readonly change: 'clear'; readonly contactId: ContactId }
+
+/** Contacts that have all of `all`, at least one of `any` (if any are named), and none of `none`. Rule INDEX-2. */
+export interface TagQuery {
+  readonly all?: readonly Tag[]
+  readonly any?: readonly Tag[]
+  readonly none?: readonly Tag[]
+}
 
 /** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
 export interface Derived {
@@ -95,7 +106,7 @@ export interface EventStore {
     expected: ExpectedVersion,
     derived?: Derived,
   ): Promise<AppendResult>
-  /** Independent outcomes, in the order given, in one round trip or transaction. */
+  /** Independent outcomes, in the order given, in one round trip or transaction. If it throws, nothing was written. */
   appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
   /** Events with version ≥ `from` (default 1), in order. A stream that does not exist is empty. */
   readStream(stream: StreamId, from?: Version): AsyncIterable<RecordedEvent>
@@ -169,7 +180,10 @@ export interface Change {
  * worker until its lease has run out or it is released. Claims come by wake instant, oldest first.
  */
 export interface ReadModel {
-  /** Changes and checkpoint in one transaction; for logs that cannot project in the append. */
+  /**
+   * Changes and checkpoint in one transaction; for logs that cannot project in the append. A change whose version is
+   * not above that of the contact's rows is passed over.
+   */
   apply(changes: readonly Change[], checkpoint: Position): Promise<void>
   /** The last checkpoint; 0 before the first. */
   checkpoint(): Promise<Position>
@@ -191,7 +205,7 @@ export interface ReadModel {
   ): Promise<readonly Claim[]>
   /** Gives claims back, those that are still held by their worker; others are left alone. */
   release(claims: readonly Claim[]): Promise<void>
-  /** Prolongs claims that are still held; the answer holds those that are, with their new lease. */
+  /** Prolongs claims that are still held and have not run out; the answer holds those, with their new lease. */
   renew(claims: readonly Claim[], now: Instant, leaseMs: number): Promise<readonly Claim[]>
   /** The earliest instant at which `claimDue` can have something that it has not now, leases counted; `null`: never. */
   nextWake(): Promise<Instant | null>

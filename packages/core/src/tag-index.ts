@@ -5,21 +5,9 @@
 import type { ContactEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { type CampaignId, type ContactId, compareIds, requireId, type SequenceId, type Tag } from './ids.ts'
-import type { Members, Page } from './ports.ts'
+import type { Members, Page, TagChange, TagQuery } from './ports.ts'
 
 // --- Tags -----------------------------------------------------------------------------------------------------------
-
-/** One change of the index. `clear` removes all tags of the contact (ERASE-1). */
-export type TagChange =
-  | { readonly change: 'add' | 'remove'; readonly contactId: ContactId; readonly tag: Tag }
-  | { readonly change: 'clear'; readonly contactId: ContactId }
-
-/** Contacts that have all of `all`, at least one of `any` (if any are named), and none of `none`. Rule INDEX-2. */
-export interface TagQuery {
-  readonly all?: readonly Tag[]
-  readonly any?: readonly Tag[]
-  readonly none?: readonly Tag[]
-}
 
 /** What a tag says: the sequence, and whether the run waits at its end. */
 export interface ParsedTag {

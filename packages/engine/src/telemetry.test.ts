@@ -102,7 +102,7 @@ describe('given a host that has set up OpenTelemetry', () => {
       .getMetrics()
       .flatMap((one) => one.scopeMetrics)
       .flatMap((scope) => scope.metrics)
-      .flatMap((one) => one.dataPoints)
+      .flatMap((one) => one.dataPoints as readonly DataPoint<unknown>[])
       .flatMap((point) => Object.values(point.attributes))
     expect(labels.length).toBeGreaterThan(0)
     expect(labels).not.toContain('ada')
