@@ -252,11 +252,14 @@ function given(...changes: readonly TagChange[]): TagIndex {
   return index
 }
 
-/** All pages, one after the other. */
+/** All pages, one after the other; throws where they lead back, lest a mistake makes a test without an end. */
 function allPages(pageBehind: (after: ContactId | null) => Members): ContactId[] {
   const contacts: ContactId[] = []
+  const cursors = new Set<ContactId | null>()
   let next: ContactId | null = null
   do {
+    if (cursors.has(next)) throw new Error(`The page behind ${next} comes a second time.`)
+    cursors.add(next)
     const page = pageBehind(next)
     contacts.push(...page.contacts)
     next = page.next
