@@ -1,7 +1,7 @@
 /**
  * A worker that kills or freezes itself at a chosen moment, once: just after it has recorded dispatches and before their
  * handlers (`dispatched`), or just after its first handler has done its work and before that is recorded (`handled`).
- * Its handler mails nothing: it writes into the file what a mail server would. Prints what goes wrong.
+ * Its handler mails nothing: it writes into the file what a mail server would. Prints what it does.
  */
 import { appendFileSync } from 'node:fs'
 import { createEngine } from '@enfold/engine'
@@ -14,6 +14,7 @@ let faltered = false
 function falterAt(here: string): void {
   if (faltered || here !== moment || signal === 'never') return
   faltered = true
+  console.log('faltering')
   process.kill(process.pid, signal)
 }
 

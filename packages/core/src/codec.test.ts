@@ -26,6 +26,7 @@ import {
   type Timing,
   type Upcasters,
 } from '@enfold/core'
+import { historyArbitrary } from '@enfold/testkit'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
@@ -360,6 +361,23 @@ describe('there and back', () => {
       }),
       { numRuns: 3000 },
     )
+  })
+
+  it('AUDIT-1: every event that decisions made comes back, whatever the history', () => {
+    const seen = new Set<EventType>()
+    fc.assert(
+      fc.property(historyArbitrary(), ({ events }) => {
+        for (const event of events) {
+          seen.add(event.type)
+          const line = encodeEvent(event)
+          expect(decoded(line)).toStrictEqual(event)
+          expect(encodeEvent(decoded(line))).toBe(line)
+        }
+      }),
+      { numRuns: 300 },
+    )
+    // Or the property would have proved nothing about those that are missing.
+    expect([...seen].sort()).toEqual(TYPES.filter((type) => !type.startsWith('Campaign')).sort())
   })
 
   it('LOG-3: each thing that an event carries is in its line', () => {

@@ -63,9 +63,10 @@ export function show(value: unknown): string {
   let text: string | undefined
   try {
     text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value)
+    text ??= typeof value === 'function' ? 'a function' : String(value)
   } catch {
-    text = undefined
+    // A cycle, a hostile toString, or nested deeper than the stack.
+    text = Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
   }
-  text ??= typeof value === 'function' ? 'a function' : String(value)
   return text.length > 80 ? `${text.slice(0, 77)}…` : text
 }
