@@ -96,6 +96,7 @@ class Model {
   handlerFails = false
   erased = false
   bannedUntilMs: number | null = null
+  readonly firstStarts: SequenceName[] = []
   readonly runs: { readonly [name in SequenceName]: ModelRun[] } = { nurture: [], onboarding: [], care: [], side: [] }
 
   newest(name: SequenceName): ModelRun | undefined {
@@ -114,6 +115,7 @@ class Model {
 
   start(name: SequenceName): void {
     const before = this.newest(name)
+    if (before === undefined) this.firstStarts.push(name)
     if (before?.status === 'waiting') before.status = 'completed'
     const steps = Object.entries(SEQUENCES[name]).map(
       ([id, waitMs]): ModelStep => ({ id, waitMs, state: 'pending', atMs: 0, resends: 0, resendsToDo: 0 }),
@@ -151,22 +153,36 @@ class Model {
           if (!this.banned() && !this.handlerFails) this.mails += step.resendsToDo
           step.resendsToDo = 0
         }
-    for (let changed = true; changed; ) {
-      changed = false
-      for (const name of NAMES) {
-        const run = this.newest(name)
-        if (run?.status !== 'active') continue
-        const { atMs, step } = this.due(run)
-        if (atMs > this.nowMs) continue
-        changed = true
-        if (step === null) this.complete(name, run)
-        else {
-          step.state = this.handlerFails ? 'failed' : 'sent'
-          step.atMs = this.nowMs
-          run.shiftMs = 0
-          if (!this.handlerFails) this.mails += 1
-        }
+    // Handlers run beside each other: first all that is due is begun, then what came of it is heard, in the same order.
+    for (;;) {
+      const begun = this.begin()
+      if (begun.length === 0) return
+      for (const { name, run, step } of begun) {
+        step.state = this.handlerFails ? 'failed' : 'sent'
+        step.atMs = this.nowMs
+        run.shiftMs = 0
+        if (!this.handlerFails) this.mails += 1
+        const next = this.due(run)
+        if (next.step === null && next.atMs <= this.nowMs) this.complete(name, run)
       }
+    }
+  }
+  /** The steps that are due, by due instant and then by who was started first; waits of cancelled ones end on the way. */
+  begin(): { readonly name: SequenceName; readonly run: ModelRun; readonly step: ModelStep }[] {
+    const begun: ReturnType<Model['begin']> = []
+    for (;;) {
+      const [first] = this.firstStarts
+        .flatMap((name) => {
+          const run = this.newest(name)
+          if (run?.status !== 'active' || begun.some((one) => one.run === run)) return []
+          return [{ name, run, ...this.due(run) }]
+        })
+        .filter(({ atMs }) => atMs <= this.nowMs)
+        .sort((x, y) => x.atMs - y.atMs)
+      if (first === undefined) return begun
+      const { name, run, step } = first
+      if (step === null) this.complete(name, run)
+      else begun.push({ name, run, step })
     }
   }
   complete(name: SequenceName, run: ModelRun): void {

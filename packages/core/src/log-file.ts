@@ -1,0 +1,176 @@
+/**
+ * Whole logs, line by line: bytes in, events or problems out, and events to lines. Rules AUDIT-1, AUDIT-5.
+ * What one line means is in `codec.ts`; whether the events fit together is asked of `verify`. Opens no file.
+ */
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './codec.ts'
+import type { RecordedEvent } from './events.ts'
+import { EnfoldFault } from './fault.ts'
+
+/** Why a line is no event. `message` is a sentence without a subject, for people. Rule AUDIT-5. */
+export type LineProblem =
+  | DecodeProblem
+  | { readonly reason: 'not-utf8'; readonly message: string }
+  /** The last line, which has no end, and is no event as it stands. */
+  | { readonly reason: 'cut'; readonly message: string }
+  /** Longer than `maxLineBytes`: it was passed over without being kept. */
+  | { readonly reason: 'too-long'; readonly bytes: number; readonly message: string }
+
+/** One line of a log. `line` is 1 for the first. */
+export type LogEntry =
+  | { readonly line: number; readonly event: RecordedEvent; readonly problem?: never }
+  | { readonly line: number; readonly problem: LineProblem; readonly event?: never }
+
+export interface ReadLogOptions {
+  /** Default false: the first bad line is the last that is yielded. True: the rest is read as well. */
+  readonly keepGoing?: boolean
+  /** The longest line that is read, in bytes without its end. Default 16,777,216 (16 MiB). */
+  readonly maxLineBytes?: number
+  /** Steps that bring lines of older schema versions up to date. Default: those that this release knows. */
+  readonly upcasters?: Upcasters
+}
+
+const MAX_LINE_BYTES = 16 * 1024 * 1024
+const LINE_FEED = 10
+
+/**
+ * Reads a log: every line gives exactly one entry, in order, an empty line a problem like any other. An empty log gives
+ * none. The last line may lack its end. At most one line is kept at a time, and of one that is too long only the count.
+ *
+ * @param chunks bytes of UTF-8, or text, cut anywhere
+ * @throws EnfoldFault `INVALID_INPUT` for options that cannot be; whatever `chunks` throws. No line makes it throw.
+ * @example
+ * for await (const { line, event, problem } of readLog(createReadStream('log.jsonl')))
+ *   if (problem !== undefined) console.error(`log.jsonl:${line}: ${problem.reason}: ${problem.message}`)
+ *   else state = evolve(state, event)
+ */
+export async function* readLog(
+  chunks: AsyncIterable<Uint8Array | string>,
+  options: ReadLogOptions = {},
+): AsyncGenerator<LogEntry, void> {
+  const { keepGoing = false, maxLineBytes = MAX_LINE_BYTES, upcasters } = options
+  if (!(Number.isSafeInteger(maxLineBytes) && maxLineBytes >= 1))
+    throw EnfoldFault.invalidInput('readLog.maxLineBytes', maxLineBytes, 'a whole number of bytes from 1')
+  let line = 0
+  for await (const raw of linesOf(chunks, maxLineBytes)) {
+    line += 1
+    const entry = entryOf(line, raw, maxLineBytes, upcasters)
+    yield entry
+    if (entry.problem !== undefined && !keepGoing) return
+  }
+}
+
+/**
+ * The lines of a log, each with its "\n". What `readLog` read from a log of this release comes out as the same bytes.
+ *
+ * @example
+ * await pipeline(writeLog(store.readAll()), createWriteStream('log.jsonl'))
+ */
+export async function* writeLog(
+  events: AsyncIterable<RecordedEvent> | Iterable<RecordedEvent>,
+): AsyncGenerator<string, void> {
+  for await (const event of events) yield `${encodeEvent(event)}\n`
+}
+
+/** A line as it was found: `bytes` are `null` if there were too many, and are good until the next one is asked for. */
+interface RawLine {
+  readonly bytes: Uint8Array | null
+  readonly length: number
+  readonly hasEnd: boolean
+}
+
+function entryOf(line: number, raw: RawLine, maxLineBytes: number, upcasters: Upcasters | undefined): LogEntry {
+  if (raw.bytes === null) {
+    const message = `has ${raw.length} bytes; lines of up to ${maxLineBytes} are read`
+    return { line, problem: { reason: 'too-long', bytes: raw.length, message } }
+  }
+  const text = textOf(raw.bytes)
+  const cut = 'is cut: the log ends in the middle of it'
+  if (text === null)
+    return {
+      line,
+      problem: raw.hasEnd ? { reason: 'not-utf8', message: 'is not UTF-8' } : { reason: 'cut', message: cut },
+    }
+  const decoded = decodeEvent(text, upcasters)
+  if (!isLeft(decoded)) return { line, event: decoded.right }
+  const problem = decoded.left
+  return { line, problem: problem.reason === 'not-json' && !raw.hasEnd ? { reason: 'cut', message: cut } : problem }
+}
+
+/** `null` if the bytes are no UTF-8. A byte order mark stays: a line does not begin with one. */
+function textOf(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+async function* linesOf(
+  chunks: AsyncIterable<Uint8Array | string>,
+  maxLineBytes: number,
+): AsyncGenerator<RawLine, void> {
+  // The beginning of a line whose end is in a later chunk.
+  let held = new Uint8Array(0)
+  let length = 0
+
+  function hold(piece: Uint8Array): void {
+    if (length + piece.length <= maxLineBytes) {
+      if (length + piece.length > held.length) {
+        const roomier = new Uint8Array(Math.min(maxLineBytes, 2 * (length + piece.length)))
+        roomier.set(held.subarray(0, length))
+        held = roomier
+      }
+      held.set(piece, length)
+    } else held = new Uint8Array(0)
+    length += piece.length
+  }
+
+  const line = (hasEnd: boolean): RawLine => ({
+    bytes: length <= maxLineBytes ? held.subarray(0, length) : null,
+    length,
+    hasEnd,
+  })
+
+  for await (const chunk of bytesOf(chunks)) {
+    let from = 0
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+      if (length === 0 && end - from <= maxLineBytes)
+        yield { bytes: chunk.subarray(from, end), length: end - from, hasEnd: true }
+      else {
+        hold(chunk.subarray(from, end))
+        yield line(true)
+        length = 0
+      }
+      from = end + 1
+    }
+    if (from < chunk.length) hold(chunk.subarray(from))
+  }
+  if (length > 0) yield line(false)
+}
+
+/** Text as UTF-8. A lone surrogate, which UTF-8 cannot hold, becomes a byte that it does not know. */
+async function* bytesOf(chunks: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array, void> {
+  const encoder = new TextEncoder()
+  // Half of a character whose other half is in the next chunk.
+  let half = ''
+  for await (const chunk of chunks) {
+    if (typeof chunk !== 'string') {
+      if (half !== '') yield NO_UTF8
+      half = ''
+      yield chunk
+      continue
+    }
+    const text = half + chunk
+    half = /[\ud800-\udbff]$/.test(text) ? text.slice(-1) : ''
+    const [first = '', ...others] = text.slice(0, text.length - half.length).split(/\p{Surrogate}/u)
+    yield encoder.encode(first)
+    for (const other of others) {
+      yield NO_UTF8
+      yield encoder.encode(other)
+    }
+  }
+  if (half !== '') yield NO_UTF8
+}
+
+const NO_UTF8 = Uint8Array.of(0xff)
