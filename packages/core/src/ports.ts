@@ -5,19 +5,8 @@
 
 import type { StepDefinition } from './definition.ts'
 import type { NewEvent, RecordedEvent } from './events.ts'
-import type {
-  CampaignId,
-  ContactId,
-  Instant,
-  Position,
-  SequenceId,
-  StepId,
-  StreamId,
-  Tag,
-  Version,
-  WorkerId,
-} from './ids.ts'
-import type { JsonValue } from './json.ts'
+import type { CampaignId, ContactId, Instant, Position, SequenceId, StreamId, Tag, Version, WorkerId } from './ids.ts'
+import type { JsonObject, JsonValue } from './json.ts'
 
 // --- The log --------------------------------------------------------------------------------------------------------
 
@@ -266,7 +255,8 @@ export interface StepCall {
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
   readonly run: number
-  readonly step: StepDefinition & { readonly id: StepId }
+  /** As the run's version defines it. */
+  readonly step: StepDefinition & { readonly params: JsonObject }
   readonly facts: Facts
   /** 1 for the first. */
   readonly attempt: number

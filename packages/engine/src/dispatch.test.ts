@@ -18,11 +18,11 @@ import {
   type Store,
   violationOf,
 } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createEngine, type Engine, type EngineOptions } from './engine.ts'
 import {
   answerOf,
   createGate,
@@ -112,6 +112,17 @@ async function expectLegal(engine: Engine, contactId = 'ann'): Promise<void> {
 
 describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
   // --- The life of a step -------------------------------------------------------------------------------------------
+
+  it('STEP-4: the handler of a step without params gets an empty object', async () => {
+    const params: unknown[] = []
+    const { engine } = await given(makeStore, [email('one')], ({ step }) => {
+      params.push(step.params)
+      return sent
+    })
+    await engine.startSequence(nurture)
+    await engine.runDue()
+    expect(params).toEqual([{}])
+  })
 
   it('STEP-4: dispatched, handed to the handler with its key, and recorded with its receipt', async () => {
     const seen: unknown[] = []

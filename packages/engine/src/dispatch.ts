@@ -1,54 +1,27 @@
 /**
- * The dispatcher: due steps become deeds, exactly as recorded. The life of a step, from top to bottom:
- * claim the contact → decide what is due → append `StepDispatched` → call the handler → append the outcome → release.
- * Rules STEP-4 to STEP-9, STOP-6, GOAL-12, ONCE-3.
+ * The dispatcher: claims contacts whose wake has come, as many as there are hands and permits, has their due steps done
+ * (`due-work.ts`), and gives the claims back; once (`runDue`) or until told to end (`run`). Rules STEP-7, STOP-6, ONCE-3.
  */
 import {
-  type AttemptRef,
   type Claim,
   type ContactEvent,
-  type ContactEventOf,
   type ContactId,
   epochMsOf,
-  type Facts,
   type FaultCode,
   type Instant,
   instantOf,
   isEnfoldFault,
-  isLeft,
   type ReadModel,
-  type RecordOutcome,
-  type Run,
-  runOf,
-  type StepDefinition,
-  type StepOutcome,
   type WorkerId,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import { realWait } from './clock.ts'
-import { factsOf } from './directory.ts'
-import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
-import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
-import { createLimits, type KindLimit } from './limits.ts'
-import { projectionOf } from './read-model.ts'
-import { inSpan } from './telemetry.ts'
-
-export interface DispatchOptions {
-  /** How many contacts are worked on at once. Default 50. */
-  readonly concurrency: number
-  /** Limits of single kinds of steps, by kind. What a kind's limit holds back holds up no other kind. Default: none. */
-  readonly kinds: { readonly [kind: string]: KindLimit }
-  /** How long a handler may take, in real time. Default 30,000. */
-  readonly handlerTimeoutMs: number
-  /** How long a claim keeps other workers away. Must be longer than `handlerTimeoutMs`. Default 60,000. */
-  readonly leaseMs: number
-  /** How often `run` looks for what other processes have made due. Default 1,000. */
-  readonly pollMs: number
-  /** How long `run` waits for handlers when it is told to end. Default 10,000. */
-  readonly shutdownMs: number
-  /** First wait after a failure; doubles with each attempt up to `capMs`, and a random part of it is taken. */
-  readonly backOff: { readonly baseMs: number; readonly capMs: number }
-}
+import type { Doorbell } from './doorbell.ts'
+import { createDueWork, type TimedClaim } from './due-work.ts'
+import type { DispatchOptions } from './engine-options.ts'
+import type { Machinery } from './execute.ts'
+import type { Handlers } from './handler-call.ts'
+import { createLimits } from './limits.ts'
 
 /** What a dispatch came to. */
 export interface DispatchCounts {
@@ -96,25 +69,25 @@ export function createDispatcher(
   handlers: Handlers,
   worker: WorkerId,
   options: DispatchOptions,
-  sleeper: { sleep(ms: number, signal: AbortSignal): Promise<void> },
+  doorbell: Doorbell,
 ): Dispatcher {
-  const { clock, observe, random } = machinery
+  const { clock, observe } = machinery
   /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
   const inTurn = createTurns()
+  const due = createDueWork(machinery, readModel, handlers, options)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   const release = createBatcher<Claim, void>(async (claims) => {
     await readModel.release(claims)
     return []
   }, 1000)
   let running = 0
-  let inFlight = 0
   let lastFault: DispatcherHealth['lastFault'] = null
   const closing = new AbortController()
 
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
-    const tally: Tally = { dispatched: 0, sent: 0, skipped: 0, failed: 0, completed: 0 }
+    const tally = newTally()
     await drain(tally, { room: limit }, closing.signal)
     return { ...tally, wakeAt: await nextWake() }
   }
@@ -149,7 +122,7 @@ export function createDispatcher(
           if (stop.aborted && claims.length > 0) await readModel.release(claims)
           if (stop.aborted) return 0
           for (const one of claims) {
-            const working = begin(one, claimedAtMs, tally, budget, patience.over).catch((error) => {
+            const working = begin({ ...one, claimedAtMs }, tally, budget, patience.over).catch((error) => {
               // The claim stays until its lease runs out: that is the pause before the next try.
               lastFault = { at: clock.now(), message: String(error) }
               observe({ type: 'contact-failed', contactId: one.contactId, error })
@@ -191,186 +164,36 @@ export function createDispatcher(
     const wakeAt = await nextWake()
     const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
     // Due already, and yet nothing was to be had: another worker was first. Not at once again.
-    await sleeper.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
+    await doorbell.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
   }
 
-  /** One claimed contact: what is due of it. */
-  async function begin(
-    claim: Claim,
-    claimedAtMs: number,
-    tally: Tally,
-    budget: Budget,
-    giveUp: AbortSignal,
-  ): Promise<void> {
-    const { contactId } = claim
-    const before = active.get(contactId)
+  /** One claimed contact, worked on with its permit and given back. */
+  async function begin(claim: TimedClaim, tally: Tally, budget: Budget, giveUp: AbortSignal): Promise<void> {
+    const before = active.get(claim.contactId)
     // By the clock, this worker's own lease ran out while it is still at it (the clock jumped): it keeps the contact.
     if (before !== undefined) return before.then(() => release(claim))
-    const permit = limits.reserve(claim.kind)
-    let used = false
-    const working = workWithPermit(claim, claimedAtMs, tally, budget, giveUp).then((dispatched) => {
-      used = dispatched
-    })
+    const giveBack = limits.reserve(claim.kind)
+    // Where the room is limited, step by step; what is left of the contact is due at once.
+    const working = due.work(claim, budget.room === Number.POSITIVE_INFINITY ? 1000 : 1, giveUp)
+    budget.room -= 1
+    let dispatched = false
     active.set(
-      contactId,
-      working.catch(() => {}),
+      claim.contactId,
+      working.then(
+        () => {},
+        () => {},
+      ),
     )
     try {
-      await working
+      const { events, held } = await working
+      count(tally, events)
+      dispatched = events.some((event) => event.type === 'StepDispatched')
+      if (events.length === 0) budget.room += 1
+      if (held) await release(claim)
     } finally {
-      active.delete(contactId)
-      permit(used)
+      active.delete(claim.contactId)
+      giveBack(dispatched)
     }
-  }
-
-  /** Answers whether the claim's permit was used. */
-  async function workWithPermit(
-    claim: Claim,
-    claimedAtMs: number,
-    tally: Tally,
-    budget: Budget,
-    giveUp: AbortSignal,
-  ): Promise<boolean> {
-    const { contactId } = claim
-    const limit = budget.room === Number.POSITIVE_INFINITY ? 1000 : 1
-    budget.room -= 1
-    const executed = await execute(machinery, {
-      type: 'DispatchDue',
-      commandId: crypto.randomUUID(),
-      actor: null,
-      contactId,
-      inFlight: new Set(),
-      limit,
-      // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
-      permits: new Map(Object.keys(options.kinds).map((kind) => [kind, kind === claim.kind ? 1 : 0])),
-    })
-    if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
-    const { events, known } = executed.right
-    count(tally, events)
-    if (events.length === 0) {
-      // Claimed, but nothing is due: the contact's facts have changed since its wake was written.
-      const loaded = await load(machinery, contactId)
-      await readModel.restore(projectionOf(machinery, contactId, loaded))
-      budget.room += 1
-    }
-    let lost = false
-    let latest: Known = known
-    await Promise.all(
-      events.map(async (event) => {
-        if (event.type !== 'StepDispatched') return
-        const outcome = await send(event, claimedAtMs, contactId, known, giveUp)
-        if (outcome === null) {
-          lost = true
-          return
-        }
-        const facts = await factsBehind(contactId, known.facts)
-        const recorded = await record(contactId, event.data, outcome, { ...latest, facts })
-        latest = recorded.known
-        count(tally, recorded.events)
-      }),
-    )
-    if (!lost) await release(claim)
-    return events.some((event) => event.type === 'StepDispatched')
-  }
-
-  /**
-   * The facts behind a step: it may have changed them itself, and routes and timers read them (ROUTE-1). Where the
-   * directory fails just then, those before it must do: an outcome that is not recorded would be sent again.
-   */
-  async function factsBehind(contactId: ContactId, before: Facts | null): Promise<Facts | null> {
-    return factsOf(machinery.directory, contactId).catch(() => before)
-  }
-
-  /** Calls the handler; `null` if it must not be called any more, because the lease may be another's by now. */
-  async function send(
-    event: ContactEventOf<'StepDispatched'>,
-    claimedAtMs: number,
-    contactId: ContactId,
-    known: Known,
-    giveUp: AbortSignal,
-  ): Promise<StepOutcome | null> {
-    const { campaignId, sequenceId, run, attempt, resend, idempotencyKey, timing } = event.data
-    // A process that stood still (a debugger, a frozen machine) may wake up long after its lease.
-    if (performance.now() - claimedAtMs > options.leaseMs - longestCallMs(options.handlerTimeoutMs)) {
-      observe({ type: 'lease-lost', contactId })
-      return null
-    }
-    const step = stepOf(event, known)
-    const now = clock.now()
-    const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(timing?.dueAt ?? now))
-    observe({ type: 'step-dispatched', contactId, attempt: attemptOf(event.data), kind: step.kind, lagMs })
-    const startedAt = performance.now()
-    const call = {
-      contactId,
-      campaignId,
-      sequenceId,
-      run,
-      step,
-      facts: known.facts ?? {},
-      attempt,
-      resend,
-      idempotencyKey,
-    }
-    const { outcome, error } = await inSpan(
-      'enfold.dispatch',
-      { 'enfold.contact': contactId, 'enfold.campaign': campaignId, 'enfold.step': step.id, 'enfold.kind': step.kind },
-      async (span) => {
-        inFlight += 1
-        const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp).finally(() => {
-          inFlight -= 1
-        })
-        span.setAttribute('enfold.outcome', answered.outcome.outcome)
-        if (answered.error !== undefined) span.recordException(answered.error as Error)
-        return answered
-      },
-    )
-    observe({
-      type: 'step-answered',
-      contactId,
-      attempt: attemptOf(event.data),
-      kind: step.kind,
-      outcome,
-      durationMs: performance.now() - startedAt,
-      ...(error === undefined ? {} : { error }),
-    })
-    return outcome
-  }
-
-  function stepOf({ data }: ContactEventOf<'StepDispatched'>, { state }: Known): StepDefinition {
-    const { campaignVersion } = runOf(state, data) as Run
-    const { campaign } = machinery.campaigns.catalog.version(data.campaignId, campaignVersion)
-    return campaign.sequences.get(data.sequenceId)?.steps.find((step) => step.id === data.stepId) as StepDefinition
-  }
-
-  async function record(
-    contactId: ContactId,
-    { idempotencyKey, ...attempt }: ContactEventOf<'StepDispatched'>['data'],
-    outcome: StepOutcome,
-    known: Known,
-  ): Promise<Executed<RecordOutcome>> {
-    const ref = attemptOf(attempt)
-    const command: RecordOutcome = {
-      type: 'RecordOutcome',
-      // The same for the same attempt, so that recording it twice is recording it once.
-      commandId: `outcome:${idempotencyKey}:${attempt.attempt}`,
-      actor: null,
-      contactId,
-      ...ref,
-      outcome,
-      retryAt: retryAt(ref.attempt, outcome),
-    }
-    const executed = await execute(machinery, command, known)
-    if (isLeft(executed)) throw new Error(`An outcome was refused: ${executed.left.type}`)
-    if (executed.right.answer.outcome === 'stale') observe({ type: 'outcome-stale', contactId, attempt: ref })
-    return executed.right
-  }
-
-  /** Capped exponential back-off with full jitter, never before what the handler was told. */
-  function retryAt(attempt: number, outcome: StepOutcome): Instant {
-    const { baseMs, capMs } = options.backOff
-    const jittered = random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))
-    const asked = outcome.outcome === 'failed' ? (outcome.retryAfterMs ?? 0) : 0
-    return instantOf(epochMsOf(clock.now()) + Math.max(jittered, asked))
   }
 
   async function run(signal: AbortSignal): Promise<void> {
@@ -393,7 +216,7 @@ export function createDispatcher(
   }
 
   return {
-    health: () => ({ running: running > 0, inFlight, lastFault }),
+    health: () => ({ running: running > 0, inFlight: due.inFlight(), lastFault }),
     runDue,
     run,
     async close() {
@@ -453,8 +276,4 @@ function count(tally: Tally, events: readonly ContactEvent[]): void {
     else if (event.type === 'StepFailed' && event.data.consequence !== 'retry') tally.failed += 1
     else if (event.type === 'SequenceCompleted') tally.completed += 1
   }
-}
-
-function attemptOf({ campaignId, sequenceId, run, stepId, resend, attempt }: AttemptRef): AttemptRef {
-  return { campaignId, sequenceId, run, stepId, resend, attempt }
 }

@@ -7,10 +7,8 @@ import {
   type CampaignDefinition,
   type CampaignEvent,
   type CampaignId,
-  type Clock,
   type CommandId,
   type ContactCommand,
-  type ContactDirectory,
   type ContactId,
   campaignStream,
   decidePublish,
@@ -18,7 +16,6 @@ import {
   defineCampaign,
   type Either,
   EnfoldFault,
-  type EventStore,
   epochMsOf,
   type Instant,
   isLeft,
@@ -27,54 +24,30 @@ import {
   type Members,
   type Position,
   type PublishAnswer,
-  type ReadModel,
   type RecordedEvent,
   type Rejection,
   right,
   type SequenceId,
-  type StepHandler,
   type StepId,
   type StreamAppend,
   sameDefinition,
   tagOf,
   type UnpublishAnswer,
   type Version,
-  type WorkerId,
   waitingTagOf,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import * as border from './border.ts'
 import { createCampaigns } from './campaigns.ts'
-import { realWait, systemClock } from './clock.ts'
-import { createDispatcher, type DispatchCounts, type DispatcherHealth, type DispatchOptions } from './dispatch.ts'
+import { systemClock } from './clock.ts'
+import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
+import { createDoorbell } from './doorbell.ts'
+import { checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { execute, type Machinery } from './execute.ts'
-import { longestCallMs } from './handler-call.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
-import { type Observer, observedBy } from './signals.ts'
+import { observedBy } from './signals.ts'
 import { createMeters } from './telemetry.ts'
-
-export interface EngineOptions {
-  /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
-  readonly store: EventStore & Partial<ReadModel>
-  /** The index and the agenda, where the store has none of its own. */
-  readonly readModel?: ReadModel
-  /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */
-  readonly handlers: { readonly [kind: string]: StepHandler }
-  /** Your contacts. Left out: every contact exists, with no facts. */
-  readonly contacts?: ContactDirectory
-  /** Default: the machine's. */
-  readonly clock?: Clock
-  /** Told everything that happens, for your logger and meters. */
-  readonly observe?: Observer
-  readonly dispatch?: Partial<DispatchOptions>
-  /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
-  readonly campaignRefreshMs?: number
-  /** Names this worker in claims. Default: drawn. */
-  readonly workerId?: WorkerId
-  /** From 0 to 1, for back-off. Default `Math.random`. */
-  readonly random?: () => number
-}
 
 /** What every verb of an operator takes. */
 export interface Order {
@@ -201,7 +174,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, handlers, contacts: directory, clock = systemClock, workerId = crypto.randomUUID() } = options
   const readModel = readModelOf(options)
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
-  const doorbell = createDoorbell()
+  const doorbell = createDoorbell(clock)
   const machinery: Machinery = {
     store,
     // Above 500 a transaction grows without gaining.
@@ -213,13 +186,7 @@ export function createEngine(options: EngineOptions): Engine {
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
   }
-  const sleep = async (ms: number, signal: AbortSignal) => {
-    const awake = new AbortController()
-    const over = AbortSignal.any([signal, awake.signal])
-    await Promise.race([clock.wait?.(ms, over) ?? realWait(ms, over), doorbell.heard(over)])
-    awake.abort()
-  }
-  const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, { sleep })
+  const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, doorbell)
   let closed = false
 
   /** Executes a checked command and gives its answer with its place. */
@@ -462,117 +429,4 @@ function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
 function stepOf(order: StepOrder) {
   const { stepId, run } = order
   return { ...sequenceOf(order), stepId, ...(run === undefined ? {} : { run }) }
-}
-
-function readModelOf({ store, readModel }: EngineOptions): ReadModel {
-  if (readModel !== undefined) return readModel
-  if (typeof store.claimDue === 'function' && typeof store.members === 'function') return store as unknown as ReadModel
-  throw EnfoldFault.invalidInput(
-    'readModel',
-    undefined,
-    'a read model, because the store is only a log: pass a SQL store as readModel',
-  )
-}
-
-const DISPATCH_DEFAULTS: DispatchOptions = {
-  concurrency: 50,
-  kinds: {},
-  handlerTimeoutMs: 30_000,
-  leaseMs: 60_000,
-  pollMs: 1000,
-  shutdownMs: 10_000,
-  backOff: { baseMs: 30_000, capMs: 3_600_000 },
-}
-
-function checkedOptions(options: EngineOptions): DispatchOptions {
-  border.checkInput('createEngine', options, {
-    store: border.anything,
-    'readModel?': border.anything,
-    handlers: border.anything,
-    'contacts?': border.anything,
-    'clock?': border.anything,
-    'observe?': border.anything,
-    'dispatch?': border.anything,
-    'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
-    'workerId?': border.id,
-    'random?': border.anything,
-  })
-  const { store, handlers, clock, contacts, observe, random } = options
-  if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
-  if (typeof handlers !== 'object' || handlers === null)
-    throw EnfoldFault.invalidInput('createEngine.handlers', handlers, 'an object of step handlers by kind')
-  for (const [kind, handler] of Object.entries(handlers))
-    if (typeof handler !== 'function')
-      throw EnfoldFault.invalidInput(`createEngine.handlers.${kind}`, handler, 'a function')
-  if (clock !== undefined && typeof clock.now !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
-  if (contacts !== undefined && typeof contacts.get !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.contacts', contacts, 'an object with get(contactId)')
-  if (observe !== undefined && typeof observe !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
-  if (random !== undefined && typeof random !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.random', random, 'a function that yields numbers from 0 to 1')
-  const ms = border.wholeNumber(1, 86_400_000)
-  const dispatch = options.dispatch ?? {}
-  border.checkInput('createEngine.dispatch', dispatch, {
-    'concurrency?': border.wholeNumber(1, 10_000),
-    'kinds?': kindLimits,
-    'handlerTimeoutMs?': ms,
-    'leaseMs?': ms,
-    'pollMs?': ms,
-    'shutdownMs?': ms,
-    'backOff?': (path, value) => border.checkInput(path, value, { baseMs: ms, capMs: ms }),
-  })
-  const given = Object.fromEntries(Object.entries(dispatch).filter(([, value]) => value !== undefined))
-  const merged: DispatchOptions = { ...DISPATCH_DEFAULTS, ...given }
-  const longestMs = longestCallMs(merged.handlerTimeoutMs)
-  if (merged.leaseMs <= longestMs)
-    throw EnfoldFault.invalidInput(
-      'createEngine.dispatch.leaseMs',
-      merged.leaseMs,
-      `more than ${longestMs} (handlerTimeoutMs and the time to give up): else another worker takes a contact whose handler still runs`,
-    )
-  return merged
-}
-
-function kindLimits(path: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null)
-    throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
-  for (const [kind, limit] of Object.entries(value))
-    border.checkInput(`${path}.${kind}`, limit, {
-      'concurrency?': border.wholeNumber(1, 10_000),
-      'perSecond?': (at, given) => {
-        if (!(typeof given === 'number' && given > 0 && given <= 1_000_000))
-          throw EnfoldFault.invalidInput(at, given, 'a number above 0, up to 1,000,000')
-      },
-    })
-}
-
-/** Wakes a sleeping dispatcher when a command of this process may have made something due. */
-function createDoorbell() {
-  const waiting = new Set<() => void>()
-  let rung = false
-  return {
-    ring() {
-      rung = waiting.size === 0
-      for (const wake of [...waiting]) wake()
-    },
-    /** Resolves at the next ring, or at once if it rang since somebody last listened. */
-    heard(signal: AbortSignal): Promise<void> {
-      if (rung) {
-        rung = false
-        return Promise.resolve()
-      }
-      return new Promise((resolve) => {
-        // Whoever has gone hears nothing: a ring meant for the next listener must not be lost on him.
-        const wake = () => {
-          waiting.delete(wake)
-          signal.removeEventListener('abort', wake)
-          resolve()
-        }
-        waiting.add(wake)
-        signal.addEventListener('abort', wake)
-      })
-    },
-  }
 }

@@ -9,11 +9,11 @@ import {
   right,
   type Store,
 } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createEngine, type Engine, type EngineOptions } from './engine.ts'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
 
 const directory = temporaryDirectory()

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { type CampaignDefinition, type Store, tagOf, waitingTagOf } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createEngine, type Engine, type EngineOptions } from './engine.ts'
 import { answerOf, MONDAY, onAnn, pool, temporaryDirectory } from './given-engine.ts'
 
 const directory = temporaryDirectory()

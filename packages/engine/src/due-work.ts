@@ -1,0 +1,211 @@
+/**
+ * The life of a due step, for one claimed contact, from top to bottom:
+ * decide what is due and append `StepDispatched` → call the handler → append the outcome.
+ * Rules STEP-4 to STEP-9, STOP-6, ONCE-3. Who claims, how many at once and how often is the affair of `dispatch.ts`.
+ */
+import {
+  type AttemptRef,
+  type Claim,
+  type ContactEvent,
+  type ContactEventOf,
+  type ContactId,
+  epochMsOf,
+  type Facts,
+  type Instant,
+  instantOf,
+  isLeft,
+  type ReadModel,
+  type RecordOutcome,
+  type Run,
+  runOf,
+  type StepCall,
+  type StepOutcome,
+} from '@enfold/core'
+import { factsOf } from './directory.ts'
+import type { DispatchOptions } from './engine-options.ts'
+import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
+import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
+import { projectionOf } from './read-model.ts'
+import { inSpan } from './telemetry.ts'
+
+/** A claim, and by this machine's real time when it was made: the engine's clock may be simulated, or set. */
+export interface TimedClaim extends Claim {
+  readonly claimedAtMs: number
+}
+
+export interface DueWork {
+  /**
+   * Does what is due of the contact, at most `limit` steps of it.
+   *
+   * @param giveUp aborts handlers that outlast a shutdown
+   * @returns what was recorded, and whether the claim is still this worker's to give back
+   */
+  work(
+    claim: TimedClaim,
+    limit: number,
+    giveUp: AbortSignal,
+  ): Promise<{ readonly events: readonly ContactEvent[]; readonly held: boolean }>
+  /** Handlers that were called and have not answered. */
+  inFlight(): number
+}
+
+type Dispatched = ContactEventOf<'StepDispatched'>
+
+export function createDueWork(
+  machinery: Machinery,
+  readModel: ReadModel,
+  handlers: Handlers,
+  options: DispatchOptions,
+): DueWork {
+  const { clock, observe, random } = machinery
+  let inFlight = 0
+
+  async function work(claim: TimedClaim, limit: number, giveUp: AbortSignal): ReturnType<DueWork['work']> {
+    const { contactId } = claim
+    if (!isStillHeld(claim)) return { events: [], held: false }
+    const executed = await execute(machinery, {
+      type: 'DispatchDue',
+      commandId: crypto.randomUUID(),
+      actor: null,
+      contactId,
+      inFlight: new Set(),
+      limit,
+      // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
+      permits: new Map(Object.keys(options.kinds).map((kind) => [kind, kind === claim.kind ? 1 : 0])),
+    })
+    if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
+    const { events, known } = executed.right
+    if (events.length === 0) {
+      // Claimed, but nothing is due: the contact's facts have changed since its wake was written.
+      const loaded = await load(machinery, contactId)
+      await readModel.restore(projectionOf(machinery, contactId, loaded))
+      return { events, held: true }
+    }
+    let latest = known
+    const sent = await Promise.allSettled(
+      events.map(async (event) => {
+        if (event.type !== 'StepDispatched') return { events: [], held: true }
+        const outcome = await send(event, claim, known, giveUp)
+        if (outcome === null) return { events: [], held: false }
+        const facts = await factsBehind(contactId, known.facts)
+        const recorded = await record(contactId, event.data, outcome, { ...latest, facts })
+        latest = recorded.known
+        return { events: recorded.events, held: true }
+      }),
+    )
+    // All have come to their end before the fault of one is passed on.
+    const done = sent.map((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
+    return { events: [...events, ...done.flatMap((one) => one.events)], held: done.every((one) => one.held) }
+  }
+
+  /** A process that stood still (a debugger, a frozen machine) may wake up long after its lease: then it is another's. */
+  function isStillHeld({ claimedAtMs, contactId }: TimedClaim): boolean {
+    const held = performance.now() - claimedAtMs <= options.leaseMs - longestCallMs(options.handlerTimeoutMs)
+    if (!held) observe({ type: 'lease-lost', contactId })
+    return held
+  }
+
+  /** Calls the handler; `null` if it must not be called any more. */
+  async function send(
+    event: Dispatched,
+    claim: TimedClaim,
+    known: Known,
+    giveUp: AbortSignal,
+  ): Promise<StepOutcome | null> {
+    if (!isStillHeld(claim)) return null
+    const call = callOf(event, claim.contactId, known)
+    const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
+    const now = clock.now()
+    const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(event.data.timing?.dueAt ?? now))
+    observe({ type: 'step-dispatched', ...about, lagMs })
+    const startedAt = performance.now()
+    const attributes = {
+      'enfold.contact': call.contactId,
+      'enfold.campaign': call.campaignId,
+      'enfold.step': call.step.id,
+      'enfold.kind': call.step.kind,
+    }
+    const { outcome, error } = await inSpan('enfold.dispatch', attributes, async (span) => {
+      inFlight += 1
+      const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp)
+      inFlight -= 1
+      span.setAttribute('enfold.outcome', answered.outcome.outcome)
+      if (answered.error !== undefined) span.recordException(answered.error as Error)
+      return answered
+    })
+    const durationMs = performance.now() - startedAt
+    observe({ type: 'step-answered', ...about, outcome, durationMs, ...(error === undefined ? {} : { error }) })
+    return outcome
+  }
+
+  function callOf({ data }: Dispatched, contactId: ContactId, { state, facts }: Known): Omit<StepCall, 'signal'> {
+    const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
+    const { campaignVersion } = runOf(state, data) as Run
+    const { campaign } = machinery.campaigns.catalog.version(campaignId, campaignVersion)
+    const step = campaign.sequences.get(sequenceId)?.steps.find((one) => one.id === stepId)
+    if (step === undefined) throw new Error(`Version ${campaignVersion} of ${campaignId} has no step ${stepId}.`)
+    const withParams = { ...step, params: step.params ?? {} }
+    return {
+      contactId,
+      campaignId,
+      sequenceId,
+      run,
+      step: withParams,
+      facts: facts ?? {},
+      attempt,
+      resend,
+      idempotencyKey,
+    }
+  }
+
+  /**
+   * The facts behind a step: it may have changed them itself, and routes and timers read them (ROUTE-1). Where the
+   * directory fails just then, those before it must do: an outcome that is not recorded would be sent again.
+   */
+  async function factsBehind(contactId: ContactId, before: Facts | null): Promise<Facts | null> {
+    return factsOf(machinery.directory, contactId).catch(() => before)
+  }
+
+  async function record(
+    contactId: ContactId,
+    data: Dispatched['data'],
+    outcome: StepOutcome,
+    known: Known,
+  ): Promise<Executed<RecordOutcome>> {
+    const attempt = attemptOf(data)
+    const executed = await execute<RecordOutcome>(
+      machinery,
+      {
+        type: 'RecordOutcome',
+        // The same for the same attempt, so that recording it twice is recording it once.
+        commandId: `outcome:${data.idempotencyKey}:${attempt.attempt}`,
+        actor: null,
+        contactId,
+        ...attempt,
+        outcome,
+        retryAt: retryAt(attempt.attempt, outcome),
+      },
+      known,
+    )
+    if (isLeft(executed)) throw new Error(`An outcome was refused: ${executed.left.type}`)
+    if (executed.right.answer.outcome === 'stale') observe({ type: 'outcome-stale', contactId, attempt })
+    return executed.right
+  }
+
+  /** Capped exponential back-off with full jitter, never before what the handler was told. */
+  function retryAt(attempt: number, outcome: StepOutcome): Instant {
+    const { baseMs, capMs } = options.backOff
+    const jittered = random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))
+    const asked = outcome.outcome === 'failed' ? (outcome.retryAfterMs ?? 0) : 0
+    return instantOf(epochMsOf(clock.now()) + Math.max(jittered, asked))
+  }
+
+  return { work, inFlight: () => inFlight }
+}
+
+function attemptOf({ campaignId, sequenceId, run, stepId, resend, attempt }: AttemptRef): AttemptRef {
+  return { campaignId, sequenceId, run, stepId, resend, attempt }
+}

@@ -1,0 +1,139 @@
+/** What `createEngine` takes, its defaults, and the checks at the border. */
+import {
+  type Clock,
+  type ContactDirectory,
+  EnfoldFault,
+  type EventStore,
+  type ReadModel,
+  type StepHandler,
+  type WorkerId,
+} from '@enfold/core'
+import * as border from './border.ts'
+import { longestCallMs } from './handler-call.ts'
+import type { KindLimit } from './limits.ts'
+import type { Observer } from './signals.ts'
+
+export interface EngineOptions {
+  /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
+  readonly store: EventStore & Partial<ReadModel>
+  /** The index and the agenda, where the store has none of its own. */
+  readonly readModel?: ReadModel
+  /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */
+  readonly handlers: { readonly [kind: string]: StepHandler }
+  /** Your contacts. Left out: every contact exists, with no facts. */
+  readonly contacts?: ContactDirectory
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** Told everything that happens, for your logger and meters. */
+  readonly observe?: Observer
+  readonly dispatch?: Partial<DispatchOptions>
+  /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
+  readonly campaignRefreshMs?: number
+  /** Names this worker in claims. Default: drawn. */
+  readonly workerId?: WorkerId
+  /** From 0 to 1, for back-off. Default `Math.random`. */
+  readonly random?: () => number
+}
+
+export interface DispatchOptions {
+  /** How many contacts are worked on at once. Default 50. */
+  readonly concurrency: number
+  /** Limits of single kinds of steps, by kind. What a kind's limit holds back holds up no other kind. Default: none. */
+  readonly kinds: { readonly [kind: string]: KindLimit }
+  /** How long a handler may take, in real time. Default 30,000. */
+  readonly handlerTimeoutMs: number
+  /** How long a claim keeps other workers away. Must be longer than `handlerTimeoutMs`. Default 60,000. */
+  readonly leaseMs: number
+  /** How often `run` looks for what other processes have made due. Default 1,000. */
+  readonly pollMs: number
+  /** How long `run` waits for handlers when it is told to end. Default 10,000. */
+  readonly shutdownMs: number
+  /** First wait after a failure; doubles with each attempt up to `capMs`, and a random part of it is taken. */
+  readonly backOff: { readonly baseMs: number; readonly capMs: number }
+}
+
+const DISPATCH_DEFAULTS: DispatchOptions = {
+  concurrency: 50,
+  kinds: {},
+  handlerTimeoutMs: 30_000,
+  leaseMs: 60_000,
+  pollMs: 1000,
+  shutdownMs: 10_000,
+  backOff: { baseMs: 30_000, capMs: 3_600_000 },
+}
+
+/** The options of the dispatcher with their defaults; throws `INVALID_INPUT` for any option that cannot be. */
+export function checkedOptions(options: EngineOptions): DispatchOptions {
+  border.checkInput('createEngine', options, {
+    store: border.anything,
+    'readModel?': border.anything,
+    handlers: border.anything,
+    'contacts?': border.anything,
+    'clock?': border.anything,
+    'observe?': border.anything,
+    'dispatch?': border.anything,
+    'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
+    'workerId?': border.id,
+    'random?': border.anything,
+  })
+  const { store, handlers, clock, contacts, observe, random } = options
+  if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
+  if (typeof handlers !== 'object' || handlers === null)
+    throw EnfoldFault.invalidInput('createEngine.handlers', handlers, 'an object of step handlers by kind')
+  for (const [kind, handler] of Object.entries(handlers))
+    if (typeof handler !== 'function')
+      throw EnfoldFault.invalidInput(`createEngine.handlers.${kind}`, handler, 'a function')
+  if (clock !== undefined && typeof clock.now !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
+  if (contacts !== undefined && typeof contacts.get !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.contacts', contacts, 'an object with get(contactId)')
+  if (observe !== undefined && typeof observe !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
+  if (random !== undefined && typeof random !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.random', random, 'a function that yields numbers from 0 to 1')
+  const ms = border.wholeNumber(1, 86_400_000)
+  const dispatch = options.dispatch ?? {}
+  border.checkInput('createEngine.dispatch', dispatch, {
+    'concurrency?': border.wholeNumber(1, 10_000),
+    'kinds?': kindLimits,
+    'handlerTimeoutMs?': ms,
+    'leaseMs?': ms,
+    'pollMs?': ms,
+    'shutdownMs?': ms,
+    'backOff?': (path, value) => border.checkInput(path, value, { baseMs: ms, capMs: ms }),
+  })
+  const given = Object.fromEntries(Object.entries(dispatch).filter(([, value]) => value !== undefined))
+  const merged: DispatchOptions = { ...DISPATCH_DEFAULTS, ...given }
+  const longestMs = longestCallMs(merged.handlerTimeoutMs)
+  if (merged.leaseMs <= longestMs)
+    throw EnfoldFault.invalidInput(
+      'createEngine.dispatch.leaseMs',
+      merged.leaseMs,
+      `more than ${longestMs} (handlerTimeoutMs and the time to give up): else another worker takes a contact whose handler still runs`,
+    )
+  return merged
+}
+
+function kindLimits(path: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null)
+    throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
+  for (const [kind, limit] of Object.entries(value))
+    border.checkInput(`${path}.${kind}`, limit, {
+      'concurrency?': border.wholeNumber(1, 10_000),
+      'perSecond?': (at, given) => {
+        if (!(typeof given === 'number' && given > 0 && given <= 1_000_000))
+          throw EnfoldFault.invalidInput(at, given, 'a number above 0, up to 1,000,000')
+      },
+    })
+}
+
+/** The read model to use: the one given, or the store itself where it is one. */
+export function readModelOf({ store, readModel }: EngineOptions): ReadModel {
+  if (readModel !== undefined) return readModel
+  if (typeof store.claimDue === 'function' && typeof store.members === 'function') return store as unknown as ReadModel
+  throw EnfoldFault.invalidInput(
+    'readModel',
+    undefined,
+    'a read model, because the store is only a log: pass a SQL store as readModel',
+  )
+}
