@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -73,6 +74,22 @@ async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slownessMs = 60
         if (condition()) return
         await sleep(5)
       }
+    },
+    /** Stops it between two transactions: who stands still within one keeps the file locked for everybody. */
+    async freeze(process: Process) {
+      const connection = new DatabaseSync(database, { timeout: 100 })
+      for (let locked = true; locked; ) {
+        process.signal('SIGSTOP')
+        await sleep(20)
+        try {
+          connection.exec('BEGIN IMMEDIATE; ROLLBACK')
+          locked = false
+        } catch {
+          process.signal('SIGCONT')
+          await sleep(1)
+        }
+      }
+      connection.close()
     },
     /** What is in flight now has lost its worker. */
     async abandoned() {
@@ -223,7 +240,7 @@ describe('given a worker that freezes and wakes after its lease', () => {
       await place.start(0, 33)
       const frozen = place.worker(SHORT)
       await place.until(() => place.mails().length >= 12 && place.ledger.inFlight().length >= 4)
-      frozen.signal('SIGSTOP')
+      await place.freeze(frozen)
       const abandoned = await place.abandoned()
       const stopped = abandoned.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
       await Promise.all(stopped.map(place.stop))

@@ -1,6 +1,6 @@
 /** The desk as its operators see it: orders go in, acknowledgements come out, and after a crash what is open is told again. */
 import type { Acknowledgement, Order } from './desk.ts'
-import { launch } from './process.ts'
+import { launch, type Process } from './process.ts'
 
 /** An order, and every answer that came to it. */
 export interface Given {
@@ -22,16 +22,26 @@ export interface Desk {
 
 export function openDesk(database: string, begin: typeof launch = launch): Desk {
   const given = new Map<string, Given>()
-  const waiting = new Map<string, () => void>()
-  let process = begin('soak/desk.ts', [database], hear)
+  const waiting = new Map<string, PromiseWithResolvers<void>>()
+  let process = start()
+  let dismissed = false
 
+  function start(): Process {
+    const started = begin('soak/desk.ts', [database], hear)
+    void started.ended.then((ending) => {
+      if (started !== process || dismissed) return
+      for (const { reject } of waiting.values())
+        reject(new Error(`The desk ended with ${ending}: ${started.lines.at(-1)}`))
+    })
+    return started
+  }
   function hear(line: string): void {
-    if (!line.startsWith('{')) throw new Error(`The desk says: ${line}`)
+    if (!line.startsWith('{"commandId"')) return
     const { commandId, answer } = JSON.parse(line) as Acknowledgement
     const one = given.get(commandId) as Given
     one.answers.push(answer)
     one.acknowledgedAt ??= Date.now()
-    waiting.get(commandId)?.()
+    waiting.get(commandId)?.resolve()
   }
   const tell = ({ order }: Given) => process.tell(JSON.stringify(order))
 
@@ -41,17 +51,21 @@ export function openDesk(database: string, begin: typeof launch = launch): Desk 
       const one: Given = { order, answers: [], acknowledgedAt: null }
       given.set(order.order.commandId, one)
       tell(one)
-      return new Promise((resolve) => waiting.set(order.order.commandId, resolve))
+      const answered = Promise.withResolvers<void>()
+      waiting.set(order.order.commandId, answered)
+      return answered.promise
     },
     async crash() {
-      process.signal('SIGKILL')
-      await process.ended
-      process = begin('soak/desk.ts', [database], hear)
+      const dying = process
+      process = start()
+      dying.signal('SIGKILL')
+      await dying.ended
       const all = [...given.values()]
       for (const one of all.filter(({ acknowledgedAt }) => acknowledgedAt !== null).slice(-5)) tell(one)
       for (const one of all.filter(({ acknowledgedAt }) => acknowledgedAt === null)) tell(one)
     },
     async close() {
+      dismissed = true
       process.dismiss()
       const ending = await process.ended
       if (ending !== 0) throw new Error(`The desk ended with ${ending}`)

@@ -30,6 +30,7 @@ export interface CatalogEntry {
   readonly versions: readonly PublishedCampaign[]
 }
 
+/** One version of a campaign, as it was published. */
 export interface PublishedCampaign {
   readonly campaignId: CampaignId
   readonly campaignVersion: number
@@ -42,6 +43,7 @@ export interface GoalMatch {
   readonly goal: GoalDefinition
 }
 
+/** Every version of every campaign, and which of them are published now. */
 export interface Catalog {
   /** Takes the next event of a campaign's stream; one that was taken already changes nothing. */
   apply(event: CampaignEvent & { readonly version: Version }): void
@@ -99,8 +101,11 @@ export function createCatalog(): Catalog {
         byKind = new Map()
         for (const one of catalog.published())
           for (const goal of one.campaign.definition.goals)
-            for (const patternKind of new Set(patternsOf(goal).map((pattern) => pattern.kind)))
-              byKind.set(patternKind, [...(byKind.get(patternKind) ?? []), { published: one, goal }])
+            for (const patternKind of new Set(patternsOf(goal).map((pattern) => pattern.kind))) {
+              const known = byKind.get(patternKind)
+              if (known === undefined) byKind.set(patternKind, [{ published: one, goal }])
+              else known.push({ published: one, goal })
+            }
       }
       return byKind.get(kind) ?? []
     },
@@ -108,6 +113,7 @@ export function createCatalog(): Catalog {
   return catalog
 }
 
+/** What a goal's `when` says, as a list in either form. */
 export function patternsOf(goal: GoalDefinition) {
   return Array.isArray(goal.when) ? goal.when : [goal.when]
 }
@@ -137,6 +143,7 @@ function evolveEntry(
 
 // --- The two commands -----------------------------------------------------------------------------------------------
 
+/** `unchanged`: this very definition is published already. `warnings`: legal but suspicious (VERSION-2). */
 export interface PublishAnswer {
   readonly outcome: 'published' | 'unchanged'
   /** Of the campaign: 1, 2, 3 … */
@@ -144,8 +151,10 @@ export interface PublishAnswer {
   readonly warnings: readonly CampaignProblem[]
 }
 
+/** What unpublishing came to. */
 export interface UnpublishAnswer {
   readonly outcome: 'unpublished' | 'not_published'
+  /** The newest version of the campaign. */
   readonly version: number
 }
 

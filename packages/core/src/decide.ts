@@ -67,6 +67,7 @@ import type { Facts } from './ports.ts'
 import type { Rejection } from './rejection.ts'
 import { decideRoutes } from './routes.ts'
 
+/** What the world looks like to a decision. */
 export interface DecisionContext {
   readonly campaigns: Catalog
   /** `null`: the host's directory knows no such contact. */
@@ -74,6 +75,7 @@ export interface DecisionContext {
   readonly now: Instant
 }
 
+/** What a command comes to where nothing forbids it. */
 export interface Decision<Command extends ContactCommand = ContactCommand> {
   /** To be appended together, or nothing if empty. */
   readonly events: readonly ContactEvent[]

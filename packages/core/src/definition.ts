@@ -1,5 +1,5 @@
 /**
- * The shape of a campaign as a host writes and stores it: plain JSON (see `docs/reference/campaign.md`).
+ * The shape of a campaign as a host writes and stores it: plain JSON (as JSON Schema: `schema/campaign.schema.json`).
  * Types only; `campaign-schema.ts` checks the same shape at run time, `campaign.ts` the graph.
  */
 import type { CampaignId, GoalId, SequenceId, StepId } from './ids.ts'

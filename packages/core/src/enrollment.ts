@@ -98,7 +98,7 @@ export function evolveWithPatches(state: ContactState, event: ContactEvent): rea
  * once: measured nine to twelve times quicker than `evolve` one by one.
  *
  * @example
- * fold(await readAllOf(contactStream('c1'))).enrollments.length
+ * fold(await engine.inspect.history('ada')).enrollments.length
  */
 export function fold(events: Iterable<ContactEvent>, from: ContactState = initialContact): ContactState {
   const state = structuredCloneOf(from)

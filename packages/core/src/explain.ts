@@ -73,7 +73,8 @@ export function explainNot(
       const sameStep = data.stepId === undefined || data.stepId === step.stepId
       const sameRun = data.run === undefined || data.run === run?.run
       const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
-      return types.includes(event.type) && sameStep && sameRun && sameSequence
+      const sameCampaign = data.campaignId === undefined || data.campaignId === step.campaignId
+      return types.includes(event.type) && sameStep && sameRun && sameSequence && sameCampaign
     })
   const because = (reason: NotRun['reason'], events: NotRun['evidence'], detail: string | null = null): NotRun => ({
     reason,

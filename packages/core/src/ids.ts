@@ -59,7 +59,8 @@ export function isInstant(value: unknown): value is Instant {
 }
 
 /**
- * The instant of a number of milliseconds since 1970, cut to the years that 24 characters can hold.
+ * The instant of a number of milliseconds since 1970, cut to the years that 24 characters can hold. Of NaN it makes a
+ * text that `isInstant` refuses.
  *
  * @example
  * instantOf(0) // '1970-01-01T00:00:00.000Z'

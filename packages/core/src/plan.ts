@@ -57,6 +57,7 @@ export interface UpcomingStep extends StepRef {
   readonly paused: boolean
 }
 
+/** The schedule of one contact as it stands at an instant. */
 export interface Plan {
   /** By due instant, oldest first. */
   readonly due: readonly DueStep[]
@@ -86,7 +87,7 @@ const NONE: ReadonlySet<string> = new Set()
  *   whose worker died (STEP-6): ask only while you hold the contact's lease.
  * @throws EnfoldFault `CAMPAIGN_VERSION_MISSING` if the catalogue lacks the version of a run in progress.
  * @example
- * const { due, wakeAt } = plan(state, catalog, { timeZone: 'Europe/Berlin' }, '2026-03-01T09:00:00.000Z')
+ * const { due, wakeAt } = plan('ada', state, catalog, { timeZone: 'Europe/Berlin' }, '2026-03-01T09:00:00.000Z')
  */
 export function plan(
   contactId: ContactId,
@@ -269,6 +270,7 @@ function afterUnknown(step: StepDefinition, attempt: number): 'continue' | 'stop
   return attempt >= maxAttemptsOf(step) ? (step.onFailure ?? 'continue') : null
 }
 
+/** How many attempts a sending of the step has (STEP-5). */
 export function maxAttemptsOf(step: StepDefinition): number {
   return step.maxAttempts ?? 5
 }

@@ -250,6 +250,7 @@ export interface ContactDirectory {
   ): Promise<{ readonly contacts: readonly ContactId[]; readonly next: ContactId | null }>
 }
 
+/** What a handler is told of the step that it is to do. */
 export interface StepCall {
   readonly contactId: ContactId
   readonly campaignId: CampaignId
@@ -264,10 +265,11 @@ export interface StepCall {
   readonly resend: number
   /** The same for every attempt at the same sending (STEP-4). */
   readonly idempotencyKey: string
-  /** Aborts when the handler's time is over or the engine shuts down. */
+  /** Aborts when the handler's time is over, or when the engine shuts down and has waited for it long enough. */
   readonly signal: AbortSignal
 }
 
+/** What a handler answers. */
 export type StepOutcome =
   /** `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). */
   | { readonly outcome: 'sent'; readonly receipt?: string }
@@ -284,7 +286,10 @@ export type StepOutcome =
       readonly retryAfterMs?: number
     }
 
-/** Does one step for one contact. Whatever it throws is a transient failure of this step alone (STEP-7). */
+/**
+ * Does one step for one contact. Whatever it throws is a failure of this step alone (STEP-7), with an unknown outcome:
+ * `onUnknown` says whether it is tried again or held (STEP-6).
+ */
 export type StepHandler = (call: StepCall) => Promise<StepOutcome> | StepOutcome
 
 /** Time. `createSimulatedClock` of the testkit is another one. */

@@ -125,6 +125,11 @@ describe('given the question why', () => {
     expect(ask(ada.passed('P2D'), 'three')).toMatchObject({ reason: 'skipped', detail: 'draft' })
     expect(ask(bob, 'two')).toMatchObject({ reason: 'stopped' })
     expect(types(ask(bob, 'two'))).toEqual(['SequenceStopped'])
+    // Another campaign may have the same sequence, step and run: what happened there proves nothing here.
+    const inBoth = scenario({ campaigns: [pool, { ...pool, id: 'spa' }] })
+      .given({ ...start('nurture'), campaignId: 'spa' }, start('nurture'))
+      .given({ ...stop('nurture'), campaignId: 'spa' }, stop('nurture'))
+    expect(ask(inBoth, 'two').evidence.map(({ data }) => (data as { campaignId: string }).campaignId)).toEqual(['pool'])
     expect(ask(bob, 'nine')).toMatchObject({ reason: 'step-unknown' })
     const other = scenario({ campaigns: [pool] })
     expect(ask(other, 'one')).toMatchObject({ reason: 'never-started', evidence: [] })

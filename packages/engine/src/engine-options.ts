@@ -1,5 +1,6 @@
 /** What `createEngine` takes, its defaults, and the checks at the border. */
 import {
+  type Capabilities,
   type Clock,
   type ContactDirectory,
   EnfoldFault,
@@ -15,7 +16,7 @@ import type { Observer } from './signals.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
-  readonly store: EventStore & Partial<ReadModel>
+  readonly store: EventStore & Partial<ReadModel> & { readonly capabilities?: Capabilities }
   /** The index and the agenda, where the store has none of its own. */
   readonly readModel?: ReadModel
   /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */

@@ -175,6 +175,7 @@ export function createEngine(options: EngineOptions): Engine {
   const readModel = readModelOf(options)
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
   const doorbell = createDoorbell(clock)
+  const meters = createMeters(store.capabilities?.projectsInAppend === true && options.readModel === undefined)
   const machinery: Machinery = {
     store,
     // Above 500 a transaction grows without gaining.
@@ -182,7 +183,7 @@ export function createEngine(options: EngineOptions): Engine {
     campaigns,
     directory,
     clock,
-    observe: observedBy(options.observe === undefined ? [createMeters()] : [createMeters(), options.observe]),
+    observe: observedBy(options.observe === undefined ? [meters.observer] : [meters.observer, options.observe]),
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
   }
@@ -372,6 +373,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     async close() {
       closed = true
+      meters.close()
       await dispatcher.close()
     },
   }

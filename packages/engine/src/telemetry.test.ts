@@ -93,6 +93,7 @@ describe('given a host that has set up OpenTelemetry', () => {
     ])
     expect(sumOf('enfold.steps.sent')).toEqual([[{ kind: 'email' }, 1]])
     expect(sumOf('enfold.steps.failed')).toEqual([[{ kind: 'broken' }, 1]])
+    expect(pointsOf('enfold.projection.lag').map(({ value }) => value)).toEqual([0])
     const lag = pointsOf('enfold.due.lag')[0]?.value
     expect(lag).toMatchObject({ count: 1, max: 1500 })
   })

@@ -7,6 +7,7 @@ import {
   type Counter,
   type Histogram,
   metrics,
+  type ObservableResult,
   type Span,
   SpanStatusCode,
   trace,
@@ -37,8 +38,19 @@ export function traceparent(): string | undefined {
   return `00-${context.traceId}-${context.spanId}-${context.traceFlags.toString(16).padStart(2, '0')}`
 }
 
-/** An observer that counts and measures what the engine's signals tell. */
-export function createMeters(): Observer {
+export interface Meters {
+  readonly observer: Observer
+  /** Takes back what reports on this engine. */
+  close(): void
+}
+
+/**
+ * An observer that counts and measures what the engine's signals tell.
+ *
+ * @param projectsInAppend where index and agenda are written with the events, by how many events they lag behind is
+ *   known: by none
+ */
+export function createMeters(projectsInAppend: boolean): Meters {
   const meter = metrics.getMeter(NAME)
   const counter = (name: string, description: string): Counter => meter.createCounter(name, { description })
   const histogram = (name: string, description: string): Histogram =>
@@ -53,7 +65,12 @@ export function createMeters(): Observer {
     failed: counter('enfold.steps.failed', 'Handlers that failed, each attempt counted'),
   }
   const faults = counter('enfold.faults', 'Faults of the store or the host that the dispatcher met')
-  return (signal) => {
+  const lag = meter.createObservableGauge('enfold.projection.lag', {
+    description: 'Events of the log that index and agenda do not show yet',
+  })
+  const reportNone = (result: ObservableResult) => result.observe(0)
+  if (projectsInAppend) lag.addCallback(reportNone)
+  const observer: Observer = (signal) => {
     switch (signal.type) {
       case 'command-decided':
         commandMs.record(signal.durationMs, {
@@ -76,4 +93,5 @@ export function createMeters(): Observer {
         faults.add(1)
     }
   }
+  return { observer, close: () => lag.removeCallback(reportNone) }
 }
