@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import {
   type CampaignDefinition,
   type ContactId,
+  derivedCommandId,
   epochMsOf,
   type Instant,
   instantOf,
@@ -233,7 +234,7 @@ async function handOverAgain(
 ): Promise<Again> {
   const commands = new Set(earlier.map(({ commandId }) => commandId))
   const known = happenings.filter(({ id }) => handled.has(id))
-  const traced = known.filter((one) => commands.has('signal' in one ? `signal:${one.id}` : one.id))
+  const traced = known.filter((one) => commands.has('signal' in one ? derivedCommandId('signal', one.id) : one.id))
   const different: string[] = []
   for (const one of traced) {
     const result = await handOver(engine, campaign.id, one)

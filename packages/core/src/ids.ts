@@ -104,6 +104,16 @@ export function eventIdOf(stream: StreamId, commandId: CommandId, index: number)
   return uuidV5(JSON.stringify([stream, commandId, index]), NAMESPACE)
 }
 
+/**
+ * The id of a command that follows from another id: a uuid v5, so that it fits wherever an id fits, and the same each time.
+ *
+ * @example
+ * derivedCommandId('signal', 'form-4711') // the command that handles this signal
+ */
+export function derivedCommandId(...parts: readonly string[]): CommandId {
+  return uuidV5(JSON.stringify(parts), NAMESPACE)
+}
+
 /** What a sending is *of*: the same for each retry of it, another for each resend. */
 export interface SendingRef {
   readonly contactId: ContactId

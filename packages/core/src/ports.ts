@@ -196,8 +196,11 @@ export interface ReadModel {
   release(claims: readonly Claim[]): Promise<void>
   /** Prolongs claims that are still held and have not run out; the answer holds those, with their new lease. */
   renew(claims: readonly Claim[], now: Instant, leaseMs: number): Promise<readonly Claim[]>
-  /** The earliest instant at which `claimDue` can have something that it has not now, leases counted; `null`: never. */
-  nextWake(): Promise<Instant | null>
+  /**
+   * The earliest instant at which `claimDue` with the same `room` can have something that it has not now, leases
+   * counted; `null`: never. Kinds of which `room` leaves none are passed over.
+   */
+  nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
   /**
    * Agenda entries with `wakeAt` ≤ `until`, by wake instant and, of the same, by contact id; at most `limit`, those
    * behind `after`.

@@ -169,6 +169,15 @@ describe('given a log that was meddled with', () => {
     expect(faults).toMatchObject([{ rule: 'STOP-6', stream: 'contact-bob', number: sound.length + 1 }])
   })
 
+  it('AUDIT-4: a published definition that is not valid is a fault of its line, and ends nothing', async () => {
+    const [published, ...rest] = log()
+    const unusable = { ...published, data: { ...published?.data, definition: { ...pool, sequences: [] } } }
+    const { faults, events } = await verify([unusable as RecordedEvent, ...rest])
+    expect(events).toBe(log().length)
+    expect(faults[0]).toMatchObject({ rule: 'VERSION-2', stream: 'campaign-pool', number: 1 })
+    expect(faults[0]?.message).toContain('/goals/0/next/0')
+  })
+
   it('AUDIT-4: folding the same events in another grouping changes nothing', () => {
     const half = Math.floor(ada.events.length / 2)
     expect(fold(ada.events.slice(half), fold(ada.events.slice(0, half)))).toEqual(ada.state)

@@ -2,6 +2,8 @@
  * A log in; states, memberships, differences and faults out. From events alone, without the database (AUDIT-2, AUDIT-4).
  * Reading events from files is in `codec.ts`; why something happened is in `explain.ts`.
  */
+import { isRight } from 'fp-ts/lib/Either.js'
+import { defineCampaign } from './campaign.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { type ContactState, evolve, evolveWithPatches, fold, initialContact, type Patch } from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
@@ -15,6 +17,7 @@ import {
   type Tag,
   type Version,
 } from './ids.ts'
+import { describeRejection } from './rejection.ts'
 import { createTagIndex, type TagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
 import { type Violation, violationOf } from './verify.ts'
 
@@ -192,7 +195,10 @@ export async function verify(log: Log): Promise<Verified> {
     position = Math.max(position, event.position)
     if (version !== known + 1) fault({ rule: 'LOG-3', message: `version ${version} follows version ${known}` })
     if (isCampaignEvent(event)) {
-      if (!broken.has(stream)) campaigns.apply(event)
+      if (broken.has(stream)) continue
+      const defined = event.type === 'CampaignPublished' ? defineCampaign(event.data.definition) : null
+      if (defined === null || isRight(defined)) campaigns.apply(event)
+      else fault({ rule: 'VERSION-2', message: describeRejection(defined.left) })
       continue
     }
     const contactId = contactOf(stream)

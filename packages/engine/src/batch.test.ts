@@ -1,3 +1,4 @@
+import { EnfoldFault } from '@enfold/core'
 import { describe, expect, it } from 'vitest'
 import { createBatcher } from './batch.ts'
 import { createGate } from './given-engine.ts'
@@ -65,5 +66,16 @@ describe('createBatcher', () => {
     const { batches, write } = createWriter(() => true)
     await expect(createBatcher(write, 10)(7)).rejects.toThrow('refused 7')
     expect(batches).toEqual([[7]])
+  })
+
+  it('ONCE-3: a store that fails for all is not asked once for each', async () => {
+    const batches: number[] = []
+    const add = createBatcher(async (items: readonly number[]): Promise<readonly number[]> => {
+      batches.push(items.length)
+      throw new EnfoldFault('STORE_BUSY', 'locked')
+    }, 100)
+    const answers = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => add(i)))
+    expect(answers.every((one) => one.status === 'rejected' && one.reason.code === 'STORE_BUSY')).toBe(true)
+    expect(batches).toEqual([50])
   })
 })

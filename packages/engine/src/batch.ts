@@ -2,6 +2,21 @@
  * Batching: what is asked for while an earlier batch is being written goes together in the next one. One transaction
  * (and one fsync) then serves many contacts, and whoever is alone does not wait.
  */
+import { type FaultCode, isEnfoldFault } from '@enfold/core'
+
+/** Faults that every contact meets. Any other is one contact's own affair, and harms nobody else (STEP-7). */
+const FAULTS_OF_STORE: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'CLOSED',
+  'STORE_UNAVAILABLE',
+  'STORE_BUSY',
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'STORE_INCOMPATIBLE',
+])
+
+export function isFaultOfStore(error: unknown): boolean {
+  return isEnfoldFault(error) && FAULTS_OF_STORE.has(error.code)
+}
 
 interface Waiting<Item, Result> {
   readonly item: Item
@@ -10,8 +25,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * @param write writes a batch; its results are those of the items, in order. If a batch of several fails, each item is
- *   tried by itself, so that one that the store refuses fails nobody else: items must bear being written twice.
+ * @param write writes a batch; its results are those of the items, in order. If a batch of several fails for one of
+ *   them, each is tried by itself, so that the one fails nobody else: items must bear being written twice.
  * @param maxItems of one batch
  */
 export function createBatcher<Item, Result>(
@@ -44,8 +59,10 @@ export function createBatcher<Item, Result>(
       try {
         const results = await write(batch.map(({ item }) => item))
         for (const [i, one] of batch.entries()) one.resolve(results[i] as Result)
-      } catch {
-        for (const one of batch) await writeAlone(one)
+      } catch (error) {
+        // A store that fails for all fails for each: asking again one by one would only make everyone wait.
+        if (isFaultOfStore(error)) for (const one of batch) one.reject(error)
+        else for (const one of batch) await writeAlone(one)
       }
     }
     writing = false

@@ -7,14 +7,12 @@ import {
   type ContactEvent,
   type ContactId,
   epochMsOf,
-  type FaultCode,
   type Instant,
   instantOf,
-  isEnfoldFault,
   type ReadModel,
   type WorkerId,
 } from '@enfold/core'
-import { createBatcher } from './batch.ts'
+import { createBatcher, isFaultOfStore } from './batch.ts'
 import { realWait } from './clock.ts'
 import type { Doorbell } from './doorbell.ts'
 import { createDueWork, type TimedClaim } from './due-work.ts'
@@ -82,22 +80,29 @@ export function createDispatcher(
     await readModel.release(claims)
     return []
   }, 1000)
-  let running = 0
+  const runs = new Set<Promise<void>>()
   let lastFault: DispatcherHealth['lastFault'] = null
   const closing = new AbortController()
 
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
     const tally = newTally()
     await drain(tally, { room: limit }, closing.signal)
-    return { ...tally, wakeAt: await nextWake() }
+    return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake()) }
   }
 
-  /** When there is something to do: not before the rates allow it, where only they hold it back. */
+  /**
+   * When there is something to do: of kinds that a rate holds back, not before it allows another. `null`: nothing, or
+   * only what waits for a hand of its kind to be free.
+   */
   async function nextWake(): Promise<Instant | null> {
-    const wakeAt = await readModel.nextWake()
     const now = clock.now()
+    const open = await readModel.nextWake(limits.room())
+    if (open !== null && open <= now) return open
     const waitMs = limits.waitMs()
-    return wakeAt === null || wakeAt > now || waitMs === 0 ? wakeAt : instantOf(epochMsOf(now) + Math.ceil(waitMs))
+    const any = waitMs === 0 ? null : await readModel.nextWake()
+    if (any === null) return open
+    const limitedMs = Math.max(epochMsOf(any), epochMsOf(now) + Math.ceil(waitMs))
+    return instantOf(open === null ? limitedMs : Math.min(epochMsOf(open), limitedMs))
   }
 
   /** Works until nothing is due, the room is used up, or the signal aborts; then waits for what it began. */
@@ -126,7 +131,7 @@ export function createDispatcher(
               // The claim stays until its lease runs out: that is the pause before the next try.
               lastFault = { at: clock.now(), message: String(error) }
               observe({ type: 'contact-failed', contactId: one.contactId, error })
-              if (isEnfoldFault(error) && FAULTS_OF_STORE.has(error.code)) failures.push(error)
+              if (isFaultOfStore(error)) failures.push(error)
             })
             mine.add(working)
             void working.then(() => mine.delete(working))
@@ -196,10 +201,9 @@ export function createDispatcher(
     }
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
+  async function runUntil(signal: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([signal, closing.signal])
     let pauseMs = 100
-    running += 1
     while (!stop.aborted) {
       try {
         await drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop)
@@ -212,16 +216,21 @@ export function createDispatcher(
         pauseMs = Math.min(pauseMs * 2, 30_000)
       }
     }
-    running -= 1
+  }
+
+  function run(signal: AbortSignal): Promise<void> {
+    const running = runUntil(signal)
+    runs.add(running)
+    return running.finally(() => runs.delete(running))
   }
 
   return {
-    health: () => ({ running: running > 0, inFlight: due.inFlight(), lastFault }),
+    health: () => ({ running: runs.size > 0, inFlight: due.inFlight(), lastFault }),
     runDue,
     run,
     async close() {
       closing.abort()
-      await Promise.allSettled(drains)
+      await Promise.allSettled([...drains, ...runs])
     },
   }
 }
@@ -253,16 +262,6 @@ function createPatience(stop: AbortSignal, shutdownMs: number): { readonly over:
     },
   }
 }
-
-/** Faults that every contact meets. Any other is one contact's own affair, and harms nobody else (STEP-7). */
-const FAULTS_OF_STORE: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  'CLOSED',
-  'STORE_UNAVAILABLE',
-  'STORE_BUSY',
-  'STORE_FULL',
-  'STORE_READ_ONLY',
-  'STORE_INCOMPATIBLE',
-])
 
 function newTally(): Tally {
   return { dispatched: 0, sent: 0, skipped: 0, failed: 0, completed: 0 }

@@ -31,6 +31,7 @@ function createBell() {
     },
     /** Resolves at the next ring, or at once if it rang since somebody last listened. */
     heard(signal: AbortSignal): Promise<void> {
+      if (signal.aborted) return Promise.resolve()
       if (rung) {
         rung = false
         return Promise.resolve()

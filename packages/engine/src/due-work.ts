@@ -21,7 +21,6 @@ import {
   type StepCall,
   type StepOutcome,
 } from '@enfold/core'
-import { factsOf } from './directory.ts'
 import type { DispatchOptions } from './engine-options.ts'
 import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
 import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
@@ -130,8 +129,9 @@ export function createDueWork(
     }
     const { outcome, error } = await inSpan('enfold.dispatch', attributes, async (span) => {
       inFlight += 1
-      const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp)
-      inFlight -= 1
+      const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp).finally(() => {
+        inFlight -= 1
+      })
       span.setAttribute('enfold.outcome', answered.outcome.outcome)
       if (answered.error !== undefined) span.recordException(answered.error as Error)
       return answered
@@ -166,7 +166,7 @@ export function createDueWork(
    * directory fails just then, those before it must do: an outcome that is not recorded would be sent again.
    */
   async function factsBehind(contactId: ContactId, before: Facts | null): Promise<Facts | null> {
-    return factsOf(machinery.directory, contactId).catch(() => before)
+    return machinery.factsOf(contactId).catch(() => before)
   }
 
   async function record(

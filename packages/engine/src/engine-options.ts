@@ -23,6 +23,8 @@ export interface EngineOptions {
   readonly handlers: { readonly [kind: string]: StepHandler }
   /** Your contacts. Left out: every contact exists, with no facts. */
   readonly contacts?: ContactDirectory
+  /** How long `contacts` may take to answer, in milliseconds of real time. Default 30,000; then `DIRECTORY_SILENT`. */
+  readonly contactsTimeoutMs?: number
   /** Default: the machine's. */
   readonly clock?: Clock
   /** Told everything that happens, for your logger and meters. */
@@ -30,7 +32,7 @@ export interface EngineOptions {
   readonly dispatch?: Partial<DispatchOptions>
   /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
   readonly campaignRefreshMs?: number
-  /** Names this worker in claims. Default: drawn. */
+  /** Names this worker in claims; no two processes may have the same. Default: drawn. */
   readonly workerId?: WorkerId
   /** From 0 to 1, for back-off. Default `Math.random`. */
   readonly random?: () => number
@@ -73,6 +75,7 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
     'clock?': border.anything,
     'observe?': border.anything,
     'dispatch?': border.anything,
+    'contactsTimeoutMs?': border.wholeNumber(1, 86_400_000),
     'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
     'workerId?': border.id,
     'random?': border.anything,
@@ -88,6 +91,9 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
     throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
   if (contacts !== undefined && typeof contacts.get !== 'function')
     throw EnfoldFault.invalidInput('createEngine.contacts', contacts, 'an object with get(contactId)')
+  for (const name of ['getMany', 'search'] as const)
+    if (contacts?.[name] !== undefined && typeof contacts[name] !== 'function')
+      throw EnfoldFault.invalidInput(`createEngine.contacts.${name}`, contacts[name], 'a function, or nothing')
   if (observe !== undefined && typeof observe !== 'function')
     throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
   if (random !== undefined && typeof random !== 'function')
@@ -130,7 +136,9 @@ function kindLimits(path: string, value: unknown): void {
 
 /** The read model to use: the one given, or the store itself where it is one. */
 export function readModelOf({ store, readModel }: EngineOptions): ReadModel {
-  if (readModel !== undefined) return readModel
+  // Nothing feeds a read model beside a log yet: it would stay empty, and nothing would ever be due.
+  if (readModel !== undefined && (readModel as unknown) !== store)
+    throw EnfoldFault.invalidInput('createEngine.readModel', readModel, 'none: the store must be its own read model')
   if (typeof store.claimDue === 'function' && typeof store.members === 'function') return store as unknown as ReadModel
   throw EnfoldFault.invalidInput(
     'readModel',

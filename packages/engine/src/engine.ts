@@ -14,6 +14,7 @@ import {
   decidePublish,
   decideUnpublish,
   defineCampaign,
+  derivedCommandId,
   type Either,
   EnfoldFault,
   epochMsOf,
@@ -40,6 +41,7 @@ import { createBatcher } from './batch.ts'
 import * as border from './border.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
+import { createFacts } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
@@ -181,7 +183,7 @@ export function createEngine(options: EngineOptions): Engine {
     // Above 500 a transaction grows without gaining.
     append: createBatcher((appends: readonly StreamAppend[]) => store.appendMany(appends), 500),
     campaigns,
-    directory,
+    factsOf: createFacts(directory, options.contactsTimeoutMs ?? 30_000),
     clock,
     observe: observedBy(options.observe === undefined ? [meters.observer] : [meters.observer, options.observe]),
     random: options.random ?? Math.random,
@@ -320,7 +322,7 @@ export function createEngine(options: EngineOptions): Engine {
         type: 'HandleSignal',
         contactId,
         // Signals and commands are numbered by different programs: their ids must not meet.
-        commandId: `signal:${signalId}`,
+        commandId: derivedCommandId('signal', signalId),
         actor,
         signalId,
         kind,
@@ -394,7 +396,7 @@ export function createEngine(options: EngineOptions): Engine {
                 contactId,
                 campaignId,
                 sequenceId,
-                commandId: `${commandId}:stop:${sequenceId}`,
+                commandId: derivedCommandId(commandId, 'stop', sequenceId),
                 actor,
                 ...(reason === undefined ? {} : { reason }),
               }),

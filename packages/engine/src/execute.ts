@@ -4,7 +4,6 @@ import {
   type AppendResult,
   type Clock,
   type ContactCommand,
-  type ContactDirectory,
   type ContactEvent,
   type ContactId,
   type ContactState,
@@ -30,7 +29,7 @@ import {
 } from '@enfold/core'
 import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
-import { factsOf } from './directory.ts'
+import type { FactsOf } from './directory.ts'
 import type { Observer } from './signals.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
@@ -40,7 +39,7 @@ export interface Machinery {
   /** Group commit: commands on many contacts share a transaction. */
   readonly append: (append: StreamAppend) => Promise<AppendResult>
   readonly campaigns: Campaigns
-  readonly directory: ContactDirectory | undefined
+  readonly factsOf: FactsOf
   readonly clock: Clock
   readonly observe: Observer
   readonly random: () => number
@@ -104,7 +103,8 @@ async function executeTraced<Command extends ContactCommand>(
   let refreshed = false
   let written = false
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    await campaigns.fresh()
+    // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
+    await (NEEDS_PUBLISHED.has(command.type) ? campaigns.refresh() : campaigns.fresh())
     const contact: Loaded =
       attempt === 1 && known !== undefined ? { ...known, history: [] } : await load(machinery, command.contactId)
     await campaigns.ensure(contact.state)
@@ -155,6 +155,11 @@ async function executeTraced<Command extends ContactCommand>(
   )
 }
 
+const NEEDS_PUBLISHED: ReadonlySet<string> = new Set<ContactCommand['type']>([
+  'StartSequence',
+  'RestartSequence',
+  'HandleSignal',
+])
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
 
 /** Commands behind which the dispatcher looks again by itself. */
@@ -165,8 +170,8 @@ interface Loaded extends Known {
 }
 
 /** A contact as the log and the directory have it now. */
-export async function load({ store, directory }: Machinery, contactId: ContactId): Promise<Loaded> {
-  const [history, facts] = await Promise.all([historyOf(store, contactId), factsOf(directory, contactId)])
+export async function load({ store, factsOf }: Machinery, contactId: ContactId): Promise<Loaded> {
+  const [history, facts] = await Promise.all([historyOf(store, contactId), factsOf(contactId)])
   const last = history.at(-1)
   return { history, state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
 }

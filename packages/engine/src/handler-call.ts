@@ -108,7 +108,12 @@ function cut(text: string): string {
 
 /** The kind of an error and its code: messages quote addresses and texts. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return `handler-threw ${typeof error}`
-  const { code } = error as { code?: unknown }
-  return cut(`handler-threw ${error.name}${typeof code === 'string' ? ` ${code}` : ''}`)
+  try {
+    if (!(error instanceof Error)) return `handler-threw ${typeof error}`
+    const { code } = error as { code?: unknown }
+    return cut(`handler-threw ${error.name}${typeof code === 'string' ? ` ${code}` : ''}`)
+  } catch {
+    // An error that throws when it is looked at.
+    return 'handler-threw'
+  }
 }

@@ -258,6 +258,7 @@ export function createInspect(
       const page: readonly AgendaEntry[] = await readModel.agenda(now, 500, after)
       for (const { contactId } of page) {
         const { state, facts } = await load(machinery, contactId)
+        await campaigns.ensure(state)
         const { due } = plan(contactId, state, campaigns.catalog, facts, now)
         if (due.length > 0) contacts += 1
         for (const act of due) {

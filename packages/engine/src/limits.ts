@@ -42,8 +42,9 @@ export function createLimits(kinds: ReadonlyMap<string, KindLimit>, clock: Clock
   /** Permits that the rate leaves, exactly: counted over the window that ends now. */
   function byRate(state: State): number {
     if (state.windowMs === 0) return Number.POSITIVE_INFINITY
-    const since = nowMs() - state.windowMs
-    state.recent = state.recent.filter((ms) => ms > since)
+    const now = nowMs()
+    const since = now - state.windowMs
+    state.recent = state.recent.filter((ms) => ms > since && ms <= now)
     return state.count - state.recent.length
   }
 

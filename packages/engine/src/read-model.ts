@@ -3,6 +3,7 @@ import {
   type ContactId,
   type ContactProjection,
   type ContactState,
+  contactStream,
   createTagIndex,
   type EventStore,
   fold,
@@ -111,7 +112,7 @@ export async function restoreContact(machinery: Machinery, readModel: ReadModel,
 async function* everyContact(store: EventStore, readModel: ReadModel): AsyncGenerator<ContactId> {
   yield* paged((after) => store.contacts(after, PAGE))
   for await (const contactId of paged((after) => readModel.indexed(after, PAGE))) {
-    const [known] = await store.readMany([`contact-${contactId}`]).then((found) => [...found.values()])
+    const [known] = await store.readMany([contactStream(contactId)]).then((found) => [...found.values()])
     if ((known?.length ?? 0) === 0) yield contactId
   }
 }

@@ -50,7 +50,8 @@ export function observedBy(observers: readonly Observer[]): Observer {
   return (signal) => {
     for (const observer of observers)
       try {
-        observer(signal)
+        // One that is async after all must not end the process with a rejection of its own.
+        Promise.resolve(observer(signal) as unknown).catch(() => {})
       } catch {
         // The host's own affair: there is nobody left to tell.
       }

@@ -31,7 +31,7 @@ export interface Agenda {
   claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
-  nextWake(): Instant | null
+  nextWake(room?: ReadonlyMap<string, number>): Instant | null
   until(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
 }
 
@@ -111,8 +111,9 @@ export function createAgenda(): Agenda {
         return [{ ...claim, leaseUntil }]
       })
     },
-    nextWake() {
-      const wakes = [...lanes.keys()].flatMap((name) => earliest(name)?.at ?? [])
+    nextWake(room) {
+      const open = [...lanes].flatMap(([name, { kind }]) => (room?.get(kind) === 0 ? [] : [name]))
+      const wakes = open.flatMap((name) => earliest(name)?.at ?? [])
       return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
     },
     until(until, limit, after) {

@@ -213,9 +213,9 @@ export function createMemoryStore(): Store {
       open()
       return agenda.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))
     },
-    async nextWake() {
+    async nextWake(room) {
       open()
-      return agenda.nextWake()
+      return agenda.nextWake(room)
     },
     async agenda(until, limit, after) {
       open()

@@ -33,7 +33,7 @@ export interface SqlReadModel {
   claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
-  nextWake(): Instant | null
+  nextWake(room?: ReadonlyMap<string, number>): Instant | null
   agenda(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
   checkpoint(): Position
   setCheckpoint(position: Position): void
@@ -259,8 +259,9 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
         const { changes } = renew.run(leaseUntil, toText(one.contactId), toText(one.worker), one.leaseUntil, now)
         return changes === 1 ? [{ ...one, leaseUntil }] : []
       }),
-    nextWake: () =>
+    nextWake: (room) =>
       lanes().reduce<Instant | null>((first, { kind, campaign }) => {
+        if (room?.get(kind) === 0) return first
         const { at } = firstInLane.get(kind, campaign) as { at: Instant | null }
         return at !== null && (first === null || at < first) ? at : first
       }, null),

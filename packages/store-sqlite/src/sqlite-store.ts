@@ -154,13 +154,13 @@ export function storeOn(database: Database, isFile: boolean, pollMs: number): St
     async claimDue(now, worker, limit, leaseMs, room) {
       checkedLimit(limit)
       // Nothing due is the usual answer to a poll, and needs no write lock.
-      const due = await read(() => model.nextWake())
+      const due = await read(() => model.nextWake(room))
       if (due === null || due > now) return []
       return await write(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
     },
     release: (claims) => write(() => model.release(claims)),
     renew: (claims, now, leaseMs) => write(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
-    nextWake: () => read(() => model.nextWake()),
+    nextWake: (room) => read(() => model.nextWake(room)),
     agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),
     restore: (projection) =>
       write(() => {

@@ -1,0 +1,159 @@
+import { decodeEvent, encodeEvent, type Facts, isRight, type RecordedEvent, type StepHandler } from '@enfold/core'
+import { createEngine, type EngineOptions } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSimulatedClock } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import { createDoorbell } from './doorbell.ts'
+import { MONDAY, onAnn, pool } from './given-engine.ts'
+
+const sent: StepHandler = () => ({ outcome: 'sent' })
+
+async function given(more: Partial<EngineOptions> = {}) {
+  const clock = createSimulatedClock(MONDAY)
+  const store = createMemoryStore()
+  const engine = createEngine({ store, clock, handlers: { email: sent, task: sent }, ...more })
+  await engine.publish(pool)
+  return { engine, store, clock }
+}
+
+describe('given a directory of contacts', () => {
+  it('START-6: that never answers, a command ends in a fault and nothing is written', async () => {
+    const { engine } = await given({ contacts: { get: () => new Promise(() => {}) }, contactsTimeoutMs: 20 })
+    await expect(engine.startSequence(onAnn('nurture'))).rejects.toMatchObject({ code: 'DIRECTORY_SILENT' })
+    expect(await engine.inspect.history('ann').catch((error) => error)).toEqual([])
+  })
+
+  it('STEP-7: that never answers for one contact, the dispatcher goes on with the others and comes to an end', async () => {
+    const silent = new Set<string>()
+    const mailed: string[] = []
+    const { engine } = await given({
+      contacts: { get: (id) => (silent.has(id) ? new Promise<Facts>(() => {}) : {}) },
+      contactsTimeoutMs: 20,
+      handlers: {
+        email({ contactId }) {
+          mailed.push(contactId)
+          return { outcome: 'sent' }
+        },
+      },
+    })
+    for (const contactId of ['ann', 'bob']) await engine.startSequence({ ...onAnn('nurture'), contactId })
+    silent.add('ann')
+    expect(await engine.runDue()).toMatchObject({ sent: 1 })
+    expect(mailed).toEqual(['bob'])
+    await engine.close()
+  })
+
+  it('START-6: that can give many at once is asked once for what is wanted at the same time', async () => {
+    const asked: (readonly string[])[] = []
+    const { engine } = await given({
+      contacts: {
+        get: () => null,
+        getMany(ids) {
+          asked.push(ids)
+          return new Map(ids.filter((id) => id !== 'nobody').map((id) => [id, {}]))
+        },
+      },
+    })
+    const start = (contactId: string) => engine.startSequence({ ...onAnn('nurture'), contactId })
+    const [ann, bob, nobody] = await Promise.all([start('ann'), start('bob'), start('nobody')])
+    expect([isRight(ann), isRight(bob)]).toEqual([true, true])
+    expect(nobody).toMatchObject({ left: { type: 'ContactUnknown' } })
+    expect(asked.flat().sort()).toEqual(['ann', 'bob', 'nobody'])
+    expect(asked.length).toBeLessThan(3)
+  })
+
+  it.each([
+    ['a bigint', 1n],
+    ['a date', new Date(0)],
+    ['a function', () => 1],
+    ['no number', Number.NaN],
+  ])('LOG-4: with %s in a field is refused by name', async (_, value) => {
+    const facts = { fields: { spend: value } } as unknown as Facts
+    const { engine } = await given({ contacts: { get: () => facts } })
+    await expect(engine.startSequence(onAnn('nurture'))).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      details: { path: 'contacts.get("ann").fields["spend"]' },
+    })
+  })
+
+  it('START-6: with something else than a function is refused when the engine is made', async () => {
+    const contacts = { get: () => null, search: 'no' } as unknown as NonNullable<EngineOptions['contacts']>
+    await expect(given({ contacts })).rejects.toThrow(/createEngine\.contacts\.search/)
+  })
+})
+
+describe('given hosts that misbehave', () => {
+  it('STEP-7: an error that throws when it is looked at is a failure like any other', async () => {
+    const { engine } = await given({
+      handlers: {
+        email() {
+          throw Object.defineProperty(new Error('x'), 'name', { value: Symbol('no text') })
+        },
+      },
+    })
+    await engine.startSequence(onAnn('onboarding'))
+    expect(await engine.runDue()).toMatchObject({ dispatched: 1 })
+    expect((await engine.health()).dispatcher.inFlight).toBe(0)
+    const failed = (await engine.inspect.history('ann')).find((event) => event.type === 'StepFailed')
+    expect(failed?.data).toMatchObject({ reason: 'handler-threw' })
+  })
+
+  it('STEP-7: an observer that is async and rejects harms nobody', async () => {
+    const rejections: unknown[] = []
+    const note = (reason: unknown) => void rejections.push(reason)
+    process.on('unhandledRejection', note)
+    const { engine } = await given({ observe: async () => Promise.reject(new Error('the host forgot')) })
+    await engine.startSequence(onAnn('nurture'))
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect(rejections).toEqual([])
+  })
+
+  it('INDEX-1: a read model beside the store, which nothing would feed, is refused', async () => {
+    await expect(given({ readModel: createMemoryStore() })).rejects.toThrow(/createEngine\.readModel/)
+  })
+})
+
+describe('given ids of the greatest length', () => {
+  it('LOG-6: what a signal and an unpublishing write can be read back from a line', async () => {
+    const { engine, store } = await given()
+    const signalId = '\u{1f3ca}'.repeat(200)
+    const id = 'x'.repeat(200)
+    await engine.signal({ contactId: id, kind: 'form-submitted', data: { form: 'guide' }, signalId })
+    await engine.unpublish('pool', { actor: id, commandId: id, stopRuns: true })
+    const events: RecordedEvent[] = []
+    for await (const event of store.readAll()) events.push(event)
+    expect(events.map((event) => event.type)).toContain('SequenceStopped')
+    for (const event of events) expect(decodeEvent(encodeEvent(event))).toMatchObject({ right: event })
+  })
+})
+
+describe('given limits and other work', () => {
+  it('STEP-7: a rate that holds one kind back for long does not put off the wake of another', async () => {
+    const { engine, clock } = await given({ dispatch: { kinds: { email: { perSecond: 0.01 } } } })
+    for (const contactId of ['ann', 'bob']) await engine.startSequence({ ...onAnn('onboarding'), contactId })
+    await engine.startSequence({ ...onAnn('vip'), contactId: 'cid' })
+    expect(await engine.runDue()).toMatchObject({ dispatched: 1, wakeAt: '2026-03-02T09:01:40.000Z' })
+    clock.advance('PT59M59S')
+    await engine.runDue()
+    expect((await engine.runDue()).wakeAt).toBe('2026-03-02T10:00:00.000Z')
+  })
+})
+
+describe('given a doorbell', () => {
+  it('STEP-7: whoever comes after the end takes no ring from the next', async () => {
+    const clock = createSimulatedClock(MONDAY)
+    const doorbell = createDoorbell(clock)
+    const over = new AbortController()
+    over.abort()
+    await doorbell.sleep(1000, over.signal)
+    doorbell.ring()
+    let woken = false
+    const sleeping = doorbell.sleep(1000, new AbortController().signal).then(() => {
+      woken = true
+    })
+    await sleeping
+    expect(woken).toBe(true)
+    expect(clock.now()).toBe(MONDAY)
+  })
+})
