@@ -1,0 +1,280 @@
+/** The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`. */
+import type { Readable } from 'node:stream'
+import { type Instant, instantOf, isEnfoldFault, isInstant, isLegalId, MAX_ID_LENGTH, type StepRef } from '@enfold/core'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { BadLog, Misuse } from './misuse.ts'
+import {
+  type Answer,
+  askDiff,
+  askExplain,
+  askExplainNot,
+  askHistory,
+  askMembers,
+  askReplay,
+  askState,
+  askStats,
+  askVerify,
+} from './questions.ts'
+import { openSource, type Source } from './source.ts'
+import { paintFor, plain } from './text.ts'
+import { exportLog, importLog } from './transfer.ts'
+
+/** Where a run reads and writes: `process`, or what a test hands in. */
+export interface Streams {
+  readonly stdin: Readable
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+}
+
+/**
+ * One run of the command line. Answers go to `stdout`, everything else to `stderr`.
+ *
+ * @returns the exit status: 0 fine; 1 something is wrong with the log; 2 something is wrong with the command
+ */
+export async function run(args: readonly string[], io: Streams): Promise<number> {
+  let status = 0
+  const program = createProgram(io, async (url, options, ask) => {
+    if (await answer(io, url, options, ask)) status = 1
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return status
+  } catch (error) {
+    // Commander has said what is wrong, or shown its help.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (error instanceof Misuse || error instanceof BadLog || isEnfoldFault(error) || isSystemError(error)) {
+      io.stderr.write(`${paintFor(io.stderr)('red', plain(error.message))}\n`)
+      return error instanceof Misuse || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
+    }
+    throw error
+  }
+}
+
+const CALLERS_FAULT: ReadonlySet<string> = new Set(['INVALID_INPUT', 'STORE_INCOMPATIBLE', 'STORE_UNAVAILABLE'])
+
+/** Of the file system and of streams: no permission, disk full. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
+
+/** True if something is wrong with the log. */
+async function answer(
+  { stdin, stdout, stderr }: Streams,
+  url: string | undefined,
+  { store, json = false, keepGoing = false }: SharedOptions,
+  ask: Ask,
+): Promise<boolean> {
+  if (url !== undefined && store !== undefined)
+    throw new Misuse('The log is named twice: by --store and as an argument.')
+  const named = url ?? store
+  if (named === undefined) throw new Misuse('Which log? Name it with --store URL, or as the last argument.')
+  const source = openSource(named, { keepGoing, json, stdin, stderr })
+  try {
+    const answered = await ask(source)
+    const text = answered === null ? '' : json ? JSON.stringify(answered.json) : answered.text(paintFor(stdout))
+    if (text !== '') stdout.write(`${text}\n`)
+    const bad = source.badLines()
+    if (bad > 0 && !json) stderr.write(`Bad lines: ${bad}. The answer is of the others.\n`)
+    return bad > 0 || answered?.fault === true
+  } finally {
+    await source.close()
+  }
+}
+
+type Ask = (source: Source) => Promise<Answer | null>
+
+interface SharedOptions {
+  readonly store?: string
+  readonly json?: boolean
+  readonly keepGoing?: boolean
+}
+
+// --- The commands ---------------------------------------------------------------------------------------------------
+
+function createProgram(
+  io: Streams,
+  answer: (url: string | undefined, options: SharedOptions, ask: Ask) => Promise<void>,
+): Command {
+  const program = new Command('enfold')
+    .description('Replays the log of a campaign engine, answers who was where and why, and verifies it.')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(paintFor(io.stderr)('red', text)),
+    })
+    .addHelpText(
+      'after',
+      `
+  A log is named by --store URL, or by the last argument:
+    FILE.jsonl, FILE.jsonl.gz, FILE.jsonl.zst   a file of JSON lines, as "export" writes it
+    -                                           the standard input
+    sqlite:PATH                                 a SQLite store, which is only read
+
+  An instant is 2026-03-01T09:00:00.000Z or shorter: 2026-03-01 is the beginning of that day, in UTC.
+  Ids that begin with a dash come after --.
+
+  Exit status: 0 fine, 1 something is wrong with the log, 2 something is wrong with the command.`,
+    )
+
+  // --- Many contacts --------------------------------------------------------------------------------------------------
+
+  command('replay', 'count events and contacts, and say who is where')
+    .addOption(at('as of then (default: the end of the log)'))
+    .argument('[source]')
+    .action((source: string | undefined, options: SharedOptions & { at?: Instant }) =>
+      answer(source, options, (log) => askReplay(log, options.at ?? null)),
+    )
+
+  command('members', 'name the contacts that were in a sequence')
+    .addArgument(new Argument('<campaign>', 'id of a campaign').argParser(idIn))
+    .addArgument(new Argument('<sequence>', 'id of a sequence').argParser(idIn))
+    .argument('[source]')
+    .addOption(at('as of then (default: the end of the log)'))
+    .addOption(
+      new Option('--status <status>', 'active: in progress').choices(['active', 'waiting', 'either']).default('active'),
+    )
+    .action(
+      (
+        campaignId: string,
+        sequenceId: string,
+        source: string | undefined,
+        options: SharedOptions & { at?: Instant; status: 'active' | 'waiting' | 'either' },
+      ) =>
+        answer(source, options, (log) =>
+          askMembers(log, { campaignId, sequenceId }, options.status, options.at ?? null),
+        ),
+    )
+
+  command('diff', 'say what changed between two instants')
+    .argument('[source]')
+    .addOption(new Option('--from <instant>', 'what was recorded after it').argParser(instantIn).makeOptionMandatory())
+    .addOption(new Option('--to <instant>', 'and up to it').argParser(instantIn).makeOptionMandatory())
+    .action((source: string | undefined, options: SharedOptions & { from: Instant; to: Instant }) => {
+      if (options.from > options.to) throw new Misuse(`--from is ${options.from}, which is after --to, ${options.to}.`)
+      return answer(source, options, (log) => askDiff(log, options.from, options.to))
+    })
+
+  command('stats', 'count events by type')
+    .argument('[source]')
+    .action((source: string | undefined, options: SharedOptions) => answer(source, options, askStats))
+
+  command('verify', 'check versions, positions and the order of events; of a store also its index')
+    .argument('[source]')
+    .action((source: string | undefined, options: SharedOptions) => answer(source, options, askVerify))
+
+  // --- One contact ----------------------------------------------------------------------------------------------------
+
+  command('state', 'show a contact as it was')
+    .addArgument(contact())
+    .argument('[source]')
+    .addOption(at('as of then (default: the end of the log)'))
+    .action((contactId: string, source: string | undefined, options: SharedOptions & { at?: Instant }) =>
+      answer(source, options, (log) => askState(log, contactId, options.at ?? null)),
+    )
+
+  command('history', "list a contact's events")
+    .addArgument(contact())
+    .argument('[source]')
+    .option('--changes', 'with what each event changed, as JSON patches')
+    .action((contactId: string, source: string | undefined, options: SharedOptions & { changes?: boolean }) =>
+      answer(source, options, (log) => askHistory(log, contactId, options.changes === true)),
+    )
+
+  command('explain', 'say why an event happened, or why a step did not')
+    .addArgument(contact())
+    .argument('[event]', 'id of the event; not with --step')
+    .argument('[source]')
+    .addOption(new Option('--step <step>', 'why not: CAMPAIGN/SEQUENCE/STEP, each percent-encoded').argParser(stepIn))
+    .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(runIn))
+    .addOption(at('with --step: as of then (default: now)'))
+    .action(
+      (
+        contactId: string,
+        first: string | undefined,
+        second: string | undefined,
+        options: SharedOptions & { step?: Omit<StepRef, 'run'>; run?: number; at?: Instant },
+      ) => {
+        const { step, run } = options
+        if (step === undefined) {
+          if (first === undefined) throw new Misuse('explain needs the id of an event, or --step. See: enfold history.')
+          if (run !== undefined || options.at !== undefined) throw new Misuse('--run and --at go with --step.')
+          return answer(second, options, (log) => askExplain(log, contactId, first))
+        }
+        if (second !== undefined) throw new Misuse('explain takes the id of an event or --step, not both.')
+        const now = options.at ?? instantOf(Date.now())
+        return answer(first, options, (log) =>
+          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, now),
+        )
+      },
+    )
+
+  // --- From one place to another --------------------------------------------------------------------------------------
+
+  command('export', 'write the log as JSON lines in CloudEvents form')
+    .argument('[source]')
+    .option('--out <file>', 'a new file; packed if it ends in .gz or .zst (default: the standard output)')
+    .action((source: string | undefined, options: SharedOptions & { out?: string }) =>
+      answer(source, options, (log) => exportLog(log, options.out ?? null, io.stdout)),
+    )
+
+  command('import', 'read a log into a SQLite store that is empty, or holds its beginning', { keepGoing: false })
+    .argument('[source]')
+    .requiredOption('--into <url>', 'sqlite:PATH')
+    .action((source: string | undefined, options: SharedOptions & { into: string }) =>
+      answer(source, options, (log) => importLog(log, options.into)),
+    )
+
+  function command(name: string, description: string, { keepGoing = true } = {}): Command {
+    const made = program
+      .command(name)
+      .description(description)
+      .option('--store <url>', 'the log, if it is not the last argument')
+      .option('--json', 'for programs: the answer as JSON, and bad lines as JSON lines on the error output')
+    // Half a log is no log to be imported.
+    return keepGoing
+      ? made.option('--keep-going', 'report bad lines and read on; the exit status is 1 all the same')
+      : made
+  }
+
+  return program
+}
+
+const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)
+const at = (what: string) => new Option('--at <instant>', what).argParser(instantIn)
+
+// --- Arguments ------------------------------------------------------------------------------------------------------
+
+function idIn(value: string): string {
+  if (isLegalId(value)) return value
+  throw new InvalidArgumentError(`An id has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
+}
+
+const ISO = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
+
+function instantIn(value: string): Instant {
+  const day = ISO.exec(value)?.[1]
+  const instant = day === undefined ? '' : instantOf(Date.parse(value))
+  // The 30th of February is the 2nd of March to Date.parse.
+  if (isInstant(instant) && isInstant(`${day}T00:00:00.000Z`)) return instant
+  throw new InvalidArgumentError('Expected an instant, such as 2026-03-01T09:00:00.000Z or 2026-03-01.')
+}
+
+function stepIn(value: string): Omit<StepRef, 'run'> {
+  const parts = value.split('/')
+  try {
+    const [campaignId, sequenceId, stepId] = parts.map(decodeURIComponent)
+    if (parts.length === 3 && isLegalId(campaignId) && isLegalId(sequenceId) && isLegalId(stepId))
+      return { campaignId, sequenceId, stepId }
+  } catch {
+    // Not percent-encoded: said below.
+  }
+  throw new InvalidArgumentError('Expected CAMPAIGN/SEQUENCE/STEP, each percent-encoded.')
+}
+
+function runIn(value: string): number {
+  const run = Number(value)
+  if (/^\d+$/.test(value) && Number.isSafeInteger(run) && run >= 1) return run
+  throw new InvalidArgumentError('Expected a whole number from 1.')
+}

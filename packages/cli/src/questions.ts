@@ -1,0 +1,292 @@
+/**
+ * The questions that an auditor asks of a log, each answered twice: as JSON for programs, as text for people (AUDIT-2 to
+ * AUDIT-4). What the answers mean is in `@enfold/core`; the arguments are read in `index.ts`.
+ */
+import {
+  type ContactId,
+  type ContactState,
+  changesOf,
+  createCatalog,
+  diff,
+  explain,
+  explainNot,
+  type Instant,
+  isCampaignEvent,
+  membersAt,
+  parseTag,
+  type RecordedContactEvent,
+  type RecordedEvent,
+  replay,
+  type StepRef,
+  stateAt,
+  type TagIndex,
+  verify,
+} from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
+import { BadLog } from './misuse.ts'
+import type { Source } from './source.ts'
+import { counted, named, type Paint, plain, table } from './text.ts'
+
+export interface Answer {
+  readonly json: unknown
+  text(paint: Paint): string
+  /** True: something is wrong, exit status 1. Default false. */
+  readonly fault?: boolean
+}
+
+/** No event can be later. */
+const END: Instant = '9999-12-31T23:59:59.999Z'
+
+/** How many contacts are named where a sequence is only counted. */
+const FEW = 5
+
+// --- Many contacts --------------------------------------------------------------------------------------------------
+
+export async function askReplay(source: Source, at: Instant | null): Promise<Answer> {
+  const { contacts, index, events, position } = await replay(source.events(), at === null ? {} : { until: at })
+  const sequences = index.tags().map((tag) => {
+    const { campaignId, sequenceId, waiting } = parseTag(tag) as NonNullable<ReturnType<typeof parseTag>>
+    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersOf(index, tag) }
+  })
+  return {
+    json: { at, events, contacts: contacts.size, position, sequences },
+    text: (paint) =>
+      [
+        `${counted(events, 'event')} of ${counted(contacts.size, 'contact')}${at === null ? '' : ` until ${at}`}`,
+        '',
+        table(
+          paint,
+          ['sequence', 'status', 'contacts', 'who'],
+          sequences.map((one) => [
+            sequenceName(one),
+            one.status,
+            String(one.contacts.length),
+            `${one.contacts.slice(0, FEW).map(named).join(', ')}${one.contacts.length > FEW ? ', …' : ''}`,
+          ]),
+        ),
+      ].join('\n'),
+  }
+}
+
+function membersOf(index: TagIndex, tag: string): readonly ContactId[] {
+  const contacts: ContactId[] = []
+  for (let after: ContactId | null = null; ; ) {
+    const page = index.members(tag, { after, limit: 10_000 })
+    contacts.push(...page.contacts)
+    if (page.next === null) return contacts
+    after = page.next
+  }
+}
+
+export async function askMembers(
+  source: Source,
+  sequence: { readonly campaignId: string; readonly sequenceId: string },
+  status: 'active' | 'waiting' | 'either',
+  at: Instant | null,
+): Promise<Answer> {
+  const contacts = await membersAt(source.events(), { ...sequence, status }, at ?? END)
+  return {
+    json: { ...sequence, status, at, total: contacts.length, contacts },
+    text: () => contacts.map(plain).join('\n'),
+  }
+}
+
+export async function askDiff(source: Source, from: Instant, to: Instant): Promise<Answer> {
+  const contacts = await diff(source.events(), from, to)
+  const tags = (list: readonly string[]) => list.map(tagInWords).join(', ')
+  return {
+    json: { from, to, contacts },
+    text: (paint) =>
+      table(
+        paint,
+        ['contact', 'left', 'entered', 'events'],
+        contacts.map((one) => [named(one.contactId), tags(one.left), tags(one.entered), String(one.events.length)]),
+      ),
+  }
+}
+
+function tagInWords(tag: string): string {
+  const parsed = parseTag(tag)
+  return parsed === null ? named(tag) : `${sequenceName(parsed)}${parsed.waiting ? ' (waiting)' : ''}`
+}
+
+export async function askStats(source: Source): Promise<Answer> {
+  const types = new Map<string, number>()
+  const streams = { contacts: new Set<string>(), campaigns: new Set<string>() }
+  let [events, first, last]: [number, Instant | null, Instant | null] = [0, null, null]
+  for await (const event of source.events()) {
+    events += 1
+    types.set(event.type, (types.get(event.type) ?? 0) + 1)
+    streams[isCampaignEvent(event) ? 'campaigns' : 'contacts'].add(event.stream)
+    if (first === null || event.at < first) first = event.at
+    if (last === null || event.at > last) last = event.at
+  }
+  const byType = [...types].map(([type, count]) => ({ type, count })).sort((a, b) => b.count - a.count)
+  const totals = { events, contacts: streams.contacts.size, campaigns: streams.campaigns.size, first, last }
+  return {
+    json: { ...totals, byType },
+    text: (paint) =>
+      [
+        `${counted(events, 'event')} of ${counted(totals.contacts, 'contact')} and ${counted(totals.campaigns, 'campaign')}`,
+        ...(first === null ? [] : [`from ${first} to ${last}`]),
+        '',
+        table(
+          paint,
+          ['event', 'count'],
+          byType.map(({ type, count }) => [type, String(count)]),
+        ),
+      ].join('\n'),
+  }
+}
+
+/** Of a store its index too: held against the log, contact by contact (INDEX-3). */
+export async function askVerify(source: Source): Promise<Answer> {
+  const { events, contacts, faults: found } = await verify(source.events())
+  const faults = found.map(({ number, ...fault }) => ({ line: source.lineOf(number), ...fault }))
+  const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()
+  const differences = index?.differences ?? []
+  return {
+    json: { events, contacts, faults, index },
+    fault: faults.length > 0 || differences.length > 0,
+    text: (paint) =>
+      [
+        ...faults.map(
+          ({ line, rule, stream, version, message }) =>
+            `${plain(source.name)}:${line}: ${paint('red', rule)}: ${plain(message)} (${named(stream)}, version ${version})`,
+        ),
+        ...differences.map(
+          ({ contactId, expected, found, byState }) =>
+            `${paint('red', 'INDEX-3')}: ${named(contactId)} has ${tagsInWords(found)} in the index; the log says ${tagsInWords(expected)}, the state ${tagsInWords(byState)}`,
+        ),
+        `${counted(events, 'event')} of ${counted(contacts, 'contact')}: ${counted(faults.length, 'fault')}`,
+        ...(index === null
+          ? []
+          : [
+              `Index held against the log for ${counted(index.contacts, 'contact')}: ${counted(differences.length, 'difference')}`,
+            ]),
+      ].join('\n'),
+  }
+}
+
+const tagsInWords = (tags: readonly string[]) => (tags.length === 0 ? 'nothing' : tags.map(tagInWords).join(', '))
+
+// --- One contact ----------------------------------------------------------------------------------------------------
+
+export async function askState(source: Source, contactId: ContactId, at: Instant | null): Promise<Answer> {
+  const state = await stateAt(source.of(contactId), contactId, at ?? END)
+  return { json: { contactId, at, state }, text: (paint) => stateInWords(paint, contactId, state) }
+}
+
+function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): string {
+  const { suppressed, erased, enrollments, version } = state
+  const standing = [
+    counted(version, 'event'),
+    ...(suppressed === null
+      ? []
+      : [`suppressed ${suppressed.until === null ? 'for ever' : `until ${suppressed.until}`}`]),
+    ...(erased ? ['erased'] : []),
+  ]
+  const runs = enrollments.flatMap((enrollment) => enrollment.runs.map((run) => ({ enrollment, run })))
+  return [
+    `${paint('bold', named(contactId))}: ${standing.join(', ')}`,
+    ...runs.flatMap(({ enrollment, run }) => [
+      '',
+      `${sequenceName(enrollment)}, run ${run.run} of version ${run.campaignVersion}: ${paint('bold', run.status)}, started ${run.startedAt}${run.endedAt === null ? '' : `, ended ${run.endedAt}`}`,
+      ...(run.steps.length === 0
+        ? []
+        : [
+            table(
+              paint,
+              ['  step', 'status', 'at', 'attempts', 'resends', 'reason'],
+              run.steps.map((step) => [
+                `  ${named(step.stepId)}`,
+                step.status,
+                step.at,
+                String(step.attempt),
+                String(step.resends.length),
+                step.reason === null ? '' : named(step.reason),
+              ]),
+            ),
+          ]),
+    ]),
+  ].join('\n')
+}
+
+export async function askHistory(source: Source, contactId: ContactId, withChanges: boolean): Promise<Answer> {
+  const { history } = await read(source, contactId)
+  const changes = withChanges ? changesOf(history) : history.map((event) => ({ event, patches: undefined }))
+  return {
+    json: { contactId, events: withChanges ? changes : history },
+    text: (paint) =>
+      withChanges
+        ? changes
+            .flatMap(({ event, patches = [] }) => [
+              `${event.version}  ${event.at}  ${deedOf(event)}, ${reasonOf(event)}`,
+              ...patches.map(
+                (patch) =>
+                  `     ${paint('dim', patch.op)} ${plain(`/${patch.path.join('/')}`)} ${plain(JSON.stringify(patch.value) ?? '')}`,
+              ),
+            ])
+            .join('\n')
+        : table(
+            paint,
+            ['version', 'at', 'what', 'why', 'event id'],
+            history.map((event) => [String(event.version), event.at, deedOf(event), reasonOf(event), named(event.id)]),
+          ),
+  }
+}
+
+/** Why did this happen? */
+export async function askExplain(source: Source, contactId: ContactId, eventId: string): Promise<Answer> {
+  const { history } = await read(source, contactId)
+  const chain = explain(history, eventId)
+  const root = chain.at(-1)
+  if (root === undefined)
+    throw new BadLog(`The history of ${named(contactId)} has no event ${named(eventId)}. See: enfold history.`)
+  return {
+    json: { contactId, eventId, chain },
+    text: (paint) =>
+      [
+        ...chain.flatMap((event, i) => [
+          `${i === 0 ? '' : 'because '}${event.at}  ${paint('bold', deedOf(event))}, ${reasonOf(event)}`,
+          ...evidenceOf(event).map((line) => `    ${line}`),
+        ]),
+        `At the root: ${reasonOf(root)}`,
+      ].join('\n'),
+  }
+}
+
+/** Why did this not happen? */
+export async function askExplainNot(
+  source: Source,
+  contactId: ContactId,
+  step: Omit<StepRef, 'run'> & { readonly run?: number },
+  now: Instant,
+): Promise<Answer> {
+  const { history, campaigns } = await read(source, contactId)
+  const why = explainNot(contactId, history, step, { campaigns, facts: null, now })
+  return {
+    json: { contactId, step, at: now, ...why },
+    text: (paint) =>
+      [
+        `${named(step.stepId)} of ${sequenceName(step)} for ${named(contactId)} as of ${now}: ${paint('bold', why.reason)}${why.detail === null ? '' : ` (${plain(why.detail)})`}`,
+        ...(why.dueAt === null
+          ? []
+          : [`due ${why.dueAt}, as far as the log knows, which holds no zone or field of the contact`]),
+        ...why.evidence.flatMap((event) => [
+          `    ${event.at}  ${deedOf(event)}, ${reasonOf(event)}`,
+          ...evidenceOf(event).map((line) => `        ${line}`),
+        ]),
+      ].join('\n'),
+  }
+}
+
+async function read(source: Source, contactId: ContactId) {
+  const campaigns = createCatalog()
+  const history: RecordedContactEvent[] = []
+  for await (const event of source.of(contactId) as AsyncIterable<RecordedEvent>)
+    if (isCampaignEvent(event)) campaigns.apply(event)
+    else history.push(event)
+  return { history, campaigns }
+}

@@ -1,0 +1,177 @@
+/**
+ * Where a log comes from: a file, the standard input or a SQLite store, told apart by the URL. Yields its events, and
+ * reports each line that is none (AUDIT-5). What is asked of the events is in `questions.ts`.
+ */
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
+import { createGunzip, createZstdDecompress } from 'node:zlib'
+import {
+  type ContactId,
+  contactOf,
+  contactStream,
+  isCampaignEvent,
+  type RecordedEvent,
+  readLog,
+  type Store,
+} from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { BadLog, Misuse } from './misuse.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { plain } from './text.ts'
+
+export interface Source {
+  /** As the caller named it. */
+  readonly name: string
+  /** The live store; `null` for a file. */
+  readonly store: Store | null
+  /** In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going. */
+  events(): AsyncGenerator<RecordedEvent>
+  /** As `events`: those of campaigns, and those of this contact only. */
+  of(contactId: ContactId): AsyncGenerator<RecordedEvent>
+  /** How many bad lines were reported so far. */
+  badLines(): number
+  /** The line of the n-th event (1 for the first); of a store, n. */
+  lineOf(n: number): number
+  close(): Promise<void>
+}
+
+export interface SourceOptions {
+  readonly keepGoing: boolean
+  /** Problems as JSON lines on the error output, for programs. */
+  readonly json: boolean
+  readonly stdin: Readable
+  readonly stderr: NodeJS.WriteStream
+}
+
+const SQLITE = 'sqlite:'
+
+/** The path in a `sqlite:PATH`; `null` for any other URL. */
+export function sqlitePathOf(url: string): string | null {
+  if (!url.startsWith(SQLITE)) return null
+  const path = url.slice(SQLITE.length)
+  if (path === '') throw new Misuse('sqlite: names no file; expected sqlite:PATH.')
+  return path
+}
+
+/** @throws Misuse if there is no such file, or the URL is of a kind that is not known */
+export function openSource(url: string, options: SourceOptions): Source {
+  const path = sqlitePathOf(url)
+  if (path === null) return logSource(url, options)
+  requireFile(path)
+  return storeSource(url, createSqliteStore({ path, readOnly: true }), options)
+}
+
+function requireFile(path: string): number {
+  const stat = existsSync(path) ? statSync(path) : undefined
+  if (stat === undefined) throw new Misuse(`There is no file ${plain(path)}.`)
+  if (stat.isDirectory()) throw new Misuse(`${plain(path)} is a folder; expected a file.`)
+  return stat.size
+}
+
+function storeSource(name: string, store: Store, { stderr }: SourceOptions): Source {
+  return {
+    name,
+    store,
+    async *events() {
+      yield* watched(store.readAll(), createProgress(stderr))
+    },
+    async *of(contactId) {
+      yield* store.readAll(0, { streams: 'campaigns' })
+      yield* store.readStream(contactStream(contactId))
+    },
+    badLines: () => 0,
+    lineOf: (n) => n,
+    close: () => store.close(),
+  }
+}
+
+async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress): AsyncGenerator<RecordedEvent> {
+  let count = 0
+  try {
+    for await (const event of events) {
+      yield event
+      count += 1
+      if (count % 1000 === 0) progress.show(count, null)
+    }
+  } finally {
+    progress.done()
+  }
+}
+
+function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptions): Source {
+  const scheme = /^(postgres(ql)?|esdb|kurrentdb|https?):/.exec(name)?.[1]
+  if (scheme !== undefined) throw new Misuse(`${scheme}: is not read here; expected a file, "-" or sqlite:PATH.`)
+  const size = name === '-' ? 0 : requireFile(name)
+  const bad: number[] = []
+
+  function report(line: number, reason: string, message: string): void {
+    bad.push(line)
+    const text = json
+      ? JSON.stringify({ file: name, line, reason, message })
+      : `${plain(name)}:${line}: ${reason}: ${plain(message)}`
+    stderr.write(`${text}\n`)
+  }
+
+  async function* events(): AsyncGenerator<RecordedEvent> {
+    const file = name === '-' ? null : createReadStream(name, { highWaterMark: 256 * 1024 })
+    const progress = createProgress(stderr)
+    let lastLine = 0
+    try {
+      for await (const { line, event, problem } of readLog(unpacked(name, file ?? stdin), { keepGoing })) {
+        lastLine = line
+        if (event !== undefined) yield event
+        else {
+          progress.done()
+          report(line, problem.reason, problem.message)
+          if (!keepGoing)
+            throw new BadLog(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
+        }
+        if (line % 1000 === 0)
+          progress.show(line, file === null || size === 0 ? null : Math.min(1, file.bytesRead / size))
+      }
+    } catch (error) {
+      if (!isUnpacking(error)) throw error
+      report(lastLine + 1, 'not-unpacked', `cannot be unpacked from about here on: ${(error as Error).message}`)
+      if (!keepGoing)
+        throw new BadLog('The file is cut or damaged: stopped there. Commands that only read take --keep-going.')
+    } finally {
+      progress.done()
+      file?.destroy()
+    }
+  }
+
+  return {
+    name,
+    store: null,
+    events,
+    async *of(contactId) {
+      for await (const event of events())
+        if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
+    },
+    badLines: () => bad.length,
+    lineOf(n) {
+      // Bad lines are no events: each one before the event moves it a line further.
+      let line = n
+      for (const one of bad) if (one <= line) line += 1
+      return line
+    },
+    async close() {},
+  }
+}
+
+/** By the ending of its name. Left to itself, Node unpacks the first of several packed pieces and drops what follows. */
+function unpacked(name: string, file: Readable): Readable {
+  const unpack = name.endsWith('.gz')
+    ? createGunzip({ rejectGarbageAfterEnd: true })
+    : name.endsWith('.zst')
+      ? createZstdDecompress({ rejectGarbageAfterEnd: true })
+      : null
+  // What goes wrong is thrown to whoever reads the last of them.
+  return unpack === null ? file : pipeline(file, unpack, () => {})
+}
+
+function isUnpacking(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return code.startsWith('Z_') || code.startsWith('ZSTD_') || code === 'ERR_TRAILING_JUNK_AFTER_STREAM_END'
+}

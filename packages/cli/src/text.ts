@@ -1,0 +1,49 @@
+/** Text for people: tables, colour on a terminal, and ids that can do a terminal no harm (LOG-6). */
+import { styleText } from 'node:util'
+
+/**
+ * The text with everything invisible in it written out: control characters, line ends, marks that turn the direction.
+ * An id may hold any of them.
+ */
+export function plain(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
+  )
+}
+
+/** An id as it stands among other words: in quotes unless it is made of letters, digits and the like. */
+export function named(id: string): string {
+  return /^[\p{L}\p{N}_][\p{L}\p{N}._@+-]*$/u.test(id) ? id : plain(JSON.stringify(id))
+}
+
+/** Gives a text a look. */
+export type Paint = (look: 'bold' | 'dim' | 'red', text: string) => string
+
+/** Looks for a terminal; anything else gets the bare text. */
+export function paintFor(to: NodeJS.WriteStream): Paint {
+  return (look, text) => (to.isTTY ? styleText(look, text, { stream: to }) : text)
+}
+
+/** Columns under their heads, two blanks apart; "(none)" without rows. */
+export function table(paint: Paint, heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '(none)'
+  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => widthOf(row[column] ?? ''))))
+  const lineOf = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell + ' '.repeat((widths[column] as number) - widthOf(cell)))
+      .join('  ')
+      .trimEnd()
+  return [paint('dim', lineOf(heads)), ...rows.map(lineOf)].join('\n')
+}
+
+const segmenter = new Intl.Segmenter('en')
+
+function widthOf(text: string): number {
+  return [...segmenter.segment(text)].length
+}
+
+/** "1 event", "2,000 events". */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+}

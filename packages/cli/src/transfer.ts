@@ -1,0 +1,162 @@
+/** Logs from one place to another: out of a store or file, and into a store (AUDIT-1). */
+import { once } from 'node:events'
+import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { Readable, type Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip, createZstdCompress } from 'node:zlib'
+import {
+  contactOf,
+  encodeEvent,
+  isCampaignEvent,
+  type RecordedEvent,
+  type Store,
+  type StreamAppend,
+  type StreamId,
+  tagChanges,
+  type Version,
+  writeLog,
+} from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { BadLog, Misuse } from './misuse.ts'
+import type { Answer } from './questions.ts'
+import { type Source, sqlitePathOf } from './source.ts'
+import { counted, named, plain } from './text.ts'
+
+/** Fewer and larger writes: a line at a time costs a system call each. */
+const CHUNK_CHARACTERS = 64 * 1024
+
+/** @param path a new file, packed if it ends in `.gz` or `.zst`; `null`: to `stdout`, and no answer */
+export async function exportLog(source: Source, path: string | null, stdout: Writable): Promise<Answer | null> {
+  let events = 0
+  async function* tallied() {
+    for await (const event of source.events()) {
+      events += 1
+      yield event
+    }
+  }
+  const lines = Readable.from(inChunks(writeLog(tallied())), { objectMode: false })
+  if (path === null) {
+    for await (const chunk of lines) if (!stdout.write(chunk)) await once(stdout, 'drain')
+    return null
+  }
+  if (existsSync(path)) throw new Misuse(`${plain(path)} exists; an export overwrites nothing.`)
+  try {
+    await pipeline([lines, ...packing(path), createWriteStream(path, { flags: 'wx' })])
+  } catch (error) {
+    // Half a log looks like a whole one.
+    rmSync(path, { force: true })
+    throw error
+  }
+  return { json: { out: path, events }, text: () => `${counted(events, 'event')} in ${plain(path)}` }
+}
+
+async function* inChunks(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  let chunk = ''
+  for await (const line of lines) {
+    chunk += line
+    if (chunk.length < CHUNK_CHARACTERS) continue
+    yield Buffer.from(chunk)
+    chunk = ''
+  }
+  if (chunk !== '') yield Buffer.from(chunk)
+}
+
+function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
+  if (path.endsWith('.gz')) return [createGzip()]
+  return path.endsWith('.zst') ? [createZstdCompress()] : []
+}
+
+/**
+ * Into a SQLite store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
+ * import that was cut short is simply repeated. Any other store is refused, and stays as it is.
+ * Positions are those that the store gives: 1, 2, 3 … in the order of the log.
+ */
+export async function importLog(source: Source, into: string): Promise<Answer> {
+  const path = sqlitePathOf(into)
+  if (path === null) throw new Misuse(`--into is ${named(into)}; expected sqlite:PATH.`)
+  const store = createSqliteStore({ path })
+  try {
+    return await importInto(store, source, into)
+  } finally {
+    await store.close()
+  }
+}
+
+const BATCH = 500
+
+async function importInto(store: Store, source: Source, into: string): Promise<Answer> {
+  const stored = store.readAll()[Symbol.asyncIterator]()
+  const versions = new Map<StreamId, Version>()
+  const batch: StreamAppend[] = []
+  let [events, known, moved, position] = [0, 0, 0, 0]
+  let storeGoesOn = true
+
+  async function flush(): Promise<void> {
+    for (const result of batch.length === 0 ? [] : await store.appendMany(batch))
+      if (result.outcome === 'conflict')
+        throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
+    batch.length = 0
+  }
+
+  for await (const event of source.events()) {
+    events += 1
+    const { stream, version } = event
+    const misfit = misfitOf(event, versions.get(stream) ?? 0, position)
+    if (misfit !== null) {
+      await flush()
+      throw new BadLog(
+        `${plain(source.name)}:${source.lineOf(events)}: ${misfit}. Imported were the ${counted(events - 1, 'event')} before it.`,
+      )
+    }
+    versions.set(stream, version)
+    position = event.position
+    if (position !== events) moved += 1
+    if (storeGoesOn) {
+      const next = await stored.next()
+      if (next.done !== true) {
+        if (!isSame(next.value, event))
+          throw new BadLog(
+            `${plain(into)} holds other events: number ${events} is another than in ${plain(source.name)}. Nothing was written.`,
+          )
+        known += 1
+        continue
+      }
+      storeGoesOn = false
+    }
+    batch.push(appendOf(event))
+    if (batch.length >= BATCH) await flush()
+  }
+  await flush()
+  const imported = events - known
+  return {
+    json: { into, events, imported, known, renumbered: moved },
+    text: () =>
+      [
+        `${counted(imported, 'event')} imported into ${plain(into)}${known > 0 ? `, which held the ${known.toLocaleString('en')} before` : ''}`,
+        ...(moved > 0
+          ? [
+              `${counted(moved, 'event')} had another position than its number in the log: positions are 1, 2, 3 … in the store.`,
+            ]
+          : []),
+      ].join('\n'),
+  }
+}
+
+function misfitOf({ stream, version, position }: RecordedEvent, known: Version, before: number): string | null {
+  if (version !== known + 1) return `version ${version} of ${named(stream)} follows version ${known}`
+  return position > before ? null : `position ${position} does not come after ${before}`
+}
+
+function isSame(a: RecordedEvent, b: RecordedEvent): boolean {
+  return encodeEvent({ ...a, position: 1 }) === encodeEvent({ ...b, position: 1 })
+}
+
+function appendOf(event: RecordedEvent): StreamAppend {
+  const { stream, version, position: _, ...body } = event
+  const contactId = contactOf(stream)
+  const append = { stream, events: [body as RecordedEvent], expected: version - 1 }
+  if (contactId === null || isCampaignEvent(event)) return append
+  // When something is due depends on the contact's facts, which a log does not hold: so whoever dispatches first looks
+  // at each contact once, and sets its wake right.
+  return { ...append, derived: { tags: tagChanges(contactId, event), wakeAt: event.at } }
+}
