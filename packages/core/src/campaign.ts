@@ -46,6 +46,16 @@ export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign
 }
 
 /**
+ * The campaign of a definition that was checked when it was published. It is not checked again: what a newer release is
+ * stricter about, or a time zone that this machine does not know, must not unmake the past (LOG-5).
+ *
+ * @throws what is no definition at all
+ */
+export function publishedCampaign(definition: CampaignDefinition): Campaign {
+  return build(deepFreeze(structuredClone(definition)))
+}
+
+/**
  * A definition written in TypeScript, with its ids checked by the compiler: a route to a node that the campaign does
  * not have is a type error. The value is given back as it is; `defineCampaign` or `engine.publish` checks the rest.
  *

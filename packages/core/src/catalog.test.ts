@@ -4,6 +4,7 @@ import {
   createCatalog,
   decidePublish,
   decideUnpublish,
+  defineCampaign,
   EnfoldFault,
   findSequence,
   isLeft,
@@ -180,5 +181,15 @@ describe('reading', () => {
     const event = events[0] as CampaignEvent
     const damaged = { ...event, data: { ...event.data, definition: { id: 'c' } }, version: 1 } as never
     expect(() => catalog.apply(damaged)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }))
+  })
+
+  it('LOG-5: what was valid when it was published stays readable where it would be refused today', () => {
+    const catalog = createCatalog()
+    const { events } = publish(createCatalog(), definition('c'))
+    const event = events[0] as CampaignEvent
+    const elsewhere = { ...definition('c'), timeZone: 'Mars/Olympus_Mons' }
+    expect(isLeft(defineCampaign(elsewhere))).toBe(true)
+    catalog.apply({ ...event, data: { ...event.data, definition: elsewhere }, version: 1 } as never)
+    expect(catalog.version('c', 1).campaign.definition.timeZone).toBe('Mars/Olympus_Mons')
   })
 })

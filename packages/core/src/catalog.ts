@@ -3,9 +3,9 @@
  * Also decides the two commands on a campaign. Decisions on contacts only read it.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
-import { type Campaign, defineCampaign, sameDefinition } from './campaign.ts'
+import { type Campaign, defineCampaign, publishedCampaign, sameDefinition } from './campaign.ts'
 import type { PublishCampaign, UnpublishCampaign } from './commands.ts'
-import type { GoalDefinition, SequenceDefinition } from './definition.ts'
+import type { CampaignDefinition, GoalDefinition, SequenceDefinition } from './definition.ts'
 import { type CampaignEvent, SCHEMA_VERSION } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import {
@@ -126,19 +126,23 @@ function evolveEntry(
   const before = entry?.versions ?? []
   if (event.type === 'CampaignUnpublished')
     return { campaignId, version: event.version, published: null, versions: before }
-  const defined = defineCampaign(event.data.definition)
-  if (isLeft(defined))
-    throw new EnfoldFault('STORE_CORRUPT', `The published definition of ${JSON.stringify(campaignId)} is not valid.`, {
-      campaignId,
-      problems: defined.left.problems,
-    })
+  const { campaignVersion, definition } = event.data
   const one: PublishedCampaign = {
     campaignId,
-    campaignVersion: event.data.campaignVersion,
+    campaignVersion,
     publishedAt: event.at,
-    campaign: defined.right,
+    campaign: readable(campaignId, definition),
   }
   return { campaignId, version: event.version, published: one, versions: [...before, one] }
+}
+
+function readable(campaignId: CampaignId, definition: CampaignDefinition): Campaign {
+  try {
+    return publishedCampaign(definition)
+  } catch (error) {
+    const message = `What was published as ${JSON.stringify(campaignId)} is no definition of a campaign.`
+    throw new EnfoldFault('STORE_CORRUPT', message, { campaignId }, error)
+  }
 }
 
 // --- The two commands -----------------------------------------------------------------------------------------------

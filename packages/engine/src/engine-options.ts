@@ -27,7 +27,10 @@ export interface EngineOptions {
   readonly contactsTimeoutMs?: number
   /** Default: the machine's. */
   readonly clock?: Clock
-  /** Told everything that happens, for your logger and meters. */
+  /**
+   * Told everything that happens, for your logger. Spans and metrics go to OpenTelemetry by themselves, if you have set
+   * up its SDK before the engine is made.
+   */
   readonly observe?: Observer
   readonly dispatch?: Partial<DispatchOptions>
   /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
