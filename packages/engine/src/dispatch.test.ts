@@ -16,13 +16,14 @@ import {
   type StepHandler,
   type StepOutcome,
   type Store,
+  type StreamAppend,
   violationOf,
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   answerOf,
   createGate,
@@ -827,29 +828,56 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     ])
   })
 
-  it('STEP-6: a worker that stood still until its lease may be over calls no handler; another follows', async () => {
-    const { calls, handler } = createRecorder()
-    const standsStill = (): Store => {
+  describe('STEP-6: a worker that stood still until its lease may be over', () => {
+    /** The process stands still for a minute of its own time right behind what the store does. */
+    const standsStillBehind = (name: 'claimDue' | 'appendMany', isIt: (args: unknown) => boolean) => () => {
       const store = makeStore()
+      let stood = false
+      const now = performance.now.bind(performance)
       return {
         ...store,
-        async appendMany(appends) {
-          const results = await store.appendMany(appends)
-          if (appends.some(({ events }) => events[0]?.type === 'StepDispatched'))
-            await new Promise((resolve) => setTimeout(resolve, 20))
-          return results
+        async [name](...args: readonly never[]) {
+          const result = await (store[name] as (...given: readonly never[]) => Promise<unknown>)(...args)
+          if (stood || !isIt(args[0])) return result
+          stood = true
+          vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000)
+          return result
         },
-      }
+      } as Store
     }
-    const dispatch = { handlerTimeoutMs: 50, leaseMs: 101 }
-    const { engine, clock, told, other } = await given(standsStill, [email('one')], handler, { dispatch })
-    await engine.startSequence(nurture)
-    expect(await engine.runDue()).toMatchObject({ dispatched: 1, sent: 0 })
-    expect(calls).toEqual([])
-    expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann' })
-    clock.advance(101)
-    expect(await other(handler).runDue()).toMatchObject({ dispatched: 1, sent: 1 })
-    expect(calls).toMatchObject([{ attempt: 2 }])
+    afterEach(() => void vi.restoreAllMocks())
+
+    it('calls no handler behind its dispatch; another follows', async () => {
+      const { calls, handler } = createRecorder()
+      const dispatches = (appends: unknown) =>
+        (appends as readonly StreamAppend[]).some(({ events }) => events[0]?.type === 'StepDispatched')
+      const { engine, clock, told, other } = await given(
+        standsStillBehind('appendMany', dispatches),
+        [email('one')],
+        handler,
+      )
+      await engine.startSequence(nurture)
+      expect(await engine.runDue()).toMatchObject({ dispatched: 1, sent: 0 })
+      expect(calls).toEqual([])
+      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann' })
+      vi.restoreAllMocks()
+      clock.advance('PT1M')
+      expect(await other(handler).runDue()).toMatchObject({ dispatched: 1, sent: 1 })
+      expect(calls).toMatchObject([{ attempt: 2 }])
+    })
+
+    it('dispatches nothing behind its claim; another follows', async () => {
+      const { calls, handler } = createRecorder()
+      const always = () => true
+      const { engine, clock, told, other } = await given(standsStillBehind('claimDue', always), [email('one')], handler)
+      await engine.startSequence(nurture)
+      expect(await engine.runDue()).toMatchObject({ dispatched: 0, sent: 0 })
+      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann' })
+      vi.restoreAllMocks()
+      clock.advance('PT1M')
+      expect(await other(handler).runDue()).toMatchObject({ dispatched: 1, sent: 1 })
+      expect(calls).toMatchObject([{ attempt: 1 }])
+    })
   })
 
   it("runDue throws the store's fault, and what was claimed is done when it is well again", async () => {
