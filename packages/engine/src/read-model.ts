@@ -1,4 +1,4 @@
-/** The index and the agenda held against the log: checking them (INDEX-3), and setting them right. */
+/** The index held against the log (INDEX-3); and index and agenda set to what the log says. */
 import {
   type ContactId,
   type ContactProjection,

@@ -10,7 +10,7 @@ const sent: StepHandler = () => ({ outcome: 'sent' })
 
 async function given(more: Partial<EngineOptions> = {}) {
   const clock = createSimulatedClock(MONDAY)
-  const store = createMemoryStore()
+  const store = more.store ?? createMemoryStore()
   const engine = createEngine({ store, clock, handlers: { email: sent, task: sent }, ...more })
   await engine.publish(pool)
   return { engine, store, clock }
@@ -137,6 +137,53 @@ describe('given limits and other work', () => {
     clock.advance('PT59M59S')
     await engine.runDue()
     expect((await engine.runDue()).wakeAt).toBe('2026-03-02T10:00:00.000Z')
+  })
+})
+
+describe('given many contacts due at once', () => {
+  const everyone = Array.from({ length: 40 }, (_, i) => `c${String(i).padStart(2, '0')}`)
+
+  it('ONCE-3: their dispatches and their outcomes share transactions', async () => {
+    const groups: number[] = []
+    const inner = createMemoryStore()
+    const store = {
+      ...inner,
+      appendMany(appends: Parameters<typeof inner.appendMany>[0]) {
+        groups.push(appends.length)
+        return inner.appendMany(appends)
+      },
+    }
+    const { engine } = await given({ store })
+    for (const contactId of everyone) await engine.startSequence({ ...onAnn('onboarding'), contactId })
+    groups.length = 0
+    expect(await engine.runDue()).toMatchObject({ sent: 40 })
+    expect(groups.reduce((sum, size) => sum + size, 0)).toBe(80)
+    expect(groups.length).toBeLessThan(20)
+  })
+
+  it('STEP-7: no more are claimed than there are hands, so that other workers find the rest', async () => {
+    const store = createMemoryStore()
+    const waiting: (() => void)[] = []
+    const { engine, clock } = await given({
+      store,
+      dispatch: { concurrency: 3 },
+      handlers: {
+        email: () =>
+          new Promise((resolve) => {
+            waiting.push(() => resolve({ outcome: 'sent' }))
+          }),
+      },
+    })
+    for (const contactId of everyone) await engine.startSequence({ ...onAnn('onboarding'), contactId })
+    const stop = new AbortController()
+    const running = engine.run({ signal: stop.signal })
+    while (waiting.length < 3) await new Promise(setImmediate)
+    const free = await store.claimDue(clock.now(), 'another worker', 1000, 60_000)
+    expect(free).toHaveLength(37)
+    stop.abort()
+    for (const answer of waiting) answer()
+    await running
+    expect(waiting).toHaveLength(3)
   })
 })
 
