@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import {
   type CampaignDefinition,
@@ -5,9 +6,11 @@ import {
   type Cause,
   type ContactEventData,
   campaignStream,
+  canonicalJson,
   contactStream,
   type DecodeProblem,
   decodeEvent,
+  digestOf,
   type EventMeta,
   type EventPlace,
   type EventType,
@@ -206,7 +209,7 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
 const TYPES = Object.keys(DATA) as EventType[]
 
 /** Everything an event carries: a thing that is added to it must be added here, and so come back from its line. */
-type Carried = { readonly [Key in keyof EventMeta | keyof EventPlace]-?: fc.Arbitrary<unknown> }
+type Carried = { readonly [Key in keyof EventMeta | Exclude<keyof EventPlace, 'recordedAs'>]-?: fc.Arbitrary<unknown> }
 const REQUIRED = [
   ...(['type', 'data', 'id', 'schema', 'at', 'commandId', 'correlationId', 'causationId'] as const),
   ...(['actor', 'cause', 'stream', 'version', 'position'] as const),
@@ -227,6 +230,7 @@ function eventOfType(type: EventType): fc.Arbitrary<RecordedEvent> {
     stream: id.map(stream),
     version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
     position: count,
+    hash: fc.stringMatching(/^[0-9a-f]{64}$/),
   } satisfies Carried
   const model = { type: fc.constant(type), data: DATA[type], ...carried }
   return fc.record(model, { requiredKeys: REQUIRED }) as fc.Arbitrary<RecordedEvent>
@@ -509,7 +513,7 @@ describe('a damaged line', () => {
     })
   })
 
-  it.each(['actr', '__proto__', 'constructor', 'a/b', 'hash'])(
+  it.each(['actr', '__proto__', 'constructor', 'a/b', 'hashes'])(
     'AUDIT-5: an attribute that is not known (%s) is refused, for it may be a known one misspelt',
     (attribute) => {
       const line = STARTED_LINE.replace('"actor"', JSON.stringify(attribute))
@@ -715,7 +719,15 @@ describe('a line of an older schema version', () => {
   }
 
   it('AUDIT-5: is brought up to date by the steps of its event', () => {
-    expect(decoded(old, upcasters)).toEqual({ ...started, schema: SCHEMA_VERSION })
+    const recordedAs = { schema: 0, data: JSON.parse(old).data }
+    expect(decoded(old, upcasters)).toEqual({ ...started, schema: SCHEMA_VERSION, recordedAs })
+  })
+
+  it('AUDIT-1: goes out again as it was recorded, and keeps the digest that its hash was made of', () => {
+    const event = decoded(old, upcasters)
+    expect(encodeEvent(event)).toBe(old)
+    const { streamversion: _, position: __, ...line } = JSON.parse(old)
+    expect(digestOf(event)).toBe(createHash('sha256').update(canonicalJson(line)).digest('hex'))
   })
 
   it('AUDIT-5: the steps leave a line of the current version alone', () => {

@@ -223,6 +223,7 @@ export interface LogLine {
   readonly causationid: string
   readonly actor?: string
   readonly traceparent?: string
+  readonly hash?: string
   readonly data: { readonly cause: EventCause; readonly [key: string]: unknown }
 }
 
@@ -241,6 +242,7 @@ const TraceParent = Type.String({
   pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$',
   description: 'a W3C traceparent',
 })
+const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'a SHA-256 of 64 hexadecimal digits' })
 const exactly = (value: string | number) => Type.Literal(value, { description: JSON.stringify(value) })
 
 /** Every attribute of a line, in the order in which Enfold writes them. */
@@ -260,6 +262,7 @@ const attributes = (type: TSchema, source: TSchema, data: TSchema) => ({
   causationid: Id,
   actor: opt(Id),
   traceparent: opt(TraceParent),
+  hash: opt(Sha256),
   data,
 })
 

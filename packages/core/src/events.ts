@@ -15,7 +15,7 @@ import type {
   StreamId,
   Version,
 } from './ids.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonObject, JsonValue } from './json.ts'
 
 /** The schema version of events written by this release. Older ones are brought up to date by the codec. */
 export const SCHEMA_VERSION = 1
@@ -176,6 +176,10 @@ export interface EventPlace {
   readonly stream: StreamId
   readonly version: Version
   readonly position: Position
+  /** Over the predecessor's hash and this event's own digest (`chain.ts`). Absent where a store was told to write none. */
+  readonly hash?: string
+  /** Only where an older schema version was brought up to date: the line's data (cause included) as it was recorded. */
+  readonly recordedAs?: { readonly schema: number; readonly data: JsonObject }
 }
 
 type Typed<Data> = { [Type in keyof Data]: { readonly type: Type; readonly data: Data[Type] } }[keyof Data]

@@ -8,14 +8,17 @@ export interface JsonObject {
 
 /**
  * The same text for the same value, whatever the order of its keys: object keys sorted by UTF-16 units, no white
- * space (RFC 8785, for values that `JSON.parse` can yield).
+ * space (RFC 8785, for values that `JSON.parse` can yield). Members that are `undefined` are left out, as JSON does.
  */
 export function canonicalJson(value: JsonValue): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   const object = value as JsonObject
-  const members = Object.keys(object)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(object[key] as JsonValue)}`)
-  return `{${members.join(',')}}`
+  let members = ''
+  for (const key of Object.keys(object).sort()) {
+    const member = object[key]
+    if (member === undefined) continue
+    members += `${members === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`
+  }
+  return `{${members}}`
 }

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, chainHash, digestOf, encodeEvent, type RecordedEvent } from '@enfold/core'
+import { historyArbitrary } from '@enfold/testkit'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+/** As another program would make it, of the line alone: parse, take three attributes out, sort the keys, hash. */
+function digestOfLine(text: string): string {
+  const { streamversion: _, position: __, hash: ___, ...line } = JSON.parse(text)
+  return sha256(canonicalJson(line))
+}
+
+describe('the hash chain', () => {
+  it('AUDIT-4: the digest of any event is that of its line, as any other program can compute it', () => {
+    fc.assert(
+      fc.property(historyArbitrary(), ({ events }) => {
+        for (const event of events) expect(digestOf(event)).toBe(digestOfLine(encodeEvent(event)))
+      }),
+    )
+  })
+
+  it('AUDIT-4: the digest leaves out what is the store’s affair, and nothing else', () => {
+    const event: RecordedEvent = {
+      ...{ type: 'ContactErased', data: {}, id: 'e', schema: 1, at: '2026-03-01T09:00:00.000Z', commandId: 'c' },
+      ...{
+        correlationId: 'c',
+        causationId: 'c',
+        actor: 'ann',
+        cause: { by: 'operator' },
+        trace: `00-${'a'.repeat(32)}`,
+      },
+      ...{ stream: 'contact-mike', version: 3, position: 9, hash: 'f'.repeat(64) },
+    }
+    const same = { ...event, version: 4, position: 10, hash: '0'.repeat(64) }
+    expect(digestOf(same)).toBe(digestOf(event))
+    for (const key of ['id', 'at', 'commandId', 'correlationId', 'causationId', 'actor', 'trace'] as const)
+      expect(digestOf({ ...event, [key]: 'other' })).not.toBe(digestOf(event))
+    expect(digestOf({ ...event, stream: 'contact-mary' })).not.toBe(digestOf(event))
+    expect(digestOf({ ...event, cause: { by: 'operator', reason: 'asked' } })).not.toBe(digestOf(event))
+  })
+
+  it('AUDIT-4: a hash is the SHA-256 of the hash before and the digest, one behind the other', () => {
+    const [first, second] = [sha256('first'), sha256('second')]
+    expect(chainHash(null, first)).toBe(sha256(first))
+    expect(chainHash(chainHash(null, first), second)).toBe(sha256(sha256(first) + second))
+  })
+})
