@@ -40,7 +40,7 @@ CREATE TABLE events (
   -- For whoever looks into the file by hand: computed when asked for, not stored.
   type       TEXT    GENERATED ALWAYS AS (body ->> 'type') VIRTUAL,
   at         TEXT    GENERATED ALWAYS AS (body ->> 'at') VIRTUAL,
-  command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL,
+  command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL, hash BLOB,
   UNIQUE (stream, version)
 ) STRICT;
 

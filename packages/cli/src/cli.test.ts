@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import {
+  chainHash,
   contactStream,
+  digestOf,
   encodeEvent,
   isCampaignEvent,
   type RecordedContactEvent,
@@ -456,15 +458,46 @@ describe('import', () => {
 
   it('AUDIT-1: a store with other events is refused and stays as it is', async () => {
     const into = `sqlite:${file('other.db')}`
-    const other = given('other.jsonl', [
-      ...lines.slice(0, 10),
-      (lines[10] as string).replace('"time":"2026', '"time":"2027'),
-    ])
+    const later = { ...(events[10] as RecordedEvent), at: '2027-03-01T09:00:00.000Z' }
+    const before = events.find(({ stream, version }) => stream === later.stream && version === later.version - 1)
+    const hash = chainHash(before?.hash ?? null, digestOf(later))
+    const other = given('other.jsonl', [...lines.slice(0, 10), encodeEvent({ ...later, hash })])
     await answerOf(['import', other, '--into', into])
     const { status, stderr } = await enfold(['import', log, '--into', into])
     expect(status).toBe(1)
     expect(stderr).toContain('holds other events: number 11')
     expect((await enfold(['export', into])).stdout).toBe(readFileSync(other, 'utf8'))
+  })
+
+  it('AUDIT-1: events from before the hash chain stay without a hash, and the chain begins where it began', async () => {
+    const begun = new Map<string, string>()
+    const mixed = events.map((event, i) => {
+      const { hash: _, ...plain } = event
+      if (i < 150 && !begun.has(event.stream)) return encodeEvent(plain)
+      const hash = chainHash(begun.get(event.stream) ?? null, digestOf(event))
+      begun.set(event.stream, hash)
+      return encodeEvent({ ...event, hash })
+    })
+    const path = given('mixed.jsonl', mixed)
+    const into = `sqlite:${file('mixed.db')}`
+    await answerOf(['import', path, '--into', into])
+    expect((await enfold(['export', into])).stdout).toBe(readFileSync(path, 'utf8'))
+  })
+
+  it('AUDIT-4: an event whose hash is wrong, or gone, is refused at its line', async () => {
+    const at = events.findIndex(({ version }) => version === 3)
+    const line = lines[at] as string
+    const changed = line.replace('"time":"2026', '"time":"2027')
+    const bare = line.replace(/"hash":"[0-9a-f]{64}",/, '')
+    for (const [name, other, reason] of [
+      ['changed', changed, 'its hash is not that of the event and its predecessor'],
+      ['bare', bare, 'it has no hash, though the event before it has one'],
+    ] as const) {
+      const path = given(`${name}.jsonl`, lines.toSpliced(at, 1, other))
+      const { status, stderr } = await enfold(['import', path, '--into', `sqlite:${file(`${name}.db`)}`])
+      expect(status).toBe(1)
+      expect(stderr).toContain(`${path}:${at + 1}: ${reason}`)
+    }
   })
 
   it('AUDIT-4: a log with a hole is refused at its line', async () => {

@@ -5,7 +5,9 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import {
+  chainHash,
   contactOf,
+  digestOf,
   encodeEvent,
   isCampaignEvent,
   type RecordedEvent,
@@ -69,30 +71,48 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 /**
  * Into a SQLite store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
  * import that was cut short is simply repeated. Any other store is refused, and stays as it is.
- * Positions are those that the store gives: 1, 2, 3 … in the order of the log.
+ * Positions are those that the store gives: 1, 2, 3 … in the order of the log. Hashes are checked, and written for those
+ * events that have one.
  */
 export async function importLog(source: Source, into: string): Promise<Answer> {
   const path = sqlitePathOf(into)
   if (path === null) throw new Misuse(`--into is ${named(into)}; expected sqlite:PATH.`)
-  const store = createSqliteStore({ path })
+  const hashed = createSqliteStore({ path })
+  const plain = createSqliteStore({ path, hashChain: false })
   try {
-    return await importInto(store, source, into)
+    return await importInto({ hashed, plain }, source, into)
   } finally {
-    await store.close()
+    await hashed.close()
+    await plain.close()
   }
 }
 
 const BATCH = 500
 
-async function importInto(store: Store, source: Source, into: string): Promise<Answer> {
-  const stored = store.readAll()[Symbol.asyncIterator]()
-  const versions = new Map<StreamId, Version>()
+/** One file, opened twice: as a store that writes hashes, and as one that does not. */
+interface Target {
+  readonly hashed: Store
+  readonly plain: Store
+}
+
+/** The last event of a stream. */
+interface Head {
+  readonly version: Version
+  readonly hash: string | null
+}
+
+const NO_HEAD: Head = { version: 0, hash: null }
+
+async function importInto(target: Target, source: Source, into: string): Promise<Answer> {
+  const stored = target.hashed.readAll()[Symbol.asyncIterator]()
+  const heads = new Map<StreamId, Head>()
   const batch: StreamAppend[] = []
+  let kind: keyof Target = 'hashed'
   let [events, known, moved, position] = [0, 0, 0, 0]
   let storeGoesOn = true
 
   async function flush(): Promise<void> {
-    for (const result of batch.length === 0 ? [] : await store.appendMany(batch))
+    for (const result of batch.length === 0 ? [] : await target[kind].appendMany(batch))
       if (result.outcome === 'conflict')
         throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
     batch.length = 0
@@ -100,15 +120,15 @@ async function importInto(store: Store, source: Source, into: string): Promise<A
 
   for await (const event of source.events()) {
     events += 1
-    const { stream, version } = event
-    const misfit = misfitOf(event, versions.get(stream) ?? 0, position)
+    const { stream, version, hash = null } = event
+    const misfit = misfitOf(event, heads.get(stream) ?? NO_HEAD, position)
     if (misfit !== null) {
       await flush()
       throw new BadLog(
         `${plain(source.name)}:${source.lineOf(events)}: ${misfit}. Imported were the ${counted(events - 1, 'event')} before it.`,
       )
     }
-    versions.set(stream, version)
+    heads.set(stream, { version, hash })
     position = event.position
     if (position !== events) moved += 1
     if (storeGoesOn) {
@@ -123,8 +143,10 @@ async function importInto(store: Store, source: Source, into: string): Promise<A
       }
       storeGoesOn = false
     }
+    const kindOfThis = hash === null ? 'plain' : 'hashed'
+    if (batch.length >= BATCH || kind !== kindOfThis) await flush()
+    kind = kindOfThis
     batch.push(appendOf(event))
-    if (batch.length >= BATCH) await flush()
   }
   await flush()
   const imported = events - known
@@ -142,9 +164,12 @@ async function importInto(store: Store, source: Source, into: string): Promise<A
   }
 }
 
-function misfitOf({ stream, version, position }: RecordedEvent, known: Version, before: number): string | null {
-  if (version !== known + 1) return `version ${version} of ${named(stream)} follows version ${known}`
-  return position > before ? null : `position ${position} does not come after ${before}`
+function misfitOf(event: RecordedEvent, head: Head, before: number): string | null {
+  const { stream, version, position, hash } = event
+  if (version !== head.version + 1) return `version ${version} of ${named(stream)} follows version ${head.version}`
+  if (position <= before) return `position ${position} does not come after ${before}`
+  if (hash === undefined) return head.hash === null ? null : 'it has no hash, though the event before it has one'
+  return hash === chainHash(head.hash, digestOf(event)) ? null : 'its hash is not that of the event and its predecessor'
 }
 
 function isSame(a: RecordedEvent, b: RecordedEvent): boolean {

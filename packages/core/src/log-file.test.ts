@@ -228,7 +228,8 @@ describe('bad lines', () => {
       },
     }
     expect(await reasons(old)).toEqual(['1 older-schema'])
-    expect(await read(inChunks(old), { upcasters })).toEqual([{ line: 1, event: events[0] }])
+    const recordedAs = { schema: 0, data: JSON.parse(old).data }
+    expect(await read(inChunks(old), { upcasters })).toEqual([{ line: 1, event: { ...events[0], recordedAs } }])
   })
 
   it('LOG-1: an event in a stream of the other kind is not written', async () => {

@@ -84,7 +84,7 @@ export interface CaughtUp {
  *
  * Promises: an append is all or nothing and durable when it resolves. An append whose event ids all stand in the
  * stream already answers `repeated` with what was recorded the first time, whatever was expected; ids that are partly
- * there, or in another stream, throw `EVENT_ID_REUSED`. Versions are 1, 2, 3 … per stream, positions grow in the order
+ * there, or in another stream, throw `EVENT_ID_REUSED`. A `hash` that comes with an event is not taken over. Versions are 1, 2, 3 … per stream, positions grow in the order
  * of `readAll`, and a reader never passes a position that an append in progress can still take.
  * Every method throws an `EnfoldFault` for faults; after `close` each throws `CLOSED`.
  */
@@ -223,6 +223,8 @@ export interface Capabilities {
   readonly manyProcesses: boolean
   /** What is acknowledged survives the process. */
   readonly durable: boolean
+  /** Each event that it writes gets a hash over its predecessor's (`chainHash`). */
+  readonly hashChain: boolean
 }
 
 /** A store that is event store and read model at once, as the memory and SQL stores are. */

@@ -3,15 +3,18 @@ import {
   type AppendResult,
   type CaughtUp,
   type ContactId,
+  chainHash,
   contactOf,
   contactStream,
   createTagIndex,
   type Derived,
+  digestOf,
   EnfoldFault,
   type EventFilter,
   type EventId,
   epochMsOf,
   instantOf,
+  type NewEvent,
   type Position,
   type RecordedEvent,
   type Store,
@@ -21,13 +24,18 @@ import {
 } from '@enfold/core'
 import { createAgenda } from './agenda.ts'
 
+export interface MemoryStoreOptions {
+  /** Default true: each event gets a hash over its predecessor's and its own digest. */
+  readonly hashChain?: boolean
+}
+
 /**
  * A store that lives as long as the process. Everything that it gives out is frozen.
  *
  * @example
  * const engine = createEngine({ store: createMemoryStore(), handlers: {} })
  */
-export function createMemoryStore(): Store {
+export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {}): Store {
   const log: RecordedEvent[] = []
   const streams = new Map<StreamId, RecordedEvent[]>()
   const byId = new Map<EventId, RecordedEvent>()
@@ -74,9 +82,14 @@ export function createMemoryStore(): Store {
     const actual = versionOf(stream)
     if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
       return { outcome: 'conflict', actual }
+    let previous = streams.get(stream)?.at(-1)?.hash ?? null
     const written = events.map((event, i) => {
+      // A hash that comes along is that of another log, from which the event is imported.
+      const { hash: _, ...given } = structuredClone(event) as NewEvent & { hash?: string }
       const place = { stream, version: actual + i + 1, position: log.length + i + 1 }
-      return deepFreeze({ ...structuredClone(event), ...place } as RecordedEvent)
+      if (!hashChain) return deepFreeze({ ...given, ...place } as RecordedEvent)
+      previous = chainHash(previous, digestOf({ ...given, stream } as NewEvent & { stream: StreamId }))
+      return deepFreeze({ ...given, ...place, hash: previous } as RecordedEvent)
     })
     for (const event of written) {
       log.push(event)
@@ -126,7 +139,7 @@ export function createMemoryStore(): Store {
   }
 
   return {
-    capabilities: { projectsInAppend: true, manyProcesses: false, durable: false },
+    capabilities: { projectsInAppend: true, manyProcesses: false, durable: false, hashChain },
     async append(stream, events, expected, derived) {
       open()
       return appendMany([

@@ -259,7 +259,7 @@ describe('a full disk', () => {
   it('STORE_FULL: nothing of the append is written, what was there can be read, and room makes it work again', async () => {
     const path = givenPath()
     const database = openDatabase({ path, synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
-    const store = storeOn(database, true, 200)
+    const store = storeOn(database, { path })
     onTestFinished(() => store.close())
     await start(store, 'c0')
     database.connection.exec('PRAGMA max_page_count = 60')
@@ -318,7 +318,7 @@ describe('questions', () => {
 
   it('never read a whole table, nor sort one', () => {
     const all = plans((connection) => {
-      createEventLog(connection)
+      createEventLog(connection, true)
       const model = createSqlReadModel(connection)
       for (const query of [{ all: ['a', 'b'], none: ['c'] }, { any: ['a', 'b'] }, { all: ['a'] }, { none: ['a'] }, {}])
         model.search(query, { after: null, limit: 10 })
@@ -339,7 +339,7 @@ describe('questions', () => {
   it('find what is due, members and campaigns by the index that was made for them', () => {
     const all = [
       ...plans((connection) => {
-        createEventLog(connection)
+        createEventLog(connection, true)
         createSqlReadModel(connection).members('a', { after: null, limit: 10 })
       }),
     ]

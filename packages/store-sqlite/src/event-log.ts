@@ -4,7 +4,9 @@ import {
   type Appended,
   type AppendResult,
   type ContactId,
+  chainHash,
   contactOf,
+  digestOf,
   EnfoldFault,
   type EventFilter,
   type NewEvent,
@@ -45,15 +47,17 @@ interface Row {
   readonly version: number
   readonly id: string
   readonly body: string
+  readonly hash: Uint8Array | null
 }
 
-const COLUMNS = 'position, stream, version, id, body'
+const COLUMNS = 'position, stream, version, id, body, hash'
 
-export function createEventLog(connection: DatabaseSync): EventLog {
+/** @param hashChain whether events get a hash, over the one before in their stream */
+export function createEventLog(connection: DatabaseSync, hashChain: boolean): EventLog {
   const insert = connection.prepare(
-    'INSERT INTO events (stream, version, id, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+    'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
   )
-  const versionOf = connection.prepare('SELECT max(version) AS version FROM events WHERE stream = ?')
+  const headOf = connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1')
   const byId = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE id = ?`)
   const ofStream = connection.prepare(
     `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?`,
@@ -80,29 +84,36 @@ export function createEventLog(connection: DatabaseSync): EventLog {
     SELECT stream FROM one WHERE stream IS NOT NULL LIMIT ?`)
 
   function version(stream: StreamId): Version {
-    return (versionOf.get(toText(stream)) as { version: number | null }).version ?? 0
+    return (headOf.get(toText(stream)) as Row | undefined)?.version ?? 0
   }
 
   function append(one: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult {
     const { stream, events, expected } = one
     if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
-    const actual = version(stream)
+    const text = toText(stream)
+    const last = headOf.get(text) as Row | undefined
+    const actual = last?.version ?? 0
     // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
     if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
       return repeated(one) ?? { outcome: 'conflict', actual }
-    const text = toText(stream)
     const written: RecordedEvent[] = []
+    let previous = last?.hash ? hexOf(last.hash) : null
     for (const event of events) {
-      const { id, ...body } = event
+      // A hash that comes along is that of another log, from which the event is imported.
+      const { id, hash: _, ...body } = event as NewEvent & { readonly hash?: string }
       const version = actual + written.length + 1
-      const { changes, lastInsertRowid } = insert.run(text, version, toText(id), JSON.stringify(body))
+      const hash = hashChain ? chainHash(previous, digestOf({ ...event, stream })) : null
+      const bytes = hash === null ? null : Buffer.from(hash, 'hex')
+      const { changes, lastInsertRowid } = insert.run(text, version, toText(id), JSON.stringify(body), bytes)
       if (changes === 0) {
         // The first one stands there already: perhaps all do. After the first it is too late for that.
         const before = written.length === 0 ? repeated(one) : null
         if (before === null) throw idReused(id, stream)
         return before
       }
-      written.push({ ...event, stream, version, position: Number(lastInsertRowid) } as RecordedEvent)
+      const place = { stream, version, position: Number(lastInsertRowid) }
+      written.push({ ...body, id, ...place, ...(hash === null ? {} : { hash }) } as RecordedEvent)
+      previous = hash
     }
     onWritten(one, actual + written.length)
     return appended(written, false)
@@ -144,9 +155,14 @@ function appended(events: readonly RecordedEvent[], repeated: boolean): Appended
   return { outcome: 'appended', version, position, events, repeated }
 }
 
-function eventOf({ position, stream, version, id, body }: Row): RecordedEvent {
+function eventOf({ position, stream, version, id, body, hash }: Row): RecordedEvent {
   const event = JSON.parse(body) as NewEvent
-  return { ...event, id: fromText(id), stream: fromText(stream), version, position } as RecordedEvent
+  const place = { id: fromText(id), stream: fromText(stream), version, position }
+  return { ...event, ...place, ...(hash === null ? {} : { hash: hexOf(hash) }) } as RecordedEvent
+}
+
+function hexOf(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('hex')
 }
 
 /** About four million characters at once, to judge by the last batch, lest great events fill the memory. */

@@ -26,6 +26,8 @@ export interface SqliteStoreOptions {
   readonly synchronous?: 'FULL' | 'NORMAL'
   /** Default false. True: the file must be there and is not written to; whoever tries gets `STORE_READ_ONLY`. */
   readonly readOnly?: boolean
+  /** Default true: each event gets a hash over its predecessor's and its own digest. */
+  readonly hashChain?: boolean
   /** How long to wait for other processes that write, in milliseconds. Default 5,000; then `STORE_BUSY`. */
   readonly busyTimeoutMs?: number
   /** How often a subscription looks for what other processes wrote, in milliseconds. Default 200. */
@@ -41,14 +43,16 @@ export interface SqliteStoreOptions {
  * const store = createSqliteStore({ path: 'campaigns.db' })
  */
 export function createSqliteStore(options: SqliteStoreOptions): Store {
-  const { path, synchronous = 'FULL', readOnly = false, busyTimeoutMs = 5000, pollMs = 200 } = checked(options)
-  return storeOn(openDatabase({ path, synchronous, readOnly, busyTimeoutMs }), path !== ':memory:', pollMs)
+  const { path, synchronous = 'FULL', readOnly = false, busyTimeoutMs = 5000 } = checked(options)
+  return storeOn(openDatabase({ path, synchronous, readOnly, busyTimeoutMs }), options)
 }
 
 /** The store of a database that is open. */
-export function storeOn(database: Database, isFile: boolean, pollMs: number): Store {
+export function storeOn(database: Database, options: SqliteStoreOptions): Store {
+  const { path, pollMs = 200, hashChain = true } = options
+  const isFile = path !== ':memory:'
   const { read, write } = database
-  const log = createEventLog(database.connection)
+  const log = createEventLog(database.connection, hashChain)
   const model = createSqlReadModel(database.connection)
   const waiting = new Set<() => void>()
   /** How many times this store has written, to tell whether something came between a look and the wait for more. */
@@ -81,7 +85,7 @@ export function storeOn(database: Database, isFile: boolean, pollMs: number): St
   }
 
   return {
-    capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile },
+    capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile, hashChain },
     async append(stream, events, expected, derived) {
       const [result] = await appendMany([{ stream, events, expected, ...(derived === undefined ? {} : { derived }) }])
       return result as AppendResult
@@ -181,13 +185,14 @@ function checkedLimit(limit: number): number {
 }
 
 function checked(options: SqliteStoreOptions): SqliteStoreOptions {
-  const { path, synchronous, readOnly, busyTimeoutMs, pollMs } = options
+  const { path, synchronous, readOnly, hashChain, busyTimeoutMs, pollMs } = options
   if (typeof path !== 'string' || path.length === 0)
     throw EnfoldFault.invalidInput('createSqliteStore.path', path, 'the path of a file, or ":memory:"')
   if (synchronous !== undefined && synchronous !== 'FULL' && synchronous !== 'NORMAL')
     throw EnfoldFault.invalidInput('createSqliteStore.synchronous', synchronous, '"FULL" or "NORMAL"')
-  if (readOnly !== undefined && typeof readOnly !== 'boolean')
-    throw EnfoldFault.invalidInput('createSqliteStore.readOnly', readOnly, 'true or false')
+  for (const [name, flag] of Object.entries({ readOnly, hashChain }))
+    if (flag !== undefined && typeof flag !== 'boolean')
+      throw EnfoldFault.invalidInput(`createSqliteStore.${name}`, flag, 'true or false')
   for (const [name, ms] of Object.entries({ busyTimeoutMs, pollMs }))
     if (ms !== undefined && !(Number.isInteger(ms) && ms >= 1))
       throw EnfoldFault.invalidInput(`createSqliteStore.${name}`, ms, 'a whole number of milliseconds from 1')

@@ -5,7 +5,9 @@ import {
   type ContactId,
   campaignStream,
   canonicalJson,
+  chainHash,
   contactStream,
+  digestOf,
   type EventStore,
   type JsonValue,
   type NewEvent,
@@ -53,6 +55,37 @@ export const logPromises = {
   'ONCE-2: "any" appends to whatever is there': async ({ store }) => {
     await store.append(ann, [start(1), start(2)], 'no-stream')
     expect(await store.append(ann, [start(3)], 'any')).toMatchObject({ outcome: 'appended', version: 3 })
+  },
+
+  'AUDIT-4: each event has a hash over its predecessor’s and its own digest': async (given) => {
+    const { store } = given
+    if (!store.capabilities.hashChain) given.skip('It says that it writes no hashes.')
+    const written = [
+      await appended(store.append(ann, [start(1), start(2)], 'no-stream')),
+      await appended(store.append(bob, [sampleStart('bob', 1)], 'any')),
+      await appended(store.append(ann, [start(3)], 2)),
+      await appended(store.append(campaignStream('pool'), [samplePublication('pool', 1)], 'no-stream')),
+    ]
+    const [, other] = await bothOf(given)
+    written.push(await appended(other.append(ann, [start(4), start(5)], 'any')))
+    expectChain(written.flatMap(({ events }) => events))
+    expectChain(await collect(store.readAll()))
+    expectChain(await collect(store.readStream(ann)))
+    const again = await appended(store.append(ann, [start(3)], 2))
+    expect(again.events[0]?.hash).toBe(written[2]?.events[0]?.hash)
+  },
+
+  'AUDIT-4: the chain holds through appends that race, and takes no hash from outside': async (given) => {
+    if (!given.store.capabilities.hashChain) given.skip('It says that it writes no hashes.')
+    const stores = await bothOf(given)
+    const foreign: NewEvent = Object.assign(start(0), { hash: '0'.repeat(64) })
+    await given.store.append(ann, [foreign], 'no-stream')
+    await Promise.all(
+      upTo(40).map((n) => stores[n % 2]?.appendMany([{ stream: ann, events: [start(n + 1)], expected: 'any' }])),
+    )
+    const events = await collect(given.store.readStream(ann))
+    expect(events).toHaveLength(41)
+    expectChain(events)
   },
 
   'ONCE-2: of appends that race for a version exactly one wins': async (given) => {
@@ -439,7 +472,13 @@ export const logPromises = {
       })
       const [event, ...more] = await collect(store.readStream(contactStream(id)))
       expect(more).toEqual([])
-      expect(event).toEqual({ ...sampleStart(id, 1), stream: contactStream(id), version: 1, position: event?.position })
+      expect(event).toEqual({
+        ...sampleStart(id, 1),
+        stream: contactStream(id),
+        version: 1,
+        position: event?.position,
+        hash: event?.hash,
+      })
       const published = (await store.readMany([campaignStream(id)])).get(campaignStream(id))
       expect(withoutPlace(published ?? [])).toEqual([samplePublication(id, 1)])
     }
@@ -553,6 +592,16 @@ const start = (n: number) => sampleStart('ann', n)
 const completion = (n: number, value: JsonValue) => sampleCompletion('ann', n, value)
 
 const versionsOf = (events: readonly RecordedEvent[]) => events.map(({ version }) => version)
+/** Every hash follows from the one before in its stream. */
+function expectChain(events: readonly RecordedEvent[]): void {
+  const last = new Map<string, string>()
+  for (const event of events) {
+    const hash = chainHash(last.get(event.stream) ?? null, digestOf(event))
+    expect(event.hash).toBe(hash)
+    last.set(event.stream, hash)
+  }
+}
+
 const positionsOf = (events: readonly RecordedEvent[]) => events.map(({ position }) => position)
 
 async function appended(result: Promise<AppendResult>): Promise<Appended> {

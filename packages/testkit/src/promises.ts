@@ -32,9 +32,9 @@ export async function expectFault(code: string, deed: () => unknown): Promise<vo
   expect(outcome).toMatchObject({ name: 'EnfoldFault', code })
 }
 
-/** The events without their places, to be compared with what was appended. */
+/** The events without their places and hashes, to be compared with what was appended. */
 export function withoutPlace(events: readonly RecordedEvent[]): NewEvent[] {
-  return events.map(({ stream: _stream, version: _version, position: _position, ...event }) => event as NewEvent)
+  return events.map(({ stream: _, version: __, position: ___, hash: ____, ...event }) => event as NewEvent)
 }
 
 /** 0, 1, 2 … below `count`. */

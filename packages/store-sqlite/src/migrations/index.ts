@@ -4,5 +4,6 @@
  */
 import { sql as log } from './001-log.ts'
 import { sql as readModel } from './002-read-model.ts'
+import { sql as hashChain } from './003-hash-chain.ts'
 
-export const migrations: readonly string[] = [log, readModel]
+export const migrations: readonly string[] = [log, readModel, hashChain]
