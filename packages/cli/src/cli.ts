@@ -15,6 +15,7 @@ import {
   askStats,
   askVerify,
 } from './questions.ts'
+import { makeKeys, readSeal, sealLog } from './seal-file.ts'
 import { openSource, type Source } from './source.ts'
 import { paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
@@ -160,9 +161,32 @@ function createProgram(
     .argument('[source]')
     .action((source: string | undefined, options: SharedOptions) => answer(source, options, askStats))
 
-  command('verify', 'check versions, positions and the order of events; of a store also its index')
+  command('verify', 'check versions, positions, hashes and the order of events; of a store also its index')
     .argument('[source]')
-    .action((source: string | undefined, options: SharedOptions) => answer(source, options, askVerify))
+    .addOption(new Option('--seal <file>', 'and whether the log still holds what was sealed; with --key'))
+    .addOption(new Option('--key <file>', 'the public key of who sealed it'))
+    .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string }) => {
+      const { seal, key } = options
+      if ((seal === undefined) !== (key === undefined)) throw new Misuse('--seal and --key go together.')
+      const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
+      return answer(source, options, (log) => askVerify(log, given))
+    })
+
+  command('seal', 'write down what the log is now, signed, so that any later change is found', { keepGoing: false })
+    .argument('[source]')
+    .addOption(new Option('--key <file>', 'the private key').makeOptionMandatory())
+    .addOption(new Option('--out <file>', 'the seal').makeOptionMandatory())
+    .action((source: string | undefined, options: SharedOptions & { key: string; out: string }) =>
+      answer(source, options, (log) => sealLog(log, options.key, options.out, instantOf(Date.now()))),
+    )
+
+  program
+    .command('keygen')
+    .description('make a pair of keys for seals: FILE and FILE.pub')
+    .argument('<file>')
+    .action((path: string) => {
+      io.stdout.write(`${makeKeys(path).text(paintFor(io.stdout))}\n`)
+    })
 
   // --- One contact ----------------------------------------------------------------------------------------------------
 

@@ -17,9 +17,11 @@ import {
   type RecordedContactEvent,
   type RecordedEvent,
   replay,
+  type Seal,
   type StepRef,
   stateAt,
   type TagIndex,
+  type Verified,
   verify,
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
@@ -140,15 +142,17 @@ export async function askStats(source: Source): Promise<Answer> {
   }
 }
 
-/** Of a store its index too: held against the log, contact by contact (INDEX-3). */
-export async function askVerify(source: Source): Promise<Answer> {
-  const { events, contacts, faults: found } = await verify(source.events())
+/** Of a store its index too: held against the log, contact by contact (INDEX-3). With a seal: whether it still holds. */
+export async function askVerify(source: Source, given: Seal | null): Promise<Answer> {
+  const verified = await verify(source.events(), given === null ? {} : { seal: given })
+  const { events, contacts, hashed, faults: found } = verified
   const faults = found.map(({ number, ...fault }) => ({ line: source.lineOf(number), ...fault }))
   const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()
   const differences = index?.differences ?? []
+  const seal = given === null ? null : standingOf(given, verified, source)
   return {
-    json: { events, contacts, faults, index },
-    fault: faults.length > 0 || differences.length > 0,
+    json: { events, contacts, hashed, faults, index, seal },
+    fault: faults.length > 0 || differences.length > 0 || seal?.breach != null,
     text: (paint) =>
       [
         ...faults.map(
@@ -159,7 +163,16 @@ export async function askVerify(source: Source): Promise<Answer> {
           ({ contactId, expected, found, byState }) =>
             `${paint('red', 'INDEX-3')}: ${named(contactId)} has ${tagsInWords(found)} in the index; the log says ${tagsInWords(expected)}, the state ${tagsInWords(byState)}`,
         ),
+        ...(seal?.breach == null
+          ? []
+          : [`${plain(source.name)}:${seal.breach.lines}: ${paint('red', 'seal')}: ${seal.breach.message}`]),
         `${counted(events, 'event')} of ${counted(contacts, 'contact')}: ${counted(faults.length, 'fault')}`,
+        hashed === 0 ? 'The log has no hash chain.' : `Hash chain: ${counted(hashed, 'event')}`,
+        ...(seal === null
+          ? []
+          : [
+              `Seal of ${seal.sealedAt} over ${counted(seal.events, 'event')}: ${seal.breach === null ? paint('bold', 'holds') : paint('red', 'broken')}${seal.after > 0 ? `; ${counted(seal.after, 'event')} came after it` : ''}`,
+            ]),
         ...(index === null
           ? []
           : [
@@ -167,6 +180,25 @@ export async function askVerify(source: Source): Promise<Answer> {
             ]),
       ].join('\n'),
   }
+}
+
+interface SealStanding {
+  readonly sealedAt: Instant
+  readonly events: number
+  readonly after: number
+  /** `lines`: "7", or "1-8" where the first event that was changed lies among these. */
+  readonly breach: null | { readonly lines: string; readonly message: string }
+}
+
+function standingOf({ sealedAt, events }: Seal, { seal, faults }: Verified, source: Source): SealStanding {
+  const { after = 0, breach = null } = seal ?? {}
+  if (breach === null) return { sealedAt, events, after, breach }
+  // A fault of the log within these lines says exactly which it is.
+  const exact = faults.find(({ number }) => number >= breach.from && number <= breach.to)?.number
+  const [from, to] = exact === undefined ? [breach.from, breach.to] : [exact, exact]
+  const message = exact === undefined ? breach.message : 'is not the event that was sealed'
+  const [first, last] = [source.lineOf(from), source.lineOf(to)]
+  return { sealedAt, events, after, breach: { lines: first === last ? `${first}` : `${first}-${last}`, message } }
 }
 
 const tagsInWords = (tags: readonly string[]) => (tags.length === 0 ? 'nothing' : tags.map(tagInWords).join(', '))

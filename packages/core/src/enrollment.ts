@@ -106,6 +106,18 @@ export function fold(events: Iterable<ContactEvent>, from: ContactState = initia
   return freeze(state, true)
 }
 
+/** A state that one owner changes in place, for logs of many contacts. Never handed out before it is frozen. */
+export type LiveContact = Mutable<ContactState>
+
+export function liveContact(): LiveContact {
+  return structuredCloneOf(initialContact)
+}
+
+/** The same recipe, without a copy. */
+export function evolveInPlace(state: LiveContact, event: ContactEvent): void {
+  recipe(state, event)
+}
+
 export type { Patch } from 'immer'
 
 // --- Questions ------------------------------------------------------------------------------------------------------

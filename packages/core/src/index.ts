@@ -9,7 +9,27 @@ export { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './
 export * from './commands.ts'
 export * from './decide.ts'
 export * from './definition.ts'
-export * from './enrollment.ts'
+export {
+  type ContactState,
+  type Enrollment,
+  enrollmentOf,
+  evolve,
+  evolveWithPatches,
+  fold,
+  initialContact,
+  isInProgress,
+  isOpen,
+  isResolved,
+  isSuppressed,
+  newestRun,
+  type Patch,
+  type ResendRecord,
+  type Run,
+  type RunStatus,
+  recordOf,
+  runOf,
+  type StepRecord,
+} from './enrollment.ts'
 export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './events.ts'
 export * from './explain.ts'
@@ -22,6 +42,7 @@ export * from './ports.ts'
 export * from './rejection.ts'
 export * from './replay.ts'
 export * from './routes.ts'
+export { type Seal, type SealBreach, sealOf, sealText } from './seal.ts'
 export * from './simulate.ts'
 export * from './tag-index.ts'
 export * from './timer.ts'

@@ -7,6 +7,9 @@ import { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './
 import type { RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 
+/** A log in its order: what `store.readAll()` yields, or the decoded lines of a file. */
+export type Log = AsyncIterable<RecordedEvent> | Iterable<RecordedEvent>
+
 /** Why a line is no event. `message` is a sentence without a subject, for people. Rule AUDIT-5. */
 export type LineProblem =
   | DecodeProblem
@@ -66,9 +69,7 @@ export async function* readLog(
  * @example
  * await pipeline(writeLog(store.readAll()), createWriteStream('log.jsonl'))
  */
-export async function* writeLog(
-  events: AsyncIterable<RecordedEvent> | Iterable<RecordedEvent>,
-): AsyncGenerator<string, void> {
+export async function* writeLog(events: Log): AsyncGenerator<string, void> {
   for await (const event of events) yield `${encodeEvent(event)}\n`
 }
 

@@ -5,7 +5,17 @@
 import { isRight } from 'fp-ts/lib/Either.js'
 import { defineCampaign } from './campaign.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
-import { type ContactState, evolve, evolveWithPatches, fold, initialContact, type Patch } from './enrollment.ts'
+import { chainHash, digestOf, type Hash } from './chain.ts'
+import {
+  type ContactState,
+  evolveInPlace,
+  evolveWithPatches,
+  fold,
+  initialContact,
+  type LiveContact,
+  liveContact,
+  type Patch,
+} from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import {
   type ContactId,
@@ -17,12 +27,11 @@ import {
   type Tag,
   type Version,
 } from './ids.ts'
+import type { Log } from './log-file.ts'
 import { describeRejection } from './rejection.ts'
+import { type Seal, type SealBreach, SealCheck } from './seal.ts'
 import { createTagIndex, type TagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
 import { type Violation, violationOf } from './verify.ts'
-
-/** A log in its order: what `store.readAll()` yields, or the decoded lines of a file. */
-export type Log = AsyncIterable<RecordedEvent> | Iterable<RecordedEvent>
 
 export interface ReplayOptions {
   /** Only events at or before this instant. Default: all. */
@@ -40,13 +49,13 @@ export interface Replayed {
 }
 
 /**
- * Folds a whole log. Memory grows with the events of contacts, which are kept until each can be folded at once.
+ * Folds a whole log. Memory grows with contacts, not with events: about MEMORY.
  *
  * @example
  * const { contacts, index } = await replay(store.readAll(), { until: '2026-03-01T00:00:00.000Z' })
  */
 export async function replay(log: Log, options: ReplayOptions = {}): Promise<Replayed> {
-  const histories = new Map<ContactId, RecordedContactEvent[]>()
+  const contacts = new Map<ContactId, LiveContact>()
   const campaigns = createCatalog()
   const index = createTagIndex()
   let events = 0
@@ -59,13 +68,9 @@ export async function replay(log: Log, options: ReplayOptions = {}): Promise<Rep
       continue
     }
     const contactId = contactOf(event.stream) as ContactId
-    const history = histories.get(contactId)
-    if (history === undefined) histories.set(contactId, [event])
-    else history.push(event)
+    evolveInPlace(entryOf(contacts, contactId, liveContact), event)
     index.apply(tagChanges(contactId, event))
   }
-  const contacts = new Map<ContactId, ContactState>()
-  for (const [contactId, history] of histories) contacts.set(contactId, fold(history))
   return { contacts, campaigns, index, events, position }
 }
 
@@ -165,55 +170,92 @@ export interface LogFault extends Violation {
 export interface Verified {
   readonly events: number
   readonly contacts: number
+  /** Events that carry a hash. */
+  readonly hashed: number
   /** In the order of the log. Of each stream the first fault only: what follows a fault cannot be judged. */
   readonly faults: readonly LogFault[]
+  /** `null`: no seal was given. `after`: how many events stand behind those that were sealed. */
+  readonly seal: null | { readonly after: number; readonly breach: SealBreach | null }
+}
+
+/** What is known of a stream: its last version and hash. */
+interface StreamHead {
+  version: Version
+  hash: Hash | null
+  broken: boolean
 }
 
 /**
- * Whether a log can be true: versions without a gap, positions that grow, and an order of events that the rules allow
- * (AUDIT-4). Keeps one state for each contact in memory.
+ * Whether a log can be true: versions without a gap, positions that grow, hashes that follow from one another, and an
+ * order of events that the rules allow (AUDIT-4); and whether it still holds exactly what a seal says that it did. Keeps
+ * one state for each contact in memory.
  */
-export async function verify(log: Log): Promise<Verified> {
+export async function verify(log: Log, options: { readonly seal?: Seal } = {}): Promise<Verified> {
   const campaigns = createCatalog()
-  const states = new Map<ContactId, ContactState>()
-  const versions = new Map<StreamId, Version>()
-  const broken = new Set<StreamId>()
+  const states = new Map<ContactId, LiveContact>()
+  const heads = new Map<StreamId, StreamHead>()
+  const sealed = options.seal === undefined ? null : new SealCheck(options.seal)
   const faults: LogFault[] = []
-  let number = 0
-  let position = 0
+  let [number, hashed, position] = [0, 0, 0]
   for await (const event of log) {
     number += 1
     const { stream, version } = event
-    const known = versions.get(stream) ?? 0
-    versions.set(stream, version)
-    const fault = (violation: Violation) => {
-      if (!broken.has(stream)) faults.push({ ...violation, number, stream, version, position: event.position })
-      broken.add(stream)
-    }
-    if (event.position <= position)
-      fault({ rule: 'LOG-3', message: `position ${event.position} does not come after ${position}` })
+    const head = entryOf(heads, stream, noHead)
+    const violation = head.broken
+      ? null
+      : (placeViolation(event, head, position) ?? contentViolation(event) ?? hashViolation(event, head))
+    if (event.hash !== undefined) hashed += 1
+    head.version = version
+    head.hash = event.hash ?? null
     position = Math.max(position, event.position)
-    if (version !== known + 1) fault({ rule: 'LOG-3', message: `version ${version} follows version ${known}` })
-    if (isCampaignEvent(event)) {
-      if (broken.has(stream)) continue
-      const defined = event.type === 'CampaignPublished' ? defineCampaign(event.data.definition) : null
-      if (defined === null || isRight(defined)) campaigns.apply(event)
-      else fault({ rule: 'VERSION-2', message: describeRejection(defined.left) })
-      continue
-    }
-    const contactId = contactOf(stream)
-    if (contactId === null) {
-      fault({ rule: 'LOG-1', message: `${event.type} in a stream that is no contact's` })
-      continue
-    }
-    if (broken.has(stream)) continue
-    const state = states.get(contactId) ?? initialContact
-    const violation = violationOf(contactId, state, event, campaigns)
-    // Not `fold([event], state)`: it would copy the whole state for each event of a long history.
-    if (violation === null) states.set(contactId, evolve(state, event))
-    else fault(violation)
+    sealed?.add(event)
+    if (violation === null) continue
+    head.broken = true
+    faults.push({ ...violation, number, stream, version, position: event.position })
   }
-  return { events: number, contacts: states.size, faults }
+  const seal = sealed === null ? null : { after: sealed.after, breach: sealed.breach() }
+  return { events: number, contacts: states.size, hashed, faults, seal }
+
+  function contentViolation(event: RecordedEvent): Violation | null {
+    if (isCampaignEvent(event)) {
+      const defined = event.type === 'CampaignPublished' ? defineCampaign(event.data.definition) : null
+      if (defined !== null && !isRight(defined)) return { rule: 'VERSION-2', message: describeRejection(defined.left) }
+      campaigns.apply(event)
+      return null
+    }
+    const contactId = contactOf(event.stream)
+    if (contactId === null) return { rule: 'LOG-1', message: `${event.type} in a stream that is no contact's` }
+    const state = entryOf(states, contactId, liveContact)
+    const violation = violationOf(contactId, state, event, campaigns)
+    if (violation === null) evolveInPlace(state, event)
+    return violation
+  }
+}
+
+const noHead = (): StreamHead => ({ version: 0, hash: null, broken: false })
+
+/** The value of a key; made, if there is none. */
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+function placeViolation(event: RecordedEvent, head: StreamHead, before: Position): Violation | null {
+  const { version, position } = event
+  if (position <= before) return { rule: 'LOG-3', message: `position ${position} does not come after ${before}` }
+  if (version === head.version + 1) return null
+  return { rule: 'LOG-3', message: `version ${version} follows version ${head.version}` }
+}
+
+function hashViolation(event: RecordedEvent, head: StreamHead): Violation | null {
+  const { hash } = event
+  if (hash === undefined)
+    return head.hash === null ? null : { rule: 'AUDIT-4', message: 'no hash, though the event before it has one' }
+  if (hash === chainHash(head.hash, digestOf(event))) return null
+  return { rule: 'AUDIT-4', message: 'the hash is not that of the event and its predecessor: one of them was changed' }
 }
 
 async function* upTo(log: Log, until: Instant | undefined): AsyncGenerator<RecordedEvent> {

@@ -4,16 +4,20 @@
  */
 import {
   type CampaignDefinition,
+  type CampaignEvent,
   type Condition,
   type ContactCommand,
   type ContactEvent,
   type ContactState,
+  campaignStream,
+  chainHash,
   contactStream,
   createCatalog,
   type DecisionContext,
   decide,
   decidePublish,
   decideUnpublish,
+  digestOf,
   type Facts,
   type Instant,
   idempotencyKeyOf,
@@ -22,7 +26,9 @@ import {
   isLeft,
   newestRun,
   plan,
+  type RecordedCampaignEvent,
   type RecordedContactEvent,
+  type RecordedEvent,
   type Route,
   type SequenceDefinition,
   type StepDefinition,
@@ -258,6 +264,8 @@ export interface History {
   /** All versions that were published; at the end of the history. */
   readonly campaigns: DecisionContext['campaigns']
   readonly events: readonly RecordedContactEvent[]
+  /** The events of the campaign's stream. */
+  readonly publications: readonly RecordedCampaignEvent[]
   readonly played: readonly Played[]
   readonly state: ContactState
   readonly now: Instant
@@ -357,7 +365,7 @@ function play(
   const stream = contactStream(contactId)
   const events: RecordedContactEvent[] = []
   const played: Played[] = []
-  let publications: Parameters<DecisionContext['campaigns']['apply']>[0][] = []
+  let publications: RecordedCampaignEvent[] = []
   let campaigns = createCatalog()
   let state = initialContact
   let nowMs = BEGINNING
@@ -370,10 +378,13 @@ function play(
   const meta = (actor: string | null = 'operator') => ({ contactId, commandId: `k${++commandCount}`, actor })
 
   // Decisions keep the catalogue that they saw, so each publication makes a new one.
-  const catalogue = (added: readonly object[]) => {
+  const catalogue = (added: readonly CampaignEvent[]) => {
     publications = [
       ...publications,
-      ...added.map((event, i) => ({ ...event, version: publications.length + i + 1 }) as (typeof publications)[number]),
+      ...added.map((event, i) => {
+        const version = publications.length + i + 1
+        return { ...event, stream: campaignStream(definition.id), version, position: version }
+      }),
     ]
     campaigns = createCatalog()
     for (const publication of publications) campaigns.apply(publication)
@@ -516,7 +527,34 @@ function play(
         break
     }
   }
-  return { contactId, definition, campaigns, events, played, state, now: now(), facts }
+  return { contactId, definition, campaigns, events, publications, played, state, now: now(), facts }
+}
+
+/**
+ * One whole log of many histories, as a store would have written it: by instant, positions 1, 2, 3 …, with a hash chain.
+ * Of histories that share a contact or a campaign only the first is taken.
+ *
+ * @example
+ * const log = logOf(fc.sample(historyArbitrary(), { numRuns: 20, seed: 1 }))
+ */
+export function logOf(histories: readonly History[]): readonly RecordedEvent[] {
+  const streams = new Map<string, readonly RecordedEvent[]>()
+  for (const { contactId, definition, events, publications } of histories) {
+    const [contact, campaign] = [contactStream(contactId), campaignStream(definition.id)]
+    if (streams.has(contact) || streams.has(campaign) || events.length === 0) continue
+    streams.set(campaign, publications)
+    streams.set(contact, events)
+  }
+  const isContact = ({ stream }: RecordedEvent) => (stream.startsWith('contact-') ? 1 : 0)
+  const inOrder = [...streams.values()]
+    .flat()
+    .sort((a, b) => (a.at === b.at ? isContact(a) - isContact(b) : a.at < b.at ? -1 : 1))
+  const heads = new Map<string, string>()
+  return inOrder.map((event, i) => {
+    const hash = chainHash(heads.get(event.stream) ?? null, digestOf(event))
+    heads.set(event.stream, hash)
+    return { ...event, position: i + 1, hash }
+  })
 }
 
 const OUTCOMES: readonly StepOutcome[] = [

@@ -1,0 +1,95 @@
+/**
+ * Seals as files: signed with Ed25519, so that whoever holds the public key can tell a seal from a forgery. What is
+ * sealed, and how a log is held against it, is in `@enfold/core`.
+ */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { isInstant, type Seal, sealOf, sealText } from '@enfold/core'
+import { BadLog, Misuse } from './misuse.ts'
+import type { Answer } from './questions.ts'
+import type { Source } from './source.ts'
+import { counted, plain } from './text.ts'
+
+/** Writes a new pair of keys: `path` for who seals, `path.pub` for who verifies. Overwrites nothing. */
+export function makeKeys(path: string): Answer {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const publicPath = `${path}.pub`
+  writeNew(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600)
+  writeNew(publicPath, publicKey.export({ type: 'spki', format: 'pem' }), 0o644)
+  return {
+    json: { privateKey: path, publicKey: publicPath },
+    text: () => `${plain(path)} seals: keep it from whoever can write the log. ${plain(publicPath)} verifies.`,
+  }
+}
+
+/** Seals the whole log that `source` yields, into a new file. */
+export async function sealLog(source: Source, keyPath: string, out: string, now: string): Promise<Answer> {
+  const key = keyOf(keyPath, createPrivateKey, 'a private Ed25519 key (PEM)')
+  const seal = await sealOf(source.events(), now)
+  const signature = sign(null, Buffer.from(sealText(seal)), key).toString('base64')
+  writeNew(out, `${JSON.stringify({ ...seal, signature })}\n`, 0o644)
+  const { events, streams, position, root, sealedAt } = seal
+  return {
+    json: { out, sealedAt, events, streams, position, root },
+    text: () =>
+      `${counted(events, 'event')} of ${counted(streams, 'stream')} up to position ${position} sealed in ${plain(out)}`,
+  }
+}
+
+/** @throws BadLog if it is no seal, or not signed with the key that belongs to this one */
+export function readSeal(path: string, keyPath: string): Seal {
+  const key = keyOf(keyPath, createPublicKey, 'a public Ed25519 key (PEM)')
+  const text = read(path)
+  const seal = sealIn(text)
+  if (seal === null) throw new BadLog(`${plain(path)} is no seal.`)
+  if (!verify(null, Buffer.from(sealText(seal)), key, Buffer.from(seal.signature, 'base64')))
+    throw new BadLog(`${plain(path)} was not signed with the key of ${plain(keyPath)}, or was changed since.`)
+  return seal
+}
+
+function sealIn(text: string): (Seal & { readonly signature: string }) | null {
+  let found: Partial<Seal> & { signature?: unknown }
+  try {
+    found = JSON.parse(text)
+  } catch {
+    return null
+  }
+  const isSeal =
+    found?.type === 'dev.enfold.Seal' &&
+    found.format === 1 &&
+    isInstant(found.sealedAt) &&
+    [found.events, found.streams, found.position].every((count) => Number.isSafeInteger(count)) &&
+    [found.root, found.log, found.signature].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(found.every) &&
+    Array.isArray(found.marks) &&
+    found.marks.every((mark) => typeof mark === 'string')
+  return isSeal ? (found as Seal & { signature: string }) : null
+}
+
+function keyOf(path: string, parse: (pem: string) => KeyObject, expected: string): KeyObject {
+  let key: KeyObject | undefined
+  try {
+    key = parse(read(path))
+  } catch (error) {
+    if (error instanceof Misuse) throw error
+  }
+  if (key?.asymmetricKeyType === 'ed25519') return key
+  throw new Misuse(`${plain(path)} holds no key that fits; expected ${expected}, as "enfold keygen" writes it.`)
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Misuse(`${plain(path)} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+function writeNew(path: string, text: string | Buffer, mode: number): void {
+  try {
+    writeFileSync(path, text, { flag: 'wx', mode })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new Misuse(`${plain(path)} exists; nothing is overwritten.`)
+  }
+}
