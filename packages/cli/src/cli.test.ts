@@ -114,7 +114,8 @@ describe('the same from a store and from its log', () => {
   })
 
   it('AUDIT-4: a log that is in order has no faults, nor has the index of its store', async () => {
-    const verified = { events: events.length, contacts: CONTACTS.length, faults: [] }
+    const hashed = events.length
+    const verified = { events: events.length, contacts: CONTACTS.length, hashed, faults: [], seal: null }
     const index = { contacts: CONTACTS.length, differences: [] }
     expect(await answerOf(['verify', store])).toEqual({ ...verified, index })
     expect(await answerOf(['verify', log])).toEqual({ ...verified, index: null })

@@ -10,7 +10,7 @@ const folder = join(temporaryDirectory(), 'demo')
 
 /** The ids of dispatches differ from run to run. */
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
-const withoutIds = (line: string | undefined) => line?.replace(UUID, '<id>')
+const withoutIds = (line: string | undefined) => line?.replace(UUID, '<id>').replace(/^Seal of \S+/, 'Seal of <now>')
 
 beforeAll(() => {
   execFileSync(process.execPath, [join(ROOT, 'examples/pool-owners/demo.ts'), '--out', folder], { stdio: 'ignore' })
@@ -18,16 +18,18 @@ beforeAll(() => {
 
 it('AUDIT-3: the guide shows real answers', async () => {
   const guide = readFileSync(join(ROOT, 'docs/guides/audit.md'), 'utf8')
-  const blocks = [...guide.matchAll(/```console\n\$ enfold (.+)\n([\s\S]*?)```/g)]
+  const blocks = [...guide.matchAll(/```console(?: exit-(\d))?\n\$ (.+)\n([\s\S]*?)```/g)]
   expect(blocks.length).toBeGreaterThan(10)
   const ids = new Map<string, string>()
-  for (const [, command = '', shown = ''] of blocks) {
-    const args = command
-      .replace(UUID, (id) => ids.get(id) ?? id)
-      .replaceAll('demo/', `${folder}/`)
-      .split(' ')
+  for (const [, exit = '0', command = '', shown = ''] of blocks) {
+    const line = command.replace(UUID, (id) => ids.get(id) ?? id).replaceAll('demo/', `${folder}/`)
+    const [program, ...args] = line.split(' ')
+    if (program !== 'enfold') {
+      execFileSync('sh', ['-c', line])
+      continue
+    }
     const { status, stdout, stderr } = await enfold(args)
-    expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: '' })
+    expect({ command, status, stderr }).toEqual({ command, status: Number(exit), stderr: '' })
     expectLines(stdout.replaceAll(`${folder}/`, 'demo/').split('\n'), shown.split('\n'), ids)
   }
 }, 60_000)

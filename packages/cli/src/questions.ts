@@ -10,6 +10,7 @@ import {
   diff,
   explain,
   explainNot,
+  INDEX_EVENTS,
   type Instant,
   isCampaignEvent,
   membersAt,
@@ -26,6 +27,7 @@ import {
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
+import { otherTypes } from './line-filter.ts'
 import { BadLog } from './misuse.ts'
 import type { Source } from './source.ts'
 import { counted, named, type Paint, plain, table } from './text.ts'
@@ -46,7 +48,7 @@ const FEW = 5
 // --- Many contacts --------------------------------------------------------------------------------------------------
 
 export async function askReplay(source: Source, at: Instant | null): Promise<Answer> {
-  const { contacts, index, events, position } = await replay(source.events(), at === null ? {} : { until: at })
+  const { contacts, index, events, position } = await replay(source.batches(), at === null ? {} : { until: at })
   const sequences = index.tags().map((tag) => {
     const { campaignId, sequenceId, waiting } = parseTag(tag) as NonNullable<ReturnType<typeof parseTag>>
     return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersOf(index, tag) }
@@ -87,7 +89,7 @@ export async function askMembers(
   status: 'active' | 'waiting' | 'either',
   at: Instant | null,
 ): Promise<Answer> {
-  const contacts = await membersAt(source.events(), { ...sequence, status }, at ?? END)
+  const contacts = await membersAt(source.batches(otherTypes(INDEX_EVENTS)), { ...sequence, status }, at ?? END)
   return {
     json: { ...sequence, status, at, total: contacts.length, contacts },
     text: () => contacts.map(plain).join('\n'),
@@ -95,7 +97,7 @@ export async function askMembers(
 }
 
 export async function askDiff(source: Source, from: Instant, to: Instant): Promise<Answer> {
-  const contacts = await diff(source.events(), from, to)
+  const contacts = await diff(source.batches(), from, to)
   const tags = (list: readonly string[]) => list.map(tagInWords).join(', ')
   return {
     json: { from, to, contacts },
@@ -117,13 +119,14 @@ export async function askStats(source: Source): Promise<Answer> {
   const types = new Map<string, number>()
   const streams = { contacts: new Set<string>(), campaigns: new Set<string>() }
   let [events, first, last]: [number, Instant | null, Instant | null] = [0, null, null]
-  for await (const event of source.events()) {
-    events += 1
-    types.set(event.type, (types.get(event.type) ?? 0) + 1)
-    streams[isCampaignEvent(event) ? 'campaigns' : 'contacts'].add(event.stream)
-    if (first === null || event.at < first) first = event.at
-    if (last === null || event.at > last) last = event.at
-  }
+  for await (const batch of source.batches())
+    for (const event of batch) {
+      events += 1
+      types.set(event.type, (types.get(event.type) ?? 0) + 1)
+      streams[isCampaignEvent(event) ? 'campaigns' : 'contacts'].add(event.stream)
+      if (first === null || event.at < first) first = event.at
+      if (last === null || event.at > last) last = event.at
+    }
   const byType = [...types].map(([type, count]) => ({ type, count })).sort((a, b) => b.count - a.count)
   const totals = { events, contacts: streams.contacts.size, campaigns: streams.campaigns.size, first, last }
   return {
@@ -144,7 +147,7 @@ export async function askStats(source: Source): Promise<Answer> {
 
 /** Of a store its index too: held against the log, contact by contact (INDEX-3). With a seal: whether it still holds. */
 export async function askVerify(source: Source, given: Seal | null): Promise<Answer> {
-  const verified = await verify(source.events(), given === null ? {} : { seal: given })
+  const verified = await verify(source.batches(), given === null ? {} : { seal: given })
   const { events, contacts, hashed, faults: found } = verified
   const faults = found.map(({ number, ...fault }) => ({ line: source.lineOf(number), ...fault }))
   const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()

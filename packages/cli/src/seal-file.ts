@@ -25,7 +25,7 @@ export function makeKeys(path: string): Answer {
 /** Seals the whole log that `source` yields, into a new file. */
 export async function sealLog(source: Source, keyPath: string, out: string, now: string): Promise<Answer> {
   const key = keyOf(keyPath, createPrivateKey, 'a private Ed25519 key (PEM)')
-  const seal = await sealOf(source.events(), now)
+  const seal = await sealOf(source.batches(), now)
   const signature = sign(null, Buffer.from(sealText(seal)), key).toString('base64')
   writeNew(out, `${JSON.stringify({ ...seal, signature })}\n`, 0o644)
   const { events, streams, position, root, sealedAt } = seal

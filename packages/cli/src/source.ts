@@ -12,10 +12,11 @@ import {
   contactStream,
   isCampaignEvent,
   type RecordedEvent,
-  readLog,
+  readLogBatches,
   type Store,
 } from '@enfold/core'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { plain } from './text.ts'
@@ -25,7 +26,12 @@ export interface Source {
   readonly name: string
   /** The live store; `null` for a file. */
   readonly store: Store | null
-  /** In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going. */
+  /**
+   * In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going.
+   * @param skip lines of a file that need not be parsed
+   */
+  batches(skip?: Skip): AsyncGenerator<readonly RecordedEvent[]>
+  /** As `batches`, one by one. */
   events(): AsyncGenerator<RecordedEvent>
   /** As `events`: those of campaigns, and those of this contact only. */
   of(contactId: ContactId): AsyncGenerator<RecordedEvent>
@@ -70,11 +76,13 @@ function requireFile(path: string): number {
 }
 
 function storeSource(name: string, store: Store, { stderr }: SourceOptions): Source {
+  const events = () => watched(store.readAll(), createProgress(stderr))
   return {
     name,
     store,
-    async *events() {
-      yield* watched(store.readAll(), createProgress(stderr))
+    events,
+    async *batches() {
+      for await (const event of events()) yield [event]
     },
     async *of(contactId) {
       yield* store.readAll(0, { streams: 'campaigns' })
@@ -113,22 +121,28 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
     stderr.write(`${text}\n`)
   }
 
-  async function* events(): AsyncGenerator<RecordedEvent> {
+  async function* batches(skip?: Skip): AsyncGenerator<readonly RecordedEvent[]> {
     const file = name === '-' ? null : createReadStream(name, { highWaterMark: 256 * 1024 })
     const progress = createProgress(stderr)
+    const options = { keepGoing, ...(skip === undefined ? {} : { skip }) }
     let lastLine = 0
     try {
-      for await (const { line, event, problem } of readLog(unpacked(name, file ?? stdin), { keepGoing })) {
-        lastLine = line
-        if (event !== undefined) yield event
-        else {
-          progress.done()
-          report(line, problem.reason, problem.message)
-          if (!keepGoing)
-            throw new BadLog(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
+      for await (const entries of readLogBatches(unpacked(name, file ?? stdin), options)) {
+        const events: RecordedEvent[] = []
+        for (const { line, event, problem } of entries) {
+          lastLine = line
+          if (event !== undefined) events.push(event)
+          else {
+            progress.done()
+            report(line, problem.reason, problem.message)
+          }
         }
-        if (line % 1000 === 0)
-          progress.show(line, file === null || size === 0 ? null : Math.min(1, file.bytesRead / size))
+        yield events
+        if (bad.length > 0 && !keepGoing)
+          throw new BadLog(
+            `Line ${lastLine} is no event: stopped before it. Commands that only read take --keep-going.`,
+          )
+        progress.show(lastLine, file === null || size === 0 ? null : Math.min(1, file.bytesRead / size))
       }
     } catch (error) {
       if (!isUnpacking(error)) throw error
@@ -144,10 +158,13 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
   return {
     name,
     store: null,
-    events,
+    batches,
+    async *events() {
+      for await (const events of batches()) yield* events
+    },
     async *of(contactId) {
-      for await (const event of events())
-        if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
+      for await (const events of batches(otherContacts(contactId)))
+        for (const event of events) if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
     },
     badLines: () => bad.length,
     lineOf(n) {

@@ -242,7 +242,17 @@ const TraceParent = Type.String({
   pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$',
   description: 'a W3C traceparent',
 })
-const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'a SHA-256 of 64 hexadecimal digits' })
+/** Not as a pattern: on 64 digits it takes 0.3 µs of the 2.5 that a line takes. What is published has it. */
+const Sha256 = Type.Refine(
+  Type.String({ minLength: 64, maxLength: 64, description: 'a SHA-256 of 64 hexadecimal digits' }),
+  (digits) => {
+    for (let i = 0; i < digits.length; i++) {
+      const code = digits.charCodeAt(i)
+      if (!((code >= 48 && code <= 57) || (code >= 97 && code <= 102))) return false
+    }
+    return true
+  },
+)
 const exactly = (value: string | number) => Type.Literal(value, { description: JSON.stringify(value) })
 
 /** Every attribute of a line, in the order in which Enfold writes them. */
@@ -395,6 +405,7 @@ const SHARED: Readonly<Record<string, TSchema>> = {
 }
 const REFERENCES: ReadonlyMap<unknown, string> = new Map([
   [Definition, 'campaign'],
+  [Sha256, 'sha256'],
   ...Object.entries(SHARED).map(([name, schema]) => [schema, name] as const),
 ])
 
@@ -433,6 +444,7 @@ export const eventJsonSchema: JsonObject = published({
     ...Object.fromEntries(EVENT_TYPES.map((type) => [type, dataOf(type)])),
     // A copy is written out where the original would be referred to.
     ...Object.fromEntries(Object.entries(SHARED).map(([name, schema]) => [name, { ...schema }])),
+    sha256: { type: 'string', pattern: '^[0-9a-f]{64}$', description: 'a SHA-256 of 64 hexadecimal digits' },
     campaign,
     ...($defs as JsonObject),
   },

@@ -36,7 +36,15 @@ export * from './explain.ts'
 export * from './fault.ts'
 export * from './ids.ts'
 export * from './json.ts'
-export * from './log-file.ts'
+export {
+  type LineProblem,
+  type Log,
+  type LogEntry,
+  type ReadLogOptions,
+  readLog,
+  readLogBatches,
+  writeLog,
+} from './log-file.ts'
 export * from './plan.ts'
 export * from './ports.ts'
 export * from './rejection.ts'

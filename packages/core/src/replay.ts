@@ -27,7 +27,7 @@ import {
   type Tag,
   type Version,
 } from './ids.ts'
-import type { Log } from './log-file.ts'
+import { batchesOf, type Log } from './log-file.ts'
 import { describeRejection } from './rejection.ts'
 import { type Seal, type SealBreach, SealCheck } from './seal.ts'
 import { createTagIndex, type TagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
@@ -60,25 +60,26 @@ export async function replay(log: Log, options: ReplayOptions = {}): Promise<Rep
   const index = createTagIndex()
   let events = 0
   let position = 0
-  for await (const event of upTo(log, options.until)) {
-    events += 1
-    position = event.position
-    if (isCampaignEvent(event)) {
-      campaigns.apply(event)
-      continue
+  for await (const batch of upTo(log, options.until))
+    for (const event of batch) {
+      events += 1
+      position = event.position
+      if (isCampaignEvent(event)) {
+        campaigns.apply(event)
+        continue
+      }
+      const contactId = contactOf(event.stream) as ContactId
+      evolveInPlace(entryOf(contacts, contactId, liveContact), event)
+      index.apply(tagChanges(contactId, event))
     }
-    const contactId = contactOf(event.stream) as ContactId
-    evolveInPlace(entryOf(contacts, contactId, liveContact), event)
-    index.apply(tagChanges(contactId, event))
-  }
   return { contacts, campaigns, index, events, position }
 }
 
 /** One contact as it was at an instant, events of that very instant included. */
 export async function stateAt(log: Log, contactId: ContactId, at: Instant): Promise<ContactState> {
   const history: RecordedContactEvent[] = []
-  for await (const event of upTo(log, at))
-    if (!isCampaignEvent(event) && contactOf(event.stream) === contactId) history.push(event)
+  for await (const batch of upTo(log, at))
+    for (const event of batch) if (!isCampaignEvent(event) && contactOf(event.stream) === contactId) history.push(event)
   return fold(history)
 }
 
@@ -97,14 +98,15 @@ export async function membersAt(
   if (status !== 'waiting') wanted.add(tagOf(campaignId, sequenceId))
   if (status !== 'active') wanted.add(waitingTagOf(campaignId, sequenceId))
   const members = new Map<Tag, Set<ContactId>>([...wanted].map((tag) => [tag, new Set()]))
-  for await (const event of upTo(log, at)) {
-    if (isCampaignEvent(event)) continue
-    for (const change of tagChanges(contactOf(event.stream) as ContactId, event)) {
-      if (change.change === 'clear') for (const set of members.values()) set.delete(change.contactId)
-      else if (change.change === 'add') members.get(change.tag)?.add(change.contactId)
-      else members.get(change.tag)?.delete(change.contactId)
+  for await (const batch of upTo(log, at))
+    for (const event of batch) {
+      if (isCampaignEvent(event)) continue
+      for (const change of tagChanges(contactOf(event.stream) as ContactId, event)) {
+        if (change.change === 'clear') for (const set of members.values()) set.delete(change.contactId)
+        else if (change.change === 'add') members.get(change.tag)?.add(change.contactId)
+        else members.get(change.tag)?.delete(change.contactId)
+      }
     }
-  }
   return [...new Set([...members.values()].flatMap((set) => [...set]))].sort(compareIds)
 }
 
@@ -123,15 +125,15 @@ export async function diff(log: Log, from: Instant, to: Instant): Promise<readon
   const before = createTagIndex()
   const after = createTagIndex()
   const changed = new Map<ContactId, RecordedContactEvent[]>()
-  for await (const event of upTo(log, to)) {
-    if (isCampaignEvent(event)) continue
-    const contactId = contactOf(event.stream) as ContactId
-    const changes = tagChanges(contactId, event)
-    after.apply(changes)
-    if (event.at <= from) before.apply(changes)
-    else if (changed.has(contactId)) changed.get(contactId)?.push(event)
-    else changed.set(contactId, [event])
-  }
+  for await (const batch of upTo(log, to))
+    for (const event of batch) {
+      if (isCampaignEvent(event)) continue
+      const contactId = contactOf(event.stream) as ContactId
+      const changes = tagChanges(contactId, event)
+      after.apply(changes)
+      if (event.at <= from) before.apply(changes)
+      else entryOf(changed, contactId, () => []).push(event)
+    }
   return [...changed]
     .sort(([a], [b]) => compareIds(a, b))
     .map(([contactId, events]) => {
@@ -197,22 +199,23 @@ export async function verify(log: Log, options: { readonly seal?: Seal } = {}): 
   const sealed = options.seal === undefined ? null : new SealCheck(options.seal)
   const faults: LogFault[] = []
   let [number, hashed, position] = [0, 0, 0]
-  for await (const event of log) {
-    number += 1
-    const { stream, version } = event
-    const head = entryOf(heads, stream, noHead)
-    const violation = head.broken
-      ? null
-      : (placeViolation(event, head, position) ?? contentViolation(event) ?? hashViolation(event, head))
-    if (event.hash !== undefined) hashed += 1
-    head.version = version
-    head.hash = event.hash ?? null
-    position = Math.max(position, event.position)
-    sealed?.add(event)
-    if (violation === null) continue
-    head.broken = true
-    faults.push({ ...violation, number, stream, version, position: event.position })
-  }
+  for await (const batch of batchesOf(log))
+    for (const event of batch) {
+      number += 1
+      const { stream, version } = event
+      const head = entryOf(heads, stream, noHead)
+      const violation = head.broken
+        ? null
+        : (placeViolation(event, head, position) ?? contentViolation(event) ?? hashViolation(event, head))
+      if (event.hash !== undefined) hashed += 1
+      head.version = version
+      head.hash = event.hash ?? null
+      position = Math.max(position, event.position)
+      sealed?.add(event)
+      if (violation === null) continue
+      head.broken = true
+      faults.push({ ...violation, number, stream, version, position: event.position })
+    }
   const seal = sealed === null ? null : { after: sealed.after, breach: sealed.breach() }
   return { events: number, contacts: states.size, hashed, faults, seal }
 
@@ -258,6 +261,8 @@ function hashViolation(event: RecordedEvent, head: StreamHead): Violation | null
   return { rule: 'AUDIT-4', message: 'the hash is not that of the event and its predecessor: one of them was changed' }
 }
 
-async function* upTo(log: Log, until: Instant | undefined): AsyncGenerator<RecordedEvent> {
-  for await (const event of log) if (until === undefined || event.at <= until) yield event
+/** Batches of the log, without what came later. */
+async function* upTo(log: Log, until: Instant | undefined): AsyncGenerator<readonly RecordedEvent[]> {
+  for await (const batch of batchesOf(log))
+    yield until === undefined ? batch : batch.filter((event) => event.at <= until)
 }

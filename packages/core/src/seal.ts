@@ -7,7 +7,7 @@ import { chainHash, digestOf, type Hash } from './chain.ts'
 import type { RecordedEvent } from './events.ts'
 import { compareIds, type Instant, type Position, type StreamId, type Version } from './ids.ts'
 import { canonicalJson } from './json.ts'
-import type { Log } from './log-file.ts'
+import { batchesOf, type Log } from './log-file.ts'
 import { sha256 } from './sha256.ts'
 
 /** What a log was, up to a position. Plain JSON; 20 to 40 KB for a log of any size above 2,000 events. */
@@ -55,14 +55,15 @@ export async function sealOf(log: Log, sealedAt: Instant): Promise<Seal> {
   const digest = new LogDigest()
   let every = 1
   let marks: string[] = []
-  for await (const event of log) {
-    digest.add(event)
-    if (digest.events % every !== 0) continue
-    marks.push(digest.mark())
-    if (marks.length < MAX_MARKS) continue
-    every *= 2
-    marks = marks.filter((_, i) => i % 2 === 1)
-  }
+  for await (const batch of batchesOf(log))
+    for (const event of batch) {
+      digest.add(event)
+      if (digest.events % every !== 0) continue
+      marks.push(digest.mark())
+      if (marks.length < MAX_MARKS) continue
+      every *= 2
+      marks = marks.filter((_, i) => i % 2 === 1)
+    }
   const { events, position } = digest
   const sums = { root: digest.root(), log: digest.log }
   return {

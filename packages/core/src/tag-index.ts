@@ -2,7 +2,7 @@
  * The projector: contact events in, changes of active-sequence tags out (INDEX-1); and the index in memory that these
  * changes make (INDEX-2). It knows nothing of the reducer. Why it counts in bits: docs/decisions/0002-tag-index.md.
  */
-import type { ContactEvent } from './events.ts'
+import type { ContactEvent, ContactEventType } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { type CampaignId, type ContactId, compareIds, requireId, type SequenceId, type Tag } from './ids.ts'
 import type { Members, Page, TagChange, TagQuery } from './ports.ts'
@@ -67,6 +67,14 @@ export function parseTag(tag: Tag): ParsedTag | null {
 }
 
 const NO_CHANGES: readonly TagChange[] = []
+
+/** The events that change tags: all that a question about who was where needs to read. */
+export const INDEX_EVENTS: ReadonlySet<ContactEventType> = new Set<ContactEventType>([
+  'SequenceStarted',
+  'SequenceStopped',
+  'SequenceCompleted',
+  'ContactErased',
+])
 
 /**
  * What an event changes in the contact's tags, in the order in which it is to be done; empty for most events.

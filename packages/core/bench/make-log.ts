@@ -1,0 +1,40 @@
+/**
+ * Writes a log of a million events to measure with: the first 5,082 of the fixture of schema version 1 (the demo), told
+ * again and again of other contacts. `node bench/make-log.ts FILE [EVENTS]`
+ */
+import { createReadStream, createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import {
+  chainHash,
+  contactStream,
+  digestOf,
+  encodeEvent,
+  isCampaignEvent,
+  type RecordedEvent,
+  readLog,
+} from '@enfold/core'
+
+const [path = '', count = '1000000'] = process.argv.slice(2)
+const fixture = createReadStream(join(import.meta.dirname, '../../cli/fixtures/schema-1.jsonl.gz')).pipe(createGunzip())
+const told: RecordedEvent[] = []
+for await (const { event } of readLog(fixture))
+  if (event !== undefined && /^(contact-p-\d+|campaign-pool-owners)$/.test(event.stream)) told.push(event)
+
+function* lines(): Generator<string> {
+  const heads = new Map<string, string>()
+  for (let [position, round] = [1, 0]; position <= Number(count); round++) {
+    for (const event of told) {
+      if (position > Number(count)) return
+      if (isCampaignEvent(event) && round > 0) continue
+      const stream = isCampaignEvent(event) ? event.stream : contactStream(`${event.stream.slice(8)}-${round}`)
+      const hash = chainHash(heads.get(stream) ?? null, digestOf({ ...event, stream }))
+      heads.set(stream, hash)
+      yield `${encodeEvent({ ...event, stream, position: position++, hash } as RecordedEvent)}\n`
+    }
+  }
+}
+
+await pipeline(Readable.from(lines()), createWriteStream(path))
