@@ -6,29 +6,26 @@ import {
   type ContactId,
   type ContactState,
   changesOf,
+  compareIds,
   createCatalog,
   diff,
   explain,
   explainNot,
-  INDEX_EVENTS,
   type Instant,
   isCampaignEvent,
-  membersAt,
   parseTag,
   type RecordedContactEvent,
   type RecordedEvent,
-  replay,
   type Seal,
   type StepRef,
   stateAt,
-  type TagIndex,
   type Verified,
   verify,
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
-import { otherTypes } from './line-filter.ts'
 import { BadLog } from './misuse.ts'
+import type { Share } from './shares.ts'
 import type { Source } from './source.ts'
 import { counted, named, type Paint, plain, table } from './text.ts'
 
@@ -48,16 +45,19 @@ const FEW = 5
 // --- Many contacts --------------------------------------------------------------------------------------------------
 
 export async function askReplay(source: Source, at: Instant | null): Promise<Answer> {
-  const { contacts, index, events, position } = await replay(source.batches(), at === null ? {} : { until: at })
-  const sequences = index.tags().map((tag) => {
+  const shares = await source.ask({ ask: 'replay', until: at })
+  const [events, contacts] = [sum(shares.map((share) => share.events)), sum(shares.map((share) => share.contacts))]
+  const position = Math.max(...shares.map((share) => share.position))
+  const tags = [...new Set(shares.flatMap(({ lists }) => [...lists.keys()]))].sort(compareIds)
+  const sequences = tags.map((tag) => {
     const { campaignId, sequenceId, waiting } = parseTag(tag) as NonNullable<ReturnType<typeof parseTag>>
-    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersOf(index, tag) }
+    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersIn(shares, tag) }
   })
   return {
-    json: { at, events, contacts: contacts.size, position, sequences },
+    json: { at, events, contacts, position, sequences },
     text: (paint) =>
       [
-        `${counted(events, 'event')} of ${counted(contacts.size, 'contact')}${at === null ? '' : ` until ${at}`}`,
+        `${counted(events, 'event')} of ${counted(contacts, 'contact')}${at === null ? '' : ` until ${at}`}`,
         '',
         table(
           paint,
@@ -73,14 +73,11 @@ export async function askReplay(source: Source, at: Instant | null): Promise<Ans
   }
 }
 
-function membersOf(index: TagIndex, tag: string): readonly ContactId[] {
-  const contacts: ContactId[] = []
-  for (let after: ContactId | null = null; ; ) {
-    const page = index.members(tag, { after, limit: 10_000 })
-    contacts.push(...page.contacts)
-    if (page.next === null) return contacts
-    after = page.next
-  }
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+
+/** What all shares list under a tag, by contact id. */
+function membersIn(shares: readonly Share[], tag: string): readonly ContactId[] {
+  return shares.flatMap(({ lists }) => lists.get(tag) ?? []).sort(compareIds)
 }
 
 export async function askMembers(
@@ -89,7 +86,7 @@ export async function askMembers(
   status: 'active' | 'waiting' | 'either',
   at: Instant | null,
 ): Promise<Answer> {
-  const contacts = await membersAt(source.batches(otherTypes(INDEX_EVENTS)), { ...sequence, status }, at ?? END)
+  const contacts = membersIn(await source.ask({ ask: 'members', ...sequence, status, at: at ?? END }), '')
   return {
     json: { ...sequence, status, at, total: contacts.length, contacts },
     text: () => contacts.map(plain).join('\n'),

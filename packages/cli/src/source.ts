@@ -19,6 +19,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
+import { answerFor, askInShares, type Question, type Share, sharesFor, skipFor } from './shares.ts'
 import { plain } from './text.ts'
 
 export interface Source {
@@ -31,6 +32,8 @@ export interface Source {
    * @param skip lines of a file that need not be parsed
    */
   batches(skip?: Skip): AsyncGenerator<readonly RecordedEvent[]>
+  /** Answers a question that contacts answer independently: a long file on several cores, anything else here. */
+  ask(question: Question): Promise<readonly Share[]>
   /** As `batches`, one by one. */
   events(): AsyncGenerator<RecordedEvent>
   /** As `events`: those of campaigns, and those of this contact only. */
@@ -84,6 +87,7 @@ function storeSource(name: string, store: Store, { stderr }: SourceOptions): Sou
     async *batches() {
       for await (const event of events()) yield [event]
     },
+    ask: async (question) => [await answerFor(question, events())],
     async *of(contactId) {
       yield* store.readAll(0, { streams: 'campaigns' })
       yield* store.readStream(contactStream(contactId))
@@ -155,10 +159,28 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
     }
   }
 
+  async function ask(question: Question): Promise<readonly Share[]> {
+    const of = /\.(gz|zst)$/.test(name) ? 1 : sharesFor(size)
+    if (of === 1) return [await answerFor(question, batches(skipFor(question)))]
+    const progress = createProgress(stderr)
+    try {
+      const answered = await askInShares(name, of, keepGoing, question, (line, bytesRead) =>
+        progress.show(line, Math.min(1, bytesRead / size)),
+      )
+      progress.done()
+      for (const { line, reason, message } of answered.bad) report(line, reason, message)
+      if (bad.length > 0 && !keepGoing) throw stopped(bad[0] as number)
+      return answered.shares
+    } finally {
+      progress.done()
+    }
+  }
+
   return {
     name,
     store: null,
     batches,
+    ask,
     async *events() {
       for await (const events of batches()) yield* events
     },
@@ -176,6 +198,9 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
     async close() {},
   }
 }
+
+const stopped = (line: number) =>
+  new BadLog(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
 
 /** By the ending of its name. Left to itself, Node unpacks the first of several packed pieces and drops what follows. */
 function unpacked(name: string, file: Readable): Readable {

@@ -12,7 +12,9 @@ import {
   contactStream,
   digestOf,
   encodeEvent,
+  idempotencyKeyOf,
   isCampaignEvent,
+  type RecordedContactEvent,
   type RecordedEvent,
   readLog,
 } from '@enfold/core'
@@ -29,12 +31,18 @@ function* lines(): Generator<string> {
     for (const event of told) {
       if (position > Number(count)) return
       if (isCampaignEvent(event) && round > 0) continue
-      const stream = isCampaignEvent(event) ? event.stream : contactStream(`${event.stream.slice(8)}-${round}`)
-      const hash = chainHash(heads.get(stream) ?? null, digestOf({ ...event, stream }))
-      heads.set(stream, hash)
-      yield `${encodeEvent({ ...event, stream, position: position++, hash } as RecordedEvent)}\n`
+      const placed = isCampaignEvent(event) ? event : ofContact(event, `${event.stream.slice(8)}-${round}`)
+      const hash = chainHash(heads.get(placed.stream) ?? null, digestOf(placed))
+      heads.set(placed.stream, hash)
+      yield `${encodeEvent({ ...placed, position: position++, hash })}\n`
     }
   }
+}
+
+function ofContact(event: RecordedContactEvent, contactId: string): RecordedEvent {
+  const stream = contactStream(contactId)
+  if (event.type !== 'StepDispatched') return { ...event, stream }
+  return { ...event, stream, data: { ...event.data, idempotencyKey: idempotencyKeyOf({ contactId, ...event.data }) } }
 }
 
 await pipeline(Readable.from(lines()), createWriteStream(path))

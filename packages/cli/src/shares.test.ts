@@ -1,0 +1,66 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { compareIds, encodeEvent, type RecordedEvent } from '@enfold/core'
+import { historyArbitrary, logOf } from '@enfold/testkit'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { temporaryDirectory } from './given-log.ts'
+import { answerFor, askInShares, type Question, type Share } from './shares.ts'
+
+const log = logOf(fc.sample(historyArbitrary(), { numRuns: 60, seed: 5 }))
+const lines = log.map(encodeEvent)
+const folder = temporaryDirectory()
+
+function given(name: string, of: readonly string[]): string {
+  const path = join(folder, name)
+  writeFileSync(path, of.map((line) => `${line}\n`).join(''))
+  return path
+}
+
+const started = log.find(({ type }) => type === 'SequenceStarted') as RecordedEvent & {
+  data: { campaignId: string; sequenceId: string }
+}
+const { campaignId, sequenceId } = started.data
+const at = log.at(-1)?.at as string
+const QUESTIONS: readonly Question[] = [
+  { ask: 'replay', until: null },
+  { ask: 'replay', until: log[Math.floor(log.length / 2)]?.at as string },
+  { ask: 'members', campaignId, sequenceId, status: 'either', at },
+]
+
+/** What all shares say together. */
+function together(shares: readonly Share[]) {
+  const lists = new Map<string, string[]>()
+  for (const share of shares) for (const [tag, ids] of share.lists) lists.set(tag, [...(lists.get(tag) ?? []), ...ids])
+  return {
+    events: shares.reduce((sum, share) => sum + share.events, 0),
+    contacts: shares.reduce((sum, share) => sum + share.contacts, 0),
+    position: Math.max(...shares.map(({ position }) => position)),
+    lists: new Map([...lists].map(([tag, ids]) => [tag, ids.sort(compareIds)])),
+  }
+}
+
+describe('a log read in shares', () => {
+  it.each(QUESTIONS)('AUDIT-2: by three threads gives the answer of one ($ask, $until)', async (question) => {
+    const { shares, bad } = await askInShares(given('log.jsonl', lines), 3, false, question, () => {})
+    expect({ shares: shares.length, bad }).toEqual({ shares: 3, bad: [] })
+    expect(together(shares)).toEqual(together([await answerFor(question, log)]))
+  })
+
+  it('AUDIT-5: every bad line is reported once, in order, whoever read it', async () => {
+    const damaged = lines
+      .with(40, 'nothing')
+      .with(7, (lines[7] as string).slice(0, -1))
+      .with(90, '')
+    const path = given('damaged.jsonl', damaged)
+    const { bad } = await askInShares(path, 3, true, { ask: 'replay', until: null }, () => {})
+    expect(bad.map(({ line }) => line)).toEqual([8, 41, 91])
+    const first = await askInShares(path, 3, false, { ask: 'replay', until: null }, () => {})
+    expect(first.bad.map(({ line }) => line)).toEqual([8])
+  })
+
+  it('a thread that cannot read says so, and none is left behind', async () => {
+    const asked = askInShares(join(folder, 'none.jsonl'), 2, false, { ask: 'replay', until: null }, () => {})
+    await expect(asked).rejects.toThrow('ENOENT')
+  })
+})

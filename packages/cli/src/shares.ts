@@ -1,0 +1,161 @@
+/**
+ * A long log read by several threads at once. Each contact belongs to one share of the lines; a thread reads the whole
+ * file, parses its share, and answers for it. What the shares say is put together by who asked.
+ */
+import { createReadStream } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import {
+  batchesOf,
+  type ContactId,
+  contactOf,
+  createTagIndex,
+  INDEX_EVENTS,
+  type Instant,
+  isCampaignEvent,
+  type Log,
+  membersAt,
+  readLogBatches,
+  tagChanges,
+} from '@enfold/core'
+import { otherShares, otherTypes, type Skip } from './line-filter.ts'
+
+/** A question that contacts answer independently of one another. */
+export type Question =
+  /** Who is where: of the whole state only the index, which takes a tenth of the memory. */
+  | { readonly ask: 'replay'; readonly until: Instant | null }
+  | {
+      readonly ask: 'members'
+      readonly campaignId: string
+      readonly sequenceId: string
+      readonly status: 'active' | 'waiting' | 'either'
+      readonly at: Instant
+    }
+
+export interface Share {
+  readonly events: number
+  readonly contacts: number
+  readonly position: number
+  /** Contacts by tag; of `members`, the one list under "". */
+  readonly lists: ReadonlyMap<string, readonly ContactId[]>
+}
+
+export interface BadLine {
+  readonly line: number
+  readonly reason: string
+  readonly message: string
+}
+
+/** Answers for the contacts of a log, or of a share of one. */
+export async function answerFor(question: Question, log: Log): Promise<Share> {
+  if (question.ask === 'members') {
+    const { at, ...sequence } = question
+    return { events: 0, contacts: 0, position: 0, lists: new Map([['', await membersAt(log, sequence, at)]]) }
+  }
+  const index = createTagIndex()
+  const contacts = new Set<ContactId>()
+  let [events, position] = [0, 0]
+  for await (const batch of batchesOf(log))
+    for (const event of batch) {
+      if (question.until !== null && event.at > question.until) continue
+      events += 1
+      position = event.position
+      if (isCampaignEvent(event)) continue
+      const contactId = contactOf(event.stream) as ContactId
+      contacts.add(contactId)
+      index.apply(tagChanges(contactId, event))
+    }
+  const lists = new Map<string, ContactId[]>()
+  for (const tag of index.tags()) {
+    const members: ContactId[] = []
+    for (let after: ContactId | null = null; ; ) {
+      const page = index.members(tag, { after, limit: 10_000 })
+      members.push(...page.contacts)
+      if (page.next === null) break
+      after = page.next
+    }
+    lists.set(tag, members)
+  }
+  return { events, contacts: contacts.size, position, lists }
+}
+
+/** The lines that a question needs not. */
+export function skipFor({ ask }: Question): Skip | undefined {
+  return ask === 'members' ? otherTypes(INDEX_EVENTS) : undefined
+}
+
+/** How many threads pay for a file of so many bytes: starting one takes as long as reading 30 MB. */
+export function sharesFor(bytes: number): number {
+  return bytes < 64 * 1024 * 1024 ? 1 : Math.min(4, availableParallelism())
+}
+
+interface Order {
+  readonly enfoldShare: number
+  readonly of: number
+  readonly path: string
+  readonly keepGoing: boolean
+  readonly question: Question
+}
+
+type Message =
+  | { readonly line: number; readonly bytesRead: number }
+  | { readonly share: Share; readonly bad: readonly BadLine[] }
+
+/**
+ * Reads a file of JSON lines in shares.
+ *
+ * @param onProgress lines read so far, and bytes, by the thread of the first share
+ * @returns the answer of each share, and all bad lines in order; without `keepGoing` those before the first bad line count
+ */
+export async function askInShares(
+  path: string,
+  of: number,
+  keepGoing: boolean,
+  question: Question,
+  onProgress: (line: number, bytesRead: number) => void,
+): Promise<{ readonly shares: readonly Share[]; readonly bad: readonly BadLine[] }> {
+  const orders = Array.from({ length: of }, (_, i): Order => ({ enfoldShare: i, of, path, keepGoing, question }))
+  const workers = orders.map((order) => new Worker(new URL(import.meta.url), { workerData: order }))
+  try {
+    const answers = await Promise.all(
+      workers.map(
+        (worker, i) =>
+          new Promise<{ share: Share; bad: readonly BadLine[] }>((resolve, reject) => {
+            worker.on('message', (message: Message) => {
+              if ('share' in message) resolve(message)
+              else if (i === 0) onProgress(message.line, message.bytesRead)
+            })
+            worker.on('error', reject)
+            worker.on('exit', (code) => reject(new Error(`A thread ended with ${code} before it had answered.`)))
+          }),
+      ),
+    )
+    const bad = answers.flatMap((answer) => answer.bad).sort((a, b) => a.line - b.line)
+    return { shares: answers.map(({ share }) => share), bad: keepGoing ? bad : bad.slice(0, 1) }
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
+}
+
+async function work({ enfoldShare, of, path, keepGoing, question }: Order): Promise<void> {
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 })
+  const bad: BadLine[] = []
+  const notMine = otherShares(enfoldShare, of)
+  const notNeeded = skipFor(question)
+  const skip = notNeeded === undefined ? notMine : (line: Uint8Array) => notNeeded(line) || notMine(line)
+  async function* batches() {
+    let told = 0
+    for await (const entries of readLogBatches(file, { keepGoing, skip })) {
+      for (const { line, problem } of entries)
+        if (problem !== undefined) bad.push({ line, reason: problem.reason, message: problem.message })
+      yield entries.flatMap(({ event }) => event ?? [])
+      if (file.bytesRead - told < 8 * 1024 * 1024) continue
+      told = file.bytesRead
+      parentPort?.postMessage({ line: entries.at(-1)?.line ?? 0, bytesRead: told } satisfies Message)
+    }
+  }
+  const share = await answerFor(question, batches())
+  parentPort?.postMessage({ share, bad } satisfies Message)
+}
+
+if (!isMainThread && typeof workerData?.enfoldShare === 'number') await work(workerData)
