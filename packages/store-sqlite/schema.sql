@@ -8,6 +8,26 @@ CREATE TRIGGER membership_removed AFTER DELETE ON memberships BEGIN
   UPDATE tags SET members = members - 1 WHERE id = old.tag;
 END;
 
+CREATE TABLE action_contacts (
+  action  INTEGER NOT NULL,
+  -- 1, 2, 3 … within the action.
+  number  INTEGER NOT NULL,
+  contact TEXT    NOT NULL,
+  outcome TEXT,
+  run     INTEGER,
+  reason  TEXT,
+  PRIMARY KEY (action, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE actions (
+  -- In the order of their first saves.
+  number   INTEGER PRIMARY KEY,
+  id       TEXT    NOT NULL UNIQUE,
+  revision INTEGER NOT NULL,
+  -- As JSON.
+  record   TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE agenda (
   contact      TEXT    NOT NULL PRIMARY KEY,
   -- Of the contact's stream: up to where the rows of the contact go.
@@ -56,6 +76,8 @@ CREATE TABLE tags (
   -- Counting a million members must not read them.
   members INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+CREATE UNIQUE INDEX action_contacts_once ON action_contacts (action, contact);
 
 CREATE INDEX agenda_claimable ON agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
 

@@ -17,6 +17,7 @@ export type GoalId = Flavored<'goal'>
 export type StepId = Flavored<'step'>
 export type CommandId = Flavored<'command'>
 export type EventId = Flavored<'event'>
+export type ActionId = Flavored<'action'>
 export type WorkerId = Flavored<'worker'>
 /** Names one stream of the log: `contact-<id>` or `campaign-<id>`. */
 export type StreamId = Flavored<'stream'>

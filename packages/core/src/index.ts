@@ -1,5 +1,6 @@
 /** The public names of `@enfold/core`. */
 export { type Either, isLeft, isRight, left, match, right } from 'fp-ts/lib/Either.js'
+export * from './action.ts'
 export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
 export { campaignJsonSchema } from './campaign-schema.ts'

@@ -3,9 +3,21 @@
  * `@enfold/testkit` proves the promises: `storeBattery(name, makeStore)`.
  */
 
+import type { ActionContact, ActionOutcome, ActionRecord, ActionResult } from './action.ts'
 import type { StepDefinition } from './definition.ts'
 import type { NewEvent, RecordedEvent } from './events.ts'
-import type { CampaignId, ContactId, Instant, Position, SequenceId, StreamId, Tag, Version, WorkerId } from './ids.ts'
+import type {
+  ActionId,
+  CampaignId,
+  ContactId,
+  Instant,
+  Position,
+  SequenceId,
+  StreamId,
+  Tag,
+  Version,
+  WorkerId,
+} from './ids.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 
 // --- The log --------------------------------------------------------------------------------------------------------
@@ -215,6 +227,44 @@ export interface ReadModel {
   indexed(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
 }
 
+// --- Bulk actions ---------------------------------------------------------------------------------------------------
+
+/** What a save brings besides the record: in this order. */
+export interface ActionChange {
+  /** Forget all contacts of the action. */
+  readonly clear?: boolean
+  /** Contacts to be put behind those that are there, in this order; one that is there already is passed over. */
+  readonly add?: readonly ContactId[]
+  /** Of contacts that were added; a later result replaces an earlier one. */
+  readonly results?: readonly ActionResult[]
+}
+
+/**
+ * Keeps what the log does not hold of bulk actions: who ordered what, for whom, and what became of each (BULK-1).
+ *
+ * Promises: a save is one transaction, durable when it resolves, and visible to every later call. Of two saves with
+ * the same revision one is written. Contacts are numbered 1, 2, 3 … without gaps, each of them once.
+ */
+export interface ActionStore {
+  /**
+   * Writes the record if it is the next revision of what is stored (1: nothing is), and the change with it.
+   *
+   * @returns how many contacts were added; `null` if another save was first: then nothing was written
+   */
+  saveAction(record: ActionRecord, change?: ActionChange): Promise<number | null>
+  /** As it was saved last; `null` if it never was. */
+  action(actionId: ActionId): Promise<ActionRecord | null>
+  /** By their first save, the newest first: those behind `after`, which must be one of them; at most `limit` (≥ 1). */
+  actions(after: ActionId | null, limit: number): Promise<readonly ActionRecord[]>
+  /** By number: those above `after` (0 for all), with this outcome if one is named; at most `limit` (≥ 1). */
+  actionContacts(
+    actionId: ActionId,
+    after: number,
+    limit: number,
+    outcome?: ActionOutcome,
+  ): Promise<readonly ActionContact[]>
+}
+
 /** What a store can do besides the promises; asked, never found out by a "not supported". */
 export interface Capabilities {
   /** The store is its own read model and writes `Derived` in the append's transaction. */
@@ -227,8 +277,8 @@ export interface Capabilities {
   readonly hashChain: boolean
 }
 
-/** A store that is event store and read model at once, as the memory and SQL stores are. */
-export interface Store extends EventStore, ReadModel {
+/** A store that is event store, read model and keeper of actions at once, as the memory and SQL stores are. */
+export interface Store extends EventStore, ReadModel, ActionStore {
   readonly capabilities: Capabilities
 }
 

@@ -1,6 +1,6 @@
 /** Every reason for which a command can be refused, as data: each names the state of affairs that forbids it. */
 import { show } from './fault.ts'
-import type { CampaignId, CommandId, ContactId, Instant, SequenceId, StepId } from './ids.ts'
+import type { ActionId, CampaignId, CommandId, ContactId, Instant, SequenceId, StepId } from './ids.ts'
 import type { JsonValue } from './json.ts'
 
 /** One thing that is wrong, or suspicious, in a campaign definition. */
@@ -52,6 +52,9 @@ export type Rejection =
     }
   | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
   | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' })
+  | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
+  /** It ended before all of its contacts were read: only whoever has them can begin anew. */
+  | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
   /** The command id was used before, for something else. */
   | { readonly type: 'CommandIdReused'; readonly commandId: CommandId; readonly usedFor: string }
 
@@ -101,6 +104,10 @@ export function describeRejection(rejection: Rejection): string {
       return `The step ${show(r.stepId)} was sent already in run ${r.run}.`
     case 'StepAlreadyResolved':
       return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing is left to cancel.`
+    case 'ActionUnknown':
+      return `There is no action ${show(r.actionId)}.`
+    case 'ActionIncomplete':
+      return `The action ${show(r.actionId)} ended before all of its contacts were read. Order it again, with its contacts.`
     case 'CommandIdReused':
       return `The command id ${show(r.commandId)} was used before, for ${r.usedFor}. Use a new one for another command.`
   }

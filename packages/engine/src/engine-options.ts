@@ -1,5 +1,6 @@
 /** What `createEngine` takes, its defaults, and the checks at the border. */
 import {
+  type ActionStore,
   type Capabilities,
   type Clock,
   type ContactDirectory,
@@ -16,9 +17,9 @@ import type { Observer } from './signals.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
-  readonly store: EventStore & Partial<ReadModel> & { readonly capabilities?: Capabilities }
+  readonly store: EventStore & Partial<ReadModel> & Partial<ActionStore> & { readonly capabilities?: Capabilities }
   /** The index and the agenda, where the store has none of its own. */
-  readonly readModel?: ReadModel
+  readonly readModel?: ReadModel & Partial<ActionStore>
   /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */
   readonly handlers: { readonly [kind: string]: StepHandler }
   /** Your contacts. Left out: every contact exists, with no facts. */
@@ -148,4 +149,10 @@ export function readModelOf({ store, readModel }: EngineOptions): ReadModel {
     undefined,
     'a read model, because the store is only a log: pass a SQL store as readModel',
   )
+}
+
+/** What keeps bulk actions: the read model or the store, where one of them does; `null`: neither. */
+export function actionsOf({ store, readModel }: EngineOptions): ActionStore | null {
+  const keeper = [readModel, store].find((one) => typeof one?.saveAction === 'function')
+  return keeper === undefined ? null : (keeper as ActionStore)
 }

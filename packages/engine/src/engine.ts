@@ -39,12 +39,13 @@ import {
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import * as border from './border.ts'
+import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
 import { createFacts } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
-import { checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
+import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { execute, type Machinery } from './execute.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
@@ -110,7 +111,7 @@ export interface Health {
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
-export interface Engine {
+export interface Engine extends Bulk {
   /** Publishes a definition, or says that it is published already. `version` is the campaign's: 1, 2, 3 … */
   publish(
     definition: unknown,
@@ -153,7 +154,7 @@ export interface Engine {
   rebuildIndex(): Promise<{ readonly contacts: number }>
   /** Computes a contact's next wake anew: for when its facts changed in a way that moves a timer (zone, date field). */
   refreshContact(contactId: ContactId): Promise<void>
-  /** Ends `run`, waits for what is in flight. The store stays open: who made it closes it. */
+  /** Ends `run` and bulk actions, which can be resumed; waits for what is in flight. The store stays open: who made it closes it. */
   close(): Promise<void>
 }
 
@@ -190,6 +191,9 @@ export function createEngine(options: EngineOptions): Engine {
     wakeUp: doorbell.ring,
   }
   const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, doorbell)
+  const actions = actionsOf(options)
+  const inspect = createInspect(machinery, readModel, directory, actions)
+  const bulk = createBulk(machinery, readModel, inspect, actions)
   let closed = false
 
   /** Executes a checked command and gives its answer with its place. */
@@ -355,7 +359,12 @@ export function createEngine(options: EngineOptions): Engine {
       return dispatcher.run(runOptions.signal)
     },
 
-    inspect: createInspect(machinery, readModel, directory),
+    previewAction: bulk.previewAction,
+    processAction: bulk.processAction,
+    resumeAction: bulk.resumeAction,
+    cancelAction: bulk.cancelAction,
+
+    inspect,
     async health() {
       const dispatcherHealth = dispatcher.health()
       try {
@@ -376,7 +385,7 @@ export function createEngine(options: EngineOptions): Engine {
     async close() {
       closed = true
       meters.close()
-      await dispatcher.close()
+      await Promise.all([dispatcher.close(), bulk.close()])
     },
   }
 

@@ -1,4 +1,14 @@
 /** The public names of `@enfold/engine`. */
+export type { CsvInput } from './action-csv.ts'
+export type { ActionQuestions, ActionView } from './action-questions.ts'
+export type {
+  ActionOrder,
+  ActionPreview,
+  ActionTarget,
+  Bulk,
+  ProcessOptions,
+} from './bulk.ts'
+export type { ContactQuery, ContactSource } from './contact-source.ts'
 export type { DispatchCounts, DispatcherHealth } from './dispatch.ts'
 export * from './engine.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'

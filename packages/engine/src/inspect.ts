@@ -1,5 +1,6 @@
 /** Read-only questions of operators: the console, the API and the command line all ask here. */
 import {
+  type ActionStore,
   type AgendaEntry,
   type CampaignId,
   type ContactDirectory,
@@ -27,6 +28,7 @@ import {
   type Version,
   waitingTagOf,
 } from '@enfold/core'
+import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import * as border from './border.ts'
 import { historyOf, load, type Machinery } from './execute.ts'
 
@@ -122,7 +124,7 @@ export interface Overdue {
   readonly skips: readonly { readonly reason: string; readonly steps: number }[]
 }
 
-export interface Inspect {
+export interface Inspect extends ActionQuestions {
   /** Everything of one contact as it stands now. */
   contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
   /** The recorded events of one contact, in order; empty if there are none. */
@@ -157,6 +159,7 @@ export function createInspect(
   machinery: Machinery,
   readModel: ReadModel,
   directory: ContactDirectory | undefined,
+  actions: ActionStore | null,
 ): Inspect {
   const { campaigns, clock, store } = machinery
 
@@ -316,6 +319,7 @@ export function createInspect(
     },
     upcoming,
     overdue,
+    ...createActionQuestions(actions),
   }
 }
 
@@ -356,13 +360,13 @@ function resendView({ resend, status, at }: ResendRecord) {
   return { resend, status, at }
 }
 
-function oneOf(...words: readonly string[]) {
+export function oneOf(...words: readonly string[]) {
   return (path: string, value: unknown) => {
     if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
   }
 }
 
-function sequenceQueries(path: string, value: unknown): void {
+export function sequenceQueries(path: string, value: unknown): void {
   if (!Array.isArray(value))
     throw EnfoldFault.invalidInput(path, value, 'a list of { campaignId, sequenceId, status? }')
   for (const [i, query] of value.entries())
@@ -373,7 +377,7 @@ function sequenceQueries(path: string, value: unknown): void {
     })
 }
 
-function tagsFor(queries: readonly SequenceQuery[] = []): readonly Tag[] {
+export function tagsFor(queries: readonly SequenceQuery[] = []): readonly Tag[] {
   return queries.map(({ campaignId, sequenceId, status }) =>
     status === 'waiting' ? waitingTagOf(campaignId, sequenceId) : tagOf(campaignId, sequenceId),
   )

@@ -22,6 +22,7 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
+import { createActions } from './actions.ts'
 import { createAgenda } from './agenda.ts'
 
 export interface MemoryStoreOptions {
@@ -44,6 +45,7 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
   const places = new Map<ContactId, number>()
   const index = createTagIndex()
   const agenda = createAgenda()
+  const actions = createActions()
   /** Up to which version each contact's rows of the read model go. */
   const projected = new Map<ContactId, Version>()
   let checkpoint: Position = 0
@@ -247,6 +249,23 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
     async indexed(after, limit) {
       open()
       return index.contacts(after, limit)
+    },
+
+    async saveAction(record, change) {
+      open()
+      return actions.saveAction(record, change)
+    },
+    async action(actionId) {
+      open()
+      return actions.action(actionId)
+    },
+    async actions(after, limit) {
+      open()
+      return actions.actions(after, checkedLimit(limit))
+    },
+    async actionContacts(actionId, after, limit, outcome) {
+      open()
+      return actions.actionContacts(actionId, after, checkedLimit(limit), outcome)
     },
   }
 }

@@ -12,6 +12,7 @@ import {
   type StreamAppend,
   type Version,
 } from '@enfold/core'
+import { createSqlActions } from './actions.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createEventLog, FIRST_SIZE } from './event-log.ts'
 import { createSqlReadModel } from './read-model.ts'
@@ -54,6 +55,7 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const { read, write } = database
   const log = createEventLog(database.connection, hashChain)
   const model = createSqlReadModel(database.connection)
+  const actions = createSqlActions(database.connection)
   const waiting = new Set<() => void>()
   /** How many times this store has written, to tell whether something came between a look and the wait for more. */
   let writes = 0
@@ -176,6 +178,12 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
         return isCurrent
       }),
     indexed: (after, limit) => read(() => model.indexed({ after, limit })),
+
+    saveAction: (record, change) => write(() => actions.save(record, change)),
+    action: (actionId) => read(() => actions.find(actionId)),
+    actions: (after, limit) => read(() => actions.list(after, checkedLimit(limit))),
+    actionContacts: (actionId, after, limit, outcome) =>
+      read(() => actions.contacts(actionId, after, checkedLimit(limit), outcome)),
   }
 }
 

@@ -1,9 +1,10 @@
 /**
  * The promises of `ports.ts`, proved on any store: the same tests for ours and for yours. What they ask is written in
- * `log-promises.ts` and `read-model-promises.ts`; here they are run.
+ * `log-promises.ts`, `read-model-promises.ts` and `action-promises.ts`; here they are run.
  */
 import { type Capabilities, EnfoldFault, type EventStore, type Store } from '@enfold/core'
 import { describe, it } from 'vitest'
+import { actionPromises } from './action-promises.ts'
 import { logPromises } from './log-promises.ts'
 import type { Promises } from './promises.ts'
 import { readModelPromises } from './read-model-promises.ts'
@@ -26,7 +27,7 @@ export interface BatteryOptions<Name extends string> {
 type Log = EventStore & { readonly capabilities: Capabilities }
 
 /**
- * Proves every promise of a store that is log and read model at once. Call it in a test file of vitest.
+ * Proves every promise of a store that is log, read model and keeper of actions at once. Call it in a test file of vitest.
  * Throws `INVALID_INPUT` for a skip that names no test or gives no reason.
  *
  * @example
@@ -35,9 +36,14 @@ type Log = EventStore & { readonly capabilities: Capabilities }
 export function storeBattery(
   name: string,
   makeStore: () => StoreUnderTest<Store> | Promise<StoreUnderTest<Store>>,
-  options: BatteryOptions<keyof typeof logPromises | keyof typeof readModelPromises> = {},
+  options: BatteryOptions<keyof typeof logPromises | keyof typeof readModelPromises | keyof typeof actionPromises> = {},
 ): void {
-  run(name, { 'the log': logPromises, 'the read model': readModelPromises }, makeStore, options)
+  run(
+    name,
+    { 'the log': logPromises, 'the read model': readModelPromises, actions: actionPromises },
+    makeStore,
+    options,
+  )
 }
 
 /** As `storeBattery`, for a store that is only a log and has its read model elsewhere. */

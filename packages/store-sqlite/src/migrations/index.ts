@@ -5,5 +5,6 @@
 import { sql as log } from './001-log.ts'
 import { sql as readModel } from './002-read-model.ts'
 import { sql as hashChain } from './003-hash-chain.ts'
+import { sql as actions } from './004-actions.ts'
 
-export const migrations: readonly string[] = [log, readModel, hashChain]
+export const migrations: readonly string[] = [log, readModel, hashChain, actions]

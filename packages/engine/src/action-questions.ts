@@ -1,0 +1,103 @@
+/** Questions about bulk actions: which there were, how far one is, what became of each contact; also as a file. */
+import {
+  ACTION_OUTCOMES,
+  type ActionContact,
+  type ActionDifference,
+  type ActionId,
+  type ActionOutcome,
+  type ActionRecord,
+  type ActionStore,
+  differencesFromPreview,
+  EnfoldFault,
+} from '@enfold/core'
+import { resultHeader, resultLine } from './action-csv.ts'
+import * as border from './border.ts'
+
+export interface ActionView extends ActionRecord {
+  /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
+  readonly differences: readonly ActionDifference[]
+}
+
+export interface ActionQuestions {
+  /** All actions, the newest first. `limit` 1 to 1,000, default 50; `next` is what to pass as `after`. */
+  actions(query?: { readonly after?: ActionId | null; readonly limit?: number }): Promise<{
+    readonly actions: readonly ActionView[]
+    readonly next: ActionId | null
+  }>
+  /** One action as it stands; `null`: there is none. */
+  action(actionId: ActionId): Promise<ActionView | null>
+  /** Its contacts by their number, those not processed yet with outcome `null`; `outcome`: only those. */
+  actionContacts(query: {
+    readonly actionId: ActionId
+    readonly outcome?: ActionOutcome
+    /** The number behind which to go on; 0 for the first page. */
+    readonly after?: number
+    /** 1 to 1,000. Default 50. */
+    readonly limit?: number
+  }): Promise<{ readonly contacts: readonly ActionContact[]; readonly next: number | null }>
+  /**
+   * What became of each contact as a CSV, piece by piece: `contactId,outcome,run,reason`. What a spreadsheet would take
+   * for a formula has an apostrophe before it; as a source of contacts the file is read without it.
+   */
+  actionCsv(actionId: ActionId): AsyncIterable<string>
+}
+
+/** An action as operators see it. */
+export function viewOf(record: ActionRecord): ActionView {
+  return { ...record, differences: differencesFromPreview(record) }
+}
+
+const CSV_PAGE = 1000
+
+export function createActionQuestions(keeper: ActionStore | null): ActionQuestions {
+  async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
+    border.checkInput('inspect.actionContacts', query, {
+      actionId: border.id,
+      'outcome?': outcomeOf,
+      'after?': border.wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      'limit?': border.wholeNumber(1, 1000),
+    })
+    const { actionId, outcome, after = 0, limit = 50 } = query
+    // One more than the page, to see whether there is a next one.
+    const found = (await keeper?.actionContacts(actionId, after, limit + 1, outcome)) ?? []
+    const contacts = found.slice(0, limit)
+    return { contacts, next: found.length > limit ? (contacts.at(-1)?.number ?? null) : null }
+  }
+
+  return {
+    async actions(query = {}) {
+      border.checkInput('inspect.actions', query, { 'after?': border.idOrNull, 'limit?': border.wholeNumber(1, 1000) })
+      const { after = null, limit = 50 } = query
+      const found = (await keeper?.actions(after, limit + 1)) ?? []
+      const actions = found.slice(0, limit)
+      return {
+        actions: actions.map(viewOf),
+        next: found.length > limit ? (actions.at(-1)?.actionId ?? null) : null,
+      }
+    },
+    async action(actionId) {
+      border.id('inspect.action', actionId)
+      const record = (await keeper?.action(actionId)) ?? null
+      return record === null ? null : viewOf(record)
+    },
+    actionContacts,
+    async *actionCsv(actionId) {
+      border.id('inspect.actionCsv', actionId)
+      yield resultHeader()
+      for (let after = 0; ; ) {
+        const found = (await keeper?.actionContacts(actionId, after, CSV_PAGE)) ?? []
+        const lines = found.map(({ contactId, outcome, run, reason }) =>
+          resultLine([contactId, outcome ?? 'pending', run, reason]),
+        )
+        if (lines.length > 0) yield lines.join('')
+        if (found.length < CSV_PAGE) return
+        after = found.at(-1)?.number ?? after
+      }
+    },
+  }
+}
+
+function outcomeOf(path: string, value: unknown): void {
+  if (!ACTION_OUTCOMES.includes(value as ActionOutcome))
+    throw EnfoldFault.invalidInput(path, value, ACTION_OUTCOMES.join(', '))
+}

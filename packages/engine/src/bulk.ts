@@ -1,0 +1,560 @@
+/**
+ * Bulk: an action over many contacts. Its contacts are collected first, into the action store, so that what it does
+ * cannot change whom it is for, each counts once, and it can be resumed by its id alone; then they are processed in
+ * groups. Each contact has a command of its own, whose id is a function of action and contact: what a crash made
+ * twice is done once (ONCE-1). Rules BULK-1 to BULK-3. Contacts are read by `contact-source.ts`.
+ */
+import {
+  ACTION_OUTCOMES,
+  type ActionContact,
+  type ActionCounts,
+  type ActionId,
+  type ActionOutcome,
+  type ActionRecord,
+  type ActionResult,
+  type ActionStore,
+  type ActionVerb,
+  addOutcomes,
+  type ContactId,
+  contactStream,
+  decide,
+  derivedCommandId,
+  type Either,
+  EnfoldFault,
+  fold,
+  type Instant,
+  initialContact,
+  isEnfoldFault,
+  isLeft,
+  left,
+  NO_OUTCOMES,
+  type ReadModel,
+  type RecordedContactEvent,
+  type Rejection,
+  type RestartSequence,
+  right,
+  type SequenceRef,
+  type StartSequence,
+  type StopSequence,
+} from '@enfold/core'
+import { type ActionView, viewOf } from './action-questions.ts'
+import { isFaultOfStore } from './batch.ts'
+import * as border from './border.ts'
+import { realWait } from './clock.ts'
+import { type ContactSource, checkSource, contactsOf, describeSource } from './contact-source.ts'
+import { execute, type Machinery } from './execute.ts'
+import type { Inspect } from './inspect.ts'
+
+/** What to do, and to whom. */
+export interface ActionTarget extends SequenceRef {
+  readonly action: ActionVerb
+  readonly contacts: ContactSource
+}
+
+export interface ActionOrder extends ActionTarget {
+  /** The same id again is the same action: it goes on where it was, or answers as it ended (BULK-2). */
+  readonly actionId: ActionId
+  /** Your id of who orders this; `null` for nobody. Recorded. */
+  readonly actor: string | null
+  /** For people; recorded. No personal data (LOG-4). */
+  readonly reason?: string
+}
+
+/** What processing would come to, contact by contact, as of now. Nothing was written. */
+export interface ActionPreview {
+  readonly at: Instant
+  /** How many contacts were looked at, each once. */
+  readonly contacts: number
+  /** How many were named again. */
+  readonly repeated: number
+  /** False: there are more than `limit`, and those are not in here. */
+  readonly complete: boolean
+  readonly outcomes: ActionCounts
+  /** Of each outcome, the first few contacts. */
+  readonly samples: { readonly [outcome in ActionOutcome]: readonly ContactId[] }
+}
+
+export interface ProcessOptions {
+  /** Cancels the action: the group in hand is finished (at most 500 contacts), and no other begun. */
+  readonly signal?: AbortSignal
+  /** Called after each group. What it throws is passed over. */
+  readonly onProgress?: (action: ActionView) => void
+}
+
+export interface Bulk {
+  /**
+   * How many contacts will start, are in it already, are unknown … : the same decisions as when processed, not written.
+   * At most `limit` contacts (1 to 1,000,000; default 100,000) are looked at.
+   */
+  previewAction(
+    target: ActionTarget | ActionOrder,
+    options?: { readonly limit?: number },
+  ): Promise<Either<Rejection, ActionPreview>>
+  /**
+   * Collects the contacts, then processes them. Left: there is no such campaign or sequence to do it with, or the id
+   * was used for another action. Resolves when it is done or cancelled; with `state: "running"` if another process has
+   * taken the action over meanwhile. A fault of the store ends it with that fault, to be resumed.
+   *
+   * @throws EnfoldFault `INVALID_INPUT` for a list or CSV with something that is no id: then no contact was touched
+   */
+  processAction(
+    order: ActionOrder,
+    options?: ProcessOptions & { readonly preview?: ActionPreview },
+  ): Promise<Either<Rejection, ActionView>>
+  /** Goes on with an action whose process died, from what the store holds of it. */
+  resumeAction(actionId: ActionId, options?: ProcessOptions): Promise<Either<Rejection, ActionView>>
+  /** Ends an action, whichever process works on it: it stops behind the group in hand. What is over stays as it is. */
+  cancelAction(actionId: ActionId, order: { readonly actor: string | null }): Promise<Either<Rejection, ActionView>>
+}
+
+/** Contacts in one transaction, and between two looks at the signal. Above this a transaction grows without gaining. */
+const GROUP = 500
+/** How many contacts of each outcome a preview names. */
+const SAMPLES = 5
+
+type OneOfMany = StartSequence | StopSequence | RestartSequence
+
+const COMMANDS = { start: 'StartSequence', stop: 'StopSequence', restart: 'RestartSequence' } as const
+
+const TARGET = {
+  action: verb,
+  campaignId: border.id,
+  sequenceId: border.id,
+  contacts: checkSource,
+}
+const ORDER = { ...TARGET, actionId: border.id, actor: border.actor, 'reason?': border.text }
+const PROCESS = { 'signal?': border.abortSignal, 'onProgress?': callable }
+
+/** @param actions `null`: the store keeps none, and every verb says so */
+export function createBulk(
+  machinery: Machinery,
+  readModel: ReadModel,
+  inspect: Inspect,
+  actions: ActionStore | null,
+): Bulk & { close(): Promise<void> } {
+  const { campaigns, clock, store } = machinery
+  const working = new Set<Promise<unknown>>()
+  let closed = false
+
+  function refuseIfClosed(): void {
+    if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one, and resume the action.')
+  }
+
+  function keeper(): ActionStore {
+    if (actions !== null) return actions
+    throw EnfoldFault.invalidInput(
+      'createEngine.store',
+      undefined,
+      'a store that keeps actions (saveAction …), or one as readModel: bulk actions have to be remembered',
+    )
+  }
+
+  // --- One contact ---
+
+  function commandFor(order: Omit<ActionOrder, 'contacts'>, contactId: ContactId): OneOfMany {
+    const { action, actionId, campaignId, sequenceId, actor, reason } = order
+    return {
+      type: COMMANDS[action],
+      contactId,
+      campaignId,
+      sequenceId,
+      commandId: derivedCommandId('bulk', actionId, contactId),
+      actionId,
+      actor,
+      ...(reason === undefined ? {} : { reason }),
+    }
+  }
+
+  /** Why nobody can be started or stopped there at all; the same rules that each contact meets. */
+  async function refusal(order: Omit<ActionOrder, 'contacts'>): Promise<Rejection | null> {
+    await campaigns.refresh()
+    const context = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
+    const decided = decide(commandFor(order, 'nobody'), initialContact, context)
+    return isLeft(decided) ? decided.left : null
+  }
+
+  /** `null`: something in one of the streams cannot be read, so each must be read by itself. */
+  async function historiesOf(contactIds: readonly ContactId[]) {
+    try {
+      return await store.readMany(contactIds.map(contactStream))
+    } catch (error) {
+      if (isFaultOfStore(error)) throw error
+      return null
+    }
+  }
+
+  async function known(contactId: ContactId, history: readonly RecordedContactEvent[]) {
+    const last = history.at(-1)
+    const facts = await machinery.factsOf(contactId)
+    return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
+  }
+
+  /** Faults of the store are thrown; whatever else goes wrong is this contact's own affair. */
+  async function executed(command: OneOfMany, history: readonly RecordedContactEvent[] | null): Promise<Outcome> {
+    try {
+      // A repeat is found in the history, which `execute` then reads for itself.
+      const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
+      const either = await execute(machinery, command, isRepeat ? undefined : await known(command.contactId, history))
+      return isLeft(either) ? rejected(either.left) : answered(either.right.answer)
+    } catch (error) {
+      if (isFaultOfStore(error)) throw error
+      return failed(faultText(error))
+    }
+  }
+
+  async function foreseen(order: Omit<ActionOrder, 'contacts'>, contactId: ContactId, history: Histories) {
+    try {
+      const stream = contactStream(contactId)
+      const events = (history ?? (await store.readMany([stream]))).get(stream) ?? []
+      const { state, facts } = await known(contactId, events as readonly RecordedContactEvent[])
+      await campaigns.ensure(state)
+      const context = { campaigns: campaigns.catalog, facts, now: clock.now() }
+      const decided = decide(commandFor(order, contactId), state, context)
+      return isLeft(decided) ? rejected(decided.left) : answered(decided.right.answer)
+    } catch (error) {
+      if (isFaultOfStore(error)) throw error
+      return failed(faultText(error))
+    }
+  }
+
+  // --- The life of an action: begun, collected, processed in groups, over ---
+
+  async function preview(target: ActionTarget | ActionOrder, limit: number) {
+    const order = { actionId: 'preview', actor: null, ...target }
+    const refused = await refusal(order)
+    if (refused !== null) return left(refused)
+    const at = clock.now()
+    // Bounded by the limit: who was named already.
+    const seen = new Set<ContactId>()
+    const samples = new Map(ACTION_OUTCOMES.map((outcome) => [outcome, [] as ContactId[]]))
+    let outcomes = NO_OUTCOMES
+    let repeated = 0
+    let complete = true
+    for await (const group of groups(contactsOf(target.contacts, inspect, readModel))) {
+      refuseIfClosed()
+      const fresh: ContactId[] = []
+      for (const contactId of group) {
+        if (seen.has(contactId)) repeated += 1
+        else if (seen.size === limit) complete = false
+        else {
+          seen.add(contactId)
+          fresh.push(contactId)
+        }
+      }
+      const histories = await historiesOf(fresh)
+      const found = await allOf(fresh.map((contactId) => foreseen(order, contactId, histories)))
+      for (const [i, { outcome }] of found.entries()) {
+        const sample = samples.get(outcome) as ContactId[]
+        if (sample.length < SAMPLES) sample.push(fresh[i] as ContactId)
+      }
+      outcomes = addOutcomes(
+        outcomes,
+        found.map(({ outcome }) => outcome),
+      )
+      if (!complete) break
+      await breath()
+    }
+    return right({
+      at,
+      contacts: seen.size,
+      repeated,
+      complete,
+      outcomes,
+      samples: Object.fromEntries(samples) as unknown as ActionPreview['samples'],
+    })
+  }
+
+  async function process(
+    order: ActionOrder,
+    previewed: ActionPreview | undefined,
+    options: ProcessOptions,
+  ): Promise<Either<Rejection, ActionView>> {
+    const stored = await keeper().action(order.actionId)
+    if (stored !== null && !isSameOrder(stored, order))
+      return left({ type: 'CommandIdReused', commandId: `${order.actionId}`, usedFor: usedFor(stored) })
+    if (stored !== null && stored.state !== 'collecting') return resume(stored, options)
+    const refused = await refusal(order)
+    if (refused !== null) return left(refused)
+    const { action, actionId, actor, campaignId, reason = null, sequenceId } = order
+    const record: ActionRecord = {
+      actionId,
+      revision: (stored?.revision ?? 0) + 1,
+      action,
+      campaignId,
+      sequenceId,
+      actor,
+      reason,
+      source: describeSource(order.contacts),
+      state: 'collecting',
+      orderedAt: stored?.orderedAt ?? clock.now(),
+      endedAt: null,
+      cancelledBy: null,
+      contacts: 0,
+      repeated: 0,
+      processed: 0,
+      outcomes: NO_OUTCOMES,
+      preview: previewed?.complete === true ? previewed.outcomes : null,
+    }
+    // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
+    if ((await keeper().saveAction(record, { clear: true })) === null) return takenOver(actionId)
+    const collected = await collect(record, contactsOf(order.contacts, inspect, readModel), options)
+    return collected === null ? takenOver(actionId) : right(await work(collected, options))
+  }
+
+  /** The record when it knows all its contacts; `null`: another process has begun anew. */
+  async function collect(
+    begun: ActionRecord,
+    contacts: AsyncIterable<ContactId>,
+    { signal }: ProcessOptions,
+  ): Promise<ActionRecord | null> {
+    let record = begun
+    let added = 0
+    let named = 0
+    for await (const group of groups(contacts)) {
+      refuseIfClosed()
+      if (signal?.aborted) break
+      record = { ...record, revision: record.revision + 1 }
+      const now = await keeper().saveAction(record, { add: group })
+      if (now === null) return cancelledMeanwhile(record.actionId)
+      added += now
+      named += group.length
+      await breath()
+    }
+    const running: ActionRecord = {
+      ...record,
+      revision: record.revision + 1,
+      state: 'running',
+      contacts: added,
+      repeated: named - added,
+    }
+    const next = signal?.aborted ? ended(running, 'cancelled', null) : running
+    return (await keeper().saveAction(next)) === null ? cancelledMeanwhile(record.actionId) : next
+  }
+
+  async function cancelledMeanwhile(actionId: ActionId): Promise<ActionRecord | null> {
+    const stored = await keeper().action(actionId)
+    return stored?.state === 'cancelled' ? stored : null
+  }
+
+  async function resume(stored: ActionRecord, options: ProcessOptions): Promise<Either<Rejection, ActionView>> {
+    if (stored.state === 'collecting') return left({ type: 'ActionIncomplete', actionId: stored.actionId })
+    if (stored.state !== 'running') return right(viewOf(stored))
+    // The next revision is this process's sign: whoever else works on the action finds it and leaves off.
+    const mine = { ...stored, revision: stored.revision + 1 }
+    if ((await keeper().saveAction(mine)) === null) return takenOver(stored.actionId)
+    return right(await work(mine, options))
+  }
+
+  async function work(record: ActionRecord, { signal, onProgress }: ProcessOptions): Promise<ActionView> {
+    let current = record
+    while (current.state === 'running') {
+      refuseIfClosed()
+      const group = signal?.aborted ? [] : await keeper().actionContacts(current.actionId, current.processed, GROUP)
+      const results = await resultsOf(current, group)
+      const isLast = current.processed + group.length >= current.contacts
+      const { record: next, isMine } = await advance(
+        current,
+        results,
+        isLast ? 'done' : signal?.aborted ? 'cancelled' : 'running',
+      )
+      current = next
+      if (!isMine) break
+      tell(onProgress, current)
+      await breath()
+    }
+    return viewOf(current)
+  }
+
+  async function resultsOf(record: ActionRecord, group: readonly ActionContact[]): Promise<readonly ActionResult[]> {
+    const { reason, ...order } = record
+    const recorded = { ...order, ...(reason === null ? {} : { reason }) }
+    const histories = await historiesOf(group.map(({ contactId }) => contactId))
+    return allOf(
+      group.map(async ({ number, contactId }) => {
+        const history = histories === null ? null : (histories.get(contactStream(contactId)) ?? [])
+        const command = commandFor(recorded, contactId)
+        return { number, ...(await executed(command, history as readonly RecordedContactEvent[] | null)) }
+      }),
+    )
+  }
+
+  /**
+   * Saves results and state. If the action was cancelled meanwhile, what was done all the same is still recorded.
+   * `isMine` is false if another process goes on with the action.
+   */
+  async function advance(
+    current: ActionRecord,
+    results: readonly ActionResult[],
+    state: 'running' | 'cancelled' | 'done',
+  ): Promise<{ readonly record: ActionRecord; readonly isMine: boolean }> {
+    for (let base = current; ; ) {
+      // Results stand for the first so many contacts, so those that another process had are told by their number.
+      const fresh = results.filter(({ number }) => number > base.processed)
+      const grown: ActionRecord = {
+        ...base,
+        revision: base.revision + 1,
+        processed: base.processed + fresh.length,
+        outcomes: addOutcomes(
+          base.outcomes,
+          fresh.map(({ outcome }) => outcome),
+        ),
+      }
+      const next = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
+      if ((await keeper().saveAction(next, { results: fresh })) !== null) return { record: next, isMine: true }
+      const stored = (await keeper().action(current.actionId)) ?? current
+      if (stored.state !== 'cancelled') return { record: stored, isMine: false }
+      if ((results.at(-1)?.number ?? 0) <= stored.processed) return { record: stored, isMine: true }
+      base = stored
+    }
+  }
+
+  function ended(record: ActionRecord, state: 'cancelled' | 'done', cancelledBy: string | null): ActionRecord {
+    return { ...record, state, endedAt: clock.now(), cancelledBy }
+  }
+
+  async function takenOver(actionId: ActionId): Promise<Either<Rejection, ActionView>> {
+    const stored = await keeper().action(actionId)
+    return stored === null ? left({ type: 'ActionUnknown', actionId }) : right(viewOf(stored))
+  }
+
+  /** So that `close` waits for it. */
+  async function atWork<T>(deed: () => Promise<T>): Promise<T> {
+    refuseIfClosed()
+    const promise = deed()
+    working.add(promise)
+    try {
+      return await promise
+    } finally {
+      working.delete(promise)
+    }
+  }
+
+  return {
+    async previewAction(target, options = {}) {
+      border.checkInput('previewAction', target, {
+        ...TARGET,
+        'actionId?': border.id,
+        'actor?': border.actor,
+        'reason?': border.text,
+      })
+      border.checkInput('previewAction.options', options, { 'limit?': border.wholeNumber(1, 1_000_000) })
+      return atWork(() => preview(target, options.limit ?? 100_000))
+    },
+    async processAction(order, options = {}) {
+      border.checkInput('processAction', order, ORDER)
+      border.checkInput('processAction.options', options, { ...PROCESS, 'preview?': previewOf })
+      return atWork(() => process(order, options.preview, options))
+    },
+    async resumeAction(actionId, options = {}) {
+      border.id('resumeAction.actionId', actionId)
+      border.checkInput('resumeAction.options', options, PROCESS)
+      return atWork(async () => {
+        const stored = await keeper().action(actionId)
+        return stored === null ? left({ type: 'ActionUnknown', actionId }) : resume(stored, options)
+      })
+    },
+    async cancelAction(actionId, order) {
+      border.id('cancelAction.actionId', actionId)
+      border.checkInput('cancelAction', order, { actor: border.actor })
+      refuseIfClosed()
+      for (;;) {
+        const stored = await keeper().action(actionId)
+        if (stored === null) return left({ type: 'ActionUnknown', actionId })
+        if (stored.state === 'cancelled' || stored.state === 'done') return right(viewOf(stored))
+        const next = ended({ ...stored, revision: stored.revision + 1 }, 'cancelled', order.actor)
+        if ((await keeper().saveAction(next)) !== null) return right(viewOf(next))
+      }
+    },
+    async close() {
+      closed = true
+      await Promise.allSettled(working)
+    },
+  }
+}
+
+type Histories = ReadonlyMap<string, readonly unknown[]> | null
+
+// --- Outcomes ---
+
+type Outcome = Omit<ActionResult, 'number'>
+
+function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {
+  return { outcome, run: run === 0 ? null : run, reason: null }
+}
+
+function rejected({ type }: Rejection): Outcome {
+  if (type === 'ContactUnknown') return { outcome: 'contact_unknown', run: null, reason: null }
+  if (type === 'ContactSuppressed') return { outcome: 'suppressed', run: null, reason: null }
+  return failed(type)
+}
+
+function failed(reason: string): Outcome {
+  return { outcome: 'failed', run: null, reason }
+}
+
+function faultText(error: unknown): string {
+  if (isEnfoldFault(error)) return `${error.code}: ${error.message}`
+  // What a directory throws may quote what it was asked for: its kind will do here (LOG-4).
+  return error instanceof Error ? error.name : 'unknown fault'
+}
+
+// --- The order ---
+
+function isSameOrder(stored: ActionRecord, order: ActionOrder): boolean {
+  return (
+    stored.action === order.action && stored.campaignId === order.campaignId && stored.sequenceId === order.sequenceId
+  )
+}
+
+function usedFor({ action, campaignId, sequenceId }: ActionRecord): string {
+  return `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}`
+}
+
+function verb(path: string, value: unknown): void {
+  if (typeof value !== 'string' || !Object.hasOwn(COMMANDS, value))
+    throw EnfoldFault.invalidInput(path, value, Object.keys(COMMANDS).join(', '))
+}
+
+function callable(path: string, value: unknown): void {
+  if (typeof value !== 'function') throw EnfoldFault.invalidInput(path, value, 'a function')
+}
+
+function previewOf(path: string, value: unknown): void {
+  const { outcomes, complete } = (value ?? {}) as { outcomes?: Record<string, unknown>; complete?: unknown }
+  const isPreview = ACTION_OUTCOMES.every((outcome) => Number.isSafeInteger(outcomes?.[outcome]))
+  if (!isPreview || typeof complete !== 'boolean')
+    throw EnfoldFault.invalidInput(path, value, 'what previewAction answered')
+}
+
+// --- Working in groups ---
+
+async function* groups(contacts: AsyncIterable<ContactId>): AsyncGenerator<readonly ContactId[]> {
+  let group: ContactId[] = []
+  for await (const contactId of contacts) {
+    group.push(contactId)
+    if (group.length < GROUP) continue
+    yield group
+    group = []
+  }
+  if (group.length > 0) yield group
+}
+
+/** All results, or the first fault, when nothing is under way any more. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises)
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+}
+
+/** Lets timers and sockets have their turn: stores in this process answer without ever letting go of it. */
+const breath = () => realWait(0)
+
+function tell(onProgress: ProcessOptions['onProgress'], record: ActionRecord): void {
+  try {
+    onProgress?.(viewOf(record))
+  } catch {
+    // The host's own affair: the action goes on.
+  }
+}

@@ -1,0 +1,94 @@
+/** Where an action's contacts come from: a list, a search, a query of the index, a CSV. Read once, in constant memory. */
+import {
+  type ActionRecord,
+  type ContactId,
+  EnfoldFault,
+  type JsonObject,
+  type ReadModel,
+  requireId,
+} from '@enfold/core'
+import { type CsvInput, contactsOfCsv } from './action-csv.ts'
+import * as border from './border.ts'
+import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
+
+/** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
+export type ContactQuery = Pick<SearchQuery, 'all' | 'any' | 'none' | 'text'>
+
+export type ContactSource =
+  /** Ids one by one; an iterable is read once, as it comes. */
+  | { readonly ids: Iterable<ContactId> | AsyncIterable<ContactId> }
+  /** What the host's directory finds. */
+  | { readonly search: string }
+  /** By active sequences, and by the host's search if it has a `text`. */
+  | { readonly query: ContactQuery }
+  /** A column of ids; see `contactsOfCsv`. */
+  | { readonly csv: CsvInput }
+
+/** The most that a page of the index may hold: each page counts the whole again. */
+const INDEX_PAGE = 10_000
+const SEARCH_PAGE = 1000
+
+/** Throws `INVALID_INPUT` for what is no source, or several. */
+export function checkSource(path: string, source: unknown): void {
+  const [name, ...more] = typeof source === 'object' && source !== null ? Object.keys(source) : []
+  const value = (source as Record<string, unknown> | null)?.[name ?? '']
+  if (more.length > 0 || !['ids', 'search', 'query', 'csv'].includes(name ?? ''))
+    throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }')
+  if (name === 'search') border.text(`${path}.search`, value)
+  if (name === 'ids' && (typeof value === 'string' || !isIterable(value)))
+    throw EnfoldFault.invalidInput(`${path}.ids`, value, 'a list of ids, or an iterable of them')
+  if (name === 'csv' && typeof value !== 'string' && !isIterable(value))
+    throw EnfoldFault.invalidInput(`${path}.csv`, value, 'a text, or an iterable of its pieces')
+  if (name === 'query')
+    border.checkInput(`${path}.query`, value, {
+      'all?': sequenceQueries,
+      'any?': sequenceQueries,
+      'none?': sequenceQueries,
+      'text?': border.text,
+    })
+}
+
+/** What is recorded of a source: no text of a search, and no id of a contact. */
+export function describeSource(source: ContactSource): ActionRecord['source'] {
+  if ('ids' in source) return { from: 'ids' }
+  if ('search' in source) return { from: 'search' }
+  if ('csv' in source) return { from: 'csv' }
+  const { text: _text, ...query } = source.query
+  return { from: 'query', query: JSON.parse(JSON.stringify(query)) as JsonObject }
+}
+
+/** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
+export function contactsOf(source: ContactSource, inspect: Inspect, readModel: ReadModel): AsyncIterable<ContactId> {
+  if ('ids' in source) return checkedIds(source.ids)
+  if ('csv' in source) return contactsOfCsv(source.csv, 'action.contacts.csv')
+  if ('search' in source) return searched({ text: source.search }, inspect)
+  return source.query.text === undefined ? queried(source.query, readModel) : searched(source.query, inspect)
+}
+
+async function* checkedIds(ids: Iterable<ContactId> | AsyncIterable<ContactId>): AsyncGenerator<ContactId> {
+  let index = 0
+  for await (const contactId of ids) yield requireId(`action.contacts.ids[${index++}]`, contactId)
+}
+
+async function* searched(query: ContactQuery, inspect: Inspect): AsyncGenerator<ContactId> {
+  for (let after: ContactId | null = null; ; ) {
+    const page: Awaited<ReturnType<Inspect['search']>> = await inspect.search({ ...query, after, limit: SEARCH_PAGE })
+    for (const contactId of page.contacts) yield requireId('contacts.search', contactId)
+    if (page.next === null) return
+    after = page.next
+  }
+}
+
+async function* queried({ all, any, none }: ContactQuery, readModel: ReadModel): AsyncGenerator<ContactId> {
+  const tags = { all: tagsFor(all), any: tagsFor(any), none: tagsFor(none) }
+  for (let after: ContactId | null = null; ; ) {
+    const page: Awaited<ReturnType<ReadModel['search']>> = await readModel.search(tags, { after, limit: INDEX_PAGE })
+    yield* page.contacts
+    if (page.next === null) return
+    after = page.next
+  }
+}
+
+function isIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+}

@@ -1,0 +1,51 @@
+/** Bulk actions in memory: records, and their contacts in order. */
+import { type ActionContact, type ActionId, type ActionRecord, type ActionStore, EnfoldFault } from '@enfold/core'
+
+interface Kept {
+  record: ActionRecord
+  readonly contacts: ActionContact[]
+  readonly known: Set<string>
+}
+
+export function createActions(): ActionStore {
+  /** In the order of their first saves. */
+  const actions = new Map<ActionId, Kept>()
+
+  return {
+    async saveAction(record, { clear = false, add = [], results = [] } = {}) {
+      const kept = actions.get(record.actionId) ?? { record, contacts: [], known: new Set() }
+      if (record.revision !== (actions.has(record.actionId) ? kept.record.revision + 1 : 1)) return null
+      if (clear) {
+        kept.contacts.length = 0
+        kept.known.clear()
+      }
+      const before = kept.contacts.length
+      for (const contactId of add) {
+        if (kept.known.has(contactId)) continue
+        kept.known.add(contactId)
+        const number = kept.contacts.length + 1
+        kept.contacts.push(Object.freeze({ number, contactId, outcome: null, run: null, reason: null }))
+      }
+      for (const { number, outcome, run, reason } of results) {
+        const contact = kept.contacts[number - 1]
+        if (contact !== undefined) kept.contacts[number - 1] = Object.freeze({ ...contact, outcome, run, reason })
+      }
+      kept.record = structuredClone(record)
+      actions.set(record.actionId, kept)
+      return kept.contacts.length - before
+    },
+    async action(actionId) {
+      return structuredClone(actions.get(actionId)?.record ?? null)
+    },
+    async actions(after, limit) {
+      const newestFirst = [...actions.values()].reverse()
+      const place = after === null ? -1 : newestFirst.findIndex(({ record }) => record.actionId === after)
+      if (after !== null && place === -1) throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      return newestFirst.slice(place + 1, place + 1 + limit).map(({ record }) => structuredClone(record))
+    },
+    async actionContacts(actionId, after, limit, outcome) {
+      const behind = actions.get(actionId)?.contacts.slice(after) ?? []
+      return behind.filter((contact) => outcome === undefined || contact.outcome === outcome).slice(0, limit)
+    },
+  }
+}

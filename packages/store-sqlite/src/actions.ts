@@ -1,0 +1,98 @@
+/** Bulk actions in their two tables. Writes stand within a transaction of the caller. */
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  type ActionChange,
+  type ActionContact,
+  type ActionId,
+  type ActionOutcome,
+  type ActionRecord,
+  EnfoldFault,
+} from '@enfold/core'
+import { fromText, toText } from './id-text.ts'
+
+export interface SqlActions {
+  save(record: ActionRecord, change?: ActionChange): number | null
+  find(actionId: ActionId): ActionRecord | null
+  list(after: ActionId | null, limit: number): ActionRecord[]
+  contacts(actionId: ActionId, after: number, limit: number, outcome?: ActionOutcome): ActionContact[]
+}
+
+interface ActionRow {
+  readonly number: number
+  readonly revision: number
+  readonly record: string
+}
+
+interface ContactRow {
+  readonly number: number
+  readonly contact: string
+  readonly outcome: ActionOutcome | null
+  readonly run: number | null
+  readonly reason: string | null
+}
+
+export function createSqlActions(connection: DatabaseSync): SqlActions {
+  const byId = connection.prepare('SELECT number, revision, record FROM actions WHERE id = ?')
+  const insert = connection.prepare('INSERT INTO actions (id, revision, record) VALUES (?, ?, ?)')
+  const update = connection.prepare('UPDATE actions SET revision = ?, record = ? WHERE number = ?')
+  const newestFirst = connection.prepare('SELECT record FROM actions WHERE number < ? ORDER BY number DESC LIMIT ?')
+  const clear = connection.prepare('DELETE FROM action_contacts WHERE action = ?')
+  const lastNumber = connection.prepare('SELECT max(number) AS number FROM action_contacts WHERE action = ?')
+  const add = connection.prepare(
+    'INSERT INTO action_contacts (action, number, contact) VALUES (?, ?, ?) ON CONFLICT (action, contact) DO NOTHING',
+  )
+  const setResult = connection.prepare(
+    'UPDATE action_contacts SET outcome = ?, run = ?, reason = ? WHERE action = ? AND number = ?',
+  )
+  const columns = 'number, contact, outcome, run, reason'
+  const contacts = connection.prepare(
+    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? ORDER BY number LIMIT ?`,
+  )
+  const contactsWith = connection.prepare(
+    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? AND outcome = ? ORDER BY number LIMIT ?`,
+  )
+
+  const rowOf = (actionId: ActionId) => byId.get(toText(actionId)) as ActionRow | undefined
+
+  return {
+    save(record, change = {}) {
+      const row = rowOf(record.actionId)
+      if (record.revision !== (row?.revision ?? 0) + 1) return null
+      const json = JSON.stringify(record)
+      const action = row?.number ?? Number(insert.run(toText(record.actionId), record.revision, json).lastInsertRowid)
+      if (row !== undefined) update.run(record.revision, json, action)
+      if (change.clear === true) clear.run(action)
+      let added = 0
+      if (change.add !== undefined) {
+        const before = (lastNumber.get(action) as { number: number | null }).number ?? 0
+        for (const contactId of change.add)
+          added += Number(add.run(action, before + added + 1, toText(contactId)).changes)
+      }
+      for (const { number, outcome, run, reason } of change.results ?? [])
+        setResult.run(outcome, run, reason === null ? null : toText(reason), action, number)
+      return added
+    },
+    find(actionId) {
+      const row = rowOf(actionId)
+      return row === undefined ? null : (JSON.parse(row.record) as ActionRecord)
+    },
+    list(after, limit) {
+      const before = after === null ? Number.MAX_SAFE_INTEGER : rowOf(after)?.number
+      if (before === undefined) throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      return (newestFirst.all(before, limit) as { record: string }[]).map(({ record }) => JSON.parse(record))
+    },
+    contacts(actionId, after, limit, outcome) {
+      const action = rowOf(actionId)?.number
+      if (action === undefined) return []
+      const rows =
+        outcome === undefined ? contacts.all(action, after, limit) : contactsWith.all(action, after, outcome, limit)
+      return (rows as unknown as ContactRow[]).map(({ contact, reason, ...row }) => ({
+        number: row.number,
+        contactId: fromText(contact),
+        outcome: row.outcome,
+        run: row.run,
+        reason: reason === null ? null : fromText(reason),
+      }))
+    },
+  }
+}
