@@ -297,7 +297,7 @@ export async function askExplainNot(
   now: Instant,
 ): Promise<Answer> {
   const { history, campaigns } = await read(source, contactId)
-  const why = explainNot(contactId, history, step, { campaigns, facts: null, now })
+  const why = explainNot(contactId, history, step, { campaigns, now })
   return {
     json: { contactId, step, at: now, ...why },
     text: (paint) =>

@@ -44,8 +44,10 @@ export interface NotRun {
     | 'erased'
     | 'paused'
     | 'not-yet-due'
+    /** Its time has come, and no dispatcher has been there since. */
+    | 'due'
     | 'step-unknown'
-  /** What the reason was in particular: `late`, `draft`, what the handler said. */
+  /** What the reason was in particular: `late`, `draft`, what the handler said; of a step that is due, why it will be skipped. */
   readonly detail: string | null
   /** When it will be due, as things stand; `null` if never or not known. */
   readonly dueAt: Instant | null
@@ -55,13 +57,15 @@ export interface NotRun {
 /**
  * Why a step of a run (default: the newest) did not go out, as of `now`.
  *
- * @param context the catalogue, the facts that timers read, and the instant of the question
+ * @param context the catalogue, the facts that timers read, and the instant of the question. `facts` are `null` for a
+ *   contact that the directory does not know. Left out where there is no directory to ask, as with a log alone: then due
+ *   instants are those without zone and fields, and of a step that is due nothing is said about what will become of it.
  */
 export function explainNot(
   contactId: ContactId,
   history: readonly RecordedContactEvent[],
   step: Omit<StepRef, 'run'> & { readonly run?: number },
-  context: { readonly campaigns: Catalog; readonly facts: Facts | null; readonly now: Instant },
+  context: { readonly campaigns: Catalog; readonly facts?: Facts | null; readonly now: Instant },
 ): NotRun {
   const until = history.filter((event) => event.at <= context.now)
   const state = fold(until)
@@ -106,15 +110,22 @@ export function explainNot(
     if (state.erased) return because('erased', evidence('ContactErased'))
     return because('stopped', evidence('SequenceStopped'))
   }
-  const { upcoming } = plan(contactId, state, context.campaigns, context.facts, context.now)
-  const next = upcoming.find(
-    (one) => one.campaignId === step.campaignId && one.sequenceId === step.sequenceId && one.run === run.run,
-  )
+  const { campaigns, facts, now } = context
+  const { upcoming, due } = plan(contactId, state, campaigns, facts === undefined ? {} : facts, now)
+  const isOfRun = (one: Omit<StepRef, 'stepId'>) =>
+    one.campaignId === step.campaignId && one.sequenceId === step.sequenceId && one.run === run.run
+  const next = upcoming.find(isOfRun)
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
+  const shown = evidence('SequenceStarted', 'StepFailed')
+  if (dueAt !== null && dueAt <= now) {
+    const skip = due.find((act) => act.act === 'skip' && act.resend === 0 && isOfRun(act))
+    const detail = facts !== undefined && skip?.act === 'skip' ? skip.reason : null
+    return { ...because('due', shown, detail), dueAt }
+  }
   const detail =
     next === undefined || dueAt !== null ? null : `the step ${JSON.stringify(next.stepId)} stands before it`
-  return { ...because('not-yet-due', evidence('SequenceStarted', 'StepFailed'), detail), dueAt }
+  return { ...because('not-yet-due', shown, detail), dueAt }
 }
 
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {

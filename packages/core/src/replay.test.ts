@@ -122,6 +122,13 @@ describe('given the question why', () => {
 
     expect(ask(ada, 'two')).toMatchObject({ reason: 'sent' })
     expect(ask(ada, 'three')).toMatchObject({ reason: 'not-yet-due', dueAt: '2026-03-03T12:00:00.000Z' })
+    const late = { ...ada.context, now: '2026-03-09T12:00:00.000Z' }
+    const askLate = (context: Parameters<typeof explainNot>[3]) =>
+      explainNot('ada', ada.events, { campaignId: 'pool', sequenceId: 'nurture', stepId: 'three' }, context)
+    const due = { reason: 'due', dueAt: '2026-03-03T12:00:00.000Z' }
+    expect(askLate(late)).toMatchObject({ ...due, detail: 'draft' })
+    // A log alone knows no facts, and so not what becomes of a step that is due.
+    expect(askLate({ campaigns: late.campaigns, now: late.now })).toMatchObject({ ...due, detail: null })
     expect(ask(ada.passed('P2D'), 'three')).toMatchObject({ reason: 'skipped', detail: 'draft' })
     expect(ask(bob, 'two')).toMatchObject({ reason: 'stopped' })
     expect(types(ask(bob, 'two'))).toEqual(['SequenceStopped'])

@@ -386,6 +386,159 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     expect(await engine.inspect.upcoming({ contactId: 'ann' })).toMatchObject([{ stepId: 'call', paused: true }])
   })
 
+  describe('explain', () => {
+    const step = (stepId: string, sequenceId = 'nurture') => ({
+      contactId: 'ann',
+      campaignId: 'pool',
+      sequenceId,
+      stepId,
+    })
+    const typesIn = (links: readonly { readonly event: { readonly type: string } }[]) =>
+      links.map(({ event }) => event.type)
+
+    /** Ann asked, got the first mail, and bought: the condition read what she spent. */
+    async function bought(spend: number, more: Partial<EngineOptions> = {}): Promise<Given> {
+      const all = await given(makeStore, { contacts: { get: () => ({ fields: { spend } }) }, ...more })
+      const { engine, clock } = all
+      await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, signalId: 'form-1' })
+      await engine.runDue()
+      clock.advance('PT1H')
+      await engine.signal({ contactId: 'ann', kind: 'purchased', signalId: 'order-1' })
+      return all
+    }
+
+    it('AUDIT-3: a dispatch has the chain of its causes up to the signal, with what each decision saw', async () => {
+      const { engine, clock } = await bought(1200, {
+        handlers: { email: () => ({ outcome: 'sent' }), task: () => ({ outcome: 'sent' }) },
+      })
+      clock.advance('PT1H')
+      await engine.runDue()
+      const history = await engine.inspect.history('ann')
+      const dispatch = history.find(({ type, data }) => type === 'StepDispatched' && data.stepId === 'call')
+      const eventId = dispatch?.id as string
+      const { chain, ...rest } = await engine.inspect.explain({ contactId: 'ann', eventId })
+      expect(rest).toEqual({ contactId: 'ann', step: null, evidence: [dispatch] })
+      expect(typesIn(chain)).toEqual(['StepDispatched', 'SequenceStarted', 'GoalSatisfied'])
+      expect(chain[0]).toEqual({
+        event: dispatch,
+        saw: [],
+        routes: [],
+        timing: expect.objectContaining({ anchor: '2026-03-02T10:00:00.000Z', dueAt: '2026-03-02T11:00:00.000Z' }),
+      })
+      expect(chain[2]).toMatchObject({
+        event: { cause: { by: 'signal', signalId: 'order-1', kind: 'purchased' } },
+        saw: [{ field: 'spend', value: 1200 }],
+        routes: [
+          { to: 'vip', outcome: 'started', run: 1 },
+          { to: 'onboarding', outcome: 'closed' },
+        ],
+      })
+      // The same dispatch, asked for as a step.
+      const ofStep = await engine.inspect.explain(step('call', 'vip'))
+      expect(ofStep.step).toEqual({ reason: 'sent', detail: null, dueAt: null })
+      expect(typesIn(ofStep.chain)).toEqual(['StepSent', ...typesIn(chain)])
+    })
+
+    it('AUDIT-3: a chain may end at an operator, with the name and the reason', async () => {
+      const { engine } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.stopSequence(onAnn('nurture', { reason: 'asked for it' }))
+      const { step: why, chain } = await engine.inspect.explain(step('one'))
+      expect(why).toEqual({ reason: 'stopped', detail: null, dueAt: null })
+      expect(chain.at(-1)?.event).toMatchObject({ actor: 'olga', cause: { by: 'operator', reason: 'asked for it' } })
+    })
+
+    it('AUDIT-3: a step that a goal took away names the goal and the signal', async () => {
+      const { engine } = await bought(20)
+      const { step: why, evidence, chain } = await engine.inspect.explain(step('two'))
+      expect(why).toMatchObject({ reason: 'stopped' })
+      expect(evidence.map(({ type }) => type)).toEqual(['SequenceStopped'])
+      expect(typesIn(chain)).toEqual(['SequenceStopped', 'GoalSatisfied'])
+      expect(chain[1]?.event.cause).toMatchObject({ signalId: 'order-1' })
+    })
+
+    it('AUDIT-3: a resend is not why a step ran', async () => {
+      const { engine } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.runDue()
+      await engine.resendStep({ ...onAnn('nurture'), stepId: 'one' })
+      await engine.runDue()
+      const { evidence, chain } = await engine.inspect.explain(step('one'))
+      expect(evidence.map(({ type }) => type)).toEqual(['StepDispatched', 'StepSent', 'StepDispatched', 'StepSent'])
+      expect(typesIn(chain)).toEqual(['StepSent', 'StepDispatched', 'SequenceStarted'])
+    })
+
+    it('AUDIT-3: when a step will be due is computed with the zone that the directory has now', async () => {
+      let timeZone = 'America/Chicago'
+      const at8: CampaignDefinition = {
+        id: 'mornings',
+        goals: [],
+        sequences: [{ id: 's', steps: [{ id: 'm', kind: 'email', timer: { afterDays: 1, at: '08:00' } }] }],
+      }
+      const { engine } = await given(makeStore, { contacts: { get: () => ({ timeZone }) } })
+      await answerOf(engine.publish(at8))
+      await engine.startSequence({ contactId: 'ann', campaignId: 'mornings', sequenceId: 's', ...by })
+      const query = { contactId: 'ann', campaignId: 'mornings', sequenceId: 's', stepId: 'm' }
+      const before = await engine.inspect.explain(query)
+      expect(before.step).toEqual({ reason: 'not-yet-due', detail: null, dueAt: '2026-03-03T14:00:00.000Z' })
+      expect(typesIn(before.chain)).toEqual(['SequenceStarted'])
+      timeZone = 'Europe/Berlin'
+      expect((await engine.inspect.explain(query)).step).toMatchObject({ dueAt: '2026-03-03T07:00:00.000Z' })
+    })
+
+    it('AUDIT-3: a step whose time has come is due, and what the directory will make of it is said', async () => {
+      let known = true
+      const { engine, clock } = await given(makeStore, { contacts: { get: () => (known ? {} : null) } })
+      await engine.startSequence(onAnn('vip'))
+      clock.advance('P1D')
+      const dueAt = '2026-03-02T10:00:00.000Z'
+      expect((await engine.inspect.explain(step('call', 'vip'))).step).toEqual({ reason: 'due', detail: null, dueAt })
+      known = false
+      const gone = await engine.inspect.explain(step('call', 'vip'))
+      expect(gone.step).toEqual({ reason: 'due', detail: 'contact-unknown', dueAt })
+      await engine.runDue()
+      const after = await engine.inspect.explain(step('call', 'vip'))
+      expect(after.step).toEqual({ reason: 'skipped', detail: 'contact-unknown', dueAt: null })
+    })
+
+    it('AUDIT-3: an earlier run is asked about by its number', async () => {
+      const { engine } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      await engine.runDue()
+      await engine.restartSequence(onAnn('nurture'))
+      expect((await engine.inspect.explain({ ...step('one'), run: 1 })).step).toMatchObject({ reason: 'sent' })
+      expect((await engine.inspect.explain(step('one'))).step).toMatchObject({ reason: 'due' })
+    })
+
+    it('AUDIT-3: where nothing is recorded, there is nothing to show', async () => {
+      const { engine } = await given(makeStore)
+      const nothing = { contactId: 'ann', evidence: [], chain: [] }
+      expect(await engine.inspect.explain({ contactId: 'ann', eventId: 'no-such-event' })).toEqual({
+        ...nothing,
+        step: null,
+      })
+      expect(await engine.inspect.explain(step('one'))).toEqual({
+        ...nothing,
+        step: { reason: 'never-started', detail: null, dueAt: null },
+      })
+    })
+
+    it('AUDIT-3: an event is explained from the log alone, whatever the directory does', async () => {
+      const { engine, another } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      const [started] = await engine.inspect.history('ann')
+      const contacts = {
+        get(): never {
+          throw new Error('the CRM is down')
+        },
+      }
+      const { inspect } = another({ contacts })
+      const { chain } = await inspect.explain({ contactId: 'ann', eventId: started?.id as string })
+      expect(typesIn(chain)).toEqual(['SequenceStarted'])
+      await expect(inspect.explain(step('one'))).rejects.toThrow('the CRM is down')
+    })
+  })
+
   it('LOG-6: hostile ids are found again by every question', async () => {
     const { engine } = await given(makeStore)
     for (const id of hostileIds) {
@@ -410,6 +563,13 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       expect((await engine.inspect.search({ all: [ref] })).contacts).toEqual([id])
       expect(await engine.inspect.counts({ campaignId: id })).toEqual([{ sequenceId: id, active: 1, waiting: 0 }])
       expect(await engine.inspect.upcoming({ contactId: id })).toMatchObject([{ contactId: id, stepId: id }])
+      expect(await engine.inspect.explain({ contactId: id, campaignId: id, sequenceId: id, stepId: id })).toMatchObject(
+        {
+          contactId: id,
+          step: { reason: 'not-yet-due', dueAt: '2026-03-02T10:00:00.000Z' },
+          chain: [{ event: { type: 'SequenceStarted', actor: 'olga' } }],
+        },
+      )
     }
     expect(await engine.inspect.upcoming({})).toHaveLength(hostileIds.length)
     const pages = await everyPage((after) => engine.inspect.search({ after, limit: 2 }))
@@ -424,6 +584,14 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     ['inspect.contact.runs', ({ inspect }) => inspect.contact('ann', { runs: 'every' as never })],
     ['inspect.contact.run', ({ inspect }) => inspect.contact('ann', { run: 'all' } as never)],
     ['inspect.history', ({ inspect }) => inspect.history(undefined as never)],
+    ['inspect.explain', ({ inspect }) => inspect.explain(undefined as never)],
+    ['inspect.explain.eventId', ({ inspect }) => inspect.explain({ contactId: 'ann', eventId: '' })],
+    ['inspect.explain.stepId', ({ inspect }) => inspect.explain({ contactId: 'ann', ...nurture } as never)],
+    ['inspect.explain.run', ({ inspect }) => inspect.explain({ contactId: 'ann', ...nurture, stepId: 'one', run: 0 })],
+    [
+      'inspect.explain.stepId',
+      ({ inspect }) => inspect.explain({ contactId: 'ann', eventId: 'e', stepId: 'one' } as never),
+    ],
     ['inspect.sequencesOf', ({ inspect }) => inspect.sequencesOf(5 as never)],
     ['inspect.contactsInSequence', ({ inspect }) => inspect.contactsInSequence(undefined as never)],
     [

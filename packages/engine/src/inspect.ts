@@ -6,15 +6,21 @@ import {
   type ContactDirectory,
   type ContactId,
   EnfoldFault,
+  type EventId,
+  explain,
+  explainNot,
   type Instant,
   isInProgress,
   isSuppressed,
+  type NotRun,
+  type Observation,
   type Page,
   parseTag,
   plan,
   type ReadModel,
   type RecordedContactEvent,
   type ResendRecord,
+  type RouteTaken,
   type Run,
   type RunStatus,
   recordOf,
@@ -23,6 +29,7 @@ import {
   type StepId,
   type StepRecord,
   type Tag,
+  type Timing,
   tagOf,
   type UpcomingStep,
   type Version,
@@ -112,6 +119,40 @@ export interface Upcoming extends UpcomingStep {
   readonly contactId: ContactId
 }
 
+/** What to explain: an event of the contact's history, such as a dispatch, or a step. */
+export type ExplainQuery =
+  | { readonly contactId: ContactId; readonly eventId: EventId }
+  /** `run`: default the newest. */
+  | (SequenceRef & { readonly contactId: ContactId; readonly stepId: StepId; readonly run?: number })
+
+/** Why something happened to a contact, or why a step did not run (AUDIT-3). */
+export interface Explanation {
+  readonly contactId: ContactId
+  /**
+   * Of a step: whether it ran, and if not, why not, as of now and with the facts that the directory has now. `dueAt`:
+   * when it will be due, as things stand; `null` if never or not known. `null` where an event was asked about.
+   */
+  readonly step: null | Pick<NotRun, 'reason' | 'detail' | 'dueAt'>
+  /** Of a step: the events that show it, oldest first. Of an event: that one. Empty: there is none. */
+  readonly evidence: readonly RecordedContactEvent[]
+  /**
+   * From the event asked about, of a step from the last of the evidence (resends aside), back to the root. Each link led
+   * to the one before it; the `cause` and `actor` of the last name the signal or the operator.
+   */
+  readonly chain: readonly CauseLink[]
+}
+
+/** One event in a chain of causes, with what its decision saw and chose, as far as it is recorded (LOG-4). */
+export interface CauseLink {
+  readonly event: RecordedContactEvent
+  /** Tags and field values that conditions read; empty for decisions that read none. */
+  readonly saw: readonly Observation[]
+  /** What became of each route; empty where there was nothing to choose. */
+  readonly routes: readonly RouteTaken[]
+  /** How the due instant of a step was found; `null` for other events, and outside the schedule. */
+  readonly timing: Timing | null
+}
+
 /** What a dispatcher that starts now would do at once. */
 export interface Overdue {
   /** Contacts of whom something is due. */
@@ -129,6 +170,16 @@ export interface Inspect extends ActionQuestions {
   contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
   /** The recorded events of one contact, in order; empty if there are none. */
   history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
+  /**
+   * The chain of causes of an event, or why a step ran or did not. Asking about an event never calls the directory;
+   * asking about a step does, and throws what it throws.
+   *
+   * @example
+   * const { step, chain } = await inspect.explain({ contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', stepId: 'two' })
+   * // step: { reason: 'stopped', detail: null, dueAt: null }
+   * // chain: SequenceStopped, because GoalSatisfied, whose cause is { by: 'signal', … }
+   */
+  explain(query: ExplainQuery): Promise<Explanation>
   /** Who is in a sequence. `status` default "active". Rule INDEX-2. */
   contactsInSequence(query: {
     readonly campaignId: CampaignId
@@ -184,6 +235,32 @@ export function createInspect(
   function stepIds(campaignId: CampaignId, sequenceId: SequenceId, run: Run): readonly StepId[] {
     const { campaign } = campaigns.catalog.version(campaignId, run.campaignVersion)
     return campaign.sequences.get(sequenceId)?.steps.map((step) => step.id) ?? []
+  }
+
+  async function explanation(query: ExplainQuery): Promise<Explanation> {
+    if (typeof query === 'object' && query !== null && 'eventId' in query) {
+      border.checkInput('inspect.explain', query, { contactId: border.id, eventId: border.id })
+      const { contactId, eventId } = query
+      const chain = explain(await historyOf(store, contactId), eventId)
+      return { contactId, step: null, evidence: chain.slice(0, 1), chain: chain.map(causeLink) }
+    }
+    border.checkInput('inspect.explain', query, {
+      contactId: border.id,
+      campaignId: border.id,
+      sequenceId: border.id,
+      stepId: border.id,
+      'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    })
+    const { contactId, ...step } = query
+    await campaigns.fresh()
+    const { history, state, facts } = await load(machinery, contactId)
+    await campaigns.ensure(state)
+    const context = { campaigns: campaigns.catalog, facts, now: clock.now() }
+    const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, context)
+    // A resend says why somebody wanted the step again, not why it ran.
+    const telling = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)
+    const chain = telling === undefined ? [] : explain(history, telling.id).map(causeLink)
+    return { contactId, step: { reason, detail, dueAt }, evidence, chain }
   }
 
   async function contactsInSequence(query: Parameters<Inspect['contactsInSequence']>[0]): Promise<MembersView> {
@@ -291,6 +368,7 @@ export function createInspect(
       border.id('inspect.history', contactId)
       return historyOf(store, contactId)
     },
+    explain: explanation,
     contactsInSequence,
     async sequencesOf(contactId) {
       border.id('inspect.sequencesOf', contactId)
@@ -320,6 +398,16 @@ export function createInspect(
     upcoming,
     overdue,
     ...createActionQuestions(actions),
+  }
+}
+
+function causeLink(event: RecordedContactEvent): CauseLink {
+  const { data } = event
+  return {
+    event,
+    saw: 'saw' in data ? data.saw : [],
+    routes: 'routes' in data ? data.routes : [],
+    timing: 'timing' in data ? data.timing : null,
   }
 }
 
