@@ -1,7 +1,8 @@
 /** The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`. */
 import type { Readable } from 'node:stream'
-import { type Instant, instantOf, isEnfoldFault, isInstant, isLegalId, MAX_ID_LENGTH, type StepRef } from '@enfold/core'
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
+import { Argument, Command, CommanderError, Option } from 'commander'
+import { idIn, instantIn, stepIn, wholeNumberIn } from './arguments.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import {
   type Answer,
@@ -211,7 +212,7 @@ function createProgram(
     .argument('[event]', 'id of the event; not with --step')
     .argument('[source]')
     .addOption(new Option('--step <step>', 'why not: CAMPAIGN/SEQUENCE/STEP, each percent-encoded').argParser(stepIn))
-    .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(runIn))
+    .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn))
     .addOption(at('with --step: as of then (default: now)'))
     .action(
       (
@@ -267,38 +268,3 @@ function createProgram(
 
 const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)
 const at = (what: string) => new Option('--at <instant>', what).argParser(instantIn)
-
-// --- Arguments ------------------------------------------------------------------------------------------------------
-
-function idIn(value: string): string {
-  if (isLegalId(value)) return value
-  throw new InvalidArgumentError(`An id has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
-}
-
-const ISO = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
-
-function instantIn(value: string): Instant {
-  const day = ISO.exec(value)?.[1]
-  const instant = day === undefined ? '' : instantOf(Date.parse(value))
-  // The 30th of February is the 2nd of March to Date.parse.
-  if (isInstant(instant) && isInstant(`${day}T00:00:00.000Z`)) return instant
-  throw new InvalidArgumentError('Expected an instant, such as 2026-03-01T09:00:00.000Z or 2026-03-01.')
-}
-
-function stepIn(value: string): Omit<StepRef, 'run'> {
-  const parts = value.split('/')
-  try {
-    const [campaignId, sequenceId, stepId] = parts.map(decodeURIComponent)
-    if (parts.length === 3 && isLegalId(campaignId) && isLegalId(sequenceId) && isLegalId(stepId))
-      return { campaignId, sequenceId, stepId }
-  } catch {
-    // Not percent-encoded: said below.
-  }
-  throw new InvalidArgumentError('Expected CAMPAIGN/SEQUENCE/STEP, each percent-encoded.')
-}
-
-function runIn(value: string): number {
-  const run = Number(value)
-  if (/^\d+$/.test(value) && Number.isSafeInteger(run) && run >= 1) return run
-  throw new InvalidArgumentError('Expected a whole number from 1.')
-}

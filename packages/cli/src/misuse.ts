@@ -1,7 +1,10 @@
-/** How a command ends other than with an answer. Both were told to people before the process ends. */
+/** How a command ends other than with an answer. Each was told to people before the process ends. */
 
 /** The caller has to put something right: exit status 2. The message says what. */
 export class Misuse extends Error {}
 
 /** The log is not in order, and what was asked cannot be answered: exit status 1. */
 export class BadLog extends Error {}
+
+/** What was ordered was not done, or not all of it: exit status 1. The message says why, and what to do. */
+export class Failed extends Error {}

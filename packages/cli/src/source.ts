@@ -1,8 +1,8 @@
 /**
- * Where a log comes from: a file, the standard input or a SQLite store, told apart by the URL. Yields its events, and
+ * Where a log comes from: a file, the standard input or a store, told apart by the URL. Yields its events, and
  * reports each line that is none (AUDIT-5). What is asked of the events is in `questions.ts`.
  */
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -15,11 +15,11 @@ import {
   readLogBatches,
   type Store,
 } from '@enfold/core'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { answerFor, askInShares, type Question, type Share, sharesFor, skipFor } from './shares.ts'
+import { openStore, requireFile, STORE_URLS } from './store-url.ts'
 import { plain } from './text.ts'
 
 export interface Source {
@@ -53,29 +53,10 @@ export interface SourceOptions {
   readonly stderr: NodeJS.WriteStream
 }
 
-const SQLITE = 'sqlite:'
-
-/** The path in a `sqlite:PATH`; `null` for any other URL. */
-export function sqlitePathOf(url: string): string | null {
-  if (!url.startsWith(SQLITE)) return null
-  const path = url.slice(SQLITE.length)
-  if (path === '') throw new Misuse('sqlite: names no file; expected sqlite:PATH.')
-  return path
-}
-
 /** @throws Misuse if there is no such file, or the URL is of a kind that is not known */
 export function openSource(url: string, options: SourceOptions): Source {
-  const path = sqlitePathOf(url)
-  if (path === null) return logSource(url, options)
-  requireFile(path)
-  return storeSource(url, createSqliteStore({ path, readOnly: true }), options)
-}
-
-function requireFile(path: string): number {
-  const stat = existsSync(path) ? statSync(path) : undefined
-  if (stat === undefined) throw new Misuse(`There is no file ${plain(path)}.`)
-  if (stat.isDirectory()) throw new Misuse(`${plain(path)} is a folder; expected a file.`)
-  return stat.size
+  const store = openStore(url, 'read')
+  return store === null ? logSource(url, options) : storeSource(url, store, options)
 }
 
 function storeSource(name: string, store: Store, { stderr }: SourceOptions): Source {
@@ -113,7 +94,7 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
 
 function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptions): Source {
   const scheme = /^(postgres(ql)?|esdb|kurrentdb|https?):/.exec(name)?.[1]
-  if (scheme !== undefined) throw new Misuse(`${scheme}: is not read here; expected a file, "-" or sqlite:PATH.`)
+  if (scheme !== undefined) throw new Misuse(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
   const size = name === '-' ? 0 : requireFile(name)
   const bad: number[] = []
 

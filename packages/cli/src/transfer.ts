@@ -18,10 +18,10 @@ import {
   type Version,
   writeLog,
 } from '@enfold/core'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { BadLog, Misuse } from './misuse.ts'
 import type { Answer } from './questions.ts'
-import { type Source, sqlitePathOf } from './source.ts'
+import type { Source } from './source.ts'
+import { openStore, STORE_URLS } from './store-url.ts'
 import { counted, named, plain } from './text.ts'
 
 /** Fewer and larger writes: a line at a time costs a system call each. */
@@ -75,10 +75,9 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
  * events that have one.
  */
 export async function importLog(source: Source, into: string): Promise<Answer> {
-  const path = sqlitePathOf(into)
-  if (path === null) throw new Misuse(`--into is ${named(into)}; expected sqlite:PATH.`)
-  const hashed = createSqliteStore({ path })
-  const plain = createSqliteStore({ path, hashChain: false })
+  const hashed = openStore(into, 'create')
+  const plain = openStore(into, 'create', { hashChain: false })
+  if (hashed === null || plain === null) throw new Misuse(`--into is ${named(into)}; expected ${STORE_URLS}.`)
   try {
     return await importInto({ hashed, plain }, source, into)
   } finally {

@@ -1,0 +1,66 @@
+/** What may stand on the command line: each function makes a value of an argument, or says what was expected. */
+import {
+  type Instant,
+  instantOf,
+  isInstant,
+  isLegalId,
+  MAX_ID_LENGTH,
+  type SequenceRef,
+  type StepRef,
+} from '@enfold/core'
+import { InvalidArgumentError } from 'commander'
+import { Misuse } from './misuse.ts'
+import { named } from './text.ts'
+
+export function idIn(value: string): string {
+  if (isLegalId(value)) return value
+  throw new InvalidArgumentError(`An id has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
+}
+
+const ISO = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/
+
+export function instantIn(value: string): Instant {
+  const day = ISO.exec(value)?.[1]
+  const instant = day === undefined ? '' : instantOf(Date.parse(value))
+  // The 30th of February is the 2nd of March to Date.parse.
+  if (isInstant(instant) && isInstant(`${day}T00:00:00.000Z`)) return instant
+  throw new InvalidArgumentError('Expected an instant, such as 2026-03-01T09:00:00.000Z or 2026-03-01.')
+}
+
+export function sequenceIn(value: string): SequenceRef {
+  const [campaignId, sequenceId, ...more] = decodedIds(value)
+  if (campaignId !== undefined && sequenceId !== undefined && more.length === 0) return { campaignId, sequenceId }
+  throw new InvalidArgumentError('Expected CAMPAIGN/SEQUENCE, each percent-encoded.')
+}
+
+export function stepIn(value: string): Omit<StepRef, 'run'> {
+  const [campaignId, sequenceId, stepId, ...more] = decodedIds(value)
+  if (campaignId !== undefined && sequenceId !== undefined && stepId !== undefined && more.length === 0)
+    return { campaignId, sequenceId, stepId }
+  throw new InvalidArgumentError('Expected CAMPAIGN/SEQUENCE/STEP, each percent-encoded.')
+}
+
+/** None if any of them is no id. */
+function decodedIds(value: string): readonly string[] {
+  try {
+    const ids = value.split('/').map(decodeURIComponent)
+    return ids.every(isLegalId) ? ids : []
+  } catch {
+    return [] // Not percent-encoded.
+  }
+}
+
+export function wholeNumberIn(value: string): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= 1) return number
+  throw new InvalidArgumentError('Expected a whole number from 1.')
+}
+
+/** As these functions, for an argument whose place says what it is only when all are read. */
+export function read<Value>(read: (value: string) => Value, value: string): Value {
+  try {
+    return read(value)
+  } catch (error) {
+    throw error instanceof InvalidArgumentError ? new Misuse(`${named(value)}: ${error.message}`) : error
+  }
+}

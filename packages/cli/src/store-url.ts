@@ -1,0 +1,41 @@
+/** Stores by URL: the one place that knows which URLs there are. A file that is only a log is none; see `source.ts`. */
+import { existsSync, statSync } from 'node:fs'
+import type { Store } from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { Misuse } from './misuse.ts'
+import { plain } from './text.ts'
+
+/** `read`: nothing is written. `write`: it must be there. `create`: it is made if there is none. */
+export type Access = 'read' | 'write' | 'create'
+
+/** What may stand where a store is asked for, in words. */
+export const STORE_URLS = 'sqlite:PATH'
+
+/**
+ * @param options `hashChain` false: what is appended carries no hashes. Default true.
+ * @returns `null` if the URL is none of a store
+ * @throws Misuse if it names nothing, or nothing that is there
+ */
+export function openStore(url: string, access: Access, { hashChain = true } = {}): Store | null {
+  const sqlite = after('sqlite:', url)
+  if (sqlite !== null) {
+    if (access !== 'create') requireFile(sqlite)
+    return createSqliteStore({ path: sqlite, readOnly: access === 'read', hashChain })
+  }
+  return null
+}
+
+function after(scheme: string, url: string): string | null {
+  if (!url.startsWith(scheme)) return null
+  const rest = url.slice(scheme.length)
+  if (rest === '') throw new Misuse(`${scheme} names no file; expected ${STORE_URLS}.`)
+  return rest
+}
+
+/** Its size in bytes. */
+export function requireFile(path: string): number {
+  const stat = existsSync(path) ? statSync(path) : undefined
+  if (stat === undefined) throw new Misuse(`There is no file ${plain(path)}.`)
+  if (stat.isDirectory()) throw new Misuse(`${plain(path)} is a folder; expected a file.`)
+  return stat.size
+}
