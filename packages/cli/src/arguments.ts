@@ -4,6 +4,7 @@ import {
   instantOf,
   isInstant,
   isLegalId,
+  type JsonObject,
   MAX_ID_LENGTH,
   type SequenceRef,
   type StepRef,
@@ -54,6 +55,23 @@ export function wholeNumberIn(value: string): number {
   const number = Number(value)
   if (/^\d+$/.test(value) && Number.isSafeInteger(number) && number >= 1) return number
   throw new InvalidArgumentError('Expected a whole number from 1.')
+}
+
+export function objectIn(value: string): JsonObject {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(value)
+  } catch {
+    parsed = null
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as JsonObject
+  throw new InvalidArgumentError(`Expected a JSON object, such as '{"product":"robot"}'.`)
+}
+
+/** What the engine takes for a text: a reason, a kind. */
+export function textIn(value: string): string {
+  if (value.length >= 1 && value.length <= 10_000) return value
+  throw new InvalidArgumentError('Expected a text of 1 to 10,000 characters.')
 }
 
 /** As these functions, for an argument whose place says what it is only when all are read. */

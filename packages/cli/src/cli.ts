@@ -1,9 +1,12 @@
-/** The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`. */
-import type { Readable } from 'node:stream'
+/**
+ * The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`; the
+ * commands that give orders are in `operating.ts`.
+ */
 import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { idIn, instantIn, stepIn, wholeNumberIn } from './arguments.ts'
-import { BadLog, Misuse } from './misuse.ts'
+import { BadLog, Failed, Misuse } from './misuse.ts'
+import { addOperatingCommands } from './operating.ts'
 import {
   type Answer,
   askDiff,
@@ -18,25 +21,23 @@ import {
 } from './questions.ts'
 import { makeKeys, readSeal, sealLog } from './seal-file.ts'
 import { openSource, type Source } from './source.ts'
+import type { Streams } from './streams.ts'
 import { paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
-
-/** Where a run reads and writes: `process`, or what a test hands in. */
-export interface Streams {
-  readonly stdin: Readable
-  readonly stdout: NodeJS.WriteStream
-  readonly stderr: NodeJS.WriteStream
-}
 
 /**
  * One run of the command line. Answers go to `stdout`, everything else to `stderr`.
  *
- * @returns the exit status: 0 fine; 1 something is wrong with the log; 2 something is wrong with the command
+ * @returns the exit status: 0 fine; 1 something is wrong with the log, or an order was refused; 2 something is wrong with
+ *   the command
  */
 export async function run(args: readonly string[], io: Streams): Promise<number> {
   let status = 0
   const program = createProgram(io, async (url, options, ask) => {
     if (await answer(io, url, options, ask)) status = 1
+  })
+  addOperatingCommands(program, io, () => {
+    status = 1
   })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -44,8 +45,9 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   } catch (error) {
     // Commander has said what is wrong, or shown its help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (error instanceof Misuse || error instanceof BadLog || isEnfoldFault(error) || isSystemError(error)) {
-      io.stderr.write(`${paintFor(io.stderr)('red', plain(error.message))}\n`)
+    if (isTold(error)) {
+      const code = isEnfoldFault(error) ? `${error.code}: ` : ''
+      io.stderr.write(`${paintFor(io.stderr)('red', plain(code + error.message))}\n`)
       return error instanceof Misuse || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
     }
     throw error
@@ -53,6 +55,11 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
 }
 
 const CALLERS_FAULT: ReadonlySet<string> = new Set(['INVALID_INPUT', 'STORE_INCOMPATIBLE', 'STORE_UNAVAILABLE'])
+
+function isTold(error: unknown): error is Error {
+  const isOurs = error instanceof Misuse || error instanceof BadLog || error instanceof Failed
+  return isOurs || isEnfoldFault(error) || isSystemError(error)
+}
 
 /** Of the file system and of streams: no permission, disk full. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
@@ -98,8 +105,12 @@ function createProgram(
   answer: (url: string | undefined, options: SharedOptions, ask: Ask) => Promise<void>,
 ): Command {
   const program = new Command('enfold')
-    .description('Replays the log of a campaign engine, answers who was where and why, and verifies it.')
+    .description(
+      'Operates a campaign engine from the terminal; replays its log, answers who was where and why, and verifies it.',
+    )
     .helpCommand(false)
+    .configureHelp({ subcommandTerm: (one) => `${one.name()} ${one.usage()}`.replace(' [options]', '') })
+    .commandsGroup('Questions:')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -114,10 +125,14 @@ function createProgram(
     -                                           the standard input
     sqlite:PATH                                 a SQLite store, which is only read
 
+  Orders (publish, start, stop, …), due and run take a store as their first argument, sqlite:PATH, then the contacts,
+  then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
+  A sequence is CAMPAIGN/SEQUENCE, each percent-encoded. More than one contact: you are asked first, unless --yes.
+
   An instant is 2026-03-01T09:00:00.000Z or shorter: 2026-03-01 is the beginning of that day, in UTC.
   Ids that begin with a dash come after --.
 
-  Exit status: 0 fine, 1 something is wrong with the log, 2 something is wrong with the command.`,
+  Exit status: 0 fine, 1 something is wrong with the log or an order was refused, 2 something is wrong with the command.`,
     )
 
   // --- Many contacts --------------------------------------------------------------------------------------------------

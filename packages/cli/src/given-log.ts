@@ -7,7 +7,8 @@ import { Readable, Writable } from 'node:stream'
 import { type Clock, type ContactId, campaign, type Either, isLeft } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { run, type Streams } from './cli.ts'
+import { run } from './cli.ts'
+import type { Streams } from './streams.ts'
 
 /** A directory that is removed when the process ends. */
 export function temporaryDirectory(): string {
@@ -28,7 +29,7 @@ export async function enfold(
   input: string | Uint8Array = '',
   isTerminal = false,
 ): Promise<Ended> {
-  const stdin = Readable.from([input])
+  const stdin = Object.assign(Readable.from([input]), { isTTY: isTerminal })
   const [stdout, stderr] = [createSink(isTerminal), createSink(isTerminal)]
   const status = await run(args, { stdin, stdout, stderr } as unknown as Streams)
   return { status, stdout: stdout.text(), stderr: stderr.text() }

@@ -1,0 +1,26 @@
+/** Asks whoever sits at the terminal before something is done that touches many. */
+import { createInterface } from 'node:readline'
+import { Failed, Misuse } from './misuse.ts'
+import type { Streams } from './streams.ts'
+
+/**
+ * Returns if the answer is yes.
+ *
+ * @param would what would happen, as a sentence
+ * @throws Misuse without a terminal; Failed if the answer is anything else
+ */
+export async function confirm({ stdin, stderr }: Streams, would: string): Promise<void> {
+  if (stdin.isTTY !== true || stderr.isTTY !== true || stdin.readableEnded)
+    throw new Misuse(`${would} There is no terminal to ask on: --yes goes ahead. Nothing was done.`)
+  stderr.write(`${would} Go ahead? [y/N] `)
+  if (!/^\s*y(es)?\s*$/i.test(await firstLine(stdin))) throw new Failed('Nothing was done.')
+}
+
+/** Empty if the input ends. */
+function firstLine(stdin: Streams['stdin']): Promise<string> {
+  const lines = createInterface({ input: stdin, terminal: false })
+  return new Promise<string>((resolve) => {
+    lines.once('line', resolve)
+    lines.once('close', () => resolve(''))
+  }).finally(() => lines.close())
+}

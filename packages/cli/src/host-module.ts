@@ -1,0 +1,69 @@
+/** The host's own code: a module that exports `handlers`, `contacts`, or both. Loaded only where a command names it. */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ContactDirectory, ContactId, StepHandler } from '@enfold/core'
+import { Failed, Misuse } from './misuse.ts'
+import { requireFile } from './store-url.ts'
+import { plain } from './text.ts'
+
+export interface HostModule {
+  readonly handlers?: { readonly [kind: string]: StepHandler }
+  readonly contacts?: ContactDirectory
+  /** Called when all is at rest, so that connections do not keep the process alive. */
+  close?(): unknown
+}
+
+/** @throws Misuse if there is no such file, it cannot be loaded, or what it exports cannot be used */
+export async function loadHostModule(path: string): Promise<HostModule> {
+  requireFile(path)
+  let exported: Record<string, unknown>
+  try {
+    exported = await import(pathToFileURL(resolve(path)).href)
+  } catch (error) {
+    throw new Misuse(`${plain(path)} cannot be loaded: ${messageOf(error)}`)
+  }
+  const { handlers, contacts, close } = exported
+  const wrong = (name: string, expected: string) =>
+    new Misuse(`${plain(path)} exports something else as ${name}; expected ${expected}.`)
+  if (handlers !== undefined && !isHandlers(handlers)) throw wrong('handlers', 'an object of functions by kind of step')
+  if (contacts !== undefined && !isDirectory(contacts)) throw wrong('contacts', 'an object with get(contactId)')
+  if (close !== undefined && typeof close !== 'function') throw wrong('close', 'a function')
+  return {
+    ...(handlers === undefined ? {} : { handlers }),
+    ...(contacts === undefined ? {} : { contacts: named(path, contacts) }),
+    ...(close === undefined ? {} : { close: close as () => unknown }),
+  }
+}
+
+function isHandlers(value: unknown): value is { readonly [kind: string]: StepHandler } {
+  return isObject(value) && Object.values(value).every((handler) => typeof handler === 'function')
+}
+
+function isDirectory(value: unknown): value is ContactDirectory {
+  return isObject(value) && 'get' in value && typeof value.get === 'function'
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+/** The same directory; what goes wrong in it is told as its fault, not as ours. */
+function named(path: string, contacts: ContactDirectory): ContactDirectory {
+  const blaming = async <Answer>(ask: () => Answer | Promise<Answer>): Promise<Answer> => {
+    try {
+      return await ask()
+    } catch (error) {
+      throw new Failed(`The contacts of ${plain(path)} cannot be asked: ${messageOf(error)}`, { cause: error })
+    }
+  }
+  const many = contacts.getMany?.bind(contacts)
+  return {
+    get: (contactId) => blaming(() => contacts.get(contactId)),
+    ...(many === undefined ? {} : { getMany: (ids: readonly ContactId[]) => blaming(() => many(ids)) }),
+  }
+}
+
+/** What was thrown, in a line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

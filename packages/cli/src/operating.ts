@@ -1,0 +1,233 @@
+/** The arguments of the commands that give orders, and of those that work. What they do is in `operate.ts` and `work.ts`. */
+import { randomUUID } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { type Instant, instantOf, type JsonObject, type SequenceRef } from '@enfold/core'
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import * as deeds from './deeds.ts'
+import { askDue } from './due.ts'
+import { Misuse } from './misuse.ts'
+import { carryOut, type OrderOptions, publishFile, unpublish } from './operate.ts'
+import type { Streams } from './streams.ts'
+import { paintFor } from './text.ts'
+import { work } from './work.ts'
+
+interface Given extends OrderOptions {
+  readonly actor?: string
+  readonly reason?: string
+  readonly commandId?: string
+  readonly from?: string
+  readonly in?: SequenceRef
+}
+
+/** @param fail is called where something was refused or failed: exit status 1 */
+export function addOperatingCommands(program: Command, io: Streams, fail: () => void): void {
+  const done = async (fine: Promise<boolean>) => {
+    if (!(await fine)) fail()
+  }
+
+  program.commandsGroup('Orders:')
+
+  // --- Campaigns ----------------------------------------------------------------------------------------------------
+
+  ordering('publish', 'publish a campaign, or say that it is published already')
+    .argument('<file>', 'its definition as JSON; "-": the standard input')
+    .option('--create', 'make the store if there is none')
+    .action((url: string, path: string, options: Given & { create?: boolean }) =>
+      done(publishFile(io, url, path, options.create === true, orderedBy(options), options)),
+    )
+
+  asking(ordering('unpublish', 'refuse new starts and goals of a campaign; runs go on'))
+    .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
+    .option('--stop-runs', 'and stop every run of it')
+    .action((url: string, campaignId: string, options: Given & { stopRuns?: boolean }) =>
+      done(unpublish(io, url, campaignId, options.stopRuns === true, orderedBy(options), options)),
+    )
+
+  // --- Contacts in a sequence ---------------------------------------------------------------------------------------
+
+  const SEQUENCE = ['sequence'] as const
+  forContacts('start', 'start contacts in a sequence; who is in it already goes on', SEQUENCE, ([name], options) =>
+    deeds.start(read(sequenceIn, name), orderedBy(options)),
+  )
+  forContacts('stop', 'take contacts out of a sequence', SEQUENCE, ([name], options) =>
+    deeds.stop(read(sequenceIn, name), orderedBy(options)),
+  )
+  forContacts('restart', 'stop, then start, in one', SEQUENCE, ([name], options) =>
+    deeds.restart(read(sequenceIn, name), orderedBy(options)),
+  )
+  forContacts('pause', 'hold everything of a sequence', SEQUENCE, ([name], options) =>
+    deeds.pause(read(sequenceIn, name), orderedBy(options)),
+  )
+  forContacts('resume', 'let a sequence go on', SEQUENCE, ([name], options: Given & { shift?: boolean }) =>
+    deeds.resume(read(sequenceIn, name), options.shift === true, orderedBy(options)),
+  ).option('--shift', 'the wait in progress is longer by the pause (default: due times stand)')
+
+  // --- Steps --------------------------------------------------------------------------------------------------------
+
+  const STEP = ['sequence', 'step'] as const
+  type OfRun = Given & { run?: number }
+  const stepOf = (name: string, step: string, { run }: OfRun) => ({
+    ...read(sequenceIn, name),
+    stepId: read(idIn, step),
+    ...(run === undefined ? {} : { run }),
+  })
+  const ofRun = () => new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn)
+  forContacts('resend', 'send one step again, now', STEP, ([name, step], options: OfRun) =>
+    deeds.resend(stepOf(name, step, options), orderedBy(options)),
+  ).addOption(ofRun())
+  forContacts('cancel', 'take out a step that was not dispatched yet', STEP, ([name, step], options: OfRun) =>
+    deeds.cancel(stepOf(name, step, options), orderedBy(options)),
+  ).addOption(ofRun())
+
+  // --- Contacts as such ---------------------------------------------------------------------------------------------
+
+  forContacts('stop-all', 'take contacts out of every sequence', [], (_, options) => deeds.stopAll(orderedBy(options)))
+  forContacts('suppress', 'ban contacts: nothing starts', [], (_, options: Given & { until?: Instant }) => {
+    const { until = null } = options
+    if (until !== null && until <= instantOf(Date.now())) throw new Misuse(`--until is ${until}, which is over.`)
+    return deeds.suppress(until, orderedBy(options))
+  }).addOption(new Option('--until <instant>', 'when the ban ends (default: never)').argParser(instantIn))
+  forContacts('unsuppress', 'end the ban', [], (_, options) => deeds.unsuppress(orderedBy(options)))
+  forContacts('erase', 'forget contacts for good; the log keeps their bare ids', [], (_, options) =>
+    deeds.erase(orderedBy(options)),
+  )
+
+  type SignalOptions = Omit<Given, 'reason' | 'commandId'> & { data?: JsonObject; signalId?: string; at?: Instant }
+  whomFor(asking(hosted(storeCommand('signal', 'hand over what happened in the CRM: it may satisfy goals'))), ['kind'])
+    .addOption(actor())
+    .addOption(new Option('--data <json>', 'an object, which patterns match against').argParser(objectIn))
+    .addOption(
+      new Option('--signal-id <id>', 'the same id again has no second effect (default: drawn)').argParser(idIn),
+    )
+    .addOption(new Option('--at <instant>', 'when it happened (default: now)').argParser(instantIn))
+    .action((url: string, words: readonly string[], options: SignalOptions) => {
+      const [ids, [kind]] = split('signal', words, ['kind'], options)
+      const deed = deeds.signal({
+        kind: read(textIn, kind),
+        data: options.data ?? {},
+        signalId: options.signalId ?? randomUUID(),
+        actor: actorOf(options),
+        ...(options.at === undefined ? {} : { occurredAt: options.at }),
+      })
+      return done(carryOut(io, url, { ids, ...whomIn(options) }, deed, options))
+    })
+
+  // --- The worker ---------------------------------------------------------------------------------------------------
+
+  program.commandsGroup('Work:')
+  hosted(storeCommand('due', 'show what is overdue and what is to come; changes nothing'))
+    .argument('[contacts...]', 'ids (default: everyone)')
+    .addOption(new Option('--until <instant>', 'what is due up to it (default: everything)').argParser(instantIn))
+    .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(100))
+    .action(async (url: string, words: readonly string[], options: Given & { until?: Instant; limit: number }) => {
+      const { until, limit } = options
+      const ids = words.map((word) => read(idIn, word))
+      const answer = await askDue(url, { ids, limit, ...(until === undefined ? {} : { until }) }, options)
+      io.stdout.write(`${options.json === true ? JSON.stringify(answer.json) : answer.text(paintFor(io.stdout))}\n`)
+    })
+
+  storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM')
+    .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
+    .option('--once', 'until nothing is due')
+    .action((url: string, { handlers, ...options }: { handlers?: string; once?: boolean; json?: boolean }) => {
+      if (handlers === undefined)
+        throw new Misuse(
+          'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
+        )
+      return done(work(io, url, handlers, options))
+    })
+
+  // --- What they share ----------------------------------------------------------------------------------------------
+
+  /** A command for contacts: the store, the contacts, then what else it names. */
+  function forContacts<const Names extends readonly string[], Options extends Given>(
+    name: string,
+    description: string,
+    names: Names,
+    deedOf: (words: { readonly [Key in keyof Names]: string }, options: Options) => deeds.Deed,
+  ): Command {
+    return whomFor(asking(hosted(ordering(name, description))), names).action(
+      (url: string, words: readonly string[], options: Options) => {
+        const [ids, rest] = split(name, words, names, options)
+        return done(carryOut(io, url, { ids, ...whomIn(options) }, deedOf(rest, options), options))
+      },
+    )
+  }
+
+  function storeCommand(name: string, description: string): Command {
+    return program
+      .command(name)
+      .description(description)
+      .argument('<store>', 'sqlite:PATH')
+      .option('--json', 'for programs: JSON lines')
+  }
+
+  function ordering(name: string, description: string): Command {
+    return storeCommand(name, description)
+      .addOption(actor())
+      .addOption(new Option('--reason <text>', 'why; recorded, so no personal data').argParser(textIn))
+      .addOption(new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(idIn))
+  }
+}
+
+const actor = () => new Option('--actor <id>', 'who orders it; recorded (default: your user name)').argParser(idIn)
+
+function asking(command: Command): Command {
+  return command.option('-y, --yes', 'go ahead without asking')
+}
+
+function hosted(command: Command): Command {
+  return command.option('--host-module <file>', 'a module that exports contacts: what you know of them')
+}
+
+function whomFor(command: Command, names: readonly string[]): Command {
+  const rest = names.map((name) => ` <${name}>`).join('')
+  return command
+    .usage(`[options] <store> <contacts...>${rest}`)
+    .argument('[words...]', `ids of contacts${names.length === 0 ? '' : `, then the ${names.join(' and the ')}`}`)
+    .option('--from <file>', 'the contacts: one id a line; "-": the standard input')
+    .addOption(new Option('--in <sequence>', 'the contacts: who is in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
+}
+
+const whomIn = ({ from, in: sequence }: Pick<Given, 'from' | 'in'>) => ({
+  ...(from === undefined ? {} : { from }),
+  ...(sequence === undefined ? {} : { in: sequence }),
+})
+
+/** The last words are what is named; those before them are the contacts. */
+function split<const Names extends readonly string[]>(
+  command: string,
+  words: readonly string[],
+  names: Names,
+  { from, in: sequence }: Pick<Given, 'from' | 'in'>,
+): readonly [readonly string[], { readonly [Key in keyof Names]: string }] {
+  const ids = words.slice(0, Math.max(0, words.length - names.length)).map((word) => read(idIn, word))
+  const rest = words.slice(ids.length)
+  if (rest.length < names.length || (ids.length === 0 && from === undefined && sequence === undefined)) {
+    const expected = `enfold ${command} STORE CONTACT…${names.map((name) => ` ${name.toUpperCase()}`).join('')}`
+    throw new Misuse(`Too few arguments. Expected ${expected}, or --from FILE or --in SEQUENCE for the contacts.`)
+  }
+  return [ids, rest as unknown as { readonly [Key in keyof Names]: string }]
+}
+
+function orderedBy(options: Given): deeds.Ordered {
+  const { reason, commandId = randomUUID() } = options
+  return { actor: actorOf(options), commandId, ...(reason === undefined ? {} : { reason }) }
+}
+
+function actorOf({ actor }: Pick<Given, 'actor'>): string {
+  if (actor !== undefined) return actor
+  try {
+    return read(idIn, userInfo().username)
+  } catch {
+    // This user has no name on this machine.
+    throw new Misuse('Who orders this? Say it with --actor ID.')
+  }
+}
+
+function limitIn(value: string): number {
+  const limit = wholeNumberIn(value)
+  if (limit <= 1000) return limit
+  throw new InvalidArgumentError('Expected a whole number from 1 to 1000.')
+}

@@ -1,0 +1,31 @@
+/** Where a run reads and writes. */
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { Misuse } from './misuse.ts'
+import { requireFile } from './store-url.ts'
+import { plain } from './text.ts'
+
+/** `process`, or what a test hands in. */
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+}
+
+/** Writes a line, and waits for whoever reads it where they are slower. */
+export async function writeLine(to: NodeJS.WriteStream, line: string): Promise<void> {
+  if (!to.write(`${line}\n`)) await once(to, 'drain')
+}
+
+/** All of a text file, or of the standard input if it is named "-". */
+export async function readText(path: string, stdin: Readable): Promise<string> {
+  if (path !== '-') requireFile(path)
+  const chunks: Buffer[] = []
+  for await (const chunk of path === '-' ? stdin : createReadStream(path)) chunks.push(Buffer.from(chunk))
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw new Misuse(`${plain(path)} is not UTF-8.`)
+  }
+}

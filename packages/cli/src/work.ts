@@ -1,0 +1,148 @@
+/** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
+import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } from '@enfold/core'
+import { createEngine, type EngineSignal } from '@enfold/engine'
+import { sequenceName } from './event-words.ts'
+import { type HostModule, loadHostModule, messageOf } from './host-module.ts'
+import { Misuse } from './misuse.ts'
+import { openForOrders } from './operate.ts'
+import type { Streams } from './streams.ts'
+import { counted, named, paintFor, plain } from './text.ts'
+
+export interface WorkOptions {
+  readonly json?: boolean
+  /** Until nothing is due, instead of until it is told to stop. */
+  readonly once?: boolean
+}
+
+/**
+ * Says what each handler answered, a line each, and at the end how many. Told to stop (SIGINT or SIGTERM), it begins
+ * nothing more and waits for the handlers in flight; told again, the process ends at once, as ever.
+ *
+ * @returns false if work was left undone because of a fault
+ */
+export async function work(io: Streams, url: string, hostPath: string, options: WorkOptions): Promise<boolean> {
+  const { json = false, once = false } = options
+  const host = await loadHostModule(hostPath)
+  const { handlers, contacts } = host
+  if (handlers === undefined)
+    throw new Misuse(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
+  const store = openForOrders(url, 'write')
+  const reporter = createReporter(io, json)
+  try {
+    await requireHandlers(store, hostPath, handlers)
+    const engine = createEngine({
+      store,
+      handlers,
+      ...(contacts === undefined ? {} : { contacts }),
+      observe: reporter.observe,
+    })
+    const stopping = new AbortController()
+    const stop = () => {
+      for (const name of STOPS) process.off(name, stop)
+      stopping.abort()
+      // Ends what `runDue` is at, too.
+      void engine.close()
+    }
+    for (const name of STOPS) process.on(name, stop)
+    try {
+      const kinds = Object.keys(handlers).map(named).join(', ')
+      reporter.say(`working on ${plain(url)}: ${kinds}`, { working: url, kinds: Object.keys(handlers) })
+      if (once) await engine.runDue()
+      else await engine.run({ signal: stopping.signal })
+      await engine.close()
+      reporter.end((await store.nextWake()) ?? null)
+    } finally {
+      for (const name of STOPS) process.off(name, stop)
+    }
+  } finally {
+    await store.close()
+    await host.close?.()
+  }
+  return !(once && reporter.hadTrouble())
+}
+
+const STOPS = ['SIGINT', 'SIGTERM'] as const
+
+/**
+ * A step without a handler fails for good, so a module that lacks one would do harm.
+ *
+ * @throws Misuse if the newest version of a campaign has steps of a kind that nobody handles
+ */
+async function requireHandlers(
+  store: Store,
+  hostPath: string,
+  handlers: NonNullable<HostModule['handlers']>,
+): Promise<void> {
+  const catalog = createCatalog()
+  for await (const event of store.readAll(0, { streams: 'campaigns' })) if (isCampaignEvent(event)) catalog.apply(event)
+  for (const { campaignId, campaign } of catalog.published())
+    for (const sequence of campaign.sequences.values())
+      for (const step of sequence.steps)
+        if (step.draft !== true && !Object.hasOwn(handlers, step.kind))
+          throw new Misuse(
+            `${plain(hostPath)} has no handler for the kind ${named(step.kind)}, of which there are steps in ${named(campaignId)}. They would fail for good: export a handler for it.`,
+          )
+}
+
+function createReporter({ stdout, stderr }: Streams, json: boolean) {
+  const counts = { sent: 0, skipped: 0, failed: 0 }
+  let troubles = 0
+
+  function say(text: string, value: object): void {
+    stdout.write(`${json ? JSON.stringify(value) : text}\n`)
+  }
+
+  function trouble(text: string, value: object): void {
+    troubles += 1
+    stderr.write(json ? `${JSON.stringify(value)}\n` : `${paintFor(stderr)('red', plain(text))}\n`)
+  }
+
+  function observe(signal: EngineSignal): void {
+    switch (signal.type) {
+      case 'step-answered': {
+        const { contactId, attempt, kind, outcome, error } = signal
+        const at: Instant = instantOf(Date.now())
+        counts[outcome.outcome] += 1
+        const again = attempt.resend === 0 ? '' : `, resend ${attempt.resend}`
+        const reason = outcome.outcome === 'sent' ? '' : `: ${named(outcome.reason)}`
+        const thrown = error === undefined ? {} : { error: messageOf(error) }
+        const why = error === undefined ? '' : ` (${plain(messageOf(error))})`
+        say(
+          `${at}  ${outcome.outcome} ${named(attempt.stepId)} of ${sequenceName(attempt)}, run ${attempt.run}, attempt ${attempt.attempt}${again}, for ${named(contactId)}${reason}${why}`,
+          { at, contactId, ...attempt, kind, outcome, ...thrown },
+        )
+        break
+      }
+      case 'contact-failed':
+        trouble(`${named(signal.contactId)}: ${messageOf(signal.error)}; it is tried again.`, {
+          trouble: signal.type,
+          contactId: signal.contactId,
+          message: messageOf(signal.error),
+        })
+        break
+      case 'loop-failed':
+        trouble(`${messageOf(signal.error)} Tried again in ${signal.pauseMs} ms.`, {
+          trouble: signal.type,
+          message: messageOf(signal.error),
+        })
+        break
+      case 'lease-lost':
+      case 'outcome-stale':
+        trouble(
+          `${named(signal.contactId)}: ${signal.type === 'lease-lost' ? 'another worker took over' : 'an outcome came too late'}.`,
+          { trouble: signal.type, contactId: signal.contactId },
+        )
+    }
+  }
+
+  return {
+    observe,
+    say,
+    hadTrouble: () => troubles > 0,
+    end(wakeAt: Instant | null) {
+      const { sent, skipped, failed } = counts
+      const told = `${counted(sent, 'step')} sent, ${skipped.toLocaleString('en')} skipped, ${failed.toLocaleString('en')} failed`
+      say(`at rest: ${told}; ${wakeAt === null ? 'nothing is to come' : `next at ${wakeAt}`}`, { ...counts, wakeAt })
+    },
+  }
+}
