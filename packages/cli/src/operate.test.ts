@@ -1,0 +1,531 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { contactStream, encodeEvent, isCampaignEvent, type RecordedContactEvent, type Store } from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { hostileIds } from '@enfold/testkit'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { enfold, pool, temporaryDirectory } from './given-log.ts'
+
+const folder = temporaryDirectory()
+const file = (name: string) => join(folder, name)
+
+function given(name: string, content: string): string {
+  writeFileSync(file(name), content)
+  return file(name)
+}
+
+const definition = given('pool.json', JSON.stringify(pool))
+const NURTURE = 'pool%2F1/nurture'
+
+let stores = 0
+let path: string
+let store: string
+beforeEach(async () => {
+  path = file(`${++stores}.db`)
+  store = `sqlite:${path}`
+  const published = await enfold(['publish', store, definition, '--create', '--actor', 'olga'])
+  expect(published).toMatchObject({ status: 0, stderr: '' })
+})
+
+/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+async function said(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await enfold(args)
+  if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
+  return stdout
+}
+
+async function fromStore<Answer>(ask: (opened: Store) => Promise<Answer>): Promise<Answer> {
+  const opened = createSqliteStore({ path, readOnly: true })
+  try {
+    return await ask(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+const historyOf = (contactId: string) =>
+  fromStore(async (opened) => {
+    const stream = contactStream(contactId)
+    return ((await opened.readMany([stream])).get(stream) ?? []) as readonly RecordedContactEvent[]
+  })
+
+const typesOf = async (contactId: string) => (await historyOf(contactId)).map(({ type }) => type)
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+const withoutIds = (text: string) => text.replace(UUID, '<id>')
+
+describe('publish', () => {
+  it('VERSION-1: makes the store only if it is told to', async () => {
+    const other = `sqlite:${file('other.db')}`
+    expect(await enfold(['publish', other, definition])).toMatchObject({ status: 2, stdout: '' })
+    expect(existsSync(file('other.db'))).toBe(false)
+    expect(withoutIds(await said('publish', other, definition, '--create'))).toBe(
+      'published version 1 of "pool/1", command <id>\n',
+    )
+    expect(await said('publish', other, definition)).toBe(
+      '"pool/1" is published already as it is: nothing changed, at version 1\n',
+    )
+  })
+
+  it('VERSION-1: reads the standard input, and says as JSON what it did', async () => {
+    const next = JSON.stringify({ ...pool, name: 'Pools' })
+    const { status, stdout } = await enfold(['publish', store, '-', '--json', '--command-id', 'p2'], next)
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      campaignId: 'pool/1',
+      commandId: 'p2',
+      answer: { outcome: 'published', version: 2 },
+    })
+  })
+
+  it('VERSION-2: of a definition that is not valid each problem is said with its path: exit status 1', async () => {
+    const wrong = given(
+      'wrong.json',
+      JSON.stringify({ id: 'x', goals: [], sequences: [{ id: 's', steps: [] }, { id: '' }] }),
+    )
+    const { status, stdout, stderr } = await enfold(['publish', store, wrong])
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain(`${wrong}: /sequences/0/steps: `)
+    expect(stderr).toContain(`${wrong}: /sequences/1/id: `)
+    const asJson = await enfold(['publish', store, wrong, '--json'])
+    expect(asJson.status).toBe(1)
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ rejection: { type: 'CampaignInvalid' } })
+  })
+
+  it('VERSION-3: unpublishing says what it did, and asks before it stops runs', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    const refused = await enfold(['unpublish', store, 'pool/1', '--stop-runs'])
+    expect(refused).toMatchObject({ status: 2, stdout: '' })
+    expect(refused.stderr).toContain('This would unpublish "pool/1" and stop 2 runs.')
+    expect(withoutIds(await said('unpublish', store, 'pool/1', '--stop-runs', '--yes'))).toBe(
+      'unpublished "pool/1", which was at version 1, command <id>; stopped 2 runs\n',
+    )
+    expect(await said('unpublish', store, 'pool/1')).toBe('"pool/1" is not published: nothing changed, at version 1\n')
+    expect(await enfold(['start', store, 'cleo', NURTURE])).toMatchObject({
+      status: 1,
+      stderr: 'cleo: The campaign "pool/1" is not published.\n',
+    })
+    expect(await enfold(['unpublish', store, 'nothing'])).toMatchObject({ status: 1, stdout: '' })
+  })
+})
+
+describe('an order for one contact', () => {
+  it('START-1 to PAUSE-3: says what was done, with run, version and command', async () => {
+    const lines: [readonly string[], string][] = [
+      [['start', store, 'ada', NURTURE], 'started run 1 of "pool/1"/nurture for ada, at version 1, command <id>'],
+      [['start', store, 'ada', NURTURE], 'ada is in "pool/1"/nurture already, run 1: nothing changed, at version 1'],
+      [['pause', store, 'ada', NURTURE], 'paused run 1 of "pool/1"/nurture for ada, at version 2, command <id>'],
+      [
+        ['pause', store, 'ada', NURTURE],
+        'run 1 of "pool/1"/nurture is paused already for ada: nothing changed, at version 2',
+      ],
+      [
+        ['resume', store, 'ada', NURTURE, '--shift'],
+        'resumed run 1 of "pool/1"/nurture for ada, at version 3, command <id>',
+      ],
+      [
+        ['resume', store, 'ada', NURTURE],
+        'run 1 of "pool/1"/nurture is not paused for ada: nothing changed, at version 3',
+      ],
+      [['restart', store, 'ada', NURTURE], 'restarted "pool/1"/nurture for ada, as run 2, at version 5, command <id>'],
+      [
+        ['cancel', store, 'ada', NURTURE, 'two'],
+        'cancelled two of "pool/1"/nurture, run 2, for ada, at version 6, command <id>',
+      ],
+      [
+        ['cancel', store, 'ada', NURTURE, 'two', '--run', '2'],
+        'two of "pool/1"/nurture, run 2, is cancelled already for ada: nothing changed, at version 6',
+      ],
+      [['stop', store, 'ada', NURTURE], 'stopped run 2 of "pool/1"/nurture for ada, at version 7, command <id>'],
+      [['stop', store, 'ada', NURTURE], 'run 2 of "pool/1"/nurture is over for ada: nothing changed, at version 7'],
+      [['stop', store, 'bob', NURTURE], 'bob was never in "pool/1"/nurture: nothing changed, at version 0'],
+      [['stop-all', store, 'ada'], 'ada is in no sequence: nothing changed, at version 7'],
+      [['start', store, 'ada', 'pool%2F1/vip'], 'started run 1 of "pool/1"/vip for ada, at version 8, command <id>'],
+      [['stop-all', store, 'ada'], 'stopped "pool/1"/vip run 1 for ada, at version 9, command <id>'],
+      [
+        ['suppress', store, 'ada', '--until', '9000-01-01'],
+        'suppressed ada until 9000-01-01T00:00:00.000Z, at version 10, command <id>',
+      ],
+      [['unsuppress', store, 'ada'], 'ada is suppressed no longer, at version 11, command <id>'],
+      [['unsuppress', store, 'ada'], 'ada is not suppressed: nothing changed, at version 11'],
+      [['suppress', store, 'ada'], 'suppressed ada for ever, at version 12, command <id>'],
+      [['suppress', store, 'ada'], 'ada is suppressed already: nothing changed, at version 12'],
+      [['erase', store, 'ada', '--yes'], 'erased ada, at version 13, command <id>'],
+    ]
+    for (const [args, expected] of lines) expect(withoutIds(await said(...args))).toBe(`${expected}\n`)
+  })
+
+  it('RESEND-1, GOAL-3: resends and signals say what became of them', async () => {
+    const handlers = given(
+      'send.mjs',
+      "export const handlers = { email: () => ({ outcome: 'sent' }), task: () => ({ outcome: 'sent' }) }",
+    )
+    expect(withoutIds(await said('signal', store, 'ada', 'form-submitted', '--signal-id', 'form-1'))).toBe(
+      'ada satisfied "pool/1"/asked: started nurture run 1, at version 2, signal form-1\n',
+    )
+    await said('run', store, '--handlers', handlers, '--once')
+    expect(withoutIds(await said('resend', store, 'ada', NURTURE, 'one'))).toBe(
+      'ordered one of "pool/1"/nurture, run 1, again for ada: resend 1, at version 5, command <id>\n',
+    )
+    expect(await said('signal', store, 'ada', 'sneezed')).toBe('ada satisfied no goal: nothing changed, at version 5\n')
+    expect(
+      await said('signal', store, 'bob', 'tag-applied', '--signal-id', 's', '--at', '2026-03-01', '--data', '{"x":1}'),
+    ).toBe('bob satisfied "pool/1"/leave, at version 1, signal s\n')
+    expect((await historyOf('bob'))[0]).toMatchObject({ data: { occurredAt: '2026-03-01T00:00:00.000Z' } })
+  })
+
+  it('LOG-3: records who ordered it and why, under the command id', async () => {
+    await said('start', store, 'ada', NURTURE, '--actor', 'olga', '--reason', 'asked by phone', '--command-id', 'c-1')
+    expect(await historyOf('ada')).toMatchObject([
+      { actor: 'olga', commandId: 'c-1', cause: { by: 'operator', reason: 'asked by phone' } },
+    ])
+  })
+
+  it('LOG-3: by default it was the user of this machine', async () => {
+    await said('start', store, 'ada', NURTURE)
+    const [event] = await historyOf('ada')
+    expect(event?.actor).toBe((await import('node:os')).userInfo().username)
+  })
+
+  it('ONCE-1: the same command id again has no second effect and the same answer', async () => {
+    const restart = ['restart', store, 'ada', NURTURE, '--command-id', 'c-1', '--json']
+    const first = await said(...restart)
+    expect(JSON.parse(first)).toEqual({
+      contactId: 'ada',
+      commandId: 'c-1',
+      answer: { outcome: 'started', run: 1, version: 1, position: expect.any(Number) },
+    })
+    expect(await said(...restart)).toBe(first)
+    expect(await typesOf('ada')).toEqual(['SequenceStarted'])
+  })
+
+  it('START-6: what a rule refuses is a sentence, and exit status 1; as JSON it is data', async () => {
+    await said('suppress', store, 'ada')
+    expect(await enfold(['start', store, 'ada', NURTURE])).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'ada: The contact "ada" is suppressed without end.\n',
+    })
+    const { status, stdout, stderr } = await enfold(['start', store, 'ada', NURTURE, '--json', '--command-id', 'c'])
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual({
+      contactId: 'ada',
+      commandId: 'c',
+      rejection: { type: 'ContactSuppressed', contactId: 'ada', until: null },
+      message: 'The contact "ada" is suppressed without end.',
+    })
+  })
+
+  it('LOG-6: any id can be ordered about, whether it is an argument or a line', async () => {
+    const told = await said('start', store, '--yes', '--json', '--', ...hostileIds, NURTURE)
+    expect(
+      told
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).contactId),
+    ).toEqual(hostileIds)
+    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id))
+    const list = given('hostile.txt', oneLine.join('\r\n'))
+    await said('stop', store, '--from', list, NURTURE, '--yes')
+    for (const id of hostileIds)
+      expect(await typesOf(id), id).toEqual(
+        oneLine.includes(id) ? ['SequenceStarted', 'SequenceStopped'] : ['SequenceStarted'],
+      )
+    // On a terminal none of them may do harm.
+    const { stdout } = await enfold(['start', store, '--yes', '--', '\u202egnp', NURTURE], '', true)
+    expect(stdout).toContain('\\u{202e}gnp')
+  })
+})
+
+describe('an order for many', () => {
+  const inSequence = async () => {
+    const { stdout } = await enfold(['members', 'pool/1', 'nurture', store, '--json'])
+    return JSON.parse(stdout).contacts
+  }
+
+  it('BULK-1: without a terminal it says what would happen, with counts, and does nothing: exit status 2', async () => {
+    await said('start', store, 'ann', NURTURE)
+    const { status, stdout, stderr } = await enfold(['start', store, 'ann', 'bob', 'cleo', NURTURE])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toBe(
+      'This would start "pool/1"/nurture for 3 contacts: 1 in progress, 0 waiting at its end, 2 not in it. There is no terminal to ask on: --yes goes ahead. Nothing was done.\n',
+    )
+    expect(await inSequence()).toEqual(['ann'])
+  })
+
+  it.each(['n\n', '\n', 'yesterday\n', ''])('BULK-1: on a terminal, %j does nothing: exit status 1', async (answer) => {
+    const { status, stdout, stderr } = await enfold(['start', store, 'ann', 'bob', NURTURE], answer, true)
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain('Go ahead? [y/N] ')
+    expect(stderr).toContain('Nothing was done.')
+    expect(await inSequence()).toEqual([])
+  })
+
+  it.each(['y\n', 'Yes\n'])('BULK-1: on a terminal, %j goes ahead', async (answer) => {
+    const { status, stdout } = await enfold(['start', store, 'ann', 'bob', NURTURE], answer, true)
+    expect(status).toBe(0)
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('2 contacts: 2 started')
+    expect(await inSequence()).toEqual(['ann', 'bob'])
+  })
+
+  it('BULK-1: one contact is not asked about, however often it is named; what is final always is', async () => {
+    expect((await enfold(['start', store, 'ann', 'ann', NURTURE])).status).toBe(0)
+    expect(await enfold(['erase', store, 'ann'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('This would erase ann. Nothing undoes that.'),
+    })
+    expect(await typesOf('ann')).toEqual(['SequenceStarted'])
+    expect((await enfold(['erase', store, 'ann'], 'y\n', true)).status).toBe(0)
+    expect(await typesOf('ann')).toEqual(['SequenceStarted', 'ContactErased'])
+  })
+
+  it('BULK-1: who gives the ids on the standard input cannot be asked there, too', async () => {
+    const { status, stderr } = await enfold(['start', store, '--from', '-', NURTURE], 'ann\nbob\n', true)
+    expect(status).toBe(2)
+    expect(stderr).toContain('--yes goes ahead')
+    expect((await enfold(['start', store, '--from', '-', NURTURE, '--yes'], 'ann\nbob\n')).status).toBe(0)
+    expect(await inSequence()).toEqual(['ann', 'bob'])
+  })
+
+  it('BULK-1: --in means who is in a sequence, or waits at its end', async () => {
+    await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
+    await said('stop', store, 'bob', NURTURE)
+    expect(withoutIds(await said('start', store, '--in', NURTURE, 'pool%2F1/vip', '--yes'))).toBe(
+      [
+        'started run 1 of "pool/1"/vip for ann, at version 2, command <id>',
+        'started run 1 of "pool/1"/vip for cleo, at version 2, command <id>',
+        '2 contacts: 2 started\n',
+      ].join('\n'),
+    )
+    expect(await said('stop', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
+  })
+
+  it('BULK-2: a thousand, each once, in their order; one that is refused stops nothing', async () => {
+    const ids = Array.from({ length: 1000 }, (_, i) => `c-${i}`)
+    await said('suppress', store, 'c-500')
+    const list = given('thousand.txt', [...ids, ...ids].join('\n'))
+    const { status, stdout } = await enfold(['start', store, '--from', list, NURTURE, '--yes', '--json'])
+    expect(status).toBe(1)
+    const results = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(results.map(({ contactId }) => contactId)).toEqual(ids)
+    expect(results.filter(({ rejection }) => rejection !== undefined)).toMatchObject([{ contactId: 'c-500' }])
+    expect(new Set(results.map(({ commandId }) => commandId)).size).toBe(1)
+    expect(await inSequence()).toHaveLength(999)
+  })
+
+  it('BULK-2: a store that fails stops the rest, and the same command id goes on where it stopped', async () => {
+    // The module takes a table away before the 120th contact, and gives it back when the command ends.
+    const taking = given(
+      'taking.mjs',
+      `import { DatabaseSync } from 'node:sqlite'
+       let [asked, database] = [0, null]
+       export const contacts = {
+         get() {
+           asked += 1
+           if (asked === 120 && database === null) {
+             database = new DatabaseSync(${JSON.stringify(path)})
+             database.exec('ALTER TABLE agenda RENAME TO gone')
+           }
+           return {}
+         },
+       }
+       export function close() {
+         database.exec('ALTER TABLE gone RENAME TO agenda')
+         database.close()
+       }`,
+    )
+    const list = given('many.txt', Array.from({ length: 300 }, (_, i) => `c-${i}`).join('\n'))
+    const order = ['restart', store, '--from', list, NURTURE, '--yes', '--command-id', 'c-1']
+    const { status, stdout, stderr } = await enfold([...order, '--host-module', taking])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/c-\d+: STORE_[A-Z]+: /)
+    expect(stderr).toMatch(/Stopped, for the store failed: \d+ contacts left\..*--command-id c-1/)
+    const done = stdout.split('\n').filter((line) => line.startsWith('started ')).length
+    expect(done).toBeGreaterThan(0)
+    expect(done).toBeLessThan(200)
+    expect(await inSequence()).toHaveLength(done)
+    expect(await said(...order)).toContain('300 contacts: 300 started')
+    for (const id of ['c-0', 'c-299']) expect(await typesOf(id)).toEqual(['SequenceStarted'])
+  })
+})
+
+describe("the host's contacts", () => {
+  const host = given(
+    'host.mjs',
+    `export const contacts = {
+       get: (id) => {
+         if (id === 'broken') throw new Error('the CRM is down')
+         return id === 'nobody' ? null : { timeZone: 'Asia/Tokyo', fields: { spend: id === 'rich' ? 5000 : 1 } }
+       },
+     }`,
+  )
+
+  it('START-6: whom the directory does not know is refused, where it is named', async () => {
+    expect(await enfold(['start', store, 'nobody', NURTURE, '--host-module', host])).toMatchObject({
+      status: 1,
+      stderr: 'nobody: The directory knows no contact "nobody".\n',
+    })
+    expect((await enfold(['start', store, 'rich', NURTURE, '--host-module', host])).status).toBe(0)
+  })
+
+  it('BULK-2: what goes wrong in it is the failure of that contact', async () => {
+    const { status, stdout, stderr } = await enfold([
+      'start',
+      store,
+      'ann',
+      'broken',
+      'bob',
+      NURTURE,
+      '-y',
+      '--host-module',
+      host,
+    ])
+    expect(status).toBe(1)
+    expect(stdout).toContain('3 contacts: 2 started, 1 failed')
+    expect(stderr).toContain(`broken: The contacts of ${host} cannot be asked: the CRM is down`)
+  })
+
+  it('ROUTE-1: a signal whose goal reads facts is refused without them, and takes the right route with them', async () => {
+    await said('start', store, 'rich', 'poor', NURTURE, '--yes')
+    expect(await enfold(['signal', store, 'rich', 'purchased'])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining('The goal "pool/1"/bought decides by tags or fields of the contact.'),
+    })
+    const told = await said(
+      'signal',
+      store,
+      'rich',
+      'poor',
+      'purchased',
+      '--host-module',
+      host,
+      '--yes',
+      '--signal-id',
+      'o',
+    )
+    expect(told).toContain(
+      'rich satisfied "pool/1"/bought: stopped nurture run 1, started vip run 1, at version 4, signal o',
+    )
+    expect(told).toContain('poor satisfied "pool/1"/bought: stopped nurture run 1, started onboarding run 1')
+  })
+
+  it('TIME-5: without them the worker looks at once, and finds when it is due where the contact lives', async () => {
+    const mornings = {
+      id: 'mornings',
+      goals: [],
+      sequences: [{ id: 's', steps: [{ id: 'm', kind: 'email', timer: { afterDays: 1, at: '08:00' } }] }],
+    }
+    // What is suspicious in a definition is said beside the answer.
+    const published = await enfold(['publish', store, given('mornings.json', JSON.stringify(mornings))])
+    expect(published).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('/sequences/0: has nothing before it'),
+    })
+    await said('start', store, 'ann', 'mornings/s')
+    const [started] = await historyOf('ann')
+    const agenda = () => fromStore((opened) => opened.agenda('9999-12-31T23:59:59.999Z', 10))
+    expect(await agenda()).toMatchObject([{ contactId: 'ann', wakeAt: started?.at }])
+    const worker = given(
+      'tokyo.mjs',
+      `export const contacts = { get: () => ({ timeZone: 'Asia/Tokyo' }) }
+       const sent = () => ({ outcome: 'sent' })
+       export const handlers = { email: sent, task: sent }`,
+    )
+    expect(await said('run', store, '--handlers', worker, '--once')).toContain('at rest: 0 steps sent')
+    // Eight in the morning in Tokyo is eleven in the evening before, in UTC.
+    expect((await agenda())[0]?.wakeAt).toMatch(/T23:00:00.000Z$/)
+    const { upcoming } = JSON.parse(await said('due', store, '--json', '--host-module', worker))
+    expect(upcoming).toMatchObject([{ contactId: 'ann', stepId: 'm', dueAt: (await agenda())[0]?.wakeAt }])
+  })
+})
+
+describe('due', () => {
+  it('shows what is overdue and what is to come, and changes nothing', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    await said('start', store, 'ann', 'pool%2F1/vip')
+    await said('pause', store, 'bob', NURTURE)
+    const before = await fromStore(async (opened) => {
+      const lines: string[] = []
+      for await (const event of opened.readAll()) lines.push(encodeEvent(event))
+      return lines
+    })
+    const { overdue, upcoming, isCut } = JSON.parse(await said('due', store, '--json'))
+    expect(overdue).toMatchObject({ contacts: 1, dispatches: [{ kind: 'email', campaignId: 'pool/1', steps: 1 }] })
+    expect(upcoming.map(({ contactId, stepId }: Record<string, string>) => `${contactId} ${stepId}`)).toEqual([
+      'ann one',
+      'ann call',
+    ])
+    expect(isCut).toBe(false)
+    const text = await said('due', store)
+    expect(text).toMatch(/^Overdue since .*, of 1 contact: 1 email of "pool\/1"\n/)
+    expect(text).toMatch(/overdue\s+ann\s+one\s+"pool\/1"\/nurture\s+1\n/)
+    expect(text).toMatch(/to come\s+ann\s+call\s/)
+    await said('start', store, 'dan', 'pool%2F1/vip')
+    expect(await said('due', store, '--limit', '1')).toContain('Of the first 1 contact; --limit shows more.')
+    // Of what is paused nothing is due; asked about by name, it shows all the same.
+    expect(text).not.toContain('bob')
+    expect(await said('due', store, 'bob')).toMatch(/paused\s+bob\s+one\s/)
+    expect(await said('due', store, '--until', '2000-01-01')).toContain('(none)')
+    const after = await fromStore(async (opened) => {
+      const lines: string[] = []
+      for await (const event of opened.readAll()) lines.push(encodeEvent(event))
+      return lines
+    })
+    expect(after.slice(0, -1)).toEqual(before)
+  })
+})
+
+describe('misuse', () => {
+  it.each<[string, (store: string) => readonly string[], RegExp]>([
+    [
+      'a log',
+      () => ['start', definition, 'ada', NURTURE],
+      /is a log, which can only be read\. Orders go to a store, sqlite:PATH/,
+    ],
+    ['the standard input', () => ['start', '-', 'ada', NURTURE], /is a log, which can only be read/],
+    ['a URL that is not known', () => ['start', 'redis://x', 'ada', NURTURE], /is no store that is known here/],
+    ['no such store', () => ['start', 'sqlite:nowhere.db', 'ada', NURTURE], /There is no file nowhere\.db/],
+    [
+      'no contacts',
+      (to) => ['start', to, NURTURE],
+      /Too few arguments\. Expected enfold start STORE CONTACT… SEQUENCE/,
+    ],
+    ['no step', (to) => ['cancel', to, NURTURE], /Expected enfold cancel STORE CONTACT… SEQUENCE STEP/],
+    ['no sequence', (to) => ['stop', to, 'ada', 'bob'], /bob: Expected CAMPAIGN\/SEQUENCE, each percent-encoded/],
+    ['a slash too many', (to) => ['start', to, 'ada', 'pool/1/nurture'], /Expected CAMPAIGN\/SEQUENCE/],
+    ['contacts twice', (to) => ['start', to, 'ada', NURTURE, '--in', NURTURE], /named in several ways/],
+    [
+      'a line that is no id',
+      (to) => ['start', to, '--from', given('holes.txt', 'ada\n\nbob\n'), NURTURE],
+      /holes\.txt:2: no id/,
+    ],
+    ['no such list', (to) => ['start', to, '--from', 'nowhere.txt', NURTURE], /There is no file nowhere\.txt/],
+    ['a ban that is over', (to) => ['suppress', to, 'ada', '--until', '2000-01-01'], /which is over/],
+    ['a day that does not exist', (to) => ['suppress', to, 'ada', '--until', '2999-02-30'], /Expected an instant/],
+    ['data that is no object', (to) => ['signal', to, 'ada', 'k', '--data', '[1]'], /Expected a JSON object/],
+    ['an empty reason', (to) => ['stop', to, 'ada', NURTURE, '--reason', ''], /Expected a text of 1 to 10,000/],
+    ['an actor that is no id', (to) => ['stop', to, 'ada', NURTURE, '--actor', ''], /An id has 1 to 200/],
+    [
+      'a module without contacts',
+      (to) => ['stop', to, 'ada', NURTURE, '--host-module', given('none.mjs', '')],
+      /exports no contacts/,
+    ],
+    ['a definition that is no JSON', (to) => ['publish', to, given('no.json', '{')], /no\.json is no JSON/],
+    ['a limit beyond reason', (to) => ['due', to, '--limit', '1001'], /from 1 to 1000/],
+    ['an option of another command', (to) => ['start', to, 'ada', NURTURE, '--until', '2999-01-01'], /unknown option/],
+  ])('%s: exit status 2, and nothing is written', async (_, args, expected) => {
+    const { status, stdout, stderr } = await enfold(args(store))
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toMatch(expected)
+    const events = await fromStore(async (opened) => {
+      let others = 0
+      for await (const event of opened.readAll()) if (!isCampaignEvent(event)) others += 1
+      return others
+    })
+    expect(events).toBe(0)
+  })
+})
