@@ -31,6 +31,7 @@ module.exports = {
     only('engine-uses-core', 'engine', ['core']),
     only('handlers-use-core', 'handlers', ['core']),
     only('testkit-uses-core', 'testkit', ['core']),
+    only('http-uses', 'http', ['core', 'engine']),
     only('cli-uses', 'cli', ['core', 'engine', 'store-[^/]+']),
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -51,6 +51,8 @@ export interface Catalog {
   /** Throws `CAMPAIGN_VERSION_MISSING`: the log promises that a run's version stands before the run. */
   version(campaignId: CampaignId, campaignVersion: number): PublishedCampaign
   has(campaignId: CampaignId, campaignVersion: number): boolean
+  /** Every campaign that ever was published, by id. */
+  entries(): readonly CatalogEntry[]
   /** Published campaigns, by id. */
   published(): readonly PublishedCampaign[]
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
@@ -80,6 +82,7 @@ export function createCatalog(): Catalog {
       byKind = undefined
     },
     find: (campaignId) => entries.get(campaignId),
+    entries: () => [...entries.values()].sort((a, b) => compareIds(a.campaignId, b.campaignId)),
     has: (campaignId, campaignVersion) => entries.get(campaignId)?.versions[campaignVersion - 1] !== undefined,
     version(campaignId, campaignVersion) {
       const found = entries.get(campaignId)?.versions[campaignVersion - 1]

@@ -77,7 +77,7 @@ export interface ActionPreview {
 export interface ProcessOptions {
   /** Cancels the action: the group in hand is finished (at most 500 contacts), and no other begun. */
   readonly signal?: AbortSignal
-  /** Called after each group. What it throws is passed over. */
+  /** Called when it is known for whom it is, and after each group. What it throws is passed over. */
   readonly onProgress?: (action: ActionView) => void
 }
 
@@ -347,6 +347,7 @@ export function createBulk(
 
   async function work(record: ActionRecord, { signal, onProgress }: ProcessOptions): Promise<ActionView> {
     let current = record
+    tell(onProgress, current)
     while (current.state === 'running') {
       refuseIfClosed()
       const group = signal?.aborted ? [] : await keeper().actionContacts(current.actionId, current.processed, GROUP)

@@ -8,6 +8,7 @@ export type {
   Bulk,
   ProcessOptions,
 } from './bulk.ts'
+export type { CampaignQuestions, CampaignSummary, CampaignView } from './campaign-questions.ts'
 export type { ContactQuery, ContactSource } from './contact-source.ts'
 export type { DispatchCounts, DispatcherHealth } from './dispatch.ts'
 export * from './engine.ts'

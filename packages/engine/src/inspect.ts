@@ -37,6 +37,7 @@ import {
 } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import * as border from './border.ts'
+import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
 import { historyOf, load, type Machinery } from './execute.ts'
 
 export interface ContactView {
@@ -165,7 +166,7 @@ export interface Overdue {
   readonly skips: readonly { readonly reason: string; readonly steps: number }[]
 }
 
-export interface Inspect extends ActionQuestions {
+export interface Inspect extends ActionQuestions, CampaignQuestions {
   /** Everything of one contact as it stands now. */
   contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
   /** The recorded events of one contact, in order; empty if there are none. */
@@ -398,6 +399,7 @@ export function createInspect(
     upcoming,
     overdue,
     ...createActionQuestions(actions),
+    ...createCampaignQuestions(campaigns),
   }
 }
 

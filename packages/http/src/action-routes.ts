@@ -1,0 +1,260 @@
+/** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
+import type { ActionVerb, Either, Rejection } from '@enfold/core'
+import type { ActionOrder, ActionView, ContactSource, ProcessOptions } from '@enfold/engine'
+import type { Static } from 'typebox'
+import { campaignsOf } from './contact-routes.ts'
+import { type Scope, sees, type Verb } from './permissions.ts'
+import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const CSV_TARGET = s.closed({ ...s.TARGET, limit: s.opt(s.whole(1, 1_000_000)) })
+const CSV_ORDER = s.closed({ ...s.TARGET, actionId: s.opt(s.Id) })
+
+/** How often progress is looked up, and how often a silent stream says that it is alive. */
+const LOOK_MS = 250
+const ALIVE_MS = 15_000
+
+const VERBS: { readonly [verb in ActionVerb]: readonly Verb[] } = {
+  start: ['start'],
+  stop: ['stop'],
+  restart: ['start', 'stop'],
+}
+
+type Target = Static<typeof s.ActionTarget>
+
+/** In the sequence's campaign; and where contacts are found by sequences, those are looked into as well. */
+function scopeOf({
+  action,
+  campaignId,
+  contacts,
+}: Pick<Target, 'action' | 'campaignId'> & { contacts?: Target['contacts'] }): Scope {
+  const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(given(contacts.query) as never) : []
+  const verbs = VERBS[action]
+  return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
+}
+
+async function recordOf({ engine, path }: Call<unknown, unknown>): Promise<ActionView> {
+  const actionId = path.actionId as string
+  return found(await engine.inspect.action(actionId), { type: 'ActionUnknown', actionId })
+}
+
+const readingOne = async (call: Call) => reading([(await recordOf(call)).campaignId])
+const orderingOne = async (call: Call) => {
+  const { action, campaignId } = await recordOf(call)
+  return scopeOf({ action, campaignId })
+}
+
+/** Begins an action and answers as soon as its contacts are known; it goes on behind the answer. */
+async function begun(
+  call: Call<unknown, unknown>,
+  begin: (options: ProcessOptions) => Promise<Either<Rejection, ActionView>>,
+): Promise<Reply> {
+  const { promise: collected, resolve } = Promise.withResolvers<ActionView>()
+  let isAnswered = false
+  const over = begin({ onProgress: resolve }).then(answerOf)
+  over.catch((error) => isAnswered && call.failed(error))
+  const action = await Promise.race([collected, over])
+  isAnswered = true
+  return new Reply(action.state === 'running' ? 202 : 200, action)
+}
+
+function orderOfAction(
+  { actor, commandId }: Call<unknown, unknown>,
+  order: Omit<Static<typeof s.ActionOrder>, 'contacts' | 'preview'>,
+  contacts: ContactSource,
+): ActionOrder {
+  const { action, actionId = commandId ?? crypto.randomUUID(), campaignId, reason, sequenceId } = order
+  return { action, actionId, campaignId, sequenceId, contacts, actor: actor.actor, ...given({ reason }) }
+}
+
+const contactsOf = (contacts: Target['contacts']) =>
+  ('query' in contacts ? { query: given(contacts.query) } : contacts) as ContactSource
+
+export const actionRoutes: readonly Route[] = [
+  route({
+    id: 'previewAction',
+    method: 'post',
+    path: '/actions/preview',
+    summary: 'How many contacts an action would start, stop, leave as they are; nothing is written',
+    body: s.ActionTarget,
+    answers: { 200: s.Preview },
+    scope: ({ body }) => ({ ...scopeOf(body), verbs: ['read'] }),
+    async handle({ body: { contacts, limit, ...target }, engine }) {
+      return answerOf(
+        await engine.previewAction(given({ ...target, contacts: contactsOf(contacts) }) as never, given({ limit })),
+      )
+    },
+  }),
+  route({
+    id: 'previewActionOfCsv',
+    method: 'post',
+    path: '/actions/preview/csv',
+    summary: 'As previewAction, for the contacts of a CSV',
+    query: CSV_TARGET,
+    csv: true,
+    answers: { 200: s.Preview },
+    scope: ({ query }) => ({ ...scopeOf(query), verbs: ['read'] }),
+    async handle(call) {
+      const { limit, ...target } = call.query
+      const contacts = { csv: call.upload() }
+      return answerOf(await call.engine.previewAction(given({ ...target, contacts }) as never, given({ limit })))
+    },
+  }),
+  route({
+    id: 'processAction',
+    method: 'post',
+    path: '/actions',
+    summary: 'Begins an action over many contacts; the same id again is the same action',
+    body: s.ActionOrder,
+    answers: { 200: s.Action, 202: s.Action },
+    scope: ({ body }) => scopeOf(body),
+    handle(call) {
+      const { contacts, preview, ...order } = call.body
+      const ordered = orderOfAction(call, order, contactsOf(contacts))
+      return begun(call, (options) =>
+        call.engine.processAction(ordered, { ...options, ...given({ preview }) } as never),
+      )
+    },
+  }),
+  route({
+    id: 'processActionOfCsv',
+    method: 'post',
+    path: '/actions/csv',
+    summary: 'As processAction, for the contacts of a CSV: a column contactId, or the first one',
+    query: CSV_ORDER,
+    csv: true,
+    answers: { 200: s.Action, 202: s.Action },
+    scope: ({ query }) => scopeOf(query),
+    handle(call) {
+      const ordered = orderOfAction(call, call.query, { csv: call.upload() })
+      return begun(call, (options) => call.engine.processAction(ordered, options))
+    },
+  }),
+  route({
+    id: 'listActions',
+    method: 'get',
+    path: '/actions',
+    summary: 'All actions, the newest first: who ordered what, when, why, and how it came out',
+    query: s.closed({ after: s.opt(s.Id), limit: s.Limit }),
+    answers: { 200: s.Actions },
+    scope: reading('any'),
+    async handle({ actor, engine, query }) {
+      const { actions, next } = await engine.inspect.actions(given(query))
+      return { actions: actions.filter(({ campaignId }) => sees(actor, campaignId)), next }
+    },
+  }),
+  route({
+    id: 'getAction',
+    method: 'get',
+    path: '/actions/{actionId}',
+    summary: 'One action as it stands',
+    answers: { 200: s.Action },
+    scope: readingOne,
+    handle: recordOf,
+  }),
+  route({
+    id: 'getActionContacts',
+    method: 'get',
+    path: '/actions/{actionId}/contacts',
+    summary: 'What became of each contact; `after` is a number',
+    query: s.closed({ outcome: s.opt(s.Outcome), after: s.opt(s.whole(0)), limit: s.Limit }),
+    answers: { 200: s.ActionContacts },
+    scope: readingOne,
+    handle: ({ engine, path, query }) =>
+      engine.inspect.actionContacts({ actionId: path.actionId as string, ...given(query) }),
+  }),
+  route({
+    id: 'downloadActionResults',
+    method: 'get',
+    path: '/actions/{actionId}/results.csv',
+    summary: 'What became of each contact, as a file for spreadsheets',
+    answers: { 200: 'text/csv' },
+    scope: readingOne,
+    handle: async ({ engine, failed, path }) =>
+      streamed(engine.inspect.actionCsv(path.actionId as string), failed, {
+        'content-type': 'text/csv; charset=utf-8; header=present',
+        'content-disposition': 'attachment; filename="results.csv"',
+      }),
+  }),
+  route({
+    id: 'followAction',
+    method: 'get',
+    path: '/actions/{actionId}/progress',
+    summary: 'The action each time it has come further, as server-sent events, until it is over',
+    answers: { 200: 'text/event-stream' },
+    scope: readingOne,
+    handle: async (call) =>
+      streamed(progressOf(call), call.failed, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }),
+  }),
+  route({
+    id: 'cancelAction',
+    method: 'post',
+    path: '/actions/{actionId}/cancel',
+    summary: 'Ends an action behind the group of contacts in hand',
+    body: s.closed({}),
+    answers: { 200: s.Action },
+    scope: orderingOne,
+    handle: async ({ actor, engine, path }) =>
+      answerOf(await engine.cancelAction(path.actionId as string, { actor: actor.actor })),
+  }),
+  route({
+    id: 'resumeAction',
+    method: 'post',
+    path: '/actions/{actionId}/resume',
+    summary: 'Goes on with an action whose process died',
+    body: s.closed({}),
+    answers: { 200: s.Action, 202: s.Action },
+    scope: orderingOne,
+    handle: (call) => begun(call, (options) => call.engine.resumeAction(call.path.actionId as string, options)),
+  }),
+]
+
+/** Looked up in the store, for another process may be at work. */
+async function* progressOf(call: Call): AsyncGenerator<string> {
+  const { signal } = call.request
+  let revision = -1
+  let silentMs = 0
+  while (!signal.aborted) {
+    const action = await recordOf(call)
+    if (action.revision !== revision) {
+      yield `id: ${action.revision}\nevent: progress\ndata: ${JSON.stringify(action)}\n\n`
+      revision = action.revision
+      silentMs = 0
+    } else if (silentMs >= ALIVE_MS) {
+      yield ': still here\n\n'
+      silentMs = 0
+    }
+    if (action.state === 'done' || action.state === 'cancelled') return
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    silentMs += LOOK_MS
+  }
+}
+
+/** A body that is made as it is read. */
+function streamed(
+  pieces: AsyncIterable<string>,
+  failed: (error: unknown) => void,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const iterator = pieces[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await iterator.next()
+        if (done) controller.close()
+        else controller.enqueue(encoder.encode(value))
+      } catch (error) {
+        // The status was sent long ago: a body that is cut short is all that can be said.
+        failed(error)
+        controller.error(error)
+      }
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
+  return new Response(body, {
+    headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers },
+  })
+}

@@ -1,0 +1,429 @@
+import { contactOf, EnfoldFault, type Store } from '@enfold/core'
+import { createApi, pathSegment } from '@enfold/http'
+import { createMemoryStore } from '@enfold/store-memory'
+import { HOSTILE_IDS } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import { ACTORS, garden, givenApi, MONDAY, pool } from './given-api.ts'
+
+const NURTURE = '/contacts/ann/sequences/pool/nurture'
+
+describe('contacts', () => {
+  it('START-1, STOP-1: are started and stopped, and stand as the engine has them', async () => {
+    const { send, engine } = await givenApi()
+    const started = await send('POST', `${NURTURE}/start`, { body: { reason: 'asked on the phone' } })
+    expect(started).toMatchObject({ status: 200, body: { outcome: 'started', run: 1, version: 1 } })
+    expect((await send('POST', `${NURTURE}/start`)).body).toMatchObject({ outcome: 'already_active' })
+    const { body } = await send('GET', '/contacts/ann')
+    expect(body).toEqual(JSON.parse(JSON.stringify(await engine.inspect.contact('ann'))))
+    expect((await send('POST', `${NURTURE}/stop`)).body).toMatchObject({ outcome: 'stopped', run: 1 })
+    const history = (await send('GET', '/contacts/ann/history')).body
+    expect(history.events).toMatchObject([
+      { type: 'SequenceStarted', actor: 'wanda', cause: { by: 'operator', reason: 'asked on the phone' } },
+      { type: 'SequenceStopped', actor: 'wanda' },
+    ])
+    expect((await send('GET', '/contacts/ann/history?after=1&limit=1')).body.events).toHaveLength(1)
+    expect((await send('GET', '/contacts/ann/history?limit=1')).body.next).toBe(1)
+  })
+
+  it('PAUSE-1, RESEND-1, CANCEL-1: are paused, resumed; steps are sent again and cancelled', async () => {
+    const { send, engine } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    await engine.runDue()
+    expect((await send('POST', `${NURTURE}/steps/one/resend`)).body).toMatchObject({ outcome: 'resent', resend: 1 })
+    expect((await send('POST', `${NURTURE}/steps/two/cancel`, { body: { run: 1 } })).body).toMatchObject({
+      outcome: 'cancelled',
+    })
+    expect((await send('POST', `${NURTURE}/pause`)).body).toMatchObject({ outcome: 'paused' })
+    expect((await send('POST', `${NURTURE}/resume`, { body: { shift: true } })).body).toMatchObject({
+      outcome: 'resumed',
+    })
+    expect((await send('POST', `${NURTURE}/restart`)).body).toMatchObject({ outcome: 'restarted', run: 2 })
+  })
+
+  it('STOP-3, STOP-4, ERASE-1: are taken out of everything, suppressed, freed, erased', async () => {
+    const { send } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    expect((await send('POST', '/contacts/ann/stop-all')).body).toMatchObject({
+      outcome: 'stopped',
+      stopped: [{ run: 1 }],
+    })
+    const until = '2026-04-01T00:00:00.000Z'
+    expect((await send('POST', '/contacts/ann/suppress', { body: { until } })).body).toMatchObject({
+      outcome: 'suppressed',
+    })
+    expect(await send('POST', `${NURTURE}/start`)).toMatchObject({
+      status: 409,
+      body: {
+        type: 'urn:enfold:problem:ContactSuppressed',
+        rejection: { type: 'ContactSuppressed', contactId: 'ann', until },
+      },
+    })
+    expect((await send('POST', '/contacts/ann/unsuppress')).body).toMatchObject({ outcome: 'unsuppressed' })
+    expect((await send('POST', '/contacts/ann/erase')).body).toMatchObject({ outcome: 'erased' })
+    expect(await send('POST', `${NURTURE}/start`)).toMatchObject({
+      status: 409,
+      body: { rejection: { type: 'ContactErased' } },
+    })
+  })
+
+  it('INDEX-2: are found by their sequences, in pages', async () => {
+    const { send } = await givenApi()
+    for (const id of ['ann', 'bob', 'cem']) await send('POST', `/contacts/${id}/sequences/pool/nurture/start`)
+    const all = [{ campaignId: 'pool', sequenceId: 'nurture' }]
+    const first = await send('POST', '/contacts/search', { body: { all, limit: 2 } })
+    expect(first.body).toMatchObject({ total: 3 })
+    expect(first.body.contacts).toHaveLength(2)
+    const second = await send('POST', '/contacts/search', { body: { all, limit: 2, after: first.body.next } })
+    expect(second.body).toMatchObject({ next: null })
+    expect([...first.body.contacts, ...second.body.contacts].toSorted()).toEqual(['ann', 'bob', 'cem'])
+    const page = await send('GET', '/campaigns/pool/sequences/nurture/contacts?limit=2')
+    expect(page.body).toEqual(first.body)
+    expect((await send('GET', '/contacts/ann/sequences')).body.sequences).toEqual([
+      { campaignId: 'pool', sequenceId: 'nurture', status: 'active' },
+    ])
+    expect((await send('GET', '/campaigns/pool/counts')).body.sequences).toEqual([
+      { sequenceId: 'nurture', active: 3, waiting: 0 },
+    ])
+    expect((await send('GET', '/contacts/ann/upcoming')).body.steps).toMatchObject([{ stepId: 'one', dueAt: MONDAY }])
+    expect((await send('GET', '/upcoming?limit=2')).body.steps).toHaveLength(2)
+    expect((await send('GET', '/overdue')).body).toMatchObject({ contacts: 3 })
+  })
+
+  it('AUDIT-3: why something happened is told up to its root', async () => {
+    const { send, engine } = await givenApi()
+    await send('POST', '/signals', { body: { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } } })
+    await engine.runDue()
+    const { events } = (await send('GET', '/contacts/ann/history')).body
+    const sent = events.find(({ type }: { type: string }) => type === 'StepDispatched')
+    const { chain } = (await send('GET', `/contacts/ann/history/${sent.id}/explain`)).body
+    expect(chain.at(-1)).toMatchObject({ type: 'GoalSatisfied' })
+    expect(await send('GET', '/contacts/ann/history/nothing/explain')).toMatchObject({ status: 404 })
+  })
+
+  it('LOG-6: may have any id, in every place of a path', async () => {
+    const { send, engine } = await givenApi()
+    for (const id of [
+      ...HOSTILE_IDS,
+      '.',
+      '..',
+      '~',
+      '~..',
+      '%2e%2e',
+      '%',
+      '?',
+      '#',
+      'a?b#c',
+      '//',
+      '*',
+      ':contactId',
+    ]) {
+      const contact = `/contacts/${pathSegment(id)}`
+      expect((await send('POST', `${contact}/sequences/pool/nurture/start`)).body).toMatchObject({ outcome: 'started' })
+      expect((await send('GET', contact)).body).toMatchObject({ contactId: id, version: 1 })
+      const nowhere = `${contact}/sequences/${pathSegment(id)}/${pathSegment(id)}`
+      expect(await send('POST', `${nowhere}/start`)).toMatchObject({
+        status: 404,
+        body: { rejection: { type: 'CampaignUnknown', campaignId: id } },
+      })
+      const step = `${contact}/sequences/pool/nurture/steps/${pathSegment(id)}`
+      expect(await send('POST', `${step}/cancel`)).toMatchObject({ status: 404, body: { rejection: { stepId: id } } })
+      expect(await send('GET', `/actions/${pathSegment(id)}`)).toMatchObject({ body: { rejection: { actionId: id } } })
+      const page = await send('GET', `/campaigns/pool/sequences/nurture/contacts?after=${encodeURIComponent(id)}`)
+      expect(page.status).toBe(200)
+      expect((await engine.inspect.contact(id)).version).toBe(1)
+    }
+  })
+})
+
+describe('signals', () => {
+  it('GOAL-1, GOAL-10: have their effect once, by their id or by the key', async () => {
+    const { send } = await givenApi()
+    const body = { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } }
+    const headers = { 'idempotency-key': 'form-1' }
+    const first = await send('POST', '/signals', { body, headers })
+    expect(first.body.goals).toMatchObject([{ campaignId: 'garden' }, { campaignId: 'pool', outcome: 'satisfied' }])
+    expect((await send('POST', '/signals', { body, headers })).body).toEqual(first.body)
+    expect((await send('POST', '/signals', { body: { ...body, signalId: 'form-1' } })).body).toEqual(first.body)
+  })
+
+  it('GOAL-1: in a batch each has its own answer, in their order', async () => {
+    const contacts = { get: (id: string) => (id === 'nobody' ? null : {}) }
+    const { send } = await givenApi({ contacts })
+    const one = (contactId: string) => ({ contactId, kind: 'form-submitted' })
+    const { status, body } = await send('POST', '/signals/batch', {
+      body: { signals: [one('ann'), one('nobody'), one('ann'), one('bob')] },
+    })
+    expect(status).toBe(200)
+    expect(body.results).toMatchObject([
+      { answer: { version: 2 } },
+      { problem: { status: 404, rejection: { type: 'ContactUnknown', contactId: 'nobody' } } },
+      { answer: { version: 3 } },
+      { answer: { version: 2 } },
+    ])
+    const limited = await givenApi({ maxBatch: 2 })
+    const tooMany = { signals: [one('a'), one('b'), one('c')] }
+    expect((await limited.send('POST', '/signals/batch', { body: tooMany })).status).toBe(413)
+  })
+})
+
+describe('campaigns', () => {
+  it('VERSION-1, VERSION-3: are published, listed, read in every version, unpublished', async () => {
+    const { send } = await givenApi()
+    const next = { ...pool, name: 'Pool' }
+    expect((await send('PUT', '/campaigns/pool', { body: next })).body).toMatchObject({
+      outcome: 'published',
+      version: 2,
+    })
+    expect((await send('PUT', '/campaigns/pool', { body: next })).body).toMatchObject({ outcome: 'unchanged' })
+    expect((await send('GET', '/campaigns')).body.campaigns).toMatchObject([
+      { campaignId: 'garden', published: true, version: 1 },
+      { campaignId: 'pool', name: 'Pool', version: 2 },
+    ])
+    expect((await send('GET', '/campaigns/pool')).body).toMatchObject({
+      definition: next,
+      versions: [{ version: 1 }, {}],
+    })
+    expect((await send('GET', '/campaigns/pool?version=1')).body.definition).toEqual(pool)
+    expect(await send('GET', '/campaigns/pool?version=3')).toMatchObject({ status: 404 })
+    await send('POST', `${NURTURE}/start`)
+    expect((await send('POST', '/campaigns/pool/unpublish', { body: { stopRuns: true } })).body).toMatchObject({
+      outcome: 'unpublished',
+      stopped: 1,
+    })
+    expect((await send('GET', '/campaigns/pool')).body.published).toBe(false)
+  })
+
+  it('VERSION-2: that are not valid are refused with every problem and its place', async () => {
+    const { send } = await givenApi()
+    const body = { id: 'pool', goals: [{ id: 'g', when: {}, next: ['nowhere'] }], sequences: [{ id: 's', steps: [] }] }
+    const refused = await send('PUT', '/campaigns/pool', { body })
+    expect(refused).toMatchObject({ status: 422, body: { type: 'urn:enfold:problem:CampaignInvalid' } })
+    expect(refused.body.problems.map(({ path }: { path: string }) => path)).toContain('/sequences/0/steps')
+    expect((await send('POST', '/campaigns/check', { body })).body).toMatchObject({ valid: false })
+    expect((await send('POST', '/campaigns/check', { body: pool })).body).toMatchObject({ valid: true, problems: [] })
+  })
+
+  it('are published under the id of the path only: the permission is for that one', async () => {
+    const { send } = await givenApi()
+    expect(await send('PUT', '/campaigns/garden', { body: pool, as: 'gardener' })).toMatchObject({ status: 400 })
+    expect(await send('PUT', '/campaigns/garden', { body: garden, as: 'gardener' })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('repeats', () => {
+  it('ONCE-1: the Idempotency-Key is the command id', async () => {
+    const { send } = await givenApi()
+    const headers = { 'idempotency-key': 'click-1' }
+    const first = await send('POST', `${NURTURE}/start`, { headers })
+    await send('POST', `${NURTURE}/stop`)
+    expect((await send('POST', `${NURTURE}/start`, { headers })).body).toEqual(first.body)
+    expect(await send('POST', `${NURTURE}/stop`, { headers })).toMatchObject({
+      status: 422,
+      body: { rejection: { type: 'CommandIdReused', commandId: 'click-1' } },
+    })
+    expect(await send('POST', `${NURTURE}/start`, { headers: { 'idempotency-key': 'x'.repeat(201) } })).toMatchObject({
+      status: 400,
+    })
+  })
+
+  it('what somebody has already is not sent again, until it changes', async () => {
+    const { send } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    const etag = (await send('GET', '/contacts/ann')).headers.get('etag') as string
+    const headers = { 'if-none-match': `"other", W/${etag}` }
+    expect(await send('GET', '/contacts/ann', { headers })).toMatchObject({ status: 304, text: '' })
+    await send('POST', `${NURTURE}/stop`)
+    expect(await send('GET', '/contacts/ann', { headers })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('input that is wrong', () => {
+  it.each<[string, number, string, string, unknown?, Record<string, string>?]>([
+    ['an address that is none', 404, 'GET', '/nowhere'],
+    ['another address', 404, 'GET', '/contacts/ann/'],
+    ['a segment that is empty', 404, 'GET', '/contacts/'],
+    ['a method that is none here', 405, 'DELETE', '/contacts/ann'],
+    ['a segment that is not encoded right', 400, 'GET', '/contacts/%ff'],
+    ['a segment that is half encoded', 400, 'GET', '/contacts/%zz'],
+    ['an id that is too long', 400, 'GET', `/contacts/${'x'.repeat(201)}`],
+    ['steps out of the path', 404, 'GET', '/contacts/ann/../../etc'],
+    ['encoded steps out of the path', 404, 'GET', '/contacts/%2e%2e/%2e%2e/etc'],
+    ['a parameter that nobody knows', 400, 'GET', '/contacts/ann?run=all'],
+    ['a parameter given twice', 400, 'GET', '/contacts/ann?runs=all&runs=all'],
+    ['a parameter named __proto__', 400, 'GET', '/contacts/ann?__proto__=x'],
+    ['a number that is none', 400, 'GET', '/actions?limit=1e3'],
+    ['a number out of range', 400, 'GET', '/actions?limit=1001'],
+    ['a cursor of nobody', 400, 'GET', '/actions?after=nobody'],
+    ['a body that is no JSON', 400, 'POST', '/signals', '{'],
+    ['a body that is no object', 400, 'POST', '/signals', '[]'],
+    ['a body that is null', 400, 'POST', `${NURTURE}/start`, 'null'],
+    ['a body that is no UTF-8', 400, 'POST', '/signals', Uint8Array.of(0x22, 0xff, 0x22)],
+    ['a property that nobody knows', 400, 'POST', `${NURTURE}/start`, { why: 'x' }],
+    ['__proto__ in the body', 400, 'POST', `${NURTURE}/start`, '{"__proto__":{"reason":"x"}}'],
+    ['constructor in the body', 400, 'POST', `${NURTURE}/start`, '{"constructor":{"prototype":{}}}'],
+    ['an id with half a character', 400, 'POST', '/signals', '{"contactId":"\\ud800","kind":"x"}'],
+    ['a day that the calendar lacks', 400, 'POST', '/contacts/ann/suppress', { until: '2026-02-30T00:00:00.000Z' }],
+    [
+      'a document nested too deep',
+      400,
+      'POST',
+      '/campaigns/check',
+      `${'{"none":['.repeat(50_000)}${']}'.repeat(50_000)}`,
+    ],
+    ['a list nested too deep', 400, 'POST', '/signals', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+    [
+      'a body of another kind',
+      415,
+      'POST',
+      `${NURTURE}/start`,
+      'reason=x',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+    ],
+    ['an empty body of no kind', 415, 'POST', `${NURTURE}/start`, '', { 'content-type': 'text/plain' }],
+    ['a search of a directory that has none', 400, 'POST', '/contacts/search', { text: 'ann' }],
+  ])('is refused, with its place: %s', async (_, status, method, path, body, headers) => {
+    const { send, errors } = await givenApi()
+    const answer = await send(method, path, { body, ...(headers === undefined ? {} : { headers }) })
+    expect([answer.status, errors]).toEqual([status, []])
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(answer.body).toMatchObject({ status, type: expect.stringMatching(/^urn:enfold:problem:\w+$/) })
+  })
+
+  it('may stand in the data of a signal under any name, and harms nobody', async () => {
+    const { send } = await givenApi()
+    const body = '{"contactId":"ann","kind":"form-submitted","data":{"__proto__":{"form":"guide"},"constructor":1}}'
+    const { goals } = (await send('POST', '/signals', { body })).body
+    expect(goals.map(({ campaignId }: { campaignId: string }) => campaignId)).toEqual(['garden'])
+    expect(({} as Record<string, unknown>).form).toBeUndefined()
+  })
+
+  it('is told by its place and what was expected', async () => {
+    const { send } = await givenApi()
+    const { body } = await send('POST', '/signals', { body: { contactId: '', kind: 1, extra: true } })
+    expect(body).toMatchObject({ type: 'urn:enfold:problem:InputInvalid', status: 400 })
+    const paths = body.problems.map(({ path }: { path: string }) => path)
+    expect(paths).toEqual(expect.arrayContaining(['body/contactId', 'body/kind', 'body/extra']))
+  })
+
+  it.each(['announced', 'not announced'])('a body that is too large (%s) is refused before it is kept', async (how) => {
+    const { send } = await givenApi({ maxBodyBytes: 1000, maxUploadBytes: 1000 })
+    let read = 0
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        read += 100
+        if (read > 100_000) controller.error(new Error('nobody stopped reading'))
+        else controller.enqueue(new Uint8Array(100).fill(32))
+      },
+    })
+    const headers: Record<string, string> = how === 'announced' ? { 'content-length': '1000000' } : {}
+    expect((await send('POST', '/signals', { body: endless, headers })).status).toBe(413)
+    expect(read).toBeLessThan(3000)
+    const csv = { 'content-type': 'text/csv' }
+    const path = '/actions/csv?action=start&campaignId=pool&sequenceId=nurture'
+    expect((await send('POST', path, { body: 'contact\n'.repeat(1000), headers: csv })).status).toBe(413)
+  })
+})
+
+describe('faults', () => {
+  /** Campaigns can be published over it; of contacts it knows nothing but an error. */
+  const broken = (error: unknown): Store => {
+    const store = createMemoryStore()
+    return {
+      ...store,
+      async readMany(streams) {
+        if (streams.some((stream) => contactOf(stream) !== null)) throw error
+        return store.readMany(streams)
+      },
+    }
+  }
+
+  it('of the store that will pass are 503 with Retry-After, and are told to the host', async () => {
+    const { send, errors } = await givenApi({ store: broken(new EnfoldFault('STORE_BUSY', 'secret path /x')) })
+    const answer = await send('GET', '/contacts/ann')
+    expect(answer).toMatchObject({ status: 503, body: { type: 'urn:enfold:problem:STORE_BUSY' } })
+    expect(answer.headers.get('retry-after')).toBe('1')
+    expect(answer.text).not.toContain('secret')
+    expect(errors).toHaveLength(1)
+  })
+
+  it('that nobody foresaw are 500 and say nothing of the inside', async () => {
+    const { send, errors } = await givenApi({ store: broken(new Error('secret')) })
+    const answer = await send('GET', '/contacts/ann')
+    expect(answer).toMatchObject({ status: 500, body: { type: 'urn:enfold:problem:Fault' } })
+    expect(answer.text).not.toContain('secret')
+    expect(errors).toMatchObject([{ message: 'secret' }])
+  })
+
+  it('of the directory are none of the sender', async () => {
+    const { send } = await givenApi({ contacts: { get: () => ({ tags: 'no list' }) as never } })
+    expect((await send('POST', `${NURTURE}/start`)).status).toBe(500)
+  })
+
+  it('of the store make it unhealthy', async () => {
+    const { send } = await givenApi()
+    expect(await send('GET', '/health')).toMatchObject({ status: 200, body: { ok: true } })
+    const store: Store = { ...createMemoryStore(), nextWake: () => Promise.reject(new Error('gone')) }
+    const sick = await givenApi({ store })
+    expect(await sick.send('GET', '/health')).toMatchObject({ status: 503, body: { ok: false } })
+  })
+})
+
+describe('createApi', () => {
+  it('without authorize makes no API, neither by its types nor at run time', async () => {
+    const { engine } = await givenApi()
+    // @ts-expect-error There is no API without it.
+    expect(() => createApi({ engine })).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+    for (const authorize of [null, true, {}])
+      expect(() => createApi({ engine, authorize: authorize as never })).toThrow(/authorize/)
+  })
+
+  it.each([
+    { basePath: 'api' },
+    { basePath: '/api/' },
+    { basePath: '/a b' },
+    { maxBodyBytes: 0 },
+    { maxBatch: 1001 },
+    { maxUploadBytes: 1.5 },
+    { onError: 'log' },
+    { authorise: () => null },
+    { engine: {} },
+  ])('refuses an option that cannot be: %j', async (wrong) => {
+    const { engine } = await givenApi()
+    const authorize = () => ACTORS.writer as never
+    expect(() => createApi({ engine, authorize, ...(wrong as object) })).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT' }),
+    )
+  })
+
+  it('answers under its base path, and nowhere else', async () => {
+    const { send } = await givenApi({ basePath: '/api/enfold' })
+    expect((await send('GET', '/api/enfold/campaigns')).status).toBe(200)
+    expect((await send('GET', '/api/enfold/openapi.json')).body.servers).toEqual([{ url: '/api/enfold' }])
+    for (const path of ['/campaigns', '/api/enfoldcampaigns', '/api/enfold', '/api/enfold/../campaigns'])
+      expect((await send('GET', path)).status).toBe(404)
+  })
+
+  it('an authorize that throws, or answers nonsense, opens nothing', async () => {
+    const answers: (() => unknown)[] = [
+      () => {
+        throw new Error('secret')
+      },
+      () => ({ actor: 'x' }),
+      () => ({ actor: 'x', may: 'all' }),
+      () => ({ actor: 'x', may: ['read', 'fly'] }),
+      () => ({ actor: '', may: 'write' }),
+      () => ({ actor: 'x', may: 'write', campaigns: 'pool' }),
+      () => true,
+    ]
+    for (const answer of answers) {
+      const { send, errors } = await givenApi({ authorize: answer as never })
+      const refused = await send('GET', '/campaigns')
+      expect([refused.status, errors.length]).toEqual([500, 1])
+      expect(refused.text).not.toContain('secret')
+    }
+    for (const nobody of [null, undefined]) {
+      const { send } = await givenApi({ authorize: () => nobody as never })
+      expect((await send('GET', '/campaigns')).status).toBe(401)
+    }
+  })
+})

@@ -1,0 +1,136 @@
+/** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
+import { type CampaignId, campaignJsonSchema, defineCampaign, isLeft } from '@enfold/core'
+import Type from 'typebox'
+import { sees } from './permissions.ts'
+import { problem, Refused } from './problem.ts'
+import { answerOf, type Call, found, given, orderOf, Reply, type Route, reading, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const idOf = ({ path }: Call<unknown, unknown>) => path.campaignId as CampaignId
+const readingHere = (call: Call) => reading([idOf(call)])
+
+/** Published as it is; checked by publishing, which names every problem with its place. */
+const Definition = Type.Unsafe<unknown>({
+  type: 'object',
+  description: 'A campaign definition, as the schema CampaignDefinition says.',
+})
+/** For the document. */
+export const definitionSchema: object = campaignJsonSchema
+
+export const campaignRoutes: readonly Route[] = [
+  route({
+    id: 'listCampaigns',
+    method: 'get',
+    path: '/campaigns',
+    summary: 'Every campaign that ever was published',
+    answers: { 200: s.Campaigns },
+    scope: reading('any'),
+    async handle({ actor, engine }) {
+      const campaigns = await engine.inspect.campaigns()
+      return { campaigns: campaigns.filter(({ campaignId }) => sees(actor, campaignId)) }
+    },
+  }),
+  route({
+    id: 'getCampaign',
+    method: 'get',
+    path: '/campaigns/{campaignId}',
+    summary: 'One campaign with its definition, the newest or that of `version`',
+    query: s.closed({ version: s.opt(s.whole(1)) }),
+    answers: { 200: s.Campaign },
+    etag: true,
+    scope: readingHere,
+    async handle(call) {
+      const campaignId = idOf(call)
+      const campaign = await call.engine.inspect.campaign(campaignId, given(call.query))
+      return found(campaign, { type: 'CampaignUnknown', campaignId })
+    },
+  }),
+  route({
+    id: 'getCounts',
+    method: 'get',
+    path: '/campaigns/{campaignId}/counts',
+    summary: 'How many are in each of its sequences',
+    answers: { 200: s.Counts },
+    scope: readingHere,
+    handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: idOf(call) }) }),
+  }),
+  route({
+    id: 'getContactsInSequence',
+    method: 'get',
+    path: '/campaigns/{campaignId}/sequences/{sequenceId}/contacts',
+    summary: 'Who is in a sequence',
+    query: s.closed({ status: s.opt(s.words('active', 'waiting', 'either')), after: s.opt(s.Id), limit: s.Limit }),
+    answers: { 200: s.Found },
+    scope: readingHere,
+    handle: (call) =>
+      call.engine.inspect.contactsInSequence({
+        campaignId: idOf(call),
+        sequenceId: call.path.sequenceId as string,
+        ...given(call.query),
+      }),
+  }),
+  route({
+    id: 'checkCampaign',
+    method: 'post',
+    path: '/campaigns/check',
+    summary: 'What publishing would say of a definition; nothing is published',
+    body: Definition,
+    answers: { 200: s.Checked },
+    scope: reading('any'),
+    async handle({ body }) {
+      const defined = defineCampaign(body)
+      return isLeft(defined)
+        ? { valid: false, problems: defined.left.problems, warnings: [] }
+        : { valid: true, problems: [], warnings: defined.right.warnings }
+    },
+  }),
+  route({
+    id: 'publishCampaign',
+    method: 'put',
+    path: '/campaigns/{campaignId}',
+    summary: 'Publishes a definition as the next version, or says that it is published already',
+    body: Definition,
+    answers: { 200: s.Published },
+    scope: (call) => ({ verbs: ['publish'], campaigns: [idOf(call)] }),
+    async handle(call) {
+      // The permission is for the campaign of the path: the document must not name another.
+      if ((call.body as { id?: unknown }).id !== idOf(call))
+        throw new Refused(
+          problem('InputInvalid', 'The id in the definition is not the one in the path.', [
+            { path: 'body/id', message: `expected ${JSON.stringify(idOf(call))}` },
+          ]),
+        )
+      const { actor, commandId } = call
+      const order = { actor: actor.actor, ...(commandId === null ? {} : { commandId }) }
+      return answerOf(await call.engine.publish(call.body, order))
+    },
+  }),
+  route({
+    id: 'unpublishCampaign',
+    method: 'post',
+    path: '/campaigns/{campaignId}/unpublish',
+    summary: 'Refuses new starts and goals from now on; with `stopRuns` every run is stopped too',
+    body: s.closed({ reason: s.opt(s.Text), stopRuns: s.opt(s.Flag) }),
+    answers: { 200: s.Unpublished },
+    scope: (call) => ({
+      verbs: call.body.stopRuns === true ? ['publish', 'stop'] : ['publish'],
+      campaigns: [idOf(call)],
+    }),
+    handle: async (call) =>
+      answerOf(
+        await call.engine.unpublish(idOf(call), { ...orderOf(call), ...given({ stopRuns: call.body.stopRuns }) }),
+      ),
+  }),
+  route({
+    id: 'getHealth',
+    method: 'get',
+    path: '/health',
+    summary: 'How engine and store stand; 503 if the store does not answer',
+    answers: { 200: s.Health, 503: s.Health },
+    scope: reading('any'),
+    async handle({ engine }) {
+      const health = await engine.health()
+      return new Reply(health.ok ? 200 : 503, health, { 'cache-control': 'no-store' })
+    },
+  }),
+]

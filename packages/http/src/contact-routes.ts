@@ -1,0 +1,347 @@
+/** One contact: what is known of him, and what is ordered for him. Also the search for contacts, and signals. */
+import {
+  type CampaignId,
+  explain,
+  isContactEvent,
+  isLeft,
+  type RecordedContactEvent,
+  type Rejection,
+} from '@enfold/core'
+import type { SearchQuery, StepOrder } from '@enfold/engine'
+import Type from 'typebox'
+import { type Actor, sees, type Verb } from './permissions.ts'
+import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
+import { answerOf, type Call, given, orderOf, type Route, reading, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const SEQUENCE = '/contacts/{contactId}/sequences/{campaignId}/{sequenceId}'
+const STEP = `${SEQUENCE}/steps/{stepId}` as const
+const HISTORY_PAGE = 100
+
+/** Of the campaign that the path names. */
+const here =
+  (...verbs: readonly Verb[]) =>
+  ({ path }: Call) => ({ verbs, campaigns: [path.campaignId as CampaignId] })
+const everywhere = (verb: Verb) => ({ verbs: [verb], campaigns: 'all' }) as const
+
+/** Ids of the path, checked by name before: those that the template has. */
+const contactOf = ({ path }: Call<unknown, unknown>) => ({ contactId: path.contactId as string })
+const sequenceOf = (call: Call<unknown, unknown>) => ({
+  ...contactOf(call),
+  campaignId: call.path.campaignId as string,
+  sequenceId: call.path.sequenceId as string,
+})
+
+const StepBody = s.closed({ reason: s.opt(s.Text), run: s.opt(s.whole(1)) })
+const stepOf = (call: Call<unknown, { readonly run?: number }>): StepOrder => ({
+  ...sequenceOf(call),
+  stepId: call.path.stepId as string,
+  ...orderOf(call),
+  ...given({ run: call.body.run }),
+})
+
+const reads: readonly Route[] = [
+  route({
+    id: 'getContact',
+    method: 'get',
+    path: '/contacts/{contactId}',
+    summary: 'Everything of one contact as it stands now: sequences, steps, what is next',
+    query: s.closed({ runs: s.opt(s.words('newest', 'all')) }),
+    answers: { 200: s.Contact },
+    etag: true,
+    scope: reading('any'),
+    async handle(call) {
+      const { actor, engine, path, query } = call
+      const contact = await engine.inspect.contact(path.contactId as string, given(query))
+      return { ...contact, enrollments: contact.enrollments.filter(({ campaignId }) => sees(actor, campaignId)) }
+    },
+  }),
+  route({
+    id: 'getHistory',
+    method: 'get',
+    path: '/contacts/{contactId}/history',
+    summary: 'The recorded events of one contact, in order; `after` is a version',
+    query: s.closed({ after: s.opt(s.whole(0)), limit: s.Limit }),
+    answers: { 200: s.History },
+    etag: true,
+    scope: reading('any'),
+    async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
+      const behind = (await engine.inspect.history(path.contactId as string)).slice(after)
+      const page = behind.slice(0, limit)
+      return {
+        events: seenBy(actor, page),
+        next: behind.length > limit ? (page.at(-1)?.version ?? null) : null,
+      }
+    },
+  }),
+  route({
+    id: 'explainEvent',
+    method: 'get',
+    path: '/contacts/{contactId}/history/{eventId}/explain',
+    summary: 'Why an event happened: the chain back to its root, the event itself first',
+    answers: { 200: s.Chain },
+    scope: reading('any'),
+    async handle({ actor, engine, path }) {
+      const chain = explain(await engine.inspect.history(path.contactId as string), path.eventId as string)
+      const seen = seenBy(actor, chain)
+      if (seen.length === 0) throw new Refused(problem('NotFound', 'This contact has no such event.'))
+      return { chain: seen }
+    },
+  }),
+  route({
+    id: 'getSequences',
+    method: 'get',
+    path: '/contacts/{contactId}/sequences',
+    summary: 'The sequences that a contact is in, or waits at the end of',
+    answers: { 200: s.Sequences },
+    scope: reading('any'),
+    async handle({ actor, engine, path }) {
+      const sequences = await engine.inspect.sequencesOf(path.contactId as string)
+      return { sequences: sequences.filter(({ campaignId }) => sees(actor, campaignId)) }
+    },
+  }),
+  route({
+    id: 'getUpcomingOfContact',
+    method: 'get',
+    path: '/contacts/{contactId}/upcoming',
+    summary: 'The next steps of one contact, by when they are due',
+    answers: { 200: s.UpcomingSteps },
+    scope: reading('any'),
+    async handle(call) {
+      const steps = await call.engine.inspect.upcoming(contactOf(call))
+      return { steps: steps.filter(({ campaignId }) => sees(call.actor, campaignId)) }
+    },
+  }),
+  route({
+    id: 'getUpcoming',
+    method: 'get',
+    path: '/upcoming',
+    summary: 'The next steps of everyone; `limit` counts contacts',
+    query: s.closed({ until: s.opt(s.Instant), limit: s.Limit }),
+    answers: { 200: s.UpcomingSteps },
+    scope: reading('any'),
+    async handle({ actor, engine, query }) {
+      const steps = await engine.inspect.upcoming(given(query))
+      return { steps: steps.filter(({ campaignId }) => sees(actor, campaignId)) }
+    },
+  }),
+  route({
+    id: 'getOverdue',
+    method: 'get',
+    path: '/overdue',
+    summary: 'How much would go out if a dispatcher started now',
+    answers: { 200: s.Overdue },
+    scope: reading('all'),
+    handle: ({ engine }) => engine.inspect.overdue(),
+  }),
+  route({
+    id: 'searchContacts',
+    method: 'post',
+    path: '/contacts/search',
+    summary: 'Contacts by their active sequences (all, any, none) and by the text search of the directory',
+    body: s.Search,
+    answers: { 200: s.Found },
+    scope: ({ body }) => reading(campaignsOf(body)),
+    handle: ({ engine, body }) => engine.inspect.search(given(body) as SearchQuery),
+  }),
+]
+
+/** Whose members a query tells of. One that names none, and no text, tells of everybody's. */
+export function campaignsOf(query: Pick<SearchQuery, 'all' | 'any' | 'none' | 'text'>): readonly CampaignId[] | 'all' {
+  const { all = [], any = [], none = [], text } = query
+  if (all.length + any.length === 0 && text === undefined) return 'all'
+  return [...all, ...any, ...none].map(({ campaignId }) => campaignId)
+}
+
+/** Events of the actor's campaigns, and those that are of none. */
+function seenBy(actor: Actor, events: readonly RecordedContactEvent[]): readonly unknown[] {
+  if (actor.campaigns === undefined) return events
+  return events.flatMap((event) => {
+    const { campaignId } = event.data as { campaignId?: CampaignId }
+    if (campaignId !== undefined && !sees(actor, campaignId)) return []
+    if (!isContactEvent(event) || event.type !== 'GoalSatisfied' || event.data.matched === undefined) return [event]
+    // The first goal of a signal names those of all campaigns.
+    const matched = event.data.matched.filter((goal) => sees(actor, goal.campaignId))
+    return [{ ...event, data: { ...event.data, matched } }]
+  })
+}
+
+const sequenceOrders: readonly Route[] = [
+  route({
+    id: 'startSequence',
+    method: 'post',
+    path: `${SEQUENCE}/start`,
+    summary: 'Starts a sequence from its first step; whoever is in it stays as he is',
+    body: s.Reason,
+    answers: { 200: s.Placed('started', 'already_active') },
+    scope: here('start'),
+    handle: async (call) => answerOf(await call.engine.startSequence({ ...sequenceOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'stopSequence',
+    method: 'post',
+    path: `${SEQUENCE}/stop`,
+    summary: 'Takes the contact out of a sequence; his other sequences go on',
+    body: s.Reason,
+    answers: { 200: s.Placed('stopped', 'not_active') },
+    scope: here('stop'),
+    handle: async (call) => answerOf(await call.engine.stopSequence({ ...sequenceOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'restartSequence',
+    method: 'post',
+    path: `${SEQUENCE}/restart`,
+    summary: 'Stops and starts in one',
+    body: s.Reason,
+    answers: { 200: s.Placed('restarted', 'started') },
+    scope: here('start', 'stop'),
+    handle: async (call) => answerOf(await call.engine.restartSequence({ ...sequenceOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'pauseSequence',
+    method: 'post',
+    path: `${SEQUENCE}/pause`,
+    summary: 'Nothing goes out until it is resumed',
+    body: s.Reason,
+    answers: { 200: s.Placed('paused', 'already_paused') },
+    scope: here('pause'),
+    handle: async (call) => answerOf(await call.engine.pauseSequence({ ...sequenceOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'resumeSequence',
+    method: 'post',
+    path: `${SEQUENCE}/resume`,
+    summary: 'Goes on; with `shift` its wait is longer by the pause',
+    body: s.closed({ reason: s.opt(s.Text), shift: s.opt(s.Flag) }),
+    answers: { 200: s.Placed('resumed', 'not_paused') },
+    scope: here('pause'),
+    handle: async (call) =>
+      answerOf(
+        await call.engine.resumeSequence({
+          ...sequenceOf(call),
+          ...orderOf(call),
+          ...given({ shift: call.body.shift }),
+        }),
+      ),
+  }),
+  route({
+    id: 'resendStep',
+    method: 'post',
+    path: `${STEP}/resend`,
+    summary: 'Sends one step again, now, outside the schedule',
+    body: StepBody,
+    answers: { 200: s.Resent },
+    scope: here('resend'),
+    handle: async (call) => answerOf(await call.engine.resendStep(stepOf(call))),
+  }),
+  route({
+    id: 'cancelStep',
+    method: 'post',
+    path: `${STEP}/cancel`,
+    summary: 'Takes a step that was not dispatched yet out of this run',
+    body: StepBody,
+    answers: { 200: s.Placed('cancelled', 'already_cancelled') },
+    scope: here('cancel'),
+    handle: async (call) => answerOf(await call.engine.cancelStep(stepOf(call))),
+  }),
+]
+
+const contactOrders: readonly Route[] = [
+  route({
+    id: 'stopAll',
+    method: 'post',
+    path: '/contacts/{contactId}/stop-all',
+    summary: 'Takes the contact out of everything',
+    body: s.Reason,
+    answers: { 200: s.Stopped('stopped', 'not_active') },
+    scope: everywhere('stop'),
+    handle: async (call) => answerOf(await call.engine.stopAll({ ...contactOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'suppress',
+    method: 'post',
+    path: '/contacts/{contactId}/suppress',
+    summary: 'A ban, until an instant or without end',
+    body: s.closed({ reason: s.opt(s.Text), until: s.opt(s.orNull(s.Instant)) }),
+    answers: { 200: s.Stopped('suppressed', 'already_suppressed') },
+    scope: everywhere('suppress'),
+    handle: async (call) =>
+      answerOf(
+        await call.engine.suppress({ ...contactOf(call), ...orderOf(call), ...given({ until: call.body.until }) }),
+      ),
+  }),
+  route({
+    id: 'unsuppress',
+    method: 'post',
+    path: '/contacts/{contactId}/unsuppress',
+    summary: 'Lifts a ban',
+    body: s.Reason,
+    answers: { 200: s.Done('unsuppressed', 'not_suppressed') },
+    scope: everywhere('suppress'),
+    handle: async (call) => answerOf(await call.engine.unsuppress({ ...contactOf(call), ...orderOf(call) })),
+  }),
+  route({
+    id: 'erase',
+    method: 'post',
+    path: '/contacts/{contactId}/erase',
+    summary: 'Forgets the contact: everything is stopped, for good',
+    body: s.Reason,
+    answers: { 200: s.Done('erased') },
+    scope: everywhere('erase'),
+    handle: async (call) => answerOf(await call.engine.erase({ ...contactOf(call), ...orderOf(call) })),
+  }),
+]
+
+const SignalResult = Type.Union([s.closed({ answer: s.SignalAnswer }), s.closed({ problem: s.ProblemBody })])
+
+const signals: readonly Route[] = [
+  route({
+    id: 'signal',
+    method: 'post',
+    path: '/signals',
+    summary: 'Something happened in the CRM that may satisfy goals',
+    body: s.SignalBody,
+    answers: { 200: s.SignalAnswer },
+    scope: everywhere('signal'),
+    async handle({ actor, body, commandId, engine }) {
+      const signalId = body.signalId ?? commandId ?? undefined
+      return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: actor.actor } as never))
+    },
+  }),
+  route({
+    id: 'signals',
+    method: 'post',
+    path: '/signals/batch',
+    summary: 'Several at once, each answered by itself, in their order',
+    body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
+    answers: { 200: s.closed({ results: s.list(SignalResult) }) },
+    scope: everywhere('signal'),
+    async handle(call) {
+      const { actor, body, engine, limits } = call
+      if (body.signals.length > limits.maxBatch)
+        throw new Refused(problem('BodyTooLarge', `There are more than ${limits.maxBatch} signals in one request.`))
+      const results = new Array<unknown>(body.signals.length)
+      // Those of one contact in their order; those of different contacts share transactions.
+      const byContact = Map.groupBy(body.signals.entries(), ([, { contactId }]) => contactId)
+      await Promise.all(
+        [...byContact.values()].map(async (ones) => {
+          for (const [i, one] of ones) {
+            try {
+              const either = await engine.signal({ ...given(one), actor: actor.actor } as never)
+              results[i] = isLeft(either)
+                ? { problem: rejectionProblem(either.left as Rejection) }
+                : { answer: either.right }
+            } catch (error) {
+              const why = thrownProblem(error)
+              if (why.status >= 500) call.failed(error)
+              results[i] = { problem: why }
+            }
+          }
+        }),
+      )
+      return { results }
+    },
+  }),
+]
+
+export const contactRoutes: readonly Route[] = [...reads, ...sequenceOrders, ...contactOrders, ...signals]

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest'
+import { routes } from './api.ts'
+import { type GivenApi, garden, givenApi, pool } from './given-api.ts'
+import { type Actor, VERBS, type Verb } from './permissions.ts'
+
+/** A request that is right in every way, for each route; in the campaign "pool" where it is of one. */
+const REQUESTS: {
+  readonly [id: string]: {
+    readonly path: string
+    readonly body?: unknown
+    readonly csv?: string
+    /** What it needs. */
+    readonly verbs: readonly Verb[]
+    /** Whether somebody with other campaigns may all the same. */
+    readonly others?: boolean
+    readonly status?: number
+  }
+} = {
+  getContact: { path: '/contacts/ann', verbs: ['read'], others: true },
+  getHistory: { path: '/contacts/ann/history', verbs: ['read'], others: true },
+  explainEvent: { path: '/contacts/ann/history/EVENT/explain', verbs: ['read'], others: true },
+  getSequences: { path: '/contacts/ann/sequences', verbs: ['read'], others: true },
+  getUpcomingOfContact: { path: '/contacts/ann/upcoming', verbs: ['read'], others: true },
+  getUpcoming: { path: '/upcoming', verbs: ['read'], others: true },
+  getOverdue: { path: '/overdue', verbs: ['read'] },
+  searchContacts: {
+    path: '/contacts/search',
+    body: { any: [{ campaignId: 'pool', sequenceId: 'nurture' }] },
+    verbs: ['read'],
+  },
+  startSequence: { path: '/contacts/ann/sequences/pool/nurture/start', body: {}, verbs: ['start'] },
+  stopSequence: { path: '/contacts/ann/sequences/pool/nurture/stop', body: {}, verbs: ['stop'] },
+  restartSequence: { path: '/contacts/ann/sequences/pool/nurture/restart', body: {}, verbs: ['start', 'stop'] },
+  pauseSequence: { path: '/contacts/ann/sequences/pool/nurture/pause', body: {}, verbs: ['pause'] },
+  resumeSequence: { path: '/contacts/ann/sequences/pool/nurture/resume', body: {}, verbs: ['pause'] },
+  resendStep: { path: '/contacts/ann/sequences/pool/nurture/steps/one/resend', body: {}, verbs: ['resend'] },
+  cancelStep: { path: '/contacts/ann/sequences/pool/nurture/steps/two/cancel', body: {}, verbs: ['cancel'] },
+  stopAll: { path: '/contacts/ann/stop-all', body: {}, verbs: ['stop'] },
+  suppress: { path: '/contacts/ann/suppress', body: {}, verbs: ['suppress'] },
+  unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },
+  erase: { path: '/contacts/ann/erase', body: {}, verbs: ['erase'] },
+  signal: { path: '/signals', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal'] },
+  signals: { path: '/signals/batch', body: { signals: [{ contactId: 'ann', kind: 'purchased' }] }, verbs: ['signal'] },
+  listCampaigns: { path: '/campaigns', verbs: ['read'], others: true },
+  getCampaign: { path: '/campaigns/pool', verbs: ['read'] },
+  getCounts: { path: '/campaigns/pool/counts', verbs: ['read'] },
+  getContactsInSequence: { path: '/campaigns/pool/sequences/nurture/contacts', verbs: ['read'] },
+  checkCampaign: { path: '/campaigns/check', body: pool, verbs: ['read'], others: true },
+  publishCampaign: { path: '/campaigns/pool', body: pool, verbs: ['publish'] },
+  unpublishCampaign: {
+    path: '/campaigns/pool/unpublish',
+    body: { stopRuns: true },
+    verbs: ['publish', 'stop'],
+  },
+  getHealth: { path: '/health', verbs: ['read'], others: true },
+  previewAction: { path: '/actions/preview', body: target('start'), verbs: ['read'] },
+  previewActionOfCsv: { path: `/actions/preview/csv?${inPool('start')}`, csv: 'ann', verbs: ['read'] },
+  processAction: { path: '/actions', body: target('restart'), verbs: ['start', 'stop'], status: 202 },
+  processActionOfCsv: { path: `/actions/csv?${inPool('stop')}`, csv: 'ann', verbs: ['stop'], status: 202 },
+  listActions: { path: '/actions', verbs: ['read'], others: true },
+  getAction: { path: '/actions/first', verbs: ['read'] },
+  getActionContacts: { path: '/actions/first/contacts', verbs: ['read'] },
+  downloadActionResults: { path: '/actions/first/results.csv', verbs: ['read'] },
+  followAction: { path: '/actions/first/progress', verbs: ['read'] },
+  cancelAction: { path: '/actions/first/cancel', body: {}, verbs: ['start'] },
+  resumeAction: { path: '/actions/first/resume', body: {}, verbs: ['start'] },
+}
+
+function target(action: string) {
+  return { action, campaignId: 'pool', sequenceId: 'nurture', contacts: { ids: ['ann'] } }
+}
+function inPool(action: string): string {
+  return `action=${action}&campaignId=pool&sequenceId=nurture`
+}
+
+/** Ann is in sequences of both campaigns, has a step behind her and one before her; an action has been done. */
+async function givenAnn(actor: { current: Actor | null }): Promise<GivenApi & { readonly eventId: string }> {
+  const given = await givenApi({ authorize: () => actor.current })
+  const { engine } = given
+  const order = { contactId: 'ann', actor: 'olga' }
+  await engine.startSequence({ ...order, campaignId: 'garden', sequenceId: 'tips' })
+  await engine.processAction({ ...(target('start') as never as object), actionId: 'first', actor: 'olga' } as never)
+  await engine.runDue()
+  const [event] = await engine.inspect.history('ann')
+  return { ...given, eventId: event?.id as string }
+}
+
+describe('every route', () => {
+  it('is asked about here, and no other', () => {
+    expect(Object.keys(REQUESTS).toSorted()).toEqual(routes.map(({ id }) => id).toSorted())
+  })
+
+  describe.each(routes.map((route) => [route.id, route] as const))('%s', (id, route) => {
+    const request = REQUESTS[id] as (typeof REQUESTS)[string]
+
+    async function outcomes(actors: readonly (Actor | null)[]) {
+      const actor: { current: Actor | null } = { current: null }
+      const { send, store, eventId, errors } = await givenAnn(actor)
+      const length = async () => {
+        let count = 0
+        for await (const _ of store.readAll()) count += 1
+        return count + (await store.actions(null, 10)).length
+      }
+      const answers: { status: number; changed: boolean; text: string }[] = []
+      for (const one of actors) {
+        actor.current = one
+        const before = await length()
+        const { status, text } = await send(route.method.toUpperCase(), request.path.replace('EVENT', eventId), {
+          body: request.csv ?? request.body,
+          ...(request.csv === undefined ? {} : { headers: { 'content-type': 'text/csv' } }),
+        })
+        answers.push({ status, changed: (await length()) !== before, text })
+      }
+      expect(errors).toEqual([])
+      return answers
+    }
+
+    it('is closed to nobody, to whoever lacks one verb, and to whoever has all the others', async () => {
+      const lacking = request.verbs.map((verb) => ({ actor: 'x', may: VERBS.filter((one) => one !== verb) }))
+      const answers = await outcomes([null, ...lacking, { actor: 'x', may: [] }])
+      expect(answers.map(({ status }) => status)).toEqual([401, ...lacking.map(() => 403), 403])
+      expect(answers.some(({ changed }) => changed)).toBe(false)
+    })
+
+    it('is open to a reader if it only reads', async () => {
+      const [answer] = await outcomes([{ actor: 'rita', may: 'read' }])
+      expect(answer?.status).toBe(request.verbs.join() === 'read' ? 200 : 403)
+      expect(answer?.changed).toBe(false)
+    })
+
+    it('is closed to whoever has other campaigns, or shows nothing of this one', async () => {
+      const [answer] = await outcomes([{ actor: 'gil', may: 'write', campaigns: ['garden'] }])
+      expect(answer?.status).toBe(request.others === true ? 200 : 403)
+      expect(answer?.changed).toBe(false)
+      if (request.path !== '/campaigns/check') expect(answer?.text).not.toMatch(/nurture|asked on/)
+    })
+
+    it('is open to whoever has the verb and the campaign', async () => {
+      const campaigns = [pool.id, garden.id]
+      const ofBoth = { actor: 'olga', may: request.verbs, campaigns }
+      const ofAll = { actor: 'olga', may: request.verbs }
+      const [limited] = await outcomes([ofBoth])
+      const [unlimited] = await outcomes([ofAll])
+      expect(unlimited?.status).toBe(request.status ?? 200)
+      const concernsAll = ['getOverdue', 'stopAll', 'suppress', 'unsuppress', 'erase', 'signal', 'signals'].includes(id)
+      expect(limited?.status).toBe(concernsAll ? 403 : unlimited?.status)
+    })
+  })
+})
+
+describe('whoever has some campaigns', () => {
+  const gil: Actor = { actor: 'gil', may: 'write', campaigns: ['garden'] }
+
+  it('finds contacts by those only: other sequences, none, and everybody are closed', async () => {
+    const { send } = await givenApi({ authorize: () => gil })
+    const mine = { campaignId: 'garden', sequenceId: 'tips' }
+    const other = { campaignId: 'pool', sequenceId: 'nurture' }
+    const statusOf = async (body: unknown) => (await send('POST', '/contacts/search', { body })).status
+    expect(await statusOf({ all: [mine] })).toBe(200)
+    for (const closed of [{}, { all: [mine, other] }, { any: [mine], none: [other] }, { none: [mine] }, { all: [] }])
+      expect(await statusOf(closed)).toBe(403)
+  })
+
+  it('starts nobody because of what he is in elsewhere', async () => {
+    const { send } = await givenApi({ authorize: () => gil })
+    const query = { all: [{ campaignId: 'pool', sequenceId: 'nurture' }] }
+    const body = { action: 'start', campaignId: 'garden', sequenceId: 'tips', contacts: { query } }
+    expect((await send('POST', '/actions', { body })).status).toBe(403)
+    expect((await send('POST', '/actions/preview', { body })).status).toBe(403)
+    const ids = { ...body, contacts: { ids: ['ann'] } }
+    expect((await send('POST', '/actions', { body: ids })).status).toBe(202)
+  })
+
+  it('reads of a signal only what it did in them', async () => {
+    const { send, engine } = await givenApi({ authorize: () => gil })
+    await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } })
+    const { body, text } = await send('GET', '/contacts/ann/history')
+    expect(body.events[0].data.matched).toMatchObject([{ campaignId: 'garden' }])
+    expect(text).not.toContain('pool')
+  })
+})

@@ -1,0 +1,68 @@
+/** Who may do what. The host says it for each request; everything that it does not say is denied. */
+import { type CampaignId, EnfoldFault, isLegalId } from '@enfold/core'
+
+/** What can be allowed one by one. `pause` is also resume, `publish` also unpublish, `suppress` also lifting it. */
+export const VERBS = [
+  'read',
+  'start',
+  'stop',
+  'pause',
+  'signal',
+  'resend',
+  'cancel',
+  'suppress',
+  'erase',
+  'publish',
+] as const
+
+export type Verb = (typeof VERBS)[number]
+
+/** Whoever sends a request, as your `authorize` knows him. */
+export interface Actor {
+  /** Your id of him; recorded with all that he does. */
+  readonly actor: string
+  /** "read": looks only. "write": everything. Or exactly these; a restart needs `start` and `stop`. */
+  readonly may: 'read' | 'write' | readonly Verb[]
+  /**
+   * Only these campaigns. What concerns all campaigns of a contact (stop all, suppress, erase, signals) is then denied,
+   * and what he reads of a contact shows these only. Left out: all.
+   */
+  readonly campaigns?: readonly CampaignId[]
+}
+
+/** Says who sends a request; `null`: nobody that you know. */
+export type Authorize = (request: Request) => Actor | null | Promise<Actor | null>
+
+/** What a request is about to do. */
+export interface Scope {
+  readonly verbs: readonly Verb[]
+  /** "any": the answer is cut to what the actor may see. "all": nobody with limits may. Or these, each of them. */
+  readonly campaigns: 'any' | 'all' | readonly CampaignId[]
+}
+
+/** Why the actor may not, as a sentence; `null`: he may. */
+export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
+  const verbs: readonly Verb[] = may === 'write' ? VERBS : may === 'read' ? ['read'] : may
+  const missing = scope.verbs.find((verb) => !verbs.includes(verb))
+  if (missing !== undefined) return `You may not do this: it needs the permission "${missing}".`
+  if (campaigns === undefined || scope.campaigns === 'any') return null
+  if (scope.campaigns === 'all') return 'You may not do this: it concerns all campaigns, and you have some of them.'
+  const other = scope.campaigns.find((campaignId) => !campaigns.includes(campaignId))
+  return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is none of yours.`
+}
+
+export function sees({ campaigns }: Actor, campaignId: CampaignId): boolean {
+  return campaigns === undefined || campaigns.includes(campaignId)
+}
+
+/** Throws for an answer of `authorize` that is neither an actor nor `null`: a slip there must open nothing. */
+export function checkedActor(answer: unknown): Actor | null {
+  if (answer === null || answer === undefined) return null
+  const { actor, may, campaigns } = (typeof answer === 'object' ? answer : {}) as Partial<Record<keyof Actor, unknown>>
+  if (!isLegalId(actor)) throw EnfoldFault.invalidInput('authorize().actor', actor, 'your id of who sends the request')
+  const isMay = may === 'read' || may === 'write' || (Array.isArray(may) && may.every((verb) => VERBS.includes(verb)))
+  if (!isMay) throw EnfoldFault.invalidInput('authorize().may', may, `"read", "write" or a list of ${VERBS.join(', ')}`)
+  if (campaigns !== undefined && !(Array.isArray(campaigns) && campaigns.every(isLegalId)))
+    throw EnfoldFault.invalidInput('authorize().campaigns', campaigns, 'a list of campaign ids, or nothing')
+  return answer as Actor
+}

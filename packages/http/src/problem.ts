@@ -1,0 +1,119 @@
+/** What went wrong, as problem details (RFC 9457). Each kind has a type that stays the same: programs may rely on it. */
+import { describeRejection, type EnfoldFault, type FaultCode, isEnfoldFault, type Rejection } from '@enfold/core'
+
+/** `type`s are `urn:enfold:problem:` and the type of a rejection, the code of a fault, or one of the API's own. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  /** For people. */
+  readonly detail: string
+  /** Where the input is wrong: a place in the request, and what was expected there. */
+  readonly problems?: readonly { readonly path: string; readonly message: string }[]
+  /** What a rule refused, with its ids and values. */
+  readonly rejection?: Rejection
+}
+
+export const PROBLEM_PREFIX = 'urn:enfold:problem:'
+
+/** Thrown by whatever handles a request, to be answered. */
+export class Refused extends Error {
+  readonly problem: Problem
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(problem: Problem, headers: Readonly<Record<string, string>> = {}) {
+    super(problem.detail)
+    this.problem = problem
+    this.headers = headers
+  }
+}
+
+/** The API's own kinds. */
+const OWN = {
+  Unauthenticated: [401, 'Nobody is signed in'],
+  Forbidden: [403, 'Not allowed'],
+  NotFound: [404, 'There is no such thing'],
+  MethodNotAllowed: [405, 'Not by this method'],
+  InputInvalid: [400, 'The request is not right'],
+  BodyTooLarge: [413, 'The body is too large'],
+  MediaTypeUnsupported: [415, 'The body is of another kind'],
+  Unavailable: [503, 'Not now'],
+  Fault: [500, 'Something is broken here'],
+} as const
+
+export function problem(type: keyof typeof OWN, detail: string, problems?: Problem['problems']): Problem {
+  const [status, title] = OWN[type]
+  return { type: PROBLEM_PREFIX + type, title, status, detail, ...(problems === undefined ? {} : { problems }) }
+}
+
+const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: number, title: string] } = {
+  CampaignInvalid: [422, 'The definition is not valid'],
+  CampaignUnknown: [404, 'There is no such campaign'],
+  CampaignNotPublished: [409, 'The campaign is not published'],
+  SequenceUnknown: [404, 'There is no such sequence'],
+  StepUnknown: [404, 'There is no such step'],
+  ContactUnknown: [404, 'There is no such contact'],
+  ContactSuppressed: [409, 'The contact is suppressed'],
+  ContactErased: [409, 'The contact was erased'],
+  EnrollmentNotActive: [409, 'The contact is not in the sequence'],
+  RunUnknown: [404, 'There is no such run'],
+  StepNotReached: [409, 'The step was not dispatched'],
+  StepInFlight: [409, 'The step is being dispatched'],
+  StepAlreadySent: [409, 'The step was sent already'],
+  StepAlreadyResolved: [409, 'The step is over'],
+  ActionUnknown: [404, 'There is no such action'],
+  ActionIncomplete: [409, 'The action does not know all its contacts'],
+  CommandIdReused: [422, 'The id was used for another command'],
+}
+
+export function rejectionProblem(rejection: Rejection): Problem {
+  const [status, title] = REJECTIONS[rejection.type]
+  const problems =
+    rejection.type === 'CampaignInvalid'
+      ? { problems: rejection.problems.map(({ path, message }) => ({ path, message })) }
+      : {}
+  const detail = describeRejection(rejection)
+  return { type: PROBLEM_PREFIX + rejection.type, title, status, detail, ...problems, rejection }
+}
+
+/** Nothing is broken; the same request may do later. */
+const TRANSIENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  'STORE_BUSY',
+  'STORE_UNAVAILABLE',
+  'CONTENTION',
+  'DIRECTORY_SILENT',
+  'CLOSED',
+])
+
+/** Of anything thrown. What is not the sender's affair says nothing about the inside. */
+export function thrownProblem(error: unknown): Problem {
+  if (error instanceof Refused) return error.problem
+  if (!isEnfoldFault(error)) return problem('Fault', 'The server met an error. It was told to its operator.')
+  if (isSendersFault(error)) {
+    const { path, expected } = error.details as { path: string; expected: string }
+    return problem('InputInvalid', error.message, [{ path, message: `expected ${expected}` }])
+  }
+  if (TRANSIENT.has(error.code))
+    return { ...problem('Unavailable', `${error.code}: try again.`), type: PROBLEM_PREFIX + error.code }
+  return {
+    ...problem('Fault', 'The server met a fault. It was told to its operator.'),
+    type: PROBLEM_PREFIX + error.code,
+  }
+}
+
+/** Wrong input, unless it came from the host's own directory. */
+function isSendersFault({ code, details }: EnfoldFault): boolean {
+  return code === 'INVALID_INPUT' && typeof details.path === 'string' && !details.path.startsWith('contacts.')
+}
+
+export function problemResponse(one: Problem, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(one), {
+    status: one.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...(one.status === 503 ? { 'retry-after': '1' } : {}),
+      ...headers,
+    },
+  })
+}

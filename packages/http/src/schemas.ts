@@ -1,0 +1,246 @@
+/** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
+import { ACTION_OUTCOMES, isInstant, isLegalId, type JsonObject, type JsonValue, MAX_ID_LENGTH } from '@enfold/core'
+import Type, { type Static, type TArrayOptions, type TProperties, type TSchema } from 'typebox'
+
+export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
+export const opt = Type.Optional
+export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+export const list = <S extends TSchema>(schema: S, options: TArrayOptions = {}) => Type.Array(schema, options)
+export const words = <const W extends readonly string[]>(...values: W) =>
+  Type.Unsafe<W[number]>({ type: 'string', enum: values })
+
+/** A form of ids that validators in other languages can check, and what it means to us (LOG-6). */
+export const Id = Type.Refine(
+  Type.String({ minLength: 1, maxLength: MAX_ID_LENGTH, description: `An id of 1 to ${MAX_ID_LENGTH} characters.` }),
+  isLegalId,
+)
+export const Instant = Type.Refine(
+  Type.String({
+    pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z$',
+    description: 'A moment in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z".',
+  }),
+  isInstant,
+)
+export const Text = Type.String({ minLength: 1, maxLength: 10_000 })
+export const Flag = Type.Boolean()
+export const Json = Type.Unsafe<JsonValue>({})
+export const JsonData = Type.Unsafe<JsonObject>({ type: 'object' })
+export const whole = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) => Type.Integer({ minimum, maximum })
+const Count = whole(0)
+/** What is said of a campaign by a store may be anything that once was valid. */
+const Any = Type.Unsafe<unknown>({})
+
+export const Reason = closed({ reason: opt(Text) })
+export const Limit = opt(whole(1, 1000))
+
+export const SequenceQuery = closed({
+  campaignId: Id,
+  sequenceId: Id,
+  status: opt(words('active', 'waiting')),
+})
+const sequenceQueries = opt(list(SequenceQuery, { maxItems: 50 }))
+const TAGS = { all: sequenceQueries, any: sequenceQueries, none: sequenceQueries }
+export const Search = closed({ ...TAGS, text: opt(Text), after: opt(orNull(Id)), limit: Limit })
+export type SearchBody = Static<typeof Search>
+
+export const SignalBody = closed({
+  contactId: Id,
+  kind: Text,
+  data: opt(JsonData),
+  signalId: opt(Id),
+  occurredAt: opt(Instant),
+  fromStep: opt(Flag),
+})
+
+// --- Answers --------------------------------------------------------------------------------------------------------
+
+const RUN = { campaignId: Id, sequenceId: Id, run: Count }
+const PLACE = { version: Count, position: Count }
+
+export const Placed = <const W extends readonly string[]>(...outcomes: W) =>
+  closed({ outcome: words(...outcomes), run: Count, ...PLACE })
+export const Stopped = <const W extends readonly string[]>(...outcomes: W) =>
+  closed({ outcome: words(...outcomes), stopped: list(closed(RUN)), ...PLACE })
+export const Done = <const W extends readonly string[]>(...outcomes: W) =>
+  closed({ outcome: words(...outcomes), ...PLACE })
+export const Resent = closed({ outcome: words('resent'), run: Count, resend: Count, ...PLACE })
+
+export const SignalAnswer = closed({
+  goals: list(
+    closed({
+      campaignId: Id,
+      goalId: Id,
+      outcome: words('satisfied', 'not_member', 'suppressed'),
+      stopped: list(closed({ sequenceId: Id, run: Count })),
+      started: list(closed({ sequenceId: Id, run: Count, outcome: words('started', 'already_active') })),
+    }),
+  ),
+  ...PLACE,
+})
+
+export const ProblemBody = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: whole(400, 599),
+  detail: Type.String(),
+  problems: opt(list(closed({ path: Type.String(), message: Type.String() }))),
+  rejection: opt(Type.Unsafe<JsonObject>({ type: 'object', required: ['type'] })),
+})
+
+const Step = closed({
+  stepId: Id,
+  status: words('pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'),
+  at: orNull(Instant),
+  reason: opt(Type.String()),
+  resends: opt(list(closed({ resend: Count, status: Type.String(), at: Instant }))),
+})
+
+export const Contact = closed({
+  contactId: Id,
+  version: Count,
+  suppressed: orNull(closed({ until: orNull(Instant) })),
+  erased: Flag,
+  enrollments: list(
+    closed({
+      ...RUN,
+      status: words('active', 'paused', 'waiting', 'completed', 'stopped'),
+      campaignVersion: Count,
+      startedAt: Instant,
+      endedAt: orNull(Instant),
+      steps: list(Step),
+      next: orNull(closed({ stepId: Id, dueAt: Instant })),
+    }),
+  ),
+})
+
+export const Event = Type.Object({
+  id: Id,
+  type: Type.String(),
+  at: Instant,
+  version: Count,
+  position: Count,
+  actor: orNull(Type.String()),
+  commandId: Id,
+  correlationId: Type.String(),
+  causationId: Type.String(),
+  cause: Type.Unsafe<JsonObject>({ type: 'object', required: ['by'] }),
+  data: JsonData,
+})
+export const History = closed({ events: list(Event), next: orNull(Count) })
+export const Chain = closed({ chain: list(Event) })
+export const Sequences = closed({
+  sequences: list(closed({ campaignId: Id, sequenceId: Id, status: words('active', 'waiting') })),
+})
+export const UpcomingSteps = closed({
+  steps: list(Type.Object({ contactId: Id, campaignId: Id, sequenceId: Id, run: Count, stepId: Id, dueAt: Instant })),
+})
+export const Overdue = closed({
+  contacts: Count,
+  oldest: orNull(Instant),
+  dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count })),
+  skips: list(closed({ reason: Type.String(), steps: Count })),
+})
+export const Found = closed({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
+
+const SUMMARY = { campaignId: Id, name: Type.String(), published: Flag, version: Count, publishedAt: Instant }
+export const Campaigns = closed({ campaigns: list(closed(SUMMARY)) })
+export const Campaign = closed({
+  ...SUMMARY,
+  definition: Type.Unsafe<JsonObject>({ type: 'object', required: ['id', 'goals', 'sequences'] }),
+  versions: list(closed({ version: Count, publishedAt: Instant })),
+})
+export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
+const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String() })
+export const Published = closed({
+  outcome: words('published', 'unchanged'),
+  version: Count,
+  warnings: list(Warning),
+  position: Count,
+})
+export const Unpublished = closed({
+  outcome: words('unpublished', 'not_published'),
+  version: Count,
+  position: Count,
+  stopped: Count,
+})
+export const Checked = closed({ valid: Flag, problems: list(Warning), warnings: list(Warning) })
+
+export const Health = Type.Object({
+  ok: Flag,
+  storeFault: orNull(Type.String()),
+  dueLagMs: orNull(Type.Number()),
+  dispatcher: JsonData,
+})
+
+// --- Bulk actions ---------------------------------------------------------------------------------------------------
+
+export const Outcome = words(...ACTION_OUTCOMES)
+const Outcomes = closed(
+  Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, Count])) as Record<
+    (typeof ACTION_OUTCOMES)[number],
+    typeof Count
+  >,
+)
+export const Preview = closed({
+  at: Instant,
+  contacts: Count,
+  repeated: Count,
+  complete: Flag,
+  outcomes: Outcomes,
+  samples: closed(
+    Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, list(Id)])) as unknown as Record<
+      (typeof ACTION_OUTCOMES)[number],
+      ReturnType<typeof list<typeof Id>>
+    >,
+  ),
+})
+
+/** Told apart by their one property. */
+export const Source = Type.Union([
+  closed({ ids: list(Id) }),
+  closed({ search: Text }),
+  closed({ query: closed({ ...TAGS, text: opt(Text) }) }),
+])
+
+export const TARGET = {
+  action: words('start', 'stop', 'restart'),
+  campaignId: Id,
+  sequenceId: Id,
+  reason: opt(Text),
+}
+export const ActionTarget = closed({ ...TARGET, contacts: Source, limit: opt(whole(1, 1_000_000)) })
+export const ActionOrder = closed({ ...TARGET, actionId: opt(Id), contacts: Source, preview: opt(Preview) })
+
+export const Action = closed({
+  actionId: Id,
+  revision: Count,
+  action: TARGET.action,
+  campaignId: Id,
+  sequenceId: Id,
+  actor: orNull(Type.String()),
+  reason: orNull(Type.String()),
+  source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),
+  state: words('collecting', 'running', 'cancelled', 'done'),
+  orderedAt: Instant,
+  endedAt: orNull(Instant),
+  cancelledBy: orNull(Type.String()),
+  contacts: Count,
+  repeated: Count,
+  processed: Count,
+  outcomes: Outcomes,
+  preview: orNull(Outcomes),
+  differences: list(closed({ outcome: Outcome, previewed: Count, happened: Count })),
+})
+export const Actions = closed({ actions: list(Action), next: orNull(Id) })
+export const ActionContacts = closed({
+  contacts: list(
+    closed({
+      number: Count,
+      contactId: Id,
+      outcome: orNull(Outcome),
+      run: orNull(Count),
+      reason: orNull(Type.String()),
+    }),
+  ),
+  next: orNull(Count),
+})
