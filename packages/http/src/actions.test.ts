@@ -1,0 +1,145 @@
+import { EnfoldFault, type Store } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { expect, it } from 'vitest'
+import { givenApi, MONDAY } from './given-api.ts'
+
+const TARGET = { action: 'start', campaignId: 'pool', sequenceId: 'nurture' } as const
+const IN_POOL = 'campaignId=pool&sequenceId=nurture'
+const CSV = { 'content-type': 'text/csv' }
+const many = (count: number) => Array.from({ length: count }, (_, i) => `c${i}`)
+
+/** The data of each event of a stream that has ended. */
+function eventsIn(text: string): { revision: number; processed: number; state: string }[] {
+  return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data as string))
+}
+
+it('BULK-1: the operator’s flow: search, preview, process, progress, results, file', async () => {
+  const { send, engine } = await givenApi()
+  await engine.startSequence({ contactId: 'c7', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' })
+  const order = { ...TARGET, contacts: { ids: many(1200) }, reason: 'the fair' }
+  const preview = (await send('POST', '/actions/preview', { body: order })).body
+  expect(preview).toMatchObject({ at: MONDAY, contacts: 1200, outcomes: { started: 1199, already_active: 1 } })
+  const begun = await send('POST', '/actions', { body: { ...order, preview, actionId: 'fair' } })
+  expect(begun).toMatchObject({
+    status: 202,
+    body: { actionId: 'fair', state: 'running', contacts: 1200, processed: 0 },
+  })
+  const progress = await send('GET', '/actions/fair/progress')
+  expect(progress.headers.get('content-type')).toBe('text/event-stream')
+  const events = eventsIn(progress.text)
+  expect(events.at(-1)).toMatchObject({ state: 'done', processed: 1200 })
+  expect(events.map(({ revision }) => revision)).toEqual(
+    events.map(({ revision }) => revision).toSorted((a, b) => a - b),
+  )
+  expect((await send('GET', '/actions/fair')).body).toMatchObject({
+    state: 'done',
+    actor: 'wanda',
+    reason: 'the fair',
+    outcomes: { started: 1199, already_active: 1 },
+    differences: [],
+  })
+  const active = await send('GET', '/actions/fair/contacts?outcome=already_active')
+  expect(active.body).toMatchObject({ contacts: [{ number: 8, contactId: 'c7', run: 1 }], next: null })
+  const page = await send('GET', '/actions/fair/contacts?after=10&limit=2')
+  expect(page.body).toMatchObject({ contacts: [{ number: 11 }, { number: 12 }], next: 12 })
+  const file = await send('GET', '/actions/fair/results.csv')
+  expect(file.headers.get('content-disposition')).toContain('attachment')
+  expect(file.text.split('\n').slice(0, 3)).toEqual(['contactId,outcome,run,reason', 'c0,started,1,', 'c1,started,1,'])
+  expect((await send('GET', '/actions')).body.actions).toMatchObject([{ actionId: 'fair' }])
+})
+
+it('BULK-1: a CSV comes in as it is sent, and what came out goes in again', async () => {
+  const { send, engine } = await givenApi()
+  const hostile = ['=1+1', '@x', "o'neil", 'a,b', '"q"']
+  await engine.processAction({ ...TARGET, actionId: 'first', actor: null, contacts: { ids: hostile } })
+  const { text } = await send('GET', '/actions/first/results.csv')
+  expect(text).toContain("'=1+1,started")
+  const preview = await send('POST', `/actions/preview/csv?action=stop&${IN_POOL}`, { body: text, headers: CSV })
+  expect(preview.body).toMatchObject({ contacts: 5, outcomes: { stopped: 5 } })
+  const headers = { ...CSV, 'idempotency-key': 'second' }
+  const body = new ReadableStream({
+    start(controller) {
+      for (const byte of new TextEncoder().encode(text)) controller.enqueue(Uint8Array.of(byte))
+      controller.close()
+    },
+  })
+  const begun = await send('POST', `/actions/csv?action=stop&${IN_POOL}`, { body, headers })
+  expect(begun).toMatchObject({ status: 202, body: { actionId: 'second', contacts: 5, source: { from: 'csv' } } })
+  await send('GET', '/actions/second/progress')
+  expect((await send('GET', '/actions/second')).body.outcomes).toMatchObject({ stopped: 5 })
+})
+
+it.each([
+  { name: 'a cell that is no id', path: `/actions/csv?action=start&${IN_POOL}`, body: 'ann\n""\n' },
+  { name: 'a quote without end', path: `/actions/csv?action=start&${IN_POOL}`, body: '"ann' },
+  { name: 'no campaign', path: '/actions/csv?action=start&sequenceId=nurture', body: 'ann' },
+  { name: 'an action that is none', path: `/actions/csv?action=fly&${IN_POOL}`, body: 'ann' },
+])('BULK-1: a CSV with $name is refused, and nobody is started', async ({ path, body }) => {
+  const { send, engine, errors } = await givenApi()
+  expect((await send('POST', path, { body, headers: CSV })).status).toBe(400)
+  expect(await engine.inspect.history('ann')).toEqual([])
+  expect(errors).toEqual([])
+})
+
+it('BULK-2: the same id is the same action, and another order under it is refused', async () => {
+  const { send } = await givenApi()
+  const body = { ...TARGET, contacts: { ids: ['ann'] }, actionId: 'once' }
+  await send('POST', '/actions', { body })
+  await send('GET', '/actions/once/progress')
+  expect(await send('POST', '/actions', { body })).toMatchObject({ status: 200, body: { state: 'done', processed: 1 } })
+  expect(await send('POST', '/actions', { body: { ...body, action: 'stop' } })).toMatchObject({
+    status: 422,
+    body: { rejection: { type: 'CommandIdReused' } },
+  })
+  const nowhere = { ...body, sequenceId: 'nowhere', actionId: 'other' }
+  expect(await send('POST', '/actions', { body: nowhere })).toMatchObject({ status: 404 })
+})
+
+it('BULK-2: what fails behind the answer is told to the host, and goes on when it is resumed', async () => {
+  const store = createMemoryStore()
+  let broken = true
+  const failing: Store = {
+    ...store,
+    async saveAction(record, change) {
+      if (broken && change?.results !== undefined) throw new EnfoldFault('STORE_UNAVAILABLE', 'gone')
+      return store.saveAction(record, change)
+    },
+  }
+  const { send, errors, engine } = await givenApi({ store: failing })
+  const body = { ...TARGET, contacts: { ids: many(10) }, actionId: 'cut' }
+  expect((await send('POST', '/actions', { body })).status).toBe(202)
+  await expect(engine.resumeAction('cut')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }])
+  broken = false
+  expect((await send('POST', '/actions/cut/resume')).status).toBe(202)
+  expect(eventsIn((await send('GET', '/actions/cut/progress')).text).at(-1)).toMatchObject({ state: 'done' })
+  expect((await send('POST', '/actions/nothing/resume')).status).toBe(404)
+})
+
+it('BULK-3: an action is cancelled while it runs, and says by whom', async () => {
+  const { send, engine } = await givenApi()
+  const begun = await send('POST', '/actions', {
+    body: { ...TARGET, contacts: { ids: many(20_000) }, actionId: 'long' },
+  })
+  expect(begun.status).toBe(202)
+  const cancelled = await send('POST', '/actions/long/cancel')
+  expect(cancelled.body).toMatchObject({ state: 'cancelled', cancelledBy: 'wanda' })
+  await engine.close()
+  const ended = (await send('GET', '/actions/long')).body
+  expect(ended.state).toBe('cancelled')
+  expect(ended.processed).toBeLessThan(20_000)
+  const { text } = await send('GET', '/actions/long/results.csv')
+  expect(text.match(/,pending,/g)).toHaveLength(20_000 - ended.processed)
+})
+
+it('a listener to progress who goes away leaves nothing behind', async () => {
+  const { api, engine } = await givenApi()
+  await engine.processAction({ ...TARGET, actionId: 'a', actor: null, contacts: { ids: ['ann'] } })
+  const response = await api(
+    new Request('http://localhost/actions/a/progress', { headers: { authorization: 'reader' } }),
+  )
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^id: \d+\nevent: progress\ndata: \{/)
+  await reader.cancel()
+  expect((await reader.read()).done).toBe(true)
+})
