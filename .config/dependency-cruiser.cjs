@@ -1,8 +1,11 @@
+/** Tests, and what they are given. */
+const OF_TESTS = '(\\.test|/given-[^/]+)\\.ts$'
+
 /** Which package may use which, as docs/internals.md draws it. Nothing points back, nothing is circular. */
 const only = (name, from, allowed) => ({
   name,
   severity: 'error',
-  from: { path: `^packages/${from}/src`, pathNot: '\\.test\\.ts$' },
+  from: { path: `^packages/${from}/src`, pathNot: OF_TESTS },
   to: {
     path: '^packages/',
     pathNot: [`^packages/${from}/`, ...allowed.map((other) => `^packages/${other}/src/index\\.ts$`)],
@@ -25,6 +28,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/core/src', pathNot: '\\.test\\.ts$' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'given-is-for-tests',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src', pathNot: OF_TESTS },
+      to: { path: '/given-[^/]+\\.ts$' },
     },
     only('core-uses-nothing', 'core', []),
     only('stores-use-core', 'store-[^/]+', ['core']),

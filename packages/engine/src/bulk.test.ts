@@ -367,6 +367,12 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
     expect(again).toMatchObject({ contacts: hostile.length, outcomes: counts({ stopped: hostile.length }) })
   })
 
+  it('BULK-2: an action whose contacts the store has lost ends in a fault, not in a circle', async () => {
+    const store = makeStore()
+    const { engine } = await given({ ...store, actionContacts: async () => [] })
+    await expect(engine.processAction(order())).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
+  })
+
   it('BULK-1: actions are listed, the newest first, with who ordered what', async () => {
     const { engine } = await given(makeStore())
     for (const actionId of ['a', 'b', 'c']) await answerOf(engine.processAction(order({ actionId })))

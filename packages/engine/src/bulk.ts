@@ -351,6 +351,12 @@ export function createBulk(
     while (current.state === 'running') {
       refuseIfClosed()
       const group = signal?.aborted ? [] : await keeper().actionContacts(current.actionId, current.processed, GROUP)
+      if (group.length === 0 && current.processed < current.contacts && !signal?.aborted)
+        throw new EnfoldFault(
+          'STORE_CORRUPT',
+          `The action ${JSON.stringify(current.actionId)} is for ${current.contacts} contacts, and the store has ${current.processed} of them. Restore it from a copy, or order another action.`,
+          { actionId: current.actionId },
+        )
       const results = await resultsOf(current, group)
       const isLast = current.processed + group.length >= current.contacts
       const { record: next, isMine } = await advance(

@@ -60,6 +60,28 @@ async function everyPage(
 }
 
 describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
+  describe('campaigns', () => {
+    it('VERSION-1: are all that ever were published, with each version of their definition', async () => {
+      const { engine, another } = await given(makeStore)
+      const named = { ...pool, name: 'Pool owners' }
+      await answerOf(engine.publish(named))
+      await answerOf(engine.publish({ ...pool, id: 'a/b' }))
+      await answerOf(engine.unpublish('a/b', by))
+      // Another process sees what this one published.
+      const { inspect } = another({ campaignRefreshMs: 3_600_000 })
+      expect(await inspect.campaigns()).toEqual([
+        { campaignId: 'a/b', name: 'a/b', published: false, version: 1, publishedAt: MONDAY },
+        { campaignId: 'pool', name: 'Pool owners', published: true, version: 2, publishedAt: MONDAY },
+      ])
+      const newest = await inspect.campaign('pool')
+      expect(newest).toMatchObject({ version: 2, versions: [{ version: 1 }, { version: 2 }] })
+      expect(newest?.definition).toEqual(named)
+      expect((await inspect.campaign('pool', { version: 1 }))?.definition).toEqual(pool)
+      expect(await inspect.campaign('pool', { version: 3 })).toBeNull()
+      expect(await inspect.campaign('nothing')).toBeNull()
+    })
+  })
+
   describe('contact', () => {
     it('of whom nothing is recorded is empty', async () => {
       const { engine } = await given(makeStore)

@@ -55,7 +55,7 @@ async function begun(
   over.catch((error) => isAnswered && call.failed(error))
   const action = await Promise.race([collected, over])
   isAnswered = true
-  return new Reply(action.state === 'running' ? 202 : 200, action)
+  return new Reply(action.state === 'done' || action.state === 'cancelled' ? 200 : 202, action)
 }
 
 function orderOfAction(

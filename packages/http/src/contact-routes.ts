@@ -84,7 +84,9 @@ const reads: readonly Route[] = [
     async handle({ actor, engine, path }) {
       const chain = explain(await engine.inspect.history(path.contactId as string), path.eventId as string)
       const seen = seenBy(actor, chain)
-      if (seen.length === 0) throw new Refused(problem('NotFound', 'This contact has no such event.'))
+      // Where the event itself is none of his, neither is what led to it.
+      if (seenBy(actor, chain.slice(0, 1)).length === 0)
+        throw new Refused(problem('NotFound', 'This contact has no such event.'))
       return { chain: seen }
     },
   }),

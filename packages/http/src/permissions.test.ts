@@ -175,6 +175,11 @@ describe('whoever has some campaigns', () => {
     const { send, engine } = await givenApi({ authorize: () => gil })
     await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } })
     const { body, text } = await send('GET', '/contacts/ann/history')
+    const other = (await engine.inspect.history('ann')).find(
+      ({ data }) => 'campaignId' in data && data.campaignId === 'pool',
+    )
+    expect((await send('GET', `/contacts/ann/history/${other?.id}/explain`)).status).toBe(404)
+    expect((await send('GET', `/contacts/ann/history/${body.events[1].id}/explain`)).body.chain).toHaveLength(2)
     expect(body.events[0].data.matched).toMatchObject([{ campaignId: 'garden' }])
     expect(text).not.toContain('pool')
   })

@@ -1,6 +1,6 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
-import { ACTION_OUTCOMES, isInstant, isLegalId, type JsonObject, type JsonValue, MAX_ID_LENGTH } from '@enfold/core'
-import Type, { type Static, type TArrayOptions, type TProperties, type TSchema } from 'typebox'
+import { ACTION_OUTCOMES, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH } from '@enfold/core'
+import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
 
 export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
 export const opt = Type.Optional
@@ -23,7 +23,6 @@ export const Instant = Type.Refine(
 )
 export const Text = Type.String({ minLength: 1, maxLength: 10_000 })
 export const Flag = Type.Boolean()
-export const Json = Type.Unsafe<JsonValue>({})
 export const JsonData = Type.Unsafe<JsonObject>({ type: 'object' })
 export const whole = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) => Type.Integer({ minimum, maximum })
 const Count = whole(0)
@@ -41,7 +40,6 @@ export const SequenceQuery = closed({
 const sequenceQueries = opt(list(SequenceQuery, { maxItems: 50 }))
 const TAGS = { all: sequenceQueries, any: sequenceQueries, none: sequenceQueries }
 export const Search = closed({ ...TAGS, text: opt(Text), after: opt(orNull(Id)), limit: Limit })
-export type SearchBody = Static<typeof Search>
 
 export const SignalBody = closed({
   contactId: Id,

@@ -44,8 +44,13 @@ export function createActions(): ActionStore {
       return newestFirst.slice(place + 1, place + 1 + limit).map(({ record }) => structuredClone(record))
     },
     async actionContacts(actionId, after, limit, outcome) {
-      const behind = actions.get(actionId)?.contacts.slice(after) ?? []
-      return behind.filter((contact) => outcome === undefined || contact.outcome === outcome).slice(0, limit)
+      const contacts = actions.get(actionId)?.contacts ?? []
+      const found: ActionContact[] = []
+      for (let i = after; i < contacts.length && found.length < limit; i++) {
+        const contact = contacts[i] as ActionContact
+        if (outcome === undefined || contact.outcome === outcome) found.push(contact)
+      }
+      return found
     },
   }
 }
