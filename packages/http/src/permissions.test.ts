@@ -1,3 +1,4 @@
+import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
 import { routes } from './api.ts'
 import { type GivenApi, garden, givenApi, pool } from './given-api.ts'
@@ -135,13 +136,15 @@ describe('every route', () => {
       if (request.path !== '/campaigns/check') expect(answer?.text).not.toMatch(/nurture|asked on/)
     })
 
-    it('is open to whoever has the verb and the campaign', async () => {
+    it('is open to whoever has the verb and the campaign, and answers in its shape', async () => {
       const campaigns = [pool.id, garden.id]
       const ofBoth = { actor: 'olga', may: request.verbs, campaigns }
       const ofAll = { actor: 'olga', may: request.verbs }
       const [limited] = await outcomes([ofBoth])
       const [unlimited] = await outcomes([ofAll])
       expect(unlimited?.status).toBe(request.status ?? 200)
+      const shape = route.answers[request.status ?? 200]
+      if (typeof shape === 'object') expect([...Compile(shape).Errors(JSON.parse(unlimited?.text ?? ''))]).toEqual([])
       const concernsAll = ['getOverdue', 'stopAll', 'suppress', 'unsuppress', 'erase', 'signal', 'signals'].includes(id)
       expect(limited?.status).toBe(concernsAll ? 403 : unlimited?.status)
     })
