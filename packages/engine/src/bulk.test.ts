@@ -340,6 +340,27 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
     })
   })
 
+  it('BULK-2: taken over and then cancelled, nobody is counted twice by the process that comes late', async () => {
+    const { engine, store } = await given(makeStore())
+    let other: Promise<ActionView> | undefined
+    const takeOver: ContactDirectory = {
+      async get(id) {
+        if (id !== 'c100') return {}
+        const onProgress = ({ processed }: ActionView) =>
+          processed === 500 && void engine.cancelAction('monday-mail', { actor: 'otto' })
+        other ??= answerOf(engine.resumeAction('monday-mail', { onProgress }))
+        await other
+        return {}
+      },
+    }
+    const late = closing(createEngine({ store, handlers: {}, contacts: takeOver }))
+    const ended = await answerOf(late.processAction(order({ contacts: { ids: many(2000) } })))
+    expect(ended).toEqual(await other)
+    expect(ended).toMatchObject({ state: 'cancelled', cancelledBy: 'otto' })
+    expect(ended.outcomes).toEqual(counts({ started: ended.processed }))
+    expect((await resultsOf(engine)).filter(([, outcome]) => outcome === 'started')).toHaveLength(ended.processed)
+  })
+
   it('BULK-2: an engine that is closed leaves the action to be resumed by the next', async () => {
     const store = makeStore()
     const { engine } = await given(store)

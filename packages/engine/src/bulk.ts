@@ -395,22 +395,21 @@ export function createBulk(
     state: 'running' | 'cancelled' | 'done',
   ): Promise<{ readonly record: ActionRecord; readonly isMine: boolean }> {
     for (let base = current; ; ) {
-      // Results stand for the first so many contacts, so those that another process had are told by their number.
-      const fresh = results.filter(({ number }) => number > base.processed)
       const grown: ActionRecord = {
         ...base,
         revision: base.revision + 1,
-        processed: base.processed + fresh.length,
+        processed: base.processed + results.length,
         outcomes: addOutcomes(
           base.outcomes,
-          fresh.map(({ outcome }) => outcome),
+          results.map(({ outcome }) => outcome),
         ),
       }
       const next = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
-      if ((await keeper().saveAction(next, { results: fresh })) !== null) return { record: next, isMine: true }
+      if ((await keeper().saveAction(next, { results })) !== null) return { record: next, isMine: true }
       const stored = (await keeper().action(current.actionId)) ?? current
       if (stored.state !== 'cancelled') return { record: stored, isMine: false }
-      if ((results.at(-1)?.number ?? 0) <= stored.processed) return { record: stored, isMine: true }
+      // Whoever took the action over before it was cancelled has recorded these contacts: they count once.
+      if (stored.processed !== current.processed || results.length === 0) return { record: stored, isMine: true }
       base = stored
     }
   }
