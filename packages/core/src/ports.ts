@@ -282,6 +282,35 @@ export interface Store extends EventStore, ReadModel, ActionStore {
   readonly capabilities: Capabilities
 }
 
+// --- What some stores can do besides: asked by whether they have the method -----------------------------------------
+
+/** A store that hears of what other processes write. */
+export interface Tells {
+  /**
+   * Calls the listener soon after others may have written, until the answer is called. A hint: it may come too often, and
+   * never where the way to the store does not carry it. Whoever waits looks from time to time besides.
+   */
+  watch(listener: () => void): () => void
+}
+
+/**
+ * A connection on which the host has a transaction open: a client of `pg`, or anything that can be made to look like one.
+ * `values` are texts or null, and stand for $1, $2 … in `text`.
+ */
+export interface TransactionClient {
+  query(text: string, values: (string | null)[]): Promise<{ readonly rows: readonly object[] }>
+}
+
+/** A store that works inside the host's own transaction, too. */
+export interface JoinsTransactions {
+  /**
+   * The part of the store that a command needs, on this connection. What is appended becomes true when the host commits.
+   * A conflict is an answer, as ever, and leaves the transaction as it was; where only a rollback helps, it throws
+   * `CONTENTION`.
+   */
+  within(client: TransactionClient): Pick<EventStore, 'append' | 'readMany'>
+}
+
 // --- The host -------------------------------------------------------------------------------------------------------
 
 /** What the host knows of a contact at the moment of a decision. Read, never kept, save for what LOG-4 names. */

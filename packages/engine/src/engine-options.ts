@@ -6,8 +6,10 @@ import {
   type ContactDirectory,
   EnfoldFault,
   type EventStore,
+  type JoinsTransactions,
   type ReadModel,
   type StepHandler,
+  type Tells,
   type WorkerId,
 } from '@enfold/core'
 import * as border from './border.ts'
@@ -17,7 +19,8 @@ import type { Observer } from './signals.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
-  readonly store: EventStore & Partial<ReadModel> & Partial<ActionStore> & { readonly capabilities?: Capabilities }
+  readonly store: EventStore &
+    Partial<ReadModel & ActionStore & Tells & JoinsTransactions> & { readonly capabilities?: Capabilities }
   /** The index and the agenda, where the store has none of its own. */
   readonly readModel?: ReadModel & Partial<ActionStore>
   /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */

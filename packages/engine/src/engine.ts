@@ -9,6 +9,7 @@ import {
   type CampaignId,
   type CommandId,
   type ContactCommand,
+  type ContactDirectory,
   type ContactId,
   campaignStream,
   decidePublish,
@@ -18,9 +19,7 @@ import {
   type Either,
   EnfoldFault,
   epochMsOf,
-  type Instant,
   isLeft,
-  type JsonObject,
   left,
   type Members,
   type Position,
@@ -28,13 +27,11 @@ import {
   type RecordedEvent,
   type Rejection,
   right,
-  type SequenceId,
-  type StepId,
   type StreamAppend,
   sameDefinition,
+  type TransactionClient,
   tagOf,
   type UnpublishAnswer,
-  type Version,
   waitingTagOf,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
@@ -42,60 +39,16 @@ import * as border from './border.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
+import { type Answered, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
 import { createFacts } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
-import { execute, type Machinery } from './execute.ts'
+import { type CommandMachinery, execute, type Machinery } from './execute.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
 import { createMeters } from './telemetry.ts'
-
-/** What every verb of an operator takes. */
-export interface Order {
-  /** Your id of who orders this; `null` for nobody. Recorded. */
-  readonly actor: string | null
-  /** For people; recorded. No personal data (LOG-4). */
-  readonly reason?: string
-  /** The same id again has the same effect, once, and the same answer (ONCE-1). Default: drawn. */
-  readonly commandId?: CommandId
-}
-
-export interface ContactOrder extends Order {
-  readonly contactId: ContactId
-}
-
-export interface SequenceOrder extends ContactOrder {
-  readonly campaignId: CampaignId
-  readonly sequenceId: SequenceId
-}
-
-export interface StepOrder extends SequenceOrder {
-  readonly stepId: StepId
-  /** Default: the newest run. */
-  readonly run?: number
-}
-
-/** Something that happened in the CRM and may satisfy goals. */
-export interface Signal {
-  readonly contactId: ContactId
-  readonly kind: string
-  /** What patterns match against. Default {}. Only what a pattern or condition reads is recorded. */
-  readonly data?: JsonObject
-  /** The same id again has one effect and the same answer (GOAL-10). Default: drawn. */
-  readonly signalId?: string
-  /** Default: now. */
-  readonly occurredAt?: Instant
-  readonly actor?: string | null
-  /** True: a sequence's own step caused it (GOAL-11). Default false. */
-  readonly fromStep?: boolean
-}
-
-/** An answer, and where the log stood behind it: `version` of the contact's stream, `position` in the whole log. */
-export type Answered<Answer> = Promise<
-  Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
->
 
 /** For a health check: `ok` is false if the store does not answer. Nothing is thrown. */
 export interface Health {
@@ -111,7 +64,7 @@ export interface Health {
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
-export interface Engine extends Bulk {
+export interface Engine extends ContactVerbs, Bulk {
   /** Publishes a definition, or says that it is published already. `version` is the campaign's: 1, 2, 3 … */
   publish(
     definition: unknown,
@@ -123,23 +76,19 @@ export interface Engine extends Bulk {
     order: Order & { readonly stopRuns?: boolean },
   ): Promise<Either<Rejection, UnpublishAnswer & { readonly position: Position; readonly stopped: number }>>
 
-  startSequence(order: SequenceOrder): Answered<Answers['StartSequence']>
-  stopSequence(order: SequenceOrder): Answered<Answers['StopSequence']>
-  /** Stop and start in one append (START-3). */
-  restartSequence(order: SequenceOrder): Answered<Answers['RestartSequence']>
-  pauseSequence(order: SequenceOrder): Answered<Answers['PauseSequence']>
-  /** `shift` true: the wait in progress is longer by the pause. Default false: due times stand as they were (PAUSE-2). */
-  resumeSequence(order: SequenceOrder & { readonly shift?: boolean }): Answered<Answers['ResumeSequence']>
-  stopAll(order: ContactOrder): Answered<Answers['StopAll']>
-  /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
-  suppress(order: ContactOrder & { readonly until?: Instant | null }): Answered<Answers['SuppressContact']>
-  unsuppress(order: ContactOrder): Answered<Answers['UnsuppressContact']>
-
-  signal(signal: Signal): Answered<Answers['HandleSignal']>
-  resendStep(order: StepOrder): Answered<Answers['ResendStep']>
-  cancelStep(order: StepOrder): Answered<Answers['CancelStep']>
-  erase(order: ContactOrder): Answered<Answers['EraseContact']>
-
+  /**
+   * The verbs on contacts inside a transaction that you opened and will commit or roll back: what they write becomes
+   * true with your commit, together with your own rows, and vanishes with your rollback. Give `contacts` a directory that
+   * asks the same transaction, if what you wrote in it decides. Needs a store that can do it, as PostgreSQL's.
+   *
+   * @throws EnfoldFault `INVALID_INPUT` if the store cannot; from the verbs `CONTENTION` where only a rollback helps
+   * @example
+   * await client.query('BEGIN')
+   * await client.query('INSERT INTO customers (id) VALUES ($1)', ['ann'])
+   * await engine.withTransaction(client).startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: 'crm' })
+   * await client.query('COMMIT')
+   */
+  withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs
   /** Works until nothing is due or `limit` steps are done, for hosts that have their own loop. Default: no limit. */
   runDue(options?: { readonly limit?: number }): Promise<DispatchCounts>
   /** Works until the signal aborts: then no new claim, and handlers in flight are awaited. Resolves when all is at rest. */
@@ -158,11 +107,6 @@ export interface Engine extends Bulk {
   close(): Promise<void>
 }
 
-const ORDER = { actor: border.actor, 'reason?': border.text, 'commandId?': border.id }
-const CONTACT = { contactId: border.id, ...ORDER }
-const SEQUENCE = { ...CONTACT, campaignId: border.id, sequenceId: border.id }
-const STEP = { ...SEQUENCE, stepId: border.id, 'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
-
 const MAX_PUBLISH_ATTEMPTS = 20
 
 /**
@@ -179,12 +123,13 @@ export function createEngine(options: EngineOptions): Engine {
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
   const doorbell = createDoorbell(clock)
   const meters = createMeters(store.capabilities?.projectsInAppend === true && options.readModel === undefined)
+  const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
   const machinery: Machinery = {
     store,
     // Above 500 a transaction grows without gaining.
     append: createBatcher((appends: readonly StreamAppend[]) => store.appendMany(appends), 500),
     campaigns,
-    factsOf: createFacts(directory, options.contactsTimeoutMs ?? 30_000),
+    factsOf: createFacts(directory, contactsTimeoutMs),
     clock,
     observe: observedBy(options.observe === undefined ? [meters.observer] : [meters.observer, options.observe]),
     random: options.random ?? Math.random,
@@ -196,14 +141,16 @@ export function createEngine(options: EngineOptions): Engine {
   const bulk = createBulk(machinery, readModel, inspect, actions)
   let closed = false
 
-  /** Executes a checked command and gives its answer with its place. */
-  async function answer<Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> {
-    if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
-    const executed = await execute(machinery, command)
-    if (isLeft(executed)) return executed
-    const { version, position } = executed.right
-    return right({ ...(executed.right.answer as Answers[Command['type']]), version, position })
-  }
+  /** The verbs on contacts: each has its checked command executed, and gives the answer with its place. */
+  const verbsOver = (executing: CommandMachinery) =>
+    createContactVerbs(async <Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> => {
+      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      const executed = await execute(executing, command)
+      if (isLeft(executed)) return executed
+      const { version, position } = executed.right
+      return right({ ...(executed.right.answer as Answers[Command['type']]), version, position })
+    }, clock)
+  const verbs = verbsOver(machinery)
 
   /** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
   async function decideOnCampaign<Answer>(
@@ -239,17 +186,12 @@ export function createEngine(options: EngineOptions): Engine {
     throw new EnfoldFault('CONTENTION', 'Other processes published the campaign again and again. Try again.')
   }
 
-  const meta = ({ actor, reason, commandId }: Order) => ({
-    commandId: commandId ?? crypto.randomUUID(),
-    actor,
-    ...(reason === undefined ? {} : { reason }),
-  })
-
   const engine: Engine = {
+    ...verbs,
     async publish(given, order = { actor: null }) {
       border.checkInput('publish.order', order, ORDER)
       const definition = copied(given)
-      const command = { type: 'PublishCampaign', definition, ...meta(order) } as const
+      const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
       const id = () => (definition as { id: CampaignId }).id
       return decideOnCampaign(
         () => decidePublish(command, campaigns.catalog, clock.now()),
@@ -264,7 +206,7 @@ export function createEngine(options: EngineOptions): Engine {
     async unpublish(campaignId, order) {
       border.id('unpublish.campaignId', campaignId)
       border.checkInput('unpublish.order', order, { ...ORDER, 'stopRuns?': border.flag })
-      const command = { type: 'UnpublishCampaign', campaignId, ...meta(order) } as const
+      const command = { type: 'UnpublishCampaign', campaignId, ...metaOf(order) } as const
       const answered = await decideOnCampaign(
         () => decideUnpublish(command, campaigns.catalog, clock.now()),
         ([event]): UnpublishAnswer | null =>
@@ -278,74 +220,26 @@ export function createEngine(options: EngineOptions): Engine {
       return right({ ...answered.right, stopped: order.stopRuns === true ? await stopRuns(campaignId, command) : 0 })
     },
 
-    async startSequence(order) {
-      border.checkInput('startSequence', order, SEQUENCE)
-      return answer({ type: 'StartSequence', ...sequenceOf(order), ...meta(order) })
-    },
-    async stopSequence(order) {
-      border.checkInput('stopSequence', order, SEQUENCE)
-      return answer({ type: 'StopSequence', ...sequenceOf(order), ...meta(order) })
-    },
-    async restartSequence(order) {
-      border.checkInput('restartSequence', order, SEQUENCE)
-      return answer({ type: 'RestartSequence', ...sequenceOf(order), ...meta(order) })
-    },
-    async pauseSequence(order) {
-      border.checkInput('pauseSequence', order, SEQUENCE)
-      return answer({ type: 'PauseSequence', ...sequenceOf(order), ...meta(order) })
-    },
-    async resumeSequence(order) {
-      border.checkInput('resumeSequence', order, { ...SEQUENCE, 'shift?': border.flag })
-      return answer({ type: 'ResumeSequence', ...sequenceOf(order), ...meta(order), shift: order.shift === true })
-    },
-    async stopAll(order) {
-      border.checkInput('stopAll', order, CONTACT)
-      return answer({ type: 'StopAll', contactId: order.contactId, ...meta(order) })
-    },
-    async suppress(order) {
-      border.checkInput('suppress', order, { ...CONTACT, 'until?': border.instantOrNull })
-      return answer({ type: 'SuppressContact', contactId: order.contactId, ...meta(order), until: order.until ?? null })
-    },
-    async unsuppress(order) {
-      border.checkInput('unsuppress', order, CONTACT)
-      return answer({ type: 'UnsuppressContact', contactId: order.contactId, ...meta(order) })
-    },
-
-    async signal(signal) {
-      border.checkInput('signal', signal, {
-        contactId: border.id,
-        kind: border.text,
-        'data?': border.anything,
-        'signalId?': border.id,
-        'occurredAt?': border.instant,
-        'actor?': border.actor,
-        'fromStep?': border.flag,
+    withTransaction(client, given = {}) {
+      border.checkInput('withTransaction.options', given, { 'contacts?': border.anything })
+      if (typeof client?.query !== 'function')
+        throw EnfoldFault.invalidInput('withTransaction.client', client, 'a client with query(text, values)')
+      const bound = store.within?.(client)
+      if (bound === undefined)
+        throw EnfoldFault.invalidInput(
+          'withTransaction',
+          'this store',
+          'a store that joins transactions, as PostgreSQL',
+        )
+      return verbsOver({
+        ...machinery,
+        store: bound,
+        // One by one: the connection is one, and the transaction the host's.
+        append: ({ stream, events, expected, derived }) => bound.append(stream, events, expected, derived),
+        factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),
+        // Nothing is due before the commit. The store tells of that.
+        wakeUp: () => {},
       })
-      const { contactId, kind, data = {}, signalId = crypto.randomUUID(), actor = null, fromStep = false } = signal
-      return answer({
-        type: 'HandleSignal',
-        contactId,
-        // Signals and commands are numbered by different programs: their ids must not meet.
-        commandId: derivedCommandId('signal', signalId),
-        actor,
-        signalId,
-        kind,
-        data: border.jsonObject('signal.data', data),
-        occurredAt: signal.occurredAt ?? clock.now(),
-        fromStep,
-      })
-    },
-    async resendStep(order) {
-      border.checkInput('resendStep', order, STEP)
-      return answer({ type: 'ResendStep', ...stepOf(order), ...meta(order) })
-    },
-    async cancelStep(order) {
-      border.checkInput('cancelStep', order, STEP)
-      return answer({ type: 'CancelStep', ...stepOf(order), ...meta(order) })
-    },
-    async erase(order) {
-      border.checkInput('erase', order, CONTACT)
-      return answer({ type: 'EraseContact', contactId: order.contactId, ...meta(order) })
     },
 
     async runDue(dueOptions = {}) {
@@ -356,7 +250,9 @@ export function createEngine(options: EngineOptions): Engine {
     async run(runOptions) {
       border.checkInput('run', runOptions, { signal: border.abortSignal })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
-      return dispatcher.run(runOptions.signal)
+      // What other processes and transactions of the host make due is heard of at once, where the store can tell.
+      const unwatch = store.watch?.(doorbell.ring)
+      return dispatcher.run(runOptions.signal).finally(unwatch)
     },
 
     previewAction: bulk.previewAction,
@@ -400,8 +296,7 @@ export function createEngine(options: EngineOptions): Engine {
           const page: Members = await readModel.members(tag, { after, limit: 500 })
           const answers = await Promise.all(
             page.contacts.map((contactId) =>
-              answer({
-                type: 'StopSequence',
+              verbs.stopSequence({
                 contactId,
                 campaignId,
                 sequenceId,
@@ -433,13 +328,4 @@ function copied(definition: unknown): unknown {
   } catch {
     return definition // `defineCampaign` says what is wrong with it.
   }
-}
-
-function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
-  return { contactId, campaignId, sequenceId }
-}
-
-function stepOf(order: StepOrder) {
-  const { stepId, run } = order
-  return { ...sequenceOf(order), stepId, ...(run === undefined ? {} : { run }) }
 }

@@ -33,9 +33,9 @@ import type { FactsOf } from './directory.ts'
 import type { Observer } from './signals.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
-/** What every part of the engine works with. */
-export interface Machinery {
-  readonly store: EventStore
+/** What it takes to execute a command. */
+export interface CommandMachinery {
+  readonly store: Pick<EventStore, 'readMany'>
   /** Group commit: commands on many contacts share a transaction. */
   readonly append: (append: StreamAppend) => Promise<AppendResult>
   readonly campaigns: Campaigns
@@ -45,6 +45,11 @@ export interface Machinery {
   readonly random: () => number
   /** Called when something may have become due. */
   readonly wakeUp: () => void
+}
+
+/** What every part of the engine works with. */
+export interface Machinery extends CommandMachinery {
+  readonly store: EventStore
 }
 
 /** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
@@ -74,7 +79,7 @@ const MAX_ATTEMPTS = 20
  * @throws EnfoldFault `CONTENTION` after twenty conflicts, and whatever store and directory throw
  */
 export function execute<Command extends ContactCommand>(
-  machinery: Machinery,
+  machinery: CommandMachinery,
   command: Command,
   known?: Known,
 ): Promise<Either<Rejection, Executed<Command>>> {
@@ -85,7 +90,7 @@ export function execute<Command extends ContactCommand>(
 }
 
 async function executeTraced<Command extends ContactCommand>(
-  machinery: Machinery,
+  machinery: CommandMachinery,
   command: Command,
   known: Known | undefined,
 ): Promise<Either<Rejection, Executed<Command>>> {
@@ -170,14 +175,17 @@ interface Loaded extends Known {
 }
 
 /** A contact as the log and the directory have it now. */
-export async function load({ store, factsOf }: Machinery, contactId: ContactId): Promise<Loaded> {
+export async function load({ store, factsOf }: CommandMachinery, contactId: ContactId): Promise<Loaded> {
   const [history, facts] = await Promise.all([historyOf(store, contactId), factsOf(contactId)])
   const last = history.at(-1)
   return { history, state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
 }
 
 /** All events of a contact, in order. */
-export async function historyOf(store: EventStore, contactId: ContactId): Promise<readonly RecordedContactEvent[]> {
+export async function historyOf(
+  store: CommandMachinery['store'],
+  contactId: ContactId,
+): Promise<readonly RecordedContactEvent[]> {
   const stream = contactStream(contactId)
   const found = await store.readMany([stream])
   return (found.get(stream) ?? []) as readonly RecordedContactEvent[]
@@ -185,7 +193,7 @@ export async function historyOf(store: EventStore, contactId: ContactId): Promis
 
 /** What the read model must be told with these events: the projector's tag changes, and the next wake. */
 function derive(
-  { campaigns, clock }: Machinery,
+  { campaigns, clock }: CommandMachinery,
   contactId: ContactId,
   state: ContactState,
   events: readonly ContactEvent[],
@@ -201,7 +209,7 @@ function derive(
  * version, cannot be written twice, so one more try tells (ONCE-3).
  */
 async function appendSurely(
-  { append }: Machinery,
+  { append }: CommandMachinery,
   command: ContactCommand,
   version: Version,
   events: readonly ContactEvent[],

@@ -10,6 +10,7 @@ export type {
 } from './bulk.ts'
 export type { CampaignQuestions, CampaignSummary, CampaignView } from './campaign-questions.ts'
 export type { ContactQuery, ContactSource } from './contact-source.ts'
+export * from './contact-verbs.ts'
 export type { DispatchCounts, DispatcherHealth } from './dispatch.ts'
 export * from './engine.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'

@@ -1,0 +1,189 @@
+/** The verbs on one contact: each checks its input and makes a command of it. Who executes it is the caller's affair. */
+import {
+  type Answers,
+  type CampaignId,
+  type Clock,
+  type CommandId,
+  type ContactCommand,
+  type ContactId,
+  derivedCommandId,
+  type Either,
+  type Instant,
+  type JsonObject,
+  type Position,
+  type Rejection,
+  type SequenceId,
+  type StepId,
+  type Version,
+} from '@enfold/core'
+import * as border from './border.ts'
+
+/** What every verb of an operator takes. */
+export interface Order {
+  /** Your id of who orders this; `null` for nobody. Recorded. */
+  readonly actor: string | null
+  /** For people; recorded. No personal data (LOG-4). */
+  readonly reason?: string
+  /** The same id again has the same effect, once, and the same answer (ONCE-1). Default: drawn. */
+  readonly commandId?: CommandId
+}
+
+export interface ContactOrder extends Order {
+  readonly contactId: ContactId
+}
+
+export interface SequenceOrder extends ContactOrder {
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+}
+
+export interface StepOrder extends SequenceOrder {
+  readonly stepId: StepId
+  /** Default: the newest run. */
+  readonly run?: number
+}
+
+/** Something that happened in the CRM and may satisfy goals. */
+export interface Signal {
+  readonly contactId: ContactId
+  readonly kind: string
+  /** What patterns match against. Default {}. Only what a pattern or condition reads is recorded. */
+  readonly data?: JsonObject
+  /** The same id again has one effect and the same answer (GOAL-10). Default: drawn. */
+  readonly signalId?: string
+  /** Default: now. */
+  readonly occurredAt?: Instant
+  readonly actor?: string | null
+  /** True: a sequence's own step caused it (GOAL-11). Default false. */
+  readonly fromStep?: boolean
+}
+
+/** An answer, and where the log stood behind it: `version` of the contact's stream, `position` in the whole log. */
+export type Answered<Answer> = Promise<
+  Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
+>
+
+/** What can be ordered for one contact. */
+export interface ContactVerbs {
+  startSequence(order: SequenceOrder): Answered<Answers['StartSequence']>
+  stopSequence(order: SequenceOrder): Answered<Answers['StopSequence']>
+  /** Stop and start in one append (START-3). */
+  restartSequence(order: SequenceOrder): Answered<Answers['RestartSequence']>
+  pauseSequence(order: SequenceOrder): Answered<Answers['PauseSequence']>
+  /** `shift` true: the wait in progress is longer by the pause. Default false: due times stand as they were (PAUSE-2). */
+  resumeSequence(order: SequenceOrder & { readonly shift?: boolean }): Answered<Answers['ResumeSequence']>
+  stopAll(order: ContactOrder): Answered<Answers['StopAll']>
+  /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
+  suppress(order: ContactOrder & { readonly until?: Instant | null }): Answered<Answers['SuppressContact']>
+  unsuppress(order: ContactOrder): Answered<Answers['UnsuppressContact']>
+
+  signal(signal: Signal): Answered<Answers['HandleSignal']>
+  resendStep(order: StepOrder): Answered<Answers['ResendStep']>
+  cancelStep(order: StepOrder): Answered<Answers['CancelStep']>
+  erase(order: ContactOrder): Answered<Answers['EraseContact']>
+}
+
+/** The shape of an order, checked at the border. */
+export const ORDER = { actor: border.actor, 'reason?': border.text, 'commandId?': border.id }
+const CONTACT = { contactId: border.id, ...ORDER }
+const SEQUENCE = { ...CONTACT, campaignId: border.id, sequenceId: border.id }
+const STEP = { ...SEQUENCE, stepId: border.id, 'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
+
+/** What every command takes of an order. */
+export const metaOf = ({ actor, reason, commandId }: Order) => ({
+  commandId: commandId ?? crypto.randomUUID(),
+  actor,
+  ...(reason === undefined ? {} : { reason }),
+})
+
+/** @param answer executes a checked command and gives its answer with its place */
+export function createContactVerbs(
+  answer: <Command extends ContactCommand>(command: Command) => Answered<Answers[Command['type']]>,
+  clock: Clock,
+): ContactVerbs {
+  return {
+    async startSequence(order) {
+      border.checkInput('startSequence', order, SEQUENCE)
+      return answer({ type: 'StartSequence', ...sequenceOf(order), ...metaOf(order) })
+    },
+    async stopSequence(order) {
+      border.checkInput('stopSequence', order, SEQUENCE)
+      return answer({ type: 'StopSequence', ...sequenceOf(order), ...metaOf(order) })
+    },
+    async restartSequence(order) {
+      border.checkInput('restartSequence', order, SEQUENCE)
+      return answer({ type: 'RestartSequence', ...sequenceOf(order), ...metaOf(order) })
+    },
+    async pauseSequence(order) {
+      border.checkInput('pauseSequence', order, SEQUENCE)
+      return answer({ type: 'PauseSequence', ...sequenceOf(order), ...metaOf(order) })
+    },
+    async resumeSequence(order) {
+      border.checkInput('resumeSequence', order, { ...SEQUENCE, 'shift?': border.flag })
+      return answer({ type: 'ResumeSequence', ...sequenceOf(order), ...metaOf(order), shift: order.shift === true })
+    },
+    async stopAll(order) {
+      border.checkInput('stopAll', order, CONTACT)
+      return answer({ type: 'StopAll', contactId: order.contactId, ...metaOf(order) })
+    },
+    async suppress(order) {
+      border.checkInput('suppress', order, { ...CONTACT, 'until?': border.instantOrNull })
+      return answer({
+        type: 'SuppressContact',
+        contactId: order.contactId,
+        ...metaOf(order),
+        until: order.until ?? null,
+      })
+    },
+    async unsuppress(order) {
+      border.checkInput('unsuppress', order, CONTACT)
+      return answer({ type: 'UnsuppressContact', contactId: order.contactId, ...metaOf(order) })
+    },
+
+    async signal(signal) {
+      border.checkInput('signal', signal, {
+        contactId: border.id,
+        kind: border.text,
+        'data?': border.anything,
+        'signalId?': border.id,
+        'occurredAt?': border.instant,
+        'actor?': border.actor,
+        'fromStep?': border.flag,
+      })
+      const { contactId, kind, data = {}, signalId = crypto.randomUUID(), actor = null, fromStep = false } = signal
+      return answer({
+        type: 'HandleSignal',
+        contactId,
+        // Signals and commands are numbered by different programs: their ids must not meet.
+        commandId: derivedCommandId('signal', signalId),
+        actor,
+        signalId,
+        kind,
+        data: border.jsonObject('signal.data', data),
+        occurredAt: signal.occurredAt ?? clock.now(),
+        fromStep,
+      })
+    },
+    async resendStep(order) {
+      border.checkInput('resendStep', order, STEP)
+      return answer({ type: 'ResendStep', ...stepOf(order), ...metaOf(order) })
+    },
+    async cancelStep(order) {
+      border.checkInput('cancelStep', order, STEP)
+      return answer({ type: 'CancelStep', ...stepOf(order), ...metaOf(order) })
+    },
+    async erase(order) {
+      border.checkInput('erase', order, CONTACT)
+      return answer({ type: 'EraseContact', contactId: order.contactId, ...metaOf(order) })
+    },
+  }
+}
+
+function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
+  return { contactId, campaignId, sequenceId }
+}
+
+function stepOf(order: StepOrder) {
+  const { stepId, run } = order
+  return { ...sequenceOf(order), stepId, ...(run === undefined ? {} : { run }) }
+}

@@ -1,0 +1,561 @@
+-- What the migrations come to. Written by a test from the catalogue; not run by anything.
+
+CREATE TABLE enfold.action_contacts (
+  action integer NOT NULL,
+  number integer NOT NULL,
+  run integer,
+  outcome text COLLATE "C",
+  contact text COLLATE "C" NOT NULL,
+  reason text
+);
+
+CREATE TABLE enfold.actions (
+  number integer NOT NULL GENERATED ALWAYS AS IDENTITY,
+  revision integer NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  record text NOT NULL
+);
+
+CREATE TABLE enfold.agenda (
+  wake_at bigint,
+  lease_until bigint,
+  claimable_at bigint GENERATED ALWAYS AS (
+CASE
+    WHEN (wake_at IS NOT NULL) THEN GREATEST(wake_at, lease_until)
+    ELSE NULL::bigint
+END) STORED,
+  version integer NOT NULL,
+  contact text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  campaign text COLLATE "C" NOT NULL,
+  worker text COLLATE "C"
+) WITH (autovacuum_vacuum_scale_factor=0.02);
+
+CREATE TABLE enfold.checkpoint (
+  one integer NOT NULL,
+  "position" bigint NOT NULL
+);
+
+CREATE TABLE enfold.events (
+  "position" bigint NOT NULL,
+  version integer NOT NULL,
+  stream text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  hash bytea,
+  body text NOT NULL
+);
+
+CREATE TABLE enfold.memberships (
+  tag integer NOT NULL,
+  contact text COLLATE "C" NOT NULL
+);
+
+CREATE TABLE enfold.migrations (
+  version integer NOT NULL,
+  applied_at timestamp with time zone NOT NULL DEFAULT now()
+);
+
+CREATE TABLE enfold.tag_counts (
+  tag integer NOT NULL,
+  members bigint NOT NULL,
+  entry bigint NOT NULL GENERATED ALWAYS AS IDENTITY
+) WITH (autovacuum_vacuum_scale_factor=0.05);
+
+CREATE TABLE enfold.tags (
+  id integer NOT NULL GENERATED ALWAYS AS IDENTITY,
+  tag text COLLATE "C" NOT NULL
+);
+
+ALTER TABLE enfold.action_contacts ADD CONSTRAINT action_contacts_pkey PRIMARY KEY (action, number);
+
+ALTER TABLE enfold.actions ADD CONSTRAINT actions_id_key UNIQUE (id);
+
+ALTER TABLE enfold.actions ADD CONSTRAINT actions_pkey PRIMARY KEY (number);
+
+ALTER TABLE enfold.agenda ADD CONSTRAINT agenda_pkey PRIMARY KEY (contact);
+
+ALTER TABLE enfold.checkpoint ADD CONSTRAINT checkpoint_one_check CHECK ((one = 1));
+
+ALTER TABLE enfold.checkpoint ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (one);
+
+ALTER TABLE enfold.events ADD CONSTRAINT events_id UNIQUE (id);
+
+ALTER TABLE enfold.events ADD CONSTRAINT events_place UNIQUE (stream, version);
+
+ALTER TABLE enfold.events ADD CONSTRAINT events_position PRIMARY KEY ("position");
+
+ALTER TABLE enfold.memberships ADD CONSTRAINT memberships_pkey PRIMARY KEY (tag, contact);
+
+ALTER TABLE enfold.migrations ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE enfold.tags ADD CONSTRAINT tags_pkey PRIMARY KEY (id);
+
+ALTER TABLE enfold.tags ADD CONSTRAINT tags_tag_key UNIQUE (tag);
+
+CREATE UNIQUE INDEX action_contacts_once ON enfold.action_contacts USING btree (action, contact);
+
+CREATE UNIQUE INDEX action_contacts_pkey ON enfold.action_contacts USING btree (action, number);
+
+CREATE UNIQUE INDEX actions_id_key ON enfold.actions USING btree (id);
+
+CREATE UNIQUE INDEX actions_pkey ON enfold.actions USING btree (number);
+
+CREATE INDEX agenda_claimable ON enfold.agenda USING btree (kind, campaign, claimable_at) WHERE (claimable_at IS NOT NULL);
+
+CREATE UNIQUE INDEX agenda_pkey ON enfold.agenda USING btree (contact);
+
+CREATE INDEX agenda_wake ON enfold.agenda USING btree (wake_at, contact) WHERE (wake_at IS NOT NULL);
+
+CREATE UNIQUE INDEX checkpoint_pkey ON enfold.checkpoint USING btree (one);
+
+CREATE UNIQUE INDEX events_id ON enfold.events USING btree (id);
+
+CREATE INDEX events_of_campaigns ON enfold.events USING btree ("position") WHERE ((stream >= 'campaign-'::text) AND (stream < 'campaign.'::text));
+
+CREATE UNIQUE INDEX events_place ON enfold.events USING btree (stream, version);
+
+CREATE UNIQUE INDEX events_position ON enfold.events USING btree ("position");
+
+CREATE INDEX memberships_of_contact ON enfold.memberships USING btree (contact, tag);
+
+CREATE UNIQUE INDEX memberships_pkey ON enfold.memberships USING btree (tag, contact);
+
+CREATE UNIQUE INDEX migrations_pkey ON enfold.migrations USING btree (version);
+
+CREATE INDEX tag_counts_of_tag ON enfold.tag_counts USING btree (tag) INCLUDE (members);
+
+CREATE UNIQUE INDEX tags_pkey ON enfold.tags USING btree (id);
+
+CREATE UNIQUE INDEX tags_tag_key ON enfold.tags USING btree (tag);
+
+CREATE SEQUENCE enfold.actions_number_seq AS integer MINVALUE 1 START 1 CACHE 1;
+
+CREATE SEQUENCE enfold.positions AS bigint MINVALUE 0 START 0 CACHE 1;
+
+CREATE SEQUENCE enfold.tag_counts_entry_seq AS bigint MINVALUE 1 START 1 CACHE 1;
+
+CREATE SEQUENCE enfold.tags_id_seq AS integer MINVALUE 1 START 1 CACHE 1;
+
+CREATE OR REPLACE FUNCTION enfold.append(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  answer record;
+BEGIN
+  SELECT * INTO answer FROM "enfold".append_events(streams, expected, sizes, ids, bodies, digests);
+  IF 'a' = ANY (answer.outcomes) AND EXISTS (SELECT FROM unnest(contacts) c WHERE c IS NOT NULL) THEN
+    IF 'a' = ALL (answer.outcomes) THEN
+      PERFORM "enfold".project(
+        contacts,
+        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
+        wakes, kinds, campaigns, cleared, tag_of, tags, added
+      );
+    ELSE
+      PERFORM "enfold".project(
+        ARRAY(SELECT CASE WHEN c.outcome = 'a' THEN c.contact END
+          FROM unnest(contacts, answer.outcomes) WITH ORDINALITY AS c (contact, outcome, n) ORDER BY c.n),
+        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
+        wakes, kinds, campaigns, cleared, tag_of, tags, added
+      );
+    END IF;
+  END IF;
+  outcomes := array_to_string(answer.outcomes, ',');
+  versions := array_to_string(answer.versions, ',');
+  event_positions := array_to_string(answer.event_positions, ',');
+  event_hashes := array_to_string(answer.event_hashes, ',', '');
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.append_events(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], OUT outcomes text[], OUT versions integer[], OUT event_positions bigint[], OUT event_hashes text[])
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  firsts integer[] := ARRAY[]::integer[];
+  next   integer := 1;
+  n      integer;
+  i      integer;
+  head   record;
+  link   bytea;
+  known  record;
+BEGIN
+  outcomes := array_fill(NULL::text, ARRAY[cardinality(streams)]);
+  versions := array_fill(NULL::integer, ARRAY[cardinality(streams)]);
+  event_hashes := array_fill(NULL::text, ARRAY[cardinality(ids)]);
+  FOREACH n IN ARRAY sizes LOOP
+    firsts := firsts || next;
+    next := next + n;
+  END LOOP;
+
+  -- Announced before a number is drawn, and held until the transaction ends: see read_events.
+  IF EXISTS (SELECT FROM unnest(streams) s WHERE s >= 'campaign-' COLLATE "C" AND s < 'campaign.' COLLATE "C") THEN
+    PERFORM pg_advisory_xact_lock_shared("enfold".lock_class(true), p.last_value::bit(32)::integer) FROM "enfold".positions p;
+  END IF;
+  PERFORM pg_advisory_xact_lock_shared("enfold".lock_class(false), p.last_value::bit(32)::integer) FROM "enfold".positions p;
+  event_positions := ARRAY(SELECT nextval('"enfold".positions') FROM generate_series(1, cardinality(ids)));
+
+  FOR n IN SELECT s.n FROM unnest(streams) WITH ORDINALITY AS s (stream, n) ORDER BY s.stream COLLATE "C", s.n LOOP
+    LOOP
+      SELECT e.position, e.version, e.hash INTO head FROM "enfold".events e
+      WHERE e.stream = streams[n] ORDER BY e.version DESC LIMIT 1;
+      versions[n] := coalesce(head.version, 0);
+      i := firsts[n];
+      IF expected[n] IS NULL OR expected[n] = versions[n] THEN
+        -- Another has written since the numbers were drawn: the order of a stream is that of the log, too.
+        IF event_positions[i] < head.position THEN
+          FOR i IN firsts[n] .. firsts[n] + sizes[n] - 1 LOOP
+            event_positions[i] := nextval('"enfold".positions');
+          END LOOP;
+        END IF;
+        IF cardinality(digests) > 0 THEN
+          link := sha256(convert_to(coalesce(encode(head.hash, 'hex'), '') || digests[i], 'UTF8'));
+          event_hashes[i] := encode(link, 'hex');
+        END IF;
+        -- Whoever has this one has the rest: others wait here, and then find it taken.
+        INSERT INTO "enfold".events (position, version, stream, id, hash, body)
+        VALUES (event_positions[i], versions[n] + 1, streams[n], ids[i], link, bodies[i]) ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+          FOR i IN firsts[n] + 1 .. firsts[n] + sizes[n] - 1 LOOP
+            IF cardinality(digests) > 0 THEN
+              link := sha256(convert_to(encode(link, 'hex') || digests[i], 'UTF8'));
+              event_hashes[i] := encode(link, 'hex');
+            END IF;
+            INSERT INTO "enfold".events (position, version, stream, id, hash, body)
+            VALUES (event_positions[i], versions[n] + 1 + i - firsts[n], streams[n], ids[i], link, bodies[i]);
+          END LOOP;
+          outcomes[n] := 'a';
+          EXIT;
+        END IF;
+      END IF;
+      SELECT count(*) AS found, count(*) FILTER (WHERE e.stream = streams[n]) AS here INTO known FROM "enfold".events e
+      WHERE e.id = ANY (ids[firsts[n] : firsts[n] + sizes[n] - 1]);
+      IF known.here = sizes[n] THEN
+        outcomes[n] := 'r';
+        EXIT;
+      ELSIF known.found > 0 AND cardinality(streams) = 1 THEN
+        outcomes[n] := 'u';
+        EXIT;
+      ELSIF known.found > 0 THEN
+        RAISE EXCEPTION 'an event id of % is used already', streams[n] USING ERRCODE = 'EF001', DETAIL = ids[i];
+      ELSIF expected[n] <> versions[n] THEN
+        outcomes[n] := 'c';
+        EXIT;
+      END IF;
+      -- Another was first: look again.
+    END LOOP;
+  END LOOP;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], upto bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  news text[];
+BEGIN
+  -- One after the other: two who project the same log would overtake each other.
+  PERFORM FROM "enfold".checkpoint FOR UPDATE;
+  INSERT INTO "enfold".agenda (contact, version, kind, campaign)
+  SELECT DISTINCT c COLLATE "C", 0, '', '' FROM unnest(contacts) c ORDER BY 1 ON CONFLICT DO NOTHING;
+  PERFORM FROM "enfold".agenda a WHERE a.contact = ANY (contacts) ORDER BY a.contact FOR UPDATE;
+  news := ARRAY(
+    SELECT CASE WHEN c.version > greatest(a.version, max(c.version) OVER (
+      PARTITION BY c.contact ORDER BY c.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )) THEN c.contact END
+    FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN "enfold".agenda a ON a.contact = c.contact
+    ORDER BY c.n
+  );
+  PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+  UPDATE "enfold".checkpoint SET position = upto;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.claim_due(now_ms bigint, by_worker text, most integer, until_ms bigint, limited text[], rooms integer[])
+ RETURNS TABLE(contact text, wake_at bigint, kind text)
+ LANGUAGE plpgsql
+ ROWS 50
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  kinds     text[];
+  campaigns text[];
+  open      integer[];
+  still     integer[];
+  room      integer[];
+  k         integer;
+  n         integer;
+  share     integer;
+  wanted    integer;
+  got       integer;
+BEGIN
+  SELECT array_agg(l.kind ORDER BY l.kind, l.campaign), array_agg(l.campaign ORDER BY l.kind, l.campaign)
+  INTO kinds, campaigns FROM "enfold".lanes() l WHERE l.claimable_at <= now_ms;
+  open := ARRAY(SELECT generate_series(1, cardinality(kinds)));
+  WHILE most > 0 AND cardinality(open) > 0 LOOP
+    share := greatest(1, most / cardinality(open));
+    room := rooms;
+    still := ARRAY[]::integer[];
+    FOREACH n IN ARRAY open LOOP
+      EXIT WHEN most = 0;
+      wanted := least(share, most);
+      k := array_position(limited, kinds[n]);
+      IF k IS NOT NULL THEN
+        CONTINUE WHEN rooms[k] = 0;
+        wanted := least(wanted, rooms[k], greatest(1, room[k] / (SELECT count(*)::integer FROM unnest(open) o WHERE kinds[o] = kinds[n])));
+      END IF;
+      RETURN QUERY WITH due AS MATERIALIZED (
+        SELECT a.contact FROM "enfold".agenda a
+        WHERE a.kind = kinds[n] AND a.campaign = campaigns[n] AND a.claimable_at <= now_ms
+        ORDER BY a.claimable_at LIMIT wanted FOR UPDATE SKIP LOCKED
+      )
+      UPDATE "enfold".agenda a SET lease_until = until_ms, worker = by_worker FROM due
+      WHERE a.contact = due.contact RETURNING a.contact, a.wake_at, a.kind;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      IF got = wanted THEN
+        still := still || n;
+      END IF;
+      most := most - got;
+      IF k IS NOT NULL THEN
+        rooms[k] := rooms[k] - got;
+      END IF;
+    END LOOP;
+    open := still;
+  END LOOP;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.lanes()
+ RETURNS TABLE(kind text, campaign text, claimable_at bigint)
+ LANGUAGE plpgsql
+ STABLE ROWS 10
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  RETURN QUERY WITH RECURSIVE lane AS (
+    (
+      SELECT a.kind, a.campaign, a.claimable_at FROM "enfold".agenda a
+      WHERE a.claimable_at IS NOT NULL ORDER BY a.kind, a.campaign, a.claimable_at LIMIT 1
+    ) UNION ALL (
+      SELECT following.* FROM lane l CROSS JOIN LATERAL (
+        SELECT a.kind, a.campaign, a.claimable_at FROM "enfold".agenda a
+        WHERE a.claimable_at IS NOT NULL AND (a.kind, a.campaign) > (l.kind, l.campaign)
+        ORDER BY a.kind, a.campaign, a.claimable_at LIMIT 1
+      ) following
+    )
+  ) SELECT * FROM lane;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.lock_class(of_campaigns boolean)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  SELECT (CASE WHEN of_campaigns THEN '"enfold".events_of_campaigns' ELSE '"enfold".events' END)::regclass::oid::integer
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  fold boolean;
+BEGIN
+  INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign)
+  SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
+  FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
+  WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
+  ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+    campaign = excluded.campaign;
+
+  IF true = ANY (cleared) THEN
+    WITH gone AS (
+      DELETE FROM "enfold".memberships m USING unnest(contacts, cleared) AS c (contact, clear)
+      WHERE c.clear AND m.contact = c.contact RETURNING m.tag
+    )
+    INSERT INTO "enfold".tag_counts (tag, members) SELECT g.tag, -count(*) FROM gone g GROUP BY g.tag;
+  END IF;
+
+  IF cardinality(tags) > 0 THEN
+    INSERT INTO "enfold".tags (tag)
+    SELECT DISTINCT c.tag COLLATE "C" FROM unnest(tags, added) AS c (tag, added)
+    WHERE c.added AND NOT EXISTS (SELECT FROM "enfold".tags t WHERE t.tag = c.tag) ORDER BY 1
+    ON CONFLICT DO NOTHING;
+    WITH change AS MATERIALIZED (
+      SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C") t.id AS tag, contacts[c.of] AS contact, c.added
+      FROM unnest(tag_of, tags, added) WITH ORDINALITY AS c (of, tag, added, n)
+      JOIN "enfold".tags t ON t.tag = c.tag
+      WHERE contacts[c.of] IS NOT NULL
+      -- What was changed before the contact lost all its tags does not count.
+      AND (NOT true = ANY (cleared) OR NOT EXISTS (
+        SELECT FROM unnest(contacts, cleared) WITH ORDINALITY AS l (contact, clear, n)
+        WHERE l.clear AND l.n > c.of AND l.contact = contacts[c.of]
+      ))
+      ORDER BY t.id, contacts[c.of] COLLATE "C", c.n DESC
+    ), came AS (
+      INSERT INTO "enfold".memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added
+      ON CONFLICT DO NOTHING RETURNING tag
+    ), went AS (
+      DELETE FROM "enfold".memberships m USING change c
+      WHERE NOT c.added AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
+    ), difference AS (
+      INSERT INTO "enfold".tag_counts (tag, members)
+      SELECT d.tag, sum(d.by) FROM (SELECT a.tag, 1 AS by FROM came a UNION ALL SELECT w.tag, -1 FROM went w) d
+      GROUP BY d.tag HAVING sum(d.by) <> 0 RETURNING entry
+    )
+    SELECT bool_or(d.entry % 256 = 0) INTO fold FROM difference d;
+    -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+    IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
+      WITH summed AS (
+        DELETE FROM "enfold".tag_counts t WHERE t.ctid = ANY (ARRAY(
+          SELECT s.ctid FROM "enfold".tag_counts s JOIN "enfold".tags t ON t.id = s.tag
+          WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
+        )) RETURNING t.tag, t.members
+      )
+      INSERT INTO "enfold".tag_counts (tag, members) SELECT s.tag, sum(s.members) FROM summed s GROUP BY s.tag;
+    END IF;
+  END IF;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.read_events(after bigint, size integer, wanted text)
+ RETURNS TABLE("position" bigint, version integer, stream text, id text, hash text, body text)
+ LANGUAGE plpgsql
+ ROWS 100
+AS $function$
+DECLARE
+  last    bigint;
+  safe    bigint;
+  given   bigint;
+BEGIN
+  -- Each statement must see what was committed before it.
+  IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION 'the log must be read in READ COMMITTED' USING ERRCODE = 'EF002';
+  END IF;
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'what announces an append is not replicated' USING ERRCODE = 'EF003';
+  END IF;
+  last := (SELECT p.last_value FROM "enfold".positions p);
+  -- Announced are the lower 32 bits, which tell for the two thousand million numbers around the last.
+  SELECT least(last, min(last + CASE WHEN ahead >= 2147483648 THEN ahead - 4294967296 ELSE ahead END)) INTO safe
+  FROM (
+    SELECT (l.objid::bigint - (last & 4294967295) + 4294967296) % 4294967296 AS ahead FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.objsubid = 2
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.classid = "enfold".lock_class(wanted = 'campaigns')::oid
+  ) announced;
+  IF wanted = 'campaigns' THEN
+    RETURN QUERY SELECT e.position, e.version, e.stream, e.id, encode(e.hash, 'hex'), e.body FROM "enfold".events e
+    WHERE e.position > after AND e.position <= safe AND e.stream >= 'campaign-' AND e.stream < 'campaign.'
+    ORDER BY e.position LIMIT size;
+  ELSIF wanted = 'contacts' THEN
+    -- Added to nothing, the stream does not ask for the index of streams, by which all would be found and then sorted.
+    RETURN QUERY SELECT e.position, e.version, e.stream, e.id, encode(e.hash, 'hex'), e.body FROM "enfold".events e
+    WHERE e.position > after AND e.position <= safe AND e.stream || '' >= 'contact-' AND e.stream || '' < 'contact.'
+    ORDER BY e.position LIMIT size;
+  ELSE
+    RETURN QUERY SELECT e.position, e.version, e.stream, e.id, encode(e.hash, 'hex'), e.body FROM "enfold".events e
+    WHERE e.position > after AND e.position <= safe ORDER BY e.position LIMIT size;
+  END IF;
+  GET DIAGNOSTICS given = ROW_COUNT;
+  IF given < size THEN
+    RETURN QUERY SELECT coalesce(max(e.position), 0), 0, ''::text, ''::text, NULL::text, ''::text
+    FROM "enfold".events e WHERE e.position <= safe;
+  END IF;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_tags text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  projected integer;
+  recorded  integer;
+BEGIN
+  INSERT INTO "enfold".agenda (contact, version, kind, campaign) VALUES (of_contact, 0, '', '') ON CONFLICT DO NOTHING;
+  SELECT a.version INTO projected FROM "enfold".agenda a WHERE a.contact = of_contact FOR UPDATE;
+  -- Whoever appends now waits for the row, and goes on from what is made of it here.
+  SELECT e.version INTO recorded FROM "enfold".events e WHERE e.stream = 'contact-' || of_contact ORDER BY e.version DESC LIMIT 1;
+  -- Beside another log there are no streams here: then what was projected last is what is known.
+  IF of_version <> coalesce(recorded, CASE WHEN of_version = 0 THEN 0 ELSE greatest(projected, of_version) END) THEN
+    RETURN false;
+  END IF;
+  PERFORM "enfold".project(
+    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[true],
+    array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
+  );
+  RETURN true;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.save_action(of_id text, of_revision integer, of_record text, clear boolean, contacts text[], numbers integer[], outcomes text[], runs integer[], reasons text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  of_action integer;
+  added     integer;
+BEGIN
+  IF of_revision = 1 THEN
+    INSERT INTO "enfold".actions (revision, id, record) VALUES (1, of_id, of_record) ON CONFLICT DO NOTHING
+    RETURNING actions.number INTO of_action;
+  ELSE
+    UPDATE "enfold".actions a SET revision = of_revision, record = of_record
+    WHERE a.id = of_id AND a.revision = of_revision - 1 RETURNING a.number INTO of_action;
+  END IF;
+  IF of_action IS NULL THEN
+    RETURN NULL;
+  END IF;
+  IF clear THEN
+    DELETE FROM "enfold".action_contacts c WHERE c.action = of_action;
+  END IF;
+  -- Each once, at its first place; without gaps, whoever is there already.
+  INSERT INTO "enfold".action_contacts (action, number, contact)
+  SELECT of_action, coalesce((SELECT max(c.number) FROM "enfold".action_contacts c WHERE c.action = of_action), 0)
+    + row_number() OVER (ORDER BY one.n), one.contact
+  FROM (SELECT g.contact, min(g.n) AS n FROM unnest(contacts) WITH ORDINALITY AS g (contact, n) GROUP BY g.contact) one
+  WHERE NOT EXISTS (SELECT FROM "enfold".action_contacts c WHERE c.action = of_action AND c.contact = one.contact);
+  GET DIAGNOSTICS added = ROW_COUNT;
+  UPDATE "enfold".action_contacts c SET outcome = r.outcome, run = r.run, reason = r.reason
+  FROM (
+    SELECT DISTINCT ON (g.number) g.* FROM unnest(numbers, outcomes, runs, reasons) WITH ORDINALITY
+      AS g (number, outcome, run, reason, n) ORDER BY g.number, g.n DESC
+  ) r
+  WHERE c.action = of_action AND c.number = r.number;
+  RETURN added;
+END
+$function$
+;

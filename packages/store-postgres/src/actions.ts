@@ -1,0 +1,86 @@
+/** Bulk actions in their two tables. */
+import {
+  type ActionChange,
+  type ActionContact,
+  type ActionId,
+  type ActionOutcome,
+  type ActionRecord,
+  EnfoldFault,
+} from '@enfold/core'
+import type { Query } from './database.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+
+export interface SqlActions {
+  save(record: ActionRecord, change?: ActionChange): Promise<number | null>
+  find(actionId: ActionId): Promise<ActionRecord | null>
+  list(after: ActionId | null, limit: number): Promise<ActionRecord[]>
+  contacts(actionId: ActionId, after: number, limit: number, outcome?: ActionOutcome): Promise<ActionContact[]>
+}
+
+interface ContactRow {
+  readonly number: string
+  readonly contact: string
+  readonly outcome: ActionOutcome | null
+  readonly run: string | null
+  readonly reason: string | null
+}
+
+export function createSqlActions(query: Query, schema: string): SqlActions {
+  return {
+    async save(record, { clear = false, add = [], results = [] } = {}) {
+      const rows = await query<{ added: string | null }>(
+        `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::integer[], $7::text[],
+           $8::integer[], $9::text[])::text AS added`,
+        [
+          toText(record.actionId),
+          String(record.revision),
+          JSON.stringify(record),
+          String(clear),
+          textArray(add.map(toText)),
+          plainArray(results.map(({ number }) => number)),
+          textArray(results.map(({ outcome }) => outcome)),
+          plainArray(results.map(({ run }) => run)),
+          textArray(results.map(({ reason }) => (reason === null ? null : toText(reason)))),
+        ],
+      )
+      const added = rows[0]?.added ?? null
+      return added === null ? null : Number(added)
+    },
+    async find(actionId) {
+      const rows = await query<{ record: string }>(`SELECT record FROM ${schema}.actions WHERE id = $1`, [
+        toText(actionId),
+      ])
+      return rows[0] === undefined ? null : JSON.parse(rows[0].record)
+    },
+    async list(after, limit) {
+      const rows = await query<{ known: string; record: string | null }>(
+        `SELECT mark.known::text, a.record FROM (
+           SELECT $1::text IS NULL OR EXISTS (SELECT FROM ${schema}.actions WHERE id = $1) AS known,
+             (SELECT number FROM ${schema}.actions WHERE id = $1) AS number
+         ) mark
+         LEFT JOIN LATERAL (
+           SELECT b.record, b.number FROM ${schema}.actions b WHERE b.number < coalesce(mark.number, 2147483647)
+           ORDER BY b.number DESC LIMIT $2::bigint
+         ) a ON true ORDER BY a.number DESC`,
+        [after === null ? null : toText(after), String(limit)],
+      )
+      if (rows[0]?.known !== 'true') throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record)]))
+    },
+    async contacts(actionId, after, limit, outcome) {
+      const rows = await query<ContactRow>(
+        `SELECT c.number::text, c.contact, c.outcome, c.run::text, c.reason FROM ${schema}.action_contacts c
+         WHERE c.action = (SELECT a.number FROM ${schema}.actions a WHERE a.id = $1) AND c.number > $2::bigint
+         AND ($4::text IS NULL OR c.outcome = $4) ORDER BY c.number LIMIT $3::bigint`,
+        [toText(actionId), String(after), String(limit), outcome ?? null],
+      )
+      return rows.map(({ number, contact, outcome, run, reason }) => ({
+        number: Number(number),
+        contactId: fromText(contact),
+        outcome,
+        run: run === null ? null : Number(run),
+        reason: reason === null ? null : fromText(reason),
+      }))
+    },
+  }
+}

@@ -1,0 +1,200 @@
+/** The events table: appends with what is derived of them, and reads in pages. */
+import {
+  type Appended,
+  type AppendResult,
+  type ContactId,
+  contactOf,
+  contactStream,
+  digestOf,
+  type EventFilter,
+  type ExpectedVersion,
+  type NewEvent,
+  type Position,
+  type RecordedEvent,
+  type StreamAppend,
+  type StreamId,
+  type Version,
+} from '@enfold/core'
+import type { Query } from './database.ts'
+import { idReused } from './faults.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { projectionTexts } from './read-model.ts'
+
+/** Some events in order, and what to ask for next. */
+export interface Batch {
+  readonly events: readonly RecordedEvent[]
+  readonly isLast: boolean
+  /** How many events the next batch should have. */
+  readonly nextSize: number
+}
+
+/** Of the first batch, when nothing is known of the size of the events. */
+export const FIRST_SIZE = 100
+
+export interface EventLog {
+  /** In one round trip. */
+  append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
+  stream(stream: StreamId, from: Version, size: number): Promise<Batch>
+  streams(streams: readonly StreamId[]): Promise<Map<StreamId, RecordedEvent[]>>
+  /** `head` is where the log stands, known with the last batch only. */
+  all(after: Position, size: number, filter?: EventFilter): Promise<Batch & { readonly head: Position }>
+  contacts(after: ContactId | null, limit: number): Promise<ContactId[]>
+}
+
+interface Row {
+  readonly position: string
+  readonly version: string
+  readonly stream: string
+  readonly id: string
+  readonly hash: string | null
+  readonly body: string
+}
+
+interface Answer {
+  readonly outcomes: string
+  readonly versions: string
+  readonly event_positions: string
+  readonly event_hashes: string
+}
+
+const COLUMNS = `e.position::text, e.version::text, e.stream, e.id, encode(e.hash, 'hex') AS hash, e.body`
+
+/** @param channel told of each append in its own transaction; `null`: none is */
+export function createEventLog(query: Query, schema: string, hashChain: boolean, channel: string | null): EventLog {
+  const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
+  const APPEND = `SELECT outcomes, versions, event_positions, event_hashes${notice} FROM ${schema}.append(
+    $1::text[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
+    $12::integer[], $13::text[], $14::boolean[])`
+
+  async function append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
+    const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
+    const [answer] = await query<Answer>(APPEND, [
+      textArray(appends.map(({ stream }) => toText(stream))),
+      plainArray(appends.map(({ expected }) => versionOf(expected))),
+      plainArray(appends.map(({ events }) => events.length)),
+      textArray(events.map(({ event }) => toText(event.id))),
+      textArray(events.map(({ event }) => bodyOf(event))),
+      textArray(hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
+      ...projectionTexts(appends.map(projectionOf)),
+    ])
+    const { outcomes, versions, event_positions, event_hashes } = answer as Answer
+    const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
+    const hash = hashChain ? event_hashes.split(',') : []
+    const results: (AppendResult | Promise<AppendResult>)[] = []
+    let first = 0
+    for (const [n, { stream, events }] of appends.entries()) {
+      const actual = Number(before[n])
+      if (outcome[n] === 'a') {
+        const recorded = events.map((event, i) =>
+          placed(event, stream, actual + 1 + i, Number(position[first + i]), hash[first + i]),
+        )
+        results.push(appended(recorded, false))
+      } else if (outcome[n] === 'c') results.push({ outcome: 'conflict', actual })
+      else if (outcome[n] === 'r') results.push(recordedBefore(events))
+      else throw idReused(events.map(({ id }) => id).join(', '))
+      first += events.length
+    }
+    return Promise.all(results)
+  }
+
+  /** What was recorded under these ids the first time; it is never changed, so a second look may come later. */
+  async function recordedBefore(events: readonly NewEvent[]): Promise<Appended> {
+    const ids = textArray(events.map(({ id }) => toText(id)))
+    const rows = await query<Row>(
+      `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.id = ANY ($1::text[]) ORDER BY e.version`,
+      [ids],
+    )
+    const found = new Map(rows.map((row) => [fromText(row.id), eventOf(row)]))
+    return appended(
+      events.map(({ id }) => found.get(id) as RecordedEvent),
+      true,
+    )
+  }
+
+  return {
+    append,
+    async stream(stream, from, size) {
+      const rows = await query<Row>(
+        `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = $1 AND e.version >= $2::bigint
+         ORDER BY e.version LIMIT $3::bigint`,
+        [toText(stream), String(from), String(size)],
+      )
+      return batchOf(rows, size)
+    },
+    async streams(streams) {
+      const found = new Map<StreamId, RecordedEvent[]>(streams.map((stream) => [stream, []]))
+      if (found.size === 0) return found
+      const rows = await query<Row>(
+        found.size === 1
+          ? `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = $1 ORDER BY e.version`
+          : `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = ANY ($1::text[]) ORDER BY e.stream, e.version`,
+        [found.size === 1 ? toText(streams[0] as StreamId) : textArray([...found.keys()].map(toText))],
+      )
+      for (const row of rows) found.get(fromText(row.stream))?.push(eventOf(row))
+      return found
+    },
+    async all(after, size, { streams = 'all' }: EventFilter | { readonly streams?: 'all' } = {}) {
+      const rows = await query<Row>(
+        `SELECT position::text, version::text, stream, id, hash, body
+         FROM ${schema}.read_events($1::bigint, $2::integer, $3)`,
+        [String(after), String(size), streams],
+      )
+      const isLast = rows.length === 0 || rows.at(-1)?.version === '0'
+      const mark = isLast ? rows.pop() : undefined
+      return { ...batchOf(rows, size), isLast, head: Number(mark?.position ?? 0) }
+    },
+    async contacts(after, limit) {
+      // From stream to stream by the unique index, without reading the events between.
+      const rows = await query<{ stream: string }>(
+        `WITH RECURSIVE one AS (
+           SELECT (SELECT min(stream) FROM ${schema}.events WHERE stream > $1 AND stream < 'contact.') AS stream
+           UNION ALL
+           SELECT (SELECT min(e.stream) FROM ${schema}.events e WHERE e.stream > one.stream AND e.stream < 'contact.')
+           FROM one WHERE one.stream IS NOT NULL
+         )
+         SELECT stream FROM one WHERE stream IS NOT NULL LIMIT $2::bigint`,
+        [toText(contactStream(after ?? '')), String(limit)],
+      )
+      return rows.map(({ stream }) => contactOf(fromText(stream)) as ContactId)
+    },
+  }
+}
+
+/** `null`: any. No stream has more events than an integer of PostgreSQL counts. */
+function versionOf(expected: ExpectedVersion): number | null {
+  return expected === 'any' ? null : expected === 'no-stream' ? 0 : Math.min(expected, 2 ** 31 - 1)
+}
+
+function projectionOf({ stream, derived }: StreamAppend) {
+  const contactId = contactOf(stream)
+  return contactId === null || derived === undefined ? null : { contactId, ...derived }
+}
+
+/** Everything that has no column of its own. */
+function bodyOf(event: NewEvent): string {
+  const { id, stream, version, position, hash, ...body } = event as RecordedEvent
+  return JSON.stringify(body)
+}
+
+function placed(event: NewEvent, stream: StreamId, version: Version, position: Position, hash?: string): RecordedEvent {
+  return { ...event, stream, version, position, ...(hash === undefined ? {} : { hash }) } as RecordedEvent
+}
+
+function eventOf({ position, stream, version, id, hash, body }: Row): RecordedEvent {
+  const event = { ...(JSON.parse(body) as NewEvent), id: fromText(id) }
+  return placed(event, fromText(stream), Number(version), Number(position), hash ?? undefined)
+}
+
+function appended(events: readonly RecordedEvent[], repeated: boolean): Appended {
+  const { version, position } = events.at(-1) as RecordedEvent
+  return { outcome: 'appended', version, position, events, repeated }
+}
+
+/** About four million characters at once, to judge by the last batch, lest great events fill the memory. */
+function batchOf(rows: readonly Row[], size: number): Batch {
+  const characters = rows.reduce((sum, { body }) => sum + body.length, 1)
+  const fitting = Math.floor((4_000_000 * rows.length) / characters)
+  const nextSize = rows.length === 0 ? size : Math.max(1, Math.min(1000, fitting))
+  return { events: rows.map(eventOf), isLast: rows.length < size, nextSize }
+}

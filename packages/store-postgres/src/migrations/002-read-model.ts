@@ -1,0 +1,289 @@
+/** What is projected from the log in the transaction of each append: index and agenda. Instants are milliseconds since 1970. */
+export const sql = (schema: string) => /* sql */ `
+CREATE TABLE ${schema}.tags (
+  id  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tag text    COLLATE "C" NOT NULL UNIQUE
+);
+
+CREATE TABLE ${schema}.memberships (
+  tag     integer NOT NULL,
+  contact text    COLLATE "C" NOT NULL,
+  PRIMARY KEY (tag, contact)
+);
+CREATE INDEX memberships_of_contact ON ${schema}.memberships (contact, tag);
+
+-- Counting a million members must not read them, and starting a thousand contacts must not wait for one row: each
+-- append adds a row with its difference, and now and then one of them sums up those that are there.
+CREATE TABLE ${schema}.tag_counts (
+  tag     integer NOT NULL,
+  members bigint  NOT NULL,
+  entry   bigint  GENERATED ALWAYS AS IDENTITY
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX tag_counts_of_tag ON ${schema}.tag_counts (tag) INCLUDE (members);
+
+-- One row for each contact of which anything was ever projected.
+CREATE TABLE ${schema}.agenda (
+  wake_at      bigint,
+  lease_until  bigint,
+  -- When it can be claimed: its wake, or the end of its lease if that is later.
+  claimable_at bigint GENERATED ALWAYS AS (CASE WHEN wake_at IS NOT NULL THEN greatest(wake_at, lease_until) END) STORED,
+  -- Of the contact's stream: up to where the rows of the contact go.
+  version      integer NOT NULL,
+  contact      text COLLATE "C" NOT NULL PRIMARY KEY,
+  -- The lane: what is due then, so that a limit of one kind holds up no other.
+  kind         text COLLATE "C" NOT NULL,
+  campaign     text COLLATE "C" NOT NULL,
+  worker       text COLLATE "C"
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX agenda_claimable ON ${schema}.agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
+CREATE INDEX agenda_wake ON ${schema}.agenda (wake_at, contact) WHERE wake_at IS NOT NULL;
+
+-- How far the read model goes, where another store keeps the log.
+CREATE TABLE ${schema}.checkpoint (
+  one      integer PRIMARY KEY CHECK (one = 1),
+  position bigint  NOT NULL
+);
+INSERT INTO ${schema}.checkpoint (one, position) VALUES (1, 0);
+
+-- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, and whether it loses all
+-- its tags first; for each change of a tag the number of its contact, and whether it is added, else removed. A contact
+-- may come several times; what comes last counts. The rows of the agenda are taken first, in order: whoever has them has
+-- the contacts' tags, too.
+CREATE FUNCTION ${schema}.project(
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  tag_of integer[], tags text[], added boolean[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+DECLARE
+  fold boolean;
+BEGIN
+  INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+  SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
+  FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
+  WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
+  ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+    campaign = excluded.campaign;
+
+  IF true = ANY (cleared) THEN
+    WITH gone AS (
+      DELETE FROM ${schema}.memberships m USING unnest(contacts, cleared) AS c (contact, clear)
+      WHERE c.clear AND m.contact = c.contact RETURNING m.tag
+    )
+    INSERT INTO ${schema}.tag_counts (tag, members) SELECT g.tag, -count(*) FROM gone g GROUP BY g.tag;
+  END IF;
+
+  IF cardinality(tags) > 0 THEN
+    INSERT INTO ${schema}.tags (tag)
+    SELECT DISTINCT c.tag COLLATE "C" FROM unnest(tags, added) AS c (tag, added)
+    WHERE c.added AND NOT EXISTS (SELECT FROM ${schema}.tags t WHERE t.tag = c.tag) ORDER BY 1
+    ON CONFLICT DO NOTHING;
+    WITH change AS MATERIALIZED (
+      SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C") t.id AS tag, contacts[c.of] AS contact, c.added
+      FROM unnest(tag_of, tags, added) WITH ORDINALITY AS c (of, tag, added, n)
+      JOIN ${schema}.tags t ON t.tag = c.tag
+      WHERE contacts[c.of] IS NOT NULL
+      -- What was changed before the contact lost all its tags does not count.
+      AND (NOT true = ANY (cleared) OR NOT EXISTS (
+        SELECT FROM unnest(contacts, cleared) WITH ORDINALITY AS l (contact, clear, n)
+        WHERE l.clear AND l.n > c.of AND l.contact = contacts[c.of]
+      ))
+      ORDER BY t.id, contacts[c.of] COLLATE "C", c.n DESC
+    ), came AS (
+      INSERT INTO ${schema}.memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added
+      ON CONFLICT DO NOTHING RETURNING tag
+    ), went AS (
+      DELETE FROM ${schema}.memberships m USING change c
+      WHERE NOT c.added AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
+    ), difference AS (
+      INSERT INTO ${schema}.tag_counts (tag, members)
+      SELECT d.tag, sum(d.by) FROM (SELECT a.tag, 1 AS by FROM came a UNION ALL SELECT w.tag, -1 FROM went w) d
+      GROUP BY d.tag HAVING sum(d.by) <> 0 RETURNING entry
+    )
+    SELECT bool_or(d.entry % 256 = 0) INTO fold FROM difference d;
+    -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+    IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
+      WITH summed AS (
+        DELETE FROM ${schema}.tag_counts t WHERE t.ctid = ANY (ARRAY(
+          SELECT s.ctid FROM ${schema}.tag_counts s JOIN ${schema}.tags t ON t.id = s.tag
+          WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
+        )) RETURNING t.tag, t.members
+      )
+      INSERT INTO ${schema}.tag_counts (tag, members) SELECT s.tag, sum(s.members) FROM summed s GROUP BY s.tag;
+    END IF;
+  END IF;
+END
+$enfold$;
+
+-- Everything that a command writes, in one call. As append_events; and for each append what project wants, of which
+-- what was not written now is passed over. All answers are texts: drivers differ in what they make of numbers and arrays.
+CREATE FUNCTION ${schema}.append(
+  streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
+  contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  tag_of integer[], tags text[], added boolean[],
+  OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+DECLARE
+  answer record;
+BEGIN
+  SELECT * INTO answer FROM ${schema}.append_events(streams, expected, sizes, ids, bodies, digests);
+  IF 'a' = ANY (answer.outcomes) AND EXISTS (SELECT FROM unnest(contacts) c WHERE c IS NOT NULL) THEN
+    IF 'a' = ALL (answer.outcomes) THEN
+      PERFORM ${schema}.project(
+        contacts,
+        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
+        wakes, kinds, campaigns, cleared, tag_of, tags, added
+      );
+    ELSE
+      PERFORM ${schema}.project(
+        ARRAY(SELECT CASE WHEN c.outcome = 'a' THEN c.contact END
+          FROM unnest(contacts, answer.outcomes) WITH ORDINALITY AS c (contact, outcome, n) ORDER BY c.n),
+        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
+        wakes, kinds, campaigns, cleared, tag_of, tags, added
+      );
+    END IF;
+  END IF;
+  outcomes := array_to_string(answer.outcomes, ',');
+  versions := array_to_string(answer.versions, ',');
+  event_positions := array_to_string(answer.event_positions, ',');
+  event_hashes := array_to_string(answer.event_hashes, ',', '');
+END
+$enfold$;
+
+-- For logs kept elsewhere: changes in the order of the log, and how far they go. A change whose version is not above
+-- that of the contact's rows is passed over.
+CREATE FUNCTION ${schema}.apply(
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  tag_of integer[], tags text[], added boolean[], upto bigint
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+DECLARE
+  news text[];
+BEGIN
+  -- One after the other: two who project the same log would overtake each other.
+  PERFORM FROM ${schema}.checkpoint FOR UPDATE;
+  INSERT INTO ${schema}.agenda (contact, version, kind, campaign)
+  SELECT DISTINCT c COLLATE "C", 0, '', '' FROM unnest(contacts) c ORDER BY 1 ON CONFLICT DO NOTHING;
+  PERFORM FROM ${schema}.agenda a WHERE a.contact = ANY (contacts) ORDER BY a.contact FOR UPDATE;
+  news := ARRAY(
+    SELECT CASE WHEN c.version > greatest(a.version, max(c.version) OVER (
+      PARTITION BY c.contact ORDER BY c.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )) THEN c.contact END
+    FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN ${schema}.agenda a ON a.contact = c.contact
+    ORDER BY c.n
+  );
+  PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+  UPDATE ${schema}.checkpoint SET position = upto;
+END
+$enfold$;
+
+-- Sets a contact's rows to what its stream says, if the stream still has that version.
+CREATE FUNCTION ${schema}.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_tags text[])
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+DECLARE
+  projected integer;
+  recorded  integer;
+BEGIN
+  INSERT INTO ${schema}.agenda (contact, version, kind, campaign) VALUES (of_contact, 0, '', '') ON CONFLICT DO NOTHING;
+  SELECT a.version INTO projected FROM ${schema}.agenda a WHERE a.contact = of_contact FOR UPDATE;
+  -- Whoever appends now waits for the row, and goes on from what is made of it here.
+  SELECT e.version INTO recorded FROM ${schema}.events e WHERE e.stream = 'contact-' || of_contact ORDER BY e.version DESC LIMIT 1;
+  -- Beside another log there are no streams here: then what was projected last is what is known.
+  IF of_version <> coalesce(recorded, CASE WHEN of_version = 0 THEN 0 ELSE greatest(projected, of_version) END) THEN
+    RETURN false;
+  END IF;
+  PERFORM ${schema}.project(
+    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[true],
+    array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
+  );
+  RETURN true;
+END
+$enfold$;
+
+-- The lanes in which anything is scheduled, and when the first of each can be claimed: from lane to lane by the index,
+-- without reading their contacts.
+CREATE FUNCTION ${schema}.lanes() RETURNS TABLE (kind text, campaign text, claimable_at bigint)
+LANGUAGE plpgsql STABLE ROWS 10
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+BEGIN
+  RETURN QUERY WITH RECURSIVE lane AS (
+    (
+      SELECT a.kind, a.campaign, a.claimable_at FROM ${schema}.agenda a
+      WHERE a.claimable_at IS NOT NULL ORDER BY a.kind, a.campaign, a.claimable_at LIMIT 1
+    ) UNION ALL (
+      SELECT following.* FROM lane l CROSS JOIN LATERAL (
+        SELECT a.kind, a.campaign, a.claimable_at FROM ${schema}.agenda a
+        WHERE a.claimable_at IS NOT NULL AND (a.kind, a.campaign) > (l.kind, l.campaign)
+        ORDER BY a.kind, a.campaign, a.claimable_at LIMIT 1
+      ) following
+    )
+  ) SELECT * FROM lane;
+END
+$enfold$;
+
+-- Claims what can be claimed at an instant, at most so many in all and of each kind that rooms names. Lanes share what
+-- there is evenly; what one does not need goes to the others. Nobody waits for a row that another is just claiming.
+CREATE FUNCTION ${schema}.claim_due(
+  now_ms bigint, by_worker text, most integer, until_ms bigint, limited text[], rooms integer[]
+) RETURNS TABLE (contact text, wake_at bigint, kind text)
+LANGUAGE plpgsql VOLATILE ROWS 50
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+DECLARE
+  kinds     text[];
+  campaigns text[];
+  open      integer[];
+  still     integer[];
+  room      integer[];
+  k         integer;
+  n         integer;
+  share     integer;
+  wanted    integer;
+  got       integer;
+BEGIN
+  SELECT array_agg(l.kind ORDER BY l.kind, l.campaign), array_agg(l.campaign ORDER BY l.kind, l.campaign)
+  INTO kinds, campaigns FROM ${schema}.lanes() l WHERE l.claimable_at <= now_ms;
+  open := ARRAY(SELECT generate_series(1, cardinality(kinds)));
+  WHILE most > 0 AND cardinality(open) > 0 LOOP
+    share := greatest(1, most / cardinality(open));
+    room := rooms;
+    still := ARRAY[]::integer[];
+    FOREACH n IN ARRAY open LOOP
+      EXIT WHEN most = 0;
+      wanted := least(share, most);
+      k := array_position(limited, kinds[n]);
+      IF k IS NOT NULL THEN
+        CONTINUE WHEN rooms[k] = 0;
+        wanted := least(wanted, rooms[k], greatest(1, room[k] / (SELECT count(*)::integer FROM unnest(open) o WHERE kinds[o] = kinds[n])));
+      END IF;
+      RETURN QUERY WITH due AS MATERIALIZED (
+        SELECT a.contact FROM ${schema}.agenda a
+        WHERE a.kind = kinds[n] AND a.campaign = campaigns[n] AND a.claimable_at <= now_ms
+        ORDER BY a.claimable_at LIMIT wanted FOR UPDATE SKIP LOCKED
+      )
+      UPDATE ${schema}.agenda a SET lease_until = until_ms, worker = by_worker FROM due
+      WHERE a.contact = due.contact RETURNING a.contact, a.wake_at, a.kind;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      IF got = wanted THEN
+        still := still || n;
+      END IF;
+      most := most - got;
+      IF k IS NOT NULL THEN
+        rooms[k] := rooms[k] - got;
+      END IF;
+    END LOOP;
+    open := still;
+  END LOOP;
+END
+$enfold$;
+`

@@ -1,0 +1,10 @@
+/**
+ * All migrations, in order; the number of the last is the version of the schema. Texts in modules and not `.sql` files:
+ * a bundled host has no folder to look them up in. What they come to is dumped in `schema.sql`.
+ */
+import { sql as log } from './001-log.ts'
+import { sql as readModel } from './002-read-model.ts'
+import { sql as actions } from './003-actions.ts'
+
+/** @param schema a quoted identifier of small letters, digits and underscores */
+export const migrations: readonly ((schema: string) => string)[] = [log, readModel, actions]

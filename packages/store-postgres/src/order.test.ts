@@ -1,0 +1,206 @@
+/** The log read in order without losing an event: what a reader that trusts positions loses, ours does not. */
+import { contactStream, type Store } from '@enfold/core'
+import { sampleStart } from '@enfold/testkit'
+import { Client, Pool } from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { soak } from '../soak/soak.ts'
+import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+
+const server = givenServer()
+
+const stream = (id: string) => contactStream(id)
+
+async function givenClient(): Promise<Client> {
+  const client = new Client({ connectionString: server.url })
+  client.on('error', () => {})
+  await client.connect()
+  onTestFinished(() => client.end().catch(() => {}))
+  return client
+}
+
+/** Reads on from where it was, each time it is called. */
+function follower(read: (after: number) => Promise<readonly { readonly stream: string; readonly position: number }[]>) {
+  let after = 0
+  return async () => {
+    const events = await read(after)
+    after = events.at(-1)?.position ?? after
+    return events.map((event) => event.stream)
+  }
+}
+
+async function givenReaders() {
+  const store = givenStore(server)
+  await store.checkpoint()
+  const pool = new Pool({ connectionString: server.url })
+  onTestFinished(() => pool.end())
+  const append = (to: Pick<Store, 'append'>, id: string) => to.append(stream(id), [sampleStart(id, 1)], 'no-stream')
+  const ours = follower(async (after) => {
+    const events = []
+    for await (const event of store.readAll(after)) events.push(event)
+    return events
+  })
+  const naive = follower(async (after) => {
+    const { rows } = await pool.query<{ stream: string; position: string }>(
+      `SELECT stream, position FROM ${store.schema}.events WHERE position > $1 ORDER BY position`,
+      [after],
+    )
+    return rows.map((row) => ({ stream: row.stream, position: Number(row.position) }))
+  })
+  return { store, pool, append, ours, naive }
+}
+
+describe('a reader', () => {
+  it('waits for an append with a lower position; one that goes by positions alone loses it', async () => {
+    const { store, append, ours, naive } = await givenReaders()
+    const slow = await givenClient()
+    await slow.query('BEGIN')
+    await append(store.within(slow), 'slow')
+    await append(store, 'quick')
+    expect(await naive()).toEqual([stream('quick')])
+    expect(await ours()).toEqual([])
+    await slow.query('COMMIT')
+    expect(await naive()).toEqual([])
+    expect(await ours()).toEqual([stream('slow'), stream('quick')])
+  })
+
+  it('goes on when that append is rolled back, or its writer dies', async () => {
+    const { store, pool, append, ours } = await givenReaders()
+    const [back, dying] = [await givenClient(), await givenClient()]
+    for (const client of [back, dying]) await client.query('BEGIN')
+    await append(store.within(back), 'back')
+    await append(store.within(dying), 'dying')
+    await append(store, 'quick')
+    expect(await ours()).toEqual([])
+    await back.query('ROLLBACK')
+    expect(await ours()).toEqual([])
+    const { rows } = await dying.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await pool.query('SELECT pg_terminate_backend($1, 5000)', [rows[0]?.pid])
+    expect(await ours()).toEqual([stream('quick')])
+  })
+
+  it('waits for no transaction that appends nothing, nor for one of another database', async () => {
+    const { store, pool, append, ours } = await givenReaders()
+    const idle = await givenClient()
+    await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    await idle.query(`CREATE TABLE ${store.schema}.theirs (x int)`)
+    const database = `other_${store.schema}`
+    await pool.query(`CREATE DATABASE ${database}`)
+    onTestFinished(async () => {
+      const last = await givenClient()
+      await last.query(`DROP DATABASE ${database} WITH (FORCE)`)
+    })
+    const other = new Client({ connectionString: server.url.replace(/\/[^/]*$/, `/${database}`) })
+    other.on('error', () => {})
+    await other.connect()
+    const { rows } = await pool.query<{ class: number }>(`SELECT ${store.schema}.lock_class(false) AS class`)
+    await other.query('BEGIN')
+    await other.query('SELECT pg_advisory_xact_lock_shared($1::int, 0)', [rows[0]?.class])
+    await append(store, 'quick')
+    expect(await ours()).toEqual([stream('quick')])
+    await other.end()
+  })
+
+  it('sees an append of an old transaction where it belongs', async () => {
+    const { store, append, ours } = await givenReaders()
+    const old = await givenClient()
+    await old.query('BEGIN')
+    await old.query('SELECT txid_current()')
+    await append(store, 'first')
+    expect(await ours()).toEqual([stream('first')])
+    await append(store.within(old), 'old')
+    await append(store, 'second')
+    expect(await ours()).toEqual([])
+    await old.query('COMMIT')
+    expect(await ours()).toEqual([stream('old'), stream('second')])
+  })
+
+  it('gets the events of a stream in the order of their versions, whoever waited for whom', async () => {
+    const { store, pool, append } = await givenReaders()
+    const slow = await givenClient()
+    await slow.query('BEGIN')
+    await append(store.within(slow), 'ann')
+    // It has drawn its numbers when it begins to wait for the first, which then writes on.
+    const waiting = store.append(stream('ann'), [sampleStart('ann', 3), sampleStart('ann', 4)], 'any')
+    const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${store.schema}%'`
+    while ((await pool.query(waits)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await store.within(slow).append(stream('ann'), [sampleStart('ann', 2)], 1)
+    await slow.query('COMMIT')
+    expect(await waiting).toMatchObject({ version: 4 })
+    const versions = []
+    for await (const { version } of store.readAll()) versions.push(version)
+    expect(versions).toEqual([1, 2, 3, 4])
+  })
+
+  it('keeps order behind position 2^32, where the announced numbers begin anew, and behind 2^31', async () => {
+    for (const before of [2 ** 31 - 2, 2 ** 32 - 2]) {
+      const { store, pool, append, ours } = await givenReaders()
+      await pool.query(`SELECT setval('${store.schema}.positions', ${before})`)
+      const slow = await givenClient()
+      await slow.query('BEGIN')
+      await append(store.within(slow), 'slow')
+      for (const id of ['a', 'b', 'c', 'd']) await append(store, id)
+      expect(await ours()).toEqual([])
+      await slow.query('COMMIT')
+      expect(await ours()).toEqual(['slow', 'a', 'b', 'c', 'd'].map(stream))
+      // And one that begins behind the turn waits for nobody before it.
+      await slow.query('BEGIN')
+      await append(store.within(slow), 'slower')
+      expect(await ours()).toEqual([])
+      await slow.query('COMMIT')
+      expect(await ours()).toEqual([stream('slower')])
+    }
+  })
+
+  it('is refused in a transaction that sees only what was before it', async () => {
+    const { store } = await givenReaders()
+    const client = await givenClient()
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    const reading = client.query(`SELECT * FROM ${store.schema}.read_events(0, 1, 'all')`)
+    await expect(reading).rejects.toMatchObject({ code: 'EF002' })
+  })
+})
+
+it('a short soak: sixteen writers, four readers, rollbacks and killed connections; nothing lost, nothing twice', async () => {
+  const schema = givenSchema(server)
+  const report = await soak({ url: server.url, schema, events: 10_000, writers: 16, readers: 4, killEveryMs: 100 })
+  expect(report.problems).toEqual([])
+  expect(report.events).toBeGreaterThanOrEqual(10_000)
+  expect(report.rolledBack).toBeGreaterThan(0)
+  expect(report.killed).toBeGreaterThan(0)
+}, 60_000)
+
+describe('counts', () => {
+  it('are right when many start and stop the same sequence at once, through rollbacks, and stay few rows', async () => {
+    const store = givenStore(server)
+    const write = (to: Pick<Store, 'append'>, id: string, n: number, change: 'add' | 'remove') =>
+      to.append(stream(id), [sampleStart(id, n)], n - 1, {
+        tags: [{ change, contactId: id, tag: 'a/b' }],
+        wakeAt: null,
+      })
+    const ids = Array.from({ length: 600 }, (_, i) => `c${i}`)
+    await Promise.all(ids.map((id) => write(store, id, 1, 'add')))
+    await Promise.all(ids.slice(0, 200).map((id) => write(store, id, 2, 'remove')))
+    const client = await givenClient()
+    await client.query('BEGIN')
+    await write(store.within(client), 'c300', 2, 'remove')
+    await client.query('ROLLBACK')
+    expect(await store.count('a/b')).toBe(400)
+    expect(await store.members('a/b', { after: null, limit: 1 })).toMatchObject({ total: 400 })
+    const { rows } = await client.query(`SELECT count(*)::int AS n FROM ${store.schema}.tag_counts`)
+    expect(rows[0].n).toBeLessThan(512)
+  })
+
+  it('of a tag nobody waits for: an open transaction that starts a sequence keeps no other from starting it', async () => {
+    const store = givenStore(server)
+    const derived = (id: string) => ({ tags: [{ change: 'add', contactId: id, tag: 'a/b' }] as const, wakeAt: null })
+    await store.append(stream('first'), [sampleStart('first', 1)], 'no-stream', derived('first'))
+    const client = await givenClient()
+    await client.query('BEGIN')
+    await store.within(client).append(stream('slow'), [sampleStart('slow', 1)], 'no-stream', derived('slow'))
+    for (let i = 0; i < 300; i++)
+      await store.append(stream(`c${i}`), [sampleStart(`c${i}`, 1)], 'no-stream', derived(`c${i}`))
+    expect(await store.count('a/b')).toBe(301)
+    await client.query('COMMIT')
+    expect(await store.count('a/b')).toBe(302)
+  })
+})

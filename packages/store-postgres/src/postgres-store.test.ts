@@ -1,0 +1,11 @@
+import { createPostgresStore } from '@enfold/store-postgres'
+import { storeBattery } from '@enfold/testkit'
+import { givenSchema, givenServer } from './given-postgres.ts'
+
+const server = givenServer()
+
+storeBattery('the PostgreSQL store', () => {
+  const schema = givenSchema(server)
+  const open = () => createPostgresStore({ connectionString: server.url, schema, pollMs: 5 })
+  return { store: open(), reopen: open }
+})

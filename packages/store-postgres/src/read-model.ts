@@ -1,0 +1,323 @@
+/** The index and the agenda: contacts by tag, and contacts by when they are due. */
+import {
+  type AgendaEntry,
+  type Claim,
+  type ContactId,
+  type ContactProjection,
+  compareIds,
+  type Derived,
+  EnfoldFault,
+  epochMsOf,
+  type Instant,
+  instantOf,
+  type Members,
+  type Page,
+  type Position,
+  type Tag,
+  type TagQuery,
+  type Version,
+  type WorkerId,
+} from '@enfold/core'
+import type { Query } from './database.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+
+export interface SqlReadModel {
+  apply(changes: readonly VersionedProjection[], checkpoint: Position): Promise<void>
+  restore(projection: ContactProjection): Promise<boolean>
+  members(tag: Tag, page: Page): Promise<Members>
+  search(query: TagQuery, page: Page): Promise<Members>
+  tagsOf(contactId: ContactId): Promise<Tag[]>
+  count(tag: Tag): Promise<number>
+  indexed(page: Page): Promise<ContactId[]>
+  claim(
+    now: Instant,
+    worker: WorkerId,
+    limit: number,
+    leaseUntil: Instant,
+    room?: ReadonlyMap<string, number>,
+  ): Promise<Claim[]>
+  release(claims: readonly Claim[]): Promise<void>
+  renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Promise<Claim[]>
+  nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
+  agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<AgendaEntry[]>
+  checkpoint(): Promise<Position>
+}
+
+/** What an append or a change derives for a contact. */
+export interface Projection extends Derived {
+  readonly contactId: ContactId
+}
+
+interface VersionedProjection extends Projection {
+  readonly version: Version
+}
+
+interface TagRow {
+  /** `null`: nobody ever had it. */
+  readonly id: number | null
+  readonly members: number
+}
+
+/**
+ * The parameters that the functions `append` and `apply` take of what is derived, in their order. Of the changes of one
+ * contact only their sum goes: what is cleared first, then the last word on each tag.
+ */
+export function projectionTexts(projections: readonly (Projection | null)[]): string[] {
+  const changes: { of: number; tag: Tag; added: boolean }[] = []
+  const cleared = projections.map((projection, n) => {
+    const last = new Map<Tag, boolean>()
+    let clear = false
+    for (const change of projection?.tags ?? []) {
+      if (change.change === 'clear') {
+        clear = true
+        last.clear()
+      } else last.set(change.tag, change.change === 'add')
+    }
+    for (const [tag, added] of last) changes.push({ of: n + 1, tag, added })
+    return clear
+  })
+  return [
+    textArray(projections.map((one) => (one === null ? null : toText(one.contactId)))),
+    plainArray(projections.map((one) => (one?.wakeAt == null ? null : epochMsOf(one.wakeAt)))),
+    textArray(projections.map((one) => toText(one?.lane?.kind ?? ''))),
+    textArray(projections.map((one) => toText(one?.lane?.campaignId ?? ''))),
+    plainArray(cleared),
+    plainArray(changes.map(({ of }) => of)),
+    textArray(changes.map(({ tag }) => toText(tag))),
+    plainArray(changes.map(({ added }) => added)),
+  ]
+}
+
+export function createSqlReadModel(query: Query, queryOnce: Query, schema: string): SqlReadModel {
+  const memberships = `${schema}.memberships`
+
+  async function one<Row extends object>(text: string, values: readonly (string | null)[] = []): Promise<Row> {
+    return (await query<Row>(text, values))[0] as Row
+  }
+
+  // --- Tags ---
+
+  async function tagRows(tags: readonly Tag[]): Promise<Map<Tag, TagRow>> {
+    if (tags.length === 0) return new Map()
+    const rows = await query<{ tag: string; id: string; members: string }>(
+      `SELECT t.tag, t.id::text,
+         (SELECT coalesce(sum(c.members), 0)::text FROM ${schema}.tag_counts c WHERE c.tag = t.id) AS members
+       FROM ${schema}.tags t WHERE t.tag = ANY ($1::text[])`,
+      [textArray([...new Set(tags)].map(toText))],
+    )
+    return new Map(
+      rows.map(({ tag, id, members }) => [fromText(tag), { id: Number(id), members: Number(members) }] as const),
+    )
+  }
+
+  /**
+   * Contacts behind `after` that have all and none of these, as a statement: it reads one tag, the rarest of `all`, and
+   * looks the others up by the primary key. As a subquery for each row and not as a join, which would read them whole.
+   */
+  function pageOf(all: readonly TagRow[], none: readonly TagRow[]): string {
+    const [rarest, ...others] = rarestFirst(all)
+    return `(SELECT contact FROM ${memberships} m WHERE tag = ${idOf(rarest)} AND contact > $1
+      ${others.length === 0 ? '' : `AND ${held(others)} = ${others.length}`}
+      ${none.length === 0 ? '' : `AND ${held(none)} = 0`} ORDER BY contact LIMIT $2::bigint)`
+  }
+
+  const held = (tags: readonly TagRow[]) =>
+    `(SELECT count(*) FROM ${memberships} o WHERE o.tag IN (${tags.map(idOf).join(', ')}) AND o.contact = m.contact)`
+
+  function taggedPage(none: readonly TagRow[]): string {
+    return `(SELECT DISTINCT contact FROM ${memberships} m WHERE contact > $1
+      ${none.length === 0 ? '' : `AND ${held(none)} = 0`} ORDER BY contact LIMIT $2::bigint)`
+  }
+
+  /** How many, as an expression. Here the planner may join: all of the rarest tag is read anyway. */
+  function countOf(all: readonly TagRow[], none: readonly TagRow[]): string {
+    if (all.length === 1 && none.length === 0) return String(all[0]?.members)
+    const [rarest, ...others] = rarestFirst(all)
+    if (rarest?.id === null || rarest?.members === 0) return '0'
+    const having = (tag: TagRow) =>
+      `EXISTS (SELECT FROM ${memberships} o WHERE o.tag = ${idOf(tag)} AND o.contact = m.contact)`
+    const tests = [...others.map(having), ...none.map((tag) => `NOT ${having(tag)}`)]
+    return `(SELECT count(*) FROM ${memberships} m WHERE ${[`tag = ${idOf(rarest)}`, ...tests].join(' AND ')})`
+  }
+
+  /** Adds up what is counted already where it can: a scan is only made of the rarest tags. */
+  function total(all: readonly TagRow[], any: readonly TagRow[], none: readonly TagRow[]): string {
+    if (any.length > 0) {
+      const commonFirst = [...any].sort((a, b) => b.members - a.members)
+      return commonFirst
+        .map((tag, i) => countOf(distinct([...all, tag]), distinct([...none, ...commonFirst.slice(0, i)])))
+        .join(' + ')
+    }
+    const base =
+      all.length > 0 ? countOf(all, []) : `(SELECT count(*) FROM (SELECT DISTINCT contact FROM ${memberships}) t)`
+    return none.length > 0 ? `${base} - (${total(all, none, [])})` : base
+  }
+
+  const model: SqlReadModel = {
+    async apply(changes, position) {
+      const [contacts = '', ...texts] = projectionTexts(changes)
+      await query(
+        `SELECT ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
+           $5::text[], $6::boolean[], $7::integer[], $8::text[], $9::boolean[],
+           $10::bigint)::text`,
+        [contacts, plainArray(changes.map(({ version }) => version)), ...texts, String(position)],
+      )
+    },
+    async restore({ contactId, version, tags, wakeAt, lane }) {
+      const { restored } = await one<{ restored: string }>(
+        `SELECT ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6::text[])::text AS restored`,
+        [
+          toText(contactId),
+          String(version),
+          wakeAt === null ? null : String(epochMsOf(wakeAt)),
+          toText(lane?.kind ?? ''),
+          toText(lane?.campaignId ?? ''),
+          textArray([...new Set(tags)].map(toText)),
+        ],
+      )
+      return restored === 'true'
+    },
+    members: (tag, page) => model.search({ all: [tag] }, page),
+    async search({ all = [], any = [], none = [] }, page) {
+      const limit = checkedLimit(page)
+      const known = await tagRows([...all, ...any, ...none])
+      const rowsOf = (tags: readonly Tag[]) => distinct(tags.map((tag) => known.get(tag) ?? { id: null, members: 0 }))
+      const [allRows, anyRows, noneRows] = [rowsOf(all), rowsOf(any), rowsOf(none)]
+      const pages =
+        anyRows.length > 0
+          ? anyRows.map((tag) => pageOf(distinct([...allRows, tag]), noneRows))
+          : [allRows.length > 0 ? pageOf(allRows, noneRows) : taggedPage(noneRows)]
+      // One more than the page, to see whether there is a next one.
+      const found = await queryOnce<{ contact: string | null; total: string }>(
+        `SELECT p.contact, t.total::text FROM (SELECT ${total(allRows, anyRows, noneRows)} AS total) t
+         LEFT JOIN (SELECT contact FROM (${pages.join(' UNION ')}) u ORDER BY contact LIMIT $2::bigint) p ON true
+         ORDER BY p.contact`,
+        [toText(page.after ?? ''), String(limit + 1)],
+      )
+      const contacts = found.flatMap(({ contact }) => (contact === null ? [] : [fromText(contact)])).slice(0, limit)
+      const next = found.length > limit ? (contacts.at(-1) ?? null) : null
+      return { contacts, total: Number(found[0]?.total), next }
+    },
+    async tagsOf(contactId) {
+      const rows = await query<{ tag: string }>(
+        `SELECT t.tag FROM ${memberships} m JOIN ${schema}.tags t ON t.id = m.tag WHERE m.contact = $1`,
+        [toText(contactId)],
+      )
+      return rows.map(({ tag }) => fromText(tag)).sort(compareIds)
+    },
+    count: async (tag) => (await tagRows([tag])).get(tag)?.members ?? 0,
+    async indexed(page) {
+      const rows = await query<{ contact: string }>(taggedPage([]), [
+        toText(page.after ?? ''),
+        String(checkedLimit(page)),
+      ])
+      return rows.map(({ contact }) => fromText(contact))
+    },
+
+    // --- Agenda ---
+
+    async claim(now, worker, limit, leaseUntil, room = new Map()) {
+      const rows = await query<{ contact: string; wake_at: string; kind: string }>(
+        `SELECT contact, wake_at::text, kind FROM ${schema}.claim_due($1::bigint, $2, $3::integer,
+           $4::bigint, $5::text[], $6::integer[]) c ORDER BY c.wake_at`,
+        [
+          String(epochMsOf(now)),
+          toText(worker),
+          String(Math.min(limit, 2 ** 31 - 1)),
+          String(epochMsOf(leaseUntil)),
+          textArray([...room.keys()].map(toText)),
+          plainArray([...room.values()].map((most) => Math.min(most, 2 ** 31 - 1))),
+        ],
+      )
+      return rows.map(({ contact, wake_at, kind }) => ({
+        contactId: fromText(contact),
+        worker,
+        wakeAt: instantOf(Number(wake_at)),
+        leaseUntil,
+        kind: fromText(kind),
+      }))
+    },
+    async release(claims) {
+      // Taken in order, so that nobody who takes several rows waits for one who waits for him.
+      await query(
+        `WITH held AS MATERIALIZED (
+           SELECT a.contact FROM ${schema}.agenda a
+           JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
+           ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
+           ORDER BY a.contact FOR UPDATE OF a
+         )
+         UPDATE ${schema}.agenda a SET lease_until = NULL, worker = NULL FROM held WHERE a.contact = held.contact`,
+        claimTexts(claims),
+      )
+    },
+    async renew(claims, now, leaseUntil) {
+      const rows = await query<{ contact: string }>(
+        `WITH held AS MATERIALIZED (
+           SELECT a.contact FROM ${schema}.agenda a
+           JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
+           ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
+           WHERE a.lease_until > $4::bigint ORDER BY a.contact FOR UPDATE OF a
+         )
+         UPDATE ${schema}.agenda a SET lease_until = $5::bigint FROM held
+         WHERE a.contact = held.contact RETURNING a.contact`,
+        [...claimTexts(claims), String(epochMsOf(now)), String(epochMsOf(leaseUntil))],
+      )
+      const renewed = new Set(rows.map(({ contact }) => fromText(contact)))
+      return claims.filter(({ contactId }) => renewed.has(contactId)).map((claim) => ({ ...claim, leaseUntil }))
+    },
+    async nextWake(room = new Map()) {
+      const closed = [...room].filter(([, left]) => left === 0).map(([kind]) => toText(kind))
+      const { at } = await one<{ at: string | null }>(
+        `SELECT min(claimable_at)::text AS at FROM ${schema}.lanes() WHERE kind <> ALL ($1::text[])`,
+        [textArray(closed)],
+      )
+      return at === null ? null : instantOf(Number(at))
+    },
+    async agenda(until, limit, after) {
+      const rows = await query<{ contact: string; wake_at: string; lease_until: string | null; kind: string }>(
+        `SELECT contact, wake_at::text, lease_until::text, kind FROM ${schema}.agenda a
+         WHERE a.wake_at <= $1::bigint AND (a.wake_at, a.contact) > ($2::bigint, $3)
+         ORDER BY a.wake_at, a.contact LIMIT $4::bigint`,
+        [
+          String(epochMsOf(until)),
+          // Before all instants that there are.
+          after === undefined ? String(-(2n ** 63n)) : String(epochMsOf(after.wakeAt)),
+          toText(after?.contactId ?? ''),
+          String(limit),
+        ],
+      )
+      return rows.map(({ contact, wake_at, lease_until, kind }) => ({
+        contactId: fromText(contact),
+        wakeAt: instantOf(Number(wake_at)),
+        leaseUntil: lease_until === null ? null : instantOf(Number(lease_until)),
+        kind: fromText(kind),
+      }))
+    },
+    async checkpoint() {
+      const { position } = await one<{ position: string }>(`SELECT position::text FROM ${schema}.checkpoint`)
+      return Number(position)
+    },
+  }
+  return model
+}
+
+const claimTexts = (claims: readonly Claim[]) => [
+  textArray(claims.map(({ contactId }) => toText(contactId))),
+  textArray(claims.map(({ worker }) => toText(worker))),
+  plainArray(claims.map(({ leaseUntil }) => epochMsOf(leaseUntil))),
+]
+
+const rarestFirst = (tags: readonly TagRow[]) => [...tags].sort((a, b) => a.members - b.members)
+
+/** 0 is no tag's id. */
+const idOf = (tag: TagRow | undefined) => String(tag?.id ?? 0)
+
+/** Each tag once; those that nobody ever had are one. */
+function distinct(tags: readonly TagRow[]): TagRow[] {
+  return [...new Map(tags.map((tag) => [tag.id, tag])).values()]
+}
+
+function checkedLimit({ limit }: Page): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 10_000) return limit
+  throw EnfoldFault.invalidInput('page.limit', limit, 'a whole number from 1 to 10,000')
+}

@@ -1,0 +1,332 @@
+/** `engine.withTransaction`: campaigns inside the host's own transaction, whatever the host drives PostgreSQL with. */
+import { campaign, isLeft, type TransactionClient } from '@enfold/core'
+import { createEngine, type Engine } from '@enfold/engine'
+import { createSimulatedClock } from '@enfold/testkit'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import { Pool, type PoolClient } from 'pg'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import type { PostgresStoreOptions } from './postgres-store.ts'
+
+const server = givenServer()
+
+const pool = campaign({
+  id: 'pool',
+  goals: [{ id: 'bought', when: { kind: 'purchased' }, next: ['onboarding'] }],
+  sequences: [
+    { id: 'nurture', steps: [{ id: 'one', kind: 'email' }], next: ['bought'] },
+    { id: 'onboarding', steps: [{ id: 'hello', kind: 'email' }] },
+  ],
+})
+
+/** An engine with the campaign published, and a database of the host with a table of customers in it. */
+async function givenHost(options: Partial<PostgresStoreOptions> = {}) {
+  const schema = givenSchema(server)
+  const store = givenStore(server, { ...options, schema })
+  const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
+  const sent: string[] = []
+  const email = ({ contactId }: { readonly contactId: string }) => {
+    sent.push(contactId)
+    return { outcome: 'sent' } as const
+  }
+  const engine = createEngine({ store, clock, handlers: { email } })
+  onTestFinished(() => engine.close())
+  await engine.publish(pool)
+  const host = new Pool({ connectionString: server.url, max: 4 })
+  onTestFinished(() => host.end())
+  await host.query(`CREATE TABLE ${schema}.customers (id text PRIMARY KEY)`)
+  const customers = async () =>
+    (await host.query<{ id: string }>(`SELECT id FROM ${schema}.customers ORDER BY id`)).rows.map(({ id }) => id)
+  /** A transaction that the test ends by itself; what it leaves open is rolled back. */
+  const begin = async (): Promise<PoolClient> => {
+    const client = await host.connect()
+    let released = false
+    client.on('error', () => {})
+    onTestFinished(() => {
+      if (!released) client.release(true)
+      released = true
+    })
+    await client.query('BEGIN')
+    return client
+  }
+  return { schema, store, engine, clock, sent, host, customers, begin }
+}
+
+const order = (contactId: string, sequenceId = 'nurture') => ({
+  contactId,
+  campaignId: 'pool',
+  sequenceId,
+  actor: 'crm',
+})
+
+/** What is visible of a contact to everybody: its events, its tags, when it is due. */
+async function traces({ store, engine }: Pick<Awaited<ReturnType<typeof givenHost>>, 'store' | 'engine'>, id: string) {
+  const events = (await engine.inspect.history(id)).map(({ type }) => type)
+  const agenda = await store.agenda('9999-01-01T00:00:00.000Z', 1000)
+  return { events, tags: await store.tagsOf(id), due: agenda.some(({ contactId }) => contactId === id) }
+}
+
+const NOTHING = { events: [], tags: [], due: false }
+const STARTED = { events: ['SequenceStarted'], tags: ['pool/nurture'], due: true }
+
+function answerOf<Answer>(either: { readonly _tag: string; readonly right?: Answer }): Answer {
+  expect(either._tag).toBe('Right')
+  return either.right as Answer
+}
+
+describe("a transaction of the host's", () => {
+  it('makes all true with its commit: its own rows, the event, the tag and the place on the agenda', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    const answer = answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+    expect(answer).toMatchObject({ outcome: 'started', run: 1, version: 1 })
+    expect(await traces(given, 'ann')).toEqual(NOTHING)
+    expect(await given.customers()).toEqual([])
+    await client.query('COMMIT')
+    expect(await traces(given, 'ann')).toEqual(STARTED)
+    expect(await given.customers()).toEqual(['ann'])
+    await given.engine.runDue()
+    expect(given.sent).toEqual(['ann'])
+  })
+
+  it('leaves nothing when it rolls back', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+    await client.query('ROLLBACK')
+    expect(await traces(given, 'ann')).toEqual(NOTHING)
+    expect(await given.customers()).toEqual([])
+    expect((await given.engine.runDue()).dispatched).toBe(0)
+    // Nothing remembers it: the same order again is the first.
+    expect(answerOf(await given.engine.startSequence({ ...order('ann'), commandId: 'c' }))).toMatchObject({ run: 1 })
+  })
+
+  it('leaves nothing when its connection dies', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    await given.host.query('SELECT pg_terminate_backend($1, 5000)', [rows[0]?.pid])
+    await expect(given.engine.withTransaction(client).startSequence(order('bob'))).rejects.toMatchObject({
+      name: 'EnfoldFault',
+      code: 'STORE_UNAVAILABLE',
+    })
+    expect(await traces(given, 'ann')).toEqual(NOTHING)
+  })
+
+  it('sees what it has written itself, through several verbs', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    const verbs = given.engine.withTransaction(client)
+    answerOf(await verbs.startSequence(order('ann')))
+    expect(answerOf(await verbs.startSequence(order('ann')))).toMatchObject({ outcome: 'already_active' })
+    const signal = { contactId: 'ann', kind: 'purchased', signalId: 's1' }
+    const goals = answerOf(await verbs.signal(signal)).goals
+    expect(goals).toMatchObject([{ goalId: 'bought', stopped: [{ sequenceId: 'nurture' }] }])
+    // GOAL-10, within the transaction and behind it.
+    expect(answerOf(await verbs.signal(signal)).goals).toEqual(goals)
+    await client.query('COMMIT')
+    expect(answerOf(await given.engine.signal(signal)).goals).toEqual(goals)
+    expect(await given.store.tagsOf('ann')).toEqual(['pool/onboarding'])
+  })
+
+  it('is not spoiled by a conflict, a rejection or a misuse', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    const verbs = given.engine.withTransaction(client)
+    expect(isLeft(await verbs.startSequence({ ...order('ann'), campaignId: 'nobody' }))).toBe(true)
+    await expect(verbs.startSequence({ ...order('ann'), contactId: '' })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+    // Another writes between the look and the append.
+    const spied: TransactionClient = {
+      async query(text, values) {
+        if (text.includes('.append(') && raced === 0) {
+          raced += 1
+          answerOf(await given.engine.startSequence(order('ann', 'onboarding')))
+        }
+        return client.query(text, values)
+      },
+    }
+    let raced = 0
+    const answer = answerOf(await given.engine.withTransaction(spied).startSequence(order('ann')))
+    expect(answer).toMatchObject({ outcome: 'started', version: 2 })
+    // ONCE-1: the same command, which another process wrote between the look and the append.
+    raced = 0
+    await client.query('COMMIT')
+    expect(await given.customers()).toEqual(['ann'])
+    expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted', 'SequenceStarted'])
+  })
+
+  it('ONCE-1: a command that another process wrote meanwhile has its effect once, and the transaction goes on', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    const command = { ...order('ann'), commandId: 'the one' }
+    let raced = false
+    const spied: TransactionClient = {
+      async query(text, values) {
+        if (text.includes('.append(') && !raced) {
+          raced = true
+          answerOf(await given.engine.startSequence(command))
+        }
+        return client.query(text, values)
+      },
+    }
+    const answer = answerOf(await given.engine.withTransaction(spied).startSequence(command))
+    expect(raced).toBe(true)
+    expect(answer).toMatchObject({ outcome: 'started', run: 1, version: 1 })
+    await client.query('COMMIT')
+    expect(await given.customers()).toEqual(['ann'])
+    expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted'])
+  })
+
+  it('decides by the directory that asks the same transaction, if one is given', async () => {
+    const given = await givenHost()
+    const engine: Engine = createEngine({ store: given.store, handlers: {}, contacts: { get: () => null } })
+    onTestFinished(() => engine.close())
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    const contacts = {
+      async get(contactId: string) {
+        const { rowCount } = await client.query(`SELECT FROM ${given.schema}.customers WHERE id = $1`, [contactId])
+        return rowCount === 1 ? {} : null
+      },
+    }
+    const unknown = await engine.withTransaction(client).startSequence(order('ann'))
+    expect(isLeft(unknown) && unknown.left.type).toBe('ContactUnknown')
+    answerOf(await engine.withTransaction(client, { contacts }).startSequence(order('ann')))
+  })
+
+  it('in REPEATABLE READ is told to roll back where it cannot see what another wrote', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+    await client.query('SELECT 1')
+    answerOf(await given.engine.startSequence(order('ann')))
+    await expect(given.engine.withTransaction(client).startSequence(order('ann'))).rejects.toMatchObject({
+      code: 'CONTENTION',
+    })
+    await client.query('ROLLBACK')
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+    answerOf(await given.engine.withTransaction(client).startSequence(order('bob')))
+    await client.query('COMMIT')
+    expect(await traces(given, 'bob')).toEqual(STARTED)
+  })
+
+  it('that stays open keeps nobody from publishing, and from seeing what was published', async () => {
+    const given = await givenHost()
+    const client = await given.begin()
+    answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+    await given.engine.publish({ ...pool, id: 'other' })
+    const another = createEngine({ store: givenStore(server, { schema: given.schema }), handlers: {} })
+    onTestFinished(() => another.close())
+    expect(answerOf(await another.startSequence({ ...order('bob'), campaignId: 'other' }))).toMatchObject({ run: 1 })
+    // Readers of the whole log wait, for its first event is yet to come.
+    const seen = async () => {
+      const contacts: string[] = []
+      for await (const { stream } of given.store.readAll(0, { streams: 'contacts' })) contacts.push(stream)
+      return contacts
+    }
+    expect(await seen()).toEqual([])
+    await client.query('COMMIT')
+    expect(await seen()).toEqual(['contact-ann', 'contact-bob'])
+  })
+
+  it('wakes a dispatcher of another process when it commits, where the store may notify', async () => {
+    const given = await givenHost({ notify: true })
+    const sent: string[] = []
+    const worker = createEngine({
+      store: givenStore(server, { schema: given.schema, notify: true }),
+      clock: given.clock,
+      handlers: {
+        email({ contactId }) {
+          sent.push(contactId)
+          stop.abort()
+          return { outcome: 'sent' }
+        },
+      },
+      // No poll of its own in the time of this test.
+      dispatch: { pollMs: 86_400_000 },
+    })
+    const stop = new AbortController()
+    onTestFinished(() => worker.close())
+    const running = worker.run({ signal: stop.signal })
+    // It listens, and has found nothing to do.
+    const listening = async () =>
+      (await given.host.query(`SELECT FROM pg_stat_activity WHERE query = 'LISTEN enfold_${given.schema}'`))
+        .rowCount === 1
+    while (!(await listening())) await new Promise((resolve) => setTimeout(resolve, 5))
+    const client = await given.begin()
+    answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+    expect(sent).toEqual([])
+    await client.query('COMMIT')
+    await running
+    expect(sent).toEqual(['ann'])
+  })
+
+  it('is refused by a store that joins none, and without a client', async () => {
+    const given = await givenHost()
+    const { within: _, ...plain } = given.store
+    const engine = createEngine({ store: plain, handlers: {} })
+    onTestFinished(() => engine.close())
+    const client = await given.begin()
+    expect(() => engine.withTransaction(client)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+    expect(() => given.engine.withTransaction({} as TransactionClient)).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT' }),
+    )
+  })
+})
+
+/** How each gets the statements of the store into its own transaction; and what one does with it. */
+const drivers: {
+  readonly [name: string]: (host: Pool, work: (client: TransactionClient) => Promise<void>) => Promise<void>
+} = {
+  async Kysely(host, work) {
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: host }) })
+    await db.transaction().execute(async (trx) => {
+      await work({ query: (text, values) => trx.executeQuery<object>(CompiledQuery.raw(text, values)) })
+    })
+  },
+  async Drizzle(host, work) {
+    const db = drizzle(host)
+    await db.transaction(async (tx) => {
+      await work({
+        query(text, values) {
+          const parts = text
+            .split(/\$(\d+)/)
+            .map((part, i) => (i % 2 === 0 ? sql.raw(part) : sql`${values[+part - 1]}`))
+          return tx.execute(sql.join(parts))
+        },
+      })
+    })
+  },
+}
+
+describe.each(Object.entries(drivers))('a transaction of %s', (_, transaction) => {
+  it('commits campaigns with its own rows, and rolls them back', async () => {
+    const given = await givenHost()
+    const insert = (client: TransactionClient, id: string) =>
+      client.query(`INSERT INTO ${given.schema}.customers VALUES ($1)`, [id])
+    await transaction(given.host, async (client) => {
+      await insert(client, 'ann')
+      answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
+      answerOf(await given.engine.withTransaction(client).startSequence(order(`it's "q\\uoted" {1,2}`)))
+    })
+    expect(await traces(given, 'ann')).toEqual(STARTED)
+    expect(await traces(given, `it's "q\\uoted" {1,2}`)).toEqual(STARTED)
+    const failing = transaction(given.host, async (client) => {
+      await insert(client, 'bob')
+      answerOf(await given.engine.withTransaction(client).startSequence(order('bob')))
+      throw new Error('the host thought better of it')
+    })
+    await expect(failing).rejects.toThrow('thought better')
+    expect(await traces(given, 'bob')).toEqual(NOTHING)
+    expect(await given.customers()).toEqual(['ann'])
+  })
+})
