@@ -100,7 +100,10 @@ describe('a server', () => {
   })
 
   it('that throws out its sessions keeps a subscription waiting, or ends it with a fault, and loses nothing', async () => {
-    const store = givenStore(server)
+    const schema = givenSchema(server)
+    const url = new URL(server.url)
+    url.searchParams.set('application_name', schema)
+    const store = givenStore(server, { schema, connectionString: url.href })
     const killer = givenPool()
     const [count, faults, done] = [200, new Set<string>(), { writing: true }]
     const writing = Promise.all(
@@ -126,9 +129,7 @@ describe('a server', () => {
         }
     })()
     while (done.writing) {
-      await killer.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'enfold' AND pid <> pg_backend_pid()`,
-      )
+      await killer.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [schema])
       await new Promise((resolve) => setTimeout(resolve, 30))
     }
     await Promise.all([writing, reading])

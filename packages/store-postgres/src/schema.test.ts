@@ -180,7 +180,10 @@ describe('the role of the application', () => {
       await last.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
       await last.end()
     })
-    const pool = givenPool({ connectionString: server.url.replace('postgres:enfold@', `${role}:poor@`) })
+    const url = new URL(server.url)
+    url.username = role
+    url.password = 'poor'
+    const pool = givenPool({ connectionString: url.href })
     const store = givenStore(server, { schema, pool, migrate: false })
     expect(await store.count('a/b')).toBe(0)
     await expect(store.append(ann, [sampleStart('ann', 1)], 'no-stream')).rejects.toThrow(fault('STORE_READ_ONLY'))
