@@ -28,6 +28,12 @@ export type FaultCode =
   | 'DIRECTORY_SILENT'
   /** The log mentions a campaign version that it does not hold. */
   | 'CAMPAIGN_VERSION_MISSING'
+  /** The read model beside the log does not show the position yet; the wait for it was too short, or nobody feeds it. */
+  | 'PROJECTION_BEHIND'
+  /** One contact's event could not be projected, again and again; `details` name the event. */
+  | 'PROJECTION_STOPPED'
+  /** The log gave a contact's events with a gap, or a version twice; `details` name the event. */
+  | 'PROJECTION_OUT_OF_ORDER'
 
 /**
  * The one error class of all Enfold packages. `code` is for programs, `message` ends with what to do next.

@@ -183,7 +183,8 @@ export interface Change {
 export interface ReadModel {
   /**
    * Changes and checkpoint in one transaction; for logs that cannot project in the append. A change whose version is
-   * not above that of the contact's rows is passed over.
+   * not above that of the contact's rows is passed over, and a checkpoint below the last one leaves it as it is: of two
+   * projectors, the slower one takes nothing back.
    */
   apply(changes: readonly Change[], checkpoint: Position): Promise<void>
   /** The last checkpoint; 0 before the first. */

@@ -35,6 +35,7 @@ import {
   typesOf,
   until,
 } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 import type { EngineSignal } from './signals.ts'
 
 const directory = temporaryDirectory()
@@ -43,6 +44,12 @@ let files = 0
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
   sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, sqlite beside it': () =>
+    besideLog(
+      createMemoryStore(),
+      createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+    ),
 }
 
 const opened: { close(): Promise<void> }[] = []
@@ -82,16 +89,19 @@ async function given(
   const store = closing(makeStore())
   const clock = createSimulatedClock(MONDAY)
   const told: EngineSignal[] = []
+  const asHostsUseIt = store.capabilities.projectsInAppend ? (engine: Engine) => engine : readingItsWrites
   const other = (another: StepHandler, others: Partial<EngineOptions> = {}) =>
     closing(
-      createEngine({
-        store,
-        clock,
-        random: () => 1,
-        observe: (signal) => told.push(signal),
-        handlers: { email: another },
-        ...others,
-      }),
+      asHostsUseIt(
+        createEngine({
+          store,
+          clock,
+          random: () => 1,
+          observe: (signal) => told.push(signal),
+          handlers: { email: another },
+          ...others,
+        }),
+      ),
     )
   const engine = other(handler, more)
   await answerOf(engine.publish(Array.isArray(steps) ? course(steps) : steps))
@@ -566,8 +576,9 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     expect(await eventsOf(engine, 'StepFailed')).toMatchObject([{ data: { reason: 'not sent', consequence: 'retry' } }])
   })
 
-  it('STEP-7: a contact whose log is damaged stops nobody else', async () => {
+  it('STEP-7: a contact whose log is damaged stops nobody else', async (context) => {
     const { engine, store, clock, told } = await given(makeStore, [email('one')], () => sent)
+    if (!store.capabilities.projectsInAppend) context.skip('beside a log it is parked: project.test.ts')
     await store.append(
       contactStream('ann'),
       [
@@ -950,12 +961,15 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
 
   it('run finds within pollMs what another process made due', async () => {
     const { calls, handler } = createRecorder()
-    const { engine, clock, other } = await given(makeStore, [email('one')], handler, { dispatch: { pollMs: 700 } })
+    const { engine, store, clock, other } = await given(makeStore, [email('one')], handler, {
+      dispatch: { pollMs: 700 },
+    })
     await running(engine, async () => {
       await idle()
       await other(handler).startSequence(nurture)
       await idle()
-      expect(calls).toEqual([])
+      // Who feeds a read model beside the log hears of it there, and need not poll.
+      if (store.capabilities.projectsInAppend) expect(calls).toEqual([])
       clock.advance(700)
       await until(() => calls.length === 1)
     })

@@ -20,6 +20,8 @@ import type { DispatchOptions } from './engine-options.ts'
 import type { Machinery } from './execute.ts'
 import type { Handlers } from './handler-call.ts'
 import { createLimits } from './limits.ts'
+import type { Projection } from './project.ts'
+import { createTurns } from './turns.ts'
 
 /** What a dispatch came to. */
 export interface DispatchCounts {
@@ -68,11 +70,13 @@ export function createDispatcher(
   worker: WorkerId,
   options: DispatchOptions,
   doorbell: Doorbell,
+  projection: Projection,
 ): Dispatcher {
   const { clock, observe } = machinery
   /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
+  /** Hands and permits that are free must not be given to two who ask at once. */
   const inTurn = createTurns()
   const due = createDueWork(machinery, readModel, handlers, options)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
@@ -86,7 +90,11 @@ export function createDispatcher(
 
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
     const tally = newTally()
-    await drain(tally, { room: limit }, closing.signal)
+    const budget = { room: limit }
+    await projection.toHead()
+    // What was done has made more due, perhaps of other contacts: until the agenda has all of it, and is empty.
+    do await drain(tally, budget, closing.signal)
+    while (budget.room > 0 && !closing.signal.aborted && (await projection.toHead()))
     return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake()) }
   }
 
@@ -194,6 +202,8 @@ export function createDispatcher(
       count(tally, events)
       dispatched = events.some((event) => event.type === 'StepDispatched')
       if (events.length === 0) budget.room += 1
+      // A claim that is given back with a row of before would be due again at once.
+      else await projection.show(claim.contactId)
       if (held) await release(claim)
     } finally {
       active.delete(claim.contactId)
@@ -232,16 +242,6 @@ export function createDispatcher(
       closing.abort()
       await Promise.allSettled([...drains, ...runs])
     },
-  }
-}
-
-/** One after the other: hands and permits that are free must not be given to two who ask at once. */
-function createTurns() {
-  let last: Promise<unknown> = Promise.resolve()
-  return <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work)
-    last = turn.catch(() => {})
-    return turn
   }
 }
 

@@ -22,9 +22,9 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { type Executed, execute, type Known, load, type Machinery } from './execute.ts'
+import { type Executed, execute, type Known, type Machinery } from './execute.ts'
 import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
-import { projectionOf } from './read-model.ts'
+import { restoreContact } from './read-model.ts'
 import { inSpan } from './telemetry.ts'
 
 /** A claim, and by this machine's real time when it was made: the engine's clock may be simulated, or set. */
@@ -76,8 +76,7 @@ export function createDueWork(
     const { events, known } = executed.right
     if (events.length === 0) {
       // Claimed, but nothing is due: the contact's facts have changed since its wake was written.
-      const loaded = await load(machinery, contactId)
-      await readModel.restore(projectionOf(machinery, contactId, loaded))
+      await restoreContact(machinery, readModel, contactId)
       return { events, held: true }
     }
     let latest = known

@@ -15,14 +15,20 @@ import {
 import * as border from './border.ts'
 import { longestCallMs } from './handler-call.ts'
 import type { KindLimit } from './limits.ts'
+import type { ProjectionOptions } from './project.ts'
 import type { Observer } from './signals.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
   readonly store: EventStore &
     Partial<ReadModel & ActionStore & Tells & JoinsTransactions> & { readonly capabilities?: Capabilities }
-  /** The index and the agenda, where the store has none of its own. */
+  /**
+   * The index and the agenda, for a log that cannot write them in the append: a SQL store that serves as nothing else.
+   * The engine feeds it (`run`, `project`, `runDue`), so it shows what was recorded a moment later; see `waitFor`.
+   */
   readonly readModel?: ReadModel & Partial<ActionStore>
+  /** Of a read model beside the log: what to do with a contact of whom an event cannot be projected. Default "stop". */
+  readonly onPoison?: ProjectionOptions['onPoison']
   /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */
   readonly handlers: { readonly [kind: string]: StepHandler }
   /** Your contacts. Left out: every contact exists, with no facts. */
@@ -77,6 +83,7 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
   border.checkInput('createEngine', options, {
     store: border.anything,
     'readModel?': border.anything,
+    'onPoison?': border.anything,
     handlers: border.anything,
     'contacts?': border.anything,
     'clock?': border.anything,
@@ -141,17 +148,32 @@ function kindLimits(path: string, value: unknown): void {
     })
 }
 
-/** The read model to use: the one given, or the store itself where it is one. */
-export function readModelOf({ store, readModel }: EngineOptions): ReadModel {
-  // Nothing feeds a read model beside a log yet: it would stay empty, and nothing would ever be due.
-  if (readModel !== undefined && (readModel as unknown) !== store)
-    throw EnfoldFault.invalidInput('createEngine.readModel', readModel, 'none: the store must be its own read model')
-  if (typeof store.claimDue === 'function' && typeof store.members === 'function') return store as unknown as ReadModel
-  throw EnfoldFault.invalidInput(
-    'readModel',
-    undefined,
-    'a read model, because the store is only a log: pass a SQL store as readModel',
-  )
+/** The read model to use, the one given or the store itself; and whether it lies beside the log and must be fed. */
+export function readModelOf({ store, readModel, onPoison }: EngineOptions): {
+  readonly readModel: ReadModel
+  readonly beside: boolean
+} {
+  const isOwn = readModel === undefined || (readModel as unknown) === store
+  const model = (readModel ?? store) as Partial<ReadModel>
+  if (!isOwn && store.capabilities?.projectsInAppend === true)
+    throw EnfoldFault.invalidInput(
+      'createEngine.readModel',
+      readModel,
+      'none: the store writes index and agenda in the append, so it must be its own read model',
+    )
+  for (const method of ['apply', 'checkpoint', 'claimDue', 'members'] as const)
+    if (typeof model?.[method] !== 'function')
+      throw EnfoldFault.invalidInput(
+        'createEngine.readModel',
+        readModel,
+        isOwn ? 'a read model, because the store is only a log: pass a SQL store as readModel' : 'a read model',
+      )
+  const beside = !isOwn || store.capabilities?.projectsInAppend === false
+  if (onPoison !== undefined && !beside)
+    throw EnfoldFault.invalidInput('createEngine.onPoison', onPoison, 'nothing: the store projects in the append')
+  if (onPoison !== undefined && onPoison !== 'stop' && onPoison !== 'park')
+    throw EnfoldFault.invalidInput('createEngine.onPoison', onPoison, '"stop" or "park"')
+  return { readModel: model as ReadModel, beside }
 }
 
 /** What keeps bulk actions: the read model or the store, where one of them does; `null`: neither. */

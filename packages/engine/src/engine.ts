@@ -46,11 +46,18 @@ import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandMachinery, execute, type Machinery } from './execute.ts'
 import { createInspect, type Inspect } from './inspect.ts'
+import {
+  createProjection,
+  FACTS_TIMEOUT_MS,
+  type ParkedContacts,
+  type ProjectionHealth,
+  projectedInAppend,
+} from './project.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
 import { createMeters } from './telemetry.ts'
 
-/** For a health check: `ok` is false if the store does not answer. Nothing is thrown. */
+/** For a health check: `ok` is false if the store does not answer, or the projection has stopped. Nothing is thrown. */
 export interface Health {
   readonly ok: boolean
   /** `null`: it answers. */
@@ -58,6 +65,8 @@ export interface Health {
   /** By how much the oldest due contact is late, in milliseconds; 0: nothing is due. `null`: the store does not answer. */
   readonly dueLagMs: number | null
   readonly dispatcher: DispatcherHealth
+  /** `null` where the store writes index and agenda in the append, or does not answer. */
+  readonly projection: ProjectionHealth | null
 }
 
 /**
@@ -91,13 +100,36 @@ export interface Engine extends ContactVerbs, Bulk {
   withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs
   /** Works until nothing is due or `limit` steps are done, for hosts that have their own loop. Default: no limit. */
   runDue(options?: { readonly limit?: number }): Promise<DispatchCounts>
-  /** Works until the signal aborts: then no new claim, and handlers in flight are awaited. Resolves when all is at rest. */
-  run(options: { readonly signal: AbortSignal }): Promise<void>
+  /**
+   * Works until the signal aborts: then no new claim, and handlers in flight are awaited. Resolves when all is at rest.
+   * Feeds a read model beside the log, too, unless `project` is false (another process does it); what ends the
+   * projection then ends this, with its fault.
+   */
+  run(options: { readonly signal: AbortSignal; readonly project?: boolean }): Promise<void>
+  /**
+   * Feeds a read model beside the log until the signal aborts, and dispatches nothing. Goes on after any fault of log
+   * or read model. Where the store projects in the append it only waits for the signal.
+   *
+   * @throws EnfoldFault `PROJECTION_STOPPED`, `PROJECTION_OUT_OF_ORDER`: both name the event
+   */
+  project(options: { readonly signal: AbortSignal }): Promise<void>
+  /**
+   * Resolves when index and agenda show all that is recorded up to a position: pass that of an answer to read your own
+   * writes. At once where the store projects in the append. `timeoutMs`: default 5,000, in real time.
+   *
+   * @throws EnfoldFault `PROJECTION_BEHIND` when the time is over
+   */
+  waitFor(position: Position, options?: { readonly timeoutMs?: number }): Promise<void>
 
   readonly inspect: Inspect
+  /** Contacts that the projection has parked: list them, retry, discard. */
+  readonly projection: ParkedContacts
   /** How this engine and its store stand. Never throws. */
   health(): Promise<Health>
-  /** Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. */
+  /**
+   * Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. What a read model
+   * beside the log does not show yet is waited for: throws `PROJECTION_BEHIND` if nobody feeds it.
+   */
   verifyIndex(): Promise<IndexReport>
   /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
   rebuildIndex(): Promise<{ readonly contacts: number }>
@@ -108,6 +140,8 @@ export interface Engine extends ContactVerbs, Bulk {
 }
 
 const MAX_PUBLISH_ATTEMPTS = 20
+/** For the read model beside the log, where a verb needs it to show something. */
+const WAIT_MS = 5000
 
 /**
  * Makes an engine over a store.
@@ -119,10 +153,10 @@ const MAX_PUBLISH_ATTEMPTS = 20
 export function createEngine(options: EngineOptions): Engine {
   const dispatchOptions = checkedOptions(options)
   const { store, handlers, contacts: directory, clock = systemClock, workerId = crypto.randomUUID() } = options
-  const readModel = readModelOf(options)
+  const { readModel, beside } = readModelOf(options)
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
   const doorbell = createDoorbell(clock)
-  const meters = createMeters(store.capabilities?.projectsInAppend === true && options.readModel === undefined)
+  const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
   const machinery: Machinery = {
     store,
@@ -135,11 +169,36 @@ export function createEngine(options: EngineOptions): Engine {
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
   }
-  const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, doorbell)
+  const projection = beside
+    ? createProjection(
+        { ...machinery, factsOf: createFacts(directory, Math.min(contactsTimeoutMs, FACTS_TIMEOUT_MS)) },
+        readModel,
+        { onPoison: options.onPoison ?? 'stop' },
+      )
+    : projectedInAppend
+  const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, doorbell, projection)
+  const closing = new AbortController()
+  const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
   const inspect = createInspect(machinery, readModel, directory, actions)
   const bulk = createBulk(machinery, readModel, inspect, actions)
   let closed = false
+
+  function project(signal: AbortSignal): Promise<void> {
+    const running = projection.run(AbortSignal.any([signal, closing.signal]))
+    projecting.add(running)
+    return running.finally(() => projecting.delete(running))
+  }
+
+  /** Both until the signal aborts, or one of them ends with a fault, which ends the other. */
+  async function projectAndDispatch(signal: AbortSignal): Promise<void> {
+    const failed = new AbortController()
+    const both = AbortSignal.any([signal, failed.signal])
+    const ended = await Promise.allSettled(
+      [project(both), dispatcher.run(both)].map((one) => one.finally(() => failed.abort())),
+    )
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
+  }
 
   /** The verbs on contacts: each has its checked command executed, and gives the answer with its place. */
   const verbsOver = (executing: CommandMachinery) =>
@@ -217,7 +276,8 @@ export function createEngine(options: EngineOptions): Engine {
         command.commandId,
       )
       if (isLeft(answered)) return answered
-      return right({ ...answered.right, stopped: order.stopRuns === true ? await stopRuns(campaignId, command) : 0 })
+      if (order.stopRuns !== true) return right({ ...answered.right, stopped: 0 })
+      return right({ ...answered.right, ...(await stopRuns(campaignId, answered.right.position, command)) })
     },
 
     withTransaction(client, given = {}) {
@@ -248,11 +308,22 @@ export function createEngine(options: EngineOptions): Engine {
       return dispatcher.runDue(dueOptions)
     },
     async run(runOptions) {
-      border.checkInput('run', runOptions, { signal: border.abortSignal })
+      border.checkInput('run', runOptions, { signal: border.abortSignal, 'project?': border.flag })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      const { signal, project: feeds = true } = runOptions
       // What other processes and transactions of the host make due is heard of at once, where the store can tell.
       const unwatch = store.watch?.(doorbell.ring)
-      return dispatcher.run(runOptions.signal).finally(unwatch)
+      return (beside && feeds ? projectAndDispatch(signal) : dispatcher.run(signal)).finally(unwatch)
+    },
+    async project(projectOptions) {
+      border.checkInput('project', projectOptions, { signal: border.abortSignal })
+      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      return project(projectOptions.signal)
+    },
+    async waitFor(position, waitOptions = {}) {
+      border.wholeNumber(0, Number.MAX_SAFE_INTEGER)('waitFor.position', position)
+      border.checkInput('waitFor', waitOptions, { 'timeoutMs?': border.wholeNumber(1, 86_400_000) })
+      return projection.waitFor(position, waitOptions.timeoutMs ?? WAIT_MS)
     },
 
     previewAction: bulk.previewAction,
@@ -266,12 +337,42 @@ export function createEngine(options: EngineOptions): Engine {
       try {
         const wakeAt = await readModel.nextWake()
         const dueLagMs = wakeAt === null ? 0 : Math.max(0, epochMsOf(clock.now()) - epochMsOf(wakeAt))
-        return { ok: true, storeFault: null, dueLagMs, dispatcher: dispatcherHealth }
+        const projectionHealth = await projection.health()
+        return {
+          ok: projectionHealth?.stopped !== true,
+          storeFault: null,
+          dueLagMs,
+          dispatcher: dispatcherHealth,
+          projection: projectionHealth,
+        }
       } catch (error) {
-        return { ok: false, storeFault: String(error), dueLagMs: null, dispatcher: dispatcherHealth }
+        return {
+          ok: false,
+          storeFault: String(error),
+          dueLagMs: null,
+          dispatcher: dispatcherHealth,
+          projection: null,
+        }
       }
     },
-    verifyIndex: () => verifyIndex(machinery, readModel),
+    projection: {
+      async parked(page = {}) {
+        border.checkInput('projection.parked', page, {
+          'after?': border.idOrNull,
+          'limit?': border.wholeNumber(1, 1000),
+        })
+        return projection.parked(page)
+      },
+      async retry(contactId) {
+        border.id('projection.retry', contactId)
+        return projection.retry(contactId)
+      },
+      async discard(contactId) {
+        border.id('projection.discard', contactId)
+        return projection.discard(contactId)
+      },
+    },
+    verifyIndex: () => verifyIndex(machinery, readModel, (position) => projection.waitFor(position, WAIT_MS)),
     rebuildIndex: () => rebuildIndex(machinery, readModel),
     async refreshContact(contactId) {
       border.id('refreshContact', contactId)
@@ -281,15 +382,23 @@ export function createEngine(options: EngineOptions): Engine {
     async close() {
       closed = true
       meters.close()
-      await Promise.all([dispatcher.close(), bulk.close()])
+      closing.abort()
+      await Promise.all([dispatcher.close(), bulk.close(), Promise.allSettled(projecting)])
     },
   }
 
   /** Every contact of the campaign, each with its own command: what is stopped already answers so again (ONCE-3). */
-  async function stopRuns(campaignId: CampaignId, { commandId, actor, reason }: Order & { commandId: CommandId }) {
+  async function stopRuns(
+    campaignId: CampaignId,
+    unpublishedAt: Position,
+    { commandId, actor, reason }: Order & { commandId: CommandId },
+  ) {
     const versions = campaigns.catalog.find(campaignId)?.versions ?? []
+    // Whoever was started before is shown when the unpublishing is.
+    await projection.waitFor(unpublishedAt, WAIT_MS)
     const sequences = new Set(versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
     let stopped = 0
+    let position = unpublishedAt
     for (const sequenceId of sequences)
       for (const tag of [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)])
         for (let after: ContactId | null = null; ; ) {
@@ -306,11 +415,15 @@ export function createEngine(options: EngineOptions): Engine {
               }),
             ),
           )
-          stopped += answers.filter((one) => !isLeft(one) && one.right.outcome === 'stopped').length
+          for (const one of answers) {
+            if (isLeft(one) || one.right.outcome !== 'stopped') continue
+            stopped += 1
+            position = Math.max(position, one.right.position)
+          }
           if (page.next === null) break
           after = page.next
         }
-    return stopped
+    return { stopped, position }
   }
 
   const warningsOf = ({ definition }: { readonly definition: unknown }) => {

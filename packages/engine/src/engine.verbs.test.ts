@@ -16,6 +16,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -25,6 +26,8 @@ const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL'
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
   sqlite: () => sqlite(sqliteFile()),
+  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, sqlite beside it': () => besideLog(createMemoryStore(), sqlite(sqliteFile())),
 }
 
 const opened: { close(): Promise<void> }[] = []
@@ -37,7 +40,8 @@ const closing = <T extends { close(): Promise<void> }>(one: T): T => {
 }
 
 function engineOver(store: Store, more: Partial<EngineOptions> = {}): Engine {
-  return closing(createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) }, ...more }))
+  const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
+  return closing(store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
 }
 
 interface Given {
@@ -843,7 +847,7 @@ describe('createEngine', () => {
     ['createEngine.dispatch.backoff', { store, handlers: {}, dispatch: { backoff: {} } }],
     ['createEngine.observe', { store, handlers: {}, observe: 'console' }],
     ['createEngine.random', { store, handlers: {}, random: 0.5 }],
-    ['readModel', { store: { ...store, claimDue: undefined }, handlers: {} }],
+    ['createEngine.readModel', { store: { ...store, claimDue: undefined }, handlers: {} }],
   ])('refuses options that cannot be: %s', (path, options) => {
     expect(() => createEngine(options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', details: expect.objectContaining({ path }) }),

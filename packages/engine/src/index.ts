@@ -16,5 +16,14 @@ export * from './engine.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type * from './inspect.ts'
 export type { KindLimit } from './limits.ts'
+export {
+  buildReadModel,
+  type ParkedContact,
+  type ParkedContacts,
+  type ProjectionHealth,
+  type ProjectionLag,
+  type ProjectionOptions,
+  type RetryOutcome,
+} from './project.ts'
 export type { IndexDifference, IndexReport } from './read-model.ts'
 export type { EngineSignal, Observer } from './signals.ts'

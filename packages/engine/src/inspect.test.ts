@@ -6,6 +6,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, MONDAY, onAnn, pool, temporaryDirectory } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -13,6 +14,12 @@ let files = 0
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
   sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, sqlite beside it': () =>
+    besideLog(
+      createMemoryStore(),
+      createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+    ),
 }
 
 const opened: { close(): Promise<void> }[] = []
@@ -32,7 +39,8 @@ async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}):
   opened.push(store)
   const clock = createSimulatedClock(MONDAY)
   const another = (options: Partial<EngineOptions> = {}) => {
-    const engine = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
+    const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
+    const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
     opened.push(engine)
     return engine
   }

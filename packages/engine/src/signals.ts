@@ -2,7 +2,18 @@
  * Every observable happening inside the engine, named and typed, for the host's logger and meters.
  * (What happens in the CRM is a signal of `engine.signal`; these are the engine's own.)
  */
-import type { AttemptRef, ContactCommand, ContactId, Rejection, StepOutcome } from '@enfold/core'
+import type {
+  AttemptRef,
+  ContactCommand,
+  ContactId,
+  EventId,
+  EventType,
+  Position,
+  Rejection,
+  StepOutcome,
+  StreamId,
+  Version,
+} from '@enfold/core'
 
 export type EngineSignal =
   | {
@@ -42,6 +53,21 @@ export type EngineSignal =
   | { readonly type: 'contact-failed'; readonly contactId: ContactId; readonly error: unknown }
   /** The dispatcher's loop met a fault and goes on after a pause. */
   | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
+  /** The projection lost the log or the read model, and begins again behind its checkpoint after a pause. */
+  | { readonly type: 'projection-failed'; readonly error: unknown; readonly pauseMs: number }
+  /** An event could not be projected; its contact waits until an operator retries or discards it. */
+  | {
+      readonly type: 'contact-parked'
+      readonly contactId: ContactId
+      readonly event: {
+        readonly id: EventId
+        readonly type: EventType
+        readonly stream: StreamId
+        readonly version: Version
+        readonly position: Position
+      }
+      readonly error: unknown
+    }
 
 export type Observer = (signal: EngineSignal) => void
 

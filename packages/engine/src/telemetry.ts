@@ -47,10 +47,9 @@ export interface Meters {
 /**
  * An observer that counts and measures what the engine's signals tell.
  *
- * @param projectsInAppend where index and agenda are written with the events, by how many events they lag behind is
- *   known: by none
+ * @param behind how many events index and agenda do not show yet
  */
-export function createMeters(projectsInAppend: boolean): Meters {
+export function createMeters(behind: () => Promise<number>): Meters {
   const meter = metrics.getMeter(NAME)
   const counter = (name: string, description: string): Counter => meter.createCounter(name, { description })
   const histogram = (name: string, description: string): Histogram =>
@@ -64,12 +63,17 @@ export function createMeters(projectsInAppend: boolean): Meters {
     skipped: counter('enfold.steps.skipped', 'Handlers that answered skipped'),
     failed: counter('enfold.steps.failed', 'Handlers that failed, each attempt counted'),
   }
-  const faults = counter('enfold.faults', 'Faults of the store or the host that the dispatcher met')
+  const faults = counter('enfold.faults', 'Faults of the store or the host that dispatcher and projection met')
   const lag = meter.createObservableGauge('enfold.projection.lag', {
-    description: 'Events of the log that index and agenda do not show yet',
+    description: 'Events of the log that index and agenda do not show yet; 1,000 stands for that many or more',
   })
-  const reportNone = (result: ObservableResult) => result.observe(0)
-  if (projectsInAppend) lag.addCallback(reportNone)
+  // A log or a read model that does not answer just then leaves this reading out.
+  const report = (result: ObservableResult) =>
+    behind().then(
+      (events) => result.observe(events),
+      () => {},
+    )
+  lag.addCallback(report)
   const observer: Observer = (signal) => {
     switch (signal.type) {
       case 'command-decided':
@@ -90,8 +94,10 @@ export function createMeters(projectsInAppend: boolean): Meters {
         return
       case 'contact-failed':
       case 'loop-failed':
+      case 'projection-failed':
+      case 'contact-parked':
         faults.add(1)
     }
   }
-  return { observer, close: () => lag.removeCallback(reportNone) }
+  return { observer, close: () => lag.removeCallback(report) }
 }

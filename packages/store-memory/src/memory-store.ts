@@ -194,7 +194,7 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
       open()
       for (const { contactId, version, derived } of changes)
         if (version > (projected.get(contactId) ?? 0)) project(contactId, version, derived)
-      checkpoint = position
+      checkpoint = Math.max(checkpoint, position)
     },
     async checkpoint() {
       open()

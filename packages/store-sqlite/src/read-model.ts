@@ -99,7 +99,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
      WHERE wake_at <= ? AND (wake_at, contact) > (?, ?) ORDER BY wake_at, contact LIMIT ?`,
   )
   const checkpoint = connection.prepare('SELECT position FROM checkpoint')
-  const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = ?')
+  const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = max(position, ?)')
 
   // --- Tags ---
 

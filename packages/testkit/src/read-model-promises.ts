@@ -491,6 +491,14 @@ export const readModelPromises = {
     expect(await store.nextWake()).toBeNull()
   },
 
+  'apply leaves the checkpoint where it is if another projector went further': async ({ store }) => {
+    await store.apply([{ contactId: 'ann', version: 1, derived: derived([add('ann', red)], at(1)) }], 7)
+    await store.apply([{ contactId: 'bob', version: 1, derived: derived([add('bob', red)], null) }], 5)
+    await store.apply([], 0)
+    expect(await store.checkpoint()).toBe(7)
+    expect(await countsOf(store)).toEqual([2, 0, 0])
+  },
+
   'LOG-6: hostile ids are members, due, claimed and released like others': async (given) => {
     const { store } = given
     const write = writer(given)

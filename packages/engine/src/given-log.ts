@@ -1,0 +1,108 @@
+/**
+ * For the tests of this package: a log that does not project in the append, with a read model beside it. Both are stores
+ * of ours, of which one serves only as the log and the other only as the read model.
+ */
+import type { CaughtUp, Either, EventStore, Position, ReadModel, RecordedEvent, Store, Version } from '@enfold/core'
+import { isLeft } from '@enfold/core'
+import type { Engine } from './engine.ts'
+
+/** The store as a mere log: what the engine derives is dropped, and nothing of its read model is to be seen. */
+export function logOnly(store: Store): EventStore & Pick<Store, 'capabilities'> {
+  return {
+    capabilities: { ...store.capabilities, projectsInAppend: false },
+    append: (stream, events, expected) => store.append(stream, events, expected),
+    appendMany: (appends) => store.appendMany(appends.map(({ derived: _derived, ...append }) => append)),
+    readStream: store.readStream,
+    readMany: store.readMany,
+    readAll: store.readAll,
+    subscribe: store.subscribe,
+    contacts: store.contacts,
+    close: store.close,
+  }
+}
+
+/** The store as a mere read model. */
+export function readModelOnly(store: Store): ReadModel {
+  const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, agenda } = store
+  const { restore, indexed } = store
+  return {
+    apply,
+    checkpoint,
+    members,
+    tagsOf,
+    search,
+    count,
+    claimDue,
+    release,
+    renew,
+    nextWake,
+    agenda,
+    restore,
+    indexed,
+  }
+}
+
+/** Both as one store that says of itself that it does not project in the append. */
+export function besideLog(log: Store, readModel: Store): Store {
+  return {
+    ...logOnly(log),
+    ...readModelOnly(readModel),
+    async close() {
+      await log.close()
+      await readModel.close()
+    },
+  }
+}
+
+/**
+ * The engine as a host uses it that reads its own writes: it is fed all the time, and each verb resolves when index and
+ * agenda show what it wrote.
+ */
+export function readingItsWrites(engine: Engine): Engine {
+  const end = new AbortController()
+  const feeding = engine.project({ signal: end.signal })
+  feeding.catch(() => {})
+  return new Proxy(engine, {
+    get(target, name: keyof Engine) {
+      if (name === 'close')
+        return async () => {
+          end.abort()
+          await target.close()
+          await feeding
+        }
+      const verb = target[name]
+      if (typeof verb !== 'function' || NO_VERBS.has(name)) return verb
+      return async (...given: unknown[]) => {
+        const answer = (await (verb as (...all: unknown[]) => Promise<unknown>)(...given)) as Either<
+          unknown,
+          { readonly position?: Position; readonly version?: Version }
+        >
+        if (answer !== undefined && 'right' in answer && !isLeft(answer) && answer.right.position !== undefined)
+          await target.waitFor(answer.right.position)
+        return answer
+      }
+    },
+  })
+}
+
+const NO_VERBS: ReadonlySet<keyof Engine> = new Set<keyof Engine>(['waitFor', 'health', 'run', 'project'])
+
+/** What a subscription does wrong, decided for each event anew. */
+export type Mishap = 'none' | 'throws' | 'ends' | 'repeats' | 'skips'
+
+/** The log with a subscription that goes wrong where the test says so. */
+export function withMishaps<Log extends EventStore>(log: Log, mishap: (event: RecordedEvent) => Mishap): Log {
+  return {
+    ...log,
+    async *subscribe(after, signal, filter): AsyncGenerator<RecordedEvent | CaughtUp> {
+      for await (const item of log.subscribe(after, signal, filter)) {
+        const what = item.type === 'CaughtUp' ? 'none' : mishap(item)
+        if (what === 'throws') throw new Error('The connection was lost.')
+        if (what === 'ends') return
+        if (what === 'skips') continue
+        yield item
+        if (what === 'repeats') yield item
+      }
+    },
+  }
+}
