@@ -1,5 +1,5 @@
 /**
- * The engine on SQLite against a model of one contact that was written from the rules (`docs/reference/rules.md`) and
+ * The engine on SQLite, and on a log with its read model beside it, against a model of one contact that was written from the rules (`docs/reference/rules.md`) and
  * not from the decider: no events, no plan, only what each sequence is doing and what has been mailed.
  */
 import { join } from 'node:path'
@@ -13,12 +13,14 @@ import {
   type SequenceDefinition,
   type Store,
 } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY, temporaryDirectory } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 
 const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
 
@@ -198,18 +200,20 @@ interface Real {
   store: Store
   readonly clock: SimulatedClock
   readonly path: string
+  readonly openStore: (path: string) => Store
   mails: number
   handlerFails: boolean
 }
 
-function open(real: Pick<Real, 'path' | 'clock'>, host: Pick<Real, 'mails' | 'handlerFails'>) {
-  const store = createSqliteStore({ path: real.path, synchronous: 'NORMAL' })
+function open(real: Pick<Real, 'path' | 'clock' | 'openStore'>, host: Pick<Real, 'mails' | 'handlerFails'>) {
+  const store = real.openStore(real.path)
   const email = () => {
     if (host.handlerFails) return { outcome: 'failed', reason: 'refused', permanent: true } as const
     host.mails += 1
     return { outcome: 'sent' } as const
   }
-  return { store, engine: createEngine({ store, clock: real.clock, handlers: { email } }) }
+  const engine = createEngine({ store, clock: real.clock, handlers: { email } })
+  return { store, engine: store.capabilities.projectsInAppend ? engine : readingItsWrites(engine) }
 }
 
 const ann = { contactId: 'ann', actor: 'olga' }
@@ -541,31 +545,48 @@ const commands = fc.commands(
   { maxCommands: 50, size: 'max' },
 )
 
-it('START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: the engine does what the rules say, whatever is ordered and when', async () => {
-  const directory = temporaryDirectory()
-  let files = 0
-  const opened: Real[] = []
-  await fc.assert(
-    fc
-      .asyncProperty(commands, async (given) => {
-        const real = {
-          path: join(directory, `${++files}.db`),
-          clock: createSimulatedClock(MONDAY),
-          mails: 0,
-          handlerFails: false,
-        } as unknown as Real
-        Object.assign(real, open(real, real))
-        opened.push(real)
-        await real.engine.publish(campaign)
-        await fc.asyncModelRun(() => ({ model: new Model(), real }), given)
-        expect((await real.engine.verifyIndex()).differences).toEqual([])
-      })
-      .afterEach(async () => {
-        for (const { engine, store } of opened.splice(0)) {
-          await engine.close()
-          await store.close()
-        }
-      }),
-    { numRuns },
-  )
-}, 600_000)
+const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
+const stores: { readonly [name: string]: () => (path: string) => Store } = {
+  sqlite: () => sqlite,
+  'log, sqlite beside it': () => (path) => besideLog(sqlite(path), sqlite(`${path}.read-model`)),
+  'log, memory beside it'() {
+    // What is in memory is there for whoever begins anew, as a server would be.
+    const log = createMemoryStore()
+    const readModel = createMemoryStore()
+    return () => ({ ...besideLog(log, readModel), close: async () => {} })
+  },
+}
+
+it.each(Object.entries(stores))(
+  'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: over the %s, the engine does what the rules say, whatever is ordered and when',
+  async (_, stored) => {
+    const directory = temporaryDirectory()
+    let files = 0
+    const opened: Real[] = []
+    await fc.assert(
+      fc
+        .asyncProperty(commands, async (given) => {
+          const real = {
+            path: join(directory, `${++files}.db`),
+            clock: createSimulatedClock(MONDAY),
+            openStore: stored(),
+            mails: 0,
+            handlerFails: false,
+          } as unknown as Real
+          Object.assign(real, open(real, real))
+          opened.push(real)
+          await real.engine.publish(campaign)
+          await fc.asyncModelRun(() => ({ model: new Model(), real }), given)
+          expect((await real.engine.verifyIndex()).differences).toEqual([])
+        })
+        .afterEach(async () => {
+          for (const { engine, store } of opened.splice(0)) {
+            await engine.close()
+            await store.close()
+          }
+        }),
+      { numRuns },
+    )
+  },
+  600_000,
+)

@@ -19,6 +19,7 @@ import fc, { type Arbitrary } from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 
 const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
 const HORIZON_DAYS = 20
@@ -73,89 +74,101 @@ const storyArbitrary = fc.record({
   outcomes: fc.array(outcomeArbitrary, { minLength: 1, maxLength: 6 }),
 })
 
-it('simulate and the engine on a simulated clock write the same history and give the same answers', async () => {
-  let compared = 0
-  await fc.assert(
-    fc.asyncProperty(storyArbitrary, async ({ definition, facts, drafts, outcomes }) => {
-      const happenings = drafts
-        .map(({ what, afterMs, a, b }): Happening & { at: string } => {
-          const at = instantOf(epochMsOf(MONDAY) + afterMs)
-          const sequence = definition.sequences[
-            a % definition.sequences.length
-          ] as (typeof definition.sequences)[number]
-          const stepId = sequence.steps[b % sequence.steps.length]?.id as string
-          switch (what) {
-            case 'signal':
-              return { at, signal: { kind: KINDS[a % KINDS.length] as string, data: b % 2 ? { which: 1 } : {} } }
-            case 'resume':
-              return { at, resume: sequence.id, shift: b % 2 === 0 }
-            case 'resend':
-              return { at, resend: [sequence.id, stepId] }
-            case 'cancel':
-              return { at, cancel: [sequence.id, stepId] }
-            case 'stopAll':
-              return { at, stopAll: true }
-            case 'suppress':
-              return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
-            default:
-              return { at, [what]: sequence.id } as unknown as Happening & { at: string }
-          }
-        })
-        .sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0))
-      const outcome = (call: { stepId: string; run: number; attempt: number; resend: number }) =>
-        outcomes[(call.stepId.length + call.run + 3 * call.attempt + 5 * call.resend) % outcomes.length] as StepOutcome
-      const horizon = `P${HORIZON_DAYS}D`
-      const timeline = simulate(definition, {
-        from: MONDAY,
-        horizon,
-        facts,
-        happenings,
-        outcome,
-        maxEvents: MAX_EVENTS,
-      })
-      // A loop without a wait has no end, in either of the two.
-      if (timeline.cut) return
-      compared += 1
+const stores = {
+  'one store': createMemoryStore,
+  'a log with its read model beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+}
 
-      const clock = createSimulatedClock(MONDAY)
-      const store = createMemoryStore()
-      const handler = ({ step, ...call }: { step: { id: string }; run: number; attempt: number; resend: number }) =>
-        outcome({ ...call, stepId: step.id })
-      const engine = createEngine({
-        store,
-        clock,
-        contacts: { get: () => facts },
-        handlers: { email: handler, task: handler },
-        // As in a simulation: a minute behind each failure.
-        dispatch: { backOff: { baseMs: 60_000, capMs: 60_000 } },
-        random: () => 1,
-      })
-      expect(isLeft(await engine.publish(definition))).toBe(false)
-      const until = instantOf(epochMsOf(MONDAY) + HORIZON_DAYS * 86_400_000)
-      const answers: unknown[] = []
-      for (const queue = [...happenings]; ; ) {
-        const wakeAt = await store.nextWake()
-        const first = queue[0]
-        const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)
-        const at = isFirst ? first.at : wakeAt
-        if (at === null || at > until) break
-        if (at > clock.now()) clock.set(at)
-        if (isFirst) {
-          queue.shift()
-          answers.push(answerIn(await order(engine, definition.id, first)))
-        } else await engine.runDue()
-      }
-      expect(timeline.wakeAt).toBe(await store.nextWake())
-      expect((await engine.inspect.history('contact')).map(withoutIds)).toEqual(timeline.events.map(withoutIds))
-      expect(answers).toEqual(timeline.results.map(({ rejection, answer }) => rejection ?? answer))
-      await engine.close()
-      await store.close()
-    }),
-    { numRuns },
-  )
-  // Most campaigns do end.
-  expect(compared).toBeGreaterThan(numRuns * 0.7)
-}, 600_000)
+it.each(Object.entries(stores))(
+  'simulate and the engine over %s write the same history and give the same answers',
+  async (_, makeStore) => {
+    let compared = 0
+    await fc.assert(
+      fc.asyncProperty(storyArbitrary, async ({ definition, facts, drafts, outcomes }) => {
+        const happenings = drafts
+          .map(({ what, afterMs, a, b }): Happening & { at: string } => {
+            const at = instantOf(epochMsOf(MONDAY) + afterMs)
+            const sequence = definition.sequences[
+              a % definition.sequences.length
+            ] as (typeof definition.sequences)[number]
+            const stepId = sequence.steps[b % sequence.steps.length]?.id as string
+            switch (what) {
+              case 'signal':
+                return { at, signal: { kind: KINDS[a % KINDS.length] as string, data: b % 2 ? { which: 1 } : {} } }
+              case 'resume':
+                return { at, resume: sequence.id, shift: b % 2 === 0 }
+              case 'resend':
+                return { at, resend: [sequence.id, stepId] }
+              case 'cancel':
+                return { at, cancel: [sequence.id, stepId] }
+              case 'stopAll':
+                return { at, stopAll: true }
+              case 'suppress':
+                return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
+              default:
+                return { at, [what]: sequence.id } as unknown as Happening & { at: string }
+            }
+          })
+          .sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0))
+        const outcome = (call: { stepId: string; run: number; attempt: number; resend: number }) =>
+          outcomes[
+            (call.stepId.length + call.run + 3 * call.attempt + 5 * call.resend) % outcomes.length
+          ] as StepOutcome
+        const horizon = `P${HORIZON_DAYS}D`
+        const timeline = simulate(definition, {
+          from: MONDAY,
+          horizon,
+          facts,
+          happenings,
+          outcome,
+          maxEvents: MAX_EVENTS,
+        })
+        // A loop without a wait has no end, in either of the two.
+        if (timeline.cut) return
+        compared += 1
+
+        const clock = createSimulatedClock(MONDAY)
+        const store = makeStore()
+        const handler = ({ step, ...call }: { step: { id: string }; run: number; attempt: number; resend: number }) =>
+          outcome({ ...call, stepId: step.id })
+        const made = createEngine({
+          store,
+          clock,
+          contacts: { get: () => facts },
+          handlers: { email: handler, task: handler },
+          // As in a simulation: a minute behind each failure.
+          dispatch: { backOff: { baseMs: 60_000, capMs: 60_000 } },
+          random: () => 1,
+        })
+        const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
+        expect(isLeft(await engine.publish(definition))).toBe(false)
+        const until = instantOf(epochMsOf(MONDAY) + HORIZON_DAYS * 86_400_000)
+        const answers: unknown[] = []
+        for (const queue = [...happenings]; ; ) {
+          const wakeAt = await store.nextWake()
+          const first = queue[0]
+          const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)
+          const at = isFirst ? first.at : wakeAt
+          if (at === null || at > until) break
+          if (at > clock.now()) clock.set(at)
+          if (isFirst) {
+            queue.shift()
+            answers.push(answerIn(await order(engine, definition.id, first)))
+          } else await engine.runDue()
+        }
+        expect(timeline.wakeAt).toBe(await store.nextWake())
+        expect((await engine.inspect.history('contact')).map(withoutIds)).toEqual(timeline.events.map(withoutIds))
+        expect(answers).toEqual(timeline.results.map(({ rejection, answer }) => rejection ?? answer))
+        await engine.close()
+        await store.close()
+      }),
+      { numRuns },
+    )
+    // Most campaigns do end.
+    expect(compared).toBeGreaterThan(numRuns * 0.7)
+  },
+  600_000,
+)
 
 function order(engine: Engine, campaignId: string, happening: Happening): Promise<Either<Rejection, object>> {
   const contact = { contactId: 'contact', actor: null }

@@ -106,3 +106,10 @@ export function withMishaps<Log extends EventStore>(log: Log, mishap: (event: Re
     },
   }
 }
+
+/** The position of the last event; 0 if there is none. */
+export async function headOf(log: EventStore): Promise<Position> {
+  let head = 0
+  for await (const { position } of log.readAll()) head = position
+  return head
+}

@@ -209,10 +209,15 @@ export function createProjection(
   }
 
   async function handleNow(given: readonly RecordedEvent[]): Promise<boolean> {
-    const from = await begin()
-    const events = given.filter((event) => event.position > from)
-    const last = events.at(-1)
-    if (last === undefined) return false
+    let last = await begin()
+    const events: RecordedEvent[] = []
+    for (const event of given) {
+      // Given again: it is projected already, or stands in this batch.
+      if (event.position <= last) continue
+      events.push(event)
+      last = event.position
+    }
+    if (events.length === 0) return false
     const byContact = await notParked(events.filter(isContactEvent))
     const known = await foldedOf(byContact)
     const rows: { readonly event: RecordedContactEvent; readonly change: Change }[] = []
@@ -239,9 +244,9 @@ export function createProjection(
           if (row.change !== null) rows.push({ event, change: row.change })
         }),
       )
-    await write(rows, last.position)
+    await write(rows, last)
     for (const [contactId, now] of known) if (!parked.has(contactId)) keep(contactId, now)
-    handled = last.position
+    handled = last
     for (const early of waiting) early.abort()
     if (rows.some(({ change }) => change.derived.wakeAt !== null)) machinery.wakeUp()
     return true
@@ -375,7 +380,7 @@ export function createProjection(
         return await work()
       } catch (error) {
         if (isFaultOfStore(error) || isFaultCode(error, 'PROJECTION_OUT_OF_ORDER')) throw error
-        if (attempt < TRIES) await realWait(FIRST_PAUSE_MS * attempt)
+        if (attempt < TRIES) await realWait(FIRST_PAUSE_MS * 2 ** attempt * machinery.random())
         else if (onPoison === 'park') return park(event, error)
         else throw poisoned(event, error)
       }
@@ -444,7 +449,7 @@ export function createProjection(
         observe({ type: 'projection-failed', error, pauseMs })
       }
       // Also where it ended without a word: a subscription ends only when it is told to, or when it is lost.
-      await realWait(pauseMs * (0.5 + machinery.random() / 2), signal)
+      await realWait(pauseMs * machinery.random(), signal)
       pauseMs = Math.min(pauseMs * 2, 10_000)
     }
   }

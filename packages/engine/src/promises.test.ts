@@ -19,7 +19,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
-import { createGate, MONDAY, temporaryDirectory } from './given-engine.ts'
+import { createGate, MONDAY, randomFrom, temporaryDirectory } from './given-engine.ts'
+import { besideLog, headOf } from './given-log.ts'
 
 const WORKERS = 3
 const WAVES = 20
@@ -34,6 +35,16 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
   sqlite() {
     const path = join(temporaryDirectory(), 'promises.db')
     return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
+  },
+  // Each worker feeds the one read model, at the same time as the others.
+  'log, memory beside it'() {
+    const store = besideLog(createMemoryStore(), createMemoryStore())
+    return Array.from({ length: WORKERS }, () => store)
+  },
+  'log, sqlite beside it'() {
+    const directory = temporaryDirectory()
+    const open = (name: string) => createSqliteStore({ path: join(directory, name), synchronous: 'NORMAL' })
+    return Array.from({ length: WORKERS }, () => besideLog(open('log.db'), open('read-model.db')))
   },
 }
 
@@ -106,6 +117,7 @@ it.each(Object.entries(stores))(
         }
       })()
       await Promise.all(contacts.map((contactId) => live(contactId, any, random, turns, deeds)))
+      await (engines[0] as Engine).waitFor(await headOf(store))
       busy = false
       await ticking
       gate.open()
@@ -124,6 +136,7 @@ it.each(Object.entries(stores))(
         for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingBehind(deed, history)
       }
     }
+    await (engines[0] as Engine).waitFor(await headOf(store))
     end.abort()
     await Promise.all(workers)
     // The races did take place.
@@ -244,15 +257,4 @@ function show(history: readonly RecordedContactEvent[]): string {
       return `${version} ${type} ${sequenceId} ${run} ${stepId} ${attempt}/${resend}`
     })
     .join('\n')
-}
-
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32, Tommy Ettinger, 2017, public domain). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
