@@ -230,44 +230,31 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
   it.each([1, 2, 3])(
     'ONCE-3: drops, redeliveries and crashes before and behind a commit leave each event in the read model once (seed %i)',
     async (seed) => {
-      const { log, readModel, engine: make } = await given(makeReadModel)
-      const random = randomFrom(seed)
-      const happened = { throws: 0, ends: 0, repeats: 0, before: 0, behind: 0 }
-      const mishap = () => {
-        const n = random()
-        const what = n < 0.02 ? 'throws' : n < 0.04 ? 'ends' : n < 0.1 ? 'repeats' : 'none'
-        if (what !== 'none') happened[what] += 1
-        return what
-      }
-      const fault = () => {
-        const n = random()
-        const when = n < 0.1 ? 'before' : n < 0.2 ? 'behind' : null
-        if (when !== null) happened[when] += 1
-        return when
-      }
-      const rough = make({ store: withMishaps(log, mishap), readModel: withFaults(readModelOnly(readModel), fault) })
-      const rougher = make({ store: withMishaps(log, mishap), readModel: withFaults(readModelOnly(readModel), fault) })
-      feeding(rough)
-      feeding(rougher)
-      const engine = make()
-      const checkpoints: Position[] = []
-      for (let i = 0; i < 400; i++) {
-        const contactId = `contact ${Math.floor(random() * 40)}`
-        const order = { contactId, campaignId: 'pool', sequenceId: random() < 0.7 ? 'nurture' : 'vip', actor: null }
-        if (random() < 0.5) await engine.startSequence(order)
-        else if (random() < 0.7) await engine.stopSequence(order)
-        else await engine.restartSequence(order)
-        if (random() < 0.3) await new Promise(setImmediate)
-        if (i % 20 === 0) checkpoints.push(await readModel.checkpoint())
-      }
-      await engine.waitFor(await headOf(log), { timeoutMs: 60_000 })
+      const world = await given(makeReadModel)
+      const { engine, checkpoints } = await chaos(world, seed, 2, withFaults)
+      const head = await headOf(world.log)
+      await engine.waitFor(head, { timeoutMs: 60_000 })
       expect(checkpoints).toEqual([...checkpoints].sort((a, b) => a - b))
-      expect(await readModel.checkpoint()).toBe(await headOf(log))
+      expect(await world.readModel.checkpoint()).toBe(head)
       expect((await engine.verifyIndex()).differences).toEqual([])
-      for (const count of Object.values(happened)) expect(count).toBeGreaterThan(0)
-      await expectAgendaOf(engine, readModel)
+      await expectAgendaOf(engine, world.readModel)
     },
   )
+
+  it('ONCE-3: the same chaos finds a read model that writes its checkpoint before its rows', async () => {
+    const world = await given(makeReadModel)
+    const { engine } = await chaos(world, 1, 1, (readModel, fault) => ({
+      ...readModel,
+      async apply(changes, checkpoint) {
+        await readModel.apply([], checkpoint)
+        // It crashes there each time: whether a later event heals the contact must not be left to chance.
+        fault(changes)
+        throw gone()
+      },
+    }))
+    await engine.waitFor(await headOf(world.log), { timeoutMs: 60_000 })
+    expect((await engine.verifyIndex()).differences).not.toEqual([])
+  })
 
   it('STEP-7: an event that cannot be projected is parked by choice, found again after a restart, and retried', async () => {
     const { log, readModel, engine: make, told, mailed } = await given(makeReadModel)
@@ -356,6 +343,46 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
     expect(await engine.runDue()).toMatchObject({ sent: 1 })
   })
 })
+
+/**
+ * Starts, stops and restarts of forty contacts, while projectors follow through a subscription that goes wrong and into
+ * a read model that fails; until all that can go wrong has.
+ */
+async function chaos(
+  { log, readModel, engine: make }: Given,
+  seed: number,
+  projectors: number,
+  makeRough: typeof withFaults,
+): Promise<{ readonly engine: Engine; readonly checkpoints: readonly Position[] }> {
+  const random = randomFrom(seed)
+  const happened = { throws: 0, ends: 0, repeats: 0, before: 0, behind: 0 }
+  const mishap = () => {
+    const n = random()
+    const what = n < 0.02 ? 'throws' : n < 0.04 ? 'ends' : n < 0.1 ? 'repeats' : 'none'
+    if (what !== 'none') happened[what] += 1
+    return what
+  }
+  const fault = () => {
+    const n = random()
+    const when = n < 0.1 ? 'before' : n < 0.2 ? 'behind' : null
+    if (when !== null) happened[when] += 1
+    return when
+  }
+  for (let i = 0; i < projectors; i++)
+    feeding(make({ store: withMishaps(log, mishap), readModel: makeRough(readModelOnly(readModel), fault) }))
+  const engine = make()
+  const checkpoints: Position[] = []
+  for (let i = 0; i < 400 || Object.values(happened).includes(0); i++) {
+    const contactId = `contact ${Math.floor(random() * 40)}`
+    const order = { contactId, campaignId: 'pool', sequenceId: random() < 0.7 ? 'nurture' : 'vip', actor: null }
+    if (random() < 0.5) await engine.startSequence(order)
+    else if (random() < 0.7) await engine.stopSequence(order)
+    else await engine.restartSequence(order)
+    if (random() < 0.3) await new Promise(setImmediate)
+    if (i % 20 === 0) checkpoints.push(await readModel.checkpoint())
+  }
+  return { engine, checkpoints }
+}
 
 /** Each contact's row says the wake that its log says: nothing due is missing, nothing else is there. */
 async function expectAgendaOf(engine: Engine, readModel: Store): Promise<void> {
@@ -646,11 +673,9 @@ describe('given stores that go away', () => {
     const head = await headOf(log)
     const readModel = closing(sqlite(modelPath))
     let kills = 0
-    for (let checkpoint = 0; checkpoint < head; checkpoint = await readModel.checkpoint()) {
-      const killed = await killedAfterOneBatch(logPath, modelPath)
-      if (killed) kills += 1
-    }
-    expect(kills).toBeGreaterThan(2)
+    for (; (await readModel.checkpoint()) < head; kills++)
+      await killWhileProjecting(logPath, modelPath, kills % 2 === 0 ? 'applies' : 'applied')
+    expect(kills).toBeGreaterThanOrEqual(Math.floor(head / 500))
     const auditor = closing(
       createEngine({ store: logOnly(log), readModel: readModelOnly(readModel), clock, handlers: {} }),
     )
@@ -660,8 +685,8 @@ describe('given stores that go away', () => {
   }, 120_000)
 })
 
-/** A process that projects and prints a line for each batch; killed at its first. False: it came to the head before. */
-async function killedAfterOneBatch(logPath: string, modelPath: string): Promise<boolean> {
+/** A process that projects, killed with its first batch on the way, or between that and the next. */
+async function killWhileProjecting(logPath: string, modelPath: string, when: 'applies' | 'applied'): Promise<void> {
   const program = `
     import { buildReadModel } from '@enfold/engine'
     import { createSqliteStore } from '@enfold/store-sqlite'
@@ -669,27 +694,21 @@ async function killedAfterOneBatch(logPath: string, modelPath: string): Promise<
     const log = createSqliteStore({ path: ${JSON.stringify(logPath)} })
     const readModel = createSqliteStore({ path: ${JSON.stringify(modelPath)}, synchronous: 'NORMAL' })
     const told = { ...readModel, async apply(...batch) {
+      writeSync(1, 'applies\\n')
       await readModel.apply(...batch)
       writeSync(1, 'applied\\n')
+      await new Promise((never) => setTimeout(never, 60_000))
     } }
-    await buildReadModel({ store: log, readModel: told })
-    writeSync(1, 'done\\n')
-    await log.close()
-    await readModel.close()`
+    await buildReadModel({ store: log, readModel: told })`
   const child = spawn(
     process.execPath,
     ['--experimental-strip-types', '--no-warnings', '--input-type=module', '-e', program],
-    {
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
+    { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const ended = once(child, 'close')
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  const { value } = await lines.next()
-  child.kill('SIGKILL')
+  for await (const line of createInterface(child.stdout)) if (line === when) child.kill('SIGKILL')
   await ended
-  return value === 'applied'
+  expect(child.signalCode).toBe('SIGKILL')
 }
 
 describe('given several who project at once', () => {
