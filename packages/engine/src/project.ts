@@ -133,7 +133,7 @@ const parkedAt = (version: Version): Tag => `${PARKED}@${version}`
 /** How many events share a transaction. */
 const BATCH = 500
 /** How many contacts' states are kept, so that their next event costs no reading. */
-const KEPT = 5_000
+const KEPT = 10_000
 /** How many contacts' facts are asked for at once. */
 const AT_ONCE = 50
 const TRIES = 3

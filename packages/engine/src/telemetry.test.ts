@@ -12,6 +12,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { logOnly } from './given-log.ts'
 
 const spans = new InMemorySpanExporter()
 const readings = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
@@ -96,6 +97,27 @@ describe('given a host that has set up OpenTelemetry', () => {
     expect(pointsOf('enfold.projection.lag').map(({ value }) => value)).toEqual([0])
     const lag = pointsOf('enfold.due.lag')[0]?.value
     expect(lag).toMatchObject({ count: 1, max: 1500 })
+  })
+
+  it('INDEX-2: by how many events a read model beside the log lags is a metric', async () => {
+    const store = logOnly(createMemoryStore())
+    const engine = createEngine({ store, readModel: createMemoryStore(), handlers: {} })
+    await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] })
+    await engine.startSequence({ contactId: 'ada', campaignId: 'c', sequenceId: 's', actor: null })
+    const lags = async () => {
+      await reader.forceFlush()
+      const exported =
+        readings
+          .getMetrics()
+          .at(-1)
+          ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? []
+      const lag = exported.find((one) => one.descriptor.name === 'enfold.projection.lag')
+      return (lag?.dataPoints ?? []).map(({ value }) => value)
+    }
+    expect(await lags()).toEqual([2])
+    await engine.runDue()
+    expect(await lags()).toEqual([0])
+    await engine.close()
   })
 
   it('LOG-4: no metric has a contact in its labels', () => {
