@@ -22,6 +22,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'enfold-bulk-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -31,6 +32,7 @@ const sqliteFile = () => join(directory, `bulk-${++files}.db`)
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
   sqlite: () => createSqliteStore({ path: sqliteFile(), synchronous: 'NORMAL' }),
+  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 
 const opened: { close(): Promise<void> }[] = []
@@ -45,7 +47,8 @@ const closing = <T extends { close(): Promise<void> }>(one: T): T => {
 async function given(store: Store, more: Partial<EngineOptions> = {}) {
   closing(store)
   const clock = createSimulatedClock(MONDAY)
-  const engine = closing(createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more }))
+  const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
+  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made))
   await answerOf(engine.publish(pool))
   return { engine, store, clock }
 }

@@ -47,6 +47,10 @@ export function besideLog(log: Store, readModel: Store): Store {
   return {
     ...logOnly(log),
     ...readModelOnly(readModel),
+    saveAction: readModel.saveAction,
+    action: readModel.action,
+    actions: readModel.actions,
+    actionContacts: readModel.actionContacts,
     async close() {
       await log.close()
       await readModel.close()
