@@ -545,6 +545,8 @@ const commands = fc.commands(
   { maxCommands: 50, size: 'max' },
 )
 
+const directory = temporaryDirectory()
+let files = 0
 const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
 const stores: { readonly [name: string]: () => (path: string) => Store } = {
   sqlite: () => sqlite,
@@ -560,9 +562,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 it.each(Object.entries(stores))(
   'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: over the %s, the engine does what the rules say, whatever is ordered and when',
   async (_, stored) => {
-    const directory = temporaryDirectory()
-    let files = 0
-    const opened: Real[] = []
+      const opened: Real[] = []
     await fc.assert(
       fc
         .asyncProperty(commands, async (given) => {

@@ -13,6 +13,7 @@ import {
   type StepHandler,
   type StepOutcome,
 } from '@enfold/core'
+import { afterAll } from 'vitest'
 import type { Engine } from './engine.ts'
 
 /** Monday, so that weekday timers have a week before them. */
@@ -54,10 +55,11 @@ export function onAnn(sequenceId: string, more: { readonly commandId?: string; r
   return { contactId: 'ann', campaignId: 'pool', sequenceId, actor: 'olga', ...more }
 }
 
-/** A directory that is removed when the process ends. */
+/** A directory that is removed behind the tests of the file: ask for it outside of them. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'enfold-engine-'))
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  // The end of the process is too late: workers of the test runner are told to go, and hear no exit.
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
   return path
 }
 

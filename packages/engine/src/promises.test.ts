@@ -22,6 +22,7 @@ import { createEngine, type Engine } from './engine.ts'
 import { createGate, MONDAY, randomFrom, temporaryDirectory } from './given-engine.ts'
 import { besideLog, headOf } from './given-log.ts'
 
+const directory = temporaryDirectory()
 const WORKERS = 3
 const WAVES = 20
 const CONTACTS_PER_WAVE = 25
@@ -33,7 +34,7 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
     return Array.from({ length: WORKERS }, () => store)
   },
   sqlite() {
-    const path = join(temporaryDirectory(), 'promises.db')
+    const path = join(directory, 'promises.db')
     return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
   },
   // Each worker feeds the one read model, at the same time as the others.
@@ -42,8 +43,7 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
     return Array.from({ length: WORKERS }, () => store)
   },
   'log, sqlite beside it'() {
-    const directory = temporaryDirectory()
-    const open = (name: string) => createSqliteStore({ path: join(directory, name), synchronous: 'NORMAL' })
+    const open = (name: string) => createSqliteStore({ path: join(directory, `beside-${name}`), synchronous: 'NORMAL' })
     return Array.from({ length: WORKERS }, () => besideLog(open('log.db'), open('read-model.db')))
   },
 }
