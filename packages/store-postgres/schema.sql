@@ -278,7 +278,7 @@ BEGIN
     ORDER BY c.n
   );
   PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
-  UPDATE "enfold".checkpoint SET position = upto;
+  UPDATE "enfold".checkpoint SET position = greatest(position, upto);
 END
 $function$
 ;

@@ -1,7 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -20,12 +18,11 @@ import { type ActionOrder, type ActionView, createEngine, type Engine, type Engi
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './given-engine.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'enfold-bulk-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = temporaryDirectory()
 let files = 0
 const sqliteFile = () => join(directory, `bulk-${++files}.db`)
 

@@ -19,7 +19,7 @@ import {
 import { buildReadModel, createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { createSimulatedClock, hostileIds } from '@enfold/testkit'
+import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   answerOf,
@@ -187,9 +187,9 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
     const { engine: make, readModel, log } = await given(makeReadModel)
     const engine = make()
     feeding(engine)
-    for (const contactId of hostileIds) await start(engine, contactId)
+    for (const contactId of HOSTILE_IDS) await start(engine, contactId)
     await engine.waitFor(await headOf(log))
-    expect(await inNurture(readModel)).toEqual([...hostileIds].sort())
+    expect(await inNurture(readModel)).toEqual([...HOSTILE_IDS].sort())
   })
 
   it('INDEX-3: rebuildIndex sets right what was damaged, ahead of the log and behind it', async () => {

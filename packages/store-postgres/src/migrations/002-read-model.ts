@@ -179,7 +179,7 @@ BEGIN
     ORDER BY c.n
   );
   PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
-  UPDATE ${schema}.checkpoint SET position = upto;
+  UPDATE ${schema}.checkpoint SET position = greatest(position, upto);
 END
 $enfold$;
 
