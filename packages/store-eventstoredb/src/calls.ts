@@ -1,0 +1,183 @@
+/**
+ * Calls to the server, each with a deadline of its own and tried again while its outcome is not known. What a client
+ * does not do by itself is done here: it neither times out, nor cancels, nor repeats.
+ */
+import { EnfoldFault, type Position } from '@enfold/core'
+import type { AppendAnswer, EventStoreDbClient, ProposedEvent, Reading, Resolved, StoredEvent } from './client.ts'
+import { failureOf, faultOf, ServerSilent } from './failure.ts'
+import { positionOf } from './wire-event.ts'
+
+export interface CallOptions {
+  readonly client: EventStoreDbClient
+  readonly appends: 'plain' | 'batch'
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
+  readonly callTimeoutMs: number
+  readonly giveUpAfterMs: number
+  readonly maxInFlight: number
+}
+
+export interface Written {
+  readonly revision: number
+  /** Of the last event; `null` where the server does not say. */
+  readonly position: Position | null
+}
+
+export interface Calls {
+  /**
+   * Appends if the stream's last revision is `revision` (-1: there is none); else 'refused', and nothing is written.
+   * Tried again with the same ids and the same expectation, so that it is done once however often an answer is lost.
+   */
+  append(name: string, events: readonly ProposedEvent[], revision: number): Promise<Written | 'refused'>
+  /** At most `count` events from a revision on; 'missing' if there is no such stream. */
+  read(name: string, from: number, count: number): Promise<readonly StoredEvent[] | 'missing'>
+  /** The position of the last record of the whole log, whoever wrote it. */
+  end(): Promise<Position>
+}
+
+export function createCalls(options: CallOptions): Calls {
+  const { client, appends, callTimeoutMs, giveUpAfterMs, maxInFlight } = options
+  // Credentials of its own make a client take the plain path. Without TLS it sends none, whatever they are.
+  const credentials = options.credentials ?? { username: '', password: '' }
+  const inTurn = createTurns(maxInFlight)
+
+  async function untilClear<T>(doing: string, attempt: (n: number) => Promise<T>): Promise<T> {
+    const giveUpAt = performance.now() + giveUpAfterMs
+    for (let n = 0; ; n++) {
+      try {
+        return await inTurn(() => attempt(n))
+      } catch (error) {
+        if (error instanceof EnfoldFault) throw error
+        const pauseMs = backOffMs(n)
+        if (failureOf(error) !== 'transient' || performance.now() + pauseMs > giveUpAt) throw faultOf(error, doing)
+        await pause(pauseMs)
+      }
+    }
+  }
+
+  async function appendOnce(
+    name: string,
+    events: readonly ProposedEvent[],
+    revision: number,
+    isPlain: boolean,
+  ): Promise<Written | 'refused'> {
+    const expected = revision < 0 ? 'no_stream' : BigInt(revision)
+    const answer = client.appendToStream(name, events, {
+      // One client knows the first name, the other the second, and each passes over what it does not know.
+      expectedRevision: expected,
+      streamState: expected,
+      requiresLeader: true,
+      deadline: callTimeoutMs,
+      ...(isPlain ? { credentials } : {}),
+    }) as Promise<AppendAnswer>
+    try {
+      const { success, nextExpectedRevision, position } = await within(callTimeoutMs, answer)
+      if (!success) return 'refused'
+      return { revision: Number(nextExpectedRevision), position: position ? positionOf(position.commit) : null }
+    } catch (error) {
+      if (failureOf(error) === 'refused') return 'refused'
+      throw error
+    }
+  }
+
+  return {
+    append: (name, events, revision) =>
+      // A batch stream that went silent stays silent: what was not answered is tried again beside it.
+      untilClear(`the append to ${name}`, (n) => appendOnce(name, events, revision, appends === 'plain' || n > 0)),
+    read: (name, from, count) =>
+      untilClear(`the read of ${name}`, async () => {
+        try {
+          const reading = client.readStream(name, { fromRevision: BigInt(from), maxCount: count, requiresLeader: true })
+          return await eventsOf(reading as Reading, callTimeoutMs)
+        } catch (error) {
+          // For a reader a stream that was deleted for good is one that holds nothing.
+          const failure = failureOf(error)
+          if (failure === 'missing' || failure === 'deleted') return 'missing'
+          throw error
+        }
+      }),
+    end: () =>
+      untilClear('the read of the end of the log', async () => {
+        const reading = client.readAll({
+          direction: 'backwards',
+          fromPosition: 'end',
+          maxCount: 1,
+          requiresLeader: true,
+        })
+        const [last] = await eventsOf(reading as Reading, callTimeoutMs)
+        return last === undefined ? 0 : positionOf(last.position?.commit)
+      }),
+  }
+}
+
+/** All events of a read that has an end. Whatever happens, the call is over when this is. */
+function eventsOf(reading: Reading, silenceMs: number): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = []
+  const { promise, resolve, reject } = Promise.withResolvers<StoredEvent[]>()
+  let heard = false
+  const take = ({ event }: Resolved) => {
+    heard = true
+    if (event !== undefined) events.push(event)
+  }
+  const watch = setInterval(() => {
+    if (!heard) reject(new ServerSilent(silenceMs))
+    heard = false
+  }, silenceMs)
+  let cancel: () => unknown
+  if ('cancel' in reading) {
+    // The listener comes first and stays: an error that nobody hears would end the process.
+    reading.on('error', reject)
+    reading.on('data', take)
+    reading.on('end', () => {
+      cancel = () => {}
+      resolve(events)
+    })
+    // Left without this a call that was not read to its end stays open for ever.
+    cancel = () => reading.cancel().catch(() => {})
+  } else {
+    const items = reading[Symbol.asyncIterator]()
+    const readOn = async () => {
+      for (let item = await items.next(); !item.done; item = await items.next()) take(item.value)
+      return events
+    }
+    readOn().then(resolve, reject)
+    cancel = () => items.return?.().catch(() => {})
+  }
+  return promise.finally(() => {
+    clearInterval(watch)
+    cancel()
+  })
+}
+
+/** What the promise says, or `ServerSilent` if it says nothing in time; what it says later is nobody's business. */
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const timer = setTimeout(() => reject(new ServerSilent(ms)), ms)
+  answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  return promise
+}
+
+/** Lets so many deeds go on at once, the others in the order in which they came. */
+function createTurns(places: number): <T>(deed: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = []
+  let free = places
+  return async (deed) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await deed()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
+}
+
+/** 50 ms, twice as long each time up to 2 s, and up to half of it less, so that clients do not come back together. */
+export function backOffMs(failures: number): number {
+  return Math.min(50 * 2 ** Math.min(failures, 10), 2000) * (1 - Math.random() / 2)
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

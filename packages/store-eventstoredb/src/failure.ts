@@ -1,0 +1,83 @@
+/** What an error of a client means. By its `type` or its code, never by its class: raw gRPC errors come through too. */
+import { EnfoldFault, show } from '@enfold/core'
+
+/**
+ * `transient`: try again, and what was asked for may have been done all the same. `refused`: the stream has not the
+ * version that was expected. `missing`: there is no such stream. The others stay as they are however often one tries.
+ */
+export type Failure = 'transient' | 'refused' | 'missing' | 'deleted' | 'denied' | 'too-big' | 'invalid'
+
+const BY_TYPE: ReadonlyMap<unknown, Failure> = new Map([
+  ['wrong-expected-version', 'refused'],
+  ['stream-not-found', 'missing'],
+  ['no-stream', 'missing'],
+  ['stream-deleted', 'deleted'],
+  ['access-denied', 'denied'],
+  ['maximum-append-size-exceeded', 'too-big'],
+  ['invalid-argument', 'invalid'],
+])
+
+/** By gRPC status: invalid argument, permission denied, unauthenticated. */
+const BY_CODE: ReadonlyMap<unknown, Failure> = new Map([
+  [3, 'invalid'],
+  [7, 'denied'],
+  [16, 'denied'],
+])
+
+/** The server said nothing for so long. Whether it did what was asked for is not known. */
+export class ServerSilent extends Error {
+  constructor(ms: number) {
+    super(`The server said nothing for ${ms} ms`)
+  }
+}
+
+export function failureOf(error: unknown): Failure {
+  const { type, code } = (typeof error === 'object' && error !== null ? error : {}) as {
+    type?: unknown
+    code?: unknown
+  }
+  return BY_TYPE.get(type) ?? BY_CODE.get(code) ?? 'transient'
+}
+
+/** @param doing what was tried, as in "reading the stream x" */
+export function faultOf(error: unknown, doing: string): EnfoldFault {
+  const said = error instanceof Error ? error.message : show(error)
+  const details = { doing, said }
+  switch (failureOf(error)) {
+    case 'denied':
+      return new EnfoldFault(
+        'STORE_UNAVAILABLE',
+        `The server refused ${doing}: ${said}. Check the user and the access rights of the streams; over TLS, pass the user as \`credentials\` too.`,
+        details,
+        error,
+      )
+    case 'deleted':
+      return new EnfoldFault(
+        'STORE_CORRUPT',
+        `${doing} failed: the stream was deleted for good (a tombstone). Nothing can be recorded under this id any more; use another.`,
+        details,
+        error,
+      )
+    case 'too-big':
+      return new EnfoldFault(
+        'INVALID_INPUT',
+        `${doing} is more than the server takes at once (${show((error as { maxAppendSize?: unknown }).maxAppendSize)} bytes); nothing was written. Raise MaxAppendSize on the server, or make the events smaller.`,
+        details,
+        error,
+      )
+    case 'invalid':
+      return new EnfoldFault(
+        'INVALID_INPUT',
+        `The server did not understand ${doing}: ${said}. Nothing was written.`,
+        details,
+        error,
+      )
+    default:
+      return new EnfoldFault(
+        'STORE_UNAVAILABLE',
+        `${doing} had no answer that counts: ${said}. See whether the server is up and reachable, and try again.`,
+        details,
+        error,
+      )
+  }
+}

@@ -1,0 +1,9 @@
+/** The public names of `@enfold/store-eventstoredb/fake`: a server for tests and demonstrations. */
+export {
+  type Call,
+  type FakeServer,
+  type FakeServerOptions,
+  type Fault,
+  NOT_MODELLED,
+  startFakeServer,
+} from './server.ts'
