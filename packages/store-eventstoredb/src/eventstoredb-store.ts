@@ -274,6 +274,7 @@ export function createEventStoreDbStore(
     for (let next = from - 1; ; ) {
       const page = await calls.read(name, next, PAGE)
       const events = page === 'missing' ? [] : page.map((event) => recordedOf(event, names))
+      if (page === 'missing') heads.forget(stream)
       if (from === 1) {
         head.add(events)
         heads.offer(stream, head)

@@ -72,7 +72,7 @@ export interface FakeServer {
   readonly url: string
   /** All that was ever appended, the server's own records too. */
   records(): readonly LogRecord[]
-  /** The next `times` calls of this kind meet the fault. */
+  /** The next `times` calls of this kind meet the fault; 0: none that was injected before does. */
   inject(call: Call, fault: Fault, times?: number): void
   /** Asked for every call to which nothing was injected. `null`: no more of it. */
   onCall(faultOf: ((call: Call) => Fault | null) | null): void
@@ -244,8 +244,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     await frozen?.promise
     if (fault === 'ignored') return
     if (fault === 'quiet-end') return void call.end()
-    if (fault !== null && fault !== 'lost-answer' && fault !== 'no-answer')
-      return void call.emit('error', errorOf(fault))
+    if (fault !== null && fault !== 'lost-answer' && fault !== 'no-answer') return fail(call, errorOf(fault))
     const stream = nameOf(options.getStreamIdentifier())
     const response = new streams.BatchAppendResp()
     response.setCorrelationId(new shared.UUID().setString(id))
@@ -265,7 +264,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
             : 'any'
       const decision = append(stream, events, expected)
       if (fault === 'no-answer') return
-      if (fault === 'lost-answer') return void call.emit('error', errorOf(fault))
+      if (fault === 'lost-answer') return fail(call, errorOf(fault))
       if (decision.outcome === 'success') {
         const success = new streams.BatchAppendResp.Success().setCurrentRevision(String(decision.revision))
         response.setSuccess(success.setPosition(allPosition(decision.position)))
@@ -299,23 +298,18 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     if (fault === 'ignored') return
     try {
       if (fault === 'quiet-end') return void call.end()
-      if (fault !== null && fault !== 'lost-answer' && fault !== 'no-answer')
-        return void call.destroy(Object.assign(new Error(fault), errorOf(fault)))
+      if (fault !== null && fault !== 'lost-answer' && fault !== 'no-answer') return fail(call, errorOf(fault))
       if (kind === 'subscribe') return await subscription(call, options, over.promise)
       const found = recordsToRead(options)
       if (typeof found === 'string') {
-        if (found === 'deleted')
-          return void call.destroy(
-            Object.assign(new Error(found), deletedError(nameOf(options.getStream()?.getStreamIdentifier()))),
-          )
+        if (found === 'deleted') return fail(call, deletedError(nameOf(options.getStream()?.getStreamIdentifier())))
         const missing = new streams.ReadResp.StreamNotFound()
         missing.setStreamIdentifier(options.getStream()?.getStreamIdentifier())
         await send(call, new streams.ReadResp().setStreamNotFound(missing), over.promise)
       } else
         for (const [i, record] of found.entries()) {
           // Half of what there is, then the fault.
-          if (fault === 'lost-answer' && i * 2 >= found.length)
-            return void call.destroy(Object.assign(new Error(fault), errorOf(fault)))
+          if (fault === 'lost-answer' && i * 2 >= found.length) return fail(call, errorOf(fault))
           await frozen?.promise
           if (!(await send(call, eventResponse(record), over.promise))) return
         }
@@ -469,7 +463,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   function drop(calls: ReadonlySet<ReadCall | BatchCall>, how: 'cancelled' | 'quiet-end'): void {
     for (const call of [...calls]) {
       if (how === 'quiet-end') call.end()
-      else call.emit('error', errorOf(how))
+      else fail(call, errorOf(how))
     }
   }
 
@@ -484,7 +478,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     url: `esdb://127.0.0.1:${port}?tls=false`,
     records: () => log.records,
     inject(call, fault, times = 1) {
-      const queue = injected.get(call) ?? []
+      const queue = times === 0 ? [] : (injected.get(call) ?? [])
       queue.push(...Array<Fault>(times).fill(fault))
       injected.set(call, queue)
     },
@@ -517,6 +511,11 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
       forget()
     },
   }
+}
+
+/** The way to end a call with a status: one that is destroyed sends none, and the client waits for ever. */
+function fail(call: ReadCall | BatchCall, error: Partial<StatusObject>): void {
+  call.emit('error', error)
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

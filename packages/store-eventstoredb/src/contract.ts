@@ -1,0 +1,524 @@
+/**
+ * What the store makes of a server, whichever client it was given: the battery of the test kit, and a test for each row
+ * of the table in docs/decisions/0008-eventstoredb.md. Run by a test file for each client package.
+ */
+import { randomUUID } from 'node:crypto'
+import {
+  type Appended,
+  campaignStream,
+  chainHash,
+  contactStream,
+  digestOf,
+  isEnfoldFault,
+  type NewEvent,
+  type RecordedEvent,
+  type StreamId,
+} from '@enfold/core'
+import { eventStoreBattery, sampleCompletion, samplePublication, sampleStart } from '@enfold/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RemoteFakeServer } from './fake/fork.ts'
+import { createEventStoreDbStore, type EventStoreDbStoreOptions } from './index.ts'
+
+/** A client as a test uses it: for the store, and by hand beside it. */
+export type TestClient = EventStoreDbStoreOptions['client'] & {
+  deleteStream(stream: string, options?: object): Promise<unknown>
+  tombstoneStream(stream: string, options?: object): Promise<unknown>
+  dispose(): Promise<void>
+}
+
+export interface Contract {
+  connect(url: string): TestClient
+  /** The name under which this package looks for the expected revision. */
+  readonly expectation: 'expectedRevision' | 'streamState'
+  startFake(): Promise<RemoteFakeServer>
+}
+
+type Events = AsyncIterable<{
+  event?: { streamId: string; revision: bigint; type: string; data: unknown; metadata: unknown }
+}>
+
+/** A real server, if there is one. What only a fake can do is then left out. */
+const REAL = process.env.ENFOLD_EVENTSTOREDB_URL
+
+export function eventStoreDbContract(name: string, { connect, expectation, startFake }: Contract): void {
+  let fake: RemoteFakeServer
+  let url: string
+  const clients: TestClient[] = []
+  beforeAll(async () => {
+    if (REAL === undefined) fake = await startFake()
+    url = REAL ?? fake.url
+  })
+  afterAll(async () => {
+    await fake?.stop()
+  })
+
+  const client = (more = '') => {
+    const one = connect(url + more)
+    clients.push(one)
+    return one
+  }
+  /** Streams of its own for each test: one server serves them all. */
+  const freshPrefix = () => `t${randomUUID()}-`
+  const cleanup = async () => {
+    // A client whose batch stream was ended by the server never finishes to dispose of it.
+    const patience = new Promise((resolve) => setTimeout(resolve, 100).unref())
+    await Promise.race([Promise.all(clients.splice(0).map((one) => one.dispose())), patience])
+  }
+
+  eventStoreBattery(
+    name,
+    () => {
+      const prefix = freshPrefix()
+      const open = () => createEventStoreDbStore({ client: client(), prefix })
+      return { store: open(), reopen: open, cleanup }
+    },
+    {
+      skips: {
+        'event ids of another stream throw EVENT_ID_REUSED, and nothing is written':
+          'The server has no index of event ids over all streams. The ids that the engine makes name their stream.',
+      },
+    },
+  )
+
+  describe(`${name}: each row of the table`, () => {
+    /** A store, others on the same streams, and a client beside them. */
+    async function given(
+      prove: (the: {
+        prefix: string
+        raw: TestClient
+        open(options?: Partial<EventStoreDbStoreOptions>): ReturnType<typeof createEventStoreDbStore>
+      }) => Promise<void>,
+    ): Promise<void> {
+      const prefix = freshPrefix()
+      const stores: ReturnType<typeof createEventStoreDbStore>[] = []
+      try {
+        await prove({
+          prefix,
+          raw: client(),
+          open(options) {
+            const store = createEventStoreDbStore({ client: client(), prefix, callTimeoutMs: 1000, ...options })
+            stores.push(store)
+            return store
+          },
+        })
+      } finally {
+        for (const store of stores) await store.close()
+        await cleanup()
+      }
+    }
+    const withFaults = REAL === undefined ? it : it.skip
+
+    for (const appends of ['plain', 'batch'] as const)
+      it(`concurrency check: a stale append is refused (${appends})`, () =>
+        given(async ({ open }) => {
+          const [mine, theirs] = [open({ appends }), open({ appends })]
+          await mine.append(ann, [start(1), start(2)], 'no-stream')
+          await theirs.append(ann, [start(3)], 2)
+          for (const expected of [0, 1, 2, 4, 'no-stream'] as const)
+            expect(await mine.append(ann, [start(9)], expected)).toEqual({ outcome: 'conflict', actual: 3 })
+          expect(idsOf(await collect(theirs.readStream(ann)))).toEqual([1, 2, 3].map((n) => start(n).id))
+        }))
+
+    it('concurrency check: the name of the other package alone is passed over, and nothing is checked', () =>
+      given(async ({ raw, prefix }) => {
+        const other = expectation === 'streamState' ? 'expectedRevision' : 'streamState'
+        const event = () => ({ id: randomUUID(), type: 'x', contentType: 'application/json', data: {}, metadata: {} })
+        await raw.appendToStream(`${prefix}other`, [event()], { [expectation]: 'no_stream' })
+        await raw.appendToStream(`${prefix}other`, [event()], { [other]: 'no_stream' })
+        await expect(
+          raw.appendToStream(`${prefix}other`, [event()], { [expectation]: 'no_stream' }),
+        ).rejects.toMatchObject({ type: 'wrong-expected-version' })
+      }))
+
+    for (const fault of ['lost-answer', 'no-answer', 'ignored', 'unavailable', 'cancelled', 'not-leader'] as const)
+      withFaults(`repeat rule: an append that meets "${fault}" is done once`, () =>
+        given(async ({ open }) => {
+          const store = open({ callTimeoutMs: 500 })
+          await store.append(ann, [start(1)], 'no-stream')
+          await fake.inject('append', fault, 2)
+          expect(await store.append(ann, [start(2), start(3)], 1)).toMatchObject({ version: 3, repeated: false })
+          await fake.inject('append', fault)
+          expect(await store.append(ann, [start(4)], 'any')).toMatchObject({ version: 4, repeated: false })
+          const events = await collect(store.readStream(ann))
+          expect(idsOf(events)).toEqual([1, 2, 3, 4].map((n) => start(n).id))
+          expectChain(events)
+        }),
+      )
+
+    withFaults('repeat rule: after an append that was given up, the same call answers what became of it', () =>
+      given(async ({ open }) => {
+        const store = open({ giveUpAfterMs: 300 })
+        for (const fault of ['lost-answer', 'unavailable'] as const) {
+          const event = sampleStart(fault, 1)
+          await fake.inject('append', fault, 20)
+          await expectFault('STORE_UNAVAILABLE', () => store.append(contactStream(fault), [event], 'no-stream'))
+          await clearFaults()
+          const again = await store.append(contactStream(fault), [event], 'no-stream')
+          expect(again).toMatchObject({ outcome: 'appended', version: 1, repeated: fault === 'lost-answer' })
+          expect(await collect(store.readStream(contactStream(fault)))).toHaveLength(1)
+        }
+      }),
+    )
+
+    it('repeat rule: the same ids with other data, from a process that knows less, answer what was recorded', () =>
+      given(async ({ open }) => {
+        const [mine, theirs] = [open(), open()]
+        await mine.append(ann, [start(1)], 'no-stream')
+        await collect(theirs.readStream(ann))
+        await mine.append(ann, [sampleCompletion('ann', 2, 'mine')], 1)
+        // Told to the server with these ids, this would be a success, and the data gone.
+        const answer = await theirs.append(ann, [sampleCompletion('ann', 2, 'theirs')], 1)
+        expect(answer).toMatchObject({ repeated: true, version: 2, events: [{ data: { saw: [{ value: 'mine' }] } }] })
+        await theirs.append(ann, [start(3)], 2)
+        expectChain(await collect(mine.readStream(ann)))
+      }))
+
+    it('repeat rule: an id at the head of the stream is not written twice', () =>
+      given(async ({ open }) => {
+        for (const store of [open(), open()]) {
+          await store.append(ann, [start(1)], 'any')
+          expect(await store.append(ann, [start(1)], 1)).toMatchObject({ version: 1, repeated: true })
+        }
+        expect(await collect(open().readStream(ann))).toHaveLength(1)
+      }))
+
+    withFaults('two append paths: plain by default, batch where it is asked for', () =>
+      given(async ({ open }) => {
+        const before = await fake.calls()
+        await open().append(ann, [start(1)], 'no-stream')
+        const plain = await fake.calls()
+        expect([plain.append - before.append, plain.batchAppend - before.batchAppend]).toEqual([1, 0])
+        await open({ appends: 'batch' }).append(ann, [start(2)], 1)
+        const batch = await fake.calls()
+        expect([batch.append - plain.append, batch.batchAppend - plain.batchAppend]).toEqual([0, 1])
+      }),
+    )
+
+    for (const fault of ['no-answer', 'ignored', 'quiet-end'] as const)
+      withFaults(`two append paths: a batch append that meets "${fault}" ends by our own timer, and is done once`, () =>
+        given(async ({ open }) => {
+          const store = open({ appends: 'batch', callTimeoutMs: 300 })
+          await store.append(ann, [start(1)], 'no-stream')
+          await fake.inject('batchAppend', fault)
+          expect(await store.append(ann, [start(2)], 1)).toMatchObject({ version: 2, repeated: false })
+          expect(await store.append(ann, [start(3)], 2)).toMatchObject({ version: 3, repeated: false })
+          expectChain(await collect(store.readStream(ann)))
+        }),
+      )
+
+    it('two append paths: appends to one stream keep their order, however many are begun at once', () =>
+      given(async ({ open }) => {
+        for (const appends of ['plain', 'batch'] as const) {
+          const store = open({ appends })
+          const stream = contactStream(appends)
+          const answers = upTo(20).map((n) => store.append(stream, [sampleStart(appends, n)], n))
+          for (const answer of await Promise.all(answers)) expect(answer.outcome).toBe('appended')
+          expect(idsOf(await collect(store.readStream(stream)))).toEqual(
+            upTo(20).map((n) => sampleStart(appends, n).id),
+          )
+        }
+      }))
+
+    it('payload: what the client would die of is refused before it gets it', () =>
+      given(async ({ open }) => {
+        const store = open()
+        const cycle: { self?: unknown } = {}
+        cycle.self = cycle
+        const bad: [string, unknown][] = [
+          ['a bigint', { ...start(1), data: { run: 1n } }],
+          ['a cycle', { ...start(1), data: cycle }],
+          ['no data', { ...start(1), data: undefined }],
+          ['data that is no object', { ...start(1), data: 'text' }],
+          ['no type', { ...start(1), type: undefined }],
+          ['an id that is none', { ...start(1), id: 17 }],
+          ['an id with half a character', { ...start(1), id: '\ud83c' }],
+          ['nothing', null],
+        ]
+        for (const [what, event] of bad) {
+          await expectFault('INVALID_INPUT', () => store.append(ann, [event as NewEvent], 'any')).catch((error) => {
+            throw new Error(what, { cause: error })
+          })
+          await expectFault('INVALID_INPUT', () =>
+            store.appendMany([{ stream: ann, events: [event as NewEvent], expected: 'any' }]),
+          )
+        }
+        for (const stream of ['', 'contact-', 'other-x', `contact-${'x'.repeat(201)}`, '$all'])
+          await expectFault('INVALID_INPUT', () => store.append(stream, [start(1)], 'any'))
+        expect(await collect(store.readAll())).toEqual([])
+      }))
+
+    it('payload: an id that is no UUID is an id like others', () =>
+      given(async ({ open }) => {
+        const store = open()
+        const event = { ...start(1), id: 'not-a-uuid' }
+        expect(await store.append(ann, [event], 'any')).toMatchObject({ events: [{ id: 'not-a-uuid' }] })
+        expect(await open().append(ann, [event], 'any')).toMatchObject({ repeated: true })
+      }))
+
+    for (const throws of ['true', 'false'])
+      for (const appends of ['plain', 'batch'] as const)
+        it(`conflict: told by value and by error alike (throwOnAppendFailure=${throws}, ${appends})`, () =>
+          given(async ({ open }) => {
+            const mine = open({ appends, client: client(`&throwOnAppendFailure=${throws}`) })
+            const theirs = open()
+            expect(await mine.append(ann, [start(1)], 4)).toEqual({ outcome: 'conflict', actual: 0 })
+            await mine.append(ann, [start(1)], 'no-stream')
+            await theirs.append(
+              ann,
+              upTo(4).map((n) => start(2 + n)),
+              1,
+            )
+            // It knows of version 1, so the server has to say no.
+            expect(await mine.append(ann, [start(9)], 1)).toEqual({ outcome: 'conflict', actual: 5 })
+            expect(await mine.append(ann, [start(9)], 'any')).toMatchObject({ version: 6 })
+          }))
+
+    it('reads: a stream that is not there is empty', () =>
+      given(async ({ open }) => {
+        expect(await collect(open().readStream(ann))).toEqual([])
+        expect(await collect(open().readStream(ann, 7))).toEqual([])
+      }))
+
+    withFaults('reads: a hundred that are left early leave no call open', () =>
+      given(async ({ open }) => {
+        const store = open()
+        await store.append(ann, upTo(600).map(start), 'no-stream')
+        for (const _ of upTo(100)) {
+          for await (const _event of store.readStream(ann)) break
+          for await (const _event of store.readAll()) break
+          for await (const _event of store.subscribe(0, new AbortController().signal)) break
+        }
+        await expect.poll(() => fake.openReads(), { timeout: 10_000 }).toBe(0)
+      }),
+    )
+
+    for (const fault of ['ignored', 'unavailable', 'lost-answer', 'cancelled', 'not-leader'] as const)
+      withFaults(`reads: one that meets "${fault}" is read to its end all the same`, () =>
+        given(async ({ open }) => {
+          const store = open({ callTimeoutMs: 500 })
+          await store.append(ann, upTo(20).map(start), 'no-stream')
+          await fake.inject('read', fault)
+          expect(await collect(store.readStream(ann))).toHaveLength(20)
+          await fake.inject('read', fault)
+          expect((await store.readMany([ann])).get(ann)).toHaveLength(20)
+          await fake.inject('subscribe', fault)
+          expect(await collect(store.readAll())).toHaveLength(20)
+          await fake.inject('read', fault)
+          expect(await collect(store.readAll(0, { streams: 'campaigns' }))).toEqual([])
+        }),
+      )
+
+    withFaults(
+      'reads: a server that says nothing is a fault after our own deadline, and none is left to be heard',
+      () =>
+        given(async ({ open }) => {
+          const store = open({ callTimeoutMs: 100, giveUpAfterMs: 200 })
+          await store.append(ann, [start(1)], 'no-stream')
+          await fake.freeze()
+          try {
+            await expectFault('STORE_UNAVAILABLE', () => collect(store.readStream(ann)))
+            await expectFault('STORE_UNAVAILABLE', () => collect(store.readAll()))
+            await expectFault('STORE_UNAVAILABLE', () => store.readMany([ann]))
+            await expectFault('STORE_UNAVAILABLE', () => store.contacts(null, 10))
+            await expectFault('STORE_UNAVAILABLE', () => store.append(ann, [start(2)], 1))
+          } finally {
+            await fake.thaw()
+          }
+          expect(await store.append(ann, [start(2)], 1)).toMatchObject({ outcome: 'appended', version: 2 })
+        }),
+    )
+
+    it('versions: they count from 1 where revisions count from 0', () =>
+      given(async ({ open, raw, prefix }) => {
+        await open().append(ann, [start(1), start(2)], 0)
+        const raws = await collect(raw.readStream(`${prefix}contact-ann`, {}) as Events)
+        expect(raws.map(({ event }) => event?.revision)).toEqual([0n, 1n])
+        expect((await collect(open().readStream(ann))).map(({ version }) => version)).toEqual([1, 2])
+        expect((await collect(open().readStream(ann, 2))).map(({ version }) => version)).toEqual([2])
+      }))
+
+    withFaults('subscriptions: one that drops, in whatever way, goes on behind the last event that was given', () =>
+      given(async ({ open }) => {
+        const store = open({ callTimeoutMs: 400 })
+        const stop = new AbortController()
+        const seen: RecordedEvent[] = []
+        const reading = (async () => {
+          for await (const event of store.subscribe(0, stop.signal)) if (event.type !== 'CaughtUp') seen.push(event)
+        })()
+        let n = 0
+        const more = async () => {
+          await store.append(ann, [start(n++), start(n++)], 'any')
+          await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(n)
+        }
+        await more()
+        for (const how of ['cancelled', 'quiet-end'] as const) {
+          await fake.dropSubscriptions(how)
+          await more()
+        }
+        for (const fault of ['ignored', 'unavailable', 'quiet-end', 'not-leader'] as const) {
+          await fake.inject('subscribe', fault, 2)
+          await fake.dropSubscriptions('cancelled')
+          await more()
+        }
+        await fake.kill()
+        await fake.restart()
+        await more()
+        stop.abort()
+        await reading
+        expect(seen).toEqual(await collect(store.readStream(ann)))
+      }),
+    )
+
+    it('subscriptions: caught up is said behind the last event, though the server says it earlier', () =>
+      given(async ({ open }) => {
+        const store = open()
+        await store.append(ann, upTo(50).map(start), 'no-stream')
+        let given = 0
+        for await (const event of store.subscribe(0, new AbortController().signal)) {
+          if (event.type === 'CaughtUp') break
+          given += 1
+          // Time enough for all that is on its way to arrive.
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        }
+        expect(given).toBe(50)
+      }))
+
+    withFaults('subscriptions: whoever has no rights is told, instead of waiting for ever', () =>
+      given(async ({ open }) => {
+        await fake.inject('subscribe', 'denied')
+        const denied = collect(open().subscribe(0, new AbortController().signal))
+        await expect(denied).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: /rights/ })
+        await fake.inject('append', 'denied')
+        await expect(open().append(ann, [start(1)], 'any')).rejects.toMatchObject({ message: /rights/ })
+      }),
+    )
+
+    it('all events: streams of others are not among them', () =>
+      given(async ({ open, raw, prefix }) => {
+        const store = open()
+        const event = () => ({ id: randomUUID(), type: 'x', contentType: 'application/json', data: {}, metadata: {} })
+        await raw.appendToStream(`${prefix}other`, [event()], {})
+        await store.append(ann, [start(1)], 'no-stream')
+        await raw.appendToStream(`a${prefix}contact-x`, [event()], {})
+        await store.append(pool, [samplePublication('pool', 1)], 'no-stream')
+        await raw.appendToStream(`${prefix}other`, [event()], {})
+        expect((await collect(store.readAll())).map(({ stream }) => stream)).toEqual([ann, pool])
+        expect(await store.contacts(null, 10)).toEqual(['ann'])
+      }))
+
+    it('all events: campaigns asked for again and again are found, whatever came in between', () =>
+      given(async ({ open }) => {
+        const [mine, theirs] = [open(), open()]
+        const ofCampaigns = (after: number) => collect(mine.readAll(after, { streams: 'campaigns' }))
+        let after = 0
+        for (const n of upTo(4)) {
+          expect(await ofCampaigns(after)).toEqual([])
+          await theirs.append(ann, [start(2 * n), start(2 * n + 1)], 'any')
+          expect(await ofCampaigns(after)).toEqual([])
+          await theirs.append(pool, [samplePublication('pool', n + 1)], 'any')
+          const [event, ...more] = await ofCampaigns(after)
+          expect([event?.version, more]).toEqual([n + 1, []])
+          after = event?.position as number
+        }
+        expect(await ofCampaigns(0)).toHaveLength(4)
+      }))
+
+    it('all events: an event in our streams that Enfold did not write is a fault that names it', () =>
+      given(async ({ open, raw, prefix }) => {
+        const foreign = { id: randomUUID(), type: 'x', contentType: 'application/json', data: {}, metadata: {} }
+        await raw.appendToStream(`${prefix}contact-ann`, [foreign], {})
+        const fault = await expectFault('STORE_CORRUPT', () => collect(open().readStream(ann)))
+        expect(fault.message).toContain(`${prefix}contact-ann`)
+        await expectFault('STORE_CORRUPT', () => collect(open().readAll()))
+        await expectFault('STORE_CORRUPT', () => collect(open().subscribe(0, new AbortController().signal)))
+      }))
+
+    it('deletion: of a stream that was deleted nothing is left, and its versions go on', () =>
+      given(async ({ open, raw, prefix }) => {
+        const store = open()
+        await store.append(ann, [start(1), start(2)], 'no-stream')
+        await raw.deleteStream(`${prefix}contact-ann`)
+        for (const one of [store, open()]) expect(await collect(one.readStream(ann))).toEqual([])
+        expect(await store.append(ann, [start(3)], 2)).toEqual({ outcome: 'conflict', actual: 0 })
+        expect(await store.append(ann, [start(3)], 'no-stream')).toMatchObject({ version: 3, repeated: false })
+        expect(await store.append(ann, [start(4)], 3)).toMatchObject({ version: 4 })
+        const events = await collect(open().readStream(ann))
+        expect(idsOf(events)).toEqual([start(3).id, start(4).id])
+        expect(events.map(({ version }) => version)).toEqual([3, 4])
+      }))
+
+    it('deletion: a tombstone leaves nothing to read, and nothing can be appended', () =>
+      given(async ({ open, raw, prefix }) => {
+        const store = open()
+        await store.append(ann, [start(1)], 'no-stream')
+        await raw.tombstoneStream(`${prefix}contact-ann`)
+        expect(await collect(store.readStream(ann))).toEqual([])
+        await expectFault('STORE_CORRUPT', () => store.append(ann, [start(2)], 'any'))
+      }))
+
+    for (const appends of ['plain', 'batch'] as const)
+      it(`size: an append beyond the server's limit is refused whole (${appends})`, () =>
+        given(async ({ open }) => {
+          const store = open({ appends })
+          const big = sampleCompletion('ann', 1, 'x'.repeat(600_000))
+          const bigger = { ...sampleCompletion('ann', 2, 'x'.repeat(600_000)) }
+          await expectFault('INVALID_INPUT', () => store.append(ann, [big, bigger], 'no-stream'))
+          expect(await collect(store.readStream(ann))).toEqual([])
+          expect(await store.append(ann, [big], 'no-stream')).toMatchObject({ version: 1 })
+        }))
+
+    it("metadata: the server's own tools find correlation and causation", () =>
+      given(async ({ open, raw, prefix }) => {
+        const event: NewEvent = { ...start(1), correlationId: 'signal-1', causationId: 'command-9', actor: 'joan' }
+        const { events } = (await open().append(ann, [event], 'any')) as Appended
+        const [stored] = await collect(raw.readStream(`${prefix}contact-ann`, {}) as Events)
+        expect(stored?.event).toMatchObject({ type: 'SequenceStarted', data: event.data })
+        expect(stored?.event?.metadata).toEqual({
+          $correlationId: 'signal-1',
+          $causationId: 'command-9',
+          id: event.id,
+          schema: event.schema,
+          at: event.at,
+          commandId: event.commandId,
+          actor: 'joan',
+          cause: event.cause,
+          hash: events[0]?.hash,
+        })
+      }))
+
+    async function clearFaults(): Promise<void> {
+      await fake.inject('append', 'unavailable', 0)
+    }
+  })
+}
+
+const ann = contactStream('ann')
+const pool = campaignStream('pool')
+const start = (n: number) => sampleStart('ann', n)
+const idsOf = (events: readonly RecordedEvent[]) => events.map(({ id }) => id)
+const upTo = (count: number) => [...Array(count).keys()]
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+async function expectFault(code: string, deed: () => Promise<unknown>): Promise<Error> {
+  const outcome = await deed().then(
+    (answer) => ({ answer }),
+    (error: unknown) => error,
+  )
+  expect(outcome).toMatchObject({ name: 'EnfoldFault', code })
+  if (!isEnfoldFault(outcome)) throw outcome
+  return outcome
+}
+
+function expectChain(events: readonly RecordedEvent[]): void {
+  const last = new Map<StreamId, string>()
+  for (const event of events) {
+    const hash = chainHash(last.get(event.stream) ?? null, digestOf(event))
+    expect(event.hash).toBe(hash)
+    last.set(event.stream, hash)
+  }
+}

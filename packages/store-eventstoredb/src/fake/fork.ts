@@ -1,0 +1,59 @@
+/** Starts the fake server in a process of its own, and passes on what it is told. Imports nothing of either client. */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { FakeServer } from './server.ts'
+
+/** What can be asked of a fake server from outside its process. */
+export type RemoteFakeServer = Pick<FakeServer, 'url' | 'port'> & {
+  [Method in
+    | 'inject'
+    | 'calls'
+    | 'openReads'
+    | 'kill'
+    | 'restart'
+    | 'freeze'
+    | 'thaw'
+    | 'dropSubscriptions'
+    | 'dropBatches']: (...args: Parameters<FakeServer[Method]>) => Promise<Awaited<ReturnType<FakeServer[Method]>>>
+} & { stop(): Promise<void> }
+
+export async function forkFakeServer(): Promise<RemoteFakeServer> {
+  const child = fork(fileURLToPath(new URL('main.ts', import.meta.url)), { execArgv: [] })
+  const waiting = new Map<number, (answer: unknown) => void>()
+  const started = Promise.withResolvers<{ url: string; port: number }>()
+  child.once('error', started.reject)
+  child.on('message', (message: { url: string; port: number } | { id: number; answer: unknown }) => {
+    if ('url' in message) return started.resolve(message)
+    waiting.get(message.id)?.(message.answer)
+    waiting.delete(message.id)
+  })
+  let asked = 0
+  const remote =
+    (method: string) =>
+    (...args: unknown[]) =>
+      new Promise((resolve) => {
+        asked += 1
+        waiting.set(asked, resolve)
+        child.send({ id: asked, method, args })
+      })
+  const methods = [
+    'inject',
+    'calls',
+    'openReads',
+    'kill',
+    'restart',
+    'freeze',
+    'thaw',
+    'dropSubscriptions',
+    'dropBatches',
+  ]
+  return {
+    ...(await started.promise),
+    ...Object.fromEntries(methods.map((method) => [method, remote(method)])),
+    async stop() {
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await gone
+    },
+  } as unknown as RemoteFakeServer
+}
