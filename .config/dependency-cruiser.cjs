@@ -20,7 +20,7 @@ module.exports = {
       comment: 'Other packages are used by their name, and so by their index.',
       severity: 'error',
       from: { path: '^(packages|examples)/([^/]+)/' },
-      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/index\\.ts$'] },
+      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/(fake/)?index\\.ts$'] },
     },
     {
       name: 'core-is-pure',

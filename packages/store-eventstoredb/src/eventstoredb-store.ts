@@ -52,7 +52,7 @@ export interface EventStoreDbStoreOptions {
 }
 
 /** Events of one read of a stream. */
-const PAGE = 250
+const PAGE = 1000
 /** Of a stream of which nothing is known: it is taken to be empty until the server says otherwise. */
 const EMPTY: Head = { version: 0, hash: null, versions: new Map() }
 /** Ids that are kept of the streams used last: about 10 MB. */

@@ -161,9 +161,14 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     let options: streams.AppendReq.Options | undefined
     const events: Proposed[] = []
     call.on('error', () => {})
-    for await (const request of call as AsyncIterable<streams.AppendReq>) {
-      if (request.hasOptions()) options = request.getOptions()
-      else events.push(proposedOf(request.getProposedMessage() as streams.AppendReq.ProposedMessage))
+    try {
+      for await (const request of call as AsyncIterable<streams.AppendReq>) {
+        if (request.hasOptions()) options = request.getOptions()
+        else events.push(proposedOf(request.getProposedMessage() as streams.AppendReq.ProposedMessage))
+      }
+    } catch {
+      // The connection broke before all of it was here.
+      return
     }
     await frozen?.promise
     if (call.cancelled || options === undefined || fault === 'ignored') return
@@ -378,10 +383,11 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
 
   /** Waits where the reader is slow; false once the call is over. */
   async function send(call: ReadCall, response: streams.ReadResp, over: Promise<void>): Promise<boolean> {
-    if (call.cancelled || call.destroyed) return false
+    const isOpen = () => !call.cancelled && (reads.has(call) || subscriptions.has(call))
+    if (!isOpen()) return false
     if (!call.write(response))
       await Promise.race([new Promise<void>((resolve) => call.once('drain', () => resolve())), over])
-    return !call.cancelled && !call.destroyed
+    return isOpen()
   }
 
   // --- The rest -----------------------------------------------------------------------------------------------------

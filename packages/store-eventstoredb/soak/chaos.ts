@@ -1,0 +1,232 @@
+/**
+ * A server that is killed every half second and loses answers, writers that try again, and a reader that crashes: at the
+ * end every event must stand once and in order, in its stream and with the reader. Two careless variants must fail.
+ */
+
+import { type ContactEvent, chainHash, contactStream, digestOf, isEnfoldFault, type RecordedEvent } from '@enfold/core'
+import { sampleStart } from '@enfold/testkit'
+import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
+import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
+import { createEventStoreDbStore } from '../src/index.ts'
+
+export interface ChaosOptions {
+  readonly seed: number
+  /** Commands of each of six contacts. */
+  readonly commands: number
+  /**
+   * `checkpoint-reached`: the reader stores the positions that the client calls checkpoints. `fresh-ids`: a writer that
+   * tries again makes new ids.
+   */
+  readonly careless?: 'checkpoint-reached' | 'fresh-ids'
+}
+
+export interface ChaosReport {
+  /** What must not be; empty if all is well. */
+  readonly problems: readonly string[]
+  readonly events: number
+  readonly kills: number
+  readonly readerCrashes: number
+  /** Commands that were given up by the store and given again by the writer. */
+  readonly retries: number
+  readonly repeated: number
+}
+
+export async function chaos({ seed, commands, careless }: ChaosOptions): Promise<ChaosReport> {
+  const random = randomOf(seed)
+  const server = await startFakeServer()
+  const prefix = 'enfold-'
+  const client = EventStoreDBClient.connectionString(server.url)
+  // Short, so that the store gives up often and the writers have to.
+  const store = createEventStoreDbStore({ client, prefix, callTimeoutMs: 250, giveUpAfterMs: 60 })
+  const figures = { kills: 0, readerCrashes: 0, retries: 0, repeated: 0 }
+  let isOver = false
+
+  server.onCall((call: Call): Fault | null => {
+    if (call === 'append')
+      return pick(random, { 'lost-answer': 0.2, 'no-answer': 0.02, unavailable: 0.05, cancelled: 0.03 })
+    if (call === 'read') return pick(random, { unavailable: 0.02, 'lost-answer': 0.02 })
+    return pick(random, { unavailable: 0.1, 'quiet-end': 0.1 })
+  })
+
+  async function killNowAndThen(): Promise<void> {
+    while (!isOver) {
+      await pause(500)
+      if (isOver) return
+      server.kill()
+      figures.kills += 1
+      await pause(20 + random() * 100)
+      await server.restart()
+    }
+  }
+
+  async function write(contactId: string): Promise<void> {
+    const stream = contactStream(contactId)
+    for (let n = 0; n < commands; n++) {
+      const events = [sampleStart(contactId, 2 * n), ...(n % 5 === 0 ? [sampleStart(contactId, 2 * n + 1)] : [])]
+      const isMany = random() < 0.2
+      for (let attempt = 0; ; attempt++) {
+        const given =
+          careless === 'fresh-ids' ? events.map((event) => ({ ...event, id: `${event.id}-${attempt}` })) : events
+        try {
+          const append = { stream, events: given, expected: 'any' as const }
+          const [result] = isMany ? await store.appendMany([append]) : [await store.append(stream, given, 'any')]
+          if (result?.outcome === 'appended' && result.repeated) figures.repeated += 1
+          break
+        } catch (error) {
+          if (!isEnfoldFault(error) || error.code !== 'STORE_UNAVAILABLE') throw error
+          figures.retries += 1
+          await pause(random() * 20)
+        }
+      }
+    }
+  }
+
+  /** What the reader's database holds: written together, or not at all. */
+  const database = { events: [] as Pick<RecordedEvent, 'stream' | 'commandId' | 'version'>[], checkpoint: 0 }
+
+  /** Handles events until it crashes; what it had handled and not stored is gone then. */
+  async function readUntilCrash(): Promise<void> {
+    const crashAfter = 5 + Math.floor(random() * 60)
+    const batchSize = 1 + Math.floor(random() * 10)
+    const stop = new AbortController()
+    stopReading = () => stop.abort()
+    let handled = 0
+    let batch: RecordedEvent[] = []
+    for await (const event of store.subscribe(database.checkpoint, stop.signal)) {
+      if (event.type !== 'CaughtUp') {
+        await pause(random() < 0.1 ? 2 : 0)
+        batch.push(event)
+        handled += 1
+      }
+      if (handled >= crashAfter) return
+      if (batch.length < batchSize && event.type !== 'CaughtUp') continue
+      database.events.push(...batch)
+      database.checkpoint = event.position
+      batch = []
+    }
+  }
+
+  async function readCarelessly(): Promise<void> {
+    const crashAfter = 5 + Math.floor(random() * 60)
+    const after = BigInt(database.checkpoint)
+    const subscription = client.subscribeToAll({
+      fromPosition: database.checkpoint === 0 ? 'start' : { commit: after, prepare: after },
+      filter: streamNameFilter({
+        prefixes: [prefix],
+        maxSearchWindow: 1,
+        checkpointInterval: 1,
+        checkpointReached: async (_, position) => {
+          database.checkpoint = Number(position.commit)
+        },
+      }),
+    })
+    stopReading = () => void subscription.unsubscribe().catch(() => {})
+    subscription.on('error', () => {})
+    let handled = 0
+    const ended = new Promise<null>((resolve) => {
+      for (const how of ['end', 'close', 'error']) subscription.on(how, () => resolve(null))
+    })
+    const items = subscription[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const item = await Promise.race([items.next().catch(() => null), ended])
+        if (item === null || item.done) return
+        const { event } = item.value
+        if (event === undefined) continue
+        await pause(random() < 0.1 ? 2 : 0)
+        if (++handled >= crashAfter) return
+        const { commandId } = event.metadata as { commandId: string }
+        const contactId = event.streamId.slice(`${prefix}contact-`.length)
+        database.events.push({ stream: contactStream(contactId), commandId, version: Number(event.revision) + 1 })
+      }
+    } finally {
+      await subscription.unsubscribe().catch(() => {})
+    }
+  }
+
+  let stopReading = () => {}
+  async function read(): Promise<void> {
+    while (!isOver) {
+      await (careless === 'checkpoint-reached' ? readCarelessly() : readUntilCrash())
+      figures.readerCrashes += 1
+      await pause(10)
+    }
+  }
+
+  const names = [...'abcdef']
+  const killing = killNowAndThen()
+  const reading = read()
+  await Promise.all(names.map(write))
+  // Quiet at last, so that the reader can get to the end.
+  server.onCall(null)
+  const expected = names.reduce((sum, name) => sum + wanted(name).length, 0)
+  for (let rounds = 0; rounds < 100 && database.events.length < expected; rounds++) await pause(50)
+  isOver = true
+  await killing
+  stopReading()
+  await reading
+  const log: RecordedEvent[] = []
+  for await (const event of store.readAll()) log.push(event)
+  const problems = [...problemsOf(log)]
+  const told = (events: readonly Pick<RecordedEvent, 'stream' | 'commandId' | 'version'>[]) =>
+    events.map(({ stream, commandId, version }) => `${stream} ${version} ${commandId}`)
+  const [inLog, inDatabase] = [told(log), told(database.events)]
+  const differs = inLog.findIndex((event, i) => event !== inDatabase[i])
+  if (inLog.length !== inDatabase.length || differs >= 0)
+    problems.push(
+      `The reader has ${inDatabase.length} events of ${inLog.length}; the first that differs is ${inLog[differs]}, read as ${inDatabase[differs]}.`,
+    )
+  await store.close()
+  await client.dispose()
+  await server.stop()
+  return { problems, events: log.length, ...figures }
+
+  function wanted(contactId: string): ContactEvent[] {
+    return Array.from({ length: commands }, (_, n) => [
+      sampleStart(contactId, 2 * n),
+      ...(n % 5 === 0 ? [sampleStart(contactId, 2 * n + 1)] : []),
+    ]).flat()
+  }
+
+  function* problemsOf(log: readonly RecordedEvent[]): Generator<string> {
+    for (const name of names) {
+      const stream = contactStream(name)
+      const events = log.filter((event) => event.stream === stream)
+      const found = events.map(({ commandId }) => commandId)
+      const all = wanted(name).map(({ commandId }) => commandId)
+      if (found.join() !== all.join())
+        yield `${stream} has ${found.length} events, ${new Set(found).size} of them different, and should have ${all.length}.`
+      let previous: string | null = null
+      for (const [i, event] of events.entries()) {
+        if (event.version !== i + 1) yield `${stream} has version ${event.version} in place ${i + 1}.`
+        const hash: string = chainHash(previous, digestOf(event))
+        if (event.hash !== hash) yield `${stream} has a wrong hash at version ${event.version}.`
+        previous = event.hash ?? null
+      }
+    }
+  }
+}
+
+/** mulberry32: the same numbers for the same seed. */
+function randomOf(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+function pick(random: () => number, chances: { readonly [fault in Fault]?: number }): Fault | null {
+  let left = random()
+  for (const [fault, chance] of Object.entries(chances)) {
+    left -= chance
+    if (left < 0) return fault as Fault
+  }
+  return null
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)))
+}

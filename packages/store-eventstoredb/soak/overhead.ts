@@ -1,0 +1,101 @@
+/** What the store costs above the bare client, side by side on the same fake server. */
+import { contactStream } from '@enfold/core'
+import { sampleStart } from '@enfold/testkit'
+import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client'
+import { forkFakeServer } from '../src/fake/fork.ts'
+import { createEventStoreDbStore } from '../src/index.ts'
+
+/** Microseconds for each event or append: the best of some rounds, taken in turns. */
+export async function overhead(): Promise<Record<string, Micros>> {
+  const server = await forkFakeServer()
+  const client = EventStoreDBClient.connectionString(server.url)
+  const store = createEventStoreDbStore({ client })
+  const unchained = createEventStoreDbStore({ client, hashChain: false })
+  const credentials = { username: '', password: '' }
+  try {
+    const count = 5000
+    for (let n = 0; n < count; n += 100) {
+      const events = Array.from({ length: 100 }, (_, i) => sampleStart('ann', n + i))
+      await store.append(contactStream('ann'), events, n)
+    }
+    let run = 0
+    /** One append after the other; the stream is known after the first. */
+    const appendsBy = async (append: (id: string, n: number) => Promise<unknown>) => {
+      const id = `r${run++}`
+      for (let n = 0; n < 500; n++) await append(id, n)
+      return 500
+    }
+    const countOf = async (items: AsyncIterable<unknown>) => {
+      let found = 0
+      for await (const _ of items) found += 1
+      return found
+    }
+    const reading = await best(7, {
+      'read a stream, bare': () => countOf(client.readStream('enfold-contact-ann')),
+      'read a stream, store': () => countOf(store.readStream(contactStream('ann'))),
+      'read all, bare': async () => {
+        let left = count
+        const subscription = client.subscribeToAll({ filter: streamNameFilter({ prefixes: ['enfold-'] }) })
+        for await (const { event } of subscription) if (event !== undefined && --left === 0) break
+        return count
+      },
+      'read all, store': () => countOf(store.readAll()),
+    })
+    const appending = await best(7, {
+      'append one, bare': () =>
+        appendsBy((id, n) => {
+          const { type, data, ...metadata } = sampleStart(id, n)
+          const event = jsonEvent({ type, data: { ...data }, metadata: { ...metadata } })
+          const expectedRevision = n === 0 ? 'no_stream' : BigInt(n - 1)
+          return client.appendToStream(`bare-${id}`, [event], { expectedRevision, credentials })
+        }),
+      'append one, store': () => appendsBy((id, n) => store.append(contactStream(id), [sampleStart(id, n)], n)),
+      'append one, store without hashes': () =>
+        appendsBy((id, n) => unchained.append(contactStream(id), [sampleStart(id, n)], n)),
+      'append 128 at once, store': async () => {
+        const id = `m${run++}`
+        const events = Array.from({ length: 128 }, (_, i) => sampleStart(`${id}-${i}`, 1))
+        await Promise.all(events.map((event, i) => store.append(contactStream(`${id}-${i}`), [event], 'no-stream')))
+        return events.length
+      },
+      'append 100 events at once, store': async () => {
+        const id = `h${run++}`
+        const events = Array.from({ length: 100 }, (_, i) => sampleStart(id, i))
+        await store.append(contactStream(id), events, 'no-stream')
+        return events.length
+      },
+    })
+    return { ...reading, ...appending }
+  } finally {
+    await store.close()
+    await client.dispose()
+    await server.stop()
+  }
+}
+
+/** Least of all rounds. CPU is that of this process, which a busy machine does not falsify. */
+interface Micros {
+  readonly elapsed: number
+  readonly cpu: number
+}
+
+async function best(rounds: number, deeds: Record<string, () => Promise<number>>): Promise<Record<string, Micros>> {
+  const least = new Map<string, Micros>()
+  for (let round = 0; round < rounds; round++)
+    for (const [name, deed] of Object.entries(deeds)) {
+      const startedAt = performance.now()
+      const cpuAt = process.cpuUsage()
+      const done = await deed()
+      const { user, system } = process.cpuUsage(cpuAt)
+      const before = least.get(name) ?? { elapsed: Number.POSITIVE_INFINITY, cpu: Number.POSITIVE_INFINITY }
+      least.set(name, {
+        elapsed: Math.min(before.elapsed, rounded(((performance.now() - startedAt) * 1000) / done)),
+        cpu: Math.min(before.cpu, rounded((user + system) / done)),
+      })
+    }
+  return Object.fromEntries(least)
+}
+
+function rounded(micros: number): number {
+  return Math.round(micros * 10) / 10
+}
