@@ -1,0 +1,93 @@
+import { contactStream } from '@enfold/core'
+import { sampleStart } from '@enfold/testkit'
+import type { EventStoreDBClient } from '@eventstore/db-client'
+import type { KurrentDBClient } from '@kurrent/kurrentdb-client'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import { createEventStoreDbStore, type EventStoreDbClient } from './index.ts'
+
+it('the clients of both packages are clients by their shape alone', () => {
+  expectTypeOf<EventStoreDBClient>().toExtend<EventStoreDbClient>()
+  expectTypeOf<KurrentDBClient>().toExtend<EventStoreDbClient>()
+})
+
+/** A client whose every call ends as the test says. */
+function clientThat(call: () => Promise<object>): EventStoreDbClient {
+  const reading = () => ({
+    async *[Symbol.asyncIterator]() {
+      yield await call()
+    },
+  })
+  return { appendToStream: call, readStream: reading, readAll: reading, subscribeToAll: reading }
+}
+
+describe('options', () => {
+  const client = clientThat(async () => ({}))
+  it.each([
+    ['client', { client: {} }],
+    ['client', { client: null }],
+    ['prefix', { prefix: '' }],
+    ['prefix', { prefix: '$ce-' }],
+    ['prefix', { prefix: 'ü' }],
+    ['hashChain', { hashChain: 'yes' }],
+    ['appends', { appends: 'fast' }],
+    ['credentials', { credentials: { username: 'admin' } }],
+    ['callTimeoutMs', { callTimeoutMs: 0 }],
+    ['giveUpAfterMs', { giveUpAfterMs: 1.5 }],
+    ['maxInFlight', { maxInFlight: -1 }],
+  ])('that cannot be are refused by name: %s %o', (name, options) => {
+    const make = () => createEventStoreDbStore({ client, ...options } as Parameters<typeof createEventStoreDbStore>[0])
+    expect(make).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining(`createEventStoreDbStore.${name}`),
+      }),
+    )
+  })
+})
+
+describe('conflict: errors are told by their type or code, never by their class', () => {
+  const ann = contactStream('ann')
+  it.each([
+    ['a raw gRPC error of missing rights', { code: 7, message: 'denied' }, 'STORE_UNAVAILABLE'],
+    ['a raw gRPC error of a wrong user', { code: 16, message: 'who?' }, 'STORE_UNAVAILABLE'],
+    ['a raw gRPC error of a bad argument', { code: 3, message: 'what?' }, 'INVALID_INPUT'],
+    ['an error with a type and no class', { type: 'maximum-append-size-exceeded', maxAppendSize: 9 }, 'INVALID_INPUT'],
+    ['a raw gRPC error that passes', { code: 14, message: 'away' }, 'STORE_UNAVAILABLE'],
+    ['a text', 'thrown', 'STORE_UNAVAILABLE'],
+    ['nothing', undefined, 'STORE_UNAVAILABLE'],
+  ])('%s', async (_, error, code) => {
+    const client = clientThat(() => Promise.reject(error))
+    const store = createEventStoreDbStore({ client, callTimeoutMs: 50, giveUpAfterMs: 60 })
+    await expect(store.append(ann, [sampleStart('ann', 1)], 'no-stream')).rejects.toMatchObject({
+      name: 'EnfoldFault',
+      code,
+    })
+    await expect(store.readMany([ann])).rejects.toMatchObject({ name: 'EnfoldFault', code })
+    await store.close()
+  })
+
+  it('both names of the expectation go out with every append, and never "any"', async () => {
+    const seen: object[] = []
+    const client: EventStoreDbClient = {
+      ...clientThat(() => Promise.reject({ type: 'stream-not-found' })),
+      async appendToStream(_stream, _events, options) {
+        seen.push(options)
+        return {
+          success: true,
+          nextExpectedRevision: BigInt(seen.length - 1),
+          position: { commit: BigInt(seen.length) },
+        }
+      },
+    }
+    const store = createEventStoreDbStore({ client })
+    for (const [n, expected] of (['any', 'any', 2, 'any'] as const).entries())
+      await store.append(ann, [sampleStart('ann', n)], expected)
+    expect(seen).toMatchObject([
+      { expectedRevision: 'no_stream', streamState: 'no_stream' },
+      { expectedRevision: 0n, streamState: 0n },
+      { expectedRevision: 1n, streamState: 1n },
+      { expectedRevision: 2n, streamState: 2n },
+    ])
+    await store.close()
+  })
+})

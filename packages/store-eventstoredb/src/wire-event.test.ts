@@ -1,0 +1,92 @@
+import { campaignStream, contactStream, type NewEvent } from '@enfold/core'
+import { HOSTILE_IDS, sampleStart } from '@enfold/testkit'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { copyOf, createStreamNames, positionOf, proposedOf, recordedOf } from './wire-event.ts'
+
+const names = createStreamNames('enfold-')
+
+describe('names of streams', () => {
+  it('LOG-6: any id makes a name of plain characters, and comes back from it', () => {
+    const anyId = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }).filter((id) => [...id].length <= 200)
+    const check = (id: string) => {
+      for (const stream of [contactStream(id), campaignStream(id)]) {
+        const name = names.nameOf(stream)
+        expect(name).toMatch(/^enfold-(contact|campaign)-[A-Za-z0-9%!'()*~._-]+$/)
+        expect(names.streamOf(name)).toBe(stream)
+      }
+    }
+    for (const id of HOSTILE_IDS) check(id)
+    fc.assert(fc.property(anyId, check))
+  })
+
+  it('the longest name has 2,416 characters', () => {
+    expect(names.nameOf(contactStream('🏊'.repeat(200)))).toHaveLength(2415)
+    expect(names.nameOf(campaignStream('🏊'.repeat(200)))).toHaveLength(2416)
+  })
+
+  it('a name that Enfold never gives is a fault', () => {
+    for (const name of ['enfold-contact-%61', 'enfold-contact-%', 'enfold-contact-%C3%28', 'enfold-campaign-%zz'])
+      expect(() => names.streamOf(name)).toThrow(expect.objectContaining({ name: 'EnfoldFault' }))
+  })
+})
+
+describe('events on the wire', () => {
+  const event = sampleStart('ann', 1)
+  const stored = (over: object = {}) => ({
+    streamId: 'enfold-contact-ann',
+    revision: 4n,
+    type: event.type,
+    data: event.data,
+    metadata: proposedOf(event, 'ab', 'wire').metadata,
+    position: { commit: 77n, prepare: 77n },
+    ...over,
+  })
+
+  it('come back as they went, with their place', () => {
+    expect(recordedOf(stored(), names)).toEqual({
+      ...event,
+      stream: 'contact-ann',
+      version: 5,
+      position: 77,
+      hash: 'ab',
+    })
+  })
+
+  it('what older and newer releases wrote beside our own names comes back too', () => {
+    const older: NewEvent = Object.assign(sampleStart('ann', 1), {
+      recordedAs: { schema: 0, data: {} },
+      trace: '00-1-2-01',
+    })
+    const { metadata } = proposedOf(copyOf(older, 'event'), null, 'wire')
+    expect(recordedOf(stored({ metadata }), names)).toMatchObject({
+      recordedAs: { schema: 0, data: {} },
+      trace: '00-1-2-01',
+    })
+  })
+
+  it('take no place or hash from an event that is imported', () => {
+    const imported = { ...event, stream: 'contact-bob', version: 9, position: 99, hash: 'cd' }
+    expect(proposedOf(copyOf(imported, 'event'), null, 'wire').metadata).toEqual(
+      proposedOf(event, null, 'wire').metadata,
+    )
+  })
+
+  it.each([
+    { metadata: undefined },
+    { metadata: null },
+    { metadata: {} },
+    { metadata: new Uint8Array(3) },
+    { data: 'text' },
+  ])('that Enfold did not write are a fault: %o', (over) => {
+    expect(() => recordedOf(stored(over), names)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }))
+  })
+})
+
+describe('positions', () => {
+  it('are numbers up to 2^53, and refused beyond', () => {
+    expect(positionOf(BigInt(Number.MAX_SAFE_INTEGER))).toBe(Number.MAX_SAFE_INTEGER)
+    for (const commit of [2n ** 53n, 2n ** 64n - 1n, undefined])
+      expect(() => positionOf(commit)).toThrow(expect.objectContaining({ code: 'STORE_INCOMPATIBLE' }))
+  })
+})
