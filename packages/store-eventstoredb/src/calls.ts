@@ -38,6 +38,7 @@ export function createCalls(options: CallOptions): Calls {
   const { client, appends, callTimeoutMs, giveUpAfterMs, maxInFlight } = options
   // Credentials of its own make a client take the plain path. Without TLS it sends none, whatever they are.
   const credentials = options.credentials ?? { username: '', password: '' }
+  const asUser = options.credentials === undefined ? {} : { credentials }
   const inTurn = createTurns(maxInFlight)
 
   async function untilClear<T>(doing: string, attempt: (n: number) => Promise<T>): Promise<T> {
@@ -86,7 +87,12 @@ export function createCalls(options: CallOptions): Calls {
     read: (name, from, count) =>
       untilClear(`the read of ${name}`, async () => {
         try {
-          const reading = client.readStream(name, { fromRevision: BigInt(from), maxCount: count, requiresLeader: true })
+          const reading = client.readStream(name, {
+            fromRevision: BigInt(from),
+            maxCount: count,
+            requiresLeader: true,
+            ...asUser,
+          })
           return await eventsOf(reading as Reading, callTimeoutMs)
         } catch (error) {
           // For a reader a stream that was deleted for good is one that holds nothing.
@@ -102,6 +108,7 @@ export function createCalls(options: CallOptions): Calls {
           fromPosition: 'end',
           maxCount: 1,
           requiresLeader: true,
+          ...asUser,
         })
         const [last] = await eventsOf(reading as Reading, callTimeoutMs)
         return last === undefined ? 0 : positionOf(last.position?.commit)

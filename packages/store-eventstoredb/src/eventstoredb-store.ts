@@ -228,7 +228,13 @@ export function createEventStoreDbStore(
       const [only] = places
       if (places.length === 1 && position !== null) return appended([{ ...only, position } as RecordedEvent], false)
       const versions = places.map(({ version }) => version)
-      return appended(await recorded(stream, versions), false)
+      const found = await recorded(stream, versions)
+      if (found.length === places.length) return appended(found, false)
+      throw new EnfoldFault(
+        'STORE_CORRUPT',
+        `Events that were just appended to ${names.nameOf(stream)} are not there. Set no $maxCount, $maxAge or $tb on these streams.`,
+        { stream },
+      )
     } catch (error) {
       // It may have been written: what is known of the stream is known no longer.
       heads.forget(stream)
@@ -293,7 +299,7 @@ export function createEventStoreDbStore(
 
   const bothKinds = [names.contacts, names.campaigns]
   const followed = (after: Position, signal: AbortSignal, prefixes: readonly string[], patienceMs: number) =>
-    follow(after, signal, { client, prefixes, callTimeoutMs, giveUpAfterMs: patienceMs })
+    follow(after, signal, { client, prefixes, credentials, callTimeoutMs, giveUpAfterMs: patienceMs })
 
   /** Up to what is recorded when it gets there. */
   async function* behind(after: Position, prefixes: readonly string[], signal: AbortSignal) {

@@ -1,6 +1,7 @@
 /**
  * The whole log from a position on, over as many subscriptions as it takes: none of the clients resumes one by itself.
- * Resumes behind the last event that the consumer was given, and never from a checkpoint: those run ahead of it.
+ * Resumes behind the last event that the consumer was done with. What the server says of a position, that it is a
+ * checkpoint or the end, runs up to 16 events ahead of the consumer, and is held back until it has been given those.
  */
 import { EnfoldFault, type Position } from '@enfold/core'
 import { backOffMs, pause } from './calls.ts'
@@ -12,6 +13,7 @@ export interface FollowOptions {
   readonly client: EventStoreDbClient
   /** Streams whose names begin with one of these. */
   readonly prefixes: readonly string[]
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly callTimeoutMs: number
   /** Without a word from the server for so long, it throws; `Infinity`: it tries for ever. */
   readonly giveUpAfterMs: number
@@ -31,15 +33,19 @@ export async function* follow(
   let heardAt = performance.now()
   while (!signal.aborted) {
     try {
-      for await (const event of listen(last, signal, options)) {
+      for await (const heard of listen(last, signal, options)) {
         failures = 0
-        heardAt = performance.now()
-        if (event !== null) {
-          const position = positionOf(event.position?.commit)
+        if (typeof heard === 'number') {
+          last = Math.max(last, heard)
+        } else if (heard === null) {
+          yield null
+        } else {
+          const position = positionOf(heard.position?.commit)
           if (position <= last) continue
+          yield heard
           last = position
         }
-        yield event
+        heardAt = performance.now()
         if (signal.aborted) return
       }
       // A quiet end is a drop like any other.
@@ -52,25 +58,45 @@ export async function* follow(
   }
 }
 
-/** One subscription, until it ends, fails, or the signal aborts. */
+/** What the server said when so many events were on their way: a position up to which there is no more, or "no more". */
+interface Mark {
+  readonly afterEvents: number
+  readonly says: Position | null
+}
+
+/**
+ * One subscription, until it ends, fails, or the signal aborts: events, positions up to which there are no others, and
+ * `null` for "no more".
+ */
 async function* listen(
   after: Position,
   signal: AbortSignal,
-  { client, prefixes, callTimeoutMs }: FollowOptions,
-): AsyncGenerator<StoredEvent | null> {
+  { client, prefixes, credentials, callTimeoutMs }: FollowOptions,
+): AsyncGenerator<StoredEvent | Position | null> {
   const position = BigInt(after)
-  const subscription = client.subscribeToAll({
-    fromPosition: after === 0 ? 'start' : { commit: position, prepare: position },
-    filter: { filterOn: 'streamName', prefixes, checkpointInterval: 1000 },
-    requiresLeader: true,
-  }) as Subscription
   let wake = () => {}
   let failure: { readonly error: unknown } | null = null
   let isOver = false
-  /** How many events were taken; and after how many of them the server said that it has no more. */
   let taken = 0
-  let caughtUpAfter: number | null = null
+  const marks: Mark[] = []
   let isLive = false
+  const mark = (says: Position | null) => {
+    marks.push({ afterEvents: taken + subscription.readableLength, says })
+    wake()
+  }
+  const subscription = client.subscribeToAll({
+    fromPosition: after === 0 ? 'start' : { commit: position, prepare: position },
+    filter: {
+      filterOn: 'streamName',
+      prefixes,
+      // A sign of life while the server searches through what others wrote. It must never throw: that would stop all.
+      maxSearchWindow: 1000,
+      checkpointInterval: 1,
+      checkpointReached: async (_: unknown, { commit }: { commit: bigint }) => mark(Number(commit)),
+    },
+    requiresLeader: true,
+    ...(credentials === undefined ? {} : { credentials }),
+  }) as Subscription
   const end = () => {
     isOver = true
     wake()
@@ -83,11 +109,7 @@ async function* listen(
   subscription.on('end', end)
   subscription.on('close', end)
   subscription.on('readable', () => wake())
-  // It is said while up to 16 events still wait to be taken.
-  subscription.on('caughtUp', () => {
-    caughtUpAfter = taken + subscription.readableLength
-    wake()
-  })
+  subscription.on('caughtUp', () => mark(null))
   signal.addEventListener('abort', end)
   try {
     for (let isNews = false; ; ) {
@@ -99,11 +121,14 @@ async function* listen(
         if (signal.aborted) return
         continue
       }
-      if (caughtUpAfter !== null && caughtUpAfter <= taken) {
-        caughtUpAfter = null
-        isLive = true
-        isNews = false
-        yield null
+      const [next] = marks
+      if (next !== undefined && next.afterEvents <= taken) {
+        marks.shift()
+        if (next.says === null) {
+          isLive = true
+          isNews = false
+        }
+        yield next.says
         continue
       }
       if (isLive && isNews) {
