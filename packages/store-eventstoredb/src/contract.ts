@@ -39,6 +39,12 @@ type Events = AsyncIterable<{
 
 /** A real server, if there is one. What only a fake can do is then left out. */
 const REAL = process.env.ENFOLD_EVENTSTOREDB_URL
+const [, username, password] = /\/\/([^:@/]+):([^@/]+)@/.exec(REAL ?? '') ?? []
+/** Of the connection string, for the store too: over TLS it needs them. */
+const CREDENTIALS =
+  username === undefined || password === undefined
+    ? {}
+    : { credentials: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
 
 export function eventStoreDbContract(name: string, { connect, expectation, startFake }: Contract): void {
   let fake: RemoteFakeServer
@@ -69,7 +75,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
     name,
     () => {
       const prefix = freshPrefix()
-      const open = () => createEventStoreDbStore({ client: client(), prefix })
+      const open = () => createEventStoreDbStore({ client: client(), prefix, ...CREDENTIALS })
       return { store: open(), reopen: open, cleanup }
     },
     {
@@ -96,7 +102,13 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
           prefix,
           raw: client(),
           open(options) {
-            const store = createEventStoreDbStore({ client: client(), prefix, callTimeoutMs: 1000, ...options })
+            const store = createEventStoreDbStore({
+              client: client(),
+              prefix,
+              callTimeoutMs: 1000,
+              ...CREDENTIALS,
+              ...options,
+            })
             stores.push(store)
             return store
           },
