@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { chaos } from '../soak/chaos.ts'
 
-describe('a server that dies every half second and loses answers, a reader that crashes', () => {
+describe('a server that dies every half second and loses answers, a reader that crashes', { timeout: 120_000 }, () => {
   it.each([1, 2, 3])(
     'ONCE-3: every event stands once and in order, in its stream and with the reader (seed %i)',
     async (seed) => {

@@ -1,6 +1,6 @@
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { eventStoreDbContract } from './contract.ts'
 import { forkFakeServer } from './fake/fork.ts'
+import { eventStoreDbContract } from './given-contract.ts'
 
 eventStoreDbContract('@eventstore/db-client', {
   connect: (url) => EventStoreDBClient.connectionString(url),
