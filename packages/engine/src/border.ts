@@ -10,6 +10,11 @@ export const idOrNull: Check = (path, value) => {
   if (value !== null) id(path, value)
 }
 
+export const ids: Check = (path, value) => {
+  if (!Array.isArray(value)) throw EnfoldFault.invalidInput(path, value, 'a list of ids')
+  for (const [i, one] of value.entries()) id(`${path}[${i}]`, one)
+}
+
 export const text: Check = (path, value) => {
   if (typeof value !== 'string' || value.length === 0 || value.length > 10_000)
     throw EnfoldFault.invalidInput(path, value, 'a text of 1 to 10,000 characters')

@@ -25,5 +25,6 @@ export {
   type ProjectionOptions,
   type RetryOutcome,
 } from './project.ts'
+export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
 export type { IndexDifference, IndexReport } from './read-model.ts'
 export type { EngineSignal, Observer } from './signals.ts'

@@ -9,6 +9,8 @@ import {
   type EventId,
   explain,
   explainNot,
+  type Facts,
+  fold,
   type Instant,
   isInProgress,
   isSuppressed,
@@ -39,6 +41,7 @@ import { type ActionQuestions, createActionQuestions } from './action-questions.
 import * as border from './border.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
 import { historyOf, load, type Machinery } from './execute.ts'
+import { createLogQuestions, type LogQuestions } from './log-questions.ts'
 
 export interface ContactView {
   readonly contactId: ContactId
@@ -166,9 +169,17 @@ export interface Overdue {
   readonly skips: readonly { readonly reason: string; readonly steps: number }[]
 }
 
-export interface Inspect extends ActionQuestions, CampaignQuestions {
-  /** Everything of one contact as it stands now. */
-  contact(contactId: ContactId, options?: { readonly runs?: 'newest' | 'all' }): Promise<ContactView>
+export interface Inspect extends ActionQuestions, CampaignQuestions, LogQuestions {
+  /**
+   * Everything of one contact as it stands now; with `at`, as it stood at that instant, events of that very instant
+   * included (AUDIT-2). Due instants of then are computed with the facts of now: the directory has no others.
+   */
+  contact(
+    contactId: ContactId,
+    options?: { readonly runs?: 'newest' | 'all'; readonly at?: Instant },
+  ): Promise<ContactView>
+  /** What the directory knows of the contact, as decisions see it now; `null`: it does not know him (START-6). */
+  facts(contactId: ContactId): Promise<Facts | null>
   /** The recorded events of one contact, in order; empty if there are none. */
   history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
   /**
@@ -215,14 +226,20 @@ export function createInspect(
 ): Inspect {
   const { campaigns, clock, store } = machinery
 
-  async function contact(contactId: ContactId, options: { readonly runs?: 'newest' | 'all' } = {}) {
+  async function contact(
+    contactId: ContactId,
+    options: { readonly runs?: 'newest' | 'all'; readonly at?: Instant } = {},
+  ): Promise<ContactView> {
     border.id('inspect.contact', contactId)
-    border.checkInput('inspect.contact', options, { 'runs?': oneOf('newest', 'all') })
-    const { runs = 'newest' } = options
+    border.checkInput('inspect.contact', options, { 'runs?': oneOf('newest', 'all'), 'at?': border.instant })
+    const { runs = 'newest', at } = options
     await campaigns.fresh()
-    const { state, facts, version } = await load(machinery, contactId)
+    const loaded = await load(machinery, contactId)
+    const { facts } = loaded
+    const state = at === undefined ? loaded.state : fold(loaded.history.filter((event) => event.at <= at))
+    const { version } = state
     await campaigns.ensure(state)
-    const now = clock.now()
+    const now = at ?? clock.now()
     const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
     const enrollments = state.enrollments.flatMap(({ campaignId, sequenceId, runs: all }) =>
       (runs === 'all' ? all : all.slice(-1)).map((run) =>
@@ -369,6 +386,10 @@ export function createInspect(
       border.id('inspect.history', contactId)
       return historyOf(store, contactId)
     },
+    async facts(contactId) {
+      border.id('inspect.facts', contactId)
+      return machinery.factsOf(contactId)
+    },
     explain: explanation,
     contactsInSequence,
     async sequencesOf(contactId) {
@@ -400,6 +421,7 @@ export function createInspect(
     overdue,
     ...createActionQuestions(actions),
     ...createCampaignQuestions(campaigns),
+    ...createLogQuestions(machinery, readModel),
   }
 }
 

@@ -23,7 +23,7 @@ const VERBS: { readonly [verb in ActionVerb]: readonly Verb[] } = {
 type Target = Static<typeof s.ActionTarget>
 
 /** In the sequence's campaign; and where contacts are found by sequences, those are looked into as well. */
-function scopeOf({
+export function actionScope({
   action,
   campaignId,
   contacts,
@@ -41,7 +41,7 @@ async function recordOf({ engine, path }: Call<unknown, unknown>): Promise<Actio
 const readingOne = async (call: Call) => reading([(await recordOf(call)).campaignId])
 const orderingOne = async (call: Call) => {
   const { action, campaignId } = await recordOf(call)
-  return scopeOf({ action, campaignId })
+  return actionScope({ action, campaignId })
 }
 
 /** Begins an action and answers as soon as its contacts are known; it goes on behind the answer. */
@@ -78,7 +78,7 @@ export const actionRoutes: readonly Route[] = [
     summary: 'How many contacts an action would start, stop, leave as they are; nothing is written',
     body: s.ActionTarget,
     answers: { 200: s.Preview },
-    scope: ({ body }) => ({ ...scopeOf(body), verbs: ['read'] }),
+    scope: ({ body }) => ({ ...actionScope(body), verbs: ['read'] }),
     async handle({ body: { contacts, limit, ...target }, engine }) {
       return answerOf(
         await engine.previewAction(given({ ...target, contacts: contactsOf(contacts) }) as never, given({ limit })),
@@ -93,7 +93,7 @@ export const actionRoutes: readonly Route[] = [
     query: CSV_TARGET,
     csv: true,
     answers: { 200: s.Preview },
-    scope: ({ query }) => ({ ...scopeOf(query), verbs: ['read'] }),
+    scope: ({ query }) => ({ ...actionScope(query), verbs: ['read'] }),
     async handle(call) {
       const { limit, ...target } = call.query
       const contacts = { csv: call.upload() }
@@ -107,7 +107,7 @@ export const actionRoutes: readonly Route[] = [
     summary: 'Begins an action over many contacts; the same id again is the same action',
     body: s.ActionOrder,
     answers: { 200: s.Action, 202: s.Action },
-    scope: ({ body }) => scopeOf(body),
+    scope: ({ body }) => actionScope(body),
     handle(call) {
       const { contacts, preview, ...order } = call.body
       const ordered = orderOfAction(call, order, contactsOf(contacts))
@@ -124,7 +124,7 @@ export const actionRoutes: readonly Route[] = [
     query: CSV_ORDER,
     csv: true,
     answers: { 200: s.Action, 202: s.Action },
-    scope: ({ query }) => scopeOf(query),
+    scope: ({ query }) => actionScope(query),
     handle(call) {
       const ordered = orderOfAction(call, call.query, { csv: call.upload() })
       return begun(call, (options) => call.engine.processAction(ordered, options))

@@ -156,7 +156,7 @@ export function campaignsOf(query: Pick<SearchQuery, 'all' | 'any' | 'none' | 't
 }
 
 /** Events of the actor's campaigns, and those that are of none. */
-function seenBy(actor: Actor, events: readonly RecordedContactEvent[]): readonly unknown[] {
+export function seenBy(actor: Actor, events: readonly RecordedContactEvent[]): readonly RecordedContactEvent[] {
   if (actor.campaigns === undefined) return events
   return events.flatMap((event) => {
     const { campaignId } = event.data as { campaignId?: CampaignId }
