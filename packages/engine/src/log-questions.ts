@@ -65,6 +65,8 @@ export interface Failure extends StepRef {
 
 /** What `verify` of `@enfold/core` says of the log, or of its beginning. */
 export interface LogReport extends Verified {
+  /** When it was asked for. */
+  readonly at: Instant
   /** False: the log has more events than were asked for, and those were not looked at. */
   readonly complete: boolean
 }
@@ -92,7 +94,7 @@ const GROUP = 200
 const BREATH = 1000
 const HOUR_MS = 3_600_000
 
-export function createLogQuestions({ store }: Machinery, readModel: ReadModel): LogQuestions {
+export function createLogQuestions({ clock, store }: Machinery, readModel: ReadModel): LogQuestions {
   let lastKnown: Position = 0
 
   /** The last position of the log, to a thousand: found by asking what stands behind a position. */
@@ -215,9 +217,10 @@ export function createLogQuestions({ store }: Machinery, readModel: ReadModel): 
     async verifyLog(query = {}) {
       border.checkInput('inspect.verifyLog', query, { 'events?': border.wholeNumber(1, 10_000_000) })
       const { events = 250_000 } = query
+      const at = clock.now()
       let complete = true
       const verified = await verify(beginning())
-      return { ...verified, complete }
+      return { ...verified, at, complete }
 
       async function* beginning(): AsyncGenerator<RecordedEvent> {
         let count = 0

@@ -1,0 +1,340 @@
+/**
+ * Start or stop a campaign sequence for many: choose, preview, process, follow, results. Rules BULK-1 to BULK-3.
+ * The way is one of forms, each with all that was said before, so that nothing is kept in between.
+ */
+import { ACTION_OUTCOMES, type ActionVerb, type CampaignId, type Either, parseTag, type Rejection } from '@enfold/core'
+import type { ActionPreview, ActionView, ProcessOptions } from '@enfold/engine'
+import { actionScope, type Verb } from '@enfold/http'
+import { html } from 'hono/html'
+import { answerOf, type Call, type Html, link, may, needed, numberOf, permit, redirect, seen, textOf } from './call.ts'
+import { Failure } from './failure.ts'
+import { badge, contactLink, hidden, type Page, table } from './page.ts'
+import { activeTag, paramsOf, type Selection, searchOf, selectionFields, selectionOf, sourceOf } from './selection.ts'
+import { titlesOf } from './titles.ts'
+import { when } from './when.ts'
+import { ACTION_WORDS } from './words.ts'
+
+const VERBS: Readonly<Record<ActionVerb, readonly Verb[]>> = {
+  start: ['start'],
+  stop: ['stop'],
+  restart: ['start', 'stop'],
+}
+const VERB_WORDS: Readonly<Record<ActionVerb, string>> = {
+  start: 'Start',
+  stop: 'Stop',
+  restart: 'Restart (stop, then start)',
+}
+const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(VERBS, text)
+
+/** What the forms say so far. */
+interface Order {
+  readonly action: ActionVerb
+  readonly campaignId: CampaignId
+  readonly sequenceId: string
+  readonly reason: string
+  readonly selection: Selection
+}
+
+// --- Choose ---------------------------------------------------------------------------------------------------------
+
+export async function choosePage(call: Call): Promise<Page> {
+  const selection = selectionOf(call.form)
+  if (!may(call, ['start'], 'any') && !may(call, ['stop'], 'any'))
+    throw new Failure(403, 'You may not do this: it needs the permission "start" or "stop".')
+  const chosen = call.form.get('action')
+  const body = html`<h1>Start/Stop a Campaign Sequence</h1>
+<p>${await whom(call, selection)}</p>
+<form method="post" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
+${hidden(call)}${selectionFields(selection)}
+<label>Action <select name="action" required>${(Object.keys(VERBS) as ActionVerb[])
+    .filter((verb) => may(call, VERBS[verb], 'any'))
+    .map(
+      (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${VERB_WORDS[verb]}</option>`,
+    )}</select></label>
+<label>Sequence <select name="sequence" required><option value="">choose one</option>${await sequenceOptions(call, call.form.get('sequence'))}</select></label>
+<label>Reason <input name="reason" required maxlength="500" value="${call.form.get('reason') ?? ''}" placeholder="For the record; no personal data"></label>
+<p class="buttons"><button>Preview</button> <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a></p>
+</form>`
+  return { title: 'Start/Stop a Campaign Sequence', part: 'search', body }
+}
+
+/** Sequences by campaign. Those of unpublished campaigns can be stopped, too. */
+export async function sequenceOptions(call: Call, selected: string | null): Promise<Html> {
+  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const titles = await titlesOf(
+    call,
+    campaigns.map(({ campaignId }) => campaignId),
+  )
+  return html`${campaigns.map(
+    ({ campaignId, name, published }) =>
+      html`<optgroup label="${name}${published ? '' : ' (unpublished)'}">${(
+        titles.definition(campaignId)?.sequences ?? []
+      ).map(({ id }) => {
+        const tag = activeTag(campaignId, id)
+        return html`<option value="${tag}"${tag === selected ? html` selected` : ''}>${titles.sequence({ campaignId, sequenceId: id })}</option>`
+      })}</optgroup>`,
+  )}`
+}
+
+async function whom(call: Call, { contacts, search }: Selection): Promise<Html> {
+  if (contacts === 'all')
+    return html`This action is for <strong>all results</strong> of your search${search.text === null ? '' : html` for “<bdi>${search.text}</bdi>”`}. The preview counts them.`
+  const names = await call.namesOf(contacts.slice(0, 3))
+  const some = contacts.slice(0, 3).map((contactId) => names.get(contactId) ?? contactId)
+  return html`This action is for <strong>${contacts.length} contact${contacts.length === 1 ? '' : 's'}</strong>: <bdi>${some.join(', ')}</bdi>${contacts.length > 3 ? ', …' : ''}`
+}
+
+// --- Preview --------------------------------------------------------------------------------------------------------
+
+function orderOf({ form }: Call): Order {
+  const action = form.get('action')
+  if (!isVerb(action)) throw new Failure(400, 'The action is neither start, stop nor restart.')
+  const parsed = parseTag(needed(form, 'sequence'))
+  if (parsed === null || parsed.waiting) throw new Failure(400, 'This is no sequence.')
+  const { campaignId, sequenceId } = parsed
+  return { action, campaignId, sequenceId, reason: reasonOf(form), selection: selectionOf(form) }
+}
+
+/** Every order has one: it stands in the log beside who gave it. */
+export function reasonOf(form: URLSearchParams): string {
+  const reason = textOf(form, 'reason')
+  if (reason === null) throw new Failure(422, 'Say why: the reason is kept with the order.')
+  if (reason.length > 500) throw new Failure(422, 'The reason is longer than 500 characters.')
+  return reason
+}
+
+/** As the API judges it: the sequence's campaign, and those by whose sequences contacts are found. */
+function scopeOf({ action, campaignId, selection }: Order) {
+  const source = sourceOf(selection)
+  return actionScope({ action, campaignId, contacts: ('query' in source ? source : { ids: [] }) as never })
+}
+
+export async function previewPage(call: Call): Promise<Page> {
+  const order = orderOf(call)
+  permit(call, scopeOf(order))
+  const { action, campaignId, sequenceId, reason, selection } = order
+  const target = { action, campaignId, sequenceId, contacts: sourceOf(selection) }
+  const preview = answerOf(await call.engine.previewAction(target))
+  const titles = await titlesOf(call, [campaignId])
+  const names = await call.namesOf(ACTION_OUTCOMES.flatMap((outcome) => preview.samples[outcome]))
+  const rows = ACTION_OUTCOMES.filter((outcome) => preview.outcomes[outcome] > 0).map(
+    (outcome) => html`<tr><th scope="row" class="number">${preview.outcomes[outcome].toLocaleString('en')}</th>
+<td>${badge(outcome)} ${ACTION_WORDS.get(outcome)}</td>
+<td>${preview.samples[outcome].map((contactId) => html`<span class="tag">${contactLink(call, contactId, names)}</span> `)}${preview.outcomes[outcome] > preview.samples[outcome].length ? '…' : ''}</td></tr>`,
+  )
+  const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
+  const body = html`<h1>${VERB_WORDS[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+<p>${await whom(call, selection)} Nothing was changed so far. This is what would happen now:</p>
+${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'Nobody was found.')}
+${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}
+<p>Reason: <q><bdi>${reason}</bdi></q></p>
+<div class="buttons">
+${
+  preview.contacts === 0
+    ? ''
+    : html`<form method="post" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}<button class="primary">Process Action</button></form>`
+}
+<form method="post" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
+<a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a>
+</div>`
+  return { title: 'Preview', part: 'search', body }
+}
+
+const hiddenOf = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
+
+// --- Process --------------------------------------------------------------------------------------------------------
+
+export async function process(call: Call): Promise<Response> {
+  const order = orderOf(call)
+  permit(call, scopeOf(order))
+  const { selection, ...target } = order
+  const actionId = needed(call.form, 'actionId')
+  const preview = previewOf(call.form.get('preview'))
+  await begun(call, (options) =>
+    call.engine.processAction(
+      { ...target, actionId, contacts: sourceOf(selection), actor: call.actor.actor },
+      { ...options, ...(preview === null ? {} : { preview }) },
+    ),
+  )
+  return redirect(link(call, ['actions', actionId], { back: String(paramsOf(selection.search)) }))
+}
+
+/** What the page before was told; only for saying later by what things came out otherwise. */
+function previewOf(text: string | null): ActionPreview | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null')
+    return typeof value === 'object' && value !== null ? (value as ActionPreview) : null
+  } catch {
+    return null
+  }
+}
+
+/** Answers as soon as an action knows its contacts; it goes on behind the answer. */
+async function begun(
+  call: Call,
+  begin: (options: ProcessOptions) => Promise<Either<Rejection, ActionView>>,
+): Promise<void> {
+  const { promise: collected, resolve } = Promise.withResolvers<unknown>()
+  let isAnswered = false
+  const over = begin({ onProgress: resolve }).then(answerOf)
+  over.catch((error) => isAnswered && call.failed(error))
+  await Promise.race([collected, over])
+  isAnswered = true
+}
+
+// --- Follow, and results --------------------------------------------------------------------------------------------
+
+async function actionOf(call: Call): Promise<ActionView> {
+  const action = await call.engine.inspect.action(call.path.actionId as string)
+  // Of another's campaign there is none, as far as this actor can see.
+  if (action === null || !may(call, 'read', [action.campaignId])) throw new Failure(404, 'There is no such action.')
+  return action
+}
+
+const isOver = ({ state }: ActionView) => state === 'done' || state === 'cancelled'
+
+export async function actionPage(call: Call): Promise<Page> {
+  const action = await actionOf(call)
+  const { actionId, campaignId, outcomes, sequenceId } = action
+  const params = call.url.searchParams
+  const outcome = ACTION_OUTCOMES.find((one) => one === params.get('outcome'))
+  const found = await call.engine.inspect.actionContacts({
+    actionId,
+    after: numberOf(params, 'after') ?? 0,
+    ...(outcome === undefined ? {} : { outcome }),
+  })
+  const back = searchOf(new URLSearchParams(params.get('back') ?? ''))
+  const here = (query: Readonly<Record<string, string | number | null>>) =>
+    link(call, ['actions', actionId], { back: String(paramsOf(back)), ...query })
+  const titles = await titlesOf(call, [campaignId])
+  const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
+  const mayOrder = may(call, VERBS[action.action], [campaignId])
+  const post = (verb: string, label: string) =>
+    html`<form method="post" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
+  const body = html`<h1>${VERB_WORDS[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+<p>${badge(action.state)} Ordered by <bdi>${action.actor ?? 'nobody named'}</bdi>, ${when(action.orderedAt, call.timeZone)}${action.reason === null ? '' : html`: <q><bdi>${action.reason}</bdi></q>`}${
+    action.state === 'cancelled'
+      ? html` Cancelled${action.cancelledBy === null ? '' : html` by <bdi>${action.cancelledBy}</bdi>`}.`
+      : ''
+  }</p>
+<p class="progress"${isOver(action) ? '' : html` data-progress="${link(call, ['actions', actionId, 'progress'])}"`}>
+<progress max="${Math.max(1, action.contacts)}" value="${action.contacts === 0 && isOver(action) ? 1 : action.processed}" aria-label="Contacts processed"></progress>
+<span>${progressText(action)}</span></p>
+${table(
+  'Results by outcome',
+  ['Contacts', 'Outcome', ''],
+  ACTION_OUTCOMES.filter((one) => outcomes[one] > 0).map(
+    (
+      one,
+    ) => html`<tr><th scope="row" class="number">${outcomes[one].toLocaleString('en')}</th><td>${badge(one)} ${ACTION_WORDS.get(one)}</td>
+<td><a href="${here({ outcome: one })}"${one === outcome ? html` aria-current="true"` : ''}>Show these<span class="unseen">: ${one.replaceAll('_', ' ')}</span></a></td></tr>`,
+  ),
+  'No contact has a result yet.',
+)}
+${
+  action.differences.length === 0
+    ? ''
+    : html`<p class="notice warm">It came out otherwise than the preview said: ${action.differences
+        .map(
+          ({ outcome: one, previewed, happened }) => `${one.replaceAll('_', ' ')} ${happened} instead of ${previewed}`,
+        )
+        .join(', ')}.</p>`
+}
+<div class="buttons">
+<a class="button" href="${link(call, ['actions', actionId, 'results.csv'])}" download>Download as CSV</a>
+${!isOver(action) && mayOrder ? html`${post('cancel', 'Cancel the action')}${action.state === 'running' ? post('resume', 'Resume, if it stands still') : ''}` : ''}
+<a class="button quiet" href="${link(call, ['search'])}?${paramsOf(back)}">Return to Quick Search</a>
+</div>
+<h2>Contacts${outcome === undefined ? '' : html`: ${outcome.replaceAll('_', ' ')} <a class="small" href="${here({})}">show all</a>`}</h2>
+${table(
+  'Contacts of the action',
+  ['No.', 'Contact', 'Outcome', 'Run', 'Reason'],
+  found.contacts.map(
+    ({ contactId, number, outcome: one, reason, run }) =>
+      html`<tr><td class="number">${number}</td><th scope="row">${contactLink(call, contactId, names)}</th><td>${badge(one ?? 'pending')}</td><td class="number">${run ?? ''}</td><td><bdi>${reason ?? ''}</bdi></td></tr>`,
+  ),
+)}
+${found.next === null ? '' : html`<p><a rel="next" href="${here({ after: found.next, outcome: outcome ?? null })}">More contacts</a></p>`}`
+  return { title: 'Action', part: 'search', body, ...(isOver(action) ? {} : { refresh: 2 }) }
+}
+
+function progressText({ contacts, processed, state }: ActionView): string {
+  if (state === 'collecting') return 'Finding the contacts …'
+  return `${processed.toLocaleString('en')} of ${contacts.toLocaleString('en')} contacts`
+}
+
+async function ordered(call: Call): Promise<ActionView> {
+  const action = await actionOf(call)
+  permit(call, actionScope({ action: action.action, campaignId: action.campaignId }))
+  return action
+}
+
+export async function cancelAction(call: Call): Promise<Response> {
+  const { actionId } = await ordered(call)
+  answerOf(await call.engine.cancelAction(actionId, { actor: call.actor.actor }))
+  return backToAction(call, actionId)
+}
+
+export async function resumeAction(call: Call): Promise<Response> {
+  const { actionId } = await ordered(call)
+  await begun(call, (options) => call.engine.resumeAction(actionId, options))
+  return backToAction(call, actionId)
+}
+
+function backToAction(call: Call, actionId: string): Response {
+  return redirect(link(call, ['actions', actionId], { back: textOf(call.form, 'back') }))
+}
+
+// --- Streams --------------------------------------------------------------------------------------------------------
+
+export async function resultsCsv(call: Call): Promise<Response> {
+  const { actionId } = await actionOf(call)
+  return streamed(call, call.engine.inspect.actionCsv(actionId), {
+    'content-type': 'text/csv; charset=utf-8; header=present',
+    'content-disposition': 'attachment; filename="results.csv"',
+  })
+}
+
+/** How often progress is looked up: in the store, for another process may be at work. */
+const LOOK_MS = 250
+
+export async function progressStream(call: Call): Promise<Response> {
+  await actionOf(call)
+  return streamed(call, lines(), { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
+
+  async function* lines(): AsyncGenerator<string> {
+    let revision = -1
+    while (!call.request.signal.aborted) {
+      const action = await actionOf(call)
+      if (action.revision !== revision) {
+        const { contacts, processed, state } = action
+        yield `data: ${JSON.stringify({ contacts, processed, state, text: progressText(action) })}\n\n`
+        revision = action.revision
+      }
+      if (isOver(action)) return
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+  }
+}
+
+function streamed(call: Call, pieces: AsyncIterable<string>, headers: Record<string, string>): Response {
+  const iterator = pieces[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await iterator.next()
+        if (done) controller.close()
+        else controller.enqueue(encoder.encode(value))
+      } catch (error) {
+        // The status was sent long ago: a body that is cut short is all that can be said.
+        call.failed(error)
+        controller.error(error)
+      }
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
+  return new Response(body, { headers })
+}

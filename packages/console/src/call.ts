@@ -1,0 +1,113 @@
+/** One request, read and permitted: what every page is given. And the links between pages. */
+import type { CampaignId, ContactId, Either, Instant, Rejection } from '@enfold/core'
+import { describeRejection, isLeft } from '@enfold/core'
+import type { Engine } from '@enfold/engine'
+import { type Actor, denial, pathSegment, type Scope, sees, type Verb } from '@enfold/http'
+import type { html } from 'hono/html'
+import { Failure } from './failure.ts'
+
+/** Escaped text. Strings that are put into an `html` template are escaped, these are not. */
+export type Html = ReturnType<typeof html>
+
+export interface Call {
+  readonly engine: Engine
+  readonly actor: Actor
+  readonly request: Request
+  readonly url: URL
+  /** Ids of the path by their names. */
+  readonly path: Readonly<Record<string, string>>
+  /** Fields of a form that was posted, its sender checked; empty otherwise. */
+  readonly form: URLSearchParams
+  /** Of the page's own script and stylesheet. */
+  readonly nonce: string
+  /** Of all forms on the page. */
+  readonly token: string
+  /** In which times are shown. `null`: the browser has not said it yet, and they are shown in `timeZone` all the same. */
+  readonly chosenZone: string | null
+  readonly timeZone: string
+  readonly basePath: string
+  /** Names of contacts where the host gives any. */
+  namesOf(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, string>>
+  /** Tells the host of an error behind an answer that was given already. */
+  failed(error: unknown): void
+  /** What is known of the last look at the whole log, by this console. */
+  readonly verification: Verification
+}
+
+/** Kept by the console while it lives: one verification at a time, and what the last one found. */
+export interface Verification {
+  running: Promise<void> | null
+  last: null | {
+    readonly at: Instant
+    readonly actor: string
+    readonly report: Awaited<ReturnType<Engine['inspect']['verifyLog']>>
+    readonly index: Awaited<ReturnType<Engine['verifyIndex']>> | null
+  }
+}
+
+// --- Permissions ----------------------------------------------------------------------------------------------------
+
+/** Whether the actor may: for what is shown. */
+export function may({ actor }: Call, verbs: Verb | readonly Verb[], campaigns: Scope['campaigns']): boolean {
+  return denial(actor, { verbs: typeof verbs === 'string' ? [verbs] : verbs, campaigns }) === null
+}
+
+/** Throws unless the actor may: for what is done. */
+export function permit({ actor }: Call, scope: Scope): void {
+  const why = denial(actor, scope)
+  if (why !== null) throw new Failure(403, why)
+}
+
+export function seen<T extends { readonly campaignId: CampaignId }>(
+  { actor }: Call,
+  things: readonly T[],
+): readonly T[] {
+  return things.filter(({ campaignId }) => sees(actor, campaignId))
+}
+
+// --- Links ----------------------------------------------------------------------------------------------------------
+
+type Query = Readonly<Record<string, string | number | null | undefined>>
+
+/** A link within the console. Segments are ids or words, any text; what is `null` in the query is left out. */
+export function link({ basePath }: Pick<Call, 'basePath'>, segments: readonly string[], query: Query = {}): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query))
+    if (value !== null && value !== undefined) search.set(name, String(value))
+  const text = search.size === 0 ? '' : `?${search}`
+  return `${basePath}/${segments.map(pathSegment).join('/')}${text}`
+}
+
+/** What another page is shown by, after an order was carried out: reloading it orders nothing again. */
+export function redirect(to: string): Response {
+  return new Response(null, { status: 303, headers: { location: to } })
+}
+
+// --- Input ----------------------------------------------------------------------------------------------------------
+
+/** The answer, or the sentence of what forbids it. */
+export function answerOf<Answer>(either: Either<Rejection, Answer>): Answer {
+  if (isLeft(either)) throw new Failure(UNKNOWN.has(either.left.type) ? 404 : 409, describeRejection(either.left))
+  return either.right
+}
+
+const UNKNOWN: ReadonlySet<Rejection['type']> = new Set(['CampaignUnknown', 'SequenceUnknown', 'ActionUnknown'])
+
+/** A text of one line out of a form; `null` for none. */
+export function textOf(from: URLSearchParams, name: string): string | null {
+  const text = from.get(name)?.trim() ?? ''
+  return text === '' ? null : text
+}
+
+export function needed(from: URLSearchParams, name: string): string {
+  const text = from.get(name)
+  if (text === null || text === '') throw new Failure(400, `The field "${name}" is empty, and is needed.`)
+  return text
+}
+
+export function numberOf(from: URLSearchParams, name: string): number | null {
+  const text = from.get(name)
+  if (text === null || text === '') return null
+  if (!/^\d{1,15}$/.test(text)) throw new Failure(400, `The field "${name}" is no whole number.`)
+  return Number(text)
+}

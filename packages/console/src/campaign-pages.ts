@@ -1,0 +1,155 @@
+/** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
+import { type CampaignDefinition, type CampaignId, defineCampaign, isLeft, type StepDefinition } from '@enfold/core'
+import type { CampaignView } from '@enfold/engine'
+import { html } from 'hono/html'
+import { type Call, type Html, link, numberOf, permit, seen } from './call.ts'
+import { Failure } from './failure.ts'
+import { campaignGraph } from './graph.ts'
+import { badge, contactLink, type Page, table } from './page.ts'
+import { activeTag } from './selection.ts'
+import { when } from './when.ts'
+
+const MEMBERS_PAGE = 50
+
+export async function campaignsPage(call: Call): Promise<Page> {
+  permit(call, { verbs: ['read'], campaigns: 'any' })
+  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const rows = await Promise.all(
+    campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
+      const counts = await call.engine.inspect.counts({ campaignId })
+      const sum = (of: 'active' | 'waiting') => counts.reduce((all, one) => all + one[of], 0).toLocaleString('en')
+      return html`<tr><th scope="row"><a href="${link(call, ['campaigns', campaignId])}"><bdi>${name}</bdi></a> <small class="id"><bdi>${campaignId}</bdi></small></th>
+<td>${badge(published ? 'published' : 'unpublished')}</td><td class="number">${version}</td><td>${when(publishedAt, call.timeZone)}</td><td class="number">${sum('active')}</td><td class="number">${sum('waiting')}</td></tr>`
+    }),
+  )
+  const heads = ['Campaign', 'State', 'Version', 'Published', 'Active', 'Waiting']
+  return {
+    title: 'Campaigns',
+    part: 'campaigns',
+    body: html`<h1>Campaigns</h1>${table('Campaigns', heads, rows, 'No campaign was published so far.')}
+<p class="hint">Active and waiting count runs: whoever is in two sequences counts twice.</p>`,
+  }
+}
+
+export async function campaignPage(call: Call): Promise<Page> {
+  const campaignId = call.path.campaignId as CampaignId
+  permit(call, { verbs: ['read'], campaigns: [campaignId] })
+  const { engine, timeZone, url } = call
+  const version = numberOf(url.searchParams, 'version')
+  const view = await engine.inspect.campaign(campaignId, version === null || version === 0 ? {} : { version })
+  if (view === null) throw new Failure(404, 'There is no such campaign, or no such version of it.')
+  const { definition, name, published, versions } = view
+  const shownVersion = version ?? view.version
+  const counts = await engine.inspect.counts({ campaignId })
+  const numbers = new Map(counts.map(({ sequenceId, active, waiting }) => [sequenceId, { active, waiting }]))
+  const selected = url.searchParams.get('node')
+  const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
+  const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1><span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
+${problemsOf(definition)}
+<div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
+<div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see who is in it.</p>` : await nodeOf(call, view, selected)}</div></div>
+<h2>Sequences</h2>
+${table(
+  'Sequences',
+  ['Sequence', 'Steps', 'Active', 'Waiting'],
+  counts.map(({ sequenceId, active, waiting }) => {
+    const sequence = definition.sequences.find(({ id }) => id === sequenceId)
+    return html`<tr><th scope="row"><a href="${hrefOf(sequenceId)}"><bdi>${sequence?.name ?? sequenceId}</bdi></a>${sequence === undefined ? html` <span class="quiet">not in this version</span>` : ''}</th><td class="number">${sequence?.steps.length ?? ''}</td><td class="number">${active.toLocaleString('en')}</td><td class="number">${waiting.toLocaleString('en')}</td></tr>`
+  }),
+)}
+<h2>Versions</h2>
+${table(
+  'Versions',
+  ['Version', 'Published'],
+  [...versions]
+    .reverse()
+    .map(
+      (one) =>
+        html`<tr><th scope="row"><a href="${link(call, ['campaigns', campaignId], { version: one.version })}"${one.version === shownVersion ? html` aria-current="true"` : ''}>Version ${one.version}</a></th><td>${when(one.publishedAt, timeZone)}</td></tr>`,
+    ),
+)}`
+  return { title: name, part: 'campaigns', body }
+}
+
+/** Legal but suspicious (VERSION-2); or what a newer release is stricter about. */
+function problemsOf(definition: CampaignDefinition): Html {
+  const defined = defineCampaign(definition)
+  const problems = isLeft(defined) ? defined.left.problems : defined.right.warnings
+  if (problems.length === 0) return html``
+  return html`<section class="notice warm"><h2>To look at</h2><ul>${problems.map(({ message, path }) => html`<li><code>${path === '' ? '/' : path}</code> ${message}</li>`)}</ul></section>`
+}
+
+async function nodeOf(call: Call, { campaignId, definition }: CampaignView, node: string): Promise<Html> {
+  const goal = definition.goals.find(({ id }) => id === node)
+  if (goal !== undefined) {
+    const patterns = Array.isArray(goal.when) ? goal.when : [goal.when]
+    return html`<h2>Goal: <bdi>${goal.name ?? goal.id}</bdi></h2>
+<p>${goal.achievableBy === 'members' ? 'Counts for those who are in a sequence of this campaign.' : 'Counts for anyone.'} Satisfied by:</p>
+<ul>${patterns.map(({ kind, match = {} }) => html`<li><code>${kind}</code>${Object.entries(match).map(([key, value]) => html` <code>${key} = ${JSON.stringify(value)}</code>`)}</li>`)}</ul>`
+  }
+  const sequence = definition.sequences.find(({ id }) => id === node)
+  const params = call.url.searchParams
+  const status = params.get('status') === 'waiting' ? 'waiting' : 'active'
+  const members = await call.engine.inspect.contactsInSequence({
+    campaignId,
+    sequenceId: node,
+    status,
+    after: params.get('after'),
+    limit: MEMBERS_PAGE,
+  })
+  const names = await call.namesOf(members.contacts)
+  const views = await Promise.all(members.contacts.map((contactId) => call.engine.inspect.contact(contactId)))
+  const rows = views.map(({ contactId, enrollments }) => {
+    const run = enrollments.find((one) => one.campaignId === campaignId && one.sequenceId === node)
+    return { contactId, next: run?.next ?? null, isPaused: run?.status === 'paused' }
+  })
+  const to = (query: Readonly<Record<string, string | null>>) =>
+    `${link(call, ['campaigns', campaignId], { version: params.get('version'), node, ...query })}#node`
+  return html`<h2><bdi>${sequence?.name ?? node}</bdi></h2>
+${sequence === undefined ? '' : stepsOf(sequence.steps, rows, members.total)}
+<h3>${status === 'active' ? 'In progress' : 'Waiting at its end'}: ${members.total.toLocaleString('en')}</h3>
+<p>${status === 'active' ? html`<a href="${to({ status: 'waiting' })}">Those who wait at its end</a>` : html`<a href="${to({})}">Those in progress</a>`} · <a href="${link(call, ['search'], { text: '', rule: 'all', in: activeTag(campaignId, node) })}">Search them</a></p>
+${table(
+  'Contacts in the sequence',
+  ['Contact', 'Next'],
+  rows.map(
+    ({ contactId, isPaused, next }) =>
+      html`<tr><th scope="row">${contactLink(call, contactId, names)}</th><td>${isPaused ? badge('paused') : ''} ${next === null ? '' : html`<bdi>${next.stepId}</bdi>, ${when(next.dueAt, call.timeZone)}`}</td></tr>`,
+  ),
+)}
+${members.next === null ? '' : html`<p><a rel="next" href="${to({ status, after: members.next })}">More contacts</a></p>`}`
+}
+
+/** The steps, with how many of the contacts shown stand before each. */
+function stepsOf(
+  steps: readonly StepDefinition[],
+  rows: readonly { readonly next: { readonly stepId: string } | null }[],
+  total: number,
+): Html {
+  const before = (stepId: string) => rows.filter(({ next }) => next?.stepId === stepId).length
+  const heading = rows.length < total ? `Before it, of these ${rows.length}` : 'Before it'
+  return table(
+    'Steps',
+    ['Step', 'Kind', 'Timer', heading],
+    steps.map(
+      (step) =>
+        html`<tr><th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th><td>${step.kind}</td><td>${timerText(step)}</td><td class="number">${before(step.id)}</td></tr>`,
+    ),
+  )
+}
+
+function timerText({ timer }: StepDefinition): string {
+  if (timer === undefined) return 'at once'
+  const at = 'at' in timer && timer.at !== undefined ? ` at ${timer.at}` : ''
+  const { window } = timer
+  const hours =
+    window === undefined
+      ? ''
+      : `, ${window.days === undefined ? '' : `${window.days.join(' ')} `}${window.from}–${window.to}`
+  if ('after' in timer) return `after ${timer.after}${hours}`
+  if ('afterDays' in timer) return `after ${timer.afterDays} days${at}${hours}`
+  if ('afterWeekdays' in timer) return `after ${timer.afterWeekdays} weekdays${at}${hours}`
+  if ('on' in timer) return `on ${timer.on.replace('T', ' ')}${hours}`
+  const days = timer.offsetDays
+  return `${days === 0 ? 'on' : `${Math.abs(days)} days ${days < 0 ? 'before' : 'after'}`} ${timer.field}${at}${hours}`
+}

@@ -1,0 +1,143 @@
+/** A campaign's graph, drawn: layered by dagre, written as SVG on the server. Each node is a link. */
+import dagre from '@dagrejs/dagre'
+import type { CampaignDefinition, Condition, Route } from '@enfold/core'
+import { html } from 'hono/html'
+import type { Html } from './call.ts'
+
+export interface NodeNumbers {
+  readonly active: number
+  readonly waiting: number
+}
+
+const [WIDTH, HEIGHT, MARGIN] = [210, 62, 12]
+/** What fits into a box. */
+const MAX_TITLE = 25
+const MAX_LABEL = 30
+
+interface Box {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * @param numbers of each sequence, by its id
+ * @param hrefOf where a click on a node leads
+ */
+export function campaignGraph(
+  definition: CampaignDefinition,
+  numbers: ReadonlyMap<string, NodeNumbers>,
+  hrefOf: (nodeId: string) => string,
+  selected: string | null,
+): Html {
+  // Nodes are known to dagre by numbers: ids are hostile keys.
+  const nodes = [
+    ...definition.goals.map((goal) => ({ ...goal, is: 'goal' as const })),
+    ...definition.sequences.map((sequence) => ({ ...sequence, is: 'sequence' as const })),
+  ]
+  const numberOf = new Map(nodes.map(({ id }, i) => [id, String(i)]))
+  const graph = new dagre.graphlib.Graph({ multigraph: true })
+  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 44, marginx: MARGIN, marginy: MARGIN })
+  graph.setDefaultEdgeLabel(() => ({}))
+  for (const i of nodes.keys()) graph.setNode(String(i), { width: WIDTH, height: HEIGHT })
+  const routes = nodes.flatMap(({ id, next = [] }) =>
+    next.map((route) => ({
+      from: numberOf.get(id) as string,
+      to: numberOf.get(targetOf(route)),
+      label: labelOf(route),
+    })),
+  )
+  for (const [i, { from, label, to }] of routes.entries())
+    if (to !== undefined)
+      graph.setEdge(
+        from,
+        to,
+        {
+          labelpos: 'c',
+          width: label === '' ? 0 : Math.min(label.length, MAX_LABEL) * 6.6 + 8,
+          height: label === '' ? 0 : 18,
+        },
+        String(i),
+      )
+  dagre.layout(graph)
+  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
+  const box = (i: number) => graph.node(String(i)) as Box
+
+  const edges = routes.map(({ from, label, to }, i) => {
+    if (to === undefined) return ''
+    const { points, x, y } = graph.edge(from, to, String(i)) as {
+      points: readonly { x: number; y: number }[]
+      x?: number
+      y?: number
+    }
+    return html`<path class="edge" d="${pathOf(points)}" marker-end="url(#arrow)"/>${
+      label === '' || x === undefined || y === undefined
+        ? ''
+        : html`<g class="edge-label"><title>${label}</title><text x="${round(x)}" y="${round(y + 4)}" text-anchor="middle">${cut(label, MAX_LABEL)}</text></g>`
+    }`
+  })
+  const drawn = nodes.map((node, i) => {
+    const { x, y } = box(i)
+    const title = node.name ?? node.id
+    const about =
+      node.is === 'goal' ? goalText(node.achievableBy) : sequenceText(node.steps.length, numbers.get(node.id))
+    return html`<a href="${hrefOf(node.id)}" class="node ${node.is}${node.id === selected ? ' selected' : ''}"><title>${title}: ${about}</title>
+<rect x="${round(x - WIDTH / 2)}" y="${round(y - HEIGHT / 2)}" width="${WIDTH}" height="${HEIGHT}" rx="${node.is === 'goal' ? HEIGHT / 2 : 8}"/>
+<text x="${round(x)}" y="${round(y - 5)}" text-anchor="middle" class="title">${cut(title, MAX_TITLE)}</text>
+<text x="${round(x)}" y="${round(y + 16)}" text-anchor="middle" class="about">${about}</text></a>`
+  })
+  return html`<div class="scroll graph" role="region" aria-label="Graph of the campaign" tabindex="0"><svg viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" width="${Math.ceil(width)}" height="${Math.ceil(height)}" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="Goals, sequences and the routes between them">
+<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" class="arrow"/></marker></defs>
+${edges}${drawn}</svg></div>`
+}
+
+const goalText = (by: string | undefined) => (by === 'members' ? 'goal, for members' : 'goal, for anyone')
+
+function sequenceText(steps: number, numbers: NodeNumbers | undefined): string {
+  const { active = 0, waiting = 0 } = numbers ?? {}
+  return `${active.toLocaleString('en')} active${waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} waiting`} · ${steps} step${steps === 1 ? '' : 's'}`
+}
+
+function targetOf(route: Route): string {
+  return typeof route === 'string' ? route : route.to
+}
+
+/** "if spend ≥ 1000", "otherwise"; empty for a route without a condition. */
+function labelOf(route: Route): string {
+  if (typeof route === 'string') return ''
+  return 'otherwise' in route ? 'otherwise' : `if ${conditionText(route.if)}`
+}
+
+export function conditionText(condition: Condition): string {
+  if ('all' in condition) return condition.all.map(conditionText).join(' and ')
+  if ('any' in condition) return condition.any.map(conditionText).join(' or ')
+  if ('none' in condition) return `not (${condition.none.map(conditionText).join(' or ')})`
+  if ('tag' in condition) return `tag ${condition.tag}`
+  const { field } = condition
+  if ('exists' in condition) return condition.exists ? `has ${field}` : `has no ${field}`
+  if ('equals' in condition) return `${field} = ${JSON.stringify(condition.equals)}`
+  if ('in' in condition) return `${field} in ${JSON.stringify(condition.in)}`
+  return 'atLeast' in condition ? `${field} ≥ ${condition.atLeast}` : `${field} ≤ ${condition.atMost}`
+}
+
+/** Through the points of the layout, rounded at each. */
+function pathOf(points: readonly { readonly x: number; readonly y: number }[]): string {
+  const [first, ...rest] = points
+  const last = rest.pop()
+  if (first === undefined || last === undefined) return ''
+  let path = `M${round(first.x)} ${round(first.y)}`
+  for (const [i, point] of rest.entries()) {
+    const after = rest[i + 1] ?? last
+    const end = i === rest.length - 1 ? last : { x: (point.x + after.x) / 2, y: (point.y + after.y) / 2 }
+    path += `Q${round(point.x)} ${round(point.y)} ${round(end.x)} ${round(end.y)}`
+  }
+  return rest.length === 0 ? `${path}L${round(last.x)} ${round(last.y)}` : path
+}
+
+function cut(text: string, length: number): string {
+  const characters = [...text]
+  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`
+}
+
+const round = (n: number) => Math.round(n * 10) / 10

@@ -1,0 +1,105 @@
+/**
+ * What keeps others out: who may order something through a browser, what a page may load, how much a body may hold.
+ * Who may do what is said by the host's `authorize`, and judged in `call.ts`.
+ */
+import { Failure } from './failure.ts'
+
+/** Headers of every answer. `nonce`: of the page's own script and stylesheet. */
+export function safeHeaders(nonce: string): Record<string, string> {
+  return {
+    'content-security-policy': [
+      `default-src 'none'`,
+      `script-src 'nonce-${nonce}'`,
+      `style-src 'nonce-${nonce}'`,
+      `img-src 'self'`,
+      `connect-src 'self'`,
+      `form-action 'self'`,
+      `base-uri 'none'`,
+      `frame-ancestors 'none'`,
+    ].join('; '),
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    // Not "no-referrer": with that, browsers send forms of our own pages with `Origin: null`.
+    'referrer-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    // What is known of people belongs in no cache.
+    'cache-control': 'no-store',
+  }
+}
+
+/** 128 bits that nobody can guess. */
+export const secret = (): string => base64Url(crypto.getRandomValues(new Uint8Array(16)))
+
+/**
+ * The token of all forms of a browser: of its cookie and of who uses it, so that no state is kept here. Whoever cannot
+ * read the cookie cannot make it.
+ */
+export async function tokenOf(cookie: string, actor: string): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(['enfold-console', cookie, actor]))
+  return base64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+}
+
+/**
+ * Throws unless the order comes from a form of the console: by what the browser says of the sender, and by the token.
+ * Both are needed: the first does not depend on cookies, the second not on the browser's age.
+ */
+export function checkSender(request: Request, form: URLSearchParams, token: string): void {
+  if (!isSameSite(request))
+    throw new Failure(403, 'This order did not come from the console. Open the page again, and order it there.')
+  if (!isEqual(form.get('token') ?? '', token))
+    throw new Failure(403, 'This page is too old, or was opened by somebody else. Open it again, and order it there.')
+}
+
+function isSameSite({ headers, url }: Request): boolean {
+  const site = headers.get('sec-fetch-site')
+  if (site !== null) return site === 'same-origin'
+  const origin = headers.get('origin')
+  if (origin === null || !URL.canParse(origin)) return false
+  // By host: the scheme is another behind a proxy that ends TLS.
+  return new URL(origin).host === (headers.get('host') ?? new URL(url).host)
+}
+
+/** In a time that does not tell how much was right. */
+function isEqual(a: string, b: string): boolean {
+  if (a.length !== b.length) return false
+  let different = 0
+  for (let i = 0; i < a.length; i++) different |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return different === 0
+}
+
+/** The fields of a form. Nothing else is read, and no more than this many bytes. */
+export async function formOf(request: Request, maxBytes: number): Promise<URLSearchParams> {
+  const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/x-www-form-urlencoded') throw new Failure(415, 'Only forms of the console are read here.')
+  const tooLarge = new Failure(
+    413,
+    `The form holds more than ${maxBytes.toLocaleString('en')} bytes: choose fewer contacts.`,
+  )
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
+  const decoder = new TextDecoder()
+  let text = ''
+  let bytes = 0
+  for await (const piece of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += piece.byteLength
+    if (bytes > maxBytes) throw tooLarge
+    text += decoder.decode(piece, { stream: true })
+  }
+  return new URLSearchParams(text + decoder.decode())
+}
+
+/** The value of a cookie of ours; `null` where it is none that we would have set. */
+export function cookieOf(request: Request, name: string): string | null {
+  for (const part of (request.headers.get('cookie') ?? '').split(';')) {
+    const [key, value] = part.split('=', 2)
+    if (key?.trim() === name && value !== undefined && /^[\w%+.~-]{1,200}$/.test(value.trim())) return value.trim()
+  }
+  return null
+}

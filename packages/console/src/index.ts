@@ -1,0 +1,2 @@
+/** The public names of `@enfold/console`. */
+export { type Console, type ConsoleOptions, createConsole } from './console.ts'

@@ -1,0 +1,121 @@
+/** Now: what is due, late, held and failed, how the dispatcher does, and what went out lately. */
+import { epochMsOf } from '@enfold/core'
+import type { Activity, Failure as FailedStep, Overdue } from '@enfold/engine'
+import { html } from 'hono/html'
+import { type Call, type Html, link, may, permit, seen } from './call.ts'
+import { barChart, lineChart } from './chart.ts'
+import { badge, contactLink, type Page, table } from './page.ts'
+import { type Titles, titlesOf } from './titles.ts'
+import { span, when } from './when.ts'
+
+/** How much of the end of the log is read. */
+const EVENTS = 20_000
+const MAX_LINES = 6
+/** Contacts of the agenda that are looked at for what is next. */
+const NEXT = 30
+/** The last so many hours of those that were read. */
+const HOURS = 24 * 7
+
+export async function nowPage(call: Call): Promise<Page> {
+  permit(call, { verbs: ['read'], campaigns: 'any' })
+  const { actor, engine, timeZone } = call
+  const { campaigns } = actor
+  const activity = await engine.inspect.activity({ events: EVENTS, ...(campaigns === undefined ? {} : { campaigns }) })
+  // What is due is counted over all campaigns; those who see some of them see what is next there.
+  const overdue = may(call, 'read', 'all') ? await engine.inspect.overdue() : null
+  const upcoming = seen(call, await engine.inspect.upcoming({ limit: NEXT }))
+  const titles = await titlesOf(
+    call,
+    [...activity.sequences, ...activity.failures, ...upcoming].map(({ campaignId }) => campaignId),
+  )
+  const names = await call.namesOf([...activity.failures, ...upcoming].map(({ contactId }) => contactId))
+  const held = activity.failures.filter((one) => one.held)
+  const failed = activity.failures.filter((one) => !one.held)
+  const body = html`<h1>Now</h1>
+${await health(call, overdue)}
+${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${failures(call, held, titles, names)}</section>`}
+<section><h2>Next</h2>${table(
+    'Next steps of everyone',
+    ['When', 'Step', 'Sequence', 'Contact'],
+    upcoming.map(
+      (step) =>
+        html`<tr><td>${when(step.dueAt, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
+    ),
+    'Nothing is scheduled.',
+  )}</section>
+<section><h2>Lately</h2>${charts(activity, titles, timeZone)}
+<p class="hint">${
+    activity.from === null || activity.to === null
+      ? 'The log holds no events of contacts.'
+      : html`From ${activity.events.toLocaleString('en')} events, ${when(activity.from, timeZone)} to ${when(activity.to, timeZone)}: ${activity.complete ? 'the whole log' : 'the end of the log, and no further back'}.`
+  }</p></section>
+<section><h2>Failed for good</h2>${failures(call, failed, titles, names)}</section>`
+  return { title: 'Now', part: 'now', body, refresh: 60 }
+}
+
+async function health({ engine, timeZone }: Call, overdue: Overdue | null): Promise<Html> {
+  const { dispatcher, dueLagMs, ok, storeFault } = await engine.health()
+  const item = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
+  const due = overdue?.dispatches.reduce((all, { steps }) => all + steps, 0)
+  return html`<dl class="figures">
+${item('Store', ok ? badge('ok') : html`${badge('fault')} ${storeFault}`)}
+${item('Dispatcher here', dispatcher.running ? badge('running') : 'not in this process')}
+${item('In flight here', dispatcher.inFlight)}
+${item('Lag', dueLagMs === null ? '?' : dueLagMs === 0 ? 'none' : span(dueLagMs))}
+${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleString('en'))}${item('Steps to send', (due ?? 0).toLocaleString('en'))}${item('Due since', overdue.oldest === null ? '–' : when(overdue.oldest, timeZone))}`}
+</dl>
+${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${dispatcher.lastFault.message}</p>`}
+${
+  overdue === null || (overdue.dispatches.length === 0 && overdue.skips.length === 0)
+    ? ''
+    : html`<section><h2>Due and overdue</h2>${table(
+        'What a dispatcher would do now',
+        ['Steps', 'What', ''],
+        [
+          ...overdue.dispatches.map(
+            ({ campaignId, kind, steps }) =>
+              html`<tr><td class="number">${steps}</td><th scope="row">${kind}</th><td><bdi>${campaignId}</bdi></td></tr>`,
+          ),
+          ...overdue.skips.map(
+            ({ reason, steps }) =>
+              html`<tr><td class="number">${steps}</td><th scope="row">would be skipped</th><td>${reason}</td></tr>`,
+          ),
+        ],
+      )}</section>`
+}`
+}
+
+function charts({ hours, sequences, to }: Activity, titles: Titles, timeZone: string): Html {
+  const since = to === null ? 0 : epochMsOf(to) - HOURS * 3_600_000
+  const shown = hours.filter(({ hour }) => epochMsOf(hour) > since)
+  const fullest = [...sequences].sort((a, b) => peak(b.levels) - peak(a.levels)).slice(0, MAX_LINES)
+  return html`<div class="charts">${barChart(
+    'Sent per hour, the last seven days of it',
+    shown.map(({ failed, hour, sent, skipped }) => ({ at: hour, parts: [sent, skipped, failed] })),
+    ['sent', 'skipped', 'failed'],
+    timeZone,
+  )}${lineChart(
+    `Contacts per sequence${sequences.length > MAX_LINES ? `, the ${MAX_LINES} fullest` : ''}`,
+    fullest.map((one) => ({
+      name: titles.sequence(one),
+      points: one.levels.map(({ active, at }) => ({ at, value: active })),
+    })),
+    timeZone,
+  )}</div>`
+}
+
+const peak = (levels: readonly { readonly active: number }[]) => Math.max(...levels.map(({ active }) => active))
+
+function failures(call: Call, steps: readonly FailedStep[], titles: Titles, names: ReadonlyMap<string, string>): Html {
+  return table(
+    'Steps that failed',
+    ['When', 'Step', 'Contact', 'Reason', 'Then', ''],
+    steps.map(
+      (
+        one,
+      ) => html`<tr><td>${when(one.at, call.timeZone)}</td><th scope="row"><bdi>${one.stepId}</bdi> ${titles.of(one)}</th><td>${contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason}</bdi></td><td>${one.held ? badge('held') : one.consequence === 'hold' ? 'was held' : one.consequence}</td>
+<td><a class="why" href="${link(call, ['contacts', one.contactId, 'why'], { campaign: one.campaignId, sequence: one.sequenceId, step: one.stepId, run: one.run })}">why?<span class="unseen"> ${one.stepId}</span></a></td></tr>`,
+    ),
+    'None that the log tells of.',
+  )
+}

@@ -1,0 +1,30 @@
+/** How campaigns and sequences are called on the screen: by their names, which are not unique, with the ids at hand. */
+import type { CampaignDefinition, CampaignId, SequenceRef } from '@enfold/core'
+import { html } from 'hono/html'
+import type { Call, Html } from './call.ts'
+
+export interface Titles {
+  campaign(campaignId: CampaignId): string
+  sequence(ref: SequenceRef): string
+  /** "Seven mistakes", with the campaign behind it. */
+  of(ref: SequenceRef): Html
+  definition(campaignId: CampaignId): CampaignDefinition | undefined
+}
+
+/** Titles of these campaigns, by their newest versions. */
+export async function titlesOf({ engine }: Call, campaignIds: Iterable<CampaignId>): Promise<Titles> {
+  const known = new Map<CampaignId, CampaignDefinition>()
+  for (const campaignId of new Set(campaignIds)) {
+    const view = await engine.inspect.campaign(campaignId)
+    if (view !== null) known.set(campaignId, view.definition)
+  }
+  const titles: Titles = {
+    definition: (campaignId) => known.get(campaignId),
+    campaign: (campaignId) => known.get(campaignId)?.name ?? campaignId,
+    sequence: ({ campaignId, sequenceId }) =>
+      known.get(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.name ?? sequenceId,
+    of: (ref) =>
+      html`<span class="sequence" title="${ref.campaignId} / ${ref.sequenceId}"><bdi>${titles.sequence(ref)}</bdi> <small><bdi>${titles.campaign(ref.campaignId)}</bdi></small></span>`,
+  }
+  return titles
+}
