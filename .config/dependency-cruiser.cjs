@@ -41,7 +41,8 @@ module.exports = {
     only('handlers-use-core', 'handlers', ['core']),
     only('testkit-uses-core', 'testkit', ['core']),
     only('http-uses', 'http', ['core', 'engine']),
-    only('cli-uses', 'cli', ['core', 'engine', 'store-[^/]+']),
+    only('console-uses', 'console', ['core', 'engine', 'http']),
+    only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+']),
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -20,6 +20,7 @@ import {
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
+import { look, searchIn } from './look.ts'
 import { createOutbox, readTemplates } from './outbox.ts'
 import { createJournal, handOver, type Journal, play } from './play.ts'
 import { createProgress } from './progress.ts'
@@ -35,8 +36,9 @@ const DAY_MS = 86_400_000
 
 const HELP = `Plays a campaign on a SQLite file with a simulated clock, and reports.
 
-  node demo.ts [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
+  node demo.ts [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
 
+  --console          then show it in the console, in a browser of this machine, until Ctrl-C
   --keep             go on where the last run ended; without it, a run starts clean
   --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
   --campaign FILE    a definition as JSON; mails come from templates/NAME.txt beside it (campaign.json)
@@ -65,7 +67,7 @@ async function main(): Promise<void> {
   const store = createSqliteStore({ path: paths.database, synchronous: 'NORMAL' })
   try {
     mkdirSync(paths.outbox, { recursive: true })
-    say(await run(options, input, paths, createJournal(paths.journal), store))
+    await run(options, input, paths, createJournal(paths.journal), store)
   } finally {
     await store.close()
   }
@@ -83,6 +85,7 @@ function readArguments() {
     const { values } = parseArgs({
       options: {
         help: { type: 'boolean', default: false },
+        console: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         days: { type: 'string' },
         campaign: { type: 'string', default: join(HERE, 'campaign.json') },
@@ -140,7 +143,7 @@ function prepareFolder(folder: string, keep: boolean) {
 
 // --- The play -------------------------------------------------------------------------------------------------------
 
-async function run(options: Options, input: Input, paths: Paths, journal: Journal, store: Store): Promise<string> {
+async function run(options: Options, input: Input, paths: Paths, journal: Journal, store: Store): Promise<void> {
   const { campaign, contacts, happenings } = input
   const earlier = await eventsOf(store)
   const begin = (happenings[0] as Happening).at
@@ -156,6 +159,7 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
       const contact = contacts.get(id)
       return contact === undefined ? null : factsAt(contact, happeningsOf.get(id) ?? [], clock.now())
     },
+    search: searchIn(contacts),
   }
   const templates = readTemplates(join(dirname(options.campaign), 'templates'))
   const sender = campaign.name ?? campaign.id
@@ -176,12 +180,11 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
   const events = await eventsOf(store)
   const index = await engine.verifyIndex()
   const story = await storyOf({ engine, campaign, contacts, happenings, handled: journal.handled, events, until })
-  await engine.close()
   if (index.differences.length > 0 || (again !== null && again.different.length > 0)) process.exitCode = 1
 
   const mails = readdirSync(paths.outbox).filter((file) => file.endsWith('.eml')).length
   const added = events.length - earlier.length
-  return [
+  const report = [
     `${campaign.name ?? campaign.id}: ${utc(begin)} to ${utc(until)}, ${happenings.length} happenings`,
     ...(again === null ? [] : [wentOn(from, again)]),
     '',
@@ -192,6 +195,9 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
     `  Index held against the log for ${index.contacts} contacts: ${index.differences.length} differences`,
     `  ${added} events in ${seconds.toFixed(1)} s, ${Math.round(added / seconds)} events/s (SQLite with synchronous NORMAL)`,
   ].join('\n')
+  say(report)
+  if (options.console) await look(engine, clock, contacts, say)
+  await engine.close()
 }
 
 function later(a: Instant, b: Instant): Instant {

@@ -145,11 +145,17 @@ function timerText({ timer }: StepDefinition): string {
   const hours =
     window === undefined
       ? ''
-      : `, ${window.days === undefined ? '' : `${window.days.join(' ')} `}${window.from}–${window.to}`
+      : `, ${daysText(window.days)}${window.from}–${window.to}`
   if ('after' in timer) return `after ${timer.after}${hours}`
   if ('afterDays' in timer) return `after ${timer.afterDays} days${at}${hours}`
   if ('afterWeekdays' in timer) return `after ${timer.afterWeekdays} weekdays${at}${hours}`
   if ('on' in timer) return `on ${timer.on.replace('T', ' ')}${hours}`
   const days = timer.offsetDays
   return `${days === 0 ? 'on' : `${Math.abs(days)} days ${days < 0 ? 'before' : 'after'}`} ${timer.field}${at}${hours}`
+}
+
+function daysText(days: readonly string[] | undefined): string {
+  if (days === undefined) return ''
+  const text = days.join(' ')
+  return text === 'mon tue wed thu fri' ? 'Mon–Fri ' : `${text} `
 }

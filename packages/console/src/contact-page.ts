@@ -73,7 +73,7 @@ function standing({ call, zone }: Shown, { erased, suppressed, version }: Contac
       ? ''
       : html`${badge('suppressed')} ${suppressed.until === null ? 'without end' : html`until ${when(suppressed.until, call.timeZone, zone)}`}`
   }${isUnknown ? html` <span class="badge warm">unknown to the directory</span>` : ''}
-${zone === null ? '' : html` <span class="quiet">lives in ${zone}</span>`} <span class="quiet">${version} events</span>`
+${zone === null ? '' : html` <span class="quiet">lives in ${zone} · </span>`}<span class="quiet">${version} events</span>`
 }
 
 // --- Time -----------------------------------------------------------------------------------------------------------

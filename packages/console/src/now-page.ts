@@ -12,7 +12,7 @@ import { span, when } from './when.ts'
 const EVENTS = 20_000
 const MAX_LINES = 6
 /** Contacts of the agenda that are looked at for what is next. */
-const NEXT = 30
+const NEXT = 15
 /** The last so many hours of those that were read. */
 const HOURS = 24 * 7
 

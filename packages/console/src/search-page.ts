@@ -4,7 +4,7 @@ import type { SearchView } from '@enfold/engine'
 import { campaignsOf } from '@enfold/http'
 import { html } from 'hono/html'
 import { type Call, type Html, link, may, permit, seen } from './call.ts'
-import { contactLink, hidden, type Page, table } from './page.ts'
+import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import {
   activeTag,
   type Condition,
@@ -134,7 +134,7 @@ ${table(
     ({ contactId, sequences }) => html`<tr>
 ${canAct ? html`<td class="tick"><input type="checkbox" name="contact" value="${contactId}" aria-label="Take ${names.get(contactId) ?? contactId}"></td>` : ''}
 <th scope="row">${contactLink(call, contactId, names)}</th>
-<td>${sequences.length === 0 ? html`<span class="quiet">none</span>` : sequences.map((one) => html`<span class="tag">${titles.of(one)}${one.status === 'waiting' ? ' waiting' : ''}</span> `)}</td>
+<td>${sequences.length === 0 ? html`<span class="quiet">none</span>` : sequences.map((one) => html`<span class="tag">${titles.of(one)}${one.status === 'waiting' ? badge('waiting') : ''}</span> `)}</td>
 </tr>`,
   ),
 )}

@@ -55,7 +55,7 @@ input::placeholder { color: var(--soft); opacity: 1; }
 .search input { flex: 1 1 16rem; } .search select { flex: 0 1 auto; min-width: 0; }
 .search { max-width: 48rem; } .search details { margin: .5rem 0; }
 .fields { display: grid; gap: .8rem; max-width: 34rem; margin-top: 1rem; }
-.fields label { display: grid; gap: .2rem; font-weight: 550; } .fields label.tick { display: block; font-weight: 400; }
+.fields label { display: grid; gap: .2rem; font-weight: 550; } .fields input, .fields select { font-weight: 400; } .fields label.tick { display: block; font-weight: 400; }
 .buttons { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .7rem 0; }
 .buttons form { margin: 0; }
 summary { cursor: pointer; } summary:hover { color: var(--accent); }
@@ -70,7 +70,7 @@ summary { cursor: pointer; } summary:hover { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { padding: .38rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); font-weight: 400; }
 thead th, thead td { border-top: 0; color: var(--soft); font-size: .82rem; font-weight: 550; white-space: nowrap; padding-top: .5rem; }
-tbody th { font-weight: 550; overflow-wrap: anywhere; min-width: 8rem; } td { overflow-wrap: anywhere; }
+tbody th { font-weight: 550; overflow-wrap: break-word; min-width: 8rem; } td { overflow-wrap: break-word; }
 td time, .card time, td:first-child { white-space: nowrap; } td.tick { width: 2.4rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; width: 1%; min-width: 0; }
 tbody tr:hover { background: color-mix(in srgb, var(--accent-soft) 45%, transparent); }
@@ -96,7 +96,7 @@ tbody tr:hover { background: color-mix(in srgb, var(--accent-soft) 45%, transpar
 
 .split { display: grid; gap: 1rem 1.5rem; grid-template-columns: minmax(0, 1fr); } .split > * { min-width: 0; }
 @media (min-width: 62rem) { .split { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); } .split h2:first-child { margin-top: .2rem; } }
-.graph { max-height: 80vh; overflow: auto; } .graph svg { display: block; margin: 0 auto; max-width: none; }
+.graph { overflow: auto; } .graph svg { display: block; margin: 0 auto; max-width: none; }
 svg text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--ink); }
 .node rect { fill: var(--paper); stroke: var(--edge); stroke-width: 1.2; } .node.goal rect { fill: var(--accent-soft); stroke: var(--accent); }
 .node .title { font-weight: 600; } .node .about { font-size: 12px; fill: var(--soft); } .node.goal .about { fill: var(--ink); }

@@ -40,8 +40,14 @@ export function when(instant: Instant, timeZone: string, contactZone: string | n
   const here = wallTime(instant, timeZone)
   const there = contactZone === null ? here : wallTime(instant, contactZone)
   return html`<time datetime="${instant}" title="${instant}">${here}</time>${
-    there === here ? '' : html` <span class="there" title="${contactZone}">${there} there</span>`
+    there === here ? '' : html` <span class="there" title="${contactZone}">${shortened(there, here)} there</span>`
   }`
+}
+
+/** Without the date, where that is the same. */
+function shortened(there: string, here: string): string {
+  const [date, time] = there.split(', ')
+  return here.startsWith(`${date},`) && time !== undefined ? time : there
 }
 
 /** "3 days", "2 h", "40 s": one unit, rounded down. */

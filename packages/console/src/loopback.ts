@@ -1,0 +1,77 @@
+/**
+ * The console for whoever sits at this machine: on loopback only, opened by an address with a token that works once.
+ * For a look at a store, and for demos. A host mounts `createConsole` into its own server, with its own sessions.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Actor } from '@enfold/http'
+import { getRequestListener } from '@hono/node-server'
+import { type ConsoleOptions, createConsole } from './console.ts'
+import { cookieOf, safeHeaders, secret } from './guard.ts'
+
+export interface LoopbackOptions extends Omit<ConsoleOptions, 'authorize' | 'basePath'> {
+  /** Who whoever opens the address is, and what he may. */
+  readonly actor: Actor
+  /** Default 0: any that is free. */
+  readonly port?: number
+}
+
+export interface LoopbackConsole {
+  /** To be opened once; the browser that did may go on. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+const COOKIE = 'enfold-loopback'
+
+/**
+ * Listens on 127.0.0.1.
+ *
+ * @example
+ * const { url, close } = await serveOnLoopback({ engine, actor: { actor: 'me', may: 'read' } })
+ */
+export async function serveOnLoopback({ actor, port = 0, ...options }: LoopbackOptions): Promise<LoopbackConsole> {
+  const session = secret()
+  let token: string | null = secret()
+  const authorize = (request: Request) => (cookieOf(request, COOKIE) === session ? actor : null)
+  const pages = createConsole({ ...options, authorize })
+
+  const listener = getRequestListener(async (request) => {
+    const url = new URL(request.url)
+    // A name of another site that leads here (DNS rebinding) is none of ours.
+    if (!ours.has(url.host)) return refused('This console answers at its own address only.')
+    const given = url.searchParams.get('token')
+    if (given === null) return pages(request)
+    if (given !== token) return refused('This address was opened before. Start the console again.')
+    token = null
+    const cookie = `${COOKIE}=${session}; Path=/; HttpOnly; SameSite=Strict`
+    return new Response(null, {
+      status: 303,
+      headers: { ...safeHeaders(secret()), location: '/', 'set-cookie': cookie },
+    })
+  })
+
+  const server = createServer(listener)
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const bound = (server.address() as AddressInfo).port
+  const ours = new Set([`127.0.0.1:${bound}`, `localhost:${bound}`])
+  return {
+    url: `http://127.0.0.1:${bound}/?token=${token}`,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      // Progress that is being followed would keep it open.
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function refused(text: string): Response {
+  return new Response(`${text}\n`, {
+    status: 403,
+    headers: { ...safeHeaders(secret()), 'content-type': 'text/plain; charset=utf-8' },
+  })
+}
