@@ -224,9 +224,7 @@ ${table(
   'Results by outcome',
   ['Contacts', 'Outcome', ''],
   ACTION_OUTCOMES.filter((one) => outcomes[one] > 0).map(
-    (
-      one,
-    ) => html`<tr><th scope="row" class="number">${outcomes[one].toLocaleString('en')}</th><td>${badge(one)}</td>
+    (one) => html`<tr><th scope="row" class="number">${outcomes[one].toLocaleString('en')}</th><td>${badge(one)}</td>
 <td><a href="${here({ outcome: one })}"${one === outcome ? html` aria-current="true"` : ''}>Show these<span class="unseen">: ${one.replaceAll('_', ' ')}</span></a></td></tr>`,
   ),
   'No contact has a result yet.',

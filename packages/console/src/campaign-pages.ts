@@ -142,10 +142,7 @@ function timerText({ timer }: StepDefinition): string {
   if (timer === undefined) return 'at once'
   const at = 'at' in timer && timer.at !== undefined ? ` at ${timer.at}` : ''
   const { window } = timer
-  const hours =
-    window === undefined
-      ? ''
-      : `, ${daysText(window.days)}${window.from}–${window.to}`
+  const hours = window === undefined ? '' : `, ${daysText(window.days)}${window.from}–${window.to}`
   if ('after' in timer) return `after ${timer.after}${hours}`
   if ('afterDays' in timer) return `after ${timer.afterDays} days${at}${hours}`
   if ('afterWeekdays' in timer) return `after ${timer.afterWeekdays} weekdays${at}${hours}`

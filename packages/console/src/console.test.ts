@@ -1,0 +1,515 @@
+/** Who may what, who cannot make others do it, and what no id, name or form can break. Without a browser. */
+import { campaign, isLeft } from '@enfold/core'
+import { pathSegment } from '@enfold/http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ASSETS } from './assets.ts'
+import { type Console, createConsole, routes } from './console.ts'
+import { BASE, consoleOf, givenWorld, ORIGIN, overOf, type SendOptions, send, type World } from './given-console.ts'
+
+let world: World
+let pages: Console
+
+beforeAll(async () => {
+  world = await givenWorld()
+  pages = consoleOf(world)
+  const { engine } = world
+  await engine.startSequence({ contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
+  await engine.startSequence({ contactId: 'ada', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
+  await engine.runDue()
+  await engine.processAction({
+    ...{ action: 'start', actionId: 'act', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' },
+    contacts: { ids: ['ada', 'bob'] },
+  })
+})
+afterAll(() => world.close())
+
+const eventOf = async (type: string) => {
+  const history = await world.engine.inspect.history('ada')
+  return history.find((event) => event.type === type)?.id as string
+}
+
+describe('permissions', () => {
+  const start = { action: 'start', sequence: 'pool/nurture', reason: 'test', contact: 'zoe' }
+  const order = { do: 'pause', campaign: 'pool', sequence: 'nurture', reason: 'test' }
+  const form = (fields: Record<string, string>, command: string) => ({
+    ...fields,
+    commandId: command,
+    actionId: command,
+  })
+
+  /** Path, form, and the status for a reader, for who has the wrong campaign, and for the right actor. */
+  const table: readonly [
+    path: string,
+    route: string,
+    form: Record<string, string> | null,
+    reader: number,
+    wrong: number,
+    right: number,
+  ][] = [
+    ['/', 'get /', null, 200, 200, 200],
+    ['/search?text=ada', 'get /search', null, 200, 200, 200],
+    ['/search?rule=all&in=pool/nurture', 'get /search', null, 200, 403, 200],
+    ['/search?rule=none&in=pool/nurture', 'get /search', null, 200, 403, 200],
+    ['/contacts/ada', 'get /contacts/:contactId', null, 200, 200, 200],
+    [
+      '/contacts/ada/why?campaign=pool&sequence=nurture&step=mistake-2',
+      'get /contacts/:contactId/why',
+      null,
+      200,
+      403,
+      200,
+    ],
+    ['/contacts/ada/why?event=POOL', 'get /contacts/:contactId/why', null, 200, 404, 200],
+    [
+      '/contacts/ada/order?do=stop&campaign=pool&sequence=nurture',
+      'get /contacts/:contactId/order',
+      null,
+      403,
+      403,
+      200,
+    ],
+    ['/contacts/ada/order?do=stop-all', 'get /contacts/:contactId/order', null, 403, 403, 200],
+    ['/contacts/ada/order', 'post /contacts/:contactId/order', order, 403, 403, 303],
+    ['/contacts/ada/order', 'post /contacts/:contactId/order', { do: 'suppress', reason: 'test' }, 403, 403, 303],
+    ['/actions/choose', 'post /actions/choose', { contact: 'zoe' }, 403, 200, 200],
+    ['/actions/preview', 'post /actions/preview', start, 403, 403, 200],
+    ['/actions', 'post /actions', start, 403, 403, 303],
+    [
+      '/actions',
+      'post /actions',
+      { ...start, sequence: 'garden/tips', of: 'all', rule: 'all', in: 'pool/nurture' },
+      403,
+      403,
+      303,
+    ],
+    ['/actions/act', 'get /actions/:actionId', null, 200, 404, 200],
+    ['/actions/act/results.csv', 'get /actions/:actionId/results.csv', null, 200, 404, 200],
+    ['/actions/act/progress', 'get /actions/:actionId/progress', null, 200, 404, 200],
+    ['/actions/act/cancel', 'post /actions/:actionId/cancel', {}, 403, 404, 303],
+    ['/actions/act/resume', 'post /actions/:actionId/resume', {}, 403, 404, 303],
+    ['/campaigns', 'get /campaigns', null, 200, 200, 200],
+    ['/campaigns/pool?node=nurture', 'get /campaigns/:campaignId', null, 200, 403, 200],
+    ['/now', 'get /now', null, 200, 200, 200],
+    ['/audit', 'get /audit', null, 200, 200, 200],
+    ['/audit/verify', 'post /audit/verify', {}, 303, 403, 303],
+    ['/zone', 'post /zone', { zone: 'Europe/Berlin', back: BASE }, 303, 303, 303],
+  ]
+
+  it('every route is in the table', () => {
+    expect(new Set(table.map(([, route]) => route))).toEqual(
+      new Set(routes.map(({ method, path }) => `${method} ${path}`)),
+    )
+  })
+
+  it.each(table)('%s (%s)', async (path, route, fields, reader, wrong, right) => {
+    const options = (as: string | null): SendOptions => ({
+      as,
+      ...(fields === null ? {} : { form: form(fields, `${route}-${as}-${JSON.stringify(fields).length}`) }),
+    })
+    const to = path.replace('POOL', await eventOf('StepDispatched'))
+    const before = (await world.engine.inspect.history('ada')).length
+    const nobody = await send(pages, to, options(null))
+    expect([nobody.status, nobody.text]).toEqual([401, 'Say who you are.\n'])
+    expect((await send(pages, to, options('stranger'))).status).toBe(401)
+    expect((await send(pages, to, options('reader'))).status).toBe(reader)
+    expect((await send(pages, to, options('gardener'))).status).toBe(wrong)
+    // Nothing was done on the way here.
+    expect((await world.engine.inspect.history('ada')).length).toBe(before)
+    expect((await send(pages, to, options('writer'))).status).toBe(right)
+  })
+
+  it('who has some campaigns sees those only', async () => {
+    for (const path of ['/contacts/ada', '/campaigns', '/now', '/audit', '/search?text=ada']) {
+      const { text } = await send(pages, path, { as: 'gardener' })
+      expect(text).not.toMatch(/pool|nurture|Mistakes|mistake/i)
+    }
+    expect((await send(pages, '/contacts/ada', { as: 'gardener' })).text).toContain('Garden tips')
+  })
+
+  it('what may not be done is not shown', async () => {
+    const shown = (text: string) => [/>Stop</.test(text), /do=restart/.test(text), /<summary>Actions/.test(text)]
+    expect(shown((await send(pages, '/contacts/ada', { as: 'reader' })).text)).toEqual([false, false, false])
+    expect((await send(pages, '/search?text=ada', { as: 'reader' })).text).not.toContain('<summary>Actions')
+    expect((await send(pages, '/search?text=ada')).text).toContain('<summary>Actions')
+  })
+
+  it('a mistake in authorize opens nothing', async () => {
+    for (const answer of [{}, { actor: 'x' }, { actor: 'x', may: 'all' }, { actor: '', may: 'read' }, true]) {
+      const open = createConsole({ engine: world.engine, authorize: () => answer as never, basePath: BASE })
+      expect((await send(open, '/campaigns')).status).toBe(500)
+    }
+    const throwing = createConsole({
+      engine: world.engine,
+      basePath: BASE,
+      authorize: () => {
+        throw new Error('secret of the host')
+      },
+    })
+    const answered = await send(throwing, '/campaigns')
+    expect([answered.status, answered.text.includes('secret')]).toEqual([500, false])
+  })
+
+  it('without authorize there is no console', () => {
+    expect(() => createConsole({ engine: world.engine } as never)).toThrow(/authorize/)
+    expect(() => createConsole({ engine: world.engine, authorize: () => null, basePath: 'x/' })).toThrow(/basePath/)
+    expect(() => createConsole({ engine: world.engine, authorize: () => null, tineZone: 'UTC' } as never)).toThrow(
+      /tineZone/,
+    )
+  })
+})
+
+describe('orders that are not the operator’s', () => {
+  const stop = { do: 'stop', campaign: 'garden', sequence: 'tips', reason: 'forged', commandId: 'forged' }
+  const isIn = async () => (await world.engine.inspect.sequencesOf('kim')).length === 1
+
+  it.each<[string, SendOptions]>([
+    ['of another site', { form: stop, headers: { 'sec-fetch-site': 'cross-site' } }],
+    ['of a sister site', { form: stop, headers: { 'sec-fetch-site': 'same-site' } }],
+    ['out of the blue', { form: stop, headers: { 'sec-fetch-site': 'none' } }],
+    [
+      'of another origin, in a browser that says no more',
+      { form: stop, headers: { 'sec-fetch-site': null, origin: 'http://evil.example' } },
+    ],
+    [
+      'with a wrong token',
+      { form: { ...stop, token: 'x' }, body: new URLSearchParams({ ...stop, token: 'x' }).toString() },
+    ],
+    ['with no token', { form: stop, body: new URLSearchParams(stop).toString() }],
+    ['with the token of another cookie', { form: stop, headers: { cookie: 'enfold-console=another-browser' } }],
+    ['with no cookie', { form: stop, headers: { cookie: '' } }],
+    ['as JSON', { form: stop, headers: { 'content-type': 'application/json' }, body: JSON.stringify(stop) }],
+    ['as text', { form: stop, headers: { 'content-type': 'text/plain' } }],
+    ['as multipart', { form: stop, headers: { 'content-type': 'multipart/form-data; boundary=x' } }],
+    ['by GET', { method: 'GET' }],
+    ['by PUT', { form: stop, method: 'PUT' }],
+    ['by DELETE', { form: stop, method: 'DELETE' }],
+  ])('%s', async (_, options) => {
+    const { engine } = world
+    await engine.startSequence({ contactId: 'kim', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
+    const path = options.method === 'GET' ? `/contacts/kim/order?${new URLSearchParams(stop)}` : '/contacts/kim/order'
+    const { status } = await send(pages, path, options)
+    expect(options.method === 'GET' ? [200] : [403, 405, 415]).toContain(status)
+    expect(await isIn()).toBe(true)
+  })
+
+  it('the token of one actor is none of another’s', async () => {
+    const as = { 'x-actor': 'gardener' }
+    expect((await send(pages, '/contacts/kim/order', { as: 'writer', form: stop, headers: as })).status).toBe(403)
+  })
+
+  it('an old browser is judged by its origin: by the host, for a proxy may have hidden the scheme', async () => {
+    await world.engine.startSequence({ contactId: 'old', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
+    const from = async (origin: string | null) => {
+      const options = { form: { ...stop, commandId: 'old' }, headers: { 'sec-fetch-site': null, origin } }
+      return (await send(pages, '/contacts/old/order', options)).status
+    }
+    for (const origin of [
+      null,
+      'null',
+      '',
+      'http://evil.example',
+      'http://crm.example.evil.example',
+      'http://crm.example:81',
+    ])
+      expect(await from(origin)).toBe(403)
+    expect(await from('https://crm.example')).toBe(303)
+  })
+
+  it('no GET changes anything', async () => {
+    const before = await world.engine.inspect.history('ada')
+    const actions = await world.engine.inspect.actions()
+    for (const { path } of routes) {
+      const to = path.replace(':contactId', 'ada').replace(':campaignId', 'pool').replace(':actionId', 'act')
+      await send(pages, `${to}?do=stop&campaign=pool&sequence=nurture&reason=x&commandId=get&action=stop&actionId=get`)
+    }
+    expect(await world.engine.inspect.history('ada')).toEqual(before)
+    expect(await world.engine.inspect.actions()).toEqual(actions)
+  })
+})
+
+describe('what comes in', () => {
+  const form = { do: 'stop', campaign: 'garden', sequence: 'tips', reason: 'x', commandId: 'big' }
+
+  it('a body larger than allowed is refused, said to be or not', async () => {
+    const small = consoleOf(world, { maxBodyBytes: 1000 })
+    expect((await send(small, '/contacts/ada/order', { form: { ...form, more: 'x'.repeat(2000) } })).status).toBe(413)
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let i = 0; i < 20; i++) controller.enqueue(new TextEncoder().encode('x'.repeat(100)))
+        controller.close()
+      },
+    })
+    const request = new Request(`${ORIGIN}${BASE}/contacts/ada/order`, {
+      ...{ method: 'POST', body: stream, duplex: 'half' },
+      headers: { 'x-actor': 'writer', 'content-type': 'application/x-www-form-urlencoded' },
+    } as RequestInit)
+    expect((await small(request)).status).toBe(413)
+  })
+
+  it.each([
+    '/contacts/%',
+    '/contacts/%ff',
+    '/contacts/',
+    '/contacts//why',
+    '/campaigns/%2',
+    `/contacts/${'x'.repeat(300)}`,
+    '/nothing',
+    '/assets/../now',
+    '/..%2fnow',
+    '/assets/style.css',
+  ])('a path that is none: %s', async (path) => {
+    const { status, text } = await send(pages, path)
+    // "/assets/../now" is "/now" by the time that it gets here: URLs are resolved before.
+    expect(path === '/assets/../now' ? [200] : [400, 404]).toContain(status)
+    expect(text).not.toContain('    at ')
+  })
+
+  it('nothing outside the base is answered', async () => {
+    for (const path of ['/', '/crm', '/crm/enfoldx', '/crm/enfold-other/now', '//crm/enfold/now']) {
+      const request = new Request(`${ORIGIN}${path}`, { headers: { 'x-actor': 'writer' } })
+      expect((await pages(request)).status).toBe(404)
+    }
+  })
+
+  it.each([
+    { do: 'stop', campaign: 'garden', sequence: 'tips', commandId: 'c', reason: '' },
+    { do: 'stop', campaign: 'garden', sequence: 'tips', commandId: 'c', reason: 'x'.repeat(501) },
+    { do: 'stop', campaign: 'garden', sequence: 'tips', reason: 'x' },
+    { do: 'stop', campaign: '', sequence: 'tips', reason: 'x', commandId: 'c' },
+    { do: '__proto__', reason: 'x', commandId: 'c' },
+    { do: 'constructor', reason: 'x', commandId: 'c' },
+    { do: 'cancel', campaign: 'garden', sequence: 'tips', step: 'one', run: '1e9', reason: 'x', commandId: 'c' },
+    { do: 'suppress', until: 'tomorrow', reason: 'x', commandId: 'c' },
+    { do: 'start', in: '%%%', reason: 'x', commandId: 'c' },
+  ])('a form that is wrong is refused with a sentence: %o', async (wrong) => {
+    const { status, text } = await send(pages, '/contacts/ada/order', { form: wrong })
+    expect([400, 422]).toContain(status)
+    expect(text).toContain('role="alert"')
+  })
+
+  it('after an order, the way leads nowhere else', async () => {
+    for (const back of [
+      '//evil.example/',
+      'https://evil.example/',
+      '/\\evil.example',
+      `${BASE}/../../evil`,
+      'javascript:alert(1)',
+    ]) {
+      const { headers } = await send(pages, '/zone', { form: { zone: 'UTC', back } })
+      expect(headers.get('location')).toMatch(/^\/(?![/\\])/)
+    }
+    const referrers = ['http://evil.example/crm/enfold/now', 'javascript:alert(1)', `${ORIGIN}//evil.example/`]
+    for (const referer of referrers)
+      expect((await send(pages, '/nothing', { headers: { referer } })).text).not.toContain('>Back<')
+  })
+
+  it('what the engine refuses is a sentence, with 409', async () => {
+    const { status, text } = await send(pages, '/contacts/old/order', {
+      form: { do: 'resend', campaign: 'garden', sequence: 'tips', step: 'one', reason: 'x', commandId: 'refused' },
+    })
+    expect([status, text.includes('was not dispatched')]).toEqual([409, true])
+  })
+})
+
+describe('what goes out', () => {
+  it('every answer says what it may load, and where it may be shown', async () => {
+    const { headers, text } = await send(pages, '/now')
+    const policy = headers.get('content-security-policy') ?? ''
+    const nonce = /script-src 'nonce-([\w-]+)'/.exec(policy)?.[1]
+    expect(policy).toBe(
+      `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    )
+    expect(text.match(/<script[^>]*>/g)).toEqual([expect.stringContaining(`nonce="${nonce}"`)])
+    expect(text).not.toMatch(/\son\w+=|\sstyle=|<style|https?:\/\/(?!www\.w3\.org)/)
+    expect((await send(pages, '/now')).headers.get('content-security-policy')).not.toBe(policy)
+    for (const path of ['/nothing', '/actions/act/results.csv', `/assets/${ASSETS.style.name}`]) {
+      const answered = (await send(pages, path)).headers
+      expect(answered.get('x-content-type-options')).toBe('nosniff')
+      expect(answered.get('content-security-policy')).toContain(`default-src 'none'`)
+    }
+    expect(headers.get('cache-control')).toBe('no-store')
+  })
+
+  it('the cookie is for this path, for no script and for no other site', async () => {
+    const { headers } = await send(pages, '/now', { headers: { cookie: '' } })
+    expect(headers.get('set-cookie')).toMatch(/^enfold-console=[\w-]{22}; Path=\/crm\/enfold; SameSite=Lax; HttpOnly$/)
+  })
+
+  it('errors of the inside stay inside', async () => {
+    const told: unknown[] = []
+    const broken = consoleOf(world, {
+      engine: {
+        ...world.engine,
+        inspect: { ...world.engine.inspect, campaigns: () => Promise.reject(new Error('password=123')) },
+      },
+      onError: (error) => told.push(error),
+    })
+    const { status, text } = await send(broken, '/campaigns')
+    expect([status, text.includes('password'), String(told[0])]).toEqual([500, false, 'Error: password=123'])
+  })
+
+  it('a describe that throws costs the name, and no more', async () => {
+    const told: unknown[] = []
+    const without = consoleOf(world, {
+      describe: () => Promise.reject(new Error('no such table')),
+      onError: (error) => told.push(error),
+    })
+    expect((await send(without, '/contacts/ada')).status).toBe(200)
+    expect(told.length).toBe(1)
+  })
+})
+
+describe('LOG-6: any string is a legal id', () => {
+  const HOSTILE = [
+    '"><script>alert(1)</script>',
+    `'"--></title></style></textarea><img src=x onerror=alert(1)>`,
+    'javascript:alert(1)',
+    '__proto__',
+    'constructor',
+    '..',
+    '.',
+    '~',
+    '~..',
+    'a/b',
+    'a%2Fb',
+    '%00',
+    '?x=1#y',
+    '\u202Egnirts',
+    '😀👩‍👩‍👧',
+    '{{7*7}}<%= 7*7 %>',
+    ' ',
+    '\n\r\t',
+    '&amp;&lt;',
+    'x'.repeat(200),
+    '😀'.repeat(200),
+  ]
+
+  it('in every place of every page', async () => {
+    const hostile = campaign({
+      id: HOSTILE[0] as string,
+      name: HOSTILE[1] as string,
+      goals: [
+        {
+          id: '__proto__',
+          name: HOSTILE[0] as string,
+          when: { kind: HOSTILE[0] as string, match: { [HOSTILE[1] as string]: HOSTILE[0] as string } },
+          next: [{ to: 'a/b', if: { tag: HOSTILE[0] as string } }],
+        },
+      ],
+      sequences: [
+        {
+          id: 'a/b',
+          name: HOSTILE[0] as string,
+          steps: [
+            { id: '..', kind: 'email' },
+            { id: HOSTILE[1] as string, kind: HOSTILE[0] as string, timer: { after: 'P1D' } },
+          ],
+          next: ['constructor'],
+        },
+        { id: 'constructor', steps: [{ id: '__proto__', kind: 'email' }] },
+      ],
+    })
+    const mine = await givenWorld({ definitions: [hostile] })
+    const shown = consoleOf(mine, { describe: (id) => `${id}<b>"'` })
+    const marks = /<script>alert|<img src=x|<b>"|onerror=alert\(1\)>/
+    const visit = async (path: string, options?: SendOptions) => {
+      const answered = await send(shown, path, options)
+      expect([path, answered.status]).toEqual([path, options?.form === undefined ? 200 : expect.toBeOneOf([200, 303])])
+      expect(answered.text).not.toMatch(marks)
+      expect(answered.text).not.toMatch(/href="(javascript|data):/)
+      return answered
+    }
+    for (const contactId of HOSTILE) {
+      const ids = { contactId, campaignId: hostile.id, sequenceId: 'a/b' }
+      const started = await mine.engine.startSequence({
+        ...ids,
+        actor: HOSTILE[1] as string,
+        reason: HOSTILE[0] as string,
+      })
+      expect(isLeft(started)).toBe(false)
+      await mine.engine.runDue()
+      const path = `/contacts/${pathSegment(contactId)}`
+      const { text } = await visit(path)
+      // Each link of the page leads to a page.
+      const links = [...text.matchAll(/href="([^"#]*)/g)].map(([, href]) =>
+        (href as string).replaceAll('&amp;', '&').slice(BASE.length),
+      )
+      for (const to of new Set(links.filter((one) => one.includes('/contacts/')).slice(-12))) await visit(to)
+      await visit(`${path}/order`, {
+        form: {
+          do: 'pause',
+          campaign: hostile.id,
+          sequence: 'a/b',
+          reason: HOSTILE[1] as string,
+          commandId: `${contactId.length}`,
+        },
+      })
+      await visit(`/search?text=${encodeURIComponent(contactId.slice(0, 200))}`)
+      await visit('/actions/preview', {
+        form: {
+          action: 'stop',
+          sequence: `${encodeURIComponent(hostile.id)}/a%2Fb`,
+          reason: HOSTILE[0] as string,
+          contact: contactId,
+        },
+      })
+    }
+    const action = await visit('/actions', {
+      form: {
+        action: 'stop',
+        sequence: `${encodeURIComponent(hostile.id)}/a%2Fb`,
+        reason: HOSTILE[0] as string,
+        contact: HOSTILE,
+        actionId: HOSTILE[0] as string,
+        text: HOSTILE[0] as string,
+      },
+    })
+    await visit((action.headers.get('location') as string).slice(BASE.length))
+    const home = `/campaigns/${pathSegment(hostile.id)}`
+    for (const path of [
+      home,
+      `${home}?node=__proto__`,
+      `${home}?node=a%2Fb`,
+      `${home}?node=${encodeURIComponent(HOSTILE[0] as string)}`,
+      '/campaigns',
+      '/now',
+      '/audit',
+      '/search?text=',
+      `/search?text=&rule=any&in=${encodeURIComponent(`${encodeURIComponent(hostile.id)}/a%2Fb`)}`,
+    ])
+      await visit(path)
+    await mine.close()
+  })
+})
+
+describe('the record', () => {
+  it('BULK-1: actor and reason stand in the log, for one and for many', async () => {
+    await send(pages, '/contacts/log/order', {
+      form: { do: 'start', in: 'garden/tips', reason: 'asked at the fair', commandId: 'log-1' },
+    })
+    await send(pages, '/actions', {
+      form: { action: 'stop', sequence: 'garden/tips', reason: 'rained off', contact: 'log', actionId: 'log-2' },
+    })
+    const history = await world.engine.inspect.history('log')
+    expect(history.map(({ actor, cause, type }) => ({ actor, cause, type }))).toEqual([
+      { type: 'SequenceStarted', actor: 'wanda', cause: { by: 'operator', reason: 'asked at the fair' } },
+      { type: 'SequenceStopped', actor: 'wanda', cause: { by: 'bulk', actionId: 'log-2', reason: 'rained off' } },
+    ])
+  })
+
+  it('ONCE-1: the same form sent twice is one order', async () => {
+    const form = { do: 'start', in: 'garden/tips', reason: 'x', commandId: 'twice' }
+    for (const _ of [1, 2])
+      expect((await send(pages, '/contacts/twice/order', { form })).headers.get('location')).toContain('did=started')
+    expect((await world.engine.inspect.history('twice')).length).toBe(1)
+  })
+
+  it('of a search for all, the text is not kept', async () => {
+    await send(pages, '/actions', {
+      form: { action: 'start', sequence: 'pool/nurture', reason: 'x', of: 'all', text: 'Nguyen', actionId: 'text' },
+    })
+    const action = await world.engine.inspect.action('text')
+    expect(action?.contacts).toBeGreaterThan(5)
+    expect(JSON.stringify(action)).not.toContain('Nguyen')
+  })
+})
