@@ -490,6 +490,7 @@ describe('the record', () => {
     await send(pages, '/actions', {
       form: { action: 'stop', sequence: 'garden/tips', reason: 'rained off', contact: 'log', actionId: 'log-2' },
     })
+    await overOf(world, 'log-2')
     const history = await world.engine.inspect.history('log')
     expect(history.map(({ actor, cause, type }) => ({ actor, cause, type }))).toEqual([
       { type: 'SequenceStarted', actor: 'wanda', cause: { by: 'operator', reason: 'asked at the fair' } },

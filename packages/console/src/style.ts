@@ -66,7 +66,7 @@ summary { cursor: pointer; } summary:hover { color: var(--accent); }
 .menu > summary::-webkit-details-marker { display: none; } .menu > summary::after { content: " ▾"; } .menu > summary:hover { color: var(--accent-ink); }
 .menu > div { position: absolute; right: 0; z-index: 5; display: grid; gap: .4rem; width: max-content; max-width: 88vw; padding: .8rem; margin-top: .3rem; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 6px 24px #0003; }
 
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin: .4rem 0; }
+.scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--paper); margin: .4rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { padding: .38rem .75rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); font-weight: 400; }
 thead th, thead td { border-top: 0; color: var(--soft); font-size: .82rem; font-weight: 550; white-space: nowrap; padding-top: .5rem; }

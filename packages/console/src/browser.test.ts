@@ -1,0 +1,298 @@
+/** The operator's ways through the console in a real browser: with the script, and without it. */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type GivenBrowser, givenBrowser } from './given-browser.ts'
+import { BASE, consoleOf, givenWorld, overOf, type World } from './given-console.ts'
+
+let world: World
+let given: GivenBrowser
+const broken: unknown[] = []
+
+beforeAll(async () => {
+  world = await givenWorld({ weeks: 3 })
+  given = await givenBrowser(consoleOf(world, { onError: (error) => broken.push(error) }))
+}, 120_000)
+afterAll(async () => {
+  await given.close()
+  await world.close()
+  expect(broken).toEqual([])
+}, 60_000)
+
+/** A page that notes whatever its browser complains of: refused scripts and styles, errors. */
+async function opened(options: Parameters<GivenBrowser['open']>[0] = {}) {
+  const page = await given.open(options)
+  const complaints: string[] = []
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  return { page, complaints, visit: (path: string) => page.goto(given.url + path) }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe finds serious. It is put in by the debugger, past the policy of the page, which would not load it. */
+async function seriousIn(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe)
+  const found = await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)
+  const { violations } = found as {
+    violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]
+  }
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
+}
+
+/** From quick search to the preview, by what is written on the page. */
+async function order(page: Page, text: string, action: string, reason: string, withScript: boolean) {
+  await page.goto(given.url)
+  await page.getByRole('searchbox').fill(text)
+  await page.getByRole('button', { name: 'Search' }).click()
+  await page.getByText('Actions', { exact: true }).click()
+  await page.getByRole('button', { name: 'for all results' }).click()
+  await page.getByLabel('Action').selectOption(action)
+  if (withScript)
+    await page.getByRole('combobox', { name: /^Campaign/ }).selectOption({ label: '7 Mistakes Pool Owners Make' })
+  await page.getByLabel('Sequence').selectOption({ label: 'Seven mistakes' })
+  await page.getByLabel('Reason').fill(reason)
+  await page.getByRole('button', { name: 'Preview' }).click()
+}
+
+const membersOf = async (sequenceId: string) => {
+  const { contacts } = await world.engine.inspect.contactsInSequence({ campaignId: 'pool', sequenceId, limit: 1000 })
+  return new Set(contacts)
+}
+
+describe.each([
+  ['with the script', true],
+  ['without the script', false],
+])('the flow of the operator, %s', (_, javaScriptEnabled) => {
+  it('BULK-1: quick search, Actions, Start, preview, Process Action, results', async () => {
+    const { complaints, page } = await opened({ javaScriptEnabled })
+    const name = javaScriptEnabled ? 'Okafor' : 'Bauer'
+    const wanted = [...world.names].filter(([, one]) => one.includes(name)).map(([id]) => id)
+    const before = await membersOf('nurture')
+    const there = wanted.filter((id) => before.has(id)).length
+
+    await order(page, name, 'start', 'asked by phone', javaScriptEnabled)
+    const preview = page.getByRole('region', { name: 'Preview' })
+    await expect.poll(() => preview.textContent()).toMatch(new RegExp(`\\b${wanted.length - there}\\s*started`))
+    expect(await membersOf('nurture')).toEqual(before)
+
+    await page.getByRole('button', { name: 'Process Action' }).click()
+    await page.waitForURL(/\/actions\//)
+    const actionId = decodeURIComponent(new URL(page.url()).pathname.split('/').at(-1) as string)
+    await overOf(world, actionId)
+    // The page finds out by itself: by events, or by asking again.
+    await page.getByText('done', { exact: true }).waitFor()
+    expect(await page.getByText(`${wanted.length} of ${wanted.length} contacts`).count()).toBe(1)
+    const after = await membersOf('nurture')
+    expect(wanted.every((id) => after.has(id))).toBe(true)
+
+    const link = await page.getByRole('link', { name: 'Download as CSV' }).getAttribute('href')
+    const file = await page.request.get(new URL(link as string, given.url).href)
+    expect(file.headers()['content-disposition']).toContain('attachment')
+    expect((await file.text()).trim().split('\n').length).toBe(wanted.length + 1)
+    await page.getByRole('link', { name: 'Return to Quick Search' }).click()
+    expect(await page.getByRole('searchbox').inputValue()).toBe(name)
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  it('STOP-6: Stop while mails are due, and none of them goes out', async () => {
+    const { engine, clock, names, sent } = world
+    const { page } = await opened({ javaScriptEnabled })
+    const name = javaScriptEnabled ? 'Rossi' : 'Silva'
+    const mine = [...names].filter(([, one]) => one.includes(name)).map(([id]) => id)
+    // One more, who is not meant.
+    for (const contactId of [...mine, 'bystander'])
+      await engine.restartSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null })
+    await engine.runDue()
+    clock.advance('P3D')
+    const { contacts } = await engine.inspect.overdue()
+    expect(contacts).toBeGreaterThanOrEqual(mine.length)
+
+    await order(page, name, 'stop', 'wrong list', javaScriptEnabled)
+    expect(await page.getByRole('region', { name: 'Preview' }).textContent()).toContain('are taken out')
+    await page.getByRole('button', { name: 'Process Action' }).click()
+    await page.getByText('done', { exact: true }).waitFor()
+
+    sent.length = 0
+    await engine.runDue()
+    expect(sent.filter(({ contactId, sequenceId }) => mine.includes(contactId) && sequenceId === 'nurture')).toEqual([])
+    expect(sent.some(({ contactId }) => contactId === 'bystander')).toBe(true)
+    await page.context().close()
+  })
+
+  it('RESEND-1, CANCEL-1: one step is sent again, another is left out', async () => {
+    const { engine, clock, sent } = world
+    const contactId = javaScriptEnabled ? 'step/one' : '../step?two'
+    await engine.startSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
+    await engine.runDue()
+    const { page } = await opened({ javaScriptEnabled })
+    await page.goto(`${given.url}/contacts/${encodeURIComponent(contactId)}`)
+
+    await page.getByRole('link', { name: 'Resend mistake-1' }).click()
+    await page.getByLabel('Reason').fill('deleted by mistake')
+    await page.getByRole('button', { name: 'Resend' }).click()
+    await page.getByText('The step is sent again').waitFor()
+    sent.length = 0
+    await engine.runDue()
+    expect(sent.map((call) => [call.contactId, call.step.id, call.resend])).toEqual([[contactId, 'mistake-1', 1]])
+
+    await page.getByRole('link', { name: 'Cancel mistake-2' }).first().click()
+    await page.getByLabel('Reason').fill('has it on paper')
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByText('The step was cancelled').waitFor()
+    sent.length = 0
+    for (let day = 0; day < 12; day++) {
+      clock.advance('P1D')
+      await engine.runDue()
+    }
+    const mine = sent.filter((call) => call.contactId === contactId)
+    expect(mine.map((call) => call.step.id)).toEqual(['mistake-3', 'mistake-4'])
+    await page.context().close()
+  })
+
+  it('AUDIT-2: the time slider shows the page as it was, and nothing can be ordered there', async () => {
+    const { engine, clock } = world
+    const contactId = `slider-${javaScriptEnabled}`
+    const ids = { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' }
+    await engine.startSequence(ids)
+    await engine.runDue()
+    clock.advance('PT1H')
+    await engine.stopSequence(ids)
+    const { page, visit } = await opened({ javaScriptEnabled })
+    await visit(`/contacts/${contactId}`)
+    const events = () => page.getByRole('region', { name: 'History, the newest first' }).locator('tbody tr').count()
+    expect([await page.getByText('Earlier runs').count(), await events()]).toEqual([1, 4])
+
+    const range = page.getByRole('slider')
+    await range.focus()
+    await range.press('Home')
+    if (!javaScriptEnabled) await page.getByRole('button', { name: 'Show' }).click()
+    await page.getByText('As it was before anything was recorded.').waitFor()
+    expect(await page.getByText('Nothing is recorded of this contact.').count()).toBe(1)
+
+    await page.getByRole('link', { name: 'Later' }).click()
+    await page.getByText('after 1 of 2 moments').waitFor()
+    expect([await page.getByText('Earlier runs').count(), await events()]).toEqual([0, 3])
+    expect(await page.locator('.card').textContent()).toMatch(/Next:\s+mistake-2/)
+    expect(await page.getByRole('link', { name: /^(Stop|Cancel|Resend|Restart)/ }).count()).toBe(0)
+
+    await page.getByRole('link', { name: 'Back to now' }).click()
+    await page.getByRole('link', { name: /^why\? Stopped/ }).click()
+    expect(await page.locator('.chain').textContent()).toContain('ordered by wanda')
+    await page.context().close()
+  })
+})
+
+describe('pages', () => {
+  const paths = [
+    '/',
+    '/search?text=Nguyen',
+    '/search?text=&rule=all&in=pool%2Fnurture&rule=none&in=garden%2Ftips',
+    '/contacts/c-100',
+    '/contacts/c-100?moment=2',
+    '/contacts/c-100/order?do=suppress',
+    '/contacts/c-100/order?do=start&in=pool/nurture',
+    '/contacts/c-100/why?campaign=pool&sequence=nurture&step=mistake-2',
+    '/actions/for-axe',
+    '/campaigns',
+    '/campaigns/pool?node=nurture',
+    '/campaigns/pool?node=bought',
+    '/now',
+    '/audit',
+    '/nothing',
+  ]
+
+  it.each(['light', 'dark'] as const)('axe finds nothing serious on any of them, %s', async (colorScheme) => {
+    await world.engine.processAction({
+      ...{ action: 'start', actionId: 'for-axe', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' },
+      contacts: { ids: ['c-100', 'c-101'] },
+    })
+    const { page, visit, complaints } = await opened({ colorScheme })
+    const serious: string[] = []
+    for (const path of paths) {
+      await visit(path)
+      serious.push(...(await seriousIn(page)).map((one) => `${path} ${one}`))
+    }
+    await visit('/search?text=Nguyen')
+    await page.getByText('Actions', { exact: true }).click()
+    await page.getByRole('button', { name: 'for all results' }).click()
+    serious.push(...(await seriousIn(page)))
+    await page.getByRole('combobox', { name: /^Campaign/ }).selectOption({ index: 2 })
+    await page.getByLabel('Sequence').selectOption({ index: 1 })
+    await page.getByLabel('Reason').fill('x')
+    await page.getByRole('button', { name: 'Preview' }).click()
+    await page.getByRole('button', { name: 'Process Action' }).waitFor()
+    serious.push(...(await seriousIn(page)))
+    expect(serious).toEqual([])
+    // The page that is not there is a complaint of the browser's own.
+    expect(complaints.filter((one) => !one.includes('404'))).toEqual([])
+    await page.context().close()
+  })
+
+  it('nothing is wider than a phone', async () => {
+    const { page, visit } = await opened({ viewport: { width: 360, height: 740 } })
+    for (const path of paths) {
+      await visit(path)
+      const width = await page.evaluate('document.documentElement.scrollWidth')
+      expect([path, width]).toEqual([path, 360])
+    }
+    await page.context().close()
+  })
+
+  it('times are in the zone of the browser, and in the one that is chosen', async () => {
+    const { page, visit } = await opened({ timezoneId: 'Asia/Tokyo' })
+    await visit('/campaigns')
+    await page.getByText('2 Mar 2026, 18:00').first().waitFor()
+    await page.getByLabel('Times in').fill('America/New_York')
+    await page.getByRole('button', { name: 'Change' }).click()
+    await page.getByText('2 Mar 2026, 04:00').first().waitFor()
+    expect(new URL(page.url()).pathname).toBe(`${BASE}/campaigns`)
+    await page.context().close()
+  })
+
+  it('AUDIT-4: the log and its index are verified on demand', async () => {
+    const { page, visit } = await opened()
+    await visit('/audit')
+    await page.getByRole('button', { name: 'Verify the log' }).click()
+    await page.getByText('asked by wanda').waitFor()
+    expect(await page.locator('.figures').textContent()).toMatch(/Faults of the log\s*0\s*Differences of the index\s*0/)
+    await page.context().close()
+  })
+
+  it('a script in a name is text', async () => {
+    const { page, visit, complaints } = await opened()
+    world.names.set('mallory', '<script>document.title="owned"</script><img src=x onerror="document.title=1">')
+    await world.engine.startSequence({
+      contactId: 'mallory',
+      campaignId: 'pool',
+      sequenceId: 'vip',
+      actor: '<img src=x>',
+    })
+    await world.engine.runDue()
+    for (const path of ['/contacts/mallory', '/search?text=mallory', '/now', '/campaigns/pool?node=vip']) {
+      await visit(path)
+      expect(await page.title()).not.toMatch(/^(owned|1)$/)
+      expect(await page.locator('img').count()).toBe(0)
+      expect(await page.getByText('<script>').count()).toBeGreaterThan(0)
+    }
+    expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  it('by keyboard: to the content first, and the focus is seen', async () => {
+    const { page, visit } = await opened()
+    await visit('/campaigns')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
+    await page.keyboard.press('Enter')
+    expect(await page.evaluate('document.activeElement.id')).toBe('main')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid')
+    await page.context().close()
+  })
+})
