@@ -183,7 +183,7 @@ ${can('stop') && can('start') ? order(shown, 'restart', 'Restart', { campaignId,
 ${can('pause') && status === 'active' ? order(shown, 'pause', 'Pause', { campaignId, sequenceId }, about) : ''}
 ${can('pause') && status === 'paused' ? order(shown, 'resume', 'Resume', { campaignId, sequenceId }, about) : ''}
 </div>
-<details${status === 'waiting' ? '' : html` open`}><summary>${run.steps.length} steps</summary>${stepTable(shown, run)}</details>
+<details${status === 'waiting' ? '' : html` open`}><summary>${run.steps.length === 1 ? 'One step' : `${run.steps.length} steps`}</summary>${stepTable(shown, run)}</details>
 </article>`
 }
 
