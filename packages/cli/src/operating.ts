@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { type Instant, instantOf, type JsonObject, type SequenceRef } from '@enfold/core'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import { openConsole } from './console.ts'
 import * as deeds from './deeds.ts'
 import { askDue } from './due.ts'
 import { Misuse } from './misuse.ts'
@@ -138,6 +139,18 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       return done(work(io, url, handlers, options))
     })
 
+  hosted(
+    program.command('console').description('open the console in a browser of this machine; reads only, unless --write'),
+  )
+    .argument('<store>', 'sqlite:PATH')
+    .option('--write', 'take orders, too')
+    .addOption(actor())
+    .addOption(new Option('--port <n>', 'on 127.0.0.1 (default: any that is free)').argParser(portIn))
+    .action((url: string, options: Given & { write?: boolean; port?: number }) => {
+      const { port = 0, write = false } = options
+      return openConsole(io, url, { ...options, port, write, actor: actorOf(options) })
+    })
+
   // --- What they share ----------------------------------------------------------------------------------------------
 
   /** A command for contacts: the store, the contacts, then what else it names. */
@@ -224,6 +237,12 @@ function actorOf({ actor }: Pick<Given, 'actor'>): string {
     // This user has no name on this machine.
     throw new Misuse('Who orders this? Say it with --actor ID.')
   }
+}
+
+function portIn(value: string): number {
+  const port = wholeNumberIn(value)
+  if (port <= 65_535) return port
+  throw new InvalidArgumentError('Expected a whole number from 1 to 65535.')
 }
 
 function limitIn(value: string): number {

@@ -306,7 +306,8 @@ export async function whyPage(call: Call): Promise<Page> {
     const event = visible.get(one.event.id)
     return event === undefined ? [] : [{ ...one, event }]
   })
-  if (eventId !== null && chain.length === 0) throw new Failure(404, 'This contact has no such event.')
+  // Where the event itself is none of his, neither is what led to it.
+  if (eventId !== null && chain[0]?.event.id !== eventId) throw new Failure(404, 'This contact has no such event.')
   const titles = await titlesOf(
     call,
     campaignsIn(chain.map(({ event }) => event)).map((one) => one.campaignId),
