@@ -1,6 +1,6 @@
 /** Now: what is due, late, held and failed, how the dispatcher does, and what went out lately. */
 import { epochMsOf } from '@enfold/core'
-import type { Activity, Failure as FailedStep, Overdue } from '@enfold/engine'
+import type { Activity, Failure as FailedStep, Health, Overdue } from '@enfold/engine'
 import { html } from 'hono/html'
 import { type Call, type Html, link, may, permit, seen } from './call.ts'
 import { barChart, lineChart } from './chart.ts'
@@ -13,6 +13,8 @@ const EVENTS = 20_000
 const MAX_LINES = 6
 /** Contacts of the agenda that are looked at for what is next. */
 const NEXT = 15
+/** Later than this, nobody was at work for a while. */
+const STANDSTILL_MS = 5 * 60_000
 /** The last so many hours of those that were read. */
 const HOURS = 24 * 7
 
@@ -21,9 +23,13 @@ export async function nowPage(call: Call): Promise<Page> {
   const { actor, engine, timeZone } = call
   const { campaigns } = actor
   const activity = await engine.inspect.activity({ events: EVENTS, ...(campaigns === undefined ? {} : { campaigns }) })
-  // What is due is counted over all campaigns; those who see some of them see what is next there.
-  const overdue = may(call, 'read', 'all') ? await engine.inspect.overdue() : null
-  const upcoming = seen(call, await engine.inspect.upcoming({ limit: NEXT }))
+  const health = await engine.health()
+  // What is due is counted over all campaigns; those who see some of them see what is next there. After a standstill
+  // there may be hundreds of thousands, each with a history to read: then only who asks for it is given the count.
+  const canCount = may(call, 'read', 'all')
+  const isCounted = (health.dueLagMs ?? 0) < STANDSTILL_MS || call.url.searchParams.has('count')
+  const overdue = canCount && isCounted ? await engine.inspect.overdue() : null
+  const upcoming = seen(call, await engine.inspect.upcoming({ limit: NEXT })).filter(({ status }) => status !== 'held')
   const titles = await titlesOf(
     call,
     [...activity.sequences, ...activity.failures, ...upcoming].map(({ campaignId }) => campaignId),
@@ -32,7 +38,7 @@ export async function nowPage(call: Call): Promise<Page> {
   const held = activity.failures.filter((one) => one.held)
   const failed = activity.failures.filter((one) => !one.held)
   const body = html`<h1>Now</h1>
-${await health(call, overdue)}
+${standing(call, health, overdue, canCount)}
 ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${failures(call, held, titles, names)}</section>`}
 <section><h2>Next</h2>${table(
     'Next steps of everyone',
@@ -53,8 +59,13 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
   return { title: 'Now', part: 'now', body, refresh: 60 }
 }
 
-async function health({ engine, timeZone }: Call, overdue: Overdue | null): Promise<Html> {
-  const { dispatcher, dueLagMs, ok, storeFault } = await engine.health()
+function standing(
+  call: Call,
+  { dispatcher, dueLagMs, ok, storeFault }: Health,
+  overdue: Overdue | null,
+  canCount: boolean,
+): Html {
+  const { timeZone } = call
   const item = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   const due = overdue?.dispatches.reduce((all, { steps }) => all + steps, 0)
   return html`<dl class="figures">
@@ -64,6 +75,7 @@ ${item('In flight here', dispatcher.inFlight)}
 ${item('Lag', dueLagMs === null ? '?' : dueLagMs === 0 ? 'none' : span(dueLagMs))}
 ${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleString('en'))}${item('Steps to send', (due ?? 0).toLocaleString('en'))}${item('Due since', overdue.oldest === null ? '–' : when(overdue.oldest, timeZone))}`}
 </dl>
+${overdue === null && canCount ? html`<p class="notice warm">Steps are late. <a href="${link(call, ['now'], { count: 'yes' })}">Count what is overdue</a>: that reads every contact concerned.</p>` : ''}
 ${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${dispatcher.lastFault.message}</p>`}
 ${
   overdue === null || (overdue.dispatches.length === 0 && overdue.skips.length === 0)
@@ -113,7 +125,7 @@ function failures(call: Call, steps: readonly FailedStep[], titles: Titles, name
     steps.map(
       (
         one,
-      ) => html`<tr><td>${when(one.at, call.timeZone)}</td><th scope="row"><bdi>${one.stepId}</bdi> ${titles.of(one)}</th><td>${contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason}</bdi></td><td>${one.held ? badge('held') : one.consequence === 'hold' ? 'was held' : one.consequence}</td>
+      ) => html`<tr><td>${when(one.at, call.timeZone)}</td><th scope="row"><bdi>${one.stepId}</bdi> · ${titles.of(one)}</th><td>${contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason}</bdi></td><td>${one.held ? badge('held') : one.consequence === 'hold' ? 'was held' : one.consequence}</td>
 <td><a class="why" href="${link(call, ['contacts', one.contactId, 'why'], { campaign: one.campaignId, sequence: one.sequenceId, step: one.stepId, run: one.run })}">why?<span class="unseen"> ${one.stepId}</span></a></td></tr>`,
     ),
     'None that the log tells of.',

@@ -97,22 +97,24 @@ const HOUR_MS = 3_600_000
 export function createLogQuestions({ clock, store }: Machinery, readModel: ReadModel): LogQuestions {
   let lastKnown: Position = 0
 
-  /** The last position of the log, to a thousand: found by asking what stands behind a position. */
+  /** The last position of the log: found by asking what stands behind a position, from the one that was last before. */
   async function lastPosition(): Promise<Position> {
     const isBehind = async (position: Position) => {
       for await (const _ of store.readAll(position)) return true
       return false
     }
+    if (!(await isBehind(lastKnown))) return lastKnown
+    // Something stands behind `low`, and nothing behind `high`.
     let low = lastKnown
     let step = 1024
     for (; await isBehind(low + step); step *= 2) low += step
     let high = low + step
-    while (high - low > BREATH) {
+    while (high - low > 1) {
       const middle = Math.floor((low + high) / 2)
       if (await isBehind(middle)) low = middle
       else high = middle
     }
-    lastKnown = low
+    lastKnown = high
     return high
   }
 
@@ -201,7 +203,7 @@ export function createLogQuestions({ clock, store }: Machinery, readModel: ReadM
         window.push(event)
         if (window.length % BREATH === 0) await realWait(0)
         // What is appended while this reads is none of its affair.
-        if (window.length > events + BREATH) break
+        if (window.length === events) break
       }
       const wanted = window.filter(({ data }) => !('campaignId' in data) || isWanted(data.campaignId))
       return {
