@@ -34,7 +34,7 @@ try {
       await shoot('search', '/search?text=Nguyen')
       await shoot('action', '/actions/summer')
       await shoot('contact', '/contacts/c-130')
-      await shoot('contact-then', '/contacts/c-130?moment=4')
+      await shoot('contact-then', '/contacts/c-130?moment=3')
       await shoot('campaign', '/campaigns/pool?node=vip')
       await shoot('now', '/now')
       await page.goto(`${given.url}/audit`)

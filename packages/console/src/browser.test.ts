@@ -1,7 +1,6 @@
 /** The operator's ways through the console in a real browser: with the script, and without it. */
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type GivenBrowser, givenBrowser } from './given-browser.ts'
@@ -30,11 +29,9 @@ async function opened(options: Parameters<GivenBrowser['open']>[0] = {}) {
   return { page, complaints, visit: (path: string) => page.goto(given.url + path) }
 }
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
 /** What axe finds serious. It is put in by the debugger, past the policy of the page, which would not load it. */
 async function seriousIn(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   const found = await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)
   const { violations } = found as {
     violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]

@@ -1,0 +1,78 @@
+/** The console in the servers that hosts have, as the guide mounts it: pages, assets and orders arrive as by itself. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+import fastify from 'fastify'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { BASE, consoleOf, givenWorld, type World } from './given-console.ts'
+
+async function listening(server: Server): Promise<string> {
+  if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const hosts: readonly [name: string, start: (world: World) => Promise<string>][] = [
+  ['node:http', (world) => listening(createServer(getRequestListener(consoleOf(world))))],
+  [
+    'Express',
+    (world) => {
+      const app = express()
+      // Not `app.use`, which takes the base off the path.
+      app.all([BASE, `${BASE}/{*path}`], getRequestListener(consoleOf(world)))
+      app.use(express.urlencoded({ extended: false }))
+      return listening(createServer(app))
+    },
+  ],
+  [
+    'Fastify',
+    async (world) => {
+      const listener = getRequestListener(consoleOf(world))
+      const app = fastify()
+      app.register(async (plugin) => {
+        plugin.removeAllContentTypeParsers()
+        plugin.addContentTypeParser('*', (_request, _payload, done) => done(null))
+        for (const path of [BASE, `${BASE}/*`])
+          plugin.all(path, (request, reply) => {
+            reply.hijack()
+            listener(request.raw, reply.raw)
+          })
+      })
+      await app.ready()
+      return listening(app.server)
+    },
+  ],
+]
+
+describe.each(hosts)('in %s', (_, start) => {
+  it('pages, assets and orders', async () => {
+    const world = await givenWorld()
+    onTestFinished(() => world.close())
+    const origin = await start(world)
+    const headers = { 'x-actor': 'writer' }
+    const home = await fetch(origin + BASE, { headers })
+    const text = await home.text()
+    expect([home.status, text.includes('Quick search')]).toEqual([200, true])
+    for (const [, asset] of text.matchAll(/(?:href|src)="([^"]*\/assets\/[^"]*)"/g))
+      expect((await fetch(origin + asset, { headers })).status).toBe(200)
+
+    const path = `${BASE}/contacts/a%2Fb/order`
+    const page = await fetch(`${origin}${path}?do=start&in=garden/tips`, { headers })
+    const token = /name="token" value="([^"]+)"/.exec(await page.text())?.[1] ?? ''
+    const cookie = page.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+    const form = { token, do: 'start', in: 'garden/tips', reason: 'x', commandId: 'c' }
+    const ordered = await fetch(origin + path, {
+      ...{ method: 'POST', body: new URLSearchParams(form), redirect: 'manual' },
+      headers: { ...headers, cookie, origin },
+    })
+    expect([ordered.status, ordered.headers.get('location')]).toEqual([303, `${BASE}/contacts/a%2Fb?did=started`])
+    expect((await world.engine.inspect.history('a/b')).length).toBe(1)
+    expect((await fetch(origin + BASE)).status).toBe(401)
+  })
+})
