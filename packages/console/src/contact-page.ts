@@ -202,7 +202,9 @@ function stepTable(shown: Shown, run: EnrollmentView): Html {
 }
 
 function stepOrders(shown: Shown, run: EnrollmentView, { status, stepId }: StepView): Html {
-  const { call, titles } = shown
+  const { at, call, titles } = shown
+  // Why a step did or did not run is answered as of now.
+  if (at !== null) return html``
   const ref = { campaignId: run.campaignId, sequenceId: run.sequenceId, stepId, run: run.run }
   const about = `${stepId} of ${titles.sequence(run)}, run ${run.run}`
   // As CANCEL-1 and RESEND-2 have it; the engine decides again.
