@@ -61,7 +61,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
 
 function standing(
   call: Call,
-  { dispatcher, dueLagMs, ok, storeFault }: Health,
+  { dispatcher, dueLagMs, ok, projection, storeFault }: Health,
   overdue: Overdue | null,
   canCount: boolean,
 ): Html {
@@ -73,8 +73,10 @@ ${item('Store', ok ? badge('ok') : html`${badge('fault')} ${storeFault}`)}
 ${item('Dispatcher here', dispatcher.running ? badge('running') : 'not in this process')}
 ${item('In flight here', dispatcher.inFlight)}
 ${item('Lag', dueLagMs === null ? '?' : dueLagMs === 0 ? 'none' : span(dueLagMs))}
+${projection === null ? '' : item('Index', projection.parked > 0 || projection.stopped ? badge('fault') : projection.running ? badge('running') : 'fed elsewhere')}
 ${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleString('en'))}${item('Steps to send', (due ?? 0).toLocaleString('en'))}${item('Due since', overdue.oldest === null ? '–' : when(overdue.oldest, timeZone))}`}
 </dl>
+${projection === null || (projection.parked === 0 && !projection.stopped) ? '' : html`<p class="notice bad">The index does not follow the log${projection.parked === 0 ? '' : ` for ${projection.parked} contacts`}${projection.lastFault === null ? '' : html`: ${projection.lastFault.message}`}</p>`}
 ${overdue === null && canCount ? html`<p class="notice warm">Steps are late. <a href="${link(call, ['now'], { count: 'yes' })}">Count what is overdue</a>: that reads every contact concerned.</p>` : ''}
 ${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${dispatcher.lastFault.message}</p>`}
 ${

@@ -16,6 +16,7 @@ export * from './engine.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type * from './inspect.ts'
 export type { KindLimit } from './limits.ts'
+export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
 export {
   buildReadModel,
   type ParkedContact,
@@ -25,6 +26,5 @@ export {
   type ProjectionOptions,
   type RetryOutcome,
 } from './project.ts'
-export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
 export type { IndexDifference, IndexReport } from './read-model.ts'
 export type { EngineSignal, Observer } from './signals.ts'
