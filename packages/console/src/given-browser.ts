@@ -35,7 +35,7 @@ export async function givenBrowser(pages: Console): Promise<GivenBrowser> {
     async open({ as = 'writer', ...options } = {}) {
       const defaults = { timezoneId: 'Europe/Berlin', locale: 'en-GB', viewport: { width: 1200, height: 800 } }
       const context = await browser.newContext({ ...defaults, ...options, extraHTTPHeaders: { 'x-actor': as } })
-      context.setDefaultTimeout(15_000)
+      context.setDefaultTimeout(60_000)
       return context.newPage()
     },
     async close() {
