@@ -1,4 +1,8 @@
-/** The public names of `@enfold/core`. */
+/**
+ * The public names of `@enfold/core`.
+ *
+ * @packageDocumentation
+ */
 export { type Either, isLeft, isRight, left, match, right } from 'fp-ts/lib/Either.js'
 export * from './action.ts'
 export * from './answer.ts'

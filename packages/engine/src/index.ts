@@ -1,4 +1,8 @@
-/** The public names of `@enfold/engine`. */
+/**
+ * The public names of `@enfold/engine`.
+ *
+ * @packageDocumentation
+ */
 export type { CsvInput } from './action-csv.ts'
 export type { ActionQuestions, ActionView } from './action-questions.ts'
 export type {

@@ -1,4 +1,8 @@
-/** Step handlers for Enfold that talk to the world: mail over SMTP, and signed webhooks with their verification. */
+/**
+ * Step handlers for Enfold that talk to the world: mail over SMTP, and signed webhooks with their verification.
+ *
+ * @packageDocumentation
+ */
 export type { Mail, MailAddress, Unsubscribe } from './mail-message.ts'
 export { type SignedWebhookOptions, signedWebhook, type WebhookPayload } from './signed-webhook.ts'
 export { type SmtpMail, type SmtpMailOptions, smtpMail, type TemplateAnswer } from './smtp-mail.ts'

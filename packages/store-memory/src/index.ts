@@ -1,2 +1,6 @@
-/** The public names of `@enfold/store-memory`. */
+/**
+ * The public names of `@enfold/store-memory`.
+ *
+ * @packageDocumentation
+ */
 export { createMemoryStore } from './memory-store.ts'

@@ -1,2 +1,6 @@
-/** The public names of `@enfold/store-sqlite`. */
+/**
+ * The public names of `@enfold/store-sqlite`.
+ *
+ * @packageDocumentation
+ */
 export { createSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts'

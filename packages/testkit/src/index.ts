@@ -1,4 +1,8 @@
-/** The public names of `@enfold/testkit`. */
+/**
+ * The public names of `@enfold/testkit`.
+ *
+ * @packageDocumentation
+ */
 
 export * from './generators.ts'
 export * from './sample-events.ts'

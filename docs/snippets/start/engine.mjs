@@ -1,0 +1,15 @@
+import { createEngine } from '@enfold/engine'
+import { createSqliteStore } from '@enfold/store-sqlite'
+
+export const store = createSqliteStore({ path: 'campaigns.db' })
+
+export const engine = createEngine({
+  store,
+  handlers: {
+    email({ contactId, step, idempotencyKey }) {
+      // Your mail goes out here, with the key, so that your provider can drop a repeat.
+      console.log(`mail ${step.id} to ${contactId} under ${idempotencyKey}`)
+      return { outcome: 'sent' }
+    },
+  },
+})

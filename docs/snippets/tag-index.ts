@@ -1,0 +1,34 @@
+import { createEngine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+
+const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
+await engine.publish({
+  id: 'pool-owners',
+  goals: [{ id: 'bought', when: { kind: 'purchased' } }],
+  sequences: [
+    {
+      id: 'nurture',
+      steps: [
+        { id: 'mistake-1', kind: 'email' },
+        { id: 'mistake-2', kind: 'email', timer: { after: 'P2D' } },
+      ],
+      next: ['bought'],
+    },
+    { id: 'survey', steps: [{ id: 'question', kind: 'email' }], next: ['bought'] },
+  ],
+})
+const start = (contactId: string, sequenceId: string) =>
+  engine.startSequence({ contactId, campaignId: 'pool-owners', sequenceId, actor: 'olga' })
+for (const contactId of ['ada', 'bob', 'cem']) await start(contactId, 'nurture')
+for (const contactId of ['bob', 'cem', 'dan']) await start(contactId, 'survey')
+await engine.runDue()
+
+// #region questions
+const nurture = { campaignId: 'pool-owners', sequenceId: 'nurture' }
+const survey = { campaignId: 'pool-owners', sequenceId: 'survey' }
+
+console.log(await engine.inspect.contactsInSequence({ ...nurture, limit: 2 }))
+console.log(await engine.inspect.sequencesOf('bob'))
+console.log((await engine.inspect.search({ all: [nurture], none: [{ ...survey, status: 'waiting' }] })).contacts)
+console.log(await engine.verifyIndex())
+// #endregion questions
