@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     include:
       bundle === undefined
-        ? ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', '.config/*.test.ts']
+        ? ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'docs/**/*.test.ts', '.config/*.test.ts']
         : ['packages/core/src/**/*.test.ts'],
     testTimeout: 30_000,
     // The machine that this must run on has two cores.

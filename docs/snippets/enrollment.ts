@@ -26,7 +26,10 @@ await engine.publish({
 
 // #region runs
 const order = { contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' }
-const say = match(describeRejection, (answer: { outcome: string; run: number }) => `${answer.outcome}, run ${answer.run}`)
+const say = match(
+  describeRejection,
+  (answer: { outcome: string; run: number }) => `${answer.outcome}, run ${answer.run}`,
+)
 
 console.log(say(await engine.startSequence(order)))
 await engine.runDue()

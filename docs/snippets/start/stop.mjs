@@ -1,3 +1,4 @@
+import { describeRejection, isLeft } from '@enfold/core'
 import { engine, store } from './engine.mjs'
 
 const [contactId, sequenceId] = process.argv.slice(2)
@@ -9,7 +10,7 @@ const answer = await engine.stopSequence({
   actor: 'olga',
   reason: 'asked by phone',
 })
-console.log(JSON.stringify(answer, null, 2))
+console.log(isLeft(answer) ? describeRejection(answer.left) : answer.right.outcome)
 
 await engine.close()
 await store.close()

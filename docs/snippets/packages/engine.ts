@@ -1,0 +1,24 @@
+import { isLeft } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+
+const engine = createEngine({
+  store: createMemoryStore(),
+  handlers: {
+    email({ contactId, step }) {
+      console.log('mail', step.id, 'to', contactId)
+      return { outcome: 'sent' }
+    },
+  },
+})
+const published = await engine.publish({
+  id: 'pool-owners',
+  goals: [],
+  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+})
+if (isLeft(published)) throw new Error(JSON.stringify(published.left))
+
+const order = { contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' }
+console.log(await engine.startSequence(order))
+console.log(await engine.startSequence(order))
+await engine.runDue()

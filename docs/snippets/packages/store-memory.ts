@@ -1,0 +1,12 @@
+import { createEngine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+
+const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
+await engine.publish({
+  id: 'pool-owners',
+  goals: [],
+  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+})
+await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: null })
+const { sent, completed } = await engine.runDue()
+console.log({ sent, completed })
