@@ -19,7 +19,7 @@ module.exports = {
       name: 'no-deep-imports',
       comment: 'Other packages are used by their name, and so by their index.',
       severity: 'error',
-      from: { path: '^(packages|examples)/([^/]+)/' },
+      from: { path: '^(packages|examples|docs)/([^/]+)/' },
       to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/(fake/)?index\\.ts$'] },
     },
     {

@@ -134,7 +134,7 @@ describe('given the page of events', () => {
 
 describe('given the page of the campaign', () => {
   it('VERSION-2: its example is a campaign, without a warning', () => {
-    const example = /```json\n([^]*?)```/.exec(page('campaign'))?.[1] ?? ''
+    const example = /```json\n([\s\S]*?)```/.exec(page('campaign'))?.[1] ?? ''
     const defined = defineCampaign(JSON.parse(example))
     expect(isLeft(defined) ? defined.left.problems : defined.right.warnings).toEqual([])
   })

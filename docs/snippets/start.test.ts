@@ -16,7 +16,7 @@ interface Block {
 }
 
 function blocksOf(path: string): readonly Block[] {
-  const blocks = [...readFileSync(path, 'utf8').matchAll(/```console ?(\S*)\n\$ (.+)\n([^]*?)```/g)]
+  const blocks = [...readFileSync(path, 'utf8').matchAll(/```console ?(\S*)\n\$ (.+)\n([\s\S]*?)```/g)]
   return blocks.map(([, mark = '', typed = '', shown = '']) => ({ mark, typed, shown }))
 }
 
