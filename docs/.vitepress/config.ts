@@ -35,6 +35,7 @@ export default defineConfig({
   srcExclude: ['snippets/**'],
   markdown: {
     config: (md) => md.use(linksOutOfTheSite, docs),
+    languageAlias: { mjs: 'js', console: 'sh' },
     // As code hosts name headings, so that a link to one is right in both places.
     anchor: {
       slugify: (heading) =>

@@ -250,8 +250,12 @@ function oneOf(forms: ReadonlyMap<string, Validator>, value: unknown, path: stri
 function check(validator: Validator, value: unknown, path: string): CampaignProblem[] {
   const errors = validator.Check(value) ? [] : allErrors(validator, value)
   const problems: CampaignProblem[] = []
+  const ofFormat: CampaignProblem[] = []
+  formatProblems(validator.Type() as Schema, value, path, ofFormat)
   for (const error of errors) {
     const at = path + error.instancePath
+    // Our formats say what is expected; the patterns beside them are for validators of other languages.
+    if (ofFormat.some((one) => one.path === at)) continue
     const found = valueAt(value, error.instancePath)
     switch (error.keyword) {
       case 'boolean':
@@ -282,8 +286,7 @@ function check(validator: Validator, value: unknown, path: string): CampaignProb
         problems.push({ ...problem(at, found), message: `${error.message}; it is ${show(found)}` })
     }
   }
-  formatProblems(validator.Type() as Schema, value, path, problems)
-  return problems
+  return [...problems, ...ofFormat]
 }
 
 type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: Schema; type?: string }
@@ -291,9 +294,8 @@ type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: 
 /** Follows schema and value together and checks our formats, wherever the value has the right type at all. */
 function formatProblems(schema: Schema, value: unknown, path: string, problems: CampaignProblem[]): void {
   const format = schema.$comment === undefined ? undefined : FORMATS[schema.$comment]
-  if (format !== undefined && typeof value === 'string' && !format.check(value)) {
-    if (!problems.some((p) => p.path === path)) problems.push(problem(path, value, format.expected))
-  }
+  if (format !== undefined && typeof value === 'string' && !format.check(value))
+    problems.push(problem(path, value, format.expected))
   if (schema.items !== undefined && Array.isArray(value))
     value.forEach((item, i) => void formatProblems(schema.items as Schema, item, `${path}/${i}`, problems))
   if (schema.properties !== undefined && isObject(value))

@@ -290,6 +290,20 @@ describe('invalid definitions', () => {
     ])
   })
 
+  it('VERSION-2: a text of the wrong form is answered with an example of the right one, not with a pattern', () => {
+    const messages = [{ after: '2 hours' }, { afterDays: 1, at: '8' }, { on: '24.12.' }].map(
+      (timer) => problemsOf(withTimer(timer))[0]?.message,
+    )
+    expect(messages).toEqual([
+      'is "2 hours"; expected an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
+      'is "8"; expected a wall time "HH:mm" from 00:00 to 23:59',
+      'is "24.12."; expected a date and wall time "YYYY-MM-DDTHH:mm" that the calendar has',
+    ])
+    expect(problemsOf({ ...good, id: '' })).toEqual([
+      { path: '/id', value: '', message: 'is ""; expected an id of 1 to 200 well-formed characters' },
+    ])
+  })
+
   it('VERSION-2: paths are JSON pointers also where names are hostile', () => {
     expect(pathsOf({ ...good, fields: { 'a/b~c': { privat: true } } })).toEqual(['/fields/a~1b~0c/privat'])
     expect(pathsOf({ ...good, 'a/b': 1 })).toEqual(['/a~1b'])
