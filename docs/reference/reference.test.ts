@@ -61,6 +61,9 @@ describe('given the page of errors', () => {
     CONTENTION: true,
     DIRECTORY_SILENT: true,
     CAMPAIGN_VERSION_MISSING: true,
+    PROJECTION_BEHIND: true,
+    PROJECTION_STOPPED: true,
+    PROJECTION_OUT_OF_ORDER: true,
   }
 
   it('it has every rejection, as the code says it, and a remedy', () => {
