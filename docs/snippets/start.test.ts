@@ -60,11 +60,16 @@ it('the first ten minutes go as the page says', async () => {
     if (line.startsWith('npx')) await expect.poll(printed, { timeout: 25_000, message: line }).toBe(settled(shown))
     else expect({ line, printed: printed() }).toEqual({ line, printed: settled(shown) })
     // The page goes on when the reader has seen the mails.
-    if (line.includes('ada form')) await until('mail mistake-2 to ada')
+    if (line.includes('ada form')) {
+      await until('mail mistake-2 to ada')
+      const history = () =>
+        execFileSync(process.execPath, [ENFOLD, 'history', 'ada', 'sqlite:campaigns.db'], { cwd: folder }).toString()
+      await expect.poll(history, { timeout: 25_000 }).toContain('sent mistake-2')
+    }
     if (line.includes('purchased')) await until('mail thank-you to ada')
-    if (line.includes('bob form')) await until('mail mistake-1 to bob')
+    if (line.includes('bob form')) await until('mail mistake-2 to bob')
   }
   worker.kill('SIGTERM')
   expect(await ended).toBe(0)
   expect(said).toBe(work?.shown)
-}, 60_000)
+}, 120_000)
