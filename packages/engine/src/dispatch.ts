@@ -190,13 +190,9 @@ export function createDispatcher(
     const working = due.work(claim, budget.room === Number.POSITIVE_INFINITY ? 1000 : 1, giveUp)
     budget.room -= 1
     let dispatched = false
-    active.set(
-      claim.contactId,
-      working.then(
-        () => {},
-        () => {},
-      ),
-    )
+    // Over when all of it is, what is written behind the work too: a claim of one's own that comes in between waits.
+    const over = Promise.withResolvers<void>()
+    active.set(claim.contactId, over.promise)
     try {
       const { events, held } = await working
       count(tally, events)
@@ -208,6 +204,7 @@ export function createDispatcher(
     } finally {
       active.delete(claim.contactId)
       giveBack(dispatched)
+      over.resolve()
     }
   }
 

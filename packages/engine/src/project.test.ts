@@ -485,6 +485,50 @@ describe('given a log that nobody projects', () => {
     expect(calls).toHaveLength(1)
   })
 
+  it('STEP-6: a lease that runs out while the row is written gives the contact to its worker once, not again and again', async () => {
+    const { engine: make, log, readModel, mailed } = await given()
+    const [writing, gate] = [createGate(), createGate()]
+    let isSent = false
+    let claims = 0
+    const engine = make({
+      store: {
+        ...log,
+        async appendMany(appends) {
+          const results = await log.appendMany(appends)
+          isSent ||= appends.some(({ events }) => events.some(({ type }) => type === 'StepSent'))
+          return results
+        },
+        // Behind the outcome, the stream is read for the row.
+        async readMany(streams) {
+          if (isSent) {
+            writing.open()
+            await gate.passed
+          }
+          return log.readMany(streams)
+        },
+      },
+      readModel: {
+        ...readModelOnly(readModel),
+        claimDue(...asked) {
+          claims += 1
+          // Whoever claims without end lets nobody else have a say, not even the clock of the test.
+          if (claims > 100) throw new Error('It claims again and again.')
+          return readModel.claimDue(...asked)
+        },
+      },
+    })
+    await start(engine, 'ann')
+    await start(engine, 'bob')
+    const working = engine.runDue()
+    await writing.passed
+    clock.advance('PT2M')
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    gate.open()
+    expect(await working).toMatchObject({ sent: 2 })
+    expect(mailed.sort()).toEqual(['ann one', 'bob one'])
+    expect((await engine.verifyIndex()).differences).toEqual([])
+  })
+
   it('VERSION-3: runs are stopped with their campaign only where the index can say which', async () => {
     const { engine: make } = await given()
     const engine = make()
