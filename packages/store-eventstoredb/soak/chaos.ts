@@ -208,7 +208,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
 }
 
 /** mulberry32: the same numbers for the same seed. */
-function randomOf(seed: number): () => number {
+export function randomOf(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -218,7 +218,7 @@ function randomOf(seed: number): () => number {
   }
 }
 
-function pick(random: () => number, chances: { readonly [fault in Fault]?: number }): Fault | null {
+export function pick(random: () => number, chances: { readonly [fault in Fault]?: number }): Fault | null {
   let left = random()
   for (const [fault, chance] of Object.entries(chances)) {
     left -= chance
@@ -227,6 +227,6 @@ function pick(random: () => number, chances: { readonly [fault in Fault]?: numbe
   return null
 }
 
-function pause(ms: number): Promise<void> {
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)))
 }

@@ -1,9 +1,11 @@
 /**
- * `pnpm soak:eventstoredb`: chaos with 20 seeds and its careless variants, memory over 1,000,000 events read and 10,000
- * reads that are left early, and what the store costs above the bare client. Exit status 1 if a promise is broken.
+ * `pnpm soak:eventstoredb`: chaos with 20 seeds and its careless variants, of the store alone and of the engine over it;
+ * memory over 1,000,000 events read and 10,000 reads that are left early; and what the store costs above the bare client.
+ * Exit status 1 if a promise is broken.
  */
 import { parseArgs } from 'node:util'
 import { chaos } from './chaos.ts'
+import { engineChaos } from './engine-chaos.ts'
 import { memory } from './memory.ts'
 import { overhead } from './overhead.ts'
 
@@ -35,6 +37,20 @@ for (const careless of ['checkpoint-reached', 'fresh-ids'] as const)
     const { problems } = await chaos({ seed, commands, careless })
     report(`chaos, careless with ${careless}, seed ${seed}, is found out`, { problems }, problems.length === 0)
   }
+for (let seed = 1; seed <= Number(values.seeds); seed++) {
+  const readModel = seed % 2 === 0 ? 'sqlite' : 'memory'
+  const figures = await engineChaos({ seed, readModel, contacts: 12, commands: 10 })
+  report(`chaos of the engine, read model in ${readModel}, seed ${seed}`, figures, figures.problems.length > 0)
+}
+for (let seed = 1; seed <= Math.ceil(Number(values.seeds) / 5); seed++) {
+  const careless = 'fresh-command-ids'
+  const { problems } = await engineChaos({ seed, readModel: 'memory', contacts: 12, commands: 10, careless })
+  report(
+    `chaos of the engine, careless with ${careless}, seed ${seed}, is found out`,
+    { problems },
+    problems.length === 0,
+  )
+}
 const left = await memory(Number(values.events), Number(values.exits))
 report('memory', left, left.grownBy > 20 || left.leftOpen > 0)
 report('microseconds', await overhead(), false)

@@ -1,0 +1,273 @@
+/**
+ * Two engines over a server that is killed and loses answers, a read model beside it, and processes that begin anew:
+ * orders are given and due steps are done all the while. At the end every acknowledged command must stand in the log
+ * once, and the read model must be what the log says. A careless variant must fail.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { campaign, contactStream, isEnfoldFault, isLeft, type RecordedEvent, verify } from '@enfold/core'
+import { createEngine, type Engine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { EventStoreDBClient } from '@eventstore/db-client'
+import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
+import { createEventStoreDbStore } from '../src/index.ts'
+import { pause, pick, randomOf } from './chaos.ts'
+
+export interface EngineChaosOptions {
+  readonly seed: number
+  readonly readModel: 'memory' | 'sqlite'
+  readonly contacts: number
+  /** Of each contact, one after the other. */
+  readonly commands: number
+  /** `fresh-command-ids`: whoever got no answer gives the order again under another id. */
+  readonly careless?: 'fresh-command-ids'
+}
+
+export interface EngineChaosReport {
+  /** What must not be; empty if all is well. */
+  readonly problems: readonly string[]
+  readonly events: number
+  readonly acknowledged: number
+  /** Steps that a handler was called for, and how many calls there were. */
+  readonly steps: number
+  readonly calls: number
+  readonly kills: number
+  /** Engines that were closed in the middle and made anew. */
+  readonly restarts: number
+  /** Orders that got a fault in place of an answer. */
+  readonly retries: number
+  /** Faults that ended `runDue`. */
+  readonly faults: number
+}
+
+const steps = (...ids: readonly string[]) =>
+  ids.map((id, i) => ({ id, kind: 'email', ...(i === 0 ? {} : { timer: { after: 'P1D' } }) }))
+
+const pool = campaign({
+  id: 'pool',
+  goals: [{ id: 'bought', when: { kind: 'purchased' }, next: ['onboarding'] }],
+  sequences: [
+    { id: 'nurture', steps: steps('one', 'two', 'three'), next: ['bought'] },
+    { id: 'onboarding', steps: steps('hello', 'tips') },
+  ],
+})
+
+/** What an acknowledged order must have left in the contact's stream under its id, and how often. */
+interface Acknowledged {
+  readonly contactId: string
+  readonly commandId: string
+  readonly left: { readonly [type in 'SequenceStarted' | 'SequenceStopped' | 'GoalSatisfied']?: number }
+}
+
+export async function engineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
+  const { seed, commands, careless } = options
+  const random = randomOf(seed)
+  const server = await startFakeServer()
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-chaos-'))
+  const readModel =
+    options.readModel === 'memory'
+      ? createMemoryStore()
+      : createSqliteStore({ path: join(folder, 'read-model.db'), synchronous: 'NORMAL' })
+  const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
+  const calls: string[] = []
+  const figures = { kills: 0, restarts: 0, retries: 0, faults: 0 }
+  const acknowledged: Acknowledged[] = []
+  let isOver = false
+
+  /** A process: a client, a store and an engine of its own, which feeds the read model, too. */
+  function begin() {
+    const client = EventStoreDBClient.connectionString(server.url)
+    // Short, so that the store gives up often and whoever ordered has to order again.
+    const store = createEventStoreDbStore({ client, callTimeoutMs: 250, giveUpAfterMs: 60 })
+    const engine = createEngine({
+      store,
+      readModel,
+      clock,
+      random,
+      campaignRefreshMs: 20,
+      handlers: {
+        async email({ idempotencyKey }) {
+          calls.push(idempotencyKey)
+          await pause(random() * 5)
+          return { outcome: 'sent' }
+        },
+      },
+    })
+    const feeding = engine.project({ signal: new AbortController().signal })
+    return {
+      engine,
+      async end() {
+        await engine.close()
+        await feeding
+        await store.close()
+        await client.dispose()
+      },
+    }
+  }
+
+  const processes = [begin(), begin()]
+  const some = (): Engine => processes[Math.floor(random() * processes.length)]?.engine as Engine
+
+  async function killNowAndThen(): Promise<void> {
+    while (!isOver) {
+      await pause(300)
+      if (isOver) return
+      server.kill()
+      figures.kills += 1
+      await pause(20 + random() * 100)
+      await server.restart()
+    }
+  }
+
+  /** One of the two is always there. */
+  async function beginAnewNowAndThen(): Promise<void> {
+    for (let which = 0; !isOver; which = 1 - which) {
+      await pause(250 + random() * 200)
+      if (isOver) return
+      const ended = processes[which]
+      processes[which] = begin()
+      await ended?.end()
+      figures.restarts += 1
+    }
+  }
+
+  async function workOn(which: number): Promise<void> {
+    while (!isOver) {
+      clock.advance('PT3H')
+      try {
+        await processes[which]?.engine.runDue()
+      } catch (error) {
+        expectTransient(error)
+        figures.faults += 1
+      }
+      await pause(10)
+    }
+  }
+
+  /** Gives an order until it is answered. */
+  async function insist<Answer>(commandId: string, give: (commandId: string) => Promise<Answer>) {
+    for (let attempt = 0; ; attempt++)
+      try {
+        const id = careless === undefined ? commandId : `${commandId} again ${attempt}`
+        return { id, answer: await give(id) }
+      } catch (error) {
+        expectTransient(error)
+        figures.retries += 1
+        await pause(random() * 20)
+      }
+  }
+
+  async function order(contactId: string): Promise<void> {
+    for (let n = 0; n < commands; n++) {
+      const nurture = { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+      const what = n === 0 ? 'start' : ['start', 'stop', 'restart', 'restart', 'signal'][Math.floor(random() * 5)]
+      const name = `${contactId} ${n} ${what}`
+      if (what === 'signal') {
+        const signal = { contactId, kind: 'purchased' }
+        // What a signal leads to stands under ids of the engine's own.
+        const { id, answer } = await insist(name, (signalId) => some().signal({ ...signal, signalId }))
+        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
+        acknowledged.push({ contactId, commandId: id, left: { GoalSatisfied: answer.right.goals.length } })
+        continue
+      }
+      if (what === 'start') {
+        const { id, answer } = await insist(name, (commandId) => some().startSequence({ ...nurture, commandId }))
+        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
+        const started = answer.right.outcome === 'started' ? 1 : 0
+        acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: started } })
+      } else if (what === 'stop') {
+        const { id, answer } = await insist(name, (commandId) => some().stopSequence({ ...nurture, commandId }))
+        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
+        const stopped = answer.right.outcome === 'stopped' ? 1 : 0
+        acknowledged.push({ contactId, commandId: id, left: { SequenceStopped: stopped } })
+      } else {
+        const { id, answer } = await insist(name, (commandId) => some().restartSequence({ ...nurture, commandId }))
+        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
+        const stopped = answer.right.outcome === 'restarted' ? 1 : 0
+        acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: 1, SequenceStopped: stopped } })
+      }
+      await pause(random() * 30)
+    }
+  }
+
+  try {
+    await processes[0]?.engine.publish(pool)
+    server.onCall((call: Call): Fault | null => {
+      if (call === 'append') return pick(random, { 'lost-answer': 0.15, 'no-answer': 0.02, unavailable: 0.1 })
+      if (call === 'read') return pick(random, { unavailable: 0.03, 'lost-answer': 0.03 })
+      return pick(random, { unavailable: 0.1, 'quiet-end': 0.1 })
+    })
+    const others = [killNowAndThen(), beginAnewNowAndThen(), workOn(0), workOn(1)]
+    await Promise.all(Array.from({ length: options.contacts }, (_, i) => order(`c${i}`)))
+    isOver = true
+    await Promise.all(others)
+    server.onCall(null)
+
+    // At rest: what the dead had claimed comes free, and everything that is due is done.
+    const engine = processes[0]?.engine as Engine
+    for (let at = await engine.runDue(); at.wakeAt !== null; at = await engine.runDue()) clock.advance('P1D')
+    const client = EventStoreDBClient.connectionString(server.url)
+    const store = createEventStoreDbStore({ client })
+    const log: RecordedEvent[] = []
+    for await (const event of store.readAll()) log.push(event)
+    await store.close()
+    await client.dispose()
+    const problems = [...problemsOf(log, acknowledged)]
+    for (const { rule, message, stream } of (await verify(toAsync(log))).faults)
+      problems.push(`${stream} breaks ${rule}: ${message}.`)
+    for (const { contactId, expected, found } of (await engine.verifyIndex()).differences)
+      problems.push(`The index has ${found} for ${contactId}, the log ${expected}.`)
+    const [head, checkpoint] = [log.at(-1)?.position, await readModel.checkpoint()]
+    if (head !== checkpoint) problems.push(`The read model is at ${checkpoint}, the log at ${head}.`)
+    const sent = log.flatMap((event) => (event.type === 'StepDispatched' ? [event.data.idempotencyKey] : []))
+    for (const key of calls)
+      if (!sent.includes(key)) problems.push(`A handler was called for ${key}, of which the log knows nothing.`)
+    return {
+      problems,
+      events: log.length,
+      acknowledged: acknowledged.length,
+      steps: new Set(calls).size,
+      calls: calls.length,
+      ...figures,
+    }
+  } finally {
+    isOver = true
+    for (const one of processes) await one.end()
+    await readModel.close()
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What each order left, held against what it was answered; and nothing under an id that nobody acknowledged. */
+function* problemsOf(log: readonly RecordedEvent[], acknowledged: readonly Acknowledged[]): Generator<string> {
+  const left = new Map<string, number>()
+  const count = (key: string) => left.set(key, (left.get(key) ?? 0) + 1)
+  for (const event of log) {
+    const { stream, commandId, type, cause } = event
+    if (type === 'GoalSatisfied') count(`${stream} ${event.data.signalId} ${type}`)
+    // What follows from a goal or from time stands under ids of the engine's own.
+    else if (cause.by === 'operator' && (type === 'SequenceStarted' || type === 'SequenceStopped'))
+      count(`${stream} ${commandId} ${type}`)
+  }
+  for (const { contactId, commandId, left: expected } of acknowledged)
+    for (const [type, times] of Object.entries(expected)) {
+      const key = `${contactStream(contactId)} ${commandId} ${type}`
+      const found = left.get(key) ?? 0
+      if (found !== times) yield `${key} stands in the log ${found} times, and should ${times} times.`
+      left.delete(key)
+    }
+  for (const key of left.keys()) yield `${key} stands in the log, and nobody was told so.`
+}
+
+/** Other faults are faults of the engine: `CLOSED` is that of the process that began anew. */
+function expectTransient(error: unknown): void {
+  if (!isEnfoldFault(error) || !['STORE_UNAVAILABLE', 'CLOSED', 'CONTENTION'].includes(error.code)) throw error
+}
+
+async function* toAsync<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items
+}
