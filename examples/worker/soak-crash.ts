@@ -15,8 +15,8 @@ const { values } = parseArgs({
     store: { type: 'string', default: 'sqlite' },
     workers: { type: 'string' },
     'server-kills': { type: 'string', default: '10' },
-    'lease-ms': { type: 'string', default: '1500' },
-    'handler-timeout-ms': { type: 'string', default: '500' },
+    'lease-ms': { type: 'string' },
+    'handler-timeout-ms': { type: 'string' },
   },
 })
 
@@ -34,8 +34,9 @@ try {
     onUnknown: values['on-unknown'] === 'hold' ? 'hold' : 'retry',
     workers: Number(values.workers ?? (onServer ? 4 : 1)),
     ...(server === undefined ? {} : { server: { ...server, kills: Number(values['server-kills']) } }),
-    leaseMs: Number(values['lease-ms']),
-    handlerTimeoutMs: Number(values['handler-timeout-ms']),
+    // Eight processes and a server on few cores take their time between a claim and its handler.
+    leaseMs: Number(values['lease-ms'] ?? (onServer ? 5000 : 1500)),
+    handlerTimeoutMs: Number(values['handler-timeout-ms'] ?? (onServer ? 2000 : 500)),
     progress: (line) => console.error(line),
   })
   console.log(figures)

@@ -3,11 +3,12 @@
  * processes, a real SQLite file or PostgreSQL server, a real SMTP server, real time. Drawn from the seed: which worker is
  * killed, after how many mails and milliseconds, when contacts are stopped, and how long the database is away.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { campaign, isEnfoldFault, newestRun } from '@enfold/core'
+import { campaign, isEnfoldFault, newestRun, writeLog } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import type { PostgresServer } from '@enfold/postgres-server'
 import { openStore } from '../open-store.ts'
@@ -48,7 +49,10 @@ export async function soak(options: SoakOptions): Promise<Figures> {
     rmSync(folder, { recursive: true })
     return figures
   } catch (error) {
-    throw new Error(`The log and the mail server's record are kept in ${folder}`, { cause: error })
+    writeFileSync(join(folder, 'processes.txt'), processes.map(({ lines }) => lines.join('\n')).join('\n\n'))
+    throw new Error(`The log, the mail server's record and what all processes said are kept in ${folder}`, {
+      cause: error,
+    })
   } finally {
     for (const process of processes) process.signal('SIGKILL')
   }
@@ -144,6 +148,8 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
   await desk.close()
   mailServer.signal('SIGTERM')
   await ledger.catchUp()
+  // The server goes, and the log is evidence.
+  if (server !== undefined) await pipeline(writeLog(store.readAll()), createWriteStream(join(folder, 'log.jsonl')))
   const mails = readFileSync(mailFile, 'utf8').trimEnd().split('\n')
   const figures = judge({
     onUnknown: options.onUnknown,

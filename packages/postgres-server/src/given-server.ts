@@ -42,16 +42,28 @@ export function givenServer(): GivenServer {
 
 /** A name for a schema that is dropped when the test is over. */
 export function givenSchema(server: GivenServer): string {
-  const schema = `test_${randomUUID().replaceAll('-', '')}`
-  onTestFinished(() => dropSchema(server.url, schema))
+  const schema = newName()
+  onTestFinished(() => drop(server.url, [schema]))
   return schema
 }
 
-/** Where a test has many of them, one after the other. */
-export async function dropSchema(url: string, schema: string): Promise<void> {
+/** Names for as many schemas as a test wants; all are dropped when the file is done. Call it once in a file, behind `givenServer`. */
+export function givenSchemas(server: GivenServer): () => string {
+  const schemas: string[] = []
+  afterAll(() => drop(server.url, schemas), 120_000)
+  return () => {
+    const schema = newName()
+    schemas.push(schema)
+    return schema
+  }
+}
+
+const newName = () => `test_${randomUUID().replaceAll('-', '')}`
+
+async function drop(url: string, schemas: readonly string[]): Promise<void> {
   const pool = new Pool({ connectionString: url, max: 1 })
   pool.on('error', () => {})
   await pool.query('SET client_min_messages = warning').catch(() => {})
-  await pool.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`).catch(() => {})
+  for (const schema of schemas) await pool.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`).catch(() => {})
   await pool.end()
 }
