@@ -35,8 +35,8 @@ try {
     workers: Number(values.workers ?? (onServer ? 4 : 1)),
     ...(server === undefined ? {} : { server: { ...server, kills: Number(values['server-kills']) } }),
     // Eight processes and a server on few cores take their time between a claim and its handler.
-    leaseMs: Number(values['lease-ms'] ?? (onServer ? 5000 : 1500)),
-    handlerTimeoutMs: Number(values['handler-timeout-ms'] ?? (onServer ? 2000 : 500)),
+    leaseMs: Number(values['lease-ms'] ?? (onServer ? 3000 : 1500)),
+    handlerTimeoutMs: Number(values['handler-timeout-ms'] ?? (onServer ? 1000 : 500)),
     progress: (line) => console.error(line),
   })
   console.log(figures)

@@ -9,7 +9,7 @@ it.skipIf(!server.isOurs)(
   async () => {
     const { url, kill, start } = server
     const figures = await soak({
-      ...{ kills: 4, steps: 160, seed: 5, onUnknown: 'retry', workers: 4, leaseMs: 5000, handlerTimeoutMs: 2000 },
+      ...{ kills: 4, steps: 160, seed: 5, onUnknown: 'retry', workers: 4, leaseMs: 3000, handlerTimeoutMs: 1000 },
       server: { url, kill, start, kills: 1 },
     })
 
