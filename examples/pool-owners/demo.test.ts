@@ -1,13 +1,14 @@
 /** The demo as a stranger runs it: a child process, files in, a report out. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { contactOf, type RecordedEvent, simulate } from '@enfold/core'
+import { removePostgres } from '@enfold/postgres-server'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { lineByPointer, readCampaign } from './read-campaign.ts'
 import { type Contact, readContacts } from './read-contacts.ts'
 import { factsAt, readHappenings } from './read-happenings.ts'
@@ -17,6 +18,8 @@ const HERE = import.meta.dirname
 // Runs of some seconds, more on a machine that has other things to do.
 vi.setConfig({ testTimeout: 300_000 })
 const temporary = mkdtempSync(join(tmpdir(), 'enfold-demo-'))
+// A server runs as another user where the tests run as root.
+chmodSync(temporary, 0o755)
 afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 let count = 0
 const newPath = () => join(temporary, String(++count))
@@ -38,13 +41,18 @@ function fileOf(name: string, content: string): string {
   return path
 }
 
-/** The first forty contacts and what happens to them. */
-function fewFiles(): readonly string[] {
+/** The first forty contacts and what happens to them, all of it or in the first days. */
+function fewFiles(days = Number.POSITIVE_INFINITY): readonly string[] {
   const [header, ...rows] = readFileSync(join(HERE, 'contacts.csv'), 'utf8').split('\n')
   const contacts = fileOf('contacts.csv', [header, ...rows.slice(0, 40), ''].join('\n'))
   const ids = readContacts(contacts).value
   const lines = readFileSync(join(HERE, 'happenings.jsonl'), 'utf8').trimEnd().split('\n')
-  const mine = lines.filter((line) => ids.has((JSON.parse(line) as { contact: string }).contact))
+  const happenings = lines.map((line) => JSON.parse(line) as { contact: string; at: string })
+  const end = Date.parse(happenings[0]?.at as string) + days * 86_400_000
+  const mine = lines.filter((_, i) => {
+    const { contact, at } = happenings[i] as (typeof happenings)[number]
+    return ids.has(contact) && Date.parse(at) < end
+  })
   return ['--contacts', contacts, '--happenings', fileOf('happenings.jsonl', mine.join('\n'))]
 }
 const FEW = fewFiles()
@@ -179,6 +187,60 @@ describe('the demo', () => {
   })
 })
 
+describe('the demo on PostgreSQL', () => {
+  const SHORT = ['--days', '1', ...fewFiles(20)]
+  const given = () => {
+    const out = newPath()
+    onTestFinished(() => removePostgres(join(out, 'postgres')))
+    return out
+  }
+  const mailsIn = (out: string) => readdirSync(join(out, 'outbox')).sort()
+
+  it('tells the same story as on SQLite, and leaves no server behind', async () => {
+    const [file, server] = [newPath(), given()]
+    const onFile = await run('--out', file, ...SHORT)
+    const onServer = await run('--store', 'postgres', '--out', server, ...SHORT)
+    expect({ status: onServer.status, stderr: onServer.stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(
+        process.env.ENFOLD_POSTGRES_URL === undefined
+          ? /^Starting a PostgreSQL server in .*postgres\n$/
+          : /^Using the PostgreSQL server of ENFOLD_POSTGRES_URL\n$/,
+      ),
+    })
+    expect(onServer.stdout).toMatch(/events\/s \(PostgreSQL 1\d/)
+    const told = steady(onServer.stdout)
+    expect(told).toMatch(/[1-9]\d\d events in the log, \d\d+ mails in the outbox/)
+    expect(told).toBe(steady(onFile.stdout))
+    expect(mailsIn(server)).toEqual(mailsIn(file))
+    expect(existsSync(join(server, 'postgres', 'data', 'postmaster.pid'))).toBe(false)
+
+    const other = await run('--keep', '--out', server, ...SHORT)
+    expect({ status: other.status, stdout: other.stdout }).toEqual({ status: 2, stdout: '' })
+    expect(other.stderr).toMatch(/holds a run on another store/)
+  })
+
+  it('ONCE-3: killed in the middle, with its server left over, and gone on with, sends what an undisturbed run sends', async () => {
+    const [file, server] = [newPath(), given()]
+    const killed = start('demo.ts', ['--store', 'postgres', '--out', server, ...SHORT])
+    const exited = once(killed, 'exit')
+    const handled = () => {
+      const path = join(server, 'handled.jsonl')
+      return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
+    }
+    while (handled() < 10) await new Promise((resolve) => setTimeout(resolve, 20))
+    killed.kill('SIGKILL')
+    await exited
+    const atTheKill = mailsIn(server)
+    const kept = await run('--store', 'postgres', '--keep', '--out', server, ...SHORT)
+    const undisturbed = await run('--out', file, ...SHORT)
+    expect([kept.status, undisturbed.status]).toEqual([0, 0])
+    expect(kept.stdout).toMatch(/Index held against the log for \d+ contacts: 0 differences/)
+    expect(atTheKill.length).toBeLessThan(mailsIn(server).length)
+    expect(mailsIn(server)).toEqual(mailsIn(file))
+  })
+})
+
 describe('what the demo is given', () => {
   const CONTACTS = ['id,name,email,spend,birthday', 'ann,Ann,ann@example.com,12,1980-02-29']
   const asked = { at: '2026-03-02T09:00:00.000Z', contact: 'ann', signal: { kind: 'form-submitted' } }
@@ -292,6 +354,7 @@ describe('what the demo is given', () => {
     ['an unknown argument', ['--frobnicate'], /Unknown option '--frobnicate'.* See --help\./],
     ['a stray word', ['now'], /Unexpected argument 'now'/],
     ['days that are none', ['--days', 'many'], /--days is "many"; expected a whole number/],
+    ['a store that is not known', ['--store', 'mysql'], /--store is "mysql"; expected sqlite or postgres\./],
     ['a file that is not there', ['--contacts', join(temporary, 'none.csv')], /none\.csv cannot be read: ENOENT/],
     ['a folder of something else', ['--out', HERE], /holds something else than an earlier run/],
   ])('refuses %s with exit status 2 and a sentence', async (_, args, sentence) => {
@@ -303,7 +366,7 @@ describe('what the demo is given', () => {
   it('says with --help what there is', async () => {
     const { status, stdout } = await run('--help')
     expect(status).toBe(0)
-    for (const option of ['--keep', '--days', '--campaign', '--contacts', '--happenings', '--out'])
+    for (const option of ['--store', '--keep', '--days', '--campaign', '--contacts', '--happenings', '--out'])
       expect(stdout).toContain(`\n  ${option}`)
   })
 

@@ -1,8 +1,8 @@
 /**
- * A campaign, played on a SQLite file with a simulated clock: 90 days in seconds. Reads the input, opens the engine,
+ * A campaign, played on a real store with a simulated clock: 90 days in seconds. Reads the input, opens the engine,
  * plays, reports. Standard output is the report only; exit status 0, 2 for wrong arguments or input, 1 for anything else.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
@@ -18,9 +18,9 @@ import {
   type Store,
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { look, searchIn } from './look.ts'
+import { type DemoStore, holdsRun, openStore, removeStores, STORES } from './open-store.ts'
 import { createOutbox, readTemplates } from './outbox.ts'
 import { createJournal, handOver, type Journal, play } from './play.ts'
 import { createProgress } from './progress.ts'
@@ -34,17 +34,19 @@ import { inWords, type WrongLine } from './wrong-line.ts'
 const HERE = import.meta.dirname
 const DAY_MS = 86_400_000
 
-const HELP = `Plays a campaign on a SQLite file with a simulated clock, and reports.
+const HELP = `Plays a campaign on a SQLite file, or on PostgreSQL, with a simulated clock, and reports.
 
-  node demo.ts [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
+  node demo.ts [--store sqlite|postgres] [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
 
+  --store NAME       sqlite, or postgres: a server that is started for it in the folder, and stopped at the end; with
+                     ENFOLD_POSTGRES_URL, the schema enfold_demo of yours, which is emptied first (sqlite)
   --console          then show it in the console, in a browser of this machine, until Ctrl-C
   --keep             go on where the last run ended; without it, a run starts clean
   --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
   --campaign FILE    a definition as JSON; mails come from templates/NAME.txt beside it (campaign.json)
   --contacts FILE    CSV with the columns id, name, email, timeZone, tags and any field (contacts.csv)
   --happenings FILE  JSON lines: what happened in the CRM, and what the staff ordered (happenings.jsonl)
-  --out FOLDER       where the database, the outbox and the journal go (out)
+  --out FOLDER       where the store, the outbox and the journal go (out)
   --help             this
 
 The files in brackets are those beside demo.ts. Wrong lines in any of them are named, and nothing is written.`
@@ -62,21 +64,21 @@ async function main(): Promise<void> {
   const options = readArguments()
   if (options.help) return say(HELP)
   const input = readInput(options)
-  const paths = prepareFolder(options.out, options.keep)
-  // NORMAL: thousands of commits in seconds, each safe from a crash of the process, the last ones not from a power cut.
-  const store = createSqliteStore({ path: paths.database, synchronous: 'NORMAL' })
+  const paths = await prepareFolder(options.out, options.keep)
+  const opened = await openStore(options.store, options.out, options.keep, (line) => process.stderr.write(`${line}\n`))
+  let size = ''
   try {
     mkdirSync(paths.outbox, { recursive: true })
-    await run(options, input, paths, createJournal(paths.journal), store)
+    await run(options, input, paths, createJournal(paths.journal), opened)
   } finally {
-    await store.close()
+    size = await opened.close()
   }
-  say(`  ${sizeOf(paths.database)} in ${relative(process.cwd(), paths.database)}`)
+  say(`  ${size}`)
   say(`  The mails are in ${relative(process.cwd(), paths.outbox)}: open any of them.`)
 }
 
 type Options = ReturnType<typeof readArguments>
-type Paths = ReturnType<typeof prepareFolder>
+type Paths = Awaited<ReturnType<typeof prepareFolder>>
 
 // --- What the caller gave -------------------------------------------------------------------------------------------
 
@@ -85,6 +87,7 @@ function readArguments() {
     const { values } = parseArgs({
       options: {
         help: { type: 'boolean', default: false },
+        store: { type: 'string', default: 'sqlite' },
         console: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         days: { type: 'string' },
@@ -97,7 +100,9 @@ function readArguments() {
     const days = values.days === undefined ? null : Number(values.days)
     if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= 36_600))
       throw new Misuse(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
-    return { ...values, days }
+    const store = STORES.find((name) => name === values.store)
+    if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(' or ')}.`)
+    return { ...values, days, store }
   } catch (error) {
     if (error instanceof Misuse) throw error
     throw new Misuse(`${(error as Error).message} See --help.`)
@@ -124,28 +129,27 @@ function reading<T>(file: string, read: () => T): T {
   }
 }
 
-/** Clears away what an earlier run left, and nothing else; the database last, for by it such a folder is known. */
-function prepareFolder(folder: string, keep: boolean) {
-  const paths = {
-    outbox: join(folder, 'outbox'),
-    journal: join(folder, 'handled.jsonl'),
-    database: join(folder, 'enfold-demo.db'),
-  }
+/** Clears away what an earlier run left, and nothing else; the stores last, for by them such a folder is known. */
+async function prepareFolder(folder: string, keep: boolean) {
+  const paths = { outbox: join(folder, 'outbox'), journal: join(folder, 'handled.jsonl') }
   const found = reading(folder, () => (existsSync(folder) ? readdirSync(folder) : []))
-  if (found.length > 0 && !existsSync(paths.database))
+  if (found.length > 0 && !holdsRun(folder))
     throw new Misuse(`${folder} holds something else than an earlier run. Choose another folder with --out.`)
   mkdirSync(folder, { recursive: true })
-  if (!keep)
-    for (const path of [paths.outbox, paths.journal, `${paths.database}-wal`, `${paths.database}-shm`, paths.database])
-      rmSync(path, { recursive: true, force: true })
+  if (keep) return paths
+  for (const path of [paths.outbox, paths.journal]) rmSync(path, { recursive: true, force: true })
+  await removeStores(folder)
   return paths
 }
 
 // --- The play -------------------------------------------------------------------------------------------------------
 
-async function run(options: Options, input: Input, paths: Paths, journal: Journal, store: Store): Promise<void> {
+async function run(options: Options, input: Input, paths: Paths, journal: Journal, opened: DemoStore): Promise<void> {
+  const { store, inWords } = opened
   const { campaign, contacts, happenings } = input
   const earlier = await eventsOf(store)
+  if (earlier.length === 0 && journal.handled.size > 0)
+    throw new Misuse(`${options.out} holds a run on another store. Name that one with --store, or leave out --keep.`)
   const begin = (happenings[0] as Happening).at
   const from = [begin, ...earlier.map(({ at }) => at), ...[...journal.handled.values()].map(({ at }) => at)].reduce(
     later,
@@ -193,7 +197,7 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
     'Figures',
     `  ${events.length} events in the log, ${mails} mails in the outbox, ${contacts.size} contacts, ${index.contacts} with a history`,
     `  Index held against the log for ${index.contacts} contacts: ${index.differences.length} differences`,
-    `  ${added} events in ${seconds.toFixed(1)} s, ${Math.round(added / seconds)} events/s (SQLite with synchronous NORMAL)`,
+    `  ${added} events in ${seconds.toFixed(1)} s, ${Math.round(added / seconds)} events/s (${inWords})`,
   ].join('\n')
   say(report)
   if (options.console) await look(engine, clock, contacts, say)
@@ -266,10 +270,6 @@ function wentOn(from: Instant, { repeated, different, withoutTrace, newEvents }:
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`)
-}
-
-function sizeOf(path: string): string {
-  return `${(statSync(path).size / 1_048_576).toFixed(1)} MiB`
 }
 
 // A reader that has seen enough (`| head`) is no failure.

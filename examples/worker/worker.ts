@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { createEngine } from '@enfold/engine'
 import { smtpMail } from '@enfold/handlers'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { openStore } from './open-store.ts'
 
 const { values: settings } = parseArgs({
   options: {
@@ -36,7 +36,7 @@ const email = smtpMail({
   }),
 })
 let handled = 0
-const store = createSqliteStore({ path: settings.database })
+const store = openStore(settings.database)
 const engine = createEngine({
   store,
   handlers: { email },

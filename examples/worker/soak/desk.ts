@@ -1,10 +1,13 @@
 /**
  * The operator's process: takes orders as JSON lines `{ verb, order }` on stdin, carries them out all at once, and prints
- * an answer for each, `{ commandId, answer }`. Whoever has the answer has the order's acknowledgement. Dies like the workers.
+ * an answer for each, `{ commandId, answer }`. Whoever has the answer has the order's acknowledgement. Dies like the workers;
+ * where the store is away, gives the order again under the same id until it is known.
  */
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isEnfoldFault } from '@enfold/core'
 import { createEngine, type SequenceOrder, type StepOrder } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { openStore } from '../open-store.ts'
 
 export type Order =
   | { readonly verb: 'startSequence' | 'stopSequence'; readonly order: SequenceOrder & { readonly commandId: string } }
@@ -15,12 +18,22 @@ export interface Acknowledgement {
   readonly answer: { readonly outcome: string; readonly run: number; readonly position: number }
 }
 
-const store = createSqliteStore({ path: process.argv[2] as string })
+const store = openStore(process.argv[2] as string)
 const engine = createEngine({ store, handlers: {} })
 const running = new Set<Promise<void>>()
 
+async function give({ verb, order }: Order) {
+  for (;;)
+    try {
+      return verb === 'resendStep' ? await engine.resendStep(order) : await engine[verb](order)
+    } catch (error) {
+      if (!isEnfoldFault(error) || !error.code.startsWith('STORE_')) throw error
+      await sleep(50)
+    }
+}
+
 async function obey({ verb, order }: Order): Promise<void> {
-  const answered = verb === 'resendStep' ? await engine.resendStep(order) : await engine[verb](order)
+  const answered = await give({ verb, order } as Order)
   if (answered._tag === 'Left') throw new Error(`${verb} was refused: ${JSON.stringify(answered.left)}`)
   const { outcome, run, position } = answered.right
   const acknowledgement: Acknowledgement = { commandId: order.commandId, answer: { outcome, run, position } }

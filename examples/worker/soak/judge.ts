@@ -44,6 +44,10 @@ export interface Figures extends Verdict {
   readonly kills: number
   /** Kills that met something in flight. */
   readonly killsAtWork: number
+  /** Of the database server. */
+  readonly serverKills: number
+  /** Those that met something in flight. */
+  readonly serverKillsAtWork: number
   readonly seconds: number
   readonly stepsPerSecond: number
 }

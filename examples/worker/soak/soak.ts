@@ -1,15 +1,17 @@
 /**
- * Kills workers again and again while they mail, and says what came of it. Real processes, a real SQLite file, a real SMTP
- * server, real time. Drawn from the seed:
- * which worker is killed, after how many mails and milliseconds, and when contacts are stopped.
+ * Kills workers again and again while they mail, and the database server with them, and says what came of it. Real
+ * processes, a real SQLite file or PostgreSQL server, a real SMTP server, real time. Drawn from the seed: which worker is
+ * killed, after how many mails and milliseconds, when contacts are stopped, and how long the database is away.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { campaign, newestRun } from '@enfold/core'
+import { campaign, isEnfoldFault, newestRun, writeLog } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import type { PostgresServer } from '@enfold/postgres-server'
+import { openStore } from '../open-store.ts'
 import { type Figures, judge } from './judge.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import type { Acceptance } from './mail-server.ts'
@@ -25,6 +27,8 @@ export interface SoakOptions {
   readonly workers: number
   readonly leaseMs: number
   readonly handlerTimeoutMs: number
+  /** An empty PostgreSQL server, and how often it is killed. Default: a SQLite file. */
+  readonly server?: Pick<PostgresServer, 'url' | 'kill' | 'start'> & { readonly kills: number }
   /** Told now and then how far it is. */
   readonly progress?: (line: string) => void
 }
@@ -45,19 +49,23 @@ export async function soak(options: SoakOptions): Promise<Figures> {
     rmSync(folder, { recursive: true })
     return figures
   } catch (error) {
-    throw new Error(`The log and the mail server's record are kept in ${folder}`, { cause: error })
+    writeFileSync(join(folder, 'processes.txt'), processes.map(({ lines }) => lines.join('\n')).join('\n\n'))
+    throw new Error(`The log, the mail server's record and what all processes said are kept in ${folder}`, {
+      cause: error,
+    })
   } finally {
     for (const process of processes) process.signal('SIGKILL')
   }
 }
 
 async function soakIn(folder: string, options: SoakOptions, begin: typeof launch): Promise<Figures> {
-  const database = join(folder, 'campaigns.db')
+  const { server } = options
+  const database = server?.url ?? join(folder, 'campaigns.db')
   const mailFile = join(folder, 'mails.jsonl')
   const random = createRandom(options.seed)
   const startedAt = performance.now()
 
-  const store = createSqliteStore({ path: database })
+  const store = openStore(database)
   const engine = createEngine({ store, handlers: {} })
   const ledger = createLedger(store)
   await engine.publish(letters(options.onUnknown))
@@ -84,7 +92,15 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
     }
   }
 
-  let killsAtWork = 0
+  /** Of what is in flight now nobody may ever know. */
+  async function abandon(): Promise<boolean> {
+    await whenThere(() => ledger.catchUp())
+    const inFlight = ledger.inFlight()
+    for (const attempt of inFlight) attempt.killed = true
+    return inFlight.length > 0
+  }
+
+  let [killsAtWork, serverKills, serverKillsAtWork] = [0, 0, 0]
   for (let kill = 1; kill <= options.kills; kill++) {
     startContactsUpTo(Math.ceil((contacts * kill) / options.kills))
     const victim = Math.floor(random() * workers.length)
@@ -98,11 +114,16 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
     await sleep(delayMs)
     worker.signal('SIGKILL')
     await worker.ended
-    await ledger.catchUp()
-    const inFlight = ledger.inFlight()
-    for (const attempt of inFlight) attempt.killed = true
-    if (inFlight.length > 0) killsAtWork += 1
+    if (await abandon()) killsAtWork += 1
     workers[victim] = startWorker()
+    if (server !== undefined && Math.floor((kill * server.kills) / options.kills) > serverKills) {
+      await Promise.race([mailServer.printedMore(5), sleep(options.leaseMs)])
+      await server.kill()
+      await sleep(random() * 1000)
+      await server.start()
+      serverKills += 1
+      if (await abandon()) serverKillsAtWork += 1
+    }
     if (kill % 10 !== 0) continue
     await desk.crash()
     options.progress?.(`${kill} kills, ${errands.length} of ${contacts} contacts, ${ledger.sendings.size} sendings`)
@@ -127,6 +148,8 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
   await desk.close()
   mailServer.signal('SIGTERM')
   await ledger.catchUp()
+  // The server goes, and the log is evidence.
+  if (server !== undefined) await pipeline(writeLog(store.readAll()), createWriteStream(join(folder, 'log.jsonl')))
   const mails = readFileSync(mailFile, 'utf8').trimEnd().split('\n')
   const figures = judge({
     onUnknown: options.onUnknown,
@@ -139,7 +162,26 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
   })
   await engine.close()
   await store.close()
-  return { ...figures, kills: options.kills, killsAtWork, seconds, stepsPerSecond: figures.sendings / seconds }
+  return {
+    ...figures,
+    kills: options.kills,
+    killsAtWork,
+    serverKills,
+    serverKillsAtWork,
+    seconds,
+    stepsPerSecond: figures.sendings / seconds,
+  }
+}
+
+/** Again and again until the store answers. */
+async function whenThere(ask: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await ask()
+    } catch (error) {
+      if (attempt === 100 || !isEnfoldFault(error) || !error.code.startsWith('STORE_')) throw error
+      await sleep(50)
+    }
 }
 
 export function letters(onUnknown: 'retry' | 'hold') {

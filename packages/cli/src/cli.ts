@@ -21,6 +21,7 @@ import {
 } from './questions.ts'
 import { makeKeys, readSeal, sealLog } from './seal-file.ts'
 import { openSource, type Source } from './source.ts'
+import { STORE_URLS, withoutPasswords } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
@@ -47,7 +48,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (isTold(error)) {
       const code = isEnfoldFault(error) ? `${error.code}: ` : ''
-      io.stderr.write(`${paintFor(io.stderr)('red', plain(code + error.message))}\n`)
+      io.stderr.write(`${paintFor(io.stderr)('red', plain(withoutPasswords(code + error.message)))}\n`)
       return error instanceof Misuse || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
     }
     throw error
@@ -115,7 +116,7 @@ function createProgram(
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(paintFor(io.stderr)('red', text)),
+      outputError: (text, write) => write(paintFor(io.stderr)('red', withoutPasswords(text))),
     })
     .addHelpText(
       'after',
@@ -124,9 +125,11 @@ function createProgram(
     FILE.jsonl, FILE.jsonl.gz, FILE.jsonl.zst   a file of JSON lines, as "export" writes it
     -                                           the standard input
     sqlite:PATH                                 a SQLite store, which is only read
+    postgres://ROLE@HOST/DATABASE?schema=NAME   a PostgreSQL store, likewise; its schema is enfold unless you name it.
+                                                The password stands in the URL, or in PGPASSWORD
 
-  Orders (publish, start, stop, …), due and run take a store as their first argument, sqlite:PATH, then the contacts,
-  then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
+  Orders (publish, start, stop, …), due and run take a store as their first argument, then the contacts, then
+  what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
   A sequence is CAMPAIGN/SEQUENCE, each percent-encoded. More than one contact: you are asked first, unless --yes.
 
   An instant is 2026-03-01T09:00:00.000Z or shorter: 2026-03-01 is the beginning of that day, in UTC.
@@ -259,9 +262,9 @@ function createProgram(
       answer(source, options, (log) => exportLog(log, options.out ?? null, io.stdout)),
     )
 
-  command('import', 'read a log into a SQLite store that is empty, or holds its beginning', { keepGoing: false })
+  command('import', 'read a log into a store that is empty, or holds its beginning', { keepGoing: false })
     .argument('[source]')
-    .requiredOption('--into <url>', 'sqlite:PATH')
+    .requiredOption('--into <url>', STORE_URLS)
     .action((source: string | undefined, options: SharedOptions & { into: string }) =>
       answer(source, options, (log) => importLog(log, options.into)),
     )

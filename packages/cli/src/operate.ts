@@ -21,7 +21,7 @@ import type { Deed, Done, Ordered } from './deeds.ts'
 import { type HostModule, loadHostModule, messageOf } from './host-module.ts'
 import { Failed, Misuse } from './misuse.ts'
 import { createProgress } from './progress.ts'
-import { type Access, openStore, STORE_URLS } from './store-url.ts'
+import { type Access, openStore, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { readText, type Streams, writeLine } from './streams.ts'
 import { counted, named, paintFor, plain } from './text.ts'
 import { contactsOf, type Whom } from './whom.ts'
@@ -280,7 +280,7 @@ export function openForOrders(url: string, access: Access): Store {
   const store = openStore(url, access)
   if (store !== null) return store
   if (/^[a-z]+:\/\//i.test(url))
-    throw new Misuse(`${plain(url)} is no store that is known here; expected ${STORE_URLS}.`)
+    throw new Misuse(`${plain(withoutPasswords(url))} is no store that is known here; expected ${STORE_URLS}.`)
   throw new Misuse(
     `${named(url)} is a log, which can only be read. Orders go to a store, ${STORE_URLS}; "enfold import" makes one of a log.`,
   )
@@ -303,6 +303,8 @@ export async function withEngine<Answer>(
       ? createEngine({ store: wakingAtOnce(store), handlers: {} })
       : createEngine({ store, handlers: {}, contacts })
   try {
+    // A server is opened by the first question: what is wrong with it is told before any contact is begun with.
+    await store.checkpoint()
     return await work(engine, store)
   } finally {
     await engine.close()

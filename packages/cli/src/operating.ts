@@ -9,6 +9,7 @@ import * as deeds from './deeds.ts'
 import { askDue } from './due.ts'
 import { Misuse } from './misuse.ts'
 import { carryOut, type OrderOptions, publishFile, unpublish } from './operate.ts'
+import { STORE_URLS } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { paintFor } from './text.ts'
 import { work } from './work.ts'
@@ -172,7 +173,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
     return program
       .command(name)
       .description(description)
-      .argument('<store>', 'sqlite:PATH')
+      .argument('<store>', STORE_URLS)
       .option('--json', 'for programs: JSON lines')
   }
 

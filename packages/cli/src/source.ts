@@ -19,11 +19,11 @@ import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { answerFor, askInShares, type Question, type Share, sharesFor, skipFor } from './shares.ts'
-import { openStore, requireFile, STORE_URLS } from './store-url.ts'
+import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { plain } from './text.ts'
 
 export interface Source {
-  /** As the caller named it. */
+  /** As the caller named it, without a password. */
   readonly name: string
   /** The live store; `null` for a file. */
   readonly store: Store | null
@@ -56,7 +56,7 @@ export interface SourceOptions {
 /** @throws Misuse if there is no such file, or the URL is of a kind that is not known */
 export function openSource(url: string, options: SourceOptions): Source {
   const store = openStore(url, 'read')
-  return store === null ? logSource(url, options) : storeSource(url, store, options)
+  return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, options)
 }
 
 function storeSource(name: string, store: Store, { stderr }: SourceOptions): Source {

@@ -1,6 +1,7 @@
 /** Stores by URL: the one place that knows which URLs there are. A file that is only a log is none; see `source.ts`. */
 import { existsSync, statSync } from 'node:fs'
 import type { Store } from '@enfold/core'
+import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { Misuse } from './misuse.ts'
 import { plain } from './text.ts'
@@ -9,7 +10,7 @@ import { plain } from './text.ts'
 export type Access = 'read' | 'write' | 'create'
 
 /** What may stand where a store is asked for, in words. */
-export const STORE_URLS = 'sqlite:PATH'
+export const STORE_URLS = 'sqlite:PATH or postgres://ROLE@HOST/DATABASE?schema=NAME'
 
 /**
  * @param options `hashChain` false: what is appended carries no hashes. Default true.
@@ -22,7 +23,27 @@ export function openStore(url: string, access: Access, { hashChain = true } = {}
     if (access !== 'create') requireFile(sqlite)
     return createSqliteStore({ path: sqlite, readOnly: access === 'read', hashChain })
   }
+  if (/^postgres(ql)?:\/\//i.test(url)) {
+    // Whether it is there is told by its first use: nothing is asked of a server before.
+    return createPostgresStore({ ...postgresIn(url), migrate: access === 'create', hashChain })
+  }
   return null
+}
+
+/** A connection string as `pg` has it, and the schema, of which `pg` knows nothing. */
+function postgresIn(url: string): { readonly connectionString: string; readonly schema?: string } {
+  // What cannot be parsed is not repeated: somewhere in it is a password.
+  if (!URL.canParse(url))
+    throw new Misuse(`What begins with postgres:// is no URL; expected ${STORE_URLS}, percent-encoded.`)
+  const parsed = new URL(url)
+  const schema = parsed.searchParams.get('schema')
+  parsed.searchParams.delete('schema')
+  return { connectionString: parsed.href, ...(schema === null ? {} : { schema }) }
+}
+
+/** The text with the password of every URL taken out, and rather too much than too little: for every output. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/([a-z][a-z+]*:\/\/[^:/?#@\s]*):[\s\S]*@/gi, '$1@').replace(/([?&]\w*password=)[^&#\s]*/gi, '$1…')
 }
 
 function after(scheme: string, url: string): string | null {

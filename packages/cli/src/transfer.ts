@@ -21,7 +21,7 @@ import {
 import { BadLog, Misuse } from './misuse.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
-import { openStore, STORE_URLS } from './store-url.ts'
+import { openStore, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { counted, named, plain } from './text.ts'
 
 /** Fewer and larger writes: a line at a time costs a system call each. */
@@ -69,7 +69,7 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 }
 
 /**
- * Into a SQLite store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
+ * Into a store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
  * import that was cut short is simply repeated. Any other store is refused, and stays as it is.
  * Positions are those that the store gives: 1, 2, 3 … in the order of the log. Hashes are checked, and written for those
  * events that have one.
@@ -77,9 +77,10 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 export async function importLog(source: Source, into: string): Promise<Answer> {
   const hashed = openStore(into, 'create')
   const plain = openStore(into, 'create', { hashChain: false })
-  if (hashed === null || plain === null) throw new Misuse(`--into is ${named(into)}; expected ${STORE_URLS}.`)
+  if (hashed === null || plain === null)
+    throw new Misuse(`--into is ${named(withoutPasswords(into))}; expected ${STORE_URLS}.`)
   try {
-    return await importInto({ hashed, plain }, source, into)
+    return await importInto({ hashed, plain }, source, withoutPasswords(into))
   } finally {
     await hashed.close()
     await plain.close()
@@ -88,7 +89,7 @@ export async function importLog(source: Source, into: string): Promise<Answer> {
 
 const BATCH = 500
 
-/** One file, opened twice: as a store that writes hashes, and as one that does not. */
+/** One place, opened twice: as a store that writes hashes, and as one that does not. */
 interface Target {
   readonly hashed: Store
   readonly plain: Store

@@ -5,6 +5,7 @@ import { sequenceName } from './event-words.ts'
 import { type HostModule, loadHostModule, messageOf } from './host-module.ts'
 import { Misuse } from './misuse.ts'
 import { openForOrders } from './operate.ts'
+import { withoutPasswords } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { counted, named, paintFor, plain } from './text.ts'
 
@@ -46,7 +47,8 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
     for (const name of STOPS) process.on(name, stop)
     try {
       const kinds = Object.keys(handlers).map(named).join(', ')
-      reporter.say(`working on ${plain(url)}: ${kinds}`, { working: url, kinds: Object.keys(handlers) })
+      const place = withoutPasswords(url)
+      reporter.say(`working on ${plain(place)}: ${kinds}`, { working: place, kinds: Object.keys(handlers) })
       if (once) await engine.runDue()
       else await engine.run({ signal: stopping.signal })
       await engine.close()

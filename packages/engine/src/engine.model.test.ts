@@ -1,6 +1,6 @@
 /**
- * The engine on SQLite, and on a log with its read model beside it, against a model of one contact that was written from the rules (`docs/reference/rules.md`) and
- * not from the decider: no events, no plan, only what each sequence is doing and what has been mailed.
+ * The engine on SQLite, on PostgreSQL, and on a log with its read model beside it, against a model of one contact that
+ * was written from the rules (`docs/reference/rules.md`) and not from the decider: no events, no plan, only what each sequence is doing and what has been mailed.
  */
 import { join } from 'node:path'
 import {
@@ -13,7 +13,9 @@ import {
   type SequenceDefinition,
   type Store,
 } from '@enfold/core'
+import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
 import { createMemoryStore } from '@enfold/store-memory'
+import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import fc from 'fast-check'
@@ -23,6 +25,8 @@ import { MONDAY, temporaryDirectory } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
 const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
+const server = givenServer()
+const newSchema = givenSchemas(server)
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -551,6 +555,10 @@ let files = 0
 const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
 const stores: { readonly [name: string]: () => (path: string) => Store } = {
   sqlite: () => sqlite,
+  PostgreSQL() {
+    const schema = newSchema()
+    return () => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 })
+  },
   'log, sqlite beside it': () => (path) => besideLog(sqlite(path), sqlite(`${path}.read-model`)),
   'log, memory beside it'() {
     // What is in memory is there for whoever begins anew, as a server would be.
@@ -562,7 +570,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 
 it.each(Object.entries(stores))(
   'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: over the %s, the engine does what the rules say, whatever is ordered and when',
-  async (_, stored) => {
+  async (name, stored) => {
     const opened: Real[] = []
     await fc.assert(
       fc
@@ -586,7 +594,8 @@ it.each(Object.entries(stores))(
             await store.close()
           }
         }),
-      { numRuns },
+      // What takes a file microseconds takes a server milliseconds.
+      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 20) : numRuns },
     )
   },
   600_000,

@@ -1,13 +1,13 @@
 /** `pnpm soak:postgres`: half a million events, on a server of its own or on that of ENFOLD_POSTGRES_URL; exit status 1 if anything is wrong. */
+import { startPostgres } from '@enfold/postgres-server'
 import { Pool } from 'pg'
-import { startServer } from '../src/given-postgres.ts'
 import { soak } from './soak.ts'
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
 const events = Number(process.env.ENFOLD_EVENTS ?? 500_000)
 const yours = process.env.ENFOLD_POSTGRES_URL
-const server = yours === undefined ? await startServer([]) : { url: yours, stop: async () => {} }
+const server = yours === undefined ? await startPostgres({ settings: [] }) : { url: yours, stop: async () => {} }
 try {
   const pool = new Pool({ connectionString: server.url, max: 1 })
   const { rows } = await pool.query<{ server_version: string }>('SHOW server_version')

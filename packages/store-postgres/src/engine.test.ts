@@ -1,9 +1,11 @@
 /** The engine on PostgreSQL: several workers, each with connections of its own, and a server that dies under them. */
+
 import { campaign, isEnfoldFault, isLeft } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
-import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import { givenStore } from './given-postgres.ts'
 
 const server = givenServer()
 

@@ -1,11 +1,13 @@
 /** What can go wrong between a process and a real server: typed errors, nothing lost, nothing twice. */
+
 import { connect, createServer, type Socket } from 'node:net'
 import { contactStream, isEnfoldFault, type RecordedEvent, type Store } from '@enfold/core'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import { givenStore } from './given-postgres.ts'
 
 const server = givenServer()
 

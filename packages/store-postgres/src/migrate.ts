@@ -20,10 +20,11 @@ interface Found {
  *   `mayMigrate` is false; and for a database that cannot hold one. Nothing is changed then.
  */
 export async function openSchema(pool: Pool, schema: string, mayMigrate: boolean): Promise<void> {
-  if ((await versionOf(pool, schema)) === migrations.length) return
+  const found = await versionOf(pool, schema)
+  if (found === migrations.length) return
   if (!mayMigrate)
     throw incompatible(
-      `The schema ${schema} is not at version ${migrations.length}. Open it once with migrate: true, as a role that may create tables.`,
+      `${found === 0 ? `There is no schema ${schema} of Enfold` : `The schema ${schema} is at version ${found}, not ${migrations.length}`}. Open it once with migrate: true, as a role that may create tables.`,
     )
   const client = await pool.connect()
   try {

@@ -1,10 +1,12 @@
 /** The log read in order without losing an event: what a reader that trusts positions loses, ours does not. */
+
 import { contactStream, type Store } from '@enfold/core'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { sampleStart } from '@enfold/testkit'
 import { Client, Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { soak } from '../soak/soak.ts'
-import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import { givenStore } from './given-postgres.ts'
 
 const server = givenServer()
 

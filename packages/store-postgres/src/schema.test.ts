@@ -1,11 +1,13 @@
 /** The schema: how it comes to be, what it comes to, who may do what with it, and how questions find their answers. */
+
 import { readFileSync, writeFileSync } from 'node:fs'
 import { contactStream, type Store } from '@enfold/core'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore, grantsFor } from '@enfold/store-postgres'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import { givenStore } from './given-postgres.ts'
 import { migrations } from './migrations/index.ts'
 
 const server = givenServer()

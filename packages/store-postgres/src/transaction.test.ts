@@ -1,13 +1,15 @@
 /** `engine.withTransaction`: campaigns inside the host's own transaction, whatever the host drives PostgreSQL with. */
+
 import { campaign, isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import { Pool, type PoolClient } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenSchema, givenServer, givenStore } from './given-postgres.ts'
+import { givenStore } from './given-postgres.ts'
 import type { PostgresStoreOptions } from './postgres-store.ts'
 
 const server = givenServer()
