@@ -1,5 +1,5 @@
 import { createPostgresStore } from '@enfold/store-postgres'
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 import { givenSchema, givenServer } from './given-postgres.ts'
 
 const server = givenServer()
