@@ -138,9 +138,7 @@ try {
     process.stdout.write(run('publint', ['run', tarball, '--strict'], '.') ?? '')
     // A package with a command and no code to import has no types.
     if (manifest.exports !== undefined)
-      process.stdout.write(
-        run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '',
-      )
+      process.stdout.write(run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '')
   }
   process.stdout.write('\nAn empty project\n')
   install(packed)
