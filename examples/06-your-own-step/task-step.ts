@@ -9,7 +9,9 @@ export interface Task {
 
 export function createTaskList(path: string) {
   const database = new DatabaseSync(path)
-  database.exec('CREATE TABLE IF NOT EXISTS tasks (key TEXT PRIMARY KEY, contact TEXT NOT NULL, title TEXT NOT NULL) STRICT')
+  database.exec(
+    'CREATE TABLE IF NOT EXISTS tasks (key TEXT PRIMARY KEY, contact TEXT NOT NULL, title TEXT NOT NULL) STRICT',
+  )
   // The same key for every attempt at this sending: a repeat finds its row, and changes nothing.
   const insert = database.prepare('INSERT INTO tasks VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING')
 

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RecordedEvent, Store } from '@enfold/core'
+import type { RecordedEvent, StepHandler, Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createSimulatedClock } from '@enfold/testkit'
 import { storeBattery } from '@enfold/testkit/battery'
@@ -31,12 +31,11 @@ describe('a journal', () => {
     onTestFinished(cleanup)
     const store = await openJournalStore(path)
     const sent: string[] = []
-    const engineOf = (on: Store) =>
-      createEngine({
-        store: on,
-        clock: createSimulatedClock(NOON),
-        handlers: { email: ({ contactId }) => (sent.push(contactId), { outcome: 'sent' }) },
-      })
+    const email: StepHandler = ({ contactId }) => {
+      sent.push(contactId)
+      return { outcome: 'sent' }
+    }
+    const engineOf = (on: Store) => createEngine({ store: on, clock: createSimulatedClock(NOON), handlers: { email } })
     const engine = engineOf(store)
     await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }] }] })
     for (const contactId of ['ann', '__proto__'])

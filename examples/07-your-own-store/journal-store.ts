@@ -26,7 +26,8 @@ export async function openJournalStore(path: string): Promise<Store> {
   const file = openSync(path, 'a')
   let closed = false
 
-  const journaled = (name: (typeof WRITES)[number]) =>
+  const journaled =
+    (name: (typeof WRITES)[number]) =>
     async (...args: readonly unknown[]) => {
       // Nothing comes between the two, so that the order of the lines is that of the writes.
       if (!closed) {
@@ -39,7 +40,10 @@ export async function openJournalStore(path: string): Promise<Store> {
 
   return {
     ...memory,
-    ...(Object.fromEntries(WRITES.map((name) => [name, journaled(name)])) as unknown as Pick<Store, (typeof WRITES)[number]>),
+    ...(Object.fromEntries(WRITES.map((name) => [name, journaled(name)])) as unknown as Pick<
+      Store,
+      (typeof WRITES)[number]
+    >),
     capabilities: { ...memory.capabilities, durable: true },
     async close() {
       if (!closed) closeSync(file)

@@ -16,6 +16,7 @@ describe('a year of a contract', () => {
     })
     expect(sent.map(({ stepId, at }) => `${stepId} ${at}`)).toEqual([
       'ending 2027-01-04T13:00:00.000Z',
+      'call 2027-01-11T14:00:00.000Z',
       'birthday 2027-02-28T14:00:00.000Z',
     ])
     expect(state.enrollments[0]?.runs[0]?.status).toBe('waiting')
@@ -46,7 +47,9 @@ describe('a year of a contract', () => {
 })
 
 describe('a moment of it', () => {
-  const signed = scenario({ campaigns: [renewal], facts, now: '2026-03-02T09:00:00.000Z' }).given(signal('contract-signed'))
+  const signed = scenario({ campaigns: [renewal], facts, now: '2026-03-02T09:00:00.000Z' }).given(
+    signal('contract-signed'),
+  )
 
   it('STOP-1: nothing goes out behind a stop', () => {
     const story = signed.given(stop('contract')).passed('P400D')
@@ -55,6 +58,8 @@ describe('a moment of it', () => {
 
   it('GOAL-2: renewing satisfies a goal of members, and of nobody else', () => {
     signed.when(signal('renewed')).thenEvents('GoalSatisfied', ['SequenceStopped', { sequenceId: 'contract', run: 1 }])
-    scenario({ campaigns: [renewal] }).when(signal('renewed')).thenNothing()
+    scenario({ campaigns: [renewal] })
+      .when(signal('renewed'))
+      .thenNothing()
   })
 })

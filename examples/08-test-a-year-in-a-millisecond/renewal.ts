@@ -1,4 +1,4 @@
-/** The campaign under test: a letter before each birthday, and four weeks before a contract ends. */
+/** The campaign under test: four weeks before a contract ends a letter, then a call, and a card on the next birthday. */
 import { campaign } from '@enfold/core'
 
 export const renewal = campaign({
@@ -12,13 +12,16 @@ export const renewal = campaign({
     {
       id: 'contract',
       steps: [
-        { id: 'birthday', kind: 'email', timer: { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'next' } },
         { id: 'ending', kind: 'email', timer: { field: 'ends', offsetDays: -28, at: '08:00', occurrence: 'exact' } },
         {
           id: 'call',
           kind: 'task',
-          timer: { afterWeekdays: 5, window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', to: '17:00' } },
+          timer: {
+            afterWeekdays: 5,
+            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '09:00', to: '17:00' },
+          },
         },
+        { id: 'birthday', kind: 'email', timer: { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'next' } },
       ],
       next: ['renewed'],
     },

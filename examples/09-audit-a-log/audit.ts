@@ -1,7 +1,20 @@
 /** What an auditor does with a log file, no database at hand: seal, verify, explain, look back. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { explain, instantOf, isContactEvent, type Log, readLog, type RecordedEvent, sealOf, stateAt, verify, writeLog } from '@enfold/core'
+import {
+  contactStream,
+  explain,
+  instantOf,
+  isContactEvent,
+  type Log,
+  type RecordedContactEvent,
+  type RecordedEvent,
+  readLog,
+  sealOf,
+  stateAt,
+  verify,
+  writeLog,
+} from '@enfold/core'
 
 /** The log as a file of JSON lines in CloudEvents form (AUDIT-1). */
 export const exportTo = (path: string, log: Log) => pipeline(writeLog(log), createWriteStream(path))
@@ -26,10 +39,13 @@ export async function faultsOf(path: string, sealed: Awaited<ReturnType<typeof s
 
 /** Why a contact got a step: from the dispatch back to whoever or whatever began it (AUDIT-3). */
 export async function whyGot(path: string, contactId: string, stepId: string): Promise<readonly string[]> {
-  const history = (await Array.fromAsync(eventsOf(path))).filter(isContactEvent)
-  const own = history.filter(({ stream }) => stream === `contact-${contactId}`)
+  const own: RecordedContactEvent[] = []
+  for await (const event of eventsOf(path))
+    if (isContactEvent(event) && event.stream === contactStream(contactId)) own.push(event)
   const dispatch = own.find((event) => event.type === 'StepDispatched' && event.data.stepId === stepId)
-  return dispatch === undefined ? [] : explain(own, dispatch.id).map(({ at, type, cause }) => `${at} ${type} by ${cause.by}`)
+  return dispatch === undefined
+    ? []
+    : explain(own, dispatch.id).map(({ at, type, cause }) => `${at} ${type} by ${cause.by}`)
 }
 
 /** In which sequences a contact was, at any instant (AUDIT-2). */
