@@ -33,7 +33,7 @@ interface Manifest {
   readonly name: string
   readonly private?: boolean
   readonly bin?: Readonly<Record<string, string>>
-  readonly exports?: Readonly<Record<string, unknown>>
+  readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }
 }
 
 interface Packed {
@@ -124,8 +124,8 @@ function loadAll(packed: readonly Packed[]): void {
   }
 }
 
-function entriesOf({ name, exports = {} }: Manifest): readonly string[] {
-  const paths = Object.keys(exports).filter((path) => !path.endsWith('.json'))
+function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
+  const paths = Object.keys(publishConfig?.exports ?? {}).filter((path) => !path.endsWith('.json'))
   return paths.map((path) => name + path.slice(1))
 }
 
@@ -137,7 +137,7 @@ try {
     process.stdout.write(`\n${manifest.name}\n`)
     process.stdout.write(run('publint', ['run', tarball, '--strict'], '.') ?? '')
     // A package with a command and no code to import has no types.
-    if (manifest.exports !== undefined)
+    if (entriesOf(manifest).length > 0)
       process.stdout.write(run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '')
   }
   process.stdout.write('\nAn empty project\n')
