@@ -31,6 +31,7 @@ async function given() {
   return {
     mailed: mailed.promise,
     signUp: (id: string) => fetch(`${origin}/signup`, { method: 'POST', headers: json, body: JSON.stringify({ id }) }),
+    page: (path: string, headers: Record<string, string>) => fetch(`${origin}/staff/campaigns${path}`, { headers }),
     contact: (headers: Record<string, string>) => fetch(`${origin}/enfold/api/contacts/ada`, { headers }),
   }
 }
@@ -49,4 +50,17 @@ it('GOAL-10: signing up twice is signing up once; the API shows it to whom it is
   expect((await contact({})).status).toBe(401)
   const seen = await contact({ authorization: 'Bearer secret' })
   expect(await seen.json()).toMatchObject({ enrollments: [{ campaignId: 'welcome', sequenceId: 'letters', run: 1 }] })
+})
+
+it('LOG-6: the console is for staff, and shows a contact whatever the name', async () => {
+  const { mailed, signUp, page } = await given()
+  await signUp('<b>ada</b>')
+  await mailed
+  expect((await page('/', {})).status).toBe(401)
+  const seen = await page(`/contacts/${encodeURIComponent('<b>ada</b>')}`, { authorization: 'Bearer secret' })
+  expect(seen.status).toBe(200)
+  const html = await seen.text()
+  expect(html).toContain('letters')
+  expect(html).toContain('&lt;b&gt;ada')
+  expect(html).not.toContain('<b>ada')
 })

@@ -1,4 +1,9 @@
-/** A CRM on Express: its own route enrols whoever signs up, the API is mounted beside it, and a worker sends the mails. */
+/**
+ * A CRM on Express: its own route enrols whoever signs up, the API and the console are mounted beside it, and a
+ * worker sends the mails.
+ */
+
+import { createConsole } from '@enfold/console'
 import type { StepHandler } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { type ApiOptions, createApi } from '@enfold/http'
@@ -33,6 +38,10 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   const app = express()
   // Before any parser of bodies: the API reads its own.
   app.use('/enfold/api', getRequestListener(createApi({ engine, authorize }), { overrideGlobalObjects: false }))
+  // The console keeps its whole path: `all`, where `use` would take the base off.
+  const pages = createConsole({ engine, basePath: '/staff/campaigns', authorize })
+  const listener = getRequestListener(pages, { overrideGlobalObjects: false })
+  app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
   app.post('/signup', express.json(), async (request, response) => {
     const contactId = String(request.body.id)
     const answered = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })
