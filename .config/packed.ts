@@ -1,36 +1,151 @@
 /**
- * Looks at each package as a stranger will get it: packs it, and lets publint and are-the-types-wrong judge.
- * Run after `pnpm build`. Exit status 1 if either finds an error.
+ * Looks at each package as a stranger will get it: packs it, lets publint and are-the-types-wrong judge, then installs
+ * all of them into an empty project outside the workspace and runs the README's example there, as an ES module, as
+ * CommonJS and as TypeScript. Run after `pnpm build`. Exit status 1 if anything is wrong.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
+const project = join(folder, 'project')
 let failed = false
 
-function run(command: string, args: readonly string[], cwd: string): void {
+/** What it printed; `null` if it failed, which is told. */
+function run(command: string, args: readonly string[], cwd: string): string | null {
   try {
-    process.stdout.write(execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   } catch (error) {
     const { stdout, stderr } = error as { stdout?: string; stderr?: string }
     process.stdout.write(`${stdout ?? ''}${stderr ?? ''}${stdout === undefined ? String(error) : ''}\n`)
     failed = true
+    return null
   }
 }
 
-try {
-  for (const name of readdirSync('packages')) {
+function judge(what: string, isRight: boolean): void {
+  process.stdout.write(`${isRight ? 'right' : 'WRONG'}  ${what}\n`)
+  if (!isRight) failed = true
+}
+
+interface Manifest {
+  readonly name: string
+  readonly private?: boolean
+  readonly bin?: Readonly<Record<string, string>>
+  readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }
+}
+
+interface Packed {
+  readonly manifest: Manifest
+  readonly tarball: string
+}
+
+function pack(): readonly Packed[] {
+  return readdirSync('packages').flatMap((name) => {
     const cwd = join('packages', name)
-    const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as { private?: boolean }
-    if (manifest.private === true) continue
-    process.stdout.write(`\n${name}\n`)
+    const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as Manifest
+    if (manifest.private === true) return []
     execFileSync('pnpm', ['pack', '--pack-destination', join(folder, name)], { cwd, stdio: 'ignore' })
-    const [tarball] = readdirSync(join(folder, name))
-    const path = join(folder, name, tarball as string)
-    run('publint', ['run', path, '--strict'], '.')
-    run('attw', [path, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.')
+    return [{ manifest, tarball: join(folder, name, readdirSync(join(folder, name))[0] as string) }]
+  })
+}
+
+// --- The stranger's project -----------------------------------------------------------------------------------------
+
+const ROOT = resolve('.')
+const README = readFileSync('README.md', 'utf8')
+const block = (language: string) => new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(README)?.[1] ?? ''
+
+/** Everything that only a workspace knows is left behind: the tarballs alone say what they need. */
+function install(packed: readonly Packed[]): void {
+  const version = (name: string) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')).version
+  mkdirSync(project)
+  const tarballs = Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
+  write('package.json', {
+    private: true,
+    dependencies: { ...tarballs, '@types/node': version('@types/node') },
+    // None of them is on any registry yet.
+    overrides: Object.fromEntries(packed.map(({ manifest: { name } }) => [name, `$${name}`])),
+  })
+  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error']
+  judge('all packages install into an empty project', run('npm', ['install', ...quiet], project) !== null)
+}
+
+function write(name: string, content: string | object): void {
+  writeFileSync(join(project, name), typeof content === 'string' ? content : JSON.stringify(content))
+}
+
+/** The same program with `require`, which has no `await` outside a function. */
+function asCommonJs(code: string): string {
+  const body = code.replaceAll(/^import (\{.*\}) from ('.*')$/gm, 'const $1 = require($2)')
+  return `async function main() {\n${body}}\nmain()\n`
+}
+
+function runExample(): void {
+  const expected = block('text')
+  write('example.mjs', block('ts'))
+  write('example.cjs', asCommonJs(block('ts')))
+  write('example.mts', block('ts'))
+  for (const name of ['example.mjs', 'example.cjs', 'example.mts'])
+    judge(`${name} prints what the README says`, run(process.execPath, [name], project) === expected)
+}
+
+/** Without `skipLibCheck` for ours: their declarations are part of the program. */
+function checkTypes(packed: readonly Packed[]): void {
+  const names = packed.flatMap(({ manifest }) => entriesOf(manifest))
+  write('all.mts', names.map((name, i) => `export * as n${i} from '${name}'\n`).join(''))
+  write('all.cts', names.map((name, i) => `import n${i} = require('${name}')\n`).join('') + use(names.length))
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
+  for (const [module, resolution, files] of [
+    ['node16', 'node16', ['example.mts', 'all.mts', 'all.cts']],
+    ['esnext', 'bundler', ['example.mts', 'all.mts']],
+  ] as const) {
+    const args = [tsc, ...strict, '--module', module, '--moduleResolution', resolution, ...files]
+    judge(`TypeScript, module resolution ${resolution}`, run(process.execPath, args, project) !== null)
+  }
+}
+
+const use = (count: number) => `export const all = [${Array.from({ length: count }, (_, i) => `n${i}`)}]\n`
+
+/** Each entry of each package that is code, in both module systems; and the command. */
+function loadAll(packed: readonly Packed[]): void {
+  for (const { manifest } of packed) {
+    // What proves a store runs within Vitest, which this project does not have.
+    for (const name of entriesOf(manifest).filter((one) => !one.endsWith('/battery'))) {
+      for (const system of ['import', 'require']) {
+        const code = `Promise.resolve(${system}('${name}')).then((names) => process.exit(Object.keys(names).length > 0 ? 0 : 1))`
+        judge(`${system}('${name}')`, run(process.execPath, ['--eval', code], project) !== null)
+      }
+    }
+    for (const command of Object.keys(manifest.bin ?? {}))
+      judge(`${command} --help`, run(join(project, 'node_modules/.bin', command), ['--help'], project) !== null)
+  }
+}
+
+function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
+  const paths = Object.keys(publishConfig?.exports ?? {}).filter((path) => !path.endsWith('.json'))
+  return paths.map((path) => name + path.slice(1))
+}
+
+// --- In order -------------------------------------------------------------------------------------------------------
+
+try {
+  const packed = pack()
+  for (const { manifest, tarball } of packed) {
+    process.stdout.write(`\n${manifest.name}\n`)
+    process.stdout.write(run('publint', ['run', tarball, '--strict'], '.') ?? '')
+    // A package with a command and no code to import has no types.
+    if (entriesOf(manifest).length > 0)
+      process.stdout.write(run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '')
+  }
+  process.stdout.write('\nAn empty project\n')
+  install(packed)
+  if (existsSync(join(project, 'node_modules'))) {
+    runExample()
+    checkTypes(packed)
+    loadAll(packed)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -68,7 +68,7 @@ export default defineConfig({
       {
         text: 'Reference',
         items: [
-          ...pages('reference/rules', 'reference/campaign', 'reference/events', 'reference/errors'),
+          ...pages('reference/rules', 'reference/campaign', 'reference/events', 'reference/errors', 'reference/sizes'),
           {
             text: 'Packages',
             collapsed: true,

@@ -1,5 +1,6 @@
 import { createMemoryStore } from '@enfold/store-memory'
-import { commands, scenario, storeBattery } from '@enfold/testkit'
+import { commands, scenario } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 import { it } from 'vitest'
 
 const { start } = commands

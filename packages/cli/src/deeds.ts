@@ -3,6 +3,7 @@
  * printed of it, is in `operate.ts`.
  */
 import {
+  type ActionVerb,
   type CommandId,
   type ContactId,
   type Either,
@@ -29,8 +30,8 @@ export interface Ordered {
 export interface Deed {
   /** As a sentence goes on behind "This would": "start pool-owners/nurture for 3 contacts". */
   what(whom: string): string
-  /** Where it matters how many are in it already. */
-  readonly sequence?: SequenceRef
+  /** The same as an action over many, of which the engine has a preview. */
+  readonly bulk?: SequenceRef & { readonly action: ActionVerb }
   /** True: nothing undoes it. Default false. */
   readonly isFinal?: boolean
   /** Of a signal: goals that it may satisfy can read what the host knows of the contact. */
@@ -70,7 +71,7 @@ export function start(ref: SequenceRef, ordered: Ordered): Deed {
   const name = sequenceName(ref)
   return {
     what: (whom) => `start ${name} for ${whom}`,
-    sequence: ref,
+    bulk: { action: 'start', ...ref },
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
       told(engine.startSequence({ contactId, ...ref, ...ordered }), ({ outcome, run }) =>
@@ -85,7 +86,7 @@ export function stop(ref: SequenceRef, ordered: Ordered): Deed {
   const name = sequenceName(ref)
   return {
     what: (whom) => `stop ${name} for ${whom}`,
-    sequence: ref,
+    bulk: { action: 'stop', ...ref },
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
       told(engine.stopSequence({ contactId, ...ref, ...ordered }), ({ outcome, run }) => {
@@ -104,7 +105,7 @@ export function restart(ref: SequenceRef, ordered: Ordered): Deed {
   const name = sequenceName(ref)
   return {
     what: (whom) => `restart ${name} for ${whom}`,
-    sequence: ref,
+    bulk: { action: 'restart', ...ref },
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
       told(engine.restartSequence({ contactId, ...ref, ...ordered }), ({ outcome, run }) =>
@@ -117,7 +118,6 @@ export function pause(ref: SequenceRef, ordered: Ordered): Deed {
   const name = sequenceName(ref)
   return {
     what: (whom) => `pause ${name} for ${whom}`,
-    sequence: ref,
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
       told(engine.pauseSequence({ contactId, ...ref, ...ordered }), ({ outcome, run }) =>
@@ -133,7 +133,6 @@ export function resume(ref: SequenceRef, shift: boolean, ordered: Ordered): Deed
   const name = sequenceName(ref)
   return {
     what: (whom) => `resume ${name} for ${whom}`,
-    sequence: ref,
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
       told(engine.resumeSequence({ contactId, ...ref, ...ordered, shift }), ({ outcome, run }) =>

@@ -15,7 +15,7 @@ const lasting = (text: string) => text.replace(UUID, '<id>').replace(INSTANT, '<
 /** As a shell would, as far as the guide has it: blanks, and single quotes. */
 const wordsOf = (command: string) => (command.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'|'$/g, ''))
 
-const FILES = /(?<=^|:|\.\/)(campaigns\.db|campaign\.json|guests\.txt|handlers\.js)$/
+const FILES = /(?<=^|:|\.\/)(campaigns\.db|campaign\.json|guests\.txt|results\.csv|handlers\.js)$/
 
 it('LOG-3: the guide shows what orders say', async () => {
   copyFileSync(join(ROOT, 'examples/pool-owners/campaign.json'), join(folder, 'campaign.json'))
@@ -27,7 +27,7 @@ it('LOG-3: the guide shows what orders say', async () => {
   for (const { name, content } of files) writeFileSync(join(folder, name), content)
 
   const blocks = [...guide.matchAll(/```console\n\$ enfold (.+)\n([\s\S]*?)```/g)]
-  expect(blocks).toHaveLength(12)
+  expect(blocks).toHaveLength(14)
   for (const [, command = '', shown = ''] of blocks) {
     const args = wordsOf(command).map((word) => word.replace(/^\.\//, '').replace(FILES, (name) => join(folder, name)))
     const [, typed] = /\[y\/N\] (.+\n)/.exec(shown) ?? []

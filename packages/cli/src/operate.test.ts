@@ -248,7 +248,7 @@ describe('an order for many', () => {
     const { status, stdout, stderr } = await enfold(['start', store, 'ann', 'bob', 'cleo', NURTURE])
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
     expect(stderr).toBe(
-      'This would start "pool/1"/nurture for 3 contacts: 1 in progress, 0 waiting at its end, 2 not in it. There is no terminal to ask on: --yes goes ahead. Nothing was done.\n',
+      'This would start "pool/1"/nurture for 3 contacts: 2 to start, 1 in it already. There is no terminal to ask on: --yes goes ahead. Nothing was done.\n',
     )
     expect(await inSequence()).toEqual(['ann'])
   })
@@ -290,21 +290,22 @@ describe('an order for many', () => {
   it('BULK-1: --in means who is in a sequence, or waits at its end', async () => {
     await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
     await said('stop', store, 'bob', NURTURE)
-    expect(withoutIds(await said('start', store, '--in', NURTURE, 'pool%2F1/vip', '--yes'))).toBe(
+    expect(withoutIds(await said('pause', store, '--in', NURTURE, NURTURE, '--yes'))).toBe(
       [
-        'started run 1 of "pool/1"/vip for ann, at version 2, command <id>',
-        'started run 1 of "pool/1"/vip for cleo, at version 2, command <id>',
-        '2 contacts: 2 started\n',
+        'paused run 1 of "pool/1"/nurture for ann, at version 2, command <id>',
+        'paused run 1 of "pool/1"/nurture for cleo, at version 2, command <id>',
+        '2 contacts: 2 paused\n',
       ].join('\n'),
     )
-    expect(await said('stop', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
+    expect(await said('pause', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
   })
 
   it('BULK-2: a thousand, each once, in their order; one that is refused stops nothing', async () => {
     const ids = Array.from({ length: 1000 }, (_, i) => `c-${i}`)
-    await said('suppress', store, 'c-500')
+    await said('start', store, ...ids, NURTURE, '--yes')
+    await said('stop', store, 'c-500', NURTURE)
     const list = given('thousand.txt', [...ids, ...ids].join('\n'))
-    const { status, stdout } = await enfold(['start', store, '--from', list, NURTURE, '--yes', '--json'])
+    const { status, stdout } = await enfold(['pause', store, '--from', list, NURTURE, '--yes', '--json'])
     expect(status).toBe(1)
     const results = stdout
       .trimEnd()
@@ -337,8 +338,8 @@ describe('an order for many', () => {
          database.close()
        }`,
     )
-    const list = given('many.txt', Array.from({ length: 300 }, (_, i) => `c-${i}`).join('\n'))
-    const order = ['restart', store, '--from', list, NURTURE, '--yes', '--command-id', 'c-1']
+    const ids = Array.from({ length: 300 }, (_, i) => `c-${i}`)
+    const order = ['restart', store, ...ids, NURTURE, '--yes', '--command-id', 'c-1']
     const { status, stdout, stderr } = await enfold([...order, '--host-module', taking])
     expect(status).toBe(1)
     expect(stderr).toMatch(/c-\d+: STORE_[A-Z]+: /)

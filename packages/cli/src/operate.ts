@@ -12,11 +12,11 @@ import {
   isEnfoldFault,
   isLeft,
   type Rejection,
-  type SequenceRef,
   type Store,
 } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { confirm } from './ask.ts'
+import { foreseenInWords } from './bulk.ts'
 import type { Deed, Done, Ordered } from './deeds.ts'
 import { type HostModule, loadHostModule, messageOf } from './host-module.ts'
 import { Failed, Misuse } from './misuse.ts'
@@ -56,22 +56,13 @@ export async function carryOut(
 
 /** What would happen, with counts: a sentence. */
 async function wouldDo(deed: Deed, engine: Engine, contacts: readonly ContactId[]): Promise<string> {
-  const { sequence, isFinal = false } = deed
+  const { bulk, isFinal = false } = deed
   const whom = contacts.length === 1 ? named(contacts[0] as ContactId) : counted(contacts.length, 'contact')
   const end = isFinal ? ' Nothing undoes that.' : ''
-  if (sequence === undefined) return `This would ${deed.what(whom)}.${end}`
-  const standing = { active: 0, waiting: 0, neither: 0 }
-  for await (const status of inOrder(contacts, (contactId) => statusIn(engine, contactId, sequence)))
-    standing[status] += 1
-  const { active, waiting, neither } = standing
-  const tallied = [active, waiting, neither].map((count) => count.toLocaleString('en'))
-  return `This would ${deed.what(whom)}: ${tallied[0]} in progress, ${tallied[1]} waiting at its end, ${tallied[2]} not in it.${end}`
-}
-
-async function statusIn(engine: Engine, contactId: ContactId, ref: SequenceRef) {
-  const memberships = await engine.inspect.sequencesOf(contactId)
-  const found = memberships.find((one) => one.campaignId === ref.campaignId && one.sequenceId === ref.sequenceId)
-  return found?.status ?? 'neither'
+  const previewed = bulk === undefined ? null : await engine.previewAction({ ...bulk, contacts: { ids: contacts } })
+  // Where nobody can be started at all, each contact is told so.
+  const counts = previewed === null || isLeft(previewed) ? '' : `: ${foreseenInWords(previewed.right)}`
+  return `This would ${deed.what(whom)}${counts}.${end}`
 }
 
 /** How many contacts are worked on at once: the engine shares a transaction among them. */

@@ -1,14 +1,15 @@
 /** The arguments of the commands that give orders, and of those that work. What they do is in `operate.ts` and `work.ts`. */
 import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
-import { type Instant, instantOf, type JsonObject, type SequenceRef } from '@enfold/core'
+import { type ActionVerb, type Instant, instantOf, type JsonObject, type SequenceRef } from '@enfold/core'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import { processMany } from './bulk.ts'
 import { openConsole } from './console.ts'
 import * as deeds from './deeds.ts'
 import { askDue } from './due.ts'
 import { Misuse } from './misuse.ts'
-import { carryOut, type OrderOptions, publishFile, unpublish } from './operate.ts'
+import { carryOut, type OrderOptions, publishFile, unpublish, withEngine } from './operate.ts'
 import { STORE_URLS } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { paintFor } from './text.ts'
@@ -20,6 +21,11 @@ interface Given extends OrderOptions {
   readonly commandId?: string
   readonly from?: string
   readonly in?: SequenceRef
+}
+
+interface GivenMany extends Given {
+  readonly actionId?: string
+  readonly csv?: string
 }
 
 /** @param fail is called where something was refused or failed: exit status 1 */
@@ -49,15 +55,9 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   // --- Contacts in a sequence ---------------------------------------------------------------------------------------
 
   const SEQUENCE = ['sequence'] as const
-  forContacts('start', 'start contacts in a sequence; who is in it already goes on', SEQUENCE, ([name], options) =>
-    deeds.start(read(sequenceIn, name), orderedBy(options)),
-  )
-  forContacts('stop', 'take contacts out of a sequence', SEQUENCE, ([name], options) =>
-    deeds.stop(read(sequenceIn, name), orderedBy(options)),
-  )
-  forContacts('restart', 'stop, then start, in one', SEQUENCE, ([name], options) =>
-    deeds.restart(read(sequenceIn, name), orderedBy(options)),
-  )
+  forMany('start', 'start contacts in a sequence; who is in it already goes on', deeds.start)
+  forMany('stop', 'take contacts out of a sequence', deeds.stop)
+  forMany('restart', 'stop, then start, in one', deeds.restart)
   forContacts('pause', 'hold everything of a sequence', SEQUENCE, ([name], options) =>
     deeds.pause(read(sequenceIn, name), orderedBy(options)),
   )
@@ -167,6 +167,29 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
         return done(carryOut(io, url, { ids, ...whomIn(options) }, deedOf(rest, options), options))
       },
     )
+  }
+
+  /** The same for a sequence. All contacts of a file or another sequence are one action, which can be resumed. */
+  function forMany(verb: ActionVerb, description: string, deedOf: typeof deeds.start): Command {
+    return whomFor(asking(hosted(ordering(verb, description))), SEQUENCE)
+      .addOption(new Option('--action-id <id>', 'with --from or --in: go on with this order').argParser(idIn))
+      .option('--csv <file>', 'with --from or --in: what became of each contact, as a new file')
+      .action((url: string, words: readonly string[], options: GivenMany) => {
+        const [ids, [name]] = split(verb, words, SEQUENCE, options)
+        const sequence = read(sequenceIn, name)
+        const { actionId, commandId, csv } = options
+        const whom = { ids, ...whomIn(options) }
+        if (whom.from === undefined && whom.in === undefined) {
+          if (actionId !== undefined || csv !== undefined)
+            throw new Misuse('--action-id and --csv go with --from FILE or --in SEQUENCE.')
+          return done(carryOut(io, url, whom, deedOf(sequence, orderedBy(options)), options))
+        }
+        if (commandId !== undefined)
+          throw new Misuse('With --from or --in each contact has a command of its own; the order has an --action-id.')
+        const { commandId: _, ...ordered } = orderedBy(options)
+        const order = { action: verb, ...sequence, whom, actionId: actionId ?? randomUUID(), ...ordered }
+        return done(withEngine(url, 'write', options, (engine) => processMany(io, engine, order, options)))
+      })
   }
 
   function storeCommand(name: string, description: string): Command {

@@ -20,12 +20,36 @@ export async function writeLine(to: NodeJS.WriteStream, line: string): Promise<v
 
 /** All of a text file, or of the standard input if it is named "-". */
 export async function readText(path: string, stdin: Readable): Promise<string> {
-  if (path !== '-') requireFile(path)
-  const chunks: Buffer[] = []
-  for await (const chunk of path === '-' ? stdin : createReadStream(path)) chunks.push(Buffer.from(chunk))
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch {
-    throw new Misuse(`${plain(path)} is not UTF-8.`)
+  let text = ''
+  for await (const piece of textOf(path, stdin)) text += piece
+  return text
+}
+
+/** A text file, or the standard input if it is named "-", line by line, in constant memory. */
+export async function* linesOf(path: string, stdin: Readable): AsyncGenerator<string> {
+  let rest = ''
+  for await (const piece of textOf(path, stdin)) {
+    const lines = (rest + piece).split('\n')
+    rest = lines.pop() as string
+    for (const line of lines) yield line.replace(/\r$/, '')
+    if (rest.length > MAX_LINE) throw new Misuse(`${plain(path)} has a line of more than ${MAX_LINE} characters.`)
   }
+  if (rest !== '') yield rest.replace(/\r$/, '')
+}
+
+/** No line that anybody wants is longer, and a file without any line end would fill the memory. */
+const MAX_LINE = 1_000_000
+
+async function* textOf(path: string, stdin: Readable): AsyncGenerator<string> {
+  if (path !== '-') requireFile(path)
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decoded = (bytes: Buffer, stream: boolean) => {
+    try {
+      return decoder.decode(bytes, { stream })
+    } catch {
+      throw new Misuse(`${plain(path)} is not UTF-8.`)
+    }
+  }
+  for await (const chunk of path === '-' ? stdin : createReadStream(path)) yield decoded(Buffer.from(chunk), true)
+  yield decoded(Buffer.alloc(0), false)
 }

@@ -2,7 +2,7 @@
 import { type ContactId, isLegalId, MAX_ID_LENGTH, type SequenceRef } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import { Misuse } from './misuse.ts'
-import { readText, type Streams } from './streams.ts'
+import { linesOf, type Streams } from './streams.ts'
 import { plain } from './text.ts'
 
 export interface Whom {
@@ -19,19 +19,31 @@ export interface Whom {
  * @throws Misuse if they are named in several ways; for a line that is no id
  */
 export async function contactsOf(whom: Whom, engine: Engine, { stdin }: Streams): Promise<readonly ContactId[]> {
-  const ways = [whom.ids.length > 0, whom.from !== undefined, whom.in !== undefined].filter(Boolean).length
-  if (ways > 1) throw new Misuse('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
-  if (whom.from !== undefined) return [...new Set(idsIn(whom.from, await readText(whom.from, stdin)))]
-  return [...new Set(whom.in === undefined ? whom.ids : await membersOf(engine, whom.in))]
+  requireOneWay(whom)
+  const contacts = new Set(whom.in === undefined ? whom.ids : await membersOf(engine, whom.in))
+  if (whom.from !== undefined) for await (const contactId of idsIn(whom.from, stdin)) contacts.add(contactId)
+  return [...contacts]
 }
 
-function idsIn(path: string, text: string): readonly ContactId[] {
-  const lines = text.split(/\r?\n/)
-  if (lines.at(-1) === '') lines.pop()
-  for (const [i, line] of lines.entries())
+/** @throws Misuse if the contacts are named in several ways */
+export function requireOneWay({ ids, from, in: sequence }: Whom): void {
+  const ways = [ids.length > 0, from !== undefined, sequence !== undefined].filter(Boolean).length
+  if (ways > 1) throw new Misuse('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
+}
+
+/**
+ * One id a line, as they come.
+ *
+ * @throws Misuse for a line that is no id
+ */
+export async function* idsIn(path: string, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
+  let number = 0
+  for await (const line of linesOf(path, stdin)) {
+    number += 1
     if (!isLegalId(line))
-      throw new Misuse(`${plain(path)}:${i + 1}: no id, which has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
-  return lines
+      throw new Misuse(`${plain(path)}:${number}: no id, which has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
+    yield line
+  }
 }
 
 async function membersOf(engine: Engine, sequence: SequenceRef): Promise<readonly ContactId[]> {

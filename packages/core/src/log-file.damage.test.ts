@@ -20,6 +20,9 @@ import { describe, expect, it } from 'vitest'
 const DAMAGED = 10 * Number(process.env.ENFOLD_RUNS ?? 300)
 const LINES_IN_A_LOG = 1000
 const LINE_FEED = 10
+type Bytes = Uint8Array<ArrayBuffer>
+const utf8 = (text: string): Bytes => new TextEncoder().encode(text)
+const textOf = (bytes: Bytes) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
 
 const published = Compile(eventJsonSchema)
 
@@ -27,13 +30,13 @@ const published = Compile(eventJsonSchema)
 const damage = fc.record({
   kind: fc.constantFrom('change', 'lose', 'add', 'cut', 'repeat'),
   at: fc.nat(),
-  byte: fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...Buffer.from('"{}[]:,\\019e-\n'))),
+  byte: fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...utf8('"{}[]:,\\019e-\n'))),
   length: fc.integer({ min: 1, max: 20 }),
 })
 const damages = fc.array(damage, { minLength: 1, maxLength: 3 })
 type Damages = typeof damages extends fc.Arbitrary<infer Some> ? Some : never
 
-function damaged(line: Buffer, by: Damages): Buffer {
+function damaged(line: Bytes, by: Damages): Bytes {
   let bytes = [...line]
   for (const { kind, at, byte, length } of by) {
     const i = at % (bytes.length + 1)
@@ -43,12 +46,12 @@ function damaged(line: Buffer, by: Damages): Buffer {
     else if (kind === 'cut') bytes = bytes.slice(0, i)
     else bytes.splice(i, 0, ...bytes.slice(i, i + length))
   }
-  return Buffer.from(bytes)
+  return Uint8Array.from(bytes)
 }
 
 /** The lines of a text, as anyone would count them. */
-function linesIn(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = []
+function linesIn(bytes: Bytes): Bytes[] {
+  const lines: Bytes[] = []
   for (let from = 0; ; ) {
     const end = bytes.indexOf(LINE_FEED, from)
     if (end < 0) return [...lines, bytes.subarray(from)]
@@ -57,7 +60,7 @@ function linesIn(bytes: Buffer): Buffer[] {
   }
 }
 
-async function* inPieces(bytes: Buffer, size: number) {
+async function* inPieces(bytes: Bytes, size: number) {
   for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size)
 }
 
@@ -87,20 +90,20 @@ describe('damage', () => {
       version: 1,
       position: 1,
     })
-    const sources = stored.map((event) => Buffer.from(encodeEvent(event)))
+    const sources = stored.map((event) => utf8(encodeEvent(event)))
     const reasons = new Map<string, number>()
     let harmless = 0
 
     for (let done = 0; done < DAMAGED; done += LINES_IN_A_LOG) {
       const count = Math.min(LINES_IN_A_LOG, DAMAGED - done)
       // Behind each damaged line stands one that is whole: it must be found again.
-      const expected: { readonly line: Buffer; readonly isWhole: boolean }[] = []
+      const expected: { readonly line: Bytes; readonly isWhole: boolean }[] = []
       for (const [i, by] of fc.sample(damages, { numRuns: count, seed: done + 1 }).entries()) {
-        const source = sources[(done + i) % sources.length] as Buffer
+        const source = sources[(done + i) % sources.length] as Bytes
         for (const line of linesIn(damaged(source, by))) expected.push({ line, isWhole: false })
         expected.push({ line: source, isWhole: true })
       }
-      const log = Buffer.concat(expected.flatMap(({ line }) => [line, Buffer.of(LINE_FEED)]))
+      const log = await new Blob(expected.flatMap(({ line }) => [line, '\n'])).bytes()
 
       let read = 0
       for await (const { line, event, problem } of readLog(inPieces(log, 1 + (done % 4099)), { keepGoing: true })) {
@@ -108,14 +111,14 @@ describe('damage', () => {
         read += 1
         expect(line).toBe(read)
         if (event === undefined) {
-          expect(isWhole, bytes.toString()).toBe(false)
+          expect(isWhole, textOf(bytes)).toBe(false)
           expect(problem.message).not.toBe('')
           reasons.set(problem.reason, (reasons.get(problem.reason) ?? 0) + 1)
           continue
         }
         if (!isWhole) harmless += 1
         // Whether it was damaged or not: an event that is read is one that the published schema allows, as it stands.
-        const text = bytes.toString()
+        const text = textOf(bytes)
         if (!isWhole) expect(published.Check(JSON.parse(text)), text).toBe(true)
         const decoded = decodeEvent(text)
         expect(isRight(decoded) && encodeEvent(decoded.right)).toBe(encodeEvent(event))

@@ -1,6 +1,6 @@
 /**
  * Types only: what the engine needs of the world, and what each port promises. Stores and hosts implement these.
- * `@enfold/testkit` proves the promises: `storeBattery(name, makeStore)`.
+ * `@enfold/testkit/battery` proves the promises: `storeBattery(name, makeStore)`.
  */
 
 import type { ActionContact, ActionOutcome, ActionRecord, ActionResult } from './action.ts'

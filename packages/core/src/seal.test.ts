@@ -49,7 +49,8 @@ async function firstFound(bytes: Uint8Array, seal: Seal): Promise<Found | null> 
   return found.sort((a, b) => a.from - b.from || a.to - b.to)[0] ?? null
 }
 
-const bytesOf = (of: readonly string[]) => Buffer.from(of.map((line) => `${line}\n`).join(''))
+const utf8 = (text: string) => new TextEncoder().encode(text)
+const bytesOf = (of: readonly string[]) => utf8(of.map((line) => `${line}\n`).join(''))
 
 describe('a seal', () => {
   it('AUDIT-4: holds for the log that was sealed, and for that log with more behind it', async () => {
@@ -79,7 +80,7 @@ describe('a seal', () => {
         arbitrary: fc.tuple(at, fc.nat(), fc.integer({ min: 1, max: 255 })).map(([i, n, bits]) => {
           const bytes = bytesOf(lines)
           const start = bytesOf(lines.slice(0, i)).length
-          const place = start + (n % Buffer.byteLength(`${lines[i]}\n`))
+          const place = start + (n % bytesOf([lines[i] as string]).length)
           bytes[place] = (bytes[place] as number) ^ bits
           return { what: 'byte flipped', bytes, line: i + 1 }
         }),
@@ -107,7 +108,7 @@ describe('a seal', () => {
         }),
       fc.tuple(at, fc.nat()).map(([i, n]) => {
         const bytes = bytesOf(lines.slice(0, i + 1))
-        const line = Buffer.byteLength(lines[i] as string)
+        const line = utf8(lines[i] as string).length
         return { what: 'tail cut', bytes: bytes.subarray(0, bytes.length - 2 - (n % line)), line: i + 1 }
       }),
     )

@@ -100,6 +100,30 @@ describe('contacts', () => {
     expect(await send('GET', '/contacts/ann/history/nothing/explain')).toMatchObject({ status: 404 })
   })
 
+  it('AUDIT-3: why a step ran, or did not, is told with what its decision saw', async () => {
+    const { send, engine } = await givenApi()
+    const step = '/contacts/ann/sequences/pool/nurture/steps'
+    const why = async (stepId: string, query = '') => (await send('GET', `${step}/${stepId}/explain${query}`)).body
+    expect(await why('one')).toEqual({
+      step: { reason: 'never-started', detail: null, dueAt: null },
+      evidence: [],
+      chain: [],
+    })
+    await send('POST', '/signals', { body: { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } } })
+    await engine.runDue()
+    const ran = await why('one')
+    expect(ran.step).toMatchObject({ reason: 'sent' })
+    expect(ran.chain.at(0)).toMatchObject({ event: { type: 'StepSent' } })
+    expect(ran.chain.at(-1)).toMatchObject({ event: { type: 'GoalSatisfied' }, routes: [{ outcome: 'started' }] })
+    expect((await why('two')).step).toMatchObject({ reason: 'not-yet-due', dueAt: expect.any(String) })
+    await send('POST', '/contacts/ann/sequences/pool/nurture/stop', { body: { reason: 'asked' } })
+    expect(await why('two', '?run=1')).toMatchObject({
+      step: { reason: 'stopped' },
+      chain: [{ event: { type: 'SequenceStopped', cause: { by: 'operator', reason: 'asked' } } }],
+    })
+    expect(await send('GET', `${step}/two/explain?run=0`)).toMatchObject({ status: 400 })
+  })
+
   it('LOG-6: may have any id, in every place of a path', async () => {
     const { send, engine } = await givenApi()
     for (const id of [

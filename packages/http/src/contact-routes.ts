@@ -91,6 +91,22 @@ const reads: readonly Route[] = [
     },
   }),
   route({
+    id: 'explainStep',
+    method: 'get',
+    path: `${STEP}/explain`,
+    summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out',
+    query: s.closed({ run: s.opt(s.whole(1)) }),
+    answers: { 200: s.ExplainedStep },
+    scope: here('read'),
+    async handle(call) {
+      const { actor, engine, path, query } = call
+      const asked = { ...sequenceOf(call), stepId: path.stepId as string, ...given(query) }
+      const { step, evidence, chain } = await engine.inspect.explain(asked)
+      const links = chain.flatMap((link) => seenBy(actor, [link.event]).map((event) => ({ ...link, event })))
+      return { step, evidence: seenBy(actor, evidence), chain: links }
+    },
+  }),
+  route({
     id: 'getSequences',
     method: 'get',
     path: '/contacts/{contactId}/sequences',

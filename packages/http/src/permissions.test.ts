@@ -20,6 +20,7 @@ const REQUESTS: {
   getContact: { path: '/contacts/ann', verbs: ['read'], others: true },
   getHistory: { path: '/contacts/ann/history', verbs: ['read'], others: true },
   explainEvent: { path: '/contacts/ann/history/EVENT/explain', verbs: ['read'], others: true },
+  explainStep: { path: '/contacts/ann/sequences/pool/nurture/steps/one/explain', verbs: ['read'] },
   getSequences: { path: '/contacts/ann/sequences', verbs: ['read'], others: true },
   getUpcomingOfContact: { path: '/contacts/ann/upcoming', verbs: ['read'], others: true },
   getUpcoming: { path: '/upcoming', verbs: ['read'], others: true },

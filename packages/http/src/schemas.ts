@@ -126,6 +126,11 @@ export const Event = Type.Object({
 })
 export const History = closed({ events: list(Event), next: orNull(Count) })
 export const Chain = closed({ chain: list(Event) })
+export const ExplainedStep = closed({
+  step: closed({ reason: Type.String(), detail: orNull(Type.String()), dueAt: orNull(Instant) }),
+  evidence: list(Event),
+  chain: list(closed({ event: Event, saw: list(JsonData), routes: list(JsonData), timing: orNull(JsonData) })),
+})
 export const Sequences = closed({
   sequences: list(closed({ campaignId: Id, sequenceId: Id, status: words('active', 'waiting') })),
 })

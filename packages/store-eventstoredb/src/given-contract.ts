@@ -14,7 +14,8 @@ import {
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
-import { eventStoreBattery, sampleCompletion, samplePublication, sampleStart } from '@enfold/testkit'
+import { sampleCompletion, samplePublication, sampleStart } from '@enfold/testkit'
+import { eventStoreBattery } from '@enfold/testkit/battery'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RemoteFakeServer } from './fake/fork.ts'
 import { createEventStoreDbStore, type EventStoreDbStoreOptions } from './index.ts'

@@ -1,4 +1,4 @@
 import { createMemoryStore } from '@enfold/store-memory'
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 
 storeBattery('the memory store', () => ({ store: createMemoryStore() }))

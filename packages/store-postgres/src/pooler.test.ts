@@ -4,7 +4,7 @@
  */
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 import { Pool, type PoolClient, type QueryConfig } from 'pg'
 import { afterAll, expect, it } from 'vitest'
 

@@ -1,6 +1,6 @@
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 
 const server = givenServer()
 

@@ -1,5 +1,5 @@
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 import { givenPath } from './given-file.ts'
 
 storeBattery('the SQLite store on a file', () => {

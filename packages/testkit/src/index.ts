@@ -1,5 +1,5 @@
 /**
- * The public names of `@enfold/testkit`.
+ * The public names of `@enfold/testkit`. What proves a store needs Vitest, and stands by itself: `@enfold/testkit/battery`.
  *
  * @packageDocumentation
  */
@@ -8,4 +8,3 @@ export * from './generators.ts'
 export * from './sample-events.ts'
 export * from './scenario.ts'
 export * from './simulated-clock.ts'
-export { type BatteryOptions, eventStoreBattery, type StoreUnderTest, storeBattery } from './store-battery.ts'

@@ -1,4 +1,4 @@
-import { storeBattery } from '@enfold/testkit'
+import { storeBattery } from '@enfold/testkit/battery'
 import { expect, it } from 'vitest'
 
 const makeNothing = () => {

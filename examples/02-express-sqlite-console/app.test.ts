@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { createCrm } from './app.ts'
+
+async function given() {
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-express-'))
+  const mailed = Promise.withResolvers<string>()
+  const crm = await createCrm({
+    database: join(folder, 'crm.db'),
+    email({ contactId, step }) {
+      mailed.resolve(`${step.id} for ${contactId}`)
+      return { outcome: 'sent' }
+    },
+    authorize: (request) =>
+      request.headers.get('authorization') === 'Bearer secret' ? { actor: 'olga', may: 'write' } : null,
+  })
+  const server = createServer(crm.app)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await crm.close()
+    rmSync(folder, { recursive: true })
+  })
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const json = { 'content-type': 'application/json' }
+  return {
+    mailed: mailed.promise,
+    signUp: (id: string) => fetch(`${origin}/signup`, { method: 'POST', headers: json, body: JSON.stringify({ id }) }),
+    page: (path: string, headers: Record<string, string>) => fetch(`${origin}/staff/campaigns${path}`, { headers }),
+    contact: (headers: Record<string, string>) => fetch(`${origin}/enfold/api/contacts/ada`, { headers }),
+  }
+}
+
+it("GOAL-12: whoever signs up at the host's own route gets the first mail at once", async () => {
+  const { mailed, signUp } = await given()
+  expect((await signUp('ada')).status).toBe(201)
+  expect(await mailed).toBe('hello for ada')
+})
+
+it('GOAL-10: signing up twice is signing up once; the API shows it to whom it is for', async () => {
+  const { mailed, signUp, contact } = await given()
+  const [first, second] = [await signUp('ada'), await signUp('ada')]
+  expect(await second.json()).toEqual(await first.json())
+  await mailed
+  expect((await contact({})).status).toBe(401)
+  const seen = await contact({ authorization: 'Bearer secret' })
+  expect(await seen.json()).toMatchObject({ enrollments: [{ campaignId: 'welcome', sequenceId: 'letters', run: 1 }] })
+})
+
+it('LOG-6: the console is for staff, and shows a contact whatever the name', async () => {
+  const { mailed, signUp, page } = await given()
+  await signUp('<b>ada</b>')
+  await mailed
+  expect((await page('/', {})).status).toBe(401)
+  const seen = await page(`/contacts/${encodeURIComponent('<b>ada</b>')}`, { authorization: 'Bearer secret' })
+  expect(seen.status).toBe(200)
+  const html = await seen.text()
+  expect(html).toContain('letters')
+  expect(html).toContain('&lt;b&gt;ada')
+  expect(html).not.toContain('<b>ada')
+})

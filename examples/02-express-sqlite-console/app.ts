@@ -1,0 +1,64 @@
+/**
+ * A CRM on Express: its own route enrols whoever signs up, the API and the console are mounted beside it, and a
+ * worker sends the mails.
+ */
+
+import { createConsole } from '@enfold/console'
+import type { StepHandler } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { type ApiOptions, createApi } from '@enfold/http'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+
+export interface CrmOptions {
+  readonly database: string
+  readonly email: StepHandler
+  readonly authorize: ApiOptions['authorize']
+}
+
+export async function createCrm({ database, email, authorize }: CrmOptions) {
+  const store = createSqliteStore({ path: database })
+  const engine = createEngine({ store, handlers: { email } })
+  // The same definition again publishes nothing.
+  await engine.publish({
+    id: 'welcome',
+    goals: [{ id: 'signed-up', when: { kind: 'signed-up' }, next: ['letters'] }],
+    sequences: [
+      {
+        id: 'letters',
+        steps: [
+          { id: 'hello', kind: 'email' },
+          { id: 'how-is-it', kind: 'email', timer: { afterDays: 3, at: '08:00' } },
+        ],
+      },
+    ],
+  })
+
+  const app = express()
+  // Before any parser of bodies: the API reads its own.
+  app.use('/enfold/api', getRequestListener(createApi({ engine, authorize }), { overrideGlobalObjects: false }))
+  // The console keeps its whole path: `all`, where `use` would take the base off.
+  const pages = createConsole({ engine, basePath: '/staff/campaigns', authorize })
+  const listener = getRequestListener(pages, { overrideGlobalObjects: false })
+  app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
+  app.post('/signup', express.json(), async (request, response) => {
+    const contactId = String(request.body.id)
+    const answered = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })
+    response.status(201).json(answered)
+  })
+
+  const stopping = new AbortController()
+  const working = engine.run({ signal: stopping.signal })
+  return {
+    app,
+    engine,
+    /** Begins nothing more, waits for mails in flight, and closes the file. */
+    async close() {
+      stopping.abort()
+      await working
+      await engine.close()
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,45 @@
+/** A CRM on Fastify: who becomes a customer is in the welcome campaign by the same commit, or neither is true. */
+import { isLeft, type StepHandler } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createPostgresStore } from '@enfold/store-postgres'
+import Fastify from 'fastify'
+import { Pool } from 'pg'
+
+export async function createCrm(connectionString: string, email: StepHandler) {
+  const pool = new Pool({ connectionString })
+  const store = createPostgresStore({ connectionString })
+  const engine = createEngine({ store, handlers: { email } })
+  await pool.query('CREATE TABLE IF NOT EXISTS customers (id text PRIMARY KEY, plan text NOT NULL)')
+  await engine.publish({
+    id: 'welcome',
+    goals: [],
+    sequences: [{ id: 'letters', steps: [{ id: 'hello', kind: 'email' }] }],
+  })
+
+  const app = Fastify()
+  // Of connections that nobody uses: the pool makes new ones.
+  pool.on('error', (error) => app.log.warn(error))
+  app.post<{ Body: { id: string; plan: string; sequence: string } }>('/customers', async ({ body }, reply) => {
+    const client = await pool.connect()
+    try {
+      await client.query('BEGIN')
+      await client.query('INSERT INTO customers VALUES ($1, $2)', [body.id, body.plan])
+      const order = { contactId: body.id, campaignId: 'welcome', sequenceId: body.sequence, actor: 'crm' }
+      const answered = await engine.withTransaction(client).startSequence(order)
+      // A rejection is an answer. Whether the customer stays without the campaign is yours to say; here he does not.
+      await client.query(isLeft(answered) ? 'ROLLBACK' : 'COMMIT')
+      return reply.code(isLeft(answered) ? 409 : 201).send(answered)
+    } catch (error) {
+      await client.query('ROLLBACK')
+      throw error
+    } finally {
+      client.release()
+    }
+  })
+  app.addHook('onClose', async () => {
+    await engine.close()
+    await store.close()
+    await pool.end()
+  })
+  return { app, engine, pool }
+}

@@ -1,0 +1,47 @@
+/** Enfold as a module of NestJS: gives the engine to whoever asks for `ENGINE`, works while the application runs, and closes with it. */
+import type { Store } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import type { DynamicModule, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common'
+
+/** `constructor(@Inject(ENGINE) private readonly engine: Engine) {}` */
+export const ENGINE = Symbol('Enfold engine')
+
+class Worker implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #stopping = new AbortController()
+  readonly #engine: Engine
+  readonly #store: Store
+  #working: Promise<void> | undefined
+
+  constructor(engine: Engine, store: Store) {
+    this.#engine = engine
+    this.#store = store
+  }
+
+  onApplicationBootstrap(): void {
+    this.#working = this.#engine.run({ signal: this.#stopping.signal })
+  }
+
+  /** Nothing more is begun, handlers in flight are awaited, then the store is closed. */
+  async onApplicationShutdown(): Promise<void> {
+    this.#stopping.abort()
+    await this.#working
+    await this.#engine.close()
+    await this.#store.close()
+  }
+}
+
+// biome-ignore lint/complexity/noStaticOnlyClass: a module of NestJS is a class.
+export class EnfoldModule {
+  /** The store is the module's from now on: it closes it. For shutdown on signals: `app.enableShutdownHooks()`. */
+  static register(options: EngineOptions & { readonly store: Store }): DynamicModule {
+    return {
+      module: EnfoldModule,
+      global: true,
+      providers: [
+        { provide: ENGINE, useFactory: () => createEngine(options) },
+        { provide: Worker, useFactory: (engine: Engine) => new Worker(engine, options.store), inject: [ENGINE] },
+      ],
+      exports: [ENGINE],
+    }
+  }
+}

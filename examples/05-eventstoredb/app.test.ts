@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isRight } from '@enfold/core'
+import { startFakeServer } from '@enfold/store-eventstoredb/fake'
+import { expect, it, onTestFinished } from 'vitest'
+import { startCrm } from './app.ts'
+
+it('INDEX-1: the log is on the server, the index in a file; without the file it is made anew', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-eventstoredb-'))
+  const server = await startFakeServer()
+  onTestFinished(async () => {
+    await server.stop()
+    rmSync(folder, { recursive: true })
+  })
+  const sent = Promise.withResolvers<string>()
+  const crm = startCrm(server.url, join(folder, 'index.db'), ({ contactId, step }) => {
+    sent.resolve(`${step.id} for ${contactId}`)
+    return { outcome: 'sent' }
+  })
+  const sequence = { campaignId: 'c', sequenceId: 's' }
+  const steps = [
+    { id: 'hello', kind: 'email' },
+    { id: 'later', kind: 'email', timer: { after: 'P1D' } },
+  ]
+  await crm.engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps }] })
+  const started = await crm.engine.startSequence({ contactId: 'ada', ...sequence, actor: 'olga' })
+  if (!isRight(started)) throw new Error(started.left.type)
+  await crm.engine.waitFor(started.right.position)
+  expect(await crm.engine.inspect.contactsInSequence(sequence)).toMatchObject({ contacts: ['ada'] })
+  expect(await sent.promise).toBe('hello for ada')
+  await crm.close()
+
+  const again = startCrm(server.url, join(folder, 'another.db'), () => ({ outcome: 'sent' }))
+  await again.engine.waitFor(started.right.position)
+  expect(await again.engine.inspect.contactsInSequence(sequence)).toMatchObject({ contacts: ['ada'] })
+  await again.close()
+}, 60_000)

@@ -1,0 +1,54 @@
+/**
+ * A store of one's own: everything in memory, and each write in a file before it is done, a line each. Whoever opens the
+ * file again does the writes again, and is where the other was. For one process, and as many contacts as memory holds.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
+import type { Store } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+
+/** What changes a store for good. Leases are not among it: whoever held one is gone with the process. */
+const WRITES = ['append', 'appendMany', 'apply', 'restore', 'saveAction'] as const
+
+export async function openJournalStore(path: string): Promise<Store> {
+  const memory = createMemoryStore()
+  const write = (name: (typeof WRITES)[number], args: readonly unknown[]) =>
+    (memory[name] as (...args: readonly unknown[]) => Promise<unknown>)(...args)
+
+  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0)
+  const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1)
+  for (const line of whole.toString().split('\n').slice(0, -1)) {
+    const [name, ...args] = JSON.parse(line)
+    // What was refused then is refused now.
+    await write(name, args).catch(() => {})
+  }
+  // A line that a crash cut short was never acknowledged.
+  if (whole.length < bytes.length) truncateSync(path, whole.length)
+  const file = openSync(path, 'a')
+  let closed = false
+
+  const journaled =
+    (name: (typeof WRITES)[number]) =>
+    async (...args: readonly unknown[]) => {
+      // Nothing comes between the two, so that the order of the lines is that of the writes.
+      if (!closed) {
+        const given = args.slice(0, args.findLastIndex((one) => one !== undefined) + 1)
+        writeSync(file, `${JSON.stringify([name, ...given])}\n`)
+        fsyncSync(file)
+      }
+      return write(name, args)
+    }
+
+  return {
+    ...memory,
+    ...(Object.fromEntries(WRITES.map((name) => [name, journaled(name)])) as unknown as Pick<
+      Store,
+      (typeof WRITES)[number]
+    >),
+    capabilities: { ...memory.capabilities, durable: true },
+    async close() {
+      if (!closed) closeSync(file)
+      closed = true
+      await memory.close()
+    },
+  }
+}

@@ -1,0 +1,352 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { contactStream, type Store } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { hostileIds } from '@enfold/testkit'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BINARY, enfold, enfoldProcess, pool, temporaryDirectory } from './given-log.ts'
+
+const folder = temporaryDirectory()
+const file = (name: string) => join(folder, name)
+
+function given(name: string, content: string): string {
+  writeFileSync(file(name), content)
+  return file(name)
+}
+
+const definition = given('pool.json', JSON.stringify(pool))
+const NURTURE = 'pool%2F1/nurture'
+const MANY = Array.from({ length: 2000 }, (_, i) => `c-${i}`)
+const many = given('many.txt', `${MANY.join('\n')}\n`)
+const three = given('three.txt', 'ann\nbob\ncleo\n')
+
+let stores = 0
+let path: string
+let store: string
+beforeEach(async () => {
+  path = file(`${++stores}.db`)
+  store = `sqlite:${path}`
+  await said('publish', store, definition, '--create', '--actor', 'olga')
+})
+
+/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+async function said(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await enfold(args)
+  if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
+  return stdout
+}
+
+const jsonLines = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+async function fromStore<Answer>(ask: (opened: Store) => Promise<Answer>): Promise<Answer> {
+  const opened = createSqliteStore({ path, readOnly: true })
+  try {
+    return await ask(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+const typesOf = (contactId: string) =>
+  fromStore(async (opened) => {
+    const stream = contactStream(contactId)
+    return ((await opened.readMany([stream])).get(stream) ?? []).map(({ type }) => type)
+  })
+
+const inSequence = async () => JSON.parse(await said('members', 'pool/1', 'nurture', store, '--json')).contacts
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+const withoutIds = (text: string) => text.replace(UUID, '<id>')
+
+describe('an order for everyone of a file', () => {
+  it('BULK-1: without a terminal it says what would come of it, and does nothing: exit status 2', async () => {
+    await said('start', store, 'ann', NURTURE)
+    await said('suppress', store, 'bob')
+    const { status, stdout, stderr } = await enfold(['start', store, '--from', three, NURTURE])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toBe(
+      'This would start "pool/1"/nurture for 3 contacts: 1 to start, 1 in it already, 1 suppressed. There is no terminal to ask on: --yes goes ahead. Nothing was done.\n',
+    )
+    expect(await inSequence()).toEqual(['ann'])
+    expect(await fromStore((opened) => opened.actions?.(null, 10) ?? Promise.resolve(null))).toEqual([])
+  })
+
+  it.each(['n\n', ''])('BULK-1: on a terminal, %j does nothing: exit status 1', async (answer) => {
+    const { status, stdout } = await enfold(['start', store, '--from', three, NURTURE], answer, true)
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(await inSequence()).toEqual([])
+  })
+
+  it('BULK-1: on a terminal, yes goes ahead; one contact is not asked about', async () => {
+    const { status, stdout } = await enfold(['start', store, '--from', three, NURTURE], 'y\n', true)
+    expect(status).toBe(0)
+    expect(withoutIds(stdout)).toBe('action <id>\n3 contacts: 3 started\n')
+    const one = given('one.txt', 'ann\nann\r\n')
+    expect(withoutIds(await said('stop', store, '--from', one, NURTURE))).toBe(
+      'action <id>\n1 contact: 1 stopped; 1 named again\n',
+    )
+    expect(await inSequence()).toEqual(['bob', 'cleo'])
+  })
+
+  it('BULK-1: who gives the ids on the standard input cannot be asked there, too', async () => {
+    const { status, stderr } = await enfold(['start', store, '--from', '-', NURTURE], 'ann\nbob\n', true)
+    expect(status).toBe(2)
+    expect(stderr).toContain('2 to start. There is no terminal to ask on: --yes goes ahead')
+    expect((await enfold(['start', store, '--from', '-', NURTURE, '--yes'], 'ann\nbob\n')).status).toBe(0)
+    expect(await inSequence()).toEqual(['ann', 'bob'])
+  })
+
+  it('BULK-1: --in means who is in a sequence, or waits at its end', async () => {
+    await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
+    await said('stop', store, 'bob', NURTURE)
+    expect(withoutIds(await said('restart', store, '--in', NURTURE, NURTURE, '--yes'))).toBe(
+      'action <id>\n2 contacts: 2 restarted\n',
+    )
+    expect(await said('stop', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
+  })
+
+  it('BULK-1: who stands in the way is named, a few of each: exit status 1', async () => {
+    await said('suppress', store, ...MANY.slice(0, 7), '--yes')
+    const host = given('host.mjs', "export const contacts = { get: (id) => (id === 'c-9' ? null : {}) }")
+    const { status, stdout, stderr } = await enfold(
+      ['start', store, '--from', many, NURTURE, '--yes', '--host-module', host, '--action-id', 'a'],
+      '',
+    )
+    expect(status).toBe(1)
+    expect(stdout).toBe('action a\n2,000 contacts: 1,992 started, 1 contact unknown, 7 suppressed\n')
+    const suppressed = MANY.slice(0, 5).map((id) => `${id}: suppressed\n`)
+    expect(stderr).toBe(`c-9: contact unknown\n${suppressed.join('')}and 2 more suppressed; --csv FILE names each.\n`)
+  })
+
+  it('BULK-1: what comes out otherwise than previewed is said', async () => {
+    // Each contact is asked for when it is previewed, and again when it is processed.
+    const host = given(
+      'leaving.mjs',
+      "let asked = 0\nexport const contacts = { get: (id) => (id === 'bob' && ++asked > 1 ? null : {}) }",
+    )
+    const order = ['start', store, '--from', three, NURTURE, '--host-module', host]
+    const { status, stdout, stderr } = await enfold(order, 'y\n', true)
+    expect(status).toBe(1)
+    expect(stderr).toContain('3 to start.')
+    expect(stdout).toContain('otherwise than previewed: 2 started instead of 3, 1 contact unknown instead of 0\n')
+  })
+
+  it('BULK-2: as JSON it says the action first, then what became of each contact, in their order', async () => {
+    await said('suppress', store, 'c-500')
+    const twice = given('twice.txt', [...MANY, ...MANY].join('\n'))
+    const order = ['start', store, '--from', twice, NURTURE, '--yes', '--json', '--action-id', 'a']
+    const { status, stdout, stderr } = await enfold(order)
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+    const [action, ...results] = jsonLines(stdout)
+    expect(action).toEqual({ actionId: 'a', action: 'start', campaignId: 'pool/1', sequenceId: 'nurture' })
+    expect(results.map(({ contactId }) => contactId)).toEqual(MANY)
+    expect(results[0]).toEqual({ actionId: 'a', contactId: 'c-0', outcome: 'started', run: 1, reason: null })
+    expect(results[500]).toEqual({ actionId: 'a', contactId: 'c-500', outcome: 'suppressed', run: null, reason: null })
+    expect(await inSequence()).toHaveLength(1999)
+  })
+
+  it('BULK-1: --csv writes a new file with what became of each, and overwrites none', async () => {
+    const csv = file('results.csv')
+    const order = ['start', store, '--from', three, NURTURE, '--yes', '--csv', csv, '--action-id', 'a']
+    await said(...order)
+    expect(readFileSync(csv, 'utf8')).toBe(
+      'contactId,outcome,run,reason\nann,started,1,\nbob,started,1,\ncleo,started,1,\n',
+    )
+    expect(await enfold(order)).toMatchObject({ status: 2, stderr: expect.stringContaining('overwrite nothing') })
+  })
+
+  it('LOG-3: records who ordered it and why, and in which action', async () => {
+    await said(
+      'start',
+      store,
+      '--from',
+      three,
+      NURTURE,
+      '--yes',
+      '--actor',
+      'olga',
+      '--reason',
+      'fair',
+      '--action-id',
+      'a',
+    )
+    const [event] = await fromStore(
+      async (opened) => (await opened.readMany([contactStream('ann')])).get(contactStream('ann')) ?? [],
+    )
+    expect(event).toMatchObject({ actor: 'olga', cause: { by: 'bulk', actionId: 'a', reason: 'fair' } })
+  })
+
+  it('LOG-6: any id that is a line can be ordered about', async () => {
+    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id))
+    const list = given('hostile.txt', oneLine.join('\r\n'))
+    const [, ...results] = jsonLines(await said('start', store, '--from', list, NURTURE, '--yes', '--json'))
+    expect(results.map(({ contactId }) => contactId)).toEqual(oneLine)
+    for (const id of oneLine) expect(await typesOf(id), id).toEqual(['SequenceStarted'])
+  })
+
+  it('START-6: where nobody can be started, it says so once, and no contact is touched', async () => {
+    await said('unpublish', store, 'pool/1')
+    for (const more of [[], ['--yes']])
+      expect(await enfold(['start', store, '--from', three, NURTURE, ...more])).toMatchObject({
+        status: 1,
+        stderr: 'The campaign "pool/1" is not published.\n',
+      })
+    expect(await typesOf('ann')).toEqual([])
+  })
+})
+
+describe('an action that is cut short', () => {
+  /** A directory that does something to its process when the 700th contact is processed. */
+  const host = (name: string, deed: string) =>
+    given(name, `let asked = 0\nexport const contacts = { get() { if (++asked === 700) { ${deed} } return {} } }`)
+
+  const order = (...more: readonly string[]) => ['start', store, '--from', many, NURTURE, '--yes', ...more]
+
+  async function goesOn(actionId: string): Promise<void> {
+    expect(await said(...order('--action-id', actionId))).toBe(`action ${actionId}\n2,000 contacts: 2,000 started\n`)
+    for (const id of ['c-0', 'c-699', 'c-1999']) expect(await typesOf(id)).toEqual(['SequenceStarted'])
+    const events = await fromStore(async (opened) => {
+      let count = 0
+      for await (const _ of opened.readAll()) count += 1
+      return count
+    })
+    expect(events).toBe(2001)
+  }
+
+  it('BULK-3: Ctrl-C ends it behind the group in hand, and it says how to go on', async () => {
+    const interrupting = host('interrupting.mjs', "process.kill(process.pid, 'SIGINT')")
+    const { status, stdout, stderr } = await enfoldProcess(order('--host-module', interrupting))
+    expect(status).toBe(1)
+    const actionId = UUID.exec(stdout)?.[0] ?? ''
+    UUID.lastIndex = 0
+    expect(stdout).toBe(`action ${actionId}\n`)
+    expect(stderr).toBe(
+      `Stopped, with 1,000 of 2,000 contacts done. To go on, repeat the order with --action-id ${actionId}: it goes on where it stopped.\n`,
+    )
+    expect(await inSequence()).toHaveLength(1000)
+    await goesOn(actionId)
+  })
+
+  it('BULK-2: killed, it goes on with the id that it said first, and nothing is done twice', async () => {
+    const killing = host('killing.mjs', "process.kill(process.pid, 'SIGKILL')")
+    const args = [BINARY, ...order('--host-module', killing)]
+    const { signal, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    expect(signal).toBe('SIGKILL')
+    const [, actionId = ''] = /^action (\S+)\n$/.exec(stdout) ?? []
+    expect((await inSequence()).length).toBeLessThan(2000)
+    await goesOn(actionId)
+  })
+
+  it('BULK-2: a store that fails ends it, and the same id goes on', async () => {
+    const taking = given(
+      'taking.mjs',
+      `import { DatabaseSync } from 'node:sqlite'
+       let [asked, database] = [0, null]
+       export const contacts = {
+         get() {
+           if (++asked === 700) {
+             database = new DatabaseSync(${JSON.stringify(path)})
+             database.exec('ALTER TABLE agenda RENAME TO gone')
+           }
+           return {}
+         },
+       }
+       export function close() {
+         database.exec('ALTER TABLE gone RENAME TO agenda')
+         database.close()
+       }`,
+    )
+    const { status, stderr } = await enfold(order('--host-module', taking, '--action-id', 'a'))
+    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      /^STORE_[A-Z]+: .* Stopped, with 500 of 2,000 contacts done\. Put it right and repeat the order with --action-id a: /,
+    )
+    await goesOn('a')
+  })
+
+  it('BULK-2: done, it says again what came of it; its id is of no use for another order', async () => {
+    await said(...order('--action-id', 'a'))
+    await goesOn('a')
+    expect(await enfold(['stop', store, '--from', many, NURTURE, '--yes', '--action-id', 'a'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('start of "nurture" of "pool/1"'),
+    })
+  })
+
+  it('BULK-3: one that somebody else cancelled says so, and what was done: exit status 1', async () => {
+    const engine = createEngine({ store: createSqliteStore({ path }), handlers: {} })
+    const ids = ['ann', 'bob']
+    const stop = new AbortController()
+    stop.abort()
+    await engine.processAction(
+      { action: 'start', campaignId: 'pool/1', sequenceId: 'nurture', contacts: { ids }, actionId: 'a', actor: 'olga' },
+      { signal: stop.signal },
+    )
+    await engine.close()
+    expect(await enfold(order('--action-id', 'a'))).toMatchObject({
+      status: 1,
+      stderr: 'The action was cancelled, with 0 of 0 contacts done.\n',
+    })
+    expect(await inSequence()).toEqual([])
+  })
+})
+
+describe('misuse', () => {
+  it.each<[string, (to: string) => readonly string[], RegExp]>([
+    [
+      'a command id for many',
+      (to) => ['start', to, '--from', three, NURTURE, '--command-id', 'c'],
+      /each contact has a command of its own; the order has an --action-id/,
+    ],
+    [
+      'an action id for contacts named one by one',
+      (to) => ['start', to, 'ann', 'bob', NURTURE, '--action-id', 'a'],
+      /--action-id and --csv go with --from FILE or --in SEQUENCE/,
+    ],
+    ['contacts in two ways', (to) => ['stop', to, '--from', three, '--in', NURTURE, NURTURE], /named in several ways/],
+    [
+      'an action id for another verb',
+      (to) => ['pause', to, '--from', three, NURTURE, '--action-id', 'a'],
+      /unknown option/,
+    ],
+    [
+      'a line that is no id',
+      (to) => ['start', to, '--from', given('holes.txt', 'ann\n\nbob\n'), NURTURE, '-y'],
+      /holes\.txt:2: no id/,
+    ],
+    [
+      'bytes that are no text',
+      (to) => ['start', to, '--from', bytes('latin.txt', [0x61, 0xff, 0x0a]), NURTURE, '-y'],
+      /latin\.txt is not UTF-8/,
+    ],
+    [
+      'a list without line ends',
+      (to) => ['start', to, '--from', given('long.txt', 'x'.repeat(1_200_000)), NURTURE, '-y'],
+      /has a line of more than/,
+    ],
+    ['no such list', (to) => ['start', to, '--from', 'nowhere.txt', NURTURE], /There is no file nowhere\.txt/],
+  ])('%s: exit status 2, and no contact is touched', async (_, args, expected) => {
+    const { status, stderr } = await enfold(args(store))
+    expect(status).toBe(2)
+    expect(stderr).toMatch(expected)
+    expect(await inSequence()).toEqual([])
+  })
+
+  function bytes(name: string, content: readonly number[]): string {
+    writeFileSync(file(name), Uint8Array.from(content))
+    return file(name)
+  }
+
+  it('a results file that cannot be written leaves none behind', async () => {
+    const csv = join(file('no-such-folder'), 'results.csv')
+    const { status } = await enfold(['start', store, '--from', three, NURTURE, '-y', '--csv', csv])
+    expect(status).toBe(1)
+    expect(existsSync(csv)).toBe(false)
+  })
+})

@@ -1,0 +1,267 @@
+/**
+ * An order for all contacts of a file or a sequence, however many: one action of the engine, previewed, asked about,
+ * processed in constant memory, resumed by its id. Rules BULK-1 to BULK-3.
+ */
+import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  ACTION_OUTCOMES,
+  type ActionContact,
+  type ActionCounts,
+  type ActionId,
+  type ActionOutcome,
+  type ActionVerb,
+  describeRejection,
+  isEnfoldFault,
+  isLeft,
+  type Rejection,
+  type SequenceRef,
+} from '@enfold/core'
+import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } from '@enfold/engine'
+import { confirm } from './ask.ts'
+import { sequenceName } from './event-words.ts'
+import { Failed, Misuse } from './misuse.ts'
+import { createProgress } from './progress.ts'
+import { type Streams, writeLine } from './streams.ts'
+import { counted, named, paintFor, plain } from './text.ts'
+import { idsIn, requireOneWay, type Whom } from './whom.ts'
+
+/** What to do, with whom. */
+export interface BulkOrder extends SequenceRef {
+  readonly action: ActionVerb
+  readonly whom: Whom
+  /** One that stands in the store already goes on where it was (BULK-2). */
+  readonly actionId: ActionId
+  readonly actor: string
+  readonly reason?: string
+}
+
+export interface BulkOptions {
+  readonly json?: boolean
+  /** Goes ahead without preview and question. */
+  readonly yes?: boolean
+  /** A new file for what became of each contact. */
+  readonly csv?: string
+}
+
+/** What stands in the way of these contacts; everything else is as ordered. */
+const TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
+/** Of each trouble, so many contacts are named on the screen. */
+const NAMED = 5
+
+/**
+ * Told to stop (SIGINT or SIGTERM), it finishes the group in hand and says how to go on; told again, the process ends
+ * at once, and the action goes on all the same when it is ordered again.
+ *
+ * @returns false if it was refused, or came to one of `TROUBLES` for any contact
+ */
+export async function processMany(
+  io: Streams,
+  engine: Engine,
+  order: BulkOrder,
+  options: BulkOptions,
+): Promise<boolean> {
+  const { actionId, whom, ...rest } = order
+  requireOneWay(whom)
+  if (options.csv !== undefined && existsSync(options.csv))
+    throw new Misuse(`${plain(options.csv)} exists; results overwrite nothing.`)
+  const progress = createProgress(io.stderr, undefined, 'contacts')
+  const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(whom, io, progress.show) })
+  const stored = await engine.inspect.action(actionId)
+  let preview: ActionPreview | null = null
+  // Whoever goes on with an action agreed to it before.
+  if (options.yes !== true && (stored === null || stored.state === 'collecting')) {
+    const previewed = await engine.previewAction(orderNow())
+    progress.done()
+    if (isLeft(previewed)) return refuse(io, order, previewed.left, options)
+    preview = previewed.right
+    if (preview.contacts === 0) {
+      if (options.json !== true) await writeLine(io.stdout, '0 contacts')
+      return true
+    }
+    const for_ = `${order.action} ${sequenceName(order)} for ${counted(preview.contacts, 'contact')}`
+    if (preview.contacts > 1) await confirm(io, `This would ${for_}: ${foreseenInWords(preview)}.`)
+  }
+
+  const { campaignId, sequenceId, action } = order
+  await writeLine(
+    io.stdout,
+    options.json === true ? JSON.stringify({ actionId, action, campaignId, sequenceId }) : `action ${named(actionId)}`,
+  )
+  const { view, refused } = await processed(engine, orderNow(), preview, progress)
+  if (refused !== undefined) return refuse(io, order, refused, options)
+  return report(io, engine, view, options)
+}
+
+function sourceOf({ from, in: sequence }: Whom, { stdin }: Streams, show: Show): ContactSource {
+  // In progress, or waiting at its end.
+  if (sequence !== undefined) return { query: { any: [sequence, { ...sequence, status: 'waiting' }] } }
+  return { ids: from === undefined ? [] : showing(idsIn(from, stdin), show) }
+}
+
+type Show = (count: number, share: number | null) => void
+
+async function* showing<Thing>(things: AsyncIterable<Thing>, show: Show): AsyncGenerator<Thing> {
+  let count = 0
+  for await (const thing of things) {
+    show(++count, null)
+    yield thing
+  }
+}
+
+type Processed =
+  | { readonly view: ActionView; readonly refused?: never }
+  | { readonly refused: Rejection; readonly view?: never }
+
+async function processed(
+  engine: Engine,
+  order: ActionOrder,
+  preview: ActionPreview | null,
+  progress: ReturnType<typeof createProgress>,
+): Promise<Processed> {
+  const goOn = `repeat the order with --action-id ${named(order.actionId)}: it goes on where it stopped.`
+  let isStopped = false
+  const stop = () => {
+    isStopped = true
+    for (const name of STOPS) process.off(name, stop)
+    // Not cancelled, which would be final: left as it stands.
+    void engine.close()
+  }
+  for (const name of STOPS) process.on(name, stop)
+  let last: ActionView | null = null
+  try {
+    const onProgress = (view: ActionView) => {
+      last = view
+      progress.show(view.processed, view.contacts === 0 ? null : view.processed / view.contacts)
+    }
+    const either = await engine.processAction(order, { onProgress, ...(preview === null ? {} : { preview }) })
+    return isLeft(either) ? { refused: either.left } : { view: either.right }
+  } catch (error) {
+    if (isStopped && isEnfoldFault(error) && error.code === 'CLOSED')
+      throw new Failed(`Stopped, ${howFar(last)}. To go on, ${goOn}`)
+    if (isEnfoldFault(error) && error.code.startsWith('STORE_'))
+      throw new Failed(`${error.code}: ${error.message} Stopped, ${howFar(last)}. Put it right and ${goOn}`)
+    throw error
+  } finally {
+    progress.done()
+    for (const name of STOPS) process.off(name, stop)
+  }
+}
+
+const STOPS = ['SIGINT', 'SIGTERM'] as const
+
+function howFar(view: ActionView | null): string {
+  return view === null
+    ? 'with no contact touched'
+    : `with ${view.processed.toLocaleString('en')} of ${counted(view.contacts, 'contact')} done`
+}
+
+// --- In words -------------------------------------------------------------------------------------------------------
+
+const FORESEEN: { readonly [outcome in ActionOutcome]: string } = {
+  started: 'to start',
+  restarted: 'to restart',
+  already_active: 'in it already',
+  stopped: 'to stop',
+  not_active: 'not in it',
+  contact_unknown: 'unknown',
+  suppressed: 'suppressed',
+  failed: 'refused',
+}
+
+/** "2 to start, 1 in it already". */
+export function foreseenInWords({ complete, contacts, outcomes }: ActionPreview): string {
+  const tallied = tally(outcomes, (outcome) => FORESEEN[outcome])
+  return complete ? tallied : `of the first ${contacts.toLocaleString('en')} of them ${tallied}`
+}
+
+function tally(counts: ActionCounts, inWords: (outcome: ActionOutcome) => string): string {
+  return ACTION_OUTCOMES.filter((outcome) => counts[outcome] > 0)
+    .map((outcome) => `${counts[outcome].toLocaleString('en')} ${inWords(outcome)}`)
+    .join(', ')
+}
+
+const asWords = (outcome: ActionOutcome) => outcome.replaceAll('_', ' ')
+
+async function refuse(
+  { stdout, stderr }: Streams,
+  { actionId }: BulkOrder,
+  rejection: Rejection,
+  { json = false }: BulkOptions,
+): Promise<false> {
+  const message = describeRejection(rejection)
+  if (json) await writeLine(stdout, JSON.stringify({ actionId, rejection, message }))
+  else await writeLine(stderr, paintFor(stderr)('red', plain(message)))
+  return false
+}
+
+async function report(
+  { stdout, stderr }: Streams,
+  engine: Engine,
+  view: ActionView,
+  { csv, json = false }: BulkOptions,
+): Promise<boolean> {
+  const { actionId, contacts, differences, outcomes, repeated } = view
+  if (view.state === 'running')
+    throw new Failed(`Another process goes on with the action ${named(actionId)}: it has its results.`)
+  if (csv !== undefined) await writeCsv(engine, actionId, csv)
+  if (json) {
+    for await (const { number: _, ...result } of resultsOf(engine, actionId))
+      await writeLine(stdout, JSON.stringify({ actionId, ...result }))
+  } else {
+    for (const trouble of TROUBLES) await nameSome(stderr, engine, view, trouble)
+    const tallied = tally(outcomes, asWords)
+    const again = repeated === 0 ? '' : `; ${repeated.toLocaleString('en')} named again`
+    await writeLine(stdout, `${counted(contacts, 'contact')}${tallied === '' ? '' : `: ${tallied}`}${again}`)
+    const otherwise = differences.map(
+      ({ outcome, previewed, happened }) =>
+        `${happened.toLocaleString('en')} ${asWords(outcome)} instead of ${previewed.toLocaleString('en')}`,
+    )
+    if (otherwise.length > 0) await writeLine(stdout, `otherwise than previewed: ${otherwise.join(', ')}`)
+  }
+  if (view.state === 'cancelled')
+    throw new Failed(
+      `The action was cancelled${view.cancelledBy === null ? '' : ` by ${named(view.cancelledBy)}`}, ${howFar(view)}.`,
+    )
+  return TROUBLES.every((trouble) => outcomes[trouble] === 0)
+}
+
+/** The first few, each with its reason, and how many more. */
+async function nameSome(
+  stderr: NodeJS.WriteStream,
+  engine: Engine,
+  { actionId, outcomes }: ActionView,
+  outcome: (typeof TROUBLES)[number],
+): Promise<void> {
+  if (outcomes[outcome] === 0) return
+  const { contacts } = await engine.inspect.actionContacts({ actionId, outcome, limit: NAMED })
+  const lines = contacts.map(
+    ({ contactId, reason }) => `${named(contactId)}: ${asWords(outcome)}${reason === null ? '' : `, ${plain(reason)}`}`,
+  )
+  const more = outcomes[outcome] - contacts.length
+  if (more > 0) lines.push(`and ${more.toLocaleString('en')} more ${asWords(outcome)}; --csv FILE names each.`)
+  await writeLine(stderr, paintFor(stderr)('red', lines.join('\n')))
+}
+
+async function* resultsOf(engine: Engine, actionId: ActionId): AsyncGenerator<ActionContact> {
+  for (let after: number | null = 0; after !== null; ) {
+    const page: Awaited<ReturnType<Engine['inspect']['actionContacts']>> = await engine.inspect.actionContacts({
+      actionId,
+      after,
+      limit: 1000,
+    })
+    yield* page.contacts
+    after = page.next
+  }
+}
+
+async function writeCsv(engine: Engine, actionId: ActionId, path: string): Promise<void> {
+  try {
+    await pipeline(Readable.from(engine.inspect.actionCsv(actionId)), createWriteStream(path, { flags: 'wx' }))
+  } catch (error) {
+    // Half a list looks like a whole one. What somebody else put there meanwhile stays.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(path, { force: true })
+    throw error
+  }
+}
