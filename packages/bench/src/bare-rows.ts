@@ -35,13 +35,18 @@ export function createBareLoop(from: string, to: string, synchronous: 'FULL' | '
     }
   target.exec('UPDATE tags SET members = 0')
   const contacts = source
-    .prepare("SELECT stream FROM events WHERE stream >= 'contact-' AND stream < 'contact.' AND version = 1 ORDER BY position")
+    .prepare(
+      "SELECT stream FROM events WHERE stream >= 'contact-' AND stream < 'contact.' AND version = 1 ORDER BY position",
+    )
     .iterate() as Iterator<{ stream: string }>
   const tables = TABLES.map(({ table, where, columns }) => ({
     find: source.prepare(`SELECT ${columns} FROM ${table} WHERE ${where}`),
     insert: target.prepare(insertInto(table, columns)),
   }))
-  const [begin, commit] = ['BEGIN IMMEDIATE', 'COMMIT'].map((sql) => target.prepare(sql)) as [StatementSync, StatementSync]
+  const [begin, commit] = ['BEGIN IMMEDIATE', 'COMMIT'].map((sql) => target.prepare(sql)) as [
+    StatementSync,
+    StatementSync,
+  ]
 
   type Insert = readonly [statement: StatementSync, values: SQLInputValue[]]
   function rowsOf(stream: string): Insert[] {

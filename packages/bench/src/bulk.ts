@@ -80,7 +80,14 @@ export const bulkBenchmarks: readonly Benchmark[] = [
     wanted: [
       ...shape.wanted,
       // Constant, but for what the page cache of SQLite (64 MB) and the garbage collector let lie.
-      { text: 'memory at most, of that at the beginning', figure: 'peak', of: 'enfold', over: ['enfold'], overFigure: 'early', atMost: 2 },
+      {
+        text: 'memory at most, of that at the beginning',
+        figure: 'peak',
+        of: 'enfold',
+        over: ['enfold'],
+        overFigure: 'early',
+        atMost: 2,
+      },
     ],
   },
 ]

@@ -157,6 +157,12 @@ export const dispatchBenchmark: Benchmark = {
   },
   wanted: [
     { text: 'SQLite, one process', figure: 'speed', of: 'sqlite', atLeast: 10_000 },
-    { text: 'PostgreSQL, of graphile-worker unbatched', figure: 'speed', of: 'postgres', over: ['graphile'], atLeast: 1 },
+    {
+      text: 'PostgreSQL, of graphile-worker unbatched',
+      figure: 'speed',
+      of: 'postgres',
+      over: ['graphile'],
+      atLeast: 1,
+    },
   ],
 }

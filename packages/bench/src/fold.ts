@@ -1,5 +1,5 @@
 /** Events into states: contact by contact, as a command does, and in the order of a log, as an audit does. */
-import { EventStore as CastoreStore, EventType as CastoreEventType } from '@castore/core'
+import { EventType as CastoreEventType, EventStore as CastoreStore } from '@castore/core'
 import {
   type ContactEvent,
   type ContactState,
@@ -27,7 +27,10 @@ function historyOf(contact: number): RecordedContactEvent[] {
         : i === EVENTS_PER_CONTACT - 1
           ? { type: 'SequenceCompleted' as const, data: { ...run, waiting: true, routes: [], saw: [] } }
           : i % 2 === 1
-            ? { type: 'StepDispatched' as const, data: { ...step, idempotencyKey: `key-${contact}-${i}`, timing: null } }
+            ? {
+                type: 'StepDispatched' as const,
+                data: { ...step, idempotencyKey: `key-${contact}-${i}`, timing: null },
+              }
             : { type: 'StepSent' as const, data: step }
     return {
       ...body,
@@ -308,7 +311,8 @@ export const foldBenchmark: Benchmark = {
         const grouped = await measureGrouped(all, (history) => history.reduce(evolve, initialContact))
         const log = await measureLog(inLogOrder(all), async (events) => {
           const states = new Map<string, ContactState>()
-          for (const event of events) states.set(event.stream, evolve(states.get(event.stream) ?? initialContact, event))
+          for (const event of events)
+            states.set(event.stream, evolve(states.get(event.stream) ?? initialContact, event))
           return states.values()
         })
         return both(grouped, log)
@@ -376,6 +380,12 @@ export const foldBenchmark: Benchmark = {
   wanted: [
     { text: 'by contact, of the limit', figure: 'grouped', of: 'enfold', over: ['limit'], atLeast: 0.85 },
     { text: 'in log order, of the limit', figure: 'log', of: 'enfold', over: ['limit'], atLeast: 0.85 },
-    { text: 'by contact, of the better peer', figure: 'grouped', of: 'enfold', over: ['castore', 'emmett'], atLeast: 1.5 },
+    {
+      text: 'by contact, of the better peer',
+      figure: 'grouped',
+      of: 'enfold',
+      over: ['castore', 'emmett'],
+      atLeast: 1.5,
+    },
   ],
 }

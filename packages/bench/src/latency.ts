@@ -29,7 +29,8 @@ async function steadily(given: Given, order: Order, lags: { later: number[]; atO
     }
     await Promise.all(ordering)
     const giveUpAt = performance.now() + 30_000
-    while (arrived.length < steps && performance.now() < giveUpAt) await new Promise((resolve) => setTimeout(resolve, 20))
+    while (arrived.length < steps && performance.now() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 20))
   }
   const figure = (values: readonly number[], share: number) => Math.max(0, quantile(values, share))
   return {

@@ -15,7 +15,13 @@ export function tableOf(result: BenchmarkResult): string {
     '',
     table(
       ['', ...shown.map(([, { title, unit }]) => `${title}, ${unit}`)],
-      result.contenders.map((contender) => [contender.title, ...cellsOf(contender, shown.map(([key]) => key))]),
+      result.contenders.map((contender) => [
+        contender.title,
+        ...cellsOf(
+          contender,
+          shown.map(([key]) => key),
+        ),
+      ]),
     ),
     '',
     table(['wanted', '', 'came', ''], result.wanted.map(wantedCells)),
@@ -43,7 +49,12 @@ export function circumstancesOf(results: readonly BenchmarkResult[]): string {
 
 function wantedCells({ text, atLeast, atMost, came, reached }: WantedResult): string[] {
   const bound = atLeast === undefined ? `≤ ${numberText(atMost ?? Number.NaN)}` : `≥ ${numberText(atLeast)}`
-  return [text, bound, came === null ? '–' : spreadText(came), reached === null ? 'not measured' : reached ? 'yes' : '**no**']
+  return [
+    text,
+    bound,
+    came === null ? '–' : spreadText(came),
+    reached === null ? 'not measured' : reached ? 'yes' : '**no**',
+  ]
 }
 
 function cellsOf({ figures, leftOut }: ContenderResult, keys: readonly string[]): string[] {

@@ -163,7 +163,9 @@ function judge(
   if (mine.length === 0 || others?.length === 0) return { ...wanted, came: null, reached: null }
   const best = figures[overFigure]?.better === 'more' ? Math.max : Math.min
   const came = spreadOf(
-    mine.map((value, round) => (others === undefined ? value : value / best(...others.map((one) => one[round] as number)))),
+    mine.map((value, round) =>
+      others === undefined ? value : value / best(...others.map((one) => one[round] as number)),
+    ),
   )
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = wanted
   return { ...wanted, came, reached: came.median >= atLeast && came.median <= atMost }

@@ -36,11 +36,15 @@ if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 0) {
 
 async function measure(): Promise<void> {
   const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  const needsServer = chosen.some(({ contenders }) => Object.values(contenders).some(({ needs }) => needs === 'postgres'))
+  const needsServer = chosen.some(({ contenders }) =>
+    Object.values(contenders).some(({ needs }) => needs === 'postgres'),
+  )
   const yours = process.env.ENFOLD_POSTGRES_URL
   // Durable as a server is by default, with room for the connections of all workers.
   const server =
-    needsServer && yours === undefined ? await startServer(['-c', 'max_connections=200']) : { url: yours ?? '', stop() {} }
+    needsServer && yours === undefined
+      ? await startServer(['-c', 'max_connections=200'])
+      : { url: yours ?? '', stop() {} }
   try {
     for (const benchmark of chosen) {
       const { quick } = values
@@ -66,7 +70,16 @@ function writeDocs(): void {
     '',
     circumstancesOf(all),
   ].join('\n')
-  const whole = ['# Benchmarks', '', intro, '', '![The first figure of each benchmark](benchmarks.svg)', '', all.map(tableOf).join('\n\n'), '']
+  const whole = [
+    '# Benchmarks',
+    '',
+    intro,
+    '',
+    '![The first figure of each benchmark](benchmarks.svg)',
+    '',
+    all.map(tableOf).join('\n\n'),
+    '',
+  ]
   writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
   writeFileSync(join(docs, 'benchmarks-short.md'), `${shortTableOf(all)}\n`)
   writeFileSync(join(docs, 'benchmarks.svg'), chartOf(all))

@@ -20,7 +20,8 @@ function drawn(seed: number): number {
 }
 
 /** As long as a uuid, and in no order. */
-const idOf = (number: number) => `contact-${String(drawn(number)).padStart(10, '0')}-${String(number).padStart(17, '0')}`
+const idOf = (number: number) =>
+  `contact-${String(drawn(number)).padStart(10, '0')}-${String(number).padStart(17, '0')}`
 const spreadTag = (number: number) => `bench/spread-${number % SPREAD}`
 /** Each contact is in the one sequence that all are in, and in one of a hundred others. */
 const tagsOf = (number: number) => [EVERYONE, spreadTag(drawn(number))]
@@ -57,8 +58,7 @@ async function ask(given: Given, index: Index, contacts: number): Promise<{ ms: 
   const page = (after: string): Page => ({ after, limit: PAGE })
   const total = (members: Members | Promise<Members>) =>
     members instanceof Promise ? members.then((one) => one.total) : members.total
-  const combined = (query: (i: number) => TagQuery) =>
-    measure((after, i) => total(index.search(query(i), page(after))))
+  const combined = (query: (i: number) => TagQuery) => measure((after, i) => total(index.search(query(i), page(after))))
   const pages = () => measure((after) => total(index.members(EVERYONE, page(after))))
   // The first questions of a process are slow for all: they find the code and the pages of the file cold.
   await pages()
@@ -248,8 +248,22 @@ export const indexBenchmark: Benchmark = {
     { text: 'in memory, page p99 in ms', figure: 'page', of: 'memory', atMost: 1 },
     { text: 'SQLite, page p99 in ms', figure: 'page', of: 'sqlite', atMost: 5 },
     { text: 'PostgreSQL, page p99 in ms', figure: 'page', of: 'postgres', atMost: 5 },
-    { text: 'in memory, page, of that of the small one', figure: 'page', of: 'memory', over: ['memory'], overFigure: 'pageSmall', atMost: 1.3 },
-    { text: 'SQLite, page, of that of the small one', figure: 'page', of: 'sqlite', over: ['sqlite'], overFigure: 'pageSmall', atMost: 1.3 },
+    {
+      text: 'in memory, page, of that of the small one',
+      figure: 'page',
+      of: 'memory',
+      over: ['memory'],
+      overFigure: 'pageSmall',
+      atMost: 1.3,
+    },
+    {
+      text: 'SQLite, page, of that of the small one',
+      figure: 'page',
+      of: 'sqlite',
+      over: ['sqlite'],
+      overFigure: 'pageSmall',
+      atMost: 1.3,
+    },
     { text: 'in memory, bytes a membership', figure: 'bytes', of: 'memory', atMost: 120 },
   ],
 }
