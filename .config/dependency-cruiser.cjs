@@ -36,8 +36,9 @@ module.exports = {
     },
     {
       name: 'given-is-for-tests',
+      comment: 'And for the bench, which starts the same servers.',
       severity: 'error',
-      from: { path: '^packages/[^/]+/src', pathNot: OF_TESTS },
+      from: { path: '^packages/[^/]+/src', pathNot: [OF_TESTS, '^packages/bench/'] },
       to: { path: '/given-[^/]+\\.ts$' },
     },
     only('core-uses-nothing', 'core', []),

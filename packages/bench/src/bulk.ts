@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { countRows, createBareLoop, emptyStore } from './bare-rows.ts'
 import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
-import { enrol, givenEngine } from './given-campaign.ts'
+import { enrol, givenEngine } from './campaign.ts'
 
 const BATCH = 1000
 

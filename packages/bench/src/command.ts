@@ -10,8 +10,8 @@ import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql'
 import { Client, Pool } from 'pg'
 import { countRows, createBareLoop, emptyStore } from './bare-rows.ts'
 import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
-import { contactIds, givenEngine, orderOf } from './given-campaign.ts'
-import { freshDatabase, queryNumber, urlOf } from './given-postgres.ts'
+import { contactIds, givenEngine, orderOf } from './campaign.ts'
+import { freshDatabase, queryNumber, urlOf } from './databases.ts'
 
 const AT_ONCE = 8
 

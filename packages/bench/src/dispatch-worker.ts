@@ -3,8 +3,8 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { run } from 'graphile-worker'
 import { PgBoss } from 'pg-boss'
-import { givenEngine } from './given-campaign.ts'
-import { graphilePreset, silentLogger } from './given-graphile.ts'
+import { givenEngine } from './campaign.ts'
+import { graphilePreset, silentLogger } from './graphile.ts'
 
 export type WorkerKind = 'enfold-sqlite' | 'enfold-postgres' | 'graphile' | 'graphile-batched' | 'pg-boss'
 

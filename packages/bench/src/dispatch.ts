@@ -9,10 +9,10 @@ import { makeWorkerUtils } from 'graphile-worker'
 import { PgBoss } from 'pg-boss'
 import { countRows } from './bare-rows.ts'
 import { type Benchmark, type Given, type Measured, sizeOf } from './benchmark.ts'
+import { enrol, givenEngine } from './campaign.ts'
+import { freshDatabase, queryNumber } from './databases.ts'
 import type { WorkerKind, WorkerMessage, WorkerOrder } from './dispatch-worker.ts'
-import { enrol, givenEngine } from './given-campaign.ts'
-import { silentLogger } from './given-graphile.ts'
-import { freshDatabase, queryNumber } from './given-postgres.ts'
+import { silentLogger } from './graphile.ts'
 
 const PREPARED = 'bench_dispatch_due'
 const preparedIn = ({ folder }: Given) => join(folder, 'due.db')

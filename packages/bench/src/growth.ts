@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { type Benchmark, type Contender, type Given, sizeOf, timed } from './benchmark.ts'
-import { enrol, givenEngine, orderOf } from './given-campaign.ts'
+import { enrol, givenEngine, orderOf } from './campaign.ts'
 
 const fileOf = ({ folder }: Given, size: string) => join(folder, `${size}.db`)
 

@@ -6,9 +6,9 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { makeWorkerUtils, run } from 'graphile-worker'
 import { type Benchmark, type Given, type Measured, quantile, sizeOf } from './benchmark.ts'
-import { givenEngine, orderOf } from './given-campaign.ts'
-import { graphilePreset, silentLogger } from './given-graphile.ts'
-import { freshDatabase } from './given-postgres.ts'
+import { givenEngine, orderOf } from './campaign.ts'
+import { freshDatabase } from './databases.ts'
+import { graphilePreset, silentLogger } from './graphile.ts'
 
 const PER_SECOND = 100
 /** How far ahead the scheduled half is ordered. */

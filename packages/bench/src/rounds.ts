@@ -189,7 +189,6 @@ const PEERS = [
   '@event-driven-io/emmett-postgresql',
   '@event-driven-io/emmett-sqlite',
   'graphile-worker',
-  'immer',
   'pg',
   'pg-boss',
   'sqlite3',

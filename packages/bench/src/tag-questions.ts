@@ -5,7 +5,7 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { Pool } from 'pg'
 import { type Benchmark, type Given, type Measured, quantile, sizeOf, timed } from './benchmark.ts'
-import { freshDatabase, urlOf } from './given-postgres.ts'
+import { freshDatabase, urlOf } from './databases.ts'
 
 const EVERYONE = 'bench/everyone'
 const SPREAD = 100
