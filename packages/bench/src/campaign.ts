@@ -29,7 +29,12 @@ export function orderOf(contactId: string, sequenceId: string) {
 }
 
 /** Starts so many contacts through a bulk action: the way in which many are started. */
-export async function enrol(engine: Engine, count: number, sequenceId: string, onGroup = () => {}): Promise<number> {
+export async function enrol(
+  engine: Engine,
+  count: number,
+  sequenceId: string,
+  onGroup: (processed: number) => void = () => {},
+): Promise<number> {
   const answer = await engine.processAction(
     {
       actionId: `enrol-${sequenceId}`,
@@ -39,7 +44,7 @@ export async function enrol(engine: Engine, count: number, sequenceId: string, o
       contacts: { ids: contactIds(count) },
       actor: 'bench',
     },
-    { onProgress: onGroup },
+    { onProgress: ({ processed }) => onGroup(processed) },
   )
   if (answer._tag === 'Left') throw new Error(`Rejected: ${JSON.stringify(answer.left)}`)
   return answer.right.outcomes.started
