@@ -19,13 +19,8 @@ module.exports = {
       name: 'no-deep-imports',
       comment: 'Other packages are used by their name, and so by their index. The bench may use everything.',
       severity: 'error',
-<<<<<<< HEAD
-      from: { path: '^(packages|examples|docs)/([^/]+)/' },
+      from: { path: '^(packages|examples|docs)/([^/]+)/', pathNot: '^packages/bench/' },
       to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/(fake/)?index\\.ts$'] },
-=======
-      from: { path: '^(packages|examples)/([^/]+)/', pathNot: '^packages/bench/' },
-      to: { path: '^packages/[^/]+/src/', pathNot: ['^packages/$2/', '/src/index\\.ts$'] },
->>>>>>> 990e4fb (The bench is tested for doing the same work with every contender; its commands and its place in the checks)
     },
     {
       name: 'core-is-pure',
@@ -47,18 +42,14 @@ module.exports = {
     only('handlers-use-core', 'handlers', ['core']),
     only('testkit-uses-core', 'testkit', ['core']),
     only('http-uses', 'http', ['core', 'engine']),
-<<<<<<< HEAD
     only('console-uses', 'console', ['core', 'engine', 'http']),
     only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+']),
-=======
-    only('cli-uses', 'cli', ['core', 'engine', 'store-[^/]+']),
     {
       name: 'bench-is-used-by-nobody',
       severity: 'error',
       from: { pathNot: '^packages/bench/' },
       to: { path: '^packages/bench/' },
     },
->>>>>>> 990e4fb (The bench is tested for doing the same work with every contender; its commands and its place in the checks)
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

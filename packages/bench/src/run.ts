@@ -3,7 +3,7 @@
  * `results/`. `--docs` writes all that stands there into `docs/` as well; with `--rounds=0` without measuring anew.
  * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startServer } from '../../store-postgres/src/given-postgres.ts'
@@ -49,7 +49,15 @@ async function measure(): Promise<void> {
     for (const benchmark of chosen) {
       const { quick } = values
       const options = { rounds: quick ? 1 : rounds, quick, postgres: server.url, onProgress: print }
-      const result = await runBenchmark(benchmark, options)
+      let result: BenchmarkResult
+      try {
+        result = await runBenchmark(benchmark, options)
+      } catch (error) {
+        // The others are measured all the same.
+        print(`\n${benchmark.name} failed. ${error instanceof Error ? error.stack : error}\n`)
+        process.exitCode = 1
+        continue
+      }
       print(`\n${tableOf(result)}\n`)
       if (quick) continue
       mkdirSync(results, { recursive: true })
@@ -61,7 +69,7 @@ async function measure(): Promise<void> {
 }
 
 function writeDocs(): void {
-  const there = readdirSync(results)
+  const there = existsSync(results) ? readdirSync(results) : []
   const all = benchmarks
     .filter(({ name }) => there.includes(`${name}.json`))
     .map(({ name }) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8')) as BenchmarkResult)
@@ -75,12 +83,12 @@ function writeDocs(): void {
     '',
     intro,
     '',
-    '![The first figure of each benchmark](benchmarks.svg)',
+    '![The first figure of each benchmark](images/benchmarks.svg)',
     '',
     all.map(tableOf).join('\n\n'),
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
   writeFileSync(join(docs, 'benchmarks-short.md'), `${shortTableOf(all)}\n`)
-  writeFileSync(join(docs, 'benchmarks.svg'), chartOf(all))
+  writeFileSync(join(docs, 'images/benchmarks.svg'), chartOf(all))
 }
