@@ -18,9 +18,9 @@ module.exports = {
     {
       name: 'no-deep-imports',
       comment:
-        'Other packages are used by their name, and so by their index, or another of their entries; the servers of tests, also by what tests are given.',
+        'Other packages are used by their name, and so by their index, or another of their entries; the servers of tests, also by what tests are given. The bench may use everything.',
       severity: 'error',
-      from: { path: '^(packages|examples|docs)/([^/]+)/' },
+      from: { path: '^(packages|examples|docs)/([^/]+)/', pathNot: '^packages/bench/' },
       to: {
         path: '^packages/[^/]+/src/',
         pathNot: [
@@ -40,8 +40,9 @@ module.exports = {
     },
     {
       name: 'given-is-for-tests',
+      comment: 'And for the bench, which starts the same servers.',
       severity: 'error',
-      from: { path: '^packages/[^/]+/src', pathNot: OF_TESTS },
+      from: { path: '^packages/[^/]+/src', pathNot: [OF_TESTS, '^packages/bench/'] },
       to: { path: '/given-[^/]+\\.ts$' },
     },
     only('core-uses-nothing', 'core', []),
@@ -53,6 +54,12 @@ module.exports = {
     only('http-uses', 'http', ['core', 'engine']),
     only('console-uses', 'console', ['core', 'engine', 'http']),
     only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+']),
+    {
+      name: 'bench-is-used-by-nobody',
+      severity: 'error',
+      from: { pathNot: '^packages/bench/' },
+      to: { path: '^packages/bench/' },
+    },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

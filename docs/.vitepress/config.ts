@@ -32,7 +32,7 @@ export default defineConfig({
   cleanUrls: true,
   // The reference of `core` is one page, and so is the index of the search.
   vite: { build: { chunkSizeWarningLimit: 4000 } },
-  srcExclude: ['snippets/**'],
+  srcExclude: ['snippets/**', 'benchmarks-short.md'],
   markdown: {
     config: (md) => md.use(linksOutOfTheSite, docs),
     languageAlias: { mjs: 'js', console: 'sh' },
@@ -76,7 +76,7 @@ export default defineConfig({
           },
         ],
       },
-      { text: 'More', items: pages('comparison', 'internals', 'glossary', 'decisions/index') },
+      { text: 'More', items: pages('comparison', 'benchmarks', 'internals', 'glossary', 'decisions/index') },
     ],
     docFooter: { prev: false, next: false },
   },

@@ -1,0 +1,80 @@
+import { type PostgresServer, startPostgres } from '@enfold/postgres-server'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { benchmarks } from './benchmarks.ts'
+import { chartOf } from './chart.ts'
+import { shortTableOf, tableOf } from './report.ts'
+import { type BenchmarkResult, numberText, runBenchmark } from './rounds.ts'
+
+/** What each benchmark does at its tiny sizes, counted where it ended up. */
+const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  fold: { events: 1_000, sent: 400, waiting: 100 },
+  replay: { lines: 2_000 },
+  command: { started: 44 },
+  bulk: { events: 700, memberships: 700, agenda: 700 },
+  'bulk-million': { events: 1_400, memberships: 1_400, agenda: 1_400 },
+  dispatch: { steps: 200 },
+  latency: { steps: 200 },
+  growth: { commands: 15, steps: 10 },
+}
+
+let server: PostgresServer
+const results: BenchmarkResult[] = []
+
+beforeAll(async () => {
+  server = await startPostgres()
+}, 120_000)
+afterAll(() => server.stop(), 60_000)
+
+describe('every contender', () => {
+  for (const benchmark of benchmarks)
+    it(`of ${benchmark.name} does the same work and gives its figures`, { timeout: 300_000 }, async () => {
+      const options = { rounds: 1, quick: true, postgres: server.url, onProgress() {} }
+      // Throws if two contenders did different work.
+      const result = await runBenchmark(benchmark, options)
+      for (const { key, leftOut, runs } of result.contenders) {
+        if (leftOut !== null) {
+          expect(benchmark.contenders[key]?.needs).toBe('sqlite3')
+          continue
+        }
+        expect(runs).toHaveLength(1)
+        if (benchmark.name in WORK) expect(runs[0]?.work).toEqual(WORK[benchmark.name])
+        const figures = Object.entries(runs[0]?.figures ?? {})
+        expect(figures.length).toBeGreaterThan(0)
+        for (const [name, value] of figures) {
+          expect(benchmark.figures).toHaveProperty([name])
+          expect(value, `${key}, ${name}`).toBeGreaterThanOrEqual(0)
+        }
+      }
+      // What is wanted names figures and contenders that there are.
+      for (const { came, of, over = [] } of result.wanted) {
+        const missing = [of, ...over].some((key) => result.contenders.find((one) => one.key === key)?.leftOut !== null)
+        expect(came === null).toBe(missing && over.length < 2)
+        if (came !== null) expect(came.median).toBeGreaterThanOrEqual(0)
+      }
+      results.push(result)
+    })
+})
+
+describe('a report', () => {
+  it('has a row for each contender and a bar for each first figure', () => {
+    expect(results).toHaveLength(benchmarks.length)
+    for (const result of results)
+      for (const { title } of result.contenders) expect(tableOf(result)).toContain(`| ${title} |`)
+    const wanted = results.flatMap((result) => result.wanted)
+    expect(shortTableOf(results).split('\n')).toHaveLength(2 + wanted.length)
+    const bars = results.flatMap(({ figures, contenders }) =>
+      contenders.filter((one) => one.figures[Object.keys(figures)[0] as string] !== undefined),
+    )
+    expect(chartOf(results).match(/<rect /g)).toHaveLength(bars.length)
+  })
+
+  it('shows three digits of a number', () => {
+    expect([1234567.8, 123.4, 12.345, 1.2345, 0.12345].map(numberText)).toEqual([
+      '1,234,568',
+      '123',
+      '12.3',
+      '1.23',
+      '0.12',
+    ])
+  })
+})

@@ -1,0 +1,21 @@
+/** All benchmarks, in the order of the table. */
+import type { Benchmark } from './benchmark.ts'
+import { bulkBenchmarks } from './bulk.ts'
+import { commandBenchmark } from './command.ts'
+import { dispatchBenchmark } from './dispatch.ts'
+import { foldBenchmark } from './fold.ts'
+import { growthBenchmark } from './growth.ts'
+import { latencyBenchmark } from './latency.ts'
+import { replayBenchmark } from './replay.ts'
+import { indexBenchmark } from './tag-questions.ts'
+
+export const benchmarks: readonly Benchmark[] = [
+  foldBenchmark,
+  replayBenchmark,
+  indexBenchmark,
+  commandBenchmark,
+  ...bulkBenchmarks,
+  dispatchBenchmark,
+  latencyBenchmark,
+  growthBenchmark,
+]

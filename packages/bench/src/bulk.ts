@@ -1,0 +1,92 @@
+/** A bulk action that starts many contacts, on SQLite, beside the same rows in batches of a thousand: time and memory. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { countRows, createBareLoop, emptyStore } from './bare-rows.ts'
+import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
+import { enrol, givenEngine } from './campaign.ts'
+
+const BATCH = 1000
+
+/** What the bare loop inserts is what Enfold wrote in the first round. */
+const sourceIn = ({ folder }: Given) => join(folder, 'source.db')
+
+async function bulk(given: Given): Promise<Measured> {
+  const contacts = sizeOf(given, 'contacts')
+  const path = join(given.folder, `enfold-${randomUUID()}.db`)
+  const store = createSqliteStore({ path })
+  const engine = await givenEngine({ store })
+  let early = 0
+  let peak = 0
+  let groups = 0
+  const [seconds, started] = await timed(() =>
+    enrol(engine, contacts, 'later', (processed) => {
+      // Looked at seldom: asking costs as much as some contacts.
+      if (groups++ % 20 !== 0) return
+      peak = Math.max(peak, process.memoryUsage().rss / 2 ** 20)
+      if (processed <= contacts / 10) early = peak
+    }),
+  )
+  await engine.close()
+  await store.close()
+  if (started !== contacts) throw new Error(`${started} of ${contacts} were started.`)
+  const work = countRows(path)
+  if (existsSync(sourceIn(given))) rmSync(path)
+  else renameSync(path, sourceIn(given))
+  return { figures: { speed: contacts / seconds, early, peak }, work }
+}
+
+async function bare(given: Given): Promise<Measured> {
+  const path = join(given.folder, `bare-${randomUUID()}.db`)
+  await emptyStore(path)
+  const loop = createBareLoop(sourceIn(given), path, 'FULL')
+  const { contacts, seconds } = loop.insert(sizeOf(given, 'contacts'), BATCH)
+  loop.close()
+  const work = countRows(path)
+  rmSync(path)
+  return { figures: { speed: contacts / seconds }, work }
+}
+
+const shape = {
+  figures: {
+    speed: { title: 'speed', unit: 'contacts/s', better: 'more' },
+    early: { title: 'memory at most, first tenth', unit: 'MB', better: 'less' },
+    peak: { title: 'memory at most', unit: 'MB', better: 'less' },
+  },
+  contenders: {
+    enfold: { title: 'Enfold (`processAction`) on SQLite, FULL', run: bulk },
+    limit: { title: 'the same rows in batches of 1,000', run: bare },
+  },
+  wanted: [{ text: 'of the limit', figure: 'speed', of: 'enfold', over: ['limit'], atLeast: 0.5 }],
+} as const
+
+export const bulkBenchmarks: readonly Benchmark[] = [
+  {
+    ...shape,
+    name: 'bulk',
+    what: 'a bulk action starts {contacts} contacts, durable, with index, agenda and a result for each',
+    full: { contacts: 100_000 },
+    quick: { contacts: 700 },
+  },
+  {
+    ...shape,
+    name: 'bulk-million',
+    what: 'as bulk, with {contacts} contacts; one round',
+    full: { contacts: 1_000_000 },
+    quick: { contacts: 1_400 },
+    rounds: 1,
+    wanted: [
+      ...shape.wanted,
+      // Constant, but for what the page cache of SQLite (64 MB) and the garbage collector let lie.
+      {
+        text: 'memory at most, of that of the first tenth',
+        figure: 'peak',
+        of: 'enfold',
+        over: ['enfold'],
+        overFigure: 'early',
+        atMost: 2,
+      },
+    ],
+  },
+]

@@ -1,0 +1,94 @@
+/**
+ * `pnpm bench [name…] [--rounds=5] [--quick] [--docs]`: measures, prints the tables, and writes each result into
+ * `results/`. `--docs` writes all that stands there into `docs/` as well; with `--rounds=0` without measuring anew.
+ * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startPostgres } from '@enfold/postgres-server'
+import { benchmarks } from './benchmarks.ts'
+import { chartOf } from './chart.ts'
+import { circumstancesOf, shortTableOf, tableOf } from './report.ts'
+import { type BenchmarkResult, runBenchmark } from './rounds.ts'
+
+const results = join(import.meta.dirname, '../results')
+const docs = join(import.meta.dirname, '../../../docs')
+const print = (text: string) => process.stdout.write(`${text}\n`)
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
+  },
+})
+const rounds = Number(values.rounds)
+const unknown = positionals.filter((name) => !benchmarks.some((one) => one.name === name))
+if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 0) {
+  print(`There are: ${benchmarks.map(({ name }) => name).join(', ')}. Rounds are a whole number.`)
+  process.exitCode = 2
+} else {
+  if (rounds > 0) await measure()
+  if (values.docs) writeDocs()
+}
+
+async function measure(): Promise<void> {
+  const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  const needsServer = chosen.some(({ contenders }) =>
+    Object.values(contenders).some(({ needs }) => needs === 'postgres'),
+  )
+  const yours = process.env.ENFOLD_POSTGRES_URL
+  // Durable as a server is by default, with room for the connections of all workers.
+  const server =
+    needsServer && yours === undefined
+      ? await startPostgres({ settings: ['max_connections=200'] })
+      : { url: yours ?? '', stop() {} }
+  try {
+    for (const benchmark of chosen) {
+      const { quick } = values
+      const options = { rounds: quick ? 1 : rounds, quick, postgres: server.url, onProgress: print }
+      let result: BenchmarkResult
+      try {
+        result = await runBenchmark(benchmark, options)
+      } catch (error) {
+        // The others are measured all the same.
+        print(`\n${benchmark.name} failed. ${error instanceof Error ? error.stack : error}\n`)
+        process.exitCode = 1
+        continue
+      }
+      print(`\n${tableOf(result)}\n`)
+      if (quick) continue
+      mkdirSync(results, { recursive: true })
+      writeFileSync(join(results, `${result.name}.json`), `${JSON.stringify(result, null, 2)}\n`)
+    }
+  } finally {
+    await server.stop()
+  }
+}
+
+function writeDocs(): void {
+  const there = existsSync(results) ? readdirSync(results) : []
+  const all = benchmarks
+    .filter(({ name }) => there.includes(`${name}.json`))
+    .map(({ name }) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8')) as BenchmarkResult)
+  const intro = [
+    'Median of the rounds, with minimum and maximum. Each contender runs in a fresh process, in turns with the others; ratios are made within a round. "Limit" is the least that any program must do for the same result. What is wanted is written down before it is measured, and what is missed is shown. `pnpm bench` measures all of it.',
+    '',
+    circumstancesOf(all),
+  ].join('\n')
+  const whole = [
+    '# Benchmarks',
+    '',
+    intro,
+    '',
+    '![The first figure of each benchmark](images/benchmarks.svg)',
+    '',
+    all.map(tableOf).join('\n\n'),
+    '',
+  ]
+  writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
+  writeFileSync(join(docs, 'benchmarks-short.md'), `${shortTableOf(all)}\n`)
+  writeFileSync(join(docs, 'images/benchmarks.svg'), chartOf(all))
+}
