@@ -71,14 +71,14 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 async function answer(
   { stdin, stdout, stderr }: Streams,
   url: string | undefined,
-  { store, json = false, keepGoing = false }: SharedOptions,
+  { store, json = false, keepGoing = false, readModel }: SharedOptions,
   ask: Ask,
 ): Promise<boolean> {
   if (url !== undefined && store !== undefined)
     throw new Misuse('The log is named twice: by --store and as an argument.')
   const named = url ?? store
   if (named === undefined) throw new Misuse('Which log? Name it with --store URL, or as the last argument.')
-  const source = openSource(named, { keepGoing, json, stdin, stderr })
+  const source = openSource(named, { keepGoing, json, stdin, stderr, readModel })
   try {
     const answered = await ask(source)
     const text = answered === null ? '' : json ? JSON.stringify(answered.json) : answered.text(paintFor(stdout))
@@ -97,6 +97,7 @@ interface SharedOptions {
   readonly store?: string
   readonly json?: boolean
   readonly keepGoing?: boolean
+  readonly readModel?: string
 }
 
 // --- The commands ---------------------------------------------------------------------------------------------------
@@ -127,6 +128,8 @@ function createProgram(
     sqlite:PATH                                 a SQLite store, which is only read
     postgres://ROLE@HOST/DATABASE?schema=NAME   a PostgreSQL store, likewise; its schema is enfold unless you name it.
                                                 The password stands in the URL, or in PGPASSWORD
+    esdb://HOST:2113?tls=false                  EventStoreDB; also kurrentdb://…. The client is yours to install.
+                                                Orders, due and run need --read-model sqlite:PATH as well.
 
   Orders (publish, start, stop, …), due and run take a store as their first argument, then the contacts, then
   what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
@@ -274,6 +277,7 @@ function createProgram(
       .command(name)
       .description(description)
       .option('--store <url>', 'the log, if it is not the last argument')
+      .option('--read-model <url>', 'of a log on a server: where its index is, for verify')
       .option('--json', 'for programs: the answer as JSON, and bad lines as JSON lines on the error output')
     // Half a log is no log to be imported.
     return keepGoing

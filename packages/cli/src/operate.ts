@@ -4,17 +4,19 @@
  */
 import {
   type CampaignId,
+  type ContactDirectory,
   type ContactId,
   createCatalog,
   describeRejection,
   type Either,
+  instantOf,
   isCampaignEvent,
   isEnfoldFault,
   isLeft,
   type Rejection,
   type Store,
 } from '@enfold/core'
-import { createEngine, type Engine } from '@enfold/engine'
+import { buildReadModel, createEngine, type Engine } from '@enfold/engine'
 import { confirm } from './ask.ts'
 import { foreseenInWords } from './bulk.ts'
 import type { Deed, Done, Ordered } from './deeds.ts'
@@ -32,6 +34,8 @@ export interface OrderOptions {
   /** Goes ahead without asking. */
   readonly yes?: boolean
   readonly hostModule?: string
+  /** URL of the store that keeps index and agenda beside a log. */
+  readonly readModel?: string
 }
 
 // --- One deed, for one contact or many --------------------------------------------------------------------------------
@@ -182,8 +186,9 @@ export async function publishFile(
   path: string,
   create: boolean,
   ordered: Ordered,
-  { json = false }: OrderOptions,
+  options: OrderOptions,
 ): Promise<boolean> {
+  const { json = false, readModel } = options
   const { stdout, stderr } = io
   const text = await readText(path, io.stdin)
   let definition: { readonly id?: unknown } | null
@@ -192,7 +197,8 @@ export async function publishFile(
   } catch (error) {
     throw new Misuse(`${plain(path)} is no JSON: ${plain(messageOf(error))}`)
   }
-  return withEngine(url, create ? 'create' : 'write', {}, async (engine) => {
+  const beside = readModel === undefined ? {} : { readModel }
+  return withEngine(url, create ? 'create' : 'write', beside, async (engine) => {
     const answered = await engine.publish(definition, ordered)
     const { commandId } = ordered
     if (isLeft(answered)) {
@@ -267,8 +273,8 @@ export async function unpublish(
 // --- The store ------------------------------------------------------------------------------------------------------
 
 /** @throws Misuse for what is no store; a log can only be read */
-export function openForOrders(url: string, access: Access): Store {
-  const store = openStore(url, access)
+export function openForOrders(url: string, access: Access, readModel?: string): Store {
+  const store = openStore(url, access, { readModel })
   if (store !== null) return store
   if (/^[a-z]+:\/\//i.test(url))
     throw new Misuse(`${plain(withoutPasswords(url))} is no store that is known here; expected ${STORE_URLS}.`)
@@ -281,27 +287,51 @@ export function openForOrders(url: string, access: Access): Store {
 export async function withEngine<Answer>(
   url: string,
   access: Access,
-  { hostModule }: OrderOptions,
+  { hostModule, readModel }: OrderOptions,
   work: (engine: Engine, store: Store) => Promise<Answer>,
 ): Promise<Answer> {
   const host: HostModule = hostModule === undefined ? {} : await loadHostModule(hostModule)
   const { contacts } = host
   if (hostModule !== undefined && contacts === undefined)
     throw new Misuse(`${plain(hostModule)} exports no contacts; expected an object with get(contactId).`)
-  const store = openForOrders(url, access)
-  const engine =
-    contacts === undefined
-      ? createEngine({ store: wakingAtOnce(store), handlers: {} })
-      : createEngine({ store, handlers: {}, contacts })
+  const opened = openForOrders(url, access, readModel)
+  const store = contacts === undefined ? wakingAtOnce(opened) : opened
+  const directory = contacts === undefined ? {} : { contacts }
+  const engine = createEngine({ store, handlers: {}, ...directory })
+  const isFed = !store.capabilities.projectsInAppend && access !== 'read'
   try {
     // A server is opened by the first question: what is wrong with it is told before any contact is begun with.
     await store.checkpoint()
-    return await work(engine, store)
+    return isFed
+      ? await whileFed(engine, { store, ...directory }, () => work(engine, store))
+      : await work(engine, store)
   } finally {
     await engine.close()
-    await store.close()
+    await opened.close()
     await host.close?.()
   }
+}
+
+/** The read model beside the log is up to date before and behind the work, and fed meanwhile. */
+async function whileFed<Answer>(
+  engine: Engine,
+  { store, ...directory }: { readonly store: Store; readonly contacts?: ContactDirectory },
+  work: () => Promise<Answer>,
+): Promise<Answer> {
+  const toHead = () => buildReadModel({ store, readModel: store, ...directory })
+  await toHead()
+  const end = new AbortController()
+  // What stops it is thrown by the last `toHead`, when it has been said what was done.
+  const feeding = engine.project({ signal: end.signal }).catch(() => {})
+  let answer: Answer
+  try {
+    answer = await work()
+  } finally {
+    end.abort()
+    await feeding
+  }
+  await toHead()
+  return answer
 }
 
 /**
@@ -311,6 +341,16 @@ export async function withEngine<Answer>(
 function wakingAtOnce(store: Store): Store {
   return {
     ...store,
+    // A read model beside the log is fed with these.
+    apply: (changes, checkpoint) =>
+      store.apply(
+        changes.map((change) =>
+          change.derived.wakeAt === null
+            ? change
+            : { ...change, derived: { tags: change.derived.tags, wakeAt: instantOf(Date.now()) } },
+        ),
+        checkpoint,
+      ),
     appendMany: (appends) =>
       store.appendMany(
         appends.map((append) => {

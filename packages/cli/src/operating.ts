@@ -132,13 +132,18 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM')
     .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
     .option('--once', 'until nothing is due')
-    .action((url: string, { handlers, ...options }: { handlers?: string; once?: boolean; json?: boolean }) => {
-      if (handlers === undefined)
-        throw new Misuse(
-          'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
-        )
-      return done(work(io, url, handlers, options))
-    })
+    .action(
+      (
+        url: string,
+        { handlers, ...options }: { handlers?: string; once?: boolean; json?: boolean; readModel?: string },
+      ) => {
+        if (handlers === undefined)
+          throw new Misuse(
+            'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
+          )
+        return done(work(io, url, handlers, options))
+      },
+    )
 
   hosted(
     program.command('console').description('open the console in a browser of this machine; reads only, unless --write'),
@@ -198,6 +203,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       .description(description)
       .argument('<store>', STORE_URLS)
       .option('--json', 'for programs: JSON lines')
+      .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH')
   }
 
   function ordering(name: string, description: string): Command {

@@ -15,6 +15,7 @@ import {
   readLogBatches,
   type Store,
 } from '@enfold/core'
+import { isEventStoreDb, type Log, openEventStoreDb } from './eventstoredb.ts'
 import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
@@ -25,7 +26,7 @@ import { plain } from './text.ts'
 export interface Source {
   /** As the caller named it, without a password. */
   readonly name: string
-  /** The live store; `null` for a file. */
+  /** The live store, with its index; `null` for a file, and for a log on a server alone. */
   readonly store: Store | null
   /**
    * In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going.
@@ -49,18 +50,23 @@ export interface SourceOptions {
   readonly keepGoing: boolean
   /** Problems as JSON lines on the error output, for programs. */
   readonly json: boolean
+  /** URL of the store that keeps the index of a log on a server. */
+  readonly readModel?: string | undefined
   readonly stdin: Readable
   readonly stderr: NodeJS.WriteStream
 }
 
 /** @throws Misuse if there is no such file, or the URL is of a kind that is not known */
 export function openSource(url: string, options: SourceOptions): Source {
-  const store = openStore(url, 'read')
-  return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, options)
+  const { readModel } = options
+  if (isEventStoreDb(url) && readModel === undefined)
+    return storeSource(withoutPasswords(url), openEventStoreDb(url, { hashChain: true }), null, options)
+  const store = openStore(url, 'read', { readModel })
+  return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, store, options)
 }
 
-function storeSource(name: string, store: Store, { stderr }: SourceOptions): Source {
-  const events = () => watched(store.readAll(), createProgress(stderr))
+function storeSource(name: string, log: Log, store: Store | null, { stderr }: SourceOptions): Source {
+  const events = () => watched(log.readAll(), createProgress(stderr))
   return {
     name,
     store,
@@ -70,12 +76,12 @@ function storeSource(name: string, store: Store, { stderr }: SourceOptions): Sou
     },
     ask: async (question) => [await answerFor(question, events())],
     async *of(contactId) {
-      yield* store.readAll(0, { streams: 'campaigns' })
-      yield* store.readStream(contactStream(contactId))
+      yield* log.readAll(0, { streams: 'campaigns' })
+      yield* log.readStream(contactStream(contactId))
     },
     badLines: () => 0,
     lineOf: (n) => n,
-    close: () => store.close(),
+    close: () => log.close(),
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { besideLog, isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
 import { Misuse } from './misuse.ts'
 import { plain } from './text.ts'
 
@@ -10,14 +11,32 @@ import { plain } from './text.ts'
 export type Access = 'read' | 'write' | 'create'
 
 /** What may stand where a store is asked for, in words. */
-export const STORE_URLS = 'sqlite:PATH or postgres://ROLE@HOST/DATABASE?schema=NAME'
+export const STORE_URLS =
+  'sqlite:PATH, postgres://ROLE@HOST/DATABASE?schema=NAME, or esdb://HOST:2113 with --read-model URL'
 
 /**
- * @param options `hashChain` false: what is appended carries no hashes. Default true.
+ * @param options `hashChain` false: what is appended carries no hashes. Default true. `readModel`: URL of the store that
+ *   keeps index and agenda of a log that cannot; it is made where anything is written
  * @returns `null` if the URL is none of a store
- * @throws Misuse if it names nothing, or nothing that is there
+ * @throws Misuse if it names nothing, or nothing that is there; for a log without a read model, or a store with one
  */
-export function openStore(url: string, access: Access, { hashChain = true } = {}): Store | null {
+export function openStore(
+  url: string,
+  access: Access,
+  { hashChain = true, readModel }: { readonly hashChain?: boolean; readonly readModel?: string | undefined } = {},
+): Store | null {
+  if (isEventStoreDb(url)) {
+    if (readModel === undefined)
+      throw new Misuse(
+        'This server keeps the log alone. Name the store that keeps index and agenda beside it: --read-model sqlite:PATH.',
+      )
+    const beside = isEventStoreDb(readModel) ? null : openStore(readModel, access === 'read' ? 'read' : 'create')
+    if (beside === null)
+      throw new Misuse('--read-model is no store of tables; expected sqlite:PATH or postgres://ROLE@HOST/DATABASE.')
+    return besideLog(openEventStoreDb(url, { hashChain }), beside)
+  }
+  if (readModel !== undefined)
+    throw new Misuse('--read-model goes with a log that keeps no index and agenda, such as esdb://HOST:2113.')
   const sqlite = after('sqlite:', url)
   if (sqlite !== null) {
     if (access !== 'create') requireFile(sqlite)

@@ -8,16 +8,17 @@ import {
   chainHash,
   contactOf,
   digestOf,
+  type EventStore,
   encodeEvent,
   isCampaignEvent,
   type RecordedEvent,
-  type Store,
   type StreamAppend,
   type StreamId,
   tagChanges,
   type Version,
   writeLog,
 } from '@enfold/core'
+import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
@@ -71,12 +72,12 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 /**
  * Into a store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
  * import that was cut short is simply repeated. Any other store is refused, and stays as it is.
- * Positions are those that the store gives: 1, 2, 3 … in the order of the log. Hashes are checked, and written for those
- * events that have one.
+ * Positions are those that the store gives, in the order of the log. Hashes are checked, and written for those events
+ * that have one.
  */
 export async function importLog(source: Source, into: string): Promise<Answer> {
-  const hashed = openStore(into, 'create')
-  const plain = openStore(into, 'create', { hashChain: false })
+  const hashed = openTarget(into, true)
+  const plain = openTarget(into, false)
   if (hashed === null || plain === null)
     throw new Misuse(`--into is ${named(withoutPasswords(into))}; expected ${STORE_URLS}.`)
   try {
@@ -89,10 +90,17 @@ export async function importLog(source: Source, into: string): Promise<Answer> {
 
 const BATCH = 500
 
-/** One place, opened twice: as a store that writes hashes, and as one that does not. */
+/** One place, opened twice: as a log that writes hashes, and as one that does not. */
 interface Target {
-  readonly hashed: Store
-  readonly plain: Store
+  readonly hashed: EventStore
+  readonly plain: EventStore
+}
+
+/** A log on a server needs no read model for this: whoever works on it feeds one from the log. */
+function openTarget(into: string, hashChain: boolean): EventStore | null {
+  return isEventStoreDb(into)
+    ? openEventStoreDb(into, { hashChain, inOrder: true })
+    : openStore(into, 'create', { hashChain })
 }
 
 /** The last event of a stream. */
@@ -155,7 +163,7 @@ async function importInto(target: Target, source: Source, into: string): Promise
     text: () =>
       [
         `${counted(imported, 'event')} imported into ${plain(into)}${known > 0 ? `, which held the ${known.toLocaleString('en')} before` : ''}`,
-        ...(moved > 0
+        ...(moved > 0 && !isEventStoreDb(into)
           ? [
               `${counted(moved, 'event')} had another position than its number in the log: positions are 1, 2, 3 … in the store.`,
             ]

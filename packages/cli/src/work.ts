@@ -13,6 +13,8 @@ export interface WorkOptions {
   readonly json?: boolean
   /** Until nothing is due, instead of until it is told to stop. */
   readonly once?: boolean
+  /** URL of the store that keeps index and agenda beside a log. */
+  readonly readModel?: string
 }
 
 /**
@@ -27,7 +29,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const { handlers, contacts } = host
   if (handlers === undefined)
     throw new Misuse(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
-  const store = openForOrders(url, 'write')
+  const store = openForOrders(url, 'write', options.readModel)
   const reporter = createReporter(io, json)
   try {
     await requireHandlers(store, hostPath, handlers)

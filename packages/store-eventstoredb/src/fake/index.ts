@@ -1,4 +1,5 @@
 /** The public names of `@enfold/store-eventstoredb/fake`: a server for tests and demonstrations. */
+export { forkFakeServer, type RemoteFakeServer } from './fork.ts'
 export {
   type Call,
   type FakeServer,

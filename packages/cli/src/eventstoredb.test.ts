@@ -1,0 +1,176 @@
+/** The command line over a log on a server: the fake one of the store, in a process of its own. */
+import { spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { forkFakeServer, type RemoteFakeServer } from '@enfold/store-eventstoredb/fake'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { isEventStoreDb } from './eventstoredb.ts'
+import { BINARY, enfold, pool, temporaryDirectory } from './given-log.ts'
+
+const folder = temporaryDirectory()
+const file = (name: string) => join(folder, name)
+function given(name: string, content: string): string {
+  writeFileSync(file(name), content)
+  return file(name)
+}
+
+const definition = given('pool.json', JSON.stringify(pool))
+const handlers = given(
+  'handlers.mjs',
+  "export const handlers = { email: () => ({ outcome: 'sent' }), task: () => ({ outcome: 'sent' }) }",
+)
+const WITHOUT_KURRENT = `import { registerHooks } from 'node:module'
+registerHooks({
+  resolve(name, context, next) {
+    if (name.startsWith('@kurrent/')) throw Object.assign(new Error('none'), { code: 'MODULE_NOT_FOUND' })
+    return next(name, context)
+  },
+})`
+const NURTURE = 'pool%2F1/nurture'
+
+let server: RemoteFakeServer
+beforeAll(async () => {
+  server = await forkFakeServer()
+})
+afterAll(() => server.stop())
+
+let log: string
+let readModel: string
+let beside: readonly string[]
+beforeEach(() => {
+  log = `${server.url}&prefix=t${randomUUID()}-`
+  readModel = `sqlite:${file(`${randomUUID()}.db`)}`
+  beside = ['--read-model', readModel]
+})
+
+/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+async function said(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await enfold(args)
+  if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
+  return stdout
+}
+
+async function givenStarted(...contacts: readonly string[]): Promise<void> {
+  await said('publish', log, definition, '--create', ...beside)
+  await said('start', log, ...contacts, NURTURE, '--yes', ...beside)
+}
+
+describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 60_000 }, () => {
+  it('START-1, STEP-4, STOP-1: orders are given, what is due is shown and done, and each command sees what the one before did', async () => {
+    await givenStarted('ann', 'bob')
+    expect(await said('due', log, ...beside)).toContain('2 email of "pool/1"')
+    expect(await said('run', log, '--handlers', handlers, '--once', ...beside)).toContain('2 steps sent')
+    expect(await said('start', log, 'ann', NURTURE, ...beside)).toContain('ann is in "pool/1"/nurture already')
+    // Of whom the index says that they are in it.
+    expect(await said('stop', log, NURTURE, '--in', NURTURE, '--yes', ...beside)).toContain('2 contacts: 2 stopped')
+    expect(await said('due', log, ...beside)).toContain('Nothing is overdue.')
+    expect(await said('verify', log, ...beside)).toMatch(/Index held against the log for 2 contacts: 0 differences/)
+  })
+
+  it('VERSION-3: a campaign is unpublished with all its runs, and a read model that was lost is made anew', async () => {
+    await givenStarted('ann', 'bob', 'cid')
+    beside = ['--read-model', `sqlite:${file(`${randomUUID()}.db`)}`]
+    expect(await said('unpublish', log, 'pool/1', '--stop-runs', '--yes', ...beside)).toContain('stopped 3 runs')
+    expect(await said('verify', log, ...beside)).toContain('Index held against the log for 3 contacts: 0 differences')
+  })
+
+  it('TIMER-9: an order without the directory of the host lets the worker, who has it, look at the contact at once', async () => {
+    await said('publish', log, definition, '--create', ...beside)
+    await givenStarted('ann')
+    await said('run', log, '--handlers', handlers, '--once', ...beside)
+    await said('pause', log, 'ann', NURTURE, ...beside)
+    await said('resume', log, 'ann', NURTURE, ...beside)
+    // The second step waits for a day. The worker looks, finds nothing, and sets the wake.
+    expect(await said('run', log, '--handlers', handlers, '--once', ...beside)).toMatch(/0 steps sent.*next at \d{4}-/)
+  })
+
+  it('AUDIT-2 to AUDIT-4: questions are answered by the server alone', async () => {
+    await givenStarted('ann')
+    await said('run', log, '--handlers', handlers, '--once', ...beside)
+    const history = JSON.parse(await said('history', 'ann', log, '--json')) as { readonly events: { id: string }[] }
+    expect(history.events).toHaveLength(3)
+    expect(await said('explain', 'ann', history.events[1]?.id as string, log)).toContain('one')
+    expect(await said('explain', 'ann', '--step', `${NURTURE}/two`, log)).toContain('not-yet')
+    expect(await said('state', 'ann', log)).toContain('nurture')
+    expect(await said('replay', '--store', log)).toContain('4 events')
+    expect(await said('verify', log)).toMatch(/4 events of 1 contact: 0 faults\nHash chain: 4 events\n$/)
+  })
+
+  it('AUDIT-1: what is exported is imported into another server, in its order and with its hashes, and repeating it adds nothing', async () => {
+    await givenStarted('ann', 'bob', 'cid', 'dan')
+    await said('run', log, '--handlers', handlers, '--once', ...beside)
+    const path = file(`${randomUUID()}.jsonl`)
+    await said('export', log, '--out', path)
+    const there = `${server.url}&prefix=t${randomUUID()}-`
+    expect(await said('import', path, '--into', there)).toContain('13 events imported into')
+    expect(await said('import', path, '--into', there)).toContain('0 events imported into')
+    const again = file(`${randomUUID()}.jsonl`)
+    await said('export', there, '--out', again)
+    const placeless = (name: string) => readFileSync(name, 'utf8').replace(/"(sequence|position)":"?\d+"?/g, '')
+    expect(placeless(again)).toBe(placeless(path))
+    // Work goes on there, over a read model of its own.
+    const fresh = ['--read-model', `sqlite:${file(`${randomUUID()}.db`)}`]
+    expect(await said('start', there, 'ann', NURTURE, ...fresh)).toContain('ann is in "pool/1"/nurture already')
+    expect(await said('verify', there, ...fresh)).toContain('0 differences')
+  })
+
+  it('LOG-6: two prefixes are two logs', async () => {
+    await givenStarted('ann')
+    expect(await said('replay', `${server.url}&prefix=other-`)).toContain('0 events')
+  })
+})
+
+describe('what is refused: exit status 2', () => {
+  it('orders, due and run without a read model', async () => {
+    for (const args of [
+      ['publish', log, definition, '--create'],
+      ['start', log, 'ann', NURTURE],
+      ['due', log],
+      ['run', log, '--handlers', handlers, '--once'],
+    ]) {
+      const { status, stdout, stderr } = await enfold(args)
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+      expect(stderr).toContain('--read-model sqlite:PATH')
+    }
+  })
+
+  it('a read model that is none, or that is not there to be read, or that nobody needs', async () => {
+    const refusal = async (...args: readonly string[]) => {
+      const { status, stderr } = await enfold(args)
+      expect(status).toBe(2)
+      return stderr
+    }
+    expect(await refusal('due', log, '--read-model', log)).toContain('--read-model is no store of tables')
+    expect(await refusal('due', log, '--read-model', 'out.jsonl')).toContain('--read-model is no store of tables')
+    expect(await refusal('due', log, ...beside)).toContain('There is no file')
+    expect(existsSync(readModel.slice('sqlite:'.length))).toBe(false)
+    const store = `sqlite:${file('own.db')}`
+    await said('publish', store, definition, '--create')
+    expect(await refusal('due', store, ...beside)).toContain('keeps no index and agenda')
+  })
+
+  it('a connection string that the client cannot read, without the password in it', async () => {
+    const { status, stderr } = await enfold(['verify', 'esdb://olga:secret@'])
+    expect(status).toBe(2)
+    expect(stderr).toContain('@eventstore/db-client cannot read the connection string')
+    expect(stderr).not.toContain('secret')
+  })
+
+  it('a protocol whose client is not installed, with what to install', async () => {
+    // A process of its own, for which it is not there.
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(WITHOUT_KURRENT)}`, BINARY, 'verify']
+    const { status, stderr } = spawnSync(process.execPath, [...args, 'kurrentdb://localhost:1?tls=false'], {
+      encoding: 'utf8',
+    })
+    expect(status).toBe(2)
+    expect(stderr).toContain('npm install @kurrent/kurrentdb-client\n')
+  })
+
+  it('and only URLs of such servers are taken for one', () => {
+    for (const url of ['esdb://a', 'esdb+discover://a', 'kurrentdb://a', 'kurrent+discover://a', 'kdb://a'])
+      expect(isEventStoreDb(url)).toBe(true)
+    for (const url of ['esdb', 'sqlite:esdb://a', './esdb://a', 'http://esdb', '__proto__'])
+      expect(isEventStoreDb(url)).toBe(false)
+  })
+})
