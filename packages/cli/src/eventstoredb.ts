@@ -6,8 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Capabilities, EventStore, Store } from '@enfold/core'
 import { createEventStoreDbStore, type EventStoreDbClient } from '@enfold/store-eventstoredb'
-import { messageOf } from './host-module.ts'
-import { Misuse } from './misuse.ts'
+import { Misuse, messageOf } from './misuse.ts'
 
 export type Log = EventStore & { readonly capabilities: Capabilities }
 

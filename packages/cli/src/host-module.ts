@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ContactDirectory, ContactId, StepHandler } from '@enfold/core'
-import { Failed, Misuse } from './misuse.ts'
+import { Failed, Misuse, messageOf } from './misuse.ts'
 import { requireFile } from './store-url.ts'
 import { plain } from './text.ts'
 
@@ -61,9 +61,4 @@ function named(path: string, contacts: ContactDirectory): ContactDirectory {
     get: (contactId) => blaming(() => contacts.get(contactId)),
     ...(many === undefined ? {} : { getMany: (ids: readonly ContactId[]) => blaming(() => many(ids)) }),
   }
-}
-
-/** What was thrown, in a line. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -8,3 +8,8 @@ export class BadLog extends Error {}
 
 /** What was ordered was not done, or not all of it: exit status 1. The message says why, and what to do. */
 export class Failed extends Error {}
+
+/** What was thrown, in a line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
