@@ -106,7 +106,7 @@ export function reasonOf(form: URLSearchParams): string {
 /** As the API judges it: the sequence's campaign, and those by whose sequences contacts are found. */
 function scopeOf({ action, campaignId, selection }: Order) {
   const source = sourceOf(selection)
-  return actionScope({ action, campaignId, contacts: ('query' in source ? source : { ids: [] }) as never })
+  return actionScope({ action, campaignId, contacts: 'query' in source ? source : { ids: [] } })
 }
 
 export async function previewPage(call: Call): Promise<Page> {

@@ -1,6 +1,6 @@
 /** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
 import type { ActionVerb, Either, Rejection } from '@enfold/core'
-import type { ActionOrder, ActionView, ContactSource, ProcessOptions } from '@enfold/engine'
+import type { ActionOrder, ActionTarget, ActionView, ContactSource, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
 import { campaignsOf } from './contact-routes.ts'
 import { type Scope, sees, type Verb } from './permissions.ts'
@@ -27,8 +27,8 @@ export function actionScope({
   action,
   campaignId,
   contacts,
-}: Pick<Target, 'action' | 'campaignId'> & { contacts?: Target['contacts'] }): Scope {
-  const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(given(contacts.query) as never) : []
+}: Pick<ActionTarget, 'action' | 'campaignId'> & { readonly contacts?: ContactSource }): Scope {
+  const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(contacts.query) : []
   const verbs = VERBS[action]
   return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
 }
@@ -78,7 +78,7 @@ export const actionRoutes: readonly Route[] = [
     summary: 'How many contacts an action would start, stop, leave as they are; nothing is written',
     body: s.ActionTarget,
     answers: { 200: s.Preview },
-    scope: ({ body }) => ({ ...actionScope(body), verbs: ['read'] }),
+    scope: ({ body }) => ({ ...actionScope({ ...body, contacts: contactsOf(body.contacts) }), verbs: ['read'] }),
     async handle({ body: { contacts, limit, ...target }, engine }) {
       return answerOf(
         await engine.previewAction(given({ ...target, contacts: contactsOf(contacts) }) as never, given({ limit })),
@@ -107,7 +107,7 @@ export const actionRoutes: readonly Route[] = [
     summary: 'Begins an action over many contacts; the same id again is the same action',
     body: s.ActionOrder,
     answers: { 200: s.Action, 202: s.Action },
-    scope: ({ body }) => actionScope(body),
+    scope: ({ body }) => actionScope({ ...body, contacts: contactsOf(body.contacts) }),
     handle(call) {
       const { contacts, preview, ...order } = call.body
       const ordered = orderOfAction(call, order, contactsOf(contacts))
