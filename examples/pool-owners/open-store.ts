@@ -92,22 +92,26 @@ async function openPostgres(folder: string, keep: boolean, say: (line: string) =
       store,
       inWords: `PostgreSQL ${server_version} with synchronous_commit ${synchronous_commit}`,
       async close() {
-        try {
-          const { rows } = await pool.query<{ bytes: string }>(
-            `SELECT sum(pg_total_relation_size(oid))::text AS bytes FROM pg_class
-             WHERE relnamespace = '${SCHEMA}'::regnamespace AND relkind IN ('r', 'S')`,
-          )
-          const whence = yours === undefined ? `${place}, which is stopped` : place
-          return `${inMiB(Number(rows[0]?.bytes ?? 0))} in the schema ${SCHEMA} of the server ${whence}`
-        } finally {
-          await stop()
-        }
+        const size = await sizeIn(pool).catch(() => null)
+        await stop()
+        // Ctrl-C in a terminal reaches the server as well as us, and it may be the quicker one.
+        if (size === null) return `The server ${place} is stopped`
+        const whence = yours === undefined ? `${place}, which is stopped` : place
+        return `${size} in the schema ${SCHEMA} of the server ${whence}`
       },
     }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+async function sizeIn(pool: Pool): Promise<string> {
+  const { rows } = await pool.query<{ bytes: string }>(
+    `SELECT sum(pg_total_relation_size(oid))::text AS bytes FROM pg_class
+     WHERE relnamespace = '${SCHEMA}'::regnamespace AND relkind IN ('r', 'S')`,
+  )
+  return inMiB(Number(rows[0]?.bytes ?? 0))
 }
 
 function inMiB(bytes: number): string {

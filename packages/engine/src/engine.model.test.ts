@@ -595,7 +595,7 @@ it.each(Object.entries(stores))(
           }
         }),
       // What takes a file microseconds takes a server milliseconds.
-      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 20) : numRuns },
+      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 12) : numRuns },
     )
   },
   600_000,

@@ -166,7 +166,7 @@ it.each(Object.entries(stores))(
         await store.close()
       }),
       // What takes memory microseconds takes a server milliseconds. More often than not a campaign does end.
-      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 70) : numRuns, maxSkipsPerRun: 1 },
+      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 40) : numRuns, maxSkipsPerRun: 1 },
     )
   },
   600_000,

@@ -109,11 +109,13 @@ export async function startPostgres({
     },
     start,
     async stop() {
-      if (running) {
-        running = false
-        await deserted(url)
-        await server.stop()
+      const lock = lockOf(data)
+      if (running && lock !== null) {
+        // Ctrl-C in a terminal reaches the server, too: then it is on its way already, and the library hears nothing.
+        await deserted(url).catch(() => {})
+        await Promise.race([server.stop(), gone(lock.pid)])
       }
+      running = false
       removeFiles()
     },
   }

@@ -57,7 +57,7 @@ for (const hashChain of [true, false]) {
     one(() => ({ tags: [], wakeAt })),
   )
   await measure(say('with its place on the agenda and a tag'), APPENDS, one(withTag))
-  await measure(say('the same, a hundred contacts in a call, each'), APPENDS / 100, () =>
+  await measure(say('the same for a hundred contacts in a call'), APPENDS / 100, () =>
     store.appendMany(
       Array.from({ length: 100 }, () => {
         const contactId = `c${n++}`
