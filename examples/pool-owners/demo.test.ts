@@ -241,6 +241,26 @@ describe('the demo on PostgreSQL', () => {
   })
 })
 
+describe('the demo on EventStoreDB', () => {
+  it('says that the server is a fake, and tells the same story as on SQLite', async () => {
+    const short = ['--days', '1', ...fewFiles(20)]
+    const [file, server] = [newPath(), newPath()]
+    const onFile = await run('--out', file, ...short)
+    const onServer = await run('--store', 'eventstoredb', '--out', server, ...short)
+    expect({ status: onServer.status, stderr: onServer.stderr }).toEqual({
+      status: 0,
+      stderr: 'Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory\n',
+    })
+    expect(onServer.stdout).toMatch(/events\/s \(a fake of EventStoreDB, read model in SQLite\)/)
+    expect(steady(onServer.stdout)).toMatch(/Index held against the log for [1-9]\d* contacts: 0 differences/)
+    expect(steady(onServer.stdout)).toBe(steady(onFile.stdout))
+    expect(readdirSync(join(server, 'outbox')).sort()).toEqual(readdirSync(join(file, 'outbox')).sort())
+    const kept = await run('--store', 'eventstoredb', '--keep', '--out', server, ...short)
+    expect({ status: kept.status, stdout: kept.stdout }).toEqual({ status: 2, stdout: '' })
+    expect(kept.stderr).toMatch(/the fake server is gone/)
+  })
+})
+
 describe('what the demo is given', () => {
   const CONTACTS = ['id,name,email,spend,birthday', 'ann,Ann,ann@example.com,12,1980-02-29']
   const asked = { at: '2026-03-02T09:00:00.000Z', contact: 'ann', signal: { kind: 'form-submitted' } }
@@ -354,7 +374,11 @@ describe('what the demo is given', () => {
     ['an unknown argument', ['--frobnicate'], /Unknown option '--frobnicate'.* See --help\./],
     ['a stray word', ['now'], /Unexpected argument 'now'/],
     ['days that are none', ['--days', 'many'], /--days is "many"; expected a whole number/],
-    ['a store that is not known', ['--store', 'mysql'], /--store is "mysql"; expected sqlite or postgres\./],
+    [
+      'a store that is not known',
+      ['--store', 'mysql'],
+      /--store is "mysql"; expected sqlite, postgres, eventstoredb\./,
+    ],
     ['a file that is not there', ['--contacts', join(temporary, 'none.csv')], /none\.csv cannot be read: ENOENT/],
     ['a folder of something else', ['--out', HERE], /holds something else than an earlier run/],
   ])('refuses %s with exit status 2 and a sentence', async (_, args, sentence) => {

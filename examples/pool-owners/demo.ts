@@ -34,12 +34,13 @@ import { inWords, type WrongLine } from './wrong-line.ts'
 const HERE = import.meta.dirname
 const DAY_MS = 86_400_000
 
-const HELP = `Plays a campaign on a SQLite file, or on PostgreSQL, with a simulated clock, and reports.
+const HELP = `Plays a campaign on a SQLite file, on PostgreSQL or on EventStoreDB, with a simulated clock, and reports.
 
-  node demo.ts [--store sqlite|postgres] [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
+  node demo.ts [--store sqlite|postgres|eventstoredb] [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
 
   --store NAME       sqlite, or postgres: a server that is started for it in the folder, and stopped at the end; with
-                     ENFOLD_POSTGRES_URL, the schema enfold_demo of yours, which is emptied first (sqlite)
+                     ENFOLD_POSTGRES_URL, the schema enfold_demo of yours, which is emptied first; or eventstoredb: a
+                     fake of that server, whose log ends with the demo (sqlite)
   --console          then show it in the console, in a browser of this machine, until Ctrl-C
   --keep             go on where the last run ended; without it, a run starts clean
   --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
@@ -101,7 +102,9 @@ function readArguments() {
     if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= 36_600))
       throw new Misuse(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
     const store = STORES.find((name) => name === values.store)
-    if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(' or ')}.`)
+    if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
+    if (store === 'eventstoredb' && values.keep)
+      throw new Misuse('--keep goes on with a log that was kept, and that of the fake server is gone.')
     return { ...values, days, store }
   } catch (error) {
     if (error instanceof Misuse) throw error

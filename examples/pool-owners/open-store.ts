@@ -1,12 +1,16 @@
-/** The store that `--store` names: a SQLite file, or a PostgreSQL server that is started here unless there is one. */
+/**
+ * The store that `--store` names: a SQLite file, a PostgreSQL server that is started here unless there is one, or a fake of
+ * EventStoreDB with its read model in SQLite.
+ */
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Store } from '@enfold/core'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { Pool } from 'pg'
 
-export const STORES = ['sqlite', 'postgres'] as const
+export const STORES = ['sqlite', 'postgres', 'eventstoredb'] as const
 export type StoreName = (typeof STORES)[number]
 
 export interface DemoStore {
@@ -18,7 +22,7 @@ export interface DemoStore {
 }
 
 /** Where each store has its files in a folder; by one of them a folder is known to hold an earlier run. */
-const placeOf = { sqlite: 'enfold-demo.db', postgres: 'postgres' } as const
+const placeOf = { sqlite: 'enfold-demo.db', postgres: 'postgres', eventstoredb: 'enfold-demo-read-model.db' } as const
 /** On a server of yours. */
 const SCHEMA = 'enfold_demo'
 
@@ -26,16 +30,18 @@ export function holdsRun(folder: string): boolean {
   return Object.values(placeOf).some((place) => existsSync(join(folder, place)))
 }
 
-/** Removes what either store left. */
+/** Removes what any of the stores left. */
 export async function removeStores(folder: string): Promise<void> {
   const server = join(folder, placeOf.postgres)
   if (existsSync(server)) await (await import('@enfold/postgres-server')).removePostgres(server)
-  const file = join(folder, placeOf.sqlite)
-  for (const path of [`${file}-wal`, `${file}-shm`, file]) rmSync(path, { force: true })
+  for (const place of [placeOf.sqlite, placeOf.eventstoredb]) {
+    const file = join(folder, place)
+    for (const path of [`${file}-wal`, `${file}-shm`, file]) rmSync(path, { force: true })
+  }
 }
 
 /**
- * @param keep what an earlier run wrote; without it the store is empty
+ * @param keep what an earlier run wrote; without it the store is empty. Not of the fake, whose log ends with it
  * @param say is told of a server that is started
  */
 export function openStore(
@@ -44,6 +50,7 @@ export function openStore(
   keep: boolean,
   say: (line: string) => void,
 ): Promise<DemoStore> {
+  if (name === 'eventstoredb') return openEventStoreDb(folder, say)
   return name === 'sqlite' ? openSqlite(folder) : openPostgres(folder, keep, say)
 }
 
@@ -112,6 +119,31 @@ async function sizeIn(pool: Pool): Promise<string> {
      WHERE relnamespace = '${SCHEMA}'::regnamespace AND relkind IN ('r', 'S')`,
   )
   return inMiB(Number(rows[0]?.bytes ?? 0))
+}
+
+async function openEventStoreDb(folder: string, say: (line: string) => void): Promise<DemoStore> {
+  say('Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory')
+  const { EventStoreDBClient } = await import('@eventstore/db-client')
+  const { forkFakeServer } = await import('@enfold/store-eventstoredb/fake')
+  const server = await forkFakeServer()
+  const client = EventStoreDBClient.connectionString(server.url)
+  const log = createEventStoreDbStore({ client })
+  const path = join(folder, placeOf.eventstoredb)
+  const readModel = createSqliteStore({ path, synchronous: 'NORMAL' })
+  const close = async () => {
+    await log.close()
+    await client.dispose()
+    await readModel.close()
+    await server.stop()
+  }
+  return {
+    store: { ...readModel, ...log, close },
+    inWords: 'a fake of EventStoreDB, read model in SQLite',
+    async close() {
+      await close()
+      return `The log was in memory; the read model, ${inMiB(statSync(path).size)}, is ${relative(process.cwd(), path)}`
+    },
+  }
 }
 
 function inMiB(bytes: number): string {
