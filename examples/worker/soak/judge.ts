@@ -14,6 +14,8 @@ export interface Evidence {
   readonly given: ReadonlyMap<string, Given>
   readonly mails: readonly Acceptance[]
   readonly endings: readonly Ending[]
+  /** Contacts of which a worker said that it came too late, and left the step to another. Default: none. */
+  readonly leaseLost?: ReadonlySet<string>
   readonly index: IndexReport
 }
 
@@ -26,6 +28,8 @@ export interface Verdict {
   readonly dispatches: number
   /** Attempts of which nothing was ever recorded, or only that nothing is known, because their worker was killed. */
   readonly cutOff: number
+  /** Attempts that a living worker left to another before the handler, because its lease was over (`lease-lost`). */
+  readonly leftToOthers: number
   /** Attempts whose handler did not answer in time. */
   readonly timedOut: number
   /** Mails that the server has again, under the same key. */
@@ -53,7 +57,7 @@ export interface Figures extends Verdict {
 }
 
 export function judge(evidence: Evidence): Verdict {
-  const { ledger, given, mails, endings, index, onUnknown } = evidence
+  const { ledger, given, mails, endings, index, onUnknown, leaseLost = new Set() } = evidence
   const check = (holds: boolean, rule: string, fault: string, what: unknown) => {
     if (!holds) throw new Error(`${rule}: ${fault}: ${JSON.stringify(what)}`)
   }
@@ -106,6 +110,7 @@ export function judge(evidence: Evidence): Verdict {
   }
   let dispatches = 0
   let cutOff = 0
+  let leftToOthers = 0
   let timedOut = 0
   let repeats = 0
   let held = 0
@@ -119,10 +124,19 @@ export function judge(evidence: Evidence): Verdict {
       const { end, killed } = attempt
       dispatches += 1
       const nothingKnown = end === null || end.reason === 'unknown-outcome'
-      if (nothingKnown) cutOff += 1
+      const isLeft = nothingKnown && !killed && leaseLost.has(attempt.contactId)
+      if (isLeft) {
+        leftToOthers += 1
+        check(!copies.has(attempt), 'STOP-6', 'sent by a worker that said it would not', attempts)
+      } else if (nothingKnown) cutOff += 1
       else if (end.type === 'StepFailed') timedOut += 1
       if (end?.consequence === 'hold') held += 1
-      check(!nothingKnown || killed, 'STEP-6', 'an outcome was not recorded, and no kill was the reason', attempts)
+      check(
+        !nothingKnown || killed || isLeft,
+        'STEP-6',
+        'an outcome was not recorded, and no kill was the reason',
+        attempts,
+      )
       check(end?.type !== 'StepSent' || copies.has(attempt), 'STEP-4', 'recorded as sent and never arrived', attempts)
       const mayBeRepeated = nothingKnown || end.type === 'StepFailed'
       if (taken.indexOf(attempt) < taken.length - 1 && copies.has(attempt))
@@ -155,6 +169,7 @@ export function judge(evidence: Evidence): Verdict {
     sendings: new Set(mails.map(({ key }) => key)).size,
     dispatches,
     cutOff,
+    leftToOthers,
     timedOut,
     repeats,
     held,

@@ -41,11 +41,7 @@ export async function soak(options: SoakOptions): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'enfold-soak-'))
   const processes: Process[] = []
   try {
-    const figures = await soakIn(folder, options, (...how) => {
-      const process = launch(...how)
-      processes.push(process)
-      return process
-    })
+    const figures = await soakIn(folder, options, processes)
     rmSync(folder, { recursive: true })
     return figures
   } catch (error) {
@@ -58,7 +54,12 @@ export async function soak(options: SoakOptions): Promise<Figures> {
   }
 }
 
-async function soakIn(folder: string, options: SoakOptions, begin: typeof launch): Promise<Figures> {
+async function soakIn(folder: string, options: SoakOptions, processes: Process[]): Promise<Figures> {
+  const begin: typeof launch = (...how) => {
+    const process = launch(...how)
+    processes.push(process)
+    return process
+  }
   const { server } = options
   const database = server?.url ?? join(folder, 'campaigns.db')
   const mailFile = join(folder, 'mails.jsonl')
@@ -158,6 +159,7 @@ async function soakIn(folder: string, options: SoakOptions, begin: typeof launch
     given: desk.given,
     mails: mails.map((line): Acceptance => JSON.parse(line)),
     endings,
+    leaseLost: new Set(processes.flatMap(({ lines }) => lines.flatMap((line) => LEASE_LOST.exec(line)?.[1] ?? []))),
     index: await engine.verifyIndex(),
   })
   await engine.close()
@@ -183,6 +185,9 @@ async function whenThere(ask: () => Promise<void>): Promise<void> {
       await sleep(50)
     }
 }
+
+/** As a worker prints it. */
+const LEASE_LOST = /type: 'lease-lost', contactId: '([^']+)'/
 
 export function letters(onUnknown: 'retry' | 'hold') {
   const step = { kind: 'email', onUnknown, maxAttempts: 50 } as const

@@ -280,7 +280,8 @@ describe('an action that is cut short', () => {
   })
 
   it('BULK-3: one that somebody else cancelled says so, and what was done: exit status 1', async () => {
-    const engine = createEngine({ store: createSqliteStore({ path }), handlers: {} })
+    const opened = createSqliteStore({ path })
+    const engine = createEngine({ store: opened, handlers: {} })
     const ids = ['ann', 'bob']
     const stop = new AbortController()
     stop.abort()
@@ -289,6 +290,7 @@ describe('an action that is cut short', () => {
       { signal: stop.signal },
     )
     await engine.close()
+    await opened.close()
     expect(await enfold(order('--action-id', 'a'))).toMatchObject({
       status: 1,
       stderr: 'The action was cancelled, with 0 of 0 contacts done.\n',
