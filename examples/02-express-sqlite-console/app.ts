@@ -38,10 +38,12 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   const app = express()
   // Before any parser of bodies: the API reads its own.
   app.use('/enfold/api', getRequestListener(createApi({ engine, authorize }), { overrideGlobalObjects: false }))
+  // #region console
   // The console keeps its whole path: `all`, where `use` would take the base off.
   const pages = createConsole({ engine, basePath: '/staff/campaigns', authorize })
   const listener = getRequestListener(pages, { overrideGlobalObjects: false })
   app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
+  // #endregion console
   app.post('/signup', express.json(), async (request, response) => {
     const contactId = String(request.body.id)
     const answered = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })

@@ -554,7 +554,7 @@ describe('misuse', () => {
     ['a folder', ['stats', '.'], /is a folder/],
     ['no such store', ['stats', 'sqlite:nowhere.db'], /There is no file nowhere\.db/],
     ['sqlite: alone', ['stats', 'sqlite:'], /names no file/],
-    ['a database that is not supported', ['stats', 'esdb://localhost/x'], /esdb: is not read here/],
+    ['a database that is not supported', ['stats', 'https://localhost/x'], /https: is not read here/],
     ['no instant', ['state', 'ann', '-', '--at', 'yesterday'], /Expected an instant/],
     ['a day that does not exist', ['state', 'ann', '-', '--at', '2026-02-30'], /Expected an instant/],
     ['an id that is none', ['state', '', '-'], /An id has 1 to 200/],

@@ -153,7 +153,7 @@ describe('misuse', () => {
     ['a worker on one', () => ['run', givenUrl(), '--handlers', handlers], /There is no schema test_\w+ of Enfold/],
     ['a schema that cannot be', () => ['stats', `${at('localhost/crm')}?schema=A%20b`], /schema is "A b"; expected/],
     ['no server', () => ['stats', at('127.0.0.1:1/crm')], /STORE_UNAVAILABLE: .*ECONNREFUSED/],
-    ['a URL that is none', () => ['stats', at('[/crm')], /is no URL; expected sqlite:PATH or postgres:/],
+    ['a URL that is none', () => ['stats', at('[/crm')], /is no URL; expected sqlite:PATH/],
     ['a wrong password', () => ['stats', server.url.replace(/:[^:]*@/, `:${SECRET}@`)], /refused the login/],
     ['an import into another database', () => ['import', sqlite, '--into', `mysql://crm:${SECRET}@h/d`], /--into is/],
     [
