@@ -5,7 +5,7 @@
 import { canonicalLine } from './codec.ts'
 import type { NewEvent } from './events.ts'
 import type { StreamId } from './ids.ts'
-import { sha256 } from './sha256.ts'
+import { sha256 } from './hash.ts'
 
 /** 64 hexadecimal digits, lower case. */
 export type Hash = string

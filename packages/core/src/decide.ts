@@ -27,7 +27,6 @@ import type { GoalDefinition, Route, SequenceDefinition, SignalPattern, StepDefi
 import {
   type ContactState,
   enrollmentOf,
-  evolve,
   fold,
   isInProgress,
   isOpen,
@@ -740,7 +739,7 @@ function createDraft(command: ContactCommand, initial: ContactState, { now }: De
         ...(command.trace === undefined ? {} : { trace: command.trace }),
       } as ContactEvent
       events.push(event)
-      state = evolve(state, event)
+      state = fold([event], state)
     },
   }
 }

@@ -2,7 +2,7 @@
  * A contact's enrollments: the state, and the one recipe that folds events into it. Rules LOG-5, START, STOP, STEP.
  * The recipe believes every event: what may happen is decided in `decide.ts`, what must not is found by `verify.ts`.
  */
-import { enablePatches, freeze, type Patch, produce, produceWithPatches } from 'immer'
+import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
 import type { AttemptRef, ContactEvent, RunRef, SequenceRef, StepRef } from './events.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
 
@@ -71,10 +71,7 @@ export interface ContactState {
 }
 
 /** A contact of whom nothing is recorded. */
-export const initialContact: ContactState = freeze(
-  { version: 0, suppressed: null, erased: false, enrollments: [] },
-  true,
-)
+export const initialContact: ContactState = frozen({ version: 0, suppressed: null, erased: false, enrollments: [] })
 
 /**
  * The state after one more event. Pure: the state given stays as it is, the new one is frozen.
@@ -95,22 +92,23 @@ export function evolveWithPatches(state: ContactState, event: ContactEvent): rea
 
 /**
  * The state after all events, in order, from `from` or from nothing. Runs the same recipe on a private copy and freezes
- * once: measured nine to twelve times quicker than `evolve` one by one.
+ * once: measured nine to twelve times quicker than `evolve` one by one, and eight times quicker for a single event of a
+ * contact with five steps.
  *
  * @example
  * fold(await engine.inspect.history('ada')).enrollments.length
  */
 export function fold(events: Iterable<ContactEvent>, from: ContactState = initialContact): ContactState {
-  const state = structuredCloneOf(from)
+  const state = copyOf(from)
   for (const event of events) recipe(state, event)
-  return freeze(state, true)
+  return frozen(state)
 }
 
 /** A state that one owner changes in place, for logs of many contacts. Never handed out before it is frozen. */
 export type LiveContact = Mutable<ContactState>
 
 export function liveContact(): LiveContact {
-  return structuredCloneOf(initialContact)
+  return copyOf(initialContact)
 }
 
 /** The same recipe, without a copy. */
@@ -373,8 +371,40 @@ function withStep(
   })
 }
 
-function structuredCloneOf(state: ContactState): Mutable<ContactState> {
-  return state === initialContact
-    ? { version: 0, suppressed: null, erased: false, enrollments: [] }
-    : (structuredClone(state) as Mutable<ContactState>)
+// Copied and frozen by the shape that is known, because what asks each object for its keys takes longer than the recipe:
+// one more event on a contact with five steps costs 2.9 µs; with `structuredClone` and immer's deep freeze 23.
+
+function copyOf({ version, suppressed, erased, enrollments }: ContactState): Mutable<ContactState> {
+  return {
+    version,
+    suppressed: suppressed === null ? null : { ...suppressed },
+    erased,
+    enrollments: enrollments.map(({ campaignId, sequenceId, runs }) => ({
+      campaignId,
+      sequenceId,
+      runs: runs.map((run) => ({
+        ...run,
+        steps: run.steps.map((step) => ({ ...step, resends: step.resends.map((resend) => ({ ...resend })) })),
+      })),
+    })),
+  }
+}
+
+function frozen(state: ContactState): ContactState {
+  for (const enrollment of state.enrollments) {
+    for (const run of enrollment.runs) {
+      for (const step of run.steps) {
+        step.resends.forEach(Object.freeze)
+        Object.freeze(step.resends)
+        Object.freeze(step)
+      }
+      Object.freeze(run.steps)
+      Object.freeze(run)
+    }
+    Object.freeze(enrollment.runs)
+    Object.freeze(enrollment)
+  }
+  Object.freeze(state.suppressed)
+  Object.freeze(state.enrollments)
+  return Object.freeze(state)
 }

@@ -2,8 +2,8 @@
  * The words for "which one" and "when": ids, instants, streams, and the ids that are computed from others.
  * Ids are the host's opaque strings; nothing here or elsewhere looks inside one.
  */
-import { v5 as uuidV5 } from 'uuid'
 import { EnfoldFault } from './fault.ts'
+import { uuidOf } from './hash.ts'
 
 declare const kind: unique symbol
 
@@ -94,15 +94,12 @@ export function campaignOf(stream: StreamId): CampaignId | null {
   return stream.startsWith('campaign-') ? stream.slice('campaign-'.length) : null
 }
 
-// The namespace is itself a name-based id, so that no constant needs to be believed.
-const NAMESPACE = uuidV5('enfold', uuidV5.URL)
-
 /**
  * The id of the `index`-th event that a command adds to a stream: a uuid v5, the same for every attempt (LOG-3, ONCE-1).
  * The stream belongs to the name because one command id may be used for many contacts.
  */
 export function eventIdOf(stream: StreamId, commandId: CommandId, index: number): EventId {
-  return uuidV5(JSON.stringify([stream, commandId, index]), NAMESPACE)
+  return uuidOf(JSON.stringify([stream, commandId, index]))
 }
 
 /**
@@ -112,7 +109,7 @@ export function eventIdOf(stream: StreamId, commandId: CommandId, index: number)
  * derivedCommandId('signal', 'form-4711') // the command that handles this signal
  */
 export function derivedCommandId(...parts: readonly string[]): CommandId {
-  return uuidV5(JSON.stringify(parts), NAMESPACE)
+  return uuidOf(JSON.stringify(parts))
 }
 
 /** What a sending is *of*: the same for each retry of it, another for each resend. */
@@ -128,7 +125,7 @@ export interface SendingRef {
 
 /** The idempotency key of a sending: a uuid v5 of exactly the fields of `SendingRef`. Rule STEP-4. */
 export function idempotencyKeyOf(s: SendingRef): string {
-  return uuidV5(JSON.stringify([s.contactId, s.campaignId, s.sequenceId, s.run, s.stepId, s.resend]), NAMESPACE)
+  return uuidOf(JSON.stringify([s.contactId, s.campaignId, s.sequenceId, s.run, s.stepId, s.resend]))
 }
 
 /**

@@ -14,12 +14,15 @@ import {
   type Store,
 } from '@enfold/core'
 import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
+import { type FakeServer, startFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
+import { EventStoreDBClient } from '@eventstore/db-client'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY, temporaryDirectory } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
@@ -27,6 +30,17 @@ import { besideLog, readingItsWrites } from './given-log.ts'
 const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
 const server = givenServer()
 const newSchema = givenSchemas(server)
+
+let eventStoreDb: FakeServer
+let client: EventStoreDBClient
+beforeAll(async () => {
+  eventStoreDb = await startFakeServer()
+  client = EventStoreDBClient.connectionString(eventStoreDb.url)
+})
+afterAll(async () => {
+  await client.dispose()
+  await eventStoreDb.stop()
+})
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -566,7 +580,33 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
     const readModel = createMemoryStore()
     return () => ({ ...besideLog(log, readModel), close: async () => {} })
   },
+  'EventStoreDB, sqlite beside it'() {
+    const prefix = `m${++files}-`
+    return (path) => {
+      const log = createEventStoreDbStore({ client, prefix })
+      const readModel = sqlite(path)
+      const close = async () => {
+        await log.close()
+        await readModel.close()
+      }
+      return { ...readModel, ...log, close }
+    }
+  },
+  'EventStoreDB, memory beside it'() {
+    const prefix = `m${++files}-`
+    const readModel = createMemoryStore()
+    return () => {
+      const log = createEventStoreDbStore({ client, prefix })
+      return { ...readModel, ...log }
+    }
+  },
 }
+/** What takes a file microseconds takes a server milliseconds. */
+const SERVERS: ReadonlySet<string> = new Set([
+  'PostgreSQL',
+  'EventStoreDB, sqlite beside it',
+  'EventStoreDB, memory beside it',
+])
 
 it.each(Object.entries(stores))(
   'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: over the %s, the engine does what the rules say, whatever is ordered and when',
@@ -594,8 +634,7 @@ it.each(Object.entries(stores))(
             await store.close()
           }
         }),
-      // What takes a file microseconds takes a server milliseconds.
-      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 12) : numRuns },
+      { numRuns: SERVERS.has(name) ? Math.ceil(numRuns / 12) : numRuns },
     )
   },
   600_000,
