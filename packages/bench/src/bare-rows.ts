@@ -27,7 +27,7 @@ export interface BareLoop {
 export function createBareLoop(from: string, to: string, synchronous: 'FULL' | 'NORMAL'): BareLoop {
   const source = new DatabaseSync(from, { readOnly: true })
   const target = new DatabaseSync(to)
-  target.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536`)
+  target.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000`)
   for (const table of ['tags', 'actions'])
     for (const row of source.prepare(`SELECT * FROM ${table}`).all()) {
       const columns = Object.keys(row)

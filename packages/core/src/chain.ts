@@ -4,8 +4,8 @@
  */
 import { canonicalLine } from './codec.ts'
 import type { NewEvent } from './events.ts'
-import type { StreamId } from './ids.ts'
 import { sha256 } from './hash.ts'
+import type { StreamId } from './ids.ts'
 
 /** 64 hexadecimal digits, lower case. */
 export type Hash = string

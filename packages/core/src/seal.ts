@@ -5,10 +5,10 @@
  */
 import { chainHash, digestOf, type Hash } from './chain.ts'
 import type { RecordedEvent } from './events.ts'
+import { sha256 } from './hash.ts'
 import { compareIds, type Instant, type Position, type StreamId, type Version } from './ids.ts'
 import { canonicalJson } from './json.ts'
 import { batchesOf, type Log } from './log-file.ts'
-import { sha256 } from './hash.ts'
 
 /** What a log was, up to a position. Plain JSON; 20 to 40 KB for a log of any size above 2,000 events. */
 export interface Seal {

@@ -44,7 +44,7 @@ import { createFacts } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
-import { type CommandMachinery, execute, type Machinery } from './execute.ts'
+import { type CommandMachinery, createHistoryOf, execute, type Machinery } from './execute.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import {
   createProjection,
@@ -160,6 +160,7 @@ export function createEngine(options: EngineOptions): Engine {
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
   const machinery: Machinery = {
     store,
+    historyOf: createHistoryOf(store),
     // Above 500 a transaction grows without gaining.
     append: createBatcher((appends: readonly StreamAppend[]) => store.appendMany(appends), 500),
     campaigns,
@@ -293,7 +294,7 @@ export function createEngine(options: EngineOptions): Engine {
         )
       return verbsOver({
         ...machinery,
-        store: bound,
+        historyOf: createHistoryOf(bound),
         // One by one: the connection is one, and the transaction the host's.
         append: ({ stream, events, expected, derived }) => bound.append(stream, events, expected, derived),
         factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),

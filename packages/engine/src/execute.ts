@@ -21,12 +21,15 @@ import {
   type Position,
   plan,
   type RecordedContactEvent,
+  type RecordedEvent,
   type Rejection,
   right,
   type StreamAppend,
+  type StreamId,
   tagChanges,
   type Version,
 } from '@enfold/core'
+import { createBatcher } from './batch.ts'
 import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
 import type { FactsOf } from './directory.ts'
@@ -35,7 +38,8 @@ import { inSpan, traceparent } from './telemetry.ts'
 
 /** What it takes to execute a command. */
 export interface CommandMachinery {
-  readonly store: Pick<EventStore, 'readMany'>
+  /** All events of a contact, in order. Commands on many contacts share a look. */
+  readonly historyOf: (contactId: ContactId) => Promise<readonly RecordedContactEvent[]>
   /** Group commit: commands on many contacts share a transaction. */
   readonly append: (append: StreamAppend) => Promise<AppendResult>
   readonly campaigns: Campaigns
@@ -109,9 +113,12 @@ async function executeTraced<Command extends ContactCommand>(
   let written = false
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
-    await (NEEDS_PUBLISHED.has(command.type) ? campaigns.refresh() : campaigns.fresh())
-    const contact: Loaded =
-      attempt === 1 && known !== undefined ? { ...known, history: [] } : await load(machinery, command.contactId)
+    const [contact] = await Promise.all([
+      attempt === 1 && known !== undefined
+        ? ({ ...known, history: [] } satisfies Loaded)
+        : load(machinery, command.contactId),
+      NEEDS_PUBLISHED.has(command.type) ? campaigns.refresh() : campaigns.fresh(),
+    ])
     await campaigns.ensure(contact.state)
     const now = clock.now()
     const context = { campaigns: campaigns.catalog, facts: contact.facts, now }
@@ -175,20 +182,19 @@ interface Loaded extends Known {
 }
 
 /** A contact as the log and the directory have it now. */
-export async function load({ store, factsOf }: CommandMachinery, contactId: ContactId): Promise<Loaded> {
-  const [history, facts] = await Promise.all([historyOf(store, contactId), factsOf(contactId)])
+export async function load({ historyOf, factsOf }: CommandMachinery, contactId: ContactId): Promise<Loaded> {
+  const [history, facts] = await Promise.all([historyOf(contactId), factsOf(contactId)])
   const last = history.at(-1)
   return { history, state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
 }
 
-/** All events of a contact, in order. */
-export async function historyOf(
-  store: CommandMachinery['store'],
-  contactId: ContactId,
-): Promise<readonly RecordedContactEvent[]> {
-  const stream = contactStream(contactId)
-  const found = await store.readMany([stream])
-  return (found.get(stream) ?? []) as readonly RecordedContactEvent[]
+/** Commands that are decided at the same time look at the log together: 50 of them cost PostgreSQL one round trip. */
+export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandMachinery['historyOf'] {
+  const ofStream = createBatcher<StreamId, readonly RecordedEvent[]>(async (streams) => {
+    const found = await store.readMany(streams)
+    return streams.map((stream) => found.get(stream) ?? [])
+  }, 100)
+  return async (contactId) => (await ofStream(contactStream(contactId))) as readonly RecordedContactEvent[]
 }
 
 /** What the read model must be told with these events: the projector's tag changes, and the next wake. */

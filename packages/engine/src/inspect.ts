@@ -40,7 +40,7 @@ import {
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import * as border from './border.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
-import { historyOf, load, type Machinery } from './execute.ts'
+import { load, type Machinery } from './execute.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
 
 export interface ContactView {
@@ -224,7 +224,7 @@ export function createInspect(
   directory: ContactDirectory | undefined,
   actions: ActionStore | null,
 ): Inspect {
-  const { campaigns, clock, store } = machinery
+  const { campaigns, clock } = machinery
 
   async function contact(
     contactId: ContactId,
@@ -259,7 +259,7 @@ export function createInspect(
     if (typeof query === 'object' && query !== null && 'eventId' in query) {
       border.checkInput('inspect.explain', query, { contactId: border.id, eventId: border.id })
       const { contactId, eventId } = query
-      const chain = explain(await historyOf(store, contactId), eventId)
+      const chain = explain(await machinery.historyOf(contactId), eventId)
       return { contactId, step: null, evidence: chain.slice(0, 1), chain: chain.map(causeLink) }
     }
     border.checkInput('inspect.explain', query, {
@@ -384,7 +384,7 @@ export function createInspect(
     contact,
     async history(contactId) {
       border.id('inspect.history', contactId)
-      return historyOf(store, contactId)
+      return machinery.historyOf(contactId)
     },
     async facts(contactId) {
       border.id('inspect.facts', contactId)

@@ -38,7 +38,7 @@ import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts } from './directory.ts'
-import { historyOf, type Machinery } from './execute.ts'
+import { createHistoryOf, type Machinery } from './execute.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
 import { createTurns } from './turns.ts'
@@ -290,7 +290,7 @@ export function createProjection(
     for (const contactId of unknown) {
       const [first] = byContact.get(contactId) as [RecordedContactEvent]
       const read = await tried(first, async () => {
-        const history = histories?.get(contactStream(contactId)) ?? (await historyOf(store, contactId))
+        const history = histories?.get(contactStream(contactId)) ?? (await machinery.historyOf(contactId))
         return { ...foldedFrom(contactId, history), given: givenBefore(first, history) }
       })
       if (read !== null) known.set(contactId, read)
@@ -413,7 +413,7 @@ export function createProjection(
     const tags = await readModel.tagsOf(contactId)
     const mark = tags.find((tag) => tag.startsWith(`${PARKED}@`))
     const version = Number(mark?.slice(PARKED.length + 1))
-    const history = await historyOf(store, contactId).catch(() => [])
+    const history = await machinery.historyOf(contactId).catch(() => [])
     const event = history[version - 1]
     const reason = parked.get(contactId) ?? null
     return { contactId, event: event === undefined ? null : placeOf(event), reason }
@@ -581,7 +581,7 @@ export function createProjection(
       }),
     discard: (contactId) =>
       ofParked(contactId, async () => {
-        const version = (await historyOf(store, contactId)).length
+        const version = (await machinery.historyOf(contactId)).length
         await readModel.restore({ contactId, version, tags: [], wakeAt: null })
         parked.delete(contactId)
         return { outcome: 'discarded' } as const
@@ -615,6 +615,7 @@ export async function buildReadModel(options: {
   const { store, readModel, clock = systemClock, observe } = options
   const machinery: Machinery = {
     store,
+    historyOf: createHistoryOf(store),
     append: () => Promise.reject(new Error('A projection appends nothing.')),
     campaigns: createCampaigns(store, 1000),
     factsOf: createFacts(options.contacts, FACTS_TIMEOUT_MS),

@@ -18,7 +18,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { historyOf, type Known, load, type Machinery } from './execute.ts'
+import { type Known, load, type Machinery } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -93,7 +93,7 @@ export async function verifyIndex(
     contacts += 1
     // A command between the two looks would show as a difference: only one that stays is one.
     for (let look = 1; look <= 3; look++) {
-      const history = await historyOf(machinery.store, contactId)
+      const history = await machinery.historyOf(contactId)
       const found = [...(await readModel.tagsOf(contactId))].sort()
       const expected = [...tagsBehind(contactId, history)].sort()
       const byState = tagsByState(fold(history))
@@ -103,7 +103,7 @@ export async function verifyIndex(
         await shown(history.at(-1)?.position ?? 0)
         continue
       }
-      if ((await historyOf(machinery.store, contactId)).length === history.length) {
+      if ((await machinery.historyOf(contactId)).length === history.length) {
         differences.push({ contactId, expected, found, byState })
         break
       }

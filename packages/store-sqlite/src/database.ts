@@ -12,6 +12,11 @@ export interface Database {
   read<T>(work: () => T): Promise<T>
   /** Runs synchronous work in one transaction: all of it, or nothing. Waits for other writers. */
   write<T>(work: () => T): Promise<T>
+  /**
+   * As `write`, for what may be forgotten when the power fails, and not before: it does not wait for the disk, and
+   * reaches it with the next `write` at the latest.
+   */
+  writeFleeting<T>(work: () => T): Promise<T>
   /** Throws `CLOSED` after `close`. */
   refuseIfClosed(): void
   /** Lets those who wait for a lock finish. Twice is once. */
@@ -26,7 +31,7 @@ export interface DatabaseOptions {
 }
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const { path, busyTimeoutMs } = options
+  const { path, synchronous, busyTimeoutMs } = options
   const connection = openPatiently(options)
   const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
   const waiting = new Set<Promise<unknown>>()
@@ -65,23 +70,33 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  function inTransaction<T>(work: () => T): T {
+    begin?.run()
+    try {
+      const result = work()
+      commit?.run()
+      return result
+    } catch (error) {
+      try {
+        rollback?.run()
+      } catch {
+        // SQLite has ended the transaction by itself, as it does when the disk is full.
+      }
+      throw error
+    }
+  }
+
   return {
     connection,
     read: patiently,
-    write: (work) =>
+    write: (work) => patiently(() => inTransaction(work)),
+    writeFleeting: (work) =>
       patiently(() => {
-        begin?.run()
+        connection.exec('PRAGMA synchronous = NORMAL')
         try {
-          const result = work()
-          commit?.run()
-          return result
-        } catch (error) {
-          try {
-            rollback?.run()
-          } catch {
-            // SQLite has ended the transaction by itself, as it does when the disk is full.
-          }
-          throw error
+          return inTransaction(work)
+        } finally {
+          connection.exec(`PRAGMA synchronous = ${synchronous}`)
         }
       }),
     refuseIfClosed,
@@ -114,7 +129,9 @@ function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
         `${path} has schema version ${version}, this release reads version ${migrations.length}. Open it once without readOnly to bring it up to date.`,
         { path, found: version, known: migrations.length },
       )
-    connection.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536`)
+    connection.exec(
+      `PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000`,
+    )
     if (version < migrations.length) migrate(connection, path)
     return connection
   } catch (error) {

@@ -52,7 +52,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store {
 export function storeOn(database: Database, options: SqliteStoreOptions): Store {
   const { path, pollMs = 200, hashChain = true } = options
   const isFile = path !== ':memory:'
-  const { read, write } = database
+  const { read, write, writeFleeting } = database
   const log = createEventLog(database.connection, hashChain)
   const model = createSqlReadModel(database.connection)
   const actions = createSqlActions(database.connection)
@@ -162,10 +162,10 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
       // Nothing due is the usual answer to a poll, and needs no write lock.
       const due = await read(() => model.nextWake(room))
       if (due === null || due > now) return []
-      return await write(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
+      return await writeFleeting(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
     },
-    release: (claims) => write(() => model.release(claims)),
-    renew: (claims, now, leaseMs) => write(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
+    release: (claims) => writeFleeting(() => model.release(claims)),
+    renew: (claims, now, leaseMs) => writeFleeting(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
     nextWake: (room) => read(() => model.nextWake(room)),
     agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),
     restore: (projection) =>

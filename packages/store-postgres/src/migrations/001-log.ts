@@ -30,47 +30,57 @@ $enfold$;
 -- Appends in the order of streams, so that no two calls wait for each other; each has its own outcome. In: for each
 -- append its stream, the version expected (NULL: any) and how many events; for each event, append by append, its id, body
 -- and digest (no digests: no hashes). Out, in the order given: an outcome each (a appended, r repeated, c conflict,
--- u event id used already; that one alone, or else it is an error), the versions before, and positions and hashes of events.
+-- u event id used already; that one alone, or else it is an error), the versions before and those behind, and positions
+-- and hashes of events. What needs no table is a plain expression here, because most calls are for one stream, and each
+-- query takes longer to begin than to answer: 0.4 ms a call, and 0.75 with queries.
 CREATE FUNCTION ${schema}.append_events(
   streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
-  OUT outcomes text[], OUT versions integer[], OUT event_positions bigint[], OUT event_hashes text[]
+  OUT outcomes text[], OUT versions integer[], OUT reached integer[], OUT event_positions bigint[], OUT event_hashes text[]
 )
 LANGUAGE plpgsql VOLATILE
 AS $enfold$
 DECLARE
-  firsts integer[] := ARRAY[]::integer[];
-  next   integer := 1;
-  n      integer;
-  i      integer;
-  head   record;
-  link   bytea;
-  known  record;
+  firsts       integer[] := ARRAY[]::integer[];
+  next         integer := 1;
+  first        integer;
+  n            integer;
+  i            integer;
+  of_campaigns boolean := false;
+  head         record;
+  link         bytea;
+  known        record;
 BEGIN
   outcomes := array_fill(NULL::text, ARRAY[cardinality(streams)]);
   versions := array_fill(NULL::integer, ARRAY[cardinality(streams)]);
+  reached := versions;
+  event_positions := array_fill(NULL::bigint, ARRAY[cardinality(ids)]);
   event_hashes := array_fill(NULL::text, ARRAY[cardinality(ids)]);
-  FOREACH n IN ARRAY sizes LOOP
+  FOR n IN 1 .. cardinality(streams) LOOP
+    of_campaigns := of_campaigns OR starts_with(streams[n], 'campaign-');
     firsts := firsts || next;
-    next := next + n;
+    next := next + sizes[n];
   END LOOP;
 
   -- Announced before a number is drawn, and held until the transaction ends: see read_events.
-  IF EXISTS (SELECT FROM unnest(streams) s WHERE s >= 'campaign-' COLLATE "C" AND s < 'campaign.' COLLATE "C") THEN
+  IF of_campaigns THEN
     PERFORM pg_advisory_xact_lock_shared(${schema}.lock_class(true), p.last_value::bit(32)::integer) FROM ${schema}.positions p;
   END IF;
   PERFORM pg_advisory_xact_lock_shared(${schema}.lock_class(false), p.last_value::bit(32)::integer) FROM ${schema}.positions p;
-  event_positions := ARRAY(SELECT nextval('${schema}.positions') FROM generate_series(1, cardinality(ids)));
+  FOR i IN 1 .. cardinality(ids) LOOP
+    event_positions[i] := nextval('${schema}.positions');
+  END LOOP;
 
   FOR n IN SELECT s.n FROM unnest(streams) WITH ORDINALITY AS s (stream, n) ORDER BY s.stream COLLATE "C", s.n LOOP
+    first := firsts[n];
     LOOP
       SELECT e.position, e.version, e.hash INTO head FROM ${schema}.events e
       WHERE e.stream = streams[n] ORDER BY e.version DESC LIMIT 1;
       versions[n] := coalesce(head.version, 0);
-      i := firsts[n];
+      i := first;
       IF expected[n] IS NULL OR expected[n] = versions[n] THEN
         -- Another has written since the numbers were drawn: the order of a stream is that of the log, too.
         IF event_positions[i] < head.position THEN
-          FOR i IN firsts[n] .. firsts[n] + sizes[n] - 1 LOOP
+          FOR i IN first .. first + sizes[n] - 1 LOOP
             event_positions[i] := nextval('${schema}.positions');
           END LOOP;
         END IF;
@@ -82,20 +92,21 @@ BEGIN
         INSERT INTO ${schema}.events (position, version, stream, id, hash, body)
         VALUES (event_positions[i], versions[n] + 1, streams[n], ids[i], link, bodies[i]) ON CONFLICT DO NOTHING;
         IF FOUND THEN
-          FOR i IN firsts[n] + 1 .. firsts[n] + sizes[n] - 1 LOOP
+          FOR i IN first + 1 .. first + sizes[n] - 1 LOOP
             IF cardinality(digests) > 0 THEN
               link := sha256(convert_to(encode(link, 'hex') || digests[i], 'UTF8'));
               event_hashes[i] := encode(link, 'hex');
             END IF;
             INSERT INTO ${schema}.events (position, version, stream, id, hash, body)
-            VALUES (event_positions[i], versions[n] + 1 + i - firsts[n], streams[n], ids[i], link, bodies[i]);
+            VALUES (event_positions[i], versions[n] + 1 + i - first, streams[n], ids[i], link, bodies[i]);
           END LOOP;
           outcomes[n] := 'a';
+          reached[n] := versions[n] + sizes[n];
           EXIT;
         END IF;
       END IF;
       SELECT count(*) AS found, count(*) FILTER (WHERE e.stream = streams[n]) AS here INTO known FROM ${schema}.events e
-      WHERE e.id = ANY (ids[firsts[n] : firsts[n] + sizes[n] - 1]);
+      WHERE e.id = ANY (ids[first : first + sizes[n] - 1]);
       IF known.here = sizes[n] THEN
         outcomes[n] := 'r';
         EXIT;

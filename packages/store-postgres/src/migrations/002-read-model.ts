@@ -57,61 +57,89 @@ LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $enfold$
 DECLARE
-  fold boolean;
+  fold   boolean := false;
+  tag_id integer;
+  number bigint;
 BEGIN
-  INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
-  SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
-  FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
-  WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
-  ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-    campaign = excluded.campaign;
+  -- One contact, as most commands have: the same in plain statements, which take a third of the time to begin.
+  IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1])
+    ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+      campaign = excluded.campaign;
+    FOR n IN 1 .. cardinality(tags) LOOP
+      SELECT t.id INTO tag_id FROM ${schema}.tags t WHERE t.tag = tags[n];
+      IF added[n] THEN
+        IF tag_id IS NULL THEN
+          INSERT INTO ${schema}.tags (tag) VALUES (tags[n]) ON CONFLICT DO NOTHING;
+          SELECT t.id INTO tag_id FROM ${schema}.tags t WHERE t.tag = tags[n];
+        END IF;
+        INSERT INTO ${schema}.memberships (tag, contact) VALUES (tag_id, contacts[1]) ON CONFLICT DO NOTHING;
+      ELSE
+        DELETE FROM ${schema}.memberships m WHERE m.tag = tag_id AND m.contact = contacts[1];
+      END IF;
+      IF FOUND THEN
+        INSERT INTO ${schema}.tag_counts (tag, members) VALUES (tag_id, CASE WHEN added[n] THEN 1 ELSE -1 END)
+        RETURNING entry INTO number;
+        fold := fold OR number % 256 = 0;
+      END IF;
+    END LOOP;
+  ELSE
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
+    FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
+    WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
+    ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+      campaign = excluded.campaign;
 
-  IF true = ANY (cleared) THEN
-    WITH gone AS (
-      DELETE FROM ${schema}.memberships m USING unnest(contacts, cleared) AS c (contact, clear)
-      WHERE c.clear AND m.contact = c.contact RETURNING m.tag
-    )
-    INSERT INTO ${schema}.tag_counts (tag, members) SELECT g.tag, -count(*) FROM gone g GROUP BY g.tag;
+    IF true = ANY (cleared) THEN
+      WITH gone AS (
+        DELETE FROM ${schema}.memberships m USING unnest(contacts, cleared) AS c (contact, clear)
+        WHERE c.clear AND m.contact = c.contact RETURNING m.tag
+      )
+      INSERT INTO ${schema}.tag_counts (tag, members) SELECT g.tag, -count(*) FROM gone g GROUP BY g.tag;
+    END IF;
+
+    IF cardinality(tags) > 0 THEN
+      INSERT INTO ${schema}.tags (tag)
+      SELECT DISTINCT c.tag COLLATE "C" FROM unnest(tags, added) AS c (tag, added)
+      WHERE c.added AND NOT EXISTS (SELECT FROM ${schema}.tags t WHERE t.tag = c.tag) ORDER BY 1
+      ON CONFLICT DO NOTHING;
+      WITH change AS MATERIALIZED (
+        SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C") t.id AS tag, contacts[c.of] AS contact, c.added
+        FROM unnest(tag_of, tags, added) WITH ORDINALITY AS c (of, tag, added, n)
+        JOIN ${schema}.tags t ON t.tag = c.tag
+        WHERE contacts[c.of] IS NOT NULL
+        -- What was changed before the contact lost all its tags does not count.
+        AND (NOT true = ANY (cleared) OR NOT EXISTS (
+          SELECT FROM unnest(contacts, cleared) WITH ORDINALITY AS l (contact, clear, n)
+          WHERE l.clear AND l.n > c.of AND l.contact = contacts[c.of]
+        ))
+        ORDER BY t.id, contacts[c.of] COLLATE "C", c.n DESC
+      ), came AS (
+        INSERT INTO ${schema}.memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added
+        ON CONFLICT DO NOTHING RETURNING tag
+      ), went AS (
+        DELETE FROM ${schema}.memberships m USING change c
+        WHERE NOT c.added AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
+      ), difference AS (
+        INSERT INTO ${schema}.tag_counts (tag, members)
+        SELECT d.tag, sum(d.by) FROM (SELECT a.tag, 1 AS by FROM came a UNION ALL SELECT w.tag, -1 FROM went w) d
+        GROUP BY d.tag HAVING sum(d.by) <> 0 RETURNING entry
+      )
+      SELECT bool_or(d.entry % 256 = 0) INTO fold FROM difference d;
+    END IF;
   END IF;
 
-  IF cardinality(tags) > 0 THEN
-    INSERT INTO ${schema}.tags (tag)
-    SELECT DISTINCT c.tag COLLATE "C" FROM unnest(tags, added) AS c (tag, added)
-    WHERE c.added AND NOT EXISTS (SELECT FROM ${schema}.tags t WHERE t.tag = c.tag) ORDER BY 1
-    ON CONFLICT DO NOTHING;
-    WITH change AS MATERIALIZED (
-      SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C") t.id AS tag, contacts[c.of] AS contact, c.added
-      FROM unnest(tag_of, tags, added) WITH ORDINALITY AS c (of, tag, added, n)
-      JOIN ${schema}.tags t ON t.tag = c.tag
-      WHERE contacts[c.of] IS NOT NULL
-      -- What was changed before the contact lost all its tags does not count.
-      AND (NOT true = ANY (cleared) OR NOT EXISTS (
-        SELECT FROM unnest(contacts, cleared) WITH ORDINALITY AS l (contact, clear, n)
-        WHERE l.clear AND l.n > c.of AND l.contact = contacts[c.of]
-      ))
-      ORDER BY t.id, contacts[c.of] COLLATE "C", c.n DESC
-    ), came AS (
-      INSERT INTO ${schema}.memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added
-      ON CONFLICT DO NOTHING RETURNING tag
-    ), went AS (
-      DELETE FROM ${schema}.memberships m USING change c
-      WHERE NOT c.added AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
-    ), difference AS (
-      INSERT INTO ${schema}.tag_counts (tag, members)
-      SELECT d.tag, sum(d.by) FROM (SELECT a.tag, 1 AS by FROM came a UNION ALL SELECT w.tag, -1 FROM went w) d
-      GROUP BY d.tag HAVING sum(d.by) <> 0 RETURNING entry
+  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+  IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
+    WITH summed AS (
+      DELETE FROM ${schema}.tag_counts t WHERE t.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM ${schema}.tag_counts s JOIN ${schema}.tags t ON t.id = s.tag
+        WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
+      )) RETURNING t.tag, t.members
     )
-    SELECT bool_or(d.entry % 256 = 0) INTO fold FROM difference d;
-    -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
-    IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
-      WITH summed AS (
-        DELETE FROM ${schema}.tag_counts t WHERE t.ctid = ANY (ARRAY(
-          SELECT s.ctid FROM ${schema}.tag_counts s JOIN ${schema}.tags t ON t.id = s.tag
-          WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
-        )) RETURNING t.tag, t.members
-      )
-      INSERT INTO ${schema}.tag_counts (tag, members) SELECT s.tag, sum(s.members) FROM summed s GROUP BY s.tag;
-    END IF;
+    INSERT INTO ${schema}.tag_counts (tag, members) SELECT s.tag, sum(s.members) FROM summed s GROUP BY s.tag;
   END IF;
 END
 $enfold$;
@@ -131,21 +159,13 @@ DECLARE
   answer record;
 BEGIN
   SELECT * INTO answer FROM ${schema}.append_events(streams, expected, sizes, ids, bodies, digests);
-  IF 'a' = ANY (answer.outcomes) AND EXISTS (SELECT FROM unnest(contacts) c WHERE c IS NOT NULL) THEN
-    IF 'a' = ALL (answer.outcomes) THEN
-      PERFORM ${schema}.project(
-        contacts,
-        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
-        wakes, kinds, campaigns, cleared, tag_of, tags, added
-      );
-    ELSE
-      PERFORM ${schema}.project(
-        ARRAY(SELECT CASE WHEN c.outcome = 'a' THEN c.contact END
-          FROM unnest(contacts, answer.outcomes) WITH ORDINALITY AS c (contact, outcome, n) ORDER BY c.n),
-        ARRAY(SELECT v.version + v.size FROM unnest(answer.versions, sizes) WITH ORDINALITY AS v (version, size, n) ORDER BY v.n),
-        wakes, kinds, campaigns, cleared, tag_of, tags, added
-      );
+  FOR n IN 1 .. cardinality(streams) LOOP
+    IF answer.outcomes[n] <> 'a' THEN
+      contacts[n] := NULL;
     END IF;
+  END LOOP;
+  IF cardinality(array_remove(contacts, NULL)) > 0 THEN
+    PERFORM ${schema}.project(contacts, answer.reached, wakes, kinds, campaigns, cleared, tag_of, tags, added);
   END IF;
   outcomes := array_to_string(answer.outcomes, ',');
   versions := array_to_string(answer.versions, ',');
