@@ -2,7 +2,7 @@
  * A worker process to copy: opens the store, mails what is due, and ends when it is told to, with everything recorded
  * that it had begun. Start as many as you like on one store. How to run it: README.md.
  */
-import { parseArgs } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 import { createEngine } from '@enfold/engine'
 import { smtpMail } from '@enfold/handlers'
 import { openStore } from './open-store.ts'
@@ -51,7 +51,8 @@ const engine = createEngine({
   },
   observe(signal) {
     if (signal.type === 'step-answered') handled += 1
-    if (TROUBLE.has(signal.type)) console.error(signal)
+    // On one line, for whatever reads the log.
+    if (TROUBLE.has(signal.type)) console.error(inspect(signal, { breakLength: Number.POSITIVE_INFINITY }))
   },
 })
 

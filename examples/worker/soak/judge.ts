@@ -14,7 +14,7 @@ export interface Evidence {
   readonly given: ReadonlyMap<string, Given>
   readonly mails: readonly Acceptance[]
   readonly endings: readonly Ending[]
-  /** Contacts of which a worker said that it came too late, and left the step to another. Default: none. */
+  /** What workers dispatched and then left to others, because they came too late (`lease-lost`): by `nameOfAttempt`. */
   readonly leaseLost?: ReadonlySet<string>
   readonly index: IndexReport
 }
@@ -54,6 +54,11 @@ export interface Figures extends Verdict {
   readonly serverKillsAtWork: number
   readonly seconds: number
   readonly stepsPerSecond: number
+}
+
+/** Of one attempt among all of a log. */
+export function nameOfAttempt({ key, attempt }: Pick<Attempt, 'key' | 'attempt'>): string {
+  return `${key} ${attempt}`
 }
 
 export function judge(evidence: Evidence): Verdict {
@@ -124,7 +129,7 @@ export function judge(evidence: Evidence): Verdict {
       const { end, killed } = attempt
       dispatches += 1
       const nothingKnown = end === null || end.reason === 'unknown-outcome'
-      const isLeft = nothingKnown && !killed && leaseLost.has(attempt.contactId)
+      const isLeft = nothingKnown && !killed && leaseLost.has(nameOfAttempt(attempt))
       if (isLeft) {
         leftToOthers += 1
         check(!copies.has(attempt), 'STOP-6', 'sent by a worker that said it would not', attempts)

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { campaign, isEnfoldFault, newestRun, writeLog } from '@enfold/core'
+import { campaign, idempotencyKeyOf, isEnfoldFault, newestRun, writeLog } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import type { PostgresServer } from '@enfold/postgres-server'
 import { openStore } from '../open-store.ts'
-import { type Figures, judge } from './judge.ts'
+import { type Figures, judge, nameOfAttempt } from './judge.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import type { Acceptance } from './mail-server.ts'
 import { openDesk } from './orders.ts'
@@ -159,7 +159,7 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     given: desk.given,
     mails: mails.map((line): Acceptance => JSON.parse(line)),
     endings,
-    leaseLost: new Set(processes.flatMap(({ lines }) => lines.flatMap((line) => LEASE_LOST.exec(line)?.[1] ?? []))),
+    leaseLost: new Set(processes.flatMap(({ lines }) => lines.flatMap(leftBehind))),
     index: await engine.verifyIndex(),
   })
   await engine.close()
@@ -186,8 +186,17 @@ async function whenThere(ask: () => Promise<void>): Promise<void> {
     }
 }
 
-/** As a worker prints it. */
-const LEASE_LOST = /type: 'lease-lost', contactId: '([^']+)'/
+const LEFT =
+  /type: 'lease-lost', contactId: '(?<contactId>.+)', attempt: \{ campaignId: '(?<campaignId>.+)', sequenceId: '(?<sequenceId>.+)', run: (?<run>\d+), stepId: '(?<stepId>.+)', resend: (?<resend>\d+), attempt: (?<attempt>\d+) \}/
+
+/** The attempt that a worker says in this line it left to others; none, if it says something else. */
+export function leftBehind(line: string): readonly string[] {
+  const found = LEFT.exec(line)?.groups as Record<string, string> | undefined
+  if (found === undefined) return []
+  const { contactId = '', campaignId = '', sequenceId = '', stepId = '', ...numbers } = found
+  const [run, resend, attempt] = [Number(numbers.run), Number(numbers.resend), Number(numbers.attempt)]
+  return [nameOfAttempt({ key: idempotencyKeyOf({ contactId, campaignId, sequenceId, run, stepId, resend }), attempt })]
+}
 
 export function letters(onUnknown: 'retry' | 'hold') {
   const step = { kind: 'email', onUnknown, maxAttempts: 50 } as const

@@ -12,6 +12,7 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   command: { started: 44 },
   bulk: { events: 700, memberships: 700, agenda: 700 },
   'bulk-million': { events: 1_400, memberships: 1_400, agenda: 1_400 },
+  eventstoredb: { read: 450, appended: 12 },
   dispatch: { steps: 200 },
   latency: { steps: 200 },
   growth: { commands: 15, steps: 10 },

@@ -33,7 +33,7 @@ export interface Figure {
   readonly better: 'more' | 'less'
 }
 
-/** A figure that is wanted: by itself, or as a ratio to the best of others in the same round. */
+/** A figure that is wanted: by itself, or held against the best of others in the same round. */
 export interface Wanted {
   readonly text: string
   readonly figure: string
@@ -42,6 +42,8 @@ export interface Wanted {
   readonly over?: readonly string[]
   /** The figure of `over`, where it is another one. */
   readonly overFigure?: string
+  /** Default: the ratio to the best of `over`. */
+  readonly by?: 'ratio' | 'difference'
   readonly atLeast?: number
   readonly atMost?: number
 }

@@ -3,6 +3,7 @@ import type { Benchmark } from './benchmark.ts'
 import { bulkBenchmarks } from './bulk.ts'
 import { commandBenchmark } from './command.ts'
 import { dispatchBenchmark } from './dispatch.ts'
+import { eventStoreDbBenchmark } from './eventstoredb.ts'
 import { foldBenchmark } from './fold.ts'
 import { growthBenchmark } from './growth.ts'
 import { latencyBenchmark } from './latency.ts'
@@ -15,6 +16,7 @@ export const benchmarks: readonly Benchmark[] = [
   indexBenchmark,
   commandBenchmark,
   ...bulkBenchmarks,
+  eventStoreDbBenchmark,
   dispatchBenchmark,
   latencyBenchmark,
   growthBenchmark,

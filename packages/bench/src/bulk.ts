@@ -1,21 +1,43 @@
-/** A bulk action that starts many contacts, on SQLite, beside the same rows in batches of a thousand: time and memory. */
+/** A bulk action that starts many contacts, beside the same rows on SQLite in batches of a thousand: time and memory. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Store } from '@enfold/core'
+import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { countRows, createBareLoop, emptyStore } from './bare-rows.ts'
 import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
 import { enrol, givenEngine } from './campaign.ts'
+import { freshDatabase, queryNumber } from './databases.ts'
 
 const BATCH = 1000
 
 /** What the bare loop inserts is what Enfold wrote in the first round. */
 const sourceIn = ({ folder }: Given) => join(folder, 'source.db')
 
-async function bulk(given: Given): Promise<Measured> {
-  const contacts = sizeOf(given, 'contacts')
+async function onSqlite(given: Given): Promise<Measured> {
   const path = join(given.folder, `enfold-${randomUUID()}.db`)
-  const store = createSqliteStore({ path })
+  const figures = await bulk(given, createSqliteStore({ path }))
+  const work = countRows(path)
+  if (existsSync(sourceIn(given))) rmSync(path)
+  else renameSync(path, sourceIn(given))
+  return { figures, work }
+}
+
+async function onPostgres(given: Given): Promise<Measured> {
+  const url = await freshDatabase(given.postgres, 'bench_bulk')
+  const figures = await bulk(given, createPostgresStore({ connectionString: url }))
+  const count = (sql: string) => queryNumber(url, `SELECT count(*) AS n FROM enfold.${sql}`)
+  const work = {
+    events: await count("events WHERE stream LIKE 'contact-%'"),
+    memberships: await count('memberships'),
+    agenda: await count('agenda'),
+  }
+  return { figures, work }
+}
+
+async function bulk(given: Given, store: Store): Promise<Measured['figures']> {
+  const contacts = sizeOf(given, 'contacts')
   const engine = await givenEngine({ store })
   let early = 0
   let peak = 0
@@ -31,10 +53,7 @@ async function bulk(given: Given): Promise<Measured> {
   await engine.close()
   await store.close()
   if (started !== contacts) throw new Error(`${started} of ${contacts} were started.`)
-  const work = countRows(path)
-  if (existsSync(sourceIn(given))) rmSync(path)
-  else renameSync(path, sourceIn(given))
-  return { figures: { speed: contacts / seconds, early, peak }, work }
+  return { speed: contacts / seconds, early, peak }
 }
 
 async function bare(given: Given): Promise<Measured> {
@@ -55,7 +74,7 @@ const shape = {
     peak: { title: 'memory at most', unit: 'MB', better: 'less' },
   },
   contenders: {
-    enfold: { title: 'Enfold (`processAction`) on SQLite, FULL', run: bulk },
+    enfold: { title: 'Enfold (`processAction`) on SQLite, FULL', run: onSqlite },
     limit: { title: 'the same rows in batches of 1,000', run: bare },
   },
   wanted: [{ text: 'of the limit', figure: 'speed', of: 'enfold', over: ['limit'], atLeast: 0.5 }],
@@ -68,6 +87,10 @@ export const bulkBenchmarks: readonly Benchmark[] = [
     what: 'a bulk action starts {contacts} contacts, durable, with index, agenda and a result for each',
     full: { contacts: 100_000 },
     quick: { contacts: 700 },
+    contenders: {
+      ...shape.contenders,
+      postgres: { title: 'Enfold (`processAction`) on PostgreSQL', needs: 'postgres', run: onPostgres },
+    },
   },
   {
     ...shape,

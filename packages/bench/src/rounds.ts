@@ -163,9 +163,11 @@ function judge(
   if (mine.length === 0 || others?.length === 0) return { ...wanted, came: null, reached: null }
   const best = figures[overFigure]?.better === 'more' ? Math.max : Math.min
   const came = spreadOf(
-    mine.map((value, round) =>
-      others === undefined ? value : value / best(...others.map((one) => one[round] as number)),
-    ),
+    mine.map((value, round) => {
+      if (others === undefined) return value
+      const other = best(...others.map((one) => one[round] as number))
+      return wanted.by === 'difference' ? value - other : value / other
+    }),
   )
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = wanted
   return { ...wanted, came, reached: came.median >= atLeast && came.median <= atMost }
@@ -186,8 +188,10 @@ function missingSqlite3(): string | null {
 const PEERS = [
   '@castore/core',
   '@event-driven-io/emmett',
+  '@event-driven-io/emmett-esdb',
   '@event-driven-io/emmett-postgresql',
   '@event-driven-io/emmett-sqlite',
+  '@eventstore/db-client',
   'graphile-worker',
   'pg',
   'pg-boss',

@@ -870,7 +870,9 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       await engine.startSequence(nurture)
       expect(await engine.runDue()).toMatchObject({ dispatched: 1, sent: 0 })
       expect(calls).toEqual([])
-      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann' })
+      const { campaignId, sequenceId } = nurture
+      const attempt = { campaignId, sequenceId, run: 1, stepId: 'one', resend: 0, attempt: 1 }
+      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann', attempt })
       vi.restoreAllMocks()
       clock.advance('PT1M')
       expect(await other(handler).runDue()).toMatchObject({ dispatched: 1, sent: 1 })
@@ -883,7 +885,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       const { engine, clock, told, other } = await given(standsStillBehind('claimDue', always), [email('one')], handler)
       await engine.startSequence(nurture)
       expect(await engine.runDue()).toMatchObject({ dispatched: 0, sent: 0 })
-      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann' })
+      expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann', attempt: null })
       vi.restoreAllMocks()
       clock.advance('PT1M')
       expect(await other(handler).runDue()).toMatchObject({ dispatched: 1, sent: 1 })

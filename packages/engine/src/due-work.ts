@@ -61,7 +61,7 @@ export function createDueWork(
 
   async function work(claim: TimedClaim, limit: number, giveUp: AbortSignal): ReturnType<DueWork['work']> {
     const { contactId } = claim
-    if (!isStillHeld(claim)) return { events: [], held: false }
+    if (!isStillHeld(claim, null)) return { events: [], held: false }
     const executed = await execute(machinery, {
       type: 'DispatchDue',
       commandId: crypto.randomUUID(),
@@ -100,9 +100,9 @@ export function createDueWork(
   }
 
   /** A process that stood still (a debugger, a frozen machine) may wake up long after its lease: then it is another's. */
-  function isStillHeld({ claimedAtMs, contactId }: TimedClaim): boolean {
+  function isStillHeld({ claimedAtMs, contactId }: TimedClaim, attempt: AttemptRef | null): boolean {
     const held = performance.now() - claimedAtMs <= options.leaseMs - longestCallMs(options.handlerTimeoutMs)
-    if (!held) observe({ type: 'lease-lost', contactId })
+    if (!held) observe({ type: 'lease-lost', contactId, attempt })
     return held
   }
 
@@ -113,7 +113,7 @@ export function createDueWork(
     known: Known,
     giveUp: AbortSignal,
   ): Promise<StepOutcome | null> {
-    if (!isStillHeld(claim)) return null
+    if (!isStillHeld(claim, attemptOf(event.data))) return null
     const call = callOf(event, claim.contactId, known)
     const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
     const now = clock.now()

@@ -47,8 +47,11 @@ export type EngineSignal =
     }
   /** An outcome that came when the step was resolved otherwise already; nothing is recorded. */
   | { readonly type: 'outcome-stale'; readonly contactId: ContactId; readonly attempt: AttemptRef }
-  /** The lease was over before the handler was called (a process that stood still); another worker takes over. */
-  | { readonly type: 'lease-lost'; readonly contactId: ContactId }
+  /**
+   * The lease was over before the handler was called (a process that stood still); another worker takes over. `attempt`:
+   * what was dispatched and is not sent; `null`: nothing had been dispatched.
+   */
+  | { readonly type: 'lease-lost'; readonly contactId: ContactId; readonly attempt: AttemptRef | null }
   /** One contact's work failed for a fault; it is tried again when its lease has run out. */
   | { readonly type: 'contact-failed'; readonly contactId: ContactId; readonly error: unknown }
   /** The dispatcher's loop met a fault and goes on after a pause. */

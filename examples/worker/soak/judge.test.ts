@@ -1,0 +1,67 @@
+import { inspect } from 'node:util'
+import { idempotencyKeyOf } from '@enfold/core'
+import { describe, expect, it } from 'vitest'
+import { type Evidence, judge } from './judge.ts'
+import type { Attempt } from './ledger.ts'
+import { leftBehind } from './soak.ts'
+
+const person = { contactId: 'person-1', campaignId: 'letters', sequenceId: 'letters', run: 1 }
+const sending = { ...person, stepId: 'one', resend: 0 }
+const key = idempotencyKeyOf(sending)
+
+const attemptAt = (attempt: number, end: Attempt['end']): Attempt => ({
+  ...{ contactId: person.contactId, stepId: 'one', resend: 0, key, attempt, end },
+  dispatchedAt: 1000 * attempt,
+  position: attempt,
+  killed: false,
+})
+
+/** A contact of which nothing but the two attempts of its one sending is told. */
+function evidence(attempts: readonly Attempt[], leaseLost: ReadonlySet<string>, sentBy: number): Evidence {
+  return {
+    onUnknown: 'retry',
+    killsFollowed: false,
+    ledger: {
+      contacts: new Map(),
+      sendings: new Map([[key, attempts]]),
+      byCommand: new Map(),
+      violations: [],
+      async catchUp() {},
+      inFlight: () => [],
+    },
+    given: new Map(),
+    mails: [{ key, contactId: person.contactId, begunAt: 1000 * sentBy + 1 } as Evidence['mails'][number]],
+    endings: [],
+    leaseLost,
+    index: { contacts: 0, differences: [] },
+  }
+}
+
+const sent: Attempt['end'] = { type: 'StepSent', reason: '', consequence: '' }
+const { contactId, ...ref } = sending
+const line = inspect(
+  { type: 'lease-lost', contactId, attempt: { ...ref, attempt: 1 } },
+  { breakLength: Number.POSITIVE_INFINITY },
+)
+
+describe('the judge', () => {
+  it('STEP-6: excuses the very attempt that a worker said it left to others', () => {
+    const verdict = judge(evidence([attemptAt(1, null), attemptAt(2, sent)], new Set(leftBehind(line)), 2))
+    expect(verdict).toMatchObject({ dispatches: 2, leftToOthers: 1, cutOff: 0, sendings: 1 })
+  })
+
+  it('STEP-6: excuses no other attempt of the same contact', () => {
+    const attempts = [attemptAt(1, null), attemptAt(2, null), attemptAt(3, sent)]
+    expect(() => judge(evidence(attempts, new Set(leftBehind(line)), 3))).toThrow('STEP-6: an outcome was not recorded')
+  })
+
+  it('STOP-6: finds the mail of an attempt that was said to be left', () => {
+    const attempts = [attemptAt(1, null), attemptAt(2, sent)]
+    expect(() => judge(evidence(attempts, new Set(leftBehind(line)), 1))).toThrow('STOP-6: sent by a worker')
+  })
+
+  it('takes no other line for one', () => {
+    expect(leftBehind(line.replace('lease-lost', 'outcome-stale'))).toEqual([])
+    expect(leftBehind("{ type: 'lease-lost', contactId: 'person-1', attempt: null }")).toEqual([])
+  })
+})
