@@ -24,6 +24,8 @@ export interface Contender {
   /** How it stands in the table. */
   readonly title: string
   readonly needs?: 'postgres' | 'sqlite3'
+  /** Takes long, and nothing is wanted of it: runs in the first round only. */
+  readonly once?: true
   run(given: Given): Promise<Measured>
 }
 

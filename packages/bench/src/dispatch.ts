@@ -91,7 +91,7 @@ async function onGraphile(given: Given, kind: WorkerKind): Promise<Measured> {
 export const dispatchBenchmark: Benchmark = {
   name: 'dispatch',
   what: '{steps} steps that are due, done and recorded; {workers} processes but where it says otherwise',
-  full: { steps: 20_000, workers: 4 },
+  full: { steps: 5_000, workers: 4 },
   quick: { steps: 200, workers: 2 },
   figures: { speed: { title: 'speed', unit: 'steps/s', better: 'more' } },
   async prepare(given) {

@@ -306,7 +306,8 @@ export const foldBenchmark: Benchmark = {
       },
     },
     immer: {
-      title: 'immer, event by event (`evolve`)',
+      title: 'immer, event by event (`evolve`); one round',
+      once: true,
       async run(given) {
         const grouped = await measureGrouped(given, historyOf, (history) => history.reduce(evolve, initialContact))
         const log = await measureLog(given, async (events) => {

@@ -73,7 +73,7 @@ async function onStore(given: Given, store: Store): Promise<Measured> {
 export const latencyBenchmark: Benchmark = {
   name: 'latency',
   what: `${PER_SECOND} steps a second for {seconds} s ordered a second ahead, and for {seconds} s ordered for at once`,
-  full: { seconds: 5 },
+  full: { seconds: 2 },
   quick: { seconds: 1 },
   figures: {
     laterMedian: { title: 'a second ahead, median', unit: 'ms', better: 'less' },

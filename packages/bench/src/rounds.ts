@@ -81,6 +81,7 @@ export async function runBenchmark(benchmark: Benchmark, options: RoundOptions):
     for (let round = 1; round <= rounds; round++)
       for (const contender of contenders) {
         if (contender.leftOut !== null) continue
+        if (round > 1 && benchmark.contenders[contender.key]?.once) continue
         const load = loadavg()[0] ?? 0
         const measured = await inFreshProcess({ benchmark: benchmark.name, contender: contender.key, given })
         if (measured === null) throw new Error(`${benchmark.name}, ${contender.key}: no result.`)

@@ -36,10 +36,10 @@ interface Index {
   count(tag: string): number | Promise<number>
 }
 
-/** Slow contenders are asked less often: not more than so long for each kind of question, and ten times at least. */
-const BUDGET_MS = 2000
-const WARM_UP_MS = 500
-const ASKED_BY_ALL = 10
+/** Slow contenders are asked less often: not more than so long for each kind of question, and four times at least. */
+const BUDGET_MS = 400
+const WARM_UP_MS = 100
+const ASKED_BY_ALL = 4
 
 async function ask(given: Given, index: Index, contacts: number) {
   const times = sizeOf(given, 'questions')

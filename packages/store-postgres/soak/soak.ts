@@ -153,6 +153,18 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     await killer.end()
   }
 
+  /** Connections that were killed last are found dead by whoever uses them first: then it is read again. */
+  async function wholeLog(): Promise<readonly RecordedEvent[]> {
+    for (;;)
+      try {
+        const log: RecordedEvent[] = []
+        for await (const event of store.readAll()) log.push(event)
+        return log
+      } catch (error) {
+        if (!isEnfoldFault(error) || error.code !== 'STORE_UNAVAILABLE') throw error
+      }
+  }
+
   const followed = Array.from({ length: readers }, (): number[] => [])
   const naive = new Set<number>()
   const readersStop = new AbortController()
@@ -163,8 +175,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   done.abort()
   await disturbing
 
-  const log: RecordedEvent[] = []
-  for await (const event of store.readAll()) log.push(event)
+  const log = await wholeLog()
   const head = log.at(-1)?.position ?? 0
   while (followed.some((seen) => (seen.at(-1) ?? 0) < head)) await new Promise((resolve) => setTimeout(resolve, 10))
   readersStop.abort()
