@@ -32,7 +32,7 @@ export default defineConfig({
   cleanUrls: true,
   // The reference of `core` is one page, and so is the index of the search.
   vite: { build: { chunkSizeWarningLimit: 4000 } },
-  srcExclude: ['snippets/**', 'benchmarks-short.md'],
+  srcExclude: ['snippets/**'],
   markdown: {
     config: (md) => md.use(linksOutOfTheSite, docs),
     languageAlias: { mjs: 'js', console: 'sh' },

@@ -1,6 +1,6 @@
 /**
  * `pnpm bench [name…] [--rounds=5] [--quick] [--docs]`: measures, prints the tables, and writes each result into
- * `results/`. `--docs` writes all that stands there into `docs/` as well; with `--rounds=0` without measuring anew.
+ * `results/`. `--docs` writes all that stands there into `docs/` and the README as well; with `--rounds=0` without measuring anew.
  * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,8 @@ import { circumstancesOf, shortTableOf, tableOf } from './report.ts'
 import { type BenchmarkResult, runBenchmark } from './rounds.ts'
 
 const results = join(import.meta.dirname, '../results')
-const docs = join(import.meta.dirname, '../../../docs')
+const root = join(import.meta.dirname, '../../..')
+const docs = join(root, 'docs')
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
 const { values, positionals } = parseArgs({
@@ -89,6 +90,12 @@ function writeDocs(): void {
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
-  writeFileSync(join(docs, 'benchmarks-short.md'), `${shortTableOf(all)}\n`)
+  const readme = join(root, 'README.md')
+  const marks = /(<!-- benchmarks -->\n)[^]*?(<!-- end of benchmarks -->)/
+  const short = `${shortTableOf(all)}\n`
+  writeFileSync(
+    readme,
+    readFileSync(readme, 'utf8').replace(marks, (_, before, after) => before + short + after),
+  )
   writeFileSync(join(docs, 'images/benchmarks.svg'), chartOf(all))
 }

@@ -580,32 +580,31 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
     const readModel = createMemoryStore()
     return () => ({ ...besideLog(log, readModel), close: async () => {} })
   },
-  'EventStoreDB, sqlite beside it'() {
-    const prefix = `m${++files}-`
-    return (path) => {
-      const log = createEventStoreDbStore({ client, prefix })
-      const readModel = sqlite(path)
-      const close = async () => {
-        await log.close()
-        await readModel.close()
-      }
-      return { ...readModel, ...log, close }
-    }
-  },
-  'EventStoreDB, memory beside it'() {
-    const prefix = `m${++files}-`
-    const readModel = createMemoryStore()
-    return () => {
-      const log = createEventStoreDbStore({ client, prefix })
-      return { ...readModel, ...log }
-    }
+  'EventStoreDB, sqlite beside it': () => besideEventStoreDb(sqlite),
+  'EventStoreDB, PostgreSQL beside it'() {
+    const schema = newSchema()
+    return besideEventStoreDb(() => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 }))
   },
 }
+
+function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
+  const prefix = `m${++files}-`
+  return (path) => {
+    const log = createEventStoreDbStore({ client, prefix })
+    const readModel = open(path)
+    const close = async () => {
+      await log.close()
+      await readModel.close()
+    }
+    return { ...readModel, ...log, close }
+  }
+}
+
 /** What takes a file microseconds takes a server milliseconds. */
 const SERVERS: ReadonlySet<string> = new Set([
   'PostgreSQL',
   'EventStoreDB, sqlite beside it',
-  'EventStoreDB, memory beside it',
+  'EventStoreDB, PostgreSQL beside it',
 ])
 
 it.each(Object.entries(stores))(

@@ -68,6 +68,21 @@ describe('the file', () => {
     await expect(dump).toMatchFileSnapshot('../schema.sql')
   })
 
+  it('waits for the disk with each answer, and not with a claim, whatever becomes of the claim', async () => {
+    const database = openDatabase({ path: givenPath(), synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
+    onTestFinished(() => database.close())
+    const [normal, full] = [1, 2]
+    const mode = () => Object.values(database.connection.prepare('PRAGMA synchronous').get() ?? {})[0]
+    expect(await database.write(mode)).toBe(full)
+    expect(await database.writeFleeting(mode)).toBe(normal)
+    expect(await database.write(mode)).toBe(full)
+    const failing = database.writeFleeting(() => {
+      throw new Error('A claim that comes to nothing.')
+    })
+    await expect(failing).rejects.toThrow('comes to nothing')
+    expect(await database.write(mode)).toBe(full)
+  })
+
   it('is brought up to date from each earlier version, with what it holds', async () => {
     for (let version = 1; version < migrations.length; version++) {
       const path = givenPath()
