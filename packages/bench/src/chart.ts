@@ -38,7 +38,8 @@ export function chartOf(results: readonly BenchmarkResult[]): string {
     y += 16
   }
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" font-family="system-ui, sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" role="img" aria-labelledby="t" font-family="system-ui, sans-serif" font-size="12">`,
+    '<title id="t">The first figure of each benchmark, contender by contender; the tables have the numbers</title>',
     '<style>text{fill:#333}.head{font-weight:600}.label{text-anchor:end}.ours{fill:#2563eb}.other{fill:#a8b0bd}.spread{stroke:#111;stroke-width:1.5}@media(prefers-color-scheme:dark){text{fill:#ddd}.spread{stroke:#eee}}</style>',
     ...parts,
     '</svg>',

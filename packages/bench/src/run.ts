@@ -91,7 +91,7 @@ function writeDocs(): void {
   ]
   writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
   const readme = join(root, 'README.md')
-  const marks = /(<!-- benchmarks -->\n)[^]*?(<!-- end of benchmarks -->)/
+  const marks = /(<!-- benchmarks -->\n)[\s\S]*?(<!-- end of benchmarks -->)/
   const short = `${shortTableOf(all)}\n`
   writeFileSync(
     readme,

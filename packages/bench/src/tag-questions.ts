@@ -241,7 +241,8 @@ export const indexBenchmark: Benchmark = {
         ),
     },
     plain: {
-      title: 'a table of PostgreSQL, queried by hand',
+      title: 'a table of PostgreSQL, queried by hand; one round',
+      once: true,
       needs: 'postgres',
       run: (given) =>
         askBoth(given, async (size) => {
