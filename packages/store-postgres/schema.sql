@@ -387,7 +387,7 @@ DECLARE
   tag_id integer;
   number bigint;
 BEGIN
-  -- One contact, as most commands have: the same in plain statements, which take a third of the time to begin.
+  -- One contact, as most commands have: the same in plain statements, which take less time to begin.
   IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
     INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign)
     VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1])

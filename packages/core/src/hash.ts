@@ -21,7 +21,7 @@ export const sha256: (text: string) => string =
 // The namespace is itself a name-based id, so that no constant needs to be believed.
 const NAMESPACE = parse(portableUuid('enfold', portableUuid.URL))
 
-/** The uuid v5 (RFC 9562) of a well-formed text, in Enfold's namespace. 1.5 µs for 60 bytes; the library takes 9. */
+/** The uuid v5 (RFC 9562) of a well-formed text, in Enfold's namespace. 4.7 µs where the library takes 20, on a busy machine. */
 export const uuidOf: (name: string) => string =
   native === undefined ? (name) => portableUuid(utf8ToBytes(name), NAMESPACE) : createUuidOf(native)
 

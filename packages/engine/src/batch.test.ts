@@ -1,7 +1,9 @@
-import { EnfoldFault } from '@enfold/core'
-import { describe, expect, it } from 'vitest'
+import { EnfoldFault, isRight } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { describe, expect, it, vi } from 'vitest'
 import { createBatcher } from './batch.ts'
-import { createGate } from './given-engine.ts'
+import { createEngine } from './engine.ts'
+import { createGate, onAnn, pool } from './given-engine.ts'
 
 /** A writer that remembers its batches, and answers each item doubled. */
 function createWriter(refuse: (items: readonly number[]) => boolean = () => false) {
@@ -77,5 +79,25 @@ describe('createBatcher', () => {
     const answers = await Promise.allSettled(Array.from({ length: 50 }, (_, i) => add(i)))
     expect(answers.every((one) => one.status === 'rejected' && one.reason.code === 'STORE_BUSY')).toBe(true)
     expect(batches).toEqual([50])
+  })
+})
+
+describe('orders given at once', () => {
+  it('look at the log together, and are written together', async () => {
+    const store = createMemoryStore()
+    const engine = createEngine({ store, handlers: {} })
+    await engine.publish(pool)
+    await engine.close()
+    const [looks, writes] = [vi.spyOn(store, 'readMany'), vi.spyOn(store, 'appendMany')]
+    const busy = createEngine({ store, handlers: {} })
+    const contacts = Array.from({ length: 50 }, (_, n) => `c${n}`)
+    const answers = await Promise.all(
+      contacts.map((contactId) => busy.startSequence({ ...onAnn('nurture'), contactId })),
+    )
+    expect(answers.every(isRight)).toBe(true)
+    const sizes = (calls: readonly (readonly [readonly unknown[]])[]) => calls.map(([items]) => items.length)
+    expect(sizes(looks.mock.calls)).toEqual([50])
+    expect(sizes(writes.mock.calls)).toEqual([50])
+    await busy.close()
   })
 })

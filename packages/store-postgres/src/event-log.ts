@@ -36,7 +36,7 @@ export interface EventLog {
   append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
   stream(stream: StreamId, from: Version, size: number): Promise<Batch>
   streams(streams: readonly StreamId[]): Promise<Map<StreamId, RecordedEvent[]>>
-  /** Whether any publication is to be seen above a position: a quick look, at a price of a fifth of `all`. */
+  /** Whether any publication is to be seen above a position: one look into an index, where `all` has to find out what may still come. */
   hasCampaignsBehind(after: Position): Promise<boolean>
   /** `head` is where the log stands, known with the last batch only. */
   all(after: Position, size: number, filter?: EventFilter): Promise<Batch & { readonly head: Position }>
