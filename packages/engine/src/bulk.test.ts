@@ -45,7 +45,7 @@ async function given(store: Store, more: Partial<EngineOptions> = {}) {
   closing(store)
   const clock = createSimulatedClock(MONDAY)
   const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made))
+  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made, store))
   await answerOf(engine.publish(pool))
   return { engine, store, clock }
 }

@@ -1,5 +1,6 @@
 /** The catalogue of campaigns as the log has it: read at first use, followed from then on. */
 import { type Catalog, type ContactState, createCatalog, type EventStore, isCampaignEvent } from '@enfold/core'
+import { createBatcher } from './batch.ts'
 
 export interface Campaigns {
   readonly catalog: Catalog
@@ -15,7 +16,6 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
   const catalog = createCatalog()
   let position = 0
   let lookedAt = Number.NEGATIVE_INFINITY
-  let reading: Promise<void> | null = null
 
   async function read(): Promise<void> {
     const startedAt = performance.now()
@@ -25,19 +25,21 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
     }
     lookedAt = startedAt
   }
+  // A look that began earlier may have missed what the caller knows of: who comes during one waits for the next.
+  const look = createBatcher<null, null>(async (callers) => {
+    await read()
+    return callers
+  }, Number.POSITIVE_INFINITY)
+
   async function refresh(): Promise<void> {
-    // A look that began earlier may have missed what the caller knows of: wait for it, then look again.
-    if (reading !== null) await reading.catch(() => {})
-    reading ??= read().finally(() => {
-      reading = null
-    })
-    await reading
+    await look(null)
   }
+
   return {
     catalog,
     refresh,
     async fresh() {
-      if (performance.now() - lookedAt >= refreshMs) await (reading ?? refresh())
+      if (performance.now() - lookedAt >= refreshMs) await refresh()
     },
     async ensure(state) {
       const missing = state.enrollments.some(({ campaignId, runs }) =>

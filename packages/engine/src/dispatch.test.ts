@@ -89,7 +89,8 @@ async function given(
   const store = closing(makeStore())
   const clock = createSimulatedClock(MONDAY)
   const told: EngineSignal[] = []
-  const asHostsUseIt = store.capabilities.projectsInAppend ? (engine: Engine) => engine : readingItsWrites
+  const asHostsUseIt = (engine: Engine) =>
+    store.capabilities.projectsInAppend ? engine : readingItsWrites(engine, store)
   const other = (another: StepHandler, others: Partial<EngineOptions> = {}) =>
     closing(
       asHostsUseIt(

@@ -8,6 +8,7 @@ import {
   type ActionRecord,
   EnfoldFault,
 } from '@enfold/core'
+import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
 
 export interface SqlActions {
@@ -35,7 +36,7 @@ export function createSqlActions(connection: DatabaseSync): SqlActions {
   const byId = connection.prepare('SELECT number, revision, record FROM actions WHERE id = ?')
   const insert = connection.prepare('INSERT INTO actions (id, revision, record) VALUES (?, ?, ?)')
   const update = connection.prepare('UPDATE actions SET revision = ?, record = ? WHERE number = ?')
-  const newestFirst = connection.prepare('SELECT record FROM actions WHERE number < ? ORDER BY number DESC LIMIT ?')
+  const newestFirst = connection.prepare(`SELECT record FROM actions WHERE number < ? ORDER BY number DESC ${LIMIT}`)
   const clear = connection.prepare('DELETE FROM action_contacts WHERE action = ?')
   const lastNumber = connection.prepare('SELECT max(number) AS number FROM action_contacts WHERE action = ?')
   const add = connection.prepare(
@@ -46,10 +47,10 @@ export function createSqlActions(connection: DatabaseSync): SqlActions {
   )
   const columns = 'number, contact, outcome, run, reason'
   const contacts = connection.prepare(
-    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? ORDER BY number LIMIT ?`,
+    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? ORDER BY number ${LIMIT}`,
   )
   const contactsWith = connection.prepare(
-    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? AND outcome = ? ORDER BY number LIMIT ?`,
+    `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? AND outcome = ? ORDER BY number ${LIMIT}`,
   )
 
   const rowOf = (actionId: ActionId) => byId.get(toText(actionId)) as ActionRow | undefined

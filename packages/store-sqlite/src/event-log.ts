@@ -16,6 +16,7 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
+import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
 
 /** Some events in order, and what to ask for next. */
@@ -60,17 +61,17 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
   const headOf = connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1')
   const byId = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE id = ?`)
   const ofStream = connection.prepare(
-    `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version LIMIT ?`,
+    `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version ${LIMIT}`,
   )
-  const everything = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+  const everything = connection.prepare(`SELECT ${COLUMNS} FROM events WHERE position > ? ORDER BY position ${LIMIT}`)
   // The plus keeps the index of streams out of it, by which all of them would be found and then sorted.
   const ofContacts = connection.prepare(
     `SELECT ${COLUMNS} FROM events WHERE position > ? AND +stream >= 'contact-' AND +stream < 'contact.'
-     ORDER BY position LIMIT ?`,
+     ORDER BY position ${LIMIT}`,
   )
   const ofCampaigns = connection.prepare(
     `SELECT ${COLUMNS} FROM events INDEXED BY events_of_campaigns
-     WHERE position > ? AND stream >= 'campaign-' AND stream < 'campaign.' ORDER BY position LIMIT ?`,
+     WHERE position > ? AND stream >= 'campaign-' AND stream < 'campaign.' ORDER BY position ${LIMIT}`,
   )
   const head = connection.prepare('SELECT max(position) AS position FROM events')
   // From stream to stream by the unique index, without reading the events between.
@@ -81,7 +82,7 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
       SELECT (SELECT min(stream) FROM events WHERE stream > one.stream AND stream < 'contact.') FROM one
       WHERE one.stream IS NOT NULL
     )
-    SELECT stream FROM one WHERE stream IS NOT NULL LIMIT ?`)
+    SELECT stream FROM one WHERE stream IS NOT NULL ${LIMIT}`)
 
   function version(stream: StreamId): Version {
     return (headOf.get(toText(stream)) as Row | undefined)?.version ?? 0

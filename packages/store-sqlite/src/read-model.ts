@@ -18,6 +18,7 @@ import {
   type Version,
   type WorkerId,
 } from '@enfold/core'
+import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
 
 export interface SqlReadModel {
@@ -82,7 +83,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   )
   const dueInLane = connection.prepare(
     `SELECT contact, wake_at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at <= ?
-     ORDER BY claimable_at LIMIT ?`,
+     ORDER BY claimable_at ${LIMIT}`,
   )
   const firstInLane = connection.prepare(
     'SELECT min(claimable_at) AS at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at IS NOT NULL',
@@ -96,7 +97,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   )
   const agenda = connection.prepare(
     `SELECT contact, wake_at, lease_until, kind FROM agenda
-     WHERE wake_at <= ? AND (wake_at, contact) > (?, ?) ORDER BY wake_at, contact LIMIT ?`,
+     WHERE wake_at <= ? AND (wake_at, contact) > (?, ?) ORDER BY wake_at, contact ${LIMIT}`,
   )
   const checkpoint = connection.prepare('SELECT position FROM checkpoint')
   const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = max(position, ?)')
@@ -141,7 +142,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
 
   function pageOf(all: readonly TagRow[], none: readonly TagRow[], after: string, limit: number): string[] {
     const { sql, values } = intersection(all, none)
-    const page = statement(`SELECT contact ${sql} AND contact > ? ORDER BY contact LIMIT ?`)
+    const page = statement(`SELECT contact ${sql} AND contact > ? ORDER BY contact ${LIMIT}`)
     return contactsOf(page.all(...values, after, limit))
   }
 
@@ -173,7 +174,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
     const without = `AND NOT EXISTS (SELECT 1 FROM memberships WHERE tag IN (${marks(none)}) AND contact = m.contact)`
     const page = statement(
       `SELECT DISTINCT contact FROM memberships m INDEXED BY memberships_of_contact
-       WHERE contact > ? ${none.length > 0 ? without : ''} ORDER BY contact LIMIT ?`,
+       WHERE contact > ? ${none.length > 0 ? without : ''} ORDER BY contact ${LIMIT}`,
     )
     return contactsOf(page.all(after, ...none.map(({ id }) => id), limit))
   }
