@@ -5,6 +5,8 @@ export interface Given {
   readonly sizes: Sizes
   /** Of this benchmark alone, the same for all its contenders; removed when the benchmark is over. */
   readonly folder: string
+  /** Of all benchmarks of this run: what one has made, and another would make again. */
+  readonly shared: string
   /** Of a server with fsync on, as a superuser; "" where no contender needs one. */
   readonly postgres: string
 }

@@ -7,13 +7,13 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { countRows, createBareLoop, emptyStore } from './bare-rows.ts'
 import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
-import { enrol, givenEngine } from './campaign.ts'
+import { enrol, fileOfWaiting, givenEngine } from './campaign.ts'
 import { freshDatabase, queryNumber } from './databases.ts'
 
 const BATCH = 1000
 
 /** What the bare loop inserts is what Enfold wrote in the first round. */
-const sourceIn = ({ folder }: Given) => join(folder, 'source.db')
+const sourceIn = (given: Given) => fileOfWaiting(given.shared, sizeOf(given, 'contacts'))
 
 async function onSqlite(given: Given): Promise<Measured> {
   const path = join(given.folder, `enfold-${randomUUID()}.db`)

@@ -1,4 +1,5 @@
 /** The campaign that the benchmarks work with, an engine over a store, and contacts for it. */
+import { join } from 'node:path'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 
 /** One sequence for each distance of the first step. None ends, so that a step is two events and no more. */
@@ -27,6 +28,9 @@ export async function givenEngine(options: Omit<EngineOptions, 'handlers'>): Pro
 export function orderOf(contactId: string, sequenceId: string) {
   return { contactId, campaignId: campaign.id, sequenceId, actor: 'bench' }
 }
+
+/** Where a file of so many contacts who wait, made by one benchmark, lies for another. */
+export const fileOfWaiting = (shared: string, contacts: number) => join(shared, `${contacts}-waiting.db`)
 
 /** Starts so many contacts through a bulk action: the way in which many are started. */
 export async function enrol(

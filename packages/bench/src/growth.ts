@@ -1,8 +1,9 @@
 /** What one order and one due step cost when many others are enrolled: they should cost the same. On SQLite, durable. */
+import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { type Benchmark, type Contender, type Given, sizeOf, timed } from './benchmark.ts'
-import { enrol, givenEngine, orderOf } from './campaign.ts'
+import { enrol, fileOfWaiting, givenEngine, orderOf } from './campaign.ts'
 
 const fileOf = ({ folder }: Given, size: string) => join(folder, `${size}.db`)
 
@@ -47,6 +48,11 @@ export const growthBenchmark: Benchmark = {
   },
   async prepare(given) {
     for (const size of ['small', 'middle', 'large']) {
+      const made = fileOfWaiting(given.shared, sizeOf(given, size))
+      if (existsSync(made)) {
+        renameSync(made, fileOf(given, size))
+        continue
+      }
       const store = createSqliteStore({ path: fileOf(given, size), synchronous: 'NORMAL' })
       const engine = await givenEngine({ store })
       await enrol(engine, sizeOf(given, size), 'later')

@@ -55,17 +55,19 @@ export interface RoundOptions {
   readonly quick: boolean
   /** Of a server with fsync on; "" where none is needed. */
   readonly postgres: string
+  /** A folder that outlives this benchmark. */
+  readonly shared: string
   readonly onProgress: (line: string) => void
 }
 
 const program = join(import.meta.dirname, 'contender.ts')
 
 export async function runBenchmark(benchmark: Benchmark, options: RoundOptions): Promise<BenchmarkResult> {
-  const { quick, postgres, onProgress } = options
+  const { quick, postgres, shared, onProgress } = options
   const rounds = Math.min(options.rounds, benchmark.rounds ?? options.rounds)
   const sizes = quick ? benchmark.quick : benchmark.full
   const folder = mkdtempSync(join(tmpdir(), `enfold-bench-${benchmark.name}-`))
-  const given: Given = { sizes, folder, postgres }
+  const given: Given = { sizes, folder, shared, postgres }
   const beganAt = performance.now()
   const contenders = Object.entries(benchmark.contenders).map(([key, { title, needs }]) => ({
     key,

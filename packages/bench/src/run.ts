@@ -3,7 +3,8 @@
  * `results/`. `--docs` writes all that stands there into `docs/` and the README as well; with `--rounds=0` without measuring anew.
  * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '@enfold/postgres-server'
@@ -46,10 +47,11 @@ async function measure(): Promise<void> {
     needsServer && yours === undefined
       ? await startPostgres({ settings: ['max_connections=200'] })
       : { url: yours ?? '', stop() {} }
+  const shared = mkdtempSync(join(tmpdir(), 'enfold-bench-'))
   try {
     for (const benchmark of chosen) {
       const { quick } = values
-      const options = { rounds: quick ? 1 : rounds, quick, postgres: server.url, onProgress: print }
+      const options = { rounds: quick ? 1 : rounds, quick, postgres: server.url, shared, onProgress: print }
       let result: BenchmarkResult
       try {
         result = await runBenchmark(benchmark, options)
@@ -66,6 +68,7 @@ async function measure(): Promise<void> {
     }
   } finally {
     await server.stop()
+    rmSync(shared, { recursive: true, force: true })
   }
 }
 

