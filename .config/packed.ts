@@ -2,6 +2,8 @@
  * Looks at each package as a stranger will get it: packs it, lets publint and are-the-types-wrong judge, then installs
  * all of them into an empty project outside the workspace and runs the README's example there, as an ES module, as
  * CommonJS and as TypeScript. Run after `pnpm build`. Exit status 1 if anything is wrong.
+ *
+ * `pnpm test:runtimes`: on Bun and Deno as well, which are downloaded for it, with the tests of core.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -129,6 +131,38 @@ function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
   return paths.map((path) => name + path.slice(1))
 }
 
+/** The README's example with its events in a file. */
+const onFile = (code: string) =>
+  code
+    .replace("{ createMemoryStore } from '@enfold/store-memory'", "{ createSqliteStore } from '@enfold/store-sqlite'")
+    .replace('createMemoryStore()', "createSqliteStore({ path: 'example.db' })")
+
+/** In a folder of their own: nobody else of this workspace needs them. */
+function tryRuntimes(packed: readonly Packed[]): void {
+  const home = join(folder, 'runtimes')
+  mkdirSync(home)
+  writeFileSync(join(home, 'package.json'), JSON.stringify({ pnpm: { onlyBuiltDependencies: ['bun', 'deno'] } }))
+  run('pnpm', ['add', '--dir', home, '--ignore-workspace', 'bun', 'deno'], '.')
+  const entries = packed.flatMap(({ manifest }) => entriesOf(manifest)).filter((one) => !one.endsWith('/battery'))
+  write('all.mjs', entries.map((name) => `import '${name}'\n`).join(''))
+  write('file.mjs', onFile(block('ts')))
+  const expected = block('text')
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', '.config/vitest.ts']
+  for (const { name, args, coreTests } of [
+    { name: 'bun', args: [], coreTests: ['test', '--timeout', '120000', 'packages/core/src'] },
+    { name: 'deno', args: ['run', '--allow-all'], coreTests: ['run', '--allow-all', ...vitest, 'packages/core'] },
+  ]) {
+    const command = join(home, 'node_modules/.bin', name)
+    process.stdout.write(`\n${name}: ${run(command, ['--version'], '.')?.split('\n')[0]}\n`)
+    const printed = (file: string) => run(command, [...args, file], project)
+    judge(`${name}: example.mjs prints what the README says`, printed('example.mjs') === expected)
+    judge(`${name}: every entry of every package loads`, printed('all.mjs') !== null)
+    // Deno's node:sqlite (2.9) keeps the result codes of SQLite to itself: a busy file could not be told from a broken one.
+    if (name === 'bun') judge(`${name}: the same on a file of SQLite`, printed('file.mjs') === expected)
+    judge(`${name}: the tests of core`, run(command, coreTests, ROOT) !== null)
+  }
+}
+
 // --- In order -------------------------------------------------------------------------------------------------------
 
 try {
@@ -146,6 +180,7 @@ try {
     runExample()
     checkTypes(packed)
     loadAll(packed)
+    if (process.argv.includes('--runtimes')) tryRuntimes(packed)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -3,7 +3,6 @@ import {
   contactStream,
   type EventMeta,
   encodeEvent,
-  isEnfoldFault,
   type LogEntry,
   type ReadLogOptions,
   type RecordedEvent,
@@ -191,7 +190,7 @@ describe('bad lines', () => {
   })
 
   // A browser does not say what memory is used.
-  it.runIf(typeof process.memoryUsage === 'function')('AUDIT-5: of a line of 100 MB nothing is kept', async () => {
+  it.skipIf(typeof process.memoryUsage !== 'function')('AUDIT-5: of a line of 100 MB nothing is kept', async () => {
     const piece = new Uint8Array(1024 * 1024).fill(120)
     let most = 0
     async function* source() {
@@ -216,9 +215,7 @@ describe('bad lines', () => {
     }
     await expect(read(broken())).rejects.toThrow('the disk is gone')
     for (const maxLineBytes of [0, 1.5, Number.NaN])
-      await expect(read(inChunks(), { maxLineBytes })).rejects.toSatisfy(
-        (error) => isEnfoldFault(error) && error.code === 'INVALID_INPUT',
-      )
+      await expect(read(inChunks(), { maxLineBytes })).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   })
 
   it('AUDIT-5: steps for older lines are those given', async () => {

