@@ -19,6 +19,11 @@ type Order = (number: number, ahead: boolean) => Promise<void>
 /** Orders steps in time with the clock: first those for a second later, then those that are due at once. */
 async function steadily(given: Given, order: Order, lags: { later: number[]; atOnce: number[] }): Promise<Measured> {
   const steps = sizeOf(given, 'seconds') * PER_SECOND
+  // Half a second's worth before, to warm up.
+  const warmUp = PER_SECOND / 2
+  for (let i = 0; i < warmUp; i++) await order(-1 - i, false)
+  while (lags.atOnce.length < warmUp) await new Promise((resolve) => setTimeout(resolve, 20))
+  lags.atOnce.length = 0
   for (const [ahead, arrived] of [[true, lags.later] as const, [false, lags.atOnce] as const]) {
     const startedAt = performance.now()
     const ordering: Promise<void>[] = []

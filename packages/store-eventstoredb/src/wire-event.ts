@@ -132,13 +132,14 @@ export function positionOf(commit: bigint | undefined): Position {
       'STORE_INCOMPATIBLE',
       'The server does not say where in its log an event of a stream stands. Use EventStoreDB 23.10 or later, or KurrentDB.',
     )
-  if (commit > BigInt(Number.MAX_SAFE_INTEGER))
+  const position = Number(commit)
+  if (position > Number.MAX_SAFE_INTEGER)
     throw new EnfoldFault(
       'STORE_INCOMPATIBLE',
       `The log position ${commit} is beyond 2^53, the last that this release can tell apart. Start a new log.`,
       { position: String(commit) },
     )
-  return Number(commit)
+  return position
 }
 
 /** What servers before 22.6 write where they do not know. */
