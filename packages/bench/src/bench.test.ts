@@ -13,6 +13,7 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   fold: { events: 1_000, sent: 400, waiting: 100 },
   replay: { lines: 2_000 },
   command: { started: 60 },
+  connections: { appended: 80 },
   bulk: { events: 700, memberships: 700, agenda: 700 },
   'bulk-million': { events: 1_400, memberships: 1_400, agenda: 1_400 },
   eventstoredb: { read: 600, appended: 20 },

@@ -2,6 +2,7 @@
 import type { Benchmark } from './benchmark.ts'
 import { bulkBenchmarks } from './bulk.ts'
 import { commandBenchmark } from './command.ts'
+import { connectionsBenchmark } from './connections.ts'
 import { dispatchBenchmark } from './dispatch.ts'
 import { eventStoreDbBenchmark } from './eventstoredb.ts'
 import { foldBenchmark } from './fold.ts'
@@ -15,6 +16,7 @@ export const benchmarks: readonly Benchmark[] = [
   replayBenchmark,
   indexBenchmark,
   commandBenchmark,
+  connectionsBenchmark,
   ...bulkBenchmarks,
   eventStoreDbBenchmark,
   dispatchBenchmark,

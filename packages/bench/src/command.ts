@@ -28,7 +28,11 @@ function portionsOf(given: Given) {
   }
 }
 
-async function atOnce(ids: readonly string[], lanes: number, command: (id: string) => Promise<void>): Promise<void> {
+export async function atOnce(
+  ids: readonly string[],
+  lanes: number,
+  command: (id: string) => Promise<unknown>,
+): Promise<void> {
   let next = 0
   async function lane(): Promise<void> {
     for (let id = ids[next++]; id !== undefined; id = ids[next++]) await command(id)
@@ -54,7 +58,7 @@ async function measure(
   return { figures, work: { started: await count() } }
 }
 
-async function start(engine: Engine, contactId: string): Promise<void> {
+export async function start(engine: Engine, contactId: string): Promise<void> {
   const answer = await engine.startSequence(orderOf(contactId, 'later'))
   if (!isRight(answer) || answer.right.outcome !== 'started') throw new Error(`Not started: ${JSON.stringify(answer)}`)
 }
@@ -68,7 +72,7 @@ const handle = CommandHandler<{ started: boolean }, Started>({
   evolve: () => ({ started: true }),
 })
 
-async function startInEmmett(store: EventStore, contactId: string): Promise<void> {
+export async function startInEmmett(store: EventStore, contactId: string): Promise<void> {
   const { newEvents } = await handle(store, `contact-${contactId}`, ({ started }) =>
     started
       ? []
