@@ -48,9 +48,10 @@ async function bareCalls(given: Given): Promise<Measured> {
   const source = new Pool({ connectionString: await freshDatabase(given.postgres, 'bench_connections_source') })
   const query = source.query.bind(source)
   const recording = Object.assign(source, {
-    query(statement: QueryConfig, ...more: []) {
-      if (statement.text?.includes('.append(')) statements.push(statement)
-      return query(statement, ...more)
+    // The appends come as one object; whatever else a pool is asked goes through as it is.
+    query(...asked: [QueryConfig, ...unknown[]]) {
+      if (asked[0].text?.includes('.append(')) statements.push(asked[0])
+      return query(...(asked as [QueryConfig]))
     },
   })
   const recorded = createPostgresStore({ pool: recording as Pool })

