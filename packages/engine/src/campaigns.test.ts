@@ -1,4 +1,4 @@
-import type { EventStore } from '@enfold/core'
+import type { EventStore, RecordedEvent } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { describe, expect, it } from 'vitest'
 import { createCampaigns } from './campaigns.ts'
@@ -15,7 +15,8 @@ function given() {
     async *readAll(after, filter) {
       looks.push(looks.length)
       const isFirst = looks.length === 1
-      const seen = await Array.fromAsync(store.readAll(after, filter))
+      const seen: RecordedEvent[] = []
+      for await (const event of store.readAll(after, filter)) seen.push(event)
       if (isFirst) await gate.passed
       yield* seen
     },
