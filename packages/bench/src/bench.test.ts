@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PostgresServer, startPostgres } from '@enfold/postgres-server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { benchmarks } from './benchmarks.ts'
+import { allBenchmarks } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
 import { shortTableOf, tableOf } from './report.ts'
 import { type BenchmarkResult, numberText, runBenchmark } from './rounds.ts'
@@ -22,6 +22,7 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   growth: { commands: 15, steps: 10 },
 }
 
+const benchmarks = await allBenchmarks()
 let server: PostgresServer
 const shared = mkdtempSync(join(tmpdir(), 'enfold-bench-'))
 const results: BenchmarkResult[] = []

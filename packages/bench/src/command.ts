@@ -15,15 +15,17 @@ import { freshDatabase, queryNumber, urlOf } from './databases.ts'
 
 const AT_ONCE = 8
 
-/** Contacts of a run, in three equal parts: those to warm up with, then those one at a time, then those eight at once. */
+/** Contacts of a run: those to warm up with, then those one at a time, then those eight at once. */
 function portionsOf(given: Given) {
+  const warmUp = sizeOf(given, 'warmUp')
   const commands = sizeOf(given, 'commands')
   return {
+    warmUp,
     commands,
     ids: {
-      warmUp: [...contactIds(commands)],
-      one: [...contactIds(commands, commands)],
-      eight: [...contactIds(commands, 2 * commands)],
+      warmUp: [...contactIds(warmUp)],
+      one: [...contactIds(commands, warmUp)],
+      eight: [...contactIds(commands, warmUp + commands)],
     },
   }
 }
@@ -42,7 +44,7 @@ export async function atOnce(
 
 /**
  * @param count how many contacts ended up in the store
- * @param lanes how many of the last portion are at once; 1: it is not measured
+ * @param lanes how many of the first portion and of the last are at once; 1: the last is not measured
  */
 async function measure(
   given: Given,
@@ -51,7 +53,7 @@ async function measure(
   lanes = AT_ONCE,
 ): Promise<Measured> {
   const { ids, commands } = portionsOf(given)
-  await atOnce(ids.warmUp, 1, command)
+  await atOnce(ids.warmUp, lanes, command)
   const [one] = await timed(() => atOnce(ids.one, 1, command))
   const [eight] = await timed(() => atOnce(ids.eight, lanes, command))
   const figures = { one: commands / one, ...(lanes === 1 ? {} : { eight: commands / eight }) }
@@ -157,9 +159,9 @@ async function insertRows(given: Given): Promise<Measured> {
 
 export const commandBenchmark: Benchmark = {
   name: 'command',
-  what: '`startSequence` for {commands} contacts one at a time and for as many eight at once, each answer on the disk',
-  full: { commands: 700 },
-  quick: { commands: 20 },
+  what: '`startSequence` for {commands} contacts one at a time and for as many eight at once, each answer on the disk, after {warmUp} to warm up',
+  full: { warmUp: 1_500, commands: 400 },
+  quick: { warmUp: 20, commands: 20 },
   figures: {
     one: { title: 'one at a time', unit: 'commands/s', better: 'more' },
     eight: { title: 'eight at once', unit: 'commands/s', better: 'more' },
@@ -180,11 +182,11 @@ export const commandBenchmark: Benchmark = {
     sqliteLimit: {
       title: 'SQLite: the same rows by a bare loop (eight in a transaction)',
       async run(given) {
-        const { commands } = portionsOf(given)
+        const { warmUp, commands } = portionsOf(given)
         const path = join(given.folder, `bare-${randomUUID()}.db`)
         await emptyStore(path)
         const loop = createBareLoop(join(given.folder, 'source.db'), path, 'FULL')
-        loop.insert(commands, 1)
+        loop.insert(warmUp, AT_ONCE)
         const one = loop.insert(commands, 1)
         const eight = loop.insert(commands, AT_ONCE)
         loop.close()

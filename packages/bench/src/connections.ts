@@ -13,14 +13,15 @@ const MOST = Math.max(...CONNECTIONS)
 
 type Deed = (contactId: string) => Promise<unknown>
 
-/** The deeds of one kind: as many to warm up, then as many on each number of connections. Who is `ordered-…` is for orders. */
+/** The deeds of one kind: some to warm up, then as many on each number of connections. Who is `ordered-…` is for orders. */
 async function perSecond(given: Given, kind: 'append' | 'command', deed: Deed): Promise<Record<string, number>> {
-  const deeds = sizeOf(given, 'deeds')
-  const ids = (from: number) => [...contactIds(deeds, from)].map((id) => (kind === 'append' ? id : `ordered-${id}`))
-  await atOnce(ids(0), MOST, deed)
+  const [warmUp, deeds] = [sizeOf(given, 'warmUp'), sizeOf(given, 'deeds')]
+  const ids = (count: number, from: number) =>
+    [...contactIds(count, from)].map((id) => (kind === 'append' ? id : `ordered-${id}`))
+  await atOnce(ids(warmUp, 0), MOST, deed)
   const figures: Record<string, number> = {}
   for (const [i, connections] of CONNECTIONS.entries()) {
-    const [seconds] = await timed(() => atOnce(ids((i + 1) * deeds), connections, deed))
+    const [seconds] = await timed(() => atOnce(ids(deeds, warmUp + i * deeds), connections, deed))
     figures[`${kind}${connections}`] = deeds / seconds
   }
   return figures
@@ -101,9 +102,9 @@ const title = (what: string, connections: number) => `${what}, ${connections} at
 
 export const connectionsBenchmark: Benchmark = {
   name: 'connections',
-  what: `PostgreSQL, on ${CONNECTIONS.join(', ')} connections: {deeds} appends of one event to a new stream, and as many orders (\`startSequence\`), which Enfold puts together where they come at once`,
-  full: { deeds: 300 },
-  quick: { deeds: 20 },
+  what: `PostgreSQL, on ${CONNECTIONS.join(', ')} connections: {deeds} appends of one event to a new stream, and as many orders (\`startSequence\`), which Enfold puts together where they come at once; after {warmUp} of each to warm up`,
+  full: { warmUp: 1_500, deeds: 300 },
+  quick: { warmUp: 20, deeds: 20 },
   figures: Object.fromEntries(
     (['append', 'command'] as const).flatMap((kind) =>
       CONNECTIONS.map((connections) => [

@@ -1,6 +1,6 @@
 /** A fresh process for one run of one contender, or for a preparation: told by `rounds.ts` what, it sends back what came. */
 import type { Given, Measured } from './benchmark.ts'
-import { benchmarks } from './benchmarks.ts'
+import { benchmarkOf } from './benchmarks.ts'
 
 export interface RunOrder {
   readonly benchmark: string
@@ -10,9 +10,9 @@ export interface RunOrder {
 }
 
 const { benchmark: name, contender: key, given } = JSON.parse(process.argv[2] ?? '') as RunOrder
-const benchmark = benchmarks.find((one) => one.name === name)
-const contender = key === null ? undefined : benchmark?.contenders[key]
-if (benchmark === undefined || (key !== null && contender === undefined)) throw new Error(`No ${name}, ${key}.`)
+const benchmark = await benchmarkOf(name)
+const contender = key === null ? undefined : benchmark.contenders[key]
+if (key !== null && contender === undefined) throw new Error(`No ${name}, ${key}.`)
 const measured: Measured | null = contender === undefined ? null : await contender.run(given)
 if (contender === undefined) await benchmark.prepare?.(given)
 // Sent before anything is waited for: a library that leaves a timer behind must not hold up the round.

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '@enfold/postgres-server'
-import { benchmarks } from './benchmarks.ts'
+import { allBenchmarks, benchmarkNames, benchmarkOf } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
 import { circumstancesOf, shortTableOf, tableOf } from './report.ts'
 import { type BenchmarkResult, runBenchmark } from './rounds.ts'
@@ -27,17 +27,18 @@ const { values, positionals } = parseArgs({
   },
 })
 const rounds = Number(values.rounds)
-const unknown = positionals.filter((name) => !benchmarks.some((one) => one.name === name))
+const unknown = positionals.filter((name) => !benchmarkNames.includes(name))
 if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 0) {
-  print(`There are: ${benchmarks.map(({ name }) => name).join(', ')}. Rounds are a whole number.`)
+  print(`There are: ${benchmarkNames.join(', ')}. Rounds are a whole number.`)
   process.exitCode = 2
 } else {
   if (rounds > 0) await measure()
-  if (values.docs) writeDocs()
+  if (values.docs) await writeDocs()
 }
 
 async function measure(): Promise<void> {
-  const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+  const names = benchmarkNames.filter((name) => positionals.length === 0 || positionals.includes(name))
+  const chosen = await Promise.all(names.map(benchmarkOf))
   const needsServer = chosen.some(({ contenders }) =>
     Object.values(contenders).some(({ needs }) => needs === 'postgres'),
   )
@@ -72,9 +73,9 @@ async function measure(): Promise<void> {
   }
 }
 
-function writeDocs(): void {
+async function writeDocs(): Promise<void> {
   const there = existsSync(results) ? readdirSync(results) : []
-  const all = benchmarks
+  const all = (await allBenchmarks())
     .filter(({ name }) => there.includes(`${name}.json`))
     .map(({ name }) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8')) as BenchmarkResult)
   const intro = [

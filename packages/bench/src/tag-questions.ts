@@ -106,8 +106,8 @@ const DATABASE = 'bench_index'
 /** Into a store, through what a projection of an event log uses; sorted, because building it is not what is asked here. */
 async function fill(model: ReadModel, contacts: number): Promise<void> {
   const numbers = Array.from({ length: contacts }, (_, number) => number).sort((a, b) => drawn(a) - drawn(b))
-  for (let first = 0; first < contacts; first += 5000) {
-    const changes = numbers.slice(first, first + 5000).map((number) => {
+  for (let first = 0; first < contacts; first += 1000) {
+    const changes = numbers.slice(first, first + 1000).map((number) => {
       const contactId = idOf(number)
       const tags = tagsOf(number).map((tag): TagChange => ({ change: 'add', contactId, tag }))
       return { contactId, version: 1, derived: { tags, wakeAt: null } }
