@@ -85,7 +85,7 @@ const own = contactStream('bob')
 export const eventStoreDbBenchmark: Benchmark = {
   name: 'eventstoredb',
   what: 'a stream of {events} events read {passes} times, and {appends} events appended one by one, from a fake server that keeps them in memory',
-  full: { events: 2_000, passes: 10, appends: 500 },
+  full: { events: 2_000, passes: 10, appends: 1_000 },
   quick: { events: 150, passes: 2, appends: 10 },
   figures: {
     read: { title: 'an event read', unit: 'µs', better: 'less' },
