@@ -4,7 +4,7 @@
  * Processing is the engine's affair. Rules BULK-1 to BULK-3.
  */
 import type { SequenceRef } from './events.ts'
-import type { ActionId, ContactId, Instant } from './ids.ts'
+import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
 
 /** What is done to each contact. */
@@ -54,6 +54,8 @@ export interface ActionRecord extends SequenceRef {
   readonly processed: number
   /** Of those that have their result. */
   readonly outcomes: ActionCounts
+  /** Up to where in the log their events stand: what to wait for, where the read model follows the log. 0: nowhere yet. */
+  readonly position: Position
   /** What a preview promised, where one was handed in. */
   readonly preview: ActionCounts | null
 }

@@ -99,7 +99,7 @@ export function evolveWithPatches(state: ContactState, event: ContactEvent): rea
  * fold(await engine.inspect.history('ada')).enrollments.length
  */
 export function fold(events: Iterable<ContactEvent>, from: ContactState = initialContact): ContactState {
-  const state = copyOf(from)
+  const state = from === initialContact ? liveContact() : copyOf(from)
   for (const event of events) recipe(state, event)
   return frozen(state)
 }
@@ -108,7 +108,7 @@ export function fold(events: Iterable<ContactEvent>, from: ContactState = initia
 export type LiveContact = Mutable<ContactState>
 
 export function liveContact(): LiveContact {
-  return copyOf(initialContact)
+  return { version: 0, suppressed: null, erased: false, enrollments: [] }
 }
 
 /** The same recipe, without a copy. */

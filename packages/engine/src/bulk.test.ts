@@ -20,7 +20,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { besideLog, headOf, readingItsWrites } from './given-log.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -45,7 +45,7 @@ async function given(store: Store, more: Partial<EngineOptions> = {}) {
   closing(store)
   const clock = createSimulatedClock(MONDAY)
   const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made, store))
+  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made))
   await answerOf(engine.publish(pool))
   return { engine, store, clock }
 }
@@ -192,6 +192,18 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
       source: { from: 'query', query },
     })
     expect((await engine.inspect.contactsInSequence(query.all[0] as never)).contacts).toEqual(['c7'])
+  })
+
+  it('BULK-1: the answer says up to where its events stand, so that a host can wait for an index that follows the log', async () => {
+    const { engine, store } = await given(makeStore())
+    const done = await answerOf(engine.processAction(order({ contacts: { ids: many(1200) } })))
+    expect(done.position).toBe(await headOf(store))
+    const other = await answerOf(engine.startSequence({ ...onAnn('vip'), contactId: 'bystander' }))
+    expect(other.position).toBeGreaterThan(done.position)
+    expect(await engine.inspect.action(done.actionId)).toMatchObject({ position: done.position })
+    // Whom it leaves as he is counts with where he stands; who is not known, nowhere.
+    const again = order({ actionId: 'again', contacts: { ids: ['bystander'] }, sequenceId: 'vip' })
+    expect(await answerOf(engine.processAction(again))).toMatchObject({ position: other.position })
   })
 
   it('BULK-1: of a search, all pages of the directory count, narrowed by sequences where they are named', async () => {

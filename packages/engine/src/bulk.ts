@@ -28,6 +28,7 @@ import {
   isLeft,
   left,
   NO_OUTCOMES,
+  type Position,
   type ReadModel,
   type RecordedContactEvent,
   type Rejection,
@@ -190,15 +191,16 @@ export function createBulk(
   }
 
   /** Faults of the store are thrown; whatever else goes wrong is this contact's own affair. */
-  async function executed(command: OneOfMany, history: readonly RecordedContactEvent[] | null): Promise<Outcome> {
+  async function executed(command: OneOfMany, history: readonly RecordedContactEvent[] | null): Promise<Placed> {
     try {
       // A repeat is found in the history, which `execute` then reads for itself.
       const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
       const either = await execute(machinery, command, isRepeat ? undefined : await known(command.contactId, history))
-      return isLeft(either) ? rejected(either.left) : answered(either.right.answer)
+      if (isLeft(either)) return { ...rejected(either.left), position: 0 }
+      return { ...answered(either.right.answer), position: either.right.position }
     } catch (error) {
       if (isFaultOfStore(error)) throw error
-      return failed(faultText(error))
+      return { ...failed(faultText(error)), position: 0 }
     }
   }
 
@@ -293,6 +295,7 @@ export function createBulk(
       repeated: 0,
       processed: 0,
       outcomes: NO_OUTCOMES,
+      position: 0,
       preview: previewed?.complete === true ? previewed.outcomes : null,
     }
     // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
@@ -372,7 +375,7 @@ export function createBulk(
     return viewOf(current)
   }
 
-  async function resultsOf(record: ActionRecord, group: readonly ActionContact[]): Promise<readonly ActionResult[]> {
+  async function resultsOf(record: ActionRecord, group: readonly ActionContact[]): Promise<readonly PlacedResult[]> {
     const { reason, ...order } = record
     const recorded = { ...order, ...(reason === null ? {} : { reason }) }
     const histories = await historiesOf(group.map(({ contactId }) => contactId))
@@ -391,9 +394,10 @@ export function createBulk(
    */
   async function advance(
     current: ActionRecord,
-    results: readonly ActionResult[],
+    placed: readonly PlacedResult[],
     state: 'running' | 'cancelled' | 'done',
   ): Promise<{ readonly record: ActionRecord; readonly isMine: boolean }> {
+    const results = placed.map(({ position: _, ...result }): ActionResult => result)
     for (let base = current; ; ) {
       const grown: ActionRecord = {
         ...base,
@@ -403,6 +407,7 @@ export function createBulk(
           base.outcomes,
           results.map(({ outcome }) => outcome),
         ),
+        position: placed.reduce((last, { position }) => Math.max(last, position), base.position),
       }
       const next = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
       if ((await keeper().saveAction(next, { results })) !== null) return { record: next, isMine: true }
@@ -483,6 +488,9 @@ type Histories = ReadonlyMap<string, readonly unknown[]> | null
 // --- Outcomes ---
 
 type Outcome = Omit<ActionResult, 'number'>
+/** With the position up to which the log says so. */
+type Placed = Outcome & { readonly position: Position }
+type PlacedResult = Placed & Pick<ActionResult, 'number'>
 
 function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {
   return { outcome, run: run === 0 ? null : run, reason: null }

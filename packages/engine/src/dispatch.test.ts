@@ -89,8 +89,7 @@ async function given(
   const store = closing(makeStore())
   const clock = createSimulatedClock(MONDAY)
   const told: EngineSignal[] = []
-  const asHostsUseIt = (engine: Engine) =>
-    store.capabilities.projectsInAppend ? engine : readingItsWrites(engine, store)
+  const asHostsUseIt = (engine: Engine) => (store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
   const other = (another: StepHandler, others: Partial<EngineOptions> = {}) =>
     closing(
       asHostsUseIt(

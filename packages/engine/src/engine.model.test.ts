@@ -232,7 +232,7 @@ function open(real: Pick<Real, 'path' | 'clock' | 'openStore'>, host: Pick<Real,
   }
   // Of four outcomes at once, two lose twice and wait for a random moment: the model hears them in the order of their start.
   const engine = createEngine({ store, clock: real.clock, handlers: { email }, random: () => 0 })
-  return { store, engine: store.capabilities.projectsInAppend ? engine : readingItsWrites(engine, store) }
+  return { store, engine: store.capabilities.projectsInAppend ? engine : readingItsWrites(engine) }
 }
 
 const ann = { contactId: 'ann', actor: 'olga' }

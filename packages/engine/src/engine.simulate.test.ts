@@ -143,7 +143,7 @@ it.each(Object.entries(stores))(
           dispatch: { backOff: { baseMs: 60_000, capMs: 60_000 } },
           random: () => 1,
         })
-        const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made, store)
+        const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
         expect(isLeft(await engine.publish(definition))).toBe(false)
         const until = instantOf(epochMsOf(MONDAY) + HORIZON_DAYS * 86_400_000)
         const answers: unknown[] = []

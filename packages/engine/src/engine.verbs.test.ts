@@ -41,7 +41,7 @@ const closing = <T extends { close(): Promise<void> }>(one: T): T => {
 
 function engineOver(store: Store, more: Partial<EngineOptions> = {}): Engine {
   const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  return closing(store.capabilities.projectsInAppend ? engine : readingItsWrites(engine, store))
+  return closing(store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
 }
 
 interface Given {

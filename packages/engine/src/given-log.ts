@@ -60,9 +60,9 @@ export function besideLog(log: Store, readModel: Store): Store {
 
 /**
  * The engine as a host uses it that reads its own writes: it is fed all the time, and each verb resolves when index and
- * agenda show what it wrote. The answer of a bulk action has no place in the log, so it waits for all there is.
+ * agenda show what it wrote.
  */
-export function readingItsWrites(engine: Engine, log: EventStore): Engine {
+export function readingItsWrites(engine: Engine): Engine {
   const end = new AbortController()
   const feeding = engine.project({ signal: end.signal })
   feeding.catch(() => {})
@@ -82,7 +82,7 @@ export function readingItsWrites(engine: Engine, log: EventStore): Engine {
           { readonly position?: Position; readonly version?: Version }
         >
         if (answer === undefined || !('right' in answer) || isLeft(answer)) return answer
-        const { position = BULK.has(name) ? await headOf(log) : undefined } = answer.right
+        const { position } = answer.right
         if (position !== undefined) await target.waitFor(position)
         return answer
       }
@@ -91,7 +91,6 @@ export function readingItsWrites(engine: Engine, log: EventStore): Engine {
 }
 
 const NO_VERBS: ReadonlySet<keyof Engine> = new Set<keyof Engine>(['waitFor', 'health', 'run', 'project'])
-const BULK: ReadonlySet<keyof Engine> = new Set<keyof Engine>(['processAction', 'resumeAction'])
 
 /** What a subscription does wrong, decided for each event anew. */
 export type Mishap = 'none' | 'throws' | 'ends' | 'repeats' | 'skips'

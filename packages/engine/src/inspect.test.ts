@@ -40,7 +40,7 @@ async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}):
   const clock = createSimulatedClock(MONDAY)
   const another = (options: Partial<EngineOptions> = {}) => {
     const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
-    const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made, store)
+    const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
     opened.push(engine)
     return engine
   }

@@ -231,6 +231,7 @@ export const Action = closed({
   repeated: Count,
   processed: Count,
   outcomes: Outcomes,
+  position: Count,
   preview: orNull(Outcomes),
   differences: list(closed({ outcome: Outcome, previewed: Count, happened: Count })),
 })

@@ -34,6 +34,7 @@ export const actionPromises = {
       contacts: 1_000_000,
       processed: 1_000_000,
       outcomes: { ...NO_OUTCOMES, started: 999_999, failed: 1 },
+      position: 2_000_000,
       preview: { ...NO_OUTCOMES, started: 1_000_000 },
     }
     expect(await other.saveAction(second)).toBe(0)
@@ -168,6 +169,7 @@ function record(actionId: string, revision: number): ActionRecord {
     repeated: 0,
     processed: 0,
     outcomes: NO_OUTCOMES,
+    position: 0,
     preview: null,
   }
 }
