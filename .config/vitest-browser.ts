@@ -12,7 +12,7 @@ const runs = process.env.ENFOLD_RUNS ?? '100'
 
 export default defineConfig({
   root,
-  define: { 'process.env.ENFOLD_RUNS': JSON.stringify(runs) },
+  define: { 'process.env.ENFOLD_RUNS': JSON.stringify(runs), 'process.env.ENFOLD_CORE': '"browser"' },
   test: {
     include: ['packages/core/src/**/*.test.ts'],
     testTimeout: 120_000,

@@ -117,9 +117,9 @@ describe('given a worker that is killed again and again', () => {
   ] as const)(
     'STEP-4, STEP-6, STOP-6, ONCE-3: everything is sent, %s',
     async (_what, onUnknown) => {
-      const figures = await soak({ kills: 20, steps: 400, seed: 7, onUnknown, workers: 1, ...SHORT })
+      const figures = await soak({ kills: 12, steps: 240, seed: 7, onUnknown, workers: 1, ...SHORT })
 
-      expect(figures.contacts).toBe(220)
+      expect(figures.contacts).toBe(132)
       expect(figures.killsAtWork).toBeGreaterThan(0)
       expect(figures.cutOff).toBeGreaterThan(0)
       if (onUnknown === 'retry') expect(figures).toMatchObject({ held: 0, resends: 0 })

@@ -68,11 +68,14 @@ describe('a seal', () => {
   })
 
   it('AUDIT-4: each of 1,000 single changes to the sealed log is found, and its line is named', async () => {
-    const seal = await sealOf(log, NOON)
+    // Each change costs a look through the whole log.
+    const short = log.slice(0, 250)
+    const lines = short.map(encodeEvent)
+    const seal = await sealOf(short, NOON)
     expect(await firstFound(bytesOf(lines), seal)).toBeNull()
     const at = fc.integer({ min: 0, max: lines.length - 1 })
     const subjectOf = ({ stream }: RecordedEvent) => stream.slice(stream.indexOf('-') + 1)
-    const contact = fc.constantFrom(...new Set(log.map(subjectOf)))
+    const contact = fc.constantFrom(...new Set(short.map(subjectOf)))
     /** Each: the log afterwards, and the number of the first line that is not what it was. */
     const change = fc.oneof(
       {
@@ -101,7 +104,7 @@ describe('a seal', () => {
         })),
       fc
         .tuple(at, contact)
-        .filter(([i, subject]) => subjectOf(log[i] as RecordedEvent) !== subject)
+        .filter(([i, subject]) => subjectOf(short[i] as RecordedEvent) !== subject)
         .map(([i, subject]) => {
           const line = JSON.stringify({ ...JSON.parse(lines[i] as string), subject })
           return { what: 'event moved to another contact', bytes: bytesOf(lines.with(i, line)), line: i + 1 }

@@ -24,7 +24,7 @@ import { besideLog, headOf } from './given-log.ts'
 
 const directory = temporaryDirectory()
 const WORKERS = 3
-const WAVES = 20
+const WAVES = 12
 const CONTACTS_PER_WAVE = 25
 
 /** Each yields as many stores as there are workers, all with the same data. */
