@@ -66,6 +66,32 @@ describe('conflict: errors are told by their type or code, never by their class'
     await store.close()
   })
 
+  it('maxInFlight: of many streams so many appends are under way at once, and no more', async () => {
+    let [underway, most] = [0, 0]
+    const client: EventStoreDbClient = {
+      ...clientThat(() => Promise.reject({ type: 'stream-not-found' })),
+      async appendToStream() {
+        underway += 1
+        most = Math.max(most, underway)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        underway -= 1
+        return { success: true, nextExpectedRevision: 0n, position: { commit: 1n } }
+      },
+    }
+    for (const maxInFlight of [1, 7]) {
+      most = 0
+      const store = createEventStoreDbStore({ client, maxInFlight })
+      const appends = Array.from({ length: 40 }, (_, i) => ({
+        stream: contactStream(`c${i}`),
+        events: [sampleStart(`c${i}`, 1)],
+        expected: 'no-stream' as const,
+      }))
+      await store.appendMany(appends)
+      expect(most).toBe(maxInFlight)
+      await store.close()
+    }
+  })
+
   it('both names of the expectation go out with every append, and never "any"', async () => {
     const seen: object[] = []
     const client: EventStoreDbClient = {

@@ -107,3 +107,10 @@ it('subscriptions: events behind a checkpoint that came before a drop are given 
   expect(asked[1]?.fromPosition).toBe('start')
   await events.return(undefined)
 })
+
+it('subscriptions: one that only ever ends without a word is given up like one that fails', async () => {
+  const quietly = (subscription: Readable) => void subscription.push(null)
+  const { asked, events } = clientWith(...Array.from({ length: 100 }, () => quietly))
+  await expect(events.next()).rejects.toMatchObject({ name: 'EnfoldFault', code: 'STORE_UNAVAILABLE' })
+  expect(asked.length).toBeGreaterThan(2)
+})

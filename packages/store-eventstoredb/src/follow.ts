@@ -31,6 +31,7 @@ export async function* follow(
   let last = after
   let failures = 0
   let heardAt = performance.now()
+  const isOver = () => performance.now() - heardAt > options.giveUpAfterMs
   while (!signal.aborted) {
     try {
       for await (const heard of listen(last, signal, options)) {
@@ -49,10 +50,10 @@ export async function* follow(
         if (signal.aborted) return
       }
       // A quiet end is a drop like any other.
+      if (isOver() && !signal.aborted) throw new ServerSilent(options.giveUpAfterMs)
     } catch (error) {
       if (error instanceof EnfoldFault) throw error
-      const isOver = performance.now() - heardAt > options.giveUpAfterMs
-      if (failureOf(error) !== 'transient' || isOver) throw faultOf(error, 'the subscription to the log')
+      if (failureOf(error) !== 'transient' || isOver()) throw faultOf(error, 'the subscription to the log')
     }
     if (!signal.aborted) await pause(backOffMs(failures++))
   }

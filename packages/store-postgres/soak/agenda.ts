@@ -1,5 +1,5 @@
 /**
- * `node packages/store-postgres/soak/agenda.ts`: the agenda with ten million contacts (`ENFOLD_CONTACTS`) in it, a
+ * `pnpm soak:agenda`: the agenda with ten million contacts (`ENFOLD_CONTACTS`) in it, a
  * hundred thousand of them due, and what a worker asks of it. Prints the plan of each statement behind a claim, times and
  * sizes. Exit status 1 if anything but an index range scan finds what is due, or a claim looks at more than it takes.
  */

@@ -1,7 +1,11 @@
 /** What can go wrong between a process and a real server: typed errors, nothing lost, nothing twice. */
 
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { contactStream, isEnfoldFault, type RecordedEvent, type Store } from '@enfold/core'
+import { removePostgres, startPostgres } from '@enfold/postgres-server'
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { sampleStart } from '@enfold/testkit'
@@ -246,6 +250,46 @@ describe('a server', () => {
     for (const deed of deeds) await expect(deed()).rejects.toThrow(fault('STORE_READ_ONLY'))
     expect(await everything(store)).toHaveLength(1)
   })
+
+  it.runIf(server.isOurs)(
+    'STORE_READ_ONLY: that is a replica answers questions, and sends who follows the log to the primary',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'enfold-replica-'))
+      onTestFinished(() => removePostgres(folder))
+      const primary = await startPostgres({ folder })
+      const writer = createPostgresStore({ connectionString: primary.url })
+      await writer.append(ann, [start(1)], 'no-stream', {
+        tags: [{ change: 'add', contactId: 'ann', tag: 'a/b' }],
+        wakeAt: WAKE_AT,
+      })
+      await writer.close()
+      await primary.stop()
+      writeFileSync(join(folder, 'data/standby.signal'), '')
+      // The library takes a server for started that accepts connections, and a replica says so of reading ones only.
+      const isUp = 'log_line_prefix=database system is ready to accept connections: '
+      const replica = await startPostgres({ folder, settings: ['fsync=off', isUp] })
+      onTestFinished(() => replica.stop())
+      const pool = new Pool({ connectionString: replica.url })
+      pool.on('error', () => {})
+      onTestFinished(() => pool.end())
+      const isReplica = async () => {
+        const { rows } = await pool.query<{ is: boolean }>('SELECT pg_is_in_recovery() AS is')
+        return rows[0]?.is
+      }
+      while ((await isReplica().catch(() => undefined)) === undefined)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(await isReplica()).toBe(true)
+
+      const store = createPostgresStore({ pool })
+      onTestFinished(() => store.close())
+      expect((await store.readMany([ann])).get(ann)).toHaveLength(1)
+      expect(await store.members('a/b', { after: null, limit: 10 })).toMatchObject({ contacts: ['ann'], total: 1 })
+      expect(await store.nextWake()).toBe(WAKE_AT)
+      await expect(everything(store)).rejects.toThrow(/replica.*primary/)
+      await expect(everything(store)).rejects.toThrow(fault('STORE_READ_ONLY'))
+      await expect(store.append(ann, [start(2)], 1)).rejects.toThrow(fault('STORE_READ_ONLY'))
+    },
+  )
 
   it('that refuses the login, or has no such database, is a fault that says so', async () => {
     const url = new URL(server.url)

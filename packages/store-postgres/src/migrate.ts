@@ -33,7 +33,9 @@ export async function openSchema(pool: Pool, schema: string, mayMigrate: boolean
     // Asked again: another process may have been first.
     let version = await versionOf(client, schema)
     if (version < migrations.length) {
-      await client.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`)
+      // Whoever owns a schema that is there need not be allowed to make one, and would be asked first whether he is.
+      const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
+      if (rows.length === 0) await client.query(`CREATE SCHEMA "${schema}"`)
       await client.query(
         `CREATE TABLE IF NOT EXISTS "${schema}".migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
       )

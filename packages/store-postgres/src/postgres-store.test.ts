@@ -6,6 +6,7 @@ const server = givenServer()
 
 storeBattery('the PostgreSQL store', () => {
   const schema = givenSchema(server)
-  const open = () => createPostgresStore({ connectionString: server.url, schema, pollMs: 5 })
-  return { store: open(), reopen: open }
+  const open = (prepare: boolean) => createPostgresStore({ connectionString: server.url, schema, pollMs: 5, prepare })
+  // Of two on the same data, one prepares its statements by name.
+  return { store: open(false), reopen: () => open(true) }
 })

@@ -10,7 +10,10 @@ import {
   type RecordedEvent,
   type Store,
   type StreamAppend,
+  type Tag,
   type Tells,
+  tagOf,
+  waitingTagOf,
 } from '@enfold/core'
 import { type ClientConfig, Pool } from 'pg'
 import { createSqlActions } from './actions.ts'
@@ -81,6 +84,9 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
 
   async function appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
     database.refuseIfClosed()
+    const tags = tagsPublishedIn(appends)
+    // Named before anybody wears them: whoever names one within a long transaction makes all wait who come to it.
+    if (tags.length > 0) await model.name(tags)
     const results = await appended(log.append, appends)
     if (results.some((result) => result.outcome === 'appended' && !result.repeated)) {
       news?.tell()
@@ -223,6 +229,19 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   }
 }
 
+function tagsPublishedIn(appends: readonly StreamAppend[]): Tag[] {
+  return appends.flatMap(({ events }) =>
+    events.flatMap((event) =>
+      event.type === 'CampaignPublished'
+        ? event.data.definition.sequences.flatMap(({ id }) => [
+            tagOf(event.data.campaignId, id),
+            waitingTagOf(event.data.campaignId, id),
+          ])
+        : [],
+    ),
+  )
+}
+
 async function appended(
   append: (appends: readonly StreamAppend[]) => Promise<readonly AppendResult[]>,
   appends: readonly StreamAppend[],
@@ -265,7 +284,8 @@ function createNewsOf(
       ? { connectionString: notify }
       : given === undefined
         ? { connectionString }
-        : pool.options
+        : // A pool hides its password from whoever lists its options.
+          { ...pool.options, password: pool.options.password }
   return createNews({ ...config, keepAlive: true }, channel, onNews)
 }
 

@@ -22,6 +22,8 @@ import type { Query } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
 
 export interface SqlReadModel {
+  /** Makes tags known that somebody may come to wear. */
+  name(tags: readonly Tag[]): Promise<void>
   apply(changes: readonly VersionedProjection[], checkpoint: Position): Promise<void>
   restore(projection: ContactProjection): Promise<boolean>
   members(tag: Tag, page: Page): Promise<Members>
@@ -154,6 +156,13 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
   }
 
   const model: SqlReadModel = {
+    async name(tags) {
+      await query(
+        `INSERT INTO ${schema}.tags (tag) SELECT DISTINCT n.tag COLLATE "C" FROM unnest($1::text[]) AS n (tag)
+         WHERE NOT EXISTS (SELECT FROM ${schema}.tags t WHERE t.tag = n.tag) ORDER BY 1 ON CONFLICT DO NOTHING`,
+        [textArray(tags.map(toText))],
+      )
+    },
     async apply(changes, position) {
       const [contacts = '', ...texts] = projectionTexts(changes)
       await query(

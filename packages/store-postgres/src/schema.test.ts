@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { contactStream, type Store } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore, grantsFor } from '@enfold/store-postgres'
 import { sampleStart } from '@enfold/testkit'
@@ -52,6 +53,50 @@ describe('the schema', () => {
     await store.append(ann, [sampleStart('ann', 1)], 'no-stream')
     expect(await streamsOf(store)).toEqual([ann])
   })
+
+  it('that the owner of the database made is filled by a role that may make none', async () => {
+    const schema = givenSchema(server)
+    const role = `owner_of_${schema}`
+    const pool = givenPool()
+    await pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'own'; CREATE SCHEMA ${schema} AUTHORIZATION ${role}`)
+    onTestFinished(async () => {
+      const last = new Pool({ connectionString: server.url, max: 1 })
+      await last.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`)
+      await last.end()
+    })
+    const url = new URL(server.url)
+    url.username = role
+    url.password = 'own'
+    const store = givenStore(server, { schema, pool: givenPool({ connectionString: url.href }) })
+    await store.append(ann, [sampleStart('ann', 1)], 'no-stream')
+    expect(await streamsOf(store)).toEqual([ann])
+  })
+
+  it.each(migrations.slice(1).map((_, i) => i + 1))(
+    'of version %i is brought up to date, and what it holds stays',
+    async (version) => {
+      const schema = givenSchema(server)
+      const pool = givenPool()
+      await pool.query(`CREATE SCHEMA ${schema};
+        CREATE TABLE ${schema}.migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`)
+      for (const [i, migration] of migrations.slice(0, version).entries()) {
+        await pool.query(migration(schema))
+        await pool.query(`INSERT INTO ${schema}.migrations (version) VALUES (${i + 1})`)
+      }
+      await pool.query(`INSERT INTO ${schema}.events (position, version, stream, id, body)
+        VALUES (nextval('${schema}.positions'), 1, 'contact-ann', 'an id', '{"type":"SequenceStarted"}')`)
+      const strict = givenStore(server, { schema, migrate: false })
+      await expect(strict.checkpoint()).rejects.toThrow(`is at version ${version}, not ${migrations.length}`)
+      const store = givenStore(server, { schema })
+      await store.append(ann, [sampleStart('ann', 2)], 1)
+      const events = (await store.readMany([ann])).get(ann)
+      expect(events?.map(({ id, version }) => [version, id])).toEqual([
+        [1, 'an id'],
+        [2, sampleStart('ann', 2).id],
+      ])
+      expect(await store.actions(null, 10)).toEqual([])
+    },
+  )
 
   it('of another program is refused and left as it was', async () => {
     const schema = givenSchema(server)
@@ -155,6 +200,19 @@ describe('the role of the application', () => {
     await store.apply([], 0)
     expect(await store.restore({ contactId: 'ann', version: 1, tags: ['a/c'], wakeAt: null })).toBe(true)
     expect([await store.tagsOf('ann'), await store.nextWake()]).toEqual([['a/c'], null])
+    expect(await store.search({ all: ['a/c'], none: ['a/b'] }, { after: null, limit: 10 })).toMatchObject({ total: 1 })
+    expect(await store.indexed(null, 10)).toEqual(['ann'])
+    expect(await store.agenda('2026-03-01T09:00:00.000Z', 10)).toEqual([])
+    expect(await store.contacts(null, 10)).toEqual(['ann'])
+    const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })
+    onTestFinished(() => engine.close())
+    const campaign = { id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] }
+    await engine.publish(campaign)
+    const order = { actionId: 'all', action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: null } as const
+    await engine.processAction({ ...order, contacts: { ids: ['bob', 'cid'] } })
+    expect(await engine.inspect.action('all')).toMatchObject({ state: 'done', processed: 2 })
+    expect((await engine.inspect.actionContacts({ actionId: 'all' })).contacts).toHaveLength(2)
+    expect(await engine.runDue()).toMatchObject({ sent: 2 })
 
     for (const forbidden of [
       `UPDATE ${schema}.events SET body = '{}'`,

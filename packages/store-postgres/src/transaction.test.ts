@@ -272,6 +272,21 @@ describe("a transaction of the host's", () => {
     expect(sent).toEqual(['ann'])
   })
 
+  it('keeps nobody waiting who starts the same sequence, not even the first that anybody starts', async () => {
+    const given = await givenHost()
+    const [one, two] = [await given.begin(), await given.begin()]
+    answerOf(await given.engine.withTransaction(one).startSequence(order('ann')))
+    expect(answerOf(await given.engine.startSequence(order('bob')))).toMatchObject({ run: 1 })
+    // And two who come to the same sequences in opposite order do not wait for each other.
+    answerOf(await given.engine.withTransaction(two).startSequence(order('cid', 'onboarding')))
+    answerOf(await given.engine.withTransaction(one).startSequence(order('ann', 'onboarding')))
+    answerOf(await given.engine.withTransaction(two).startSequence(order('cid')))
+    await one.query('COMMIT')
+    await two.query('COMMIT')
+    const { contacts } = await given.engine.inspect.contactsInSequence({ campaignId: 'pool', sequenceId: 'nurture' })
+    expect(contacts).toEqual(['ann', 'bob', 'cid'])
+  })
+
   it('is refused by a store that joins none, and without a client', async () => {
     const given = await givenHost()
     const { within: _, ...plain } = given.store
@@ -298,6 +313,7 @@ const drivers: {
   async Drizzle(host, work) {
     const db = drizzle(host)
     await db.transaction(async (tx) => {
+      // #region drizzle
       await work({
         query(text, values) {
           const parts = text
@@ -306,6 +322,7 @@ const drivers: {
           return tx.execute(sql.join(parts))
         },
       })
+      // #endregion drizzle
     })
   },
 }
