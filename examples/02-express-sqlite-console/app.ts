@@ -44,11 +44,13 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   const listener = getRequestListener(pages, { overrideGlobalObjects: false })
   app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
   // #endregion console
+  // #region signup
   app.post('/signup', express.json(), async (request, response) => {
     const contactId = String(request.body.id)
     const answered = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })
     response.status(201).json(answered)
   })
+  // #endregion signup
 
   const stopping = new AbortController()
   const working = engine.run({ signal: stopping.signal })

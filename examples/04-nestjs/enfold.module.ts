@@ -6,6 +6,7 @@ import type { DynamicModule, OnApplicationBootstrap, OnApplicationShutdown } fro
 /** `constructor(@Inject(ENGINE) private readonly engine: Engine) {}` */
 export const ENGINE = Symbol('Enfold engine')
 
+// #region worker
 class Worker implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #stopping = new AbortController()
   readonly #engine: Engine
@@ -29,6 +30,7 @@ class Worker implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.#store.close()
   }
 }
+// #endregion worker
 
 // biome-ignore lint/complexity/noStaticOnlyClass: a module of NestJS is a class.
 export class EnfoldModule {

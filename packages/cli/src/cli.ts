@@ -6,7 +6,7 @@ import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/co
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { idIn, instantIn, stepIn, wholeNumberIn } from './arguments.ts'
 import { BadLog, Failed, Misuse } from './misuse.ts'
-import { addOperatingCommands } from './operating.ts'
+import { addOperatingCommands, withStoreFirst } from './operating.ts'
 import {
   type Answer,
   askDiff,
@@ -41,7 +41,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     status = 1
   })
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(withStoreFirst(program, args), { from: 'user' })
     return status
   } catch (error) {
     // Commander has said what is wrong, or shown its help.
@@ -131,8 +131,8 @@ function createProgram(
     esdb://HOST:2113?tls=false                  EventStoreDB; also kurrentdb://…. The client is yours to install.
                                                 Orders, due and run need --read-model sqlite:PATH as well.
 
-  Orders (publish, start, stop, …), due and run take a store as their first argument, then the contacts, then
-  what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
+  Orders (publish, start, stop, …), due, run, parked and console take a store as their first argument, or --store URL,
+  then the contacts, then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
   A sequence is CAMPAIGN/SEQUENCE, each percent-encoded. More than one contact: you are asked first, unless --yes.
 
   An instant is 2026-03-01T09:00:00.000Z or shorter: 2026-03-01 is the beginning of that day, in UTC.

@@ -1,14 +1,16 @@
 /** The console of the command line, as a process of its own on a real file. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createEngine } from '@enfold/engine'
+import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { enfold } from './given-log.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-console-'))
 const path = join(folder, 'store.db')
@@ -23,8 +25,10 @@ beforeAll(async () => {
   await store.close()
 })
 
-async function opened(...args: readonly string[]) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'index.ts'), 'console', `sqlite:${path}`, ...args], {
+const opened = (...args: readonly string[]) => openedOn(`sqlite:${path}`, ...args)
+
+async function openedOn(...args: readonly string[]) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'index.ts'), 'console', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -110,4 +114,25 @@ it('with --write, orders are taken in the name of --actor', async () => {
   ])
   await engine.close()
   await store.close()
+})
+
+it('opens a log on EventStoreDB with its read model beside it', async () => {
+  const server = await forkFakeServer()
+  onTestFinished(() => server.stop())
+  const store = ['--store', server.url, '--read-model', `sqlite:${join(folder, 'beside.db')}`]
+  const definition = join(folder, 'pool.json')
+  writeFileSync(
+    definition,
+    JSON.stringify({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] }),
+  )
+  for (const args of [
+    ['publish', definition, '--create'],
+    ['start', 'ada', 'pool/nurture'],
+  ])
+    expect(await enfold([...args, ...store])).toMatchObject({ status: 0 })
+  const { enter, get } = await openedOn(...store)
+  const { cookie } = await enter()
+  const page = await get('/contacts/ada', { cookie })
+  expect(page.status).toBe(200)
+  expect(await page.text()).toContain('nurture')
 })

@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { contactStream, type NewEvent } from '@enfold/core'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { forkFakeServer, type RemoteFakeServer } from '@enfold/store-eventstoredb/fake'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { isEventStoreDb } from './eventstoredb.ts'
+import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
 import { BINARY, enfold, pool, temporaryDirectory } from './given-log.ts'
 
 const folder = temporaryDirectory()
@@ -29,6 +31,7 @@ registerHooks({
 })`
 const NURTURE = 'pool%2F1/nurture'
 
+const postgres = givenServer()
 let server: RemoteFakeServer
 beforeAll(async () => {
   server = await forkFakeServer()
@@ -118,6 +121,122 @@ describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 
   it('LOG-6: two prefixes are two logs', async () => {
     await givenStarted('ann')
     expect(await said('replay', `${server.url}&prefix=other-`)).toContain('0 events')
+  })
+})
+
+describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeout: 120_000 }, () => {
+  it.each(['SQLite', 'PostgreSQL'])('every command goes over a server with its read model in %s', async (kind) => {
+    if (kind === 'PostgreSQL') {
+      const url = new URL(postgres.url)
+      url.searchParams.set('schema', givenSchema(postgres))
+      beside = ['--read-model', url.href]
+    }
+    const at = ['--store', log, ...beside]
+    const ordered = async (command: string, ...words: readonly string[]) => said(command, ...words, ...at, '--yes')
+    expect(await said('publish', definition, '--create', ...at)).toContain('published version 1')
+    expect(await ordered('start', 'ann', 'bob', NURTURE)).toContain('2 contacts: 2 started')
+    expect(await said('run', '--once', '--handlers', handlers, ...at)).toContain('2 steps sent')
+    expect(await ordered('pause', 'ann', NURTURE)).toMatch(/^paused run 1 of "pool\/1"\/nurture for ann,/)
+    expect(await ordered('resume', 'ann', NURTURE)).toMatch(/^resumed run 1 of .* for ann,/)
+    expect(await ordered('resend', 'ann', NURTURE, 'one')).toMatch(/^ordered .*one.* again for ann/)
+    expect(await ordered('cancel', 'bob', NURTURE, 'two')).toMatch(/^cancelled .*two.* for bob/)
+    expect(await ordered('restart', 'bob', NURTURE)).toMatch(/^restarted .* for bob, as run 2,/)
+    expect(await ordered('signal', 'cid', 'opened')).toContain('cid')
+    const list = given('list.txt', 'dan\neve\nfay\n')
+    const results = file(`${randomUUID()}.csv`)
+    expect(await ordered('start', NURTURE, '--from', list, '--csv', results)).toContain('3 contacts: 3 started')
+    expect(readFileSync(results, 'utf8')).toContain('fay,started,1')
+    expect(await ordered('stop', NURTURE, '--in', NURTURE)).toContain('5 contacts: 5 stopped')
+    expect(await ordered('suppress', 'ann')).toMatch(/^suppressed ann/)
+    expect(await ordered('unsuppress', 'ann')).toContain('suppressed no longer')
+    expect(await ordered('start', 'gus', NURTURE)).toContain('gus')
+    expect(await ordered('stop-all', 'gus')).toMatch(/^stopped .* for gus/)
+    expect(await ordered('erase', 'gus')).toMatch(/^erased gus/)
+    expect(await said('due', ...at)).toContain('Nothing is overdue.')
+    expect(await said('parked', ...at)).toBe('Nobody is parked.\n')
+    expect(await ordered('unpublish', 'pool/1', '--stop-runs')).toContain('unpublished')
+
+    expect(await said('stats', '--store', log)).toContain('SequenceStarted')
+    expect(await said('members', 'pool/1', 'nurture', '--store', log)).toBe('')
+    expect(await said('diff', '--from', '2026-01-01', '--to', '2999-01-01', '--store', log)).toContain('ann')
+    const [seal, key] = [file(`${randomUUID()}.seal`), file(randomUUID())]
+    await said('keygen', key)
+    await said('seal', '--store', log, '--out', seal, '--key', key)
+    expect(await said('verify', '--seal', seal, '--key', `${key}.pub`, '--store', log)).toContain('0 faults')
+    expect(await said('verify', ...at)).toContain('0 differences')
+  })
+
+  it('a store that is named twice, or by nothing, is refused', async () => {
+    for (const [args, problem] of [
+      [['start', '--store', log, log, 'ann', NURTURE], 'named twice'],
+      [['due', '--store'], '--store names nothing'],
+      [['due', '--store=', ...beside], '--store names nothing'],
+    ] as const) {
+      const { status, stderr } = await enfold(args)
+      expect(status).toBe(2)
+      expect(stderr).toContain(problem)
+    }
+  })
+})
+
+describe('given an event that no index can show', { timeout: 60_000 }, () => {
+  /** Of a version of a campaign that was never published. */
+  const poison: NewEvent = {
+    type: 'SequenceStarted',
+    data: { campaignId: 'lost', sequenceId: 'nurture', run: 1, campaignVersion: 7 },
+    id: randomUUID(),
+    schema: 1,
+    at: '2026-03-01T09:00:00.000Z',
+    commandId: 'by hand',
+    correlationId: 'by hand',
+    causationId: 'by hand',
+    actor: null,
+    cause: { by: 'operator' },
+  }
+
+  it('STEP-7: it stops the projection by name; by choice its contact is parked, listed, tried again, and given up', async () => {
+    await givenStarted('ann')
+    const direct = openEventStoreDb(log, { hashChain: true })
+    await direct.append(contactStream('eve'), [poison], 'no-stream')
+    await direct.close()
+    const stopped = await enfold(['start', log, 'bob', NURTURE, ...beside])
+    expect(stopped.status).toBe(1)
+    expect(stopped.stderr).toMatch(/PROJECTION_STOPPED.*lost/s)
+
+    const park = [...beside, '--on-poison', 'park']
+    expect(await said('start', log, 'bob', NURTURE, ...park)).toContain('bob')
+    expect(await said('parked', log, ...beside)).toContain(
+      `eve: parked at version 1, SequenceStarted, event ${poison.id}`,
+    )
+    const tried = await enfold(['parked', log, '--retry', ...beside])
+    expect(tried).toMatchObject({ status: 1, stdout: '' })
+    expect(tried.stderr).toMatch(/eve: still parked: .*lost/)
+    expect((await enfold(['parked', log, 'bob', '--retry', ...beside])).stderr).toContain('bob: is not parked')
+    const asked = await enfold(['parked', log, 'eve', '--discard', ...beside])
+    expect(asked.status).toBe(2)
+    expect(asked.stderr).toContain('This would take 1 contact out of index and agenda')
+    expect(await said('parked', log, 'eve', '--discard', '--yes', ...beside)).toContain('eve: discarded')
+    expect(await said('parked', log, '--json', ...beside)).toBe('')
+    const worked = await enfold(['run', log, '--handlers', handlers, '--once', ...park])
+    expect(worked.stdout).toContain('2 steps sent')
+  })
+})
+
+describe('given a server that fails an append of an import', { timeout: 60_000 }, () => {
+  it('AUDIT-1: the order of the log stays, for nothing behind it is written before it', async () => {
+    const contacts = Array.from({ length: 30 }, (_, i) => `c${i}`)
+    await givenStarted(...contacts)
+    const path = file(`${randomUUID()}.jsonl`)
+    await said('export', log, '--out', path)
+    const there = `${server.url}&prefix=t${randomUUID()}-`
+    // The first append is refused for a moment, and tried again.
+    await server.inject('append', 'unavailable')
+    expect(await said('import', path, '--into', there)).toContain('31 events imported into')
+    const again = file(`${randomUUID()}.jsonl`)
+    await said('export', there, '--out', again)
+    const idsOf = (name: string) => readFileSync(name, 'utf8').match(/"id":"[^"]+"/g)
+    expect(idsOf(again)).toEqual(idsOf(path))
+    expect(await said('import', path, '--into', there)).toContain('0 events imported into')
   })
 })
 

@@ -36,6 +36,8 @@ export interface OrderOptions {
   readonly hostModule?: string
   /** URL of the store that keeps index and agenda beside a log. */
   readonly readModel?: string
+  /** What to do with a contact of whom an event cannot be shown in the read model. Default "stop". */
+  readonly onPoison?: 'stop' | 'park'
 }
 
 // --- One deed, for one contact or many --------------------------------------------------------------------------------
@@ -188,7 +190,7 @@ export async function publishFile(
   ordered: Ordered,
   options: OrderOptions,
 ): Promise<boolean> {
-  const { json = false, readModel } = options
+  const { json = false, readModel, onPoison } = options
   const { stdout, stderr } = io
   const text = await readText(path, io.stdin)
   let definition: { readonly id?: unknown } | null
@@ -197,7 +199,7 @@ export async function publishFile(
   } catch (error) {
     throw new Misuse(`${plain(path)} is no JSON: ${plain(messageOf(error))}`)
   }
-  const beside = readModel === undefined ? {} : { readModel }
+  const beside = { ...(readModel === undefined ? {} : { readModel }), ...(onPoison === undefined ? {} : { onPoison }) }
   return withEngine(url, create ? 'create' : 'write', beside, async (engine) => {
     const answered = await engine.publish(definition, ordered)
     const { commandId } = ordered
@@ -287,7 +289,7 @@ export function openForOrders(url: string, access: Access, readModel?: string): 
 export async function withEngine<Answer>(
   url: string,
   access: Access,
-  { hostModule, readModel }: OrderOptions,
+  { hostModule, readModel, onPoison }: OrderOptions,
   work: (engine: Engine, store: Store) => Promise<Answer>,
 ): Promise<Answer> {
   const host: HostModule = hostModule === undefined ? {} : await loadHostModule(hostModule)
@@ -297,13 +299,14 @@ export async function withEngine<Answer>(
   const opened = openForOrders(url, access, readModel)
   const store = contacts === undefined ? wakingAtOnce(opened) : opened
   const directory = contacts === undefined ? {} : { contacts }
-  const engine = createEngine({ store, handlers: {}, ...directory })
+  const poison = onPoison === undefined ? {} : { onPoison }
+  const engine = createEngine({ store, handlers: {}, ...directory, ...poison })
   const isFed = !store.capabilities.projectsInAppend && access !== 'read'
   try {
     // A server is opened by the first question: what is wrong with it is told before any contact is begun with.
     await store.checkpoint()
     return isFed
-      ? await whileFed(engine, { store, ...directory }, () => work(engine, store))
+      ? await whileFed(engine, { store, ...directory, ...poison }, () => work(engine, store))
       : await work(engine, store)
   } finally {
     await engine.close()
@@ -315,10 +318,13 @@ export async function withEngine<Answer>(
 /** The read model beside the log is up to date before and behind the work, and fed meanwhile. */
 async function whileFed<Answer>(
   engine: Engine,
-  { store, ...directory }: { readonly store: Store; readonly contacts?: ContactDirectory },
+  {
+    store,
+    ...options
+  }: { readonly store: Store; readonly contacts?: ContactDirectory; readonly onPoison?: 'stop' | 'park' },
   work: () => Promise<Answer>,
 ): Promise<Answer> {
-  const toHead = () => buildReadModel({ store, readModel: store, ...directory })
+  const toHead = () => buildReadModel({ store, readModel: store, ...options })
   await toHead()
   const end = new AbortController()
   // What stops it is thrown by the last `toHead`, when it has been said what was done.

@@ -10,10 +10,11 @@ import * as deeds from './deeds.ts'
 import { askDue } from './due.ts'
 import { Misuse } from './misuse.ts'
 import { carryOut, type OrderOptions, publishFile, unpublish, withEngine } from './operate.ts'
-import { STORE_URLS } from './store-url.ts'
+import { type ParkedOptions, tellParked } from './parked.ts'
+import { isStoreUrl, STORE_URLS } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { paintFor } from './text.ts'
-import { work } from './work.ts'
+import { type WorkOptions, work } from './work.ts'
 
 interface Given extends OrderOptions {
   readonly actor?: string
@@ -132,23 +133,36 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM')
     .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
     .option('--once', 'until nothing is due')
-    .action(
-      (
-        url: string,
-        { handlers, ...options }: { handlers?: string; once?: boolean; json?: boolean; readModel?: string },
-      ) => {
-        if (handlers === undefined)
-          throw new Misuse(
-            'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
-          )
-        return done(work(io, url, handlers, options))
-      },
+    .action((url: string, { handlers, ...options }: WorkOptions & { handlers?: string }) => {
+      if (handlers === undefined)
+        throw new Misuse(
+          'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
+        )
+      return done(work(io, url, handlers, options))
+    })
+
+  asking(hosted(storeCommand('parked', 'name the contacts whose events cannot be shown in the index')))
+    .argument('[contacts...]', 'ids (default: all that are parked)')
+    .addOption(new Option('--retry', 'show them again, with all that has waited').conflicts('discard'))
+    .option('--discard', 'give up on what has waited: they leave index and agenda until their next event')
+    .action((url: string, words: readonly string[], options: ParkedOptions) =>
+      done(
+        tellParked(
+          io,
+          url,
+          words.map((word) => read(idIn, word)),
+          options,
+        ),
+      ),
     )
 
   hosted(
-    program.command('console').description('open the console in a browser of this machine; reads only, unless --write'),
+    ofStore(
+      program
+        .command('console')
+        .description('open the console in a browser of this machine; reads only, unless --write'),
+    ),
   )
-    .argument('<store>', 'sqlite:PATH')
     .option('--write', 'take orders, too')
     .addOption(actor())
     .addOption(new Option('--port <n>', 'on 127.0.0.1 (default: any that is free)').argParser(portIn))
@@ -198,12 +212,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   }
 
   function storeCommand(name: string, description: string): Command {
-    return program
-      .command(name)
-      .description(description)
-      .argument('<store>', STORE_URLS)
-      .option('--json', 'for programs: JSON lines')
-      .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH')
+    return ofStore(program.command(name).description(description)).option('--json', 'for programs: JSON lines')
   }
 
   function ordering(name: string, description: string): Command {
@@ -212,6 +221,39 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       .addOption(new Option('--reason <text>', 'why; recorded, so no personal data').argParser(textIn))
       .addOption(new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(idIn))
   }
+}
+
+function ofStore(command: Command): Command {
+  return command
+    .argument('<store>', STORE_URLS)
+    .option('--store <url>', 'the store, in place of the first argument')
+    .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH or postgres://…')
+    .addOption(
+      new Option(
+        '--on-poison <what>',
+        'with --read-model, if an event cannot be shown there: stop, or park its contact',
+      ).choices(['stop', 'park']),
+    )
+}
+
+/**
+ * The arguments with what `--store` names where the command wants its store: first. So each command has one way to it.
+ *
+ * @throws Misuse if a store is named in both places
+ */
+export function withStoreFirst(program: Command, args: readonly string[]): readonly string[] {
+  const command = program.commands.find((one) => one.name() === args[0])
+  if (command?.registeredArguments[0]?.name() !== 'store') return args
+  const end = args.indexOf('--')
+  const at = args.findIndex((arg, i) => (end < 0 || i < end) && (arg === '--store' || arg.startsWith('--store=')))
+  if (at < 0) return args
+  const isApart = args[at] === '--store'
+  const store = isApart ? args[at + 1] : args[at]?.slice('--store='.length)
+  if (store === undefined || store === '') throw new Misuse(`--store names nothing; expected ${STORE_URLS}.`)
+  const rest = args.toSpliced(at, isApart ? 2 : 1)
+  if (rest.some((arg, i) => i > 0 && isStoreUrl(arg) && !rest[i - 1]?.startsWith('--')))
+    throw new Misuse('The store is named twice: by --store and as an argument.')
+  return rest.toSpliced(1, 0, store)
 }
 
 const actor = () => new Option('--actor <id>', 'who orders it; recorded (default: your user name)').argParser(idIn)

@@ -14,6 +14,8 @@ export type Access = 'read' | 'write' | 'create'
 export const STORE_URLS =
   'sqlite:PATH, postgres://ROLE@HOST/DATABASE?schema=NAME, or esdb://HOST:2113 with --read-model URL'
 
+export const isStoreUrl = (text: string) => /^(sqlite:|postgres(ql)?:\/\/)/i.test(text) || isEventStoreDb(text)
+
 /**
  * @param options `hashChain` false: what is appended carries no hashes. Default true. `readModel`: URL of the store that
  *   keeps index and agenda of a log that cannot; it is made where anything is written

@@ -120,9 +120,12 @@ async function importInto(target: Target, source: Source, into: string): Promise
   let storeGoesOn = true
 
   async function flush(): Promise<void> {
-    for (const result of batch.length === 0 ? [] : await target[kind].appendMany(batch))
-      if (result.outcome === 'conflict')
-        throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
+    const store = target[kind]
+    // A server takes each append by itself: begun together, one that has to be tried again would fall behind the others.
+    for (const together of isEventStoreDb(into) ? batch.map((one) => [one]) : [batch])
+      for (const result of together.length === 0 ? [] : await store.appendMany(together))
+        if (result.outcome === 'conflict')
+          throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
     batch.length = 0
   }
 

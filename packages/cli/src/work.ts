@@ -15,6 +15,8 @@ export interface WorkOptions {
   readonly once?: boolean
   /** URL of the store that keeps index and agenda beside a log. */
   readonly readModel?: string
+  /** What to do with a contact of whom an event cannot be shown in the read model. Default "stop". */
+  readonly onPoison?: 'stop' | 'park'
 }
 
 /**
@@ -37,6 +39,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
       store,
       handlers,
       ...(contacts === undefined ? {} : { contacts }),
+      ...(options.onPoison === undefined ? {} : { onPoison: options.onPoison }),
       observe: reporter.observe,
     })
     const stopping = new AbortController()
@@ -119,6 +122,13 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
       }
       case 'contact-failed':
         trouble(`${named(signal.contactId)}: ${messageOf(signal.error)}; it is tried again.`, {
+          trouble: signal.type,
+          contactId: signal.contactId,
+          message: messageOf(signal.error),
+        })
+        break
+      case 'contact-parked':
+        trouble(`${named(signal.contactId)}: parked, for an event cannot be shown: ${messageOf(signal.error)}`, {
           trouble: signal.type,
           contactId: signal.contactId,
           message: messageOf(signal.error),

@@ -589,15 +589,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 
 function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
   const prefix = `m${++files}-`
-  return (path) => {
-    const log = createEventStoreDbStore({ client, prefix })
-    const readModel = open(path)
-    const close = async () => {
-      await log.close()
-      await readModel.close()
-    }
-    return { ...readModel, ...log, close }
-  }
+  return (path) => besideLog(createEventStoreDbStore({ client, prefix }), open(path))
 }
 
 /** What takes a file microseconds takes a server milliseconds. */

@@ -14,11 +14,15 @@ import {
   simulate,
 } from '@enfold/core'
 import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
+import { type FakeServer, startFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { createSqliteStore } from '@enfold/store-sqlite'
 import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
+import { EventStoreDBClient } from '@eventstore/db-client'
 import fc, { type Arbitrary } from 'fast-check'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
@@ -26,6 +30,18 @@ import { besideLog, readingItsWrites } from './given-log.ts'
 const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
 const server = givenServer()
 const newSchema = givenSchemas(server)
+
+let eventStoreDb: FakeServer
+let client: EventStoreDBClient
+beforeAll(async () => {
+  eventStoreDb = await startFakeServer()
+  client = EventStoreDBClient.connectionString(eventStoreDb.url)
+})
+afterAll(async () => {
+  await client.dispose()
+  await eventStoreDb.stop()
+})
+
 const HORIZON_DAYS = 20
 const MAX_EVENTS = 150
 
@@ -78,11 +94,20 @@ const storyArbitrary = fc.record({
   outcomes: fc.array(outcomeArbitrary, { minLength: 1, maxLength: 6 }),
 })
 
+let logs = 0
+const onEventStoreDb = () => createEventStoreDbStore({ client, prefix: `s${++logs}-` })
+const onPostgres = () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 })
+
 const stores = {
   'one store': createMemoryStore,
-  PostgreSQL: () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 }),
+  PostgreSQL: onPostgres,
   'a log with its read model beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'EventStoreDB, SQLite beside it': () => besideLog(onEventStoreDb(), createSqliteStore({ path: ':memory:' })),
+  'EventStoreDB, PostgreSQL beside it': () => besideLog(onEventStoreDb(), onPostgres()),
 }
+
+/** As many times fewer runs. */
+const costOf = (name: string) => (name.includes('EventStoreDB') ? 100 : name === 'PostgreSQL' ? 40 : 1)
 
 it.each(Object.entries(stores))(
   'simulate and the engine over %s write the same history and give the same answers',
@@ -166,7 +191,7 @@ it.each(Object.entries(stores))(
         await store.close()
       }),
       // What takes memory microseconds takes a server milliseconds. More often than not a campaign does end.
-      { numRuns: name === 'PostgreSQL' ? Math.ceil(numRuns / 40) : numRuns, maxSkipsPerRun: 1 },
+      { numRuns: Math.ceil(numRuns / costOf(name)), maxSkipsPerRun: 1 },
     )
   },
   600_000,

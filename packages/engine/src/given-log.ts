@@ -6,8 +6,10 @@ import type { CaughtUp, Either, EventStore, Position, ReadModel, RecordedEvent, 
 import { isLeft } from '@enfold/core'
 import type { Engine } from './engine.ts'
 
+type Log = EventStore & Pick<Store, 'capabilities'>
+
 /** The store as a mere log: what the engine derives is dropped, and nothing of its read model is to be seen. */
-export function logOnly(store: Store): EventStore & Pick<Store, 'capabilities'> {
+export function logOnly(store: Log): Log {
   return {
     capabilities: { ...store.capabilities, projectsInAppend: false },
     append: (stream, events, expected) => store.append(stream, events, expected),
@@ -43,7 +45,7 @@ export function readModelOnly(store: Store): ReadModel {
 }
 
 /** Both as one store that says of itself that it does not project in the append. */
-export function besideLog(log: Store, readModel: Store): Store {
+export function besideLog(log: Log, readModel: Store): Store {
   return {
     ...logOnly(log),
     ...readModelOnly(readModel),

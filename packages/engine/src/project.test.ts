@@ -17,7 +17,9 @@ import {
   tagOf,
 } from '@enfold/core'
 import { buildReadModel, createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
 import { createMemoryStore } from '@enfold/store-memory'
+import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -39,7 +41,13 @@ const directory = temporaryDirectory()
 let files = 0
 const sqlite = (path = join(directory, `${++files}.db`)) => createSqliteStore({ path, synchronous: 'NORMAL' })
 
-const readModels: { readonly [name: string]: () => Store } = { memory: createMemoryStore, sqlite: () => sqlite() }
+const server = givenServer()
+const newSchema = givenSchemas(server)
+const readModels: { readonly [name: string]: () => Store } = {
+  memory: createMemoryStore,
+  sqlite: () => sqlite(),
+  PostgreSQL: () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 }),
+}
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {

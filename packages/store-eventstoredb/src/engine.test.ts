@@ -13,7 +13,8 @@ import {
   type Store,
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
+import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
@@ -22,6 +23,8 @@ import { engineChaos } from '../soak/engine-chaos.ts'
 import { type FakeServer, startFakeServer } from './fake/index.ts'
 import { createEventStoreDbStore } from './index.ts'
 
+const postgres = givenServer()
+const newSchema = givenSchemas(postgres)
 let server: FakeServer
 let folder: string
 beforeAll(async () => {
@@ -52,7 +55,7 @@ const nurture = { campaignId: 'pool', sequenceId: 'nurture' }
 const onAnn = { contactId: 'ann', ...nurture, actor: 'olga' }
 
 const readModels: { readonly [name: string]: () => Store } = {
-  memory: createMemoryStore,
+  PostgreSQL: () => createPostgresStore({ connectionString: postgres.url, schema: newSchema(), maxConnections: 4 }),
   sqlite: () => createSqliteStore({ path: join(folder, `${randomUUID()}.db`), synchronous: 'NORMAL' }),
 }
 
