@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Tests run from source. With `ENFOLD_CORE=dist` (`pnpm test:bundle`) the suite of core runs against the built
+ * Tests run from source. With `ENFOLD_CORE=esm` or `cjs` (`pnpm test:package`) the suite of core runs against the built
  * bundle instead: its tests import `@enfold/core` by name for that reason.
  */
 const bundle = process.env.ENFOLD_CORE

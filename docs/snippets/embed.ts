@@ -1,3 +1,4 @@
+// #region engine
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
@@ -5,11 +6,11 @@ import { describeRejection, isEnfoldFault, isLeft } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 
+// What you have already.
 const sent: string[] = []
 const mailer = { send: (to: string, template: string, _key: string) => void sent.push(`${template} to ${to}`) }
 const people = new Map([['ada', { mail: 'ada@people.example', zone: 'Europe/Berlin', tags: ['customer'] }]])
 
-// #region engine
 const store = createSqliteStore({ path: 'campaigns.db' })
 
 const engine = createEngine({

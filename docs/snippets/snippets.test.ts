@@ -1,11 +1,14 @@
 /**
  * What the pages and the packages' READMEs show is code that runs, and what it prints. Each `x.ts` beside this file is
- * run, and must print `x.txt`; pages import both by region, READMEs hold copies under a comment that names the file.
+ * run, and must print `x.txt`. Pages and READMEs hold copies under a comment that names file and region, so that they
+ * read alike on the site, on a code host and in an editor. `ENFOLD_WRITE_SNIPPETS=1` copies anew.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
+import { startPostgres } from '@enfold/postgres-server'
+import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 const HERE = import.meta.dirname
@@ -21,47 +24,79 @@ const pages = globSync('**/*.md', {
   cwd: DOCS,
   exclude: ['node_modules', '.vitepress', 'decisions', 'reference/api'],
 }).map((name) => join(DOCS, name))
-/** Packages whose README is proved by a test of their own are left to it. */
+/** Followed word by word by a test of the command line (`operate-guide.test.ts`), code and all. */
+const FOLLOWED = 'guides/operate.md'
+/** Each package has one; what a test of its own proves is left to it. */
 const readmes = readdirSync(join(ROOT, 'packages'))
   .filter((name) => !existsSync(join(ROOT, 'packages', name, 'src/readme.test.ts')))
+  .filter((name) => !('private' in JSON.parse(read(join(ROOT, 'packages', name, 'package.json')))))
   .map((name) => join(ROOT, 'packages', name, 'README.md'))
-  .filter((path) => existsSync(path))
 
-/** Their code wants a server or the command line, and is the affair of the tests of cli and of the two stores. */
-const provedElsewhere = ['guides/operate.md', 'guides/postgres.md', 'guides/eventstoredb.md']
+/** The servers that some want, by the variable in which they look for its address. */
+const SERVERS: {
+  readonly [name: string]: readonly [variable: string, start: typeof startPostgres | typeof forkFakeServer]
+} = {
+  'packages/store-postgres.ts': ['DATABASE_URL', startPostgres],
+  'packages/store-eventstoredb.ts': ['EVENTSTOREDB_URL', forkFakeServer],
+}
 
-/** The lines of a region, or of the whole file, without the lines that mark regions. */
+/** The lines of a region, or of the whole file, without the lines that mark regions, and no further in than need be. */
 function regionOf(path: string, region: string | undefined): string {
   const lines = read(path).split('\n')
   const mark = (word: string) => lines.findIndex((line) => line.replace('//', '').trim() === `#${word} ${region}`)
   const [from, to] = region === undefined ? [-1, lines.length] : [mark('region'), mark('endregion')]
   if (region !== undefined && (from < 0 || to < from)) throw new Error(`${path} has no region ${region}`)
-  return lines
-    .slice(from + 1, to)
-    .filter((line) => !/^\s*(\/\/ )?#(end)?region/.test(line))
+  const kept = lines.slice(from + 1, to).filter((line) => !/^\s*(\/\/ )?#(end)?region/.test(line))
+  const margin = Math.min(...kept.filter((line) => line !== '').map((line) => line.search(/\S|$/)))
+  return kept
+    .map((line) => line.slice(margin))
     .join('\n')
     .trimEnd()
 }
 
+const COPY = /^<!-- (\S+?)(?:#([\w-]+))? -->\n(```\w+)\n([\s\S]*?)```$/gm
+
+/** Every block of code in a page is a copy of something that is run, and says of what. */
+function expectCopies(page: string): void {
+  if (process.env.ENFOLD_WRITE_SNIPPETS !== undefined)
+    writeFileSync(
+      page,
+      read(page).replace(COPY, (all, file: string, region: string | undefined, fence: string) =>
+        file.endsWith('.md')
+          ? all
+          : `<!-- ${file}${region === undefined ? '' : `#${region}`} -->\n${fence}\n${regionOf(join(ROOT, file), region)}\n\`\`\``,
+      ),
+    )
+  const text = read(page)
+  const copies = [...text.matchAll(COPY)]
+  for (const [, file = '', region, , copy = ''] of copies)
+    if (file.endsWith('.md')) expect(read(join(ROOT, file))).toContain(copy)
+    else expect(copy.trimEnd(), `${file}#${region}`).toBe(regionOf(join(ROOT, file), region))
+  if (page === join(DOCS, FOLLOWED)) return
+  const isCode = (fence: string | undefined) => /^```(ts|js|mjs|typescript|javascript|sql)$/.test(fence ?? '')
+  const fences = text.match(/^```\S+$/gm) ?? []
+  expect(copies.filter(([, , , fence]) => isCode(fence)).length, 'blocks of code that name their file').toBe(
+    fences.filter(isCode).length,
+  )
+}
+
 describe('given the code of the documentation', () => {
-  it.each(snippets)('%s prints what is shown', (name) => {
+  it.each(snippets)('%s prints what is shown', async (name) => {
     const cwd = mkdtempSync(join(tmpdir(), 'enfold-snippet-'))
     onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
-    const printed = execFileSync(process.execPath, [join(HERE, name)], { cwd, encoding: 'utf8' })
+    const [variable, start] = SERVERS[name] ?? []
+    const server = await start?.()
+    onTestFinished(() => server?.stop())
+    const env = variable === undefined ? process.env : { ...process.env, [variable]: server?.url }
+    const printed = execFileSync(process.execPath, [join(HERE, name)], { cwd, env, encoding: 'utf8' })
     expect(printed.trimEnd()).toBe(regionOf(join(HERE, name.replace(/\.ts$/, '.txt')), undefined))
   })
 })
 
 describe('given the pages', () => {
-  it.each(pages.map((page) => [relative(DOCS, page), page]))('%s: what it imports is there', (_, page) => {
-    for (const [, file = '', region] of read(page).matchAll(/^<<< @\/([^#{\s]+)(?:#([\w-]+))?/gm))
-      expect(regionOf(join(DOCS, file), region), `${file}#${region}`).not.toBe('')
-  })
-
-  it.each(pages.map((page) => [relative(DOCS, page), page]))('%s: no code stands in the page itself', (name, page) => {
-    if (provedElsewhere.includes(name)) return
-    expect(read(page)).not.toMatch(/^```(ts|js|mjs|typescript|javascript)\b/m)
-  })
+  it.each(pages.map((page) => [relative(DOCS, page), page]))('%s: its code is of files that run', (_, page) =>
+    expectCopies(page),
+  )
 
   it('every snippet is shown somewhere', () => {
     const shown = [...pages, ...readmes].map(read).join('\n')
@@ -73,14 +108,9 @@ describe('given the READMEs of the packages', () => {
   it.each(readmes.map((path) => [relative(ROOT, dirname(path)), path]))(
     '%s: its code is a file that runs',
     (_, path) => {
-      const readme = read(path)
-      const copies = [...readme.matchAll(/^<!-- (\S+?)(?:#([\w-]+))? -->\n```\w+\n([\s\S]*?)\n```$/gm)]
-      for (const [, file = '', region, copy] of copies)
-        if (file.endsWith('.md')) expect(read(join(ROOT, file))).toContain(copy)
-        else expect(copy).toBe(regionOf(join(ROOT, file), region))
-      const fences = [...readme.matchAll(/^```(ts|js|mjs|text|console)\b/gm)]
-      expect(fences.length, 'blocks of code without a comment that names their file').toBe(copies.length)
-      expect(readme.split('\n').length).toBeLessThan(60)
+      expect(existsSync(path)).toBe(true)
+      expectCopies(path)
+      expect(read(path).split('\n').length).toBeLessThan(70)
     },
   )
 })

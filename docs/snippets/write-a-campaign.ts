@@ -1,6 +1,6 @@
+// #region campaign
 import { campaign, defineCampaign, isLeft } from '@enfold/core'
 
-// #region campaign
 export const poolOwners = campaign({
   id: 'pool-owners',
   name: '7 Mistakes Pool Owners Make',

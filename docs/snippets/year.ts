@@ -1,6 +1,6 @@
+// #region year
 import { simulate } from '@enfold/core'
 
-// #region year
 const nurture = {
   id: 'pool-owners',
   timeZone: 'America/Chicago',

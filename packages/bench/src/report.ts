@@ -28,11 +28,22 @@ export function tableOf(result: BenchmarkResult): string {
   ].join('\n')
 }
 
-/** One line for each figure that was wanted: what a README has room for. */
+/** One line for each benchmark, with its first figure: what a README has room for. */
 export function shortTableOf(results: readonly BenchmarkResult[]): string {
   return table(
-    ['', 'wanted', '', 'came', ''],
-    results.flatMap((result) => result.wanted.map((one) => [result.name, ...wantedCells(one)])),
+    ['', 'median', 'wanted, and reached'],
+    results.map(({ name, figures, contenders, wanted }) => {
+      const [first] = Object.entries(figures)
+      if (first === undefined) throw new Error(`${name} has no figures.`)
+      const [key, { title, unit }] = first
+      const medians = contenders.flatMap((one) => {
+        const spread = one.figures[key]
+        return spread === undefined ? [] : [`${one.title.replace(/;? ?one round$/, '')}: ${numberText(spread.median)}`]
+      })
+      const measured = wanted.filter(({ reached }) => reached !== null)
+      const reached = measured.filter((one) => one.reached).length
+      return [`${name}: ${title}, ${unit}`, medians.join('<br>'), `${reached} of ${measured.length}`]
+    }),
   )
 }
 

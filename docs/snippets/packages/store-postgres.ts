@@ -1,0 +1,37 @@
+// #region store
+import { createEngine } from '@enfold/engine'
+import { createPostgresStore } from '@enfold/store-postgres'
+import { Pool } from 'pg'
+
+const pool = new Pool({ connectionString: process.env.DATABASE_URL })
+// Tables in the schema "enfold", made at the first use.
+const store = createPostgresStore({ pool })
+const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })
+await engine.publish({
+  id: 'pool-owners',
+  goals: [],
+  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+})
+
+// #endregion store
+
+// Within a transaction of yours: both stand, or neither.
+await pool.query('CREATE TABLE customers (id text PRIMARY KEY)')
+// #region transaction
+const client = await pool.connect()
+await client.query('BEGIN')
+await client.query("INSERT INTO customers VALUES ('ada')")
+const sequence = { campaignId: 'pool-owners', sequenceId: 'nurture' }
+await engine.withTransaction(client).startSequence({ contactId: 'ada', ...sequence, actor: 'crm' })
+console.log('before the commit:', (await engine.inspect.contactsInSequence(sequence)).contacts)
+await client.query('COMMIT')
+client.release()
+// #endregion transaction
+console.log('behind it:', (await engine.inspect.contactsInSequence(sequence)).contacts)
+
+// A worker does this all the time: engine.run({ signal })
+const { sent, completed } = await engine.runDue()
+console.log({ sent, completed })
+await engine.close()
+await store.close()
+await pool.end()
