@@ -1,0 +1,114 @@
+/** For the tests of this example: a store with the campaign in it, and everything that happens to workers around it. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createEngine } from '@enfold/engine'
+import { onTestFinished } from 'vitest'
+import { openStore } from './open-store.ts'
+import { type Evidence, judge, type Verdict } from './soak/judge.ts'
+import { createLedger } from './soak/ledger.ts'
+import type { Acceptance } from './soak/mail-server.ts'
+import { openDesk } from './soak/orders.ts'
+import { launch, type Process } from './soak/process.ts'
+import { letters, workerSettings } from './soak/soak.ts'
+
+/** For those who die. */
+export const SHORT = { leaseMs: 1500, handlerTimeoutMs: 500 }
+/** For those who live: no handler is cut off, however slow the machine. */
+export const LONG = { leaseMs: 120_000, handlerTimeoutMs: 60_000 }
+
+/**
+ * A store with the campaign in it, a mail server, a desk, and processes that do not outlive the test.
+ *
+ * @param url of an empty database; default: a file of its own
+ */
+export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slownessMs = 60, url?: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'enfold-worker-'))
+  const database = url ?? join(folder, 'campaigns.db')
+  const mailFile = join(folder, 'mails.jsonl')
+  const store = openStore(database)
+  const engine = createEngine({ store, handlers: {} })
+  await engine.publish(letters(onUnknown))
+  const ledger = createLedger(store)
+  const begun: Process[] = []
+  const begin = (file: string, args: readonly string[]) => {
+    const process = launch(file, args)
+    begun.push(process)
+    return process
+  }
+  const port = await begin('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', `${slownessMs}`]).printed('')
+  const desk = openDesk(database)
+  onTestFinished(async () => {
+    await desk.close()
+    for (const process of begun) process.signal('SIGKILL')
+    await Promise.all(begun.map((process) => process.ended))
+    await engine.close()
+    await store.close()
+    rmSync(folder, { recursive: true })
+  })
+  const on = (n: number) => ({
+    contactId: `person-${n}`,
+    campaignId: 'letters',
+    sequenceId: 'letters',
+    actor: 'olga',
+  })
+  const mails = () => (existsSync(mailFile) ? readFileSync(mailFile, 'utf8').split('\n').slice(0, -1) : [])
+  return {
+    ledger,
+    desk,
+    mails: () => mails().map((line): Acceptance => JSON.parse(line)),
+    worker: (times: typeof LONG, shutdownMs = 60_000) =>
+      begin('worker.ts', [...workerSettings(database, port, times), '--shutdown-ms', String(shutdownMs)]),
+    faltering: (moment: string, signal: NodeJS.Signals | 'never') =>
+      begin('soak/faltering-worker.ts', [database, mailFile, moment, signal]),
+    start: (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, i) =>
+          desk.order({ verb: 'startSequence', order: { ...on(from + i), commandId: `start-${from + i}` } }),
+        ),
+      ),
+    stop: (n: number) => desk.order({ verb: 'stopSequence', order: { ...on(n), commandId: `stop-${n}` } }),
+    /** Until the log says so. */
+    async until(condition: () => boolean) {
+      for (;;) {
+        await ledger.catchUp()
+        if (condition()) return
+        await sleep(5)
+      }
+    },
+    /** Stops it between two transactions: who stands still within one keeps the file locked for everybody. */
+    async freeze(process: Process) {
+      const connection = new DatabaseSync(database, { timeout: 100 })
+      for (let locked = true; locked; ) {
+        process.signal('SIGSTOP')
+        await sleep(20)
+        try {
+          connection.exec('BEGIN IMMEDIATE; ROLLBACK')
+          locked = false
+        } catch {
+          process.signal('SIGCONT')
+          await sleep(1)
+        }
+      }
+      connection.close()
+    },
+    /** What is in flight now has lost its worker. */
+    async abandoned() {
+      await ledger.catchUp()
+      const inFlight = ledger.inFlight()
+      for (const attempt of inFlight) attempt.killed = true
+      return inFlight
+    },
+    async verdict(more: Partial<Evidence> = {}): Promise<Verdict> {
+      await ledger.catchUp()
+      const index = await engine.verifyIndex()
+      const found = mails().map((line): Acceptance => JSON.parse(line))
+      const evidence = { onUnknown, killsFollowed: false, ledger, given: desk.given, mails: found, endings: [], index }
+      return judge({ ...evidence, ...more })
+    },
+  }
+}
+
+export const keysOf = (mails: readonly Acceptance[]) => new Set(mails.map(({ key }) => key))
