@@ -128,6 +128,12 @@ function loadAll(packed: readonly Packed[]): void {
   }
 }
 
+/** JSON Schemas: what knows no exports looks for them at the package's root, and has no types for them anyway. */
+function exceptSchemas({ publishConfig }: Manifest): readonly string[] {
+  const schemas = Object.keys(publishConfig?.exports ?? {}).filter((path) => path.endsWith('.json'))
+  return schemas.length === 0 ? [] : ['--exclude-entrypoints', ...schemas]
+}
+
 function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
   const paths = Object.keys(publishConfig?.exports ?? {}).filter((path) => !path.endsWith('.json'))
   return paths.map((path) => name + path.slice(1))
@@ -174,7 +180,9 @@ try {
     process.stdout.write(run('publint', ['run', tarball, '--strict'], '.') ?? '')
     // A package with a command and no code to import has no types.
     if (entriesOf(manifest).length > 0)
-      process.stdout.write(run('attw', [tarball, '--format', 'ascii', '--no-emoji'], '.') ?? '')
+      process.stdout.write(
+        run('attw', [tarball, ...exceptSchemas(manifest), '--format', 'ascii', '--no-emoji'], '.') ?? '',
+      )
   }
   process.stdout.write('\nAn empty project\n')
   install(packed)
