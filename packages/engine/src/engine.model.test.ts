@@ -14,33 +14,22 @@ import {
   type Store,
 } from '@enfold/core'
 import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
-import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { type FakeServer, startFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
-import { EventStoreDBClient } from '@eventstore/db-client'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY, temporaryDirectory } from './given-engine.ts'
+import { givenEventStoreDb } from './given-eventstoredb.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
 const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
 const server = givenServer()
 const newSchema = givenSchemas(server)
 
-let eventStoreDb: FakeServer
-let client: EventStoreDBClient
-beforeAll(async () => {
-  eventStoreDb = await startFakeServer()
-  client = EventStoreDBClient.connectionString(eventStoreDb.url)
-})
-afterAll(async () => {
-  await client.dispose()
-  await eventStoreDb.stop()
-})
+const onEventStoreDb = givenEventStoreDb()
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -589,7 +578,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 
 function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
   const prefix = `m${++files}-`
-  return (path) => besideLog(createEventStoreDbStore({ client, prefix }), open(path))
+  return (path) => besideLog(onEventStoreDb(prefix), open(path))
 }
 
 /** What takes a file microseconds takes a server milliseconds. */

@@ -14,33 +14,22 @@ import {
   simulate,
 } from '@enfold/core'
 import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
-import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { type FakeServer, startFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
-import { EventStoreDBClient } from '@eventstore/db-client'
 import fc, { type Arbitrary } from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { MONDAY } from './given-engine.ts'
+import { givenEventStoreDb } from './given-eventstoredb.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
 const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
 const server = givenServer()
 const newSchema = givenSchemas(server)
 
-let eventStoreDb: FakeServer
-let client: EventStoreDBClient
-beforeAll(async () => {
-  eventStoreDb = await startFakeServer()
-  client = EventStoreDBClient.connectionString(eventStoreDb.url)
-})
-afterAll(async () => {
-  await client.dispose()
-  await eventStoreDb.stop()
-})
+const onEventStoreDb = givenEventStoreDb()
 
 const HORIZON_DAYS = 20
 const MAX_EVENTS = 150
@@ -95,15 +84,15 @@ const storyArbitrary = fc.record({
 })
 
 let logs = 0
-const onEventStoreDb = () => createEventStoreDbStore({ client, prefix: `s${++logs}-` })
+const newLog = () => onEventStoreDb(`s${++logs}-`)
 const onPostgres = () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 })
 
 const stores = {
   'one store': createMemoryStore,
   PostgreSQL: onPostgres,
   'a log with its read model beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'EventStoreDB, SQLite beside it': () => besideLog(onEventStoreDb(), createSqliteStore({ path: ':memory:' })),
-  'EventStoreDB, PostgreSQL beside it': () => besideLog(onEventStoreDb(), onPostgres()),
+  'EventStoreDB, SQLite beside it': () => besideLog(newLog(), createSqliteStore({ path: ':memory:' })),
+  'EventStoreDB, PostgreSQL beside it': () => besideLog(newLog(), onPostgres()),
 }
 
 /** As many times fewer runs. */
