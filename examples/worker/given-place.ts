@@ -101,6 +101,14 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
       for (const attempt of inFlight) attempt.killed = true
       return inFlight
     },
+    /** Whether the mail of each attempt at the contact was begun: the server knows for whom. */
+    hasBegun(contactId: string): boolean {
+      const begun = readFileSync(`${mailFile}.begun`, 'utf8')
+        .split('\n')
+        .filter((one) => one === contactId)
+      const attempts = [...ledger.sendings.values()].flat().filter((attempt) => attempt.contactId === contactId)
+      return begun.length === attempts.length
+    },
     async verdict(more: Partial<Evidence> = {}): Promise<Verdict> {
       await ledger.catchUp()
       const index = await engine.verifyIndex()

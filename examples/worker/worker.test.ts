@@ -137,7 +137,9 @@ describe('given a worker that freezes and wakes after its lease', () => {
       await place.until(() => place.mails().length >= 12 && place.ledger.inFlight().length >= 4)
       await place.freeze(frozen)
       const abandoned = await place.abandoned()
-      const stopped = abandoned.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
+      // Of a mail that was frozen before its first word nobody could say whether it was begun before the stop.
+      const begun = abandoned.filter(({ contactId }) => place.hasBegun(contactId))
+      const stopped = begun.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
       await Promise.all(stopped.map(place.stop))
       const other = place.worker(SHORT)
       await atRest(place.ledger)
@@ -149,8 +151,8 @@ describe('given a worker that freezes and wakes after its lease', () => {
 
       const verdict = await place.verdict({ endings })
       expect(abandoned.length).toBeGreaterThan(1)
-      // A mail that had just begun, frozen before it named its sender, goes on: only what was not begun never does (below).
-      expect(verdict).toMatchObject({ contacts: 40, stops: stopped.length })
+      expect(stopped.length).toBeGreaterThan(0)
+      expect(verdict).toMatchObject({ contacts: 40, stops: stopped.length, begunAfterStop: 0 })
       expect(frozen.lines.some((line) => line.includes('outcome-stale'))).toBe(true)
     },
     PATIENCE_MS,

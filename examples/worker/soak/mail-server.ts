@@ -2,7 +2,7 @@
  * An SMTP server in a process of its own that outlives every kill. Before it answers 250 it writes a line for the mail
  * into a file, synchronously: `{ key, contactId, begunAt, acceptedAt }`. The key is the left side of the Message-ID.
  * It takes up to `--slowness-ms` before it writes, and as much before it answers, so that kills meet mails in any state.
- * Prints its port, then the key of each mail.
+ * Prints its port, then the key of each mail. Beside the file, in `….begun`, stands for whom each mail was begun.
  */
 import { fsyncSync, openSync, writeSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -25,7 +25,9 @@ const { values } = parseArgs({
 })
 const slownessMs = Number(values['slowness-ms'])
 const record = openSync(values.record, 'a')
+const begun = openSync(`${values.record}.begun`, 'a')
 const begunAt = new WeakMap<object, number>()
+const contactIn = (address: string) => address.split('@')[0] ?? ''
 
 const server = new SMTPServer({
   logger: false,
@@ -35,14 +37,18 @@ const server = new SMTPServer({
     begunAt.set(session, Date.now())
     done()
   },
+  onRcptTo({ address }, _session, done) {
+    writeSync(begun, `${contactIn(address)}\n`)
+    done()
+  },
   onData(stream, session, done) {
-    const contactId = session.envelope.rcptTo[0]?.address.split('@')[0] ?? ''
-    const begun = begunAt.get(session) as number
+    const contactId = contactIn(session.envelope.rcptTo[0]?.address ?? '')
+    const startedAt = begunAt.get(session) as number
     text(stream)
       .then(async (raw) => {
         await sleep(Math.random() * slownessMs)
         const key = /^Message-ID: <([^@]+)@/im.exec(raw)?.[1] ?? ''
-        const mail: Acceptance = { key, contactId, begunAt: begun, acceptedAt: Date.now() }
+        const mail: Acceptance = { key, contactId, begunAt: startedAt, acceptedAt: Date.now() }
         writeSync(record, `${JSON.stringify(mail)}\n`)
         fsyncSync(record)
         console.log(key)
