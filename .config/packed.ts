@@ -183,6 +183,9 @@ try {
       process.stdout.write(
         run('attw', [tarball, ...exceptSchemas(manifest), '--format', 'ascii', '--no-emoji'], '.') ?? '',
       )
+    // With the schemas, as everything finds them that knows exports.
+    if (exceptSchemas(manifest).length > 0)
+      process.stdout.write(run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '')
   }
   process.stdout.write('\nAn empty project\n')
   install(packed)

@@ -166,10 +166,19 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeou
     expect(await said('verify', ...at)).toContain('0 differences')
   })
 
-  it('a store that is named twice, or by nothing, is refused', async () => {
+  it('STEP-7: of a store that keeps its own index nobody is parked', async () => {
+    const store = `sqlite:${file(`${randomUUID()}.db`)}`
+    await said('publish', store, definition, '--create')
+    expect(await said('parked', store)).toBe('Nobody is parked.\n')
+  })
+
+  it('a store that is named twice, or by nothing, is refused, and so is what would be passed over', async () => {
     for (const [args, problem] of [
       [['start', '--store', log, log, 'ann', NURTURE], 'named twice'],
+      [['start', '--store', log, '--yes', `sqlite:${file('other.db')}`, 'ann', NURTURE], 'named twice'],
       [['due', '--store'], '--store names nothing'],
+      [['start', `sqlite:${file('other.db')}`, 'ann', NURTURE, '--on-poison', 'park'], 'goes with --read-model'],
+      [['due', log, ...beside, '--on-poison', 'park'], 'unknown option'],
       [['due', '--store=', ...beside], '--store names nothing'],
     ] as const) {
       const { status, stderr } = await enfold(args)

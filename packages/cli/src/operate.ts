@@ -274,8 +274,14 @@ export async function unpublish(
 
 // --- The store ------------------------------------------------------------------------------------------------------
 
-/** @throws Misuse for what is no store; a log can only be read */
-export function openForOrders(url: string, access: Access, readModel?: string): Store {
+/** @throws Misuse for what is no store, for a log can only be read; and for `onPoison` where nothing is fed */
+export function openForOrders(
+  url: string,
+  access: Access,
+  { readModel, onPoison }: Pick<OrderOptions, 'readModel' | 'onPoison'>,
+): Store {
+  if (onPoison !== undefined && readModel === undefined)
+    throw new Misuse('--on-poison goes with --read-model: any other store shows its events as it takes them.')
   const store = openStore(url, access, { readModel })
   if (store !== null) return store
   if (/^[a-z]+:\/\//i.test(url))
@@ -289,17 +295,17 @@ export function openForOrders(url: string, access: Access, readModel?: string): 
 export async function withEngine<Answer>(
   url: string,
   access: Access,
-  { hostModule, readModel, onPoison }: OrderOptions,
+  { hostModule, ...beside }: OrderOptions,
   work: (engine: Engine, store: Store) => Promise<Answer>,
 ): Promise<Answer> {
   const host: HostModule = hostModule === undefined ? {} : await loadHostModule(hostModule)
   const { contacts } = host
   if (hostModule !== undefined && contacts === undefined)
     throw new Misuse(`${plain(hostModule)} exports no contacts; expected an object with get(contactId).`)
-  const opened = openForOrders(url, access, readModel)
+  const opened = openForOrders(url, access, beside)
   const store = contacts === undefined ? wakingAtOnce(opened) : opened
   const directory = contacts === undefined ? {} : { contacts }
-  const poison = onPoison === undefined ? {} : { onPoison }
+  const poison = beside.onPoison === undefined ? {} : { onPoison: beside.onPoison }
   const engine = createEngine({ store, handlers: {}, ...directory, ...poison })
   const isFed = !store.capabilities.projectsInAppend && access !== 'read'
   try {

@@ -97,7 +97,9 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   )
 
   type SignalOptions = Omit<Given, 'reason' | 'commandId'> & { data?: JsonObject; signalId?: string; at?: Instant }
-  whomFor(asking(hosted(storeCommand('signal', 'hand over what happened in the CRM: it may satisfy goals'))), ['kind'])
+  whomFor(asking(hosted(feeding(storeCommand('signal', 'hand over what happened in the CRM: it may satisfy goals')))), [
+    'kind',
+  ])
     .addOption(actor())
     .addOption(new Option('--data <json>', 'an object, which patterns match against').argParser(objectIn))
     .addOption(
@@ -130,7 +132,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       io.stdout.write(`${options.json === true ? JSON.stringify(answer.json) : answer.text(paintFor(io.stdout))}\n`)
     })
 
-  storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM')
+  feeding(storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM'))
     .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
     .option('--once', 'until nothing is due')
     .action((url: string, { handlers, ...options }: WorkOptions & { handlers?: string }) => {
@@ -216,7 +218,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
   }
 
   function ordering(name: string, description: string): Command {
-    return storeCommand(name, description)
+    return feeding(storeCommand(name, description))
       .addOption(actor())
       .addOption(new Option('--reason <text>', 'why; recorded, so no personal data').argParser(textIn))
       .addOption(new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(idIn))
@@ -228,12 +230,16 @@ function ofStore(command: Command): Command {
     .argument('<store>', STORE_URLS)
     .option('--store <url>', 'the store, in place of the first argument')
     .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH or postgres://…')
-    .addOption(
-      new Option(
-        '--on-poison <what>',
-        'with --read-model, if an event cannot be shown there: stop, or park its contact',
-      ).choices(['stop', 'park']),
-    )
+}
+
+/** For what writes: beside a log it feeds the read model, and may meet an event that cannot be shown there. */
+function feeding(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--on-poison <what>',
+      'with --read-model, if an event cannot be shown there: stop, or park its contact',
+    ).choices(['stop', 'park']),
+  )
 }
 
 /**
@@ -251,7 +257,8 @@ export function withStoreFirst(program: Command, args: readonly string[]): reado
   const store = isApart ? args[at + 1] : args[at]?.slice('--store='.length)
   if (store === undefined || store === '') throw new Misuse(`--store names nothing; expected ${STORE_URLS}.`)
   const rest = args.toSpliced(at, isApart ? 2 : 1)
-  if (rest.some((arg, i) => i > 0 && isStoreUrl(arg) && !rest[i - 1]?.startsWith('--')))
+  const untilEnd = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest
+  if (untilEnd.some((arg, i) => i > 0 && isStoreUrl(arg) && untilEnd[i - 1] !== '--read-model'))
     throw new Misuse('The store is named twice: by --store and as an argument.')
   return rest.toSpliced(1, 0, store)
 }

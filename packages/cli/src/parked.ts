@@ -25,10 +25,13 @@ export async function tellParked(
 ): Promise<boolean> {
   const { retry = false, discard = false } = options
   // Whoever is looked at was parked before: the projection is not what is to be mended here, and parks whom it meets.
-  return withEngine(url, 'write', { ...options, onPoison: 'park' }, async (engine) => {
+  // A store that keeps its own index parks nobody.
+  const parking = options.readModel === undefined ? {} : ({ onPoison: 'park' } as const)
+  return withEngine(url, 'write', { ...options, ...parking }, async (engine) => {
+    const asked = new Set(ids)
     const parked = new Map<ContactId, ParkedContact>()
     for await (const one of everyParked(engine))
-      if (ids.length === 0 || ids.includes(one.contactId)) parked.set(one.contactId, one)
+      if (asked.size === 0 || asked.has(one.contactId)) parked.set(one.contactId, one)
     const unknown = ids.filter((id) => !parked.has(id))
     for (const contactId of unknown)
       await tell(io, options, contactId, 'is not parked', { outcome: 'not_parked' }, false)

@@ -31,7 +31,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const { handlers, contacts } = host
   if (handlers === undefined)
     throw new Misuse(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
-  const store = openForOrders(url, 'write', options.readModel)
+  const store = openForOrders(url, 'write', options)
   const reporter = createReporter(io, json)
   try {
     await requireHandlers(store, hostPath, handlers)

@@ -229,17 +229,15 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   }
 }
 
-function tagsPublishedIn(appends: readonly StreamAppend[]): Tag[] {
-  return appends.flatMap(({ events }) =>
-    events.flatMap((event) =>
-      event.type === 'CampaignPublished'
-        ? event.data.definition.sequences.flatMap(({ id }) => [
-            tagOf(event.data.campaignId, id),
-            waitingTagOf(event.data.campaignId, id),
-          ])
-        : [],
-    ),
-  )
+function tagsPublishedIn(appends: readonly StreamAppend[]): readonly Tag[] {
+  const tags: Tag[] = []
+  for (const { events } of appends)
+    for (const event of events)
+      if (event.type === 'CampaignPublished') {
+        const { campaignId, definition } = event.data
+        for (const { id } of definition.sequences) tags.push(tagOf(campaignId, id), waitingTagOf(campaignId, id))
+      }
+  return tags
 }
 
 async function appended(
