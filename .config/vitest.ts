@@ -49,6 +49,9 @@ export default defineConfig({
     exclude: ['**/node_modules/**', ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/**'] : [])],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.
+    expect: { poll: { timeout: 30_000, interval: 20 } },
+    globalSetup: `${root}.config/shared-postgres.ts`,
     // The machine that this must run on has two cores; tests that wait for servers and processes leave room for a third.
     maxWorkers: 3,
   },

@@ -44,8 +44,7 @@ it('the first ten minutes go as the page says', async () => {
   worker.stdout.on('data', (chunk) => (said += chunk))
   worker.stderr.on('data', (chunk) => (said += chunk))
   const ended = new Promise((resolve) => worker.once('exit', resolve))
-  const until = (line: string) =>
-    expect.poll(() => said, { timeout: 25_000, interval: 20, message: `the worker says "${line}"` }).toContain(line)
+  const until = (line: string) => expect.poll(() => said, { message: `the worker says "${line}"` }).toContain(line)
 
   await until('pool-owners is published')
   const typed = blocks.filter(({ mark }) => mark === '')
@@ -57,14 +56,14 @@ it('the first ten minutes go as the page says', async () => {
     const printed = () =>
       settled(execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] }))
     // A handler has said its mail a moment before the log says that it went: who asks the log may have to ask again.
-    if (line.startsWith('npx')) await expect.poll(printed, { timeout: 25_000, message: line }).toBe(settled(shown))
+    if (line.startsWith('npx')) await expect.poll(printed, { message: line }).toBe(settled(shown))
     else expect({ line, printed: printed() }).toEqual({ line, printed: settled(shown) })
     // The page goes on when the reader has seen the mails.
     if (line.includes('ada form')) {
       await until('mail mistake-2 to ada')
       const history = () =>
         execFileSync(process.execPath, [ENFOLD, 'history', 'ada', 'sqlite:campaigns.db'], { cwd: folder }).toString()
-      await expect.poll(history, { timeout: 25_000 }).toContain('sent mistake-2')
+      await expect.poll(history).toContain('sent mistake-2')
     }
     if (line.includes('purchased')) await until('mail thank-you to ada')
     if (line.includes('bob form')) await until('mail mistake-2 to bob')

@@ -85,7 +85,7 @@ export function readingItsWrites(engine: Engine): Engine {
         >
         if (answer === undefined || !('right' in answer) || isLeft(answer)) return answer
         const { position } = answer.right
-        if (position !== undefined) await target.waitFor(position)
+        if (position !== undefined) await target.waitFor(position, { timeoutMs: 30_000 })
         return answer
       }
     },

@@ -117,7 +117,7 @@ it.each(Object.entries(stores))(
         }
       })()
       await Promise.all(contacts.map((contactId) => live(contactId, any, random, turns, deeds)))
-      await (engines[0] as Engine).waitFor(await headOf(store))
+      await (engines[0] as Engine).waitFor(await headOf(store), { timeoutMs: 30_000 })
       busy = false
       await ticking
       gate.open()
@@ -136,7 +136,7 @@ it.each(Object.entries(stores))(
         for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingBehind(deed, history)
       }
     }
-    await (engines[0] as Engine).waitFor(await headOf(store))
+    await (engines[0] as Engine).waitFor(await headOf(store), { timeoutMs: 30_000 })
     end.abort()
     await Promise.all(workers)
     // The races did take place.

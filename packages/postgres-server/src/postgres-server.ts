@@ -166,14 +166,19 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Pools say that they have ended before their last connection has; one that is thrown out then would be an error of nobody's. */
-async function deserted(url: string): Promise<void> {
+/**
+ * Waits up to 4 s until every client has left the server, or one of its databases. Pools say that they have ended before
+ * their last connection has, and a connection that the server cuts would be an error that nobody catches.
+ */
+export async function deserted(url: string, database: string | null = null): Promise<void> {
   const client = new Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
   for (let look = 0; look < 200; look++) {
     const { rowCount } = await client.query(
-      `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+      `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+         AND datname = coalesce($1, datname)`,
+      [database],
     )
     if (rowCount === 0) break
     await new Promise((resolve) => setTimeout(resolve, 20))

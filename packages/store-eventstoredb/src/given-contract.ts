@@ -301,7 +301,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
           for await (const _event of store.readAll()) break
           for await (const _event of store.subscribe(0, new AbortController().signal)) break
         }
-        await expect.poll(() => fake.openReads(), { timeout: 10_000 }).toBe(0)
+        await expect.poll(() => fake.openReads()).toBe(0)
       }),
     )
 
@@ -361,7 +361,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
         let n = 0
         const more = async () => {
           await store.append(ann, [start(n++), start(n++)], 'any')
-          await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(n)
+          await expect.poll(() => seen.length).toBe(n)
         }
         await more()
         for (const how of ['cancelled', 'quiet-end'] as const) {

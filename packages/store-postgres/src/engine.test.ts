@@ -2,12 +2,12 @@
 
 import { campaign, isEnfoldFault, isLeft } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { givenOwnServer, givenSchema } from '@enfold/postgres-server/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
 import { givenStore } from './given-postgres.ts'
 
-const server = givenServer()
+const server = givenOwnServer()
 
 const steps = ['one', 'two', 'three'].map((id) => ({ id, kind: 'email' }))
 const pool = campaign({

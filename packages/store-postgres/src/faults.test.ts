@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { contactStream, isEnfoldFault, type RecordedEvent, type Store } from '@enfold/core'
 import { removePostgres, startPostgres } from '@enfold/postgres-server'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { givenOwnServer, givenSchema } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { givenStore } from './given-postgres.ts'
 
-const server = givenServer()
+const server = givenOwnServer()
 
 const fault = (code: string) => expect.objectContaining({ name: 'EnfoldFault', code })
 const ann = contactStream('ann')

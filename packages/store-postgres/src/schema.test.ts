@@ -130,7 +130,9 @@ describe('the schema', () => {
     await expect(strict.checkpoint()).rejects.toThrow(/read committed/)
     const pool = givenPool()
     await pool.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'`)
-    const latin = createPostgresStore({ connectionString: server.url.replace(/\/postgres$/, '/latin') })
+    const latin = createPostgresStore({
+      connectionString: Object.assign(new URL(server.url), { pathname: 'latin' }).href,
+    })
     await expect(latin.checkpoint()).rejects.toThrow(/UTF8/)
     await latin.close()
     await pool.query('DROP DATABASE latin')
