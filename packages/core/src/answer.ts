@@ -6,6 +6,7 @@ import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { ContactCommand } from './commands.ts'
 import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef } from './events.ts'
 import type { CampaignId, GoalId, SequenceId } from './ids.ts'
+import { orderDigest } from './order.ts'
 import type { Rejection } from './rejection.ts'
 
 export interface GoalAnswer {
@@ -77,14 +78,20 @@ export function answerFrom<Command extends ContactCommand>(
   command: Command,
   events: readonly ContactEvent[],
 ): Either<Rejection, AnswerTo<Command>> {
-  const telling = TELLING[command.type]
-  const event = telling === null ? events[0] : events.find((e) => e.type === telling)
-  const fits = event !== undefined && isAbout(command, event)
-  if (!fits) {
+  if (!isOrderOf(command, events)) {
     const usedFor = events.map((e) => e.type).join(', ')
     return left({ type: 'CommandIdReused', commandId: command.commandId, usedFor })
   }
   return right(read(command, events) as AnswerTo<Command>)
+}
+
+/** By the digest that the first event carries; where an early release wrote none, by what the events are about. */
+function isOrderOf(command: ContactCommand, events: readonly ContactEvent[]): boolean {
+  const order = events[0]?.order
+  const telling = TELLING[command.type]
+  if (order !== undefined) return order === orderDigest(command)
+  const event = telling === null ? events[0] : events.find((e) => e.type === telling)
+  return event !== undefined && isAbout(command, event)
 }
 
 /** An event of the same node as the command, where the command names one. */

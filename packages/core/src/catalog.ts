@@ -17,6 +17,7 @@ import {
   type SequenceId,
   type Version,
 } from './ids.ts'
+import { orderDigest } from './order.ts'
 import type { CampaignInvalid, CampaignProblem, Rejection } from './rejection.ts'
 
 /** A campaign's place in the catalogue. */
@@ -228,6 +229,7 @@ function campaignEvent<Body extends Pick<CampaignEvent, 'type' | 'data'>>(
     causationId: commandId,
     actor,
     cause: reason === undefined ? { by: 'operator' } : { by: 'operator', reason },
+    order: orderDigest(command),
   } as unknown as CampaignEvent
 }
 

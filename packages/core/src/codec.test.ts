@@ -225,6 +225,7 @@ function eventOfType(type: EventType): fc.Arbitrary<RecordedEvent> {
     actor: orNull(id),
     cause,
     trace,
+    order: fc.stringMatching(/^[0-9a-f]{16}(?:-[0-9a-f]{4})?$/),
     stream: id.map(stream),
     version: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
     position: count,

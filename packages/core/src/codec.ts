@@ -50,6 +50,7 @@ const UPCASTERS: Upcasters = {}
  * | `commandid`, `correlationid`, `causationid` | as in the event |
  * | `actor` | absent if it is `null`: CloudEvents knows no null |
  * | `traceparent` | the event's `trace`, where it has one; the name is that of the Distributed Tracing extension |
+ * | `orderdigest` | the event's `order`, where it has one |
  * | `hash` | of the chain (`chain.ts`), where the log has one |
  * | `data` | the event's data, and `cause` beside it: an object, which attributes cannot hold. So `.data.sequenceId` and `.data.cause.by` are where one looks for them; no event has a `cause` of its own |
  *
@@ -64,7 +65,7 @@ const UPCASTERS: Upcasters = {}
 export function encodeEvent(event: RecordedEvent): string {
   const kind = isContactEvent(event) ? 'contact' : 'campaign'
   const { schema, data } = recordedData(event)
-  const { actor, trace, hash } = event
+  const { actor, trace, order, hash } = event
   const line: LogLine = {
     specversion: '1.0',
     type: EVENT_TYPE_PREFIX + event.type,
@@ -81,6 +82,7 @@ export function encodeEvent(event: RecordedEvent): string {
     causationid: event.causationId,
     ...(actor === null ? {} : { actor }),
     ...(trace === undefined ? {} : { traceparent: trace }),
+    ...(order === undefined ? {} : { orderdigest: order }),
     ...(hash === undefined ? {} : { hash }),
     data,
   }
@@ -97,7 +99,8 @@ export function canonicalLine(event: NewEvent & { readonly stream: StreamId }): 
   const actor = event.actor === null ? '' : `"actor":${text(event.actor)},`
   const source = isContactEvent(event) ? EVENT_SOURCES.contact : EVENT_SOURCES.campaign
   const trace = event.trace === undefined ? '' : `"traceparent":${text(event.trace)},`
-  return `{${actor}"causationid":${text(event.causationId)},"commandid":${text(event.commandId)},"correlationid":${text(event.correlationId)},"data":${canonicalJson(data as unknown as JsonValue)},"datacontenttype":"application/json","id":${text(event.id)},"schemaversion":${schema},"source":"${source}","specversion":"1.0","subject":${text(subjectOf(event))},"time":"${event.at}",${trace}"type":"${EVENT_TYPE_PREFIX}${event.type}"}`
+  const order = event.order === undefined ? '' : `"orderdigest":${text(event.order)},`
+  return `{${actor}"causationid":${text(event.causationId)},"commandid":${text(event.commandId)},"correlationid":${text(event.correlationId)},"data":${canonicalJson(data as unknown as JsonValue)},"datacontenttype":"application/json","id":${text(event.id)},${order}"schemaversion":${schema},"source":"${source}","specversion":"1.0","subject":${text(subjectOf(event))},"time":"${event.at}",${trace}"type":"${EVENT_TYPE_PREFIX}${event.type}"}`
 }
 
 /** The data of the line, cause included, and its schema version: as recorded, whatever was made of them since. */
@@ -163,6 +166,7 @@ function eventOf(line: ParsedObject): RecordedEvent | null {
     actor: line.actor ?? null,
     cause,
     ...(line.traceparent === undefined ? {} : { trace: line.traceparent }),
+    ...(line.orderdigest === undefined ? {} : { order: line.orderdigest }),
     ...(line.hash === undefined ? {} : { hash: line.hash }),
     stream: kind.streamOf(line.subject),
     version: line.streamversion,

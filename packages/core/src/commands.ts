@@ -29,6 +29,8 @@ export interface StartSequence extends OfContact, SequenceRef {
 }
 export interface StopSequence extends OfContact, SequenceRef {
   readonly type: 'StopSequence'
+  /** Leaves a run of a later version alone: that of a publication after the unpublishing that this belongs to (VERSION-3). */
+  readonly upToVersion?: number
 }
 /** Stop, then start, in one append (START-3). */
 export interface RestartSequence extends OfContact, SequenceRef {
@@ -62,7 +64,8 @@ export interface HandleSignal extends OfContact {
   readonly signalId: string
   readonly kind: string
   readonly data: JsonObject
-  readonly occurredAt: Instant
+  /** Left out: now. */
+  readonly occurredAt?: Instant
   /** True: a sequence's own step caused it (GOAL-11). */
   readonly fromStep: boolean
 }
@@ -127,4 +130,6 @@ export interface PublishCampaign extends CommandMeta {
 export interface UnpublishCampaign extends CommandMeta {
   readonly type: 'UnpublishCampaign'
   readonly campaignId: CampaignId
+  /** True: every run of the campaign is to be stopped, too. That is done by the engine, contact by contact (VERSION-3). */
+  readonly stopRuns?: boolean
 }

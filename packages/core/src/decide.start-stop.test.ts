@@ -1,4 +1,4 @@
-import { campaign, fold, initialContact, instantOf, isLeft } from '@enfold/core'
+import { campaign, createCatalog, decideOnce, fold, initialContact, instantOf, isLeft } from '@enfold/core'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
@@ -563,6 +563,71 @@ describe('repeats', () => {
     used
       .when(stop('nurture', { commandId: 'k1' }))
       .thenRejected('CommandIdReused', { commandId: 'k1', usedFor: 'SequenceStarted' })
+  })
+})
+
+describe('an id stands for one order', () => {
+  const once = { commandId: 'once' }
+  const busy = story.given(start('nurture')).dispatched().at('P1D')
+  const orders = [
+    start('care', once),
+    stop('nurture', once),
+    restart('nurture', once),
+    pause('nurture', once),
+    resend('nurture', 'one', once),
+    cancel('nurture', 'two', once),
+    stopAll(once),
+    suppress(once),
+    suppress({ ...once, until: '2027-01-01T00:00:00.000Z' }),
+    signal('purchased', { ...once, signalId: 's-1', data: { total: 1 } }),
+    signal('purchased', { ...once, signalId: 's-1', data: { total: 2 } }),
+    signal('form-submitted', { ...once, signalId: 's-1', data: { total: 1 } }),
+    erase(once),
+  ]
+
+  it.each(orders.map((order, i) => [i, order.type, order] as const))(
+    'ONCE-1: the id of order %i (%s) with any other order is refused, and nothing is written',
+    (_, __, order) => {
+      const { after } = busy.when(order as never)
+      expect(after.events.length).toBeGreaterThan(busy.events.length)
+      for (const other of orders)
+        if (other !== order) after.when(other as never).thenRejected('CommandIdReused', { commandId: 'once' })
+    },
+  )
+
+  it('ONCE-1: only the first event of an append carries the digest, and who orders or why is no part of it', () => {
+    const { after } = busy.when(restart('nurture', once))
+    const [stopped, started] = after.events.slice(-2)
+    expect(stopped?.order).toMatch(/^[0-9a-f]{16}$/)
+    expect(started).not.toHaveProperty('order')
+    const again = restart('nurture', { ...once, actor: 'somebody-else', reason: 'asked again' })
+    after.when(again).thenNothing({ outcome: 'restarted', run: 2 })
+  })
+
+  it('ONCE-1: of the data of a signal four digits are recorded; what was not stated is no part of the order', () => {
+    const asked = signal('form-submitted', { ...once, signalId: 's-1', data: { email: 'ann@example.org' } })
+    const { after } = story.when(asked)
+    expect(after.events[0]?.order).toMatch(/^[0-9a-f]{16}-[0-9a-f]{4}$/)
+    expect(story.when(signal('form-submitted', once)).after.events[0]?.order).toMatch(/^[0-9a-f]{16}$/)
+    after.at('PT1H').when(asked).thenEvents()
+    after.when({ ...asked, occurredAt: '2020-01-01T00:00:00.000Z' }).thenRejected('CommandIdReused', {})
+  })
+
+  it('ONCE-1: where an early release wrote no digest, the events tell what was ordered', () => {
+    const decidedAgain = (type: string, more: object) => {
+      const after = story.given(start('nurture', once))
+      const [event] = after.events
+      const { order: _, ...old } = event as NonNullable<typeof event>
+      const place = { stream: 'contact-contact', version: 1, position: 2 }
+      const command = { type, contactId: 'contact', campaignId: 'pool', actor: null, ...once, ...more }
+      const context = { campaigns: createCatalog(), facts: {}, now: story.now }
+      return decideOnce(command as never, [{ ...old, ...place } as never], context)
+    }
+    expect(decidedAgain('StartSequence', { sequenceId: 'nurture' })).toMatchObject({
+      right: { answer: { run: 1 }, events: [] },
+    })
+    expect(decidedAgain('StopSequence', { sequenceId: 'nurture' })).toMatchObject({ left: { type: 'CommandIdReused' } })
+    expect(decidedAgain('StartSequence', { sequenceId: 'care' })).toMatchObject({ left: { type: 'CommandIdReused' } })
   })
 })
 

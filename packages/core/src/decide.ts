@@ -61,6 +61,7 @@ import {
   idempotencyKeyOf,
   type SequenceId,
 } from './ids.ts'
+import { orderDigest } from './order.ts'
 import { type DueStep, maxAttemptsOf, plan, REASONS } from './plan.ts'
 import type { Facts } from './ports.ts'
 import type { Rejection } from './rejection.ts'
@@ -183,7 +184,8 @@ function stopSequence(command: StopSequence, draft: Draft, context: DecisionCont
     const known = everKnown(command, context)
     return isLeft(known) ? known : right({ outcome: 'not_active', run: 0 })
   }
-  if (!isOpen(run)) return right({ outcome: 'not_active', run: run.run })
+  const tooNew = command.upToVersion !== undefined && run.campaignVersion > command.upToVersion
+  if (!isOpen(run) || tooNew) return right({ outcome: 'not_active', run: run.run })
   stop(draft, command, run, byOperator(command))
   return done
 }
@@ -316,7 +318,7 @@ function satisfy(draft: Draft, context: DecisionContext, command: HandleSignal, 
       campaignVersion,
       signalId: command.signalId,
       kind: command.kind,
-      occurredAt: command.occurredAt,
+      occurredAt: command.occurredAt ?? context.now,
       pattern,
       routes,
       saw,
@@ -725,6 +727,7 @@ function createDraft(command: ContactCommand, initial: ContactState, { now }: De
     state: () => state,
     lastEventId: () => (events.at(-1) as ContactEvent).id,
     add(type, data, why) {
+      const order = events.length > 0 ? undefined : orderDigest(command)
       const event = {
         type,
         data,
@@ -737,6 +740,7 @@ function createDraft(command: ContactCommand, initial: ContactState, { now }: De
         actor: command.actor,
         cause: why.cause,
         ...(command.trace === undefined ? {} : { trace: command.trace }),
+        ...(order === undefined ? {} : { order }),
       } as ContactEvent
       events.push(event)
       state = fold([event], state)

@@ -223,6 +223,7 @@ export interface LogLine {
   readonly causationid: string
   readonly actor?: string
   readonly traceparent?: string
+  readonly orderdigest?: string
   readonly hash?: string
   readonly data: { readonly cause: EventCause; readonly [key: string]: unknown }
 }
@@ -241,6 +242,11 @@ const StreamVersion = Type.Integer({
 const TraceParent = Type.String({
   pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$',
   description: 'a W3C traceparent',
+})
+/** As `orderDigest` makes it. */
+const OrderDigest = Type.String({
+  pattern: '^[0-9a-f]{16}(?:-[0-9a-f]{4})?$',
+  description: 'a digest of 16 hexadecimal digits, and of 4 more where a signal had data',
 })
 /** Not as a pattern: on 64 digits it takes 0.3 µs of the 2.5 that a line takes. What is published has it. */
 const Sha256 = Type.Refine(
@@ -272,6 +278,7 @@ const attributes = (type: TSchema, source: TSchema, data: TSchema) => ({
   causationid: Id,
   actor: opt(Id),
   traceparent: opt(TraceParent),
+  orderdigest: opt(OrderDigest),
   hash: opt(Sha256),
   data,
 })

@@ -169,6 +169,11 @@ export interface EventMeta {
   readonly cause: Cause
   /** W3C trace context (`traceparent`) of the command, where the host traces. */
   readonly trace?: string
+  /**
+   * On the first event of a command's append: a short digest of what was ordered (`order.ts`), so that its id given again
+   * with another order is found out (ONCE-1). Absent on what the engine ordered itself, and in logs of early releases.
+   */
+  readonly order?: string
 }
 
 /** Where an event stands once it is recorded. */

@@ -44,5 +44,5 @@ it('LOG-5: a log comes to the same states, plans, decisions and verdict on every
   }
   expect(states.size).toBe(692)
   expect(await verify(log)).toMatchObject({ events: 10_000, hashed: 10_000, faults: [] })
-  expect(digest).toBe('5a61955c24f4c961623bb1b8dde8f681897251f79985c4b21f931a57c79489d5')
+  expect(digest).toBe('ed885c66e8a3307336615570f2b4bc8397d206d7650c1a0a78f124250133ba2c')
 })

@@ -103,14 +103,29 @@ export function eventIdOf(stream: StreamId, commandId: CommandId, index: number)
 }
 
 /**
- * The id of a command that follows from another id: a uuid v5, so that it fits wherever an id fits, and the same each time.
+ * What the ids of the engine's own commands begin with. Ids of callers never do: event ids are made of command ids, and
+ * who could give the id of an outcome, a signal or a bulk action's part would have it found done, or refused.
+ */
+export const ENGINE_ID_PREFIX = 'enfold:'
+
+/** True for every string that a caller may give as a command id: a legal id that is none of the engine's own. */
+export function isCallersCommandId(value: unknown): value is CommandId {
+  return isLegalId(value) && !value.startsWith(ENGINE_ID_PREFIX)
+}
+
+/**
+ * The id of a command that the engine makes for itself: of what it is, and a uuid v5 of the other ids that it follows
+ * from, so that it fits wherever an id fits, and is the same each time. No caller can give such an id.
  *
  * @example
- * derivedCommandId('signal', 'form-4711') // the command that handles this signal
+ * derivedCommandId('signal', 'form-4711') // 'enfold:signal:…', the command that handles this signal
  */
-export function derivedCommandId(...parts: readonly string[]): CommandId {
-  return uuidOf(JSON.stringify(parts))
+export function derivedCommandId(what: EngineCommand, ...from: readonly string[]): CommandId {
+  return `${ENGINE_ID_PREFIX}${what}:${uuidOf(JSON.stringify([what, ...from]))}`
 }
+
+/** `due`: what is due of a contact. `outcome`: of a handler. `unpublish`: a stop that belongs to it. */
+export type EngineCommand = 'signal' | 'bulk' | 'unpublish' | 'due' | 'outcome'
 
 /** What a sending is *of*: the same for each retry of it, another for each resend. */
 export interface SendingRef {

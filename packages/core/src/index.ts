@@ -51,6 +51,7 @@ export {
   readLogBatches,
   writeLog,
 } from './log-file.ts'
+export { orderDigest } from './order.ts'
 export * from './plan.ts'
 export * from './ports.ts'
 export * from './rejection.ts'

@@ -1,10 +1,29 @@
 /** The border: what a host passes to a verb is checked here, once, before anything is looked up or written. */
-import { EnfoldFault, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH, requireId } from '@enfold/core'
+import {
+  ENGINE_ID_PREFIX,
+  EnfoldFault,
+  isCallersCommandId,
+  isInstant,
+  isLegalId,
+  type JsonObject,
+  MAX_ID_LENGTH,
+  requireId,
+} from '@enfold/core'
 
 /** Checks one property; throws `INVALID_INPUT` with the path if it is not right. */
 type Check = (path: string, value: unknown) => void
 
 export const id: Check = (path, value) => void requireId(path, value)
+
+export const commandId: Check = (path, value) => {
+  id(path, value)
+  if (!isCallersCommandId(value))
+    throw EnfoldFault.invalidInput(
+      path,
+      value,
+      `an id that does not begin with "${ENGINE_ID_PREFIX}": those are the engine's own. Put something of yours before it`,
+    )
+}
 
 export const idOrNull: Check = (path, value) => {
   if (value !== null) id(path, value)

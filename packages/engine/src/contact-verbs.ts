@@ -2,7 +2,6 @@
 import {
   type Answers,
   type CampaignId,
-  type Clock,
   type CommandId,
   type ContactCommand,
   type ContactId,
@@ -24,7 +23,10 @@ export interface Order {
   readonly actor: string | null
   /** For people; recorded. No personal data (LOG-4). */
   readonly reason?: string
-  /** The same id again has the same effect, once, and the same answer (ONCE-1). Default: drawn. */
+  /**
+   * The same id again has the same effect, once, and the same answer; with another order it is refused (ONCE-1). None
+   * that begins with "enfold:", which are the engine's own. Default: drawn.
+   */
   readonly commandId?: CommandId
 }
 
@@ -84,7 +86,7 @@ export interface ContactVerbs {
 }
 
 /** The shape of an order, checked at the border. */
-export const ORDER = { actor: border.actor, 'reason?': border.text, 'commandId?': border.id }
+export const ORDER = { actor: border.actor, 'reason?': border.text, 'commandId?': border.commandId }
 const CONTACT = { contactId: border.id, ...ORDER }
 const SEQUENCE = { ...CONTACT, campaignId: border.id, sequenceId: border.id }
 const STEP = { ...SEQUENCE, stepId: border.id, 'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
@@ -99,7 +101,6 @@ export const metaOf = ({ actor, reason, commandId }: Order) => ({
 /** @param answer executes a checked command and gives its answer with its place */
 export function createContactVerbs(
   answer: <Command extends ContactCommand>(command: Command) => Answered<Answers[Command['type']]>,
-  clock: Clock,
 ): ContactVerbs {
   return {
     async startSequence(order) {
@@ -154,13 +155,13 @@ export function createContactVerbs(
       return answer({
         type: 'HandleSignal',
         contactId,
-        // Signals and commands are numbered by different programs: their ids must not meet.
+        // Signals and commands are numbered by different programs: their ids must not meet (ONCE-1).
         commandId: derivedCommandId('signal', signalId),
         actor,
         signalId,
         kind,
         data: border.jsonObject('signal.data', data),
-        occurredAt: signal.occurredAt ?? clock.now(),
+        ...(signal.occurredAt === undefined ? {} : { occurredAt: signal.occurredAt }),
         fromStep,
       })
     },

@@ -9,6 +9,7 @@ import {
   type ContactEvent,
   type ContactEventOf,
   type ContactId,
+  derivedCommandId,
   epochMsOf,
   type Facts,
   type Instant,
@@ -64,7 +65,7 @@ export function createDueWork(
     if (!isStillHeld(claim, null)) return { events: [], held: false }
     const executed = await execute(machinery, {
       type: 'DispatchDue',
-      commandId: crypto.randomUUID(),
+      commandId: derivedCommandId('due', crypto.randomUUID()),
       actor: null,
       contactId,
       inFlight: new Set(),
@@ -180,7 +181,7 @@ export function createDueWork(
       {
         type: 'RecordOutcome',
         // The same for the same attempt, so that recording it twice is recording it once.
-        commandId: `outcome:${data.idempotencyKey}:${attempt.attempt}`,
+        commandId: derivedCommandId('outcome', data.idempotencyKey, String(attempt.attempt)),
         actor: null,
         contactId,
         ...attempt,

@@ -22,8 +22,10 @@ import {
   isLeft,
   left,
   type Members,
+  orderDigest,
   type Position,
   type PublishAnswer,
+  type PublishCampaign,
   type RecordedEvent,
   type Rejection,
   right,
@@ -32,6 +34,7 @@ import {
   type TransactionClient,
   tagOf,
   type UnpublishAnswer,
+  type UnpublishCampaign,
   waitingTagOf,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
@@ -201,36 +204,38 @@ export function createEngine(options: EngineOptions): Engine {
     for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
-  /** The verbs on contacts: each has its checked command executed, and gives the answer with its place. */
-  const verbsOver = (executing: CommandMachinery) =>
-    createContactVerbs(async <Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> => {
+  /** Has a checked command executed, and gives the answer with its place. */
+  const answerOver =
+    (executing: CommandMachinery) =>
+    async <Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> => {
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       const executed = await execute(executing, command)
       if (isLeft(executed)) return executed
       const { version, position } = executed.right
       return right({ ...(executed.right.answer as Answers[Command['type']]), version, position })
-    }, clock)
-  const verbs = verbsOver(machinery)
+    }
+  const answer = answerOver(machinery)
+  const verbs = createContactVerbs(answer)
 
   /** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
   async function decideOnCampaign<Answer>(
-    decideNow: (
-      commandId: CommandId,
-    ) => Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: Answer }>,
+    decideNow: () => Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: Answer }>,
     again: (events: readonly RecordedEvent[]) => Answer | null,
     campaignId: () => CampaignId,
-    commandId: CommandId,
+    command: PublishCampaign | UnpublishCampaign,
   ): Promise<Either<Rejection, Answer & { readonly position: Position }>> {
     if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+    const { commandId } = command
     for (let attempt = 1; attempt <= MAX_PUBLISH_ATTEMPTS; attempt++) {
       await campaigns.refresh()
-      const decided = decideNow(commandId)
+      const decided = decideNow()
       if (isLeft(decided)) return decided
       const stream = campaignStream(campaignId())
       const history = (await store.readMany([stream])).get(stream) ?? []
       const before = history.filter((event) => event.commandId === commandId)
       if (before.length > 0) {
-        const repeated = again(before)
+        const order = before[0]?.order
+        const repeated = order === undefined || order === orderDigest(command) ? again(before) : null
         if (repeated !== null) return right({ ...repeated, position: before.at(-1)?.position as Position })
         return left({ type: 'CommandIdReused', commandId, usedFor: before.map(({ type }) => type).join(', ') })
       }
@@ -260,13 +265,18 @@ export function createEngine(options: EngineOptions): Engine {
             ? { outcome: 'published', version: event.data.campaignVersion, warnings: warningsOf(event.data) }
             : null,
         id,
-        command.commandId,
+        command,
       )
     },
     async unpublish(campaignId, order) {
       border.id('unpublish.campaignId', campaignId)
       border.checkInput('unpublish.order', order, { ...ORDER, 'stopRuns?': border.flag })
-      const command = { type: 'UnpublishCampaign', campaignId, ...metaOf(order) } as const
+      const command = {
+        type: 'UnpublishCampaign',
+        campaignId,
+        ...metaOf(order),
+        ...(order.stopRuns === true ? { stopRuns: true } : {}),
+      } as const
       const answered = await decideOnCampaign(
         () => decideUnpublish(command, campaigns.catalog, clock.now()),
         ([event]): UnpublishAnswer | null =>
@@ -274,7 +284,7 @@ export function createEngine(options: EngineOptions): Engine {
             ? { outcome: 'unpublished', version: event.data.campaignVersion }
             : null,
         () => campaignId,
-        command.commandId,
+        command,
       )
       if (isLeft(answered)) return answered
       if (order.stopRuns !== true) return right({ ...answered.right, stopped: 0 })
@@ -292,7 +302,7 @@ export function createEngine(options: EngineOptions): Engine {
           'this store',
           'a store that joins transactions, as PostgreSQL',
         )
-      return verbsOver({
+      const executing: CommandMachinery = {
         ...machinery,
         historyOf: createHistoryOf(bound),
         // One by one: the connection is one, and the transaction the host's.
@@ -300,7 +310,8 @@ export function createEngine(options: EngineOptions): Engine {
         factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),
         // Nothing is due before the commit. The store tells of that.
         wakeUp: () => {},
-      })
+      }
+      return createContactVerbs(answerOver(executing))
     },
 
     async runDue(dueOptions = {}) {
@@ -406,11 +417,12 @@ export function createEngine(options: EngineOptions): Engine {
           const page: Members = await readModel.members(tag, { after, limit: 500 })
           const answers = await Promise.all(
             page.contacts.map((contactId) =>
-              verbs.stopSequence({
+              answer({
+                type: 'StopSequence',
                 contactId,
                 campaignId,
                 sequenceId,
-                commandId: derivedCommandId(commandId, 'stop', sequenceId),
+                commandId: derivedCommandId('unpublish', commandId, sequenceId),
                 actor,
                 ...(reason === undefined ? {} : { reason }),
               }),

@@ -268,10 +268,17 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       await prepare(engine, row)
       await answerOf(call(engine, verb, named(row, 'k')))
       const before = await endOfLog(store)
-      const commandId = verb === 'signal' ? derivedCommandId('signal', 'k') : 'k'
-      const other =
-        verb === 'erase' ? engine.stopSequence({ ...nurture, commandId }) : engine.erase({ ...ann, commandId })
-      expect(await rejectionOf(other)).toMatchObject({ type: 'CommandIdReused', commandId })
+      const signalId = 'k'
+      const other = {
+        signal: () => engine.signal({ ...ann, kind: 'asked-again', signalId }),
+        erase: () => engine.stopSequence({ ...nurture, commandId: 'k' }),
+      }
+      const ordered = other[verb as keyof typeof other] ?? (() => engine.erase({ ...ann, commandId: 'k' }))
+      const commandId = verb === 'signal' ? derivedCommandId('signal', signalId) : 'k'
+      expect(await rejectionOf(ordered() as ReturnType<Engine['signal']>)).toMatchObject({
+        type: 'CommandIdReused',
+        commandId,
+      })
       expect(await endOfLog(store)).toEqual(before)
     })
   })

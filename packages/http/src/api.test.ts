@@ -1,4 +1,4 @@
-import { contactOf, EnfoldFault, type Store } from '@enfold/core'
+import { contactOf, derivedCommandId, EnfoldFault, type Store } from '@enfold/core'
 import { createApi, pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { HOSTILE_IDS } from '@enfold/testkit'
@@ -245,8 +245,21 @@ describe('repeats', () => {
       status: 422,
       body: { rejection: { type: 'CommandIdReused', commandId: 'click-1' } },
     })
-    expect(await send('POST', `${NURTURE}/start`, { headers: { 'idempotency-key': 'x'.repeat(201) } })).toMatchObject({
-      status: 400,
+    expect(await send('POST', `${NURTURE}/restart`, { headers })).toMatchObject({ status: 422 })
+    for (const key of ['x'.repeat(201), derivedCommandId('signal', 'order-7')])
+      expect(await send('POST', `${NURTURE}/start`, { headers: { 'idempotency-key': key } })).toMatchObject({
+        status: 400,
+        body: { problems: [{ path: 'header/Idempotency-Key' }] },
+      })
+  })
+
+  it('ONCE-1, GOAL-10: a signal id with another signal is refused', async () => {
+    const { send } = await givenApi()
+    const body = { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, signalId: 'order-7' }
+    await send('POST', '/signals', { body })
+    expect(await send('POST', '/signals', { body: { ...body, kind: 'purchased' } })).toMatchObject({
+      status: 422,
+      body: { rejection: { type: 'CommandIdReused' } },
     })
   })
 

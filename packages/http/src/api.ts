@@ -2,7 +2,7 @@
  * `createApi`: the engine as a function from `Request` to `Response`. The life of a request: who sends it, which route,
  * is it of the right shape, may he, do it, answer. Routes stand in tables beside this file.
  */
-import { EnfoldFault, isLegalId } from '@enfold/core'
+import { ENGINE_ID_PREFIX, EnfoldFault, isCallersCommandId, isLegalId } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import { Hono } from 'hono'
 import type { TSchema } from 'typebox'
@@ -165,8 +165,12 @@ function idsOf({ path }: Route, { pathname }: URL): Record<string, string> {
 
 function commandIdOf(request: Request): string | null {
   const key = request.headers.get('idempotency-key')
-  if (key === null || isLegalId(key)) return key
-  throw wrongInput('header', '/Idempotency-Key', 'is no legal id')
+  if (key === null || isCallersCommandId(key)) return key
+  throw wrongInput(
+    'header',
+    '/Idempotency-Key',
+    isLegalId(key) ? `must not begin with "${ENGINE_ID_PREFIX}": those ids are the engine's own` : 'is no legal id',
+  )
 }
 
 async function jsonResponse(

@@ -70,6 +70,7 @@ function metaOf(stream: StreamId, n: number) {
     causationId: commandId,
     actor: 'tester',
     cause: { by: 'operator' },
+    order: '00112233445566ff-89ab',
   } as const
 }
 

@@ -399,7 +399,7 @@ function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object
       return { until: null }
     case 'HandleSignal': {
       const signalId = loose.signalId ?? `signal-${count}`
-      return { signalId, commandId: `signal ${signalId}`, data: {}, occurredAt: story.now, fromStep: false }
+      return { signalId, commandId: `signal ${signalId}`, data: {}, fromStep: false }
     }
     case 'DispatchDue':
       return { inFlight: inFlightOf(story), limit: 100 }

@@ -1,0 +1,123 @@
+/** One id, one order (ONCE-1), and ids that are the engine's own: on a memory store; stores keep what an event carries. */
+import { derivedCommandId, type Store } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSimulatedClock } from '@enfold/testkit'
+import { afterEach, expect, it } from 'vitest'
+import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './given-engine.ts'
+
+const ann = { contactId: 'ann', actor: 'olga' }
+const nurture = onAnn('nurture')
+
+const opened: Engine[] = []
+afterEach(async () => {
+  for (const engine of opened.splice(0)) await engine.close()
+})
+
+async function given(store: Store = createMemoryStore(), more: Partial<EngineOptions> = {}) {
+  const clock = createSimulatedClock(MONDAY)
+  const engine = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
+  opened.push(engine)
+  await answerOf(engine.publish(pool))
+  return { engine, store, clock }
+}
+
+/** Between the look of one command and its append, another process does something. */
+function withInterruption(store: Store, interruption: () => Promise<unknown>): Store {
+  let interrupted = false
+  return {
+    ...store,
+    async appendMany(appends) {
+      if (!interrupted) {
+        interrupted = true
+        await interruption()
+      }
+      return store.appendMany(appends)
+    },
+  }
+}
+
+it('ONCE-1: a signal id given again with another kind or other data is refused, and no purchase is taken for a signup', async () => {
+  const { engine } = await given()
+  await answerOf(engine.signal({ ...ann, kind: 'form-submitted', data: { form: 'guide' }, signalId: 'order-7' }))
+  const reused = { type: 'CommandIdReused', commandId: derivedCommandId('signal', 'order-7') }
+  expect(await rejectionOf(engine.signal({ ...ann, kind: 'purchased', signalId: 'order-7' }))).toMatchObject(reused)
+  const otherData = { ...ann, kind: 'form-submitted', data: { form: 'other' }, signalId: 'order-7' }
+  expect(await rejectionOf(engine.signal(otherData))).toMatchObject(reused)
+  expect(await typesOf(engine)).toEqual(['GoalSatisfied', 'SequenceStarted'])
+})
+
+it('ONCE-1: a restart and then a stop with one id: the stop is refused, not answered as done', async () => {
+  const { engine } = await given()
+  await answerOf(engine.startSequence(nurture))
+  await answerOf(engine.restartSequence({ ...nurture, commandId: 'k' }))
+  const reused = { type: 'CommandIdReused', commandId: 'k', usedFor: 'SequenceStopped, SequenceStarted' }
+  expect(await rejectionOf(engine.stopSequence({ ...nurture, commandId: 'k' }))).toEqual(reused)
+})
+
+it('ONCE-1: two processes with one id and two orders at once: one is done, the other refused', async () => {
+  const { engine, store, clock } = await given()
+  await answerOf(engine.startSequence(nurture))
+  const interrupted = withInterruption(store, () => engine.pauseSequence({ ...nurture, commandId: 'k' }))
+  const slow = createEngine({ store: interrupted, clock, handlers: {} })
+  opened.push(slow)
+  expect(await rejectionOf(slow.stopSequence({ ...nurture, commandId: 'k' }))).toMatchObject({
+    type: 'CommandIdReused',
+    usedFor: 'SequencePaused',
+  })
+  expect(await typesOf(engine)).toEqual(['SequenceStarted', 'SequencePaused'])
+})
+
+it('ONCE-1: an unpublishing with stops is another order than one without', async () => {
+  const { engine } = await given()
+  const order = { actor: 'olga', commandId: 'u' }
+  await answerOf(engine.unpublish('pool', order))
+  expect(await rejectionOf(engine.unpublish('pool', { ...order, stopRuns: true }))).toMatchObject({
+    type: 'CommandIdReused',
+    usedFor: 'CampaignUnpublished',
+  })
+})
+
+it("ONCE-1: no verb takes an id of the engine's own", async () => {
+  const { engine } = await given()
+  const commandId = derivedCommandId('signal', 'order-7')
+  const orders = [
+    () => engine.startSequence({ ...nurture, commandId }),
+    () => engine.stopSequence({ ...nurture, commandId }),
+    () => engine.restartSequence({ ...nurture, commandId }),
+    () => engine.pauseSequence({ ...nurture, commandId }),
+    () => engine.resumeSequence({ ...nurture, commandId }),
+    () => engine.stopAll({ ...ann, commandId }),
+    () => engine.suppress({ ...ann, commandId }),
+    () => engine.unsuppress({ ...ann, commandId }),
+    () => engine.erase({ ...ann, commandId }),
+    () => engine.resendStep({ ...nurture, stepId: 'one', commandId }),
+    () => engine.cancelStep({ ...nurture, stepId: 'one', commandId }),
+    () => engine.publish(pool, { actor: null, commandId }),
+    () => engine.unpublish('pool', { actor: null, commandId }),
+  ]
+  for (const order of orders)
+    await expect(order()).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining('enfold:') })
+  expect(await typesOf(engine)).toEqual([])
+})
+
+it('ONCE-1: every command that the engine makes for itself has an id that no caller can give', async () => {
+  const recorder = createRecorder()
+  const { engine, clock } = await given(createMemoryStore(), { handlers: { email: recorder.handler } })
+  await answerOf(engine.signal({ ...ann, kind: 'form-submitted', data: { form: 'guide' }, signalId: 'form-1' }))
+  await engine.runDue()
+  clock.advance('P1D')
+  const action = { action: 'restart', ...nurture, actionId: 'a', contacts: { ids: ['ann'] } } as const
+  const { contactId: _, ...order } = action
+  await answerOf(engine.processAction(order))
+  await engine.runDue()
+  await answerOf(engine.unpublish('pool', { actor: 'olga', commandId: 'u', stopRuns: true }))
+  const ids = (await engine.inspect.history('ann')).map(({ commandId }) => commandId)
+  expect(new Set(ids.map((id) => id.split(':').slice(0, 2).join(':')))).toEqual(
+    new Set(['enfold:signal', 'enfold:due', 'enfold:outcome', 'enfold:bulk', 'enfold:unpublish']),
+  )
+  // As an attacker with the right to pause would: the id of the outcome, seen or made.
+  for (const event of await eventsOf(engine, 'StepSent'))
+    await expect(engine.pauseSequence({ ...nurture, commandId: event.commandId })).rejects.toThrow('enfold:')
+  expect(recorder.calls).toHaveLength(2)
+})
