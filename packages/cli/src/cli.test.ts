@@ -16,6 +16,7 @@ import {
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, historyArbitrary, hostileIds } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { answerOf, BINARY, createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './given-log.ts'
@@ -606,7 +607,7 @@ describe('misuse', () => {
 type Damage = (line: Buffer) => Uint8Array
 
 describe('damage', () => {
-  const RUNS = Math.max(2000, Number(process.env.ENFOLD_RUNS ?? 0))
+  const RUNS = runs(1000)
 
   it(`AUDIT-5: each of many damaged lines is reported, each other one is read`, async () => {
     mkdirSync(file('fuzz'), { recursive: true })

@@ -28,6 +28,7 @@ import {
   type Upcasters,
 } from '@enfold/core'
 import { historyArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
@@ -376,7 +377,7 @@ describe('there and back', () => {
         if (!isSame(back, JSON.parse(JSON.stringify(event)))) expect(back).toStrictEqual(event)
         expect(encodeEvent(back)).toBe(line)
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(1500) },
     )
   })
 
@@ -391,7 +392,7 @@ describe('there and back', () => {
           expect(encodeEvent(decoded(line))).toBe(line)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
     // Or the property would have proved nothing about those that are missing.
     expect([...seen].sort()).toEqual(TYPES.filter((type) => !type.startsWith('Campaign')).sort())
@@ -617,7 +618,7 @@ describe('a damaged line', () => {
         const line = withData({ name: 'Ann Example' }, encodeEvent(event))
         expect(problem(line)).toMatchObject({ reason: 'wrong-data', path: '/data/name' })
       }),
-      { numRuns: 5 },
+      { numRuns: runs(5) },
     )
   })
 })
@@ -642,7 +643,7 @@ describe('whatever the line', () => {
   }
 
   it('AUDIT-5: any text at all is an event or a problem', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), text), isDecodedOrExplained), { numRuns: 1000 })
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json(), text), isDecodedOrExplained), { numRuns: runs(1000) })
   })
 
   it('AUDIT-5: a valid line with bytes changed, lost, added or moved', () => {
@@ -665,7 +666,7 @@ describe('whatever the line', () => {
         }
         isDecodedOrExplained(new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes)))
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(1000) },
     )
   })
 
@@ -702,7 +703,7 @@ describe('whatever the line', () => {
           if (!isRight(decodeEvent(text))) refused++
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(1000) },
     )
     // Or the damage would be none.
     expect(refused).toBeGreaterThan(1000)

@@ -1,4 +1,5 @@
 import { EVENT_TYPE_PREFIX, eventJsonSchema, isInstant } from '@enfold/core'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import file from '../schema/event.schema.json' with { type: 'json' }
@@ -67,7 +68,7 @@ describe('the published JSON Schema of a line', () => {
       fc.property(fc.oneof({ weight: 50, arbitrary: almost }, others), (text) => {
         expect(pattern.test(text), text).toBe(isInstant(text))
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(1500) },
     )
   })
 })

@@ -1,5 +1,5 @@
 /**
- * Logs whose lines were damaged by chance, read to the end. `ENFOLD_RUNS` sets how many lines, ten for each run:
+ * Logs whose lines were damaged by chance, read to the end. `runs` says how many lines:
  * `pnpm soak` damages 100,000.
  */
 import {
@@ -13,11 +13,12 @@ import {
   SCHEMA_VERSION,
 } from '@enfold/core'
 import { historyArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
 
-const DAMAGED = 10 * Number(process.env.ENFOLD_RUNS ?? 300)
+const DAMAGED = runs(3000)
 const LINES_IN_A_LOG = 1000
 const LINE_FEED = 10
 type Bytes = Uint8Array<ArrayBuffer>

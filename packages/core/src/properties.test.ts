@@ -1,5 +1,5 @@
 /**
- * Laws that hold for every history that can happen. `ENFOLD_RUNS` sets how many are tried of each.
+ * Laws that hold for every history that can happen. `runs` says how many are tried of each.
  */
 import {
   type ContactCommand,
@@ -23,14 +23,15 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { campaignArbitrary, type History, historyArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
+const numRuns = runs(300)
 const TIMEOUT_MS = 600_000
 
-function always(name: string, law: (history: History) => void, runs = numRuns) {
-  it(name, () => fc.assert(fc.property(historyArbitrary({ maxMoves: 40 }), law), { numRuns: runs }), TIMEOUT_MS)
+function always(name: string, law: (history: History) => void, times = numRuns) {
+  it(name, () => fc.assert(fc.property(historyArbitrary({ maxMoves: 40 }), law), { numRuns: times }), TIMEOUT_MS)
 }
 
 const show = (history: History) =>

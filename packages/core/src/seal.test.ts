@@ -12,10 +12,11 @@ import {
   verify,
 } from '@enfold/core'
 import { historyArbitrary, logOf } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-const MUTATIONS = process.env.ENFOLD_CORE === undefined ? 1000 : 100
+const MUTATIONS = runs(500)
 const NOON = '2026-03-01T12:00:00.000Z'
 const log = logOf(fc.sample(historyArbitrary({ maxMoves: 30 }), { numRuns: 30, seed: 7 }))
 const lines = log.map(encodeEvent)

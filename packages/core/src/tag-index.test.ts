@@ -18,6 +18,7 @@ import {
   tagOf,
   waitingTagOf,
 } from '@enfold/core'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -91,7 +92,7 @@ describe('tags', () => {
         expect(parseTag(tag)).toEqual({ campaignId, sequenceId, waiting: false })
         expect(parseTag(waiting)).toEqual({ campaignId, sequenceId, waiting: true })
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -125,7 +126,7 @@ describe('tags', () => {
         const encode = parsed.waiting ? waitingTagOf : tagOf
         expect(encode(parsed.campaignId, parsed.sequenceId)).toBe(text)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -494,7 +495,7 @@ describe('the index against a naive model', () => {
           expect(index.contacts(null, 100)).toEqual(model.find({}))
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -523,7 +524,7 @@ describe('the index against a naive model', () => {
           expect(staying.isSubsetOf(new Set(shown))).toBe(true)
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: runs(300) },
     )
   })
 })

@@ -14,6 +14,7 @@ import {
   type Weekday,
   type Window,
 } from '@enfold/core'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -206,7 +207,7 @@ describe('afterWeekdays', () => {
         }
         expect(due({ afterWeekdays }, instantOf(anchorMs)).timing.dueAt).toBe(instantOf(dayMs))
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(500) },
     )
   })
 })
@@ -594,7 +595,7 @@ describe('laws', () => {
       whenPast,
     }),
   )
-  const numRuns = 2_000
+  const numRuns = runs(1_000)
 
   /** Weekday and minute of the day as the formatter of the platform shows them: another road than the one tested. */
   function wallClock(instant: Instant, timeZone: string): { weekday: string; minute: number } {
@@ -658,7 +659,7 @@ describe('laws', () => {
           expect(isInside(window, instantOf(ms), 'Asia/Kathmandu')).toBe(false)
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(500) },
     )
   })
 

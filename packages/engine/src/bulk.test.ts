@@ -26,9 +26,9 @@ const directory = temporaryDirectory()
 let files = 0
 const sqliteFile = () => join(directory, `bulk-${++files}.db`)
 
+/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  sqlite: () => createSqliteStore({ path: sqliteFile(), synchronous: 'NORMAL' }),
   'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import {
   type CampaignDefinition,
   contactStream,
@@ -21,35 +20,16 @@ import {
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import {
-  answerOf,
-  createGate,
-  createRecorder,
-  eventsOf,
-  MONDAY,
-  onAnn,
-  temporaryDirectory,
-  typesOf,
-  until,
-} from './given-engine.ts'
+import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, typesOf, until } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 import type { EngineSignal } from './signals.ts'
 
-const directory = temporaryDirectory()
-let files = 0
-
+/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
   'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'log, sqlite beside it': () =>
-    besideLog(
-      createMemoryStore(),
-      createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
-    ),
 }
 
 const opened: { close(): Promise<void> }[] = []

@@ -18,6 +18,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
@@ -25,7 +26,6 @@ import { MONDAY, temporaryDirectory } from './given-engine.ts'
 import { givenEventStoreDb } from './given-eventstoredb.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
-const numRuns = process.env.ENFOLD_RUNS === undefined ? 150 : Math.ceil(Number(process.env.ENFOLD_RUNS) / 10)
 const server = givenServer()
 const newSchema = givenSchemas(server)
 
@@ -614,7 +614,7 @@ it.each(Object.entries(stores))(
             await store.close()
           }
         }),
-      { numRuns: SERVERS.has(name) ? Math.ceil(numRuns / 12) : numRuns },
+      { numRuns: runs(SERVERS.has(name) ? 3 : 30) },
     )
   },
   600_000,

@@ -18,6 +18,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc, { type Arbitrary } from 'fast-check'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
@@ -25,7 +26,6 @@ import { MONDAY } from './given-engine.ts'
 import { givenEventStoreDb } from './given-eventstoredb.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
-const numRuns = Number(process.env.ENFOLD_RUNS ?? 1000)
 const server = givenServer()
 const newSchema = givenSchemas(server)
 
@@ -180,7 +180,7 @@ it.each(Object.entries(stores))(
         await store.close()
       }),
       // What takes memory microseconds takes a server milliseconds. More often than not a campaign does end.
-      { numRuns: Math.ceil(numRuns / costOf(name)), maxSkipsPerRun: 1 },
+      { numRuns: runs(300 / costOf(name)), maxSkipsPerRun: 1 },
     )
   },
   600_000,

@@ -23,11 +23,10 @@ let files = 0
 const sqliteFile = () => join(directory, `${++files}.db`)
 const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
 
+/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  sqlite: () => sqlite(sqliteFile()),
   'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'log, sqlite beside it': () => besideLog(createMemoryStore(), sqlite(sqliteFile())),
 }
 
 const opened: { close(): Promise<void> }[] = []

@@ -1,25 +1,15 @@
-import { join } from 'node:path'
 import { type CampaignDefinition, type Store, tagOf, waitingTagOf } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerOf, MONDAY, onAnn, pool, temporaryDirectory } from './given-engine.ts'
+import { answerOf, MONDAY, onAnn, pool } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
 
-const directory = temporaryDirectory()
-let files = 0
-
+/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
   'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'log, sqlite beside it': () =>
-    besideLog(
-      createMemoryStore(),
-      createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
-    ),
 }
 
 const opened: { close(): Promise<void> }[] = []

@@ -1,17 +1,11 @@
 import { type Clock, type Facts, isRight } from '@enfold/core'
 import { createEngine, type KindLimit } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { createLimits } from './limits.ts'
 
 const START = '2026-03-02T09:00:00.000Z'
-const stores = {
-  memory: createMemoryStore,
-  sqlite: () => createSqliteStore({ path: ':memory:', synchronous: 'NORMAL' }),
-}
-
 const definition = (id: string, kind: string) => ({
   id,
   goals: [],
@@ -19,7 +13,6 @@ const definition = (id: string, kind: string) => ({
 })
 
 async function given(
-  makeStore: () => ReturnType<typeof createMemoryStore>,
   kinds: Record<string, KindLimit>,
   handler: (kind: string, contactId: string, clock: Clock) => Promise<void> | void = () => {},
 ) {
@@ -36,7 +29,7 @@ async function given(
     return { outcome: 'sent' as const }
   }
   const engine = createEngine({
-    store: makeStore(),
+    store: createMemoryStore(),
     clock,
     handlers: { email: handle('email'), webhook: handle('webhook') },
     dispatch: { kinds, concurrency: 20 },
@@ -54,9 +47,9 @@ async function given(
 const named = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(3, '0')}`)
 
-describe.each(Object.entries(stores))('given a dispatcher with limits on %s', (_, makeStore) => {
+describe('given a dispatcher with limits', () => {
   it('STEP-7: a rate is kept in every window, the rest waits and goes out oldest first', async () => {
-    const { clock, engine, calls, start } = await given(makeStore, { email: { perSecond: 5 } })
+    const { clock, engine, calls, start } = await given({ email: { perSecond: 5 } })
     await engine.publish(definition('c', 'email'))
     await start('c', named('a', 12))
     const first = await engine.runDue()
@@ -77,7 +70,7 @@ describe.each(Object.entries(stores))('given a dispatcher with limits on %s', (_
   })
 
   it('STEP-7: what the limit of one kind holds back holds up no other kind', async () => {
-    const { engine, calls, start } = await given(makeStore, { email: { perSecond: 1 } })
+    const { engine, calls, start } = await given({ email: { perSecond: 1 } })
     await engine.publish(definition('mails', 'email'))
     await engine.publish(definition('hooks', 'webhook'))
     await start('mails', named('m', 60))
@@ -88,7 +81,7 @@ describe.each(Object.entries(stores))('given a dispatcher with limits on %s', (_
   })
 
   it('STEP-7: campaigns share a limit: the backlog of one does not stand before the other', async () => {
-    const { engine, calls, start } = await given(makeStore, { email: { perSecond: 10 } })
+    const { engine, calls, start } = await given({ email: { perSecond: 10 } })
     await engine.publish(definition('great', 'email'))
     await engine.publish(definition('small', 'email'))
     await start('great', named('g', 50))
@@ -101,7 +94,7 @@ describe.each(Object.entries(stores))('given a dispatcher with limits on %s', (_
   it('STEP-7: at most so many handlers of a kind at once, and all of them in the end', async () => {
     let now = 0
     let most = 0
-    const { engine, calls, start } = await given(makeStore, { email: { concurrency: 3 } }, async () => {
+    const { engine, calls, start } = await given({ email: { concurrency: 3 } }, async () => {
       now += 1
       most = Math.max(most, now)
       await new Promise(setImmediate)
@@ -115,7 +108,7 @@ describe.each(Object.entries(stores))('given a dispatcher with limits on %s', (_
   })
 
   it('STEP-9: after a standstill what is left drains within the rate, and what is late is recorded as dropped', async () => {
-    const { clock, engine, calls } = await given(makeStore, { email: { perSecond: 2 } })
+    const { clock, engine, calls } = await given({ email: { perSecond: 2 } })
     await engine.publish({
       id: 'c',
       goals: [],

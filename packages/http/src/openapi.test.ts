@@ -1,5 +1,6 @@
 import { openApi } from '@enfold/http'
 import { HOSTILE_IDS } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { expect, it } from 'vitest'
@@ -39,7 +40,7 @@ interface Document {
   readonly components: { readonly schemas: { readonly [name: string]: Schema } }
 }
 
-const RUNS = Number(process.env.ENFOLD_RUNS ?? 1500)
+const RUNS = runs(300)
 
 const document = openApi() as Document
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
