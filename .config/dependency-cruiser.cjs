@@ -27,6 +27,7 @@ module.exports = {
           '^packages/$2/',
           '/src/(fake/)?index\\.ts$',
           '/testkit/src/store-battery\\.ts$',
+          '/testkit/src/runs\\.ts$',
           '^packages/postgres-server/src/given-server\\.ts$',
         ],
       },

@@ -706,7 +706,7 @@ describe('whatever the line', () => {
       { numRuns: runs(1000) },
     )
     // Or the damage would be none.
-    expect(refused).toBeGreaterThan(1000)
+    expect(refused).toBeGreaterThan(runs(1000) / 2)
   })
 
   it('AUDIT-5: values nested deeper than any stack', () => {
