@@ -127,6 +127,12 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
           message: messageOf(signal.error),
         })
         break
+      case 'contact-not-planned':
+        trouble(
+          `${named(signal.contactId)}: ${sequenceName(signal.run)}, run ${signal.run.run}, cannot be planned, and none of its steps begins: ${messageOf(signal.error)}`,
+          { trouble: signal.type, contactId: signal.contactId, ...signal.run, message: messageOf(signal.error) },
+        )
+        break
       case 'contact-parked':
         trouble(`${named(signal.contactId)}: parked, for an event cannot be shown: ${messageOf(signal.error)}`, {
           trouble: signal.type,

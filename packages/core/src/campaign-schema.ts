@@ -25,7 +25,10 @@ const FORMATS: Record<string, { readonly expected: string; check(text: string): 
     expected: 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
     check: (text) => durationMs(text) !== null,
   },
-  'enfold-time-zone': { expected: 'an IANA time zone such as "Europe/Berlin"', check: isTimeZone },
+  'enfold-time-zone': {
+    expected: 'an IANA time zone such as "Europe/Berlin" or "America/Los_Angeles"',
+    check: isTimeZone,
+  },
   'enfold-wall-time': { expected: 'a wall time "HH:mm" from 00:00 to 23:59', check: isWallTime },
   'enfold-closing-time': {
     expected: 'a wall time "HH:mm" up to 24:00',

@@ -175,6 +175,7 @@ describe('invalid definitions', () => {
     ['a number for an id', { ...good, id: 7 }, ['/id']],
     ['an empty name', { ...good, name: '' }, ['/name']],
     ['an unknown zone', { ...good, timeZone: 'Mars/Olympus' }, ['/timeZone']],
+    ['a zone that nothing can be computed in', { ...good, timeZone: 'PST' }, ['/timeZone']],
     ['a field that is no object', { ...good, fields: { f: true } }, ['/fields/f']],
     ['a misspelt field option', { ...good, fields: { f: { privat: true } } }, ['/fields/f/privat']],
     ['goals that are no list', { ...good, goals: {}, sequences: [{ id: 's', steps: [email] }] }, ['/goals']],

@@ -16,15 +16,7 @@ import {
   type StepRecord,
 } from './enrollment.ts'
 import type { AttemptRef, RunRef, StepRef, Timing } from './events.ts'
-import {
-  type CampaignId,
-  type ContactId,
-  type EventId,
-  epochMsOf,
-  type Instant,
-  idempotencyKeyOf,
-  instantOf,
-} from './ids.ts'
+import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import type { Facts, Lane } from './ports.ts'
 import { dueOf, durationMs } from './timer.ts'
 
@@ -65,9 +57,22 @@ export interface Plan {
   readonly upcoming: readonly UpcomingStep[]
   /** When something is due next: not after `now` if something is due already; `null`: never, as things stand. */
   readonly wakeAt: Instant | null
-  /** What is due then: the kind of the step, "" where no handler is called; `null` with `wakeAt`. */
+  /**
+   * What is due then: the kind of the step, "" where no handler is called. `null` with `wakeAt`; and with a `wakeAt`
+   * where nothing is known to be due then, but a run that cannot be planned is to be looked at again.
+   */
   readonly lane: Lane | null
+  /** Runs whose schedule could not be computed, where there are any. Everything else of the contact is planned as ever. */
+  readonly faults?: readonly PlanFault[]
 }
+
+/** A run that cannot be planned as things stand: its definition says what this release cannot compute with. */
+export interface PlanFault extends RunRef {
+  readonly error: unknown
+}
+
+/** How long until a run that cannot be planned is looked at again: what is wrong is seldom gone by itself. */
+const FAULT_RETRY_MS = 3_600_000
 
 /** Reasons that the engine itself gives for a step that was not sent. */
 export const REASONS = {
@@ -101,13 +106,14 @@ export function plan(
   const upcoming: UpcomingStep[] = []
   let wakeAt: Instant | null = null
   let lane: Lane | null = null
-  const wake = (at: Instant, kind: string, campaignId: CampaignId) => {
+  const faults: PlanFault[] = []
+  const wake = (at: Instant, next: Lane | null) => {
     if (wakeAt !== null && at >= wakeAt) return
     wakeAt = at
-    lane = { kind, campaignId }
+    lane = next
   }
   const push = (act: DueStep) => {
-    wake(act.dueAt, act.act === 'dispatch' ? act.step.kind : '', act.campaignId)
+    wake(act.dueAt, { kind: act.act === 'dispatch' ? act.step.kind : '', campaignId: act.campaignId })
     if (act.dueAt <= now) due.push(act)
   }
   if (!state.erased)
@@ -133,14 +139,20 @@ export function plan(
               isPrivate: (field) => isPrivateField(campaign.definition, field),
             }),
           push,
-          wake: (at, step) => wake(at, step.kind, campaignId),
+          wake: (at, step) => wake(at, { kind: step.kind, campaignId }),
           upcoming,
         }
-        scheduled(look)
-        for (const record of run.steps) for (const resend of record.resends) resent(look, record, resend)
+        // What is wrong with one run must lose neither the outcome that is being recorded nor the contact's other runs.
+        try {
+          scheduled(look)
+          for (const record of run.steps) for (const resend of record.resends) resent(look, record, resend)
+        } catch (error) {
+          faults.push({ ...look.ref, error })
+          wake(later(now, FAULT_RETRY_MS), null)
+        }
       }
   due.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
-  return { due, upcoming, wakeAt, lane }
+  return { due, upcoming, wakeAt, lane, ...(faults.length === 0 ? {} : { faults }) }
 }
 
 interface Look {

@@ -6,6 +6,7 @@ import {
   type Facts,
   type Instant,
   instantOf,
+  isInstant,
   isLocalDateTime,
   isTimeZone,
   isWallTime,
@@ -492,6 +493,26 @@ describe('zones', () => {
     },
   )
 
+  // What Intl takes and the arithmetic does not.
+  const abbreviations =
+    'ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST'
+
+  it.each(abbreviations.split(' '))('TIME-5: the abbreviation %s is no zone, of a contact or of a campaign', (zone) => {
+    expect(isTimeZone(zone)).toBe(false)
+    expect(due(timer, anchor, { zone, campaignZone: chicago }).timing).toMatchObject({
+      timeZone: chicago,
+      invalidTimeZone: zone,
+    })
+    expect(due(timer, anchor, { campaignZone: zone }).timing.timeZone).toBe('UTC')
+  })
+
+  it('TIME-5: whatever this machine lists as a zone can be computed in', () => {
+    for (const zone of Intl.supportedValuesOf('timeZone')) {
+      expect(isTimeZone(zone), zone).toBe(true)
+      expect(due(timer, anchor, { zone }).timing).toMatchObject({ timeZone: zone })
+    }
+  })
+
   it('TIME-5: of an invalid zone 100 well-formed characters are recorded at most', () => {
     const { timing } = due(timer, anchor, { zone: `${'x'.repeat(99)}🌍${'y'.repeat(1_000)}` })
     expect(timing.invalidTimeZone).toBe(`${'x'.repeat(99)}\ufffd`)
@@ -679,6 +700,22 @@ describe('laws', () => {
         const after = `P${days}DT${hours}H${seconds}S`
         const dueAt = instantOf(epochMsOf(anchor) + ((days * 24 + hours) * 3600 + seconds) * 1000)
         expect(due({ after }, anchor, { zone })).toEqual({ timing: { anchor, dueAt }, skip: null })
+      }),
+      { numRuns },
+    )
+  })
+
+  it('TIME-5: no facts whatever make it throw', () => {
+    const anything = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom('PST', '9999-12-31', '+275760-09-13', '0000-01-01T00:00Z'),
+    )
+    const nonsense = fc.record({ timeZone: anything, fields: fc.oneof(anything, fc.record({ day: anything })) })
+    fc.assert(
+      fc.property(timers, fc.option(windows), anchors, nonsense, (timer, window, anchor, facts) => {
+        const context = { facts: facts as Facts, campaignTimeZone: 'PST', isPrivate: () => false }
+        const { timing } = dueOf(window ? { ...timer, window } : timer, anchor, context)
+        expect(isInstant(timing.dueAt)).toBe(true)
       }),
       { numRuns },
     )

@@ -5,7 +5,7 @@
 import { Temporal } from 'temporal-polyfill'
 import type { AfterDaysTimer, AfterWeekdaysTimer, FieldTimer, Timer, Weekday, Window } from './definition.ts'
 import type { Timing } from './events.ts'
-import { EnfoldFault } from './fault.ts'
+import { EnfoldFault, show } from './fault.ts'
 import { epochMsOf, type Instant, instantOf, isInstant } from './ids.ts'
 import type { JsonValue } from './json.ts'
 import type { Facts } from './ports.ts'
@@ -194,8 +194,10 @@ function zoneOf({ facts, campaignTimeZone }: TimerContext): { timeZone: string; 
   if (isTimeZone(own)) return { timeZone: own }
   const timeZone = isTimeZone(campaignTimeZone) ? campaignTimeZone : 'UTC'
   // It is the host's text and goes into the log: short, and nothing that UTF-8 cannot hold.
-  return own === undefined ? { timeZone } : { timeZone, invalidTimeZone: String(own).slice(0, 100).toWellFormed() }
+  return own === undefined ? { timeZone } : { timeZone, invalidTimeZone: textOf(own).slice(0, 100).toWellFormed() }
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : show(value))
 
 function zoned(instant: Instant, timeZone: string): Temporal.ZonedDateTime {
   return Temporal.Instant.fromEpochMilliseconds(epochMsOf(instant)).toZonedDateTimeISO(timeZone)
@@ -256,26 +258,27 @@ const MOST_ZONES_REMEMBERED = 1_000
 const zonesAsked = new Map<string, boolean>()
 
 /**
- * True for the name of a zone that this machine knows: IANA names and their aliases in any case, and fixed offsets
- * ("+01:00"). Answers are remembered, a bounded number of them. Rule TIME-5.
+ * True for a zone that dates and times can be computed in: IANA names and their aliases in any case, and fixed offsets
+ * ("+01:00"). The one check is that the library which does the arithmetic takes it: `Intl` also takes "PST", "IST" and
+ * some 20 other abbreviations, which mean different things to different people, and which nothing could be computed in.
+ * Answers are remembered, a bounded number of them. Rule TIME-5.
  */
 export function isTimeZone(text: unknown): text is string {
   // The longest name has 32 characters. What is longer is not worth remembering.
   if (typeof text !== 'string' || text.length > 100) return false
-  let known = zonesAsked.get(text)
-  if (known === undefined) {
-    known = asksIntl(text)
+  let usable = zonesAsked.get(text)
+  if (usable === undefined) {
+    usable = canComputeIn(text)
     if (zonesAsked.size >= MOST_ZONES_REMEMBERED) zonesAsked.clear()
-    zonesAsked.set(text, known)
+    zonesAsked.set(text, usable)
   }
-  return known
+  return usable
 }
 
-function asksIntl(timeZone: string): boolean {
+function canComputeIn(timeZone: string): boolean {
   try {
-    // Not Temporal, which takes "2026-01-01T00:00Z" for the zone UTC.
-    new Intl.DateTimeFormat('en', { timeZone })
-    return true
+    // Not `toZonedDateTimeISO`, which takes "2026-01-01T00:00Z" for the zone UTC.
+    return new Temporal.ZonedDateTime(0n, timeZone).epochMilliseconds === 0
   } catch {
     return false
   }

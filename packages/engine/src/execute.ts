@@ -18,6 +18,7 @@ import {
   isEnfoldFault,
   isLeft,
   left,
+  type Plan,
   type Position,
   plan,
   type RecordedContactEvent,
@@ -199,15 +200,27 @@ export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandMac
 
 /** What the read model must be told with these events: the projector's tag changes, and the next wake. */
 function derive(
-  { campaigns, clock }: CommandMachinery,
+  machinery: CommandMachinery,
   contactId: ContactId,
   state: ContactState,
   events: readonly ContactEvent[],
   facts: Facts | null,
 ): Derived {
   const tags = events.flatMap((event) => tagChanges(contactId, event))
-  const { wakeAt, lane } = plan(contactId, state, campaigns.catalog, facts, clock.now())
-  return { tags, wakeAt, lane }
+  return { tags, ...wakeOf(machinery, contactId, state, facts) }
+}
+
+/** The contact's row on the agenda. A run that cannot be planned is told of, and takes nothing else with it. */
+export function wakeOf(
+  { campaigns, clock, observe }: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
+  contactId: ContactId,
+  state: ContactState,
+  facts: Facts | null,
+): Pick<Plan, 'wakeAt' | 'lane'> {
+  const { wakeAt, lane, faults = [] } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+  for (const { error, campaignId, sequenceId, run } of faults)
+    observe({ type: 'contact-not-planned', contactId, run: { campaignId, sequenceId, run }, error })
+  return { wakeAt, lane }
 }
 
 /**

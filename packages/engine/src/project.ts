@@ -25,7 +25,6 @@ import {
   isEnfoldFault,
   type Members,
   type Position,
-  plan,
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
@@ -38,7 +37,7 @@ import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts } from './directory.ts'
-import { createHistoryOf, type Machinery } from './execute.ts'
+import { createHistoryOf, type Machinery, wakeOf } from './execute.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
 import { createTurns } from './turns.ts'
@@ -235,7 +234,7 @@ export function createProjection(
             const tags = isKnown ? its.flatMap((one) => tagChanges(contactId, one)) : setTo(contactId, now.tags)
             return {
               now,
-              change: { contactId, version: now.version, derived: { ...(await wakeOf(contactId, now)), tags } },
+              change: { contactId, version: now.version, derived: { ...(await nextWakeOf(contactId, now)), tags } },
             }
           })
           known.delete(contactId)
@@ -345,13 +344,12 @@ export function createProjection(
     }
   }
 
-  async function wakeOf(contactId: ContactId, { state }: Folded) {
+  async function nextWakeOf(contactId: ContactId, { state }: Folded) {
     await campaigns.ensure(state)
     const facts = await factsOf(contactId).catch(() => undefined)
-    const now = clock.now()
-    const { wakeAt, lane } = plan(contactId, state, campaigns.catalog, facts === undefined ? {} : facts, now)
+    const { wakeAt, lane } = wakeOf(machinery, contactId, state, facts === undefined ? {} : facts)
     // A directory that fails for one contact holds up no other: the dispatcher, which asks it again, is to look at once.
-    return facts === undefined && wakeAt !== null ? { wakeAt: now, lane } : { wakeAt, lane }
+    return facts === undefined && wakeAt !== null ? { wakeAt: clock.now(), lane } : { wakeAt, lane }
   }
 
   /** All rows and the checkpoint; if that fails for one of them, each by itself, and the checkpoint behind them. */
@@ -501,7 +499,7 @@ export function createProjection(
     const changes: Change[] = []
     for (const contactId of contactIds) {
       const now = foldedFrom(contactId, histories.get(contactStream(contactId)) ?? [])
-      const derived = { ...(await wakeOf(contactId, now)), tags: setTo(contactId, now.tags) }
+      const derived = { ...(await nextWakeOf(contactId, now)), tags: setTo(contactId, now.tags) }
       changes.push({ contactId, version: now.version, derived })
     }
     await readModel.apply(changes, 0)

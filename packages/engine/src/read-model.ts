@@ -9,7 +9,6 @@ import {
   isInProgress,
   newestRun,
   type Position,
-  plan,
   type ReadModel,
   type RecordedContactEvent,
   type Tag,
@@ -18,7 +17,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { type Known, load, type Machinery } from './execute.ts'
+import { type Known, load, type Machinery, wakeOf } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -43,12 +42,11 @@ const LOOK_PAUSE_MS = 50
 
 /** What the contact's rows must be. Tags come from the events alone (INDEX-1), the wake from the plan. */
 function projectionOf(
-  { campaigns, clock }: Machinery,
+  machinery: Machinery,
   contactId: ContactId,
   { history, state, facts, version }: Known & { readonly history: readonly RecordedContactEvent[] },
 ): ContactProjection {
-  const { wakeAt, lane } = plan(contactId, state, campaigns.catalog, facts, clock.now())
-  return { contactId, version, tags: tagsBehind(contactId, history), wakeAt, lane }
+  return { contactId, version, tags: tagsBehind(contactId, history), ...wakeOf(machinery, contactId, state, facts) }
 }
 
 /** The tags of a contact behind these events, as the projector has them. */

@@ -10,6 +10,7 @@ import type {
   EventType,
   Position,
   Rejection,
+  RunRef,
   StepOutcome,
   StreamId,
   Version,
@@ -54,6 +55,16 @@ export type EngineSignal =
   | { readonly type: 'lease-lost'; readonly contactId: ContactId; readonly attempt: AttemptRef | null }
   /** One contact's work failed for a fault; it is tried again when its lease has run out. */
   | { readonly type: 'contact-failed'; readonly contactId: ContactId; readonly error: unknown }
+  /**
+   * A run of the contact cannot be planned: none of its steps begins. It is looked at again every hour, and with each
+   * event of the contact. Orders and outcomes are recorded all the same.
+   */
+  | {
+      readonly type: 'contact-not-planned'
+      readonly contactId: ContactId
+      readonly run: RunRef
+      readonly error: unknown
+    }
   /** The dispatcher's loop met a fault and goes on after a pause. */
   | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
   /** The projection lost the log or the read model, and begins again behind its checkpoint after a pause. */

@@ -93,6 +93,7 @@ export function createMeters(behind: () => Promise<number>): Meters {
         outcomes[signal.outcome.outcome].add(1, { kind: signal.kind })
         return
       case 'contact-failed':
+      case 'contact-not-planned':
       case 'loop-failed':
       case 'projection-failed':
       case 'contact-parked':
