@@ -392,7 +392,7 @@ describe('there and back', () => {
           expect(encodeEvent(decoded(line))).toBe(line)
         }
       }),
-      { numRuns: runs(300) },
+      { numRuns: Math.max(300, runs(300)) },
     )
     // Or the property would have proved nothing about those that are missing.
     expect([...seen].sort()).toEqual(TYPES.filter((type) => !type.startsWith('Campaign')).sort())
