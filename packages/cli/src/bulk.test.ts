@@ -156,9 +156,49 @@ describe('an order for everyone of a file', () => {
     const order = ['start', store, '--from', three, NURTURE, '--yes', '--csv', csv, '--action-id', 'a']
     await said(...order)
     expect(readFileSync(csv, 'utf8')).toBe(
-      'contactId,outcome,run,reason\nann,started,1,\nbob,started,1,\ncleo,started,1,\n',
+      `"contactId","outcome","run","reason"\n${['ann', 'bob', 'cleo'].map((id) => `"${id}","started","1",""\n`).join('')}`,
     )
     expect(await enfold(order)).toMatchObject({ status: 2, stderr: expect.stringContaining('overwrite nothing') })
+  })
+
+  it('BULK-1: of a table, the column of ids is read: by its name, or by the name that is given', async () => {
+    const table = given('table.csv', 'First Name;Contact ID\nAnn;a1\nBob;b1\n')
+    await said('start', store, '--from', table, NURTURE, '--yes')
+    expect(await inSequence()).toEqual(['a1', 'b1'])
+    const other = given('other.csv', 'Name,Nummer\nCleo,c1\n')
+    await said('start', store, '--from', other, '--column', 'nummer', NURTURE)
+    expect(await inSequence()).toEqual(['a1', 'b1', 'c1'])
+  })
+
+  it('BULK-1: what it wrote is the next list', async () => {
+    const csv = file('next.csv')
+    await said('start', store, '--from', three, NURTURE, '--yes', '--csv', csv)
+    expect(withoutIds(await said('stop', store, '--from', csv, NURTURE, '--yes'))).toContain('3 contacts: 3 stopped')
+    expect(await inSequence()).toEqual([])
+  })
+
+  it('BULK-1: who of a list is left as they were is named, and makes exit status 1 unless that is allowed', async () => {
+    await said('start', store, 'ann', NURTURE)
+    const stopping = ['stop', store, '--from', three, NURTURE, '--yes']
+    const { status, stderr } = await enfold(stopping)
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr:
+        'bob: not active\ncleo: not active\nThe order changed nothing for 2 contacts of the list. If that is right, say --allow-untouched.\n',
+    })
+    expect(await enfold([...stopping, '--allow-untouched'])).toMatchObject({ status: 0, stderr: '' })
+    expect((await enfold([...stopping, '--json'])).status).toBe(1)
+    // Of a sequence that contacts are in, everyone is meant, whatever they come to.
+    await said('start', store, 'ann', NURTURE)
+    expect((await enfold(['start', store, '--in', NURTURE, NURTURE])).status).toBe(0)
+  })
+
+  it('BULK-1: who of a list is unknown makes exit status 1 unless that is allowed', async () => {
+    const host = given('known.mjs', "export const contacts = { get: (id) => (id === 'bob' ? null : {}) }")
+    const order = ['start', store, '--from', three, NURTURE, '--yes', '--host-module', host]
+    expect((await enfold(order)).status).toBe(1)
+    expect((await enfold([...order, '--allow-untouched'])).status).toBe(1)
+    expect((await enfold([...order, '--allow-untouched', '--allow-unknown'])).status).toBe(0)
   })
 
   it('LOG-3: records who ordered it and why, and in which action', async () => {
@@ -183,8 +223,8 @@ describe('an order for everyone of a file', () => {
   })
 
   it('LOG-6: any id that is a line can be ordered about', async () => {
-    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id))
-    const list = given('hostile.txt', oneLine.join('\r\n'))
+    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id) && id.trim() !== '')
+    const list = given('hostile.txt', oneLine.map((id) => `"${id.replaceAll('"', '""')}"`).join('\r\n'))
     const [, ...results] = jsonLines(await said('start', store, '--from', list, NURTURE, '--yes', '--json'))
     expect(results.map(({ contactId }) => contactId)).toEqual(oneLine)
     for (const id of oneLine) expect(await typesOf(id), id).toEqual(['SequenceStarted'])
@@ -319,19 +359,26 @@ describe('misuse', () => {
     ],
     [
       'a line that is no id',
-      (to) => ['start', to, '--from', given('holes.txt', 'ann\n\nbob\n'), NURTURE, '-y'],
-      /holes\.txt:2: no id/,
+      (to) => ['start', to, '--from', given('holes.txt', 'ann\n""\nbob\n'), NURTURE, '-y'],
+      /holes\.txt, line 2, column 1 is empty/,
     ],
     [
       'bytes that are no text',
       (to) => ['start', to, '--from', bytes('latin.txt', [0x61, 0xff, 0x0a]), NURTURE, '-y'],
-      /latin\.txt is not UTF-8/,
+      /latin\.txt is not text in UTF-8/,
     ],
     [
       'a list without line ends',
       (to) => ['start', to, '--from', given('long.txt', 'x'.repeat(1_200_000)), NURTURE, '-y'],
-      /has a line of more than/,
+      /long\.txt, line 1 is longer than/,
     ],
+    [
+      'a table that does not name its ids',
+      (to) => ['start', to, '--from', given('names.csv', 'First Name,E-Mail\nAnn,ann@example.org\n'), NURTURE, '-y'],
+      /names\.csv, line 1 has several columns, and names none or several for the ids/,
+    ],
+    ['a column of no list', (to) => ['stop', to, 'ann', NURTURE, '--column', 'id'], /--column goes with --from FILE/],
+    ['leave for no list', (to) => ['stop', to, '--in', NURTURE, NURTURE, '--allow-unknown'], /go with --from FILE/],
     ['no such list', (to) => ['start', to, '--from', 'nowhere.txt', NURTURE], /There is no file nowhere\.txt/],
   ])('%s: exit status 2, and no contact is touched', async (_, args, expected) => {
     const { status, stderr } = await enfold(args(store))

@@ -25,7 +25,7 @@ import { Failed, Misuse } from './misuse.ts'
 import { createProgress } from './progress.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { counted, named, paintFor, plain } from './text.ts'
-import { idsIn, requireOneWay, type Whom } from './whom.ts'
+import { type Allowed, idsIn, requireList, requireOneWay, type Whom } from './whom.ts'
 
 /** What to do, with whom. */
 export interface BulkOrder extends SequenceRef {
@@ -37,7 +37,7 @@ export interface BulkOrder extends SequenceRef {
   readonly reason?: string
 }
 
-export interface BulkOptions {
+export interface BulkOptions extends Allowed {
   readonly json?: boolean
   /** Goes ahead without preview and question. */
   readonly yes?: boolean
@@ -47,6 +47,8 @@ export interface BulkOptions {
 
 /** What stands in the way of these contacts; everything else is as ordered. */
 const TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
+/** What changes nothing: fine for the members of a sequence, a mistake for a list that somebody made. */
+const UNTOUCHED = ['already_active', 'not_active'] as const
 /** Of each trouble, so many contacts are named on the screen. */
 const NAMED = 5
 
@@ -54,7 +56,7 @@ const NAMED = 5
  * Told to stop (SIGINT or SIGTERM), it finishes the group in hand and says how to go on; told again, the process ends
  * at once, and the action goes on all the same when it is ordered again.
  *
- * @returns false if it was refused, or came to one of `TROUBLES` for any contact
+ * @returns false if it was refused, or came for any contact to what is not fine: see `notFine`
  */
 export async function processMany(
   io: Streams,
@@ -64,6 +66,7 @@ export async function processMany(
 ): Promise<boolean> {
   const { actionId, whom, ...rest } = order
   requireOneWay(whom)
+  requireList(whom, options)
   if (options.csv !== undefined && existsSync(options.csv))
     throw new Misuse(`${plain(options.csv)} exists; results overwrite nothing.`)
   const progress = createProgress(io.stderr, undefined, 'contacts')
@@ -91,13 +94,20 @@ export async function processMany(
   )
   const { view, refused } = await processed(engine, orderNow(), preview, progress)
   if (refused !== undefined) return refuse(io, order, refused, options)
-  return report(io, engine, view, options)
+  return report(io, engine, view, options, notFine(whom, options))
 }
 
-function sourceOf({ from, in: sequence }: Whom, { stdin }: Streams, show: Show): ContactSource {
+function sourceOf(whom: Whom, { stdin }: Streams, show: Show): ContactSource {
+  const { in: sequence } = whom
   // In progress, or waiting at its end.
   if (sequence !== undefined) return { query: { any: [sequence, { ...sequence, status: 'waiting' }] } }
-  return { ids: from === undefined ? [] : showing(idsIn(from, stdin), show) }
+  return { ids: showing(idsIn(whom, stdin), show) }
+}
+
+/** What makes exit status 1: `TROUBLES`; and of a list, who is left as they were, unless that is allowed. */
+function notFine({ from }: Whom, { allowUnknown = false, allowUntouched = false }: Allowed): readonly ActionOutcome[] {
+  const troubles = TROUBLES.filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
+  return from === undefined || allowUntouched ? troubles : [...troubles, ...UNTOUCHED]
 }
 
 type Show = (count: number, share: number | null) => void
@@ -201,6 +211,7 @@ async function report(
   engine: Engine,
   view: ActionView,
   { csv, json = false }: BulkOptions,
+  bad: readonly ActionOutcome[],
 ): Promise<boolean> {
   const { actionId, contacts, differences, outcomes, repeated } = view
   if (view.state === 'running')
@@ -210,7 +221,7 @@ async function report(
     for await (const { number: _, ...result } of resultsOf(engine, actionId))
       await writeLine(stdout, JSON.stringify({ actionId, ...result }))
   } else {
-    for (const trouble of TROUBLES) await nameSome(stderr, engine, view, trouble)
+    for (const outcome of new Set([...TROUBLES, ...bad])) await nameSome(stderr, engine, view, outcome)
     const tallied = tally(outcomes, asWords)
     const again = repeated === 0 ? '' : `; ${repeated.toLocaleString('en')} named again`
     await writeLine(stdout, `${counted(contacts, 'contact')}${tallied === '' ? '' : `: ${tallied}`}${again}`)
@@ -219,12 +230,19 @@ async function report(
         `${happened.toLocaleString('en')} ${asWords(outcome)} instead of ${previewed.toLocaleString('en')}`,
     )
     if (otherwise.length > 0) await writeLine(stdout, `otherwise than previewed: ${otherwise.join(', ')}`)
+    const untouched = UNTOUCHED.reduce((sum, outcome) => sum + (bad.includes(outcome) ? outcomes[outcome] : 0), 0)
+    if (untouched > 0) await writeLine(stderr, untouchedInWords(untouched))
   }
   if (view.state === 'cancelled')
     throw new Failed(
       `The action was cancelled${view.cancelledBy === null ? '' : ` by ${named(view.cancelledBy)}`}, ${howFar(view)}.`,
     )
-  return TROUBLES.every((trouble) => outcomes[trouble] === 0)
+  return bad.every((outcome) => outcomes[outcome] === 0)
+}
+
+/** Why the exit status is 1 though nothing was refused. */
+export function untouchedInWords(count: number): string {
+  return `The order changed nothing for ${counted(count, 'contact')} of the list. If that is right, say --allow-untouched.`
 }
 
 /** The first few, each with its reason, and how many more. */
@@ -232,7 +250,7 @@ async function nameSome(
   stderr: NodeJS.WriteStream,
   engine: Engine,
   { actionId, outcomes }: ActionView,
-  outcome: (typeof TROUBLES)[number],
+  outcome: ActionOutcome,
 ): Promise<void> {
   if (outcomes[outcome] === 0) return
   const { contacts } = await engine.inspect.actionContacts({ actionId, outcome, limit: NAMED })

@@ -224,8 +224,8 @@ describe('an order for one contact', () => {
         .split('\n')
         .map((line) => JSON.parse(line).contactId),
     ).toEqual(hostileIds)
-    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id))
-    const list = given('hostile.txt', oneLine.join('\r\n'))
+    const oneLine = hostileIds.filter((id) => !/[\r\n]/.test(id) && id.trim() !== '')
+    const list = given('hostile.txt', oneLine.map((id) => `"${id.replaceAll('"', '""')}"`).join('\r\n'))
     await said('stop', store, '--from', list, NURTURE, '--yes')
     for (const id of hostileIds)
       expect(await typesOf(id), id).toEqual(
@@ -298,6 +298,39 @@ describe('an order for many', () => {
       ].join('\n'),
     )
     expect(await said('pause', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
+  })
+
+  it('BULK-1: who of a list is left as they were makes exit status 1, unless that is allowed', async () => {
+    await said('start', store, 'ann', NURTURE)
+    const list = given('two.txt', 'ann\nbob\n')
+    const pausing = ['pause', store, '--from', list, NURTURE, '--yes']
+    expect(await enfold(pausing)).toMatchObject({ status: 1 })
+    expect(await enfold(['pause', store, '--from', given('ann.txt', 'ann'), NURTURE])).toMatchObject({
+      status: 1,
+      stderr: 'The order changed nothing for 1 contact of the list. If that is right, say --allow-untouched.\n',
+    })
+    expect(
+      (await enfold(['pause', store, '--from', given('ann.txt', 'ann'), NURTURE, '--allow-untouched'])).status,
+    ).toBe(0)
+    // Named one by one, it is what was asked for.
+    expect((await enfold(['pause', store, 'ann', NURTURE])).status).toBe(0)
+  })
+
+  it('BULK-1: who of a list is unknown makes exit status 1, unless that is allowed', async () => {
+    const host = given('some.mjs', "export const contacts = { get: (id) => (id === 'bob' ? null : {}) }")
+    const signalling = [
+      'signal',
+      store,
+      '--from',
+      given('both.txt', 'ann\nbob'),
+      'nothing',
+      '--yes',
+      '--host-module',
+      host,
+      '--allow-untouched',
+    ]
+    expect((await enfold(signalling)).status).toBe(1)
+    expect((await enfold([...signalling, '--allow-unknown'])).status).toBe(0)
   })
 
   it('BULK-2: a thousand, each once, in their order; one that is refused stops nothing', async () => {
@@ -501,9 +534,11 @@ describe('misuse', () => {
     ['contacts twice', (to) => ['start', to, 'ada', NURTURE, '--in', NURTURE], /named in several ways/],
     [
       'a line that is no id',
-      (to) => ['start', to, '--from', given('holes.txt', 'ada\n\nbob\n'), NURTURE],
-      /holes\.txt:2: no id/,
+      (to) => ['start', to, '--from', given('holes.txt', 'ada\n""\nbob\n'), NURTURE],
+      /holes\.txt, line 2, column 1 is empty/,
     ],
+    ['a column of no list', (to) => ['pause', to, 'ada', NURTURE, '--column', 'id'], /--column goes with --from/],
+    ['leave for no list', (to) => ['pause', to, 'ada', NURTURE, '--allow-untouched'], /go with --from FILE/],
     ['no such list', (to) => ['start', to, '--from', 'nowhere.txt', NURTURE], /There is no file nowhere\.txt/],
     ['a ban that is over', (to) => ['suppress', to, 'ada', '--until', '2000-01-01'], /which is over/],
     ['a day that does not exist', (to) => ['suppress', to, 'ada', '--until', '2999-02-30'], /Expected an instant/],

@@ -18,7 +18,7 @@ import {
 } from '@enfold/core'
 import { buildReadModel, createEngine, type Engine } from '@enfold/engine'
 import { confirm } from './ask.ts'
-import { foreseenInWords } from './bulk.ts'
+import { foreseenInWords, untouchedInWords } from './bulk.ts'
 import type { Deed, Done, Ordered } from './deeds.ts'
 import { type HostModule, loadHostModule } from './host-module.ts'
 import { Failed, Misuse, messageOf } from './misuse.ts'
@@ -26,7 +26,7 @@ import { createProgress } from './progress.ts'
 import { type Access, openStore, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { readText, type Streams, writeLine } from './streams.ts'
 import { counted, named, paintFor, plain } from './text.ts'
-import { contactsOf, type Whom } from './whom.ts'
+import { type Allowed, contactsOf, requireList, type Whom } from './whom.ts'
 
 /** What every order may be told beside itself. */
 export interface OrderOptions {
@@ -42,21 +42,25 @@ export interface OrderOptions {
 
 // --- One deed, for one contact or many --------------------------------------------------------------------------------
 
-/** @returns false if it was refused or failed for any contact */
+/** @returns false if it was refused or failed for any contact, or changed nothing for one of a list */
 export async function carryOut(
   io: Streams,
   url: string,
   whom: Whom,
   deed: Deed,
-  options: OrderOptions,
+  options: OrderOptions & Allowed,
 ): Promise<boolean> {
+  requireList(whom, options)
   return withEngine(url, 'write', options, async (engine, store) => {
     if (deed.signalKind !== undefined && options.hostModule === undefined)
       await requireNoCondition(deed.signalKind, store)
     const contacts = await contactsOf(whom, engine, io)
     if ((contacts.length > 1 || (deed.isFinal === true && contacts.length > 0)) && options.yes !== true)
       await confirm(io, await wouldDo(deed, engine, contacts))
-    return report(io, deed, engine, contacts, options)
+    return report(io, deed, engine, contacts, {
+      ...options,
+      allowUntouched: whom.from === undefined || options.allowUntouched === true,
+    })
   })
 }
 
@@ -102,13 +106,13 @@ async function report(
   deed: Deed,
   engine: Engine,
   contacts: readonly ContactId[],
-  { json = false }: OrderOptions,
+  { json = false, allowUnknown = false, allowUntouched = false }: OrderOptions & Allowed,
 ): Promise<boolean> {
   const { stdout, stderr } = io
   // On a terminal the lines themselves show how far it has come.
   const progress = stdout.isTTY ? null : createProgress(stderr, undefined, 'contacts')
   const outcomes = new Map<string, number>()
-  let [done, fine] = [0, true]
+  let [done, untouched, fine] = [0, 0, true]
   let broken: unknown = null
 
   const work = async (contactId: ContactId): Promise<Result> => {
@@ -122,7 +126,8 @@ async function report(
   for await (const result of inOrder(contacts, work, () => broken === null)) {
     const told = inWords(deed, result)
     outcomes.set(told.outcome, (outcomes.get(told.outcome) ?? 0) + 1)
-    if (!told.fine) fine = false
+    if (!told.fine && !(allowUnknown && told.isUnknown)) fine = false
+    if (told.isUntouched) untouched += 1
     progress?.done()
     if (json) await writeLine(stdout, JSON.stringify(told.json))
     else if (told.fine) await writeLine(stdout, told.text)
@@ -136,6 +141,10 @@ async function report(
       ([outcome, count]) => `${count.toLocaleString('en')} ${outcome.replaceAll('_', ' ')}`,
     )
     await writeLine(stdout, `${counted(done, 'contact')}${tallied.length === 0 ? '' : `: ${tallied.join(', ')}`}`)
+  }
+  if (untouched > 0 && !allowUntouched) {
+    fine = false
+    if (!json) await writeLine(stderr, untouchedInWords(untouched))
   }
   if (done < contacts.length)
     throw new Failed(
@@ -155,17 +164,26 @@ function again({ mark }: Deed): string {
     : `Put it right and repeat the signal with --signal-id ${named(mark.signalId)}: what is done already is not done twice.`
 }
 
+const NOT_FINE = { fine: false, isUntouched: false } as const
+
 function inWords(deed: Deed, { contactId, answered, error }: Result) {
   if (answered === undefined) {
     const code = isEnfoldFault(error) ? error.code : null
     const message = messageOf(error)
     const text = `${named(contactId)}: ${code === null ? '' : `${code}: `}${plain(message)}`
-    return { fine: false, outcome: 'failed', text, json: { contactId, ...deed.mark, fault: { code, message } } }
+    return {
+      ...NOT_FINE,
+      isUnknown: false,
+      outcome: 'failed',
+      text,
+      json: { contactId, ...deed.mark, fault: { code, message } },
+    }
   }
   if (isLeft(answered)) {
     const message = describeRejection(answered.left)
     const json = { contactId, ...deed.mark, rejection: answered.left, message }
-    return { fine: false, outcome: 'refused', text: `${named(contactId)}: ${plain(message)}`, json }
+    const isUnknown = answered.left.type === 'ContactUnknown'
+    return { ...NOT_FINE, isUnknown, outcome: 'refused', text: `${named(contactId)}: ${plain(message)}`, json }
   }
   const { outcome, answer, changed, text } = answered.right
   const mark =
@@ -173,6 +191,8 @@ function inWords(deed: Deed, { contactId, answered, error }: Result) {
   const where = changed ? `at version ${answer.version}, ${mark}` : `nothing changed, at version ${answer.version}`
   return {
     fine: true,
+    isUnknown: false,
+    isUntouched: !changed,
     outcome,
     text: `${text}${changed ? ', ' : ': '}${where}`,
     json: { contactId, ...deed.mark, answer },

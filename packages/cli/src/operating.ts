@@ -21,7 +21,10 @@ interface Given extends OrderOptions {
   readonly reason?: string
   readonly commandId?: string
   readonly from?: string
+  readonly column?: string
   readonly in?: SequenceRef
+  readonly allowUnknown?: boolean
+  readonly allowUntouched?: boolean
 }
 
 interface GivenMany extends Given {
@@ -278,12 +281,16 @@ function whomFor(command: Command, names: readonly string[]): Command {
   return command
     .usage(`[options] <store> <contacts...>${rest}`)
     .argument('[words...]', `ids of contacts${names.length === 0 ? '' : `, then the ${names.join(' and the ')}`}`)
-    .option('--from <file>', 'the contacts: one id a line; "-": the standard input')
+    .option('--from <file>', 'the contacts: a list of ids, or a table with a column contactId; "-": the standard input')
+    .addOption(new Option('--column <name>', 'with --from: the column of ids, if another').argParser(textIn))
+    .option('--allow-unknown', 'with --from: contacts that the directory does not know are fine')
+    .option('--allow-untouched', 'with --from: contacts for which nothing changes are fine')
     .addOption(new Option('--in <sequence>', 'the contacts: who is in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
 }
 
-const whomIn = ({ from, in: sequence }: Pick<Given, 'from' | 'in'>) => ({
+const whomIn = ({ from, column, in: sequence }: Pick<Given, 'from' | 'column' | 'in'>) => ({
   ...(from === undefined ? {} : { from }),
+  ...(column === undefined ? {} : { column }),
   ...(sequence === undefined ? {} : { in: sequence }),
 })
 

@@ -25,21 +25,6 @@ export async function readText(path: string, stdin: Readable): Promise<string> {
   return text
 }
 
-/** A text file, or the standard input if it is named "-", line by line, in constant memory. */
-export async function* linesOf(path: string, stdin: Readable): AsyncGenerator<string> {
-  let rest = ''
-  for await (const piece of textOf(path, stdin)) {
-    const lines = (rest + piece).split('\n')
-    rest = lines.pop() as string
-    for (const line of lines) yield line.replace(/\r$/, '')
-    if (rest.length > MAX_LINE) throw new Misuse(`${plain(path)} has a line of more than ${MAX_LINE} characters.`)
-  }
-  if (rest !== '') yield rest.replace(/\r$/, '')
-}
-
-/** No line that anybody wants is longer, and a file without any line end would fill the memory. */
-const MAX_LINE = 1_000_000
-
 async function* textOf(path: string, stdin: Readable): AsyncGenerator<string> {
   if (path !== '-') requireFile(path)
   const decoder = new TextDecoder('utf-8', { fatal: true })

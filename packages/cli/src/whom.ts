@@ -1,14 +1,18 @@
 /** The contacts that an order is for: named one by one, listed in a file, or all that are in a sequence. */
-import { type ContactId, isLegalId, MAX_ID_LENGTH, type SequenceRef } from '@enfold/core'
-import type { Engine } from '@enfold/engine'
+import { createReadStream } from 'node:fs'
+import type { ContactId, SequenceRef } from '@enfold/core'
+import { contactsOfCsv, type Engine } from '@enfold/engine'
 import { Misuse } from './misuse.ts'
-import { linesOf, type Streams } from './streams.ts'
+import { requireFile } from './store-url.ts'
+import type { Streams } from './streams.ts'
 import { plain } from './text.ts'
 
 export interface Whom {
   readonly ids: readonly ContactId[]
-  /** A file of ids; "-": the standard input. */
+  /** A list of ids; "-": the standard input. */
   readonly from?: string
+  /** With `from`: the name of the column of ids. */
+  readonly column?: string
   /** Those who are in it, or wait at its end. */
   readonly in?: SequenceRef
 }
@@ -16,34 +20,43 @@ export interface Whom {
 /**
  * Each contact once, in the order given.
  *
- * @throws Misuse if they are named in several ways; for a line that is no id
+ * @throws Misuse if they are named in several ways; EnfoldFault for a list that cannot be read in one way
  */
 export async function contactsOf(whom: Whom, engine: Engine, { stdin }: Streams): Promise<readonly ContactId[]> {
   requireOneWay(whom)
   const contacts = new Set(whom.in === undefined ? whom.ids : await membersOf(engine, whom.in))
-  if (whom.from !== undefined) for await (const contactId of idsIn(whom.from, stdin)) contacts.add(contactId)
+  if (whom.from !== undefined) for await (const contactId of idsIn(whom, stdin)) contacts.add(contactId)
   return [...contacts]
 }
 
 /** @throws Misuse if the contacts are named in several ways */
-export function requireOneWay({ ids, from, in: sequence }: Whom): void {
+export function requireOneWay({ ids, from, in: sequence, column }: Whom): void {
   const ways = [ids.length > 0, from !== undefined, sequence !== undefined].filter(Boolean).length
   if (ways > 1) throw new Misuse('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
+  if (column !== undefined && from === undefined) throw new Misuse('--column goes with --from FILE.')
 }
 
 /**
- * One id a line, as they come.
+ * The ids of a list, as they come, by the reader of the engine.
  *
- * @throws Misuse for a line that is no id
+ * @throws Misuse if there is no such file; EnfoldFault, with its line, for a list that cannot be read in one way
  */
-export async function* idsIn(path: string, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
-  let number = 0
-  for await (const line of linesOf(path, stdin)) {
-    number += 1
-    if (!isLegalId(line))
-      throw new Misuse(`${plain(path)}:${number}: no id, which has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
-    yield line
-  }
+export function idsIn({ from = '-', column }: Whom, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
+  if (from !== '-') requireFile(from)
+  const options = column === undefined ? {} : { column }
+  return contactsOfCsv(from === '-' ? stdin : createReadStream(from), plain(from), options)
+}
+
+/** Of a list, what is taken for fine: contacts that nobody knows, and those that are left as they were. */
+export interface Allowed {
+  readonly allowUnknown?: boolean
+  readonly allowUntouched?: boolean
+}
+
+/** @throws Misuse for what is allowed of no list */
+export function requireList({ from }: Whom, { allowUnknown = false, allowUntouched = false }: Allowed): void {
+  if ((allowUnknown || allowUntouched) && from === undefined)
+    throw new Misuse('--allow-unknown and --allow-untouched go with --from FILE.')
 }
 
 async function membersOf(engine: Engine, sequence: SequenceRef): Promise<readonly ContactId[]> {

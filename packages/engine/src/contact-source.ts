@@ -7,8 +7,8 @@ import {
   type ReadModel,
   requireId,
 } from '@enfold/core'
-import { type CsvInput, contactsOfCsv } from './action-csv.ts'
 import * as border from './border.ts'
+import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
@@ -21,8 +21,8 @@ export type ContactSource =
   | { readonly search: string }
   /** By active sequences, and by the host's search if it has a `text`. */
   | { readonly query: ContactQuery }
-  /** A column of ids; see `contactsOfCsv`. */
-  | { readonly csv: CsvInput }
+  /** A list of ids, or a table with a column of them: `contactId`, `id`, or what `column` names. See `contactsOfCsv`. */
+  | ({ readonly csv: CsvInput } & ListOptions)
 
 /** The most that a page of the index may hold: each page counts the whole again. */
 const INDEX_PAGE = 10_000
@@ -30,7 +30,10 @@ const SEARCH_PAGE = 1000
 
 /** Throws `INVALID_INPUT` for what is no source, or several. */
 export function checkSource(path: string, source: unknown): void {
-  const [name, ...more] = typeof source === 'object' && source !== null ? Object.keys(source) : []
+  const [name, ...more] = (typeof source === 'object' && source !== null ? Object.keys(source) : []).filter(
+    (key, _, keys) => !(key === 'column' && keys.includes('csv')),
+  )
+  const { column } = (source ?? {}) as { readonly column?: unknown }
   const value = (source as Record<string, unknown> | null)?.[name ?? '']
   if (more.length > 0 || !['ids', 'search', 'query', 'csv'].includes(name ?? ''))
     throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }')
@@ -39,6 +42,7 @@ export function checkSource(path: string, source: unknown): void {
     throw EnfoldFault.invalidInput(`${path}.ids`, value, 'a list of ids, or an iterable of them')
   if (name === 'csv' && typeof value !== 'string' && !isIterable(value))
     throw EnfoldFault.invalidInput(`${path}.csv`, value, 'a text, or an iterable of its pieces')
+  if (column !== undefined) border.text(`${path}.column`, column)
   if (name === 'query')
     border.checkInput(`${path}.query`, value, {
       'all?': sequenceQueries,
@@ -60,7 +64,7 @@ export function describeSource(source: ContactSource): ActionRecord['source'] {
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
 export function contactsOf(source: ContactSource, inspect: Inspect, readModel: ReadModel): AsyncIterable<ContactId> {
   if ('ids' in source) return checkedIds(source.ids)
-  if ('csv' in source) return contactsOfCsv(source.csv, 'action.contacts.csv')
+  if ('csv' in source) return contactsOfCsv(source.csv, 'action.contacts.csv', source)
   if ('search' in source) return searched({ text: source.search }, inspect)
   return source.query.text === undefined ? queried(source.query, readModel) : searched(source.query, inspect)
 }

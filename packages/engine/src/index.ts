@@ -3,7 +3,6 @@
  *
  * @packageDocumentation
  */
-export type { CsvInput } from './action-csv.ts'
 export type { ActionQuestions, ActionView } from './action-questions.ts'
 export type {
   ActionOrder,
@@ -13,6 +12,7 @@ export type {
   ProcessOptions,
 } from './bulk.ts'
 export type { CampaignQuestions, CampaignSummary, CampaignView } from './campaign-questions.ts'
+export { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 export type { ContactQuery, ContactSource } from './contact-source.ts'
 export * from './contact-verbs.ts'
 export type { DispatchCounts, DispatcherHealth } from './dispatch.ts'

@@ -7,8 +7,10 @@ import { type Scope, sees, type Verb } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-const CSV_TARGET = s.closed({ ...s.TARGET, limit: s.opt(s.whole(1, 1_000_000)) })
-const CSV_ORDER = s.closed({ ...s.TARGET, actionId: s.opt(s.Id) })
+/** The name of the column of ids, where it is not `contactId` or `id`. */
+const LIST = { column: s.opt(s.Text) }
+const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
+const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
 
 /** How often progress is looked up, and how often a silent stream says that it is alive. */
 const LOOK_MS = 250
@@ -89,14 +91,14 @@ export const actionRoutes: readonly Route[] = [
     id: 'previewActionOfCsv',
     method: 'post',
     path: '/actions/preview/csv',
-    summary: 'As previewAction, for the contacts of a CSV',
+    summary: 'As previewAction, for the contacts of a CSV: one column of ids, or a first line that names it',
     query: CSV_TARGET,
     csv: true,
     answers: { 200: s.Preview },
     scope: ({ query }) => ({ ...actionScope(query), verbs: ['read'] }),
     async handle(call) {
-      const { limit, ...target } = call.query
-      const contacts = { csv: call.upload() }
+      const { column, limit, ...target } = call.query
+      const contacts = given({ csv: call.upload(), column })
       return answerOf(await call.engine.previewAction(given({ ...target, contacts }) as never, given({ limit })))
     },
   }),
@@ -120,13 +122,14 @@ export const actionRoutes: readonly Route[] = [
     id: 'processActionOfCsv',
     method: 'post',
     path: '/actions/csv',
-    summary: 'As processAction, for the contacts of a CSV: a column contactId, or the first one',
+    summary: 'As processAction, for the contacts of a CSV: one column of ids, or a first line that names it',
     query: CSV_ORDER,
     csv: true,
     answers: { 200: s.Action, 202: s.Action },
     scope: ({ query }) => actionScope(query),
     handle(call) {
-      const ordered = orderOfAction(call, call.query, { csv: call.upload() })
+      const { column, ...order } = call.query
+      const ordered = orderOfAction(call, order, given({ csv: call.upload(), column }) as ContactSource)
       return begun(call, (options) => call.engine.processAction(ordered, options))
     },
   }),

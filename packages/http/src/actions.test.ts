@@ -44,7 +44,11 @@ it('BULK-1: the operator’s flow: search, preview, process, progress, results, 
   expect(page.body).toMatchObject({ contacts: [{ number: 11 }, { number: 12 }], next: 12 })
   const file = await send('GET', '/actions/fair/results.csv')
   expect(file.headers.get('content-disposition')).toContain('attachment')
-  expect(file.text.split('\n').slice(0, 3)).toEqual(['contactId,outcome,run,reason', 'c0,started,1,', 'c1,started,1,'])
+  expect(file.text.split('\n').slice(0, 3)).toEqual([
+    '"contactId","outcome","run","reason"',
+    '"c0","started","1",""',
+    '"c1","started","1",""',
+  ])
   expect((await send('GET', '/actions')).body.actions).toMatchObject([{ actionId: 'fair' }])
 })
 
@@ -53,7 +57,7 @@ it('BULK-1: a CSV comes in as it is sent, and what came out goes in again', asyn
   const hostile = ['=1+1', '@x', "o'neil", 'a,b', '"q"']
   await engine.processAction({ ...TARGET, actionId: 'first', actor: null, contacts: { ids: hostile } })
   const { text } = await send('GET', '/actions/first/results.csv')
-  expect(text).toContain("'=1+1,started")
+  expect(text).toContain(`"'=1+1","started"`)
   const preview = await send('POST', `/actions/preview/csv?action=stop&${IN_POOL}`, { body: text, headers: CSV })
   expect(preview.body).toMatchObject({ contacts: 5, outcomes: { stopped: 5 } })
   const headers = { ...CSV, 'idempotency-key': 'second' }
@@ -69,7 +73,19 @@ it('BULK-1: a CSV comes in as it is sent, and what came out goes in again', asyn
   expect((await send('GET', '/actions/second')).body.outcomes).toMatchObject({ stopped: 5 })
 })
 
+it('BULK-1: of a table in a CSV, the column of ids is found by its name, or by the name that is given', async () => {
+  const { send } = await givenApi()
+  const preview = (column: string, body: string) =>
+    send('POST', `/actions/preview/csv?action=start&${IN_POOL}${column}`, { body, headers: CSV })
+  expect((await preview('', 'Name;Contact ID\nAnn;a1')).body.samples.started).toEqual(['a1'])
+  expect((await preview('&column=Nummer', 'Name;Nummer\nAnn;n1')).body.samples.started).toEqual(['n1'])
+  const { body } = await preview('', 'Name;Nummer\nAnn;n1')
+  expect(body).toMatchObject({ status: 400, problems: [{ path: 'action.contacts.csv, line 1' }] })
+})
+
 it.each([
+  { name: 'a quote within a cell, and no header', path: `/actions/csv?action=start&${IN_POOL}`, body: 'ann,5" pipe' },
+  { name: 'a header of something else', path: `/actions/csv?action=start&${IN_POOL}`, body: 'email\nann' },
   { name: 'a cell that is no id', path: `/actions/csv?action=start&${IN_POOL}`, body: 'ann\n""\n' },
   { name: 'a quote without end', path: `/actions/csv?action=start&${IN_POOL}`, body: '"ann' },
   { name: 'no campaign', path: '/actions/csv?action=start&sequenceId=nurture', body: 'ann' },
@@ -129,7 +145,7 @@ it('BULK-3: an action is cancelled while it runs, and says by whom', async () =>
   expect(ended.state).toBe('cancelled')
   expect(ended.processed).toBeLessThan(20_000)
   const { text } = await send('GET', '/actions/long/results.csv')
-  expect(text.match(/,pending,/g)).toHaveLength(20_000 - ended.processed)
+  expect(text.match(/,"pending",/g)).toHaveLength(20_000 - ended.processed)
 })
 
 it('a listener to progress who goes away leaves nothing behind', async () => {

@@ -1,0 +1,358 @@
+/**
+ * The one reader of lists of contacts: for the API, the console and the command line. It reads ids out of delimited
+ * text in constant memory, and refuses what could be read in two ways: an id that is none stands in the log for ever.
+ */
+import { EnfoldFault, isLegalId, MAX_ID_LENGTH } from '@enfold/core'
+import { type CastingContext, CsvError, parse } from 'csv-parse'
+import { parse as parseSync } from 'csv-parse/sync'
+import { isResultHeader, withoutMarks } from './action-csv.ts'
+
+/** A whole text, or its pieces as they come; bytes are UTF-8. */
+export type CsvInput = string | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>
+
+/** What keeps a list from filling the memory. */
+export interface ListLimits {
+  /** Cells of one line. */
+  readonly columns: number
+  /** Lines of the whole list. */
+  readonly records: number
+}
+
+export interface ListOptions {
+  /** The name of the column of ids, as the first line has it. Default: `contactId`, else `id`. */
+  readonly column?: string
+}
+
+const LIMITS: ListLimits = { columns: 1000, records: 5_000_000 }
+
+/** Characters of one line. */
+const MAX_LINE_LENGTH = 100_000
+/** The parser holds the lines of one piece at once, so a long text is handed to it in pieces of this length. */
+const PIECE_LENGTH = 8192
+
+const DELIMITERS = [',', ';', '\t'] as const
+const RECORD_DELIMITERS = ['\r\n', '\n', '\r']
+const PARSING = {
+  record_delimiter: RECORD_DELIMITERS,
+  relax_column_count: true,
+  // A quote within a cell that has none at its start is a character like any other: 5" pipe.
+  relax_quotes: true,
+}
+
+/**
+ * The contact ids of a list, line by line. One column needs no header. Of several columns, the first line must name the
+ * one to read: `contactId` (or `contact_id`, `Contact ID`), else `id`, or what `column` says. The delimiter is the one
+ * that the first line is made of: comma, semicolon or tab. Blanks around a cell are cut off, empty lines are passed
+ * over. Of a file of results, as `resultLine` writes it, cells are read exactly as they were written.
+ *
+ * @throws EnfoldFault `INVALID_INPUT` with the line, for whatever can be read in two ways or is no id. No cell is
+ *   repeated in the message: it may be somebody's name
+ */
+export async function* contactsOfCsv(
+  input: CsvInput,
+  path: string,
+  { column }: ListOptions = {},
+  limits: ListLimits = LIMITS,
+): AsyncGenerator<string> {
+  const pieces = decoded(typeof input === 'string' ? [input] : input, path)[Symbol.asyncIterator]()
+  try {
+    const head = await headOf(pieces)
+    const shape = shapeOf(head, path, column)
+    yield* idsOf(head.text, pieces, shape, path, limits)
+  } finally {
+    await pieces.return?.()
+  }
+}
+
+// --- Text -----------------------------------------------------------------------------------------------------------
+
+type Pieces = AsyncIterator<string, void>
+
+/** Bytes that are no UTF-8 would become other ids, without a word. */
+async function* decoded(pieces: Exclude<CsvInput, string>, path: string): AsyncGenerator<string, void> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const textOf = (bytes?: Uint8Array) => {
+    try {
+      return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true })
+    } catch {
+      throw refused(path, 'is not text in UTF-8', 'text in UTF-8; spreadsheets call it "CSV UTF-8"')
+    }
+  }
+  let text = ''
+  let isFirst = true
+  // Many small pieces are put together: what looks at them looks at a whole one each time.
+  function* whole(isEnd: boolean) {
+    if (text.length < PIECE_LENGTH && !isEnd) return
+    if (isFirst) text = text.replace(/^\uFEFF/, '')
+    isFirst = false
+    const end = isEnd ? text.length : wholeEnd(text, text.length)
+    const ready = text.slice(0, end)
+    if (!ready.isWellFormed()) throw refused(path, 'holds half a character', 'well-formed text')
+    yield* slicesOf(ready)
+    text = text.slice(end)
+  }
+  for await (const piece of pieces) {
+    text += typeof piece === 'string' ? piece : textOf(piece)
+    yield* whole(false)
+  }
+  text += textOf()
+  yield* whole(true)
+}
+
+function* slicesOf(text: string): Generator<string, void> {
+  for (let at = 0; at < text.length; ) {
+    const end = wholeEnd(text, Math.min(text.length, at + PIECE_LENGTH))
+    yield text.slice(at, end)
+    at = end
+  }
+}
+
+/** Not between the halves of a character: the parser encodes each slice by itself. */
+function wholeEnd(text: string, end: number): number {
+  return /[\ud800-\udbff]/.test(text[end - 1] ?? '') ? end - 1 : end
+}
+
+/** What was read to see the first line that is not empty, and that line. */
+interface Head {
+  readonly text: string
+  readonly line: string
+  /** Its number, from 1. */
+  readonly number: number
+}
+
+async function headOf(pieces: Pieces): Promise<Head> {
+  let text = ''
+  for (let isOver = false; ; ) {
+    const found = firstLineOf(text)
+    if (isOver || found.isWhole || text.length > MAX_LINE_LENGTH) return { text, ...found }
+    const next = await pieces.next()
+    if (next.done === true) isOver = true
+    else text += next.value
+  }
+}
+
+/** The first line that is not empty, up to an end of line that is not within quotes. */
+function firstLineOf(text: string): Omit<Head, 'text'> & { readonly isWhole: boolean } {
+  const empty = /^(?:[^\S\r\n]*(?:\r\n|\n|\r))*/.exec(text)?.[0] ?? ''
+  const number = 1 + (empty.match(/\r\n|\n|\r/g)?.length ?? 0)
+  let quoted = false
+  let isCellStart = true
+  for (let i = empty.length; i < text.length; i++) {
+    const character = text[i] as string
+    if (quoted) {
+      if (character === '"') quoted = false
+    } else if (character === '"') {
+      // Of two quotes within quotes, the second begins anew.
+      quoted = isCellStart || text[i - 1] === '"'
+    } else if (character === '\n' || character === '\r') {
+      return { line: text.slice(empty.length, i), number, isWhole: true }
+    }
+    isCellStart = (DELIMITERS as readonly string[]).includes(character)
+  }
+  return { line: text.slice(empty.length), number, isWhole: false }
+}
+
+// --- Which delimiter, which column ----------------------------------------------------------------------------------
+
+interface Shape {
+  /** Several: there is one column, and no line may have more. */
+  readonly delimiters: readonly string[]
+  readonly columns: number
+  /** Of the ids, from 0. */
+  readonly column: number
+  /** What the first line names; `null`: it is a contact already. */
+  readonly header: readonly string[] | null
+  /** As this library wrote it. */
+  readonly isResults: boolean
+}
+
+/** @throws EnfoldFault for a first line that can be read in two ways */
+function shapeOf({ line, number }: Head, path: string, named: string | undefined): Shape {
+  const where = `${path}, line ${number}`
+  const splits = DELIMITERS.map((delimiter) => ({ delimiter, cells: cellsOf(line, delimiter) })).filter(
+    ({ cells }) => cells.length > 1,
+  )
+  const one = cellsOf(line, DELIMITERS[0])
+  const candidates = splits.length === 0 ? [{ delimiter: null, cells: one }] : splits
+  const found = candidates.flatMap(({ delimiter, cells }) => {
+    const column = columnIn(cells, named)
+    return column === null ? [] : [{ delimiter, cells, column }]
+  })
+  if (found.length > 1) throw refused(where, 'has several delimiters, and a name by more than one', ONE_DELIMITER)
+  const [first] = found
+  if (first === undefined) {
+    if (named !== undefined) throw refused(where, `has no column, or several, named ${JSON.stringify(named)}`, A_COLUMN)
+    if (splits.length > 1) throw refused(where, 'has several delimiters, and no name by any of them', ONE_DELIMITER)
+    if (splits.length === 1)
+      throw refused(where, 'has several columns, and names none or several for the ids', A_COLUMN)
+    if (isLikeHeader(one[0] ?? '')) throw refused(where, 'looks like a header, and not one of ids', A_COLUMN)
+    return { delimiters: DELIMITERS, columns: 1, column: 0, header: null, isResults: false }
+  }
+  const { delimiter, cells, column } = first
+  return {
+    delimiters: delimiter === null ? DELIMITERS : [delimiter],
+    columns: cells.length,
+    column,
+    header: cells.map(plainName),
+    isResults: isResultHeader(cells),
+  }
+}
+
+const A_COLUMN = 'a first line that names the column of ids once: contactId, or what you name as `column`'
+const ONE_DELIMITER = 'cells between commas, semicolons or tabs, and quotes around those that hold another of these'
+
+/** None if it is no line of cells between these. */
+function cellsOf(line: string, delimiter: string): readonly string[] {
+  try {
+    const [cells = []] = parseSync(line, { ...PARSING, delimiter }) as string[][]
+    return cells.map((cell) => cell.trim())
+  } catch {
+    return []
+  }
+}
+
+function columnIn(cells: readonly string[], named: string | undefined): number | null {
+  const only = (isIt: (cell: string) => boolean) => {
+    const at = cells.findIndex(isIt)
+    return at >= 0 && at === cells.findLastIndex(isIt) ? at : null
+  }
+  if (named !== undefined) {
+    const wanted = named.trim().toLowerCase()
+    return only((cell) => cell === named.trim()) ?? only((cell) => cell.toLowerCase() === wanted)
+  }
+  // Where two are called so, neither is taken, and no other in their place.
+  const isContactId = (cell: string) => plainName(cell) === 'contactid'
+  return cells.some(isContactId) ? only(isContactId) : only((cell) => plainName(cell) === 'id')
+}
+
+/** "Contact ID", "contact_id" and "contactId" are one name. */
+const plainName = (cell: string) =>
+  cell
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_.-]+/g, '')
+
+const HEADER_NAMES: ReadonlySet<string> = new Set(
+  (
+    'id ids contactid contactids contact contacts name names firstname lastname surname fullname email emails ' +
+    'emailaddress mail address phone telephone mobile customer customers client clients company account lead leads ' +
+    'user users username member members person people recipient recipients subscriber subscribers identifier key ' +
+    'uuid guid number'
+  ).split(' '),
+)
+
+/** A name of a column rather than of a contact: one of the words above, or letters that end like "customerId", "CRM ID". */
+function isLikeHeader(cell: string): boolean {
+  if (HEADER_NAMES.has(plainName(cell))) return true
+  return /^[\p{L}\s_.-]+$/u.test(cell) && (/[\s_.-]id$/i.test(cell) || /\p{Ll}I[dD]$/u.test(cell))
+}
+
+// --- The lines ------------------------------------------------------------------------------------------------------
+
+interface Line {
+  readonly record: readonly string[]
+  readonly info: { readonly lines: number }
+}
+
+async function* idsOf(
+  head: string,
+  pieces: Pieces,
+  shape: Shape,
+  path: string,
+  limits: ListLimits,
+): AsyncGenerator<string> {
+  const parser = parse({
+    ...PARSING,
+    delimiter: [...shape.delimiters],
+    info: true,
+    skip_empty_lines: true,
+    max_record_size: MAX_LINE_LENGTH,
+    // While a line is read, and not when it is over: commas alone are cells without end.
+    cast: (cell: string, { index, lines }: CastingContext) => {
+      if (index < limits.columns) return cell
+      throw refused(`${path}, line ${lines}`, `has more than ${limits.columns} cells`, 'a list of contacts')
+    },
+  })
+  const feeding = feed(parser, head, pieces)
+  let records = 0
+  try {
+    for await (const { record, info } of parser as AsyncIterable<Line>) {
+      records += 1
+      const where = `${path}, line ${info.lines}`
+      if (records > limits.records)
+        throw refused(where, `is one more than ${limits.records.toLocaleString('en')}`, 'a shorter list; split it')
+      if (records === 1 && shape.header !== null) continue
+      const contactId = idOf(record, shape, where)
+      if (contactId !== null) yield contactId
+    }
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error
+    const lines: unknown = error.lines
+    throw refused(typeof lines === 'number' ? `${path}, line ${lines}` : path, sentenceOf(error), ONE_DELIMITER)
+  } finally {
+    parser.destroy()
+    await feeding
+  }
+}
+
+/** `null`: the line is empty but for its delimiters. */
+function idOf(record: readonly string[], shape: Shape, where: string): string | null {
+  const { column, columns, header, isResults } = shape
+  const isBlank = (cell: string) => cell.trim() === ''
+  // A pair of quotes alone is a cell that somebody wrote.
+  if (record.every(isBlank) && !(record.length === 1 && record[0] === '')) return null
+  if (!record.slice(columns).every(isBlank))
+    throw refused(
+      where,
+      columns === 1 ? 'has several columns, and the first line has one' : 'has more cells than the first line',
+      'one line for each contact, and quotes around a cell that holds a delimiter',
+    )
+  if (header !== null && record.length === columns && record.every((cell, i) => plainName(cell) === header[i]))
+    throw refused(where, 'is the header again', 'one header, in the first line')
+  const cell = record[column]
+  const contactId = isResults ? withoutMarks(cell ?? '') : (cell ?? '').trim()
+  if (!isLegalId(contactId))
+    throw refused(`${where}, column ${column + 1}`, notAnId(cell), `an id of 1 to ${MAX_ID_LENGTH} characters`)
+  if (header === null && isLikeHeader(contactId))
+    throw refused(where, 'looks like a header', 'ids; if it is one, put a line with contactId before the first')
+  return contactId
+}
+
+function notAnId(cell: string | undefined): string {
+  if (cell === undefined) return 'is not there'
+  if (cell.trim() === '') return 'is empty'
+  return cell.isWellFormed() ? `has ${[...cell.trim()].length.toLocaleString('en')} characters` : 'is not well formed'
+}
+
+/** Of our own, for the parser's repeat what stands in the file. */
+function sentenceOf({ code }: CsvError): string {
+  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'begins a quote that does not end'
+  if (code === 'CSV_MAX_RECORD_SIZE') return `is longer than ${MAX_LINE_LENGTH.toLocaleString('en')} characters`
+  return 'cannot be read'
+}
+
+/** Hands the pieces on as fast as they are taken. What goes wrong on the way is thrown to whoever reads. */
+async function feed(parser: ReturnType<typeof parse>, head: string, pieces: Pieces): Promise<void> {
+  try {
+    await take(parser, head)
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+      await take(parser, next.value)
+      if (parser.destroyed) return
+    }
+    parser.end()
+  } catch (error) {
+    parser.destroy(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+async function take(parser: ReturnType<typeof parse>, text: string): Promise<void> {
+  for (const slice of slicesOf(text))
+    if (!parser.destroyed && !parser.write(slice))
+      await new Promise<void>((resolve) => {
+        for (const event of ['drain', 'close', 'error'] as const) parser.once(event, () => resolve())
+      })
+}
+
+function refused(where: string, what: string, expected: string): EnfoldFault {
+  return new EnfoldFault('INVALID_INPUT', `${where} ${what}; expected ${expected}.`, { path: where, expected })
+}
