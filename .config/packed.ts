@@ -1,12 +1,21 @@
 /**
  * Looks at each package as a stranger will get it: packs it, lets publint and are-the-types-wrong judge, then installs
  * all of them into an empty project outside the workspace and runs the README's example there, as an ES module, as
- * CommonJS and as TypeScript. Run after `pnpm build`. Exit status 1 if anything is wrong.
+ * CommonJS and as TypeScript, and under jest 29 and 30. Run after `pnpm build`. Exit status 1 if anything is wrong.
  *
  * `pnpm test:runtimes`: on Bun and Deno as well, which are downloaded for it, with the tests of core.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -116,8 +125,7 @@ const use = (count: number) => `export const all = [${Array.from({ length: count
 /** Each entry of each package that is code, in both module systems; and the command. */
 function loadAll(packed: readonly Packed[]): void {
   for (const { manifest } of packed) {
-    // What proves a store runs within Vitest, which this project does not have.
-    for (const name of entriesOf(manifest).filter((one) => !one.endsWith('/battery'))) {
+    for (const name of loadableEntriesOf(manifest)) {
       for (const system of ['import', 'require']) {
         const code = `Promise.resolve(${system}('${name}')).then((names) => process.exit(Object.keys(names).length > 0 ? 0 : 1))`
         judge(`${system}('${name}')`, run(process.execPath, ['--eval', code], project) !== null)
@@ -125,6 +133,20 @@ function loadAll(packed: readonly Packed[]): void {
     }
     for (const command of Object.keys(manifest.bin ?? {}))
       judge(`${command} --help`, run(join(project, 'node_modules/.bin', command), ['--help'], project) !== null)
+  }
+}
+
+/** With its own loader of modules, which requires no ES module, and without a line of configuration. */
+function runJest(packed: readonly Packed[]): void {
+  mkdirSync(join(project, 'jest'))
+  copyFileSync('.config/stranger/embedding.spec.js', join(project, 'jest/embedding.spec.js'))
+  write(
+    'jest/entries.json',
+    packed.flatMap(({ manifest }) => loadableEntriesOf(manifest)),
+  )
+  for (const version of ['29', '30']) {
+    const jest = join(ROOT, `node_modules/jest-${version}/bin/jest.js`)
+    judge(`jest ${version} embeds the engine and requires every entry`, run(process.execPath, [jest], project) !== null)
   }
 }
 
@@ -139,6 +161,9 @@ function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
   return paths.map((path) => name + path.slice(1))
 }
 
+/** What proves a store runs within Vitest, which the stranger's project does not have. */
+const loadableEntriesOf = (manifest: Manifest) => entriesOf(manifest).filter((one) => !one.endsWith('/battery'))
+
 /** The README's example with its events in a file. */
 const onFile = (code: string) =>
   code
@@ -151,7 +176,7 @@ function tryRuntimes(packed: readonly Packed[]): void {
   mkdirSync(home)
   writeFileSync(join(home, 'package.json'), JSON.stringify({ pnpm: { onlyBuiltDependencies: ['bun', 'deno'] } }))
   run('pnpm', ['add', '--dir', home, '--ignore-workspace', 'bun', 'deno'], '.')
-  const entries = packed.flatMap(({ manifest }) => entriesOf(manifest)).filter((one) => !one.endsWith('/battery'))
+  const entries = packed.flatMap(({ manifest }) => loadableEntriesOf(manifest))
   write('all.mjs', entries.map((name) => `import '${name}'\n`).join(''))
   write('file.mjs', onFile(block('ts')))
   const expected = block('text')
@@ -193,6 +218,7 @@ try {
     runExample()
     checkTypes(packed)
     loadAll(packed)
+    runJest(packed)
     if (process.argv.includes('--runtimes')) tryRuntimes(packed)
   }
 } finally {
