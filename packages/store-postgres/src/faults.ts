@@ -45,15 +45,71 @@ const FAULTS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['XX002', ['STORE_CORRUPT', 'An index of PostgreSQL is damaged. REINDEX it, or restore it from a copy.']],
 ])
 
+const POOL_ADVICE =
+  'Every connection of the pool is in use, and none came free in time. Nothing was written; try again, or allow more.'
+
 /** What `pg` and its pool say without a code. */
 const POOL_EXHAUSTED = /timeout exceeded when trying to connect/
 const CONNECTION_LOST =
   /Connection terminated|Client has encountered a connection error|Query read timeout|socket|not queryable/i
 
-interface PgError extends Error {
-  readonly code?: string
-  readonly constraint?: string
-  readonly detail?: string
+interface DriverError {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly constraint?: unknown
+  readonly detail?: unknown
+  readonly severity?: unknown
+  readonly address?: unknown
+  readonly port?: unknown
+}
+
+/** Where wrappers keep the error of the driver: Drizzle, Sequelize (both), TypeORM, Prisma. */
+const INSIDE = ['cause', 'original', 'parent', 'driverError', 'driverAdapterError', 'meta'] as const
+
+/** The error and all that it wraps, from the outermost to the innermost. Wrappers may wrap each other, even in a ring. */
+function unwrapped(error: unknown): DriverError[] {
+  const found = new Set<object>()
+  const look = (one: unknown, depth: number): void => {
+    if (typeof one !== 'object' || one === null || found.has(one) || depth > 8) return
+    found.add(one)
+    for (const name of INSIDE) look((one as Record<string, unknown>)[name], depth + 1)
+  }
+  look(error, 0)
+  return [...found]
+}
+
+/** Five characters, as the standard has them; P2010 and EPIPE look alike and are Prisma's and the network's. */
+const SQL_STATE = /^(?:[0-9][0-9A-Z]{4}|EF\d{3}|F0\d{3}|HV[0-9A-Z]{3}|P0\d{3}|XX\d{3})$/
+
+/** What Prisma says in place of an SQLSTATE: write conflicts, an exhausted pool, a lost server. */
+const PRISMA: ReadonlyMap<unknown, string> = new Map([
+  ['P2034', '40001'],
+  ['TransactionWriteConflict', '40001'],
+  ['P2028', '25P02'],
+  ['P2024', '53300'],
+  ['P1001', '08006'],
+  ['P1002', '08006'],
+  ['P1008', '57014'],
+  ['P1017', '08006'],
+])
+
+/** The SQLSTATE of an error, however deep it is wrapped; `null`: the server said nothing. */
+export function sqlStateOf(error: unknown): string | null {
+  return findState(unwrapped(error))?.state ?? null
+}
+
+function findState(errors: readonly DriverError[]): { readonly state: string; readonly from: DriverError } | null {
+  for (const from of errors) {
+    const { code, originalCode, sqlState } = from as { code?: unknown; originalCode?: unknown; sqlState?: unknown }
+    for (const state of [code, originalCode, sqlState])
+      if (typeof state === 'string' && SQL_STATE.test(state)) return { state, from }
+  }
+  for (const from of errors) {
+    const { code, kind } = from as { code?: unknown; kind?: unknown }
+    const state = PRISMA.get(code) ?? PRISMA.get(kind)
+    if (state !== undefined) return { state, from }
+  }
+  return null
 }
 
 /** True where the same transaction, tried again from its beginning, can succeed. */
@@ -61,13 +117,43 @@ export function isRace(error: unknown): boolean {
   return isEnfoldFault(error) && error.code === 'CONTENTION'
 }
 
-/** The fault that an error of the driver means; faults, and errors of nobody's driver, as they are. */
+/**
+ * The fault that an error of the driver means; faults, and what is no error, as they are. The driver's own message
+ * stands in ours only where the server says it of names and of itself: others hold statements with their parameters.
+ */
 export function faultOf(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || isEnfoldFault(error)) return error
-  const { code = '', constraint, detail, message } = error as PgError
-  if (code === 'EF001' || (code === '23505' && constraint === 'events_id')) return idReused(detail ?? '', error)
-  const [fault, advice] = meaningOf(code, message)
-  return new EnfoldFault(fault, `${place}: ${message || code}. ${advice}`, { sqlState: code || null }, error)
+  const errors = unwrapped(error)
+  const found = findState(errors)
+  // Of a wrapper not even the cause is kept: whoever logs a fault logs its causes.
+  const cause = found?.from ?? errors.findLast((one) => one instanceof Error)
+  if (found !== null) {
+    const { constraint, detail } = found.from
+    if (found.state === 'EF001' || (found.state === '23505' && constraint === 'events_id'))
+      return idReused(typeof detail === 'string' ? detail : '', cause)
+    const [code, advice] = FAULTS.get(found.state) ?? FAULTS.get(found.state.slice(0, 2)) ?? BROKEN
+    return new EnfoldFault(code, `${place}: ${saidBy(found)}. ${advice}`, { sqlState: found.state }, cause)
+  }
+  const networks = errors.find(({ code }) => typeof code === 'string' && /^E[A-Z_]+$/.test(code))
+  const [code, advice] = networks === undefined ? meaningOf(errors) : GONE
+  const what = networks === undefined ? '' : `${addressed(networks)}. `
+  return new EnfoldFault(code, `${place}: ${what}${advice}`, { sqlState: null }, cause)
+}
+
+/** Of these classes the server's own sentence names tables, roles and limits, and never a value. */
+const WITHOUT_VALUES = /^(?:08|25|28|3D|3F|40|53|55|57|42501|42P01|42703|42883)/
+
+function saidBy({ state, from }: { readonly state: string; readonly from: DriverError }): string {
+  const isServers = typeof from.severity === 'string' && typeof from.message === 'string'
+  return isServers && WITHOUT_VALUES.test(state) ? `${from.message} (${state})` : `SQLSTATE ${state}`
+}
+
+function addressed({ code, address, port }: DriverError): string {
+  return address === undefined ? String(code) : `${code} ${address}${port === undefined ? '' : `:${port}`}`
+}
+
+export function poolExhausted(place: string): EnfoldFault {
+  return new EnfoldFault('STORE_BUSY', `${place}: ${POOL_ADVICE}`)
 }
 
 export function idReused(id: string, cause?: unknown): EnfoldFault {
@@ -75,10 +161,8 @@ export function idReused(id: string, cause?: unknown): EnfoldFault {
   return new EnfoldFault('EVENT_ID_REUSED', message, { id }, cause)
 }
 
-function meaningOf(code: string, message: string): Meaning {
-  if (/^[0-9A-Z]{5}$/.test(code)) return FAULTS.get(code) ?? FAULTS.get(code.slice(0, 2)) ?? BROKEN
-  if (POOL_EXHAUSTED.test(message))
-    return ['STORE_BUSY', 'Every connection of the pool is in use. Nothing was written; try again, or allow more.']
-  // ECONNREFUSED and its like are the network's.
-  return code.startsWith('E') || CONNECTION_LOST.test(message) ? GONE : BROKEN
+function meaningOf(errors: readonly DriverError[]): Meaning {
+  const says = (pattern: RegExp) => errors.some(({ message }) => typeof message === 'string' && pattern.test(message))
+  if (says(POOL_EXHAUSTED)) return ['STORE_BUSY', POOL_ADVICE]
+  return says(CONNECTION_LOST) ? GONE : BROKEN
 }
