@@ -296,20 +296,22 @@ export interface Tells {
 
 /**
  * A connection on which the host has a transaction open: a client of `pg`, or anything that can be made to look like one.
- * `values` are texts or null, and stand for $1, $2 … in `text`.
+ * `values` are texts or null, and stand for $1, $2 … in `text`. The rows are objects by the name of the column: in
+ * `rows`, as `pg` has them, or as a list.
  */
 export interface TransactionClient {
-  query(text: string, values: (string | null)[]): Promise<{ readonly rows: readonly object[] }>
+  query(text: string, values: (string | null)[]): Promise<{ readonly rows: readonly object[] } | readonly object[]>
 }
 
 /** A store that works inside the host's own transaction, too. */
 export interface JoinsTransactions {
   /**
-   * The part of the store that a command needs, on this connection. What is appended becomes true when the host commits.
-   * A conflict is an answer, as ever, and leaves the transaction as it was; where only a rollback helps, it throws
-   * `CONTENTION`.
+   * The part of the store that a command needs, on this connection and no other, one statement at a time. What is
+   * appended becomes true when the host commits. A conflict is an answer, as ever, and leaves the transaction as it was;
+   * where only a rollback helps, it throws `CONTENTION`. A client that is not inside a transaction is refused with
+   * `INVALID_INPUT`, here or by the methods, before anything is written.
    */
-  within(client: TransactionClient): Pick<EventStore, 'append' | 'readMany'>
+  within(client: TransactionClient): Pick<EventStore, 'append' | 'readMany' | 'readAll'>
 }
 
 // --- The host -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ export interface Campaigns {
   refresh(): Promise<void>
   /** Reads on if the contact has runs of versions that are not in the catalogue yet. */
   ensure(state: ContactState): Promise<void>
+  /** The same catalogue, read on through another way to the log: inside a transaction, its own connection. */
+  through(log: Pick<EventStore, 'readAll'>): Campaigns
 }
 
 export function createCampaigns(store: EventStore, refreshMs: number): Campaigns {
@@ -17,9 +19,11 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
   let position = 0
   let lookedAt = Number.NEGATIVE_INFINITY
 
-  async function read(): Promise<void> {
+  async function read(log: Pick<EventStore, 'readAll'>): Promise<void> {
     const startedAt = performance.now()
-    for await (const event of store.readAll(position, { streams: 'campaigns' })) {
+    for await (const event of log.readAll(position, { streams: 'campaigns' })) {
+      // Looks through several connections at once read the same events. Each is applied once, in order.
+      if (event.position <= position) continue
       if (isCampaignEvent(event)) catalog.apply(event)
       position = event.position
     }
@@ -27,15 +31,11 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
   }
   // A look that began earlier may have missed what the caller knows of: who comes during one waits for the next.
   const look = createBatcher<null, null>(async (callers) => {
-    await read()
+    await read(store)
     return callers
   }, Number.POSITIVE_INFINITY)
 
-  async function refresh(): Promise<void> {
-    await look(null)
-  }
-
-  return {
+  const over = (refresh: () => Promise<void>): Campaigns => ({
     catalog,
     refresh,
     async fresh() {
@@ -47,5 +47,10 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
       )
       if (missing) await refresh()
     },
-  }
+    // Not with the looks of others: those wait for a connection that only the caller's transaction may free.
+    through: (log) => over(() => read(log)),
+  })
+  return over(async () => {
+    await look(null)
+  })
 }

@@ -59,6 +59,7 @@ import {
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
 import { createMeters } from './telemetry.ts'
+import { boundTo } from './transaction.ts'
 
 /** For a health check: `ok` is false if the store does not answer, or the projection has stopped. Nothing is thrown. */
 export interface Health {
@@ -293,18 +294,11 @@ export function createEngine(options: EngineOptions): Engine {
 
     withTransaction(client, given = {}) {
       border.checkInput('withTransaction.options', given, { 'contacts?': border.anything })
-      if (typeof client?.query !== 'function')
-        throw EnfoldFault.invalidInput('withTransaction.client', client, 'a client with query(text, values)')
-      const bound = store.within?.(client)
-      if (bound === undefined)
-        throw EnfoldFault.invalidInput(
-          'withTransaction',
-          'this store',
-          'a store that joins transactions, as PostgreSQL',
-        )
+      const bound = boundTo(store, client)
       const executing: CommandMachinery = {
         ...machinery,
         historyOf: createHistoryOf(bound),
+        campaigns: campaigns.through(bound),
         // One by one: the connection is one, and the transaction the host's.
         append: ({ stream, events, expected, derived }) => bound.append(stream, events, expected, derived),
         factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),

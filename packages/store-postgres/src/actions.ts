@@ -7,8 +7,8 @@ import {
   type ActionRecord,
   EnfoldFault,
 } from '@enfold/core'
-import type { Query } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import type { Query } from './query.ts'
 
 export interface SqlActions {
   save(record: ActionRecord, change?: ActionChange): Promise<number | null>

@@ -5,13 +5,10 @@
 import { createHash } from 'node:crypto'
 import { EnfoldFault, type TransactionClient } from '@enfold/core'
 import type { Pool, QueryConfig } from 'pg'
-import { faultOf, isRace } from './faults.ts'
-import { openSchema } from './migrate.ts'
-
-/**
- * A statement with its parameters ($1, $2 …), all texts; the rows of its answer, all texts or null.
- */
-export type Query = <Row extends object>(text: string, values?: readonly (string | null)[]) => Promise<Row[]>
+import { faultOf, isRace, poolExhausted } from './faults.ts'
+import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
+import { isCurrent, isUpToDate, openSchema, outdated } from './migrate.ts'
+import type { Connect, Query } from './query.ts'
 
 export interface Database {
   /** The schema's name as it stands in statements. */
@@ -20,8 +17,10 @@ export interface Database {
   readonly query: Query
   /** As `query`, for statements made for one question: these are never prepared by name. */
   readonly queryOnce: Query
+  /** What appends over `query` must find true. */
+  readonly gate: AppendGate
   /** The same within a transaction of the host: nothing is tried again, since that is the host's to do. */
-  within(client: TransactionClient): Query
+  within(client: TransactionClient): HostTransaction
   /** Throws `CLOSED` after `close`. */
   refuseIfClosed(): void
   /** Lets work in progress finish. Twice is once. */
@@ -39,8 +38,12 @@ export interface DatabaseOptions {
 
 const MAX_ATTEMPTS = 10
 
+/** How long a statement may wait for a lock that another transaction holds, before it says so. */
+const LOCK_MS = 100
+
 export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: DatabaseOptions): Database {
   const place = `PostgreSQL, schema ${schema}`
+  const connect = connectorOf(pool, place)
   const working = new Set<Promise<unknown>>()
   const names = new Map<string, string>()
   let opening: Promise<void> | undefined
@@ -52,7 +55,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
 
   async function opened(): Promise<void> {
     // What failed may work the next time: the server may be back.
-    opening ??= openSchema(pool, schema, migrate).catch((error) => {
+    opening ??= openSchema(connect, schema, migrate).catch((error) => {
       opening = undefined
       throw faultOf(error, place)
     })
@@ -70,7 +73,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     await opened()
     for (let attempt = 1; ; attempt++) {
       try {
-        return (await pool.query<Row>(statement)).rows
+        return await askOnce<Row>(connect, statement)
       } catch (error) {
         const fault = faultOf(error, place)
         if (!isRace(fault) || attempt === MAX_ATTEMPTS) throw fault
@@ -91,22 +94,32 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     }
   }
 
+  const query: Query = (text, values = []) =>
+    tracked({ text, values: [...values], ...(prepare ? { name: nameOf(text) } : {}) })
+  const checks: SchemaChecks = {
+    // On the host's connection, too: all others may be held by transactions like this one. Only what is to be made or
+    // brought up to date needs one of its own.
+    async opened(bound) {
+      refuseIfClosed()
+      if (opening === undefined && (await isUpToDate(bound, schema))) opening = Promise.resolve()
+      await opened()
+    },
+    isCurrent: isCurrent(schema),
+    outdated: (bound) => outdated(bound, schema),
+  }
+
   return {
     // Quoted, because it may be a word of SQL.
     schema: `"${schema}"`,
-    query: (text, values = []) => tracked({ text, values: [...values], ...(prepare ? { name: nameOf(text) } : {}) }),
+    query,
     queryOnce: (text, values = []) => tracked({ text, values: [...values] }),
-    within:
-      (client) =>
-      async <Row extends object>(text: string, values: readonly (string | null)[] = []): Promise<Row[]> => {
-        refuseIfClosed()
-        await opened()
-        try {
-          return (await client.query(text, [...values])).rows as Row[]
-        } catch (error) {
-          throw faultOf(error, place)
-        }
-      },
+    gate: {
+      // For this statement alone: nothing stays in the session.
+      condition: () => `set_config('lock_timeout', '${LOCK_MS}', true) <> '' AND ${checks.isCurrent}`,
+      values: () => [],
+      refusal: () => checks.outdated(query),
+    },
+    within: (client) => joinHostTransaction(client, place, checks),
     refuseIfClosed,
     close() {
       closing ??= Promise.allSettled(working).then(async () => {
@@ -114,5 +127,41 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
       })
       return closing
     },
+  }
+}
+
+/** How long to wait for a connection of a pool that would wait for ever by itself. */
+const CONNECT_MS = 10_000
+
+/** A pool of the host's may wait for ever, and a store that waits along could keep its own health check from speaking. */
+function connectorOf(pool: Pool, place: string): Connect {
+  // What only looks like a pool may have no options.
+  if ((pool.options as Pool['options'] | undefined)?.connectionTimeoutMillis) return () => pool.connect()
+  return async () => {
+    const connecting = pool.connect()
+    const { promise: tooLong, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      // It may come yet, and is nobody's then.
+      connecting.then((client) => client.release()).catch(() => {})
+      reject(poolExhausted(place))
+    }, CONNECT_MS)
+    return Promise.race([connecting, tooLong]).finally(() => clearTimeout(timer))
+  }
+}
+
+async function askOnce<Row extends object>(connect: Connect, statement: QueryConfig): Promise<Row[]> {
+  const client = await connect()
+  let failed: Error | undefined
+  // A connection that breaks while nobody asks it anything says so by an event, which would end the process.
+  const broken = () => {}
+  client.on('error', broken)
+  try {
+    return (await client.query<Row>(statement)).rows
+  } catch (error) {
+    failed = error as Error
+    throw error
+  } finally {
+    client.off('error', broken)
+    client.release(failed)
   }
 }

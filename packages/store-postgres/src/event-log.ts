@@ -15,9 +15,10 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
-import type { Query } from './database.ts'
 import { idReused } from './faults.ts'
+import type { AppendGate } from './host-transaction.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import type { Query } from './query.ts'
 import { projectionTexts } from './read-model.ts'
 
 /** Some events in order, and what to ask for next. */
@@ -61,17 +62,36 @@ interface Answer {
 
 const COLUMNS = `e.position::text, e.version::text, e.stream, e.id, encode(e.hash, 'hex') AS hash, e.body`
 
-/** @param channel told of each append in its own transaction; `null`: none is */
-export function createEventLog(query: Query, schema: string, hashChain: boolean, channel: string | null): EventLog {
+export interface EventLogOptions {
+  readonly query: Query
+  readonly schema: string
+  readonly hashChain: boolean
+  readonly gate: AppendGate
+  /** Told of each append in its own transaction; `null`: none is. */
+  readonly channel: string | null
+}
+
+export function createEventLog({ query, schema, hashChain, gate, channel }: EventLogOptions): EventLog {
   const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
-  const APPEND = `SELECT outcomes, versions, event_positions, event_hashes${notice} FROM ${schema}.append(
-    $1::text[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[],
-    $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
-    $12::integer[], $13::text[], $14::boolean[])`
+  // The function is called for each row of `open`, so not at all where its condition does not hold.
+  const APPEND = `WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(15)})
+    SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
+    FROM open CROSS JOIN LATERAL ${schema}.append(
+      open.streams, $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[],
+      $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
+      $12::integer[], $13::text[], $14::boolean[]) a`
+
+  async function call(values: readonly string[]): Promise<Answer> {
+    const [answer] = await query<Answer>(APPEND, [...values, ...gate.values()])
+    if (answer !== undefined) return answer
+    const refusal = await gate.refusal()
+    if (refusal !== null) throw refusal
+    return call(values)
+  }
 
   async function append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
     const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
-    const [answer] = await query<Answer>(APPEND, [
+    const { outcomes, versions, event_positions, event_hashes } = await call([
       textArray(appends.map(({ stream }) => toText(stream))),
       plainArray(appends.map(({ expected }) => versionOf(expected))),
       plainArray(appends.map(({ events }) => events.length)),
@@ -80,7 +100,6 @@ export function createEventLog(query: Query, schema: string, hashChain: boolean,
       textArray(hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
       ...projectionTexts(appends.map(projectionOf)),
     ])
-    const { outcomes, versions, event_positions, event_hashes } = answer as Answer
     const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
     const hash = hashChain ? event_hashes.split(',') : []
     const results: (AppendResult | Promise<AppendResult>)[] = []

@@ -3,6 +3,7 @@ import {
   type AppendResult,
   type CaughtUp,
   EnfoldFault,
+  type EventFilter,
   epochMsOf,
   instantOf,
   type JoinsTransactions,
@@ -18,7 +19,7 @@ import {
 import { type ClientConfig, Pool } from 'pg'
 import { createSqlActions } from './actions.ts'
 import { openDatabase } from './database.ts'
-import { createEventLog, FIRST_SIZE } from './event-log.ts'
+import { createEventLog, type EventLog, FIRST_SIZE } from './event-log.ts'
 import { createNews } from './news.ts'
 import { createSqlReadModel } from './read-model.ts'
 
@@ -64,7 +65,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
   const channel = `enfold_${schema}`
   const news = createNewsOf(options, pool, channel, onNews)
-  const log = createEventLog(database.query, database.schema, hashChain, null)
+  const log = createEventLog({ ...database, hashChain, channel: null })
   const model = createSqlReadModel(database.query, database.queryOnce, database.schema)
   const bulk = createSqlActions(database.query, database.schema)
   const waiting = new Set<() => void>()
@@ -93,6 +94,22 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       rouse()
     }
     return results
+  }
+
+  async function* readAllOf(from: EventLog, after: Position = 0, filter?: EventFilter): AsyncGenerator<RecordedEvent> {
+    // Asked before each start and signal, and nearly always in vain. What is not to be seen here yet, the log in order
+    // would not give either.
+    if (filter?.streams === 'campaigns' && !(await from.hasCampaignsBehind(after))) return
+    for (let position = after, size = FIRST_SIZE; ; ) {
+      const batch = await from.all(position, size, filter)
+      for (const event of batch.events) {
+        yield event
+        database.refuseIfClosed()
+        position = event.position
+      }
+      if (batch.isLast) return
+      size = batch.nextSize
+    }
   }
 
   /** Until somebody writes, the store is closed, the poll for other processes is due, or the signal aborts. */
@@ -132,21 +149,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       database.refuseIfClosed()
       return log.streams(streams)
     },
-    async *readAll(after = 0, filter) {
-      // Asked before each start and signal, and nearly always in vain. What is not to be seen here yet, the log in order
-      // would not give either.
-      if (filter?.streams === 'campaigns' && !(await log.hasCampaignsBehind(after))) return
-      for (let position = after, size = FIRST_SIZE; ; ) {
-        const batch = await log.all(position, size, filter)
-        for (const event of batch.events) {
-          yield event
-          database.refuseIfClosed()
-          position = event.position
-        }
-        if (batch.isLast) return
-        size = batch.nextSize
-      }
-    },
+    readAll: (after, filter) => readAllOf(log, after, filter),
     async *subscribe(after, signal, filter): AsyncGenerator<RecordedEvent | CaughtUp> {
       database.refuseIfClosed()
       news?.listen()
@@ -174,7 +177,12 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     },
     contacts: async (after, limit) => log.contacts(after, checkedLimit(limit)),
     within(client) {
-      const bound = createEventLog(database.within(client), database.schema, hashChain, news === null ? null : channel)
+      const bound = createEventLog({
+        ...database.within(client),
+        schema: database.schema,
+        hashChain,
+        channel: news === null ? null : channel,
+      })
       return {
         async append(stream, events, expected, derived) {
           const one = { stream, events, expected, ...(derived === undefined ? {} : { derived }) }
@@ -182,6 +190,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
           return result as AppendResult
         },
         readMany: (streams) => bound.streams(streams),
+        readAll: (after, filter) => readAllOf(bound, after, filter),
       }
     },
     watch(listener) {
@@ -295,12 +304,23 @@ function checkedLimit(limit: number): number {
 function checked(options: PostgresStoreOptions): PostgresStoreOptions {
   const at = (name: string) => `createPostgresStore.${name}`
   const { connectionString, pool, schema, notify } = options
+  // Both may hold a password, so neither is shown.
+  const refused = (name: string, what: string, expected: string) =>
+    new EnfoldFault('INVALID_INPUT', `${at(name)} ${what}; expected ${expected}.`, { path: at(name), expected })
   if ((connectionString === undefined) === (pool === undefined))
-    throw EnfoldFault.invalidInput(at('connectionString'), connectionString, 'a connection string, or else a pool')
+    throw refused(
+      'connectionString',
+      pool === undefined ? 'is not given, and no pool is' : 'is given, and a pool is, too',
+      'a connection string, or else a pool',
+    )
   if (connectionString !== undefined && (typeof connectionString !== 'string' || connectionString === ''))
-    throw EnfoldFault.invalidInput(at('connectionString'), connectionString, '"postgres://…"')
+    throw refused(
+      'connectionString',
+      `is ${connectionString === '' ? '""' : typeof connectionString}`,
+      '"postgres://…"',
+    )
   if (pool !== undefined && typeof pool?.connect !== 'function')
-    throw EnfoldFault.invalidInput(at('pool'), pool, 'a Pool of pg')
+    throw refused('pool', 'has no method connect', 'a Pool of pg')
   // In PostgreSQL names have at most 63 bytes, and the channel of notices has a few more than the schema.
   if (schema !== undefined && !(/^[a-z_][a-z0-9_]{0,49}$/.test(schema) && !schema.startsWith('pg_')))
     throw EnfoldFault.invalidInput(at('schema'), schema, 'up to 50 small letters, digits and underscores')

@@ -18,8 +18,8 @@ import {
   type Version,
   type WorkerId,
 } from '@enfold/core'
-import type { Query } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import type { Query } from './query.ts'
 
 export interface SqlReadModel {
   /** Makes tags known that somebody may come to wear. */

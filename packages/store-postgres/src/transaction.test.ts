@@ -1,86 +1,21 @@
 /** `engine.withTransaction`: campaigns inside the host's own transaction, whatever the host drives PostgreSQL with. */
 
-import { campaign, isLeft, type TransactionClient } from '@enfold/core'
+import { isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
-import { createSimulatedClock } from '@enfold/testkit'
+import { givenServer } from '@enfold/postgres-server/given'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
-import { Pool, type PoolClient } from 'pg'
+import type { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { answerOf, givenHost, NOTHING, order, pool, STARTED, traces } from './given-host.ts'
 import { givenStore } from './given-postgres.ts'
-import type { PostgresStoreOptions } from './postgres-store.ts'
 
 const server = givenServer()
 
-const pool = campaign({
-  id: 'pool',
-  goals: [{ id: 'bought', when: { kind: 'purchased' }, next: ['onboarding'] }],
-  sequences: [
-    { id: 'nurture', steps: [{ id: 'one', kind: 'email' }], next: ['bought'] },
-    { id: 'onboarding', steps: [{ id: 'hello', kind: 'email' }] },
-  ],
-})
-
-/** An engine with the campaign published, and a database of the host with a table of customers in it. */
-async function givenHost(options: Partial<PostgresStoreOptions> = {}) {
-  const schema = givenSchema(server)
-  const store = givenStore(server, { ...options, schema })
-  const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
-  const sent: string[] = []
-  const email = ({ contactId }: { readonly contactId: string }) => {
-    sent.push(contactId)
-    return { outcome: 'sent' } as const
-  }
-  const engine = createEngine({ store, clock, handlers: { email } })
-  onTestFinished(() => engine.close())
-  await engine.publish(pool)
-  const host = new Pool({ connectionString: server.url, max: 4 })
-  onTestFinished(() => host.end())
-  await host.query(`CREATE TABLE ${schema}.customers (id text PRIMARY KEY)`)
-  const customers = async () =>
-    (await host.query<{ id: string }>(`SELECT id FROM ${schema}.customers ORDER BY id`)).rows.map(({ id }) => id)
-  /** A transaction that the test ends by itself; what it leaves open is rolled back. */
-  const begin = async (): Promise<PoolClient> => {
-    const client = await host.connect()
-    let released = false
-    client.on('error', () => {})
-    onTestFinished(() => {
-      if (!released) client.release(true)
-      released = true
-    })
-    await client.query('BEGIN')
-    return client
-  }
-  return { schema, store, engine, clock, sent, host, customers, begin }
-}
-
-const order = (contactId: string, sequenceId = 'nurture') => ({
-  contactId,
-  campaignId: 'pool',
-  sequenceId,
-  actor: 'crm',
-})
-
-/** What is visible of a contact to everybody: its events, its tags, when it is due. */
-async function traces({ store, engine }: Pick<Awaited<ReturnType<typeof givenHost>>, 'store' | 'engine'>, id: string) {
-  const events = (await engine.inspect.history(id)).map(({ type }) => type)
-  const agenda = await store.agenda('9999-01-01T00:00:00.000Z', 1000)
-  return { events, tags: await store.tagsOf(id), due: agenda.some(({ contactId }) => contactId === id) }
-}
-
-const NOTHING = { events: [], tags: [], due: false }
-const STARTED = { events: ['SequenceStarted'], tags: ['pool/nurture'], due: true }
-
-function answerOf<Answer>(either: { readonly _tag: string; readonly right?: Answer }): Answer {
-  expect(either._tag).toBe('Right')
-  return either.right as Answer
-}
-
 describe("a transaction of the host's", () => {
   it('makes all true with its commit: its own rows, the event, the tag and the place on the agenda', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
     const answer = answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
@@ -95,7 +30,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('leaves nothing when it rolls back', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
@@ -108,7 +43,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('leaves nothing when its connection dies', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
@@ -121,7 +56,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('sees what it has written itself, through several verbs', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     const verbs = given.engine.withTransaction(client)
     answerOf(await verbs.startSequence(order('ann')))
@@ -137,7 +72,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('is not spoiled by a conflict, a rejection or a misuse', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
     const verbs = given.engine.withTransaction(client)
@@ -166,7 +101,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('ONCE-1: a command that another process wrote meanwhile has its effect once, and the transaction goes on', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
     const command = { ...order('ann'), commandId: 'the one' }
@@ -189,7 +124,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('decides by the directory that asks the same transaction, if one is given', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const engine: Engine = createEngine({ store: given.store, handlers: {}, contacts: { get: () => null } })
     onTestFinished(() => engine.close())
     const client = await given.begin()
@@ -205,24 +140,8 @@ describe("a transaction of the host's", () => {
     answerOf(await engine.withTransaction(client, { contacts }).startSequence(order('ann')))
   })
 
-  it('in REPEATABLE READ is told to roll back where it cannot see what another wrote', async () => {
-    const given = await givenHost()
-    const client = await given.begin()
-    await client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-    await client.query('SELECT 1')
-    answerOf(await given.engine.startSequence(order('ann')))
-    await expect(given.engine.withTransaction(client).startSequence(order('ann'))).rejects.toMatchObject({
-      code: 'CONTENTION',
-    })
-    await client.query('ROLLBACK')
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-    answerOf(await given.engine.withTransaction(client).startSequence(order('bob')))
-    await client.query('COMMIT')
-    expect(await traces(given, 'bob')).toEqual(STARTED)
-  })
-
   it('that stays open keeps nobody from publishing, and from seeing what was published', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const client = await given.begin()
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
     await given.engine.publish({ ...pool, id: 'other' })
@@ -241,7 +160,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('wakes a dispatcher of another process when it commits, where the store may notify', async () => {
-    const given = await givenHost({ notify: true })
+    const given = await givenHost(server, { notify: true })
     const sent: string[] = []
     const worker = createEngine({
       store: givenStore(server, { schema: given.schema, notify: true }),
@@ -273,7 +192,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('keeps nobody waiting who starts the same sequence, not even the first that anybody starts', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const [one, two] = [await given.begin(), await given.begin()]
     answerOf(await given.engine.withTransaction(one).startSequence(order('ann')))
     expect(answerOf(await given.engine.startSequence(order('bob')))).toMatchObject({ run: 1 })
@@ -288,7 +207,7 @@ describe("a transaction of the host's", () => {
   })
 
   it('is refused by a store that joins none, and without a client', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const { within: _, ...plain } = given.store
     const engine = createEngine({ store: plain, handlers: {} })
     onTestFinished(() => engine.close())
@@ -329,7 +248,7 @@ const drivers: {
 
 describe.each(Object.entries(drivers))('a transaction of %s', (_, transaction) => {
   it('commits campaigns with its own rows, and rolls them back', async () => {
-    const given = await givenHost()
+    const given = await givenHost(server)
     const insert = (client: TransactionClient, id: string) =>
       client.query(`INSERT INTO ${given.schema}.customers VALUES ($1)`, [id])
     await transaction(given.host, async (client) => {

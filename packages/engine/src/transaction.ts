@@ -1,0 +1,34 @@
+/** The border of `withTransaction`: what of a host's client can be told to be wrong before anything is asked of it. */
+import { EnfoldFault, type EventStore, type JoinsTransactions, type TransactionClient } from '@enfold/core'
+
+/** What the transactions of drivers have in place of `query`, and the one line that gives it to them. */
+const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
+  ['$queryRawUnsafe', '{ query: (text, values) => tx.$queryRawUnsafe(text, ...values) }, for Prisma'],
+  ['executeQuery', '{ query: (text, values) => trx.executeQuery(CompiledQuery.raw(text, values)) }, for Kysely'],
+  ['unsafe', '{ query: (text, values) => sql.unsafe(text, values) }, for postgres.js'],
+]
+
+/** @throws EnfoldFault `INVALID_INPUT` */
+export function boundTo(
+  store: EventStore & Partial<JoinsTransactions>,
+  client: TransactionClient,
+): ReturnType<JoinsTransactions['within']> {
+  if (typeof client?.query !== 'function') {
+    const line = ONE_LINE.find(
+      ([method]) => typeof (client as unknown as Record<string, unknown>)?.[method] === 'function',
+    )
+    throw refused(
+      'withTransaction.client',
+      'has no method query',
+      `a client with query(text, values)${line === undefined ? '; docs/guides/postgres.md has a line for each driver' : `: ${line[1]}`}`,
+    )
+  }
+  if (store.within === undefined)
+    throw refused('withTransaction', 'is not for this store', 'a store that joins transactions, as PostgreSQL')
+  return store.within(client)
+}
+
+/** As `EnfoldFault.invalidInput`, without the value: a client holds addresses and passwords. */
+function refused(path: string, what: string, expected: string): EnfoldFault {
+  return new EnfoldFault('INVALID_INPUT', `${path} ${what}; expected ${expected}.`, { path, expected })
+}
