@@ -305,6 +305,8 @@ export async function progressStream(call: Call): Promise<Response> {
     while (!call.request.signal.aborted) {
       const action = await actionOf(call)
       if (action.revision !== revision) {
+        // What was permitted when the stream began may have been taken away.
+        if (!(await call.stillSees(action.campaignId))) return
         const { contacts, processed, state } = action
         yield `data: ${JSON.stringify({ contacts, processed, state, text: progressText(action) })}\n\n`
         revision = action.revision

@@ -1,7 +1,8 @@
 /** Audit: what was ordered over many contacts and by whom; and whether the log can be true. */
-import type { ActionView } from '@enfold/engine'
+import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, may, permit, redirect, seen, textOf } from './call.ts'
+import { type Call, type Html, link, may, permit, redirect, textOf } from './call.ts'
+import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
 import { titlesOf } from './titles.ts'
 import { when } from './when.ts'
@@ -12,8 +13,9 @@ const FAULTS_SHOWN = 50
 
 export async function auditPage(call: Call): Promise<Page> {
   permit(call, { verbs: ['read'], campaigns: 'any' })
-  const { actions, next } = await call.engine.inspect.actions({ after: textOf(call.url.searchParams, 'after') })
-  const visible = seen(call, actions) as readonly ActionView[]
+  const found = await visibleActions(call.engine, call.actor, { after: textOf(call.url.searchParams, 'after') })
+  if (found === null) throw new Failure(404, 'There is no such action.')
+  const { actions: visible, next } = found
   const titles = await titlesOf(
     call,
     visible.map(({ campaignId }) => campaignId),

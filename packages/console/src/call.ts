@@ -28,6 +28,8 @@ export interface Call {
   readonly basePath: string
   /** Names of contacts where the host gives any. */
   namesOf(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, string>>
+  /** Asks `authorize` again, for an answer that lasts: whether this actor still sees the campaign. Never rejects. */
+  stillSees(campaignId: CampaignId): Promise<boolean>
   /** Tells the host of an error behind an answer that was given already. */
   failed(error: unknown): void
   /** What is known of the last look at the whole log, by this console. */
@@ -87,6 +89,9 @@ export function redirect(to: string): Response {
 
 /** The answer, or the sentence of what forbids it. */
 export function answerOf<Answer>(either: Either<Rejection, Answer>): Answer {
+  // What it was used for may be of a campaign that this actor does not see.
+  if (isLeft(either) && either.left.type === 'CommandIdReused')
+    throw new Failure(409, 'This order was sent before, as another one. Open the page again, and order it there.')
   if (isLeft(either)) throw new Failure(UNKNOWN.has(either.left.type) ? 404 : 409, describeRejection(either.left))
   return either.right
 }

@@ -4,7 +4,18 @@ import { pathSegment } from '@enfold/http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ASSETS } from './assets.ts'
 import { type Console, createConsole, routes } from './console.ts'
-import { BASE, consoleOf, givenWorld, ORIGIN, overOf, type SendOptions, send, type World } from './given-console.ts'
+import {
+  authorize,
+  BASE,
+  consoleOf,
+  givenWorld,
+  ORIGIN,
+  overOf,
+  type SendOptions,
+  send,
+  type World,
+} from './given-console.ts'
+import { tokenOf } from './guard.ts'
 
 let world: World
 let pages: Console
@@ -192,6 +203,15 @@ describe('orders that are not the operator’s', () => {
     expect(await isIn()).toBe(true)
   })
 
+  it('a cookie that somebody planted makes no token without the key', async () => {
+    const form = new URLSearchParams({ ...stop, token: await tokenOf('x', 'planted', 'wanda') })
+    const headers = { cookie: 'enfold-console=planted' }
+    expect((await send(pages, '/contacts/ada/order', { form: stop, body: String(form), headers })).status).toBe(403)
+    const drawn = createConsole({ engine: world.engine, authorize, basePath: BASE })
+    expect((await send(drawn, '/contacts/ada/order', { form: stop })).status).toBe(403)
+    expect(() => consoleOf(world, { secret: 'too short' })).toThrow(/createConsole\.secret .* at least 32 characters/)
+  })
+
   it('the token of one actor is none of another’s', async () => {
     const as = { 'x-actor': 'gardener' }
     expect((await send(pages, '/contacts/kim/order', { as: 'writer', form: stop, headers: as })).status).toBe(403)
@@ -294,10 +314,21 @@ describe('what comes in', () => {
       '/\\evil.example',
       `${BASE}/../../evil`,
       'javascript:alert(1)',
+      '/.//evil.example/',
+      '/\t/x//evil.example',
+      `${BASE}/../..//evil.example`,
+      `${BASE}/..//evil.example${BASE}/`,
     ]) {
       const { headers } = await send(pages, '/zone', { form: { zone: 'UTC', back } })
-      expect(headers.get('location')).toMatch(/^\/(?![/\\])/)
+      expect(headers.get('location')).toBe(`${BASE}/`)
     }
+    const atRoot = consoleOf(world, { basePath: '' })
+    for (const back of ['/.//evil.example/', '/\t/x//evil.example/', '/\\x//evil.example', '//evil.example']) {
+      const { headers } = await send(atRoot, '/zone', { at: '', form: { zone: 'UTC', back } })
+      expect(headers.get('location')).toBe('/')
+    }
+    const { headers } = await send(pages, '/zone', { form: { zone: 'UTC', back: `${BASE}/search?text=a` } })
+    expect(headers.get('location')).toBe(`${BASE}/search?text=a`)
     const referrers = ['http://evil.example/crm/enfold/now', 'javascript:alert(1)', `${ORIGIN}//evil.example/`]
     for (const referer of referrers)
       expect((await send(pages, '/nothing', { headers: { referer } })).text).not.toContain('>Back<')
@@ -333,6 +364,44 @@ describe('what goes out', () => {
   it('the cookie is for this path, for no script and for no other site', async () => {
     const { headers } = await send(pages, '/now', { headers: { cookie: '' } })
     expect(headers.get('set-cookie')).toMatch(/^enfold-console=[\w-]{22}; Path=\/crm\/enfold; SameSite=Lax; HttpOnly$/)
+  })
+
+  it('the cookie is sent by TLS only, where a proxy says that the browser came by it', async () => {
+    const cookieWith = async (headers: Record<string, string>, method: 'page' | 'zone') => {
+      const form = method === 'zone' ? { zone: 'UTC' } : undefined
+      const answered = await send(pages, method === 'zone' ? '/zone' : '/now', {
+        form,
+        headers: { ...(method === 'page' ? { cookie: '' } : {}), ...headers },
+      })
+      return answered.headers.get('set-cookie') ?? ''
+    }
+    for (const method of ['page', 'zone'] as const) {
+      expect(await cookieWith({}, method)).not.toContain('Secure')
+      expect(await cookieWith({ 'x-forwarded-proto': 'http' }, method)).not.toContain('Secure')
+      expect(await cookieWith({ 'x-forwarded-proto': 'https, http' }, method)).toContain('; Secure')
+      expect(await cookieWith({ forwarded: 'for=1.2.3.4;proto=https;host=a' }, method)).toContain('; Secure')
+    }
+  })
+
+  it('every answer of every kind is kept in no cache and is taken for nothing else', async () => {
+    for (const [path, options] of [
+      ['/now', {}],
+      ['/now', { as: null }],
+      ['/nothing', {}],
+      ['/now', { method: 'DELETE' }],
+      ['/zone', { form: { zone: 'UTC' } }],
+      ['/zone', { form: { zone: 'Nowhere' } }],
+      ['/actions/act/results.csv', {}],
+      ['/actions/act/progress', {}],
+      ['/contacts/%00%ff', {}],
+    ] as const) {
+      const { headers } = await send(pages, path, options)
+      expect([path, headers.get('x-content-type-options'), headers.get('cache-control')]).toEqual([
+        path,
+        'nosniff',
+        'no-store',
+      ])
+    }
   })
 
   it('errors of the inside stay inside', async () => {

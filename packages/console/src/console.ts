@@ -2,9 +2,9 @@
  * `createConsole`: operator pages as a function from `Request` to `Response`. The life of a request: who sends it, which
  * page, from where does an order come, may he, do it, answer. Pages stand in files beside this one.
  */
-import { type ContactId, EnfoldFault, isEnfoldFault, isLegalId, isTimeZone } from '@enfold/core'
+import { type CampaignId, type ContactId, EnfoldFault, isEnfoldFault, isLegalId, isTimeZone } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { type Actor, type Authorize, checkedActor, idOfSegment } from '@enfold/http'
+import { type Actor, type Authorize, checkedActor, denial, idOfSegment } from '@enfold/http'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import {
@@ -23,7 +23,7 @@ import { type Call, redirect, type Verification } from './call.ts'
 import { campaignPage, campaignsPage } from './campaign-pages.ts'
 import { contactPage, whyPage } from './contact-page.ts'
 import { Failure } from './failure.ts'
-import { checkSender, cookieOf, formOf, safeHeaders, secret, tokenOf } from './guard.ts'
+import { checkSender, cookieOf, formOf, isSecure, ownPath, safeHeaders, secret, tokenOf } from './guard.ts'
 import { nowPage } from './now-page.ts'
 import { giveOrder, orderPage } from './order-page.ts'
 import { document, type Page } from './page.ts'
@@ -45,6 +45,11 @@ export interface ConsoleOptions {
   readonly describe?: (contactId: ContactId) => string | null | Promise<string | null>
   /** In which times are shown until the browser says another. Default "UTC". */
   readonly timeZone?: string
+  /**
+   * At least 32 characters that nobody can guess, from which the tokens of forms are made. Needed where several processes
+   * serve the console: each must know those of the others. Default: drawn, so that a restart makes open pages void.
+   */
+  readonly secret?: string
   /** Of a form, in bytes: some thousand ticked contacts fit. Default 1,048,576. */
   readonly maxBodyBytes?: number
   /** Told of every error that is answered with a 5xx, or that came behind an answer, for your logger. */
@@ -108,6 +113,7 @@ export function createConsole(options: ConsoleOptions): Console {
     engine,
     maxBodyBytes = 2 ** 20,
     onError,
+    secret: key = secret() + secret(),
     timeZone = 'UTC',
   } = checked(options)
   const verification: Verification = { running: null, last: null }
@@ -134,6 +140,16 @@ export function createConsole(options: ConsoleOptions): Console {
       }),
     )
     return names
+  }
+
+  async function stillSees(campaignId: CampaignId, request: Request): Promise<boolean> {
+    try {
+      const actor = checkedActor(await authorize(request))
+      return actor !== null && denial(actor, { verbs: ['read'], campaigns: [campaignId] }) === null
+    } catch (error) {
+      failed(error, request)
+      return false
+    }
   }
 
   // As it was sent: decoding is done once, segment by segment, when the route is known.
@@ -174,9 +190,10 @@ export function createConsole(options: ConsoleOptions): Console {
       path: route === null ? {} : idsOf(route, url),
       form: new URLSearchParams(),
       nonce: secret(),
-      token: await tokenOf(cookie, actor.actor),
+      token: await tokenOf(key, cookie, actor.actor),
       timeZone: chosenZone ?? timeZone,
       namesOf: (contacts) => namesOf(contacts, request),
+      stillSees: (campaignId) => stillSees(campaignId, request),
       failed: (error) => failed(error, request),
     }
   }
@@ -209,12 +226,10 @@ export function createConsole(options: ConsoleOptions): Console {
   }
 
   /** To where the browser says that it came from, if that is a page of ours. */
-  function backLink({ request }: Call) {
-    const referrer = request.headers.get('referer') ?? ''
-    if (!URL.canParse(referrer)) return ''
-    const { host, pathname, search } = new URL(referrer)
-    const isOurs = host === new URL(request.url).host && pathname.startsWith(`${basePath}/`)
-    return isOurs && !/^\/[/\\]/.test(pathname) ? html`<a href="${pathname}${search}">Back</a> · ` : ''
+  function backLink({ request, url }: Call) {
+    const referrer = request.headers.get('referer')
+    const back = referrer === null ? null : ownPath(referrer, basePath, url)
+    return back === null ? '' : html`<a href="${back}">Back</a> · `
   }
 
   async function pageResponse(call: Call & { readonly cookie: string }, page: Page, status: number): Promise<Response> {
@@ -222,13 +237,10 @@ export function createConsole(options: ConsoleOptions): Console {
     return withHeaders(new Response(text, { status, headers: { 'content-type': 'text/html; charset=utf-8' } }), call)
   }
 
-  function withHeaders(
-    response: Response,
-    { cookie, nonce, request, url }: Call & { readonly cookie: string },
-  ): Response {
+  function withHeaders(response: Response, { cookie, nonce, request }: Call & { readonly cookie: string }): Response {
     for (const [name, value] of Object.entries(safeHeaders(nonce))) response.headers.set(name, value)
     if (cookieOf(request, SESSION) !== cookie)
-      response.headers.append('set-cookie', cookieText(SESSION, cookie, basePath, url, '; HttpOnly'))
+      response.headers.append('set-cookie', cookieText(SESSION, cookie, basePath, request, '; HttpOnly'))
     return response
   }
 
@@ -298,30 +310,28 @@ function idsOf({ path }: Route, { pathname }: URL): Record<string, string> {
 
 /** Remembers in which zone the operator reads times. */
 async function chooseZone(call: Call): Promise<Response> {
-  const { basePath, form, url } = call
+  const { basePath, form, request, url } = call
   const zone = form.get('zone')?.trim()
   if (!isTimeZone(zone)) throw new Failure(422, 'This is no time zone that this machine knows, such as Europe/Berlin.')
   const back = form.get('back') ?? ''
-  // Only pages of our own: and not "//elsewhere", which is another host.
-  const isOurs = (back === basePath || back.startsWith(`${basePath}/`)) && !/^\/[/\\]/.test(back)
-  const response = redirect(isOurs ? new URL(back, url).pathname + new URL(back, url).search : `${basePath}/`)
+  const response = redirect((back === '' ? null : ownPath(back, basePath, url)) ?? `${basePath}/`)
   response.headers.append(
     'set-cookie',
-    cookieText(ZONE, encodeURIComponent(zone), basePath, url, `; Max-Age=${YEAR_S}`),
+    cookieText(ZONE, encodeURIComponent(zone), basePath, request, `; Max-Age=${YEAR_S}`),
   )
   return response
 }
 
 // Not "Strict": whoever comes by a link in a mail would get another cookie, and his open pages were void.
-function cookieText(name: string, value: string, basePath: string, { protocol }: URL, more: string): string {
-  return `${name}=${value}; Path=${basePath === '' ? '/' : basePath}; SameSite=Lax${protocol === 'https:' ? '; Secure' : ''}${more}`
+function cookieText(name: string, value: string, basePath: string, request: Request, more: string): string {
+  return `${name}=${value}; Path=${basePath === '' ? '/' : basePath}; SameSite=Lax${isSecure(request) ? '; Secure' : ''}${more}`
 }
 
 function checked(options: ConsoleOptions): ConsoleOptions {
-  const known = ['engine', 'authorize', 'basePath', 'describe', 'timeZone', 'maxBodyBytes', 'onError']
+  const known = ['engine', 'authorize', 'basePath', 'describe', 'timeZone', 'secret', 'maxBodyBytes', 'onError']
   const unknown = Object.keys(options ?? {}).find((name) => !known.includes(name))
   if (unknown !== undefined) throw EnfoldFault.invalidInput(`createConsole.${unknown}`, undefined, known.join(', '))
-  const { authorize, basePath, describe, engine, maxBodyBytes, onError, timeZone } = options ?? {}
+  const { authorize, basePath, describe, engine, maxBodyBytes, onError, secret: key, timeZone } = options ?? {}
   if (typeof engine?.processAction !== 'function')
     throw EnfoldFault.invalidInput('createConsole.engine', engine, 'an engine')
   if (typeof authorize !== 'function')
@@ -338,6 +348,8 @@ function checked(options: ConsoleOptions): ConsoleOptions {
     )
   if (timeZone !== undefined && !isTimeZone(timeZone))
     throw EnfoldFault.invalidInput('createConsole.timeZone', timeZone, 'a time zone that this machine knows')
+  if (key !== undefined && !(typeof key === 'string' && key.length >= 32))
+    throw EnfoldFault.invalidInput('createConsole.secret', 'another value', 'a text of at least 32 characters')
   if (maxBodyBytes !== undefined && !(Number.isInteger(maxBodyBytes) && maxBodyBytes >= 1 && maxBodyBytes <= 2 ** 30))
     throw EnfoldFault.invalidInput('createConsole.maxBodyBytes', maxBodyBytes, 'a whole number from 1 to 1073741824')
   for (const [name, value] of [

@@ -142,7 +142,14 @@ export async function givenWorld({ weeks = 0, definitions = [pool, garden] } = {
 }
 
 export function consoleOf({ engine, names }: World, more: Partial<ConsoleOptions> = {}): Console {
-  return createConsole({ engine, authorize, basePath: BASE, describe: (id) => names.get(id) ?? null, ...more })
+  return createConsole({
+    engine,
+    authorize,
+    secret: SECRET,
+    basePath: BASE,
+    describe: (id) => names.get(id) ?? null,
+    ...more,
+  })
 }
 
 export interface SendOptions {
@@ -153,18 +160,21 @@ export interface SendOptions {
   /** `null` takes one away that a browser would send. */
   readonly headers?: Readonly<Record<string, string | null>>
   readonly method?: string
+  /** Where the console is mounted. Default: `BASE`. */
+  readonly at?: string
   readonly body?: BodyInit
 }
 
 export const ORIGIN = 'http://crm.example'
 const FROM_A_FORM = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' }
 const COOKIE = 'a-cookie-of-this-browser'
+export const SECRET = 'the-key-of-the-console-of-the-tests'
 
 /** What a browser would send that has the page open: its cookie, the token of the form, and where it comes from. */
 export async function send(pages: Console, path: string, options: SendOptions = {}) {
-  const { as = 'writer', body, form, headers = {}, method = form === undefined ? 'GET' : 'POST' } = options
+  const { as = 'writer', at = BASE, body, form, headers = {}, method = form === undefined ? 'GET' : 'POST' } = options
   const actor = ACTORS[as ?? '']?.actor ?? ''
-  const fields = new URLSearchParams({ token: await tokenOf(COOKIE, actor) })
+  const fields = new URLSearchParams({ token: await tokenOf(SECRET, COOKIE, actor) })
   for (const [name, value] of form instanceof URLSearchParams ? form : Object.entries(form ?? {}))
     for (const one of typeof value === 'string' ? [value] : value) fields.append(name, one)
   const all = {
@@ -177,7 +187,7 @@ export async function send(pages: Console, path: string, options: SendOptions = 
     value === null ? [] : [[name, value]],
   )
   const response = await pages(
-    new Request(`${ORIGIN}${BASE}${path}`, {
+    new Request(`${ORIGIN}${at}${path}`, {
       method,
       headers: sent,
       ...(method === 'GET' || method === 'HEAD' ? {} : { body: body ?? String(fields) }),

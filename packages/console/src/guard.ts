@@ -32,12 +32,31 @@ export function safeHeaders(nonce: string): Record<string, string> {
 export const secret = (): string => base64Url(crypto.getRandomValues(new Uint8Array(16)))
 
 /**
- * The token of all forms of a browser: of its cookie and of who uses it, so that no state is kept here. Whoever cannot
- * read the cookie cannot make it.
+ * The token of all forms of a browser: an HMAC of its cookie and of who uses it, so that no state is kept here. A cookie
+ * that somebody else planted is of no use without the key.
  */
-export async function tokenOf(cookie: string, actor: string): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(['enfold-console', cookie, actor]))
-  return base64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+export async function tokenOf(key: string, cookie: string, actor: string): Promise<string> {
+  const encoder = new TextEncoder()
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const imported = await crypto.subtle.importKey('raw', encoder.encode(key), algorithm, false, ['sign'])
+  const bytes = encoder.encode(JSON.stringify(['enfold-console', cookie, actor]))
+  return base64Url(new Uint8Array(await crypto.subtle.sign('HMAC', imported, bytes)))
+}
+
+/** Whether the browser came by TLS: by the address, or by what a proxy that ended it says. */
+export function isSecure({ headers, url }: Request): boolean {
+  const forwarded = /(?:^|[;,\s])proto="?(\w+)/i.exec(headers.get('forwarded')?.split(',')[0] ?? '')?.[1]
+  const proto = forwarded ?? headers.get('x-forwarded-proto')?.split(',')[0]?.trim()
+  return (proto ?? new URL(url).protocol.slice(0, -1)).toLowerCase() === 'https'
+}
+
+/** Path and query of a page of the console; `null`: it leads anywhere else, in whatever way that is written. */
+export function ownPath(text: string, basePath: string, url: URL): string | null {
+  if (!URL.canParse(text, url.href)) return null
+  // As a browser reads it: "/.//elsewhere" and a tab between two slashes are other hosts.
+  const { host, pathname, search } = new URL(text, url.href)
+  const isOurs = pathname === basePath || pathname.startsWith(`${basePath}/`)
+  return host === url.host && isOurs && !pathname.startsWith('//') ? pathname + search : null
 }
 
 function base64Url(bytes: Uint8Array): string {

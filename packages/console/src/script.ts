@@ -7,7 +7,7 @@ export const SCRIPT = `'use strict'
   const body = document.body
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   if (body.dataset.askZone && zone) {
-    document.cookie = 'enfold-zone=' + encodeURIComponent(zone) + '; path=' + body.dataset.base + '; max-age=31536000; samesite=strict'
+    document.cookie = 'enfold-zone=' + encodeURIComponent(zone) + '; path=' + body.dataset.base + '; max-age=31536000; samesite=strict' + (location.protocol === 'https:' ? '; secure' : '')
     if (document.cookie.includes('enfold-zone=')) location.reload()
   }
 

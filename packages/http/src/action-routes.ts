@@ -1,9 +1,9 @@
 /** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
-import type { ActionVerb, Either, Rejection } from '@enfold/core'
-import type { ActionOrder, ActionTarget, ActionView, ContactSource, ProcessOptions } from '@enfold/engine'
+import type { ActionId, ActionVerb, Either, Rejection } from '@enfold/core'
+import type { ActionOrder, ActionTarget, ActionView, ContactSource, Engine, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
 import { campaignsOf } from './contact-routes.ts'
-import { type Scope, sees, type Verb } from './permissions.ts'
+import { type Actor, type Scope, sees, type Verb } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -35,9 +35,39 @@ export function actionScope({
   return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
 }
 
-async function recordOf({ engine, path }: Call<unknown, unknown>): Promise<ActionView> {
+/** Of a campaign that the actor does not see there is none, as far as they can tell. */
+async function recordOf({ actor, engine, path }: Call<unknown, unknown>): Promise<ActionView> {
   const actionId = path.actionId as string
-  return found(await engine.inspect.action(actionId), { type: 'ActionUnknown', actionId })
+  const action = await engine.inspect.action(actionId)
+  return found(action !== null && sees(actor, action.campaignId) ? action : null, { type: 'ActionUnknown', actionId })
+}
+
+/**
+ * The actions that the actor sees, the newest first. What lies between is passed over, so that neither a page's length
+ * nor its `next` tells of others. `null`: the actor sees no such `after`.
+ */
+export async function visibleActions(
+  engine: Engine,
+  actor: Actor,
+  { after = null, limit = 50 }: { readonly after?: ActionId | null; readonly limit?: number } = {},
+): Promise<Awaited<ReturnType<Engine['inspect']['actions']>> | null> {
+  if (actor.campaigns === undefined) return engine.inspect.actions({ after, limit })
+  if (after !== null) {
+    const before = await engine.inspect.action(after)
+    if (before === null || !sees(actor, before.campaignId)) return null
+  }
+  const visible: ActionView[] = []
+  for (let from = after; visible.length <= limit; ) {
+    const page: Awaited<ReturnType<Engine['inspect']['actions']>> = await engine.inspect.actions({
+      after: from,
+      limit: 1000,
+    })
+    visible.push(...page.actions.filter(({ campaignId }) => sees(actor, campaignId)))
+    if (page.next === null) break
+    from = page.next
+  }
+  const actions = visible.slice(0, limit)
+  return { actions, next: visible.length > limit ? (actions.at(-1)?.actionId ?? null) : null }
 }
 
 const readingOne = async (call: Call) => reading([(await recordOf(call)).campaignId])
@@ -142,8 +172,10 @@ export const actionRoutes: readonly Route[] = [
     answers: { 200: s.Actions },
     scope: reading('any'),
     async handle({ actor, engine, query }) {
-      const { actions, next } = await engine.inspect.actions(given(query))
-      return { actions: actions.filter(({ campaignId }) => sees(actor, campaignId)), next }
+      return found(await visibleActions(engine, actor, given(query)), {
+        type: 'ActionUnknown',
+        actionId: query.after as string,
+      })
     },
   }),
   route({
@@ -219,7 +251,10 @@ async function* progressOf(call: Call): AsyncGenerator<string> {
   let silentMs = 0
   while (!signal.aborted) {
     const action = await recordOf(call)
-    if (action.revision !== revision) {
+    const isNews = action.revision !== revision
+    // What was permitted when the stream began may have been taken away.
+    if ((isNews || silentMs >= ALIVE_MS) && !(await call.stillPermitted())) return
+    if (isNews) {
       yield `id: ${action.revision}\nevent: progress\ndata: ${JSON.stringify(action)}\n\n`
       revision = action.revision
       silentMs = 0

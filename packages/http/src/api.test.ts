@@ -464,3 +464,26 @@ describe('createApi', () => {
     }
   })
 })
+
+it('every answer of every kind is kept in no shared cache and is taken for nothing else', async () => {
+  const { send, engine } = await givenApi()
+  const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actionId: 'a', actor: 'olga' } as const
+  await engine.processAction({ ...order, contacts: { ids: ['ann'] } })
+  for (const [method, path, options] of [
+    ['GET', '/contacts/ann', {}],
+    ['GET', '/contacts/ann', { as: null }],
+    ['GET', '/campaigns/pool', { as: 'gardener' }],
+    ['GET', '/nothing', {}],
+    ['DELETE', '/campaigns', {}],
+    ['POST', '/actions', { body: {} }],
+    ['POST', `${NURTURE}/start`, { headers: { 'content-type': 'text/plain' } }],
+    ['GET', '/openapi.json', {}],
+    ['GET', '/campaigns/pool', {}],
+    ['GET', '/actions/a/results.csv', {}],
+    ['GET', '/actions/a/progress', {}],
+  ] as const) {
+    const { headers } = await send(method, path, options)
+    const found = [headers.get('x-content-type-options'), headers.get('cache-control')]
+    expect([path, ...found]).toEqual([path, 'nosniff', expect.stringMatching(/^(no-store|private, no-cache)$/)])
+  }
+})

@@ -12,7 +12,7 @@ import { contactRoutes } from './contact-routes.ts'
 import { checkShape, idOfSegment, jsonOf, mediaTypeOf, piecesOf, queryOf, wrongInput } from './input.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Actor, type Authorize, checkedActor, denial } from './permissions.ts'
-import { problem, problemResponse, Refused, thrownProblem } from './problem.ts'
+import { problem, problemFor, problemResponse, Refused, thrownProblem } from './problem.ts'
 import { type Call, type Limits, Reply, type Route } from './route.ts'
 
 export interface ApiOptions {
@@ -68,8 +68,8 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
-  function refusal(error: unknown, request: Request): Response {
-    const why = thrownProblem(error)
+  function refusal(error: unknown, request: Request, actor: Actor): Response {
+    const why = problemFor(actor, thrownProblem(error))
     if (why.status >= 500) failed(error, request)
     return problemResponse(why, error instanceof Refused ? error.headers : {})
   }
@@ -80,7 +80,7 @@ export function createApi(options: ApiOptions): Api {
     app.on(one.method.toUpperCase(), one.path.replace(/\{(\w+)\}/g, ':$1'), async ({ env, req }) =>
       answer(one, env.actor, req.raw),
     )
-  app.get('/openapi.json', () => new Response(document, { headers: { 'content-type': 'application/json' } }))
+  app.get('/openapi.json', () => new Response(document, { headers: headersOf('private, no-cache') }))
   app.notFound(({ req }) => {
     const path = pathWithin(basePath, req.raw) ?? ''
     const allowed = ['GET', 'POST', 'PUT'].filter((method) => app.router.match(method, path)[0].length > 0)
@@ -88,7 +88,7 @@ export function createApi(options: ApiOptions): Api {
       ? problemResponse(problem('NotFound', 'There is nothing at this address.'))
       : problemResponse(problem('MethodNotAllowed', `Here go ${allowed.join(', ')}.`), { allow: allowed.join(', ') })
   })
-  app.onError((error, { req }) => refusal(error, req.raw))
+  app.onError((error, { env, req }) => refusal(error, req.raw, env.actor))
 
   async function answer(route: Route, actor: Actor, request: Request): Promise<Response> {
     const url = new URL(request.url)
@@ -102,6 +102,7 @@ export function createApi(options: ApiOptions): Api {
       upload: () => piecesOf(request, limits.maxUploadBytes),
       commandId: commandIdOf(request),
       limits,
+      stillPermitted: () => isStillPermitted(route, call),
       failed: (error) => failed(error, request),
     }
     const why = denial(actor, await route.scope(call))
@@ -110,6 +111,16 @@ export function createApi(options: ApiOptions): Api {
     if (value instanceof Response) return value
     const { status, value: body, headers } = value instanceof Reply ? value : new Reply(200, value)
     return jsonResponse(request, route, status, JSON.stringify(body), headers)
+  }
+
+  async function isStillPermitted(route: Route, call: Call): Promise<boolean> {
+    try {
+      const actor = checkedActor(await authorize(call.request))
+      return actor !== null && denial(actor, await route.scope({ ...call, actor })) === null
+    } catch (error) {
+      if (!(error instanceof Refused)) failed(error, call.request)
+      return false
+    }
   }
 
   async function bodyOf(route: Route, request: Request): Promise<unknown> {
@@ -173,6 +184,13 @@ function commandIdOf(request: Request): string | null {
   )
 }
 
+/** What is known of people belongs in no shared cache. */
+const headersOf = (cache: string) => ({
+  'content-type': 'application/json',
+  'cache-control': cache,
+  'x-content-type-options': 'nosniff',
+})
+
 async function jsonResponse(
   request: Request,
   { etag }: Route,
@@ -180,13 +198,7 @@ async function jsonResponse(
   text: string,
   more: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    // What is known of people belongs in no shared cache.
-    'cache-control': etag === true ? 'private, no-cache' : 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...more,
-  }
+  const headers: Record<string, string> = { ...headersOf(etag === true ? 'private, no-cache' : 'no-store'), ...more }
   if (etag !== true) return new Response(text, { status, headers })
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
   const tag = `"${[...new Uint8Array(digest).slice(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}"`

@@ -132,7 +132,8 @@ describe('every route', () => {
 
     it('is closed to whoever has other campaigns, or shows nothing of this one', async () => {
       const [answer] = await outcomes([{ actor: 'gil', may: 'write', campaigns: ['garden'] }])
-      expect(answer?.status).toBe(request.others === true ? 200 : 403)
+      // Of an action elsewhere it is not said that it exists.
+      expect(answer?.status).toBe(request.others === true ? 200 : request.path.startsWith('/actions/first') ? 404 : 403)
       expect(answer?.changed).toBe(false)
       if (request.path !== '/campaigns/check') expect(answer?.text).not.toMatch(/nurture|asked on/)
     })
@@ -187,4 +188,57 @@ describe('whoever has some campaigns', () => {
     expect(body.events[0].data.matched).toMatchObject([{ campaignId: 'garden' }])
     expect(text).not.toContain('pool')
   })
+
+  it('finds no action of another campaign, and cannot tell it from one that there is not', async () => {
+    const { send, engine } = await givenApi({ authorize: () => gil })
+    const elsewhere = {
+      action: 'start',
+      campaignId: 'pool',
+      sequenceId: 'nurture',
+      contacts: { ids: ['ann'] },
+    } as const
+    const mine = { ...elsewhere, campaignId: 'garden', sequenceId: 'tips' } as const
+    for (const [i, order] of [elsewhere, mine, elsewhere, elsewhere, mine, elsewhere].entries())
+      await engine.processAction({ ...order, actionId: `${order.campaignId}-${i}`, actor: 'olga' })
+    const first = await send('GET', '/actions?limit=1')
+    expect(first.body).toMatchObject({ actions: [{ actionId: 'garden-4' }], next: 'garden-4' })
+    const second = await send('GET', '/actions?limit=1&after=garden-4')
+    expect(second.body).toMatchObject({ actions: [{ actionId: 'garden-1' }], next: null })
+    for (const path of ['', '/contacts', '/results.csv', '/progress']) {
+      const [there, nowhere] = [
+        await send('GET', `/actions/pool-3${path}`),
+        await send('GET', `/actions/nope-3${path}`),
+      ]
+      expect([path, there.status, there.text.replaceAll('pool-3', 'nope-3')]).toEqual([path, 404, nowhere.text])
+    }
+    const [there, nowhere] = [await send('GET', '/actions?after=pool-3'), await send('GET', '/actions?after=nope-3')]
+    expect([there.status, there.text.replaceAll('pool-3', 'nope-3')]).toEqual([404, nowhere.text])
+    const reused = await send('POST', '/actions', { body: { ...mine, actionId: 'pool-3' } })
+    expect(reused.status).toBe(422)
+    expect(reused.text.replaceAll('pool-3', '')).not.toMatch(/pool|nurture|olga/)
+  })
+})
+
+it('BULK-3: progress ends when it is no longer permitted', async () => {
+  const actor: { current: Actor | null } = { current: { actor: 'olga', may: 'write' } }
+  const { api, engine } = await givenApi({ authorize: () => actor.current })
+  const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actionId: 'a', actor: 'olga' } as const
+  let goOn = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  async function* ids() {
+    yield 'ann'
+    await held
+    yield 'bob'
+  }
+  const over = engine.processAction({ ...order, contacts: { ids: ids() } })
+  await expect.poll(() => engine.inspect.action('a'), { timeout: 30_000 }).not.toBeNull()
+  const response = await api(new Request('http://localhost/actions/a/progress'))
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  expect(new TextDecoder().decode((await reader.read()).value)).toContain('"state":"collecting"')
+  actor.current = { actor: 'olga', may: 'write', campaigns: ['garden'] }
+  goOn()
+  await over
+  expect(await reader.read()).toEqual({ done: true, value: undefined })
 })

@@ -1,5 +1,6 @@
 /** What went wrong, as problem details (RFC 9457). Each kind has a type that stays the same: programs may rely on it. */
 import { describeRejection, type EnfoldFault, type FaultCode, isEnfoldFault, type Rejection } from '@enfold/core'
+import type { Actor } from './permissions.ts'
 
 /** `type`s are `urn:enfold:problem:` and the type of a rejection, the code of a fault, or one of the API's own. */
 export interface Problem {
@@ -76,6 +77,12 @@ export function rejectionProblem(rejection: Rejection): Problem {
   return { type: PROBLEM_PREFIX + rejection.type, title, status, detail, ...problems, rejection }
 }
 
+/** For an actor who sees some campaigns only: not what an id was used for, which may be another campaign's. */
+export function problemFor({ campaigns }: Actor, one: Problem): Problem {
+  if (campaigns === undefined || one.rejection?.type !== 'CommandIdReused') return one
+  return rejectionProblem({ ...one.rejection, usedFor: 'another command' })
+}
+
 /** Nothing is broken; the same request may do later. */
 const TRANSIENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'STORE_BUSY',
@@ -112,6 +119,7 @@ export function problemResponse(one: Problem, headers: Readonly<Record<string, s
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
       ...(one.status === 503 ? { 'retry-after': '1' } : {}),
       ...headers,
     },

@@ -19,6 +19,8 @@ export interface Call<Query = unknown, Body = unknown> {
   /** The `Idempotency-Key`, which is the command's id. */
   readonly commandId: string | null
   readonly limits: Limits
+  /** Asks `authorize` again: for an answer that lasts. Never rejects. */
+  stillPermitted(): Promise<boolean>
   /** Tells the host of an error behind an answer that was given already. */
   failed(error: unknown): void
 }
