@@ -384,6 +384,61 @@ describe('bad lines', () => {
     else expect(known).toBe(events.length - 1)
   })
 
+  // What deceived a reader that looks at bytes and one that looks at what was parsed: each question saw another log.
+  const stop = () =>
+    lines.find((line) => line.includes('SequenceStopped') && line.includes('"subject":"dan"')) as string
+  const bent = (name: string, line: string) => given(name, lines.toSpliced(lines.indexOf(stop()), 1, line))
+  const number = () => lines.indexOf(stop()) + 1
+
+  it.each([
+    ['a subject twice', 'bent-subject.jsonl', () => stop().replace('"subject":', '"subject":"eve","subject":')],
+    [
+      'a subject twice, the other way round',
+      'bent-eve.jsonl',
+      () => stop().replace('"dan",', '"dan","subject":"eve",'),
+    ],
+    ['a type with an escape', 'bent-type.jsonl', () => stop().replace('SequenceStopped', 'SequenceSt\\u006fpped')],
+    ['white space', 'bent-space.jsonl', () => stop().replace('"data":{', '"data": {')],
+  ])(
+    'AUDIT-5: %s in one line: no question is answered from the log, no seal and no import made of it',
+    async (...given) => {
+      const [, name, line] = given
+      const path = bent(name, line())
+      const step = ['--step', 'pool%2F1/nurture/two']
+      const questions = [
+        ...['replay', 'stats', 'verify', 'export'].map((command) => [command, path]),
+        ...['ann', 'dan', 'eve'].map((contact) => ['state', contact, path]),
+        ['history', 'dan', path],
+        ['explain', 'dan', path, ...step],
+        ['members', 'pool/1', 'nurture', path],
+        ['diff', path, '--from', '2026-03-01', '--to', '2026-03-09'],
+        ['import', path, '--into', `sqlite:${file(`${name}.db`)}`],
+        ['seal', path, '--key', file('bent-key'), '--out', file(`${name}.seal`)],
+      ]
+      if (!existsSync(file('bent-key'))) await enfold(['keygen', file('bent-key')])
+      for (const args of questions) {
+        const { status, stdout, stderr } = await enfold(args)
+        expect({ args, status, stdout: args[0] === 'export' ? '' : stdout }).toEqual({ args, status: 1, stdout: '' })
+        expect(stderr).toContain(`${path}:${number()}: not-canonical: `)
+      }
+      expect(existsSync(file(`${name}.seal`))).toBe(false)
+    },
+  )
+
+  it('AUDIT-5: a line nested too deeply ends no command, and is named', async () => {
+    const path = bent('deep.jsonl', stop().replace('"run":', `"deep":${'['.repeat(4000)}${']'.repeat(4000)},"run":`))
+    await enfold(['keygen', file('deep-key')])
+    for (const args of [
+      ['verify', path],
+      ['import', path, '--into', `sqlite:${file('deep.db')}`],
+      ['seal', path, '--key', file('deep-key'), '--out', file('deep.seal')],
+    ]) {
+      const { status, stderr } = await enfold(args)
+      expect(status).toBe(1)
+      expect(stderr).toContain(`${path}:${number()}: wrong-data: /data/deep is nested more than 128 deep`)
+    }
+  })
+
   it('AUDIT-5: an empty file is a log without events; a last line needs no end', async () => {
     writeFileSync(file('empty.jsonl'), '')
     writeFileSync(file('no-end.jsonl'), lines.join('\n'))
@@ -415,6 +470,29 @@ describe('import', () => {
     expect((await enfold(['export', into])).stdout).toBe(readFileSync(log, 'utf8'))
     expect(await answerOf(['verify', into])).toMatchObject({ faults: [], index: { differences: [] } })
     expect(await answerOf(['import', log, '--into', into])).toMatchObject({ imported: 0, known: events.length })
+  })
+
+  it('AUDIT-1: what other programs made of a log is imported, and exported as Enfold writes it, with what they added', async () => {
+    const into = `sqlite:${file('foreign.db')}`
+    const turned = lines.map((line, i) => {
+      const parsed = JSON.parse(line) as { readonly time: string }
+      const added: object = i % 2 === 0 ? { partitionkey: 'a/b', constructor: true } : {}
+      return JSON.stringify({ ...parsed, time: parsed.time.replace('Z', '+00:00'), ...added })
+    })
+    const path = given('foreign.jsonl', [])
+    writeFileSync(path, `\ufeff${turned.map((foreign) => `${foreign}\n`).join('')}\n`)
+    expect(await answerOf(['import', path, '--into', into])).toMatchObject({ imported: events.length })
+    const exported = (await enfold(['export', into])).stdout
+    const expected = lines.map((line, i) =>
+      i % 2 === 0 ? line.replace('"data":', '"constructor":true,"partitionkey":"a/b","data":') : line,
+    )
+    expect(exported).toBe(expected.map((line) => `${line}\n`).join(''))
+    // The copy is a log like any other: it verifies, and so does its export, and both are imported again.
+    expect(await answerOf(['verify', into])).toMatchObject({ events: events.length, faults: [] })
+    const again = given('foreign-again.jsonl', expected)
+    expect(await answerOf(['verify', again])).toMatchObject({ events: events.length, faults: [] })
+    expect(await answerOf(['import', path, '--into', into])).toMatchObject({ imported: 0, known: events.length })
+    expect((await enfold(['verify', path])).stderr).toContain(`${path}:1: not-json: `)
   })
 
   it('AUDIT-1: so it does for histories of all kinds, with positions from 1', async () => {

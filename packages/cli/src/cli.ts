@@ -34,8 +34,8 @@ import { exportLog, importLog } from './transfer.ts'
  */
 export async function run(args: readonly string[], io: Streams): Promise<number> {
   let status = 0
-  const program = createProgram(io, async (url, options, ask) => {
-    if (await answer(io, url, options, ask)) status = 1
+  const program = createProgram(io, async (url, options, ask, foreign) => {
+    if (await answer(io, url, options, ask, foreign)) status = 1
   })
   addOperatingCommands(program, io, () => {
     status = 1
@@ -73,12 +73,13 @@ async function answer(
   url: string | undefined,
   { store, json = false, keepGoing = false, readModel }: SharedOptions,
   ask: Ask,
+  foreign = false,
 ): Promise<boolean> {
   if (url !== undefined && store !== undefined)
     throw new Misuse('The log is named twice: by --store and as an argument.')
   const named = url ?? store
   if (named === undefined) throw new Misuse('Which log? Name it with --store URL, or as the last argument.')
-  const source = openSource(named, { keepGoing, json, stdin, stderr, readModel })
+  const source = openSource(named, { keepGoing, json, stdin, stderr, readModel, foreign })
   try {
     const answered = await ask(source)
     const text = answered === null ? '' : json ? JSON.stringify(answered.json) : answered.text(paintFor(stdout))
@@ -104,7 +105,7 @@ interface SharedOptions {
 
 function createProgram(
   io: Streams,
-  answer: (url: string | undefined, options: SharedOptions, ask: Ask) => Promise<void>,
+  answer: (url: string | undefined, options: SharedOptions, ask: Ask, foreign?: boolean) => Promise<void>,
 ): Command {
   const program = new Command('enfold')
     .description(
@@ -269,7 +270,7 @@ function createProgram(
     .argument('[source]')
     .requiredOption('--into <url>', STORE_URLS)
     .action((source: string | undefined, options: SharedOptions & { into: string }) =>
-      answer(source, options, (log) => importLog(log, options.into)),
+      answer(source, options, (log) => importLog(log, options.into), true),
     )
 
   function command(name: string, description: string, { keepGoing = true } = {}): Command {

@@ -10,7 +10,6 @@ import {
   type ContactId,
   contactOf,
   createTagIndex,
-  INDEX_EVENTS,
   type Instant,
   isCampaignEvent,
   type Log,
@@ -18,7 +17,7 @@ import {
   readLogBatches,
   tagChanges,
 } from '@enfold/core'
-import { otherShares, otherTypes, type Skip } from './line-filter.ts'
+import { otherShares } from './line-filter.ts'
 
 /** A question that contacts answer independently of one another. */
 export type Question =
@@ -79,11 +78,6 @@ export async function answerFor(question: Question, log: Log): Promise<Share> {
   return { events, contacts: contacts.size, position, lists }
 }
 
-/** The lines that a question needs not. */
-export function skipFor({ ask }: Question): Skip | undefined {
-  return ask === 'members' ? otherTypes(INDEX_EVENTS) : undefined
-}
-
 /** How many threads pay for a file of so many bytes: starting one takes as long as reading 30 MB. */
 export function sharesFor(bytes: number): number {
   return bytes < 64 * 1024 * 1024 ? 1 : Math.min(4, availableParallelism())
@@ -140,9 +134,7 @@ export async function askInShares(
 async function work({ enfoldShare, of, path, keepGoing, question }: Order): Promise<void> {
   const file = createReadStream(path, { highWaterMark: 256 * 1024 })
   const bad: BadLine[] = []
-  const notMine = otherShares(enfoldShare, of)
-  const notNeeded = skipFor(question)
-  const skip = notNeeded === undefined ? notMine : (line: Uint8Array) => notNeeded(line) || notMine(line)
+  const skip = otherShares(enfoldShare, of)
   async function* batches() {
     let told = 0
     for await (const entries of readLogBatches(file, { keepGoing, skip })) {

@@ -16,10 +16,9 @@ import {
   type Store,
 } from '@enfold/core'
 import { isEventStoreDb, type Log, openEventStoreDb } from './eventstoredb.ts'
-import { otherContacts, type Skip } from './line-filter.ts'
 import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
-import { answerFor, askInShares, type Question, type Share, sharesFor, skipFor } from './shares.ts'
+import { answerFor, askInShares, type Question, type Share, sharesFor } from './shares.ts'
 import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { plain } from './text.ts'
 
@@ -28,11 +27,8 @@ export interface Source {
   readonly name: string
   /** The live store, with its index; `null` for a file, and for a log on a server alone. */
   readonly store: Store | null
-  /**
-   * In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going.
-   * @param skip lines of a file that need not be parsed
-   */
-  batches(skip?: Skip): AsyncGenerator<readonly RecordedEvent[]>
+  /** In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going. */
+  batches(): AsyncGenerator<readonly RecordedEvent[]>
   /** Answers a question that contacts answer independently: a long file on several cores, anything else here. */
   ask(question: Question): Promise<readonly Share[]>
   /** As `batches`, one by one. */
@@ -52,6 +48,8 @@ export interface SourceOptions {
   readonly json: boolean
   /** URL of the store that keeps the index of a log on a server. */
   readonly readModel?: string | undefined
+  /** Default false. Lines that other programs have had in hand are read too: for an import, which makes them canonical. */
+  readonly foreign?: boolean
   readonly stdin: Readable
   readonly stderr: NodeJS.WriteStream
 }
@@ -98,7 +96,7 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
   }
 }
 
-function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptions): Source {
+function logSource(name: string, { keepGoing, json, foreign = false, stdin, stderr }: SourceOptions): Source {
   const scheme = /^(postgres(ql)?|esdb|kurrentdb|https?):/.exec(name)?.[1]
   if (scheme !== undefined) throw new Misuse(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
   const size = name === '-' ? 0 : requireFile(name)
@@ -112,10 +110,10 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
     stderr.write(`${text}\n`)
   }
 
-  async function* batches(skip?: Skip): AsyncGenerator<readonly RecordedEvent[]> {
+  async function* batches(): AsyncGenerator<readonly RecordedEvent[]> {
     const file = name === '-' ? null : createReadStream(name, { highWaterMark: 256 * 1024 })
     const progress = createProgress(stderr)
-    const options = { keepGoing, ...(skip === undefined ? {} : { skip }) }
+    const options = { keepGoing, foreign }
     let lastLine = 0
     try {
       for await (const entries of readLogBatches(unpacked(name, file ?? stdin), options)) {
@@ -148,7 +146,7 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
 
   async function ask(question: Question): Promise<readonly Share[]> {
     const of = /\.(gz|zst)$/.test(name) ? 1 : sharesFor(size)
-    if (of === 1) return [await answerFor(question, batches(skipFor(question)))]
+    if (of === 1) return [await answerFor(question, batches())]
     const progress = createProgress(stderr)
     try {
       const answered = await askInShares(name, of, keepGoing, question, (line, bytesRead) =>
@@ -172,7 +170,7 @@ function logSource(name: string, { keepGoing, json, stdin, stderr }: SourceOptio
       for await (const events of batches()) yield* events
     },
     async *of(contactId) {
-      for await (const events of batches(otherContacts(contactId)))
+      for await (const events of batches())
         for (const event of events) if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
     },
     badLines: () => bad.length,

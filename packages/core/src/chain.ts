@@ -12,7 +12,8 @@ export type Hash = string
 
 /**
  * The digest of an event by itself: SHA-256 of its log line as canonical JSON (RFC 8785), without the attributes that
- * are the store's affair: `streamversion`, `position` and `hash`. The place in the stream is fixed by the chain instead.
+ * are the store's affair (`streamversion`, `position` and `hash`), and without extension attributes, which are other
+ * programs' affair. The place in the stream is fixed by the chain instead.
  * An event that was brought up to date has the digest of the line as it was recorded.
  */
 export function digestOf(event: NewEvent & { readonly stream: StreamId }): Hash {

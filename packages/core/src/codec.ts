@@ -3,11 +3,21 @@
  * What a line must look like is in `event-schema.ts`; reading and writing whole logs is left to others.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
-import { EVENT_SOURCES, EVENT_TYPE_PREFIX, type LogLine, lineKindOf } from './event-schema.ts'
+import { MAX_JSON_DEPTH, tooDeepIn } from './depth.ts'
+import {
+  ATTRIBUTES,
+  EVENT_SOURCES,
+  EVENT_TYPE_PREFIX,
+  type LogLine,
+  lineKindOf,
+  OPTIONAL_ATTRIBUTES,
+} from './event-schema.ts'
 import { type EventType, isContactEvent, type NewEvent, type RecordedEvent, SCHEMA_VERSION } from './events.ts'
+import { type Extensions, extensionProblem, extensionsOf } from './extensions.ts'
 import { EnfoldFault, show } from './fault.ts'
 import { campaignOf, contactOf, type StreamId } from './ids.ts'
 import { canonicalJson, type JsonObject, type JsonValue } from './json.ts'
+import { utcOf } from './utc.ts'
 
 /** Why a line is no event. `message` is a sentence without a subject, for people. Rule AUDIT-5. */
 export type DecodeProblem =
@@ -22,6 +32,8 @@ export type DecodeProblem =
   | { readonly reason: 'older-schema'; readonly schemaVersion: number; readonly message: string }
   /** `path`: JSON Pointer into the line, such as "/data/run". After upcasting: into what the steps made of it. */
   | { readonly reason: 'wrong-data'; readonly path: string; readonly message: string }
+  /** It would be an event, and is spelt otherwise than Enfold spells it: see `encodeEvent`. */
+  | { readonly reason: 'not-canonical'; readonly message: string }
 
 /**
  * For an event type and a schema version, the step to the next version. A step is pure, and gets and gives the `data` of
@@ -52,10 +64,14 @@ const UPCASTERS: Upcasters = {}
  * | `traceparent` | the event's `trace`, where it has one; the name is that of the Distributed Tracing extension |
  * | `orderdigest` | the event's `order`, where it has one |
  * | `hash` | of the chain (`chain.ts`), where the log has one |
+ * | others | extension attributes (`extensions.ts`), by name |
  * | `data` | the event's data, and `cause` beside it: an object, which attributes cannot hold. So `.data.sequenceId` and `.data.cause.by` are where one looks for them; no event has a `cause` of its own |
  *
- * Attributes stand in a fixed order, data as the event has it, `cause` last: `decodeEvent` and then `encodeEvent` give
- * the same bytes for a line that this release or an earlier one wrote (AUDIT-1). Ids stand as they are; one with a control character in it
+ * The line is *canonical*: attributes and the members of the data stand in the order of the schema, `cause` last; what is
+ * JSON of the host (a definition, the value of a field) keeps the order that the host gave it; all is written as
+ * `JSON.stringify` writes it. So an event has one line, and any other spelling of it is refused: `decodeEvent` and then
+ * `encodeEvent` give the same bytes for every line that is read at all (AUDIT-1). Data of an older schema version keep the
+ * order in which they were recorded. Ids stand as they are; one with a control character in it
  * is legal here (LOG-6) though CloudEvents would rather have none. A lone surrogate in a free text survives, escaped.
  *
  * @throws EnfoldFault `INVALID_INPUT` if the event stands in a stream of the other kind.
@@ -65,8 +81,8 @@ const UPCASTERS: Upcasters = {}
 export function encodeEvent(event: RecordedEvent): string {
   const kind = isContactEvent(event) ? 'contact' : 'campaign'
   const { schema, data } = recordedData(event)
-  const { actor, trace, order, hash } = event
-  const line: LogLine = {
+  const { actor, trace, order, hash, extensions } = event
+  const line = {
     specversion: '1.0',
     type: EVENT_TYPE_PREFIX + event.type,
     source: EVENT_SOURCES[kind],
@@ -84,8 +100,9 @@ export function encodeEvent(event: RecordedEvent): string {
     ...(trace === undefined ? {} : { traceparent: trace }),
     ...(order === undefined ? {} : { orderdigest: order }),
     ...(hash === undefined ? {} : { hash }),
-    data,
-  }
+    ...(extensions === undefined ? {} : extensionsOf(Object.entries(extensions))),
+    data: event.recordedAs === undefined ? lineKindOf(EVENT_TYPE_PREFIX + event.type)?.ordered(data) : data,
+  } satisfies Omit<LogLine, 'data'> & { data: unknown }
   return JSON.stringify(line)
 }
 
@@ -119,9 +136,10 @@ function subjectOf(event: NewEvent & { readonly stream: StreamId }): string {
 }
 
 /**
- * The event of one line, checked against its schema whole: also an attribute or a property that is not known is refused,
- * for a misspelt one must not pass as left out. Lines of older schema versions are brought up to date; the event then has
- * the current `schema`, and what it was in `recordedAs`. Of a key that stands twice in an object the last counts, as in all of JSON.
+ * The event of one line, checked against its schema whole: also a property that is not known is refused, for a misspelt one
+ * must not pass as left out. So is a line that is spelt otherwise than `encodeEvent` spells its event (a key twice, white
+ * space, an escape, another order): two programs that read the same bytes must never read two events. Lines of older schema
+ * versions are brought up to date; the event then has the current `schema`, and what it was in `recordedAs`.
  *
  * @returns Left: what is wrong first. Right: the event. Never throws, whatever the line (AUDIT-5).
  * @example
@@ -129,6 +147,27 @@ function subjectOf(event: NewEvent & { readonly stream: StreamId }): string {
  * if (isLeft(decoded)) console.error(`line ${n}: ${decoded.left.reason}: ${decoded.left.message}`)
  */
 export function decodeEvent(line: string, upcasters: Upcasters = UPCASTERS): Either<DecodeProblem, RecordedEvent> {
+  return decoded(line, upcasters, false)
+}
+
+/**
+ * As `decodeEvent`, for lines that other programs have had in hand: their extension attributes may stand anywhere, and
+ * `time` may be any RFC 3339 form of an instant in whole milliseconds. All else must be as Enfold writes it, so such a line
+ * too means one thing only; `encodeEvent` gives its canonical form.
+ */
+export function decodeForeignEvent(
+  line: string,
+  upcasters: Upcasters = UPCASTERS,
+): Either<DecodeProblem, RecordedEvent> {
+  return decoded(line, upcasters, true)
+}
+
+/** The longest line that is read, in characters here and in bytes where a file is cut into lines. */
+export const MAX_LINE_LENGTH = 16 * 1024 * 1024
+
+function decoded(line: string, upcasters: Upcasters, foreign: boolean): Either<DecodeProblem, RecordedEvent> {
+  if (line.length > MAX_LINE_LENGTH)
+    return left(wrongData([], `the line has ${line.length} characters; up to ${MAX_LINE_LENGTH} are read`))
   let parsed: unknown
   try {
     parsed = JSON.parse(line)
@@ -136,17 +175,101 @@ export function decodeEvent(line: string, upcasters: Upcasters = UPCASTERS): Eit
     return left({ reason: 'not-json', message: `is no JSON: ${messageOf(error)}` })
   }
   if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
-  const event = eventOf(parsed)
-  if (event !== null) return right(event)
-  const current = upToDate(parsed, upcasters)
-  if (isLeft(current)) return current
-  const upcast = eventOf(current.right)
-  if (upcast === null) return left(problemOf(current.right))
-  const recordedAs = { schema: parsed.schemaversion as number, data: parsed.data as JsonObject }
-  return right({ ...upcast, recordedAs })
+  const deep = tooDeepIn(parsed, MAX_JSON_DEPTH)
+  if (deep !== null) return left(problemAt(deep.slice(0, 2), `is nested more than ${MAX_JSON_DEPTH} deep`))
+  const attributes = attributesOf(parsed, foreign)
+  if (isLeft(attributes)) return attributes
+  const { known, extensions } = attributes.right
+  const read = eventIn(known, upcasters)
+  if (isLeft(read)) return read
+  const event = extensions === undefined ? read.right : { ...read.right, extensions }
+  const other = otherSpelling(line, parsed, known, event, foreign)
+  return other === null ? right(event) : left(other)
 }
 
 type ParsedObject = Readonly<Record<string, unknown>>
+
+/** Of each attribute that Enfold writes; `data` is the last. */
+const PLACES: ReadonlyMap<string, number> = new Map(ATTRIBUTES.map((name, place) => [name, place]))
+const DATA_PLACE = ATTRIBUTES.length - 1
+
+/** The attributes that an event is made of, and those that are carried along. */
+function attributesOf(
+  parsed: ParsedObject,
+  foreign: boolean,
+): Either<DecodeProblem, { readonly known: ParsedObject; readonly extensions: Extensions | undefined }> {
+  const names = Object.keys(parsed)
+  const others = names.filter((name) => !PLACES.has(name))
+  const time = foreign ? utcOf(parsed.time) : null
+  if (others.length === 0 && (time === null || time === parsed.time))
+    return right({ known: parsed, extensions: undefined })
+  const known: Record<string, unknown> = {}
+  for (const name of names) if (PLACES.has(name)) known[name] = parsed[name]
+  if (time !== null) known.time = time
+  if (others.length === 0) return right({ known, extensions: undefined })
+  // Of an event that is none of ours, that is said first.
+  if (lineKindOf(parsed.type as string) === undefined) return right({ known: parsed, extensions: undefined })
+  for (const name of others) {
+    const problem = extensionProblem(name, parsed[name], OPTIONAL_ATTRIBUTES)
+    if (problem !== null) return left(notAnEvent(name, `${name} ${problem}`))
+  }
+  const extensions = extensionsOf(others.map((name) => [name, parsed[name]]))
+  if (extensions === null) return left(notAnEvent(others[0] ?? null, 'has more extension attributes than are carried'))
+  return right({ known, extensions })
+}
+
+function eventIn(line: ParsedObject, upcasters: Upcasters): Either<DecodeProblem, RecordedEvent> {
+  const event = eventOf(line)
+  if (event !== null) return right(event)
+  const current = upToDate(line, upcasters)
+  if (isLeft(current)) return current
+  const upcast = eventOf(current.right)
+  if (upcast === null) return left(problemOf(current.right))
+  const recordedAs = { schema: line.schemaversion as number, data: line.data as JsonObject }
+  return right({ ...upcast, recordedAs })
+}
+
+/**
+ * Whether the line is another spelling of its event than the canonical one. Asked of what was parsed, which takes half the
+ * time of writing the event anew: `JSON.stringify` gives the line again only if no key stands twice in it, nothing is
+ * escaped that need not be, and numbers and white space are as it writes them; the rest is the order of the keys.
+ */
+function otherSpelling(
+  line: string,
+  parsed: ParsedObject,
+  known: ParsedObject,
+  event: RecordedEvent,
+  foreign: boolean,
+): DecodeProblem | null {
+  const expected = JSON.stringify(parsed)
+  if (expected !== line) return notCanonical(firstDifference(line, expected))
+  let place = -1
+  let extension = ''
+  for (const name of Object.keys(foreign ? known : parsed)) {
+    const at = PLACES.get(name)
+    const misplaced =
+      at === undefined
+        ? name < extension || place === DATA_PLACE
+        : at < place || (extension !== '' && at !== DATA_PLACE)
+    if (misplaced) return notCanonical(line.indexOf(JSON.stringify(name)))
+    if (at === undefined) extension = name
+    else place = at
+  }
+  const isOrdered =
+    event.recordedAs !== undefined || lineKindOf(known.type as string)?.ordered(known.data) === known.data
+  return isOrdered ? null : notCanonical(line.indexOf('"data":'))
+}
+
+function notCanonical(index: number): DecodeProblem {
+  const message = `is not spelt as Enfold spells this event, from character ${index + 1} on: a key stands twice or in another place, or there is white space, an escape or a number in another form`
+  return { reason: 'not-canonical', message }
+}
+
+function firstDifference(a: string, b: string): number {
+  let index = 0
+  while (index < a.length && a[index] === b[index]) index++
+  return index
+}
 
 /** `null` if the line is not right in every respect. */
 function eventOf(line: ParsedObject): RecordedEvent | null {
@@ -210,10 +333,17 @@ function problemOf(line: ParsedObject): DecodeProblem {
   if (kind === undefined)
     return { reason: 'unknown-event', type, message: `is an event that is not known here: ${show(type)}` }
   const { path, message } = kind.problemIn(line)
+  return problemAt(path, message)
+}
+
+function problemAt(path: readonly string[], message: string): DecodeProblem {
   const [attribute = null] = path
-  return attribute === 'data' && path.length > 1
-    ? { reason: 'wrong-data', path: pointerOf(path), message: `${pointerOf(path)} ${message}` }
-    : notAnEvent(attribute, `${attribute ?? 'the line'} ${message}`)
+  if (attribute === 'data' && path.length > 1) return wrongData(path, `${pointerOf(path)} ${message}`)
+  return notAnEvent(attribute, `${attribute ?? 'the line'} ${message}`)
+}
+
+function wrongData(path: readonly string[], message: string): DecodeProblem {
+  return { reason: 'wrong-data', path: pointerOf(path), message }
 }
 
 function notAnEvent(attribute: string | null, message: string): DecodeProblem {

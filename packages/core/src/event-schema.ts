@@ -6,6 +6,7 @@ import Type, { type Static, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { campaignJsonSchema, shapeProblems } from './campaign-schema.ts'
+import { type Ordered, orderedBy } from './data-order.ts'
 import type { CampaignDefinition } from './definition.ts'
 import {
   type CampaignEventData,
@@ -283,9 +284,18 @@ const attributes = (type: TSchema, source: TSchema, data: TSchema) => ({
   data,
 })
 
+/** Attributes in the order in which a line has them; extension attributes stand before the last, `data`. */
+export const ATTRIBUTES: readonly string[] = Object.keys(attributes(Text, Text, Text))
+/** Those that a line may lack. */
+export const OPTIONAL_ATTRIBUTES: readonly string[] = Object.entries(attributes(Text, Text, Text))
+  .filter(([, schema]) => Type.IsOptional(schema))
+  .map(([name]) => name)
+
 /** What the lines of one event type have in common. */
 interface LineKind {
   readonly type: EventType
+  /** The data of a line, cause included, its members in the order in which they stand there. */
+  ordered(data: unknown): unknown
   streamOf(subject: string): StreamId
   /** The whole line is right: its attributes and its data. Compiled at the first call. */
   matches(line: unknown): line is LogLine
@@ -310,9 +320,14 @@ function lineKind(type: EventType): LineKind {
   const streamOf = CAMPAIGN_EVENTS.has(type) ? campaignStream : contactStream
   const schema = () => closed(attributes(exactly(EVENT_TYPE_PREFIX + type), exactly(sourceOf(type)), dataOf(type)))
   let check: { Check(value: unknown): boolean } | undefined
+  let ordered: Ordered | undefined
   return {
     type,
     streamOf,
+    ordered(data) {
+      ordered ??= orderedBy(dataOf(type))
+      return ordered(data)
+    },
     matches(line): line is LogLine {
       check ??= Compile(schema())
       return check.Check(line)
@@ -421,7 +436,7 @@ function published(schema: object): JsonObject {
     const name = REFERENCES.get(value)
     if (name !== undefined) return { $ref: `#/$defs/${name}` }
     const open = isObject(value) && value.type === 'object' && isObject(value.properties)
-    return open ? { ...value, additionalProperties: false } : value
+    return open ? { additionalProperties: false, ...value } : value
   })
   return JSON.parse(text)
 }
@@ -440,6 +455,14 @@ export const eventJsonSchema: JsonObject = published({
   ...closed(
     attributes(Type.Enum([...KINDS.keys()]), Type.Enum(Object.values(EVENT_SOURCES)), Type.Unsafe({ type: 'object' })),
   ),
+  // Extension attributes, which no schema of ours closes: names and values as `extensions.ts` takes them.
+  propertyNames: { pattern: '^[a-z][a-z0-9]{0,39}$' },
+  additionalProperties: {
+    type: ['string', 'integer', 'boolean'],
+    maxLength: 4096,
+    minimum: -(2 ** 31),
+    maximum: 2 ** 31 - 1,
+  },
   oneOf: EVENT_TYPES.map((type) => ({
     properties: {
       type: { const: EVENT_TYPE_PREFIX + type },

@@ -3,6 +3,7 @@
  * Events are past tense and hold ids, instants and the values that a decision read: never a name, an address or a text.
  */
 import type { CampaignDefinition } from './definition.ts'
+import type { Extensions } from './extensions.ts'
 import type {
   CampaignId,
   CommandId,
@@ -174,6 +175,8 @@ export interface EventMeta {
    * with another order is found out (ONCE-1). Absent on what the engine ordered itself, and in logs of early releases.
    */
   readonly order?: string
+  /** What another program added to the event before it was imported. Carried, and never read (AUDIT-1). */
+  readonly extensions?: Extensions
 }
 
 /** Where an event stands once it is recorded. */

@@ -38,6 +38,7 @@ export {
 export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './events.ts'
 export * from './explain.ts'
+export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
 export * from './ids.ts'
 export * from './json.ts'

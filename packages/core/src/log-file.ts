@@ -3,7 +3,14 @@
  * What one line means is in `codec.ts`; whether the events fit together is asked of `verify`. Opens no file.
  */
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './codec.ts'
+import {
+  type DecodeProblem,
+  decodeEvent,
+  decodeForeignEvent,
+  encodeEvent,
+  MAX_LINE_LENGTH,
+  type Upcasters,
+} from './codec.ts'
 import type { RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 
@@ -33,15 +40,20 @@ export interface ReadLogOptions {
   /** The longest line that is read, in bytes without its end. Default 16,777,216 (16 MiB). */
   readonly maxLineBytes?: number
   /**
-   * Asked of the bytes of each line before it is parsed: true passes it over, so that a question about a few events need
-   * not read all. What is wrong with such a line is not found.
+   * Takes what other programs make of a log as well: a byte order mark at its beginning, blank lines at its end, extension
+   * attributes anywhere in a line, and any RFC 3339 form of `time`. Default false. The events are those that the canonical
+   * lines would give.
+   */
+  readonly foreign?: boolean
+  /**
+   * Asked of the bytes of each line before it is parsed: true passes it over. What is wrong with such a line is not found:
+   * so only for readers who share out the lines of one log among them, each of which is read by exactly one.
    */
   readonly skip?: (line: Uint8Array) => boolean
   /** Steps that bring lines of older schema versions up to date. Default: those that this release knows. */
   readonly upcasters?: Upcasters
 }
 
-const MAX_LINE_BYTES = 16 * 1024 * 1024
 const LINE_FEED = 10
 
 /**
@@ -69,25 +81,40 @@ export async function* readLogBatches(
   chunks: AsyncIterable<Uint8Array | string>,
   options: ReadLogOptions = {},
 ): AsyncGenerator<readonly LogEntry[], void> {
-  const { keepGoing = false, maxLineBytes = MAX_LINE_BYTES, skip, upcasters } = options
+  const { keepGoing = false, maxLineBytes = MAX_LINE_LENGTH, skip, upcasters, foreign = false } = options
   if (!(Number.isSafeInteger(maxLineBytes) && maxLineBytes >= 1))
     throw EnfoldFault.invalidInput('readLog.maxLineBytes', maxLineBytes, 'a whole number of bytes from 1')
   const splitter = createLineSplitter(maxLineBytes)
+  const decode = foreign ? decodeForeignEvent : decodeEvent
   let line = 0
   let batch: LogEntry[] = []
+  // The first and the last of those that end the log, as far as it was read.
+  let blank: readonly [number, number] | null = null
+
+  /** Of one line: mostly one, none of a blank line until another follows. */
+  function* entriesOf(raw: RawLine): Generator<LogEntry> {
+    line += 1
+    const own = foreign && line === 1 ? withoutMark(raw) : raw
+    if (foreign && isBlank(own)) {
+      blank = [blank?.[0] ?? line, line]
+      return
+    }
+    for (let at = blank?.[0] ?? line; at < line; at++) yield { line: at, problem: BLANK_LINE }
+    blank = null
+    if (skip !== undefined && own.bytes !== null && own.hasEnd && skip(own.bytes)) return
+    yield entryOf(line, own, maxLineBytes, (text) => decode(text, upcasters))
+  }
 
   function* entries(lines: Iterable<RawLine>): Generator<readonly LogEntry[], boolean> {
-    for (const raw of lines) {
-      line += 1
-      if (skip !== undefined && raw.bytes !== null && raw.hasEnd && skip(raw.bytes)) continue
-      const entry = entryOf(line, raw, maxLineBytes, upcasters)
-      batch.push(entry)
-      const ends = entry.problem !== undefined && !keepGoing
-      if (!ends && batch.length < BATCH) continue
-      yield batch
-      batch = []
-      if (ends) return true
-    }
+    for (const raw of lines)
+      for (const entry of entriesOf(raw)) {
+        batch.push(entry)
+        const ends = entry.problem !== undefined && !keepGoing
+        if (!ends && batch.length < BATCH) continue
+        yield batch
+        batch = []
+        if (ends) return true
+      }
     // What is there is given: the rest of the log may be long in coming.
     if (batch.length > 0) yield batch
     batch = []
@@ -121,7 +148,28 @@ interface RawLine {
   readonly hasEnd: boolean
 }
 
-function entryOf(line: number, raw: RawLine, maxLineBytes: number, upcasters: Upcasters | undefined): LogEntry {
+const BLANK_LINE = { reason: 'not-json', message: 'is blank; only the last lines of a log may be' } as const
+
+/** What some programs write before the first character. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+function withoutMark(raw: RawLine): RawLine {
+  const { bytes, length } = raw
+  if (bytes === null || !BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte)) return raw
+  return { ...raw, bytes: bytes.subarray(3), length: length - 3 }
+}
+
+/** Nothing, or what JSON takes for white space. */
+function isBlank({ bytes }: RawLine): boolean {
+  return bytes?.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d) === true
+}
+
+function entryOf(
+  line: number,
+  raw: RawLine,
+  maxLineBytes: number,
+  decode: (text: string) => ReturnType<typeof decodeEvent>,
+): LogEntry {
   if (raw.bytes === null) {
     const message = `has ${raw.length} bytes; lines of up to ${maxLineBytes} are read`
     return { line, problem: { reason: 'too-long', bytes: raw.length, message } }
@@ -133,7 +181,7 @@ function entryOf(line: number, raw: RawLine, maxLineBytes: number, upcasters: Up
       line,
       problem: raw.hasEnd ? { reason: 'not-utf8', message: 'is not UTF-8' } : { reason: 'cut', message: cut },
     }
-  const decoded = decodeEvent(text, upcasters)
+  const decoded = decode(text)
   if (!isLeft(decoded)) return { line, event: decoded.right }
   const problem = decoded.left
   return { line, problem: problem.reason === 'not-json' && !raw.hasEnd ? { reason: 'cut', message: cut } : problem }

@@ -143,7 +143,8 @@ function at(number: number, message: string): SealBreach {
 
 /**
  * What a log is, in one hash that grows: SHA-256 of itself so far (nothing at first), the event's position, a colon, and
- * the event's hash in the chain of its stream. The chain is computed here from the beginning, whatever hashes the events
+ * the event's hash in the chain of its stream; and its extension attributes, where it has some, as canonical JSON: no hash
+ * covers those. The chain is computed here from the beginning, whatever hashes the events
  * carry.
  */
 class LogDigest {
@@ -165,7 +166,8 @@ class LogDigest {
       head.version = version
       head.hash = hash
     }
-    this.log = sha256(`${this.log}${position}:${hash}`)
+    const { extensions } = event
+    this.log = sha256(`${this.log}${position}:${hash}${extensions === undefined ? '' : canonicalJson(extensions)}`)
     this.events += 1
     this.position = position
   }

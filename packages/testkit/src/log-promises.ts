@@ -88,6 +88,14 @@ export const logPromises = {
     expectChain(events)
   },
 
+  'AUDIT-1: what other programs added to an imported event comes back with it': async (given) => {
+    const extensions = { constructor: 'x', partitionkey: 'ü/🏊', sampled: true, weight: 7 }
+    const stores = await bothOf(given)
+    await appended(given.store.append(ann, [start(1), { ...start(2), extensions }], 'no-stream'))
+    for (const store of stores)
+      expect((await collect(store.readAll())).map((event) => event.extensions)).toEqual([undefined, extensions])
+  },
+
   'ONCE-2: of appends that race for a version exactly one wins': async (given) => {
     const stores = await bothOf(given)
     for (const version of upTo(50)) {
