@@ -111,6 +111,16 @@ export function liveContact(): LiveContact {
   return { version: 0, suppressed: null, erased: false, enrollments: [] }
 }
 
+/** A private copy of a state, for an owner who changes it in place and hands it out frozen at the end. */
+export function thawed(state: ContactState): LiveContact {
+  return state === initialContact ? liveContact() : copyOf(state)
+}
+
+/** Freezes a state whose owner is done with it. */
+export function settled(state: LiveContact): ContactState {
+  return frozen(state)
+}
+
 /** The same recipe, without a copy. */
 export function evolveInPlace(state: LiveContact, event: ContactEvent): void {
   recipe(state, event)

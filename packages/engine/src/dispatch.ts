@@ -15,10 +15,11 @@ import {
 import { createBatcher, isFaultOfStore } from './batch.ts'
 import { realWait } from './clock.ts'
 import type { Doorbell } from './doorbell.ts'
-import { createDueWork, type TimedClaim } from './due-work.ts'
+import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
 import type { Machinery } from './execute.ts'
 import type { Handlers } from './handler-call.ts'
+import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
 import type { Projection } from './project.ts'
 import { createTurns } from './turns.ts'
@@ -79,6 +80,7 @@ export function createDispatcher(
   /** Hands and permits that are free must not be given to two who ask at once. */
   const inTurn = createTurns()
   const due = createDueWork(machinery, readModel, handlers, options)
+  const leases = createLeases(readModel, clock, options.leaseMs)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   const release = createBatcher<Claim, void>(async (claims) => {
     await readModel.release(claims)
@@ -87,6 +89,8 @@ export function createDispatcher(
   const runs = new Set<Promise<void>>()
   let lastFault: DispatcherHealth['lastFault'] = null
   const closing = new AbortController()
+  /** Outcomes that cannot be recorded are given up: the process ends. */
+  const abandoned = new AbortController()
 
   async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
     const tally = newTally()
@@ -134,11 +138,8 @@ export function createDispatcher(
           const claims = await claim(budget)
           if (stop.aborted && claims.length > 0) await readModel.release(claims)
           if (stop.aborted) return 0
-          for (const one of claims) {
-            const working = begin({ ...one, claimedAtMs }, tally, budget, patience.over).catch((error) => {
-              // The claim stays until its lease runs out: that is the pause before the next try.
-              lastFault = { at: clock.now(), message: String(error) }
-              observe({ type: 'contact-failed', contactId: one.contactId, error })
+          for (const claim of claims) {
+            const working = begin({ claim, claimedAtMs }, tally, budget, patience.over).catch((error) => {
               if (isFaultOfStore(error)) failures.push(error)
             })
             mine.add(working)
@@ -180,31 +181,55 @@ export function createDispatcher(
     await doorbell.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
   }
 
-  /** One claimed contact, worked on with its permit and given back. */
-  async function begin(claim: TimedClaim, tally: Tally, budget: Budget, giveUp: AbortSignal): Promise<void> {
+  /**
+   * One claimed contact, worked on with its permit and given back. Ends when all of it is done; or with a fault, when
+   * it cannot be done now. What handlers have answered by then is still recorded when the store is back, and the contact
+   * stays with this worker for as long.
+   */
+  async function begin(holding: Holding, tally: Tally, budget: Budget, giveUp: AbortSignal): Promise<void> {
+    const { claim } = holding
     const before = active.get(claim.contactId)
     // By the clock, this worker's own lease ran out while it is still at it (the clock jumped): it keeps the contact.
     if (before !== undefined) return before.then(() => release(claim))
-    const giveBack = limits.reserve(claim.kind)
+    const stuck = Promise.withResolvers<never>()
+    const failed = (error: unknown) => {
+      // The claim stays until its lease runs out: that is the pause before the next try.
+      lastFault = { at: clock.now(), message: String(error) }
+      observe({ type: 'contact-failed', contactId: claim.contactId, error })
+    }
+    const onFault = (error: unknown) => {
+      failed(error)
+      stuck.reject(error)
+    }
+    const working = workOn(holding, tally, budget, { giveUp, onFault, abandoned: abandoned.signal })
+    // Over when all of it is, what is written behind the work too: a claim of one's own that comes in between waits.
+    const over = working.catch(failed)
+    active.set(claim.contactId, over)
+    const done = () => void active.delete(claim.contactId)
+    over.then(done, done)
+    await Promise.race([working, stuck.promise])
+  }
+
+  async function workOn(holding: Holding, tally: Tally, budget: Budget, signals: WorkSignals): Promise<void> {
+    const { contactId, kind } = holding.claim
+    const giveBack = limits.reserve(kind)
+    const letGo = leases.keep(holding)
     // Where the room is limited, step by step; what is left of the contact is due at once.
-    const working = due.work(claim, budget.room === Number.POSITIVE_INFINITY ? 1000 : 1, giveUp)
+    const working = due.work(holding, budget.room === Number.POSITIVE_INFINITY ? 1000 : 1, signals)
     budget.room -= 1
     let dispatched = false
-    // Over when all of it is, what is written behind the work too: a claim of one's own that comes in between waits.
-    const over = Promise.withResolvers<void>()
-    active.set(claim.contactId, over.promise)
     try {
       const { events, held } = await working
       count(tally, events)
       dispatched = events.some((event) => event.type === 'StepDispatched')
       if (events.length === 0) budget.room += 1
       // A claim that is given back with a row of before would be due again at once.
-      else await projection.show(claim.contactId)
-      if (held) await release(claim)
+      else await projection.show(contactId)
+      letGo()
+      if (held) await release(holding.claim)
     } finally {
-      active.delete(claim.contactId)
+      letGo()
       giveBack(dispatched)
-      over.resolve()
     }
   }
 
@@ -238,6 +263,13 @@ export function createDispatcher(
     async close() {
       closing.abort()
       await Promise.allSettled([...drains, ...runs])
+      // What is left are outcomes that a store which is away did not take.
+      const left = Promise.all(active.values())
+      const recorded = new AbortController()
+      await Promise.race([left, realWait(options.shutdownMs, recorded.signal)])
+      recorded.abort()
+      abandoned.abort()
+      await left
     },
   }
 }

@@ -11,7 +11,6 @@ import {
   type ContactId,
   derivedCommandId,
   epochMsOf,
-  type Facts,
   type Instant,
   instantOf,
   isLeft,
@@ -23,27 +22,38 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { type Executed, execute, type Known, type Machinery } from './execute.ts'
+import { execute, type Known, type Machinery } from './execute.ts'
 import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
 import { restoreContact } from './read-model.ts'
+import { createRecorder, type RecorderOptions } from './record.ts'
 import { inSpan } from './telemetry.ts'
 
-/** A claim, and by this machine's real time when it was made: the engine's clock may be simulated, or set. */
-export interface TimedClaim extends Claim {
-  readonly claimedAtMs: number
+/** A claim that this worker holds. Its lease is prolonged while the work goes on. */
+export interface Holding {
+  claim: Claim
+  /** By this machine's real time, when it was made or prolonged: the engine's clock may be simulated, or set. */
+  claimedAtMs: number
+}
+
+/** What ends work before its time. */
+export interface WorkSignals {
+  /** Aborts handlers that outlast a shutdown. */
+  readonly giveUp: AbortSignal
+  /** As `RecorderOptions`. */
+  readonly onFault: RecorderOptions['onFault']
+  readonly abandoned: AbortSignal
 }
 
 export interface DueWork {
   /**
    * Does what is due of the contact, at most `limit` steps of it.
    *
-   * @param giveUp aborts handlers that outlast a shutdown
    * @returns what was recorded, and whether the claim is still this worker's to give back
    */
   work(
-    claim: TimedClaim,
+    holding: Holding,
     limit: number,
-    giveUp: AbortSignal,
+    signals: WorkSignals,
   ): Promise<{ readonly events: readonly ContactEvent[]; readonly held: boolean }>
   /** Handlers that were called and have not answered. */
   inFlight(): number
@@ -60,9 +70,9 @@ export function createDueWork(
   const { clock, observe, random } = machinery
   let inFlight = 0
 
-  async function work(claim: TimedClaim, limit: number, giveUp: AbortSignal): ReturnType<DueWork['work']> {
-    const { contactId } = claim
-    if (!isStillHeld(claim, null)) return { events: [], held: false }
+  async function work(holding: Holding, limit: number, signals: WorkSignals): ReturnType<DueWork['work']> {
+    const { contactId, kind } = holding.claim
+    if (!isStillHeld(holding, null)) return { events: [], held: false }
     const executed = await execute(machinery, {
       type: 'DispatchDue',
       commandId: derivedCommandId('due', crypto.randomUUID()),
@@ -71,7 +81,7 @@ export function createDueWork(
       inFlight: new Set(),
       limit,
       // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
-      permits: new Map(Object.keys(options.kinds).map((kind) => [kind, kind === claim.kind ? 1 : 0])),
+      permits: new Map(Object.keys(options.kinds).map((one) => [one, one === kind ? 1 : 0])),
     })
     if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
     const { events, known } = executed.right
@@ -80,16 +90,13 @@ export function createDueWork(
       await restoreContact(machinery, readModel, contactId)
       return { events, held: true }
     }
-    let latest = known
+    const recorder = createRecorder(machinery, { contactId, known, ...signals })
     const sent = await Promise.allSettled(
       events.map(async (event) => {
         if (event.type !== 'StepDispatched') return { events: [], held: true }
-        const outcome = await send(event, claim, known, giveUp)
+        const outcome = await send(event, holding, known, signals.giveUp)
         if (outcome === null) return { events: [], held: false }
-        const facts = await factsBehind(contactId, known.facts)
-        const recorded = await record(contactId, event.data, outcome, { ...latest, facts })
-        latest = recorded.known
-        return { events: recorded.events, held: true }
+        return { events: await recorder.add(outcomeOf(contactId, event.data, outcome)), held: true }
       }),
     )
     // All have come to their end before the fault of one is passed on.
@@ -101,7 +108,7 @@ export function createDueWork(
   }
 
   /** A process that stood still (a debugger, a frozen machine) may wake up long after its lease: then it is another's. */
-  function isStillHeld({ claimedAtMs, contactId }: TimedClaim, attempt: AttemptRef | null): boolean {
+  function isStillHeld({ claim: { contactId }, claimedAtMs }: Holding, attempt: AttemptRef | null): boolean {
     const held = performance.now() - claimedAtMs <= options.leaseMs - longestCallMs(options.handlerTimeoutMs)
     if (!held) observe({ type: 'lease-lost', contactId, attempt })
     return held
@@ -110,12 +117,12 @@ export function createDueWork(
   /** Calls the handler; `null` if it must not be called any more. */
   async function send(
     event: Dispatched,
-    claim: TimedClaim,
+    holding: Holding,
     known: Known,
     giveUp: AbortSignal,
   ): Promise<StepOutcome | null> {
-    if (!isStillHeld(claim, attemptOf(event.data))) return null
-    const call = callOf(event, claim.contactId, known)
+    if (!isStillHeld(holding, attemptOf(event.data))) return null
+    const call = callOf(event, holding.claim.contactId, known)
     const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
     const now = clock.now()
     const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(event.data.timing?.dueAt ?? now))
@@ -161,38 +168,18 @@ export function createDueWork(
     }
   }
 
-  /**
-   * The facts behind a step: it may have changed them itself, and routes and timers read them (ROUTE-1). Where the
-   * directory fails just then, those before it must do: an outcome that is not recorded would be sent again.
-   */
-  async function factsBehind(contactId: ContactId, before: Facts | null): Promise<Facts | null> {
-    return machinery.factsOf(contactId).catch(() => before)
-  }
-
-  async function record(
-    contactId: ContactId,
-    data: Dispatched['data'],
-    outcome: StepOutcome,
-    known: Known,
-  ): Promise<Executed<RecordOutcome>> {
+  function outcomeOf(contactId: ContactId, data: Dispatched['data'], outcome: StepOutcome): RecordOutcome {
     const attempt = attemptOf(data)
-    const executed = await execute<RecordOutcome>(
-      machinery,
-      {
-        type: 'RecordOutcome',
-        // The same for the same attempt, so that recording it twice is recording it once.
-        commandId: derivedCommandId('outcome', data.idempotencyKey, String(attempt.attempt)),
-        actor: null,
-        contactId,
-        ...attempt,
-        outcome,
-        retryAt: retryAt(attempt.attempt, outcome),
-      },
-      known,
-    )
-    if (isLeft(executed)) throw new Error(`An outcome was refused: ${executed.left.type}`)
-    if (executed.right.answer.outcome === 'stale') observe({ type: 'outcome-stale', contactId, attempt })
-    return executed.right
+    return {
+      type: 'RecordOutcome',
+      // The same for the same attempt, so that recording it twice is recording it once.
+      commandId: derivedCommandId('outcome', data.idempotencyKey, String(attempt.attempt)),
+      actor: null,
+      contactId,
+      ...attempt,
+      outcome,
+      retryAt: retryAt(attempt.attempt, outcome),
+    }
   }
 
   /** Capped exponential back-off with full jitter, never before what the handler was told. */

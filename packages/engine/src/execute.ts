@@ -144,10 +144,10 @@ async function executeTraced<Command extends ContactCommand>(
     }
     const derived = derive(machinery, command.contactId, state, events, contact.facts)
     const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-      appendSurely(machinery, command, contact.state.version, events, derived),
+      appendSurely(machinery, command.contactId, contact.state.version, events, derived),
     )
     if (result.outcome === 'appended') {
-      if (!BY_DISPATCHER.has(command.type)) machinery.wakeUp()
+      if (command.type !== BY_DISPATCHER) machinery.wakeUp()
       if (result.repeated) {
         // An answer was lost, or another process has the same command. What it came to there is in the log (ONCE-1).
         written = true
@@ -175,8 +175,8 @@ const NEEDS_PUBLISHED: ReadonlySet<string> = new Set<ContactCommand['type']>([
 ])
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
 
-/** Commands behind which the dispatcher looks again by itself. */
-const BY_DISPATCHER: ReadonlySet<ContactCommand['type']> = new Set(['DispatchDue', 'RecordOutcome'])
+/** A command behind which the dispatcher looks again by itself. */
+const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 
 interface Loaded extends Known {
   readonly history: readonly RecordedContactEvent[]
@@ -199,7 +199,7 @@ export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandMac
 }
 
 /** What the read model must be told with these events: the projector's tag changes, and the next wake. */
-function derive(
+export function derive(
   machinery: CommandMachinery,
   contactId: ContactId,
   state: ContactState,
@@ -227,15 +227,15 @@ export function wakeOf(
  * An append whose answer was lost may have been written. The same events with the same ids, expected at the same
  * version, cannot be written twice, so one more try tells (ONCE-3).
  */
-async function appendSurely(
+export async function appendSurely(
   { append }: CommandMachinery,
-  command: ContactCommand,
+  contactId: ContactId,
   version: Version,
   events: readonly ContactEvent[],
   derived: Derived,
 ): Promise<AppendResult> {
   const expected = version === 0 ? 'no-stream' : version
-  const one = { stream: contactStream(command.contactId), events, expected, derived } as const
+  const one = { stream: contactStream(contactId), events, expected, derived } as const
   try {
     return await append(one)
   } catch (error) {

@@ -1,0 +1,167 @@
+/**
+ * What handlers answered goes into the log: the outcomes of one contact one after the other, those that have arrived
+ * together in one append (STEP-11). An outcome that is known is not given up while the process lives: a store that
+ * fails is asked again until it is back.
+ */
+import {
+  type ContactEvent,
+  type ContactId,
+  decideOutcomes,
+  fold,
+  isEnfoldFault,
+  type OutcomesDecision,
+  type RecordedContactEvent,
+  type RecordOutcome,
+} from '@enfold/core'
+import { realWait } from './clock.ts'
+import { appendSurely, derive, type Known, type Machinery } from './execute.ts'
+import { inSpan, traceparent } from './telemetry.ts'
+
+/** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
+const MAX_OUTCOMES = 100
+/** Tries before the fault is told of; the outcome is tried again all the same. */
+const PATIENT_TRIES = 4
+const MAX_PAUSE_MS = 2000
+
+export interface Recorder {
+  /** Resolves with what was recorded for the outcome; rejects only when it is given up. */
+  add(command: RecordOutcome): Promise<readonly ContactEvent[]>
+}
+
+export interface RecorderOptions {
+  readonly contactId: ContactId
+  /** The contact as it was when its steps were dispatched. */
+  readonly known: Known
+  /** Told when an outcome cannot be recorded for now. */
+  readonly onFault: (error: unknown) => void
+  /** Outcomes are given up when it aborts: the process ends. */
+  readonly abandoned: AbortSignal
+}
+
+interface Waiting {
+  readonly command: RecordOutcome
+  resolve(events: readonly ContactEvent[]): void
+  reject(error: unknown): void
+}
+
+/** Records the outcomes of one contact while its claim is held. */
+export function createRecorder(machinery: Machinery, options: RecorderOptions): Recorder {
+  let { known } = options
+  let queue: Waiting[] = []
+  let recording = false
+
+  async function drain(): Promise<void> {
+    recording = true
+    while (queue.length > 0) {
+      // Handlers that end in the same turn are recorded together.
+      await new Promise<void>((resolve) => void setImmediate(resolve))
+      const batch = queue.slice(0, MAX_OUTCOMES)
+      queue = queue.slice(MAX_OUTCOMES)
+      try {
+        const recorded = await recordSurely(batch.map(({ command }) => command))
+        for (const { command, resolve } of batch)
+          resolve(recorded.filter(({ commandId }) => commandId === command.commandId))
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    recording = false
+  }
+
+  async function recordSurely(commands: readonly RecordOutcome[]): Promise<readonly ContactEvent[]> {
+    for (let tries = 1, fresh = true; ; tries++, fresh = false)
+      try {
+        const recorded = await recordOutcomes(machinery, options.contactId, commands, known, fresh)
+        known = recorded.known
+        return recorded.events
+      } catch (error) {
+        if (options.abandoned.aborted || (isEnfoldFault(error) && error.code === 'CLOSED')) throw error
+        if (tries % PATIENT_TRIES === 0) options.onFault(error)
+        await realWait(Math.min(25 * 2 ** Math.min(tries, 10), MAX_PAUSE_MS), options.abandoned)
+      }
+  }
+
+  return {
+    add: (command) =>
+      new Promise((resolve, reject) => {
+        queue.push({ command, resolve, reject })
+        if (!recording) void drain()
+      }),
+  }
+}
+
+interface Recorded {
+  readonly events: readonly ContactEvent[]
+  readonly known: Known
+}
+
+/**
+ * Load, fold, decide, append, as `execute` does; for several outcomes of one contact at once. Where another writer was
+ * first, again: how often does not count, since each time one of the two has got on.
+ *
+ * @param fresh whether `before` may be as the log has it
+ */
+function recordOutcomes(
+  machinery: Machinery,
+  contactId: ContactId,
+  outcomes: readonly RecordOutcome[],
+  before: Known,
+  fresh: boolean,
+): Promise<Recorded> {
+  return inSpan('enfold.command', { 'enfold.command': 'RecordOutcome', 'enfold.contact': contactId }, async () => {
+    const trace = traceparent()
+    const commands = trace === undefined ? outcomes : outcomes.map((command) => ({ ...command, trace }))
+    const startedAt = performance.now()
+    // A step may have changed the facts itself, and routes and timers after it read them (ROUTE-1). Where the directory
+    // fails just then, those of before must do: an outcome that is not recorded would be sent again.
+    const facts = await machinery.factsOf(contactId).catch(() => before.facts)
+    let known: Known = { ...before, facts }
+    let history: readonly RecordedContactEvent[] = []
+    for (let attempt = 1; ; attempt++) {
+      if (attempt > 1 || !fresh) {
+        history = await machinery.historyOf(contactId)
+        const { version = 0, position = 0 } = history.at(-1) ?? {}
+        known = { state: fold(history), facts, version, position }
+      }
+      await machinery.campaigns.fresh()
+      await machinery.campaigns.ensure(known.state)
+      const context = { campaigns: machinery.campaigns.catalog, facts, now: machinery.clock.now() }
+      const { events, answers, state } = decideOutcomes(commands, history, context, known.state)
+      // What stands there already was written by a try whose answer was lost.
+      const ids = new Set(commands.map(({ commandId }) => commandId))
+      const written = history.filter(({ commandId }) => ids.has(commandId))
+      if (events.length === 0) {
+        tell(machinery, commands, answers, written, startedAt)
+        return { events: written, known }
+      }
+      const derived = derive(machinery, contactId, state, events, facts)
+      const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
+        appendSurely(machinery, contactId, known.state.version, events, derived),
+      )
+      if (result.outcome === 'appended' && !result.repeated) {
+        const { version, position } = result
+        tell(machinery, commands, answers, [...written, ...events], startedAt)
+        return { events: [...written, ...events], known: { state, facts, version, position } }
+      }
+      if (result.outcome === 'conflict') machinery.observe({ type: 'conflict', contactId, attempt })
+      if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** Math.min(attempt, 10), 100))
+    }
+  })
+}
+
+function tell(
+  { observe }: Machinery,
+  commands: readonly RecordOutcome[],
+  answers: OutcomesDecision['answers'],
+  events: readonly ContactEvent[],
+  startedAt: number,
+): void {
+  const durationMs = performance.now() - startedAt
+  for (const [i, command] of commands.entries()) {
+    const { contactId, commandId, campaignId, sequenceId, run, stepId, resend, attempt } = command
+    const count = events.filter((event) => event.commandId === commandId).length
+    observe({ type: 'command-decided', command: command.type, contactId, events: count, rejection: null, durationMs })
+    if (answers[i]?.outcome === 'stale')
+      observe({ type: 'outcome-stale', contactId, attempt: { campaignId, sequenceId, run, stepId, resend, attempt } })
+  }
+}
