@@ -2,11 +2,13 @@
  * What the packages promise by their manifests and public names. A name more or less is a decision: look at the
  * difference, then renew `public-names.txt` with `vitest run --config .config/vitest.ts .config/packages -u`.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
+import { REQUIRED_NODE } from '../packages/core/src/index.ts'
 
 const PACKAGES = join(import.meta.dirname, '../packages')
 
@@ -36,7 +38,7 @@ it.each(published.map(({ manifest }) => manifest))(
       keywords: expect.arrayContaining(['enfold']),
       license: 'MIT',
       type: 'module',
-      engines: { node: expect.stringMatching(/^>=\d+\.\d+$/) },
+      engines: { node: `>=${REQUIRED_NODE}` },
       sideEffects: expect.any(Boolean),
       files: expect.arrayContaining(['dist']),
       publishConfig: { access: 'public' },
@@ -46,6 +48,34 @@ it.each(published.map(({ manifest }) => manifest))(
     expect(Object.keys(manifest.exports ?? {})).toEqual(expect.arrayContaining(entriesFor(manifest)))
   },
 )
+
+const REFUSAL = `Enfold needs Node ${REQUIRED_NODE} or newer, and this is Node 20.20.2.`
+
+/** Runs on this Node, which calls itself Node 20. What the packed packages do on a real one is asked by `packed.ts`. */
+function onOldNode(...args: readonly string[]) {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })"
+  const imported = `data:text/javascript,${encodeURIComponent(old)}`
+  return spawnSync(process.execPath, ['--import', imported, ...args], { cwd: import.meta.dirname, encoding: 'utf8' })
+}
+
+it('an old Node is refused by every entry of every package, with the sentence that says which one is needed', () => {
+  const files = published.flatMap(({ folder, manifest }) =>
+    entriesFor(manifest)
+      .filter((path) => !path.endsWith('.json') && path !== './battery')
+      .map((path) => join(folder, manifest.exports?.[path] ?? '')),
+  )
+  const program = `
+    const told = (file) => import(file).then(() => 'was imported', ({ code, message }) => code + ' ' + message)
+    console.log(JSON.stringify(await Promise.all(${JSON.stringify(files)}.map(told))))`
+  const { stdout, stderr } = onOldNode('--input-type=module', '--eval', program)
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toEqual(files.map(() => `NODE_TOO_OLD ${REFUSAL}`))
+})
+
+it('an old Node is refused by the command, with that sentence alone', () => {
+  const { status, stdout, stderr } = onOldNode(join(PACKAGES, 'cli/src/index.ts'), '--help')
+  expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: `${REFUSAL}\n` })
+})
 
 it('the public names of all packages are those that were decided on', async () => {
   const entries = published.flatMap(({ folder, manifest }) =>

@@ -1,11 +1,12 @@
 /**
  * Looks at each package as a stranger will get it: packs it, lets publint and are-the-types-wrong judge, then installs
  * all of them into an empty project outside the workspace and runs the README's example there, as an ES module, as
- * CommonJS and as TypeScript, and under jest 29 and 30. Run after `pnpm build`. Exit status 1 if anything is wrong.
+ * CommonJS and as TypeScript, under jest 29 and 30, and on
+ * an old Node. Run after `pnpm build`. Exit status 1 if anything is wrong.
  *
  * `pnpm test:runtimes`: on Bun and Deno as well, which are downloaded for it, with the tests of core.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
 const project = join(folder, 'project')
@@ -44,7 +45,10 @@ interface Manifest {
   readonly name: string
   readonly private?: boolean
   readonly bin?: Readonly<Record<string, string>>
-  readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }
+  readonly publishConfig?: {
+    readonly bin?: Readonly<Record<string, string>>
+    readonly exports?: Readonly<Record<string, unknown>>
+  }
 }
 
 interface Packed {
@@ -150,6 +154,42 @@ function runJest(packed: readonly Packed[]): void {
   }
 }
 
+/** Says "Node 20" of whatever Node it is imported by. */
+const AS_NODE_20 = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })"
+
+/**
+ * A Node that is too old, if this machine has one on its path. Otherwise this one, which calls itself Node 20: that shows
+ * who asks for the version, but not that nothing fails before.
+ */
+function oldNode(): readonly [string, ...string[]] {
+  for (const place of (process.env.PATH ?? '').split(delimiter)) {
+    const { stdout } = spawnSync(join(place, 'node'), ['--version'], { encoding: 'utf8' })
+    const [, major = Number.POSITIVE_INFINITY] = /^v(\d+)\./.exec(stdout ?? '') ?? []
+    if (Number(major) < 22) return [join(place, 'node')]
+  }
+  return [process.execPath, '--import', `data:text/javascript,${encodeURIComponent(AS_NODE_20)}`]
+}
+
+/** Whatever a host imports first, it is told which Node it needs, and nothing is done. */
+function refuseOldNode(packed: readonly Packed[]): void {
+  const [command, ...args] = oldNode()
+  const told = /^(?:EnfoldFault: )?Enfold needs Node 22\.15 or newer, and this is Node \d+\.\d+\.\d+\.$/m
+  const refused = (what: string, ...program: readonly string[]) => {
+    const { status, stdout, stderr } = spawnSync(command, [...args, ...program], { cwd: project, encoding: 'utf8' })
+    judge(`${command} ${what} is refused by its version`, status !== 0 && stdout === '' && told.test(stderr))
+  }
+  refused('example.mjs', 'example.mjs')
+  refused('example.cjs', 'example.cjs')
+  for (const { manifest } of packed) {
+    for (const name of loadableEntriesOf(manifest)) {
+      refused(`import('${name}')`, '--eval', `import('${name}')`)
+      refused(`require('${name}')`, '--eval', `require('${name}')`)
+    }
+    for (const path of Object.values(manifest.publishConfig?.bin ?? {}))
+      refused(`${manifest.name}/${path}`, join('node_modules', manifest.name, path), '--help')
+  }
+}
+
 /** JSON Schemas: what knows no exports looks for them at the package's root, and has no types for them anyway. */
 function exceptSchemas({ publishConfig }: Manifest): readonly string[] {
   const schemas = Object.keys(publishConfig?.exports ?? {}).filter((path) => path.endsWith('.json'))
@@ -219,6 +259,7 @@ try {
     checkTypes(packed)
     loadAll(packed)
     runJest(packed)
+    refuseOldNode(packed)
     if (process.argv.includes('--runtimes')) tryRuntimes(packed)
   }
 } finally {

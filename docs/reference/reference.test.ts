@@ -50,6 +50,7 @@ describe('given the page of errors', () => {
   // The same for faults.
   const faults: { readonly [Code in FaultCode]: true } = {
     INVALID_INPUT: true,
+    NODE_TOO_OLD: true,
     CLOSED: true,
     STORE_UNAVAILABLE: true,
     STORE_BUSY: true,

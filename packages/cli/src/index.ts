@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-/** The binary `enfold`. All it does is in `cli.ts`. */
-import { run } from './cli.ts'
+/** The binary `enfold`. All it does is in `cli.ts`, which is imported once core has accepted this Node. */
 
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -8,4 +7,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
-process.exitCode = await run(process.argv.slice(2), process)
+process.exitCode = (await isNodeTooOld()) ? 2 : await runCommand()
+
+async function isNodeTooOld(): Promise<boolean> {
+  try {
+    await import('@enfold/core')
+    return false
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'NODE_TOO_OLD')) throw error
+    process.stderr.write(`${error.message}\n`)
+    return true
+  }
+}
+
+async function runCommand(): Promise<number> {
+  const { run } = await import('./cli.ts')
+  return run(process.argv.slice(2), process)
+}

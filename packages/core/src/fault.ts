@@ -6,6 +6,8 @@
 export type FaultCode =
   /** The caller passed something of the wrong shape; `path`, `value` and `expected` say what. The caller's fault. */
   | 'INVALID_INPUT'
+  /** This Node is too old for Enfold; thrown when a package is imported. */
+  | 'NODE_TOO_OLD'
   /** The store or engine was closed. */
   | 'CLOSED'
   /** The store cannot be reached or broke down; nothing is known to be written. Try again. */

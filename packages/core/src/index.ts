@@ -3,6 +3,10 @@
  *
  * @packageDocumentation
  */
+export { REQUIRED_NODE } from './node-version.ts'
+
+// That module stands first, so that an old Node is refused before anything else is evaluated.
+
 export { type Either, isLeft, isRight, left, match, right } from 'fp-ts/lib/Either.js'
 export * from './action.ts'
 export * from './answer.ts'

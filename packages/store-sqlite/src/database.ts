@@ -1,7 +1,10 @@
 /** One connection to one file: opened and migrated, with every SQLite error turned into a fault that says what to do. */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { EnfoldFault, type FaultCode } from '@enfold/core'
 import { migrations } from './migrations/index.ts'
+
+// Not imported: an import of what an old Node lacks fails before core can say which Node is needed.
+const sqlite = process.getBuiltinModule('node:sqlite')
 
 /** "Enfo" in ASCII: how a file says whose it is (PRAGMA application_id). */
 const APPLICATION_ID = 0x456e666f
@@ -126,7 +129,7 @@ function openPatiently(options: DatabaseOptions): DatabaseSync {
 
 function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
   if (!readOnly) refuseForeign(path)
-  const connection = new DatabaseSync(path, { readOnly, enableForeignKeyConstraints: false })
+  const connection = new sqlite.DatabaseSync(path, { readOnly, enableForeignKeyConstraints: false })
   try {
     const version = versionOf(connection, path)
     if (readOnly && version < migrations.length)
@@ -152,7 +155,7 @@ function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
 function refuseForeign(path: string): void {
   let connection: DatabaseSync
   try {
-    connection = new DatabaseSync(path, { readOnly: true })
+    connection = new sqlite.DatabaseSync(path, { readOnly: true })
   } catch (error) {
     // There is no file yet; or if that was not the reason, opening it for good will say so.
     if (isSqliteError(error) && (error.errcode & 0xff) === CANNOT_OPEN) return
