@@ -44,7 +44,7 @@ export async function choosePage(call: Call): Promise<Page> {
   const chosen = call.form.get('action')
   const body = html`<h1>Start/Stop a Campaign Sequence</h1>
 <p>${await whom(call, selection)}</p>
-<form method="post" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
+<form method="post" autocomplete="off" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
 ${hidden(call)}${selectionFields(selection)}
 <label>Action <select name="action" required>${(Object.keys(VERBS) as ActionVerb[])
     .filter((verb) => may(call, VERBS[verb], 'any'))
@@ -132,9 +132,9 @@ ${preview.complete ? '' : html`<p class="notice warm">There are more than ${prev
 ${
   preview.contacts === 0
     ? ''
-    : html`<form method="post" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}<button class="primary">Process Action</button></form>`
+    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}<button class="primary">Process Action</button></form>`
 }
-<form method="post" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
+<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a>
 </div>`
   return { title: 'Preview', part: 'search', body }
@@ -210,7 +210,7 @@ export async function actionPage(call: Call): Promise<Page> {
   const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
   const mayOrder = may(call, VERBS[action.action], [campaignId])
   const post = (verb: string, label: string) =>
-    html`<form method="post" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
+    html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
   const body = html`<h1>${VERB_WORDS[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
 <p>${badge(action.state)} Ordered by <bdi>${action.actor ?? 'nobody named'}</bdi>, ${when(action.orderedAt, call.timeZone)}${action.reason === null ? '' : html`: <q><bdi>${action.reason}</bdi></q>`}${
     action.state === 'cancelled'

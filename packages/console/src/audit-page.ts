@@ -42,7 +42,7 @@ function verification(call: Call): Html {
   return html`<section><h2>The log</h2>
 ${
   running === null
-    ? html`<form method="post" action="${link(call, ['audit', 'verify'])}" class="line">${hidden(call)}<button>Verify the log and its index</button></form>`
+    ? html`<form method="post" autocomplete="off" action="${link(call, ['audit', 'verify'])}" class="line">${hidden(call)}<button>Verify the log and its index</button></form>`
     : html`<p class="notice" role="status">The log is being read …</p>`
 }
 ${last === null ? html`<p class="hint">Not verified by this process so far. Versions without a gap, an order that the rules allow, the hash chain, and the index held against the log. At most ${EVENTS.toLocaleString('en')} events; <code>enfold verify</code> reads any length, and seals.</p>` : result(call, last)}</section>`

@@ -366,6 +366,12 @@ describe('what goes out', () => {
     expect(headers.get('set-cookie')).toMatch(/^enfold-console=[\w-]{22}; Path=\/crm\/enfold; SameSite=Lax; HttpOnly$/)
   })
 
+  it('BULK-1: no form is filled in by the browser, which goes by places and not by contacts', async () => {
+    for (const path of ['/', '/search?text=', '/contacts/ada', '/contacts/ada/order?do=suppress', '/audit'])
+      for (const form of (await send(pages, path)).text.match(/<form[^>]*>/g) ?? [])
+        expect([path, form]).toEqual([path, expect.stringContaining('autocomplete="off"')])
+  })
+
   it('the cookie is sent by TLS only, where a proxy says that the browser came by it', async () => {
     const cookieWith = async (headers: Record<string, string>, method: 'page' | 'zone') => {
       const form = method === 'zone' ? { zone: 'UTC' } : undefined

@@ -97,10 +97,10 @@ function slider({ at, call, contactId }: Shown, instants: readonly Instant[]): H
   const to = (moment: number) => link(call, ['contacts', contactId], { moment })
   const moment = at === null ? instants.length + 1 : count
   return html`<section class="time" aria-label="Time">
-<form method="get" action="${link(call, ['contacts', contactId])}" data-slider>
+<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId])}" data-slider>
 <label>As it was <input type="range" name="moment" min="0" max="${instants.length + 1}" value="${moment}" aria-valuetext="${at === null ? 'now' : `after moment ${count} of ${instants.length}`}"></label>
 <button class="quiet">Show</button></form>
-<form method="get" action="${link(call, ['contacts', contactId])}"><label class="unseen" for="at">At</label>
+<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId])}"><label class="unseen" for="at">At</label>
 <input id="at" type="datetime-local" step="1" name="at" value="${at === null ? '' : fieldTime(at, call.timeZone)}" required>
 <button class="quiet">Go there</button></form>
 <span class="steps">${count > 0 ? html`<a rel="prev" href="${to(at === null ? instants.length : count - 1)}">Earlier</a>` : ''} ${
@@ -146,7 +146,7 @@ function orders(shown: Shown, { enrollments, erased, suppressed }: ContactView, 
   return html`<div class="buttons">
 ${
   may(call, 'start', 'any')
-    ? html`<form method="get" action="${link(call, ['contacts', contactId, 'order'])}" class="line"><input type="hidden" name="do" value="start">
+    ? html`<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="line"><input type="hidden" name="do" value="start">
 <label class="unseen" for="start">Sequence to start</label><select id="start" name="in" required><option value="">a sequence …</option>${options}</select> <button>Start</button></form>`
     : ''
 }

@@ -172,7 +172,7 @@ export async function orderPage(call: Call): Promise<Page> {
   const title = `${kind.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
   const body = html`<h1>${kind.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.of(about)}`}</h1>
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.says}</p>
-<form method="post" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
+<form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
 ${hidden(call, {
   do: kind.name,
   commandId: crypto.randomUUID(),

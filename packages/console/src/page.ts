@@ -50,7 +50,7 @@ ${refresh === undefined ? '' : html`<noscript><meta http-equiv="refresh" content
 ${body}
 </main>
 <footer>
-<form method="post" action="${link(call, ['zone'])}">
+<form method="post" autocomplete="off" action="${link(call, ['zone'])}">
 ${hidden(call, { back: url.pathname + url.search })}
 <label>Times in <input name="zone" value="${timeZone}" list="zones" autocomplete="off" required maxlength="100" size="22"></label>
 <datalist id="zones">${['UTC', 'Europe/London', 'Europe/Berlin', 'America/New_York', 'America/Chicago', 'America/Los_Angeles', 'Asia/Kolkata', 'Asia/Tokyo', 'Australia/Sydney'].map((zone) => html`<option value="${zone}"></option>`)}</datalist>
@@ -61,7 +61,10 @@ ${hidden(call, { back: url.pathname + url.search })}
 </html>`
 }
 
-/** Hidden fields of a form, and its token. */
+/**
+ * Hidden fields of a form, and its token. Every form of the console has `autocomplete="off"`: what a browser would
+ * restore is by place and name, and the page that it comes back to may be about others.
+ */
 export function hidden(
   { token }: Call,
   fields: Readonly<Record<string, string | number | null | undefined>> = {},

@@ -46,7 +46,7 @@ async function searchForm(call: Call, { text, conditions }: Search): Promise<Htm
   )}</select>
 <select name="in" aria-label="Sequence of condition ${i + 1}"><option value="">any sequence</option>${options(tag)}</select>
 </p>`
-  return html`<form method="get" action="${link(call, ['search'])}" role="search" class="search">
+  return html`<form method="get" autocomplete="off" action="${link(call, ['search'])}" role="search" class="search">
 <p class="line"><label class="unseen" for="text">Contact</label>
 <input id="text" name="text" type="search" value="${text ?? ''}" placeholder="A contact’s id, or what your directory finds" maxlength="1000" autofocus>
 <button>Search</button></p>
@@ -115,7 +115,8 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   const canAct = may(call, ['start'], 'any') || may(call, ['stop'], 'any')
   const canTakeAll = searched !== null && (searched.total !== 0 || searched.contacts.length > 0)
   const next = searched?.next ?? null
-  return html`<form method="post" action="${link(call, ['actions', 'choose'])}" class="results">
+  // A browser that comes back fills in boxes by their place, where somebody else may stand by then: it is told not to.
+  return html`<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}" class="results">
 ${hidden(call)}${[...paramsOf(search)].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <div class="bar"><h2>${counted(searched, contacts.length, after !== null)}</h2>
 ${
@@ -132,7 +133,7 @@ ${table(
   [...(canAct ? [''] : []), 'Contact', 'Sequences'],
   rows.map(
     ({ contactId, sequences }) => html`<tr>
-${canAct ? html`<td class="tick"><input type="checkbox" name="contact" value="${contactId}" aria-label="Take ${names.get(contactId) ?? contactId}"></td>` : ''}
+${canAct ? html`<td class="tick"><input type="checkbox" name="contact" value="${contactId}" autocomplete="off" aria-label="Take ${names.get(contactId) ?? contactId}"></td>` : ''}
 <th scope="row">${contactLink(call, contactId, names)}</th>
 <td>${sequences.length === 0 ? html`<span class="quiet">none</span>` : sequences.map((one) => html`<span class="tag">${titles.of(one)}${one.status === 'waiting' ? badge('waiting') : ''}</span> `)}</td>
 </tr>`,
