@@ -341,6 +341,26 @@ END
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION enfold.expecting(expected integer[], required_by integer[], required text[], required_versions integer[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  i       integer;
+  version integer;
+BEGIN
+  FOR i IN 1 .. cardinality(required_by) LOOP
+    PERFORM pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i]));
+    version := (SELECT e.version FROM "enfold".events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1);
+    IF coalesce(version, 0) <> required_versions[i] THEN
+      expected[required_by[i]] := -1;
+    END IF;
+  END LOOP;
+  RETURN expected;
+END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION enfold.lanes()
  RETURNS TABLE(kind text, campaign text, claimable_at bigint)
  LANGUAGE plpgsql
@@ -516,6 +536,27 @@ BEGIN
     FROM "enfold".events e WHERE e.position <= safe;
   END IF;
 END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.required_class()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  SELECT '"enfold".events_place'::regclass::oid::integer
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.requiring(of_stream text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT DISTINCT l.virtualtransaction FROM pg_locks l
+  WHERE l.locktype = 'advisory' AND l.objsubid = 2
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+  AND l.classid = "enfold".required_class()::oid AND l.objid = hashtext(of_stream)::oid
 $function$
 ;
 

@@ -68,6 +68,8 @@ export interface Conflict {
   readonly outcome: 'conflict'
   /** The version that the stream has; 0 if there is none. */
   readonly actual: Version
+  /** True: it is the one that was expected, but a required stream has another one. */
+  readonly outdated?: true
 }
 
 export type AppendResult = Appended | Conflict
@@ -78,6 +80,14 @@ export interface StreamAppend {
   readonly events: readonly NewEvent[]
   readonly expected: ExpectedVersion
   readonly derived?: Derived
+  /** Other streams that the decision rests on. Left out: none. */
+  readonly requires?: readonly RequiredVersion[]
+}
+
+/** A stream at the version at which a decision saw it; 0: there was none. */
+export interface RequiredVersion {
+  readonly stream: StreamId
+  readonly version: Version
 }
 
 /** Which events of the log a reader wants. Left out: all. */
@@ -106,6 +116,7 @@ export interface EventStore {
     events: readonly NewEvent[],
     expected: ExpectedVersion,
     derived?: Derived,
+    requires?: readonly RequiredVersion[],
   ): Promise<AppendResult>
   /** Independent outcomes, in the order given, in one round trip or transaction. If it throws, nothing was written. */
   appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
@@ -292,6 +303,23 @@ export interface Tells {
    * never where the way to the store does not carry it. Whoever waits looks from time to time besides.
    */
   watch(listener: () => void): () => void
+}
+
+/**
+ * A store that checks in the append whether the streams that it `requires` still have their versions; one without this
+ * passes `requires` over.
+ *
+ * Promises: where a required stream has another version, nothing is written, and the answer is a conflict, `outdated` if
+ * the stream itself is as expected. (A repeat answers `repeated` all the same.)
+ */
+export interface ChecksRequired {
+  /**
+   * Resolves when nothing that required an earlier version of the stream can be committed any more: to be called once the
+   * stream has been moved on. What is appended later sees the new version.
+   *
+   * @throws EnfoldFault `CONTENTION` when the time is over; then a transaction of a host is open that long
+   */
+  settled(stream: StreamId, timeoutMs: number): Promise<void>
 }
 
 /**

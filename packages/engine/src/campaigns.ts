@@ -8,6 +8,8 @@ export interface Campaigns {
   fresh(): Promise<void>
   /** Reads on now. */
   refresh(): Promise<void>
+  /** How long ago the look began that is the last one, in milliseconds of real time. */
+  ageMs(): number
   /** Reads on if the contact has runs of versions that are not in the catalogue yet. */
   ensure(state: ContactState): Promise<void>
   /** The same catalogue, read on through another way to the log: inside a transaction, its own connection. */
@@ -38,6 +40,7 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
   const over = (refresh: () => Promise<void>): Campaigns => ({
     catalog,
     refresh,
+    ageMs: () => performance.now() - lookedAt,
     async fresh() {
       if (performance.now() - lookedAt >= refreshMs) await refresh()
     },

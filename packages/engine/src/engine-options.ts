@@ -2,6 +2,7 @@
 import {
   type ActionStore,
   type Capabilities,
+  type ChecksRequired,
   type Clock,
   type ContactDirectory,
   EnfoldFault,
@@ -21,7 +22,9 @@ import type { Observer } from './signals.ts'
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
   readonly store: EventStore &
-    Partial<ReadModel & ActionStore & Tells & JoinsTransactions> & { readonly capabilities?: Capabilities }
+    Partial<ReadModel & ActionStore & Tells & JoinsTransactions & ChecksRequired> & {
+      readonly capabilities?: Capabilities
+    }
   /**
    * The index and the agenda, for a log that cannot write them in the append: a SQL store that serves as nothing else.
    * The engine feeds it (`run`, `project`, `runDue`), so it shows what was recorded a moment later; see `waitFor`.
@@ -45,6 +48,12 @@ export interface EngineOptions {
   readonly dispatch?: Partial<DispatchOptions>
   /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
   readonly campaignRefreshMs?: number
+  /**
+   * With a log that cannot check in an append whether a campaign is still published, as EventStoreDB: nothing is started on
+   * knowledge of it that is older than half of this, in milliseconds of real time, and `unpublish` with `stopRuns` waits
+   * this long before it stops. The same for all processes. Default 2,000. Other stores check, and nobody waits.
+   */
+  readonly gateMs?: number
   /** Names this worker in claims; no two processes may have the same. Default: drawn. */
   readonly workerId?: WorkerId
   /** From 0 to 1, for back-off. Default `Math.random`. */
@@ -91,6 +100,7 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
     'dispatch?': border.anything,
     'contactsTimeoutMs?': border.wholeNumber(1, 86_400_000),
     'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
+    'gateMs?': border.wholeNumber(2, 600_000),
     'workerId?': border.id,
     'random?': border.anything,
   })

@@ -7,7 +7,6 @@ import {
   type CampaignDefinition,
   type CampaignEvent,
   type CampaignId,
-  type CommandId,
   type ContactCommand,
   type ContactDirectory,
   type ContactId,
@@ -15,13 +14,11 @@ import {
   decidePublish,
   decideUnpublish,
   defineCampaign,
-  derivedCommandId,
   type Either,
   EnfoldFault,
   epochMsOf,
   isLeft,
   left,
-  type Members,
   orderDigest,
   type Position,
   type PublishAnswer,
@@ -32,10 +29,8 @@ import {
   type StreamAppend,
   sameDefinition,
   type TransactionClient,
-  tagOf,
   type UnpublishAnswer,
   type UnpublishCampaign,
-  waitingTagOf,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import * as border from './border.ts'
@@ -58,6 +53,7 @@ import {
 } from './project.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
+import { createStopRuns } from './stop-runs.ts'
 import { createMeters } from './telemetry.ts'
 import { boundTo } from './transaction.ts'
 
@@ -159,6 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { store, handlers, contacts: directory, clock = systemClock, workerId = crypto.randomUUID() } = options
   const { readModel, beside } = readModelOf(options)
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
+  const gateMs = options.gateMs ?? 2000
   const doorbell = createDoorbell(clock)
   const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
@@ -173,6 +170,7 @@ export function createEngine(options: EngineOptions): Engine {
     observe: observedBy(options.observe === undefined ? [meters.observer] : [meters.observer, options.observe]),
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
+    viewMs: store.settled === undefined ? gateMs / 2 : null,
   }
   const projection = beside
     ? createProjection(
@@ -187,6 +185,7 @@ export function createEngine(options: EngineOptions): Engine {
   const actions = actionsOf(options)
   const inspect = createInspect(machinery, readModel, directory, actions)
   const bulk = createBulk(machinery, readModel, inspect, actions)
+  const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answer(command))
   let closed = false
 
   function project(signal: AbortSignal): Promise<void> {
@@ -289,7 +288,7 @@ export function createEngine(options: EngineOptions): Engine {
       )
       if (isLeft(answered)) return answered
       if (order.stopRuns !== true) return right({ ...answered.right, stopped: 0 })
-      return right({ ...answered.right, ...(await stopRuns(campaignId, answered.right.position, command)) })
+      return right({ ...answered.right, ...(await stopRuns({ ...command, ...answered.right })) })
     },
 
     withTransaction(client, given = {}) {
@@ -300,7 +299,8 @@ export function createEngine(options: EngineOptions): Engine {
         historyOf: createHistoryOf(bound),
         campaigns: campaigns.through(bound),
         // One by one: the connection is one, and the transaction the host's.
-        append: ({ stream, events, expected, derived }) => bound.append(stream, events, expected, derived),
+        append: ({ stream, events, expected, derived, requires }) =>
+          bound.append(stream, events, expected, derived, requires),
         factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),
         // Nothing is due before the commit. The store tells of that.
         wakeUp: () => {},
@@ -391,46 +391,6 @@ export function createEngine(options: EngineOptions): Engine {
       closing.abort()
       await Promise.all([dispatcher.close(), bulk.close(), Promise.allSettled(projecting)])
     },
-  }
-
-  /** Every contact of the campaign, each with its own command: what is stopped already answers so again (ONCE-3). */
-  async function stopRuns(
-    campaignId: CampaignId,
-    unpublishedAt: Position,
-    { commandId, actor, reason }: Order & { commandId: CommandId },
-  ) {
-    const versions = campaigns.catalog.find(campaignId)?.versions ?? []
-    // Whoever was started before is shown when the unpublishing is.
-    await projection.waitFor(unpublishedAt, WAIT_MS)
-    const sequences = new Set(versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
-    let stopped = 0
-    let position = unpublishedAt
-    for (const sequenceId of sequences)
-      for (const tag of [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)])
-        for (let after: ContactId | null = null; ; ) {
-          const page: Members = await readModel.members(tag, { after, limit: 500 })
-          const answers = await Promise.all(
-            page.contacts.map((contactId) =>
-              answer({
-                type: 'StopSequence',
-                contactId,
-                campaignId,
-                sequenceId,
-                commandId: derivedCommandId('unpublish', commandId, sequenceId),
-                actor,
-                ...(reason === undefined ? {} : { reason }),
-              }),
-            ),
-          )
-          for (const one of answers) {
-            if (isLeft(one) || one.right.outcome !== 'stopped') continue
-            stopped += 1
-            position = Math.max(position, one.right.position)
-          }
-          if (page.next === null) break
-          after = page.next
-        }
-    return { stopped, position }
   }
 
   const warningsOf = ({ definition }: { readonly definition: unknown }) => {

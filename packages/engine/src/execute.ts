@@ -2,11 +2,13 @@
 import {
   type AnswerTo,
   type AppendResult,
+  type CampaignId,
   type Clock,
   type ContactCommand,
   type ContactEvent,
   type ContactId,
   type ContactState,
+  campaignStream,
   contactStream,
   type Derived,
   decideOnce,
@@ -50,6 +52,11 @@ export interface CommandMachinery {
   readonly random: () => number
   /** Called when something may have become due. */
   readonly wakeUp: () => void
+  /**
+   * How old the view of a campaign may be when a start of its sequences is appended, in milliseconds of real time;
+   * `null`: the store checks it in the append.
+   */
+  readonly viewMs: number | null
 }
 
 /** What every part of the engine works with. */
@@ -142,9 +149,11 @@ async function executeTraced<Command extends ContactCommand>(
       const { version, position } = recorded.at(-1) ?? contact
       return right({ answer, events: appended, version, position, known: contact })
     }
+    const required = await requirementsOf(machinery, events)
+    if (required === null) continue
     const derived = derive(machinery, command.contactId, state, events, contact.facts)
     const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-      appendSurely(machinery, command.contactId, contact.state.version, events, derived),
+      appendSurely(machinery, command.contactId, contact.state.version, { events, derived, ...required }),
     )
     if (result.outcome === 'appended') {
       if (command.type !== BY_DISPATCHER) machinery.wakeUp()
@@ -158,6 +167,8 @@ async function executeTraced<Command extends ContactCommand>(
       return right({ answer, events, version, position, known: { state, facts: contact.facts, version, position } })
     }
     observe({ type: 'conflict', contactId: command.contactId, attempt })
+    // Published anew, or unpublished, since this process looked.
+    if (result.outdated === true) await campaigns.refresh()
     // The first loser goes again at once; who loses again gives way for a moment, longer each time.
     if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** attempt, 100))
   }
@@ -224,6 +235,27 @@ export function wakeOf(
 }
 
 /**
+ * What an append of these events requires: who starts a run rests on the campaign as it is published, so that nothing
+ * starts any more once it is unpublished (VERSION-3). `null`: the log cannot check that, and what is known of the campaign
+ * was too old for it; it was looked up, so decide again.
+ */
+export async function requirementsOf(
+  { campaigns, viewMs }: CommandMachinery,
+  events: readonly ContactEvent[],
+): Promise<Pick<StreamAppend, 'requires'> | null> {
+  const started = events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data.campaignId] : []))
+  if (started.length === 0) return {}
+  if (viewMs !== null && campaigns.ageMs() > viewMs) {
+    await campaigns.refresh()
+    return null
+  }
+  const versionOf = (campaignId: CampaignId) => campaigns.catalog.find(campaignId)?.version ?? 0
+  return {
+    requires: [...new Set(started)].map((id) => ({ stream: campaignStream(id), version: versionOf(id) })),
+  }
+}
+
+/**
  * An append whose answer was lost may have been written. The same events with the same ids, expected at the same
  * version, cannot be written twice, so one more try tells (ONCE-3).
  */
@@ -231,11 +263,10 @@ export async function appendSurely(
   { append }: CommandMachinery,
   contactId: ContactId,
   version: Version,
-  events: readonly ContactEvent[],
-  derived: Derived,
+  what: Pick<StreamAppend, 'events' | 'derived' | 'requires'>,
 ): Promise<AppendResult> {
   const expected = version === 0 ? 'no-stream' : version
-  const one = { stream: contactStream(contactId), events, expected, derived } as const
+  const one = { stream: contactStream(contactId), expected, ...what } as const
   try {
     return await append(one)
   } catch (error) {

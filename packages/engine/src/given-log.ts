@@ -8,12 +8,12 @@ import type { Engine } from './engine.ts'
 
 type Log = EventStore & Pick<Store, 'capabilities'>
 
-/** The store as a mere log: what the engine derives is dropped, and nothing of its read model is to be seen. */
+/** The store as a mere log: what the engine derives and requires is dropped, and nothing of its read model is to be seen. */
 export function logOnly(store: Log): Log {
   return {
     capabilities: { ...store.capabilities, projectsInAppend: false },
     append: (stream, events, expected) => store.append(stream, events, expected),
-    appendMany: (appends) => store.appendMany(appends.map(({ derived: _derived, ...append }) => append)),
+    appendMany: (appends) => store.appendMany(appends.map(({ derived: _, requires: __, ...append }) => append)),
     readStream: store.readStream,
     readMany: store.readMany,
     readAll: store.readAll,

@@ -621,6 +621,7 @@ export async function buildReadModel(options: {
     observe: observedBy(observe === undefined ? [] : [observe]),
     random: Math.random,
     wakeUp() {},
+    viewMs: null,
   }
   const { onPoison = 'stop' } = options
   await createProjection(machinery, readModel, { onPoison }).toHead(options.until)

@@ -14,7 +14,7 @@ import {
   type RecordOutcome,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { appendSurely, derive, type Known, type Machinery } from './execute.ts'
+import { appendSurely, derive, type Known, type Machinery, requirementsOf } from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -134,9 +134,11 @@ function recordOutcomes(
         tell(machinery, commands, answers, written, startedAt)
         return { events: written, known }
       }
+      const required = await requirementsOf(machinery, events)
+      if (required === null) continue
       const derived = derive(machinery, contactId, state, events, facts)
       const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-        appendSurely(machinery, contactId, known.state.version, events, derived),
+        appendSurely(machinery, contactId, known.state.version, { events, derived, ...required }),
       )
       if (result.outcome === 'appended' && !result.repeated) {
         const { version, position } = result
@@ -144,6 +146,8 @@ function recordOutcomes(
         return { events: [...written, ...events], known: { state, facts, version, position } }
       }
       if (result.outcome === 'conflict') machinery.observe({ type: 'conflict', contactId, attempt })
+      // Published anew, or unpublished, since this process looked.
+      if (result.outcome === 'conflict' && result.outdated === true) await machinery.campaigns.refresh()
       if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** Math.min(attempt, 10), 100))
     }
   })

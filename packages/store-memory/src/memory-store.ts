@@ -1,7 +1,9 @@
 /** The reference store: the smallest honest keeping of the promises of `ports.ts`, in memory. For tests and first steps. */
 import {
   type AppendResult,
+  appendOf,
   type CaughtUp,
+  type ChecksRequired,
   type ContactId,
   chainHash,
   contactOf,
@@ -36,7 +38,7 @@ export interface MemoryStoreOptions {
  * @example
  * const engine = createEngine({ store: createMemoryStore(), handlers: {} })
  */
-export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {}): Store {
+export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {}): Store & ChecksRequired {
   const log: RecordedEvent[] = []
   const streams = new Map<StreamId, RecordedEvent[]>()
   const byId = new Map<EventId, RecordedEvent>()
@@ -78,12 +80,14 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
     return appends.map(append)
   }
 
-  function append({ stream, events, expected, derived }: StreamAppend): AppendResult {
+  function append({ stream, events, expected, derived, requires = [] }: StreamAppend): AppendResult {
     const before = events.flatMap(({ id }) => byId.get(id) ?? [])
     if (before.length > 0) return appended(before, true)
     const actual = versionOf(stream)
     if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
       return { outcome: 'conflict', actual }
+    if (requires.some((one) => versionOf(one.stream) !== one.version))
+      return { outcome: 'conflict', actual, outdated: true }
     let previous = streams.get(stream)?.at(-1)?.hash ?? null
     const written = events.map((event, i) => {
       // A hash that comes along is that of another log, from which the event is imported.
@@ -142,11 +146,12 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
 
   return {
     capabilities: { projectsInAppend: true, manyProcesses: false, durable: false, hashChain },
-    async append(stream, events, expected, derived) {
+    async append(stream, events, expected, derived, requires) {
       open()
-      return appendMany([
-        { stream, events, expected, ...(derived === undefined ? {} : { derived }) },
-      ])[0] as AppendResult
+      return appendMany([appendOf(stream, events, expected, derived, requires)])[0] as AppendResult
+    },
+    async settled() {
+      open()
     },
     async appendMany(appends) {
       open()

@@ -2,6 +2,7 @@
 import {
   type Appended,
   type AppendResult,
+  type Conflict,
   type ContactId,
   contactOf,
   contactStream,
@@ -35,6 +36,8 @@ export const FIRST_SIZE = 100
 export interface EventLog {
   /** In one round trip. */
   append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
+  /** Transactions that are under way, required a version of the stream, and are among those given (`null`: any). */
+  requiring(stream: StreamId, among: readonly string[] | null): Promise<readonly string[]>
   stream(stream: StreamId, from: Version, size: number): Promise<Batch>
   streams(streams: readonly StreamId[]): Promise<Map<StreamId, RecordedEvent[]>>
   /** Whether any publication is to be seen above a position: one look into an index, where `all` has to find out what may still come. */
@@ -74,24 +77,33 @@ export interface EventLogOptions {
 export function createEventLog({ query, schema, hashChain, gate, channel }: EventLogOptions): EventLog {
   const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
   // The function is called for each row of `open`, so not at all where its condition does not hold.
-  const APPEND = `WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(15)})
+  const appendExpecting = (expected: string, gateFrom: number) => `
+    WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom)})
     SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
     FROM open CROSS JOIN LATERAL ${schema}.append(
-      open.streams, $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[],
+      open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
       $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
       $12::integer[], $13::text[], $14::boolean[]) a`
+  const APPEND = appendExpecting('$2::integer[]', 15)
+  // In the same statement, and only for those who require something: nobody else has a parameter more.
+  const APPEND_REQUIRING = appendExpecting(
+    `${schema}.expecting($2::integer[], $15::integer[], $16::text[], $17::integer[])`,
+    18,
+  )
 
-  async function call(values: readonly string[]): Promise<Answer> {
-    const [answer] = await query<Answer>(APPEND, [...values, ...gate.values()])
+  async function call(statement: string, values: readonly string[]): Promise<Answer> {
+    const [answer] = await query<Answer>(statement, [...values, ...gate.values()])
     if (answer !== undefined) return answer
     const refusal = await gate.refusal()
     if (refusal !== null) throw refusal
-    return call(values)
+    return call(statement, values)
   }
 
   async function append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
     const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
-    const { outcomes, versions, event_positions, event_hashes } = await call([
+    const required = requirementsOf(appends)
+    const statement = required.length === 0 ? APPEND : APPEND_REQUIRING
+    const { outcomes, versions, event_positions, event_hashes } = await call(statement, [
       textArray(appends.map(({ stream }) => toText(stream))),
       plainArray(appends.map(({ expected }) => versionOf(expected))),
       plainArray(appends.map(({ events }) => events.length)),
@@ -99,19 +111,20 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
       textArray(events.map(({ event }) => bodyOf(event))),
       textArray(hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
       ...projectionTexts(appends.map(projectionOf)),
+      ...required,
     ])
     const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
     const hash = hashChain ? event_hashes.split(',') : []
     const results: (AppendResult | Promise<AppendResult>)[] = []
     let first = 0
-    for (const [n, { stream, events }] of appends.entries()) {
+    for (const [n, { stream, events, expected }] of appends.entries()) {
       const actual = Number(before[n])
       if (outcome[n] === 'a') {
         const recorded = events.map((event, i) =>
           placed(event, stream, actual + 1 + i, Number(position[first + i]), hash[first + i]),
         )
         results.push(appended(recorded, false))
-      } else if (outcome[n] === 'c') results.push({ outcome: 'conflict', actual })
+      } else if (outcome[n] === 'c') results.push(conflict(expected, actual))
       else if (outcome[n] === 'r') results.push(recordedBefore(events))
       else throw idReused(events.map(({ id }) => id).join(', '))
       first += events.length
@@ -135,6 +148,13 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
 
   return {
     append,
+    async requiring(stream, among) {
+      const rows = await query<{ one: string }>(
+        `SELECT one FROM ${schema}.requiring($1) one WHERE $2::text[] IS NULL OR one = ANY ($2::text[])`,
+        [toText(stream), among === null ? null : textArray(among)],
+      )
+      return rows.map(({ one }) => one)
+    },
     async stream(stream, from, size) {
       const rows = await query<Row>(
         `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = $1 AND e.version >= $2::bigint
@@ -193,6 +213,23 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
 /** `null`: any. No stream has more events than an integer of PostgreSQL counts. */
 function versionOf(expected: ExpectedVersion): number | null {
   return expected === 'any' ? null : expected === 'no-stream' ? 0 : Math.min(expected, 2 ** 31 - 1)
+}
+
+/** As parameters: for each requirement the number of its append, its stream, and its version. None: nothing is required. */
+function requirementsOf(appends: readonly StreamAppend[]): readonly string[] {
+  const all = appends.flatMap(({ requires = [] }, n) => requires.map(({ stream, version }) => ({ n, stream, version })))
+  if (all.length === 0) return []
+  return [
+    plainArray(all.map(({ n }) => n + 1)),
+    textArray(all.map(({ stream }) => toText(stream))),
+    plainArray(all.map(({ version }) => versionOf(version))),
+  ]
+}
+
+/** Where the stream has the version that was expected, a required one has not. */
+function conflict(expected: ExpectedVersion, actual: Version): Conflict {
+  const wanted = versionOf(expected)
+  return { outcome: 'conflict', actual, ...(wanted === null || wanted === actual ? { outdated: true } : {}) }
 }
 
 function projectionOf({ stream, derived }: StreamAppend) {

@@ -23,6 +23,9 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'save_action',
     'read_events',
     'lock_class',
+    'required_class',
+    'expecting',
+    'requiring',
   ]
   return [
     `REVOKE ALL ON SCHEMA ${s} FROM PUBLIC, ${to}`,

@@ -1,7 +1,9 @@
 /** The store for many workers: one schema of a PostgreSQL database. Events, index and agenda in one transaction. */
 import {
   type AppendResult,
+  appendOf,
   type CaughtUp,
+  type ChecksRequired,
   EnfoldFault,
   type EventFilter,
   epochMsOf,
@@ -11,6 +13,7 @@ import {
   type RecordedEvent,
   type Store,
   type StreamAppend,
+  type StreamId,
   type Tag,
   type Tells,
   tagOf,
@@ -59,7 +62,7 @@ export interface PostgresStoreOptions {
  * @example
  * const store = createPostgresStore({ connectionString: process.env.DATABASE_URL })
  */
-export function createPostgresStore(options: PostgresStoreOptions): Store & Tells & JoinsTransactions {
+export function createPostgresStore(options: PostgresStoreOptions): Store & Tells & JoinsTransactions & ChecksRequired {
   const { schema = 'enfold', migrate = true, hashChain = true, prepare = false, pollMs = 200 } = checked(options)
   const pool = options.pool ?? ownPool(options)
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
@@ -128,11 +131,21 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
 
   return {
     capabilities: { projectsInAppend: true, manyProcesses: true, durable: true, hashChain },
-    async append(stream, events, expected, derived) {
-      const [result] = await appendMany([{ stream, events, expected, ...(derived === undefined ? {} : { derived }) }])
+    async append(stream, events, expected, derived, requires) {
+      const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
       return result as AppendResult
     },
     appendMany,
+    async settled(stream, timeoutMs) {
+      const startedAt = performance.now()
+      // Those that began since saw what was committed before.
+      let under = await log.requiring(stream, null)
+      for (let pauseMs = 5; under.length > 0; pauseMs = Math.min(2 * pauseMs, 200)) {
+        if (performance.now() - startedAt >= timeoutMs) throw unsettled(stream)
+        await new Promise((resolve) => setTimeout(resolve, pauseMs))
+        under = await log.requiring(stream, under)
+      }
+    },
     async *readStream(stream, from = 1) {
       for (let next = from, size = FIRST_SIZE; ; ) {
         const batch = await log.stream(stream, next, size)
@@ -184,9 +197,8 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
         channel: news === null ? null : channel,
       })
       return {
-        async append(stream, events, expected, derived) {
-          const one = { stream, events, expected, ...(derived === undefined ? {} : { derived }) }
-          const [result] = await appended(bound.append, [one])
+        async append(stream, events, expected, derived, requires) {
+          const [result] = await appended(bound.append, [appendOf(stream, events, expected, derived, requires)])
           return result as AppendResult
         },
         readMany: (streams) => bound.streams(streams),
@@ -236,6 +248,11 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     actionContacts: async (actionId, after, limit, outcome) =>
       bulk.contacts(actionId, after, checkedLimit(limit), outcome),
   }
+}
+
+function unsettled(stream: StreamId): EnfoldFault {
+  const message = `A transaction that rests on an earlier version of ${JSON.stringify(stream)} is still open: one of yours, perhaps, that waits for this very answer. What was written stands; end that transaction and try again.`
+  return new EnfoldFault('CONTENTION', message, { stream })
 }
 
 function tagsPublishedIn(appends: readonly StreamAppend[]): readonly Tag[] {

@@ -89,7 +89,7 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
   }
 
   function append(one: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult {
-    const { stream, events, expected } = one
+    const { stream, events, expected, requires = [] } = one
     if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
     const text = toText(stream)
     const last = headOf.get(text) as Row | undefined
@@ -97,6 +97,8 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
     // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
     if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
       return repeated(one) ?? { outcome: 'conflict', actual }
+    if (requires.some((required) => version(required.stream) !== required.version))
+      return repeated(one) ?? { outcome: 'conflict', actual, outdated: true }
     const written: RecordedEvent[] = []
     let previous = last?.hash ? hexOf(last.hash) : null
     for (const event of events) {

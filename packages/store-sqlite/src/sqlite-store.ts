@@ -1,7 +1,9 @@
 /** The embedded store: one file, through the SQLite that Node brings. Events, index and agenda in one transaction. */
 import {
   type AppendResult,
+  appendOf,
   type CaughtUp,
+  type ChecksRequired,
   contactOf,
   contactStream,
   EnfoldFault,
@@ -43,13 +45,13 @@ export interface SqliteStoreOptions {
  * @example
  * const store = createSqliteStore({ path: 'campaigns.db' })
  */
-export function createSqliteStore(options: SqliteStoreOptions): Store {
+export function createSqliteStore(options: SqliteStoreOptions): Store & ChecksRequired {
   const { path, synchronous = 'FULL', readOnly = false, busyTimeoutMs = 5000 } = checked(options)
   return storeOn(openDatabase({ path, synchronous, readOnly, busyTimeoutMs }), options)
 }
 
 /** The store of a database that is open. */
-export function storeOn(database: Database, options: SqliteStoreOptions): Store {
+export function storeOn(database: Database, options: SqliteStoreOptions): Store & ChecksRequired {
   const { path, pollMs = 200, hashChain = true } = options
   const isFile = path !== ':memory:'
   const { read, write, writeFleeting } = database
@@ -88,11 +90,15 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
 
   return {
     capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile, hashChain },
-    async append(stream, events, expected, derived) {
-      const [result] = await appendMany([{ stream, events, expected, ...(derived === undefined ? {} : { derived }) }])
+    async append(stream, events, expected, derived, requires) {
+      const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
       return result as AppendResult
     },
     appendMany,
+    // One writes at a time.
+    async settled() {
+      database.refuseIfClosed()
+    },
     async *readStream(stream, from = 1) {
       for (let next = from, size = FIRST_SIZE; ; ) {
         const batch = await read(() => log.stream(stream, next, size))

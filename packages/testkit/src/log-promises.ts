@@ -2,6 +2,7 @@
 import {
   type Appended,
   type AppendResult,
+  type ChecksRequired,
   type ContactId,
   campaignStream,
   canonicalJson,
@@ -14,7 +15,7 @@ import {
   type RecordedEvent,
 } from '@enfold/core'
 import { expect } from 'vitest'
-import { allPages, bothOf, collect, expectFault, type Promises, upTo, withoutPlace } from './promises.ts'
+import { allPages, bothOf, collect, expectFault, type Given, type Promises, upTo, withoutPlace } from './promises.ts'
 import { HOSTILE_IDS, sampleCompletion, samplePublication, sampleStart } from './sample-events.ts'
 
 const ann = contactStream('ann')
@@ -116,6 +117,72 @@ export const logPromises = {
     const events = await collect(given.store.readStream(ann))
     expect(versionsOf(events)).toEqual(upTo(40).map((i) => i + 1))
     expect(new Set(events.map(({ id }) => id)).size).toBe(40)
+  },
+
+  'ONCE-2: what required a version of another stream is written only while that stream has it': async (given) => {
+    const store = checking(given)
+    const pool = campaignStream('pool')
+    const requires = (version: number) => [{ stream: pool, version }]
+    expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(1))).toEqual({
+      outcome: 'conflict',
+      actual: 0,
+      outdated: true,
+    })
+    expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(0))).toMatchObject({ version: 1 })
+    await store.append(pool, [samplePublication('pool', 1)], 'no-stream')
+    for (const expected of [1, 'any'] as const)
+      expect(await store.append(ann, [start(2)], expected, undefined, requires(0))).toEqual({
+        outcome: 'conflict',
+        actual: 1,
+        outdated: true,
+      })
+    // Whoever is late himself hears of that first; and what was written is a repeat, whatever has moved on since.
+    expect(await store.append(ann, [start(2)], 0, undefined, requires(1))).toEqual({ outcome: 'conflict', actual: 1 })
+    expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(0))).toMatchObject({ repeated: true })
+    expect(await store.append(ann, [start(2)], 1, undefined, requires(1))).toMatchObject({ version: 2 })
+    await store.settled(pool, 30_000)
+  },
+
+  'ONCE-2: in a batch each append has its own requirements': async (given) => {
+    const store = checking(given)
+    const one = (id: string, version: number) => ({
+      stream: contactStream(id),
+      events: [sampleStart(id, 1)],
+      expected: 'no-stream' as const,
+      requires: [
+        { stream: campaignStream('none'), version: 0 },
+        { stream: campaignStream('pool'), version },
+      ],
+    })
+    await store.append(campaignStream('pool'), [samplePublication('pool', 1)], 'no-stream')
+    const { requires: _, ...free } = one('d', 0)
+    const results = await store.appendMany([one('a', 1), one('b', 0), one('c', 1), free])
+    expect(results.map(({ outcome }) => outcome)).toEqual(['appended', 'conflict', 'appended', 'appended'])
+    expect(await collect(store.readStream(contactStream('b')))).toEqual([])
+  },
+
+  'ONCE-2: once a stream has moved on and settled, nothing that required its earlier version comes to be': async (
+    given,
+  ) => {
+    checking(given)
+    const [store, other] = await bothOf(given)
+    const pool = campaignStream('pool')
+    for (const round of upTo(10)) {
+      const ids = upTo(20).map((i) => `contact-${round}-${i}`)
+      const starting = ids.map((id) =>
+        other.append(contactStream(id), [sampleStart(id, 1)], 'no-stream', undefined, [
+          { stream: pool, version: round },
+        ]),
+      )
+      // Somewhere among them.
+      await starting[round]
+      await store.append(pool, [samplePublication('pool', round + 1)], round === 0 ? 'no-stream' : round)
+      await checking(given).settled(pool, 30_000)
+      const found = await store.readMany(ids.map(contactStream))
+      const answers = await Promise.all(starting)
+      for (const [i, id] of ids.entries())
+        expect(found.get(contactStream(id))?.length).toBe(answers[i]?.outcome === 'appended' ? 1 : 0)
+    }
   },
 
   'ONCE-1: the same event ids again write nothing and answer as the first time, whatever is expected': async ({
@@ -597,6 +664,14 @@ export const logPromises = {
 } as const satisfies Promises<EventStore>
 
 const start = (n: number) => sampleStart('ann', n)
+
+/** The store, where it is one that checks what appends require. */
+function checking({ store, skip }: Given<EventStore>): EventStore & ChecksRequired {
+  const checks = store as EventStore & Partial<ChecksRequired>
+  return checks.settled === undefined
+    ? skip('It passes over what an append requires.')
+    : (checks as EventStore & ChecksRequired)
+}
 const completion = (n: number, value: JsonValue) => sampleCompletion('ann', n, value)
 
 const versionsOf = (events: readonly RecordedEvent[]) => events.map(({ version }) => version)

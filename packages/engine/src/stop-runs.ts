@@ -1,0 +1,111 @@
+/** `unpublish` with `stopRuns`: when nothing of the campaign starts any more, all that is open of it is stopped (VERSION-3). */
+import {
+  type CampaignId,
+  type ContactId,
+  campaignStream,
+  derivedCommandId,
+  type EventStore,
+  isLeft,
+  type Members,
+  type Position,
+  type ReadModel,
+  type SequenceId,
+  type StopSequence,
+  tagOf,
+  type UnpublishCampaign,
+  waitingTagOf,
+} from '@enfold/core'
+import { realWait } from './clock.ts'
+import type { createContactVerbs } from './contact-verbs.ts'
+import type { Machinery } from './execute.ts'
+import type { Projection } from './project.ts'
+
+/** An unpublishing that is recorded: of which version, and where. */
+export interface Unpublished extends Omit<UnpublishCampaign, 'type'> {
+  readonly version: number
+  readonly position: Position
+}
+
+interface Context {
+  readonly machinery: Machinery & {
+    readonly store: EventStore & { settled?(stream: string, timeoutMs: number): Promise<void> }
+  }
+  readonly readModel: ReadModel
+  readonly projection: Projection
+  readonly gateMs: number
+}
+
+/** How long a host's transaction that started something of the campaign may stay open, and a read model be behind. */
+const WAIT_MS = 30_000
+
+/** @param stop executes a stop and gives its answer with its place */
+export function createStopRuns(
+  { machinery, readModel, projection, gateMs }: Context,
+  stop: (command: StopSequence) => ReturnType<ReturnType<typeof createContactVerbs>['stopSequence']>,
+) {
+  const { campaigns, store } = machinery
+
+  /**
+   * Until no start that was decided before can come any more, and the index shows all that did. Answers where the log
+   * stood then.
+   */
+  async function closed(campaignId: CampaignId, unpublishedAt: Position): Promise<void> {
+    if (store.settled !== undefined) return store.settled(campaignStream(campaignId), WAIT_MS)
+    await realWait(gateMs)
+    await projection.waitFor(await headBehind(unpublishedAt), WAIT_MS)
+  }
+
+  /** Where the log stands, seen from a position. */
+  async function headBehind(position: Position): Promise<Position> {
+    const ended = new AbortController()
+    for await (const one of store.subscribe(position, ended.signal)) {
+      position = Math.max(position, one.position)
+      if (one.type === 'CaughtUp') break
+    }
+    ended.abort()
+    return position
+  }
+
+  async function stopAllOf(unpublished: Unpublished, sequenceId: SequenceId, tag: string) {
+    const { actor, campaignId, commandId, reason, version } = unpublished
+    const one = {
+      type: 'StopSequence',
+      campaignId,
+      sequenceId,
+      commandId: derivedCommandId('unpublish', commandId, sequenceId),
+      // Given again after a later publication, it leaves alone who came by that one.
+      upToVersion: version,
+      actor,
+      ...(reason === undefined ? {} : { reason }),
+    } as const
+    let stopped = 0
+    let position = 0
+    for (let after: ContactId | null = null; ; ) {
+      const page: Members = await readModel.members(tag, { after, limit: 500 })
+      for (const answer of await Promise.all(page.contacts.map((contactId) => stop({ ...one, contactId })))) {
+        if (isLeft(answer) || answer.right.outcome !== 'stopped') continue
+        stopped += 1
+        position = Math.max(position, answer.right.position)
+      }
+      if (page.next === null) return { stopped, position }
+      after = page.next
+    }
+  }
+
+  /** Every contact of the campaign, each with its own command: what is stopped already answers so again (ONCE-3). */
+  return async function stopRuns(unpublished: Unpublished) {
+    const { campaignId, version } = unpublished
+    await closed(campaignId, unpublished.position)
+    const versions = (campaigns.catalog.find(campaignId)?.versions ?? []).slice(0, version)
+    const sequences = new Set(versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
+    let stopped = 0
+    let position = unpublished.position
+    for (const sequenceId of sequences)
+      for (const tag of [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)]) {
+        const some = await stopAllOf(unpublished, sequenceId, tag)
+        stopped += some.stopped
+        position = Math.max(position, some.position)
+      }
+    return { stopped, position }
+  }
+}

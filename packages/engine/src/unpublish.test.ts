@@ -1,0 +1,150 @@
+/** Unpublishing with stops: after the answer no run of the campaign is open, and none opens. Rule VERSION-3. */
+import { join } from 'node:path'
+import type { Store } from '@enfold/core'
+import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  answerOf,
+  createGate,
+  createRecorder,
+  MONDAY,
+  onAnn,
+  pool,
+  rejectionOf,
+  temporaryDirectory,
+} from './given-engine.ts'
+import { besideLog, readingItsWrites } from './given-log.ts'
+
+const directory = temporaryDirectory()
+let files = 0
+
+const stores: { readonly [name: string]: () => Store } = {
+  memory: () => createMemoryStore(),
+  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+  // A log that checks nothing in the append.
+  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+}
+
+const opened: Engine[] = []
+afterEach(async () => {
+  for (const engine of opened.splice(0)) await engine.close()
+})
+
+const nurture = onAnn('nurture')
+const STOP_ALL = { actor: 'olga', commandId: 'u', stopRuns: true }
+
+function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
+  const store = makeStore()
+  const clock = createSimulatedClock(MONDAY)
+  const recorder = createRecorder()
+  const engineOver = (one: Store, options: Partial<EngineOptions> = {}) => {
+    const handlers = { email: recorder.handler }
+    const engine = createEngine({ store: one, clock, handlers, gateMs: 100, ...more, ...options })
+    opened.push(engine)
+    return engine
+  }
+  const first = engineOver(store)
+  const engine = store.capabilities.projectsInAppend ? first : readingItsWrites(first)
+  if (!store.capabilities.projectsInAppend) opened.push(engine)
+  return { store, clock, engine, engineOver, recorder }
+}
+
+/** What is appended stands still at the gate, when it is decided and not written. */
+function heldBack(store: Store) {
+  const gate = createGate()
+  const reached = createGate()
+  const held: Store = {
+    ...store,
+    async appendMany(appends) {
+      reached.open()
+      await gate.passed
+      return store.appendMany(appends)
+    },
+  }
+  return { held, reached: reached.passed, letGo: gate.open }
+}
+
+describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
+  it('VERSION-3: who is in is stopped, once, also where the answer was lost', async () => {
+    const { engine, recorder } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    for (const contactId of ['ann', 'bob']) await answerOf(engine.startSequence({ ...nurture, contactId }))
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'unpublished', stopped: 2 })
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'unpublished', stopped: 0 })
+    await engine.runDue()
+    expect(recorder.calls).toEqual([])
+  })
+
+  it('VERSION-3: the same command id again stops nobody who came by a later publication', async () => {
+    const { engine } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.unpublish('pool', STOP_ALL))
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ version: 1, stopped: 0 })
+    expect((await engine.inspect.history('ann')).map(({ type }) => type)).toEqual(['SequenceStarted'])
+  })
+
+  it('VERSION-3: a worker that knows an old catalogue starts nothing by a route', async () => {
+    const { engine, engineOver, store, clock, recorder } = given(makeStore)
+    const chain = {
+      id: 'chain',
+      goals: [],
+      sequences: [
+        { id: 'first', steps: [{ id: 'one', kind: 'email', timer: { after: 'PT1H' } }], next: ['second'] },
+        { id: 'second', steps: [{ id: 'two', kind: 'email' }] },
+      ],
+    }
+    await answerOf(engine.publish(chain))
+    const order = { contactId: 'ann', campaignId: 'chain', sequenceId: 'first', actor: null }
+    const worker = engineOver(store, { campaignRefreshMs: 86_400_000, gateMs: 2 })
+    await answerOf(worker.startSequence(order))
+    clock.advance('PT2H')
+    await answerOf(engine.unpublish('chain', { actor: null }))
+    await worker.runDue()
+    expect(recorder.calls.map(({ step }) => step.id)).toEqual(['one'])
+    const completed = (await engine.inspect.history('ann')).find(({ type }) => type === 'SequenceCompleted')
+    expect(completed?.data).toMatchObject({ routes: [{ to: 'second', outcome: 'not_published' }] })
+  })
+
+  if (name !== 'log, memory beside it')
+    it('VERSION-3: a start that was decided before the unpublishing and comes after its answer is refused', async () => {
+      const { engine, engineOver, store } = given(makeStore)
+      await answerOf(engine.publish(pool))
+      const { held, reached, letGo } = heldBack(store)
+      const late = engineOver(held).startSequence(nurture)
+      await reached
+      expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ stopped: 0 })
+      letGo()
+      expect(await rejectionOf(late)).toEqual({ type: 'CampaignNotPublished', campaignId: 'pool' })
+      expect(await engine.inspect.history('ann')).toEqual([])
+    })
+
+  it('VERSION-1: a start that was decided before a publication runs in the version that is published', async () => {
+    const { engine, engineOver, store } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    const { held, reached, letGo } = heldBack(store)
+    const late = engineOver(held).startSequence(nurture)
+    await reached
+    await answerOf(engine.publish({ ...pool, name: 'Two' }))
+    letGo()
+    await answerOf(late)
+    const [started] = await engine.inspect.history('ann')
+    expect(started?.data).toMatchObject({ campaignVersion: name === 'log, memory beside it' ? 1 : 2 })
+  })
+})
+
+it('VERSION-3: with a log that checks nothing, what was on its way within gateMs is stopped too', async () => {
+  const { engine, engineOver, store } = given(stores['log, memory beside it'] as () => Store, { gateMs: 1000 })
+  await answerOf(engine.publish(pool))
+  const { held, reached, letGo } = heldBack(store)
+  const late = engineOver(held).startSequence(nurture)
+  await reached
+  const unpublishing = engine.unpublish('pool', STOP_ALL)
+  letGo()
+  await answerOf(late)
+  expect(await answerOf(unpublishing)).toMatchObject({ outcome: 'unpublished', stopped: 1 })
+})

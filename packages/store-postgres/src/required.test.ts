@@ -1,0 +1,61 @@
+/** What an append requires of other streams, where transactions of hosts stay open between the check and the commit. */
+import { campaign, campaignStream } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { givenServer } from '@enfold/postgres-server/given'
+import { Pool } from 'pg'
+import { expect, it, onTestFinished } from 'vitest'
+import { givenStore } from './given-postgres.ts'
+
+const server = givenServer()
+
+const pool = campaign({
+  id: 'pool',
+  goals: [],
+  sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email', timer: { after: 'P1D' } }] }],
+})
+const order = (contactId: string) => ({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'crm' })
+
+async function given() {
+  const store = givenStore(server)
+  const engine = createEngine({ store, handlers: {} })
+  onTestFinished(() => engine.close())
+  await engine.publish(pool)
+  const host = new Pool({ connectionString: server.url, max: 4 })
+  onTestFinished(() => host.end())
+  const client = await host.connect()
+  onTestFinished(() => client.release(true))
+  await client.query('BEGIN')
+  return { store, engine, client }
+}
+
+it("VERSION-3: a start in a host's open transaction is waited for, and stopped when it is committed", async () => {
+  const { engine, client, store } = await given()
+  await engine.withTransaction(client).startSequence(order('ann'))
+  let answered = false
+  const unpublishing = engine.unpublish('pool', { actor: null, stopRuns: true }).then((answer) => {
+    answered = true
+    return answer
+  })
+  // The unpublishing itself stands at once, and nobody else waits for the transaction.
+  await expect.poll(() => engine.startSequence(order('bob'))).toMatchObject({ left: { type: 'CampaignNotPublished' } })
+  expect(answered).toBe(false)
+  await client.query('COMMIT')
+  expect(await unpublishing).toMatchObject({ right: { stopped: 1 } })
+  expect(await store.count('pool/nurture')).toBe(0)
+})
+
+it("VERSION-3: what is decided in a host's transaction after the answer starts nothing", async () => {
+  const { engine, client } = await given()
+  const inside = engine.withTransaction(client)
+  await engine.unpublish('pool', { actor: null, stopRuns: true })
+  expect(await inside.startSequence(order('ann'))).toMatchObject({ left: { type: 'CampaignNotPublished' } })
+})
+
+it('ONCE-2: who waits for a transaction that waits for them is told so in time', async () => {
+  const { engine, client, store } = await given()
+  await engine.withTransaction(client).startSequence(order('ann'))
+  await expect(store.settled(campaignStream('pool'), 50)).rejects.toMatchObject({ code: 'CONTENTION' })
+  await expect(store.settled(campaignStream('garden'), 50)).resolves.toBeUndefined()
+  await client.query('ROLLBACK')
+  await store.settled(campaignStream('pool'), 30_000)
+})
