@@ -11,7 +11,7 @@ import { Failure } from './failure.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, type Selection, searchOf, selectionFields, selectionOf, sourceOf } from './selection.ts'
 import { titlesOf } from './titles.ts'
-import { when } from './when.ts'
+import { span, when } from './when.ts'
 import { ACTION_WORDS } from './words.ts'
 
 const VERBS: Readonly<Record<ActionVerb, readonly Verb[]>> = {
@@ -212,12 +212,13 @@ export async function actionPage(call: Call): Promise<Page> {
   const post = (verb: string, label: string) =>
     html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
   const body = html`<h1>${VERB_WORDS[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
-<p>${badge(action.state)} Ordered by <bdi>${action.actor ?? 'nobody named'}</bdi>, ${when(action.orderedAt, call.timeZone)}${action.reason === null ? '' : html`: <q><bdi>${action.reason}</bdi></q>`}${
+<p>${stateBadge(action)} Ordered by <bdi>${action.actor ?? 'nobody named'}</bdi>, ${when(action.orderedAt, call.timeZone)}${action.reason === null ? '' : html`: <q><bdi>${action.reason}</bdi></q>`}${
     action.state === 'cancelled'
       ? html` Cancelled${action.cancelledBy === null ? '' : html` by <bdi>${action.cancelledBy}</bdi>`}.`
       : ''
   }</p>
-<p class="progress"${isOver(action) ? '' : html` data-progress="${link(call, ['actions', actionId, 'progress'])}"`}>
+${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
+<p class="progress"${isOver(action) ? '' : html` data-still="${isStill(action) ? 'yes' : 'no'}" data-progress="${link(call, ['actions', actionId, 'progress'])}"`}>
 <progress max="${Math.max(1, action.contacts)}" value="${action.contacts === 0 && isOver(action) ? 1 : action.processed}" aria-label="Contacts processed"></progress>
 <span>${progressText(action)}</span></p>
 ${table(
@@ -240,7 +241,7 @@ ${
 }
 <div class="buttons">
 <a class="button" href="${link(call, ['actions', actionId, 'results.csv'])}" download>Download as CSV</a>
-${!isOver(action) && mayOrder ? html`${post('cancel', 'Cancel the action')}${action.state === 'running' ? post('resume', 'Resume, if it stands still') : ''}` : ''}
+${!isOver(action) && mayOrder ? html`${isStill(action) && action.state === 'running' ? post('resume', 'Resume the action') : ''}${post('cancel', 'Cancel the action')}` : ''}
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(back)}">Return to Quick Search</a>
 </div>
 <h2>Contacts${outcome === undefined ? '' : html`: ${outcome.replaceAll('_', ' ')} <a class="small" href="${here({})}">show all</a>`}</h2>
@@ -254,6 +255,23 @@ ${table(
 )}
 ${found.next === null ? '' : html`<p><a rel="next" href="${here({ after: found.next, outcome: outcome ?? null })}">More contacts</a></p>`}`
   return { title: 'Action', part: 'search', body, ...(isOver(action) ? {} : { refresh: 2 }) }
+}
+
+/** A group of contacts takes seconds. After this, nobody is at work on the action any more. */
+const STILL_MS = 60_000
+
+/** Whether nothing has moved for so long that its process must have died. */
+export const isStill = ({ stillMs }: ActionView) => stillMs !== null && stillMs >= STILL_MS
+
+/** An action that nobody works on is not running, whatever its record says. */
+export const stateBadge = (action: ActionView): Html => badge(isStill(action) ? 'standing still' : action.state)
+
+function standstill({ movedAt, orderedAt, state, stillMs }: ActionView, timeZone: string, mayOrder: boolean): Html {
+  const remedy =
+    state === 'collecting'
+      ? 'Not all of its contacts were read, and none was touched: order it again.'
+      : `What is done is kept. ${mayOrder ? 'Resume it' : 'Somebody who may order it can resume it'}, and it goes on where it was.`
+  return html`<p class="notice warm" role="status">Nothing has moved since ${when(movedAt ?? orderedAt, timeZone)}, for ${span(stillMs ?? 0)}: the process that worked on it has probably ended. ${remedy}</p>`
 }
 
 function progressText({ contacts, processed, state }: ActionView): string {
@@ -302,14 +320,17 @@ export async function progressStream(call: Call): Promise<Response> {
 
   async function* lines(): AsyncGenerator<string> {
     let revision = -1
+    let wasStill = false
     while (!call.request.signal.aborted) {
       const action = await actionOf(call)
-      if (action.revision !== revision) {
+      const still = isStill(action)
+      if (action.revision !== revision || still !== wasStill) {
         // What was permitted when the stream began may have been taken away.
         if (!(await call.stillSees(action.campaignId))) return
         const { contacts, processed, state } = action
-        yield `data: ${JSON.stringify({ contacts, processed, state, text: progressText(action) })}\n\n`
+        yield `data: ${JSON.stringify({ contacts, processed, state, still, text: progressText(action) })}\n\n`
         revision = action.revision
+        wasStill = still
       }
       if (isOver(action)) return
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

@@ -1,6 +1,7 @@
 /** Audit: what was ordered over many contacts and by whom; and whether the log can be true. */
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
+import { stateBadge } from './action-pages.ts'
 import { type Call, type Html, link, may, permit, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
@@ -26,10 +27,10 @@ ${may(call, 'read', 'all') ? verification(call) : ''}
 ${table(
   'Actions, the newest first',
   ['Ordered', 'By', 'What', 'Contacts', 'State', 'Reason', ''],
-  visible.map(
-    ({ action, actionId, actor, campaignId, contacts, orderedAt, reason, sequenceId, state }) =>
-      html`<tr><td>${when(orderedAt, call.timeZone)}</td><td><bdi>${actor ?? '–'}</bdi></td><th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th><td class="number">${contacts.toLocaleString('en')}</td><td>${badge(state)}</td><td><bdi>${reason ?? ''}</bdi></td><td><a href="${link(call, ['actions', actionId])}">Results<span class="unseen"> of ${actionId}</span></a></td></tr>`,
-  ),
+  visible.map((one) => {
+    const { action, actionId, actor, campaignId, contacts, orderedAt, reason, sequenceId } = one
+    return html`<tr><td>${when(orderedAt, call.timeZone)}</td><td><bdi>${actor ?? '–'}</bdi></td><th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th><td class="number">${contacts.toLocaleString('en')}</td><td>${stateBadge(one)}</td><td><bdi>${reason ?? ''}</bdi></td><td><a href="${link(call, ['actions', actionId])}">Results<span class="unseen"> of ${actionId}</span></a></td></tr>`
+  }),
   'There were none so far.',
 )}
 ${next === null ? '' : html`<p><a rel="next" href="${link(call, ['audit'], { after: next })}">Older actions</a></p>`}

@@ -1,7 +1,8 @@
 /** Who may what, who cannot make others do it, and what no id, name or form can break. Without a browser. */
 import { campaign, isLeft } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
 import { pathSegment } from '@enfold/http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ASSETS } from './assets.ts'
 import { type Console, createConsole, routes } from './console.ts'
 import {
@@ -340,6 +341,77 @@ describe('what comes in', () => {
     })
     expect([status, text.includes('was not dispatched')]).toEqual([409, true])
   })
+})
+
+describe('an action whose process died', () => {
+  it('BULK-2: says since when nothing has moved, and goes on when it is resumed', async () => {
+    const { clock, engine, store } = await givenWorldOfOurs()
+    const dying = createEngine({ store, clock, handlers: {} })
+    const ids = Array.from({ length: 700 }, (_, i) => `d-${i}`)
+    const order = {
+      action: 'start',
+      actionId: 'dead',
+      campaignId: 'pool',
+      sequenceId: 'nurture',
+      actor: 'olga',
+    } as const
+    let closed: Promise<void> | undefined
+    const onProgress = ({ processed }: { readonly processed: number }) => {
+      if (processed === 500) closed ??= dying.close()
+    }
+    await expect(dying.processAction({ ...order, contacts: { ids } }, { onProgress })).rejects.toThrow()
+    await closed
+    const own = consoleOf({ ...world, engine })
+    const alive = (await send(own, '/actions/dead')).text
+    expect(alive).toContain('<span class="badge good">running</span>')
+    expect(alive).not.toMatch(/Nothing has moved|Resume the action/)
+
+    clock.advance('PT5M')
+    const { text } = await send(own, '/actions/dead')
+    expect(text).toContain('<span class="badge warm">standing still</span>')
+    expect(text).toMatch(/Nothing has moved since .*2 Mar 2026, 09:00.*, for 5 min: /)
+    expect(text).toContain('Resume the action')
+    expect(text).not.toContain('>running<')
+    expect((await send(own, '/audit')).text).toContain('standing still')
+    expect((await send(own, '/actions/dead', { as: 'reader' })).text).not.toContain('Resume the action')
+
+    await send(own, '/actions/dead/resume', { form: {} })
+    expect(await overOf({ ...world, engine }, 'dead')).toMatchObject({ processed: 700, stillMs: null })
+    expect((await send(own, '/actions/dead')).text).not.toMatch(/Nothing has moved|standing still/)
+  })
+
+  it('BULK-2: one that was still reading its contacts is to be ordered again', async () => {
+    const { clock, engine } = await givenWorldOfOurs()
+    let goOn = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    async function* ids() {
+      await held
+      yield 'ann'
+    }
+    const order = {
+      action: 'start',
+      actionId: 'dead',
+      campaignId: 'pool',
+      sequenceId: 'nurture',
+      actor: 'olga',
+    } as const
+    const over = engine.processAction({ ...order, contacts: { ids: ids() } })
+    await expect.poll(() => engine.inspect.action('dead'), { timeout: 30_000 }).not.toBeNull()
+    clock.advance('PT5M')
+    const { text } = await send(consoleOf({ ...world, engine }), '/actions/dead')
+    expect(text).toMatch(/standing still.*none was touched: order it again/s)
+    expect(text).not.toContain('Resume the action')
+    goOn()
+    await over
+  })
+
+  async function givenWorldOfOurs(): Promise<World> {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    return mine
+  }
 })
 
 describe('what goes out', () => {

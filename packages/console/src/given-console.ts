@@ -1,5 +1,12 @@
 /** For tests and pictures: an engine with two campaigns and some weeks behind it, actors by a header, forms in a word. */
-import { type CampaignDefinition, type ContactDirectory, campaign, type Facts, type StepCall } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  type ContactDirectory,
+  campaign,
+  type Facts,
+  type StepCall,
+  type Store,
+} from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import type { Actor } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -81,6 +88,7 @@ export const authorize: ConsoleOptions['authorize'] = (request) => ACTORS[reques
 export interface World {
   readonly engine: Engine
   readonly clock: SimulatedClock
+  readonly store: Store
   readonly names: Map<string, string>
   /** What handlers were called for, in order. */
   readonly sent: StepCall[]
@@ -133,7 +141,7 @@ export async function givenWorld({ weeks = 0, definitions = [pool, garden] } = {
   }
   sent.length = 0
   return {
-    ...{ engine, clock, names, sent },
+    ...{ engine, clock, store, names, sent },
     async close() {
       await engine.close()
       await store.close()

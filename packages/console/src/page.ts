@@ -84,7 +84,7 @@ const TONES: ReadonlyMap<string, string> = new Map([
     (word) => [word, 'good'] as const,
   ),
   ...['held', 'failed', 'suppressed', 'erased', 'fault'].map((word) => [word, 'bad'] as const),
-  ...['paused', 'waiting', 'dispatched', 'retrying', 'collecting', 'overdue', 'unpublished'].map(
+  ...['paused', 'waiting', 'dispatched', 'retrying', 'collecting', 'overdue', 'unpublished', 'standing still'].map(
     (word) => [word, 'warm'] as const,
   ),
 ])

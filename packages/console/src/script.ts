@@ -49,11 +49,11 @@ export const SCRIPT = `'use strict'
     const source = new EventSource(line.dataset.progress)
     const [bar, text] = line.children
     source.onmessage = ({ data }) => {
-      const { contacts, processed, state, text: said } = JSON.parse(data)
+      const { contacts, processed, state, still, text: said } = JSON.parse(data)
       bar.max = Math.max(1, contacts)
       bar.value = processed
       text.textContent = said
-      if (state === 'done' || state === 'cancelled') { source.close(); location.reload() }
+      if (state === 'done' || state === 'cancelled' || still !== (line.dataset.still === 'yes')) { source.close(); location.reload() }
     }
   }
 }

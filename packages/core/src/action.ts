@@ -43,6 +43,8 @@ export interface ActionRecord extends SequenceRef {
    */
   readonly state: 'collecting' | 'running' | 'cancelled' | 'done'
   readonly orderedAt: Instant
+  /** When it was last saved: it came further, or a process took it up. Missing on records of an early release. */
+  readonly movedAt?: Instant
   readonly endedAt: Instant | null
   /** The host's id of who cancelled it; `null` where nobody did or is named. */
   readonly cancelledBy: string | null

@@ -7,8 +7,11 @@ import {
   type ActionOutcome,
   type ActionRecord,
   type ActionStore,
+  type Clock,
   differencesFromPreview,
   EnfoldFault,
+  epochMsOf,
+  type Instant,
 } from '@enfold/core'
 import { resultHeader, resultLine } from './action-csv.ts'
 import * as border from './border.ts'
@@ -16,6 +19,11 @@ import * as border from './border.ts'
 export interface ActionView extends ActionRecord {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
   readonly differences: readonly ActionDifference[]
+  /**
+   * For how many milliseconds it has not moved; `null` when it is over. A group of contacts takes some seconds: after
+   * minutes its process has died, and the action can be resumed.
+   */
+  readonly stillMs: number | null
 }
 
 export interface ActionQuestions {
@@ -43,13 +51,15 @@ export interface ActionQuestions {
 }
 
 /** An action as operators see it. */
-export function viewOf(record: ActionRecord): ActionView {
-  return { ...record, differences: differencesFromPreview(record) }
+export function viewOf(record: ActionRecord, now: Instant): ActionView {
+  const isOver = record.state === 'done' || record.state === 'cancelled'
+  const stillMs = isOver ? null : Math.max(0, epochMsOf(now) - epochMsOf(record.movedAt ?? record.orderedAt))
+  return { ...record, differences: differencesFromPreview(record), stillMs }
 }
 
 const CSV_PAGE = 1000
 
-export function createActionQuestions(keeper: ActionStore | null): ActionQuestions {
+export function createActionQuestions(keeper: ActionStore | null, clock: Clock): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
     border.checkInput('inspect.actionContacts', query, {
       actionId: border.id,
@@ -71,14 +81,14 @@ export function createActionQuestions(keeper: ActionStore | null): ActionQuestio
       const found = (await keeper?.actions(after, limit + 1)) ?? []
       const actions = found.slice(0, limit)
       return {
-        actions: actions.map(viewOf),
+        actions: actions.map((record) => viewOf(record, clock.now())),
         next: found.length > limit ? (actions.at(-1)?.actionId ?? null) : null,
       }
     },
     async action(actionId) {
       border.id('inspect.action', actionId)
       const record = (await keeper?.action(actionId)) ?? null
-      return record === null ? null : viewOf(record)
+      return record === null ? null : viewOf(record, clock.now())
     },
     actionContacts,
     async *actionCsv(actionId) {

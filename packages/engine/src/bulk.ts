@@ -38,7 +38,7 @@ import {
   type StartSequence,
   type StopSequence,
 } from '@enfold/core'
-import { type ActionView, viewOf } from './action-questions.ts'
+import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
 import * as border from './border.ts'
 import { realWait } from './clock.ts'
@@ -289,6 +289,7 @@ export function createBulk(
       source: describeSource(order.contacts),
       state: 'collecting',
       orderedAt: stored?.orderedAt ?? clock.now(),
+      movedAt: clock.now(),
       endedAt: null,
       cancelledBy: null,
       contacts: 0,
@@ -316,7 +317,7 @@ export function createBulk(
     for await (const group of groups(contacts)) {
       refuseIfClosed()
       if (signal?.aborted) break
-      record = { ...record, revision: record.revision + 1 }
+      record = next(record)
       const now = await keeper().saveAction(record, { add: group })
       if (now === null) return cancelledMeanwhile(record.actionId)
       added += now
@@ -324,14 +325,13 @@ export function createBulk(
       await breath()
     }
     const running: ActionRecord = {
-      ...record,
-      revision: record.revision + 1,
+      ...next(record),
       state: 'running',
       contacts: added,
       repeated: named - added,
     }
-    const next = signal?.aborted ? ended(running, 'cancelled', null) : running
-    return (await keeper().saveAction(next)) === null ? cancelledMeanwhile(record.actionId) : next
+    const collected = signal?.aborted ? ended(running, 'cancelled', null) : running
+    return (await keeper().saveAction(collected)) === null ? cancelledMeanwhile(record.actionId) : collected
   }
 
   async function cancelledMeanwhile(actionId: ActionId): Promise<ActionRecord | null> {
@@ -343,14 +343,14 @@ export function createBulk(
     if (stored.state === 'collecting') return left({ type: 'ActionIncomplete', actionId: stored.actionId })
     if (stored.state !== 'running') return right(viewOf(stored))
     // The next revision is this process's sign: whoever else works on the action finds it and leaves off.
-    const mine = { ...stored, revision: stored.revision + 1 }
+    const mine = next(stored)
     if ((await keeper().saveAction(mine)) === null) return takenOver(stored.actionId)
     return right(await work(mine, options))
   }
 
   async function work(record: ActionRecord, { signal, onProgress }: ProcessOptions): Promise<ActionView> {
     let current = record
-    tell(onProgress, current)
+    tell(onProgress, viewOf(current))
     while (current.state === 'running') {
       refuseIfClosed()
       const group = signal?.aborted ? [] : await keeper().actionContacts(current.actionId, current.processed, GROUP)
@@ -362,14 +362,14 @@ export function createBulk(
         )
       const results = await resultsOf(current, group)
       const isLast = current.processed + group.length >= current.contacts
-      const { record: next, isMine } = await advance(
+      const { record: advanced, isMine } = await advance(
         current,
         results,
         isLast ? 'done' : signal?.aborted ? 'cancelled' : 'running',
       )
-      current = next
+      current = advanced
       if (!isMine) break
-      tell(onProgress, current)
+      tell(onProgress, viewOf(current))
       await breath()
     }
     return viewOf(current)
@@ -400,8 +400,7 @@ export function createBulk(
     const results = placed.map(({ position: _, ...result }): ActionResult => result)
     for (let base = current; ; ) {
       const grown: ActionRecord = {
-        ...base,
-        revision: base.revision + 1,
+        ...next(base),
         processed: base.processed + results.length,
         outcomes: addOutcomes(
           base.outcomes,
@@ -409,8 +408,8 @@ export function createBulk(
         ),
         position: placed.reduce((last, { position }) => Math.max(last, position), base.position),
       }
-      const next = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
-      if ((await keeper().saveAction(next, { results })) !== null) return { record: next, isMine: true }
+      const saved = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
+      if ((await keeper().saveAction(saved, { results })) !== null) return { record: saved, isMine: true }
       const stored = (await keeper().action(current.actionId)) ?? current
       if (stored.state !== 'cancelled') return { record: stored, isMine: false }
       // Whoever took the action over before it was cancelled has recorded these contacts: they count once.
@@ -418,6 +417,13 @@ export function createBulk(
       base = stored
     }
   }
+
+  /** The record that is saved after this one. */
+  function next(record: ActionRecord): ActionRecord {
+    return { ...record, revision: record.revision + 1, movedAt: clock.now() }
+  }
+
+  const viewOf = (record: ActionRecord): ActionView => viewAt(record, clock.now())
 
   function ended(record: ActionRecord, state: 'cancelled' | 'done', cancelledBy: string | null): ActionRecord {
     return { ...record, state, endedAt: clock.now(), cancelledBy }
@@ -472,8 +478,8 @@ export function createBulk(
         const stored = await keeper().action(actionId)
         if (stored === null) return left({ type: 'ActionUnknown', actionId })
         if (stored.state === 'cancelled' || stored.state === 'done') return right(viewOf(stored))
-        const next = ended({ ...stored, revision: stored.revision + 1 }, 'cancelled', order.actor)
-        if ((await keeper().saveAction(next)) !== null) return right(viewOf(next))
+        const over = ended(next(stored), 'cancelled', order.actor)
+        if ((await keeper().saveAction(over)) !== null) return right(viewOf(over))
       }
     },
     async close() {
@@ -565,9 +571,9 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
 /** Lets timers and sockets have their turn: stores in this process answer without ever letting go of it. */
 const breath = () => realWait(0)
 
-function tell(onProgress: ProcessOptions['onProgress'], record: ActionRecord): void {
+function tell(onProgress: ProcessOptions['onProgress'], view: ActionView): void {
   try {
-    onProgress?.(viewOf(record))
+    onProgress?.(view)
   } catch {
     // The host's own affair: the action goes on.
   }

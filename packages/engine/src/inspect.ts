@@ -419,7 +419,7 @@ export function createInspect(
     },
     upcoming,
     overdue,
-    ...createActionQuestions(actions),
+    ...createActionQuestions(actions, clock),
     ...createCampaignQuestions(campaigns),
     ...createLogQuestions(machinery, readModel),
   }

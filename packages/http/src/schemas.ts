@@ -225,6 +225,7 @@ export const Action = closed({
   source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),
   state: words('collecting', 'running', 'cancelled', 'done'),
   orderedAt: Instant,
+  movedAt: opt(Instant),
   endedAt: orNull(Instant),
   cancelledBy: orNull(Type.String()),
   contacts: Count,
@@ -234,6 +235,7 @@ export const Action = closed({
   position: Count,
   preview: orNull(Outcomes),
   differences: list(closed({ outcome: Outcome, previewed: Count, happened: Count })),
+  stillMs: orNull(Count),
 })
 export const Actions = closed({ actions: list(Action), next: orNull(Id) })
 export const ActionContacts = closed({
