@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { describeRejection, isEnfoldFault, isLeft } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 
 // What you have already.
@@ -31,11 +31,13 @@ const engine = createEngine({
     },
   },
 })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
 // #endregion engine
 
 // #region route

@@ -1,5 +1,5 @@
 import { describeRejection, match } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 
@@ -9,20 +9,22 @@ const engine = createEngine({
   clock,
   handlers: { email: () => ({ outcome: 'sent' }) },
 })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [{ id: 'bought', when: { kind: 'purchased' } }],
-  sequences: [
-    {
-      id: 'nurture',
-      steps: [
-        { id: 'mistake-1', kind: 'email' },
-        { id: 'mistake-2', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
-      ],
-      next: ['bought'],
-    },
-  ],
-})
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [{ id: 'bought', when: { kind: 'purchased' } }],
+    sequences: [
+      {
+        id: 'nurture',
+        steps: [
+          { id: 'mistake-1', kind: 'email' },
+          { id: 'mistake-2', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
+        ],
+        next: ['bought'],
+      },
+    ],
+  }),
+)
 
 // #region runs
 const order = { contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' }

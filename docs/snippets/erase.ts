@@ -1,4 +1,4 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 
@@ -16,34 +16,36 @@ const engine = createEngine({
   },
 })
 // #region private
-await engine.publish({
-  id: 'pool-owners',
-  fields: { income: { private: true } },
-  goals: [
-    {
-      id: 'asked',
-      when: { kind: 'form-submitted' },
-      next: [{ to: 'premium', if: { all: [{ tag: 'customer' }, { field: 'income', atLeast: 80_000 }] } }],
-    },
-  ],
-  sequences: [
-    {
-      id: 'premium',
-      steps: [
-        { id: 'offer', kind: 'email' },
-        { id: 'reminder', kind: 'email', timer: { after: 'P7D' } },
-      ],
-    },
-  ],
-})
-await engine.signal({ contactId: 'c-81', kind: 'form-submitted', data: { name: 'Ada' } })
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    fields: { income: { private: true } },
+    goals: [
+      {
+        id: 'asked',
+        when: { kind: 'form-submitted' },
+        next: [{ to: 'premium', if: { all: [{ tag: 'customer' }, { field: 'income', atLeast: 80_000 }] } }],
+      },
+    ],
+    sequences: [
+      {
+        id: 'premium',
+        steps: [
+          { id: 'offer', kind: 'email' },
+          { id: 'reminder', kind: 'email', timer: { after: 'P7D' } },
+        ],
+      },
+    ],
+  }),
+)
+orThrow(await engine.signal({ contactId: 'c-81', kind: 'form-submitted', data: { name: 'Ada' } }))
 await engine.runDue()
 
 const [satisfied] = await engine.inspect.history('c-81')
 if (satisfied?.type === 'GoalSatisfied') console.log(satisfied.data.saw)
 // #endregion private
 // #region erase
-await engine.erase({ contactId: 'c-81', actor: 'olga', reason: 'request 2026-17' })
+orThrow(await engine.erase({ contactId: 'c-81', actor: 'olga', reason: 'request 2026-17' }))
 people.delete('c-81')
 
 const { erased, enrollments } = await engine.inspect.contact('c-81')

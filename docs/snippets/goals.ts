@@ -1,4 +1,4 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 // #region campaign
@@ -42,15 +42,14 @@ const engine = createEngine({
   handlers: { email: () => ({ outcome: 'sent' }) },
   contacts: { get: (id) => ({ fields: { spend: spend.get(id) ?? 0 } }) },
 })
-await engine.publish(campaign)
+orThrow(await engine.publish(campaign))
 
 for (const contactId of ['ada', 'bob'])
-  await engine.signal({ contactId, kind: 'form-submitted', data: { form: 'pool-guide' } })
+  orThrow(await engine.signal({ contactId, kind: 'form-submitted', data: { form: 'pool-guide' } }))
 
 for (const contactId of ['ada', 'bob', 'cem']) {
-  const answer = await engine.signal({ contactId, kind: 'purchased' })
-  if (answer._tag === 'Left') throw new Error(answer.left.type)
-  for (const { goalId, outcome, stopped, started } of answer.right.goals)
+  const { goals } = orThrow(await engine.signal({ contactId, kind: 'purchased' }))
+  for (const { goalId, outcome, stopped, started } of goals)
     console.log(contactId, goalId, outcome, {
       stopped: stopped.map((one) => one.sequenceId),
       started: started.map((one) => one.sequenceId),

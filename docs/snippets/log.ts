@@ -1,4 +1,4 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 
@@ -7,14 +7,16 @@ const engine = createEngine({
   clock: createSimulatedClock('2026-03-02T09:00:00.000Z'),
   handlers: { email: () => ({ outcome: 'sent', receipt: 'smtp-250' }) },
 })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
 
 // #region history
-await engine.signal({ contactId: 'ada', kind: 'form-submitted', signalId: 'form-4711' })
+orThrow(await engine.signal({ contactId: 'ada', kind: 'form-submitted', signalId: 'form-4711' }))
 await engine.runDue()
 
 for (const event of await engine.inspect.history('ada'))

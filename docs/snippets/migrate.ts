@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
-import { describeRejection, type Either, type Instant, isLeft, type Rejection } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import type { Instant } from '@enfold/core'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 
 const old = new DatabaseSync(':memory:')
@@ -56,26 +56,22 @@ let now: Instant = '2026-01-01T00:00:00.000Z'
 const store = createSqliteStore({ path: ':memory:' })
 const importer = createEngine({ store, handlers: {}, clock: { now: () => now } })
 
-function done<Answer>(answer: Either<Rejection, Answer>): Answer {
-  if (isLeft(answer)) throw new Error(describeRejection(answer.left))
-  return answer.right
-}
-
 async function importRows(): Promise<void> {
   const by = { actor: 'migration', reason: 'from the enrollment table' }
   for (const row of rows) {
     now = instant(row.enrolled_at)
     const contact = { ...by, contactId: row.contact_id }
-    if (row.state === 'unsubscribed') done(await importer.suppress({ ...contact, commandId: `enrollments/${row.id}` }))
+    if (row.state === 'unsubscribed')
+      orThrow(await importer.suppress({ ...contact, commandId: `enrollments/${row.id}` }))
     if (row.state !== 'running') continue
     const sequence = { ...contact, campaignId: 'pool-owners', sequenceId: 'nurture' }
-    done(await importer.startSequence({ ...sequence, commandId: `enrollments/${row.id}` }))
+    orThrow(await importer.startSequence({ ...sequence, commandId: `enrollments/${row.id}` }))
     for (const { id: stepId } of campaign.sequences[0]?.steps.slice(0, row.mails_sent) ?? [])
-      done(await importer.cancelStep({ ...sequence, stepId, commandId: `enrollments/${row.id}/${stepId}` }))
+      orThrow(await importer.cancelStep({ ...sequence, stepId, commandId: `enrollments/${row.id}/${stepId}` }))
   }
 }
 
-done(await importer.publish(campaign, { actor: 'migration', commandId: 'import' }))
+orThrow(await importer.publish(campaign, { actor: 'migration', commandId: 'import' }))
 await importRows()
 await importRows() // Cut short? Once more: the same command ids change nothing.
 // #endregion import

@@ -1,24 +1,26 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [{ id: 'bought', when: { kind: 'purchased' } }],
-  sequences: [
-    {
-      id: 'nurture',
-      steps: [
-        { id: 'mistake-1', kind: 'email' },
-        { id: 'mistake-2', kind: 'email', timer: { after: 'P2D' } },
-      ],
-      next: ['bought'],
-    },
-    { id: 'survey', steps: [{ id: 'question', kind: 'email' }], next: ['bought'] },
-  ],
-})
-const start = (contactId: string, sequenceId: string) =>
-  engine.startSequence({ contactId, campaignId: 'pool-owners', sequenceId, actor: 'olga' })
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [{ id: 'bought', when: { kind: 'purchased' } }],
+    sequences: [
+      {
+        id: 'nurture',
+        steps: [
+          { id: 'mistake-1', kind: 'email' },
+          { id: 'mistake-2', kind: 'email', timer: { after: 'P2D' } },
+        ],
+        next: ['bought'],
+      },
+      { id: 'survey', steps: [{ id: 'question', kind: 'email' }], next: ['bought'] },
+    ],
+  }),
+)
+const start = async (contactId: string, sequenceId: string) =>
+  orThrow(await engine.startSequence({ contactId, campaignId: 'pool-owners', sequenceId, actor: 'olga' }))
 for (const contactId of ['ada', 'bob', 'cem']) await start(contactId, 'nurture')
 for (const contactId of ['bob', 'cem', 'dan']) await start(contactId, 'survey')
 await engine.runDue()

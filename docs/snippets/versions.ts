@@ -1,4 +1,4 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
@@ -12,10 +12,10 @@ const campaign = (...steps: readonly string[]) => ({
 const start = (contactId: string) =>
   engine.startSequence({ contactId, campaignId: 'pool-owners', sequenceId: 'nurture', actor: null })
 
-await engine.publish(campaign('mistake-1', 'mistake-2'))
-await start('ada')
-await engine.publish(campaign('mistake-1', 'mistake-2', 'mistake-3'))
-await start('bob')
+orThrow(await engine.publish(campaign('mistake-1', 'mistake-2')))
+orThrow(await start('ada'))
+orThrow(await engine.publish(campaign('mistake-1', 'mistake-2', 'mistake-3')))
+orThrow(await start('bob'))
 
 for (const contactId of ['ada', 'bob']) {
   const [enrollment] = (await engine.inspect.contact(contactId)).enrollments
@@ -23,7 +23,6 @@ for (const contactId of ['ada', 'bob']) {
 }
 // #endregion versions
 // #region unpublish
-const unpublished = await engine.unpublish('pool-owners', { actor: 'olga' })
-console.log(unpublished)
+console.log(orThrow(await engine.unpublish('pool-owners', { actor: 'olga' })))
 console.log(await start('cem'))
 // #endregion unpublish

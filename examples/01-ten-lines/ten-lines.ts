@@ -1,4 +1,4 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 
@@ -13,20 +13,22 @@ const engine = createEngine({
     },
   },
 })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [{ id: 'asked', when: { kind: 'form-submitted', match: { form: 'pool-guide' } }, next: ['nurture'] }],
-  sequences: [
-    {
-      id: 'nurture',
-      steps: [
-        { id: 'mistake-1', kind: 'email' },
-        { id: 'mistake-2', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
-      ],
-    },
-  ],
-})
-await engine.signal({ contactId: 'ada', kind: 'form-submitted', data: { form: 'pool-guide' } })
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [{ id: 'asked', when: { kind: 'form-submitted', match: { form: 'pool-guide' } }, next: ['nurture'] }],
+    sequences: [
+      {
+        id: 'nurture',
+        steps: [
+          { id: 'mistake-1', kind: 'email' },
+          { id: 'mistake-2', kind: 'email', timer: { afterDays: 2, at: '08:00' } },
+        ],
+      },
+    ],
+  }),
+)
+orThrow(await engine.signal({ contactId: 'ada', kind: 'form-submitted', data: { form: 'pool-guide' } }))
 const { wakeAt } = await engine.runDue()
 clock.set(wakeAt ?? clock.now())
 await engine.runDue()

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { orThrow } from '@enfold/engine'
 import { expect, it, onTestFinished } from 'vitest'
 import { createCrm } from './app.ts'
 
@@ -30,7 +31,8 @@ async function given() {
   const json = { 'content-type': 'application/json' }
   return {
     mailed: mailed.promise,
-    signUp: (id: string) => fetch(`${origin}/signup`, { method: 'POST', headers: json, body: JSON.stringify({ id }) }),
+    crm,
+    signUp: (id: unknown) => fetch(`${origin}/signup`, { method: 'POST', headers: json, body: JSON.stringify({ id }) }),
     page: (path: string, headers: Record<string, string>) => fetch(`${origin}/staff/campaigns${path}`, { headers }),
     contact: (headers: Record<string, string>) => fetch(`${origin}/enfold/api/contacts/ada`, { headers }),
   }
@@ -50,6 +52,22 @@ it('GOAL-10: signing up twice is signing up once; the API shows it to whom it is
   expect((await contact({})).status).toBe(401)
   const seen = await contact({ authorization: 'Bearer secret' })
   expect(await seen.json()).toMatchObject({ enrollments: [{ campaignId: 'welcome', sequenceId: 'letters', run: 1 }] })
+})
+
+it('ERASE-1: an erased contact cannot sign up, and is told why', async () => {
+  const { signUp, crm } = await given()
+  orThrow(await crm.engine.erase({ contactId: 'ada', actor: 'olga' }))
+  const refused = await signUp('ada')
+  expect(refused.status).toBe(409)
+  expect(await refused.json()).toEqual({ error: 'The contact "ada" was erased.' })
+})
+
+it('signing up without an id is refused, and starts nobody', async () => {
+  const { signUp, crm } = await given()
+  for (const id of [undefined, null, 42, '', {}]) expect((await signUp(id)).status).toBe(400)
+  expect(await crm.engine.inspect.contactsInSequence({ campaignId: 'welcome', sequenceId: 'letters' })).toMatchObject({
+    total: 0,
+  })
 })
 
 it('LOG-6: the console is for staff, and shows a contact whatever the name', async () => {

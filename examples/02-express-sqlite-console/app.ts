@@ -4,8 +4,8 @@
  */
 
 import { createConsole } from '@enfold/console'
-import type { StepHandler } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { isLegalId, type StepHandler } from '@enfold/core'
+import { createEngine, describeRejection, isLeft, orThrow } from '@enfold/engine'
 import { type ApiOptions, createApi } from '@enfold/http'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { getRequestListener } from '@hono/node-server'
@@ -21,19 +21,21 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   const store = createSqliteStore({ path: database })
   const engine = createEngine({ store, handlers: { email } })
   // The same definition again publishes nothing.
-  await engine.publish({
-    id: 'welcome',
-    goals: [{ id: 'signed-up', when: { kind: 'signed-up' }, next: ['letters'] }],
-    sequences: [
-      {
-        id: 'letters',
-        steps: [
-          { id: 'hello', kind: 'email' },
-          { id: 'how-is-it', kind: 'email', timer: { afterDays: 3, at: '08:00' } },
-        ],
-      },
-    ],
-  })
+  orThrow(
+    await engine.publish({
+      id: 'welcome',
+      goals: [{ id: 'signed-up', when: { kind: 'signed-up' }, next: ['letters'] }],
+      sequences: [
+        {
+          id: 'letters',
+          steps: [
+            { id: 'hello', kind: 'email' },
+            { id: 'how-is-it', kind: 'email', timer: { afterDays: 3, at: '08:00' } },
+          ],
+        },
+      ],
+    }),
+  )
 
   const app = express()
   // Before any parser of bodies: the API reads its own.
@@ -46,9 +48,13 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   // #endregion console
   // #region signup
   app.post('/signup', express.json(), async (request, response) => {
-    const contactId = String(request.body.id)
-    const answered = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })
-    response.status(201).json(answered)
+    const contactId: unknown = request.body?.id
+    // The engine throws for anything that is no id. This is the place to say so.
+    if (typeof contactId !== 'string' || !isLegalId(contactId)) return void response.status(400).end('Give an id.')
+    const answer = await engine.signal({ contactId, kind: 'signed-up', signalId: `signup-${contactId}` })
+    // A rejection is an answer, too: this contact was erased, for example.
+    if (isLeft(answer)) response.status(409).json({ error: describeRejection(answer.left) })
+    else response.status(201).json(answer.right)
   })
   // #endregion signup
 

@@ -31,7 +31,7 @@ it('START-1: a customer and his run are true by one commit', async () => {
 it('START-6: where the campaign refuses, there is no customer either', async () => {
   const { statusCode, body } = await becomeCustomer('bob', 'no-such-sequence')
   expect(statusCode).toBe(409)
-  expect(body).toContain('SequenceUnknown')
+  expect(JSON.parse(body)).toEqual({ error: expect.stringContaining('has no sequence "no-such-sequence"') })
   expect(await customers()).toEqual(['ann'])
 })
 

@@ -1,6 +1,6 @@
 /** A CRM on Fastify: who becomes a customer is in the welcome campaign by the same commit, or neither is true. */
-import { isLeft, type StepHandler } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import type { StepHandler } from '@enfold/core'
+import { createEngine, describeRejection, isLeft, orThrow } from '@enfold/engine'
 import { createPostgresStore } from '@enfold/store-postgres'
 import Fastify from 'fastify'
 import { Pool } from 'pg'
@@ -10,11 +10,13 @@ export async function createCrm(connectionString: string, email: StepHandler) {
   const store = createPostgresStore({ connectionString })
   const engine = createEngine({ store, handlers: { email } })
   await pool.query('CREATE TABLE IF NOT EXISTS customers (id text PRIMARY KEY, plan text NOT NULL)')
-  await engine.publish({
-    id: 'welcome',
-    goals: [],
-    sequences: [{ id: 'letters', steps: [{ id: 'hello', kind: 'email' }] }],
-  })
+  orThrow(
+    await engine.publish({
+      id: 'welcome',
+      goals: [],
+      sequences: [{ id: 'letters', steps: [{ id: 'hello', kind: 'email' }] }],
+    }),
+  )
 
   const app = Fastify()
   // Of connections that nobody uses: the pool makes new ones.
@@ -26,10 +28,11 @@ export async function createCrm(connectionString: string, email: StepHandler) {
       await client.query('BEGIN')
       await client.query('INSERT INTO customers VALUES ($1, $2)', [body.id, body.plan])
       const order = { contactId: body.id, campaignId: 'welcome', sequenceId: body.sequence, actor: 'crm' }
-      const answered = await engine.withTransaction(client).startSequence(order)
-      // A rejection is an answer. Whether the customer stays without the campaign is yours to say; here he does not.
-      await client.query(isLeft(answered) ? 'ROLLBACK' : 'COMMIT')
-      return reply.code(isLeft(answered) ? 409 : 201).send(answered)
+      const answer = await engine.withTransaction(client).startSequence(order)
+      // A rejection is an answer. Whether the customer stays without the campaign is yours to say; here they do not.
+      await client.query(isLeft(answer) ? 'ROLLBACK' : 'COMMIT')
+      if (isLeft(answer)) return reply.code(409).send({ error: describeRejection(answer.left) })
+      return reply.code(201).send(answer.right)
     } catch (error) {
       await client.query('ROLLBACK')
       throw error

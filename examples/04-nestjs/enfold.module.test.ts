@@ -2,7 +2,8 @@ import 'reflect-metadata'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, type Engine } from '@enfold/engine'
+import { setImmediate } from 'node:timers/promises'
+import { createEngine, type Engine, type EngineOptions, orThrow } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { NestFactory } from '@nestjs/core'
 import { expect, it, onTestFinished } from 'vitest'
@@ -10,21 +11,39 @@ import { ENGINE, EnfoldModule } from './enfold.module.ts'
 
 class Application {}
 
-it('works while the application runs, and closes with it when what is in flight is recorded', async () => {
+/** As the module of TypeORM: the connections are open until `onApplicationShutdown`. */
+class Connections {
+  isOpen = true
+
+  onApplicationShutdown(): void {
+    this.isOpen = false
+  }
+}
+
+async function given(handlers: EngineOptions['handlers'], connections = new Connections()) {
   const folder = mkdtempSync(join(tmpdir(), 'enfold-nestjs-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'crm.db')
-  const called = Promise.withResolvers<string>()
-  const mail = Promise.withResolvers<{ outcome: 'sent' }>()
-  const email = ({ contactId }: { readonly contactId: string }) => {
-    called.resolve(contactId)
-    return mail.promise
-  }
-  const imports = [EnfoldModule.register({ store: createSqliteStore({ path }), handlers: { email } })]
+  const database = { module: Connections, providers: [{ provide: 'connections', useValue: connections }] }
+  const imports = [database, EnfoldModule.register({ store: createSqliteStore({ path }), handlers })]
   const app = await NestFactory.createApplicationContext({ module: Application, imports }, { logger: false })
   const engine = app.get<Engine>(ENGINE)
-  await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'hello', kind: 'email' }] }] })
-  await engine.startSequence({ contactId: 'ada', campaignId: 'c', sequenceId: 's', actor: 'olga' })
+  orThrow(
+    await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'hello', kind: 'email' }] }] }),
+  )
+  orThrow(await engine.startSequence({ contactId: 'ada', campaignId: 'c', sequenceId: 's', actor: 'olga' }))
+  return { app, engine, path, connections }
+}
+
+it('works while the application runs, and closes with it when what is in flight is recorded', async () => {
+  const called = Promise.withResolvers<string>()
+  const mail = Promise.withResolvers<{ outcome: 'sent' }>()
+  const { app, engine, path } = await given({
+    email({ contactId }) {
+      called.resolve(contactId)
+      return mail.promise
+    },
+  })
   expect(await called.promise).toBe('ada')
 
   const closed = app.close()
@@ -41,4 +60,30 @@ it('works while the application runs, and closes with it when what is in flight 
     'StepSent',
     'SequenceCompleted',
   ])
+})
+
+it('a handler in flight finds the connections of the application open until it has answered', async () => {
+  const called = Promise.withResolvers<void>()
+  const mail = Promise.withResolvers<void>()
+  let wasOpen: boolean | undefined
+  const connections = new Connections()
+  const { app } = await given(
+    {
+      async email() {
+        called.resolve()
+        await mail.promise
+        wasOpen = connections.isOpen
+        return { outcome: 'sent' }
+      },
+    },
+    connections,
+  )
+  await called.promise
+  const closed = app.close()
+  // Whatever of the application closes without waiting for the worker has closed by now.
+  await setImmediate()
+  mail.resolve()
+  await closed
+  expect(wasOpen).toBe(true)
+  expect(connections.isOpen).toBe(false)
 })

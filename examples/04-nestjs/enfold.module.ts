@@ -1,13 +1,18 @@
 /** Enfold as a module of NestJS: gives the engine to whoever asks for `ENGINE`, works while the application runs, and closes with it. */
 import type { Store } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import type { DynamicModule, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common'
+import type {
+  BeforeApplicationShutdown,
+  DynamicModule,
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+} from '@nestjs/common'
 
 /** `constructor(@Inject(ENGINE) private readonly engine: Engine) {}` */
 export const ENGINE = Symbol('Enfold engine')
 
 // #region worker
-class Worker implements OnApplicationBootstrap, OnApplicationShutdown {
+class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #stopping = new AbortController()
   readonly #engine: Engine
   readonly #store: Store
@@ -22,10 +27,17 @@ class Worker implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#working = this.#engine.run({ signal: this.#stopping.signal })
   }
 
-  /** Nothing more is begun, handlers in flight are awaited, then the store is closed. */
-  async onApplicationShutdown(): Promise<void> {
+  /**
+   * Nothing more is begun, and handlers in flight are awaited. TypeORM and others close their connections in
+   * `onApplicationShutdown`; handlers and the directory of contacts may need those.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
     this.#stopping.abort()
     await this.#working
+  }
+
+  /** Now no request is left that could give an order. */
+  async onApplicationShutdown(): Promise<void> {
     await this.#engine.close()
     await this.#store.close()
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { onTestFinished } from 'vitest'
 import { openStore } from './open-store.ts'
 import { type Evidence, judge, type Verdict } from './soak/judge.ts'
@@ -30,7 +30,7 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
   const mailFile = join(folder, 'mails.jsonl')
   const store = openStore(database)
   const engine = createEngine({ store, handlers: {} })
-  await engine.publish(letters(onUnknown))
+  orThrow(await engine.publish(letters(onUnknown)))
   const ledger = createLedger(store)
   const begun: Process[] = []
   const begin = (file: string, args: readonly string[]) => {

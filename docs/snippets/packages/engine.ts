@@ -1,5 +1,4 @@
-import { isLeft } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 const engine = createEngine({
@@ -11,12 +10,13 @@ const engine = createEngine({
     },
   },
 })
-const published = await engine.publish({
-  id: 'pool-owners',
-  goals: [],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
-if (isLeft(published)) throw new Error(JSON.stringify(published.left))
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
 
 const order = { contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' }
 console.log(await engine.startSequence(order))

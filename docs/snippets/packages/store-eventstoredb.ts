@@ -1,5 +1,5 @@
 // #region store
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { EventStoreDBClient } from '@eventstore/db-client'
@@ -10,12 +10,16 @@ const store = createEventStoreDbStore({ client })
 const readModel = createSqliteStore({ path: 'read-model.db' })
 const engine = createEngine({ store, readModel, handlers: { email: () => ({ outcome: 'sent' }) } })
 // #endregion store
-await engine.publish({
-  id: 'pool-owners',
-  goals: [],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
-await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' })
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
+orThrow(
+  await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: 'olga' }),
+)
 
 // A worker does this all the time, and feeds the read model meanwhile: engine.run({ signal })
 const { sent, completed } = await engine.runDue()

@@ -1,12 +1,14 @@
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
-await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: null })
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
+orThrow(await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: null }))
 const { sent, completed } = await engine.runDue()
 console.log({ sent, completed })

@@ -1,5 +1,5 @@
 // #region store
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { Pool } from 'pg'
 
@@ -7,11 +7,13 @@ const pool = new Pool({ connectionString: process.env.DATABASE_URL })
 // Tables in the schema "enfold", made at the first use.
 const store = createPostgresStore({ pool })
 const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })
-await engine.publish({
-  id: 'pool-owners',
-  goals: [],
-  sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
-})
+orThrow(
+  await engine.publish({
+    id: 'pool-owners',
+    goals: [],
+    sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
+  }),
+)
 
 // #endregion store
 
@@ -22,7 +24,7 @@ const client = await pool.connect()
 await client.query('BEGIN')
 await client.query("INSERT INTO customers VALUES ('ada')")
 const sequence = { campaignId: 'pool-owners', sequenceId: 'nurture' }
-await engine.withTransaction(client).startSequence({ contactId: 'ada', ...sequence, actor: 'crm' })
+orThrow(await engine.withTransaction(client).startSequence({ contactId: 'ada', ...sequence, actor: 'crm' }))
 console.log('before the commit:', (await engine.inspect.contactsInSequence(sequence)).contacts)
 await client.query('COMMIT')
 client.release()

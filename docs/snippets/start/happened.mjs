@@ -1,12 +1,11 @@
-import { describeRejection, isLeft } from '@enfold/core'
+import { orThrow } from '@enfold/engine'
 import { engine, store } from './engine.mjs'
 
 const [contactId, kind, data = '{}'] = process.argv.slice(2)
 
-const answer = await engine.signal({ contactId, kind, data: JSON.parse(data) })
+const { goals } = orThrow(await engine.signal({ contactId, kind, data: JSON.parse(data) }))
 
-if (isLeft(answer)) throw new Error(describeRejection(answer.left))
-for (const { goalId, outcome, stopped, started } of answer.right.goals)
+for (const { goalId, outcome, stopped, started } of goals)
   console.log(goalId, outcome, '| stopped:', names(stopped), '| started:', names(started))
 
 function names(sequences) {

@@ -1,4 +1,4 @@
-import { describeRejection, isLeft } from '@enfold/core'
+import { describeRejection, isLeft } from '@enfold/engine'
 import { engine, store } from './engine.mjs'
 
 const [contactId, sequenceId] = process.argv.slice(2)

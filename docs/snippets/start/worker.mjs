@@ -1,10 +1,9 @@
-import { isLeft } from '@enfold/core'
+import { orThrow } from '@enfold/engine'
 import { poolOwners } from './campaign.mjs'
 import { engine, store } from './engine.mjs'
 
-const published = await engine.publish(poolOwners)
-if (isLeft(published)) throw new Error(JSON.stringify(published.left, null, 2))
-console.log(`pool-owners is ${published.right.outcome}, version ${published.right.version}`)
+const { outcome, version } = orThrow(await engine.publish(poolOwners))
+console.log(`pool-owners is ${outcome}, version ${version}`)
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => ending.abort())

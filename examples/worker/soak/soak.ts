@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { campaign, idempotencyKeyOf, isEnfoldFault, newestRun, writeLog } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import type { PostgresServer } from '@enfold/postgres-server'
 import { openStore } from '../open-store.ts'
 import { type Figures, judge, nameOfAttempt } from './judge.ts'
@@ -69,7 +69,7 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
   const store = openStore(database)
   const engine = createEngine({ store, handlers: {} })
   const ledger = createLedger(store)
-  await engine.publish(letters(options.onUnknown))
+  orThrow(await engine.publish(letters(options.onUnknown)))
   const mailServer = begin('soak/mail-server.ts', ['--record', mailFile, '--slowness-ms', String(SLOWNESS_MS)])
   const port = await mailServer.printed('')
   const startWorker = () => begin('worker.ts', workerSettings(database, port, options))

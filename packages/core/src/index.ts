@@ -56,6 +56,7 @@ export {
   readLogBatches,
   writeLog,
 } from './log-file.ts'
+export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
 export * from './plan.ts'
 export * from './ports.ts'

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@enfold/core'
 export type { ActionQuestions, ActionView } from './action-questions.ts'
 export type {
   ActionOrder,
