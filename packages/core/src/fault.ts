@@ -61,6 +61,11 @@ export class EnfoldFault extends Error {
       expected,
     })
   }
+
+  /** As `invalidInput`, for values that may hold addresses, passwords or personal data: says what is wrong in words. */
+  static unshownInput(path: string, what: string, expected: string): EnfoldFault {
+    return new EnfoldFault('INVALID_INPUT', `${path} ${what}; expected ${expected}.`, { path, expected })
+  }
 }
 
 /** Tells an Enfold fault from any other error, also across two copies of the package. */

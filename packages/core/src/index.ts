@@ -45,6 +45,13 @@ export * from './explain.ts'
 export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
 export * from './ids.ts'
+export {
+  type BeginsTransactions,
+  createInProcessTransactions,
+  type InProcessTransaction,
+  type InProcessTransactionOptions,
+  type TransactionalLog,
+} from './in-process-transaction.ts'
 export * from './json.ts'
 export {
   batchesOf,

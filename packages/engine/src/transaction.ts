@@ -17,18 +17,17 @@ export function boundTo(
     const line = ONE_LINE.find(
       ([method]) => typeof (client as unknown as Record<string, unknown>)?.[method] === 'function',
     )
-    throw refused(
+    throw EnfoldFault.unshownInput(
       'withTransaction.client',
       'has no method query',
       `a client with query(text, values)${line === undefined ? '; docs/guides/postgres.md has a line for each driver' : `: ${line[1]}`}`,
     )
   }
   if (store.within === undefined)
-    throw refused('withTransaction', 'is not for this store', 'a store that joins transactions, as PostgreSQL')
+    throw EnfoldFault.unshownInput(
+      'withTransaction',
+      'is not for this store',
+      'a store that joins transactions, as those of PostgreSQL, SQLite and memory do',
+    )
   return store.within(client)
-}
-
-/** As `EnfoldFault.invalidInput`, without the value: a client holds addresses and passwords. */
-function refused(path: string, what: string, expected: string): EnfoldFault {
-  return new EnfoldFault('INVALID_INPUT', `${path} ${what}; expected ${expected}.`, { path, expected })
 }

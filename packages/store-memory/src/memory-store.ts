@@ -2,12 +2,14 @@
 import {
   type AppendResult,
   appendOf,
+  type BeginsTransactions,
   type CaughtUp,
   type ChecksRequired,
   type ContactId,
   chainHash,
   contactOf,
   contactStream,
+  createInProcessTransactions,
   createTagIndex,
   type Derived,
   digestOf,
@@ -38,7 +40,9 @@ export interface MemoryStoreOptions {
  * @example
  * const engine = createEngine({ store: createMemoryStore(), handlers: {} })
  */
-export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {}): Store & ChecksRequired {
+export function createMemoryStore({
+  hashChain = true,
+}: MemoryStoreOptions = {}): Store & ChecksRequired & BeginsTransactions {
   const log: RecordedEvent[] = []
   const streams = new Map<StreamId, RecordedEvent[]>()
   const byId = new Map<EventId, RecordedEvent>()
@@ -133,6 +137,19 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
     open()
   }
 
+  /** For transactions: all of them, or none if one meets another version than it expects. */
+  function appendAll(appends: readonly StreamAppend[]): boolean {
+    const versions = new Map<StreamId, Version>()
+    for (const { stream, events, expected, requires = [] } of appends) {
+      const actual = versions.get(stream) ?? versionOf(stream)
+      if (actual !== (expected === 'no-stream' ? 0 : expected)) return false
+      if (requires.some((one) => versionOf(one.stream) !== one.version)) return false
+      versions.set(stream, actual + events.length)
+    }
+    appendMany(appends)
+    return true
+  }
+
   /** Until something is appended, the store is closed, or the signal aborts. */
   async function news(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -144,7 +161,7 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
     waiting.delete(wake)
   }
 
-  return {
+  const store: Store & ChecksRequired = {
     capabilities: { projectsInAppend: true, manyProcesses: false, durable: false, hashChain },
     async append(stream, events, expected, derived, requires) {
       open()
@@ -273,6 +290,16 @@ export function createMemoryStore({ hashChain = true }: MemoryStoreOptions = {})
       return actions.actionContacts(actionId, after, checkedLimit(limit), outcome)
     },
   }
+  const transactions = createInProcessTransactions({
+    readMany: store.readMany,
+    readAll: store.readAll,
+    head: async () => log.length,
+    async appendAll(appends) {
+      open()
+      return appendAll(appends)
+    },
+  })
+  return { ...store, ...transactions }
 }
 
 function checkedLimit(limit: number): number {

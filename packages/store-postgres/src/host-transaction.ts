@@ -120,7 +120,7 @@ function rowsOf(answer: unknown): readonly object[] {
   const rows = Array.isArray(given) && given.length === 2 && Array.isArray(given[0]) ? given[0] : given
   if (Array.isArray(rows) && rows.every((row) => typeof row === 'object' && row !== null && !Array.isArray(row)))
     return rows
-  throw misuse(
+  throw EnfoldFault.unshownInput(
     'withTransaction.client.query',
     'resolves to what holds no rows',
     '{ rows } or a list, of rows that are objects by the name of the column',
@@ -128,7 +128,7 @@ function rowsOf(answer: unknown): readonly object[] {
 }
 
 function notInTransaction(): EnfoldFault {
-  return misuse(
+  return EnfoldFault.unshownInput(
     'withTransaction.client',
     'is not inside a transaction: two statements on it were not in the same one',
     'the client on which you sent BEGIN, and none that sends its statements elsewhere: no pool, of Prisma the tx of $transaction and not prisma itself. Nothing was written',
@@ -136,14 +136,9 @@ function notInTransaction(): EnfoldFault {
 }
 
 function tooStrict(isolation: string): EnfoldFault {
-  return misuse(
+  return EnfoldFault.unshownInput(
     'withTransaction.client',
     `has a transaction open in ${isolation.toUpperCase()}, which cannot see what was recorded since it began`,
     'one in READ COMMITTED, as transactions are by default. Nothing was written; roll back and begin again with BEGIN ISOLATION LEVEL READ COMMITTED',
   )
-}
-
-/** As `EnfoldFault.invalidInput`, without the value: a client holds addresses and passwords. */
-function misuse(path: string, what: string, expected: string): EnfoldFault {
-  return new EnfoldFault('INVALID_INPUT', `${path} ${what}; expected ${expected}.`, { path, expected })
 }

@@ -322,8 +322,7 @@ function checked(options: PostgresStoreOptions): PostgresStoreOptions {
   const at = (name: string) => `createPostgresStore.${name}`
   const { connectionString, pool, schema, notify } = options
   // Both may hold a password, so neither is shown.
-  const refused = (name: string, what: string, expected: string) =>
-    new EnfoldFault('INVALID_INPUT', `${at(name)} ${what}; expected ${expected}.`, { path: at(name), expected })
+  const refused = (name: string, what: string, expected: string) => EnfoldFault.unshownInput(at(name), what, expected)
   if ((connectionString === undefined) === (pool === undefined))
     throw refused(
       'connectionString',

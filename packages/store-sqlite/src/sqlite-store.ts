@@ -2,10 +2,12 @@
 import {
   type AppendResult,
   appendOf,
+  type BeginsTransactions,
   type CaughtUp,
   type ChecksRequired,
   contactOf,
   contactStream,
+  createInProcessTransactions,
   EnfoldFault,
   epochMsOf,
   instantOf,
@@ -45,13 +47,13 @@ export interface SqliteStoreOptions {
  * @example
  * const store = createSqliteStore({ path: 'campaigns.db' })
  */
-export function createSqliteStore(options: SqliteStoreOptions): Store & ChecksRequired {
+export function createSqliteStore(options: SqliteStoreOptions): Store & ChecksRequired & BeginsTransactions {
   const { path, synchronous = 'FULL', readOnly = false, busyTimeoutMs = 5000 } = checked(options)
   return storeOn(openDatabase({ path, synchronous, readOnly, busyTimeoutMs }), options)
 }
 
 /** The store of a database that is open. */
-export function storeOn(database: Database, options: SqliteStoreOptions): Store & ChecksRequired {
+export function storeOn(database: Database, options: SqliteStoreOptions): Store & ChecksRequired & BeginsTransactions {
   const { path, pollMs = 200, hashChain = true } = options
   const isFile = path !== ':memory:'
   const { read, write, writeFleeting } = database
@@ -74,6 +76,25 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     return results
   }
 
+  /** For transactions: all of them, or none if one meets another version than it expects. */
+  async function appendAll(appends: readonly StreamAppend[]): Promise<boolean> {
+    const undone = new Error('Another has written meanwhile.')
+    try {
+      await write(() => {
+        for (const one of appends) {
+          const result = log.append(one, project)
+          if (result.outcome === 'conflict' || result.repeated) throw undone
+        }
+      })
+    } catch (error) {
+      if (error === undone) return false
+      throw error
+    }
+    writes += 1
+    for (const wake of waiting) wake()
+    return true
+  }
+
   /** Until this store writes or is closed, the poll for other processes is due, or the signal aborts. */
   async function news(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -88,7 +109,7 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     clearTimeout(timer)
   }
 
-  return {
+  const store: Store & ChecksRequired = {
     capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile, hashChain },
     async append(stream, events, expected, derived, requires) {
       const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
@@ -190,6 +211,15 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     actions: (after, limit) => read(() => actions.list(after, checkedLimit(limit))),
     actionContacts: (actionId, after, limit, outcome) =>
       read(() => actions.contacts(actionId, after, checkedLimit(limit), outcome)),
+  }
+  return {
+    ...store,
+    ...createInProcessTransactions({
+      readMany: store.readMany,
+      readAll: store.readAll,
+      head: () => read(() => log.head()),
+      appendAll,
+    }),
   }
 }
 
