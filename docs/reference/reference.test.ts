@@ -60,6 +60,7 @@ describe('given the page of errors', () => {
     STORE_CORRUPT: true,
     EVENT_ID_REUSED: true,
     CONTENTION: true,
+    CONTACT_LOCKED: true,
     DIRECTORY_SILENT: true,
     CAMPAIGN_VERSION_MISSING: true,
     PROJECTION_BEHIND: true,

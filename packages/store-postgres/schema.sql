@@ -165,6 +165,45 @@ END
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION enfold.append_around_locks(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+  first  integer := 1;
+  last   integer;
+  one    record;
+  all_of text[][] := ARRAY[]::text[][];
+BEGIN
+  FOR n IN 1 .. cardinality(streams) LOOP
+    last := first + sizes[n] - 1;
+    BEGIN
+      SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes INTO one FROM "enfold".append(
+        streams[n:n], expected[n:n], sizes[n:n], ids[first:last], bodies[first:last], digests[first:last],
+        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], cleared[n:n],
+        ARRAY(SELECT 1 FROM unnest(tag_of) t WHERE t = n),
+        ARRAY(SELECT tags[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
+        ARRAY(SELECT added[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i)) a;
+    EXCEPTION WHEN lock_not_available THEN
+      SELECT 'l' AS outcomes, '0' AS versions, array_to_string(array_fill(0, ARRAY[sizes[n]]), ',') AS event_positions,
+        repeat(',', sizes[n] - 1) AS event_hashes INTO one;
+    END;
+    IF one.outcomes = 'u' AND cardinality(streams) > 1 THEN
+      RAISE EXCEPTION 'an event id of % is used already', streams[n] USING ERRCODE = 'EF001', DETAIL = ids[first];
+    END IF;
+    all_of := all_of || ARRAY[ARRAY[one.outcomes, one.versions, one.event_positions, one.event_hashes]];
+    first := last + 1;
+  END LOOP;
+  outcomes := (SELECT string_agg(all_of[n][1], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
+  versions := (SELECT string_agg(all_of[n][2], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
+  event_positions := (SELECT string_agg(all_of[n][3], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
+  event_hashes := (SELECT string_agg(all_of[n][4], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
+END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION enfold.append_events(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], OUT outcomes text[], OUT versions integer[], OUT reached integer[], OUT event_positions bigint[], OUT event_hashes text[])
  RETURNS record
  LANGUAGE plpgsql

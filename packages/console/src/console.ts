@@ -267,7 +267,13 @@ const TITLES: ReadonlyMap<number, string> = new Map([
 ])
 
 /** Faults that pass by themselves. */
-const PASSING: ReadonlySet<string> = new Set(['STORE_UNAVAILABLE', 'STORE_BUSY', 'CONTENTION', 'DIRECTORY_SILENT'])
+const PASSING: ReadonlySet<string> = new Set([
+  'STORE_UNAVAILABLE',
+  'STORE_BUSY',
+  'CONTENTION',
+  'CONTACT_LOCKED',
+  'DIRECTORY_SILENT',
+])
 
 /** What an operator is told. Of the inside, nothing: that goes to the host. */
 function said(error: unknown): { readonly status: number; readonly text: string } {

@@ -26,6 +26,8 @@ export type FaultCode =
   | 'EVENT_ID_REUSED'
   /** Other writers won every one of the bounded number of attempts. Try again. */
   | 'CONTENTION'
+  /** A transaction that is still open kept the contact for longer than the store waits; nothing was written. Try again. */
+  | 'CONTACT_LOCKED'
   /** The host's directory of contacts did not answer in time; nothing was written. Try again. */
   | 'DIRECTORY_SILENT'
   /** The log mentions a campaign version that it does not hold. */

@@ -74,6 +74,11 @@ export interface Conflict {
 
 export type AppendResult = Appended | Conflict
 
+/** Another transaction that is still open keeps the stream. Nothing of the append was written; `append` waits for it. */
+export interface Locked {
+  readonly outcome: 'locked'
+}
+
 export interface StreamAppend {
   readonly stream: StreamId
   /** At least one. */
@@ -118,8 +123,11 @@ export interface EventStore {
     derived?: Derived,
     requires?: readonly RequiredVersion[],
   ): Promise<AppendResult>
-  /** Independent outcomes, in the order given, in one round trip or transaction. If it throws, nothing was written. */
-  appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
+  /**
+   * Independent outcomes, in the order given, in one round trip or transaction. If it throws, nothing was written. A
+   * stream that another open transaction keeps makes nobody else wait: it is answered `locked` where others wrote.
+   */
+  appendMany(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
   /** Events with version ≥ `from` (default 1), in order. A stream that does not exist is empty. */
   readStream(stream: StreamId, from?: Version): AsyncIterable<RecordedEvent>
   /** Whole streams at once; every stream asked for is a key, empty ones too. */

@@ -54,6 +54,30 @@ describe('createBatcher', () => {
     expect(batches).toEqual([[1, 2], [3, 4], [5]])
   })
 
+  it('with an overlap begins the next batch while a slow one is under way, and no more than are allowed', async () => {
+    const gate = createGate()
+    const batches: (readonly number[])[] = []
+    const add = createBatcher(
+      async (items: readonly number[]) => {
+        batches.push(items)
+        if (!items.includes(9)) await gate.passed
+        return items
+      },
+      10,
+      { afterMs: 1, most: 2 },
+    )
+    const slow = add(1)
+    await vi.waitFor(() => expect(batches).toHaveLength(1))
+    expect(await add(9)).toBe(9)
+    const [second, third] = [add(2), add(3)]
+    await vi.waitFor(() => expect(batches).toHaveLength(3))
+    const fourth = add(4)
+    await new Promise(setImmediate)
+    expect(batches).toEqual([[1], [9], [2, 3]])
+    gate.open()
+    expect(await Promise.all([slow, second, third, fourth])).toEqual([1, 2, 3, 4])
+  })
+
   it('STEP-7: an item that is refused fails nobody else', async () => {
     const { batches, write } = createWriter((items) => items.includes(2))
     const add = createBatcher(write, 10)

@@ -33,17 +33,28 @@ interface Waiting<Item, Result> {
 const atNextTurn: (then: () => void) => unknown = globalThis.setImmediate ?? globalThis.setTimeout
 const turnOfTheLoop = () => new Promise<void>((resolve) => void atNextTurn(resolve))
 
+/** For writes that may wait for something that keeps others from nothing: a batch that is slow holds up no later one. */
+export interface Overlap {
+  /** After so long the next batch is begun, too. */
+  readonly afterMs: number
+  /** How many may be under way at once. */
+  readonly most: number
+}
+
 /**
  * @param write writes a batch; its results are those of the items, in order. If a batch of several fails for one of
  *   them, each is tried by itself, so that the one fails nobody else: items must bear being written twice.
  * @param maxItems of one batch
+ * @param overlap left out, one batch is written after the other
  */
 export function createBatcher<Item, Result>(
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
   maxItems: number,
+  overlap?: Overlap,
 ): (item: Item) => Promise<Result> {
   let queue: Waiting<Item, Result>[] = []
   let writing = false
+  const underWay = new Set<Promise<void>>()
 
   async function writeAlone(one: Waiting<Item, Result>): Promise<void> {
     try {
@@ -54,24 +65,37 @@ export function createBatcher<Item, Result>(
     }
   }
 
+  async function writeTogether(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    if (batch.length === 1) return writeAlone(batch[0] as Waiting<Item, Result>)
+    try {
+      const results = await write(batch.map(({ item }) => item))
+      for (const [i, one] of batch.entries()) one.resolve(results[i] as Result)
+    } catch (error) {
+      // A store that fails for all fails for each: asking again one by one would only make everyone wait.
+      if (isFaultOfStore(error)) for (const one of batch) one.reject(error)
+      else for (const one of batch) await writeAlone(one)
+    }
+  }
+
+  /** Until the batch is written, or has taken so long that the next one is not to wait for it. */
+  async function writtenOrSlow(written: Promise<void>, { afterMs, most }: Overlap): Promise<void> {
+    underWay.add(written)
+    void written.then(() => underWay.delete(written))
+    const { promise: slow, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, afterMs)
+    await Promise.race([written, slow])
+    clearTimeout(timer)
+    while (underWay.size >= most) await Promise.race(underWay)
+  }
+
   async function drain(): Promise<void> {
     writing = true
     while (queue.length > 0) {
       await turnOfTheLoop()
       const batch = queue.slice(0, maxItems)
       queue = queue.slice(maxItems)
-      if (batch.length === 1) {
-        await writeAlone(batch[0] as Waiting<Item, Result>)
-        continue
-      }
-      try {
-        const results = await write(batch.map(({ item }) => item))
-        for (const [i, one] of batch.entries()) one.resolve(results[i] as Result)
-      } catch (error) {
-        // A store that fails for all fails for each: asking again one by one would only make everyone wait.
-        if (isFaultOfStore(error)) for (const one of batch) one.reject(error)
-        else for (const one of batch) await writeAlone(one)
-      }
+      const written = writeTogether(batch)
+      await (overlap === undefined ? written : writtenOrSlow(written, overlap))
     }
     writing = false
   }

@@ -26,13 +26,12 @@ import {
   type RecordedEvent,
   type Rejection,
   right,
-  type StreamAppend,
   sameDefinition,
   type TransactionClient,
   type UnpublishAnswer,
   type UnpublishCampaign,
 } from '@enfold/core'
-import { createBatcher } from './batch.ts'
+import { createAppendQueue } from './append-queue.ts'
 import * as border from './border.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
@@ -162,8 +161,7 @@ export function createEngine(options: EngineOptions): Engine {
   const machinery: Machinery = {
     store,
     historyOf: createHistoryOf(store),
-    // Above 500 a transaction grows without gaining.
-    append: createBatcher((appends: readonly StreamAppend[]) => store.appendMany(appends), 500),
+    append: createAppendQueue(store),
     campaigns,
     factsOf: createFacts(directory, contactsTimeoutMs),
     clock,

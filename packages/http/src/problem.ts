@@ -88,6 +88,7 @@ const TRANSIENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'STORE_BUSY',
   'STORE_UNAVAILABLE',
   'CONTENTION',
+  'CONTACT_LOCKED',
   'DIRECTORY_SILENT',
   'CLOSED',
 ])

@@ -38,9 +38,6 @@ export interface DatabaseOptions {
 
 const MAX_ATTEMPTS = 10
 
-/** How long a statement may wait for a lock that another transaction holds, before it says so. */
-const LOCK_MS = 100
-
 export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: DatabaseOptions): Database {
   const place = `PostgreSQL, schema ${schema}`
   const connect = connectorOf(pool, place)
@@ -115,7 +112,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     queryOnce: (text, values = []) => tracked({ text, values: [...values] }),
     gate: {
       // For this statement alone: nothing stays in the session.
-      condition: () => `set_config('lock_timeout', '${LOCK_MS}', true) <> '' AND ${checks.isCurrent}`,
+      condition: (_, lockMs) => `set_config('lock_timeout', '${lockMs}', true) <> '' AND ${checks.isCurrent}`,
       values: () => [],
       refusal: () => checks.outdated(query),
     },

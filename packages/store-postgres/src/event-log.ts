@@ -9,6 +9,7 @@ import {
   digestOf,
   type EventFilter,
   type ExpectedVersion,
+  type Locked,
   type NewEvent,
   type Position,
   type RecordedEvent,
@@ -33,9 +34,16 @@ export interface Batch {
 /** Of the first batch, when nothing is known of the size of the events. */
 export const FIRST_SIZE = 100
 
+/** How long an append may wait for a lock that another transaction holds, before it goes on without its stream. */
+const LOCK_MS = 100
+/** The same for each stream, once it is known that some are locked. */
+const AROUND_LOCK_MS = 10
+
 export interface EventLog {
-  /** In one round trip. */
+  /** In one round trip. Throws where it meets a lock: `isLocked`. */
   append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
+  /** The same, slower, and for each stream by itself. */
+  appendAroundLocks(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
   /** Transactions that are under way, required a version of the stream, and are among those given (`null`: any). */
   requiring(stream: StreamId, among: readonly string[] | null): Promise<readonly string[]>
   stream(stream: StreamId, from: Version, size: number): Promise<Batch>
@@ -65,6 +73,12 @@ interface Answer {
 
 const COLUMNS = `e.position::text, e.version::text, e.stream, e.id, encode(e.hash, 'hex') AS hash, e.body`
 
+/** The same append with and without streams that it requires. */
+interface Statements {
+  readonly plain: string
+  readonly requiring: string
+}
+
 export interface EventLogOptions {
   readonly query: Query
   readonly schema: string
@@ -77,19 +91,22 @@ export interface EventLogOptions {
 export function createEventLog({ query, schema, hashChain, gate, channel }: EventLogOptions): EventLog {
   const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
   // The function is called for each row of `open`, so not at all where its condition does not hold.
-  const appendExpecting = (expected: string, gateFrom: number) => `
-    WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom)})
+  const calling = (name: string, lockMs: number): Statements => {
+    const expecting = (expected: string, gateFrom: number) => `
+    WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)})
     SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
-    FROM open CROSS JOIN LATERAL ${schema}.append(
+    FROM open CROSS JOIN LATERAL ${schema}.${name}(
       open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
       $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
       $12::integer[], $13::text[], $14::boolean[]) a`
-  const APPEND = appendExpecting('$2::integer[]', 15)
-  // In the same statement, and only for those who require something: nobody else has a parameter more.
-  const APPEND_REQUIRING = appendExpecting(
-    `${schema}.expecting($2::integer[], $15::integer[], $16::text[], $17::integer[])`,
-    18,
-  )
+    return {
+      plain: expecting('$2::integer[]', 15),
+      // In the same statement, and only for those who require something: nobody else has a parameter more.
+      requiring: expecting(`${schema}.expecting($2::integer[], $15::integer[], $16::text[], $17::integer[])`, 18),
+    }
+  }
+  const APPEND = calling('append', LOCK_MS)
+  const APPEND_AROUND_LOCKS = calling('append_around_locks', AROUND_LOCK_MS)
 
   async function call(statement: string, values: readonly string[]): Promise<Answer> {
     const [answer] = await query<Answer>(statement, [...values, ...gate.values()])
@@ -99,10 +116,13 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
     return call(statement, values)
   }
 
-  async function append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
+  async function appendBy(
+    statements: Statements,
+    appends: readonly StreamAppend[],
+  ): Promise<readonly (AppendResult | Locked)[]> {
     const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
     const required = requirementsOf(appends)
-    const statement = required.length === 0 ? APPEND : APPEND_REQUIRING
+    const statement = required.length === 0 ? statements.plain : statements.requiring
     const { outcomes, versions, event_positions, event_hashes } = await call(statement, [
       textArray(appends.map(({ stream }) => toText(stream))),
       plainArray(appends.map(({ expected }) => versionOf(expected))),
@@ -115,7 +135,7 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
     ])
     const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
     const hash = hashChain ? event_hashes.split(',') : []
-    const results: (AppendResult | Promise<AppendResult>)[] = []
+    const results: (AppendResult | Locked | Promise<AppendResult>)[] = []
     let first = 0
     for (const [n, { stream, events, expected }] of appends.entries()) {
       const actual = Number(before[n])
@@ -125,6 +145,7 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
         )
         results.push(appended(recorded, false))
       } else if (outcome[n] === 'c') results.push(conflict(expected, actual))
+      else if (outcome[n] === 'l') results.push({ outcome: 'locked' })
       else if (outcome[n] === 'r') results.push(recordedBefore(events))
       else throw idReused(events.map(({ id }) => id).join(', '))
       first += events.length
@@ -147,7 +168,8 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
   }
 
   return {
-    append,
+    append: async (appends) => (await appendBy(APPEND, appends)) as readonly AppendResult[],
+    appendAroundLocks: (appends) => appendBy(APPEND_AROUND_LOCKS, appends),
     async requiring(stream, among) {
       const rows = await query<{ one: string }>(
         `SELECT one FROM ${schema}.requiring($1) one WHERE $2::text[] IS NULL OR one = ANY ($2::text[])`,

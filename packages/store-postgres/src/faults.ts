@@ -117,6 +117,11 @@ export function isRace(error: unknown): boolean {
   return isEnfoldFault(error) && error.code === 'CONTENTION'
 }
 
+/** True where another transaction held a lock for longer than the statement may wait. Nothing was written then. */
+export function isLocked(error: unknown): boolean {
+  return isEnfoldFault(error) && error.details.sqlState === '55P03'
+}
+
 /**
  * The fault that an error of the driver means; faults, and what is no error, as they are. The driver's own message
  * stands in ours only where the server says it of names and of itself: others hold statements with their parameters.

@@ -15,6 +15,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
   const s = quoted('grantsFor.schema', schema)
   const functions = [
     'append',
+    'append_around_locks',
     'project',
     'apply',
     'restore',

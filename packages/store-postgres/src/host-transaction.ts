@@ -9,8 +9,11 @@ import type { Query } from './query.ts'
 
 /** What an append must find true, in its own statement; else no row comes back and nothing is written. */
 export interface AppendGate {
-  /** @param first the number of the first of its parameters */
-  condition(first: number): string
+  /**
+   * @param first the number of the first of its parameters
+   * @param lockMs how long the statement may wait for a lock; within a transaction of the host that is the host's affair
+   */
+  condition(first: number, lockMs: number): string
   values(): readonly string[]
   /** Why no row came back; `null`: for no reason that still holds, so once more. */
   refusal(): Promise<EnfoldFault | null>

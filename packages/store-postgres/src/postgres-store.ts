@@ -4,11 +4,13 @@ import {
   appendOf,
   type CaughtUp,
   type ChecksRequired,
+  contactStream,
   EnfoldFault,
   type EventFilter,
   epochMsOf,
   instantOf,
   type JoinsTransactions,
+  type Locked,
   type Position,
   type RecordedEvent,
   type Store,
@@ -21,6 +23,7 @@ import {
 } from '@enfold/core'
 import { type ClientConfig, Pool } from 'pg'
 import { createSqlActions } from './actions.ts'
+import { appendAroundLocks, appendPatiently, untilNothingLeft, untilUnlocked } from './around-locks.ts'
 import { openDatabase } from './database.ts'
 import { createEventLog, type EventLog, FIRST_SIZE } from './event-log.ts'
 import { createNews } from './news.ts'
@@ -50,6 +53,11 @@ export interface PostgresStoreOptions {
    * poll. Default false, because a pooler in transaction mode swallows it. A connection string: the way past the pooler.
    */
   readonly notify?: boolean | string
+  /**
+   * How long an append waits for a contact to which another transaction, still open, has written, in milliseconds.
+   * Default 10,000; then `CONTACT_LOCKED`. Others do not wait for it meanwhile.
+   */
+  readonly lockWaitMs?: number
   /** How often a subscription looks for what other processes wrote, in milliseconds. Default 200. */
   readonly pollMs?: number
 }
@@ -63,7 +71,14 @@ export interface PostgresStoreOptions {
  * const store = createPostgresStore({ connectionString: process.env.DATABASE_URL })
  */
 export function createPostgresStore(options: PostgresStoreOptions): Store & Tells & JoinsTransactions & ChecksRequired {
-  const { schema = 'enfold', migrate = true, hashChain = true, prepare = false, pollMs = 200 } = checked(options)
+  const {
+    schema = 'enfold',
+    migrate = true,
+    hashChain = true,
+    prepare = false,
+    pollMs = 200,
+    lockWaitMs = 10_000,
+  } = checked(options)
   const pool = options.pool ?? ownPool(options)
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
   const channel = `enfold_${schema}`
@@ -86,12 +101,15 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     for (const listener of listeners) listener()
   }
 
-  async function appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
+  async function appendBy<Result extends AppendResult | Locked>(
+    write: (appends: readonly StreamAppend[]) => Promise<readonly Result[]>,
+    appends: readonly StreamAppend[],
+  ): Promise<readonly Result[]> {
     database.refuseIfClosed()
     const tags = tagsPublishedIn(appends)
     // Named before anybody wears them: whoever names one within a long transaction makes all wait who come to it.
     if (tags.length > 0) await model.name(tags)
-    const results = await appended(log.append, appends)
+    const results = await appended(write, appends)
     if (results.some((result) => result.outcome === 'appended' && !result.repeated)) {
       news?.tell()
       rouse()
@@ -132,10 +150,11 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   return {
     capabilities: { projectsInAppend: true, manyProcesses: true, durable: true, hashChain },
     async append(stream, events, expected, derived, requires) {
-      const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
+      const one = appendOf(stream, events, expected, derived, requires)
+      const [result] = await appendBy(async () => [await appendPatiently(log, one, lockWaitMs)], [one])
       return result as AppendResult
     },
-    appendMany,
+    appendMany: (appends) => appendBy((all) => appendAroundLocks(log, all), appends),
     async settled(stream, timeoutMs) {
       const startedAt = performance.now()
       // Those that began since saw what was committed before.
@@ -231,7 +250,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       model.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), room),
     async release(claims) {
       database.refuseIfClosed()
-      if (claims.length > 0) await model.release(claims)
+      if (claims.length > 0) await untilNothingLeft(model.release, claims, lockWaitMs)
     },
     async renew(claims, now, leaseMs) {
       database.refuseIfClosed()
@@ -239,7 +258,8 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     },
     nextWake: (room) => model.nextWake(room),
     agenda: async (until, limit, after) => model.agenda(until, checkedLimit(limit), after),
-    restore: (projection) => model.restore(projection),
+    restore: (projection) =>
+      untilUnlocked(() => model.restore(projection), contactStream(projection.contactId), lockWaitMs),
     indexed: (after, limit) => model.indexed({ after, limit }),
 
     saveAction: (record, change) => bulk.save(record, change),
@@ -266,10 +286,10 @@ function tagsPublishedIn(appends: readonly StreamAppend[]): readonly Tag[] {
   return tags
 }
 
-async function appended(
-  append: (appends: readonly StreamAppend[]) => Promise<readonly AppendResult[]>,
+async function appended<Result>(
+  append: (appends: readonly StreamAppend[]) => Promise<readonly Result[]>,
   appends: readonly StreamAppend[],
-): Promise<readonly AppendResult[]> {
+): Promise<readonly Result[]> {
   for (const { events } of appends)
     if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
   return appends.length === 0 ? [] : append(appends)
@@ -345,11 +365,11 @@ function checked(options: PostgresStoreOptions): PostgresStoreOptions {
       throw EnfoldFault.invalidInput(at(name), options[name], 'true or false')
   if (notify !== undefined && typeof notify !== 'boolean' && typeof notify !== 'string')
     throw EnfoldFault.invalidInput(at('notify'), notify, 'true, false or a connection string')
-  for (const name of ['maxConnections', 'connectTimeoutMs', 'answerTimeoutMs', 'pollMs'] as const) {
+  for (const name of ['maxConnections', 'connectTimeoutMs', 'answerTimeoutMs', 'pollMs', 'lockWaitMs'] as const) {
     const value = options[name]
     if (value !== undefined && !(Number.isInteger(value) && value >= 1))
       throw EnfoldFault.invalidInput(at(name), value, 'a whole number from 1')
-    if (value !== undefined && pool !== undefined && name !== 'pollMs')
+    if (value !== undefined && pool !== undefined && name !== 'pollMs' && name !== 'lockWaitMs')
       throw EnfoldFault.invalidInput(at(name), value, 'nothing: the pool that was given has its own')
   }
   return options

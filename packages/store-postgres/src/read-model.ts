@@ -38,7 +38,8 @@ export interface SqlReadModel {
     leaseUntil: Instant,
     room?: ReadonlyMap<string, number>,
   ): Promise<Claim[]>
-  release(claims: readonly Claim[]): Promise<void>
+  /** Answers those that are locked: still this worker's, and not given back. */
+  release(claims: readonly Claim[]): Promise<readonly Claim[]>
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Promise<Claim[]>
   nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
   agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<AgendaEntry[]>
@@ -174,7 +175,8 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
     },
     async restore({ contactId, version, tags, wakeAt, lane }) {
       const { restored } = await one<{ restored: string }>(
-        `SELECT ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6::text[])::text AS restored`,
+        `SELECT ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6::text[])::text AS restored
+         FROM (SELECT set_config('lock_timeout', '100', true) OFFSET 0) hurry`,
         [
           toText(contactId),
           String(version),
@@ -259,17 +261,26 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
       }))
     },
     async release(claims) {
-      // Taken in order, so that nobody who takes several rows waits for one who waits for him.
-      await query(
-        `WITH held AS MATERIALIZED (
+      // What a transaction of the host's keeps is passed over: the claims of others are not to wait for it.
+      const rows = await query<{ contact: string }>(
+        `WITH mine AS MATERIALIZED (
            SELECT a.contact FROM ${schema}.agenda a
            JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
            ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
-           ORDER BY a.contact FOR UPDATE OF a
+         ), held AS MATERIALIZED (
+           SELECT a.contact FROM ${schema}.agenda a
+           JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
+           ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
+           ORDER BY a.contact FOR UPDATE OF a SKIP LOCKED
+         ), freed AS (
+           UPDATE ${schema}.agenda a SET lease_until = NULL, worker = NULL FROM held WHERE a.contact = held.contact
+           RETURNING a.contact
          )
-         UPDATE ${schema}.agenda a SET lease_until = NULL, worker = NULL FROM held WHERE a.contact = held.contact`,
+         SELECT m.contact FROM mine m WHERE NOT EXISTS (SELECT FROM freed f WHERE f.contact = m.contact)`,
         claimTexts(claims),
       )
+      const left = new Set(rows.map(({ contact }) => fromText(contact)))
+      return claims.filter(({ contactId }) => left.has(contactId))
     },
     async renew(claims, now, leaseUntil) {
       const rows = await query<{ contact: string }>(

@@ -11,6 +11,7 @@ import {
   digestOf,
   type EventStore,
   type JsonValue,
+  type Locked,
   type NewEvent,
   type RecordedEvent,
 } from '@enfold/core'
@@ -693,7 +694,8 @@ async function appended(result: Promise<AppendResult>): Promise<Appended> {
   return answer as Appended
 }
 
-function outcomeOf(result: AppendResult): string {
+function outcomeOf(result: AppendResult | Locked): string {
+  if (result.outcome === 'locked') return 'locked'
   if (result.outcome === 'conflict') return `conflict at ${result.actual}`
   return `${result.repeated ? 'repeated' : 'appended'} at ${result.version}`
 }
