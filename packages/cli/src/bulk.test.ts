@@ -331,7 +331,7 @@ describe('an action that is cut short', () => {
     )
     await engine.close()
     await opened.close()
-    expect(await enfold(order('--action-id', 'a'))).toMatchObject({
+    expect(await enfold(order('--action-id', 'a', '--actor', 'olga'))).toMatchObject({
       status: 1,
       stderr: 'The action was cancelled, with 0 of 0 contacts done.\n',
     })

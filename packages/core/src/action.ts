@@ -4,6 +4,7 @@
  * Processing is the engine's affair. Rules BULK-1 to BULK-3.
  */
 import type { SequenceRef } from './events.ts'
+import { sha256 } from './hash.ts'
 import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
 
@@ -60,6 +61,11 @@ export interface ActionRecord extends SequenceRef {
   readonly position: Position
   /** What a preview promised, where one was handed in. */
   readonly preview: ActionCounts | null
+  /**
+   * Of the contacts as they were named, so that the id given again with other contacts is found out. Absent until all are
+   * known. Of a search or a query it has four digits, too few to confirm a guess of its text.
+   */
+  readonly contactsDigest?: string
 }
 
 /** One contact's place in an action. */
@@ -94,6 +100,14 @@ export function addOutcomes(counts: ActionCounts, outcomes: Iterable<ActionOutco
   const sums: Record<ActionOutcome, number> = { ...counts }
   for (const outcome of outcomes) sums[outcome] += 1
   return sums
+}
+
+/**
+ * The digest of contacts as they are named, group after group: `before` is that of the groups before, or the action's id.
+ * 16 hexadecimal digits.
+ */
+export function contactsDigest(before: string, contacts: readonly ContactId[]): string {
+  return sha256(JSON.stringify([before, ...contacts])).slice(0, 16)
 }
 
 export interface ActionDifference {

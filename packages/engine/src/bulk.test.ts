@@ -240,10 +240,40 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
     const { engine } = await given(makeStore())
     const first = await answerOf(engine.processAction(order()))
     await answerOf(engine.stopSequence(onAnn('nurture')))
-    expect(await answerOf(engine.processAction(order({ contacts: { ids: ['dora'] } })))).toEqual(first)
+    expect(await answerOf(engine.processAction(order()))).toEqual(first)
     expect(await answerOf(engine.resumeAction('monday-mail'))).toEqual(first)
     expect(await typesOf(engine)).toEqual(['SequenceStarted', 'SequenceStopped'])
-    const other = order({ action: 'stop' })
+  })
+
+  it.each([
+    { what: 'another verb', other: { action: 'stop' } as const },
+    { what: 'another sequence', other: { sequenceId: 'vip' } },
+    { what: 'another actor', other: { actor: 'otto' } },
+    { what: 'other contacts', other: { contacts: { ids: ['dora'] } } },
+    { what: 'one contact more', other: { contacts: { ids: ['ann', 'bob', 'cem', 'dora'] } } },
+    { what: 'a list in place of a CSV', other: { contacts: { csv: 'contactId\nann\nbob\ncem\n' } } },
+    { what: 'a search', other: { contacts: { search: 'ann' } } },
+  ])('BULK-2: the same id with $what is refused, and nothing happens', async ({ other }) => {
+    const { engine } = await given(makeStore(), {
+      contacts: { get: () => ({}), search: async () => ({ contacts: ['ann'], next: null }) },
+    })
+    const first = await answerOf(engine.processAction(order()))
+    expect(await rejectionOf(engine.processAction(order(other)))).toMatchObject({
+      type: 'CommandIdReused',
+      commandId: 'monday-mail',
+    })
+    expect(await engine.inspect.action('monday-mail')).toEqual(first)
+    expect(await typesOf(engine, 'dora')).toEqual([])
+  })
+
+  it('BULK-2: what a search or a query finds may change; another search is another order', async () => {
+    let found = ['ann']
+    const search = async () => ({ contacts: found, next: null })
+    const { engine } = await given(makeStore(), { contacts: { get: () => ({}), search } })
+    const first = await answerOf(engine.processAction(order({ contacts: { search: 'pool' } })))
+    found = ['bob']
+    expect(await answerOf(engine.processAction(order({ contacts: { search: 'pool' } })))).toEqual(first)
+    const other = order({ contacts: { search: 'garden' } })
     expect(await rejectionOf(engine.processAction(other))).toMatchObject({ type: 'CommandIdReused' })
   })
 

@@ -17,6 +17,7 @@ import {
   addOutcomes,
   type ContactId,
   contactStream,
+  contactsDigest,
   decide,
   derivedCommandId,
   type Either,
@@ -42,7 +43,7 @@ import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
 import * as border from './border.ts'
 import { realWait } from './clock.ts'
-import { type ContactSource, checkSource, contactsOf, describeSource } from './contact-source.ts'
+import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
 import { execute, type Machinery } from './execute.ts'
 import type { Inspect } from './inspect.ts'
 
@@ -53,7 +54,10 @@ export interface ActionTarget extends SequenceRef {
 }
 
 export interface ActionOrder extends ActionTarget {
-  /** The same id again is the same action: it goes on where it was, or answers as it ended (BULK-2). */
+  /**
+   * The same id again is the same action: it goes on where it was, or answers as it ended (BULK-2). With another verb,
+   * sequence or actor, or with other contacts, it is refused.
+   */
   readonly actionId: ActionId
   /** Your id of who orders this; `null` for nobody. Recorded. */
   readonly actor: string | null
@@ -272,8 +276,7 @@ export function createBulk(
     options: ProcessOptions,
   ): Promise<Either<Rejection, ActionView>> {
     const stored = await keeper().action(order.actionId)
-    if (stored !== null && !isSameOrder(stored, order))
-      return left({ type: 'CommandIdReused', commandId: `${order.actionId}`, usedFor: usedFor(stored) })
+    if (stored !== null && !(await isSameOrder(stored, order))) return left(reused(stored))
     if (stored !== null && stored.state !== 'collecting') return resume(stored, options)
     const refused = await refusal(order)
     if (refused !== null) return left(refused)
@@ -300,23 +303,49 @@ export function createBulk(
       preview: previewed?.complete === true ? previewed.outcomes : null,
     }
     // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
-    if ((await keeper().saveAction(record, { clear: true })) === null) return takenOver(actionId)
-    const collected = await collect(record, contactsOf(order.contacts, inspect, readModel), options)
+    if ((await keeper().saveAction(record, { clear: true })) === null) {
+      // Another process was first: with this order, or with another under the same id.
+      const first = await keeper().action(actionId)
+      return first === null || (await isSameOrder(first, order)) ? takenOver(actionId) : left(reused(first))
+    }
+    const collected = await collect(record, order.contacts, options)
     return collected === null ? takenOver(actionId) : right(await work(collected, options))
+  }
+
+  /** Verb, sequence, who orders it, and the contacts as they are named; while none is known, those may be others. */
+  async function isSameOrder(stored: ActionRecord, order: ActionOrder): Promise<boolean> {
+    const { action, actor, actionId, campaignId, sequenceId, contacts } = order
+    const same =
+      stored.action === action &&
+      stored.campaignId === campaignId &&
+      stored.sequenceId === sequenceId &&
+      stored.actor === actor
+    if (!same || stored.contactsDigest === undefined) return same
+    if (stored.source.from !== describeSource(contacts).from) return false
+    let digest = digestOfSource(actionId, contacts)
+    if (digest !== null) return digest === stored.contactsDigest
+    digest = actionId
+    for await (const group of groups(contactsOf(contacts, inspect, readModel))) {
+      refuseIfClosed()
+      digest = contactsDigest(digest, group)
+    }
+    return digest === stored.contactsDigest
   }
 
   /** The record when it knows all its contacts; `null`: another process has begun anew. */
   async function collect(
     begun: ActionRecord,
-    contacts: AsyncIterable<ContactId>,
+    source: ContactSource,
     { signal }: ProcessOptions,
   ): Promise<ActionRecord | null> {
     let record = begun
+    let digest = begun.actionId
     let added = 0
     let named = 0
-    for await (const group of groups(contacts)) {
+    for await (const group of groups(contactsOf(source, inspect, readModel))) {
       refuseIfClosed()
       if (signal?.aborted) break
+      digest = contactsDigest(digest, group)
       record = next(record)
       const now = await keeper().saveAction(record, { add: group })
       if (now === null) return cancelledMeanwhile(record.actionId)
@@ -330,7 +359,8 @@ export function createBulk(
       contacts: added,
       repeated: named - added,
     }
-    const collected = signal?.aborted ? ended(running, 'cancelled', null) : running
+    const known = { ...running, contactsDigest: digestOfSource(begun.actionId, source) ?? digest }
+    const collected = signal?.aborted ? ended(running, 'cancelled', null) : known
     return (await keeper().saveAction(collected)) === null ? cancelledMeanwhile(record.actionId) : collected
   }
 
@@ -520,14 +550,9 @@ function faultText(error: unknown): string {
 
 // --- The order ---
 
-function isSameOrder(stored: ActionRecord, order: ActionOrder): boolean {
-  return (
-    stored.action === order.action && stored.campaignId === order.campaignId && stored.sequenceId === order.sequenceId
-  )
-}
-
-function usedFor({ action, campaignId, sequenceId }: ActionRecord): string {
-  return `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}`
+function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rejection {
+  const usedFor = `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}, with an actor and contacts of its own`
+  return { type: 'CommandIdReused', commandId: `${actionId}`, usedFor }
 }
 
 function verb(path: string, value: unknown): void {

@@ -1,7 +1,10 @@
 /** Where an action's contacts come from: a list, a search, a query of the index, a CSV. Read once, in constant memory. */
 import {
+  type ActionId,
   type ActionRecord,
   type ContactId,
+  canonicalJson,
+  contactsDigest,
   EnfoldFault,
   type JsonObject,
   type ReadModel,
@@ -59,6 +62,15 @@ export function describeSource(source: ContactSource): ActionRecord['source'] {
   if ('csv' in source) return { from: 'csv' }
   const { text: _text, ...query } = source.query
   return { from: 'query', query: JSON.parse(JSON.stringify(query)) as JsonObject }
+}
+
+/**
+ * The digest of a source that says for itself whom it names, which is what was ordered, whoever it finds; `null`: that of
+ * the contacts has to be made (`contactsDigest`), as they come. Four digits: a text of a search may be a name.
+ */
+export function digestOfSource(actionId: ActionId, source: ContactSource): string | null {
+  if ('ids' in source || 'csv' in source) return null
+  return contactsDigest(actionId, [canonicalJson(JSON.parse(JSON.stringify(source)))]).slice(0, 4)
 }
 
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */

@@ -107,6 +107,9 @@ it('BULK-2: the same id is the same action, and another order under it is refuse
     status: 422,
     body: { rejection: { type: 'CommandIdReused' } },
   })
+  expect(await send('POST', '/actions', { body: { ...body, contacts: { ids: ['bob'] } } })).toMatchObject({
+    status: 422,
+  })
   const nowhere = { ...body, sequenceId: 'nowhere', actionId: 'other' }
   expect(await send('POST', '/actions', { body: nowhere })).toMatchObject({ status: 404 })
 })
