@@ -17,7 +17,7 @@ export interface Bar {
 /** Bars over time; `names` are those of the parts, at most three. */
 export function barChart(title: string, bars: readonly Bar[], names: readonly string[], timeZone: string): Html {
   const [first, last] = [bars[0], bars.at(-1)]
-  if (first === undefined || last === undefined) return html`<p class="empty">Nothing yet.</p>`
+  if (first === undefined || last === undefined) return html`<p class="empty">${title}: nothing in what was read.</p>`
   const top = niceTop(Math.max(...bars.map(({ parts }) => sum(parts))))
   const [fromMs, toMs] = [epochMsOf(first.at), epochMsOf(last.at) + 3_600_000]
   const slot = Math.max(1, (toMs - fromMs) / 3_600_000)
@@ -58,7 +58,7 @@ export interface Line {
 /** Lines over time, at most six; all with the same instants. */
 export function lineChart(title: string, lines: readonly Line[], timeZone: string): Html {
   const [first, last] = [lines[0]?.points[0], lines[0]?.points.at(-1)]
-  if (first === undefined || last === undefined) return html`<p class="empty">Nothing yet.</p>`
+  if (first === undefined || last === undefined) return html`<p class="empty">${title}: nothing in what was read.</p>`
   const top = niceTop(Math.max(...lines.flatMap(({ points }) => points.map(({ value }) => value))))
   const spanMs = Math.max(1, epochMsOf(last.at) - epochMsOf(first.at))
   const x = (at: Instant) => LEFT + ((epochMsOf(at) - epochMsOf(first.at)) / spanMs) * (WIDTH - LEFT - 2)

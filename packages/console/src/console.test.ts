@@ -10,13 +10,17 @@ import {
   BASE,
   consoleOf,
   givenWorld,
+  MONDAY,
   ORIGIN,
   overOf,
   type SendOptions,
   send,
   type World,
 } from './given-console.ts'
+import { campaignGraph } from './graph.ts'
 import { tokenOf } from './guard.ts'
+import { when } from './when.ts'
+import { OUTCOMES } from './words.ts'
 
 let world: World
 let pages: Console
@@ -340,6 +344,83 @@ describe('what comes in', () => {
       form: { do: 'resend', campaign: 'garden', sequence: 'tips', step: 'one', reason: 'x', commandId: 'refused' },
     })
     expect([status, text.includes('was not dispatched')]).toEqual([409, true])
+  })
+})
+
+describe('what is said is true', () => {
+  const ofPool = { campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' }
+
+  it('the graph holds all of its lines, those that lead back and around as well', () => {
+    const step = { id: 'one', kind: 'email', timer: { after: 'P1D' } } as const
+    const next = ['a', 'b', 'c', 'd', 'bought'] as const
+    const looping = campaign({
+      id: 'loops',
+      goals: [
+        { id: 'bought', when: { kind: 'purchased' }, next: ['a', { to: 'd', if: { field: 'spend', atLeast: 1 } }] },
+      ],
+      sequences: ['a', 'b', 'c', 'd'].map((id) => ({ id, steps: [step], next: [...next] })),
+    })
+    const text = String(campaignGraph(looping, new Map(), () => '#', null))
+    const [left, top, width, height] = (/viewBox="([^"]+)"/.exec(text)?.[1] ?? '').split(' ').map(Number) as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    const lines = [...text.matchAll(/class="edge" d="([^"]+)"/g)].map(([, d]) => d as string)
+    expect(lines.length).toBeGreaterThan(20)
+    for (const line of lines)
+      for (const [, x, y] of line.matchAll(/(-?[\d.]+) (-?[\d.]+)/g)) {
+        expect(Number(x)).toBeGreaterThan(left)
+        expect(Number(x)).toBeLessThan(left + width)
+        expect(Number(y)).toBeGreaterThan(top)
+        expect(Number(y)).toBeLessThan(top + height)
+      }
+  })
+
+  it('a search for everybody lists who is in a sequence, and says so', async () => {
+    await world.engine.startSequence({ ...ofPool, contactId: 'was-in' })
+    await world.engine.stopSequence({ ...ofPool, contactId: 'was-in' })
+    const { text } = await send(pages, '/search?text=')
+    expect(text).toContain('These are the contacts that are in a sequence now, or wait at its end.')
+    expect(text).not.toContain('was-in')
+  })
+
+  it('charts without anything in them claim no more than that', async () => {
+    const empty = await givenWorld()
+    const { text } = await send(consoleOf(empty), '/now')
+    expect(text).toContain('Contacts per sequence: nothing in what was read.')
+    expect(text).not.toContain('Nothing yet')
+    await empty.close()
+  })
+
+  it('TIME-5: a zone that nobody knows has no wall time', async () => {
+    await world.engine.startSequence({ ...ofPool, contactId: 'mars' })
+    const { text } = await send(pages, '/contacts/mars')
+    expect(text).not.toContain('class="there"')
+    expect(String(when(MONDAY, 'Europe/Berlin', 'Mars/Olympus'))).not.toContain('there')
+    expect(String(when(MONDAY, 'Europe/Berlin', 'Asia/Tokyo'))).toContain('18:00 there')
+  })
+
+  it('who sees some campaigns is told of nothing elsewhere, and not that there is nothing', async () => {
+    await world.engine.startSequence({ ...ofPool, contactId: 'elsewhere' })
+    const { text } = await send(pages, '/contacts/elsewhere', { as: 'gardener' })
+    expect(text).toContain('Nothing is recorded of this contact in your campaigns.')
+    expect(text).toContain('None in your campaigns.')
+    expect(text).toContain('0 events in your campaigns')
+    const whole = (await send(pages, '/contacts/elsewhere')).text
+    expect(whole).not.toContain('in your campaigns')
+  })
+
+  it('an order that changed nothing is not shown as one that did', async () => {
+    const order = { do: 'stop', campaign: 'pool', sequence: 'nurture', reason: 'x', commandId: 'nothing-to-stop' }
+    const { headers } = await send(pages, '/contacts/never-in/order', { form: order })
+    const { text } = await send(pages, (headers.get('location') as string).slice(BASE.length))
+    expect(text).toContain('<p class="notice warm" role="status">It was not in the sequence. Nothing was changed.</p>')
+    for (const outcome of OUTCOMES.keys())
+      if (OUTCOMES.get(outcome)?.includes('Nothing was changed'))
+        expect((await send(pages, `/contacts/never-in?did=${outcome}`)).text).not.toContain('notice good')
+    expect((await send(pages, '/contacts/never-in?did=stopped')).text).toContain('notice good')
   })
 })
 

@@ -2,7 +2,7 @@
  * One contact: where he is, what comes next, what happened and why, now or at any instant before. What can be ordered
  * for him is in `order-page.ts`.
  */
-import type { ContactId, Instant, RecordedContactEvent } from '@enfold/core'
+import { type ContactId, type Instant, isTimeZone, type RecordedContactEvent } from '@enfold/core'
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { seenBy } from '@enfold/http'
 import { html } from 'hono/html'
@@ -13,7 +13,7 @@ import type { OrderName } from './order-page.ts'
 import { badge, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when } from './when.ts'
-import { causeOf, evidenceOf, OUTCOMES, reasonOf, sentenceOf } from './words.ts'
+import { CHANGED, causeOf, evidenceOf, OUTCOMES, reasonOf, sentenceOf } from './words.ts'
 
 const HISTORY_PAGE = 100
 
@@ -48,7 +48,7 @@ export async function contactPage(call: Call): Promise<Page> {
   const past = at === null ? history : history.filter((event) => event.at <= at)
   const body = html`${done(url.searchParams)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
-<span>${standing(shown, view, facts === null)}</span></div>
+<span>${standing(shown, view, facts === null, history.length)}</span></div>
 ${slider(shown, instants)}
 ${at === null ? orders(shown, view, await sequenceOptions(call, null)) : ''}
 ${sequences(shown, runs)}
@@ -58,22 +58,30 @@ ${historyOf(shown, past, numberOf(url.searchParams, 'before'))}`
   return { title: name ?? contactId, part: 'search', body }
 }
 
+/** Those who see some campaigns are not told that there is nothing elsewhere. */
+const ofYours = ({ actor }: Call) => (actor.campaigns === undefined ? '' : ' in your campaigns')
+
 function campaignsIn(history: readonly RecordedContactEvent[]) {
   return history.flatMap(({ data }) => ('campaignId' in data ? [data] : []))
 }
 
 function done(params: URLSearchParams): Html {
   const text = OUTCOMES.get(params.get('did') ?? '')
-  return text === undefined ? html`` : notice(text, 'good')
+  return text === undefined ? html`` : notice(text, CHANGED.has(params.get('did') ?? '') ? 'good' : 'warm')
 }
 
-function standing({ call, zone }: Shown, { erased, suppressed, version }: ContactView, isUnknown: boolean): Html {
+function standing(
+  { call, zone }: Shown,
+  { erased, suppressed }: ContactView,
+  isUnknown: boolean,
+  events: number,
+): Html {
   return html`${erased ? badge('erased') : ''}${
     suppressed === null
       ? ''
       : html`${badge('suppressed')} ${suppressed.until === null ? 'without end' : html`until ${when(suppressed.until, call.timeZone, zone)}`}`
   }${isUnknown ? html` <span class="badge warm">unknown to the directory</span>` : ''}
-${zone === null ? '' : html` <span class="quiet">lives in ${zone} · </span>`}<span class="quiet">${version} events</span>`
+${zone === null ? '' : html` <span class="quiet">${isTimeZone(zone) ? 'time zone' : 'unknown time zone'} <bdi>${String(zone)}</bdi> · </span>`}<span class="quiet">${events} events${ofYours(call)}</span>`
 }
 
 // --- Time -----------------------------------------------------------------------------------------------------------
@@ -109,7 +117,7 @@ function slider({ at, call, contactId }: Shown, instants: readonly Instant[]): H
 ${
   at === null
     ? ''
-    : html`<p class="notice warm" role="status">${count === 0 ? 'As it was before anything was recorded.' : html`As it was on ${when(at, call.timeZone)}, after ${count} of ${instants.length} moments.`} Times that lay ahead are computed with what the directory says now. <a href="${link(call, ['contacts', contactId])}">Back to now</a></p>`
+    : html`<p class="notice warm" role="status">${count === 0 ? `As it was before anything was recorded${ofYours(call)}.` : html`As it was on ${when(at, call.timeZone)}, after ${count} of ${instants.length} moments.`} Times that lay ahead are computed with what the directory says now. <a href="${link(call, ['contacts', contactId])}">Back to now</a></p>`
 }
 </section>`
 }
@@ -160,7 +168,7 @@ ${may(call, 'suppress', 'all') ? (suppressed === null ? order(shown, 'suppress',
 function sequences(shown: Shown, runs: readonly EnrollmentView[]): Html {
   const open = runs.filter(({ status }) => isInProgress(status) || status === 'waiting')
   return html`<section><h2>Sequences in progress</h2>
-${open.length === 0 ? html`<p class="empty">None.</p>` : open.map((run) => runCard(shown, run))}</section>`
+${open.length === 0 ? html`<p class="empty">None${ofYours(shown.call)}.</p>` : open.map((run) => runCard(shown, run))}</section>`
 }
 
 function runCard(shown: Shown, run: EnrollmentView): Html {
@@ -276,7 +284,7 @@ function historyOf(shown: Shown, history: readonly RecordedContactEvent[], befor
       const sentence = sentenceOf(event, titles, call.timeZone)
       return html`<tr><td>${when(event.at, call.timeZone, zone)}</td><td><bdi>${sentence}</bdi></td><td><bdi>${causeOf(event, titles)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
     }),
-    'Nothing is recorded of this contact.',
+    `Nothing is recorded of this contact${ofYours(call)}.`,
   )}
 ${oldest !== undefined && until.length > page.length ? html`<p><a href="${link(call, ['contacts', contactId], { before: oldest.version })}#history">Older</a></p>` : ''}</section>`
 }

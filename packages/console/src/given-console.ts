@@ -107,6 +107,7 @@ export async function givenWorld({ weeks = 0, definitions = [pool, garden] } = {
   const sent: StepCall[] = []
   const directory: ContactDirectory = {
     get(id): Facts {
+      if (id === 'mars') return { timeZone: 'Mars/Olympus' }
       const i = Number(id.slice(2))
       return Number.isInteger(i) ? { timeZone: ZONES[i % 3] as string, fields: { spend: (i % 7) * 300 } } : {}
     },

@@ -21,6 +21,20 @@ interface Box {
   readonly height: number
 }
 
+interface Point {
+  readonly x: number
+  readonly y: number
+}
+
+interface Edge {
+  readonly points: readonly Point[]
+  /** Of its label, if it has one. */
+  readonly x?: number
+  readonly y?: number
+  readonly width?: number
+  readonly height?: number
+}
+
 /**
  * @param numbers of each sequence, by its id
  * @param hrefOf where a click on a node leads
@@ -38,7 +52,7 @@ export function campaignGraph(
   ]
   const numberOf = new Map(nodes.map(({ id }, i) => [id, String(i)]))
   const graph = new dagre.graphlib.Graph({ multigraph: true })
-  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 44, marginx: MARGIN, marginy: MARGIN })
+  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 44, marginx: 0, marginy: 0 })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const i of nodes.keys()) graph.setNode(String(i), { width: WIDTH, height: HEIGHT })
   const routes = nodes.flatMap(({ id, next = [] }) =>
@@ -61,16 +75,21 @@ export function campaignGraph(
         String(i),
       )
   dagre.layout(graph)
-  const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
   const box = (i: number) => graph.node(String(i)) as Box
 
-  const edges = routes.map(({ from, label, to }, i) => {
-    if (to === undefined) return ''
-    const { points, x, y } = graph.edge(from, to, String(i)) as {
-      points: readonly { x: number; y: number }[]
-      x?: number
-      y?: number
-    }
+  const edgeOf = (i: number) => {
+    const { from, to } = routes[i] as (typeof routes)[number]
+    return to === undefined ? null : (graph.edge(from, to, String(i)) as Edge)
+  }
+  const frame = frameOf(
+    nodes.map((_, i) => box(i)),
+    routes.flatMap((_, i) => edgeOf(i) ?? []),
+  )
+
+  const edges = routes.map(({ label }, i) => {
+    const edge = edgeOf(i)
+    if (edge === null) return ''
+    const { points, x, y } = edge
     return html`<path class="edge" d="${pathOf(points)}" marker-end="url(#arrow)"/>${
       label === '' || x === undefined || y === undefined
         ? ''
@@ -87,9 +106,33 @@ export function campaignGraph(
 <text x="${round(x)}" y="${round(y - 5)}" text-anchor="middle" class="title">${cut(title, MAX_TITLE)}</text>
 <text x="${round(x)}" y="${round(y + 16)}" text-anchor="middle" class="about">${about}</text></a>`
   })
-  return html`<div class="scroll graph" role="region" aria-label="Graph of the campaign" tabindex="0"><svg viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}" width="${Math.ceil(width)}" height="${Math.ceil(height)}" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="Goals, sequences and the routes between them">
+  return html`<div class="scroll graph" role="region" aria-label="Graph of the campaign" tabindex="0"><svg viewBox="${frame.left} ${frame.top} ${frame.width} ${frame.height}" width="${frame.width}" height="${frame.height}" xmlns="http://www.w3.org/2000/svg" role="group" aria-label="Goals, sequences and the routes between them">
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z" class="arrow"/></marker></defs>
 ${edges}${drawn}</svg></div>`
+}
+
+/** What holds every box, line and label. The size that dagre tells leaves out the lines: those that lead back lie outside. */
+function frameOf(boxes: readonly Box[], edges: readonly Edge[]) {
+  const corners = [
+    ...boxes,
+    ...edges.flatMap(({ height = 0, width = 0, x, y }) =>
+      x === undefined || y === undefined ? [] : [{ x, y, width, height }],
+    ),
+  ].flatMap(({ height, width, x, y }) => [
+    { x: x - width / 2, y: y - height / 2 },
+    { x: x + width / 2, y: y + height / 2 },
+  ])
+  const points = [...corners, ...edges.flatMap((edge) => edge.points)]
+  // By rounds: a campaign may have more lines than a call takes arguments.
+  const least = (of: (point: Point) => number) => points.reduce((low, point) => Math.min(low, of(point)), 0)
+  const most = (of: (point: Point) => number) => points.reduce((high, point) => Math.max(high, of(point)), 0)
+  const [left, top] = [Math.floor(least(({ x }) => x)) - MARGIN, Math.floor(least(({ y }) => y)) - MARGIN]
+  return {
+    left,
+    top,
+    width: Math.ceil(most(({ x }) => x)) + MARGIN - left,
+    height: Math.ceil(most(({ y }) => y)) + MARGIN - top,
+  }
 }
 
 const goalText = (by: string | undefined) => (by === 'members' ? 'goal, for members' : 'goal, for anyone')

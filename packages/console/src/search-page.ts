@@ -142,7 +142,7 @@ ${canAct ? html`<td class="tick"><input type="checkbox" name="contact" value="${
 ${canAct ? html`<p class="hint" data-tick-all hidden></p>` : ''}
 </form>
 ${next === null ? '' : html`<p><a rel="next" href="${link(call, ['search'])}?${paramsOf(search)}&amp;after=${encodeURIComponent(next)}">More results</a></p>`}
-${Object.keys(query).length === 0 ? html`<p class="hint">These are contacts with a history in a sequence. Contacts without one are found by their id${searched === null ? '' : ', or by your directory'}.</p>` : ''}`
+${Object.keys(query).length === 0 ? html`<p class="hint">These are the contacts that are in a sequence now, or wait at its end. All others are found by their id${searched === null ? '' : ', or by your directory'}.</p>` : ''}`
 }
 
 /** `null`: there is a text, and the directory has no search. */

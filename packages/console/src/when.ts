@@ -34,11 +34,12 @@ export function dayOf(instant: Instant, timeZone: string): string {
 }
 
 /**
- * An instant in the operator's zone; with the contact's zone, if it says another wall time, also in that.
+ * An instant in the operator's zone; with the contact's zone, if it says another wall time, also in that. In a zone that
+ * nobody knows there is no wall time.
  */
 export function when(instant: Instant, timeZone: string, contactZone: string | null = null): Html {
   const here = wallTime(instant, timeZone)
-  const there = contactZone === null ? here : wallTime(instant, contactZone)
+  const there = isTimeZone(contactZone) ? wallTime(instant, contactZone) : here
   return html`<time datetime="${instant}" title="${instant}">${here}</time>${
     there === here ? '' : html` <span class="there" title="${contactZone}">${shortened(there, here)} there</span>`
   }`

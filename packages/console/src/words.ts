@@ -163,16 +163,29 @@ export const OUTCOMES: ReadonlyMap<string, string> = new Map([
   ['stopped', 'Stopped. No further step of it goes out.'],
   ['not_active', 'It was not in the sequence. Nothing was changed.'],
   ['paused', 'Paused. Nothing of it goes out until it is resumed.'],
-  ['already_paused', 'It was paused already.'],
+  ['already_paused', 'It was paused already. Nothing was changed.'],
   ['resumed', 'Resumed.'],
-  ['not_paused', 'It was not paused.'],
+  ['not_paused', 'It was not paused. Nothing was changed.'],
   ['resent', 'The step is sent again as soon as a dispatcher comes by. The schedule stays as it is.'],
   ['cancelled', 'The step was cancelled. The steps behind it keep their times.'],
-  ['already_cancelled', 'The step was cancelled already.'],
+  ['already_cancelled', 'The step was cancelled already. Nothing was changed.'],
   ['suppressed', 'Suppressed: everything was stopped, and nothing can start until it is lifted.'],
-  ['already_suppressed', 'Suppressed already, in the same way.'],
+  ['already_suppressed', 'Suppressed already, in the same way. Nothing was changed.'],
   ['unsuppressed', 'The ban was lifted.'],
-  ['not_suppressed', 'There was no ban.'],
+  ['not_suppressed', 'There was no ban. Nothing was changed.'],
+])
+
+/** Outcomes that changed something. The others are no success to be shown as one. */
+export const CHANGED: ReadonlySet<string> = new Set([
+  'started',
+  'restarted',
+  'stopped',
+  'paused',
+  'resumed',
+  'resent',
+  'cancelled',
+  'suppressed',
+  'unsuppressed',
 ])
 
 /** What an action comes to for a contact, as a preview and a result say it. */
