@@ -28,7 +28,9 @@ END) STORED,
   contact text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL,
   campaign text COLLATE "C" NOT NULL,
-  worker text COLLATE "C"
+  worker text COLLATE "C",
+  others jsonb,
+  other_at bigint GENERATED ALWAYS AS ((((others -> 0) ->> 0))::bigint) STORED
 ) WITH (autovacuum_vacuum_scale_factor=0.02);
 
 CREATE TABLE enfold.checkpoint (
@@ -102,6 +104,8 @@ CREATE UNIQUE INDEX actions_pkey ON enfold.actions USING btree (number);
 
 CREATE INDEX agenda_claimable ON enfold.agenda USING btree (kind, campaign, claimable_at) WHERE (claimable_at IS NOT NULL);
 
+CREATE INDEX agenda_others ON enfold.agenda USING btree (kind, other_at) WHERE (others IS NOT NULL);
+
 CREATE UNIQUE INDEX agenda_pkey ON enfold.agenda USING btree (contact);
 
 CREATE INDEX agenda_wake ON enfold.agenda USING btree (wake_at, contact) WHERE (wake_at IS NOT NULL);
@@ -136,7 +140,7 @@ CREATE SEQUENCE enfold.tag_counts_entry_seq AS bigint MINVALUE 1 START 1 CACHE 1
 
 CREATE SEQUENCE enfold.tags_id_seq AS integer MINVALUE 1 START 1 CACHE 1;
 
-CREATE OR REPLACE FUNCTION enfold.append(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+CREATE OR REPLACE FUNCTION enfold.append(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -155,7 +159,7 @@ BEGIN
     END IF;
   END LOOP;
   IF cardinality(array_remove(contacts, NULL)) > 0 THEN
-    PERFORM "enfold".project(contacts, answer.reached, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+    PERFORM "enfold".project(contacts, answer.reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
   END IF;
   outcomes := array_to_string(answer.outcomes, ',');
   versions := array_to_string(answer.versions, ',');
@@ -165,7 +169,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.append_around_locks(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+CREATE OR REPLACE FUNCTION enfold.append_around_locks(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -182,7 +186,7 @@ BEGIN
     BEGIN
       SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes INTO one FROM "enfold".append(
         streams[n:n], expected[n:n], sizes[n:n], ids[first:last], bodies[first:last], digests[first:last],
-        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], cleared[n:n],
+        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], others[n:n], cleared[n:n],
         ARRAY(SELECT 1 FROM unnest(tag_of) t WHERE t = n),
         ARRAY(SELECT tags[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
         ARRAY(SELECT added[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i)) a;
@@ -295,7 +299,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], upto bigint)
+CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], upto bigint)
  RETURNS void
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -317,8 +321,30 @@ BEGIN
     FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN "enfold".agenda a ON a.contact = c.contact
     ORDER BY c.n
   );
-  PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+  PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
   UPDATE "enfold".checkpoint SET position = greatest(position, upto);
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.besides(closed text[])
+ RETURNS TABLE(contact text, kind text, claimable_at bigint)
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  RETURN QUERY SELECT a.contact, o.kind, greatest(o.wake, a.lease_until)
+  FROM unnest(closed) c (kind) CROSS JOIN LATERAL (
+    SELECT b.* FROM "enfold".agenda b WHERE b.others IS NOT NULL AND b.kind = c.kind
+    AND EXISTS (SELECT FROM jsonb_array_elements(b.others) e WHERE e ->> 1 <> ALL (closed))
+    ORDER BY b.other_at LIMIT 500
+  ) a CROSS JOIN LATERAL (
+    SELECT e ->> 1 AS kind, (e ->> 0)::bigint AS wake FROM jsonb_array_elements(a.others) WITH ORDINALITY AS l (e, n)
+    WHERE e ->> 1 <> ALL (closed) ORDER BY l.n LIMIT 1
+  ) o;
 END
 $function$
 ;
@@ -342,10 +368,37 @@ DECLARE
   share     integer;
   wanted    integer;
   got       integer;
+  closed    text[];
+  found     record;
 BEGIN
   SELECT array_agg(l.kind ORDER BY l.kind, l.campaign), array_agg(l.campaign ORDER BY l.kind, l.campaign)
   INTO kinds, campaigns FROM "enfold".lanes() l WHERE l.claimable_at <= now_ms;
   open := ARRAY(SELECT generate_series(1, cardinality(kinds)));
+  -- Contacts that are due for a closed kind first, and for an open one too, take their share as one lane more.
+  closed := ARRAY(SELECT l.kind FROM unnest(limited, rooms) AS l (kind, room) WHERE l.room = 0);
+  IF cardinality(closed) > 0 THEN
+    share := CASE WHEN coalesce(cardinality(open), 0) = 0 THEN most
+      ELSE most / (cardinality(open) + 1) + CASE WHEN random() * (cardinality(open) + 1) < most % (cardinality(open) + 1) THEN 1 ELSE 0 END END;
+    FOR found IN SELECT b.contact, b.kind FROM "enfold".besides(closed) b WHERE b.claimable_at <= now_ms ORDER BY b.claimable_at LOOP
+      EXIT WHEN share = 0;
+      k := array_position(limited, found.kind);
+      CONTINUE WHEN k IS NOT NULL AND rooms[k] = 0;
+      RETURN QUERY WITH due AS MATERIALIZED (
+        SELECT a.contact FROM "enfold".agenda a
+        WHERE a.contact = found.contact AND a.kind = ANY (closed) AND a.claimable_at <= now_ms
+        AND EXISTS (SELECT FROM jsonb_array_elements(a.others) e WHERE e ->> 1 = found.kind AND (e ->> 0)::bigint <= now_ms)
+        FOR UPDATE SKIP LOCKED
+      )
+      UPDATE "enfold".agenda a SET lease_until = until_ms, worker = by_worker FROM due
+      WHERE a.contact = due.contact RETURNING a.contact, a.wake_at, found.kind;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      share := share - got;
+      most := most - got;
+      IF k IS NOT NULL THEN
+        rooms[k] := rooms[k] - got;
+      END IF;
+    END LOOP;
+  END IF;
   WHILE most > 0 AND cardinality(open) > 0 LOOP
     share := greatest(1, most / cardinality(open));
     room := rooms;
@@ -434,7 +487,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[], tag_of integer[], tags text[], added boolean[])
+CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[])
  RETURNS void
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -448,10 +501,10 @@ DECLARE
 BEGIN
   -- One contact, as most commands have: the same in plain statements, which take less time to begin.
   IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
-    INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign)
-    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1])
+    INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
+    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign;
+      campaign = excluded.campaign, others = excluded.others;
     FOR n IN 1 .. cardinality(tags) LOOP
       SELECT t.id INTO tag_id FROM "enfold".tags t WHERE t.tag = tags[n];
       IF added[n] THEN
@@ -470,12 +523,13 @@ BEGIN
       END IF;
     END LOOP;
   ELSE
-    INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign)
-    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
-    FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
+    INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
+    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb
+    FROM unnest(contacts, versions, wakes, kinds, campaigns, others)
+      WITH ORDINALITY AS d (contact, version, wake, kind, campaign, others, n)
     WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign;
+      campaign = excluded.campaign, others = excluded.others;
 
     IF true = ANY (cleared) THEN
       WITH gone AS (
@@ -599,7 +653,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_tags text[])
+CREATE OR REPLACE FUNCTION enfold.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_others text, of_tags text[])
  RETURNS boolean
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -619,7 +673,7 @@ BEGIN
     RETURN false;
   END IF;
   PERFORM "enfold".project(
-    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[true],
+    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[of_others], ARRAY[true],
     array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
   );
   RETURN true;

@@ -201,7 +201,7 @@ describe('misuse', () => {
         '--handlers',
         given('mail.mjs', "export const handlers = { email: () => ({ outcome: 'sent' }) }"),
       ],
-      /has no handler for the kind task, of which there are steps in "pool\/1"\. They would fail for good/,
+      /has no handler for the kind task, of which there are steps in "pool\/1"\. They would wait/,
     ],
     ['a log', () => ['run', definition, '--handlers', given('good.mjs', SENT)], /is a log, which can only be read/],
   ])('%s: exit status 2, and nothing is sent', async (_, args, expected) => {

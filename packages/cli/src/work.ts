@@ -71,7 +71,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
 const STOPS = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * A step without a handler fails for good, so a module that lacks one would do harm.
+ * A step without a handler waits (KIND-1). Where one command is all that works, a module that lacks a kind is a mistake.
  *
  * @throws Misuse if the newest version of a campaign has steps of a kind that nobody handles
  */
@@ -87,7 +87,7 @@ async function requireHandlers(
       for (const step of sequence.steps)
         if (step.draft !== true && !Object.hasOwn(handlers, step.kind))
           throw new Misuse(
-            `${plain(hostPath)} has no handler for the kind ${named(step.kind)}, of which there are steps in ${named(campaignId)}. They would fail for good: export a handler for it.`,
+            `${plain(hostPath)} has no handler for the kind ${named(step.kind)}, of which there are steps in ${named(campaignId)}. They would wait: export a handler for it.`,
           )
 }
 

@@ -56,6 +56,8 @@ export interface Catalog {
   entries(): readonly CatalogEntry[]
   /** Published campaigns, by id. */
   published(): readonly PublishedCampaign[]
+  /** The kinds of all steps of all versions: runs of every one of them may still be open. */
+  kinds(): ReadonlySet<string>
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
   goalsFor(kind: string): readonly GoalMatch[]
 }
@@ -72,6 +74,7 @@ export function createCatalog(): Catalog {
   // Both are computed from `entries` at need, and forgotten when an event comes.
   let published: readonly PublishedCampaign[] | undefined
   let byKind: Map<string, GoalMatch[]> | undefined
+  const kinds = new Set<string>()
 
   const catalog: Catalog = {
     apply(event) {
@@ -81,6 +84,8 @@ export function createCatalog(): Catalog {
       entries.set(campaignId, evolveEntry(campaignId, entry, event))
       published = undefined
       byKind = undefined
+      for (const { steps } of entries.get(campaignId)?.versions.at(-1)?.campaign.sequences.values() ?? [])
+        for (const step of steps) kinds.add(step.kind)
     },
     find: (campaignId) => entries.get(campaignId),
     entries: () => [...entries.values()].sort((a, b) => compareIds(a.campaignId, b.campaignId)),
@@ -100,6 +105,7 @@ export function createCatalog(): Catalog {
         .sort((a, b) => compareIds(a.campaignId, b.campaignId))
       return published
     },
+    kinds: () => kinds,
     goalsFor(kind) {
       if (byKind === undefined) {
         byKind = new Map()

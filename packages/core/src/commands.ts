@@ -92,8 +92,8 @@ export interface DispatchDue extends OfContact {
   readonly inFlight: ReadonlySet<string>
   /** At most so many steps are dispatched, skipped or completed; what is left is due at once. */
   readonly limit: number
-  /** Of each kind that it names, at most so many are dispatched; the others stay due. Default: no limits. */
-  readonly permits?: ReadonlyMap<string, number>
+  /** At most so many of a kind are dispatched, the others stay due; `undefined`: all. Default: no limits. */
+  readonly permits?: { get(kind: string): number | undefined }
 }
 
 /** The dispatcher's report of what a handler answered. */

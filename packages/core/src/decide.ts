@@ -450,15 +450,15 @@ function dispatchDue(command: DispatchDue, draft: Draft, context: DecisionContex
   const { campaigns, facts, now } = context
   const inFlight = new Set(command.inFlight)
   const opened = new Set<string>()
-  const permits = new Map(command.permits)
+  const used = new Map<string, number>()
   const placeOf = places(draft)
   let queue = plan(contactId, draft.state(), campaigns, facts, now, inFlight).due.map(placed(placeOf))
   for (let i = 0, room = command.limit; i < queue.length && room > 0; i++) {
     const { act } = queue[i] as Queued
     if (act.act === 'dispatch') {
-      const left = permits.get(act.step.kind)
-      if (left === 0) continue
-      if (left !== undefined) permits.set(act.step.kind, left - 1)
+      const count = used.get(act.step.kind) ?? 0
+      if (count >= (command.permits?.get(act.step.kind) ?? Number.POSITIVE_INFINITY)) continue
+      used.set(act.step.kind, count + 1)
       inFlight.add(idempotencyKeyOf({ contactId, ...act }))
       // Only what cannot end a run may follow in a sequence that this decision opened.
     } else if (opened.has(nameOf(act))) continue

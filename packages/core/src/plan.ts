@@ -18,7 +18,7 @@ import {
 } from './enrollment.ts'
 import type { AttemptRef, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
-import type { Facts, Lane } from './ports.ts'
+import type { Facts, Lane, OtherLane } from './ports.ts'
 import { dueOf, durationMs } from './timer.ts'
 
 interface Act {
@@ -63,6 +63,8 @@ export interface Plan {
    * where nothing is known to be due then, but a run that cannot be planned is to be looked at again.
    */
   readonly lane: Lane | null
+  /** When other kinds of steps are due, each at its first instant, the earliest first. Absent: none is. */
+  readonly others?: readonly OtherLane[]
   /** Runs whose schedule could not be computed, where there are any. Everything else of the contact is planned as ever. */
   readonly faults?: readonly PlanFault[]
 }
@@ -82,7 +84,6 @@ export const REASONS = {
   suppressed: 'suppressed',
   contactUnknown: 'contact-unknown',
   unknownOutcome: 'unknown-outcome',
-  noHandler: 'no-handler',
 } as const
 
 const NONE: ReadonlySet<string> = new Set()
@@ -105,13 +106,14 @@ export function plan(
 ): Plan {
   const due: DueStep[] = []
   const upcoming: UpcomingStep[] = []
-  let wakeAt: Instant | null = null
-  let lane: Lane | null = null
+  /** The first wake of each kind of step, in the order in which the kinds were met. */
+  const wakes: Wake[] = []
   const faults: PlanFault[] = []
   const wake = (at: Instant, next: Lane | null) => {
-    if (wakeAt !== null && at >= wakeAt) return
-    wakeAt = at
-    lane = next
+    const kind = next?.kind ?? ''
+    const known = wakes.find(({ lane }) => (lane?.kind ?? '') === kind)
+    if (known === undefined) wakes.push({ at, lane: next })
+    else if (at < known.at) Object.assign(known, { at, lane: next })
   }
   const push = (act: DueStep) => {
     wake(act.dueAt, { kind: act.act === 'dispatch' ? act.step.kind : '', campaignId: act.campaignId })
@@ -128,7 +130,21 @@ export function plan(
         lookAt({ contactId, state, catalog, facts, now, inFlight }, enrollment, run, { push, wake, upcoming, fault })
       }
   due.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
-  return { due, upcoming, wakeAt, lane, ...(faults.length === 0 ? {} : { faults }) }
+  wakes.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  const [first, ...rest] = wakes
+  const others = rest.map(({ at, lane }) => ({
+    wakeAt: at,
+    kind: lane?.kind ?? '',
+    campaignId: lane?.campaignId ?? '',
+  }))
+  return {
+    due,
+    upcoming,
+    wakeAt: first?.at ?? null,
+    lane: first?.lane ?? null,
+    ...(others.length === 0 ? {} : { others }),
+    ...(faults.length === 0 ? {} : { faults }),
+  }
 }
 
 /**
@@ -156,6 +172,11 @@ export function dueOfRun(
     upcoming: [],
   })
   return due
+}
+
+interface Wake {
+  readonly at: Instant
+  readonly lane: Lane | null
 }
 
 /** What a plan is made from. */

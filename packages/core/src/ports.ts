@@ -45,6 +45,8 @@ export interface Derived {
   readonly wakeAt: Instant | null
   /** What is due then; absent: nothing that a limit could hold back. */
   readonly lane?: Lane | null
+  /** What other kinds of steps are due later, each at its first instant, the earliest first. Absent: none. */
+  readonly others?: readonly OtherLane[]
 }
 
 /** Whose turn it is: limits are set for kinds of steps, and campaigns share a limit fairly. */
@@ -52,6 +54,14 @@ export interface Lane {
   /** Of the step that is due first; "" where no handler is called. */
   readonly kind: string
   readonly campaignId: CampaignId
+}
+
+/**
+ * A lane of the contact that comes after its first: a worker that does not do what is due first still finds what it does
+ * (KIND-1).
+ */
+export interface OtherLane extends Lane {
+  readonly wakeAt: Instant
 }
 
 export interface Appended {
@@ -177,6 +187,14 @@ export interface AgendaEntry {
   readonly kind: string
 }
 
+/** Contacts that are due for a kind of step. */
+export interface Backlog {
+  readonly kind: string
+  readonly contacts: number
+  /** The earliest wake among them. */
+  readonly since: Instant
+}
+
 /** What a contact's rows in the read model must be, computed from its stream up to `version`. */
 export interface ContactProjection {
   readonly contactId: ContactId
@@ -184,6 +202,8 @@ export interface ContactProjection {
   readonly tags: readonly Tag[]
   readonly wakeAt: Instant | null
   readonly lane?: Lane | null
+  /** As `Derived`. */
+  readonly others?: readonly OtherLane[]
 }
 
 /** One contact's share of a batch that a projection applies. */
@@ -215,7 +235,8 @@ export interface ReadModel {
   count(tag: Tag): Promise<number>
   /**
    * Claims contacts with `wakeAt` ≤ now that nobody holds, at most `limit` (≥ 1) in all. Of a kind that `room` names, at
-   * most so many; and where `limit` or `room` leaves some out, campaigns take turns.
+   * most so many; and where `limit` or `room` leaves some out, campaigns take turns. A contact whose first lane is of a
+   * kind with no room is claimed for the first of its other lanes that is due and has room.
    */
   claimDue(
     now: Instant,
@@ -233,6 +254,11 @@ export interface ReadModel {
    * counted; `null`: never. Kinds of which `room` leaves none are passed over.
    */
   nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
+  /**
+   * Of each of these kinds that any contact is due for first, leases or not: how many contacts, and since when the
+   * earliest of them.
+   */
+  backlog(kinds: readonly string[], now: Instant): Promise<readonly Backlog[]>
   /**
    * Agenda entries with `wakeAt` ≤ `until`, by wake instant and, of the same, by contact id; at most `limit`, those
    * behind `after`.

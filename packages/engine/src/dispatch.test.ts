@@ -203,15 +203,60 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     expect((await eventsOf(engine, 'StepSkipped', 'bob')).map(({ data }) => data.reason)).toEqual(['draft', 'late'])
   })
 
-  it('a kind without a handler fails for good with reason no-handler', async () => {
-    const kinds = ['fax', 'constructor', '__proto__', 'toString']
-    const steps = kinds.map((kind) => ({ id: kind, kind }))
+  it('KIND-1: a step of a kind without a handler waits, and is done by a worker that has one', async () => {
     const { calls, handler } = createRecorder()
-    const { engine } = await given(makeStore, [...steps, email('mail')], handler)
-    await engine.startSequence(nurture)
-    expect(await engine.runDue()).toMatchObject({ failed: 4, sent: 1, completed: 1 })
-    for (const { data } of await eventsOf(engine, 'StepFailed'))
-      expect(data).toMatchObject({ reason: 'no-handler', consequence: 'continue', attempt: 1, retryAt: null })
+    const kinds = ['fax', 'constructor', '__proto__', 'toString']
+    const campaign: CampaignDefinition = {
+      id: 'pool',
+      goals: [],
+      sequences: kinds.map((kind) => ({ id: `by ${kind}`, steps: [{ id: 'one', kind }] })),
+    }
+    const { engine, other, clock } = await given(makeStore, campaign, handler)
+    for (const kind of kinds) await answerOf(engine.startSequence({ ...nurture, sequenceId: `by ${kind}` }))
+    expect(await engine.runDue()).toMatchObject({ dispatched: 0, failed: 0, wakeAt: null })
+    clock.advance('P30D')
+    expect(await engine.runDue()).toMatchObject({ dispatched: 0, failed: 0, wakeAt: null })
+    const all = Object.fromEntries(kinds.map((kind) => [kind, handler]))
+    Object.defineProperty(all, '__proto__', { value: handler, enumerable: true })
+    expect(await other(handler, { handlers: all }).runDue()).toMatchObject({ dispatched: 4, sent: 4, failed: 0 })
+    expect(calls).toHaveLength(4)
+  })
+
+  it('KIND-1: a contact that is due for a kind without a handler still gets what there is a handler for', async () => {
+    const { calls, handler } = createRecorder()
+    const campaign: CampaignDefinition = {
+      id: 'pool',
+      goals: [],
+      sequences: [
+        { id: 'texts', steps: [{ id: 'text', kind: 'sms' }, email('after the text')] },
+        { id: 'mails', steps: [email('mail', { timer: { after: 'PT1H' } }), { id: 'fax', kind: 'fax' }] },
+      ],
+    }
+    const { engine, other, clock } = await given(makeStore, campaign, handler)
+    await answerOf(engine.startSequence({ ...nurture, sequenceId: 'texts' }))
+    clock.advance(1000)
+    await answerOf(engine.startSequence({ ...nurture, sequenceId: 'mails' }))
+    const dueAt = after(MONDAY, 3_601_000)
+    expect(await engine.runDue()).toMatchObject({ dispatched: 0, wakeAt: dueAt })
+    clock.set(dueAt)
+    expect(await engine.runDue()).toMatchObject({ dispatched: 1, sent: 1, wakeAt: null })
+    expect(calls.map(({ step }) => step.id)).toEqual(['mail'])
+    // Two kinds wait, and a worker that does the later of them is not held up by the earlier.
+    expect(await other(handler, { handlers: { fax: handler } }).runDue()).toMatchObject({ sent: 1, completed: 1 })
+    expect(await other(handler, { handlers: { sms: handler } }).runDue()).toMatchObject({ sent: 1, wakeAt: null })
+    expect(await engine.runDue()).toMatchObject({ sent: 1, completed: 1, wakeAt: null })
+    expect(calls.map(({ step }) => step.id)).toEqual(['mail', 'fax', 'text', 'after the text'])
+    await expectLegal(engine)
+  })
+
+  it('KIND-1: a worker that was started before a kind was published leaves it to those that know it', async () => {
+    const { calls, handler } = createRecorder()
+    const { engine, other } = await given(makeStore, [email('one')], handler, { campaignRefreshMs: 86_400_000 })
+    const newer = other(handler, { handlers: { email: handler, sms: handler } })
+    await answerOf(newer.publish(course([{ id: 'text', kind: 'sms' }])))
+    await answerOf(newer.startSequence(nurture))
+    expect(await engine.runDue()).toMatchObject({ dispatched: 0, failed: 0 })
+    expect(await newer.runDue()).toMatchObject({ sent: 1, completed: 1 })
     expect(calls).toHaveLength(1)
   })
 

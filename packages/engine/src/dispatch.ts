@@ -18,7 +18,7 @@ import type { Doorbell } from './doorbell.ts'
 import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
 import type { Machinery } from './execute.ts'
-import type { Handlers } from './handler-call.ts'
+import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
 import type { Projection } from './project.ts'
@@ -67,7 +67,7 @@ type Tally = { -readonly [Key in Exclude<keyof DispatchCounts, 'wakeAt'>]: numbe
 export function createDispatcher(
   machinery: Machinery,
   readModel: ReadModel,
-  handlers: Handlers,
+  kinds: Kinds,
   worker: WorkerId,
   options: DispatchOptions,
   doorbell: Doorbell,
@@ -79,7 +79,7 @@ export function createDispatcher(
   const drains = new Set<Promise<void>>()
   /** Hands and permits that are free must not be given to two who ask at once. */
   const inTurn = createTurns()
-  const due = createDueWork(machinery, readModel, handlers, options)
+  const due = createDueWork(machinery, readModel, kinds, options)
   const leases = createLeases(readModel, clock, options.leaseMs)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   const release = createBatcher<Claim, void>(async (claims) => {
@@ -99,7 +99,7 @@ export function createDispatcher(
     // What was done has made more due, perhaps of other contacts: until the agenda has all of it, and is empty.
     do await drain(tally, budget, closing.signal)
     while (budget.room > 0 && !closing.signal.aborted && (await projection.toHead()))
-    return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake()) }
+    return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake(kinds.room(new Map()))) }
   }
 
   /**
@@ -108,10 +108,10 @@ export function createDispatcher(
    */
   async function nextWake(): Promise<Instant | null> {
     const now = clock.now()
-    const open = await readModel.nextWake(limits.room())
+    const open = await readModel.nextWake(kinds.room(limits.room()))
     if (open !== null && open <= now) return open
     const waitMs = limits.waitMs()
-    const any = waitMs === 0 ? null : await readModel.nextWake()
+    const any = waitMs === 0 ? null : await readModel.nextWake(kinds.room(new Map()))
     if (any === null) return open
     const limitedMs = Math.max(epochMsOf(any), epochMsOf(now) + Math.ceil(waitMs))
     return instantOf(open === null ? limitedMs : Math.min(epochMsOf(open), limitedMs))
@@ -162,7 +162,9 @@ export function createDispatcher(
 
   async function claim(budget: Budget): Promise<readonly Claim[]> {
     const free = Math.min(options.concurrency - active.size, budget.room)
-    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, limits.room()) : []
+    // What is not known to exist cannot be passed over.
+    await machinery.campaigns.fresh()
+    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.room(limits.room())) : []
   }
 
   /** Until some work has ended; and as long as there are free hands, until more may be due: no handler delays others (STEP-7). */

@@ -19,11 +19,13 @@ import {
   type Run,
   runOf,
   type StepCall,
+  type StepHandler,
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
 import { execute, type Known, type Machinery } from './execute.ts'
-import { callHandler, type Handlers, longestCallMs } from './handler-call.ts'
+import { callHandler, longestCallMs } from './handler-call.ts'
+import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'
 import { createRecorder, type RecorderOptions } from './record.ts'
 import { inSpan } from './telemetry.ts'
@@ -64,7 +66,7 @@ type Dispatched = ContactEventOf<'StepDispatched'>
 export function createDueWork(
   machinery: Machinery,
   readModel: ReadModel,
-  handlers: Handlers,
+  kinds: Kinds,
   options: DispatchOptions,
 ): DueWork {
   const { clock, observe, random } = machinery
@@ -80,8 +82,7 @@ export function createDueWork(
       contactId,
       inFlight: new Set(),
       limit,
-      // One of the kind that the claim was made for; another kind that has a limit waits for a claim of its own.
-      permits: new Map(Object.keys(options.kinds).map((one) => [one, one === kind ? 1 : 0])),
+      permits: { get: (one) => permitsOf(one, kind) },
     })
     if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
     const { events, known } = executed.right
@@ -105,6 +106,15 @@ export function createDueWork(
       return one.value
     })
     return { events: [...events, ...done.flatMap((one) => one.events)], held: done.every((one) => one.held) }
+  }
+
+  /**
+   * Nothing of a kind that this worker has no handler for (KIND-1). Of kinds that have a limit, one of the kind that the
+   * claim was made for; another such kind waits for a claim of its own.
+   */
+  function permitsOf(kind: string, claimed: string): number | undefined {
+    if (kinds.handlerOf(kind) === undefined) return 0
+    return Object.hasOwn(options.kinds, kind) ? (kind === claimed ? 1 : 0) : undefined
   }
 
   /** A process that stood still (a debugger, a frozen machine) may wake up long after its lease: then it is another's. */
@@ -136,9 +146,11 @@ export function createDueWork(
     }
     const { outcome, error } = await inSpan('enfold.dispatch', attributes, async (span) => {
       inFlight += 1
-      const answered = await callHandler(handlers, call, options.handlerTimeoutMs, giveUp).finally(() => {
-        inFlight -= 1
-      })
+      const answered = await callHandler(handlerFor(call.step.kind), call, options.handlerTimeoutMs, giveUp).finally(
+        () => {
+          inFlight -= 1
+        },
+      )
       span.setAttribute('enfold.outcome', answered.outcome.outcome)
       if (answered.error !== undefined) span.recordException(answered.error as Error)
       return answered
@@ -146,6 +158,11 @@ export function createDueWork(
     const durationMs = performance.now() - startedAt
     observe({ type: 'step-answered', ...about, outcome, durationMs, ...(error === undefined ? {} : { error }) })
     return outcome
+  }
+
+  /** It was there when the step was dispatched; a host's function that gives it no more fails this attempt. */
+  function handlerFor(kind: string): StepHandler {
+    return kinds.handlerOf(kind) ?? (() => ({ outcome: 'failed', reason: 'handler-withdrawn' }))
   }
 
   function callOf({ data }: Dispatched, contactId: ContactId, { state, facts }: Known): Omit<StepCall, 'signal'> {

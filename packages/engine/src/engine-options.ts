@@ -9,12 +9,12 @@ import {
   type EventStore,
   type JoinsTransactions,
   type ReadModel,
-  type StepHandler,
   type Tells,
   type WorkerId,
 } from '@enfold/core'
 import * as border from './border.ts'
 import { longestCallMs } from './handler-call.ts'
+import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
 import type { ProjectionOptions } from './project.ts'
 import type { Observer } from './signals.ts'
@@ -32,8 +32,12 @@ export interface EngineOptions {
   readonly readModel?: ReadModel & Partial<ActionStore>
   /** Of a read model beside the log: what to do with a contact of whom an event cannot be projected. Default "stop". */
   readonly onPoison?: ProjectionOptions['onPoison']
-  /** By the `kind` of step that they do. A kind without a handler fails for good with reason `no-handler`. */
-  readonly handlers: { readonly [kind: string]: StepHandler }
+  /**
+   * By the `kind` of step that they do: a record, an instance of a class with a method for each kind, or a function from
+   * kind to handler. Steps of other kinds are left to workers that have a handler for them; `health` names those that
+   * wait (KIND-1, KIND-2).
+   */
+  readonly handlers: Handlers
   /** Your contacts. Left out: every contact exists, with no facts. */
   readonly contacts?: ContactDirectory
   /** How long `contacts` may take to answer, in milliseconds of real time. Default 30,000; then `DIRECTORY_SILENT`. */
@@ -106,11 +110,7 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
   })
   const { store, handlers, clock, contacts, observe, random } = options
   if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
-  if (typeof handlers !== 'object' || handlers === null)
-    throw EnfoldFault.invalidInput('createEngine.handlers', handlers, 'an object of step handlers by kind')
-  for (const [kind, handler] of Object.entries(handlers))
-    if (typeof handler !== 'function')
-      throw EnfoldFault.invalidInput(`createEngine.handlers.${kind}`, handler, 'a function')
+  handlersOf(handlers)
   if (clock !== undefined && typeof clock.now !== 'function')
     throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
   if (contacts !== undefined && typeof contacts.get !== 'function')
@@ -171,7 +171,7 @@ export function readModelOf({ store, readModel, onPoison }: EngineOptions): {
       readModel,
       'none: the store writes index and agenda in the append, so it must be its own read model',
     )
-  for (const method of ['apply', 'checkpoint', 'claimDue', 'members'] as const)
+  for (const method of ['apply', 'checkpoint', 'claimDue', 'backlog', 'members'] as const)
     if (typeof model?.[method] !== 'function')
       throw EnfoldFault.invalidInput(
         'createEngine.readModel',

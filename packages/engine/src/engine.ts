@@ -43,6 +43,7 @@ import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandMachinery, createHistoryOf, execute, type Machinery } from './execute.ts'
 import { createInspect, type Inspect } from './inspect.ts'
+import { createKinds, handlersOf } from './kinds.ts'
 import {
   createProjection,
   FACTS_TIMEOUT_MS,
@@ -177,7 +178,8 @@ export function createEngine(options: EngineOptions): Engine {
         { onPoison: options.onPoison ?? 'stop' },
       )
     : projectedInAppend
-  const dispatcher = createDispatcher(machinery, readModel, handlers, workerId, dispatchOptions, doorbell, projection)
+  const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
+  const dispatcher = createDispatcher(machinery, readModel, kinds, workerId, dispatchOptions, doorbell, projection)
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)

@@ -227,11 +227,11 @@ export function wakeOf(
   contactId: ContactId,
   state: ContactState,
   facts: Facts | null,
-): Pick<Plan, 'wakeAt' | 'lane'> {
-  const { wakeAt, lane, faults = [] } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+): Pick<Plan, 'wakeAt' | 'lane' | 'others'> {
+  const { wakeAt, lane, others, faults = [] } = plan(contactId, state, campaigns.catalog, facts, clock.now())
   for (const { error, campaignId, sequenceId, run } of faults)
     observe({ type: 'contact-not-planned', contactId, run: { campaignId, sequenceId, run }, error })
-  return { wakeAt, lane }
+  return others === undefined ? { wakeAt, lane } : { wakeAt, lane, others }
 }
 
 /**

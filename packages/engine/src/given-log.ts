@@ -25,7 +25,8 @@ export function logOnly(store: Log): Log {
 
 /** The store as a mere read model. */
 export function readModelOnly(store: Store): ReadModel {
-  const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, agenda } = store
+  const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, backlog, agenda } =
+    store
   const { restore, indexed } = store
   return {
     apply,
@@ -38,6 +39,7 @@ export function readModelOnly(store: Store): ReadModel {
     release,
     renew,
     nextWake,
+    backlog,
     agenda,
     restore,
     indexed,

@@ -8,8 +8,6 @@ export interface HandlerAnswer {
   readonly error?: unknown
 }
 
-export type Handlers = { readonly [kind: string]: StepHandler }
-
 /** How long a handler that was told to end has for saying what became of its work. */
 function graceMs(timeoutMs: number): number {
   return Math.min(timeoutMs, 250)
@@ -21,19 +19,17 @@ export function longestCallMs(timeoutMs: number): number {
 }
 
 /**
- * Calls the handler of the step's kind and waits at most `timeoutMs` for it. Then its signal aborts, and what it answers
+ * Calls the handler and waits at most `timeoutMs` for it. Then its signal aborts, and what it answers
  * to that within `graceMs` still counts: only the handler knows whether it was about to send or had sent.
  *
  * @param stop aborts the call's signal early: the engine shuts down and has waited long enough
  */
 export async function callHandler(
-  handlers: Handlers,
+  handler: StepHandler,
   call: Omit<StepCall, 'signal'>,
   timeoutMs: number,
   stop: AbortSignal,
 ): Promise<HandlerAnswer> {
-  const handler = Object.hasOwn(handlers, call.step.kind) ? handlers[call.step.kind] : undefined
-  if (handler === undefined) return { outcome: { outcome: 'failed', reason: 'no-handler', permanent: true } }
   const controller = new AbortController()
   const finished = new AbortController()
   const over = AbortSignal.any([stop, finished.signal])

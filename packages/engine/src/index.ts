@@ -20,6 +20,7 @@ export type { DispatchCounts, DispatcherHealth } from './dispatch.ts'
 export * from './engine.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type * from './inspect.ts'
+export type { Handlers } from './kinds.ts'
 export type { KindLimit } from './limits.ts'
 export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
 export {

@@ -347,9 +347,9 @@ export function createProjection(
   async function nextWakeOf(contactId: ContactId, { state }: Folded) {
     await campaigns.ensure(state)
     const facts = await factsOf(contactId).catch(() => undefined)
-    const { wakeAt, lane } = wakeOf(machinery, contactId, state, facts === undefined ? {} : facts)
+    const wake = wakeOf(machinery, contactId, state, facts === undefined ? {} : facts)
     // A directory that fails for one contact holds up no other: the dispatcher, which asks it again, is to look at once.
-    return facts === undefined && wakeAt !== null ? { wakeAt: clock.now(), lane } : { wakeAt, lane }
+    return facts === undefined && wake.wakeAt !== null ? { ...wake, wakeAt: clock.now() } : wake
   }
 
   /** All rows and the checkpoint; if that fails for one of them, each by itself, and the checkpoint behind them. */

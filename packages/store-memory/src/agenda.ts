@@ -4,11 +4,13 @@
  */
 import {
   type AgendaEntry,
+  type Backlog,
   type Claim,
   type ContactId,
   compareIds,
   type Instant,
   type Lane,
+  type OtherLane,
   type WorkerId,
 } from '@enfold/core'
 
@@ -18,6 +20,7 @@ interface Row {
   wakeAt: Instant | null
   leaseUntil: Instant | null
   worker: WorkerId | null
+  others: readonly OtherLane[]
 }
 
 interface Entry {
@@ -27,16 +30,19 @@ interface Entry {
 }
 
 export interface Agenda {
-  set(contactId: ContactId, wakeAt: Instant | null, lane: Lane | null | undefined): void
+  set(contactId: ContactId, wakeAt: Instant | null, lane: Lane | null | undefined, others?: readonly OtherLane[]): void
   claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
   nextWake(room?: ReadonlyMap<string, number>): Instant | null
+  backlog(kinds: readonly string[], now: Instant): Backlog[]
   until(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
 }
 
 export function createAgenda(): Agenda {
   const rows = new Map<ContactId, Row>()
+  /** Contacts with several lanes. */
+  const mixed = new Set<ContactId>()
   const lanes = new Map<string, { readonly kind: string; readonly heap: Entry[] }>()
 
   /** When the row can be claimed next; `null`: not as things stand. */
@@ -65,9 +71,26 @@ export function createAgenda(): Agenda {
   const isHeldBy = (row: Row | undefined, claim: Claim): row is Row =>
     row !== undefined && row.worker === claim.worker && row.leaseUntil === claim.leaseUntil
 
+  /** Contacts whose first lane has no room, and when they can be claimed for another, the earliest first. */
+  function besides(room: ReadonlyMap<string, number> = new Map()) {
+    const found: { at: Instant; contactId: ContactId; kind: string }[] = []
+    if ([...room.values()].includes(0))
+      for (const contactId of mixed) {
+        const row = rows.get(contactId) as Row
+        const open = room.get(row.kind) === 0 ? row.others.find(({ kind }) => room.get(kind) !== 0) : undefined
+        if (open === undefined) continue
+        const at = row.leaseUntil !== null && row.leaseUntil > open.wakeAt ? row.leaseUntil : open.wakeAt
+        found.push({ at, contactId, kind: open.kind })
+      }
+    return found.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  }
+
   return {
-    set(contactId, wakeAt, lane) {
-      const row = rows.get(contactId) ?? { lane: '', kind: '', wakeAt: null, leaseUntil: null, worker: null }
+    set(contactId, wakeAt, lane, others = []) {
+      const row = rows.get(contactId) ?? { lane: '', kind: '', wakeAt: null, leaseUntil: null, worker: null, others }
+      row.others = others
+      if (others.length > 0) mixed.add(contactId)
+      else mixed.delete(contactId)
       row.wakeAt = wakeAt
       row.kind = lane?.kind ?? ''
       row.lane = JSON.stringify([row.kind, lane?.campaignId ?? ''])
@@ -77,18 +100,26 @@ export function createAgenda(): Agenda {
     claim(now, worker, limit, leaseUntil, room) {
       const claims: Claim[] = []
       const left = new Map(room)
+      const more = besides(room).filter(({ at }) => at <= now)
+      const take = (contactId: ContactId, kind: string) => {
+        if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
+        const row = rows.get(contactId) as Row
+        row.leaseUntil = leaseUntil
+        row.worker = worker
+        enter(contactId, row)
+        claims.push({ contactId, worker, wakeAt: row.wakeAt as Instant, leaseUntil, kind })
+      }
+      const takeAnother = () => {
+        for (let one = more.shift(); one !== undefined && claims.length < limit; one = more.shift())
+          if (left.get(one.kind) !== 0) return take(one.contactId, one.kind)
+      }
       // One of each lane in turn, so that a great backlog of one campaign does not stand before all others.
-      for (let turn = [...lanes.keys()]; turn.length > 0 && claims.length < limit; )
+      for (let turn = [...lanes.keys()]; turn.length + more.length > 0 && claims.length < limit; takeAnother())
         turn = turn.filter((name) => {
           const kind = lanes.get(name)?.kind ?? ''
           const top = earliest(name)
           if (top === undefined || top.at > now || claims.length >= limit || left.get(kind) === 0) return false
-          if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
-          const row = rows.get(top.contactId) as Row
-          row.leaseUntil = leaseUntil
-          row.worker = worker
-          enter(top.contactId, row)
-          claims.push({ contactId: top.contactId, worker, wakeAt: row.wakeAt as Instant, leaseUntil, kind })
+          take(top.contactId, kind)
           return true
         })
       return claims.sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
@@ -113,8 +144,18 @@ export function createAgenda(): Agenda {
     },
     nextWake(room) {
       const open = [...lanes].flatMap(([name, { kind }]) => (room?.get(kind) === 0 ? [] : [name]))
-      const wakes = open.flatMap((name) => earliest(name)?.at ?? [])
+      const wakes = [...open.flatMap((name) => earliest(name)?.at ?? []), ...besides(room).map(({ at }) => at)]
       return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
+    },
+    backlog(kinds, now) {
+      const asked = new Map(kinds.map((kind) => [kind, { kind, contacts: 0, since: now }]))
+      for (const { kind, wakeAt } of rows.values()) {
+        const found = asked.get(kind)
+        if (found === undefined || wakeAt === null || wakeAt > now) continue
+        found.contacts += 1
+        if (wakeAt < found.since) found.since = wakeAt
+      }
+      return [...asked.values()].filter(({ contacts }) => contacts > 0)
     },
     until(until, limit, after) {
       return [...rows]

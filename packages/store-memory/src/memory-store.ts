@@ -121,9 +121,9 @@ export function createMemoryStore({
     return { outcome: 'appended', version, position, events: Object.freeze(events), repeated }
   }
 
-  function project(contactId: ContactId, version: Version, { tags, wakeAt, lane }: Derived): void {
+  function project(contactId: ContactId, version: Version, { tags, wakeAt, lane, others }: Derived): void {
     index.apply(tags)
-    agenda.set(contactId, wakeAt, lane)
+    agenda.set(contactId, wakeAt, lane, others)
     projected.set(contactId, version)
   }
 
@@ -254,18 +254,22 @@ export function createMemoryStore({
       open()
       return agenda.nextWake(room)
     },
+    async backlog(kinds, now) {
+      open()
+      return agenda.backlog(kinds, now)
+    },
     async agenda(until, limit, after) {
       open()
       return agenda.until(until, checkedLimit(limit), after)
     },
-    async restore({ contactId, version, tags, wakeAt, lane = null }) {
+    async restore({ contactId, version, tags, wakeAt, lane = null, others = [] }) {
       open()
       // Beside another log there are no streams here: then what was projected last is what is known.
       const known = versionOf(contactStream(contactId))
       const isCurrent = known > 0 ? version === known : version === 0 || version >= (projected.get(contactId) ?? 0)
       if (!isCurrent) return false
       const added = tags.map((tag) => ({ change: 'add', contactId, tag }) as const)
-      project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane })
+      project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
       return true
     },
     async indexed(after, limit) {

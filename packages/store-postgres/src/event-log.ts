@@ -97,12 +97,12 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
     SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
     FROM open CROSS JOIN LATERAL ${schema}.${name}(
       open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
-      $7::text[], $8::bigint[], $9::text[], $10::text[], $11::boolean[],
-      $12::integer[], $13::text[], $14::boolean[]) a`
+      $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
+      $12::boolean[], $13::integer[], $14::text[], $15::boolean[]) a`
     return {
-      plain: expecting('$2::integer[]', 15),
+      plain: expecting('$2::integer[]', 16),
       // In the same statement, and only for those who require something: nobody else has a parameter more.
-      requiring: expecting(`${schema}.expecting($2::integer[], $15::integer[], $16::text[], $17::integer[])`, 18),
+      requiring: expecting(`${schema}.expecting($2::integer[], $16::integer[], $17::text[], $18::integer[])`, 19),
     }
   }
   const APPEND = calling('append', LOCK_MS)

@@ -20,6 +20,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'apply',
     'restore',
     'lanes',
+    'besides',
     'claim_due',
     'save_action',
     'read_events',

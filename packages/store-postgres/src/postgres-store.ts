@@ -257,6 +257,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       return claims.length === 0 ? [] : model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))
     },
     nextWake: (room) => model.nextWake(room),
+    backlog: (kinds, now) => model.backlog(kinds, now),
     agenda: async (until, limit, after) => model.agenda(until, checkedLimit(limit), after),
     restore: (projection) =>
       untilUnlocked(() => model.restore(projection), contactStream(projection.contactId), lockWaitMs),

@@ -1,6 +1,7 @@
 /** The index and the agenda: contacts by tag, and contacts by when they are due. */
 import {
   type AgendaEntry,
+  type Backlog,
   type Claim,
   type ContactId,
   type ContactProjection,
@@ -11,6 +12,7 @@ import {
   type Instant,
   instantOf,
   type Members,
+  type OtherLane,
   type Page,
   type Position,
   type Tag,
@@ -42,6 +44,7 @@ export interface SqlReadModel {
   release(claims: readonly Claim[]): Promise<readonly Claim[]>
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Promise<Claim[]>
   nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
+  backlog(kinds: readonly string[], now: Instant): Promise<Backlog[]>
   agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<AgendaEntry[]>
   checkpoint(): Promise<Position>
 }
@@ -84,6 +87,7 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
     plainArray(projections.map((one) => (one?.wakeAt == null ? null : epochMsOf(one.wakeAt)))),
     textArray(projections.map((one) => toText(one?.lane?.kind ?? ''))),
     textArray(projections.map((one) => toText(one?.lane?.campaignId ?? ''))),
+    textArray(projections.map((one) => othersText(one?.others))),
     plainArray(cleared),
     plainArray(changes.map(({ of }) => of)),
     textArray(changes.map(({ tag }) => toText(tag))),
@@ -156,6 +160,14 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
     return none.length > 0 ? `${base} - (${total(all, none, [])})` : base
   }
 
+  async function otherWake(closed: readonly string[]): Promise<string | null> {
+    const { at } = await one<{ at: string | null }>(
+      `SELECT min(claimable_at)::text AS at FROM ${schema}.besides($1::text[])`,
+      [textArray(closed)],
+    )
+    return at
+  }
+
   const model: SqlReadModel = {
     async name(tags) {
       await query(
@@ -168,14 +180,14 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
       const [contacts = '', ...texts] = projectionTexts(changes)
       await query(
         `SELECT ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
-           $5::text[], $6::boolean[], $7::integer[], $8::text[], $9::boolean[],
-           $10::bigint)::text`,
+           $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::boolean[],
+           $11::bigint)::text`,
         [contacts, plainArray(changes.map(({ version }) => version)), ...texts, String(position)],
       )
     },
-    async restore({ contactId, version, tags, wakeAt, lane }) {
+    async restore({ contactId, version, tags, wakeAt, lane, others }) {
       const { restored } = await one<{ restored: string }>(
-        `SELECT ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6::text[])::text AS restored
+        `SELECT ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6, $7::text[])::text AS restored
          FROM (SELECT set_config('lock_timeout', '100', true) OFFSET 0) hurry`,
         [
           toText(contactId),
@@ -183,6 +195,7 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
           wakeAt === null ? null : String(epochMsOf(wakeAt)),
           toText(lane?.kind ?? ''),
           toText(lane?.campaignId ?? ''),
+          othersText(others),
           textArray([...new Set(tags)].map(toText)),
         ],
       )
@@ -303,7 +316,21 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
         `SELECT min(claimable_at)::text AS at FROM ${schema}.lanes() WHERE kind <> ALL ($1::text[])`,
         [textArray(closed)],
       )
-      return at === null ? null : instantOf(Number(at))
+      const other = closed.length === 0 ? null : await otherWake(closed)
+      const first = at === null || (other !== null && Number(other) < Number(at)) ? other : at
+      return first === null ? null : instantOf(Number(first))
+    },
+    async backlog(kinds, now) {
+      const rows = await query<{ kind: string; contacts: string; since: string }>(
+        `SELECT kind, count(*)::text AS contacts, min(wake_at)::text AS since FROM ${schema}.agenda
+         WHERE claimable_at IS NOT NULL AND kind = ANY ($1::text[]) AND wake_at <= $2::bigint GROUP BY kind`,
+        [textArray(kinds.map(toText)), String(epochMsOf(now))],
+      )
+      return rows.map(({ kind, contacts, since }) => ({
+        kind: fromText(kind),
+        contacts: Number(contacts),
+        since: instantOf(Number(since)),
+      }))
     },
     async agenda(until, limit, after) {
       const rows = await query<{ contact: string; wake_at: string; lease_until: string | null; kind: string }>(
@@ -332,6 +359,13 @@ export function createSqlReadModel(query: Query, queryOnce: Query, schema: strin
   }
   return model
 }
+
+const othersText = (others: readonly OtherLane[] = []) =>
+  others.length === 0
+    ? null
+    : JSON.stringify(
+        others.map(({ wakeAt, kind, campaignId }) => [epochMsOf(wakeAt), toText(kind), toText(campaignId)]),
+      )
 
 const claimTexts = (claims: readonly Claim[]) => [
   textArray(claims.map(({ contactId }) => toText(contactId))),

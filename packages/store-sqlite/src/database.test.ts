@@ -365,7 +365,8 @@ describe('questions', () => {
     expect(planOf(/min\(claimable_at\)/)).toEqual([
       expect.stringContaining('INDEX agenda_claimable (kind=? AND campaign=?'),
     ])
-    expect(planOf(/wake_at <= \?/)).toEqual([expect.stringContaining('INDEX agenda_wake')])
+    expect(planOf(/WHERE wake_at <= \?/)).toEqual([expect.stringContaining('INDEX agenda_wake')])
+    expect(planOf(/ORDER BY other_at/)).toEqual([expect.stringContaining('INDEX agenda_others (kind=?)')])
     expect(planOf(/INDEXED BY events_of_campaigns/)).toEqual([
       expect.stringContaining('INDEX events_of_campaigns (position>?)'),
     ])

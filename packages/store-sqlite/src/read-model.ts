@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
   type AgendaEntry,
+  type Backlog,
   type Claim,
   type ContactId,
   type ContactProjection,
@@ -10,6 +11,7 @@ import {
   EnfoldFault,
   type Instant,
   type Members,
+  type OtherLane,
   type Page,
   type Position,
   type Tag,
@@ -35,6 +37,7 @@ export interface SqlReadModel {
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
   nextWake(room?: ReadonlyMap<string, number>): Instant | null
+  backlog(kinds: readonly string[], now: Instant): Backlog[]
   agenda(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
   checkpoint(): Position
   setCheckpoint(position: Position): void
@@ -57,6 +60,21 @@ interface AgendaRow {
   readonly kind: string
 }
 
+interface OthersRow {
+  readonly contact: string
+  readonly wake_at: Instant
+  readonly lease_until: Instant | null
+  readonly others: string
+}
+
+/** A contact that can be claimed for a lane that is not its first. */
+interface Beside {
+  readonly contact: string
+  readonly wake_at: Instant
+  readonly at: Instant
+  readonly kind: string
+}
+
 /** A tag that nobody ever had. */
 const UNKNOWN_TAG: TagRow = { id: 0, members: 0 }
 
@@ -68,8 +86,9 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   const clear = connection.prepare('DELETE FROM memberships WHERE contact = ?')
   const tagsOf = connection.prepare('SELECT t.tag FROM memberships m JOIN tags t ON t.id = m.tag WHERE m.contact = ?')
   const wake = connection.prepare(
-    `INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES (?, ?, ?, ?, ?) ON CONFLICT (contact) DO UPDATE
-     SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind, campaign = excluded.campaign`,
+    `INSERT INTO agenda (contact, version, wake_at, kind, campaign, others) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+     campaign = excluded.campaign, others = excluded.others`,
   )
   const version = connection.prepare('SELECT version FROM agenda WHERE contact = ?')
   // From lane to lane by the index, without reading their contacts. In two questions: for one `(kind, campaign) > (?, ?)`
@@ -87,6 +106,13 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   )
   const firstInLane = connection.prepare(
     'SELECT min(claimable_at) AS at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at IS NOT NULL',
+  )
+  const others = connection.prepare(
+    'SELECT contact, wake_at, lease_until, others FROM agenda WHERE others IS NOT NULL AND kind = ? ORDER BY other_at',
+  )
+  const backlog = connection.prepare(
+    `SELECT count(*) AS contacts, min(wake_at) AS since FROM agenda
+     WHERE claimable_at IS NOT NULL AND kind = ? AND wake_at <= ?`,
   )
   const lease = connection.prepare('UPDATE agenda SET lease_until = ?, worker = ? WHERE contact = ?')
   const release = connection.prepare(
@@ -194,14 +220,38 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
     }
   }
 
+  /**
+   * Contacts whose first lane has no room, and when they can be claimed for another of theirs, until `isEnough`. Those
+   * that come later may still be claimable earlier than one that is leased, never earlier than `otherAt` says.
+   */
+  function besides(
+    room: ReadonlyMap<string, number>,
+    isEnough: (found: readonly Beside[], otherAt: Instant) => boolean,
+  ) {
+    const found: Beside[] = []
+    for (const [kind, left] of room) {
+      if (left !== 0) continue
+      for (const row of others.iterate(toText(kind)) as Iterable<OthersRow>) {
+        const lanes = JSON.parse(row.others) as [Instant, string, string][]
+        if (isEnough(found, lanes[0]?.[0] as Instant)) break
+        const open = lanes.find(([, other]) => room.get(fromText(other)) !== 0)
+        if (open === undefined) continue
+        const at = row.lease_until !== null && row.lease_until > open[0] ? row.lease_until : open[0]
+        found.push({ contact: row.contact, wake_at: row.wake_at, at, kind: fromText(open[1]) })
+      }
+    }
+    return found
+  }
+
   const model: SqlReadModel = {
-    project(contactId, version, { tags, wakeAt, lane }) {
+    project(contactId, version, { tags, wakeAt, lane, others }) {
       for (const one of tags) change(one)
-      wake.run(toText(contactId), version, wakeAt, toText(lane?.kind ?? ''), toText(lane?.campaignId ?? ''))
+      const [kind, campaign] = [toText(lane?.kind ?? ''), toText(lane?.campaignId ?? '')]
+      wake.run(toText(contactId), version, wakeAt, kind, campaign, othersText(others))
     },
-    replace({ contactId, version, tags, wakeAt, lane = null }) {
+    replace({ contactId, version, tags, wakeAt, lane = null, others = [] }) {
       const added = tags.map((tag) => ({ change: 'add', contactId, tag }) as const)
-      model.project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane })
+      model.project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
     },
     version: (contactId) => (version.get(toText(contactId)) as { version: number } | undefined)?.version ?? 0,
     members: (tag, page) => model.search({ all: [tag] }, page),
@@ -234,20 +284,27 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
       const waiting = lanes().map(({ kind, campaign }) => {
         const most = Math.min(limit, room?.get(fromText(kind)) ?? limit)
         const rows = dueInLane.all(kind, campaign, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
-        return { kind: fromText(kind), rows }
+        return rows.map((row) => ({ ...row, kind: fromText(kind) }))
       })
+      if (room !== undefined) {
+        const enough = (found: readonly Beside[], otherAt: Instant) =>
+          otherAt > now || found.filter(({ at }) => at <= now).length >= limit
+        waiting.push(besides(room, enough).filter(({ at }) => at <= now))
+      }
       const left = new Map(room)
       const claims: Claim[] = []
       // One of each lane in turn, so that a great backlog of one campaign does not stand before all others.
       for (let turn = 0, took = true; took && claims.length < limit; turn++) {
         took = false
-        for (const { kind, rows } of waiting) {
+        for (const rows of waiting) {
           const row = rows[turn]
-          if (row === undefined || left.get(kind) === 0 || claims.length >= limit) continue
+          if (row === undefined || claims.length >= limit) continue
+          const { kind } = row
+          took = true
+          if (left.get(kind) === 0) continue
           if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
           lease.run(leaseUntil, toText(worker), row.contact)
           claims.push({ contactId: fromText(row.contact), worker, wakeAt: row.wake_at, leaseUntil, kind })
-          took = true
         }
       }
       return claims.sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
@@ -260,12 +317,19 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
         const { changes } = renew.run(leaseUntil, toText(one.contactId), toText(one.worker), one.leaseUntil, now)
         return changes === 1 ? [{ ...one, leaseUntil }] : []
       }),
-    nextWake: (room) =>
-      lanes().reduce<Instant | null>((first, { kind, campaign }) => {
-        if (room?.get(kind) === 0) return first
-        const { at } = firstInLane.get(kind, campaign) as { at: Instant | null }
-        return at !== null && (first === null || at < first) ? at : first
-      }, null),
+    nextWake(room = new Map()) {
+      const ofLanes = lanes().flatMap(({ kind, campaign }) =>
+        room.get(fromText(kind)) === 0 ? [] : ((firstInLane.get(kind, campaign) as { at: Instant | null }).at ?? []),
+      )
+      const isEnough = (found: readonly Beside[], otherAt: Instant) => found.some(({ at }) => at <= otherAt)
+      const wakes = [...ofLanes, ...besides(room, isEnough).map(({ at }) => at)]
+      return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
+    },
+    backlog: (kinds, now) =>
+      kinds.flatMap((kind) => {
+        const { contacts, since } = backlog.get(toText(kind), now) as { contacts: number; since: Instant | null }
+        return since === null ? [] : [{ kind, contacts, since }]
+      }),
     agenda(until, limit, after) {
       const rows = agenda.all(until, after?.wakeAt ?? '', toText(after?.contactId ?? ''), limit)
       return (rows as unknown as AgendaRow[]).map((row) => ({
@@ -280,6 +344,11 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   }
   return model
 }
+
+const othersText = (others: readonly OtherLane[] = []) =>
+  others.length === 0
+    ? null
+    : JSON.stringify(others.map(({ wakeAt, kind, campaignId }) => [wakeAt, toText(kind), toText(campaignId)]))
 
 const contactsOf = (rows: readonly unknown[]) => (rows as { contact: string }[]).map(({ contact }) => contact)
 

@@ -9,6 +9,7 @@ import {
   instantOf,
   type Lane,
   type Members,
+  type OtherLane,
   type Page,
   type Store,
   type Tag,
@@ -258,6 +259,64 @@ export const readModelPromises = {
       expect(idsOf(claims)).toEqual(['great 0', 'great 1', 'small 0', 'small 1'])
       await store.release(claims)
     }
+  },
+
+  'KIND-1: a contact whose first lane has no room is claimed for the first other lane that is due': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    const sms = { kind: 'sms', campaignId: 'a' }
+    const others = [
+      { kind: 'fax', campaignId: 'a', wakeAt: at(2) },
+      { kind: 'email', campaignId: 'b', wakeAt: at(5) },
+    ]
+    await write('ann', [], at(1), sms, others)
+    await write('bob', [], at(3), { kind: 'email', campaignId: 'a' })
+    await write('cid', [], at(1), sms)
+    const noSms = new Map([
+      ['sms', 0],
+      ['fax', 0],
+    ])
+    expect(await store.nextWake(noSms)).toBe(at(3))
+    expect(idsOf(await store.claimDue(at(4), 'w', 10, MINUTE_MS, noSms))).toEqual(['bob'])
+    expect(await store.nextWake(noSms)).toBe(at(5))
+    // Of the kind that it is claimed for; and while it is held nobody else gets it, for any of its lanes.
+    const claims = await store.claimDue(at(5), 'w', 10, 2 * MINUTE_MS, noSms)
+    expect(claims).toMatchObject(
+      [{ contactId: 'bob' }, { contactId: 'ann', kind: 'email', wakeAt: at(1) }].toReversed(),
+    )
+    expect(idsOf(await store.claimDue(at(5), 'w2', 10, MINUTE_MS))).toEqual(['cid'])
+    expect(await store.nextWake(noSms)).toBe(at(7))
+    await store.release(claims)
+    expect(await store.claimDue(at(5), 'w2', 10, MINUTE_MS, new Map([...noSms, ['email', 1]]))).toHaveLength(1)
+    // What is done leaves no lane of it, and the next row counts alone.
+    await write('ann', [], at(1), sms)
+    await write('bob', [], null)
+    expect(await store.claimDue(at(30), 'w3', 10, MINUTE_MS, noSms)).toEqual([])
+    expect(await store.nextWake(noSms)).toBeNull()
+  },
+
+  'KIND-1: contacts that are due for another lane take their turn with the others': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    for (const i of upTo(6)) await write(`mail ${i}`, [], at(i), { kind: 'email', campaignId: 'a' })
+    const others = [{ kind: 'email', campaignId: 'a', wakeAt: at(1) }]
+    for (const i of upTo(6)) await write(`both ${i}`, [], at(0), { kind: 'sms', campaignId: 'a' }, others)
+    const got: string[] = []
+    for (let round = 0; round < 12; round++)
+      got.push(...idsOf(await store.claimDue(at(20), 'w', 2, MINUTE_MS, new Map([['sms', 0]]))))
+    expect(new Set(got).size).toBe(12)
+  },
+
+  'KIND-1: the backlog counts the contacts that are due for a kind first, leases or not': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    for (const i of upTo(3)) await write(`text ${i}`, [], at(i + 1), { kind: 'sms', campaignId: i === 0 ? 'a' : 'b' })
+    await write('later', [], at(30), { kind: 'sms', campaignId: 'a' })
+    await write('mail', [], at(0), { kind: 'email', campaignId: 'a' })
+    await store.claimDue(at(1), 'w', 1, 60 * MINUTE_MS, new Map([['email', 0]]))
+    expect(await store.backlog(['sms', 'fax'], at(10))).toEqual([{ kind: 'sms', contacts: 3, since: at(1) }])
+    expect(await store.backlog(['sms'], at(0))).toEqual([])
+    expect(await store.backlog([], at(10))).toEqual([])
   },
 
   'a contact that moves to another lane is claimed from that one alone': async (given) => {
@@ -601,9 +660,16 @@ function skipUnlessProjecting({ store, skip }: Given<Store>): void {
 function writer({ store }: Given<Store>, firstEvent = 0) {
   const versions = new Map<ContactId, Version>()
   let n = firstEvent
-  return async (contactId: ContactId, tags: readonly TagChange[], wakeAt: Instant | null, lane?: Lane) => {
+  return async (
+    contactId: ContactId,
+    tags: readonly TagChange[],
+    wakeAt: Instant | null,
+    lane?: Lane,
+    others?: readonly OtherLane[],
+  ) => {
     n += 1
-    const what: Derived = lane === undefined ? { tags, wakeAt } : { tags, wakeAt, lane }
+    const row = others === undefined ? { tags, wakeAt } : { tags, wakeAt, others }
+    const what: Derived = lane === undefined ? row : { ...row, lane }
     if (store.capabilities.projectsInAppend) {
       const { outcome } = await store.append(contactStream(contactId), [sampleStart(contactId, n)], 'any', what)
       expect(outcome).toBe('appended')

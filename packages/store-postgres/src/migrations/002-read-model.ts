@@ -33,9 +33,14 @@ CREATE TABLE ${schema}.agenda (
   -- The lane: what is due then, so that a limit of one kind holds up no other.
   kind         text COLLATE "C" NOT NULL,
   campaign     text COLLATE "C" NOT NULL,
-  worker       text COLLATE "C"
+  worker       text COLLATE "C",
+  -- Its later lanes, one of each other kind: [[wake_at, kind, campaign], ...], the earliest first.
+  others       jsonb,
+  other_at     bigint GENERATED ALWAYS AS ((others -> 0 ->> 0)::bigint) STORED
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX agenda_claimable ON ${schema}.agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
+-- For workers that do not do what is due first (KIND-1).
+CREATE INDEX agenda_others ON ${schema}.agenda (kind, other_at) WHERE others IS NOT NULL;
 CREATE INDEX agenda_wake ON ${schema}.agenda (wake_at, contact) WHERE wake_at IS NOT NULL;
 
 -- How far the read model goes, where another store keeps the log.
@@ -45,12 +50,12 @@ CREATE TABLE ${schema}.checkpoint (
 );
 INSERT INTO ${schema}.checkpoint (one, position) VALUES (1, 0);
 
--- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, and whether it loses all
+-- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, later lanes, and whether it loses all
 -- its tags first; for each change of a tag the number of its contact, and whether it is added, else removed. A contact
 -- may come several times; what comes last counts. The rows of the agenda are taken first, in order: whoever has them has
 -- the contacts' tags, too.
 CREATE FUNCTION ${schema}.project(
-  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -63,10 +68,10 @@ DECLARE
 BEGIN
   -- One contact, as most commands have: the same in plain statements, which take less time to begin.
   IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
-    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
-    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1])
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
+    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign;
+      campaign = excluded.campaign, others = excluded.others;
     FOR n IN 1 .. cardinality(tags) LOOP
       SELECT t.id INTO tag_id FROM ${schema}.tags t WHERE t.tag = tags[n];
       IF added[n] THEN
@@ -85,12 +90,13 @@ BEGIN
       END IF;
     END LOOP;
   ELSE
-    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
-    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
-    FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
+    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb
+    FROM unnest(contacts, versions, wakes, kinds, campaigns, others)
+      WITH ORDINALITY AS d (contact, version, wake, kind, campaign, others, n)
     WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign;
+      campaign = excluded.campaign, others = excluded.others;
 
     IF true = ANY (cleared) THEN
       WITH gone AS (
@@ -148,7 +154,7 @@ $enfold$;
 -- what was not written now is passed over. All answers are texts: drivers differ in what they make of numbers and arrays.
 CREATE FUNCTION ${schema}.append(
   streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
-  contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[],
   OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text
 )
@@ -165,7 +171,7 @@ BEGIN
     END IF;
   END LOOP;
   IF cardinality(array_remove(contacts, NULL)) > 0 THEN
-    PERFORM ${schema}.project(contacts, answer.reached, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+    PERFORM ${schema}.project(contacts, answer.reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
   END IF;
   outcomes := array_to_string(answer.outcomes, ',');
   versions := array_to_string(answer.versions, ',');
@@ -179,7 +185,7 @@ $enfold$;
 -- where append met a lock.
 CREATE FUNCTION ${schema}.append_around_locks(
   streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
-  contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[],
   OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text
 )
@@ -197,7 +203,7 @@ BEGIN
     BEGIN
       SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes INTO one FROM ${schema}.append(
         streams[n:n], expected[n:n], sizes[n:n], ids[first:last], bodies[first:last], digests[first:last],
-        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], cleared[n:n],
+        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], others[n:n], cleared[n:n],
         ARRAY(SELECT 1 FROM unnest(tag_of) t WHERE t = n),
         ARRAY(SELECT tags[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
         ARRAY(SELECT added[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i)) a;
@@ -221,7 +227,7 @@ $enfold$;
 -- For logs kept elsewhere: changes in the order of the log, and how far they go. A change whose version is not above
 -- that of the contact's rows is passed over.
 CREATE FUNCTION ${schema}.apply(
-  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[], upto bigint
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -242,13 +248,15 @@ BEGIN
     FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN ${schema}.agenda a ON a.contact = c.contact
     ORDER BY c.n
   );
-  PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
+  PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
   UPDATE ${schema}.checkpoint SET position = greatest(position, upto);
 END
 $enfold$;
 
 -- Sets a contact's rows to what its stream says, if the stream still has that version.
-CREATE FUNCTION ${schema}.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_tags text[])
+CREATE FUNCTION ${schema}.restore(
+  of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_others text, of_tags text[]
+)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
@@ -266,7 +274,7 @@ BEGIN
     RETURN false;
   END IF;
   PERFORM ${schema}.project(
-    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[true],
+    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[of_others], ARRAY[true],
     array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
   );
   RETURN true;
@@ -295,6 +303,25 @@ BEGIN
 END
 $enfold$;
 
+-- Contacts whose first lane is of a closed kind, and when and for what kind they can be claimed by their later lanes:
+-- the first hundreds by when that would be due.
+CREATE FUNCTION ${schema}.besides(closed text[]) RETURNS TABLE (contact text, kind text, claimable_at bigint)
+LANGUAGE plpgsql STABLE ROWS 100
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+BEGIN
+  RETURN QUERY SELECT a.contact, o.kind, greatest(o.wake, a.lease_until)
+  FROM unnest(closed) c (kind) CROSS JOIN LATERAL (
+    SELECT b.* FROM ${schema}.agenda b WHERE b.others IS NOT NULL AND b.kind = c.kind
+    AND EXISTS (SELECT FROM jsonb_array_elements(b.others) e WHERE e ->> 1 <> ALL (closed))
+    ORDER BY b.other_at LIMIT 500
+  ) a CROSS JOIN LATERAL (
+    SELECT e ->> 1 AS kind, (e ->> 0)::bigint AS wake FROM jsonb_array_elements(a.others) WITH ORDINALITY AS l (e, n)
+    WHERE e ->> 1 <> ALL (closed) ORDER BY l.n LIMIT 1
+  ) o;
+END
+$enfold$;
+
 -- Claims what can be claimed at an instant, at most so many in all and of each kind that rooms names. Lanes share what
 -- there is evenly; what one does not need goes to the others. Nobody waits for a row that another is just claiming.
 CREATE FUNCTION ${schema}.claim_due(
@@ -314,10 +341,37 @@ DECLARE
   share     integer;
   wanted    integer;
   got       integer;
+  closed    text[];
+  found     record;
 BEGIN
   SELECT array_agg(l.kind ORDER BY l.kind, l.campaign), array_agg(l.campaign ORDER BY l.kind, l.campaign)
   INTO kinds, campaigns FROM ${schema}.lanes() l WHERE l.claimable_at <= now_ms;
   open := ARRAY(SELECT generate_series(1, cardinality(kinds)));
+  -- Contacts that are due for a closed kind first, and for an open one too, take their share as one lane more.
+  closed := ARRAY(SELECT l.kind FROM unnest(limited, rooms) AS l (kind, room) WHERE l.room = 0);
+  IF cardinality(closed) > 0 THEN
+    share := CASE WHEN coalesce(cardinality(open), 0) = 0 THEN most
+      ELSE most / (cardinality(open) + 1) + CASE WHEN random() * (cardinality(open) + 1) < most % (cardinality(open) + 1) THEN 1 ELSE 0 END END;
+    FOR found IN SELECT b.contact, b.kind FROM ${schema}.besides(closed) b WHERE b.claimable_at <= now_ms ORDER BY b.claimable_at LOOP
+      EXIT WHEN share = 0;
+      k := array_position(limited, found.kind);
+      CONTINUE WHEN k IS NOT NULL AND rooms[k] = 0;
+      RETURN QUERY WITH due AS MATERIALIZED (
+        SELECT a.contact FROM ${schema}.agenda a
+        WHERE a.contact = found.contact AND a.kind = ANY (closed) AND a.claimable_at <= now_ms
+        AND EXISTS (SELECT FROM jsonb_array_elements(a.others) e WHERE e ->> 1 = found.kind AND (e ->> 0)::bigint <= now_ms)
+        FOR UPDATE SKIP LOCKED
+      )
+      UPDATE ${schema}.agenda a SET lease_until = until_ms, worker = by_worker FROM due
+      WHERE a.contact = due.contact RETURNING a.contact, a.wake_at, found.kind;
+      GET DIAGNOSTICS got = ROW_COUNT;
+      share := share - got;
+      most := most - got;
+      IF k IS NOT NULL THEN
+        rooms[k] := rooms[k] - got;
+      END IF;
+    END LOOP;
+  END IF;
   WHILE most > 0 AND cardinality(open) > 0 LOOP
     share := greatest(1, most / cardinality(open));
     room := rooms;

@@ -1,0 +1,75 @@
+import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { expect, it } from 'vitest'
+import { answerOf, onAnn } from './given-engine.ts'
+import { type Handlers, handlersOf } from './kinds.ts'
+
+const sent: StepOutcome = { outcome: 'sent' }
+
+class Mailer {
+  readonly sentTo: string[] = []
+  readonly host = 'localhost'
+  email({ contactId }: StepCall): StepOutcome {
+    this.sentTo.push(contactId)
+    return sent
+  }
+}
+class LoudMailer extends Mailer {
+  sms(): StepOutcome {
+    return sent
+  }
+}
+
+it('KIND-2: the methods of a class instance are handlers, inherited ones too, and know their instance', async () => {
+  const mailer = new LoudMailer()
+  const engine = createEngine({ store: createMemoryStore(), handlers: mailer })
+  const steps = [
+    { id: 'mail', kind: 'email' },
+    { id: 'text', kind: 'sms' },
+  ]
+  await answerOf(engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps }] }))
+  await answerOf(engine.startSequence(onAnn('nurture')))
+  expect(await engine.runDue()).toMatchObject({ sent: 2, completed: 1 })
+  expect(mailer.sentTo).toEqual(['ann'])
+  await engine.close()
+})
+
+it('KIND-2: what every object has, and what is no method, is no handler', () => {
+  const handlerOf = handlersOf(new LoudMailer())
+  for (const kind of ['toString', 'constructor', 'hasOwnProperty', '__proto__', 'host', 'sentTo', 'fax'])
+    expect(handlerOf(kind)).toBeUndefined()
+  expect(handlersOf({})('toString')).toBeUndefined()
+})
+
+it('KIND-2: a function from kind to handler is asked for each kind', async () => {
+  const asked: string[] = []
+  const handlerOf = (kind: string) => {
+    asked.push(kind)
+    return kind.startsWith('email') ? () => sent : null
+  }
+  const engine = createEngine({ store: createMemoryStore(), handlers: handlerOf })
+  const steps = [
+    { id: 'mail', kind: 'email:welcome' },
+    { id: 'text', kind: 'sms' },
+  ]
+  await answerOf(engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps }] }))
+  await answerOf(engine.startSequence(onAnn('nurture')))
+  expect(await engine.runDue()).toMatchObject({ sent: 1, completed: 0, wakeAt: null })
+  expect(new Set(asked)).toEqual(new Set(['email:welcome', 'sms']))
+  await engine.close()
+})
+
+it('KIND-2: what holds no handlers is refused, and says which kind', () => {
+  const refused = (handlers: unknown) => {
+    try {
+      handlersOf(handlers as Handlers)
+    } catch (error) {
+      return error instanceof EnfoldFault ? error.message : error
+    }
+    return null
+  }
+  expect(refused({ email: 'smtp://localhost' })).toContain('createEngine.handlers.email')
+  for (const handlers of [null, undefined, 'email', 1]) expect(refused(handlers)).toContain('createEngine.handlers')
+  expect(() => handlersOf((() => 'mail') as unknown as Handlers)('email')).toThrow('createEngine.handlers.email')
+})
