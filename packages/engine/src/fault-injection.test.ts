@@ -1,6 +1,5 @@
 /**
- * A share of what `pnpm soak:attack` does whole: a fault at a call of the store, and every promise held after it. Every
- * call over memory, every n-th where a call takes longer.
+ * A share of what `pnpm soak:attack` does whole: a fault at every n-th call of a store, and every promise held after it.
  */
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -13,14 +12,14 @@ let files = 0
 
 const stores: { readonly [name: string]: { readonly each: number; open(): Pair } } = {
   memory: {
-    each: 1,
+    each: 3,
     open() {
       const store = createMemoryStore()
       return { stores: [store, store], close: () => store.close() }
     },
   },
   SQLite: {
-    each: 5,
+    each: 15,
     open() {
       const path = `${directory}/${++files}.db`
       const [one, two] = [1, 2].map(() => createSqliteStore({ path, synchronous: 'NORMAL', pollMs: 5 })) as [
