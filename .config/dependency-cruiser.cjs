@@ -1,5 +1,5 @@
 /** Tests, and what they are given. */
-const OF_TESTS = '(\\.test|/given-[^/]+)\\.ts$'
+const OF_TESTS = '(\\.test|\\.fixture|/given-[^/]+)\\.ts$'
 
 /** Which package may use which, as docs/internals.md draws it. Nothing points back, nothing is circular. */
 const only = (name, from, allowed) => ({
@@ -44,7 +44,7 @@ module.exports = {
       comment: 'And for the bench, which starts the same servers.',
       severity: 'error',
       from: { path: '^packages/[^/]+/src', pathNot: [OF_TESTS, '^packages/bench/'] },
-      to: { path: '/given-[^/]+\\.ts$' },
+      to: { path: '(/given-[^/]+|\\.fixture)\\.ts$' },
     },
     only('core-uses-nothing', 'core', []),
     only('stores-use-core', 'store-[^/]+', ['core']),
