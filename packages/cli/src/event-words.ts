@@ -106,6 +106,7 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   already_active: 'is in progress already',
   goal: 'a goal, which waits for its signal',
   not_published: 'can no longer be started',
+  brake: 'was started too often within an hour',
 }
 
 function routesIn(routes: readonly RouteTaken[]): string[] {

@@ -61,7 +61,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
 
 function standing(
   call: Call,
-  { dispatcher, dueLagMs, ok, projection, storeFault }: Health,
+  { brakes, dispatcher, dueLagMs, ok, projection, storeFault }: Health,
   overdue: Overdue | null,
   canCount: boolean,
 ): Html {
@@ -77,6 +77,7 @@ ${projection === null ? '' : item('Index', projection.parked > 0 || projection.s
 ${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleString('en'))}${item('Steps to send', (due ?? 0).toLocaleString('en'))}${item('Due since', overdue.oldest === null ? '–' : when(overdue.oldest, timeZone))}`}
 </dl>
 ${projection === null || (projection.parked === 0 && !projection.stopped) ? '' : html`<p class="notice bad">The index does not follow the log${projection.parked === 0 ? '' : ` for ${projection.parked} contacts`}${projection.lastFault === null ? '' : html`: ${projection.lastFault.message}`}</p>`}
+${brakes.lastAt === null ? '' : html`<p class="notice warm">${brakes.count.toLocaleString('en')} starts were refused here, the last ${when(brakes.lastAt, timeZone)}: a sequence started too often for one contact within an hour. Look for a loop of sequences or signals.</p>`}
 ${overdue === null && canCount ? html`<p class="notice warm">Steps are late. <a href="${link(call, ['now'], { count: 'yes' })}">Count what is overdue</a>: that reads every contact concerned.</p>` : ''}
 ${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${dispatcher.lastFault.message}</p>`}
 ${

@@ -126,6 +126,7 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   already_active: 'in progress already',
   goal: 'a goal, which waits for its signal',
   not_published: 'can no longer be started',
+  brake: 'started too often within an hour',
 }
 
 /** Why a step ran or did not. */

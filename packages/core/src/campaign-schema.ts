@@ -118,6 +118,7 @@ const campaign = (slots: Slots, options: object = {}) => {
       name: opt(Name),
       timeZone: opt(text('enfold-time-zone')),
       fields: opt(Type.Record(Type.String(), closed({ private: opt(Type.Boolean()) }))),
+      brake: opt(Type.Integer({ minimum: 1, maximum: 10_000 })),
       goals: Type.Array(
         closed({
           id: Id,

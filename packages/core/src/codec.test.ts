@@ -614,7 +614,7 @@ describe('a damaged line', () => {
     expect(problem(line)).toMatchObject({
       reason: 'wrong-data',
       path: '/data/routes/1/outcome',
-      message: '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published',
+      message: '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake',
     })
   })
 

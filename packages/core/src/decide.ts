@@ -5,6 +5,7 @@
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { type Answers, type AnswerTo, answerFrom } from './answer.ts'
+import { brakedUntil, startsPerHour } from './brake.ts'
 import { type Campaign, isPrivateField, stepOf, targetOf } from './campaign.ts'
 import { type Catalog, findSequence, type PublishedCampaign, patternsOf } from './catalog.ts'
 import type {
@@ -215,6 +216,8 @@ function startSequence(command: StartSequence, draft: Draft, context: DecisionCo
   if (isLeft(found)) return found
   const run = newestRun(enrollmentOf(draft.state(), command))
   if (isInProgress(run)) return right({ outcome: 'already_active', run: run.run })
+  const braked = brake(command, found.right, draft, context)
+  if (braked !== null) return left(braked)
   start(draft, command, found.right, byOperator(command))
   return done
 }
@@ -234,6 +237,8 @@ function stopSequence(command: StopSequence, draft: Draft, context: DecisionCont
 function restartSequence(command: RestartSequence, draft: Draft, context: DecisionContext): Decided<'RestartSequence'> {
   const found = startable(command, draft, context)
   if (isLeft(found)) return found
+  const braked = brake(command, found.right, draft, context)
+  if (braked !== null) return left(braked)
   const run = newestRun(enrollmentOf(draft.state(), command))
   if (isOpen(run)) stop(draft, command, run, byOperator(command))
   start(draft, command, found.right, byOperator(command))
@@ -675,6 +680,8 @@ function routesTaken(
     if (published === null) return { to, outcome: 'not_published' }
     const newest = newestRun(enrollmentOf(draft.state(), { campaignId: own.id, sequenceId: to }))
     if (isInProgress(newest) && to !== ending) return { to, outcome: 'already_active', run: newest.run }
+    const ref = { campaignId: own.id, sequenceId: to }
+    if (brakedUntil(draft.state(), ref, published.definition, context.now) !== null) return { to, outcome: 'brake' }
     return { to, outcome: 'started', run: (newest?.run ?? 0) + 1 }
   })
   return { routes, saw: decided.saw }
@@ -706,6 +713,18 @@ function startable(
   if (banned !== null) return left(banned)
   const found = findSequence(context.campaigns, command.campaignId, command.sequenceId)
   return isLeft(found) ? found : right(found.right.published)
+}
+
+function brake(
+  { campaignId, sequenceId }: SequenceRef,
+  { campaign: { definition } }: PublishedCampaign,
+  draft: Draft,
+  { now }: DecisionContext,
+): Rejection | null {
+  const until = brakedUntil(draft.state(), { campaignId, sequenceId }, definition, now)
+  return until === null
+    ? null
+    : { type: 'TooManyStarts', campaignId, sequenceId, most: startsPerHour(definition), until }
 }
 
 function suppression(command: ContactCommand, draft: Draft, { now }: DecisionContext): Rejection | null {

@@ -13,6 +13,8 @@ export interface CampaignDefinition {
   readonly timeZone?: string
   /** What the engine must know of the contact's fields; fields that are not listed are not private. */
   readonly fields?: { readonly [field: string]: { readonly private?: boolean } }
+  /** At most so many starts of one sequence for one contact within an hour: 1 to 10,000. Default 60 (BRAKE-1). */
+  readonly brake?: number
   /** In the order in which one signal's goals are handled (GOAL-3). */
   readonly goals: readonly GoalDefinition[]
   readonly sequences: readonly SequenceDefinition[]

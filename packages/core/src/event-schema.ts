@@ -106,7 +106,7 @@ const TimingOrNull = orNull(Timing, 'a timing { anchor, dueAt, … }, or null')
 const Routes = list(
   closed({
     to: Id,
-    outcome: words('closed', 'started', 'already_active', 'goal', 'not_published'),
+    outcome: words('closed', 'started', 'already_active', 'goal', 'not_published', 'brake'),
     run: opt(whole(1)),
   }),
 )

@@ -73,9 +73,10 @@ export interface RouteTaken {
   readonly to: string
   /**
    * `closed`: its condition did not hold. `started` (as `run`), `already_active`: a sequence, and what the start did.
-   * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started.
+   * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started. `brake`: it
+   * was started too often within an hour (BRAKE-1).
    */
-  readonly outcome: 'closed' | 'started' | 'already_active' | 'goal' | 'not_published'
+  readonly outcome: 'closed' | 'started' | 'already_active' | 'goal' | 'not_published' | 'brake'
   readonly run?: number
 }
 

@@ -42,6 +42,14 @@ export type Rejection =
       readonly run: number
       readonly status: string | null
     }
+  /** The sequence was started as often as its campaign's `brake` allows within an hour; the next one is taken at `until`. */
+  | {
+      readonly type: 'TooManyStarts'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly most: number
+      readonly until: Instant
+    }
   /** There is no such run of the enrollment; `newest` is the last one, 0 if there is none. */
   | {
       readonly type: 'RunUnknown'
@@ -94,6 +102,8 @@ export function describeRejection(rejection: Rejection): string {
       return r.status === null
         ? `The contact was never in the sequence ${show(r.sequenceId)}.`
         : `Run ${r.run} of the sequence ${show(r.sequenceId)} is ${r.status}.`
+    case 'TooManyStarts':
+      return `The sequence ${show(r.sequenceId)} was started ${r.most} times for this contact within an hour. The next start is taken at ${r.until}; a loop, perhaps, of sequences or signals?`
     case 'RunUnknown':
       return `The sequence ${show(r.sequenceId)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
     case 'StepNotReached':

@@ -33,6 +33,7 @@ import {
 } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
 import * as border from './border.ts'
+import { type BrakeHealth, createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
@@ -65,6 +66,8 @@ export interface Health {
   /** By how much the oldest due contact is late, in milliseconds; 0: nothing is due. `null`: the store does not answer. */
   readonly dueLagMs: number | null
   readonly dispatcher: DispatcherHealth
+  /** Starts that were refused because the sequence was started too often for the contact (BRAKE-1): a loop, mostly. */
+  readonly brakes: BrakeHealth
   /** `null` where the store writes index and agenda in the append, or does not answer. */
   readonly projection: ProjectionHealth | null
 }
@@ -157,6 +160,7 @@ export function createEngine(options: EngineOptions): Engine {
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
   const gateMs = options.gateMs ?? 2000
   const doorbell = createDoorbell(clock)
+  const brakes = createBrakeCount(clock)
   const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
   const machinery: Machinery = {
@@ -166,7 +170,11 @@ export function createEngine(options: EngineOptions): Engine {
     campaigns,
     factsOf: createFacts(directory, contactsTimeoutMs),
     clock,
-    observe: observedBy(options.observe === undefined ? [meters.observer] : [meters.observer, options.observe]),
+    observe: observedBy([
+      meters.observer,
+      brakes.observer,
+      ...(options.observe === undefined ? [] : [options.observe]),
+    ]),
     random: options.random ?? Math.random,
     wakeUp: doorbell.ring,
     viewMs: store.settled === undefined ? gateMs / 2 : null,
@@ -349,6 +357,7 @@ export function createEngine(options: EngineOptions): Engine {
           storeFault: null,
           dueLagMs,
           dispatcher: dispatcherHealth,
+          brakes: brakes.health(),
           projection: projectionHealth,
         }
       } catch (error) {
@@ -357,6 +366,7 @@ export function createEngine(options: EngineOptions): Engine {
           storeFault: String(error),
           dueLagMs: null,
           dispatcher: dispatcherHealth,
+          brakes: brakes.health(),
           projection: null,
         }
       }

@@ -33,6 +33,7 @@ import {
   type Version,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
+import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
 import type { FactsOf } from './directory.ts'
@@ -139,6 +140,7 @@ async function executeTraced<Command extends ContactCommand>(
         continue
       }
       decided(0, decision.left)
+      observeBrakedStart(observe, command.contactId, decision.left)
       return left(decision.left)
     }
     const { answer, events, recorded, state } = decision.right
@@ -163,6 +165,7 @@ async function executeTraced<Command extends ContactCommand>(
         continue
       }
       decided(events.length, null)
+      observeBrakes(observe, command.contactId, events)
       const { version, position } = result
       return right({ answer, events, version, position, known: { state, facts: contact.facts, version, position } })
     }

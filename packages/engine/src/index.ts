@@ -5,6 +5,7 @@
  */
 export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@enfold/core'
 export type { ActionQuestions, ActionView } from './action-questions.ts'
+export type { BrakeHealth } from './brakes.ts'
 export type {
   ActionOrder,
   ActionPreview,

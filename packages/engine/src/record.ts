@@ -13,6 +13,7 @@ import {
   type RecordedContactEvent,
   type RecordOutcome,
 } from '@enfold/core'
+import { observeBrakes } from './brakes.ts'
 import { realWait } from './clock.ts'
 import { appendSurely, derive, type Known, type Machinery, requirementsOf } from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
@@ -142,6 +143,7 @@ function recordOutcomes(
       )
       if (result.outcome === 'appended' && !result.repeated) {
         const { version, position } = result
+        observeBrakes(machinery.observe, contactId, events)
         tell(machinery, commands, answers, [...written, ...events], startedAt)
         return { events: [...written, ...events], known: { state, facts, version, position } }
       }

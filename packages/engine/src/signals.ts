@@ -4,6 +4,7 @@
  */
 import type {
   AttemptRef,
+  CampaignId,
   ContactCommand,
   ContactId,
   EventId,
@@ -11,6 +12,7 @@ import type {
   Position,
   Rejection,
   RunRef,
+  SequenceId,
   StepOutcome,
   StreamId,
   Version,
@@ -25,6 +27,13 @@ export type EngineSignal =
       readonly events: number
       readonly rejection: Rejection | null
       readonly durationMs: number
+    }
+  /** A start was refused by the brake: this sequence was started too often for this contact within an hour (BRAKE-1). */
+  | {
+      readonly type: 'start-braked'
+      readonly contactId: ContactId
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
     }
   /** Another writer was first; the command is decided again on the new state (ONCE-2). */
   | { readonly type: 'conflict'; readonly contactId: ContactId; readonly attempt: number }

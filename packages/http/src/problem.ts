@@ -57,6 +57,7 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   ContactSuppressed: [409, 'The contact is suppressed'],
   ContactErased: [409, 'The contact was erased'],
   EnrollmentNotActive: [409, 'The contact is not in the sequence'],
+  TooManyStarts: [409, 'The sequence was started too often'],
   RunUnknown: [404, 'There is no such run'],
   StepNotReached: [409, 'The step was not dispatched'],
   StepInFlight: [409, 'The step is being dispatched'],

@@ -173,6 +173,7 @@ export const Health = Type.Object({
   storeFault: orNull(Type.String()),
   dueLagMs: orNull(Type.Number()),
   dispatcher: JsonData,
+  brakes: closed({ count: Count, lastAt: orNull(Instant) }),
 })
 
 // --- Bulk actions ---------------------------------------------------------------------------------------------------
