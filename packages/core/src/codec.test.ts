@@ -89,7 +89,7 @@ const routes: fc.Arbitrary<RouteTaken[]> = fc.array(
   fc.record(
     {
       to: id,
-      outcome: fc.constantFrom(...(['closed', 'started', 'already_active', 'goal', 'not_published'] as const)),
+      outcome: fc.constantFrom(...(['closed', 'started', 'already_active', 'goal', 'not_published', 'brake'] as const)),
       run: count,
     },
     { requiredKeys: ['to', 'outcome'] },
@@ -614,7 +614,8 @@ describe('a damaged line', () => {
     expect(problem(line)).toMatchObject({
       reason: 'wrong-data',
       path: '/data/routes/1/outcome',
-      message: '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake',
+      message:
+        '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake',
     })
   })
 
