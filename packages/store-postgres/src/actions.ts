@@ -7,8 +7,8 @@ import {
   type ActionRecord,
   EnfoldFault,
 } from '@enfold/core'
+import type { Database } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
-import type { Query } from './query.ts'
 
 export interface SqlActions {
   save(record: ActionRecord, change?: ActionChange): Promise<number | null>
@@ -25,10 +25,10 @@ interface ContactRow {
   readonly reason: string | null
 }
 
-export function createSqlActions(query: Query, schema: string): SqlActions {
+export function createSqlActions({ query, write, schema }: Pick<Database, 'query' | 'write' | 'schema'>): SqlActions {
   return {
     async save(record, { clear = false, add = [], results = [] } = {}) {
-      const rows = await query<{ added: string | null }>(
+      const rows = await write<{ added: string | null }>(
         `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::integer[], $7::text[],
            $8::integer[], $9::text[])::text AS added`,
         [

@@ -19,6 +19,12 @@ export interface Database {
   readonly queryOnce: Query
   /** What appends over `query` must find true. */
   readonly gate: AppendGate
+  /** `SELECT …` of functions that write: asked only while no newer release has changed the schema. */
+  readonly write: Query
+  /** A condition of SQL: none has. */
+  readonly isCurrent: string
+  /** Throws if one has. */
+  refuseIfOutdated(): Promise<void>
   /** The same within a transaction of the host: nothing is tried again, since that is the host's to do. */
   within(client: TransactionClient): HostTransaction
   /** Throws `CLOSED` after `close`. */
@@ -105,6 +111,11 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     outdated: (bound) => outdated(bound, schema),
   }
 
+  async function refuseIfOutdated(): Promise<void> {
+    const fault = await checks.outdated(query)
+    if (fault !== null) throw fault
+  }
+
   return {
     // Quoted, because it may be a word of SQL.
     schema: `"${schema}"`,
@@ -116,6 +127,14 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
       values: () => [],
       refusal: () => checks.outdated(query),
     },
+    async write<Row extends object>(text: string, values?: readonly (string | null)[]) {
+      // What is selected is computed for each row of `open`, so not at all where there is none.
+      const rows = await query<Row>(`${text} FROM (SELECT WHERE ${checks.isCurrent} OFFSET 0) open`, values)
+      if (rows.length === 0) await refuseIfOutdated()
+      return rows
+    },
+    isCurrent: checks.isCurrent,
+    refuseIfOutdated,
     within: (client) => joinHostTransaction(client, place, checks),
     refuseIfClosed,
     close() {

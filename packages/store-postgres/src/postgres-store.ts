@@ -84,8 +84,8 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   const channel = `enfold_${schema}`
   const news = createNewsOf(options, pool, channel, onNews)
   const log = createEventLog({ ...database, hashChain, channel: null })
-  const model = createSqlReadModel(database.query, database.queryOnce, database.schema)
-  const bulk = createSqlActions(database.query, database.schema)
+  const model = createSqlReadModel(database)
+  const bulk = createSqlActions(database)
   const waiting = new Set<() => void>()
   const listeners = new Set<() => void>()
   /** How many times anybody is known to have written, to tell whether something came between a look and the wait for more. */

@@ -116,6 +116,64 @@ describe('the schema', () => {
     await expect(store.checkpoint()).rejects.toThrow(`version ${migrations.length + 1}`)
   })
 
+  it('that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
+    const schema = givenSchema(server)
+    const store = givenStore(server, { schema })
+    const wakeAt = '2026-03-01T09:00:00.000Z'
+    await store.append(ann, [sampleStart('ann', 1)], 'no-stream', { tags: [], wakeAt })
+    const client = await givenPool().connect()
+    onTestFinished(() => client.release(true))
+    await client.query('BEGIN')
+    const bound = store.within(client)
+    expect((await bound.readMany([ann])).get(ann)).toHaveLength(1)
+    await givenPool().query(`INSERT INTO ${schema}.migrations VALUES (${migrations.length + 1})`)
+    const record = { actionId: 'a', revision: 1 } as Parameters<typeof store.saveAction>[0]
+    const writes = [
+      () => store.append(ann, [sampleStart('ann', 2)], 1),
+      () => bound.append(ann, [sampleStart('ann', 2)], 1),
+      () => store.claimDue(wakeAt, 'w', 1, 1000),
+      () => store.apply([], 1),
+      () => store.restore({ contactId: 'ann', version: 1, tags: [], wakeAt: null }),
+      () => store.saveAction(record),
+      () => store.nextWake(),
+    ]
+    for (const write of writes) {
+      await expect(write()).rejects.toThrow(fault('STORE_INCOMPATIBLE'))
+      await expect(write()).rejects.toThrow(/newer release.*while this process had it open/)
+    }
+    expect(await streamsOf(store)).toEqual([ann])
+    expect(await store.agenda(wakeAt, 9)).toMatchObject([{ contactId: 'ann', leaseUntil: null }])
+    expect(await store.action('a')).toBe(null)
+  })
+
+  it('is told of to a role that may not make it: what its owner runs, and then it works', async () => {
+    const schema = givenSchema(server)
+    const role = `app_of_${schema}`
+    const owner = givenPool()
+    await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'app'`)
+    onTestFinished(async () => {
+      const last = new Pool({ connectionString: server.url, max: 1 })
+      await last.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`)
+      await last.end()
+    })
+    const url = new URL(server.url)
+    url.username = role
+    url.password = 'app'
+    const store = givenStore(server, { schema, pool: givenPool({ connectionString: url.href }) })
+    const refused = await store.checkpoint().catch((error) => error)
+    expect(refused).toEqual(fault('STORE_READ_ONLY'))
+    const [statement] = /CREATE SCHEMA "[^;]*/.exec(refused.message) ?? []
+    await owner.query(statement as string)
+    expect(await store.checkpoint()).toBe(0)
+    // Of a schema that is another's and older, it is the owner who must open it; grants alone do not change it.
+    const older = givenSchema(server)
+    await owner.query(`CREATE SCHEMA ${older}; CREATE TABLE ${older}.migrations (version integer PRIMARY KEY);
+      INSERT INTO ${older}.migrations VALUES (1);
+      GRANT USAGE ON SCHEMA ${older} TO ${role}; GRANT SELECT ON ${older}.migrations TO ${role}`)
+    const behind = givenStore(server, { schema: older, pool: givenPool({ connectionString: url.href }) })
+    await expect(behind.checkpoint()).rejects.toThrow(/from version 1 to .* Let its owner open the store once/)
+  })
+
   it('is not made where that was not asked for', async () => {
     const schema = givenSchema(server)
     const store = givenStore(server, { schema, migrate: false })

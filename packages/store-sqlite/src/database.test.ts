@@ -117,6 +117,24 @@ describe('the file', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
+  it('that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
+    const path = givenPath()
+    const store = open(path)
+    await start(store, 'ann')
+    const newer = new DatabaseSync(path)
+    newer.exec(`PRAGMA user_version = ${migrations.length + 1}`)
+    newer.close()
+    const outdated = expect.objectContaining({
+      code: 'STORE_INCOMPATIBLE',
+      message: expect.stringMatching(/newer release.*while this process had it open/),
+    })
+    await expect(start(store, 'bob')).rejects.toThrow(outdated)
+    await expect(store.claimDue(WAKE_AT, 'w', 1, 1000)).rejects.toThrow(outdated)
+    await expect(store.apply([], 1)).rejects.toThrow(outdated)
+    await expect(store.nextWake()).rejects.toThrow(outdated)
+    expect(await collect(store.readAll())).toHaveLength(3)
+  })
+
   it.each(['DELETE', 'WAL'])('of another program is refused and left untouched (journal mode %s)', (mode) => {
     const path = givenPath()
     const connection = new DatabaseSync(path)
@@ -152,6 +170,13 @@ describe('the file', () => {
     expect(() => open(path)).toThrow(fault('STORE_UNAVAILABLE'))
     expect(() => open(path)).toThrow(path)
     expect(() => open(givenPath(), { readOnly: true })).toThrow(fault('STORE_UNAVAILABLE'))
+  })
+
+  it('that is a folder is refused with a file to name in its place', () => {
+    const folder = dirname(givenPath())
+    expect(() => open(folder)).toThrow(fault('INVALID_INPUT'))
+    expect(() => open(folder)).toThrow(/is ".*"; expected the path of a file, not of a folder: ".*enfold\.db"/)
+    expect(() => open(`${folder}/none/a.db`)).toThrow(`there is no folder "${folder}/none"`)
   })
 
   it('that is damaged says so', async () => {

@@ -1,4 +1,6 @@
 /** One connection to one file: opened and migrated, with every SQLite error turned into a fault that says what to do. */
+import { statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { EnfoldFault, type FaultCode } from '@enfold/core'
 import { migrations } from './migrations/index.ts'
@@ -28,6 +30,8 @@ export interface Database {
   writeFleeting<T>(work: () => T): Promise<T>
   /** Throws `CLOSED` after `close`. */
   refuseIfClosed(): void
+  /** Within `read`: throws where nothing could be written any more. */
+  refuseIfOutdated(): void
   /** Lets those who wait for a lock finish. Twice is once. */
   close(): Promise<void>
 }
@@ -43,11 +47,23 @@ export function openDatabase(options: DatabaseOptions): Database {
   const { path, synchronous, busyTimeoutMs } = options
   const connection = openPatiently(options)
   const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
+  const schemaVersion = connection.prepare('PRAGMA user_version')
   const waiting = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   function refuseIfClosed(): void {
     if (closing !== undefined) throw new EnfoldFault('CLOSED', 'The SQLite store was closed. Open it again.')
+  }
+
+  /** A newer release may bring the file up to date while this process has it open. */
+  function refuseIfOutdated(): void {
+    const version = Object.values(schemaVersion.get() ?? {})[0] as number
+    if (version <= migrations.length) return
+    throw new EnfoldFault(
+      'STORE_INCOMPATIBLE',
+      `A newer release of Enfold has brought ${path} to schema version ${version} while this process had it open, and this release knows versions up to ${migrations.length}. Nothing was written; end this process and start the newer release.`,
+      { path, found: version, known: migrations.length },
+    )
   }
 
   async function patiently<T>(work: () => T): Promise<T> {
@@ -82,6 +98,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   function inTransaction<T>(work: () => T): T {
     begin?.run()
     try {
+      refuseIfOutdated()
       const result = work()
       commit?.run()
       return result
@@ -109,6 +126,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         }
       }),
     refuseIfClosed,
+    refuseIfOutdated,
     close() {
       closing ??= Promise.allSettled(waiting).then(() => connection.close())
       return closing
@@ -127,7 +145,26 @@ function openPatiently(options: DatabaseOptions): DatabaseSync {
   }
 }
 
+/** SQLite says of a folder, and of a file in a folder that is not there, only that it cannot open them. */
+function refuseNoFile(path: string): void {
+  if (path === ':memory:' || path.startsWith('file:')) return
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw EnfoldFault.invalidInput(
+      'createSqliteStore.path',
+      path,
+      `the path of a file, not of a folder: ${JSON.stringify(join(path, 'enfold.db'))}`,
+    )
+  const folder = dirname(resolve(path))
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new EnfoldFault(
+      'STORE_UNAVAILABLE',
+      `${path} cannot be made: there is no folder ${JSON.stringify(folder)}. Make it, or name another path.`,
+      { path },
+    )
+}
+
 function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
+  refuseNoFile(path)
   if (!readOnly) refuseForeign(path)
   const connection = new sqlite.DatabaseSync(path, { readOnly, enableForeignKeyConstraints: false })
   try {

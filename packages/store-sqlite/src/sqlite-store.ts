@@ -193,7 +193,12 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     },
     release: (claims) => writeFleeting(() => model.release(claims)),
     renew: (claims, now, leaseMs) => writeFleeting(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
-    nextWake: (room) => read(() => model.nextWake(room)),
+    nextWake: (room) =>
+      read(() => {
+        // Whoever would work on what is due, or answers for the health of it, could not.
+        database.refuseIfOutdated()
+        return model.nextWake(room)
+      }),
     backlog: (kinds, now) => read(() => model.backlog(kinds, now)),
     agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),
     restore: (projection) =>
