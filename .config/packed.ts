@@ -124,6 +124,26 @@ function checkTypes(packed: readonly Packed[]): void {
   }
 }
 
+/**
+ * The oldest TypeScript that hosts may have. The types of Node of today are not for it, so only what it says of ours and
+ * of the program counts.
+ */
+function checkOldTypeScript(): void {
+  const tsc = join(ROOT, 'node_modules/typescript-5.0/bin/tsc')
+  for (const [module, files] of [
+    ['node16', ['example.mts', 'all.mts', 'all.cts']],
+    ['esnext', ['example.mts', 'all.mts']],
+  ] as const) {
+    const resolution = module === 'node16' ? module : 'bundler'
+    const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--types', 'node']
+    const args = [tsc, ...options, '--module', module, '--moduleResolution', resolution, ...files]
+    const { stdout, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
+    const ours = stdout.split('\n').filter((line) => line !== '' && !/^(node_modules\/@types\/| )/.test(line))
+    process.stdout.write(ours.map((line) => `${line}\n`).join(''))
+    judge(`TypeScript 5.0, module resolution ${resolution}`, status !== null && ours.length === 0)
+  }
+}
+
 const use = (count: number) => `export const all = [${Array.from({ length: count }, (_, i) => `n${i}`)}]\n`
 
 /** Each entry of each package that is code, in both module systems; and the command. */
@@ -257,6 +277,7 @@ try {
   if (existsSync(join(project, 'node_modules'))) {
     runExample()
     checkTypes(packed)
+    checkOldTypeScript()
     loadAll(packed)
     runJest(packed)
     refuseOldNode(packed)

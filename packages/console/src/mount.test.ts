@@ -1,8 +1,13 @@
 /** The console in the servers that hosts have, as the guide mounts it: pages, assets and orders arrive as by itself. */
+import 'reflect-metadata'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
+import { Module } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import type { NestExpressApplication } from '@nestjs/platform-express'
 import express from 'express'
 import fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -18,16 +23,34 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** Not `app.use`, which takes the base off the path. */
+function inExpress(version: typeof express, below: string, world: World): Promise<string> {
+  const app = version()
+  app.all([BASE, below], getRequestListener(consoleOf(world)))
+  app.use(version.urlencoded({ extended: false }))
+  return listening(createServer(app))
+}
+
+const require = createRequire(import.meta.url)
+/** Its types are those of Express 5, as far as they are used here. */
+const express4 = require('express-4') as typeof express
+
 const hosts: readonly [name: string, start: (world: World) => Promise<string>][] = [
   ['node:http', (world) => listening(createServer(getRequestListener(consoleOf(world))))],
+  ['Express 5', (world) => inExpress(express, `${BASE}/{*path}`, world)],
+  ['Express 4', (world) => inExpress(express4, `${BASE}/*`, world)],
   [
-    'Express',
-    (world) => {
-      const app = express()
-      // Not `app.use`, which takes the base off the path.
-      app.all([BASE, `${BASE}/{*path}`], getRequestListener(consoleOf(world)))
-      app.use(express.urlencoded({ extended: false }))
-      return listening(createServer(app))
+    'NestJS',
+    async (world) => {
+      class App {}
+      Module({})(App)
+      const app = await NestFactory.create<NestExpressApplication>(App, { logger: false })
+      // Before `listen`, so that it stands before Nest's own parsers of bodies.
+      const instance: express.Express = app.getHttpAdapter().getInstance()
+      instance.all([BASE, `${BASE}/{*path}`], getRequestListener(consoleOf(world)))
+      await app.listen(0, '127.0.0.1')
+      onTestFinished(() => app.close())
+      return `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`
     },
   ],
   [

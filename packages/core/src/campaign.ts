@@ -55,6 +55,9 @@ export function publishedCampaign(definition: CampaignDefinition): Campaign {
   return build(deepFreeze(structuredClone(definition)))
 }
 
+/** `NoInfer` came with TypeScript 5.4. Hosts may have 5.0: this says the same to it. */
+type NotInferred<Id extends string> = [Id][Id extends unknown ? 0 : never]
+
 /**
  * A definition written in TypeScript, with its ids checked by the compiler: a route to a node that the campaign does
  * not have is a type error. The value is given back as it is; `defineCampaign` or `engine.publish` checks the rest.
@@ -65,8 +68,8 @@ export function publishedCampaign(definition: CampaignDefinition): Campaign {
  */
 export function campaign<const Goal extends string, const Sequence extends string>(
   definition: Omit<CampaignDefinition, 'goals' | 'sequences'> & {
-    readonly goals: readonly (GoalDefinition<NoInfer<Goal | Sequence>> & { readonly id: Goal })[]
-    readonly sequences: readonly (SequenceDefinition<NoInfer<Goal | Sequence>> & { readonly id: Sequence })[]
+    readonly goals: readonly (GoalDefinition<NotInferred<Goal | Sequence>> & { readonly id: Goal })[]
+    readonly sequences: readonly (SequenceDefinition<NotInferred<Goal | Sequence>> & { readonly id: Sequence })[]
   },
 ): CampaignDefinition {
   return definition

@@ -27,13 +27,14 @@ import { appendAroundLocks, appendPatiently, untilNothingLeft, untilUnlocked } f
 import { openDatabase } from './database.ts'
 import { createEventLog, type EventLog, FIRST_SIZE } from './event-log.ts'
 import { createNews } from './news.ts'
+import type { PostgresPool } from './pool.ts'
 import { createSqlReadModel } from './read-model.ts'
 
 export interface PostgresStoreOptions {
   /** Where the database is, as `postgres://role:password@host:5432/database`. The store then has a pool of its own. */
   readonly connectionString?: string
   /** Instead of a connection string: a pool of yours. It stays open when the store is closed. */
-  readonly pool?: Pool
+  readonly pool?: PostgresPool
   /** Of the store's own pool. Default 10. */
   readonly maxConnections?: number
   /** How long to wait for a connection, in milliseconds; of the store's own pool. Default 10,000; then `STORE_BUSY`. */
@@ -79,7 +80,8 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     pollMs = 200,
     lockWaitMs = 10_000,
   } = checked(options)
-  const pool = options.pool ?? ownPool(options)
+  // What more of it is used is `pg`'s own, and read with care.
+  const pool = (options.pool as Pool | undefined) ?? ownPool(options)
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
   const channel = `enfold_${schema}`
   const news = createNewsOf(options, pool, channel, onNews)
@@ -358,6 +360,8 @@ function checked(options: PostgresStoreOptions): PostgresStoreOptions {
     )
   if (pool !== undefined && typeof pool?.connect !== 'function')
     throw refused('pool', 'has no method connect', 'a Pool of pg')
+  if (notify === true && pool !== undefined && !('options' in pool))
+    throw refused('notify', 'is true, and the pool has no options that say where to connect', 'a connection string')
   // In PostgreSQL names have at most 63 bytes, and the channel of notices has a few more than the schema.
   if (schema !== undefined && !(/^[a-z_][a-z0-9_]{0,49}$/.test(schema) && !schema.startsWith('pg_')))
     throw EnfoldFault.invalidInput(at('schema'), schema, 'up to 50 small letters, digits and underscores')
