@@ -2,7 +2,7 @@
  * An order for all contacts of a file or a sequence, however many: one action of the engine, previewed, asked about,
  * processed in constant memory, resumed by its id. Rules BULK-1 to BULK-3.
  */
-import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -22,9 +22,10 @@ import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } fr
 import { confirm } from './ask.ts'
 import { sequenceName } from './event-words.ts'
 import { Failed, Misuse } from './misuse.ts'
+import { createNewFile } from './new-file.ts'
 import { createProgress } from './progress.ts'
 import { type Streams, writeLine } from './streams.ts'
-import { counted, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain } from './text.ts'
 import { type Allowed, idsIn, requireList, requireOneWay, type Whom } from './whom.ts'
 
 /** What to do, with whom. */
@@ -90,7 +91,7 @@ export async function processMany(
   const { campaignId, sequenceId, action } = order
   await writeLine(
     io.stdout,
-    options.json === true ? JSON.stringify({ actionId, action, campaignId, sequenceId }) : `action ${named(actionId)}`,
+    options.json === true ? jsonText({ actionId, action, campaignId, sequenceId }) : `action ${named(actionId)}`,
   )
   const { view, refused } = await processed(engine, orderNow(), preview, progress)
   if (refused !== undefined) return refuse(io, order, refused, options)
@@ -201,7 +202,7 @@ async function refuse(
   { json = false }: BulkOptions,
 ): Promise<false> {
   const message = describeRejection(rejection)
-  if (json) await writeLine(stdout, JSON.stringify({ actionId, rejection, message }))
+  if (json) await writeLine(stdout, jsonText({ actionId, rejection, message }))
   else await writeLine(stderr, paintFor(stderr)('red', plain(message)))
   return false
 }
@@ -219,7 +220,7 @@ async function report(
   if (csv !== undefined) await writeCsv(engine, actionId, csv)
   if (json) {
     for await (const { number: _, ...result } of resultsOf(engine, actionId))
-      await writeLine(stdout, JSON.stringify({ actionId, ...result }))
+      await writeLine(stdout, jsonText({ actionId, ...result }))
   } else {
     for (const outcome of new Set([...TROUBLES, ...bad])) await nameSome(stderr, engine, view, outcome)
     const tallied = tally(outcomes, asWords)
@@ -275,11 +276,12 @@ async function* resultsOf(engine: Engine, actionId: ActionId): AsyncGenerator<Ac
 }
 
 async function writeCsv(engine: Engine, actionId: ActionId, path: string): Promise<void> {
+  const file = createNewFile(path)
   try {
-    await pipeline(Readable.from(engine.inspect.actionCsv(actionId)), createWriteStream(path, { flags: 'wx' }))
+    await pipeline(Readable.from(engine.inspect.actionCsv(actionId)), createWriteStream(path, { fd: file.fd }))
   } catch (error) {
-    // Half a list looks like a whole one. What somebody else put there meanwhile stays.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') rmSync(path, { force: true })
+    // Half a list looks like a whole one.
+    file.discard()
     throw error
   }
 }

@@ -21,9 +21,9 @@ import {
 } from './questions.ts'
 import { makeKeys, readSeal, sealLog } from './seal-file.ts'
 import { openSource, type Source } from './source.ts'
-import { STORE_URLS, withoutPasswords } from './store-url.ts'
-import type { Streams } from './streams.ts'
-import { paintFor, plain } from './text.ts'
+import { STORE_URLS } from './store-url.ts'
+import { guardWrites, type Streams } from './streams.ts'
+import { jsonText, paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
 
 /**
@@ -34,6 +34,7 @@ import { exportLog, importLog } from './transfer.ts'
  */
 export async function run(args: readonly string[], io: Streams): Promise<number> {
   let status = 0
+  guardWrites(io.stderr)
   const program = createProgram(io, async (url, options, ask, foreign) => {
     if (await answer(io, url, options, ask, foreign)) status = 1
   })
@@ -48,10 +49,13 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (isTold(error)) {
       const code = isEnfoldFault(error) ? `${error.code}: ` : ''
-      io.stderr.write(`${paintFor(io.stderr)('red', plain(withoutPasswords(code + error.message)))}\n`)
+      io.stderr.write(`${paintFor(io.stderr)('red', plain(code + error.message))}\n`)
       return error instanceof Misuse || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
     }
-    throw error
+    // A mistake of ours, or of a client library: its message may hold the URL, so it is not left to Node to print.
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    io.stderr.write(`${text.split('\n').map(plain).join('\n')}\n`)
+    return 1
   }
 }
 
@@ -82,7 +86,7 @@ async function answer(
   const source = openSource(named, { keepGoing, json, stdin, stderr, readModel, foreign })
   try {
     const answered = await ask(source)
-    const text = answered === null ? '' : json ? JSON.stringify(answered.json) : answered.text(paintFor(stdout))
+    const text = answered === null ? '' : json ? jsonText(answered.json) : answered.text(paintFor(stdout))
     if (text !== '') stdout.write(`${text}\n`)
     const bad = source.badLines()
     if (bad > 0 && !json) stderr.write(`Bad lines: ${bad}. The answer is of the others.\n`)
@@ -118,7 +122,7 @@ function createProgram(
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(paintFor(io.stderr)('red', withoutPasswords(text))),
+      outputError: (text, write) => write(`${paintFor(io.stderr)('red', complaint(text))}\n`),
     })
     .addHelpText(
       'after',
@@ -288,6 +292,14 @@ function createProgram(
 
   return program
 }
+
+/** What commander says of the arguments, with nothing invisible of theirs; only its own hint stands on a second line. */
+const complaint = (text: string) =>
+  plain(text.trimEnd())
+    // What was meant for an option that is misspelt may be a secret.
+    .replace(/^(error: unknown option '[^=']*)=.*'/, "$1=…'")
+    .replace(/'[^\s':/]+:[^']*@/g, "'…@")
+    .replace('\\u{a}(Did you mean', '\n(Did you mean')
 
 const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)
 const at = (what: string) => new Option('--at <instant>', what).argParser(instantIn)

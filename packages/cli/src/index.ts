@@ -22,5 +22,14 @@ async function isNodeTooOld(): Promise<boolean> {
 
 async function runCommand(): Promise<number> {
   const { run } = await import('./cli.ts')
+  // Left to Node, warnings of client libraries and their last words go past what takes passwords out.
+  if (process.listenerCount('warning') > 0) {
+    process.removeAllListeners('warning')
+    process.on('warning', ({ name, message }) => process.stderr.write(`(enfold) ${name}: ${message}\n`))
+  }
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exit(1)
+  })
   return run(process.argv.slice(2), process)
 }

@@ -23,9 +23,9 @@ import type { Deed, Done, Ordered } from './deeds.ts'
 import { type HostModule, loadHostModule } from './host-module.ts'
 import { Failed, Misuse, messageOf } from './misuse.ts'
 import { createProgress } from './progress.ts'
-import { type Access, openStore, STORE_URLS, withoutPasswords } from './store-url.ts'
+import { type Access, openStore, placeName, STORE_URLS } from './store-url.ts'
 import { readText, type Streams, writeLine } from './streams.ts'
-import { counted, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain } from './text.ts'
 import { type Allowed, contactsOf, requireList, type Whom } from './whom.ts'
 
 /** What every order may be told beside itself. */
@@ -129,7 +129,7 @@ async function report(
     if (!told.fine && !(allowUnknown && told.isUnknown)) fine = false
     if (told.isUntouched) untouched += 1
     progress?.done()
-    if (json) await writeLine(stdout, JSON.stringify(told.json))
+    if (json) await writeLine(stdout, jsonText(told.json))
     else if (told.fine) await writeLine(stdout, told.text)
     else await writeLine(stderr, paintFor(stderr)('red', told.text))
     done += 1
@@ -232,13 +232,13 @@ export async function publishFile(
               (problem) => `${plain(path)}: ${plain(problem.path) || '/'}: ${plain(problem.message)}`,
             )
           : [plain(message)]
-      if (json) await writeLine(stdout, JSON.stringify({ commandId, rejection, message }))
+      if (json) await writeLine(stdout, jsonText({ commandId, rejection, message }))
       else await writeLine(stderr, paintFor(stderr)('red', problems.join('\n')))
       return false
     }
     const campaignId = String(definition?.id)
     const { outcome, version, warnings } = answered.right
-    if (json) await writeLine(stdout, JSON.stringify({ campaignId, commandId, answer: answered.right }))
+    if (json) await writeLine(stdout, jsonText({ campaignId, commandId, answer: answered.right }))
     else {
       for (const warning of warnings)
         await writeLine(stderr, `${plain(path)}: ${plain(warning.path) || '/'}: ${plain(warning.message)}`)
@@ -274,7 +274,7 @@ export async function unpublish(
     if (isLeft(answered)) {
       const message = describeRejection(answered.left)
       if (options.json === true)
-        await writeLine(stdout, JSON.stringify({ campaignId, commandId, rejection: answered.left, message }))
+        await writeLine(stdout, jsonText({ campaignId, commandId, rejection: answered.left, message }))
       else await writeLine(stderr, paintFor(stderr)('red', plain(message)))
       return false
     }
@@ -284,10 +284,7 @@ export async function unpublish(
         ? `unpublished ${named(campaignId)}, which was at version ${version}, command ${named(commandId)}`
         : `${named(campaignId)} is not published: nothing changed, at version ${version}`
     const text = stopRuns ? `${told}; stopped ${counted(stopped, 'run')}` : told
-    await writeLine(
-      stdout,
-      options.json === true ? JSON.stringify({ campaignId, commandId, answer: answered.right }) : text,
-    )
+    await writeLine(stdout, options.json === true ? jsonText({ campaignId, commandId, answer: answered.right }) : text)
     return true
   })
 }
@@ -305,9 +302,9 @@ export function openForOrders(
   const store = openStore(url, access, { readModel })
   if (store !== null) return store
   if (/^[a-z]+:\/\//i.test(url))
-    throw new Misuse(`${plain(withoutPasswords(url))} is no store that is known here; expected ${STORE_URLS}.`)
+    throw new Misuse(`${placeName(url)} is no store that is known here; expected ${STORE_URLS}.`)
   throw new Misuse(
-    `${named(url)} is a log, which can only be read. Orders go to a store, ${STORE_URLS}; "enfold import" makes one of a log.`,
+    `${placeName(url)} is a log, which can only be read. Orders go to a store, ${STORE_URLS}; "enfold import" makes one of a log.`,
   )
 }
 

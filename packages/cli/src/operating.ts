@@ -13,7 +13,7 @@ import { carryOut, type OrderOptions, publishFile, unpublish, withEngine } from 
 import { type ParkedOptions, tellParked } from './parked.ts'
 import { isStoreUrl, STORE_URLS } from './store-url.ts'
 import type { Streams } from './streams.ts'
-import { paintFor } from './text.ts'
+import { jsonText, paintFor } from './text.ts'
 import { type WorkOptions, work } from './work.ts'
 
 interface Given extends OrderOptions {
@@ -132,7 +132,7 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       const { until, limit } = options
       const ids = words.map((word) => read(idIn, word))
       const answer = await askDue(url, { ids, limit, ...(until === undefined ? {} : { until }) }, options)
-      io.stdout.write(`${options.json === true ? JSON.stringify(answer.json) : answer.text(paintFor(io.stdout))}\n`)
+      io.stdout.write(`${options.json === true ? jsonText(answer.json) : answer.text(paintFor(io.stdout))}\n`)
     })
 
   feeding(storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM'))

@@ -4,7 +4,7 @@ import type { Engine, ParkedContact } from '@enfold/engine'
 import { confirm } from './ask.ts'
 import { type OrderOptions, withEngine } from './operate.ts'
 import { type Streams, writeLine } from './streams.ts'
-import { counted, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain } from './text.ts'
 
 export interface ParkedOptions extends OrderOptions {
   /** Project them again, with all that has waited. */
@@ -87,7 +87,7 @@ async function tell(
   value: object,
   isFine: boolean,
 ): Promise<void> {
-  if (json) await writeLine(stdout, JSON.stringify({ contactId, ...value }))
+  if (json) await writeLine(stdout, jsonText({ contactId, ...value }))
   else if (isFine) await writeLine(stdout, `${named(contactId)}: ${text}`)
   else await writeLine(stderr, paintFor(stderr)('red', `${named(contactId)}: ${text}`))
 }

@@ -86,7 +86,10 @@ export async function askMembers(
   status: 'active' | 'waiting' | 'either',
   at: Instant | null,
 ): Promise<Answer> {
-  const contacts = membersIn(await source.ask({ ask: 'members', ...sequence, status, at: at ?? END }), '')
+  const shares = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END })
+  const contacts = membersIn(shares, '')
+  if (!shares.some(({ known }) => known))
+    throw new BadLog(`The log tells of no sequence ${sequenceName(sequence)}. See: enfold replay.`)
   return {
     json: { ...sequence, status, at, total: contacts.length, contacts },
     text: () => contacts.map(plain).join('\n'),
@@ -206,7 +209,9 @@ const tagsInWords = (tags: readonly string[]) => (tags.length === 0 ? 'nothing' 
 // --- One contact ----------------------------------------------------------------------------------------------------
 
 export async function askState(source: Source, contactId: ContactId, at: Instant | null): Promise<Answer> {
-  const state = await stateAt(source.of(contactId), contactId, at ?? END)
+  const { history } = await read(source, contactId)
+  requireKnown(contactId, history)
+  const state = await stateAt(history, contactId, at ?? END)
   return { json: { contactId, at, state }, text: (paint) => stateInWords(paint, contactId, state) }
 }
 
@@ -247,6 +252,7 @@ function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): 
 
 export async function askHistory(source: Source, contactId: ContactId, withChanges: boolean): Promise<Answer> {
   const { history } = await read(source, contactId)
+  requireKnown(contactId, history)
   const changes = withChanges ? changesOf(history) : history.map((event) => ({ event, patches: undefined }))
   return {
     json: { contactId, events: withChanges ? changes : history },
@@ -312,6 +318,11 @@ export async function askExplainNot(
         ]),
       ].join('\n'),
   }
+}
+
+/** @throws BadLog for a contact that the log does not tell of: the id may be misspelt */
+function requireKnown(contactId: ContactId, history: readonly RecordedContactEvent[]): void {
+  if (history.length === 0) throw new BadLog(`The log tells of no contact ${named(contactId)}.`)
 }
 
 async function read(source: Source, contactId: ContactId) {

@@ -3,9 +3,10 @@
  * sealed, and how a log is held against it, is in `@enfold/core`.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { isInstant, type Seal, sealOf, sealText } from '@enfold/core'
 import { BadLog, Misuse } from './misuse.ts'
+import { writeNewFiles } from './new-file.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
 import { counted, plain } from './text.ts'
@@ -14,8 +15,11 @@ import { counted, plain } from './text.ts'
 export function makeKeys(path: string): Answer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const publicPath = `${path}.pub`
-  writeNew(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600)
-  writeNew(publicPath, publicKey.export({ type: 'spki', format: 'pem' }), 0o644)
+  // One key without the other is of no use, and would stand in the way of the next pair.
+  writeNewFiles([
+    { path, content: privateKey.export({ type: 'pkcs8', format: 'pem' }), mode: 0o600 },
+    { path: publicPath, content: publicKey.export({ type: 'spki', format: 'pem' }), mode: 0o644 },
+  ])
   return {
     json: { privateKey: path, publicKey: publicPath },
     text: () => `${plain(path)} seals: keep it from whoever can write the log. ${plain(publicPath)} verifies.`,
@@ -27,7 +31,7 @@ export async function sealLog(source: Source, keyPath: string, out: string, now:
   const key = keyOf(keyPath, createPrivateKey, 'a private Ed25519 key (PEM)')
   const seal = await sealOf(source.batches(), now)
   const signature = sign(null, Buffer.from(sealText(seal)), key).toString('base64')
-  writeNew(out, `${JSON.stringify({ ...seal, signature })}\n`, 0o644)
+  writeNewFiles([{ path: out, content: `${JSON.stringify({ ...seal, signature })}\n`, mode: 0o644 }])
   const { events, streams, position, root, sealedAt } = seal
   return {
     json: { out, sealedAt, events, streams, position, root },
@@ -82,14 +86,5 @@ function read(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (error) {
     throw new Misuse(`${plain(path)} cannot be read: ${(error as Error).message}`)
-  }
-}
-
-function writeNew(path: string, text: string | Buffer, mode: number): void {
-  try {
-    writeFileSync(path, text, { flag: 'wx', mode })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Misuse(`${plain(path)} exists; nothing is overwritten.`)
   }
 }

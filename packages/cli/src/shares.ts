@@ -14,7 +14,9 @@ import {
   isCampaignEvent,
   type Log,
   membersAt,
+  type RecordedEvent,
   readLogBatches,
+  type SequenceRef,
   tagChanges,
 } from '@enfold/core'
 import { otherShares } from './line-filter.ts'
@@ -35,6 +37,8 @@ export interface Share {
   readonly events: number
   readonly contacts: number
   readonly position: number
+  /** Of `members`: whether the log tells of the sequence at all. */
+  readonly known: boolean
   /** Contacts by tag; of `members`, the one list under "". */
   readonly lists: ReadonlyMap<string, readonly ContactId[]>
 }
@@ -49,7 +53,15 @@ export interface BadLine {
 export async function answerFor(question: Question, log: Log): Promise<Share> {
   if (question.ask === 'members') {
     const { at, ...sequence } = question
-    return { events: 0, contacts: 0, position: 0, lists: new Map([['', await membersAt(log, sequence, at)]]) }
+    let known = false
+    async function* watched() {
+      for await (const batch of batchesOf(log)) {
+        known ||= batch.some((event) => tellsOf(event, sequence))
+        yield batch
+      }
+    }
+    const members = await membersAt(watched(), sequence, at)
+    return { events: 0, contacts: 0, position: 0, known, lists: new Map([['', members]]) }
   }
   const index = createTagIndex()
   const contacts = new Set<ContactId>()
@@ -75,7 +87,15 @@ export async function answerFor(question: Question, log: Log): Promise<Share> {
     }
     lists.set(tag, members)
   }
-  return { events, contacts: contacts.size, position, lists }
+  return { events, contacts: contacts.size, position, known: true, lists }
+}
+
+/** A version that has the sequence, or a contact's event in it: a log may hold contacts alone. */
+function tellsOf(event: RecordedEvent, { campaignId, sequenceId }: SequenceRef): boolean {
+  if (event.type === 'CampaignPublished')
+    return event.data.campaignId === campaignId && event.data.definition.sequences.some(({ id }) => id === sequenceId)
+  const data = event.data as Partial<SequenceRef>
+  return data.sequenceId === sequenceId && data.campaignId === campaignId
 }
 
 /** How many threads pay for a file of so many bytes: starting one takes as long as reading 30 MB. */

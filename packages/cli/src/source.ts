@@ -20,7 +20,7 @@ import { BadLog, Misuse } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { answerFor, askInShares, type Question, type Share, sharesFor } from './shares.ts'
 import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
-import { plain } from './text.ts'
+import { jsonText, plain } from './text.ts'
 
 export interface Source {
   /** As the caller named it, without a password. */
@@ -105,7 +105,7 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
   function report(line: number, reason: string, message: string): void {
     bad.push(line)
     const text = json
-      ? JSON.stringify({ file: name, line, reason, message })
+      ? jsonText({ file: name, line, reason, message })
       : `${plain(name)}:${line}: ${reason}: ${plain(message)}`
     stderr.write(`${text}\n`)
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { Misuse } from './misuse.ts'
-import { requireFile } from './store-url.ts'
+import { requireFile, withoutPasswords } from './store-url.ts'
 import { plain } from './text.ts'
 
 /** `process`, or what a test hands in. */
@@ -11,6 +11,17 @@ export interface Streams {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
+}
+
+const guarded = new WeakSet<object>()
+
+/** From now on whatever is written to it as text has no password in it, whoever writes it: client libraries warn there. */
+export function guardWrites(to: NodeJS.WriteStream): void {
+  if (guarded.has(to)) return
+  guarded.add(to)
+  const write = to.write.bind(to) as (chunk: unknown, ...rest: unknown[]) => boolean
+  to.write = ((chunk: unknown, ...rest: unknown[]) =>
+    write(typeof chunk === 'string' ? withoutPasswords(chunk) : chunk, ...rest)) as typeof to.write
 }
 
 /** Writes a line, and waits for whoever reads it where they are slower. */

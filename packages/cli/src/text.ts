@@ -12,6 +12,16 @@ export function plain(text: string): string {
   )
 }
 
+/** A value as JSON, with everything invisible in it escaped: the same JSON, and no harm to a terminal. */
+export function jsonText(value: unknown): string {
+  return (JSON.stringify(value) ?? 'null').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  )
+}
+
 /** An id as it stands among other words: in quotes unless it is made of letters, digits and the like. */
 export function named(id: string): string {
   return /^[\p{L}\p{N}_][\p{L}\p{N}._@+-]*$/u.test(id) ? id : plain(JSON.stringify(id))

@@ -1,6 +1,6 @@
 /** Logs from one place to another: out of a store or file, and into a store (AUDIT-1). */
 import { once } from 'node:events'
-import { createWriteStream, existsSync, rmSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, createZstdCompress } from 'node:zlib'
@@ -20,9 +20,10 @@ import {
 } from '@enfold/core'
 import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
 import { BadLog, Misuse } from './misuse.ts'
+import { createNewFile } from './new-file.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
-import { openStore, STORE_URLS, withoutPasswords } from './store-url.ts'
+import { openStore, placeName, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { counted, named, plain } from './text.ts'
 
 /** Fewer and larger writes: a line at a time costs a system call each. */
@@ -42,12 +43,12 @@ export async function exportLog(source: Source, path: string | null, stdout: Wri
     for await (const chunk of lines) if (!stdout.write(chunk)) await once(stdout, 'drain')
     return null
   }
-  if (existsSync(path)) throw new Misuse(`${plain(path)} exists; an export overwrites nothing.`)
+  const file = createNewFile(path, 0o644, 'an export overwrites nothing')
   try {
-    await pipeline([lines, ...packing(path), createWriteStream(path, { flags: 'wx' })])
+    await pipeline([lines, ...packing(path), createWriteStream(path, { fd: file.fd })])
   } catch (error) {
     // Half a log looks like a whole one.
-    rmSync(path, { force: true })
+    file.discard()
     throw error
   }
   return { json: { out: path, events }, text: () => `${counted(events, 'event')} in ${plain(path)}` }
@@ -78,8 +79,7 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 export async function importLog(source: Source, into: string): Promise<Answer> {
   const hashed = openTarget(into, true)
   const plain = openTarget(into, false)
-  if (hashed === null || plain === null)
-    throw new Misuse(`--into is ${named(withoutPasswords(into))}; expected ${STORE_URLS}.`)
+  if (hashed === null || plain === null) throw new Misuse(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
   try {
     return await importInto({ hashed, plain }, source, withoutPasswords(into))
   } finally {

@@ -7,7 +7,7 @@ import { Misuse, messageOf } from './misuse.ts'
 import { openForOrders } from './operate.ts'
 import { withoutPasswords } from './store-url.ts'
 import type { Streams } from './streams.ts'
-import { counted, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain } from './text.ts'
 
 export interface WorkOptions {
   readonly json?: boolean
@@ -96,12 +96,12 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
   let troubles = 0
 
   function say(text: string, value: object): void {
-    stdout.write(`${json ? JSON.stringify(value) : text}\n`)
+    stdout.write(`${json ? jsonText(value) : text}\n`)
   }
 
   function trouble(text: string, value: object): void {
     troubles += 1
-    stderr.write(json ? `${JSON.stringify(value)}\n` : `${paintFor(stderr)('red', plain(text))}\n`)
+    stderr.write(json ? `${jsonText(value)}\n` : `${paintFor(stderr)('red', plain(text))}\n`)
   }
 
   function observe(signal: EngineSignal): void {

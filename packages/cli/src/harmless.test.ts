@@ -1,0 +1,173 @@
+/** What the command line must not do: show a password, harm a terminal, leave half a file, or remove one of somebody else. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSimulatedClock } from '@enfold/testkit'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './given-log.ts'
+import { createNewFile, writeNewFiles } from './new-file.ts'
+import { withoutPasswords } from './store-url.ts'
+import { guardWrites } from './streams.ts'
+import { jsonText } from './text.ts'
+
+const folder = temporaryDirectory()
+const SECRET = 'hunter2'
+const logFile = join(folder, 'log.jsonl')
+
+beforeAll(async () => {
+  const path = join(folder, 'filled.db')
+  await fillStore(path, createSimulatedClock('2026-03-02T09:00:00.000Z'), [
+    'ann',
+    'bob',
+    'cleo',
+    'dan',
+    '__proto__',
+    'constructor',
+    'a/b',
+    '😀',
+  ])
+  await enfold(['export', `sqlite:${path}`, '--out', logFile])
+})
+
+describe('passwords', () => {
+  it.each([
+    `postgres://crm:${SECRET}@localhost/db`,
+    `postgresql:/crm:${SECRET}@localhost/db`,
+    `postgres:crm:${SECRET}@localhost/db`,
+    `//crm:${SECRET}@localhost/db`,
+    `crm:${SECRET}@localhost/db`,
+    `postgres://crm:${SECRET}`,
+    `postgres://crm:pa ss/${SECRET}@localhost`,
+    `postgres://localhost/db?password=${SECRET}`,
+    `postgres://localhost/db?user=x&pasword=${SECRET}`,
+    `psotgres://crm:${SECRET}@localhost/db`,
+    `esdb+discover:admin:${SECRET}@localhost`,
+  ])('are in no output: %s', async (url) => {
+    for (const args of [
+      ['replay', url],
+      ['replay', `--store=${url}`],
+      ['start', url, 'ann', 'pool/nurture', '--yes', '--actor', 'x'],
+      ['start', '--stroe', url, 'ann', 'pool/nurture'],
+      ['start', `--stroe=${url}`, 'ann', 'pool/nurture'],
+      ['import', join(folder, 'none.jsonl'), '--into', url],
+      ['due', 'sqlite:nowhere.db', '--read-model', url],
+      [url],
+    ]) {
+      const { stdout, stderr, status } = await enfold(args)
+      expect([args, status]).not.toEqual([args, 0])
+      expect(stdout + stderr).not.toContain(SECRET)
+    }
+  })
+
+  it('are in no option that is not known', async () => {
+    for (const args of [
+      ['replay', `--password=${SECRET}`],
+      ['replay', '-', `--pasword=${SECRET}`],
+    ])
+      expect((await enfold(args)).stderr).not.toContain(SECRET)
+  })
+
+  it.each([
+    'postgres://crm@localhost:5432/db?schema=x',
+    'esdb://one:2113,two:2113?tls=false',
+    'sqlite:C:\\files\\a.db',
+    'ann@example.org: contact unknown',
+    'INVALID_INPUT: list.csv, line 2, column 1 is empty',
+  ])('where there is none, nothing is taken away: %s', (text) => {
+    expect(withoutPasswords(text)).toBe(text)
+  })
+
+  it('are in no URL of a server that would be waited for', () => {
+    for (const url of [`esdb://admin:${SECRET}@localhost:2113?tls=false`, `kurrentdb+discover://a:${SECRET}@b`])
+      expect(withoutPasswords(url)).toBe(url.replace(`:${SECRET}`, ''))
+  })
+
+  it('are in no warning of a client library', () => {
+    const sink = createSink()
+    guardWrites(sink as never)
+    sink.write(`Warning: cannot parse esdb://admin:${SECRET}@localhost\n`)
+    expect(sink.text()).toBe('Warning: cannot parse esdb://admin@localhost\n')
+  })
+
+  it('are in no warning of Node, and in no last words', async () => {
+    const host = join(folder, 'warning.mjs')
+    const deed = `process.emitWarning('postgres://crm:${SECRET}@localhost')
+      setTimeout(() => { throw new Error('postgres://crm:${SECRET}@localhost') })
+      export const contacts = { get: () => new Promise(() => {}) }`
+    writeFileSync(host, deed)
+    const store = `sqlite:${join(folder, 'warned.db')}`
+    await enfold(['import', logFile, '--into', store])
+    const ended = await enfoldProcess(['due', store, '--host-module', host])
+    expect(ended.stderr).toContain('Warning: postgres://crm@localhost')
+    expect(ended.stderr).not.toContain(SECRET)
+  })
+})
+
+describe('control characters', () => {
+  const HOSTILE = '\u001b[31m\u009b2J\u007f\u202e\u2028x'
+
+  it('are in no JSON, which is the same JSON', () => {
+    const value = { [HOSTILE]: [HOSTILE, '👩‍👩‍👧', '\n'] }
+    expect(JSON.parse(jsonText(value))).toEqual(value)
+    expect(jsonText(value)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  })
+
+  it('are in no answer of --json and in no complaint about arguments', async () => {
+    for (const args of [
+      ['state', HOSTILE, logFile, '--json'],
+      ['members', 'pool', HOSTILE, logFile, '--json'],
+      ['replay', `--${HOSTILE}`],
+      [HOSTILE],
+      ['members', 'pool', 'nurture', logFile, '--status', HOSTILE],
+      ['stats', 'a', HOSTILE],
+    ]) {
+      const { stdout, stderr } = await enfold(args)
+      expect((stdout + stderr).trimEnd().replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+    }
+  })
+})
+
+describe('files', () => {
+  const file = (name: string) => join(folder, name)
+
+  it('an export overwrites none, and takes away only what it made', async () => {
+    writeFileSync(file('mine.jsonl'), 'mine')
+    expect((await enfold(['export', logFile, '--out', file('mine.jsonl')])).status).toBe(2)
+    expect(readFileSync(file('mine.jsonl'), 'utf8')).toBe('mine')
+    writeFileSync(file('bad.jsonl'), 'no event\n')
+    expect((await enfold(['export', file('bad.jsonl'), '--out', file('half.jsonl')])).status).toBe(1)
+    expect(existsSync(file('half.jsonl'))).toBe(false)
+
+    const made = createNewFile(file('taken.jsonl'))
+    renameSync(file('taken.jsonl'), file('moved.jsonl'))
+    writeFileSync(file('taken.jsonl'), 'of somebody else')
+    made.discard()
+    expect(readFileSync(file('taken.jsonl'), 'utf8')).toBe('of somebody else')
+  })
+
+  it('keygen makes both keys or none', async () => {
+    writeFileSync(file('key.pub'), 'an older one')
+    expect((await enfold(['keygen', file('key')])).status).toBe(2)
+    expect([existsSync(file('key')), readFileSync(file('key.pub'), 'utf8')]).toEqual([false, 'an older one'])
+    mkdirSync(file('folder'))
+    expect(() =>
+      writeNewFiles([
+        { path: file('one'), content: 'x', mode: 0o600 },
+        { path: file('folder/no/such'), content: 'y', mode: 0o600 },
+      ]),
+    ).toThrow('ENOENT')
+    expect(existsSync(file('one'))).toBe(false)
+    expect((await enfold(['keygen', file('fine')])).status).toBe(0)
+    expect([existsSync(file('fine')), existsSync(file('fine.pub'))]).toEqual([true, true])
+  })
+})
+
+it.each([
+  ['state', ['nobody'], /tells of no contact nobody/],
+  ['history', ['nobody'], /tells of no contact nobody/],
+  ['members', ['pool/1', 'nurtrue'], /tells of no sequence "pool\/1"\/nurtrue/],
+  ['members', ['pond', 'nurture'], /tells of no sequence pond\/nurture/],
+])('AUDIT-2: %s of what the log does not know is exit status 1', async (command, args, expected) => {
+  const { status, stdout, stderr } = await enfold([command, ...args, logFile])
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+  expect(stderr).toMatch(expected)
+})
