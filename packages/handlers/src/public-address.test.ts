@@ -22,6 +22,8 @@ describe('addresses', () => {
     ['unique-local and site-local', 'fc00::1 fd12:3456::1 fec0::1'],
     ['IPv4 in IPv6', '::ffff:127.0.0.1 ::ffff:a00:1 ::127.0.0.1 ::ffff:0:7f00:1'],
     ['IPv4 behind a translator', '64:ff9b::7f00:1 64:ff9b:1::a00:1 2002:7f00:1:: 2001::1'],
+    ['services of a cloud', '168.63.129.16 100.100.100.200 192.0.0.192 ::ffff:168.63.129.16'],
+    ['ISATAP', '2001:4860::5efe:a00:1 2606:4700::200:5efe:8.8.8.8 fe80::5efe:7f00:1'],
     ['outside 2000::/3', '4000::1 8000::1'],
     ['no address', 'localhost 1.2.3 0x7f.1 2130706433'],
   ])('%s: none is public', (_what, addresses) => {

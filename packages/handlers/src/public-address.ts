@@ -9,16 +9,30 @@ import ipaddr from 'ipaddr.js'
 /** Global unicast (RFC 4291, section 2.4). ipaddr.js calls the rest unicast too, `::127.0.0.1` among it. */
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
 
+/** Addresses that clouds give to services of the machine itself, though their ranges are public. */
+const OF_THE_CLOUD: ReadonlySet<string> = new Set([
+  '168.63.129.16', // Azure: the host agent, DNS, health probes
+  '100.100.100.200', // Alibaba Cloud: metadata; also in the shared range
+  '192.0.0.192', // Oracle Cloud: metadata; also in a reserved range
+])
+
+/** ISATAP (RFC 5214): the last 64 bits hold an IPv4 address, behind 0000:5efe or 0200:5efe, under any prefix. */
+function carriesIpv4(address: ipaddr.IPv6): boolean {
+  const [, , , , marker, isatap] = address.parts
+  return isatap === 0x5efe && (marker === 0 || marker === 0x0200)
+}
+
 /**
  * True for an address that anybody on the internet may have: not private, loopback, link-local, multicast, shared
  * (RFC 6598), unique-local, reserved or unspecified, nor an IPv6 form that carries an IPv4 address through a
- * translator (NAT64, 6to4, Teredo). An IPv4-mapped address is what it maps to.
+ * translator or a tunnel (NAT64, 6to4, Teredo, ISATAP), nor one of a cloud's own services. An IPv4-mapped address is what it maps to.
  */
 export function isPublicAddress(address: string): boolean {
   if (isIP(address) === 0) return false
   const parsed = ipaddr.process(address)
   if (parsed.range() !== 'unicast') return false
-  return parsed instanceof ipaddr.IPv4 || parsed.match(GLOBAL_IPV6)
+  if (parsed instanceof ipaddr.IPv4) return !OF_THE_CLOUD.has(parsed.toString())
+  return parsed.match(GLOBAL_IPV6) && !carriesIpv4(parsed)
 }
 
 /** The code of the error with which `publicLookup` refuses. */

@@ -435,3 +435,47 @@ describe('a call that is aborted', () => {
     expect(await sending).toEqual({ outcome: 'failed', unknown: true, reason: 'smtp-unknown' })
   })
 })
+
+describe('a password', () => {
+  const auth = { user: 'crm', pass: 'hunter2' }
+  // Of this machine, by a name that does not say so.
+  const abroad = { host: '0.0.0.0', auth }
+
+  async function givenServerWithoutTls() {
+    const told: string[] = []
+    const server = await givenSmtpServer({
+      authMethods: ['PLAIN', 'LOGIN'],
+      allowInsecureAuth: true,
+      onAuth({ password }, _session, done) {
+        told.push(password ?? '')
+        done(null, { user: 'crm' })
+      },
+    })
+    return { server, told }
+  }
+
+  it('does not go to another machine that offers no TLS', async () => {
+    const { server, told } = await givenServerWithoutTls()
+    for (const transport of [abroad, { url: `smtp://crm:hunter2@0.0.0.0:${server.port}` }])
+      expect(await givenHandler(server.port, {}, transport)(givenCall())).toMatchObject({
+        outcome: 'failed',
+        reason: expect.stringMatching(/^smtp-/),
+      })
+    expect([told, server.mails]).toEqual([[], []])
+  })
+
+  it('goes there where that is said by name, and to this machine', async () => {
+    const { server, told } = await givenServerWithoutTls()
+    expect(await givenHandler(server.port, { allowPlainAuth: true }, abroad)(givenCall())).toMatchObject({
+      outcome: 'sent',
+    })
+    expect(await givenHandler(server.port, {}, { auth })(givenCall())).toMatchObject({ outcome: 'sent' })
+    expect(told).toEqual(['hunter2', 'hunter2'])
+  })
+
+  it.each([{ ignoreTLS: true }, { requireTLS: false }])('%j with it is refused, and the password not shown', (more) => {
+    const make = () => givenHandler(25, {}, { ...abroad, ...more })
+    expect(make).toThrow(/allowPlainAuth: true/)
+    expect(make).not.toThrow(/hunter2/)
+  })
+})

@@ -2,7 +2,7 @@
  * The step handler that sends mail over SMTP. What a mail says and to whom is the host's `template`; what a reply
  * means is `smtp-outcome.ts`; connections, encoding and DKIM are nodemailer's.
  */
-import type { StepCall, StepOutcome } from '@enfold/core'
+import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
 import { type Mail, type MailAddress, MailRefused, messageOf, type Unsubscribe } from './mail-message.ts'
 import { failed, failedByHost, failedForGood, failedUnknown, unlessAborted } from './outcome.ts'
@@ -18,6 +18,12 @@ export interface SmtpMailOptions {
    * that reads neither files nor web addresses into a mail (`disableFileAccess`, `disableUrlAccess`: default true).
    */
   readonly transport: (SMTPPoolOptions & { readonly pool?: boolean }) | Transporter
+  /**
+   * Lets the password of `auth` go to a server without TLS. Default false: with `auth`, and unless the server is this
+   * machine, a server that offers no TLS is not told it, and the step fails. Somebody in between could take the offer
+   * away. Of transports that you made yourself, `requireTLS` is yours.
+   */
+  readonly allowPlainAuth?: boolean
   /**
    * The mail for this step and contact. Asked again on every attempt. If it throws, the step is tried again, unless
    * the error has `permanent: true`; recorded is the error's name, `template-error-TypeError`.
@@ -70,7 +76,7 @@ export interface SmtpMail {
  * const engine = createEngine({ store, handlers: { email } })
  */
 export function smtpMail(options: SmtpMailOptions): SmtpMail {
-  const { transporter, close } = transportOf(options.transport)
+  const { transporter, close } = transportOf(options)
   // Which messages were read to their end; nodemailer's errors do not tell. The signal is what both sides know of a mail.
   const handedOver = new WeakSet<AbortSignal>()
   transporter.use('stream', (mail, done) => {
@@ -122,10 +128,35 @@ export function smtpMail(options: SmtpMailOptions): SmtpMail {
   return Object.assign(handle, { close })
 }
 
-function transportOf(transport: SmtpMailOptions['transport']): { transporter: Transporter; close(): void } {
+function transportOf({ transport, allowPlainAuth = false }: SmtpMailOptions): {
+  transporter: Transporter
+  close(): void
+} {
   if ('sendMail' in transport) return { transporter: transport, close() {} }
   // One requeue makes good a pooled connection that the server had dropped; further ones are the engine's retries.
   const defaults = { pool: true, maxRequeues: 1, disableFileAccess: true, disableUrlAccess: true }
-  const transporter: Transporter = createTransport({ ...defaults, ...transport })
+  const isAtRisk = !allowPlainAuth && sendsPasswordAbroad(transport)
+  if (isAtRisk && (transport.ignoreTLS === true || transport.requireTLS === false))
+    throw EnfoldFault.invalidInput(
+      'smtpMail.transport',
+      'without TLS',
+      'TLS where a password is sent to another machine; `allowPlainAuth: true` says that it may go without',
+    )
+  const transporter: Transporter = createTransport({
+    ...defaults,
+    ...transport,
+    ...(isAtRisk ? { requireTLS: true } : {}),
+  })
   return { transporter, close: () => transporter.close() }
 }
+
+/** With `secure`, the connection begins with TLS; without, the server offers it (STARTTLS), or whoever stands between does not. */
+function sendsPasswordAbroad({ auth, host = 'localhost', secure = false, service, url }: SMTPPoolOptions): boolean {
+  if (url !== undefined && URL.canParse(url)) {
+    const { hostname, protocol, username } = new URL(url)
+    return (auth !== undefined || username !== '') && protocol !== 'smtps:' && !THIS_MACHINE.test(hostname)
+  }
+  return auth !== undefined && !secure && (service !== undefined || !THIS_MACHINE.test(host))
+}
+
+const THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)\.?$/i

@@ -54,6 +54,19 @@ describe('signatures as in Standard Webhooks', () => {
     expect(at(1001, 1000)).toEqual({ valid: false, reason: 'timestamp' })
   })
 
+  it('want an id without a dot: the signature of "a.1" at 2 would be one of "a" at "1.2"', () => {
+    const id = 'msg.1'
+    const headers = {
+      ...HEADERS,
+      'webhook-id': id,
+      'webhook-signature': signatureOf(keysOf(SECRET), id, TIMESTAMP, BODY),
+    }
+    expect(verifyWebhook({ secret: SECRET, headers, body: BODY, now: TIMESTAMP * 1000 })).toEqual({
+      valid: false,
+      reason: 'headers',
+    })
+  })
+
   it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('want the header %s', (name) => {
     for (const value of [undefined, '', ['a', 'b']]) {
       expect(verifyWebhook({ ...GIVEN, headers: { ...HEADERS, [name]: value } })).toEqual({
