@@ -49,7 +49,9 @@ export function isLegalId(value: unknown): value is string {
 /** Returns the id, or throws an `EnfoldFault` with code `INVALID_INPUT` that names the path and the value. */
 export function requireId<Id extends string>(path: string, value: unknown): Id {
   if (isLegalId(value)) return value as Id
-  throw EnfoldFault.invalidInput(path, value, `a string of 1 to ${MAX_ID_LENGTH} well-formed characters`)
+  // Ids of databases are numbers as often as not.
+  const fix = typeof value === 'number' || typeof value === 'bigint' ? '. Of a number, pass String(id)' : ''
+  throw EnfoldFault.invalidInput(path, value, `a string of 1 to ${MAX_ID_LENGTH} well-formed characters${fix}`)
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
