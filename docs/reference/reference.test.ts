@@ -38,6 +38,7 @@ describe('given the page of errors', () => {
     ContactSuppressed: { type: 'ContactSuppressed', contactId: 'ada', until: null },
     ContactErased: { type: 'ContactErased', contactId: 'ada' },
     EnrollmentNotActive: { type: 'EnrollmentNotActive', ...nurture, run: 1, status: 'stopped' },
+    InstantPast: { type: 'InstantPast', instant: '2026-03-01T09:00:00.000Z', now: '2026-03-02T09:00:00.000Z' },
     TooManyStarts: { type: 'TooManyStarts', ...nurture, most: 60, until: '2026-03-02T10:00:00.000Z' },
     RunUnknown: { type: 'RunUnknown', ...nurture, run: 3, newest: 2 },
     StepNotReached: { type: 'StepNotReached', ...step },

@@ -118,6 +118,7 @@ const campaign = (slots: Slots, options: object = {}) => {
       name: opt(Name),
       timeZone: opt(text('enfold-time-zone')),
       fields: opt(Type.Record(Type.String(), closed({ private: opt(Type.Boolean()) }))),
+      revision: opt(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
       brake: opt(Type.Integer({ minimum: 1, maximum: 10_000 })),
       goals: Type.Array(
         closed({
@@ -195,8 +196,32 @@ function validators(): Validators {
   return compiled
 }
 
+/** What no campaign that people wrote comes near, and a check can still take: asked before anything else is. */
+const MOST = { nodes: 20_000, steps: 50_000, routes: 100_000 } as const
+
+export function sizeProblems(input: unknown): CampaignProblem[] {
+  const count = (value: unknown) => (Array.isArray(value) ? value.length : 0)
+  const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+  const { goals, sequences } = (input ?? {}) as { readonly goals?: unknown; readonly sequences?: unknown }
+  const nodes = count(goals) + count(sequences)
+  const found = { nodes, steps: 0, routes: 0 }
+  if (nodes <= MOST.nodes)
+    for (const node of [...listOf(goals), ...listOf(sequences)]) {
+      const { next, steps } = (node ?? {}) as { readonly next?: unknown; readonly steps?: unknown }
+      found.routes += count(next)
+      found.steps += count(steps)
+    }
+  return (['nodes', 'steps', 'routes'] as const).flatMap((what) =>
+    found[what] <= MOST[what]
+      ? []
+      : [{ path: '', message: `has ${found[what]} ${what}; a campaign has at most ${MOST[what]}. Make several of it` }],
+  )
+}
+
 /** All problems of shape, in the order in which they were found; empty: the value is a `CampaignDefinition`. */
 export function shapeProblems(input: unknown): CampaignProblem[] {
+  const tooLarge = sizeProblems(input)
+  if (tooLarge.length > 0) return tooLarge
   const v = validators()
   const problems: CampaignProblem[] = check(v.campaign, input, '')
   const definition = input as Partial<CampaignDefinition> | null

@@ -3,7 +3,7 @@
  * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { problem, shapeProblems } from './campaign-schema.ts'
+import { problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
@@ -17,8 +17,8 @@ export interface Campaign {
   readonly warnings: readonly CampaignProblem[]
   readonly goals: ReadonlyMap<GoalId, GoalDefinition>
   readonly sequences: ReadonlyMap<SequenceId, SequenceDefinition>
-  /** For each goal, the sequences from which it can be reached, directly or through others. */
-  readonly upstream: ReadonlyMap<GoalId, ReadonlySet<SequenceId>>
+  /** The sequences from which the goal can be reached, directly or through others. Computed at its first use, then kept. */
+  upstreamOf(goalId: GoalId): ReadonlySet<SequenceId>
   /** The sequences from which some goal can be reached. */
   readonly beforeGoals: ReadonlySet<SequenceId>
 }
@@ -40,7 +40,8 @@ export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign
     const message = `is no plain JSON value: ${error instanceof Error ? error.message : String(error)}`
     return left({ type: 'CampaignInvalid', problems: [{ path: '', message }] })
   }
-  const problems = [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
+  const tooLarge = sizeProblems(copy)
+  const problems = tooLarge.length > 0 ? tooLarge : [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
   if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
   return right(build(deepFreeze(copy as CampaignDefinition)))
 }
@@ -203,36 +204,32 @@ function build(definition: CampaignDefinition): Campaign {
       if (sources === undefined) before.set(target, [id])
       else sources.push(id)
     }
-  const beforeSequence = new Map<SequenceId, ReadonlySet<SequenceId>>()
-  for (const id of sequences.keys()) beforeSequence.set(id, sequencesBefore(id, before, sequences, beforeSequence))
   const upstream = new Map<GoalId, ReadonlySet<SequenceId>>()
-  for (const goal of goals.keys()) upstream.set(goal, sequencesBefore(goal, before, sequences, beforeSequence))
-  const beforeGoals = new Set([...upstream.values()].flatMap((set) => [...set]))
-  const made = { id: definition.id, definition, goals, sequences, upstream, beforeGoals }
+  const upstreamOf = (goalId: GoalId): ReadonlySet<SequenceId> => {
+    const known = upstream.get(goalId) ?? sequencesBefore([goalId], before, sequences)
+    upstream.set(goalId, known)
+    return known
+  }
+  const beforeGoals = sequencesBefore([...goals.keys()], before, sequences)
+  const made = { id: definition.id, definition, goals, sequences, upstreamOf, beforeGoals }
   return { ...made, warnings: warningsOf(made, before) }
 }
 
-/**
- * Walks the graph backwards from a node; loops end where they were seen before. What is known of a sequence already is
- * taken from there: thousands of goals behind one sequence would each walk the whole graph otherwise.
- */
+/** Walks the graph backwards from some nodes, in time linear in its routes; loops end where they were seen before. */
 function sequencesBefore(
-  node: string,
+  nodes: readonly string[],
   before: ReadonlyMap<string, readonly string[]>,
   sequences: ReadonlyMap<SequenceId, SequenceDefinition>,
-  known: ReadonlyMap<SequenceId, ReadonlySet<SequenceId>>,
 ): ReadonlySet<SequenceId> {
   const found = new Set<SequenceId>()
   const seen = new Set<string>()
-  const open = [node]
+  const open = [...nodes]
   for (let id = open.pop(); id !== undefined; id = open.pop())
     for (const source of before.get(id) ?? []) {
       if (seen.has(source)) continue
       seen.add(source)
       if (sequences.has(source)) found.add(source)
-      const further = known.get(source)
-      if (further === undefined) open.push(source)
-      else for (const sequence of further) found.add(sequence)
+      open.push(source)
     }
   return found
 }
@@ -243,11 +240,12 @@ function warningsOf(
 ): CampaignProblem[] {
   const { definition, sequences } = made
   const warnings: CampaignProblem[] = []
+  const hasEntry = definition.goals.some((goal) => goal.achievableBy !== 'members' && (goal.next ?? []).length > 0)
   definition.goals.forEach((goal, i) => {
     const members = goal.achievableBy === 'members'
-    if (members && made.upstream.get(goal.id)?.size === 0 && (goal.next ?? []).length === 0)
+    if (members && (goal.next ?? []).length === 0 && made.upstreamOf(goal.id).size === 0)
       warnings.push({ path: `/goals/${i}`, value: goal.id, message: 'stops nothing and starts nothing' })
-    if (members && !definition.goals.some((other) => other.achievableBy !== 'members' && (other.next ?? []).length > 0))
+    if (members && !hasEntry)
       warnings.push({
         path: `/goals/${i}/achievableBy`,
         value: 'members',
@@ -255,11 +253,12 @@ function warningsOf(
           'can be satisfied by members only, and no goal of the campaign makes a member: only a start by hand does',
       })
   })
+  const loops = waitlessLoops(sequences)
   definition.sequences.forEach((sequence, i) => {
     const path = `/sequences/${i}`
     if ((before.get(sequence.id) ?? []).every((id) => id === sequence.id))
       warnings.push({ path, value: sequence.id, message: 'has nothing before it: only a hand can start it' })
-    if (loopsWithoutWait(sequence.id, sequences))
+    if (loops.has(sequence.id))
       warnings.push({
         path,
         value: sequence.id,
@@ -271,19 +270,54 @@ function warningsOf(
   return warnings
 }
 
-function loopsWithoutWait(start: SequenceId, sequences: ReadonlyMap<SequenceId, SequenceDefinition>): boolean {
-  const waitless = (id: string) => sequences.get(id)?.steps.every((step) => step.timer === undefined) === true
-  const seen = new Set<string>()
-  const open = [start as string]
-  for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    if (!waitless(id)) continue
-    for (const target of (sequences.get(id)?.next ?? []).map(targetOf)) {
-      if (target === start) return true
-      if (!seen.has(target)) open.push(target)
-      seen.add(target)
+/**
+ * The sequences that lead back to themselves through sequences without any wait: those of the strongly connected parts of
+ * that graph, by Tarjan's algorithm (1972), with a stack of its own, so that a long chain needs no deep recursion.
+ */
+function waitlessLoops(sequences: ReadonlyMap<SequenceId, SequenceDefinition>): ReadonlySet<SequenceId> {
+  const nextOf = (id: SequenceId): readonly SequenceId[] => {
+    const { steps, next = [] } = sequences.get(id) as SequenceDefinition
+    const waits = steps.some((step) => step.timer !== undefined)
+    return waits ? [] : next.map(targetOf).filter((target) => sequences.has(target))
+  }
+  const looping = new Set<SequenceId>()
+  const order = new Map<SequenceId, { readonly index: number; low: number; open: boolean }>()
+  const part: SequenceId[] = []
+  const path: { readonly id: SequenceId; readonly next: readonly SequenceId[]; at: number }[] = []
+  const enter = (id: SequenceId) => {
+    order.set(id, { index: order.size, low: order.size, open: true })
+    part.push(id)
+    path.push({ id, next: nextOf(id), at: 0 })
+  }
+  for (const start of sequences.keys()) {
+    if (!order.has(start)) enter(start)
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const mine = order.get(top.id) as { index: number; low: number; open: boolean }
+      const target = top.next[top.at++]
+      if (target !== undefined) {
+        const seen = order.get(target)
+        if (seen === undefined) enter(target)
+        else if (seen.open) mine.low = Math.min(mine.low, seen.index)
+        continue
+      }
+      path.pop()
+      const parent = path.at(-1)
+      const above = parent === undefined ? undefined : order.get(parent.id)
+      if (above !== undefined) above.low = Math.min(above.low, mine.low)
+      if (mine.low === mine.index) closePart(top.id, top.next.includes(top.id))
     }
   }
-  return false
+  return looping
+
+  /** Takes the part that begins with this sequence off the stack: a loop if it has several, or one that leads to itself. */
+  function closePart(first: SequenceId, toItself: boolean): void {
+    const members = part.splice(part.lastIndexOf(first))
+    for (const id of members) {
+      const place = order.get(id)
+      if (place !== undefined) place.open = false
+      if (members.length > 1 || toItself) looping.add(id)
+    }
+  }
 }
 
 function deepFreeze<T>(value: T): T {

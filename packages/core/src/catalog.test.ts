@@ -104,6 +104,21 @@ describe('publishing', () => {
     expect(publish(catalog, definition('c')).answer).toMatchObject({ outcome: 'published', version: 2 })
   })
 
+  it('VERSION-2a: an old process that publishes again brings no old campaign back', () => {
+    const catalog = createCatalog()
+    const a = { ...definition('c'), name: 'A', revision: 1 }
+    const b = { ...definition('c'), name: 'B', revision: 2 }
+    publish(catalog, a)
+    publish(catalog, b)
+    const { name: _, revision: __, ...none } = a
+    for (const old of [a, { ...a, revision: 0 }, none])
+      expect(publish(catalog, old)).toMatchObject({ events: [], answer: { outcome: 'superseded', version: 2 } })
+    expect(catalog.find('c')?.published?.campaign.definition.name).toBe('B')
+    unpublish(catalog, 'c')
+    expect(publish(catalog, a)).toMatchObject({ events: [], answer: { outcome: 'superseded' } })
+    expect(publish(catalog, { ...b, name: 'C' }).answer).toMatchObject({ outcome: 'published', version: 3 })
+  })
+
   it('VERSION-2: an invalid definition is refused whole', () => {
     const catalog = createCatalog()
     const command = { type: 'PublishCampaign' as const, definition: { ...definition('c'), sequences: [{}] }, ...meta }

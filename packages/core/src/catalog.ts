@@ -157,9 +157,10 @@ function readable(campaignId: CampaignId, definition: CampaignDefinition): Campa
 
 // --- The two commands -----------------------------------------------------------------------------------------------
 
-/** `unchanged`: this very definition is published already. `warnings`: legal but suspicious (VERSION-2). */
+/** `unchanged`: this very definition is published already. `superseded`: the newest version has a higher `revision`; nothing
+ * was written (VERSION-2a). `warnings`: legal but suspicious (VERSION-2). */
 export interface PublishAnswer {
-  readonly outcome: 'published' | 'unchanged'
+  readonly outcome: 'published' | 'unchanged' | 'superseded'
   /** Of the campaign: 1, 2, 3 … */
   readonly version: number
   readonly warnings: readonly CampaignProblem[]
@@ -186,6 +187,9 @@ export function decidePublish(
     const { campaignVersion } = entry.published
     return right({ events: [], answer: { outcome: 'unchanged', version: campaignVersion, warnings } })
   }
+  const newest = entry?.versions.at(-1)
+  if (newest !== undefined && revisionOf(newest.campaign.definition) > revisionOf(definition))
+    return right({ events: [], answer: { outcome: 'superseded', version: newest.campaignVersion, warnings } })
   const campaignVersion = (entry?.versions.length ?? 0) + 1
   return right({
     events: [
@@ -196,6 +200,11 @@ export function decidePublish(
     ],
     answer: { outcome: 'published', version: campaignVersion, warnings },
   })
+}
+
+/** Without one, lower than any. */
+function revisionOf({ revision = -1 }: CampaignDefinition): number {
+  return revision
 }
 
 /** Rule VERSION-3. */

@@ -631,6 +631,13 @@ describe('an id stands for one order', () => {
   })
 })
 
+describe('a ban until an instant', () => {
+  it('SUPPRESS-1: that is over, or now, is refused', () => {
+    for (const until of ['2020-01-01T00:00:00.000Z', story.now])
+      story.when(suppress({ until })).thenRejected('InstantPast', { instant: until, now: story.now })
+  })
+})
+
 describe('forgetting a person', () => {
   const busy = story.given(start('nurture')).dispatched().given(start('care'), pause('care'))
 

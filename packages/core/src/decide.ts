@@ -254,6 +254,7 @@ function suppressContact(command: SuppressContact, draft: Draft, { now }: Decisi
   const { suppressed } = draft.state()
   if (isSuppressed(draft.state(), now) && suppressed?.until === command.until)
     return right({ outcome: 'already_suppressed', stopped: [] })
+  if (command.until !== null && command.until <= now) return left({ type: 'InstantPast', instant: command.until, now })
   draft.add('ContactSuppressed', { until: command.until }, byOperator(command))
   stopEverything(draft, { ...byOperator(command), causationId: draft.lastEventId() })
   return done
@@ -394,7 +395,7 @@ function satisfy(draft: Draft, context: DecisionContext, command: HandleSignal, 
 }
 
 function isUpstream(campaign: Campaign, goalId: string, { sequenceId }: SequenceRef): boolean {
-  return campaign.upstream.get(goalId)?.has(sequenceId) === true
+  return campaign.upstreamOf(goalId).has(sequenceId)
 }
 
 // --- One step by hand -----------------------------------------------------------------------------------------------

@@ -13,6 +13,11 @@ export interface CampaignDefinition {
   readonly timeZone?: string
   /** What the engine must know of the contact's fields; fields that are not listed are not private. */
   readonly fields?: { readonly [field: string]: { readonly private?: boolean } }
+  /**
+   * A whole number of your own that grows with the definition. One that is lower than that of the newest version, or none
+   * where that has one, is not published: an old process that starts again brings no old campaign back (VERSION-2a).
+   */
+  readonly revision?: number
   /** At most so many starts of one sequence for one contact within an hour: 1 to 10,000. Default 60 (BRAKE-1). */
   readonly brake?: number
   /** In the order in which one signal's goals are handled (GOAL-3). */

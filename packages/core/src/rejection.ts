@@ -34,6 +34,8 @@ export type Rejection =
   | { readonly type: 'ContactUnknown'; readonly contactId: ContactId }
   | { readonly type: 'ContactSuppressed'; readonly contactId: ContactId; readonly until: Instant | null }
   | { readonly type: 'ContactErased'; readonly contactId: ContactId }
+  /** An order for an instant that is over, as a ban until yesterday. */
+  | { readonly type: 'InstantPast'; readonly instant: Instant; readonly now: Instant }
   /** `run` is 0 and `status` null if it was never started. */
   | {
       readonly type: 'EnrollmentNotActive'
@@ -98,6 +100,8 @@ export function describeRejection(rejection: Rejection): string {
       return `The contact ${show(r.contactId)} is suppressed ${r.until === null ? 'without end' : `until ${r.until}`}.`
     case 'ContactErased':
       return `The contact ${show(r.contactId)} was erased.`
+    case 'InstantPast':
+      return `The instant ${r.instant} is over; it is ${r.now}. Name a later one.`
     case 'EnrollmentNotActive':
       return r.status === null
         ? `The contact was never in the sequence ${show(r.sequenceId)}.`

@@ -56,6 +56,7 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   ContactUnknown: [404, 'There is no such contact'],
   ContactSuppressed: [409, 'The contact is suppressed'],
   ContactErased: [409, 'The contact was erased'],
+  InstantPast: [422, 'The instant is over'],
   EnrollmentNotActive: [409, 'The contact is not in the sequence'],
   TooManyStarts: [409, 'The sequence was started too often'],
   RunUnknown: [404, 'There is no such run'],

@@ -155,7 +155,7 @@ export const Campaign = closed({
 export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
 const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String() })
 export const Published = closed({
-  outcome: words('published', 'unchanged'),
+  outcome: words('published', 'unchanged', 'superseded'),
   version: Count,
   warnings: list(Warning),
   position: Count,
