@@ -298,7 +298,7 @@ const complaint = (text: string) =>
   plain(text.trimEnd())
     // What was meant for an option that is misspelt may be a secret.
     .replace(/^(error: unknown option '[^=']*)=.*'/, "$1=…'")
-    .replace(/'[^\s':/]+:[^']*@/g, "'…@")
+    .replace(/'[^\s':/]+:(?!\/)[^']*@/g, "'…@")
     .replace('\\u{a}(Did you mean', '\n(Did you mean')
 
 const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)

@@ -145,7 +145,7 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeou
     const list = given('list.txt', 'dan\neve\nfay\n')
     const results = file(`${randomUUID()}.csv`)
     expect(await ordered('start', NURTURE, '--from', list, '--csv', results)).toContain('3 contacts: 3 started')
-    expect(readFileSync(results, 'utf8')).toContain('fay,started,1')
+    expect(readFileSync(results, 'utf8')).toContain('"fay","started","1"')
     expect(await ordered('stop', NURTURE, '--in', NURTURE)).toContain('5 contacts: 5 stopped')
     expect(await ordered('suppress', 'ann')).toMatch(/^suppressed ann/)
     expect(await ordered('unsuppress', 'ann')).toContain('suppressed no longer')

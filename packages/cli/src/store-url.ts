@@ -77,7 +77,7 @@ export function withoutPasswords(text: string): string {
 
 /** A path or URL as it is named in a message: it may be a URL whose beginning was forgotten. */
 export function placeName(path: string): string {
-  return named(withoutPasswords(path).replace(/^[^\s:/]+:.*@/, '…@'))
+  return named(withoutPasswords(path).replace(/^[^\s:/]+:(?!\/).*@/, '…@'))
 }
 
 function after(scheme: string, url: string): string | null {
