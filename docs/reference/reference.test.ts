@@ -64,6 +64,8 @@ describe('given the page of errors', () => {
     CONTENTION: true,
     CONTACT_LOCKED: true,
     DIRECTORY_SILENT: true,
+    DIRECTORY_FAILED: true,
+    FACTS_UNREADABLE: true,
     CAMPAIGN_VERSION_MISSING: true,
     PROJECTION_BEHIND: true,
     PROJECTION_STOPPED: true,

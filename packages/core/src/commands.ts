@@ -122,6 +122,27 @@ export type ContactCommand =
   | DispatchDue
   | RecordOutcome
 
+/**
+ * Whether the decision on a command reads the host's facts of the contact (FACTS-1). For a command that reads none the
+ * host's directory is not asked, so it works while the directory is down.
+ */
+export const READS_FACTS: { readonly [Type in ContactCommand['type']]: boolean } = {
+  StartSequence: true,
+  StopSequence: false,
+  RestartSequence: true,
+  PauseSequence: false,
+  ResumeSequence: false,
+  StopAll: false,
+  SuppressContact: false,
+  UnsuppressContact: false,
+  EraseContact: false,
+  HandleSignal: true,
+  ResendStep: true,
+  CancelStep: false,
+  DispatchDue: true,
+  RecordOutcome: true,
+}
+
 /** A definition to publish, unchecked. */
 export interface PublishCampaign extends CommandMeta {
   readonly type: 'PublishCampaign'

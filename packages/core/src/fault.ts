@@ -30,6 +30,10 @@ export type FaultCode =
   | 'CONTACT_LOCKED'
   /** The host's directory of contacts did not answer in time; nothing was written. Try again. */
   | 'DIRECTORY_SILENT'
+  /** The host's directory of contacts threw, or its answer has no form that can be read. Try again. */
+  | 'DIRECTORY_FAILED'
+  /** What the host's directory says of this one contact cannot be read; `details` name the place and what stands there. */
+  | 'FACTS_UNREADABLE'
   /** The log mentions a campaign version that it does not hold. */
   | 'CAMPAIGN_VERSION_MISSING'
   /** The read model beside the log does not show the position yet; the wait for it was too short, or nobody feeds it. */
@@ -68,6 +72,40 @@ export class EnfoldFault extends Error {
   static unshownInput(path: string, what: string, expected: string): EnfoldFault {
     return new EnfoldFault('INVALID_INPUT', `${path} ${what}; expected ${expected}.`, { path, expected })
   }
+}
+
+/**
+ * The kind of a value, for a message that must not contain the value itself: "a text", "a list", "a Date".
+ *
+ * @example
+ * typeName(new Date()) // 'a Date'
+ * typeName('ann@example.com') // 'a text'
+ */
+export function typeName(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return 'a text'
+    case 'number':
+      return Number.isFinite(value) ? 'a number' : 'a number that is not finite'
+    case 'undefined':
+      return 'nothing'
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'a list' : objectName(value)
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+function objectName(value: object): string {
+  try {
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+    // A name of a class, and nothing in which a host could have put an address or a text.
+    if (typeof name === 'string' && name !== 'Object' && /^[A-Za-z_]\w{0,39}$/.test(name))
+      return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`
+  } catch {
+    // A proxy that throws.
+  }
+  return 'an object'
 }
 
 /** Tells an Enfold fault from any other error, also across two copies of the package. */

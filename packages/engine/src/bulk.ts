@@ -25,11 +25,11 @@ import {
   fold,
   type Instant,
   initialContact,
-  isEnfoldFault,
   isLeft,
   left,
   NO_OUTCOMES,
   type Position,
+  READS_FACTS,
   type ReadModel,
   type RecordedContactEvent,
   type Rejection,
@@ -44,7 +44,8 @@ import { isFaultOfStore } from './batch.ts'
 import * as border from './border.ts'
 import { realWait } from './clock.ts'
 import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
-import { execute, type Machinery } from './execute.ts'
+import { execute, type Known, type Machinery } from './execute.ts'
+import { lineOf } from './fault-words.ts'
 import type { Inspect } from './inspect.ts'
 
 /** What to do, and to whom. */
@@ -188,9 +189,10 @@ export function createBulk(
     }
   }
 
-  async function known(contactId: ContactId, history: readonly RecordedContactEvent[]) {
+  /** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
+  async function known({ type, contactId }: OneOfMany, history: readonly RecordedContactEvent[]): Promise<Known> {
     const last = history.at(-1)
-    const facts = await machinery.factsOf(contactId)
+    const facts = READS_FACTS[type] ? await machinery.factsOf(contactId) : undefined
     return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
   }
 
@@ -199,12 +201,12 @@ export function createBulk(
     try {
       // A repeat is found in the history, which `execute` then reads for itself.
       const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
-      const either = await execute(machinery, command, isRepeat ? undefined : await known(command.contactId, history))
+      const either = await execute(machinery, command, isRepeat ? undefined : await known(command, history))
       if (isLeft(either)) return { ...rejected(either.left), position: 0 }
       return { ...answered(either.right.answer), position: either.right.position }
     } catch (error) {
       if (isFaultOfStore(error)) throw error
-      return { ...failed(faultText(error)), position: 0 }
+      return { ...failed(lineOf(error)), position: 0 }
     }
   }
 
@@ -212,14 +214,15 @@ export function createBulk(
     try {
       const stream = contactStream(contactId)
       const events = (history ?? (await store.readMany([stream]))).get(stream) ?? []
-      const { state, facts } = await known(contactId, events as readonly RecordedContactEvent[])
+      const command = commandFor(order, contactId)
+      const { state, facts = {} } = await known(command, events as readonly RecordedContactEvent[])
       await campaigns.ensure(state)
       const context = { campaigns: campaigns.catalog, facts, now: clock.now() }
-      const decided = decide(commandFor(order, contactId), state, context)
+      const decided = decide(command, state, context)
       return isLeft(decided) ? rejected(decided.left) : answered(decided.right.answer)
     } catch (error) {
       if (isFaultOfStore(error)) throw error
-      return failed(faultText(error))
+      return failed(lineOf(error))
     }
   }
 
@@ -540,12 +543,6 @@ function rejected({ type }: Rejection): Outcome {
 
 function failed(reason: string): Outcome {
   return { outcome: 'failed', run: null, reason }
-}
-
-function faultText(error: unknown): string {
-  if (isEnfoldFault(error)) return `${error.code}: ${error.message}`
-  // What a directory throws may quote what it was asked for: its kind will do here (LOG-4).
-  return error instanceof Error ? error.name : 'unknown fault'
 }
 
 // --- The order ---

@@ -12,6 +12,7 @@ import {
 } from '@enfold/core'
 import * as border from './border.ts'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
+import { searchFault } from './directory.ts'
 import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
@@ -86,11 +87,30 @@ async function* checkedIds(ids: Iterable<ContactId> | AsyncIterable<ContactId>):
   for await (const contactId of ids) yield requireId(`action.contacts.ids[${index++}]`, contactId)
 }
 
-async function* searched(query: ContactQuery, inspect: Inspect): AsyncGenerator<ContactId> {
+/** What a search of the host's may come to, so that one that never ends ends with a fault. */
+const SEARCH_LIMITS = { contacts: 10_000_000, emptyPages: 100 }
+
+/** Exported for its test alone. */
+export async function* searched(
+  query: ContactQuery,
+  inspect: Pick<Inspect, 'search'>,
+  limits = SEARCH_LIMITS,
+): AsyncGenerator<ContactId> {
+  const told = new Set<ContactId>()
+  let contacts = 0
+  let emptyPages = 0
   for (let after: ContactId | null = null; ; ) {
     const page: Awaited<ReturnType<Inspect['search']>> = await inspect.search({ ...query, after, limit: SEARCH_PAGE })
-    for (const contactId of page.contacts) yield requireId('contacts.search', contactId)
+    yield* page.contacts
     if (page.next === null) return
+    contacts += page.contacts.length
+    emptyPages = page.contacts.length === 0 ? emptyPages + 1 : 0
+    if (told.has(page.next)) throw searchFault('returned the same next for two pages: it would never come to an end')
+    if (contacts > limits.contacts)
+      throw searchFault(`found more than ${limits.contacts.toLocaleString('en')} contacts for one action`)
+    if (emptyPages === limits.emptyPages)
+      throw searchFault(`found nobody on ${limits.emptyPages} pages in a row, and has more of them`)
+    told.add(page.next)
     after = page.next
   }
 }

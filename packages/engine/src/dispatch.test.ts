@@ -9,6 +9,7 @@ import {
   type GoalDefinition,
   type Instant,
   idempotencyKeyOf,
+  instantOf,
   type NewEvent,
   type StepCall,
   type StepDefinition,
@@ -742,6 +743,10 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     await engine.runDue()
     facts = null
     clock.advance('P1D')
+    const asked = await engine.runDue()
+    expect(asked).toMatchObject({ skipped: 0, wakeAt: instantOf(epochMsOf(clock.now()) + 30_000) })
+    // Asked again, with longer and longer pauses, for an hour (FACTS-3).
+    clock.advance('PT1H')
     expect(await engine.runDue()).toMatchObject({ skipped: 1, completed: 1 })
     expect(await eventsOf(engine, 'StepSkipped')).toMatchObject([{ data: { reason: 'contact-unknown' } }])
     expect(calls).toHaveLength(1)

@@ -18,6 +18,7 @@ import type { Doorbell } from './doorbell.ts'
 import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
 import type { Machinery } from './execute.ts'
+import { type FaultWords, wordsOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
@@ -46,7 +47,7 @@ export interface DispatcherHealth {
   /** Handlers that were called and have not answered. */
   readonly inFlight: number
   /** The last fault that it met, and when; `null`: none so far. */
-  readonly lastFault: null | { readonly at: Instant; readonly message: string }
+  readonly lastFault: null | (FaultWords & { readonly at: Instant })
 }
 
 export interface Dispatcher {
@@ -196,7 +197,7 @@ export function createDispatcher(
     const stuck = Promise.withResolvers<never>()
     const failed = (error: unknown) => {
       // The claim stays until its lease runs out: that is the pause before the next try.
-      lastFault = { at: clock.now(), message: String(error) }
+      lastFault = { at: clock.now(), ...wordsOf(error) }
       observe({ type: 'contact-failed', contactId: claim.contactId, error })
     }
     const onFault = (error: unknown) => {
@@ -244,7 +245,7 @@ export function createDispatcher(
         if (!stop.aborted) await rest(stop)
         pauseMs = 100
       } catch (error) {
-        lastFault = { at: clock.now(), message: String(error) }
+        lastFault = { at: clock.now(), ...wordsOf(error) }
         observe({ type: 'loop-failed', error, pauseMs })
         await realWait(pauseMs, stop)
         pauseMs = Math.min(pauseMs * 2, 30_000)

@@ -9,11 +9,13 @@ import {
   type ContactEvent,
   type ContactEventOf,
   type ContactId,
+  type DispatchDue,
   derivedCommandId,
   epochMsOf,
   type Instant,
   instantOf,
   isLeft,
+  plan,
   type ReadModel,
   type RecordOutcome,
   type Run,
@@ -23,12 +25,13 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { execute, type Known, type Machinery } from './execute.ts'
+import { execute, type Known, load, type Machinery } from './execute.ts'
 import { callHandler, longestCallMs } from './handler-call.ts'
 import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'
 import { createRecorder, type RecorderOptions } from './record.ts'
 import { inSpan } from './telemetry.ts'
+import { createUnknownContacts } from './unknown-contacts.ts'
 
 /** A claim that this worker holds. Its lease is prolonged while the work goes on. */
 export interface Holding {
@@ -70,12 +73,20 @@ export function createDueWork(
   options: DispatchOptions,
 ): DueWork {
   const { clock, observe, random } = machinery
+  const unknown = createUnknownContacts(clock)
   let inFlight = 0
 
   async function work(holding: Holding, limit: number, signals: WorkSignals): ReturnType<DueWork['work']> {
     const { contactId, kind } = holding.claim
     if (!isStillHeld(holding, null)) return { events: [], held: false }
-    const executed = await execute(machinery, {
+    const loaded = await load(machinery, contactId)
+    const facts = loaded.facts ?? null
+    const askAgainAt = await waitsForDirectory(contactId, { ...loaded, facts })
+    if (askAgainAt !== null) {
+      await restoreContact(machinery, readModel, contactId, { factsOf: async () => facts, notBefore: askAgainAt })
+      return { events: [], held: true }
+    }
+    const due: DispatchDue = {
       type: 'DispatchDue',
       commandId: derivedCommandId('due', crypto.randomUUID()),
       actor: null,
@@ -83,12 +94,13 @@ export function createDueWork(
       inFlight: new Set(),
       limit,
       permits: { get: (one) => permitsOf(one, kind) },
-    })
+    }
+    const executed = await execute(machinery, due, loaded)
     if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
     const { events, known } = executed.right
     if (events.length === 0) {
       // Claimed, but nothing is due: the contact's facts have changed since its wake was written.
-      await restoreContact(machinery, readModel, contactId)
+      await restoreContact(machinery, readModel, contactId, { factsOf: async () => known.facts ?? null })
       return { events, held: true }
     }
     const recorder = createRecorder(machinery, { contactId, known, ...signals })
@@ -115,6 +127,17 @@ export function createDueWork(
   function permitsOf(kind: string, claimed: string): number | undefined {
     if (kinds.handlerOf(kind) === undefined) return 0
     return Object.hasOwn(options.kinds, kind) ? (kind === claimed ? 1 : 0) : undefined
+  }
+
+  /** When to ask about a contact again of whom something is due and whom the directory does not know; `null`: not. */
+  async function waitsForDirectory(contactId: ContactId, { state, facts }: Known): Promise<Instant | null> {
+    if (facts !== null) {
+      unknown.isKnown(contactId)
+      return null
+    }
+    await machinery.campaigns.ensure(state)
+    const { due } = plan(contactId, state, machinery.campaigns.catalog, null, clock.now())
+    return due.length === 0 ? null : unknown.askAgainAt(contactId)
   }
 
   /** A process that stood still (a debugger, a frozen machine) may wake up long after its lease: then it is another's. */

@@ -38,20 +38,15 @@ import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
 import { type Answered, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
-import { createFacts } from './directory.ts'
+import { createFacts, createSearch, SHORT_MS } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandMachinery, createHistoryOf, execute, type Machinery } from './execute.ts'
+import { lineOf } from './fault-words.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { createKinds, handlersOf } from './kinds.ts'
-import {
-  createProjection,
-  FACTS_TIMEOUT_MS,
-  type ParkedContacts,
-  type ProjectionHealth,
-  projectedInAppend,
-} from './project.ts'
+import { createProjection, type ParkedContacts, type ProjectionHealth, projectedInAppend } from './project.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
 import { createStopRuns } from './stop-runs.ts'
@@ -181,7 +176,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const projection = beside
     ? createProjection(
-        { ...machinery, factsOf: createFacts(directory, Math.min(contactsTimeoutMs, FACTS_TIMEOUT_MS)) },
+        { ...machinery, factsOf: createFacts(directory, Math.min(contactsTimeoutMs, SHORT_MS)) },
         readModel,
         { onPoison: options.onPoison ?? 'stop' },
       )
@@ -191,7 +186,7 @@ export function createEngine(options: EngineOptions): Engine {
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
-  const inspect = createInspect(machinery, readModel, directory, actions)
+  const inspect = createInspect(machinery, readModel, createSearch(directory, contactsTimeoutMs), actions)
   const bulk = createBulk(machinery, readModel, inspect, actions)
   const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answer(command))
   let closed = false
@@ -363,7 +358,7 @@ export function createEngine(options: EngineOptions): Engine {
       } catch (error) {
         return {
           ok: false,
-          storeFault: String(error),
+          storeFault: lineOf(error),
           dueLagMs: null,
           dispatcher: dispatcherHealth,
           brakes: brakes.health(),
@@ -392,7 +387,7 @@ export function createEngine(options: EngineOptions): Engine {
     rebuildIndex: () => rebuildIndex(machinery, readModel),
     async refreshContact(contactId) {
       border.id('refreshContact', contactId)
-      await restoreContact(machinery, readModel, contactId)
+      await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
       doorbell.ring()
     },
     async close() {

@@ -22,7 +22,7 @@ import {
   left,
   type Plan,
   type Position,
-  plan,
+  READS_FACTS,
   type RecordedContactEvent,
   type RecordedEvent,
   type Rejection,
@@ -36,7 +36,8 @@ import { createBatcher } from './batch.ts'
 import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
-import type { FactsOf } from './directory.ts'
+import { type FactsOf, SHORT_MS } from './directory.ts'
+import { nextWake } from './next-wake.ts'
 import type { Observer } from './signals.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
@@ -81,8 +82,14 @@ export interface Executed<Command extends ContactCommand> extends Placed {
 /** A contact as it was last seen; good for a decision as long as nobody else has written. */
 export interface Known extends Placed {
   readonly state: ContactState
-  readonly facts: Facts | null
+  /** `undefined`: the directory was not asked, because nothing that was decided reads facts (FACTS-1). */
+  readonly facts: Facts | null | undefined
+  /** True: the facts are of a moment ago, because the directory has failed since. */
+  readonly areFactsOld?: boolean
 }
+
+/** What is known of a contact's facts. */
+type AskedFacts = Pick<Known, 'facts' | 'areFactsOld'>
 
 const MAX_ATTEMPTS = 20
 
@@ -125,12 +132,13 @@ async function executeTraced<Command extends ContactCommand>(
     const [contact] = await Promise.all([
       attempt === 1 && known !== undefined
         ? ({ ...known, history: [] } satisfies Loaded)
-        : load(machinery, command.contactId),
+        : load(machinery, command.contactId, factsFor(machinery, command)),
       NEEDS_PUBLISHED.has(command.type) ? campaigns.refresh() : campaigns.fresh(),
     ])
     await campaigns.ensure(contact.state)
     const now = clock.now()
-    const context = { campaigns: campaigns.catalog, facts: contact.facts, now }
+    const { facts = NOT_READ } = contact
+    const context = { campaigns: campaigns.catalog, facts, now }
     const decision = decideOnce(command, contact.history, context, contact.state)
     if (isLeft(decision)) {
       // Published a moment ago by another process? Look before refusing.
@@ -153,7 +161,7 @@ async function executeTraced<Command extends ContactCommand>(
     }
     const required = await requirementsOf(machinery, events)
     if (required === null) continue
-    const derived = derive(machinery, command.contactId, state, events, contact.facts)
+    const derived = derive(machinery, command.contactId, state, events, contact)
     const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
       appendSurely(machinery, command.contactId, contact.state.version, { events, derived, ...required }),
     )
@@ -167,7 +175,7 @@ async function executeTraced<Command extends ContactCommand>(
       decided(events.length, null)
       observeBrakes(observe, command.contactId, events)
       const { version, position } = result
-      return right({ answer, events, version, position, known: { state, facts: contact.facts, version, position } })
+      return right({ answer, events, version, position, known: { ...factsIn(contact), state, version, position } })
     }
     observe({ type: 'conflict', contactId: command.contactId, attempt })
     // Published anew, or unpublished, since this process looked.
@@ -196,11 +204,36 @@ interface Loaded extends Known {
   readonly history: readonly RecordedContactEvent[]
 }
 
-/** A contact as the log and the directory have it now. */
-export async function load({ historyOf, factsOf }: CommandMachinery, contactId: ContactId): Promise<Loaded> {
-  const [history, facts] = await Promise.all([historyOf(contactId), factsOf(contactId)])
+const factsIn = ({ facts, areFactsOld = false }: Known) => ({ facts, areFactsOld })
+
+/** Of a contact whose facts nothing reads. */
+const NOT_READ: Facts = Object.freeze({})
+
+/** What the decision needs of the directory, and no more (FACTS-1). */
+async function factsFor({ factsOf }: CommandMachinery, { type, contactId }: ContactCommand): Promise<AskedFacts> {
+  return { facts: READS_FACTS[type] ? await factsOf(contactId) : undefined }
+}
+
+/**
+ * The facts after a handler was called: a step may have changed them, and routes and timers read them (ROUTE-1). Where the
+ * directory fails just then, those before must do: an outcome that is not recorded would be sent again.
+ */
+export async function factsBehind(factsOf: FactsOf, contactId: ContactId, before: Known['facts']): Promise<AskedFacts> {
+  return factsOf(contactId, SHORT_MS).then(
+    (facts) => ({ facts }),
+    () => ({ facts: before, areFactsOld: true }),
+  )
+}
+
+/** A contact as the log and the directory have it now. Default: the directory is asked, and what it throws is thrown. */
+export async function load(
+  { historyOf, factsOf }: Pick<CommandMachinery, 'historyOf' | 'factsOf'>,
+  contactId: ContactId,
+  asked: Promise<AskedFacts> = factsOf(contactId).then((facts) => ({ facts })),
+): Promise<Loaded> {
+  const [history, facts] = await Promise.all([historyOf(contactId), asked])
   const last = history.at(-1)
-  return { history, state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
+  return { history, state: fold(history), ...facts, version: last?.version ?? 0, position: last?.position ?? 0 }
 }
 
 /** Commands that are decided at the same time look at the log together: 50 of them cost PostgreSQL one round trip. */
@@ -218,20 +251,24 @@ export function derive(
   contactId: ContactId,
   state: ContactState,
   events: readonly ContactEvent[],
-  facts: Facts | null,
+  { facts, areFactsOld }: AskedFacts,
 ): Derived {
   const tags = events.flatMap((event) => tagChanges(contactId, event))
-  return { tags, ...wakeOf(machinery, contactId, state, facts) }
+  return { tags, ...wakeOf(machinery, contactId, state, areFactsOld === true ? undefined : facts) }
 }
 
-/** The contact's row on the agenda. A run that cannot be planned is told of, and takes nothing else with it. */
+/**
+ * The contact's row on the agenda. A run that cannot be planned is told of, and takes nothing else with it.
+ *
+ * @param facts `undefined`: not known
+ */
 export function wakeOf(
   { campaigns, clock, observe }: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
   contactId: ContactId,
   state: ContactState,
-  facts: Facts | null,
+  facts: Facts | null | undefined,
 ): Pick<Plan, 'wakeAt' | 'lane' | 'others'> {
-  const { wakeAt, lane, others, faults = [] } = plan(contactId, state, campaigns.catalog, facts, clock.now())
+  const { wakeAt, lane, others, faults = [] } = nextWake(contactId, state, campaigns.catalog, facts, clock.now())
   for (const { error, campaignId, sequenceId, run } of faults)
     observe({ type: 'contact-not-planned', contactId, run: { campaignId, sequenceId, run }, error })
   return others === undefined ? { wakeAt, lane } : { wakeAt, lane, others }

@@ -3,8 +3,8 @@ import {
   type ActionStore,
   type AgendaEntry,
   type CampaignId,
-  type ContactDirectory,
   type ContactId,
+  type DueStep,
   EnfoldFault,
   type EventId,
   explain,
@@ -40,6 +40,14 @@ import {
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import * as border from './border.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
+import {
+  createQuestionFacts,
+  type FactsFault,
+  type FactsForQuestion,
+  type SearchDirectory,
+  SHORT_MS,
+  searchFault,
+} from './directory.ts'
 import { load, type Machinery } from './execute.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
 
@@ -52,6 +60,11 @@ export interface ContactView {
   readonly erased: boolean
   /** In the order of their first start; with `runs: "all"`, each run by itself, oldest first. */
   readonly enrollments: readonly EnrollmentView[]
+  /**
+   * Only where the contact's facts could not be had, and why. Due instants that depend on the contact's zone or fields are
+   * then computed without them.
+   */
+  readonly factsFault?: FactsFault
 }
 
 export interface EnrollmentView extends SequenceRef {
@@ -121,6 +134,17 @@ export interface SequenceCounts {
 
 export interface Upcoming extends UpcomingStep {
   readonly contactId: ContactId
+  /** As in `ContactView`: why `dueAt` was computed without the contact's facts. */
+  readonly factsFault?: FactsFault
+}
+
+/** Contacts of whom something may be due, and whose facts could not be had for the same reason. */
+export interface BrokenContacts {
+  readonly code: FactsFault['code']
+  readonly contacts: number
+  /** The first of them, and what was wrong there. */
+  readonly example: ContactId
+  readonly message: string
 }
 
 /** What to explain: an event of the contact's history, such as a dispatch, or a step. */
@@ -132,6 +156,8 @@ export type ExplainQuery =
 /** Why something happened to a contact, or why a step did not run (AUDIT-3). */
 export interface Explanation {
   readonly contactId: ContactId
+  /** Of a step, as in `ContactView`: why it was explained without the contact's facts. */
+  readonly factsFault?: FactsFault
   /**
    * Of a step: whether it ran, and if not, why not, as of now and with the facts that the directory has now. `dueAt`:
    * when it will be due, as things stand; `null` if never or not known. `null` where an event was asked about.
@@ -167,24 +193,31 @@ export interface Overdue {
   readonly dispatches: readonly { readonly kind: string; readonly campaignId: CampaignId; readonly steps: number }[]
   /** How many steps would be dropped instead, by reason: `late`, `draft`, … */
   readonly skips: readonly { readonly reason: string; readonly steps: number }[]
+  /** Contacts that are in none of these counts, because their facts could not be had; by reason. */
+  readonly broken: readonly BrokenContacts[]
 }
 
 export interface Inspect extends ActionQuestions, CampaignQuestions, LogQuestions {
   /**
    * Everything of one contact as it stands now; with `at`, as it stood at that instant, events of that very instant
-   * included (AUDIT-2). Due instants of then are computed with the facts of now: the directory has no others.
+   * included (AUDIT-2). Due instants of then are computed with the facts of now: the directory has no others. Answers
+   * also while the directory is down or slow; see `factsFault`.
    */
   contact(
     contactId: ContactId,
     options?: { readonly runs?: 'newest' | 'all'; readonly at?: Instant },
   ): Promise<ContactView>
-  /** What the directory knows of the contact, as decisions see it now; `null`: it does not know him (START-6). */
+  /**
+   * What the directory knows of the contact, as decisions see it now; `null`: it does not know the contact (START-6).
+   *
+   * @throws EnfoldFault `DIRECTORY_SILENT`, `DIRECTORY_FAILED`, `FACTS_UNREADABLE`
+   */
   facts(contactId: ContactId): Promise<Facts | null>
   /** The recorded events of one contact, in order; empty if there are none. */
   history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
   /**
    * The chain of causes of an event, or why a step ran or did not. Asking about an event never calls the directory;
-   * asking about a step does, and throws what it throws.
+   * asking about a step does, and does without where it fails; see `factsFault`.
    *
    * @example
    * const { step, chain } = await inspect.explain({ contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', stepId: 'two' })
@@ -202,7 +235,10 @@ export interface Inspect extends ActionQuestions, CampaignQuestions, LogQuestion
   }): Promise<MembersView>
   /** The sequences that a contact is in or waits at the end of, from the index. */
   sequencesOf(contactId: ContactId): Promise<readonly SequenceMembership[]>
-  /** Contacts by their active sequences: all, any, none; and by the host's own search. */
+  /**
+   * Contacts by their active sequences: all, any, none; and by the host's own search. Where the host's search finds many
+   * that the index passes over, a page may have fewer contacts than `limit`, or none, and `next` leads on.
+   */
   search(query: SearchQuery): Promise<SearchView>
   /** How many are in each sequence of a campaign, in the order of its newest version. */
   counts(query: { readonly campaignId: CampaignId }): Promise<readonly SequenceCounts[]>
@@ -217,14 +253,39 @@ export interface Inspect extends ActionQuestions, CampaignQuestions, LogQuestion
 }
 
 const LIMIT = border.wholeNumber(1, 1000)
+/** Pages of the host's search that one question reads, and for how long. */
+const SEARCH_PAGES = 100
+const SEARCH_MS = 30_000
+/** Of a contact whose facts could not be had. */
+const NO_FACTS: Facts = Object.freeze({})
+
+type QuestionFacts = ReturnType<typeof createQuestionFacts>
 
 export function createInspect(
   machinery: Machinery,
   readModel: ReadModel,
-  directory: ContactDirectory | undefined,
+  searchDirectory: SearchDirectory | null,
   actions: ActionStore | null,
 ): Inspect {
   const { campaigns, clock } = machinery
+
+  /** Contacts with what the log and the directory have of them now, in the order given. */
+  async function seen(contactIds: readonly ContactId[], asked: QuestionFacts) {
+    const found = await asked.many(contactIds)
+    return Promise.all(
+      contactIds.map(async (contactId) => {
+        const { facts, fault } = found.get(contactId) as FactsForQuestion
+        const loaded = await load(machinery, contactId, Promise.resolve({ facts }))
+        await campaigns.ensure(loaded.state)
+        return { ...loaded, contactId, facts, why: fault === null ? {} : { factsFault: fault } }
+      }),
+    )
+  }
+
+  async function seenAlone(contactId: ContactId) {
+    const [one] = await seen([contactId], createQuestionFacts(machinery.factsOf))
+    return one as Awaited<ReturnType<typeof seen>>[number]
+  }
 
   async function contact(
     contactId: ContactId,
@@ -234,11 +295,10 @@ export function createInspect(
     border.checkInput('inspect.contact', options, { 'runs?': oneOf('newest', 'all'), 'at?': border.instant })
     const { runs = 'newest', at } = options
     await campaigns.fresh()
-    const loaded = await load(machinery, contactId)
-    const { facts } = loaded
+    const loaded = await seenAlone(contactId)
+    const { facts = NO_FACTS, why } = loaded
     const state = at === undefined ? loaded.state : fold(loaded.history.filter((event) => event.at <= at))
     const { version } = state
-    await campaigns.ensure(state)
     const now = at ?? clock.now()
     const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
     const enrollments = state.enrollments.flatMap(({ campaignId, sequenceId, runs: all }) =>
@@ -247,7 +307,7 @@ export function createInspect(
       ),
     )
     const suppressed = isSuppressed(state, now) ? state.suppressed : null
-    return { contactId, version, suppressed, erased: state.erased, enrollments }
+    return { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
   }
 
   function stepIds(campaignId: CampaignId, sequenceId: SequenceId, run: Run): readonly StepId[] {
@@ -271,14 +331,13 @@ export function createInspect(
     })
     const { contactId, ...step } = query
     await campaigns.fresh()
-    const { history, state, facts } = await load(machinery, contactId)
-    await campaigns.ensure(state)
-    const context = { campaigns: campaigns.catalog, facts, now: clock.now() }
+    const { history, facts, why } = await seenAlone(contactId)
+    const context = { campaigns: campaigns.catalog, ...(facts === undefined ? {} : { facts }), now: clock.now() }
     const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, context)
     // A resend says why somebody wanted the step again, not why it ran.
     const telling = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)
     const chain = telling === undefined ? [] : explain(history, telling.id).map(causeLink)
-    return { contactId, step: { reason, detail, dueAt }, evidence, chain }
+    return { contactId, step: { reason, detail, dueAt }, evidence, chain, ...why }
   }
 
   async function contactsInSequence(query: Parameters<Inspect['contactsInSequence']>[0]): Promise<MembersView> {
@@ -308,20 +367,38 @@ export function createInspect(
     const { text, after = null, limit = 50 } = query
     const tags = { all: tagsFor(query.all), any: tagsFor(query.any), none: tagsFor(query.none) }
     if (text === undefined) return readModel.search(tags, { after, limit })
-    if (directory?.search === undefined)
+    if (searchDirectory === null)
       throw EnfoldFault.invalidInput('inspect.search.text', text, 'no text: your contacts directory has no search')
-    // The host finds, the index filters; pages of the host are read until one of ours is full.
+    return searchedAndFiltered(text, tags, { after, limit }, searchDirectory)
+  }
+
+  /** The host finds, the index filters; pages of the host are read until one of ours is full, or that took long enough. */
+  async function searchedAndFiltered(
+    text: string,
+    tags: Parameters<typeof matches>[1],
+    first: Page,
+    search: SearchDirectory,
+  ): Promise<SearchView> {
+    const { limit } = first
     const found: ContactId[] = []
-    let page: Page = { after, limit }
-    for (;;) {
-      const { contacts, next } = await directory.search(text, page)
+    const told = new Set<ContactId>()
+    const startedAt = performance.now()
+    for (let page = first; ; ) {
+      const { contacts, next } = await search(text, page)
       for (const contactId of contacts) {
         if (matches(new Set(await readModel.tagsOf(contactId)), tags)) found.push(contactId)
         if (found.length === limit)
           return { contacts: found, total: null, next: contactId === contacts.at(-1) ? next : contactId }
       }
       if (next === null) return { contacts: found, total: null, next: null }
+      if (next === page.after || told.has(next))
+        throw searchFault('returned the same next for two pages: it would never come to an end')
+      told.add(next)
+      const isEnough = told.size === SEARCH_PAGES || performance.now() - startedAt > SEARCH_MS
+      if (isEnough) return { contacts: found, total: null, next }
       page = { after: next, limit }
+      // A directory in this process may answer without ever letting anything else have its turn.
+      await new Promise(setImmediate)
     }
   }
 
@@ -336,47 +413,29 @@ export function createInspect(
       contactId === undefined ? (await readModel.agenda(until, limit)).map((entry) => entry.contactId) : [contactId]
     await campaigns.fresh()
     const steps: Upcoming[] = []
-    for (const one of contacts) {
-      const { state, facts } = await load(machinery, one)
-      await campaigns.ensure(state)
+    for (const { contactId: one, state, facts = NO_FACTS, why } of await seen(
+      contacts,
+      createQuestionFacts(machinery.factsOf),
+    ))
       for (const step of plan(one, state, campaigns.catalog, facts, clock.now()).upcoming)
-        if (step.dueAt <= until) steps.push({ contactId: one, ...step })
-    }
+        if (step.dueAt <= until) steps.push({ contactId: one, ...step, ...why })
     return steps.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
   }
 
   async function overdue(): Promise<Overdue> {
     await campaigns.refresh()
     const now = clock.now()
-    const dispatches = new Map<string, { kind: string; campaignId: CampaignId; steps: number }>()
-    const skips = new Map<string, number>()
-    let contacts = 0
-    let oldest: Instant | null = null
+    const asked = createQuestionFacts(machinery.factsOf)
+    const tally = createOverdueTally()
     for (let after: AgendaEntry | undefined; ; ) {
       const page: readonly AgendaEntry[] = await readModel.agenda(now, 500, after)
-      for (const { contactId } of page) {
-        const { state, facts } = await load(machinery, contactId)
-        await campaigns.ensure(state)
-        const { due } = plan(contactId, state, campaigns.catalog, facts, now)
-        if (due.length > 0) contacts += 1
-        for (const act of due) {
-          if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
-          if (act.act === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
-          if (act.act !== 'dispatch') continue
-          const { kind } = act.step
-          const name = JSON.stringify([kind, act.campaignId])
-          const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }
-          dispatches.set(name, { ...known, steps: known.steps + 1 })
-        }
+      const contactIds = page.map(({ contactId }) => contactId)
+      for (const { contactId, state, facts, why } of await seen(contactIds, asked)) {
+        if (facts === undefined) tally.broken(contactId, why.factsFault as FactsFault)
+        else tally.due(plan(contactId, state, campaigns.catalog, facts, now).due)
       }
-      if (page.length < 500) break
+      if (page.length < 500) return tally.sum()
       after = page.at(-1) as AgendaEntry
-    }
-    return {
-      contacts,
-      oldest,
-      dispatches: [...dispatches.values()],
-      skips: [...skips].map(([reason, steps]) => ({ reason, steps })),
     }
   }
 
@@ -388,7 +447,7 @@ export function createInspect(
     },
     async facts(contactId) {
       border.id('inspect.facts', contactId)
-      return machinery.factsOf(contactId)
+      return machinery.factsOf(contactId, SHORT_MS)
     },
     explain: explanation,
     contactsInSequence,
@@ -422,6 +481,40 @@ export function createInspect(
     ...createActionQuestions(actions, clock),
     ...createCampaignQuestions(campaigns),
     ...createLogQuestions(machinery, readModel),
+  }
+}
+
+/** Adds up what is due of one contact after the other. */
+function createOverdueTally() {
+  const dispatches = new Map<string, { kind: string; campaignId: CampaignId; steps: number }>()
+  const skips = new Map<string, number>()
+  const broken = new Map<string, BrokenContacts>()
+  let contacts = 0
+  let oldest: Instant | null = null
+  return {
+    due(acts: readonly DueStep[]): void {
+      if (acts.length > 0) contacts += 1
+      for (const act of acts) {
+        if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
+        if (act.act === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
+        if (act.act !== 'dispatch') continue
+        const { kind } = act.step
+        const name = JSON.stringify([kind, act.campaignId])
+        const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }
+        dispatches.set(name, { ...known, steps: known.steps + 1 })
+      }
+    },
+    broken(contactId: ContactId, { code, message }: FactsFault): void {
+      const known = broken.get(code) ?? { code, contacts: 0, example: contactId, message }
+      broken.set(code, { ...known, contacts: known.contacts + 1 })
+    },
+    sum: (): Overdue => ({
+      contacts,
+      oldest,
+      dispatches: [...dispatches.values()],
+      skips: [...skips].map(([reason, steps]) => ({ reason, steps })),
+      broken: [...broken.values()],
+    }),
   }
 }
 

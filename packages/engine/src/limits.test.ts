@@ -126,6 +126,7 @@ describe('given a dispatcher with limits', () => {
       oldest: '2026-03-03T09:00:00.000Z',
       dispatches: [{ kind: 'email', campaignId: 'c', steps: 6 }],
       skips: [{ reason: 'late', steps: 6 }],
+      broken: [],
     })
     let seconds = 0
     for (let done = 0; done < 6 && seconds < 20; seconds++) {

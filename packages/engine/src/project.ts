@@ -36,8 +36,9 @@ import {
 import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
-import { createFacts } from './directory.ts'
+import { createFacts, SHORT_MS } from './directory.ts'
 import { createHistoryOf, type Machinery, wakeOf } from './execute.ts'
+import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
 import { createTurns } from './turns.ts'
@@ -67,7 +68,7 @@ export interface ProjectionHealth extends ProjectionLag {
   /** How many contacts are parked. */
   readonly parked: number
   /** The last fault that it met here, and when; `null`: none so far. */
-  readonly lastFault: null | { readonly at: Instant; readonly message: string }
+  readonly lastFault: null | (FaultWords & { readonly at: Instant })
   /** True: it ended with that fault, and nothing is projected by this process until it is run again. */
   readonly stopped: boolean
 }
@@ -346,10 +347,9 @@ export function createProjection(
 
   async function nextWakeOf(contactId: ContactId, { state }: Folded) {
     await campaigns.ensure(state)
+    // A directory that fails for one contact holds up no other.
     const facts = await factsOf(contactId).catch(() => undefined)
-    const wake = wakeOf(machinery, contactId, state, facts === undefined ? {} : facts)
-    // A directory that fails for one contact holds up no other: the dispatcher, which asks it again, is to look at once.
-    return facts === undefined && wake.wakeAt !== null ? { ...wake, wakeAt: clock.now() } : wake
+    return wakeOf(machinery, contactId, state, facts)
   }
 
   /** All rows and the checkpoint; if that fails for one of them, each by itself, and the checkpoint behind them. */
@@ -392,7 +392,7 @@ export function createProjection(
     await readModel.apply([{ contactId, version, derived: { tags: mark, wakeAt: null } }], 0).catch((unmarked) => {
       throw isFaultOfStore(unmarked) ? unmarked : poisoned(event, error)
     })
-    parked.set(contactId, String(error))
+    parked.set(contactId, lineOf(error))
     followed.delete(contactId)
     observe({ type: 'contact-parked', contactId, event: placeOf(event), error })
     return null
@@ -439,7 +439,7 @@ export function createProjection(
           pauseMs = FIRST_PAUSE_MS
         })
       } catch (error) {
-        lastFault = { at: clock.now(), message: String(error) }
+        lastFault = { at: clock.now(), ...wordsOf(error) }
         if (isFaultCode(error, 'PROJECTION_STOPPED') || isFaultCode(error, 'PROJECTION_OUT_OF_ORDER')) {
           stopped = true
           throw error
@@ -570,8 +570,8 @@ export function createProjection(
           await restoreContact(machinery, readModel, contactId)
         } catch (error) {
           if (isFaultOfStore(error)) throw error
-          parked.set(contactId, String(error))
-          return { outcome: 'still_parked', reason: String(error) }
+          parked.set(contactId, lineOf(error))
+          return { outcome: 'still_parked', reason: lineOf(error) }
         }
         parked.delete(contactId)
         machinery.wakeUp()
@@ -616,7 +616,7 @@ export async function buildReadModel(options: {
     historyOf: createHistoryOf(store),
     append: () => Promise.reject(new Error('A projection appends nothing.')),
     campaigns: createCampaigns(store, 1000),
-    factsOf: createFacts(options.contacts, FACTS_TIMEOUT_MS),
+    factsOf: createFacts(options.contacts, SHORT_MS),
     clock,
     observe: observedBy(observe === undefined ? [] : [observe]),
     random: Math.random,
@@ -627,9 +627,6 @@ export async function buildReadModel(options: {
   await createProjection(machinery, readModel, { onPoison }).toHead(options.until)
   return { position: await readModel.checkpoint() }
 }
-
-/** How long the projection waits for the host's directory; the dispatcher waits longer, and for one contact only. */
-export const FACTS_TIMEOUT_MS = 2000
 
 function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): Folded {
   return { version: history.length, state: fold(history), tags: tagsBehind(contactId, history) }
@@ -660,7 +657,7 @@ function outOfOrder(event: RecordedContactEvent, given: Version, how?: string): 
 function poisoned(event: RecordedContactEvent, error: unknown): EnfoldFault {
   return new EnfoldFault(
     'PROJECTION_STOPPED',
-    `${nameOf(event)} could not be projected in ${TRIES} tries: ${String(error)}. Mend what is said there and run the projection again; or run it with onPoison "park", which leaves this contact out and goes on with the others.`,
+    `${nameOf(event)} could not be projected in ${TRIES} tries: ${lineOf(error)}. Mend what is said there and run the projection again; or run it with onPoison "park", which leaves this contact out and goes on with the others.`,
     placeOf(event),
     error,
   )

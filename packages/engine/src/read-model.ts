@@ -5,7 +5,9 @@ import {
   type ContactState,
   contactStream,
   type EventStore,
+  type Facts,
   fold,
+  type Instant,
   isInProgress,
   newestRun,
   type Position,
@@ -17,7 +19,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { type Known, load, type Machinery, wakeOf } from './execute.ts'
+import { factsBehind, type Known, load, type Machinery, wakeOf } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -126,12 +128,27 @@ export async function rebuildIndex(machinery: Machinery, readModel: ReadModel): 
  * Sets one contact's rows right; a command that comes between is no harm, the look is repeated. Rows that are ahead of
  * a stream that stands still belong to another log, or were damaged: they are cleared first. Several looks apart, since
  * a log of many nodes may answer from one that is late.
+ *
+ * @param given.factsOf throws for `refreshContact` alone: every other caller can do without facts (see `nextWake`)
+ * @param given.notBefore sets the wake no earlier than this
  */
-export async function restoreContact(machinery: Machinery, readModel: ReadModel, contactId: ContactId): Promise<void> {
+export async function restoreContact(
+  machinery: Machinery,
+  readModel: ReadModel,
+  contactId: ContactId,
+  given: { readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>; readonly notBefore?: Instant } = {},
+): Promise<void> {
+  const { notBefore, factsOf } = given
   for (let looks = 1, lastVersion = -1; ; looks++) {
-    const loaded = await load(machinery, contactId)
+    const asked =
+      factsOf === undefined
+        ? factsBehind(machinery.factsOf, contactId, undefined)
+        : factsOf(contactId).then((facts) => ({ facts }))
+    const loaded = await load(machinery, contactId, asked)
     await machinery.campaigns.ensure(loaded.state)
-    if (await readModel.restore(projectionOf(machinery, contactId, loaded))) return
+    const row = projectionOf(machinery, contactId, loaded)
+    const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
+    if (await readModel.restore(isEarly ? { ...row, wakeAt: notBefore, others: [] } : row)) return
     if (loaded.version !== lastVersion) looks = 1
     else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null })
     else await realWait(LOOK_PAUSE_MS)

@@ -15,7 +15,7 @@ import {
 } from '@enfold/core'
 import { observeBrakes } from './brakes.ts'
 import { realWait } from './clock.ts'
-import { appendSurely, derive, type Known, type Machinery, requirementsOf } from './execute.ts'
+import { appendSurely, derive, factsBehind, type Known, type Machinery, requirementsOf } from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -113,16 +113,15 @@ function recordOutcomes(
     const trace = traceparent()
     const commands = trace === undefined ? outcomes : outcomes.map((command) => ({ ...command, trace }))
     const startedAt = performance.now()
-    // A step may have changed the facts itself, and routes and timers after it read them (ROUTE-1). Where the directory
-    // fails just then, those of before must do: an outcome that is not recorded would be sent again.
-    const facts = await machinery.factsOf(contactId).catch(() => before.facts)
-    let known: Known = { ...before, facts }
+    const asked = await factsBehind(machinery.factsOf, contactId, before.facts)
+    const { facts = {} } = asked
+    let known: Known = { ...before, ...asked }
     let history: readonly RecordedContactEvent[] = []
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1 || !fresh) {
         history = await machinery.historyOf(contactId)
         const { version = 0, position = 0 } = history.at(-1) ?? {}
-        known = { state: fold(history), facts, version, position }
+        known = { state: fold(history), ...asked, version, position }
       }
       await machinery.campaigns.fresh()
       await machinery.campaigns.ensure(known.state)
@@ -137,7 +136,7 @@ function recordOutcomes(
       }
       const required = await requirementsOf(machinery, events)
       if (required === null) continue
-      const derived = derive(machinery, contactId, state, events, facts)
+      const derived = derive(machinery, contactId, state, events, asked)
       const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
         appendSurely(machinery, contactId, known.state.version, { events, derived, ...required }),
       )
@@ -145,7 +144,7 @@ function recordOutcomes(
         const { version, position } = result
         observeBrakes(machinery.observe, contactId, events)
         tell(machinery, commands, answers, [...written, ...events], startedAt)
-        return { events: [...written, ...events], known: { state, facts, version, position } }
+        return { events: [...written, ...events], known: { state, ...asked, version, position } }
       }
       if (result.outcome === 'conflict') machinery.observe({ type: 'conflict', contactId, attempt })
       // Published anew, or unpublished, since this process looked.

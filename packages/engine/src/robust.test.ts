@@ -71,7 +71,7 @@ describe('given a directory of contacts', () => {
     const facts = { fields: { spend: value } } as unknown as Facts
     const { engine } = await given({ contacts: { get: () => facts } })
     await expect(engine.startSequence(onAnn('nurture'))).rejects.toMatchObject({
-      code: 'INVALID_INPUT',
+      code: 'FACTS_UNREADABLE',
       details: { path: 'contacts.get("ann").fields["spend"]' },
     })
   })
