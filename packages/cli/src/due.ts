@@ -45,6 +45,7 @@ export async function askDue(url: string, query: DueQuery, options: OrderOptions
             ]),
           ),
           ...(isCut ? [`Of the first ${counted(limit, 'contact')}; --limit shows more.`] : []),
+          ...faultsInWords(overdue, upcoming),
           ...(withFacts
             ? []
             : ['As far as the store knows, which holds no zone or field of a contact; --host-module FILE asks yours.']),
@@ -56,7 +57,8 @@ export async function askDue(url: string, query: DueQuery, options: OrderOptions
 /** No instant is later. */
 const END: Instant = '9999-12-31T23:59:59.999Z'
 
-function stateOf({ status, paused, dueAt }: Upcoming, now: Instant): string {
+function stateOf({ status, paused, dueAt, factsFault }: Upcoming, now: Instant): string {
+  if (factsFault !== undefined) return 'without facts'
   if (paused) return 'paused'
   if (status === 'dispatched') return 'in flight'
   if (status === 'held') return 'held'
@@ -64,7 +66,19 @@ function stateOf({ status, paused, dueAt }: Upcoming, now: Instant): string {
   return status === 'retrying' ? 'to be retried' : 'to come'
 }
 
-function overdueInWords({ contacts, oldest, dispatches, skips }: Overdue): string {
+/** Each reason once. */
+function faultsInWords(overdue: Overdue | null, upcoming: readonly Upcoming[]): readonly string[] {
+  const messages = new Map((overdue?.broken ?? []).map(({ code, message }) => [code, message]))
+  for (const { factsFault } of upcoming) if (factsFault !== undefined) messages.set(factsFault.code, factsFault.message)
+  return [...messages].map(([code, message]) => `Without facts, ${code}: ${plain(message)}`)
+}
+
+function overdueInWords({ contacts, oldest, dispatches, skips, broken }: Overdue): string {
+  if (oldest === null && broken.length > 0)
+    return `Nobody can say what is overdue of ${counted(
+      broken.reduce((sum, one) => sum + one.contacts, 0),
+      'contact',
+    )}.`
   if (oldest === null) return 'Nothing is overdue.'
   const parts = [
     ...dispatches.map(

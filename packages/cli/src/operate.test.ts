@@ -419,7 +419,7 @@ describe("the host's contacts", () => {
     ])
     expect(status).toBe(1)
     expect(stdout).toContain('3 contacts: 2 started, 1 failed')
-    expect(stderr).toContain(`broken: The contacts of ${host} cannot be asked: the CRM is down`)
+    expect(stderr).toContain(`broken: DIRECTORY_FAILED: The contacts of ${host} cannot be asked: the CRM is down`)
   })
 
   it('ROUTE-1: a signal whose goal reads facts is refused without them, and takes the right route with them', async () => {

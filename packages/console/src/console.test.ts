@@ -2,6 +2,8 @@
 import { campaign, isLeft } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { pathSegment } from '@enfold/http'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSimulatedClock } from '@enfold/testkit'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ASSETS } from './assets.ts'
 import { type Console, createConsole, routes } from './console.ts'
@@ -13,6 +15,7 @@ import {
   MONDAY,
   ORIGIN,
   overOf,
+  pool,
   type SendOptions,
   send,
   type World,
@@ -574,6 +577,42 @@ describe('what goes out', () => {
     })
     const { status, text } = await send(broken, '/campaigns')
     expect([status, text.includes('password'), String(told[0])]).toEqual([500, false, 'Error: password=123'])
+  })
+
+  it('FACTS-1: while the directory is down every page about contacts comes, and people can be stopped', async () => {
+    let fails = false
+    const secret = () => {
+      if (fails) throw new Error('ada@example.org')
+      return {}
+    }
+    const contacts = { get: secret, search: async () => Promise.reject(new Error('ada@example.org')) }
+    const clock = createSimulatedClock(MONDAY)
+    const handlers = { email: () => ({ outcome: 'sent' }) as const }
+    const engine = createEngine({ store: createMemoryStore(), clock, handlers, contacts })
+    await engine.publish(pool)
+    const sequence = { campaignId: 'pool', sequenceId: 'nurture' }
+    for (const contactId of ['ada', 'bob']) await engine.startSequence({ contactId, ...sequence, actor: null })
+    await engine.runDue()
+    fails = true
+    clock.advance('P5D')
+    await engine.runDue()
+    const pages = createConsole({ engine, authorize, basePath: BASE })
+    const step = 'campaign=pool&sequence=nurture&step=mistake-2'
+    const paths = ['/now', '/search?text=ada', '/contacts/ada', `/contacts/ada/why?${step}`, '/now?count=yes']
+    for (const path of paths) {
+      const { status, text } = await send(pages, path)
+      expect([path, status, text.includes('example.org')]).toEqual([path, 200, false])
+    }
+    expect((await send(pages, '/contacts/ada')).text).toContain('without the contact’s time zone')
+    expect((await send(pages, '/search?text=ada')).text).toContain('/contacts/ada"')
+    expect((await send(pages, '/now?count=yes')).text).toContain('the facts cannot be had')
+    const order = '/contacts/ada/order?do=stop&campaign=pool&sequence=nurture'
+    expect((await send(pages, order)).status).toBe(200)
+    const form = { do: 'stop', campaign: 'pool', sequence: 'nurture', reason: 'asked', commandId: 'k' }
+    expect((await send(pages, '/contacts/ada/order', { form })).status).toBe(303)
+    expect(await engine.inspect.sequencesOf('ada')).toEqual([])
+    expect((await send(pages, '/now', { as: 'gardener' })).text).not.toContain('threw')
+    await engine.close()
   })
 
   it('a describe that throws costs the name, and no more', async () => {

@@ -92,6 +92,8 @@ export const routes: readonly Route[] = [
 const SESSION = 'enfold-console'
 const ZONE = 'enfold-zone'
 const YEAR_S = 31_536_000
+/** How long a page waits for the host's names of contacts. */
+const NAMES_MS = 2000
 
 interface Env {
   readonly Bindings: { readonly actor: Actor }
@@ -129,16 +131,23 @@ export function createConsole(options: ConsoleOptions): Console {
   async function namesOf(contacts: readonly ContactId[], request: Request): Promise<ReadonlyMap<ContactId, string>> {
     const names = new Map<ContactId, string>()
     if (describe === undefined) return names
+    // A name is not worth a page that never comes.
+    const over = new AbortController()
+    const patience = new Promise<null>((resolve) => {
+      const timer = setTimeout(() => resolve(null), NAMES_MS)
+      over.signal.addEventListener('abort', () => clearTimeout(timer))
+    })
     await Promise.all(
       [...new Set(contacts)].map(async (contactId) => {
         try {
-          const name: unknown = await describe(contactId)
+          const name: unknown = await Promise.race([describe(contactId), patience])
           if (typeof name === 'string' && name.trim() !== '') names.set(contactId, name.slice(0, 200))
         } catch (error) {
           failed(error, request)
         }
       }),
     )
+    over.abort()
     return names
   }
 
@@ -273,6 +282,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'CONTENTION',
   'CONTACT_LOCKED',
   'DIRECTORY_SILENT',
+  'DIRECTORY_FAILED',
 ])
 
 /** What an operator is told. Of the inside, nothing: that goes to the host. */
@@ -281,6 +291,8 @@ function said(error: unknown): { readonly status: number; readonly text: string 
   if (isEnfoldFault(error)) {
     if (error.code === 'INVALID_INPUT') return { status: 400, text: error.message }
     if (error.code === 'STORE_READ_ONLY') return { status: 409, text: 'The store is opened for reading only.' }
+    // It says where, and never what stands there.
+    if (error.code === 'FACTS_UNREADABLE') return { status: 500, text: error.message }
     if (PASSING.has(error.code))
       return { status: 503, text: 'The store or the directory does not answer. Try again in a while.' }
   }

@@ -2,8 +2,8 @@
  * One contact: where he is, what comes next, what happened and why, now or at any instant before. What can be ordered
  * for him is in `order-page.ts`.
  */
-import { type ContactId, type Instant, isTimeZone, type RecordedContactEvent } from '@enfold/core'
-import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
+import { type ContactId, type Facts, type Instant, isTimeZone, type RecordedContactEvent } from '@enfold/core'
+import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/engine'
 import { seenBy } from '@enfold/http'
 import { html } from 'hono/html'
 import { sequenceOptions } from './action-pages.ts'
@@ -36,9 +36,11 @@ export async function contactPage(call: Call): Promise<Page> {
   const history = seenBy(call.actor, await engine.inspect.history(contactId))
   const instants = [...new Set(history.map((event) => event.at))]
   const at = instantAsked(url.searchParams, instants, timeZone)
-  const view = await engine.inspect.contact(contactId, { runs: 'all', ...(at === null ? {} : { at }) })
+  const [view, facts] = await Promise.all([
+    engine.inspect.contact(contactId, { runs: 'all', ...(at === null ? {} : { at }) }),
+    factsOf(call, contactId),
+  ])
   const runs = seen(call, view.enrollments) as readonly EnrollmentView[]
-  const facts = await engine.inspect.facts(contactId)
   const titles = await titlesOf(
     call,
     [...runs, ...campaignsIn(history)].map(({ campaignId }) => campaignId),
@@ -49,6 +51,7 @@ export async function contactPage(call: Call): Promise<Page> {
   const body = html`${done(url.searchParams)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
 <span>${standing(shown, view, facts === null, history.length)}</span></div>
+${withoutFacts(view.factsFault)}
 ${slider(shown, instants)}
 ${at === null ? orders(shown, view, await sequenceOptions(call, null)) : ''}
 ${sequences(shown, runs)}
@@ -63,6 +66,19 @@ const ofYours = ({ actor }: Call) => (actor.campaigns === undefined ? '' : ' in 
 
 function campaignsIn(history: readonly RecordedContactEvent[]) {
   return history.flatMap(({ data }) => ('campaignId' in data ? [data] : []))
+}
+
+/** `undefined`: they cannot be had now. The page does without, so that the contact can be stopped all the same. */
+async function factsOf({ engine, failed }: Call, contactId: ContactId): Promise<Facts | null | undefined> {
+  return engine.inspect.facts(contactId).catch((error) => {
+    failed(error)
+    return undefined
+  })
+}
+
+function withoutFacts(fault: FactsFault | undefined): Html {
+  if (fault === undefined) return html``
+  return html`<p class="notice warm" role="status">Due times are shown without the contact’s time zone and fields: <bdi>${fault.message}</bdi></p>`
 }
 
 function done(params: URLSearchParams): Html {
@@ -323,10 +339,11 @@ export async function whyPage(call: Call): Promise<Page> {
     campaignsIn(chain.map(({ event }) => event)).map((one) => one.campaignId),
   )
   const name = (await call.namesOf([contactId])).get(contactId) ?? contactId
-  const zone = (await engine.inspect.facts(contactId))?.timeZone ?? null
+  const zone = (await factsOf(call, contactId))?.timeZone ?? null
   const question = eventId === null ? `Why did ${stepId} run, or not?` : 'Why did this happen?'
   const body = html`<p><a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a></p>
 <h1>${question}</h1>
+${withoutFacts(explained.factsFault)}
 ${explained.step === null ? '' : html`<p class="answer"><bdi>${reasonOf(explained.step, timeZone)}</bdi></p>`}
 ${chain.length === 0 ? '' : html`<p class="hint">Each line happened because of the one below it.</p>`}
 <ol class="chain">${chain.map(

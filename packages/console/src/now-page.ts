@@ -11,6 +11,7 @@ import { span, when } from './when.ts'
 /** How much of the end of the log is read. */
 const EVENTS = 20_000
 const MAX_LINES = 6
+const NO_NAMES: ReadonlyMap<string, string> = new Map()
 /** Contacts of the agenda that are looked at for what is next. */
 const NEXT = 15
 /** Later than this, nobody was at work for a while. */
@@ -45,7 +46,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
     ['When', 'Step', 'Sequence', 'Contact'],
     upcoming.map(
       (step) =>
-        html`<tr><td>${when(step.dueAt, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
+        html`<tr><td>${when(step.dueAt, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
     ),
     'Nothing is scheduled.',
   )}</section>
@@ -69,17 +70,21 @@ function standing(
   const item = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   const due = overdue?.dispatches.reduce((all, { steps }) => all + steps, 0)
   return html`<dl class="figures">
-${item('Store', ok ? badge('ok') : html`${badge('fault')} ${storeFault}`)}
+${item('Store', ok ? badge('ok') : html`${badge('fault')} ${canCount ? storeFault : storeFault?.split(':', 1)}`)}
 ${item('Dispatcher here', dispatcher.running ? badge('running') : 'not in this process')}
 ${item('In flight here', dispatcher.inFlight)}
 ${item('Lag', dueLagMs === null ? '?' : dueLagMs === 0 ? 'none' : span(dueLagMs))}
 ${projection === null ? '' : item('Index', projection.parked > 0 || projection.stopped ? badge('fault') : projection.running ? badge('running') : 'fed elsewhere')}
 ${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleString('en'))}${item('Steps to send', (due ?? 0).toLocaleString('en'))}${item('Due since', overdue.oldest === null ? '–' : when(overdue.oldest, timeZone))}`}
 </dl>
-${projection === null || (projection.parked === 0 && !projection.stopped) ? '' : html`<p class="notice bad">The index does not follow the log${projection.parked === 0 ? '' : ` for ${projection.parked} contacts`}${projection.lastFault === null ? '' : html`: ${projection.lastFault.message}`}</p>`}
+${projection === null || (projection.parked === 0 && !projection.stopped) ? '' : html`<p class="notice bad">The index does not follow the log${projection.parked === 0 ? '' : ` for ${projection.parked} contacts`}${projection.lastFault === null ? '' : html`: ${canCount ? projection.lastFault.message : projection.lastFault.code}`}</p>`}
 ${brakes.lastAt === null ? '' : html`<p class="notice warm">${brakes.count.toLocaleString('en')} starts were refused here, the last ${when(brakes.lastAt, timeZone)}: a sequence started too often for one contact within an hour. Look for a loop of sequences or signals.</p>`}
 ${overdue === null && canCount ? html`<p class="notice warm">Steps are late. <a href="${link(call, ['now'], { count: 'yes' })}">Count what is overdue</a>: that reads every contact concerned.</p>` : ''}
-${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${dispatcher.lastFault.message}</p>`}
+${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${canCount ? dispatcher.lastFault.message : dispatcher.lastFault.code}</p>`}
+${(overdue?.broken ?? []).map(
+  ({ contacts, example, message }) =>
+    html`<p class="notice warm">Of ${contacts.toLocaleString('en')} contacts that may be due, the facts cannot be had: ${contactLink(call, example, NO_NAMES)}: <bdi>${message}</bdi></p>`,
+)}
 ${
   overdue === null || (overdue.dispatches.length === 0 && overdue.skips.length === 0)
     ? ''

@@ -95,8 +95,12 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   // Who is named by his id comes first, whatever else the directory finds.
   const byId = isById && (await isKnown(call, search.text)) ? [search.text] : []
   const contacts = [...new Set([...byId, ...(searched?.contacts ?? [])])]
+  const fault =
+    searched?.fault === undefined
+      ? ''
+      : html`<p class="notice warm" role="alert"><bdi>${searched.fault}</bdi> Contacts are still found by their id, and by their sequences.</p>`
   if (contacts.length === 0)
-    return html`<p class="empty">Nobody was found.</p>${
+    return html`${fault}<p class="empty">Nobody was found.</p>${
       isLegalId(search.text)
         ? html`<p><a href="${link(call, ['contacts', search.text])}">Open a contact of the id <bdi>${search.text}</bdi> anyway</a></p>`
         : ''
@@ -116,7 +120,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   const canTakeAll = searched !== null && (searched.total !== 0 || searched.contacts.length > 0)
   const next = searched?.next ?? null
   // A browser that comes back fills in boxes by their place, where somebody else may stand by then: it is told not to.
-  return html`<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}" class="results">
+  return html`${fault}<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}" class="results">
 ${hidden(call)}${[...paramsOf(search)].map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <div class="bar"><h2>${counted(searched, contacts.length, after !== null)}</h2>
 ${
@@ -145,15 +149,22 @@ ${next === null ? '' : html`<p><a rel="next" href="${link(call, ['search'])}?${p
 ${Object.keys(query).length === 0 ? html`<p class="hint">These are the contacts that are in a sequence now, or wait at its end. All others are found by their id${searched === null ? '' : ', or by your directory'}.</p>` : ''}`
 }
 
-/** `null`: there is a text, and the directory has no search. */
-async function found(call: Call, search: Search, after: ContactId | null): Promise<SearchView | null> {
+/** `null`: there is a text, and the directory has no search. `fault`: it has one that fails just now. */
+async function found(
+  call: Call,
+  search: Search,
+  after: ContactId | null,
+): Promise<(SearchView & { readonly fault?: string }) | null> {
   const query = queryOf(search)
   permit(call, { verbs: ['read'], campaigns: campaignsOf(query) })
   try {
     return await call.engine.inspect.search({ ...query, after: after === '' ? null : after, limit: PAGE })
   } catch (error) {
-    if (isEnfoldFault(error) && hasNoSearch(error)) return null
-    throw error
+    if (!isEnfoldFault(error)) throw error
+    if (hasNoSearch(error)) return null
+    if (!isOfDirectory(error)) throw error
+    call.failed(error)
+    return { contacts: [], total: null, next: null, fault: error.message }
   }
 }
 
@@ -161,9 +172,12 @@ function hasNoSearch({ code, details }: EnfoldFault): boolean {
   return code === 'INVALID_INPUT' && details.path === 'inspect.search.text'
 }
 
+function isOfDirectory({ code }: EnfoldFault): boolean {
+  return code === 'DIRECTORY_SILENT' || code === 'DIRECTORY_FAILED'
+}
+
 async function isKnown({ engine }: Call, contactId: ContactId): Promise<boolean> {
-  const { version } = await engine.inspect.contact(contactId)
-  return version > 0
+  return (await engine.inspect.history(contactId)).length > 0
 }
 
 function counted(searched: SearchView | null, shown: number, isLater: boolean): string {

@@ -393,7 +393,61 @@ describe('faults', () => {
 
   it('of the directory are none of the sender', async () => {
     const { send } = await givenApi({ contacts: { get: () => ({ tags: 'no list' }) as never } })
-    expect((await send('POST', `${NURTURE}/start`)).status).toBe(500)
+    const answer = await send('POST', `${NURTURE}/start`)
+    // Where it is wrong is said, and not what stands there.
+    expect(answer).toMatchObject({ status: 500, body: { type: 'urn:enfold:problem:FACTS_UNREADABLE' } })
+    expect(answer.body.detail).toContain('tags is a text')
+    expect(answer.text).not.toContain('no list')
+  })
+
+  it.each<[string, () => unknown]>([
+    ['is down', () => Promise.reject(new Error('secret'))],
+    ['answers nonsense', () => ({ fields: { born: new Date('1980-02-29') } })],
+  ])('FACTS-1: of a directory that %s, nobody is kept in and every question is answered', async (_, fails) => {
+    let answer: () => unknown = () => ({})
+    const { send, engine, clock } = await givenApi({ contacts: { get: () => answer() as never } })
+    for (const contactId of ['ann', 'bob', 'cem'])
+      await engine.startSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null })
+    await engine.runDue()
+    answer = fails
+    const asked = []
+    for (const path of ['', '/history', '/sequences', '/upcoming', '/sequences/pool/nurture/steps/two/explain'])
+      asked.push(await send('GET', `/contacts/ann${path}`))
+    clock.advance('P1D')
+    for (const path of ['/upcoming', '/overdue', '/health']) asked.push(await send('GET', path))
+    expect(asked.map(({ status }) => status)).toEqual(asked.map(() => 200))
+    expect(asked[0]?.body.factsFault.code).toMatch(/^(DIRECTORY_FAILED|FACTS_UNREADABLE)$/)
+    expect(asked.at(-2)?.body.broken).toMatchObject([{ contacts: 3, example: 'ann' }])
+    expect(asked.map(({ text }) => text).join()).not.toMatch(/secret|1980/)
+    const sequence = '/sequences/pool/nurture'
+    const orders = [
+      [`/contacts/ann${sequence}/pause`, {}],
+      [`/contacts/ann${sequence}/steps/two/cancel`, {}],
+      [`/contacts/ann${sequence}/stop`, {}],
+      ['/contacts/bob/stop-all', {}],
+      ['/contacts/bob/suppress', {}],
+      ['/contacts/bob/unsuppress', {}],
+      ['/contacts/bob/erase', {}],
+    ] as const
+    for (const [path, body] of orders) expect([path, (await send('POST', path, { body })).status]).toEqual([path, 200])
+    const bulk = { action: 'stop', campaignId: 'pool', sequenceId: 'nurture', contacts: { ids: ['cem'] } }
+    expect((await send('POST', '/actions/preview', { body: bulk })).body.outcomes).toMatchObject({ stopped: 1 })
+  })
+
+  it('are told by their codes alone to those who may not see everything', async () => {
+    let answer: () => unknown = () => ({})
+    const { send, engine } = await givenApi({ contacts: { get: () => answer() as never } })
+    await engine.startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: null })
+    answer = () => ({ fields: { born: new Date('1980-02-29') } })
+    await engine.runDue()
+    const some = await send('GET', '/health', { as: 'gardener' })
+    expect(some.body).toEqual({ ok: true, codes: ['FACTS_UNREADABLE'] })
+    const all = await send('GET', '/health')
+    expect(all.body.dispatcher.lastFault).toMatchObject({
+      code: 'FACTS_UNREADABLE',
+      message: expect.stringMatching(/born.*a Date/),
+    })
+    expect(all.text).not.toContain('1980')
   })
 
   it('of the store make it unhealthy', async () => {

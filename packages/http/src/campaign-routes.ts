@@ -1,5 +1,7 @@
 /** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
+
 import { type CampaignId, campaignJsonSchema, defineCampaign, isLeft } from '@enfold/core'
+import type { Health } from '@enfold/engine'
 import Type from 'typebox'
 import { sees } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
@@ -125,12 +127,22 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getHealth',
     method: 'get',
     path: '/health',
-    summary: 'How engine and store stand; 503 if the store does not answer',
+    summary:
+      'How engine and store stand; 503 if the store does not answer. Of faults, those who may see some campaigns only are told the codes',
     answers: { 200: s.Health, 503: s.Health },
     scope: reading('any'),
-    async handle({ engine }) {
+    async handle({ actor, engine }) {
       const health = await engine.health()
-      return new Reply(health.ok ? 200 : 503, health, { 'cache-control': 'no-store' })
+      const seen = actor.campaigns === undefined ? health : { ok: health.ok, codes: codesOf(health) }
+      return new Reply(health.ok ? 200 : 503, seen, { 'cache-control': 'no-store' })
     },
   }),
 ]
+
+/** Of the faults that a message would tell more about: a message names contacts. */
+export function codesOf({ storeFault, dispatcher, projection }: Health): readonly string[] {
+  const store = storeFault?.split(':', 1)
+  return [...new Set([...(store ?? []), dispatcher.lastFault?.code, projection?.lastFault?.code])].filter(
+    (code) => code !== undefined,
+  )
+}

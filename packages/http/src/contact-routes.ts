@@ -101,9 +101,9 @@ const reads: readonly Route[] = [
     async handle(call) {
       const { actor, engine, path, query } = call
       const asked = { ...sequenceOf(call), stepId: path.stepId as string, ...given(query) }
-      const { step, evidence, chain } = await engine.inspect.explain(asked)
+      const { step, evidence, chain, factsFault } = await engine.inspect.explain(asked)
       const links = chain.flatMap((link) => seenBy(actor, [link.event]).map((event) => ({ ...link, event })))
-      return { step, evidence: seenBy(actor, evidence), chain: links }
+      return { step, evidence: seenBy(actor, evidence), chain: links, ...given({ factsFault }) }
     },
   }),
   route({

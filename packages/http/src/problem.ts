@@ -92,6 +92,7 @@ const TRANSIENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'CONTENTION',
   'CONTACT_LOCKED',
   'DIRECTORY_SILENT',
+  'DIRECTORY_FAILED',
   'CLOSED',
 ])
 
@@ -105,15 +106,17 @@ export function thrownProblem(error: unknown): Problem {
   }
   if (TRANSIENT.has(error.code))
     return { ...problem('Unavailable', `${error.code}: try again.`), type: PROBLEM_PREFIX + error.code }
+  // It says where, and never what stands there.
+  if (error.code === 'FACTS_UNREADABLE')
+    return { ...problem('Fault', error.message), type: PROBLEM_PREFIX + error.code }
   return {
     ...problem('Fault', 'The server met a fault. It was told to its operator.'),
     type: PROBLEM_PREFIX + error.code,
   }
 }
 
-/** Wrong input, unless it came from the host's own directory. */
 function isSendersFault({ code, details }: EnfoldFault): boolean {
-  return code === 'INVALID_INPUT' && typeof details.path === 'string' && !details.path.startsWith('contacts.')
+  return code === 'INVALID_INPUT' && typeof details.path === 'string'
 }
 
 export function problemResponse(one: Problem, headers: Readonly<Record<string, string>> = {}): Response {

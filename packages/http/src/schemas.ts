@@ -85,6 +85,9 @@ export const ProblemBody = Type.Object({
   rejection: opt(Type.Unsafe<JsonObject>({ type: 'object', required: ['type'] })),
 })
 
+/** Why a contact's facts could not be had; what is due was computed without them. */
+const FactsFault = closed({ code: Type.String(), message: Type.String() })
+
 const Step = closed({
   stepId: Id,
   status: words('pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'),
@@ -109,6 +112,7 @@ export const Contact = closed({
       next: orNull(closed({ stepId: Id, dueAt: Instant })),
     }),
   ),
+  factsFault: opt(FactsFault),
 })
 
 export const Event = Type.Object({
@@ -130,18 +134,25 @@ export const ExplainedStep = closed({
   step: closed({ reason: Type.String(), detail: orNull(Type.String()), dueAt: orNull(Instant) }),
   evidence: list(Event),
   chain: list(closed({ event: Event, saw: list(JsonData), routes: list(JsonData), timing: orNull(JsonData) })),
+  factsFault: opt(FactsFault),
 })
 export const Sequences = closed({
   sequences: list(closed({ campaignId: Id, sequenceId: Id, status: words('active', 'waiting') })),
 })
 export const UpcomingSteps = closed({
-  steps: list(Type.Object({ contactId: Id, campaignId: Id, sequenceId: Id, run: Count, stepId: Id, dueAt: Instant })),
+  steps: list(
+    Type.Object({
+      ...{ contactId: Id, campaignId: Id, sequenceId: Id, run: Count, stepId: Id, dueAt: Instant },
+      factsFault: opt(FactsFault),
+    }),
+  ),
 })
 export const Overdue = closed({
   contacts: Count,
   oldest: orNull(Instant),
   dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count })),
   skips: list(closed({ reason: Type.String(), steps: Count })),
+  broken: list(closed({ code: Type.String(), contacts: Count, example: Id, message: Type.String() })),
 })
 export const Found = closed({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
 
@@ -168,6 +179,7 @@ export const Unpublished = closed({
 })
 export const Checked = closed({ valid: Flag, problems: list(Warning), warnings: list(Warning) })
 
+<<<<<<< HEAD
 export const Health = Type.Object({
   ok: Flag,
   storeFault: orNull(Type.String()),
@@ -175,6 +187,18 @@ export const Health = Type.Object({
   dispatcher: JsonData,
   brakes: closed({ count: Count, lastAt: orNull(Instant) }),
 })
+=======
+/** The second is for those who may not see everything. */
+export const Health = Type.Union([
+  Type.Object({
+    ok: Flag,
+    storeFault: orNull(Type.String()),
+    dueLagMs: orNull(Type.Number()),
+    dispatcher: JsonData,
+  }),
+  closed({ ok: Flag, codes: list(Type.String()) }),
+])
+>>>>>>> 05d6dd7 (http, console, cli: show contacts without facts instead of failing)
 
 // --- Bulk actions ---------------------------------------------------------------------------------------------------
 
