@@ -596,7 +596,7 @@ describe('what goes out', () => {
     fails = true
     clock.advance('P5D')
     await engine.runDue()
-    const pages = createConsole({ engine, authorize, basePath: BASE })
+    const pages = consoleOf({ ...world, engine })
     const step = 'campaign=pool&sequence=nurture&step=mistake-2'
     const paths = ['/now', '/search?text=ada', '/contacts/ada', `/contacts/ada/why?${step}`, '/now?count=yes']
     for (const path of paths) {

@@ -179,15 +179,6 @@ export const Unpublished = closed({
 })
 export const Checked = closed({ valid: Flag, problems: list(Warning), warnings: list(Warning) })
 
-<<<<<<< HEAD
-export const Health = Type.Object({
-  ok: Flag,
-  storeFault: orNull(Type.String()),
-  dueLagMs: orNull(Type.Number()),
-  dispatcher: JsonData,
-  brakes: closed({ count: Count, lastAt: orNull(Instant) }),
-})
-=======
 /** The second is for those who may not see everything. */
 export const Health = Type.Union([
   Type.Object({
@@ -195,10 +186,10 @@ export const Health = Type.Union([
     storeFault: orNull(Type.String()),
     dueLagMs: orNull(Type.Number()),
     dispatcher: JsonData,
+    brakes: closed({ count: Count, lastAt: orNull(Instant) }),
   }),
   closed({ ok: Flag, codes: list(Type.String()) }),
 ])
->>>>>>> 05d6dd7 (http, console, cli: show contacts without facts instead of failing)
 
 // --- Bulk actions ---------------------------------------------------------------------------------------------------
 
