@@ -53,6 +53,8 @@ it.each(['../README.md', '../../../docs/guides/http.md'])('the commands of %s do
       state: 'done',
       outcomes: { started: 2, already_active: 1 },
     })
-    expect(stdout).toContain('contactId,outcome,run,reason\nann,already_active,1,\nbob,started,1,\ncem,started,1,\n')
+    expect(stdout).toContain(
+      '"contactId","outcome","run","reason"\n"ann","already_active","1",""\n"bob","started","1",""\n"cem","started","1",""\n',
+    )
   }
 })
