@@ -136,7 +136,7 @@ describe('given the page of events', () => {
   })
 
   it('STEP-4: it has every reason of the engine', () => {
-    for (const reason of [...Object.values(REASONS), 'past', 'field-empty'])
+    for (const reason of [...Object.values(REASONS), 'past', 'field-empty', 'field-unreadable'])
       expect(page('events')).toContain(`| \`${reason}\` |`)
   })
 })

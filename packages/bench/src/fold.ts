@@ -145,6 +145,7 @@ function newRun({ data, at, id, correlationId }: ContactEvent & { type: 'Sequenc
     endedAt: null,
     pausedAt: null,
     shiftMs: 0,
+    shiftedMs: 0,
     eventId: id,
     correlationId,
   }

@@ -72,9 +72,9 @@ export function evidenceOf({ type, data }: RecordedEvent): readonly string[] {
     case 'SequenceCompleted':
       return [...routesIn(data.routes), ...sightsIn(data.saw)]
     case 'StepDispatched':
-      return [...timesIn(data.timing), `idempotency key ${data.idempotencyKey}`]
+      return [...timesIn(data.timing), ...sightsIn(data.saw ?? []), `idempotency key ${data.idempotencyKey}`]
     case 'StepSkipped':
-      return timesIn(data.timing)
+      return [...timesIn(data.timing), ...sightsIn(data.saw ?? [])]
     case 'StepSent':
       return data.receipt === undefined ? [] : [`receipt ${named(data.receipt)}`]
     default:

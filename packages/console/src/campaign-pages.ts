@@ -1,10 +1,17 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
-import { type CampaignDefinition, type CampaignId, defineCampaign, isLeft, type StepDefinition } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  type CampaignId,
+  defineCampaign,
+  isLeft,
+  type StepDefinition,
+  timerWords,
+} from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
 import { html } from 'hono/html'
 import { type Call, type Html, link, numberOf, permit, seen } from './call.ts'
 import { Failure } from './failure.ts'
-import { campaignGraph } from './graph.ts'
+import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
 import { activeTag } from './selection.ts'
 import { when } from './when.ts'
@@ -133,26 +140,11 @@ function stepsOf(
     ['Step', 'Kind', 'Timer', heading],
     steps.map(
       (step) =>
-        html`<tr><th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th><td>${step.kind}</td><td>${timerText(step)}</td><td class="number">${before(step.id)}</td></tr>`,
+        html`<tr><th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th><td>${step.kind}</td><td>${stepTimer(step)}</td><td class="number">${before(step.id)}</td></tr>`,
     ),
   )
 }
 
-function timerText({ timer }: StepDefinition): string {
-  if (timer === undefined) return 'at once'
-  const at = 'at' in timer && timer.at !== undefined ? ` at ${timer.at}` : ''
-  const { window } = timer
-  const hours = window === undefined ? '' : `, ${daysText(window.days)}${window.from}–${window.to}`
-  if ('after' in timer) return `after ${timer.after}${hours}`
-  if ('afterDays' in timer) return `after ${timer.afterDays} days${at}${hours}`
-  if ('afterWeekdays' in timer) return `after ${timer.afterWeekdays} weekdays${at}${hours}`
-  if ('on' in timer) return `on ${timer.on.replace('T', ' ')}${hours}`
-  const days = timer.offsetDays
-  return `${days === 0 ? 'on' : `${Math.abs(days)} days ${days < 0 ? 'before' : 'after'}`} ${timer.field}${at}${hours}`
-}
-
-function daysText(days: readonly string[] | undefined): string {
-  if (days === undefined) return ''
-  const text = days.join(' ')
-  return text === 'mon tue wed thu fri' ? 'Mon–Fri ' : `${text} `
+function stepTimer({ timer, if: condition }: StepDefinition): string {
+  return condition === undefined ? timerWords(timer) : `${timerWords(timer)}, if ${conditionText(condition)}`
 }

@@ -152,6 +152,7 @@ const REASONS: Readonly<Record<NotRun['reason'], string>> = {
   erased: 'The contact was erased',
   paused: 'The sequence is paused',
   'not-yet-due': 'It is not due yet',
+  window: 'It is due, and waits for its window to open',
   due: 'It is due, and no dispatcher has been there since',
   'step-unknown': 'This version of the sequence has no such step',
 }

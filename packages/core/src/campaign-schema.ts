@@ -3,82 +3,26 @@
  * of several forms (timer, route, condition), the form is told by its distinguishing key and only that form's problems
  * are named: an `anyOf` would name those of all.
  */
-import Type, { type TProperties, type TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Settings } from 'typebox/system'
 import type { CampaignDefinition, Condition, Route } from './definition.ts'
 import { show } from './fault.ts'
-import { isLegalId, MAX_ID_LENGTH } from './ids.ts'
-import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
+import { closed, FORMATS, formatCalled, Id, Name, opt, Scalar, text, words } from './formats.ts'
+import { isLegalId } from './ids.ts'
+import type { JsonObject, JsonValue } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
-import { durationMs, isLocalDateTime, isTimeZone, isWallTime } from './timer.ts'
-
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options })
-const opt = Type.Optional
-const words = <const W extends readonly string[]>(...values: W) => Type.Enum([...values])
-
-/** What a `format` keyword of ours means; checked by us, so that no host's format registry is touched. */
-const FORMATS: Record<string, { readonly expected: string; check(text: string): boolean }> = {
-  'enfold-id': { expected: `an id of 1 to ${MAX_ID_LENGTH} well-formed characters`, check: isLegalId },
-  'enfold-duration': {
-    expected: 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
-    check: (text) => durationMs(text) !== null,
-  },
-  'enfold-time-zone': {
-    expected: 'an IANA time zone such as "Europe/Berlin" or "America/Los_Angeles"',
-    check: isTimeZone,
-  },
-  'enfold-wall-time': { expected: 'a wall time "HH:mm" from 00:00 to 23:59', check: isWallTime },
-  'enfold-closing-time': {
-    expected: 'a wall time "HH:mm" up to 24:00',
-    check: (text) => text === '24:00' || isWallTime(text),
-  },
-  'enfold-local-date-time': {
-    expected: 'a date and wall time "YYYY-MM-DDTHH:mm" that the calendar has',
-    check: isLocalDateTime,
-  },
-}
-
-/** A string with one of our formats; the pattern says as much of it as a validator in another language can check. */
-const text = (format: keyof typeof FORMATS, pattern?: string) =>
-  Type.String({ $comment: format, minLength: 1, ...(pattern === undefined ? {} : { pattern }) })
-
-const Id = text('enfold-id')
-const Name = Type.String({ minLength: 1, maxLength: 500 })
-const Scalar = Type.Unsafe<JsonScalar>({ type: ['string', 'number', 'boolean', 'null'] })
-const WallTime = text('enfold-wall-time', '^[0-2][0-9]:[0-5][0-9]$')
-const Days = Type.Integer({ minimum: 0, maximum: 36_500 })
-
-const Window = closed({
-  days: opt(Type.Array(words('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'), { minItems: 1, uniqueItems: true })),
-  from: WallTime,
-  to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
-})
-const WhenPast = words('skip', 'send')
+import { TIMERS } from './timers/timers.ts'
+import { WINDOWS, windowProblem } from './timers/window.ts'
 
 /** The forms of each choice, by the key that tells them apart. */
-const TIMERS = {
-  after: closed({ after: text('enfold-duration', '^P'), window: opt(Window) }),
-  afterDays: closed({ afterDays: Days, at: opt(WallTime), window: opt(Window) }),
-  afterWeekdays: closed({ afterWeekdays: Days, at: opt(WallTime), window: opt(Window) }),
-  on: closed({
-    on: text('enfold-local-date-time', '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-2][0-9]:[0-5][0-9]$'),
-    whenPast: opt(WhenPast),
-    window: opt(Window),
-  }),
-  field: closed({
-    field: Name,
-    offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
-    at: WallTime,
-    occurrence: words('exact', 'next'),
-    whenPast: opt(WhenPast),
-    window: opt(Window),
-  }),
-}
+const timers = ({ window }: Slots) =>
+  Object.fromEntries(
+    Object.entries(TIMERS).map(([key, properties]) => [key, closed({ ...properties, window: opt(window) })]),
+  )
 
 /** A hole that the published schema fills with a reference and the problem finder fills by hand. */
-type Slots = Readonly<Record<'timer' | 'route' | 'condition' | 'when', TSchema>>
+type Slots = Readonly<Record<'timer' | 'window' | 'route' | 'condition' | 'when', TSchema>>
 
 const PATTERN = closed({ kind: Name, match: opt(Type.Record(Type.String(), Scalar)) })
 
@@ -104,6 +48,7 @@ const campaign = (slots: Slots, options: object = {}) => {
     id: Id,
     kind: Name,
     timer: opt(slots.timer),
+    if: opt(slots.condition),
     draft: opt(Type.Boolean()),
     params: opt(Type.Record(Type.String(), Type.Unknown())),
     maxAttempts: opt(Type.Integer({ minimum: 1, maximum: 100 })),
@@ -146,6 +91,7 @@ const campaign = (slots: Slots, options: object = {}) => {
 const reference = (name: string) => Type.Unsafe<unknown>({ $ref: `#/$defs/${name}` })
 const references: Slots = {
   timer: reference('timer'),
+  window: reference('window'),
   route: reference('route'),
   condition: reference('condition'),
   when: reference('when'),
@@ -161,7 +107,11 @@ export const campaignJsonSchema: JsonObject = JSON.parse(
     title: 'Enfold campaign definition',
     ...campaign(references, {
       $defs: {
-        timer: Type.Union(Object.values(TIMERS)),
+        timer: Type.Union(Object.values(timers(references))),
+        window: Type.Union([
+          ...Object.values(WINDOWS),
+          Type.Array(Type.Union(Object.values(WINDOWS)), { minItems: 1 }),
+        ]),
         condition: Type.Union(Object.values(conditions(references))),
         when: Type.Union([PATTERN, Type.Array(PATTERN, { minItems: 1 })]),
         route: Type.Union([Id, ...Object.values(routes(references))]),
@@ -171,12 +121,13 @@ export const campaignJsonSchema: JsonObject = JSON.parse(
 )
 
 const hole = Type.Unknown()
-const holes: Slots = { timer: hole, route: hole, condition: hole, when: hole }
+const holes: Slots = { timer: hole, window: hole, route: hole, condition: hole, when: hole }
 
 interface Validators {
   readonly campaign: Validator
   readonly pattern: Validator
   readonly timers: ReadonlyMap<string, Validator>
+  readonly windows: ReadonlyMap<string, Validator>
   readonly conditions: ReadonlyMap<string, Validator>
   readonly routes: ReadonlyMap<string, Validator>
 }
@@ -189,7 +140,8 @@ function validators(): Validators {
   compiled ??= {
     campaign: Compile(campaign(holes)) as unknown as Validator,
     pattern: Compile(PATTERN) as unknown as Validator,
-    timers: each(TIMERS),
+    timers: each(timers(holes)),
+    windows: each(WINDOWS),
     conditions: each(conditions(holes)),
     routes: each(routes(holes)),
   }
@@ -236,8 +188,9 @@ export function shapeProblems(input: unknown): CampaignProblem[] {
   each(definition?.sequences, (sequence, s) => {
     each(sequence?.next, (route, i) => problems.push(...routeProblems(v, route, `/sequences/${s}/next/${i}`)))
     each(sequence?.steps, (step, i) => {
-      if (step?.timer !== undefined)
-        problems.push(...oneOf(v.timers, step.timer, `/sequences/${s}/steps/${i}/timer`, 'a timer'))
+      const path = `/sequences/${s}/steps/${i}`
+      if (step?.timer !== undefined) problems.push(...timerProblems(v, step.timer, `${path}/timer`))
+      if (step?.if !== undefined) problems.push(...conditionProblems(v, step.if, `${path}/if`, 0))
     })
   })
   return problems
@@ -247,8 +200,37 @@ function each<T>(list: readonly T[] | undefined, visit: (item: T, index: number)
   if (Array.isArray(list)) list.forEach(visit)
 }
 
+function timerProblems(v: Validators, timer: unknown, path: string): CampaignProblem[] {
+  const forms = new Map(v.timers)
+  const offset = forms.get('offset')
+  forms.delete('offset')
+  // Two forms begin with a field: so long from its moment, or days from its date.
+  const ofField = isObject(timer) && Object.hasOwn(timer, 'field')
+  if (ofField && Object.hasOwn(timer, 'offset') && offset !== undefined) forms.set('field', offset)
+  else if (ofField && !Object.hasOwn(timer, 'offsetDays'))
+    return [problem(path, timer, 'with "field" either "offset", or "offsetDays", "at" and "occurrence"')]
+  const problems = oneOf(forms, timer, path, 'a timer')
+  const window = isObject(timer) ? timer.window : undefined
+  return window === undefined ? problems : [...problems, ...windowProblems(v, window, `${path}/window`)]
+}
+
+function windowProblems(v: Validators, window: unknown, path: string): CampaignProblem[] {
+  if (!Array.isArray(window)) return oneWindowProblems(v, window, path)
+  if (window.length === 0) return [problem(path, window, 'at least one window')]
+  return window.flatMap((one, i) => oneWindowProblems(v, one, `${path}/${i}`))
+}
+
+function oneWindowProblems(v: Validators, window: unknown, path: string): CampaignProblem[] {
+  if (!isObject(window)) return [problem(path, window, 'a window { days?, from, to } or { days, keepTime: true }')]
+  const form = v.windows.get(Object.hasOwn(window, 'keepTime') ? 'keepTime' : 'from') as Validator
+  const problems = check(form, window, path)
+  const wrong = problems.length > 0 ? null : windowProblem(window as unknown as Parameters<typeof windowProblem>[0])
+  if (wrong !== null) problems.push(problem(path + wrong.path, valueAt(window, wrong.path), wrong.expected))
+  return problems
+}
+
 function routeProblems(v: Validators, route: Route, path: string): CampaignProblem[] {
-  if (typeof route === 'string') return isLegalId(route) ? [] : [problem(path, route, FORMATS['enfold-id']?.expected)]
+  if (typeof route === 'string') return isLegalId(route) ? [] : [problem(path, route, FORMATS['enfold-id'].expected)]
   const problems = oneOf(v.routes, route, path, 'a node id or a route { to, if } or { to, otherwise: true }')
   if (isObject(route) && 'if' in route) problems.push(...conditionProblems(v, route.if, `${path}/if`, 0))
   return problems
@@ -322,7 +304,7 @@ type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: 
 
 /** Follows schema and value together and checks our formats, wherever the value has the right type at all. */
 function formatProblems(schema: Schema, value: unknown, path: string, problems: CampaignProblem[]): void {
-  const format = schema.$comment === undefined ? undefined : FORMATS[schema.$comment]
+  const format = formatCalled(schema.$comment)
   if (format !== undefined && typeof value === 'string' && !format.check(value))
     problems.push(problem(path, value, format.expected))
   if (schema.items !== undefined && Array.isArray(value))

@@ -218,8 +218,8 @@ describe('invalid definitions', () => {
       ['/sequences/0/steps/0/timer/at', '/sequences/0/steps/0/timer/occurrence'],
     ],
     [
-      'a window that ends before it opens',
-      withTimer({ after: 'P1D', window: { from: '18:00', to: '08:00' } }),
+      'a window that ends when it opens',
+      withTimer({ after: 'P1D', window: { from: '18:00', to: '18:00' } }),
       ['/sequences/0/steps/0/timer/window/to'],
     ],
     [

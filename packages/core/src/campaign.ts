@@ -122,10 +122,6 @@ function wellFormedPart(document: unknown): CampaignDefinition {
   // An entry without an id keeps its place, under a name that no route and no other entry has.
   const idOf = (value: { id?: unknown } | null, path: string) =>
     typeof value?.id === 'string' ? value.id : `(no id at ${path})`
-  const timerOf = (step: { timer?: { window?: { from?: unknown; to?: unknown } } } | null) => {
-    const window = step?.timer?.window
-    return typeof window?.from === 'string' && typeof window.to === 'string' ? { timer: step?.timer } : {}
-  }
   const { goals, sequences } = (document ?? {}) as { goals?: unknown; sequences?: unknown }
   return {
     goals: listOf(goals).map((goal, i) => ({
@@ -137,7 +133,6 @@ function wellFormedPart(document: unknown): CampaignDefinition {
       next: routesOf((sequence as { next?: unknown } | null)?.next),
       steps: listOf((sequence as { steps?: unknown } | null)?.steps).map((step, j) => ({
         id: idOf(step as { id?: unknown } | null, `/sequences/${i}/steps/${j}`),
-        ...timerOf(step as Parameters<typeof timerOf>[0]),
       })),
     })),
   } as unknown as CampaignDefinition
@@ -182,11 +177,6 @@ function graphProblems(definition: CampaignDefinition): CampaignProblem[] {
       else
         problems.push(
           problem(`${path}/id`, step.id, `an id that no other step of the sequence has; steps/${at} has it`),
-        )
-      const window = step.timer?.window
-      if (window !== undefined && window.from >= window.to)
-        problems.push(
-          problem(`${path}/timer/window/to`, window.to, `a time later than from (${window.from}) on the same day`),
         )
     })
   })

@@ -33,7 +33,6 @@ import {
   fold,
   isInProgress,
   isOpen,
-  isResolved,
   isSuppressed,
   type LiveContact,
   newestRun,
@@ -68,7 +67,7 @@ import {
   type SequenceId,
 } from './ids.ts'
 import { orderDigest } from './order.ts'
-import { type DueStep, dueOfRun, maxAttemptsOf, plan, REASONS } from './plan.ts'
+import { type DueStep, dueOfRun, maxAttemptsOf, plan, REASONS, waitSince } from './plan.ts'
 import type { Facts } from './ports.ts'
 import type { Rejection } from './rejection.ts'
 import { decideRoutes } from './routes.ts'
@@ -287,12 +286,8 @@ function resumeSequence(command: ResumeSequence, draft: Draft, { now }: Decision
   const run = found.right
   if (run.status !== 'paused') return right({ outcome: 'not_paused', run: run.run })
   // A step that was in flight when the pause began may have been resolved since: the wait behind it began only then.
-  // (A cancelled one leaves the wait as it was, CANCEL-1.)
-  const waitSince = run.steps.reduce(
-    (latest, step) => (isResolved(step) && step.status !== 'cancelled' && step.at > latest ? step.at : latest),
-    run.pausedAt ?? now,
-  )
-  const shiftMs = command.shift ? Math.max(0, epochMsOf(now) - epochMsOf(waitSince)) : 0
+  const [pausedAt, waitAt] = [epochMsOf(run.pausedAt ?? now), epochMsOf(waitSince(run))]
+  const shiftMs = command.shift ? Math.max(0, epochMsOf(now) - Math.max(pausedAt, waitAt)) : 0
   draft.add('SequenceResumed', { ...refOf(command), run: run.run, shiftMs }, byOperator(command))
   return done
 }
@@ -541,14 +536,15 @@ function perform(draft: Draft, context: DecisionContext, act: DueStep): readonly
   const { stepId, resend, attempt } = act
   const why: Why = { cause: { by: 'step', stepId }, causationId: act.causedBy, correlationId }
   const sending = { ...ref, stepId, resend, attempt }
+  const seen = 'saw' in act && act.saw !== undefined ? { saw: act.saw } : {}
   switch (act.act) {
     case 'dispatch': {
       const idempotencyKey = idempotencyKeyOf({ contactId: draft.contactId, ...sending })
-      draft.add('StepDispatched', { ...sending, idempotencyKey, timing: act.timing }, why)
+      draft.add('StepDispatched', { ...sending, idempotencyKey, timing: act.timing, ...seen }, why)
       return []
     }
     case 'skip':
-      draft.add('StepSkipped', { ...sending, reason: act.reason, timing: act.timing }, why)
+      draft.add('StepSkipped', { ...sending, reason: act.reason, timing: act.timing, ...seen }, why)
       return afterResolution(draft, context, ref, stepId)
     case 'fail':
       draft.add('StepFailed', { ...sending, reason: act.reason, consequence: act.consequence, retryAt: null }, why)

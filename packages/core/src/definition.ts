@@ -4,6 +4,18 @@
  */
 import type { CampaignId, GoalId, SequenceId, StepId } from './ids.ts'
 import type { JsonObject, JsonScalar } from './json.ts'
+import type { Timer } from './timers/timers.ts'
+
+export type {
+  AfterDaysTimer,
+  AfterTimer,
+  AfterWeekdaysTimer,
+  FieldOffsetTimer,
+  FieldTimer,
+  OnTimer,
+  Timer,
+} from './timers/timers.ts'
+export type { DaysWindow, Weekday, Window, Windows } from './timers/window.ts'
 
 export interface CampaignDefinition {
   readonly id: CampaignId
@@ -80,6 +92,8 @@ export interface StepDefinition {
   readonly kind: string
   /** Left out: due at once (STEP-2). */
   readonly timer?: Timer
+  /** Asked when the step would be dispatched: if it does not hold, the step is skipped with reason `condition` (STEP-10). */
+  readonly if?: Condition
   /** Skipped, never caught up (STEP-3). Default false. */
   readonly draft?: boolean
   /** For the handler, handed on as they stand. Default {}. */
@@ -92,57 +106,4 @@ export interface StepDefinition {
   readonly onUnknown?: 'retry' | 'hold'
   /** ISO 8601 duration: later than due + this, the step is skipped with reason `late` (STEP-9). */
   readonly expiresAfter?: string
-}
-
-/** When a step is due, counted from its anchor (STEP-1). Rules TIME-1 to TIME-5. */
-export type Timer = AfterTimer | AfterDaysTimer | AfterWeekdaysTimer | OnTimer | FieldTimer
-
-interface Windowed {
-  readonly window?: Window
-}
-
-/** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). */
-export interface AfterTimer extends Windowed {
-  readonly after: string
-}
-
-/** `afterDays`: calendar days in the contact's zone; without `at`, at the anchor's wall time. */
-export interface AfterDaysTimer extends Windowed {
-  readonly afterDays: number
-  readonly at?: string
-}
-
-/** `afterWeekdays`: the same, Saturdays and Sundays not counted. */
-export interface AfterWeekdaysTimer extends Windowed {
-  readonly afterWeekdays: number
-  readonly at?: string
-}
-
-/** `on`: a date and wall time in the zone ("2026-12-24T09:00"). `whenPast` default "skip". */
-export interface OnTimer extends Windowed {
-  readonly on: string
-  readonly whenPast?: 'skip' | 'send'
-}
-
-/**
- * `field`: days before (negative) or after a date field of the contact ("1980-02-29"), at a wall time.
- * "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip".
- */
-export interface FieldTimer extends Windowed {
-  readonly field: string
-  readonly offsetDays: number
-  readonly at: string
-  readonly occurrence: 'exact' | 'next'
-  readonly whenPast?: 'skip' | 'send'
-}
-
-export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'
-
-/** Days and hours between which a step may run; outside, it is due at the next opening (TIME-2). */
-export interface Window {
-  /** Default: all seven. */
-  readonly days?: readonly Weekday[]
-  /** Wall times "HH:mm"; `from` belongs to the window, `to` does not. "24:00" is the end of the day. */
-  readonly from: string
-  readonly to: string
 }

@@ -47,6 +47,8 @@ export interface Run {
   readonly pausedAt: Instant | null
   /** By how much the wait in progress was made longer by shifting pauses (PAUSE-2). */
   readonly shiftMs: number
+  /** By how much all shifting pauses together have moved what is counted from the start of the run (TIME-7). */
+  readonly shiftedMs: number
   /** In the order in which they were first touched. */
   readonly steps: readonly StepRecord[]
   /** Of its `SequenceStarted`. */
@@ -203,6 +205,7 @@ function recipe(state: Mutable<ContactState>, event: ContactEvent): void {
         run.status = 'active'
         run.pausedAt = null
         run.shiftMs += event.data.shiftMs
+        run.shiftedMs += event.data.shiftMs
       })
       return
     case 'SequenceCompleted':
@@ -280,6 +283,7 @@ function start(state: Mutable<ContactState>, ref: RunRef & { campaignVersion: nu
     endedAt: null,
     pausedAt: null,
     shiftMs: 0,
+    shiftedMs: 0,
     steps: [],
     eventId: event.id,
     correlationId: event.correlationId,

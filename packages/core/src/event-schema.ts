@@ -187,7 +187,7 @@ const EVENTS = ofEvents({
     saw: Observations,
     matched: opt(Matched),
   },
-  StepDispatched: { ...ATTEMPT, idempotencyKey: Id, timing: TimingOrNull },
+  StepDispatched: { ...ATTEMPT, idempotencyKey: Id, timing: TimingOrNull, saw: opt(Observations) },
   StepSent: { ...ATTEMPT, receipt: opt(Text) },
   StepFailed: {
     ...ATTEMPT,
@@ -195,7 +195,7 @@ const EVENTS = ofEvents({
     consequence: words('retry', 'continue', 'stop', 'hold'),
     retryAt: InstantOrNull,
   },
-  StepSkipped: { ...ATTEMPT, attempt: whole(0), reason: Text, timing: TimingOrNull },
+  StepSkipped: { ...ATTEMPT, attempt: whole(0), reason: Text, timing: TimingOrNull, saw: opt(Observations) },
   StepResent: { ...STEP, resend: whole(1) },
   StepCancelled: STEP,
   ContactSuppressed: { until: InstantOrNull },

@@ -80,9 +80,10 @@ export interface RouteTaken {
   readonly run?: number
 }
 
-/** How the due instant of a step was found (TIME-1 to TIME-5). */
+/** How the due instant of a step was found (TIME-1 to TIME-8). */
 export interface Timing {
   readonly anchor: Instant
+  /** May be before the anchor: then the step was due as soon as the one before it was resolved (TIME-3). */
   readonly dueAt: Instant
   /** The zone that the timer was computed in; absent where no zone mattered. */
   readonly timeZone?: string
@@ -124,8 +125,15 @@ export interface ContactEventData {
     /** On the first goal of a signal only: all goals that it matched, in the order in which they were handled. */
     readonly matched?: readonly MatchedGoal[]
   }
-  /** `timing` is `null` for resends, which stand outside the schedule. */
-  StepDispatched: AttemptRef & { readonly idempotencyKey: string; readonly timing: Timing | null }
+  /**
+   * `timing` is `null` for resends, which stand outside the schedule, and for retries. `saw`: what the step's condition
+   * read, where it has one (STEP-10).
+   */
+  StepDispatched: AttemptRef & {
+    readonly idempotencyKey: string
+    readonly timing: Timing | null
+    readonly saw?: readonly Observation[]
+  }
   StepSent: AttemptRef & { readonly receipt?: string }
   /**
    * `consequence` is what follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says.
@@ -136,8 +144,15 @@ export interface ContactEventData {
     readonly consequence: 'retry' | 'continue' | 'stop' | 'hold'
     readonly retryAt: Instant | null
   }
-  /** Reasons of the engine: `draft`, `late`, `past`, `field-empty`, `suppressed`; any other is the handler's. */
-  StepSkipped: AttemptRef & { readonly reason: string; readonly timing: Timing | null }
+  /**
+   * Reasons of the engine: `draft`, `late`, `past`, `field-empty`, `field-unreadable`, `condition`, `suppressed`; any
+   * other is the handler's. `saw`: what the step's condition read, where it was asked.
+   */
+  StepSkipped: AttemptRef & {
+    readonly reason: string
+    readonly timing: Timing | null
+    readonly saw?: readonly Observation[]
+  }
   StepResent: StepRef & { readonly resend: number }
   StepCancelled: StepRef
   /** `until` is `null` for a ban without end. */

@@ -44,12 +44,14 @@ export interface NotRun {
     | 'erased'
     | 'paused'
     | 'not-yet-due'
+    /** It is due, and waits for its window to open: then it will be sent (TIME-2). */
+    | 'window'
     /** Its time has come, and no dispatcher has been there since. */
     | 'due'
     | 'step-unknown'
   /** What the reason was in particular: `late`, `draft`, what the handler said; of a step that is due, why it will be skipped. */
   readonly detail: string | null
-  /** When it will be due, as things stand; `null` if never or not known. */
+  /** When it will be due, as things stand, or when its window opens; `null` if never or not known. */
   readonly dueAt: Instant | null
   readonly evidence: readonly RecordedContactEvent[]
 }
@@ -118,6 +120,8 @@ export function explainNot(
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
   const shown = evidence('SequenceStarted', 'StepFailed')
+  if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
+    return { ...because('window', shown), dueAt: next.opensAt }
   if (dueAt !== null && dueAt <= now) {
     const skip = due.find((act) => act.act === 'skip' && act.resend === 0 && isOfRun(act))
     const detail = facts !== undefined && skip?.act === 'skip' ? skip.reason : null

@@ -16,10 +16,11 @@ import {
   runOf,
   type StepRecord,
 } from './enrollment.ts'
-import type { AttemptRef, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
+import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import type { Facts, Lane, OtherLane } from './ports.ts'
-import { dueOf, durationMs } from './timer.ts'
+import { decideCondition } from './routes.ts'
+import { dueOf, durationMs, opensAt } from './timer.ts'
 
 interface Act {
   /** Since when it is due; never later than the plan's `now`. */
@@ -28,10 +29,17 @@ interface Act {
   readonly causedBy: EventId
 }
 
+interface Seen {
+  /** What the step's condition read, where it was asked (STEP-10). */
+  readonly saw?: readonly Observation[]
+}
+
 /** One thing that is due. */
 export type DueStep =
-  | (Act & AttemptRef & { readonly act: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
-  | (Act & AttemptRef & { readonly act: 'skip'; readonly reason: string; readonly timing: Timing | null })
+  | (Act &
+      AttemptRef &
+      Seen & { readonly act: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
+  | (Act & AttemptRef & Seen & { readonly act: 'skip'; readonly reason: string; readonly timing: Timing | null })
   /** A worker died between dispatch and outcome, and no further attempt is allowed (STEP-6). */
   | (Act &
       AttemptRef & {
@@ -48,6 +56,8 @@ export interface UpcomingStep extends StepRef {
   readonly status: 'pending' | 'dispatched' | 'retrying' | 'held'
   /** It is due at `dueAt`, but nothing of a paused run is dispatched. */
   readonly paused: boolean
+  /** Where its window is shut when it would begin: when that opens (TIME-2). */
+  readonly opensAt?: Instant
 }
 
 /** The schedule of one contact as it stands at an instant. */
@@ -82,6 +92,7 @@ export const REASONS = {
   draft: 'draft',
   late: 'late',
   suppressed: 'suppressed',
+  condition: 'condition',
   contactUnknown: 'contact-unknown',
   unknownOutcome: 'unknown-outcome',
 } as const
@@ -115,9 +126,9 @@ export function plan(
     if (known === undefined) wakes.push({ at, lane: next })
     else if (at < known.at) Object.assign(known, { at, lane: next })
   }
-  const push = (act: DueStep) => {
-    wake(act.dueAt, { kind: act.act === 'dispatch' ? act.step.kind : '', campaignId: act.campaignId })
-    if (act.dueAt <= now) due.push(act)
+  const push = (act: DueStep, beginsAt: Instant = act.dueAt) => {
+    wake(beginsAt, { kind: act.act === 'dispatch' ? act.step.kind : '', campaignId: act.campaignId })
+    if (beginsAt <= now) due.push(act)
   }
   const fault = (one: PlanFault) => {
     faults.push(one)
@@ -164,8 +175,8 @@ export function dueOfRun(
   const run = runOf(state, ref)
   if (run === undefined || state.erased || !(isInProgress(run) || hasLooseEnds(run))) return due
   lookAt({ contactId, state, catalog, facts, now, inFlight }, ref, run, {
-    push(act) {
-      if (act.dueAt <= now) due.push(act)
+    push(act, beginsAt = act.dueAt) {
+      if (beginsAt <= now) due.push(act)
     },
     wake() {},
     fault() {}, // The plan that goes with the decision tells of it.
@@ -191,7 +202,8 @@ interface Given {
 
 /** Where it goes. */
 interface Found {
-  push(act: DueStep): void
+  /** `beginsAt` default: when it is due. */
+  push(act: DueStep, beginsAt?: Instant): void
   wake(at: Instant, next: Lane): void
   fault(one: PlanFault): void
   readonly upcoming: UpcomingStep[]
@@ -206,6 +218,11 @@ function lookAt(
   const { contactId, state, catalog, facts, now, inFlight } = given
   const { campaign } = catalog.version(campaignId, run.campaignVersion)
   const sequence = campaign.sequences.get(sequenceId) as SequenceDefinition
+  const timerContext = {
+    facts: facts ?? {},
+    campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
+    isPrivate: (field: string) => isPrivateField(campaign.definition, field),
+  }
   const look: Look = {
     ref: { campaignId, sequenceId, run: run.run },
     run,
@@ -216,12 +233,10 @@ function lookAt(
     isInFlight: (stepId, resend) =>
       inFlight.size > 0 &&
       inFlight.has(idempotencyKeyOf({ contactId, campaignId, sequenceId, run: run.run, stepId, resend })),
-    dueOf: (step, anchor) =>
-      dueOf(step.timer, anchor, {
-        facts: facts ?? {},
-        campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
-        isPrivate: (field) => isPrivateField(campaign.definition, field),
-      }),
+    dueOf: (step, arrival) => dueOf(step.timer, arrival.anchor, { ...timerContext, ...arrival }),
+    opensAt: (step, dueAt, moment) => opensAt(step.timer, dueAt, moment, timerContext),
+    conditionOf: ({ if: condition }) =>
+      condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate),
     push,
     wake: (at, step) => wake(at, { kind: step.kind, campaignId }),
     upcoming,
@@ -243,8 +258,11 @@ interface Look {
   readonly factsKnown: boolean
   readonly suppressed: boolean
   isInFlight(stepId: string, resend: number): boolean
-  dueOf(step: StepDefinition, anchor: Instant): ReturnType<typeof dueOf>
-  push(act: DueStep): void
+  dueOf(step: StepDefinition, arrival: Arrival): ReturnType<typeof dueOf>
+  /** When the step, due at an instant, may begin at a moment or after it. */
+  opensAt(step: StepDefinition, dueAt: Instant, moment: Instant): Instant
+  conditionOf(step: StepDefinition): ReturnType<typeof decideCondition> | null
+  push(act: DueStep, beginsAt?: Instant): void
   wake(at: Instant, step: StepDefinition): void
   readonly upcoming: UpcomingStep[]
 }
@@ -258,77 +276,155 @@ function hasLooseEnds(run: Run): boolean {
 
 const PENDING_RESEND: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
 
+/** How a run comes to a step (STEP-1, TIME-3, TIME-7). */
+interface Arrival {
+  /** What a wait counts from. */
+  readonly anchor: Instant
+  readonly punctual: Instant
+  readonly startedAt: Instant
+  readonly isFirst: boolean
+}
+
+/**
+ * Since when the wait in progress runs: since the step before was resolved, or the run began. A cancelled step leaves the
+ * wait as it was (CANCEL-1).
+ */
+export function waitSince(run: Run): Instant {
+  return run.steps.reduce(
+    (latest, step) => (isResolved(step) && step.status !== 'cancelled' && step.at > latest ? step.at : latest),
+    run.startedAt,
+  )
+}
+
 /** The one step of the run that stands next, if its schedule is not over. */
 function scheduled(look: Look): void {
   const { run, sequence, ref } = look
+  const startedAt = later(run.startedAt, run.shiftedMs)
   let anchor = later(run.startedAt, run.shiftMs)
+  let punctual = startedAt
   let causedBy = run.eventId
   let byWait = false
+  let isFirst = true
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
+    const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst }
     byWait = record?.status === 'cancelled'
     if (record?.status === 'cancelled') {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
-      anchor = record.dueAt === null ? look.dueOf(step, anchor).timing.dueAt : later(record.dueAt, run.shiftMs)
+      const dueAt = record.dueAt === null ? look.dueOf(step, arrival).timing.dueAt : later(record.dueAt, run.shiftMs)
+      // A moment that had gone by is no reason to count the next wait from before the step was reached.
+      if (record.dueAt !== null || dueAt > anchor) anchor = dueAt
+      if (step.timer !== undefined) punctual = dueAt
       causedBy = record.eventId
     } else if (record !== undefined && isResolved(record)) {
       anchor = later(record.at, run.shiftMs)
+      // A step without a timer takes no time of its own: what is punctual behind it is what was punctual before it.
+      if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, run.shiftMs)
       causedBy = record.eventId
     } else {
-      if (record === undefined) pending(look, step, anchor, causedBy)
+      if (record === undefined) pending(look, step, arrival, causedBy)
       else touched(look, step, record)
       return
     }
+    isFirst = false
   }
   // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
   if (run.status === 'active' || (run.status === 'paused' && !byWait))
     look.push({ act: 'complete', ...ref, dueAt: anchor, causedBy })
 }
 
-function pending(look: Look, step: StepDefinition, anchor: Instant, causedBy: EventId): void {
-  const { run, ref, now } = look
+function pending(look: Look, step: StepDefinition, arrival: Arrival, causedBy: EventId): void {
+  const { run, ref } = look
   if (!isInProgress(run)) return
-  const { timing, skip } = look.dueOf(step, anchor)
+  const { timing, skip } = look.dueOf(step, arrival)
   const { dueAt } = timing
   const paused = run.status === 'paused'
-  look.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused })
-  if (paused) return
+  const show = (opening: Opening = {}) =>
+    void look.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused, ...opening })
+  if (paused) {
+    show()
+    return
+  }
   const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy, timing }
-  const reason = step.draft === true ? REASONS.draft : (skip ?? refusal(look, step, dueAt, now))
-  if (reason === null) look.push({ act: 'dispatch', ...attempt, step })
-  else look.push({ act: 'skip', ...attempt, attempt: 0, reason })
+  const reason = step.draft === true ? REASONS.draft : skip
+  if (reason === null) show(begin(look, step, attempt, dueAt))
+  else {
+    show()
+    look.push({ act: 'skip', ...attempt, attempt: 0, reason })
+  }
 }
 
 /** A step that was dispatched before: in flight, given up by its worker, waiting for a retry, or held. */
 function touched(look: Look, step: StepDefinition, record: StepRecord): void {
-  const { run, ref, now } = look
+  const { run, ref } = look
   const inProgress = isInProgress(run)
-  const retryAt = record.retryAt ?? record.at
   const status = record.status as 'dispatched' | 'retrying' | 'held'
-  if (inProgress) {
-    const dueAt = status === 'retrying' ? retryAt : (record.dueAt ?? record.at)
-    look.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused' })
-  }
-  if (status === 'held') return
-  const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId }
+  const firstDueAt = record.dueAt ?? record.at
+  const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : firstDueAt
+  const opening = status === 'held' ? {} : nextAttempt(look, step, record, status, firstDueAt)
+  if (inProgress)
+    look.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused', ...opening })
+}
+
+/** What is due next of a step that was dispatched before. */
+function nextAttempt(
+  look: Look,
+  step: StepDefinition,
+  record: StepRecord,
+  status: 'dispatched' | 'retrying',
+  firstDueAt: Instant,
+): Opening {
+  const { run, ref } = look
+  const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId, timing: null }
   if (status === 'dispatched') {
     if (look.isInFlight(step.id, 0)) {
       look.wake(record.at, step)
-      return
+      return {}
     }
-    const consequence = inProgress ? afterUnknown(step, record.attempt) : 'continue'
-    if (run.status === 'paused') return
+    const consequence = isInProgress(run) ? afterUnknown(step, record.attempt) : 'continue'
+    if (run.status === 'paused') return {}
     if (consequence !== null) {
       const reason = REASONS.unknownOutcome
       look.push({ act: 'fail', ...base, attempt: record.attempt, dueAt: record.at, reason, consequence })
-      return
+      return {}
     }
-  } else if (run.status !== 'active') return
-  const dueAt = status === 'retrying' ? retryAt : record.at
-  const reason = refusal(look, step, record.dueAt ?? dueAt, now)
-  if (reason === null) look.push({ act: 'dispatch', ...base, attempt: record.attempt + 1, step, dueAt, timing: null })
-  else look.push({ act: 'skip', ...base, attempt: record.attempt, dueAt, timing: null, reason })
+  } else if (run.status !== 'active') return {}
+  const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : record.at
+  return begin(look, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt)
+}
+
+/** When the window of a step opens that waits for it; nothing where it does not. */
+type Opening = Pick<UpcomingStep, 'opensAt'>
+
+/**
+ * An attempt of the schedule, unless a gate forbids it: now if it is due and the window is open, else when both are so.
+ *
+ * @param firstDueAt when the step was due: what lateness counts from, also of a retry
+ */
+function begin(
+  look: Look,
+  step: StepDefinition,
+  attempt: Act & AttemptRef & { readonly timing: Timing | null },
+  firstDueAt: Instant,
+): Opening {
+  const { dueAt } = attempt
+  const { refused, seen } = gates(look, step, firstDueAt, dueAt)
+  if (refused !== null) {
+    look.push({ act: 'skip', ...attempt, attempt: attempt.attempt - 1, ...seen, reason: refused })
+    return {}
+  }
+  const moment = latest(dueAt, look.now)
+  const opening = look.opensAt(step, firstDueAt, moment)
+  const dispatch = { act: 'dispatch', ...attempt, ...seen, step } as const
+  if (opening === moment) {
+    look.push(dispatch, dueAt)
+    return {}
+  }
+  // If it is too late before the window opens, that is the next thing to happen to it.
+  const expiresAt = expiryOf(step, firstDueAt)
+  look.push(dispatch, expiresAt === null ? opening : earliest(opening, later(expiresAt, 1)))
+  return { opensAt: opening }
 }
 
 /** A resend stands outside the schedule: it is due at once, in a run of any status (RESEND-1, RESEND-2). */
@@ -367,13 +463,39 @@ export function maxAttemptsOf(step: StepDefinition): number {
   return step.maxAttempts ?? 5
 }
 
-/** Why a step that is due must not be dispatched at `now` (STEP-9). */
-function refusal(look: Look, step: StepDefinition, dueAt: Instant, now: Instant): string | null {
-  if (step.expiresAfter !== undefined) {
-    const expiresMs = durationMs(step.expiresAfter) as number
-    if (epochMsOf(now) > epochMsOf(dueAt) + expiresMs) return REASONS.late
-  }
-  return look.factsKnown ? null : REASONS.contactUnknown
+/**
+ * The gates of a scheduled step, in order: late (STEP-9), unknown, its condition (STEP-10). Its window is no such gate:
+ * outside, the step waits.
+ *
+ * @param at when this attempt is due. Before that nothing is asked that may be answered otherwise then.
+ * @returns why it must not be dispatched; and what its condition read, if it was asked
+ */
+function gates(
+  { now, factsKnown, conditionOf }: Look,
+  step: StepDefinition,
+  firstDueAt: Instant,
+  at: Instant,
+): { readonly refused: string | null; readonly seen: Seen } {
+  const refuse = (reason: string) => ({ refused: reason, seen: {} })
+  const expiresAt = expiryOf(step, firstDueAt)
+  if (expiresAt !== null && now > expiresAt) return refuse(REASONS.late)
+  if (!factsKnown) return refuse(REASONS.contactUnknown)
+  const condition = at > now ? null : conditionOf(step)
+  if (condition === null) return { refused: null, seen: {} }
+  return { refused: condition.holds ? null : REASONS.condition, seen: { saw: condition.saw } }
+}
+
+/** The last instant at which the step may begin (STEP-9); `null`: it is never late. */
+function expiryOf({ expiresAfter }: StepDefinition, dueAt: Instant): Instant | null {
+  return expiresAfter === undefined ? null : later(dueAt, durationMs(expiresAfter) as number)
+}
+
+function latest(a: Instant, b: Instant): Instant {
+  return a > b ? a : b
+}
+
+function earliest(a: Instant, b: Instant): Instant {
+  return a < b ? a : b
 }
 
 function later(instant: Instant, ms: number): Instant {

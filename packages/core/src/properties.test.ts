@@ -118,7 +118,7 @@ describe('laws', () => {
   always('LOG-4: no value of a private field stands in the log', ({ events, definition, facts }) => {
     if (definition.fields === undefined || facts?.fields?.spend === undefined) return
     for (const event of events) {
-      const saw = 'saw' in event.data ? event.data.saw : []
+      const saw = 'saw' in event.data ? (event.data.saw ?? []) : []
       for (const observation of saw)
         if ('field' in observation && observation.field === 'spend') expect(observation).not.toHaveProperty('value')
       const timing = 'timing' in event.data ? event.data.timing : null

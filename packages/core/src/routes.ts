@@ -1,4 +1,4 @@
-/** Decision diamonds: which routes out of a node are open, and what of the facts that was decided on. ROUTE-1, ROUTE-2. */
+/** Conditions on facts: which routes out of a node are open, whether a step is for the contact, and what was read. */
 import { targetOf } from './campaign.ts'
 import type { Condition, Route } from './definition.ts'
 import type { Observation } from './events.ts'
@@ -38,6 +38,17 @@ export function decideRoutes(
     open.set(to, open.get(to) === true || (holds[i] ?? !anyOpen))
   })
   return { routes: [...open].map(([to, isOpen]) => ({ to, open: isOpen })), saw: [...saw.values()] }
+}
+
+/** Whether one condition holds, and every tag and field that it read, once. Rules ROUTE-1, STEP-10. */
+export function decideCondition(
+  condition: Condition,
+  facts: Facts,
+  isPrivate: (field: string) => boolean,
+): { readonly holds: boolean; readonly saw: readonly Observation[] } {
+  const saw = new Map<string, Observation>()
+  const holds = test(condition, facts, isPrivate, (one) => void saw.set(JSON.stringify(one), one))
+  return { holds, saw: [...saw.values()] }
 }
 
 function test(

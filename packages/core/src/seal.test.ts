@@ -18,7 +18,7 @@ import { describe, expect, it } from 'vitest'
 
 const MUTATIONS = runs(500)
 const NOON = '2026-03-01T12:00:00.000Z'
-const log = logOf(fc.sample(historyArbitrary({ maxMoves: 30 }), { numRuns: 30, seed: 7 }))
+const log = logOf(fc.sample(historyArbitrary({ maxMoves: 30 }), { numRuns: 60, seed: 7 }))
 const lines = log.map(encodeEvent)
 
 interface Found {

@@ -40,8 +40,13 @@ export interface SimulationOptions {
   readonly facts?: Facts | ((at: Instant) => Facts)
   /** Handled in the order of their instants, before the steps that are due at the same instant. */
   readonly happenings: readonly Happening[]
-  /** What the handlers answer, at once. Default: `sent`. A failure is retried after a minute. */
+  /** What the handlers answer. Default: `sent`. A failure is retried after a minute. */
   readonly outcome?: (dispatched: ContactEventOf<'StepDispatched'>['data'], at: Instant) => StepOutcome
+  /**
+   * How long each handler takes: an ISO 8601 duration. Default "PT0S". Handlers that are called together run at the same
+   * time, and nothing else of the contact begins before all have answered; happenings come when they come.
+   */
+  readonly handlersTake?: string
   /** Default 10,000: then the timeline is cut, as that of a campaign which loops without a wait must be. */
   readonly maxEvents?: number
 }
@@ -110,18 +115,26 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   }
   const nextMeta = () => ({ contactId, commandId: `command ${++commands}`, actor: null })
 
-  const dispatch = () => {
+  const takeMs = msOf('handlersTake', options.handlersTake ?? 'PT0S')
+  /** What handlers are at, and when they will have answered. */
+  let atWork: AtWork | null = null
+
+  const dispatch = (): AtWork | null => {
     const { added } = run({ type: 'DispatchDue', ...nextMeta(), inFlight: new Set(), limit: 1000 })
-    for (const event of added) {
-      if (event.type !== 'StepDispatched') continue
-      const answer = outcome(event.data, now)
-      const retryAt = instantOf(epochMsOf(now) + 60_000)
-      run({ type: 'RecordOutcome', ...nextMeta(), ...event.data, outcome: answer, retryAt })
-    }
+    const calls = added.flatMap((event) =>
+      event.type === 'StepDispatched' ? [{ data: event.data, answer: outcome(event.data, now) }] : [],
+    )
+    return calls.length === 0 ? null : { until: instantOf(epochMsOf(now) + takeMs), calls }
+  }
+  const report = ({ calls }: AtWork) => {
+    const retryAt = instantOf(epochMsOf(now) + 60_000)
+    for (const { data, answer } of calls)
+      run({ type: 'RecordOutcome', ...nextMeta(), ...data, outcome: answer, retryAt })
   }
 
   for (;;) {
-    const { wakeAt } = plan(contactId, state, campaigns, factsAt(now), now)
+    const { wakeAt: planned } = plan(contactId, state, campaigns, factsAt(now), now)
+    const wakeAt = atWork === null ? planned : atWork.until
     const first = queue[0]
     const at = first !== undefined && (wakeAt === null || first.at <= wakeAt) ? first.at : wakeAt
     if (at === null || at > until || events.length >= maxEvents)
@@ -131,8 +144,20 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
       queue.shift()
       const { rejection, answer } = run(commandOf(first.happening, campaignId, nextMeta(), now))
       results.push({ happening: first.happening, rejection, answer })
-    } else dispatch()
+      continue
+    }
+    const ended: AtWork | null = atWork ?? dispatch()
+    atWork = ended
+    if (ended !== null && ended.until <= now) {
+      report(ended)
+      atWork = null
+    }
   }
+}
+
+interface AtWork {
+  readonly until: Instant
+  readonly calls: readonly { readonly data: ContactEventOf<'StepDispatched'>['data']; readonly answer: StepOutcome }[]
 }
 
 function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {

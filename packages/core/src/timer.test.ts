@@ -11,9 +11,12 @@ import {
   isTimeZone,
   isWallTime,
   isWindow,
+  opensAt,
   type Timer,
+  timerWords,
   type Weekday,
   type Window,
+  type Windows,
 } from '@enfold/core'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
@@ -25,6 +28,9 @@ interface Given {
   readonly fields?: Facts['fields']
   readonly campaignZone?: string
   readonly privateFields?: readonly string[]
+  readonly startedAt?: Instant
+  readonly punctual?: Instant
+  readonly isFirst?: boolean
 }
 
 function due(timer: Timer | undefined, anchor: Instant, given: Given = {}) {
@@ -36,6 +42,9 @@ function due(timer: Timer | undefined, anchor: Instant, given: Given = {}) {
     facts,
     campaignTimeZone: given.campaignZone ?? 'UTC',
     isPrivate: (field) => given.privateFields?.includes(field) ?? false,
+    ...(given.startedAt === undefined ? {} : { startedAt: given.startedAt }),
+    ...(given.punctual === undefined ? {} : { punctual: given.punctual }),
+    ...(given.isFirst === undefined ? {} : { isFirst: given.isFirst }),
   })
 }
 
@@ -286,6 +295,193 @@ describe('window', () => {
   })
 })
 
+describe('several windows, and windows over midnight', () => {
+  const thursday = '2026-06-11T12:00'
+  const at = (anchor: string, window: Windows, zone = 'UTC') => dueAt({ after: 'PT0S', window }, anchor, zone)
+
+  it('TIME-2a: a list is open whenever one of its windows is', () => {
+    const list: Windows = [
+      { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '12:00' },
+      { days: ['thu', 'sat'], from: '14:00', to: '16:00' },
+    ]
+    expect(at('2026-06-11T11:59', list)).toBe(utc('2026-06-11T11:59'))
+    expect(at(thursday, list)).toBe(utc('2026-06-11T14:00'))
+    expect(at('2026-06-11T15:00', list)).toBe(utc('2026-06-11T15:00'))
+    expect(at('2026-06-12T12:00', list)).toBe(utc('2026-06-13T14:00'))
+  })
+
+  it('TIME-2a: from later than to spans midnight, and its days are those on which it opens', () => {
+    const nights: Windows = { days: ['fri'], from: '22:00', to: '06:00' }
+    expect(at('2026-06-12T21:59', nights)).toBe(utc('2026-06-12T22:00'))
+    expect(at('2026-06-13T05:59', nights)).toBe(utc('2026-06-13T05:59'))
+    expect(at('2026-06-13T06:00', nights)).toBe(utc('2026-06-19T22:00'))
+    // The small hours of Friday belong to Thursday.
+    expect(at('2026-06-12T03:00', nights)).toBe(utc('2026-06-12T22:00'))
+  })
+
+  it('TIME-2a: on the dates of "except" it stays closed, before midnight and after', () => {
+    const weekdays: Windows = { ...officeHours, except: ['2026-06-12', '2026-06-15'] }
+    expect(at('2026-06-11T20:00', weekdays)).toBe(utc('2026-06-16T08:00'))
+    const nights: Windows = { from: '22:00', to: '06:00', except: ['2026-06-12'] }
+    expect(at('2026-06-11T23:00', nights)).toBe(utc('2026-06-11T23:00'))
+    expect(at('2026-06-12T01:00', nights)).toBe(utc('2026-06-13T22:00'))
+    expect(at('2026-06-13T01:00', nights)).toBe(utc('2026-06-13T22:00'))
+    // Dates are those of the zone: 23:30 on the 11th in Chicago.
+    expect(at('2026-06-12T04:30', { from: '00:00', to: '24:00', except: ['2026-06-12'] }, chicago)).toBe(
+      utc('2026-06-12T04:30'),
+    )
+  })
+
+  it('TIME-2a: however many dates are closed, it opens after them', () => {
+    const fridays = Array.from({ length: 200 }, (_, i) =>
+      instantOf(Date.UTC(2026, 5, 12) + i * 604_800_000).slice(0, 10),
+    )
+    expect(at(thursday, { days: ['fri'], from: '08:00', to: '18:00', except: fridays })).toBe(
+      instantOf(Date.UTC(2026, 5, 12, 8) + 200 * 604_800_000),
+    )
+  })
+
+  it('TIME-2a: with keepTime the next open day, at the same time of day', () => {
+    const window: Windows = { days: ['mon', 'tue', 'wed', 'thu', 'fri'], keepTime: true, except: ['2026-06-15'] }
+    expect(dueAt({ afterDays: 1, at: '19:30', window }, thursday, berlin)).toBe(utc('2026-06-12T17:30'))
+    expect(dueAt({ afterDays: 2, at: '19:30', window }, thursday, berlin)).toBe(utc('2026-06-16T17:30'))
+    // Across a change of clocks it is the time of day that stays.
+    expect(
+      dueAt({ afterDays: 1, at: '09:00', window: { days: ['mon'], keepTime: true } }, '2026-03-27T12:00', berlin),
+    ).toBe(utc('2026-03-30T07:00'))
+  })
+
+  it('TIME-2: a step that is overdue may begin at once, or when its window opens', () => {
+    const facts = { facts: { timeZone: berlin }, campaignTimeZone: 'UTC' }
+    const opening = (window: Windows, dueAt: string, moment: string) =>
+      opensAt({ after: 'PT1H', window }, utc(dueAt), utc(moment), facts)
+    const friday = '2026-06-12T15:00'
+    expect(opensAt({ after: 'PT1H' }, utc(friday), utc('2026-06-13T01:00'), facts)).toBe(utc('2026-06-13T01:00'))
+    expect(opening(officeHours, friday, '2026-06-12T15:30')).toBe(utc('2026-06-12T15:30'))
+    expect(opening(officeHours, friday, '2026-06-13T01:00')).toBe(utc('2026-06-15T06:00'))
+    expect(opening({ days: ['fri', 'mon'], keepTime: true }, friday, '2026-06-13T01:00')).toBe(utc('2026-06-15T15:00'))
+  })
+})
+
+describe('counted from the start', () => {
+  const startedAt = utc('2026-06-08T10:00')
+  const anchor = utc('2026-06-10T12:00')
+  const from = 'start' as const
+  const dueOfRun = (timer: Timer, punctual = anchor) =>
+    due(timer, anchor, { zone: berlin, startedAt, punctual }).timing.dueAt
+
+  it('TIME-7: after, afterDays and afterWeekdays count from the start of the run', () => {
+    expect(dueOfRun({ after: 'P3D', from })).toBe(utc('2026-06-11T10:00'))
+    expect(dueOfRun({ after: 'P3D', from, window: officeHours })).toBe(utc('2026-06-11T10:00'))
+    expect(dueOfRun({ afterDays: 3, from })).toBe(utc('2026-06-11T10:00'))
+    expect(dueOfRun({ afterDays: 3, at: '08:00', from })).toBe(utc('2026-06-11T06:00'))
+    expect(dueOfRun({ afterWeekdays: 5, at: '08:00', from })).toBe(utc('2026-06-15T06:00'))
+  })
+
+  it('TIME-7: what is over on arrival is due at once: at the punctual arrival, not before', () => {
+    const punctual = utc('2026-06-10T11:00')
+    expect(dueOfRun({ after: 'PT1H', from }, punctual)).toBe(punctual)
+    expect(dueOfRun({ afterDays: 1, at: '08:00', from }, punctual)).toBe(punctual)
+    expect(dueOfRun({ after: 'PT49H30M', from }, punctual)).toBe(utc('2026-06-10T11:30'))
+  })
+})
+
+describe('punctual arrival', () => {
+  const punctual = utc('2026-12-24T08:00')
+  const anchor = utc('2026-12-24T08:05')
+  const given = { zone: berlin, punctual, fields: { day: '2026-12-24', born: '1980-12-24' } }
+
+  it('TIME-3: a moment between punctual and real arrival is due at once, as of that moment', () => {
+    const timer: Timer = { on: '2026-12-24T09:00' }
+    expect(due(timer, anchor, given)).toMatchObject({ timing: { anchor, dueAt: punctual }, skip: null })
+    expect(due({ on: '2026-12-24T09:03' }, anchor, given)).toMatchObject({ timing: { dueAt: utc('2026-12-24T08:03') } })
+    expect(due({ on: '2026-12-24T08:59' }, anchor, given).skip).toBe('past')
+  })
+
+  it('TIME-4: so for exact dates, and for the next occurrence', () => {
+    const base = { offsetDays: 0, at: '09:00' } as const
+    expect(due({ ...base, field: 'day', occurrence: 'exact' }, anchor, given)).toMatchObject({
+      timing: { dueAt: punctual },
+      skip: null,
+    })
+    const next: Timer = { ...base, field: 'born', occurrence: 'next' }
+    expect(due(next, anchor, given).timing.dueAt).toBe(punctual)
+    expect(due(next, anchor, { ...given, isFirst: true }).timing.dueAt).toBe(utc('2027-12-24T08:00'))
+    expect(due(next, anchor, { ...given, punctual: utc('2026-12-24T07:59'), isFirst: true }).timing.dueAt).toBe(
+      punctual,
+    )
+  })
+})
+
+describe('field with offset', () => {
+  const timer = (offset: string): Timer => ({ field: 'startsAt', offset })
+  const dueFor = (startsAt: string, offset: string, zone = berlin) => {
+    const { timing, skip } = due(timer(offset), utc('2026-01-01T00:00'), { zone, fields: { startsAt } })
+    expect(skip).toBeNull()
+    expect(timing.field).toEqual({ name: 'startsAt', value: startsAt })
+    return timing.dueAt
+  }
+
+  it.each([
+    ['2026-06-10T18:00Z', '-PT1H', '2026-06-10T17:00'],
+    ['2026-06-10T18:00:30+02:00', 'PT0S', '2026-06-10T16:00:30'],
+    ['2026-06-10 18:00:00+02', 'P1D', '2026-06-11T16:00'],
+    ['2026-06-10T18:00:00.250-0530', '+PT30M', '2026-06-11T00:00:00.250'],
+    ['2026-06-10T18:00', '-PT90M', '2026-06-10T14:30'],
+    ['2026-06-10 18:00:00', '-P1D', '2026-06-09T16:00'],
+    ['2026-06-10', '-PT1H', '2026-06-09T21:00'],
+    // The clocks go forward at 02:00: an hour before 03:30 is 01:30, and 02:30 is there at 03:30.
+    ['2026-03-29T03:30', '-PT1H', '2026-03-29T00:30'],
+    ['2026-03-29T02:30', 'PT0S', '2026-03-29T01:30'],
+  ])('TIME-8: of %s, %s is %s in UTC', (startsAt, offset, expected) => {
+    expect(dueFor(startsAt, offset)).toBe(utc(expected))
+  })
+
+  it('TIME-8: a moment that is past is skipped, or sent', () => {
+    const anchor = utc('2026-06-10T12:00')
+    const given = { fields: { startsAt: '2026-06-10T12:30Z' } }
+    expect(due(timer('-PT1H'), anchor, given).skip).toBe('past')
+    expect(due({ field: 'startsAt', offset: '-PT1H', whenPast: 'send' }, anchor, given)).toMatchObject({
+      timing: { dueAt: anchor },
+      skip: null,
+    })
+  })
+
+  it('TIME-8: of what is unreadable 200 characters are recorded, and nothing if the field is private', () => {
+    const anchor = utc('2026-06-10T12:00')
+    const fields = { startsAt: 'x'.repeat(1_000) }
+    expect(due(timer('-PT1H'), anchor, { fields }).timing.field?.value).toBe('x'.repeat(200))
+    expect(due(timer('-PT1H'), anchor, { fields, privateFields: ['startsAt'] })).toEqual({
+      timing: { anchor, dueAt: anchor, field: { name: 'startsAt' } },
+      skip: 'field-unreadable',
+    })
+  })
+})
+
+describe('in words', () => {
+  it.each<[Timer | undefined, string]>([
+    [undefined, 'at once'],
+    [{ after: 'PT2H', from: 'start' }, 'after PT2H from the start'],
+    [{ afterDays: 1, at: '08:00', window: officeHours }, 'after 1 day at 08:00, Mon–Fri 08:00–18:00'],
+    [{ afterWeekdays: 3 }, 'after 3 weekdays'],
+    [{ on: '2026-12-24T09:00' }, 'on 2026-12-24 09:00'],
+    [{ field: 'birthday', offsetDays: -7, at: '09:00', occurrence: 'next' }, '7 days before birthday at 09:00'],
+    [{ field: 'startsAt', offset: '-PT1H' }, 'PT1H before startsAt'],
+    [
+      {
+        after: 'P1D',
+        window: [
+          { days: ['sat'], keepTime: true },
+          { from: '22:00', to: '06:00', except: ['2026-12-24'] },
+        ],
+      },
+      'after P1D, sat or 22:00–06:00 not on 2026-12-24',
+    ],
+  ])('TIME-1: %j', (timer, expected) => {
+    expect(timerWords(timer)).toBe(expected)
+  })
+})
+
 describe('on', () => {
   const christmas: Timer = { on: '2026-12-24T09:00' }
 
@@ -403,13 +599,13 @@ describe('field', () => {
     ['1980-06-20'],
     { date: '1980-06-20' },
   ])
-    it(`TIME-4: the unreadable value ${JSON.stringify(value)} is skipped as field-empty and recorded`, () => {
+    it(`TIME-8: ${JSON.stringify(value)} is ${value === null || value === '' ? 'empty' : 'unreadable'}, which is recorded with the value`, () => {
       const anchor = utc('2026-06-01T00:00')
       const fields = { birthday: value }
-      expect(due({ ...next(), whenPast: 'send' }, anchor, { zone: berlin, fields })).toEqual({
-        timing: { anchor, dueAt: anchor, field: { name: 'birthday', value } },
-        skip: 'field-empty',
-      })
+      const skip = value === null || value === '' ? 'field-empty' : 'field-unreadable'
+      const timing = { anchor, dueAt: anchor, field: { name: 'birthday', value } }
+      expect(due({ ...next(), whenPast: 'send' }, anchor, { zone: berlin, fields })).toEqual({ timing, skip })
+      expect(due({ field: 'birthday', offset: '-PT1H' }, anchor, { zone: berlin, fields })).toEqual({ timing, skip })
     })
 
   it('TIME-4: an absent field is recorded as null', () => {
@@ -605,6 +801,7 @@ describe('laws', () => {
   const day = date.map((d) => d.toISOString().slice(0, 10))
   const timers: fc.Arbitrary<Timer> = fc.oneof(
     fc.record({ after: fc.integer({ min: 0, max: 5_000 }).map((minutes) => `PT${minutes}M`) }),
+    fc.record({ field: fc.constant('day'), offset: fc.constantFrom('-PT36H', 'PT0S', 'P40D'), whenPast }),
     fc.record({ afterDays: amount, at: wallTime }, { requiredKeys: ['afterDays'] }),
     fc.record({ afterWeekdays: amount, at: wallTime }, { requiredKeys: ['afterWeekdays'] }),
     fc.record({ on: fc.tuple(day, wallTime).map(([date, time]) => `${date}T${time}`), whenPast }),
@@ -644,7 +841,11 @@ describe('laws', () => {
     const { weekday, minute } = wallClock(instant, timeZone)
     const minuteOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3))
     const { days = weekdays } = window
-    return days.some((day) => day === weekday) && minute >= minuteOf(window.from) && minute < minuteOf(window.to)
+    const opens = (day: string | undefined) => days.some((one) => one === day)
+    const [from, to] = [minuteOf(window.from), minuteOf(window.to)]
+    if (from < to) return opens(weekday) && minute >= from && minute < to
+    const before = weekdays[((weekdays as readonly string[]).indexOf(weekday) + 6) % 7]
+    return minute >= from ? opens(weekday) : minute < to && opens(before)
   }
 
   it('TIME-1: no step is due before its anchor, and a skipped one is resolved at it', () => {
@@ -804,15 +1005,19 @@ describe('what a definition may say', () => {
     }
   })
 
-  it('TIME-2: windows open and close on the same day; only the end may be "24:00"', () => {
+  it('TIME-2: windows open at one time and close at another; only the end may be "24:00"', () => {
     const all: Window[] = [
       { from: '08:00', to: '18:00' },
       { days: ['sun'], from: '00:00', to: '24:00' },
       { from: '23:59', to: '24:00' },
+      { from: '18:00', to: '08:00' },
     ]
     for (const window of all) expect(isWindow(window), JSON.stringify(window)).toBe(true)
+    expect(isWindow(all)).toBe(true)
+    expect(isWindow([])).toBe(false)
+    expect(isWindow({ days: ['mon'], keepTime: true })).toBe(true)
+    expect(isWindow({ keepTime: true })).toBe(false)
     const none: Window[] = [
-      { from: '18:00', to: '08:00' },
       { from: '08:00', to: '08:00' },
       { days: [], from: '08:00', to: '18:00' },
       { from: '24:00', to: '24:00' },

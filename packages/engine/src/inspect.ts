@@ -522,7 +522,7 @@ function causeLink(event: RecordedContactEvent): CauseLink {
   const { data } = event
   return {
     event,
-    saw: 'saw' in data ? data.saw : [],
+    saw: 'saw' in data ? (data.saw ?? []) : [],
     routes: 'routes' in data ? data.routes : [],
     timing: 'timing' in data ? data.timing : null,
   }

@@ -34,6 +34,7 @@ import {
   type StepDefinition,
   type StepOutcome,
   type Timer,
+  type Windows,
 } from '@enfold/core'
 import fc, { type Arbitrary } from 'fast-check'
 
@@ -72,12 +73,19 @@ const FIELDS = ['spend', 'birthday', 'constructor'] as const
 /** A contact's facts, with zones and dates that are none among them. */
 export const factsArbitrary: Arbitrary<Facts> = fc.record(
   {
-    timeZone: fc.constantFrom('Europe/Berlin', 'America/Chicago', 'Asia/Kathmandu', 'Nowhere/At_All'),
+    timeZone: fc.constantFrom('Europe/Berlin', 'America/Chicago', 'Asia/Kathmandu', 'PST', 'Nowhere/At_All'),
     tags: fc.subarray([...TAGS]),
     fields: fc.record(
       {
         spend: fc.constantFrom(0, 20, 1000, '1000'),
-        birthday: fc.constantFrom('1980-02-29', '1999-03-03', '', 'soon'),
+        birthday: fc.constantFrom(
+          '1980-02-29',
+          '1999-03-03',
+          '2026-03-04T10:30',
+          '2026-03-05T09:00:00+02:00',
+          '',
+          'soon',
+        ),
         constructor: fc.constantFrom(true, 5),
       },
       { requiredKeys: [] },
@@ -104,25 +112,49 @@ const conditionArbitrary: Arbitrary<Condition> = fc.letrec<{ any: Condition; lea
   ),
 })).any
 
-const windowArbitrary = fc.record(
+const daysArbitrary = fc.subarray(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, { minLength: 1 })
+const exceptArbitrary = fc.subarray(['2026-03-03', '2026-03-04', '2026-03-29'])
+const oneWindowArbitrary = fc.oneof(
   {
-    days: fc.subarray(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, { minLength: 1 }),
-    from: fc.constantFrom('00:00', '08:00'),
-    to: fc.constantFrom('18:00', '24:00'),
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        days: daysArbitrary,
+        from: fc.constantFrom('00:00', '08:00', '22:00'),
+        to: fc.constantFrom('06:00', '18:00', '24:00'),
+        except: exceptArbitrary,
+      },
+      { requiredKeys: ['from', 'to'] },
+    ),
   },
-  { requiredKeys: ['from', 'to'] },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { days: daysArbitrary, keepTime: fc.constant(true as const), except: exceptArbitrary },
+      { requiredKeys: ['days', 'keepTime'] },
+    ),
+  },
 )
+const windowArbitrary: Arbitrary<Windows> = fc.oneof(
+  { weight: 3, arbitrary: oneWindowArbitrary },
+  { weight: 1, arbitrary: fc.array(oneWindowArbitrary, { minLength: 1, maxLength: 3 }) },
+)
+
+const fromArbitrary = fc.constant('start' as const)
 
 const timerArbitrary: Arbitrary<Timer> = fc
   .tuple(
     fc.oneof<Arbitrary<Timer>[]>(
-      fc.record({ after: fc.constantFrom('PT0S', 'PT2H', 'P1D', 'P3D') }),
       fc.record(
-        { afterDays: fc.integer({ min: 0, max: 3 }), at: fc.constantFrom('08:00', '02:30') },
+        { after: fc.constantFrom('PT0S', 'PT2H', 'P1D', 'P3D'), from: fromArbitrary },
+        { requiredKeys: ['after'] },
+      ),
+      fc.record(
+        { afterDays: fc.integer({ min: 0, max: 3 }), at: fc.constantFrom('08:00', '02:30'), from: fromArbitrary },
         { requiredKeys: ['afterDays'] },
       ),
       fc.record(
-        { afterWeekdays: fc.integer({ min: 0, max: 3 }), at: fc.constant('09:30') },
+        { afterWeekdays: fc.integer({ min: 0, max: 3 }), at: fc.constant('09:30'), from: fromArbitrary },
         { requiredKeys: ['afterWeekdays'] },
       ),
       fc.record({
@@ -136,12 +168,23 @@ const timerArbitrary: Arbitrary<Timer> = fc
         occurrence: fc.constantFrom('exact', 'next'),
         whenPast: fc.constantFrom('skip', 'send'),
       }),
+      fc.record({
+        field: fc.constantFrom(...FIELDS),
+        offset: fc.constantFrom('-PT1H', 'PT0S', 'P2D'),
+        whenPast: fc.constantFrom('skip', 'send'),
+      }),
     ),
     fc.option(windowArbitrary, { nil: undefined, freq: 4 }),
   )
   .map(([timer, window]) => (window === undefined ? timer : { ...timer, window }))
 
-const stepArbitrary: Arbitrary<Omit<StepDefinition, 'id'>> = fc.record(
+/** Mostly no condition, so that most steps go out. */
+const ifArbitrary: Arbitrary<Condition | undefined> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(undefined) },
+  { weight: 1, arbitrary: conditionArbitrary },
+)
+
+const plainStepArbitrary: Arbitrary<Omit<StepDefinition, 'id' | 'if'>> = fc.record(
   {
     kind: fc.constantFrom('email', 'task'),
     timer: timerArbitrary,
@@ -155,6 +198,10 @@ const stepArbitrary: Arbitrary<Omit<StepDefinition, 'id'>> = fc.record(
   { requiredKeys: ['kind'] },
 )
 
+const stepArbitrary: Arbitrary<Omit<StepDefinition, 'id'>> = fc
+  .tuple(plainStepArbitrary, ifArbitrary)
+  .map(([step, condition]) => (condition === undefined ? step : { ...step, if: condition }))
+
 export interface CampaignSize {
   /** Default 4. */
   readonly maxSequences?: number
@@ -166,7 +213,7 @@ export interface CampaignSize {
 
 /**
  * Campaigns that `defineCampaign` accepts: goals for anyone and for members, several patterns, loops, conditions,
- * `otherwise`, timers of all kinds, drafts, holds, sequences that run to completion, hostile ids.
+ * `otherwise`, timers of all kinds, windows of all forms, steps with conditions, drafts, holds, sequences that run to completion, hostile ids.
  */
 export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDefinition> {
   const { maxSequences = 4, maxGoals = 4, maxSteps = 3 } = size

@@ -1,0 +1,28 @@
+/** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). Rules TIME-1, TIME-7. */
+import { EnfoldFault } from '../fault.ts'
+import { type Described, opt, text, words } from '../formats.ts'
+import { epochMsOf, type Instant, instantOf } from '../ids.ts'
+import { durationMs } from './duration.ts'
+import type { TimerKind } from './kind.ts'
+import { zoned } from './zones.ts'
+
+export const AFTER = { after: text('enfold-duration', '^P'), from: opt(words('start')) }
+
+/** Elapsed time from the anchor, or `from: "start"` from the start of the run. */
+export type AfterForm = Described<typeof AFTER>
+
+export const after: TimerKind<AfterForm> = {
+  wanted(timer, { anchor, start, zone }) {
+    const from = timer.from === 'start' ? start : anchor
+    const moment = zoned(elapsed(instantOf(from.epochMilliseconds), timer.after), zone.timeZone)
+    return { moment, whenPast: 'send' }
+  },
+  words: ({ after, from }) => `after ${after}${from === 'start' ? ' from the start' : ''}`,
+}
+
+/** @throws EnfoldFault `INVALID_INPUT` for a duration that no valid definition has */
+export function elapsed(from: Instant, after: string): Instant {
+  const ms = durationMs(after)
+  if (ms === null) throw EnfoldFault.invalidInput('timer.after', after, 'an ISO 8601 duration such as "PT2H" or "P3D"')
+  return instantOf(epochMsOf(from) + ms)
+}

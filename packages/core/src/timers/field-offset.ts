@@ -1,0 +1,41 @@
+/** `field` with `offset`: so long before or after a date-time of the contact. Rule TIME-8. */
+import { EnfoldFault } from '../fault.ts'
+import { type Described, Name, opt, text } from '../formats.ts'
+import { instantOf } from '../ids.ts'
+import { signedDurationMs } from './duration.ts'
+import { isEmpty, momentIn } from './field-value.ts'
+import type { TimerKind } from './kind.ts'
+import { WhenPast } from './on.ts'
+import { zoned } from './zones.ts'
+
+export const FIELD_OFFSET = {
+  field: Name,
+  offset: text('enfold-signed-duration', '^[+-]?P'),
+  whenPast: opt(WhenPast),
+}
+
+/** A signed ISO 8601 duration from the moment: "-PT1H" is an hour before it. `whenPast` default "skip". */
+export type FieldOffsetForm = Described<typeof FIELD_OFFSET>
+
+export const fieldOffset: TimerKind<FieldOffsetForm> = {
+  wanted(timer, { zone, field }) {
+    const value = field(timer.field)
+    if (isEmpty(value)) return { none: 'field-empty', field: timer.field }
+    const moment = momentIn(value, zone.timeZone)
+    if (moment === null) return { none: 'field-unreadable', field: timer.field }
+    const offsetMs = signedDurationMs(timer.offset)
+    if (offsetMs === null) throw EnfoldFault.invalidInput('timer.offset', timer.offset, 'a duration such as "-PT1H"')
+    const dueMs = moment.epochMilliseconds + offsetMs
+    return {
+      moment: zoned(instantOf(dueMs), zone.timeZone),
+      whenPast: timer.whenPast ?? 'skip',
+      field: timer.field,
+    }
+  },
+  words({ field: name, offset }) {
+    const distance = offset.replace(/^[+-]/, '')
+    return signedDurationMs(offset) === 0
+      ? `at ${name}`
+      : `${distance} ${offset.startsWith('-') ? 'before' : 'after'} ${name}`
+  },
+}

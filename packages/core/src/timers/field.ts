@@ -1,0 +1,61 @@
+/** `field` with `offsetDays`: days before or after a date field of the contact, at a wall time. Rule TIME-4. */
+import type { Temporal } from 'temporal-polyfill'
+import Type from 'typebox'
+import { type Described, Name, opt, WallTime, words } from '../formats.ts'
+import { dateIn, isEmpty } from './field-value.ts'
+import type { Arrival, TimerKind } from './kind.ts'
+import { WhenPast } from './on.ts'
+import { holdable, timeOf } from './wall-time.ts'
+
+export const FIELD = {
+  field: Name,
+  offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
+  at: WallTime,
+  occurrence: words('exact', 'next'),
+  whenPast: opt(WhenPast),
+}
+
+/** "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip". */
+export type FieldForm = Described<typeof FIELD>
+
+export const field: TimerKind<FieldForm> = {
+  wanted(timer, arrival) {
+    const value = arrival.field(timer.field)
+    if (isEmpty(value)) return { none: 'field-empty', field: timer.field }
+    const date = dateIn(value, arrival.zone.timeZone)
+    if (date === null) return { none: 'field-unreadable', field: timer.field }
+    const moment = timer.occurrence === 'next' ? nextOccurrence(timer, date, arrival) : occurrence(timer, date, arrival)
+    return { moment, whenPast: timer.whenPast ?? 'skip', field: timer.field }
+  },
+  words({ field: name, offsetDays, at }) {
+    const days = Math.abs(offsetDays)
+    const distance = `${days} ${days === 1 ? 'day' : 'days'} ${offsetDays < 0 ? 'before' : 'after'}`
+    return `${offsetDays === 0 ? 'on' : distance} ${name} at ${at}`
+  },
+}
+
+/** So many days from the date, at the wall time. */
+function occurrence(timer: FieldForm, date: Temporal.PlainDate, { zone }: Arrival): Temporal.ZonedDateTime {
+  const day = date.add({ days: holdable(timer.offsetDays) })
+  return day.toZonedDateTime({ timeZone: zone.timeZone, plainTime: timeOf(timer.at) })
+}
+
+/**
+ * The first yearly return of the date, from its own year on, whose moment (offset and wall time counted in) is not before
+ * the punctual arrival; for the first step of a run, the first after its start: a sequence that leads back to itself is
+ * then reached at the very moment that it has just sent for, and would send for it again, without end.
+ *
+ * In other years 29 February is 28 February **(ours)**. Laws differ: Taiwan's Civil Code (article 121) ends a term
+ * of years on the last day of the month if the day is missing, Hong Kong's Age of Majority (Related Provisions)
+ * Ordinance (section 5) says 1 March. Calendar libraries take the last day of the month (`overflow: 'constrain'` of
+ * Temporal, `LocalDate.plusYears` of Java), so a host that computes the birthday itself gets the same day as we do.
+ */
+function nextOccurrence(timer: FieldForm, date: Temporal.PlainDate, arrival: Arrival): Temporal.ZonedDateTime {
+  const { punctual, isFirst } = arrival
+  const earliestMs = punctual.epochMilliseconds + (isFirst ? 1 : 0)
+  const sought = punctual.toPlainDate().subtract({ days: holdable(timer.offsetDays) })
+  for (let year = Math.max(date.year, sought.year - 1); ; year++) {
+    const due = occurrence(timer, date.with({ year }), arrival)
+    if (due.epochMilliseconds >= earliestMs) return due
+  }
+}

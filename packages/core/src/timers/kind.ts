@@ -1,0 +1,37 @@
+/** What a kind of timer is: a shape, the moment that it asks for, and how it is said in words. */
+import type { Temporal } from 'temporal-polyfill'
+import type { JsonValue } from '../json.ts'
+import type { Zone } from './zones.ts'
+
+/** Where a run stands when the moment of a step is asked for. */
+export interface Arrival {
+  /** The instant that a wait counts from (STEP-1), in the zone. */
+  readonly anchor: Temporal.ZonedDateTime
+  /** The start of the run, moved by pauses that shift (TIME-7). */
+  readonly start: Temporal.ZonedDateTime
+  /** When the step would have been reached if nothing had taken any time: what lies before it is past (TIME-3). */
+  readonly punctual: Temporal.ZonedDateTime
+  /** Whether the step is the first of its run. */
+  readonly isFirst: boolean
+  readonly zone: Zone
+  /** The contact's field; `null` if it is absent or empty. */
+  field(name: string): JsonValue
+}
+
+/** The moment that a timer asks for, or why there is none. `field`: what it read to find it. */
+export type Wanted =
+  | {
+      readonly moment: Temporal.ZonedDateTime
+      /** What a moment that is past means. A wait is never past, it is over. */
+      readonly whenPast: 'skip' | 'send'
+      readonly field?: string
+    }
+  | { readonly none: 'field-empty' | 'field-unreadable'; readonly field: string }
+
+export interface TimerKind<T> {
+  wanted(timer: T, arrival: Arrival): Wanted
+  /** Without its window: "after PT2H". */
+  words(timer: T): string
+}
+
+export type WhenPast = 'skip' | 'send'

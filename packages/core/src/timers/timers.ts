@@ -1,0 +1,63 @@
+/** The kinds of timers: a file each, and a row in each of the two places here. */
+import type { TProperties } from 'typebox'
+import { AFTER, type AfterForm, after } from './after.ts'
+import { AFTER_DAYS, type AfterDaysForm, afterDays } from './after-days.ts'
+import { AFTER_WEEKDAYS, type AfterWeekdaysForm, afterWeekdays } from './after-weekdays.ts'
+import { FIELD, type FieldForm, field } from './field.ts'
+import { FIELD_OFFSET, type FieldOffsetForm, fieldOffset } from './field-offset.ts'
+import type { TimerKind } from './kind.ts'
+import { ON, type OnForm, on } from './on.ts'
+import { type Windows, windowWords } from './window.ts'
+
+interface Windowed {
+  readonly window?: Windows
+}
+
+/** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). */
+export type AfterTimer = AfterForm & Windowed
+/** `afterDays`: calendar days in the contact's zone; without `at`, at the anchor's wall time. */
+export type AfterDaysTimer = AfterDaysForm & Windowed
+/** `afterWeekdays`: the same, Saturdays and Sundays not counted. */
+export type AfterWeekdaysTimer = AfterWeekdaysForm & Windowed
+/** `on`: a date and wall time in the zone ("2026-12-24T09:00"). `whenPast` default "skip". */
+export type OnTimer = OnForm & Windowed
+/** `field` with `offsetDays`: days before (negative) or after a date field of the contact, at a wall time. */
+export type FieldTimer = FieldForm & Windowed
+/** `field` with `offset`: so long before ("-PT1H") or after a date-time field of the contact. */
+export type FieldOffsetTimer = FieldOffsetForm & Windowed
+
+/** When a step is due, counted from its anchor (STEP-1). Rules TIME-1 to TIME-8. */
+export type Timer = AfterTimer | AfterDaysTimer | AfterWeekdaysTimer | OnTimer | FieldTimer | FieldOffsetTimer
+
+/** The properties of each form, by the key that tells it apart; each may have a `window`, too. */
+export const TIMERS = {
+  after: AFTER,
+  afterDays: AFTER_DAYS,
+  afterWeekdays: AFTER_WEEKDAYS,
+  on: ON,
+  field: FIELD,
+  offset: FIELD_OFFSET,
+} satisfies Record<string, TProperties>
+
+/** Hands a timer to the kind that it is of. */
+export function withKind<Result>(timer: Timer, use: <T>(kind: TimerKind<T>, timer: T) => Result): Result {
+  if ('after' in timer) return use(after, timer)
+  if ('afterDays' in timer) return use(afterDays, timer)
+  if ('afterWeekdays' in timer) return use(afterWeekdays, timer)
+  if ('on' in timer) return use(on, timer)
+  if ('offset' in timer) return use(fieldOffset, timer)
+  return use(field, timer)
+}
+
+/**
+ * A timer as people read it.
+ *
+ * @example
+ * timerWords({ afterDays: 2, at: '08:00' }) // 'after 2 days at 08:00'
+ */
+export function timerWords(timer: Timer | undefined): string {
+  if (timer === undefined) return 'at once'
+  const { window } = timer
+  const said = withKind(timer, (kind, one) => kind.words(one))
+  return window === undefined ? said : `${said}, ${windowWords(window)}`
+}

@@ -1,0 +1,56 @@
+/** Time zones: which there are, and whose counts. Rule TIME-5. */
+import { Temporal } from 'temporal-polyfill'
+import { show } from '../fault.ts'
+import { epochMsOf, type Instant } from '../ids.ts'
+
+// There are some 600 names; more than this many are somebody's mistakes.
+const MOST_ZONES_REMEMBERED = 1_000
+const zonesAsked = new Map<string, boolean>()
+
+/**
+ * True for a zone that dates and times can be computed in: IANA names and their aliases in any case, and fixed offsets
+ * ("+01:00"). The one check is that the library which does the arithmetic takes it: `Intl` also takes "PST", "IST" and
+ * some 20 other abbreviations, which mean different things to different people, and which nothing could be computed in.
+ * Answers are remembered, a bounded number of them. Rule TIME-5.
+ */
+export function isTimeZone(text: unknown): text is string {
+  // The longest name has 32 characters. What is longer is not worth remembering.
+  if (typeof text !== 'string' || text.length > 100) return false
+  let usable = zonesAsked.get(text)
+  if (usable === undefined) {
+    usable = canComputeIn(text)
+    if (zonesAsked.size >= MOST_ZONES_REMEMBERED) zonesAsked.clear()
+    zonesAsked.set(text, usable)
+  }
+  return usable
+}
+
+function canComputeIn(timeZone: string): boolean {
+  try {
+    // Not `toZonedDateTimeISO`, which takes "2026-01-01T00:00Z" for the zone UTC.
+    return new Temporal.ZonedDateTime(0n, timeZone).epochMilliseconds === 0
+  } catch {
+    return false
+  }
+}
+
+/** The zone that a timer is computed in, as `Timing` records it. */
+export interface Zone {
+  readonly timeZone: string
+  readonly invalidTimeZone?: string
+}
+
+/** The contact's zone, else the campaign's, else UTC. */
+export function zoneOf(contactZone: unknown, campaignZone: string): Zone {
+  const own = contactZone ?? undefined
+  if (isTimeZone(own)) return { timeZone: own }
+  const timeZone = isTimeZone(campaignZone) ? campaignZone : 'UTC'
+  if (own === undefined) return { timeZone }
+  // It is the host's text and goes into the log: short, and nothing that UTF-8 cannot hold.
+  const seen = typeof own === 'string' ? own : show(own)
+  return { timeZone, invalidTimeZone: seen.slice(0, 100).toWellFormed() }
+}
+
+export function zoned(instant: Instant, timeZone: string): Temporal.ZonedDateTime {
+  return Temporal.Instant.fromEpochMilliseconds(epochMsOf(instant)).toZonedDateTimeISO(timeZone)
+}
