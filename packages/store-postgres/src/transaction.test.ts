@@ -3,10 +3,6 @@
 import { isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { givenServer } from '@enfold/postgres-server/given'
-import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
-import type { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { answerOf, givenHost, NOTHING, order, pool, STARTED, traces } from './given-host.ts'
 import { givenStore } from './given-postgres.ts'
@@ -216,55 +212,5 @@ describe("a transaction of the host's", () => {
     expect(() => given.engine.withTransaction({} as TransactionClient)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT' }),
     )
-  })
-})
-
-/** How each gets the statements of the store into its own transaction; and what one does with it. */
-const drivers: {
-  readonly [name: string]: (host: Pool, work: (client: TransactionClient) => Promise<void>) => Promise<void>
-} = {
-  async Kysely(host, work) {
-    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: host }) })
-    await db.transaction().execute(async (trx) => {
-      await work({ query: (text, values) => trx.executeQuery<object>(CompiledQuery.raw(text, values)) })
-    })
-  },
-  async Drizzle(host, work) {
-    const db = drizzle(host)
-    await db.transaction(async (tx) => {
-      // #region drizzle
-      await work({
-        query(text, values) {
-          const parts = text
-            .split(/\$(\d+)/)
-            .map((part, i) => (i % 2 === 0 ? sql.raw(part) : sql`${values[+part - 1]}`))
-          return tx.execute(sql.join(parts))
-        },
-      })
-      // #endregion drizzle
-    })
-  },
-}
-
-describe.each(Object.entries(drivers))('a transaction of %s', (_, transaction) => {
-  it('commits campaigns with its own rows, and rolls them back', async () => {
-    const given = await givenHost(server)
-    const insert = (client: TransactionClient, id: string) =>
-      client.query(`INSERT INTO ${given.schema}.customers VALUES ($1)`, [id])
-    await transaction(given.host, async (client) => {
-      await insert(client, 'ann')
-      answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
-      answerOf(await given.engine.withTransaction(client).startSequence(order(`it's "q\\uoted" {1,2}`)))
-    })
-    expect(await traces(given, 'ann')).toEqual(STARTED)
-    expect(await traces(given, `it's "q\\uoted" {1,2}`)).toEqual(STARTED)
-    const failing = transaction(given.host, async (client) => {
-      await insert(client, 'bob')
-      answerOf(await given.engine.withTransaction(client).startSequence(order('bob')))
-      throw new Error('the host thought better of it')
-    })
-    await expect(failing).rejects.toThrow('thought better')
-    expect(await traces(given, 'bob')).toEqual(NOTHING)
-    expect(await given.customers()).toEqual(['ann'])
   })
 })
