@@ -41,6 +41,8 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
       ...(contacts === undefined ? {} : { contacts }),
       ...(options.onPoison === undefined ? {} : { onPoison: options.onPoison }),
       observe: reporter.observe,
+      // The reporter tells of the same.
+      log: false,
     })
     const stopping = new AbortController()
     const stop = () => {

@@ -62,7 +62,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
 
 function standing(
   call: Call,
-  { brakes, dispatcher, dueLagMs, ok, projection, storeFault }: Health,
+  { brakes, dispatcher, dueLagMs, failingKinds, projection, storeFault, waitingKinds }: Health,
   overdue: Overdue | null,
   canCount: boolean,
 ): Html {
@@ -70,7 +70,7 @@ function standing(
   const item = (name: string, value: unknown) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   const due = overdue?.dispatches.reduce((all, { steps }) => all + steps, 0)
   return html`<dl class="figures">
-${item('Store', ok ? badge('ok') : html`${badge('fault')} ${canCount ? storeFault : storeFault?.split(':', 1)}`)}
+${item('Store', storeFault === null ? badge('ok') : html`${badge('fault')} ${canCount ? storeFault : storeFault.split(':', 1)}`)}
 ${item('Dispatcher here', dispatcher.running ? badge('running') : 'not in this process')}
 ${item('In flight here', dispatcher.inFlight)}
 ${item('Lag', dueLagMs === null ? '?' : dueLagMs === 0 ? 'none' : span(dueLagMs))}
@@ -80,6 +80,8 @@ ${overdue === null ? '' : html`${item('Contacts due', overdue.contacts.toLocaleS
 ${projection === null || (projection.parked === 0 && !projection.stopped) ? '' : html`<p class="notice bad">The index does not follow the log${projection.parked === 0 ? '' : ` for ${projection.parked} contacts`}${projection.lastFault === null ? '' : html`: ${canCount ? projection.lastFault.message : projection.lastFault.code}`}</p>`}
 ${brakes.lastAt === null ? '' : html`<p class="notice warm">${brakes.count.toLocaleString('en')} starts were refused here, the last ${when(brakes.lastAt, timeZone)}: a sequence started too often for one contact within an hour. Look for a loop of sequences or signals.</p>`}
 ${overdue === null && canCount ? html`<p class="notice warm">Steps are late. <a href="${link(call, ['now'], { count: 'yes' })}">Count what is overdue</a>: that reads every contact concerned.</p>` : ''}
+${waitingKinds.map(({ kind, contacts, since }) => html`<p class="notice warm">Nobody here handles the kind ${kind}: ${contacts.toLocaleString('en')} ${contacts === 1 ? 'contact waits' : 'contacts wait'} for it since ${when(since, timeZone)}.</p>`)}
+${failingKinds.map(({ kind, failures, since }) => html`<p class="notice bad">The handler of the kind ${kind} has failed ${failures} times in a row since ${when(since, timeZone)}.</p>`)}
 ${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatcher’s last fault, ${when(dispatcher.lastFault.at, timeZone)}: ${canCount ? dispatcher.lastFault.message : dispatcher.lastFault.code}</p>`}
 ${(overdue?.broken ?? []).map(
   ({ contacts, example, message }) =>

@@ -50,9 +50,16 @@ export interface DispatcherHealth {
   readonly lastFault: null | (FaultWords & { readonly at: Instant })
 }
 
+/** How much `runDue` does, and what ends it before. */
+export interface DueOptions {
+  readonly limit?: number
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
 export interface Dispatcher {
   health(): DispatcherHealth
-  runDue(options: { readonly limit?: number }): Promise<DispatchCounts>
+  runDue(options: DueOptions): Promise<DispatchCounts>
   run(signal: AbortSignal): Promise<void>
   /** Ends `run` if it runs, and waits for everything in flight. */
   close(): Promise<void>
@@ -62,6 +69,8 @@ export interface Dispatcher {
 interface Budget {
   room: number
 }
+
+const WAITING_EVERY_MS = 60_000
 
 type Tally = { -readonly [Key in Exclude<keyof DispatchCounts, 'wakeAt'>]: number }
 
@@ -90,16 +99,38 @@ export function createDispatcher(
   const runs = new Set<Promise<void>>()
   let lastFault: DispatcherHealth['lastFault'] = null
   const closing = new AbortController()
+  let toldOfWaitingAt = Number.NEGATIVE_INFINITY
   /** Outcomes that cannot be recorded are given up: the process ends. */
   const abandoned = new AbortController()
 
-  async function runDue({ limit = Number.POSITIVE_INFINITY }: { readonly limit?: number }): Promise<DispatchCounts> {
+  /** Tells, at most once a minute, of kinds that wait for somebody who handles them. */
+  async function tellOfWaiting(): Promise<void> {
+    const missing = kinds.missing()
+    if (missing.length === 0 || performance.now() - toldOfWaitingAt < WAITING_EVERY_MS) return
+    toldOfWaitingAt = performance.now()
+    const waiting = await readModel.backlog(missing, clock.now())
+    if (waiting.length > 0) observe({ type: 'kinds-waiting', kinds: waiting })
+  }
+
+  async function runDue(options: DueOptions): Promise<DispatchCounts> {
+    const enough = new AbortController()
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => enough.abort(), options.timeoutMs)
+    const stop = AbortSignal.any([
+      closing.signal,
+      enough.signal,
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ])
+    return runDueUntil(options.limit ?? Number.POSITIVE_INFINITY, stop).finally(() => clearTimeout(timer))
+  }
+
+  async function runDueUntil(limit: number, stop: AbortSignal): Promise<DispatchCounts> {
     const tally = newTally()
     const budget = { room: limit }
     await projection.toHead()
     // What was done has made more due, perhaps of other contacts: until the agenda has all of it, and is empty.
-    do await drain(tally, budget, closing.signal)
-    while (budget.room > 0 && !closing.signal.aborted && (await projection.toHead()))
+    do await drain(tally, budget, stop)
+    while (budget.room > 0 && !stop.aborted && (await projection.toHead()))
+    await tellOfWaiting()
     return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake(kinds.room(new Map()))) }
   }
 
@@ -242,6 +273,7 @@ export function createDispatcher(
     while (!stop.aborted) {
       try {
         await drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop)
+        await tellOfWaiting()
         if (!stop.aborted) await rest(stop)
         pauseMs = 100
       } catch (error) {

@@ -30,7 +30,7 @@ import { callHandler, longestCallMs } from './handler-call.ts'
 import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'
 import { createRecorder, type RecorderOptions } from './record.ts'
-import { inSpan } from './telemetry.ts'
+import { inSpan, recordError } from './telemetry.ts'
 import { createUnknownContacts } from './unknown-contacts.ts'
 
 /** A claim that this worker holds. Its lease is prolonged while the work goes on. */
@@ -175,7 +175,7 @@ export function createDueWork(
         },
       )
       span.setAttribute('enfold.outcome', answered.outcome.outcome)
-      if (answered.error !== undefined) span.recordException(answered.error as Error)
+      if (answered.error !== undefined) recordError(span, answered.error, options.exceptionMessages)
       return answered
     })
     const durationMs = performance.now() - startedAt

@@ -18,6 +18,7 @@ import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
 import type { ProjectionOptions } from './project.ts'
 import type { Observer } from './signals.ts'
+import type { Log } from './troubles.ts'
 
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
@@ -50,6 +51,13 @@ export interface EngineOptions {
    */
   readonly observe?: Observer
   readonly dispatch?: Partial<DispatchOptions>
+  /**
+   * Takes a line for each cause of trouble, at most once a minute: faults, handlers that throw, kinds that nobody here
+   * handles. Lines hold no value of yours. Default: stderr. `false`: none.
+   */
+  readonly log?: Log | false
+  /** How late due work may be before `health` says that it does not get done, in milliseconds. Default 300,000. */
+  readonly lateAfterMs?: number
   /** How old the knowledge of what other processes published may be, in milliseconds. Default 1,000. */
   readonly campaignRefreshMs?: number
   /**
@@ -58,7 +66,7 @@ export interface EngineOptions {
    * this long before it stops. The same for all processes. Default 2,000. Other stores check, and nobody waits.
    */
   readonly gateMs?: number
-  /** Names this worker in claims; no two processes may have the same. Default: drawn. */
+  /** Names this worker in claims, each engine's with an addition of its own. Default: drawn. */
   readonly workerId?: WorkerId
   /** From 0 to 1, for back-off. Default `Math.random`. */
   readonly random?: () => number
@@ -75,6 +83,11 @@ export interface DispatchOptions {
   readonly leaseMs: number
   /** How often `run` looks for what other processes have made due. Default 1,000. */
   readonly pollMs: number
+  /**
+   * Whether the messages and stacks of errors that handlers throw go to OpenTelemetry. They may quote addresses. Default
+   * false: names and codes alone.
+   */
+  readonly exceptionMessages: boolean
   /** How long `run` waits for handlers when it is told to end. Default 10,000. */
   readonly shutdownMs: number
   /** First wait after a failure; doubles with each attempt up to `capMs`, and a random part of it is taken. */
@@ -84,6 +97,7 @@ export interface DispatchOptions {
 const DISPATCH_DEFAULTS: DispatchOptions = {
   concurrency: 50,
   kinds: {},
+  exceptionMessages: false,
   handlerTimeoutMs: 30_000,
   leaseMs: 60_000,
   pollMs: 1000,
@@ -105,6 +119,8 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
     'contactsTimeoutMs?': border.wholeNumber(1, 86_400_000),
     'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
     'gateMs?': border.wholeNumber(2, 600_000),
+    'log?': border.anything,
+    'lateAfterMs?': border.wholeNumber(1, 31_536_000_000),
     'workerId?': border.id,
     'random?': border.anything,
   })
@@ -118,6 +134,8 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
   for (const name of ['getMany', 'search'] as const)
     if (contacts?.[name] !== undefined && typeof contacts[name] !== 'function')
       throw EnfoldFault.invalidInput(`createEngine.contacts.${name}`, contacts[name], 'a function, or nothing')
+  if (options.log !== undefined && options.log !== false && typeof options.log !== 'function')
+    throw EnfoldFault.invalidInput('createEngine.log', options.log, 'a function that takes a line, or false')
   if (observe !== undefined && typeof observe !== 'function')
     throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
   if (random !== undefined && typeof random !== 'function')
@@ -127,6 +145,7 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
   border.checkInput('createEngine.dispatch', dispatch, {
     'concurrency?': border.wholeNumber(1, 10_000),
     'kinds?': kindLimits,
+    'exceptionMessages?': border.flag,
     'handlerTimeoutMs?': ms,
     'leaseMs?': ms,
     'pollMs?': ms,

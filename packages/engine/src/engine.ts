@@ -16,7 +16,6 @@ import {
   defineCampaign,
   type Either,
   EnfoldFault,
-  epochMsOf,
   isLeft,
   left,
   orderDigest,
@@ -33,39 +32,26 @@ import {
 } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
 import * as border from './border.ts'
-import { type BrakeHealth, createBrakeCount } from './brakes.ts'
+import { createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
 import { type Answered, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
 import { createFacts, createSearch, SHORT_MS } from './directory.ts'
-import { createDispatcher, type DispatchCounts, type DispatcherHealth } from './dispatch.ts'
+import { createDispatcher, type DispatchCounts, type DueOptions } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandMachinery, createHistoryOf, execute, type Machinery } from './execute.ts'
-import { lineOf } from './fault-words.ts'
+import { type Health, healthOf } from './health.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { createKinds, handlersOf } from './kinds.ts'
-import { createProjection, type ParkedContacts, type ProjectionHealth, projectedInAppend } from './project.ts'
+import { createProjection, type ParkedContacts, projectedInAppend } from './project.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
 import { createStopRuns } from './stop-runs.ts'
 import { createMeters } from './telemetry.ts'
 import { boundTo } from './transaction.ts'
-
-/** For a health check: `ok` is false if the store does not answer, or the projection has stopped. Nothing is thrown. */
-export interface Health {
-  readonly ok: boolean
-  /** `null`: it answers. */
-  readonly storeFault: string | null
-  /** By how much the oldest due contact is late, in milliseconds; 0: nothing is due. `null`: the store does not answer. */
-  readonly dueLagMs: number | null
-  readonly dispatcher: DispatcherHealth
-  /** Starts that were refused because the sequence was started too often for the contact (BRAKE-1): a loop, mostly. */
-  readonly brakes: BrakeHealth
-  /** `null` where the store writes index and agenda in the append, or does not answer. */
-  readonly projection: ProjectionHealth | null
-}
+import { createTroubles, toStderr } from './troubles.ts'
 
 /**
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
@@ -96,8 +82,12 @@ export interface Engine extends ContactVerbs, Bulk {
    * await client.query('COMMIT')
    */
   withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs
-  /** Works until nothing is due or `limit` steps are done, for hosts that have their own loop. Default: no limit. */
-  runDue(options?: { readonly limit?: number }): Promise<DispatchCounts>
+  /**
+   * Works until nothing is due or `limit` steps are done, for hosts that have their own loop. Default: no limit. Ends
+   * earlier when `signal` aborts or `timeoutMs` of real time are over: then no new claim, and handlers in flight are
+   * awaited as at the end of `run`. What is left is due at the next call.
+   */
+  runDue(options?: DueOptions): Promise<DispatchCounts>
   /**
    * Works until the signal aborts: then no new claim, and handlers in flight are awaited. Resolves when all is at rest.
    * Feeds a read model beside the log, too, unless `project` is false (another process does it); what ends the
@@ -158,6 +148,7 @@ export function createEngine(options: EngineOptions): Engine {
   const brakes = createBrakeCount(clock)
   const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
+  const troubles = createTroubles(options.log === false ? null : (options.log ?? toStderr), () => clock.now())
   const machinery: Machinery = {
     store,
     historyOf: createHistoryOf(store),
@@ -168,6 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
     observe: observedBy([
       meters.observer,
       brakes.observer,
+      troubles.observer,
       ...(options.observe === undefined ? [] : [options.observe]),
     ]),
     random: options.random ?? Math.random,
@@ -181,8 +173,10 @@ export function createEngine(options: EngineOptions): Engine {
         { onPoison: options.onPoison ?? 'stop' },
       )
     : projectedInAppend
+  // Two who were given one id must not take each other's claims for their own.
+  const claimer = `${workerId.slice(0, 160).toWellFormed()} ${crypto.randomUUID().slice(0, 8)}`
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
-  const dispatcher = createDispatcher(machinery, readModel, kinds, workerId, dispatchOptions, doorbell, projection)
+  const dispatcher = createDispatcher(machinery, readModel, kinds, claimer, dispatchOptions, doorbell, projection)
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
@@ -312,7 +306,11 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async runDue(dueOptions = {}) {
-      border.checkInput('runDue', dueOptions, { 'limit?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) })
+      border.checkInput('runDue', dueOptions, {
+        'limit?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER),
+        'signal?': border.abortSignal,
+        'timeoutMs?': border.wholeNumber(1, 86_400_000),
+      })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       return dispatcher.runDue(dueOptions)
     },
@@ -341,31 +339,18 @@ export function createEngine(options: EngineOptions): Engine {
     cancelAction: bulk.cancelAction,
 
     inspect,
-    async health() {
-      const dispatcherHealth = dispatcher.health()
-      try {
-        const wakeAt = await readModel.nextWake()
-        const dueLagMs = wakeAt === null ? 0 : Math.max(0, epochMsOf(clock.now()) - epochMsOf(wakeAt))
-        const projectionHealth = await projection.health()
-        return {
-          ok: projectionHealth?.stopped !== true,
-          storeFault: null,
-          dueLagMs,
-          dispatcher: dispatcherHealth,
-          brakes: brakes.health(),
-          projection: projectionHealth,
-        }
-      } catch (error) {
-        return {
-          ok: false,
-          storeFault: lineOf(error),
-          dueLagMs: null,
-          dispatcher: dispatcherHealth,
-          brakes: brakes.health(),
-          projection: null,
-        }
-      }
-    },
+    health: () =>
+      healthOf({
+        readModel,
+        clock,
+        kinds,
+        troubles,
+        brakes,
+        dispatcher,
+        projection,
+        lateAfterMs: options.lateAfterMs ?? 300_000,
+        refresh: () => campaigns.fresh(),
+      }),
     projection: {
       async parked(page = {}) {
         border.checkInput('projection.parked', page, {

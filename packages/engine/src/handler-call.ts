@@ -1,6 +1,7 @@
 /** One call of the host's handler, from which nothing bad can come out: it answers, or it failed (STEP-7). */
-import { type StepCall, type StepHandler, type StepOutcome, show } from '@enfold/core'
+import { EnfoldFault, type StepCall, type StepHandler, type StepOutcome } from '@enfold/core'
 import { realWait } from './clock.ts'
+import { errorNames } from './error-names.ts'
 
 export interface HandlerAnswer {
   readonly outcome: StepOutcome
@@ -47,7 +48,10 @@ export async function callHandler(
   // In a promise of its own, so that a handler that throws before its first await is caught like any other.
   const answer = Promise.resolve()
     .then(() => handler({ ...call, signal: controller.signal }))
-    .then((given): HandlerAnswer => ({ outcome: checkedOutcome(given) }))
+    .then((given): HandlerAnswer => {
+      const outcome = checkedOutcome(given)
+      return outcome === null ? nonsense(call.step.kind, given) : { outcome }
+    })
     .catch(
       (error): HandlerAnswer => ({ outcome: { outcome: 'failed', reason: reasonOf(error), unknown: true }, error }),
     )
@@ -61,8 +65,8 @@ export async function callHandler(
 
 const MAX_TEXT = 500
 
-/** Nonsense is a failure that no retry mends. */
-function checkedOutcome(given: unknown): StepOutcome {
+/** `null`: nonsense. */
+function checkedOutcome(given: unknown): StepOutcome | null {
   const answer = given as { outcome?: unknown; receipt?: unknown; reason?: unknown } | null | undefined
   switch (typeof answer === 'object' ? answer?.outcome : undefined) {
     case 'sent': {
@@ -86,12 +90,21 @@ function checkedOutcome(given: unknown): StepOutcome {
       }
     }
     default:
-      return {
-        outcome: 'failed',
-        reason: `handler-answered ${cut(show(typeof given))}`,
-        permanent: true,
-        unknown: true,
-      }
+      return null
+  }
+}
+
+/** Nonsense is a failure that no retry mends: what was done is not known. */
+function nonsense(kind: string, given: unknown): HandlerAnswer {
+  const what =
+    given === null || given === undefined ? 'nothing' : typeof given === 'object' ? 'another object' : typeof given
+  return {
+    outcome: { outcome: 'failed', reason: `handler-answered ${what}`, permanent: true, unknown: true },
+    error: EnfoldFault.invalidInput(
+      `handlers[${JSON.stringify(kind)}]`,
+      what,
+      'the answer { outcome: "sent" }, { outcome: "skipped", reason } or { outcome: "failed", reason }. Was the step done? Then return { outcome: "sent" }',
+    ),
   }
 }
 
@@ -103,14 +116,8 @@ function cut(text: string): string {
   return (text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text).toWellFormed()
 }
 
-/** The kind of an error and its code: messages quote addresses and texts. */
+/** The name of an error and its code, and nothing that could hold more: messages quote addresses and texts. */
 function reasonOf(error: unknown): string {
-  try {
-    if (!(error instanceof Error)) return `handler-threw ${typeof error}`
-    const { code } = error as { code?: unknown }
-    return cut(`handler-threw ${error.name}${typeof code === 'string' ? ` ${code}` : ''}`)
-  } catch {
-    // An error that throws when it is looked at.
-    return 'handler-threw'
-  }
+  const { name, code } = errorNames(error)
+  return ['handler-threw', name, code ?? ''].filter((part) => part !== '').join(' ')
 }

@@ -4,6 +4,7 @@
  */
 import type {
   AttemptRef,
+  Backlog,
   CampaignId,
   ContactCommand,
   ContactId,
@@ -76,6 +77,8 @@ export type EngineSignal =
     }
   /** The dispatcher's loop met a fault and goes on after a pause. */
   | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
+  /** Contacts are due for kinds that this engine has no handler for (KIND-1). Told at most once a minute. */
+  | { readonly type: 'kinds-waiting'; readonly kinds: readonly Backlog[] }
   /** The projection lost the log or the read model, and begins again behind its checkpoint after a pause. */
   | { readonly type: 'projection-failed'; readonly error: unknown; readonly pauseMs: number }
   /** An event could not be projected; its contact waits until an operator retries or discards it. */

@@ -12,6 +12,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
+import { errorNames } from './error-names.ts'
 import type { Observer } from './signals.ts'
 
 const NAME = '@enfold/engine'
@@ -22,13 +23,26 @@ export function inSpan<T>(name: string, attributes: Attributes, work: (span: Spa
     try {
       return await work(span)
     } catch (error) {
-      span.recordException(error instanceof Error ? error : String(error))
+      recordError(span, error, false)
       span.setStatus({ code: SpanStatusCode.ERROR })
       throw error
     } finally {
       span.end()
     }
   })
+}
+
+/**
+ * An exception on a span: its name and its code. Messages and stacks quote what a host's data holds, and go along only
+ * where the host asked for them.
+ */
+export function recordError(span: Span, error: unknown, withMessage: boolean): void {
+  if (withMessage) {
+    span.recordException(error instanceof Error ? error : String(error))
+    return
+  }
+  const { name, code } = errorNames(error)
+  span.recordException(code === null ? { name } : { name, code })
 }
 
 /** The active span as W3C `traceparent` (https://www.w3.org/TR/trace-context/), to be recorded; `undefined` without one. */

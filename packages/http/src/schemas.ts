@@ -185,6 +185,8 @@ export const Health = Type.Union([
     ok: Flag,
     storeFault: orNull(Type.String()),
     dueLagMs: orNull(Type.Number()),
+    waitingKinds: list(closed({ kind: Type.String(), contacts: Count, since: Instant })),
+    failingKinds: list(closed({ kind: Type.String(), failures: Count, since: Instant })),
     dispatcher: JsonData,
     brakes: closed({ count: Count, lastAt: orNull(Instant) }),
   }),

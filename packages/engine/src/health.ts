@@ -1,0 +1,75 @@
+/** How an engine and its store stand: whether work gets done, and if not, which. */
+import { type Backlog, type Clock, epochMsOf, type ReadModel } from '@enfold/core'
+import type { BrakeHealth } from './brakes.ts'
+import type { Dispatcher, DispatcherHealth } from './dispatch.ts'
+import { lineOf } from './fault-words.ts'
+import type { Kinds } from './kinds.ts'
+import type { Projection, ProjectionHealth } from './project.ts'
+import type { FailingKind, Troubles } from './troubles.ts'
+
+/**
+ * For a health check. `ok` is false where work does not get done: the store does not answer, the projection has stopped,
+ * something is due for longer than `lateAfterMs`, or handlers of a kind fail again and again. Nothing is thrown.
+ */
+export interface Health {
+  readonly ok: boolean
+  /** `null`: it answers. */
+  readonly storeFault: string | null
+  /**
+   * By how much the oldest due contact is late, in milliseconds, whether a worker holds it or not; 0: nothing is due.
+   * `null`: the store does not answer.
+   */
+  readonly dueLagMs: number | null
+  /** Kinds that this engine has no handler for, and for which contacts are due: how many, and since when (KIND-1). */
+  readonly waitingKinds: readonly Backlog[]
+  /** Kinds whose handler failed ten times or more in a row, here. */
+  readonly failingKinds: readonly FailingKind[]
+  readonly dispatcher: DispatcherHealth
+  /** Starts that were refused because the sequence was started too often for the contact (BRAKE-1): a loop, mostly. */
+  readonly brakes: BrakeHealth
+  /** `null` where the store writes index and agenda in the append, or does not answer. */
+  readonly projection: ProjectionHealth | null
+}
+
+export interface HealthInput {
+  readonly readModel: ReadModel
+  readonly clock: Clock
+  readonly kinds: Kinds
+  readonly troubles: Troubles
+  readonly brakes: { health(): BrakeHealth }
+  readonly dispatcher: Pick<Dispatcher, 'health'>
+  readonly projection: Pick<Projection, 'health'>
+  readonly lateAfterMs: number
+  /** Makes the kinds known of what is published by now. */
+  readonly refresh: () => Promise<void>
+}
+
+export async function healthOf(input: HealthInput): Promise<Health> {
+  const { readModel, clock, kinds, troubles } = input
+  const dispatcher = input.dispatcher.health()
+  const brakes = input.brakes.health()
+  const failingKinds = troubles.failing()
+  try {
+    await input.refresh()
+    const now = clock.now()
+    const [oldest] = await readModel.agenda(now, 1)
+    await readModel.nextWake()
+    const dueLagMs = oldest === undefined ? 0 : Math.max(0, epochMsOf(now) - epochMsOf(oldest.wakeAt))
+    const waitingKinds = await readModel.backlog(kinds.missing(), now)
+    const projection = await input.projection.health()
+    const ok = projection?.stopped !== true && dueLagMs <= input.lateAfterMs && failingKinds.length === 0
+    return { ok, storeFault: null, dueLagMs, waitingKinds, failingKinds, dispatcher, brakes, projection }
+  } catch (error) {
+    const storeFault = lineOf(error)
+    return {
+      ok: false,
+      storeFault,
+      dueLagMs: null,
+      waitingKinds: [],
+      failingKinds,
+      dispatcher,
+      brakes,
+      projection: null,
+    }
+  }
+}
