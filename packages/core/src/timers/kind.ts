@@ -33,5 +33,3 @@ export interface TimerKind<T> {
   /** Without its window: "after PT2H". */
   words(timer: T): string
 }
-
-export type WhenPast = 'skip' | 'send'
