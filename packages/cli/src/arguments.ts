@@ -57,6 +57,12 @@ export function wholeNumberIn(value: string): number {
   throw new InvalidArgumentError('Expected a whole number from 1.')
 }
 
+export function millisecondsIn(value: string): number {
+  const number = Number(value)
+  if (/^\d+$/.test(value) && Number.isSafeInteger(number)) return number
+  throw new InvalidArgumentError('Expected a whole number of milliseconds from 0.')
+}
+
 export function objectIn(value: string): JsonObject {
   let parsed: unknown
   try {

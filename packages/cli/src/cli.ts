@@ -4,7 +4,7 @@
  */
 import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
 import { Argument, Command, CommanderError, Option } from 'commander'
-import { idIn, instantIn, stepIn, wholeNumberIn } from './arguments.ts'
+import { idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from './arguments.ts'
 import { BadLog, Failed, Misuse } from './misuse.ts'
 import { addOperatingCommands, withStoreFirst } from './operating.ts'
 import {
@@ -192,19 +192,21 @@ function createProgram(
     .argument('[source]')
     .addOption(new Option('--seal <file>', 'and whether the log still holds what was sealed; with --key'))
     .addOption(new Option('--key <file>', 'the public key of who sealed it'))
-    .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string }) => {
-      const { seal, key } = options
+    .addOption(gate())
+    .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string; gateMs: number }) => {
+      const { seal, key, gateMs } = options
       if ((seal === undefined) !== (key === undefined)) throw new Misuse('--seal and --key go together.')
       const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
-      return answer(source, options, (log) => askVerify(log, given))
+      return answer(source, options, (log) => askVerify(log, given, { now: instantOf(Date.now()), gateMs }))
     })
 
   command('seal', 'write down what the log is now, signed, so that any later change is found', { keepGoing: false })
     .argument('[source]')
     .addOption(new Option('--key <file>', 'the private key').makeOptionMandatory())
     .addOption(new Option('--out <file>', 'the seal').makeOptionMandatory())
-    .action((source: string | undefined, options: SharedOptions & { key: string; out: string }) =>
-      answer(source, options, (log) => sealLog(log, options.key, options.out, instantOf(Date.now()))),
+    .addOption(gate())
+    .action((source: string | undefined, options: SharedOptions & { key: string; out: string; gateMs: number }) =>
+      answer(source, options, (log) => sealLog(log, options.key, options.out, instantOf(Date.now()), options.gateMs)),
     )
 
   program
@@ -273,8 +275,9 @@ function createProgram(
   command('import', 'read a log into a store that is empty, or holds its beginning', { keepGoing: false })
     .argument('[source]')
     .requiredOption('--into <url>', STORE_URLS)
-    .action((source: string | undefined, options: SharedOptions & { into: string }) =>
-      answer(source, options, (log) => importLog(log, options.into), true),
+    .addOption(gate())
+    .action((source: string | undefined, options: SharedOptions & { into: string; gateMs: number }) =>
+      answer(source, options, (log) => importLog(log, options.into, options.gateMs), true),
     )
 
   function command(name: string, description: string, { keepGoing = true } = {}): Command {
@@ -300,6 +303,15 @@ const complaint = (text: string) =>
     .replace(/^(error: unknown option '[^=']*)=.*'/, "$1=…'")
     .replace(/'[^\s':/]+:(?!\/)[^']*@/g, "'…@")
     .replace('\\u{a}(Did you mean', '\n(Did you mean')
+
+/** A store that checks in the append whether a campaign is published needs none: a log on EventStoreDB does. */
+const gate = () =>
+  new Option(
+    '--gate-ms <ms>',
+    'for a log of EventStoreDB: how long a worker may have started contacts by its view of a campaign after the unpublishing',
+  )
+    .argParser(millisecondsIn)
+    .default(0, '0')
 
 const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)
 const at = (what: string) => new Option('--at <instant>', what).argParser(instantIn)

@@ -120,6 +120,7 @@ export async function fillStore(
         step.id === 'two' && contactId === 'bob' && attempt === 1
           ? { outcome: 'failed', reason: 'smtp-451' }
           : { outcome: 'sent', receipt: `receipt-${step.id}` },
+      task: () => ({ outcome: 'sent' }),
     },
     contacts: { get: (contactId) => ({ fields: { spend: contactId === 'ann' ? 1200 : 20 } }) },
     random: () => 0.5,

@@ -13,6 +13,7 @@ import {
   explainNot,
   type Instant,
   isCampaignEvent,
+  type LogPlace,
   parseTag,
   type RecordedContactEvent,
   type RecordedEvent,
@@ -146,15 +147,20 @@ export async function askStats(source: Source): Promise<Answer> {
 }
 
 /** Of a store its index too: held against the log, contact by contact (INDEX-3). With a seal: whether it still holds. */
-export async function askVerify(source: Source, given: Seal | null): Promise<Answer> {
-  const verified = await verify(source.batches(), given === null ? {} : { seal: given })
-  const { events, contacts, hashed, faults: found } = verified
-  const faults = found.map(({ number, ...fault }) => ({ line: source.lineOf(number), ...fault }))
+export async function askVerify(
+  source: Source,
+  given: Seal | null,
+  { now, gateMs }: { readonly now: Instant; readonly gateMs: number },
+): Promise<Answer> {
+  const verified = await verify(source.batches(), { now, gateMs, ...(given === null ? {} : { seal: given }) })
+  const { events, contacts, hashed, warningCount } = verified
+  const lined = <T extends LogPlace>({ number, ...found }: T) => ({ line: source.lineOf(number), ...found })
+  const [faults, warnings] = [verified.faults.map(lined), verified.warnings.map(lined)]
   const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()
   const differences = index?.differences ?? []
   const seal = given === null ? null : standingOf(given, verified, source)
   return {
-    json: { events, contacts, hashed, faults, index, seal },
+    json: { events, contacts, hashed, faults, warnings, warningCount, index, seal },
     fault: faults.length > 0 || differences.length > 0 || seal?.breach != null,
     text: (paint) =>
       [
@@ -162,6 +168,12 @@ export async function askVerify(source: Source, given: Seal | null): Promise<Ans
           ({ line, rule, stream, version, message }) =>
             `${plain(source.name)}:${line}: ${paint('red', rule)}: ${plain(message)} (${named(stream)}, version ${version})`,
         ),
+        ...warnings
+          .slice(0, SHOWN_WARNINGS)
+          .map(
+            ({ line, warning, stream, version, message }) =>
+              `${plain(source.name)}:${line}: ${paint('bold', warning)}: ${plain(message)} (${named(stream)}, version ${version})`,
+          ),
         ...differences.map(
           ({ contactId, expected, found, byState }) =>
             `${paint('red', 'INDEX-3')}: ${named(contactId)} has ${tagsInWords(found)} in the index; the log says ${tagsInWords(expected)}, the state ${tagsInWords(byState)}`,
@@ -170,6 +182,11 @@ export async function askVerify(source: Source, given: Seal | null): Promise<Ans
           ? []
           : [`${plain(source.name)}:${seal.breach.lines}: ${paint('red', 'seal')}: ${seal.breach.message}`]),
         `${counted(events, 'event')} of ${counted(contacts, 'contact')}: ${counted(faults.length, 'fault')}`,
+        ...(warningCount === 0
+          ? []
+          : [
+              `${counted(warningCount, 'warning')}, which break no rule${warningCount > SHOWN_WARNINGS ? `; the first ${SHOWN_WARNINGS} are shown, --json has up to 1,000` : ''}`,
+            ]),
         hashed === 0 ? 'The log has no hash chain.' : `Hash chain: ${counted(hashed, 'event')}`,
         ...(seal === null
           ? []
@@ -184,6 +201,9 @@ export async function askVerify(source: Source, given: Seal | null): Promise<Ans
       ].join('\n'),
   }
 }
+
+/** Of a clock that went back there may be as many as events. */
+const SHOWN_WARNINGS = 20
 
 interface SealStanding {
   readonly sealedAt: Instant

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { isInstant, type Seal, sealOf, sealText } from '@enfold/core'
+import { isInstant, LogCheck, type Seal, sealOf, sealText } from '@enfold/core'
 import { BadLog, Misuse } from './misuse.ts'
 import { writeNewFiles } from './new-file.ts'
 import type { Answer } from './questions.ts'
@@ -26,10 +26,22 @@ export function makeKeys(path: string): Answer {
   }
 }
 
-/** Seals the whole log that `source` yields, into a new file. */
-export async function sealLog(source: Source, keyPath: string, out: string, now: string): Promise<Answer> {
+/**
+ * Seals the whole log that `source` yields, into a new file: a log that `verify` finds no fault in. A seal on a log that
+ * lies would make its lie look like what was true.
+ *
+ * @param gateMs as for `verify`
+ */
+export async function sealLog(
+  source: Source,
+  keyPath: string,
+  out: string,
+  now: string,
+  gateMs: number,
+): Promise<Answer> {
   const key = keyOf(keyPath, createPrivateKey, 'a private Ed25519 key (PEM)')
-  const seal = await sealOf(source.batches(), now)
+  const check = new LogCheck({ gateMs })
+  const seal = await sealOf(checked(source, check), now)
   const signature = sign(null, Buffer.from(sealText(seal)), key).toString('base64')
   writeNewFiles([{ path: out, content: `${JSON.stringify({ ...seal, signature })}\n`, mode: 0o644 }])
   const { events, streams, position, root, sealedAt } = seal
@@ -37,6 +49,20 @@ export async function sealLog(source: Source, keyPath: string, out: string, now:
     json: { out, sealedAt, events, streams, position, root },
     text: () =>
       `${counted(events, 'event')} of ${counted(streams, 'stream')} up to position ${position} sealed in ${plain(out)}`,
+  }
+}
+
+/** The events of a log, up to the first that is a fault. */
+async function* checked(source: Source, check: LogCheck) {
+  for await (const batch of source.batches()) {
+    for (const event of batch) {
+      const fault = check.add(event)
+      if (fault !== null)
+        throw new BadLog(
+          `${plain(source.name)}:${source.lineOf(fault.number)}: ${fault.rule}: ${plain(fault.message)}. Nothing was sealed; "enfold verify" lists all faults.`,
+        )
+    }
+    yield batch
   }
 }
 

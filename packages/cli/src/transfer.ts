@@ -5,17 +5,14 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import {
-  chainHash,
   contactOf,
-  digestOf,
   type EventStore,
   encodeEvent,
   isCampaignEvent,
+  LogCheck,
   type RecordedEvent,
   type StreamAppend,
-  type StreamId,
   tagChanges,
-  type Version,
   writeLog,
 } from '@enfold/core'
 import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
@@ -73,15 +70,17 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 /**
  * Into a store that is empty, or that holds a beginning of this very log: then the rest is added, so that an
  * import that was cut short is simply repeated. Any other store is refused, and stays as it is.
- * Positions are those that the store gives, in the order of the log. Hashes are checked, and written for those events
- * that have one.
+ * Positions are those that the store gives, in the order of the log. What `verify` would find is refused with its line;
+ * hashes are written for those events that have one.
+ *
+ * @param gateMs as for `verify`
  */
-export async function importLog(source: Source, into: string): Promise<Answer> {
+export async function importLog(source: Source, into: string, gateMs: number): Promise<Answer> {
   const hashed = openTarget(into, true)
   const plain = openTarget(into, false)
   if (hashed === null || plain === null) throw new Misuse(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
   try {
-    return await importInto({ hashed, plain }, source, withoutPasswords(into))
+    return await importInto({ hashed, plain }, source, withoutPasswords(into), gateMs)
   } finally {
     await hashed.close()
     await plain.close()
@@ -103,20 +102,12 @@ function openTarget(into: string, hashChain: boolean): EventStore | null {
     : openStore(into, 'create', { hashChain })
 }
 
-/** The last event of a stream. */
-interface Head {
-  readonly version: Version
-  readonly hash: string | null
-}
-
-const NO_HEAD: Head = { version: 0, hash: null }
-
-async function importInto(target: Target, source: Source, into: string): Promise<Answer> {
+async function importInto(target: Target, source: Source, into: string, gateMs: number): Promise<Answer> {
   const stored = target.hashed.readAll()[Symbol.asyncIterator]()
-  const heads = new Map<StreamId, Head>()
+  const check = new LogCheck({ gateMs })
   const batch: StreamAppend[] = []
   let kind: keyof Target = 'hashed'
-  let [events, known, moved, position] = [0, 0, 0, 0]
+  let [events, known, moved] = [0, 0, 0]
   let storeGoesOn = true
 
   async function flush(): Promise<void> {
@@ -131,17 +122,14 @@ async function importInto(target: Target, source: Source, into: string): Promise
 
   for await (const event of source.events()) {
     events += 1
-    const { stream, version, hash = null } = event
-    const misfit = misfitOf(event, heads.get(stream) ?? NO_HEAD, position)
-    if (misfit !== null) {
+    const fault = check.add(event)
+    if (fault !== null) {
       await flush()
       throw new BadLog(
-        `${plain(source.name)}:${source.lineOf(events)}: ${misfit}. Imported were the ${counted(events - 1, 'event')} before it.`,
+        `${plain(source.name)}:${source.lineOf(events)}: ${fault.rule}: ${plain(fault.message)}. Imported were the ${counted(events - 1, 'event')} before it.`,
       )
     }
-    heads.set(stream, { version, hash })
-    position = event.position
-    if (position !== events) moved += 1
+    if (event.position !== events) moved += 1
     if (storeGoesOn) {
       const next = await stored.next()
       if (next.done !== true) {
@@ -154,7 +142,7 @@ async function importInto(target: Target, source: Source, into: string): Promise
       }
       storeGoesOn = false
     }
-    const kindOfThis = hash === null ? 'plain' : 'hashed'
+    const kindOfThis = event.hash === undefined ? 'plain' : 'hashed'
     if (batch.length >= BATCH || kind !== kindOfThis) await flush()
     kind = kindOfThis
     batch.push(appendOf(event))
@@ -173,14 +161,6 @@ async function importInto(target: Target, source: Source, into: string): Promise
           : []),
       ].join('\n'),
   }
-}
-
-function misfitOf(event: RecordedEvent, head: Head, before: number): string | null {
-  const { stream, version, position, hash } = event
-  if (version !== head.version + 1) return `version ${version} of ${named(stream)} follows version ${head.version}`
-  if (position <= before) return `position ${position} does not come after ${before}`
-  if (hash === undefined) return head.hash === null ? null : 'it has no hash, though the event before it has one'
-  return hash === chainHash(head.hash, digestOf(event)) ? null : 'its hash is not that of the event and its predecessor'
 }
 
 function isSame(a: RecordedEvent, b: RecordedEvent): boolean {

@@ -53,6 +53,7 @@ export {
   type TransactionalLog,
 } from './in-process-transaction.ts'
 export * from './json.ts'
+export { LogCheck } from './log-check.ts'
 export {
   batchesOf,
   type LineProblem,

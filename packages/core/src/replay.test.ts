@@ -150,7 +150,15 @@ describe('given the question why', () => {
 
 describe('given a log that was meddled with', () => {
   it('AUDIT-4: a sound one has no fault', async () => {
-    expect(await verify(log())).toEqual({ events: log().length, contacts: 2, hashed: 0, faults: [], seal: null })
+    expect(await verify(log())).toEqual({
+      events: log().length,
+      contacts: 2,
+      hashed: 0,
+      faults: [],
+      warnings: [],
+      warningCount: 0,
+      seal: null,
+    })
   })
 
   it('AUDIT-4: an event that is missing, doubled or moved is named with its number', async () => {

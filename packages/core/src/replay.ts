@@ -2,10 +2,7 @@
  * A log in; states, memberships, differences and faults out. From events alone, without the database (AUDIT-2, AUDIT-4).
  * Reading events from files is in `codec.ts`; why something happened is in `explain.ts`.
  */
-import { isRight } from 'fp-ts/lib/Either.js'
-import { defineCampaign } from './campaign.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
-import { chainHash, digestOf, type Hash } from './chain.ts'
 import {
   type ContactState,
   evolveInPlace,
@@ -17,21 +14,11 @@ import {
   type Patch,
 } from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
-import {
-  type ContactId,
-  compareIds,
-  contactOf,
-  type Instant,
-  type Position,
-  type StreamId,
-  type Tag,
-  type Version,
-} from './ids.ts'
+import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
+import { entryOf, LogCheck, type LogFault, type LogWarning } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
-import { describeRejection } from './rejection.ts'
 import { type Seal, type SealBreach, SealCheck } from './seal.ts'
 import { createTagIndex, type TagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
-import { type Violation, violationOf } from './verify.ts'
 
 export interface ReplayOptions {
   /** Only events at or before this instant. Default: all. */
@@ -160,14 +147,7 @@ export function changesOf(
   })
 }
 
-/** A fault of a log: the first event that shows it, and the rule that it breaks. */
-export interface LogFault extends Violation {
-  /** 1 for the first event of the log. */
-  readonly number: number
-  readonly stream: StreamId
-  readonly version: Version
-  readonly position: Position
-}
+export type { LogFault, LogPlace, LogWarning } from './log-check.ts'
 
 export interface Verified {
   readonly events: number
@@ -176,89 +156,40 @@ export interface Verified {
   readonly hashed: number
   /** In the order of the log. Of each stream the first fault only: what follows a fault cannot be judged. */
   readonly faults: readonly LogFault[]
+  /** In the order of the log; the first 1,000. */
+  readonly warnings: readonly LogWarning[]
+  readonly warningCount: number
   /** `null`: no seal was given. `after`: how many events stand behind those that were sealed. */
   readonly seal: null | { readonly after: number; readonly breach: SealBreach | null }
 }
 
-/** What is known of a stream: its last version and hash. */
-interface StreamHead {
-  version: Version
-  hash: Hash | null
-  broken: boolean
+export interface VerifyOptions {
+  readonly seal?: Seal
+  /** For warnings of events after it (a clock that was fast). Left out: none. */
+  readonly now?: Instant
+  /**
+   * For how long after an unpublishing a start that a late catalogue decided is a warning and no fault. Default 0: the
+   * store checks it in the append.
+   */
+  readonly gateMs?: number
 }
 
 /**
- * Whether a log can be true: versions without a gap, positions that grow, hashes that follow from one another, and an
- * order of events that the rules allow (AUDIT-4); and whether it still holds exactly what a seal says that it did. Keeps
- * one state for each contact in memory.
+ * Whether a log can be true: versions without a gap, positions that grow, hashes that follow from one another, ids that are
+ * made as they must be, causes that stand in the log, and an order of events that the rules allow (AUDIT-4); and whether it
+ * still holds exactly what a seal says that it did. Keeps one state for each contact in memory, and 16 bytes for each event.
  */
-export async function verify(log: Log, options: { readonly seal?: Seal } = {}): Promise<Verified> {
-  const campaigns = createCatalog()
-  const states = new Map<ContactId, LiveContact>()
-  const heads = new Map<StreamId, StreamHead>()
+export async function verify(log: Log, options: VerifyOptions = {}): Promise<Verified> {
+  const check = new LogCheck(options)
   const sealed = options.seal === undefined ? null : new SealCheck(options.seal)
-  const faults: LogFault[] = []
-  let [number, hashed, position] = [0, 0, 0]
   for await (const batch of batchesOf(log))
     for (const event of batch) {
-      number += 1
-      const { stream, version } = event
-      const head = entryOf(heads, stream, noHead)
-      const violation = head.broken
-        ? null
-        : (placeViolation(event, head, position) ?? contentViolation(event) ?? hashViolation(event, head))
-      if (event.hash !== undefined) hashed += 1
-      head.version = version
-      head.hash = event.hash ?? null
-      position = Math.max(position, event.position)
+      check.add(event)
       sealed?.add(event)
-      if (violation === null) continue
-      head.broken = true
-      faults.push({ ...violation, number, stream, version, position: event.position })
     }
+  const { events, contacts, hashed, faults, warnings, warningCount } = check
   const seal = sealed === null ? null : { after: sealed.after, breach: sealed.breach() }
-  return { events: number, contacts: states.size, hashed, faults, seal }
-
-  function contentViolation(event: RecordedEvent): Violation | null {
-    if (isCampaignEvent(event)) {
-      const defined = event.type === 'CampaignPublished' ? defineCampaign(event.data.definition) : null
-      if (defined !== null && !isRight(defined)) return { rule: 'VERSION-2', message: describeRejection(defined.left) }
-      campaigns.apply(event)
-      return null
-    }
-    const contactId = contactOf(event.stream)
-    if (contactId === null) return { rule: 'LOG-1', message: `${event.type} in a stream that is no contact's` }
-    const state = entryOf(states, contactId, liveContact)
-    const violation = violationOf(contactId, state, event, campaigns)
-    if (violation === null) evolveInPlace(state, event)
-    return violation
-  }
-}
-
-const noHead = (): StreamHead => ({ version: 0, hash: null, broken: false })
-
-/** The value of a key; made, if there is none. */
-function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
-}
-
-function placeViolation(event: RecordedEvent, head: StreamHead, before: Position): Violation | null {
-  const { version, position } = event
-  if (position <= before) return { rule: 'LOG-3', message: `position ${position} does not come after ${before}` }
-  if (version === head.version + 1) return null
-  return { rule: 'LOG-3', message: `version ${version} follows version ${head.version}` }
-}
-
-function hashViolation(event: RecordedEvent, head: StreamHead): Violation | null {
-  const { hash } = event
-  if (hash === undefined)
-    return head.hash === null ? null : { rule: 'AUDIT-4', message: 'no hash, though the event before it has one' }
-  if (hash === chainHash(head.hash, digestOf(event))) return null
-  return { rule: 'AUDIT-4', message: 'the hash is not that of the event and its predecessor: one of them was changed' }
+  return { events, contacts, hashed, faults, warnings, warningCount, seal }
 }
 
 /** Batches of the log, without what came later. */

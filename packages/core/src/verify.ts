@@ -2,8 +2,9 @@
  * Which events may follow which: the order that every contact's history keeps, whoever wrote it (AUDIT-4).
  * Written against the rules and not against `decide`, so that one can be held against the other.
  */
-import { stepOf } from './campaign.ts'
-import type { Catalog } from './catalog.ts'
+import { type Campaign, stepOf, targetOf } from './campaign.ts'
+import { type Catalog, patternsOf } from './catalog.ts'
+import type { Route, StepDefinition } from './definition.ts'
 import {
   type ContactState,
   enrollmentOf,
@@ -17,8 +18,10 @@ import {
   recordOf,
   type StepRecord,
 } from './enrollment.ts'
-import type { AttemptRef, ContactEvent, RunRef, StepRef } from './events.ts'
-import { type ContactId, idempotencyKeyOf } from './ids.ts'
+import type { AttemptRef, ContactEvent, ContactEventOf, RouteTaken, RunRef, StepRef, Timing } from './events.ts'
+import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf } from './ids.ts'
+import { maxAttemptsOf } from './plan.ts'
+import { durationMs } from './timer.ts'
 
 /** A rule, and how the event breaks it. */
 export interface Violation {
@@ -47,7 +50,10 @@ export function violationOf(
       if (isSuppressed(state, event.at)) return broken('STOP-4', 'a start of a suppressed contact')
       if (isInProgress(newest))
         return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
-      return expect('START-1', data.run === (newest?.run ?? 0) + 1, `run ${data.run} follows run ${newest?.run ?? 0}`)
+      return (
+        expect('START-1', data.run === (newest?.run ?? 0) + 1, `run ${data.run} follows run ${newest?.run ?? 0}`) ??
+        startOf(data, campaigns)
+      )
     }
     case 'SequenceStopped':
       return ofNewest(state, data) ?? expect('STOP-5', isOpen(find(state, data)), 'a stop of a run that is over')
@@ -57,21 +63,28 @@ export function violationOf(
       )
     case 'SequenceResumed':
       return (
-        ofNewest(state, data) ?? expect('PAUSE-3', statusOf(state, data) === 'paused', 'a resume of what is not paused')
+        ofNewest(state, data) ??
+        expect('PAUSE-3', statusOf(state, data) === 'paused', 'a resume of what is not paused') ??
+        expect('PAUSE-2', data.shiftMs <= pausedMs(state, data, event.at), 'waits made longer by more than the pause')
       )
     case 'SequenceCompleted':
       return (
         ofNewest(state, data) ??
         expect('STEP-8', isInProgress(find(state, data)), 'the end of a run that is not in progress') ??
-        everyStepResolved(state, data, campaigns)
+        everyStepResolved(state, data, campaigns) ??
+        ended(state, event, campaigns)
       )
     case 'GoalSatisfied':
-      return expect('STOP-4', !isSuppressed(state, event.at), 'a goal of a suppressed contact')
+      return (
+        expect('STOP-4', !isSuppressed(state, event.at), 'a goal of a suppressed contact') ??
+        satisfied(state, event, campaigns)
+      )
     case 'StepDispatched':
       return dispatched(contactId, state, event, data, campaigns)
     case 'StepSent':
-    case 'StepFailed':
       return stepKnown(state, data, campaigns) ?? outcome(state, data, type)
+    case 'StepFailed':
+      return stepKnown(state, data, campaigns) ?? outcome(state, data, type) ?? failed(state, event, campaigns)
     case 'StepSkipped':
       return (
         stepKnown(state, data, campaigns) ?? (data.attempt === 0 ? skipped(state, data) : outcome(state, data, type))
@@ -157,7 +170,7 @@ function dispatched(
   contactId: ContactId,
   state: ContactState,
   event: ContactEvent,
-  data: AttemptRef & { readonly idempotencyKey: string },
+  data: AttemptRef & { readonly idempotencyKey: string; readonly timing: Timing | null },
   campaigns?: Catalog,
 ): Violation | null {
   const unknown = stepKnown(state, data, campaigns)
@@ -181,8 +194,143 @@ function dispatched(
       'STEP-4',
       data.attempt === (sending?.attempt ?? 0) + 1,
       `attempt ${data.attempt} after ${sending?.attempt ?? 0}`,
+    ) ??
+    (sending?.status === 'retrying' && sending.retryAt !== null && event.at < sending.retryAt
+      ? broken('STEP-5', `another attempt ${msBetween(event.at, sending.retryAt)} ms before it was due`)
+      : null) ??
+    (campaigns === undefined ? null : onTime(run, data, event.at, campaigns))
+  )
+}
+
+/** A dispatch does not begin before its step is due, counted from where the run stands (STEP-1, TIME-1). */
+function onTime(
+  run: Run,
+  data: AttemptRef & { readonly timing: Timing | null },
+  at: Instant,
+  campaigns: Catalog,
+): Violation | null {
+  const step = stepIn(run, data, campaigns)
+  if (step === undefined) return null
+  if (data.attempt > maxAttemptsOf(step))
+    return broken('STEP-5', `attempt ${data.attempt} of a step that has ${maxAttemptsOf(step)}`)
+  if (step.draft === true && data.resend === 0) return broken('STEP-3', 'a dispatch of a draft')
+  const { timing } = data
+  const isFirst = data.resend === 0 && data.attempt === 1
+  if (timing === null) return isFirst ? broken('STEP-1', 'a first attempt without its timing') : null
+  if (!isFirst) return broken('STEP-1', 'a timing of what is no first attempt')
+  if (at < timing.dueAt) return broken('STEP-1', `a dispatch ${msBetween(at, timing.dueAt)} ms before it was due`)
+  return counted(run, step, timing, campaigns.version(data.campaignId, run.campaignVersion).campaign, data.sequenceId)
+}
+
+/** Whether the timing is one that the run and the timer allow. What needs zones or fields is not computed again. */
+function counted(
+  run: Run,
+  step: StepDefinition,
+  timing: Timing,
+  campaign: Campaign,
+  sequenceId: string,
+): Violation | null {
+  const { timer } = step
+  const fromStart = timer !== undefined && 'from' in timer && timer.from === 'start'
+  const steps = campaign.sequences.get(sequenceId)?.steps ?? []
+  const previous = steps[steps.indexOf(step) - 1]
+  const record = previous === undefined ? undefined : recordOf(run, previous.id)
+  // A cancelled step leaves its wait (CANCEL-1): then the anchor is an instant that no event has.
+  const since = fromStart || record === undefined || record.status === 'cancelled' ? run.startedAt : record.at
+  if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
+  if (timer === undefined) return expect('STEP-2', timing.dueAt === timing.anchor, 'a wait of a step that has no timer')
+  if (!('after' in timer)) return null
+  const waited = epochMsOf(timing.dueAt) - epochMsOf(timing.anchor)
+  const wait = durationMs(timer.after) ?? 0
+  const isRight = timer.window === undefined ? waited === wait : waited >= wait
+  return expect('TIME-1', isRight, `a wait of ${waited} ms where the timer says ${wait}`)
+}
+
+const msBetween = (from: Instant, to: Instant) => epochMsOf(to) - epochMsOf(from)
+
+function pausedMs(state: ContactState, ref: RunRef, at: Instant): number {
+  const pausedAt = find(state, ref)?.pausedAt
+  return pausedAt == null ? 0 : Math.max(0, msBetween(pausedAt, at))
+}
+
+function stepIn(run: Run, ref: StepRef, campaigns: Catalog): StepDefinition | undefined {
+  const sequence = campaigns.version(ref.campaignId, run.campaignVersion).campaign.sequences.get(ref.sequenceId)
+  return sequence === undefined ? undefined : stepOf(sequence, ref.stepId)
+}
+
+/** A run is of a version that was published, and of a sequence that it has. */
+function startOf(data: ContactEventOf<'SequenceStarted'>['data'], campaigns?: Catalog): Violation | null {
+  if (campaigns === undefined) return null
+  const { campaignId, sequenceId, campaignVersion } = data
+  if (!campaigns.has(campaignId, campaignVersion))
+    return broken('VERSION-1', `a start in version ${campaignVersion}, which was never published`)
+  const { sequences } = campaigns.version(campaignId, campaignVersion).campaign
+  return expect(
+    'VERSION-1',
+    sequences.has(sequenceId),
+    `version ${campaignVersion} has no sequence ${JSON.stringify(sequenceId)}`,
+  )
+}
+
+/** A goal is one of its version, was met by one of its patterns, and leads where the version says. */
+function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, campaigns?: Catalog): Violation | null {
+  if (campaigns === undefined) return null
+  const { campaignId, goalId, campaignVersion, pattern, kind, routes } = event.data
+  if (!campaigns.has(campaignId, campaignVersion))
+    return broken('VERSION-1', `a goal of version ${campaignVersion}, which was never published`)
+  const { campaign } = campaigns.version(campaignId, campaignVersion)
+  const goal = campaign.goals.get(goalId)
+  if (goal === undefined) return broken('VERSION-1', `version ${campaignVersion} has no goal ${JSON.stringify(goalId)}`)
+  if (patternsOf(goal)[pattern]?.kind !== kind)
+    return broken('GOAL-1', `no pattern ${pattern} of the goal is for signals of kind ${JSON.stringify(kind)}`)
+  const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
+  if (goal.achievableBy === 'members' && !isMember)
+    return broken('GOAL-2', 'a goal for members, of somebody who is none')
+  return routesFrom(goal.next, routes, 'GOAL-3')
+}
+
+/** A run that ended went where its sequence leads, and waits only where a goal can still move it on (ROUTE-4, ROUTE-5). */
+function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, campaigns?: Catalog): Violation | null {
+  const run = find(state, event.data)
+  const { campaignId, sequenceId, waiting, routes } = event.data
+  if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
+  const { campaign } = campaigns.version(campaignId, run.campaignVersion)
+  const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
+  const waits = !movedOn && campaign.beforeGoals.has(sequenceId)
+  return (
+    routesFrom(campaign.sequences.get(sequenceId)?.next, routes, 'ROUTE-4') ??
+    expect(
+      'ROUTE-5',
+      waiting === waits,
+      waits ? 'a run that ends where it should wait' : 'a run that waits for nothing',
     )
   )
+}
+
+/** What became of routes is told of the routes that there are, each once. */
+function routesFrom(next: readonly Route[] = [], routes: readonly RouteTaken[], rule: string): Violation | null {
+  const [ways, told] = [new Set(next.map(targetOf)), new Set(routes.map(({ to }) => to))]
+  const isSame = told.size === routes.length && told.size === ways.size && routes.every(({ to }) => ways.has(to))
+  return expect(rule, isSame, 'routes that its version does not have, or not all of them')
+}
+
+/** What follows from a failure is what the step says (STEP-5, STEP-6). */
+function failed(state: ContactState, event: ContactEventOf<'StepFailed'>, campaigns?: Catalog): Violation | null {
+  const { data, at } = event
+  const { consequence, retryAt, attempt, resend } = data
+  if ((retryAt === null) === (consequence === 'retry'))
+    return broken('STEP-5', 'another attempt without an instant, or an instant without another attempt')
+  if (retryAt !== null && retryAt < at) return broken('STEP-5', 'another attempt that was due before this one failed')
+  const run = find(state, data)
+  if (run === undefined || campaigns?.has(data.campaignId, run.campaignVersion) !== true) return null
+  const step = stepIn(run, data, campaigns)
+  if (step === undefined) return null
+  if (consequence === 'retry')
+    return expect('STEP-5', attempt < maxAttemptsOf(step), `another attempt of a step that has ${maxAttemptsOf(step)}`)
+  if (resend > 0 || !isInProgress(run)) return null
+  const { onFailure = 'continue', onUnknown = 'retry' } = step
+  const says = consequence === onFailure || (consequence === 'hold' && onUnknown === 'hold')
+  return expect('STEP-5', says, `${consequence} after a failure, where the step says ${onFailure}`)
 }
 
 const RULE_OF_STATUS = { paused: 'PAUSE-1', stopped: 'STOP-6', completed: 'STEP-8', waiting: 'STEP-8', active: '' }

@@ -430,7 +430,7 @@ function play(
       ...publications,
       ...added.map((event, i) => {
         const version = publications.length + i + 1
-        return { ...event, stream: campaignStream(definition.id), version, position: version }
+        return { ...event, stream: campaignStream(definition.id), version, position: events.length + version }
       }),
     ]
     campaigns = createCatalog()
@@ -455,7 +455,7 @@ function play(
     if (isLeft(decided)) return
     for (const event of decided.right.events) {
       const version = events.length + 1
-      events.push({ ...event, stream, version, position: version })
+      events.push({ ...event, stream, version, position: version + publications.length })
       if (event.type === 'StepDispatched') inFlight.set(event.data.idempotencyKey, event.data)
     }
     state = decided.right.state
@@ -585,19 +585,24 @@ function play(
  * const log = logOf(fc.sample(historyArbitrary(), { numRuns: 20, seed: 1 }))
  */
 export function logOf(histories: readonly History[]): readonly RecordedEvent[] {
-  const streams = new Map<string, readonly RecordedEvent[]>()
-  for (const { contactId, definition, events, publications } of histories) {
-    const [contact, campaign] = [contactStream(contactId), campaignStream(definition.id)]
-    if (streams.has(contact) || streams.has(campaign) || events.length === 0) continue
-    streams.set(campaign, publications)
-    streams.set(contact, events)
+  const taken = new Set<string>()
+  const inOrder: { readonly event: RecordedEvent; readonly history: number }[] = []
+  for (const [history, { contactId, definition, events, publications }] of histories.entries()) {
+    const streams = [contactStream(contactId), campaignStream(definition.id)]
+    if (streams.some((stream) => taken.has(stream)) || events.length === 0) continue
+    for (const stream of streams) taken.add(stream)
+    for (const event of [...publications, ...events]) inOrder.push({ event, history })
   }
-  const isContact = ({ stream }: RecordedEvent) => (stream.startsWith('contact-') ? 1 : 0)
-  const inOrder = [...streams.values()]
-    .flat()
-    .sort((a, b) => (a.at === b.at ? isContact(a) - isContact(b) : a.at < b.at ? -1 : 1))
+  // Of one instant, in the order in which the history decided them: who was unpublished last was started before.
+  inOrder.sort((a, b) =>
+    a.event.at !== b.event.at
+      ? a.event.at < b.event.at
+        ? -1
+        : 1
+      : a.history - b.history || a.event.position - b.event.position,
+  )
   const heads = new Map<string, string>()
-  return inOrder.map((event, i) => {
+  return inOrder.map(({ event }, i) => {
     const hash = chainHash(heads.get(event.stream) ?? null, digestOf(event))
     heads.set(event.stream, hash)
     return { ...event, position: i + 1, hash }
