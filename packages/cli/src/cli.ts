@@ -256,9 +256,9 @@ function createProgram(
           return answer(second, options, (log) => askExplain(log, contactId, first))
         }
         if (second !== undefined) throw new Misuse('explain takes the id of an event or --step, not both.')
-        const now = options.at ?? instantOf(Date.now())
+        const asOf = options.at === undefined ? { now: instantOf(Date.now()) } : { at: options.at }
         return answer(first, options, (log) =>
-          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, now),
+          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, asOf),
         )
       },
     )

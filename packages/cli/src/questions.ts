@@ -14,6 +14,7 @@ import {
   type Instant,
   isCampaignEvent,
   type LogPlace,
+  nowFor,
   parseTag,
   type RecordedContactEvent,
   type RecordedEvent,
@@ -320,15 +321,18 @@ export async function askExplainNot(
   source: Source,
   contactId: ContactId,
   step: Omit<StepRef, 'run'> & { readonly run?: number },
-  now: Instant,
+  asOf: { readonly at: Instant } | { readonly now: Instant },
 ): Promise<Answer> {
   const { history, campaigns } = await read(source, contactId)
+  const now = 'at' in asOf ? asOf.at : nowFor(history, asOf.now)
+  const ahead = 'now' in asOf && now > asOf.now ? ['an event of the contact is after now: a clock was fast'] : []
   const why = explainNot(contactId, history, step, { campaigns, now })
   return {
     json: { contactId, step, at: now, ...why },
     text: (paint) =>
       [
         `${named(step.stepId)} of ${sequenceName(step)} for ${named(contactId)} as of ${now}: ${paint('bold', why.reason)}${why.detail === null ? '' : ` (${plain(why.detail)})`}`,
+        ...ahead,
         ...(why.dueAt === null
           ? []
           : [`due ${why.dueAt}, as far as the log knows, which holds no zone or field of the contact`]),

@@ -21,7 +21,7 @@ import { createNewFile } from './new-file.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
 import { openStore, placeName, STORE_URLS, withoutPasswords } from './store-url.ts'
-import { counted, named, plain } from './text.ts'
+import { counted, plain } from './text.ts'
 
 /** Fewer and larger writes: a line at a time costs a system call each. */
 const CHUNK_CHARACTERS = 64 * 1024

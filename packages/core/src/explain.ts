@@ -132,6 +132,14 @@ export function explainNot(
   return { ...because('not-yet-due', shown, detail), dueAt }
 }
 
+/**
+ * The instant by which a question "as of now" is asked: now, or that of the last event where a clock was fast. What stands
+ * in the log has happened, so a step whose run was stopped is never said to be due because the stop is dated after now.
+ */
+export function nowFor(history: readonly RecordedContactEvent[], now: Instant): Instant {
+  return [now, ...history.map(({ at }) => at)].sort().at(-1) ?? now
+}
+
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {
   if (state.erased) return 'erased'
   return isSuppressed(state, now) ? 'suppressed' : 'never-started'

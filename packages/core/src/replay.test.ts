@@ -9,6 +9,7 @@ import {
   fold,
   isRight,
   membersAt,
+  nowFor,
   type RecordedEvent,
   replay,
   stateAt,
@@ -113,6 +114,16 @@ describe('given the question why', () => {
     ])
     expect(chain.at(-1)?.cause).toMatchObject({ by: 'signal', kind: 'form-submitted' })
     expect(explain(ada.events, 'no such event')).toEqual([])
+  })
+
+  it('AUDIT-3: a stop by a clock that was fast is a stop, and the step behind it is not said to be due', () => {
+    const step = { campaignId: 'pool', sequenceId: 'nurture', stepId: 'two' }
+    const ask = (now: string) => explainNot('bob', bob.events, step, { campaigns: bob.context.campaigns, now })
+    const before = '2026-03-01T13:30:00.000Z'
+    expect(ask(before).reason).toBe('not-yet-due')
+    expect(nowFor(bob.events, before)).toBe('2026-03-01T15:00:00.000Z')
+    expect(ask(nowFor(bob.events, before)).reason).toBe('stopped')
+    expect(nowFor(bob.events, '2026-04-01T00:00:00.000Z')).toBe('2026-04-01T00:00:00.000Z')
   })
 
   it('AUDIT-3: a step that did not run is explained with its evidence', () => {

@@ -2,6 +2,7 @@
  * Which events may follow which: the order that every contact's history keeps, whoever wrote it (AUDIT-4).
  * Written against the rules and not against `decide`, so that one can be held against the other.
  */
+import { brakedUntil } from './brake.ts'
 import { type Campaign, stepOf, targetOf } from './campaign.ts'
 import { type Catalog, patternsOf } from './catalog.ts'
 import type { Route, StepDefinition } from './definition.ts'
@@ -52,7 +53,7 @@ export function violationOf(
         return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
       return (
         expect('START-1', data.run === (newest?.run ?? 0) + 1, `run ${data.run} follows run ${newest?.run ?? 0}`) ??
-        startOf(data, campaigns)
+        startOf(state, data, event.at, campaigns)
       )
     }
     case 'SequenceStopped':
@@ -259,16 +260,24 @@ function stepIn(run: Run, ref: StepRef, campaigns: Catalog): StepDefinition | un
 }
 
 /** A run is of a version that was published, and of a sequence that it has. */
-function startOf(data: ContactEventOf<'SequenceStarted'>['data'], campaigns?: Catalog): Violation | null {
+function startOf(
+  state: ContactState,
+  data: ContactEventOf<'SequenceStarted'>['data'],
+  at: Instant,
+  campaigns?: Catalog,
+): Violation | null {
   if (campaigns === undefined) return null
   const { campaignId, sequenceId, campaignVersion } = data
   if (!campaigns.has(campaignId, campaignVersion))
     return broken('VERSION-1', `a start in version ${campaignVersion}, which was never published`)
-  const { sequences } = campaigns.version(campaignId, campaignVersion).campaign
+  const { sequences, definition } = campaigns.version(campaignId, campaignVersion).campaign
+  if (!sequences.has(sequenceId))
+    return broken('VERSION-1', `version ${campaignVersion} has no sequence ${JSON.stringify(sequenceId)}`)
+  const newest = campaigns.find(campaignId)?.published?.campaign.definition ?? definition
   return expect(
-    'VERSION-1',
-    sequences.has(sequenceId),
-    `version ${campaignVersion} has no sequence ${JSON.stringify(sequenceId)}`,
+    'BRAKE-1',
+    brakedUntil(state, data, newest, at) === null,
+    'more starts than the brake of its campaign allows',
   )
 }
 

@@ -15,6 +15,7 @@ import {
   isInProgress,
   isSuppressed,
   type NotRun,
+  nowFor,
   type Observation,
   type Page,
   parseTag,
@@ -332,7 +333,11 @@ export function createInspect(
     const { contactId, ...step } = query
     await campaigns.fresh()
     const { history, facts, why } = await seenAlone(contactId)
-    const context = { campaigns: campaigns.catalog, ...(facts === undefined ? {} : { facts }), now: clock.now() }
+    const context = {
+      campaigns: campaigns.catalog,
+      ...(facts === undefined ? {} : { facts }),
+      now: nowFor(history, clock.now()),
+    }
     const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, context)
     // A resend says why somebody wanted the step again, not why it ran.
     const telling = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)

@@ -1,5 +1,5 @@
 /**
- * `pnpm soak:attack [--logs 200] [--seed 1]`: every forgery on so many generated logs. Prints what was made, what `verify`
+ * `pnpm soak:forger [--logs 200] [--seed 1]`, a part of `pnpm soak:attack`: every forgery on so many generated logs. Prints what was made, what `verify`
  * named with its line, and the rules; ends with 1 if anything was missed, or if sound logs have faults.
  */
 import { parseArgs } from 'node:util'
