@@ -240,7 +240,7 @@ function counted(
   const since = fromStart || record === undefined || record.status === 'cancelled' ? run.startedAt : record.at
   if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
   if (timer === undefined) return expect('STEP-2', timing.dueAt === timing.anchor, 'a wait of a step that has no timer')
-  if (!('after' in timer)) return null
+  if (!('after' in timer) || fromStart) return null
   const waited = epochMsOf(timing.dueAt) - epochMsOf(timing.anchor)
   const wait = durationMs(timer.after) ?? 0
   const isRight = timer.window === undefined ? waited === wait : waited >= wait
