@@ -125,7 +125,7 @@ async function openEventStoreDb(folder: string, say: (line: string) => void): Pr
   say('Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory')
   const { EventStoreDBClient } = await import('@eventstore/db-client')
   const { forkFakeServer } = await import('@enfold/store-eventstoredb/fake')
-  const server = await forkFakeServer()
+  const server = await forkFakeServer({ shuffle: 1 })
   const client = EventStoreDBClient.connectionString(server.url)
   const log = createEventStoreDbStore({ client })
   const path = join(folder, placeOf.eventstoredb)

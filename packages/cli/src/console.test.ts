@@ -117,7 +117,7 @@ it('with --write, orders are taken in the name of --actor', async () => {
 })
 
 it('opens a log on EventStoreDB with its read model beside it', async () => {
-  const server = await forkFakeServer()
+  const server = await forkFakeServer({ shuffle: 1 })
   onTestFinished(() => server.stop())
   const store = ['--store', server.url, '--read-model', `sqlite:${join(folder, 'beside.db')}`]
   const definition = join(folder, 'pool.json')

@@ -34,7 +34,7 @@ const NURTURE = 'pool%2F1/nurture'
 const postgres = givenServer()
 let server: RemoteFakeServer
 beforeAll(async () => {
-  server = await forkFakeServer()
+  server = await forkFakeServer({ shuffle: 1 })
 })
 afterAll(() => server.stop())
 

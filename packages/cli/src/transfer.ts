@@ -112,10 +112,11 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
 
   async function flush(): Promise<void> {
     const store = target[kind]
-    // A server takes each append by itself: begun together, one that has to be tried again would fall behind the others.
+    // A server takes each append by itself, and commits those of different streams as it likes. The SQL stores, which
+    // alone get several at once here, write them in one transaction, in the order of the list.
     for (const together of isEventStoreDb(into) ? batch.map((one) => [one]) : [batch])
       for (const result of together.length === 0 ? [] : await store.appendMany(together))
-        if (result.outcome === 'conflict')
+        if (result.outcome !== 'appended')
           throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
     batch.length = 0
   }

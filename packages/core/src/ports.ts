@@ -134,8 +134,12 @@ export interface EventStore {
     requires?: readonly RequiredVersion[],
   ): Promise<AppendResult>
   /**
-   * Independent outcomes, in the order given, in one round trip or transaction. If it throws, nothing was written. A
-   * stream that another open transaction keeps makes nobody else wait: it is answered `locked` where others wrote.
+   * Independent outcomes, in the order given, in as few round trips as the store can. Appends to one stream are written
+   * in the order of the list. **Between streams no order is promised**: which event comes first in the log is the
+   * store's affair, as with separate calls that are made at the same time. To have one event after another, wait for
+   * the first. If it throws for what it was given (`INVALID_INPUT`, `EVENT_ID_REUSED`), nothing was written. After
+   * another fault a store without transactions may have written some; the same call again answers `repeated` for those.
+   * A stream that another open transaction keeps makes nobody else wait: it is answered `locked` where others wrote.
    */
   appendMany(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
   /** Events with version ≥ `from` (default 1), in order. A stream that does not exist is empty. */

@@ -22,7 +22,7 @@ const every = Number(values.every ?? 1)
 const directory = mkdtempSync(join(tmpdir(), 'enfold-attack-'))
 const isWanted = (name: string) => values.store === undefined || values.store.includes(name)
 const postgres = isWanted('postgres') ? await startPostgres() : null
-const eventStoreDb = isWanted('eventstoredb') ? await forkFakeServer() : null
+const eventStoreDb = isWanted('eventstoredb') ? await forkFakeServer({ shuffle: 1 }) : null
 let opened = 0
 
 const stores: { readonly [name: string]: () => Pair | Promise<Pair> } = {

@@ -9,7 +9,7 @@ export function givenEventStoreDb() {
   let server: FakeServer
   let client: EventStoreDBClient
   beforeAll(async () => {
-    server = await startFakeServer()
+    server = await startFakeServer({ shuffle: 1 })
     client = EventStoreDBClient.connectionString(server.url)
   })
   afterAll(async () => {

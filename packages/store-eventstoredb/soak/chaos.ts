@@ -6,6 +6,7 @@
 import { type ContactEvent, chainHash, contactStream, digestOf, isEnfoldFault, type RecordedEvent } from '@enfold/core'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
+import { randomOf } from '../src/fake/commit-order.ts'
 import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
 
@@ -33,7 +34,7 @@ export interface ChaosReport {
 
 export async function chaos({ seed, commands, careless }: ChaosOptions): Promise<ChaosReport> {
   const random = randomOf(seed)
-  const server = await startFakeServer()
+  const server = await startFakeServer({ shuffle: seed })
   const prefix = 'enfold-'
   const client = EventStoreDBClient.connectionString(server.url)
   // Short, so that the store gives up often and the writers have to.
@@ -204,17 +205,6 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
         previous = event.hash ?? null
       }
     }
-  }
-}
-
-/** mulberry32: the same numbers for the same seed. */
-export function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
   }
 }
 

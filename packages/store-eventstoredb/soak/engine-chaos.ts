@@ -12,9 +12,10 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
+import { randomOf } from '../src/fake/commit-order.ts'
 import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
-import { pause, pick, randomOf } from './chaos.ts'
+import { pause, pick } from './chaos.ts'
 
 export interface EngineChaosOptions {
   readonly seed: number
@@ -65,7 +66,7 @@ interface Acknowledged {
 export async function engineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { seed, commands, careless } = options
   const random = randomOf(seed)
-  const server = await startFakeServer()
+  const server = await startFakeServer({ shuffle: seed })
   const folder = mkdtempSync(join(tmpdir(), 'enfold-chaos-'))
   const readModel =
     options.readModel === 'memory'

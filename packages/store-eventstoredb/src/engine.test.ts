@@ -28,7 +28,7 @@ const newSchema = givenSchemas(postgres)
 let server: FakeServer
 let folder: string
 beforeAll(async () => {
-  server = await startFakeServer()
+  server = await startFakeServer({ shuffle: 1 })
   folder = mkdtempSync(join(tmpdir(), 'enfold-eventstoredb-'))
 })
 afterAll(async () => {

@@ -5,5 +5,5 @@ import { eventStoreDbContract } from './given-contract.ts'
 eventStoreDbContract('@eventstore/db-client', {
   connect: (url) => EventStoreDBClient.connectionString(url),
   expectation: 'expectedRevision',
-  startFake: forkFakeServer,
+  startFake: () => forkFakeServer({ shuffle: 1 }),
 })

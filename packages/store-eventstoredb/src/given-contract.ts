@@ -495,6 +495,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
           commandId: event.commandId,
           actor: 'joan',
           cause: event.cause,
+          order: event.order,
           hash: events[0]?.hash,
         })
       }))

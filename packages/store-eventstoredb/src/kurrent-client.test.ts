@@ -6,5 +6,5 @@ import { eventStoreDbContract } from './given-contract.ts'
 eventStoreDbContract('@kurrent/kurrentdb-client', {
   connect: (url) => KurrentDBClient.connectionString(url.replace(/^esdb:/, 'kurrentdb:')),
   expectation: 'streamState',
-  startFake: forkFakeServer,
+  startFake: () => forkFakeServer({ shuffle: 1 }),
 })

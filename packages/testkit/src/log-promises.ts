@@ -14,6 +14,7 @@ import {
   type Locked,
   type NewEvent,
   type RecordedEvent,
+  type StreamId,
 } from '@enfold/core'
 import { expect } from 'vitest'
 import { allPages, bothOf, collect, expectFault, type Given, type Promises, upTo, withoutPlace } from './promises.ts'
@@ -301,8 +302,29 @@ export const logPromises = {
     }))
     const results = await store.appendMany(appends)
     expect(results.every(({ outcome }) => outcome === 'appended')).toBe(true)
-    expect((await collect(store.readAll())).map(({ stream }) => stream)).toEqual(appends.map(({ stream }) => stream))
+    const streams = (events: readonly { stream: StreamId }[]) => events.map(({ stream }) => stream).toSorted()
+    expect(streams(await collect(store.readAll()))).toEqual(streams(appends))
   },
+
+  'appendMany: appends to one stream are written in the order of the list, and what is answered is what stands':
+    async ({ store }) => {
+      const appends = upTo(100).map((i) => {
+        const id = `c${i % 20}`
+        const version = Math.floor(i / 20)
+        return { stream: contactStream(id), events: [sampleStart(id, version)], expected: version }
+      })
+      const results = (await store.appendMany(appends)) as readonly Appended[]
+      expect(results.map(({ outcome }) => outcome)).toEqual(appends.map(() => 'appended'))
+      const log = await collect(store.readAll())
+      for (const id of upTo(20).map((i) => `c${i}`)) {
+        const events = await collect(store.readStream(contactStream(id)))
+        expect(withoutPlace(events)).toEqual(upTo(5).map((n) => sampleStart(id, n)))
+        // The log may mix the streams as it likes.
+        expect(log.filter(({ stream }) => stream === contactStream(id))).toEqual(events)
+      }
+      const byPosition = results.flatMap(({ events }) => events).toSorted((a, b) => a.position - b.position)
+      expect(log).toEqual(byPosition)
+    },
 
   'readStream begins at a version, and a stream that is not there is empty': async ({ store }) => {
     await store.append(ann, upTo(5).map(start), 'no-stream')

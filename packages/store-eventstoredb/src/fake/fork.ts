@@ -1,7 +1,7 @@
 /** Starts the fake server in a process of its own, and passes on what it is told. Imports nothing of either client. */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { FakeServer } from './server.ts'
+import type { FakeServer, FakeServerOptions } from './server.ts'
 
 /** What can be asked of a fake server from outside its process. */
 export type RemoteFakeServer = Pick<FakeServer, 'url' | 'port'> & {
@@ -17,8 +17,12 @@ export type RemoteFakeServer = Pick<FakeServer, 'url' | 'port'> & {
     | 'dropBatches']: (...args: Parameters<FakeServer[Method]>) => Promise<Awaited<ReturnType<FakeServer[Method]>>>
 } & { stop(): Promise<void> }
 
-export async function forkFakeServer(): Promise<RemoteFakeServer> {
-  const child = fork(fileURLToPath(new URL('main.ts', import.meta.url)), { execArgv: [] })
+export async function forkFakeServer({
+  port = 0,
+  shuffle,
+}: Pick<FakeServerOptions, 'port' | 'shuffle'> = {}): Promise<RemoteFakeServer> {
+  const given = [port, ...(shuffle === undefined ? [] : [shuffle])].map(String)
+  const child = fork(fileURLToPath(new URL('main.ts', import.meta.url)), given, { execArgv: [] })
   const waiting = new Map<number, (answer: unknown) => void>()
   const started = Promise.withResolvers<{ url: string; port: number }>()
   child.once('error', started.reject)

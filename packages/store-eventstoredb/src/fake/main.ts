@@ -1,10 +1,13 @@
 /**
- * The fake server as a process of its own: `node main.ts [port]`. A client of KurrentDB cannot share a process with it,
+ * The fake server as a process of its own: `node main.ts [port [seed]]`, with a seed in random commit order. A client of KurrentDB cannot share a process with it,
  * because the generated code of both packages uses the same global names. Started with a channel, it obeys its parent.
  */
 import { type FakeServer, NOT_MODELLED, startFakeServer } from './server.ts'
 
-const server = await startFakeServer({ port: Number(process.argv[2] ?? 0) })
+const server = await startFakeServer({
+  port: Number(process.argv[2] ?? 0),
+  ...(process.argv[3] === undefined ? {} : { shuffle: Number(process.argv[3]) }),
+})
 
 if (process.send === undefined) {
   const matters = NOT_MODELLED.map((matter) => `- ${matter}\n`).join('')

@@ -24,6 +24,7 @@ import {
   type StatusObject,
   type sendUnaryData,
 } from '@grpc/grpc-js'
+import { createCommitOrder } from './commit-order.ts'
 import { createFakeLog, type Decision, type Expected, type LogRecord, type Proposed } from './log.ts'
 
 /** What passes here may still fail on a real server. */
@@ -64,6 +65,11 @@ export interface FakeServerOptions {
   readonly batchAppend?: boolean
   /** The node that `not-leader` names, and the one that gossip calls leader. Default: this one. */
   readonly leader?: { readonly address: string; readonly port: number }
+  /**
+   * Appends that are under way at the same time, to different streams, are committed in a random order, as a real server
+   * may. The number is the seed. Left out: in the order in which they come.
+   */
+  readonly shuffle?: number
 }
 
 export interface FakeServer {
@@ -111,6 +117,7 @@ type BatchCall = ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendR
 export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
   const { maxAppendBytes = 1024 * 1024, batchAppend = true } = options
   const log = createFakeLog()
+  const commit = createCommitOrder(options.shuffle)
   const injected = new Map<Call, Fault[]>()
   const counts: Record<Call, number> = { append: 0, batchAppend: 0, read: 0, subscribe: 0 }
   const reads = new Set<ReadCall>()
@@ -142,13 +149,15 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     return { code: StatusCode.UNAVAILABLE, details: 'The fake server is not available' }
   }
 
-  function append(stream: string, events: readonly Proposed[], expected: Expected): Decision {
-    const decision = log.append(stream, events, expected)
-    if (decision.outcome === 'success') {
-      news.resolve()
-      news = Promise.withResolvers()
-    }
-    return decision
+  function append(stream: string, events: readonly Proposed[], expected: Expected): Promise<Decision> {
+    return commit(stream, () => {
+      const decision = log.append(stream, events, expected)
+      if (decision.outcome === 'success') {
+        news.resolve()
+        news = Promise.withResolvers()
+      }
+      return decision
+    })
   }
 
   // --- Appending, one call for each -------------------------------------------------------------------------------
@@ -183,7 +192,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
         : options.hasStreamExists()
           ? 'stream_exists'
           : 'any'
-    const decision = append(stream, events, expected)
+    const decision = await append(stream, events, expected)
     if (fault === 'lost-answer') return answer(errorOf(fault))
     if (fault === 'no-answer') return
     if (decision.outcome === 'stream-deleted') return answer(deletedError(stream))
@@ -267,7 +276,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
           : options.hasStreamExists()
             ? 'stream_exists'
             : 'any'
-      const decision = append(stream, events, expected)
+      const decision = await append(stream, events, expected)
       if (fault === 'no-answer') return
       if (fault === 'lost-answer') return fail(call, errorOf(fault))
       if (decision.outcome === 'success') {
