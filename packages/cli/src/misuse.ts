@@ -9,7 +9,11 @@ export class BadLog extends Error {}
 /** What was ordered was not done, or not all of it: exit status 1. The message says why, and what to do. */
 export class Failed extends Error {}
 
-/** What was thrown, in a line. */
+/**
+ * What was thrown, in a line. What the host's own module threw is shown in its own words on the terminal; records do not
+ * hold it, because it may quote anything.
+ */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Failed ? error.cause.message : error.message
 }

@@ -166,16 +166,11 @@ function again({ mark }: Deed): string {
 
 const NOT_FINE = { fine: false, isUntouched: false } as const
 
-/** What the host's own module threw, for who sits at the terminal; it goes into no record, because it may quote anything. */
-function ownWords(error: unknown): string | null {
-  return isEnfoldFault(error) && error.cause instanceof Failed ? error.cause.message : null
-}
-
 function inWords(deed: Deed, { contactId, answered, error }: Result) {
   if (answered === undefined) {
     const code = isEnfoldFault(error) ? error.code : null
     const message = messageOf(error)
-    const text = `${named(contactId)}: ${code === null ? '' : `${code}: `}${plain(ownWords(error) ?? message)}`
+    const text = `${named(contactId)}: ${code === null ? '' : `${code}: `}${plain(message)}`
     return {
       ...NOT_FINE,
       isUnknown: false,

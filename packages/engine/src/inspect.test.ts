@@ -508,7 +508,10 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
 
     it('AUDIT-3: a step whose time has come is due, and what the directory will make of it is said', async () => {
       let known = true
-      const { engine, clock } = await given(makeStore, { contacts: { get: () => (known ? {} : null) } })
+      const { engine, clock } = await given(makeStore, {
+        handlers: { task: () => ({ outcome: 'sent' }) },
+        contacts: { get: () => (known ? {} : null) },
+      })
       await engine.startSequence(onAnn('vip'))
       clock.advance('P1D')
       const dueAt = '2026-03-02T10:00:00.000Z'
