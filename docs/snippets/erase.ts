@@ -1,3 +1,4 @@
+import { heldInWords } from '@enfold/core'
 import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
@@ -45,8 +46,9 @@ const [satisfied] = await engine.inspect.history('c-81')
 if (satisfied?.type === 'GoalSatisfied') console.log(satisfied.data.saw)
 // #endregion private
 // #region erase
-orThrow(await engine.erase({ contactId: 'c-81', actor: 'olga', reason: 'request 2026-17' }))
+const { holds } = orThrow(await engine.erase({ contactId: 'c-81', actor: 'olga', reason: 'request 2026-17' }))
 people.delete('c-81')
+console.log(heldInWords(holds))
 
 const { erased, enrollments } = await engine.inspect.contact('c-81')
 console.log(erased, enrollments[0]?.status, await engine.inspect.sequencesOf('c-81'))

@@ -8,6 +8,7 @@ import {
   type ContactId,
   type Either,
   type GoalAnswer,
+  heldInWords,
   type Instant,
   isLeft,
   type JsonObject,
@@ -225,7 +226,9 @@ export function erase(ordered: Ordered): Deed {
     isFinal: true,
     mark: { commandId: ordered.commandId },
     doFor: (engine, contactId) =>
-      told(engine.erase({ contactId, ...ordered }), ({ outcome }) => changed(outcome, `erased ${named(contactId)}`)),
+      told(engine.erase({ contactId, ...ordered }), ({ outcome, holds }) =>
+        changed(outcome, `erased ${named(contactId)}; its events hold ${heldInWords(holds) || 'nothing of yours'}`),
+      ),
   }
 }
 

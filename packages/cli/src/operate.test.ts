@@ -150,7 +150,7 @@ describe('an order for one contact', () => {
       [['unsuppress', store, 'ada'], 'ada is not suppressed: nothing changed, at version 11'],
       [['suppress', store, 'ada'], 'suppressed ada for ever, at version 12, command <id>'],
       [['suppress', store, 'ada'], 'ada is suppressed already: nothing changed, at version 12'],
-      [['erase', store, 'ada', '--yes'], 'erased ada, at version 13, command <id>'],
+      [['erase', store, 'ada', '--yes'], 'erased ada; its events hold 1 actor, at version 13, command <id>'],
     ]
     for (const [args, expected] of lines) expect(withoutIds(await said(...args))).toBe(`${expected}\n`)
   })

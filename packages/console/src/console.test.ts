@@ -47,6 +47,15 @@ const eventOf = async (type: string) => {
   return history.find((event) => event.type === type)?.id as string
 }
 
+it('ERASE-1: the page of an erased contact says how many values of the host its events hold', async () => {
+  const { engine } = world
+  await engine.startSequence({ contactId: 'eve', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
+  await engine.erase({ contactId: 'eve', actor: 'olga', reason: 'as Eve asked' })
+  const page = async (as: string) => (await send(pages, '/contacts/eve', { as })).text
+  expect(await page('reader')).toContain('Its events hold 1 reason, 2 actors.')
+  expect(await page('gardener')).toContain('Those of its events that you may see hold 1 reason, 1 actor.')
+})
+
 describe('permissions', () => {
   const start = { action: 'start', sequence: 'pool/nurture', reason: 'test', contact: 'zoe' }
   const order = { do: 'pause', campaign: 'pool', sequence: 'nurture', reason: 'test' }

@@ -2,7 +2,15 @@
  * One contact: where he is, what comes next, what happened and why, now or at any instant before. What can be ordered
  * for him is in `order-page.ts`.
  */
-import { type ContactId, type Facts, type Instant, isTimeZone, type RecordedContactEvent } from '@enfold/core'
+import {
+  type ContactId,
+  type Facts,
+  heldInWords,
+  heldValues,
+  type Instant,
+  isTimeZone,
+  type RecordedContactEvent,
+} from '@enfold/core'
 import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/engine'
 import { seenBy } from '@enfold/http'
 import { html } from 'hono/html'
@@ -53,7 +61,7 @@ export async function contactPage(call: Call): Promise<Page> {
 <span>${standing(shown, view, facts === null, history.length)}</span></div>
 ${withoutFacts(view.factsFault)}
 ${slider(shown, instants)}
-${at === null ? orders(shown, view, await sequenceOptions(call, null)) : ''}
+${at === null ? orders(shown, view, history, await sequenceOptions(call, null)) : ''}
 ${sequences(shown, runs)}
 ${upcoming(shown, runs)}
 ${endedRuns(shown, runs)}
@@ -163,9 +171,15 @@ function order(
   return html`<a class="button small" href="${to}">${label}${about === '' ? '' : html`<span class="unseen"> ${about}</span>`}</a> `
 }
 
-function orders(shown: Shown, { enrollments, erased, suppressed }: ContactView, options: Html): Html {
+function orders(
+  shown: Shown,
+  { enrollments, erased, suppressed }: ContactView,
+  history: readonly RecordedContactEvent[],
+  options: Html,
+): Html {
   const { call, contactId } = shown
-  if (erased) return html`<p class="notice bad">This contact was erased: nothing can be ordered any more.</p>`
+  if (erased)
+    return html`<p class="notice bad">This contact was erased: nothing can be ordered any more. ${ofYours(call) === '' ? 'Its events' : 'Those of its events that you may see'} hold ${heldInWords(heldValues(history)) || 'no value of the host'}.</p>`
   const isIn = enrollments.some(({ status }) => status === 'active' || status === 'paused' || status === 'waiting')
   return html`<div class="buttons">
 ${

@@ -44,6 +44,7 @@ export * from './events.ts'
 export * from './explain.ts'
 export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
+export * from './held-values.ts'
 export * from './ids.ts'
 export {
   type BeginsTransactions,

@@ -20,7 +20,7 @@ import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } fr
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import type { Facts, Lane, OtherLane } from './ports.ts'
 import { decideCondition } from './routes.ts'
-import { dueOf, durationMs, opensAt } from './timer.ts'
+import { type Due, dueOf, durationMs, opensAt } from './timer.ts'
 
 interface Act {
   /** Since when it is due; never later than the plan's `now`. */
@@ -96,6 +96,15 @@ export const REASONS = {
   contactUnknown: 'contact-unknown',
   unknownOutcome: 'unknown-outcome',
 } as const
+
+/** All that the engine itself gives as the reason of a skip or a failure. Any other is a handler's. */
+export const ENGINE_REASONS: ReadonlySet<string> = new Set<string>([
+  ...Object.values(REASONS),
+  ...Object.keys({ past: true, 'field-empty': true, 'field-unreadable': true } satisfies Record<
+    NonNullable<Due['skip']>,
+    true
+  >),
+])
 
 const NONE: ReadonlySet<string> = new Set()
 

@@ -7,15 +7,20 @@ import {
   type ContactId,
   derivedCommandId,
   type Either,
+  type HeldValues,
+  heldValues,
   type Instant,
+  isLeft,
   type JsonObject,
   type Position,
   type Rejection,
+  right,
   type SequenceId,
   type StepId,
   type Version,
 } from '@enfold/core'
 import * as border from './border.ts'
+import type { Executed } from './execute.ts'
 
 /** What every verb of an operator takes. */
 export interface Order {
@@ -82,7 +87,8 @@ export interface ContactVerbs {
   signal(signal: Signal): Answered<Answers['HandleSignal']>
   resendStep(order: StepOrder): Answered<Answers['ResendStep']>
   cancelStep(order: StepOrder): Answered<Answers['CancelStep']>
-  erase(order: ContactOrder): Answered<Answers['EraseContact']>
+  /** `holds`: how many values of the host's stand in the contact's stream up to the erasure, and remain (ERASE-1). */
+  erase(order: ContactOrder): Answered<Answers['EraseContact'] & { readonly holds: HeldValues }>
 }
 
 /** The shape of an order, checked at the border. */
@@ -98,10 +104,24 @@ export const metaOf = ({ actor, reason, commandId }: Order) => ({
   ...(reason === undefined ? {} : { reason }),
 })
 
-/** @param answer executes a checked command and gives its answer with its place */
-export function createContactVerbs(
-  answer: <Command extends ContactCommand>(command: Command) => Answered<Answers[Command['type']]>,
-): ContactVerbs {
+/** An answer with where the log stood behind it. */
+function placed<Command extends ContactCommand>({ answer, version, position }: Executed<Command>) {
+  return { ...(answer as Answers[Command['type']]), version, position }
+}
+
+/** Executes a checked command. */
+type Execute = <Command extends ContactCommand>(command: Command) => Promise<Either<Rejection, Executed<Command>>>
+
+/** Has a checked command executed, and gives the answer with its place. */
+export function answering(execute: Execute) {
+  return async <Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> => {
+    const executed = await execute(command)
+    return isLeft(executed) ? executed : right(placed(executed.right))
+  }
+}
+
+export function createContactVerbs(execute: Execute): ContactVerbs {
+  const answer = answering(execute)
   return {
     async startSequence(order) {
       border.checkInput('startSequence', order, SEQUENCE)
@@ -175,7 +195,12 @@ export function createContactVerbs(
     },
     async erase(order) {
       border.checkInput('erase', order, CONTACT)
-      return answer({ type: 'EraseContact', contactId: order.contactId, ...metaOf(order) })
+      const executed = await execute({ type: 'EraseContact', contactId: order.contactId, ...metaOf(order) })
+      if (isLeft(executed)) return executed
+      // Up to the erasure: outcomes that came in since must not change the answer to a repeat (ONCE-1).
+      const { events, history, version } = executed.right
+      const until = [...history.filter((event) => event.version <= version), ...events]
+      return right({ ...placed(executed.right), holds: heldValues(until) })
     },
   }
 }

@@ -3,7 +3,6 @@
  * and has it executed (`execute.ts`). Due steps are done by `dispatch.ts`, questions answered by `inspect.ts`.
  */
 import {
-  type Answers,
   type CampaignDefinition,
   type CampaignEvent,
   type CampaignId,
@@ -36,12 +35,12 @@ import { createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
-import { type Answered, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
+import { answering, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
 import { createFacts, createSearch, SHORT_MS } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DueOptions } from './dispatch.ts'
 import { createDoorbell } from './doorbell.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
-import { type CommandMachinery, createHistoryOf, execute, type Machinery } from './execute.ts'
+import { type CommandMachinery, createHistoryOf, type Executed, execute, type Machinery } from './execute.ts'
 import { type Health, healthOf } from './health.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { createKinds, handlersOf } from './kinds.ts'
@@ -182,7 +181,7 @@ export function createEngine(options: EngineOptions): Engine {
   const actions = actionsOf(options)
   const inspect = createInspect(machinery, readModel, createSearch(directory, contactsTimeoutMs), actions)
   const bulk = createBulk(machinery, readModel, inspect, actions)
-  const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answer(command))
+  const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answerTo(command))
   let closed = false
 
   function project(signal: AbortSignal): Promise<void> {
@@ -201,18 +200,15 @@ export function createEngine(options: EngineOptions): Engine {
     for (const one of ended) if (one.status === 'rejected') throw one.reason
   }
 
-  /** Has a checked command executed, and gives the answer with its place. */
-  const answerOver =
+  const executeOver =
     (executing: CommandMachinery) =>
-    async <Command extends ContactCommand>(command: Command): Answered<Answers[Command['type']]> => {
+    async <Command extends ContactCommand>(command: Command): Promise<Either<Rejection, Executed<Command>>> => {
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
-      const executed = await execute(executing, command)
-      if (isLeft(executed)) return executed
-      const { version, position } = executed.right
-      return right({ ...(executed.right.answer as Answers[Command['type']]), version, position })
+      return execute(executing, command)
     }
-  const answer = answerOver(machinery)
-  const verbs = createContactVerbs(answer)
+  const executeHere = executeOver(machinery)
+  const answerTo = answering(executeHere)
+  const verbs = createContactVerbs(executeHere)
 
   /** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
   async function decideOnCampaign<Answer>(
@@ -302,7 +298,7 @@ export function createEngine(options: EngineOptions): Engine {
         // Nothing is due before the commit. The store tells of that.
         wakeUp: () => {},
       }
-      return createContactVerbs(answerOver(executing))
+      return createContactVerbs(executeOver(executing))
     },
 
     async runDue(dueOptions = {}) {

@@ -199,7 +199,13 @@ const rows: readonly Row[] = [
     events: 1,
     again: { outcome: 'already_cancelled', run: 1 },
   },
-  { verb: 'erase', before: [started], order: ann, answer: { outcome: 'erased' }, events: 1 },
+  {
+    verb: 'erase',
+    before: [started],
+    order: ann,
+    answer: { outcome: 'erased', holds: expect.objectContaining({ actors: 1, reasons: 0 }) },
+    events: 1,
+  },
 ]
 
 /** The order under an id of its own; a signal's id is its signal id. */

@@ -77,6 +77,8 @@ export interface Executed<Command extends ContactCommand> extends Placed {
   /** What was appended now; empty if nothing changed or it was a repeat. */
   readonly events: readonly ContactEvent[]
   readonly known: Known
+  /** What stood in the log when it was decided. */
+  readonly history: readonly RecordedContactEvent[]
 }
 
 /** A contact as it was last seen; good for a decision as long as nobody else has written. */
@@ -157,7 +159,7 @@ async function executeTraced<Command extends ContactCommand>(
       decided(appended.length, null)
       // A repeat answers with the place of the first time.
       const { version, position } = recorded.at(-1) ?? contact
-      return right({ answer, events: appended, version, position, known: contact })
+      return right({ answer, events: appended, version, position, known: contact, history: contact.history })
     }
     const required = await requirementsOf(machinery, events)
     if (required === null) continue
@@ -175,7 +177,8 @@ async function executeTraced<Command extends ContactCommand>(
       decided(events.length, null)
       observeBrakes(observe, command.contactId, events)
       const { version, position } = result
-      return right({ answer, events, version, position, known: { ...factsIn(contact), state, version, position } })
+      const behind = { ...factsIn(contact), state, version, position }
+      return right({ answer, events, version, position, known: behind, history: contact.history })
     }
     observe({ type: 'conflict', contactId: command.contactId, attempt })
     // Published anew, or unpublished, since this process looked.

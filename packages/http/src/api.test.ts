@@ -59,7 +59,10 @@ describe('contacts', () => {
       },
     })
     expect((await send('POST', '/contacts/ann/unsuppress')).body).toMatchObject({ outcome: 'unsuppressed' })
-    expect((await send('POST', '/contacts/ann/erase')).body).toMatchObject({ outcome: 'erased' })
+    expect((await send('POST', '/contacts/ann/erase')).body).toMatchObject({
+      outcome: 'erased',
+      holds: { actors: 1, reasons: 0, receipts: 0 },
+    })
     expect(await send('POST', `${NURTURE}/start`)).toMatchObject({
       status: 409,
       body: { rejection: { type: 'ContactErased' } },

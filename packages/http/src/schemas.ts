@@ -1,5 +1,5 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
-import { ACTION_OUTCOMES, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH } from '@enfold/core'
+import { ACTION_OUTCOMES, HELD_VALUES, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH } from '@enfold/core'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
 
 export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -61,6 +61,11 @@ export const Stopped = <const W extends readonly string[]>(...outcomes: W) =>
   closed({ outcome: words(...outcomes), stopped: list(closed(RUN)), ...PLACE })
 export const Done = <const W extends readonly string[]>(...outcomes: W) =>
   closed({ outcome: words(...outcomes), ...PLACE })
+/** How many values of each kind remain in the contact's stream (ERASE-1). */
+const Held = closed(
+  Object.fromEntries(HELD_VALUES.map((kind) => [kind, Count])) as Record<(typeof HELD_VALUES)[number], typeof Count>,
+)
+export const Erased = closed({ outcome: words('erased'), holds: Held, ...PLACE })
 export const Resent = closed({ outcome: words('resent'), run: Count, resend: Count, ...PLACE })
 
 export const SignalAnswer = closed({
