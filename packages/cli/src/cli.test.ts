@@ -511,6 +511,9 @@ describe('import', () => {
     const into = `sqlite:${file('generated.db')}`
     expect(await answerOf(['import', path, '--into', into])).toMatchObject({ imported: all.length, renumbered: 0 })
     expect((await enfold(['export', into])).stdout).toBe(readFileSync(path, 'utf8'))
+    // Marks of what waits for a person follow from a contact's events together, and are there as well.
+    const { index } = JSON.parse((await enfold(['verify', '--json', into])).stdout) as { readonly index: unknown }
+    expect(index).toMatchObject({ differences: [] })
   })
 
   it('AUDIT-1: positions with gaps become 1, 2, 3 …, and that is said', async () => {

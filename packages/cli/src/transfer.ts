@@ -5,11 +5,18 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, createZstdCompress } from 'node:zlib'
 import {
+  type ContactId,
   contactOf,
+  contactStream,
+  createTagIndex,
   type EventStore,
   encodeEvent,
+  fold,
   isCampaignEvent,
   LogCheck,
+  marksOf,
+  type ReadModel,
+  type RecordedContactEvent,
   type RecordedEvent,
   type StreamAppend,
   tagChanges,
@@ -92,20 +99,39 @@ const BATCH = 500
 /** One place, opened twice: as a log that writes hashes, and as one that does not. */
 interface Target {
   readonly hashed: EventStore
-  readonly plain: EventStore
+  readonly plain: Opened
 }
 
+/** A server is a log alone, and has no rows to set. */
+type Opened = EventStore & Partial<Pick<ReadModel, 'restore'>>
+
 /** A log on a server needs no read model for this: whoever works on it feeds one from the log. */
-function openTarget(into: string, hashChain: boolean): EventStore | null {
+function openTarget(into: string, hashChain: boolean): Opened | null {
   return isEventStoreDb(into)
     ? openEventStoreDb(into, { hashChain, inOrder: true })
     : openStore(into, 'create', { hashChain })
+}
+
+/** Sets the marks of a contact of whom steps failed (`stepsWaiting`): they follow from all its events together. */
+async function mark(
+  contactId: ContactId,
+  read: EventStore['readStream'],
+  restore: ReadModel['restore'],
+): Promise<void> {
+  const events: RecordedContactEvent[] = []
+  for await (const event of read(contactStream(contactId))) events.push(event as RecordedContactEvent)
+  const index = createTagIndex()
+  index.apply(events.flatMap((event) => tagChanges(contactId, event)))
+  const tags = [...index.tagsOf(contactId), ...marksOf(fold(events))]
+  await restore({ contactId, version: events.length, tags, wakeAt: events.at(-1)?.at ?? null })
 }
 
 async function importInto(target: Target, source: Source, into: string, gateMs: number): Promise<Answer> {
   const stored = target.hashed.readAll()[Symbol.asyncIterator]()
   const check = new LogCheck({ gateMs })
   const batch: StreamAppend[] = []
+  /** Of whom something may wait for a person. */
+  const failed = new Set<ContactId>()
   let kind: keyof Target = 'hashed'
   let [events, known, moved] = [0, 0, 0]
   let storeGoesOn = true
@@ -130,6 +156,8 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
         `${plain(source.name)}:${source.lineOf(events)}: ${fault.rule}: ${plain(fault.message)}. Imported were the ${counted(events - 1, 'event')} before it.`,
       )
     }
+    const contactId = contactOf(event.stream)
+    if (contactId !== null && event.type === 'StepFailed' && event.data.consequence !== 'retry') failed.add(contactId)
     if (event.position !== events) moved += 1
     if (storeGoesOn) {
       const next = await stored.next()
@@ -149,6 +177,8 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     batch.push(appendOf(event))
   }
   await flush()
+  if (target.plain.restore !== undefined)
+    for (const contactId of failed) await mark(contactId, target.plain.readStream, target.plain.restore)
   const imported = events - known
   return {
     json: { into, events, imported, known, renumbered: moved },

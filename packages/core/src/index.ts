@@ -65,6 +65,7 @@ export {
   readLogBatches,
   writeLog,
 } from './log-file.ts'
+export * from './marks.ts'
 export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
 export * from './plan.ts'

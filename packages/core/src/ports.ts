@@ -220,6 +220,9 @@ export interface Change {
 /**
  * The index (contacts by tag) and the agenda (contacts by next wake). Both can be rebuilt from the log at will.
  *
+ * Tags that begin with `~` are marks of the engine's (`isMark`). A store keeps, pages and counts them as it does any tag,
+ * save that a search for nobody in particular passes over contacts that have marks only.
+ *
  * Promises: what an append's `Derived` says is visible to every later call. A claimed contact is given to no other
  * worker until its lease has run out or it is released. Claims come by wake instant, oldest first.
  */
@@ -273,7 +276,7 @@ export interface ReadModel {
    * answers false. The lease stays as it is.
    */
   restore(projection: ContactProjection): Promise<boolean>
-  /** Contacts that have rows in the index, in a fixed order: those behind `after`, at most `limit`. */
+  /** Contacts that have tags or marks in the index, in a fixed order: those behind `after`, at most `limit`. */
   indexed(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
 }
 

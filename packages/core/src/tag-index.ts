@@ -66,6 +66,18 @@ export function parseTag(tag: Tag): ParsedTag | null {
   }
 }
 
+/**
+ * Whether a tag is a mark of the engine's (`marks.ts`), and none of a sequence: those encode `~`. A store keeps marks as
+ * it keeps tags, and passes them over where it is asked who has any tag at all.
+ *
+ * @example
+ * isMark('~held')               // true
+ * isMark('pool-owners/nurture') // false
+ */
+export function isMark(tag: Tag): boolean {
+  return tag.startsWith('~')
+}
+
 const NO_CHANGES: readonly TagChange[] = []
 
 /** The events that change tags: all that a question about who was where needs to read. */
@@ -117,7 +129,7 @@ export interface TagIndex {
   apply(changes: Iterable<TagChange>): void
   /** Contacts that have the tag. */
   members(tag: Tag, page: Page): Members
-  /** Contacts that the query describes; if `all` and `any` are empty, of all that have any tag. */
+  /** Contacts that the query describes; if `all` and `any` are empty, of all that have any tag but marks. */
   search(query: TagQuery, page: Page): Members
   /** How many contacts have the tag. */
   count(tag: Tag): number
@@ -125,7 +137,7 @@ export interface TagIndex {
   tagsOf(contactId: ContactId): readonly Tag[]
   /** The tags that at least one contact has, in the order of `compareIds`. */
   tags(): readonly Tag[]
-  /** Contacts that have at least one tag: those behind `after`, at most `limit`. */
+  /** Contacts that have at least one tag, marks too: those behind `after`, at most `limit`. */
   contacts(after: ContactId | null, limit: number): readonly ContactId[]
 }
 
@@ -134,6 +146,7 @@ interface Entry {
   readonly members: SlotSet
   /** What a contact holds that has this tag only: one list for all of them, since most contacts have one tag. */
   readonly alone: readonly Entry[]
+  readonly isMark: boolean
 }
 
 const NOTHING: readonly Entry[] = []
@@ -153,7 +166,9 @@ export function createTagIndex(): TagIndex {
   const contactIds: ContactId[] = []
   const held: (readonly Entry[])[] = []
   const entries = new Map<Tag, Entry>()
+  /** Who has a tag of a sequence, and who has a mark. */
   const tagged = new SlotSet()
+  const marked = new SlotSet()
 
   function slotFor(contactId: ContactId): number {
     let slot = slots.get(contactId)
@@ -170,7 +185,7 @@ export function createTagIndex(): TagIndex {
     let entry = entries.get(tag)
     if (entry === undefined) {
       const alone: Entry[] = []
-      entry = { tag, members: new SlotSet(), alone }
+      entry = { tag, members: new SlotSet(), alone, isMark: isMark(tag) }
       alone.push(entry)
       entries.set(tag, entry)
     }
@@ -182,7 +197,8 @@ export function createTagIndex(): TagIndex {
     const before = held[slot] ?? NOTHING
     // `concat` makes a list of exactly the length; spreading and pushing leave room for 17, which is 120 bytes.
     held[slot] = before.length === 0 ? entry.alone : before.concat(entry)
-    tagged.add(slot)
+    if (entry.isMark) marked.add(slot)
+    else tagged.add(slot)
   }
 
   function remove(slot: number, entry: Entry): void {
@@ -191,7 +207,7 @@ export function createTagIndex(): TagIndex {
     const before = held[slot] ?? NOTHING
     const rest = before.toSpliced(before.indexOf(entry), 1)
     held[slot] = rest.length > 1 ? rest : (rest[0]?.alone ?? NOTHING)
-    if (rest.length === 0) tagged.delete(slot)
+    if (!rest.some((one) => one.isMark === entry.isMark)) (entry.isMark ? marked : tagged).delete(slot)
   }
 
   function make(change: TagChange): void {
@@ -218,7 +234,8 @@ export function createTagIndex(): TagIndex {
   function pageOf(query: SlotQuery, from: number, limit: number, total?: number): Members {
     const found: number[] = []
     let counted = 0
-    for (let b = total === undefined ? 0 : from >>> BLOCK_SHIFT; b < tagged.blocks.length; b++) {
+    const blocks = Math.max(tagged.blocks.length, marked.blocks.length)
+    for (let b = total === undefined ? 0 : from >>> BLOCK_SHIFT; b < blocks; b++) {
       if (total !== undefined && found.length > limit) break
       const words = blockOf(query, b)
       if (words === null) continue
@@ -251,8 +268,8 @@ export function createTagIndex(): TagIndex {
     },
     tags: () => [...entries.keys()].sort(compareIds),
     contacts(after, limit) {
-      const query = { any: [tagged], all: [], none: [] }
-      return pageOf(query, slotBehind('after', after), checked('limit', limit), tagged.size).contacts
+      const query = { any: [tagged, marked], all: [], none: [] }
+      return pageOf(query, slotBehind('after', after), checked('limit', limit), MAX_LIMIT).contacts
     },
   }
 }

@@ -71,6 +71,12 @@ export const abortSignal: Check = (path, value) => {
 
 export const anything: Check = () => {}
 
+export function oneOf(...words: readonly string[]): Check {
+  return (path, value) => {
+    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
+  }
+}
+
 export function wholeNumber(min: number, max: number): Check {
   return (path, value) => {
     if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)

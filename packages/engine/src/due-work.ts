@@ -15,6 +15,7 @@ import {
   type Instant,
   instantOf,
   isLeft,
+  isMarkOfPlan,
   plan,
   type ReadModel,
   type RecordOutcome,
@@ -117,6 +118,7 @@ export function createDueWork(
       if (one.status === 'rejected') throw one.reason
       return one.value
     })
+    if (kind === '') await clearMarkOfPlan(contactId, known)
     return { events: [...events, ...done.flatMap((one) => one.events)], held: done.every((one) => one.held) }
   }
 
@@ -127,6 +129,15 @@ export function createDueWork(
   function permitsOf(kind: string, claimed: string): number | undefined {
     if (kinds.handlerOf(kind) === undefined) return 0
     return Object.hasOwn(options.kinds, kind) ? (kind === claimed ? 1 : 0) : undefined
+  }
+
+  /**
+   * A contact with a run that could not be planned is claimed for no kind. That the run can be planned now, by a newer
+   * release, is not seen by the appends of its steps.
+   */
+  async function clearMarkOfPlan(contactId: ContactId, { facts = null }: Known): Promise<void> {
+    if ((await readModel.tagsOf(contactId)).some(isMarkOfPlan))
+      await restoreContact(machinery, readModel, contactId, { factsOf: async () => facts })
   }
 
   /** When to ask about a contact again of whom something is due and whom the directory does not know; `null`: not. */

@@ -30,6 +30,7 @@ import {
   type UnpublishCampaign,
 } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
+import { createAttentionQuestions } from './attention.ts'
 import * as border from './border.ts'
 import { createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
@@ -179,7 +180,8 @@ export function createEngine(options: EngineOptions): Engine {
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
-  const inspect = createInspect(machinery, readModel, createSearch(directory, contactsTimeoutMs), actions)
+  const attention = createAttentionQuestions(machinery, readModel, kinds, projection)
+  const inspect = createInspect(machinery, readModel, createSearch(directory, contactsTimeoutMs), actions, attention)
   const bulk = createBulk(machinery, readModel, inspect, actions)
   const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answerTo(command))
   let closed = false

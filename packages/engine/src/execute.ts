@@ -20,7 +20,9 @@ import {
   isEnfoldFault,
   isLeft,
   left,
+  markChanges,
   type Plan,
+  type PlanFault,
   type Position,
   READS_FACTS,
   type RecordedContactEvent,
@@ -163,7 +165,7 @@ async function executeTraced<Command extends ContactCommand>(
     }
     const required = await requirementsOf(machinery, events)
     if (required === null) continue
-    const derived = derive(machinery, command.contactId, state, events, contact)
+    const derived = derive(machinery, command.contactId, { before: contact.state, state, events }, contact)
     const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
       appendSurely(machinery, command.contactId, contact.state.version, { events, derived, ...required }),
     )
@@ -248,16 +250,29 @@ export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandMac
   return async (contactId) => (await ofStream(contactStream(contactId))) as readonly RecordedContactEvent[]
 }
 
-/** What the read model must be told with these events: the projector's tag changes, and the next wake. */
+/** What events have made of a contact. */
+export interface Change {
+  readonly before: ContactState
+  readonly events: readonly ContactEvent[]
+  readonly state: ContactState
+}
+
+/** What the read model must be told with these events: the projector's tag changes, marks, and the next wake. */
 export function derive(
-  machinery: CommandMachinery,
+  machinery: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
   contactId: ContactId,
-  state: ContactState,
-  events: readonly ContactEvent[],
+  { before, events, state }: Change,
   { facts, areFactsOld }: AskedFacts,
 ): Derived {
+  const { wake, faults } = plannedOf(machinery, contactId, state, areFactsOld === true ? undefined : facts)
   const tags = events.flatMap((event) => tagChanges(contactId, event))
-  return { tags, ...wakeOf(machinery, contactId, state, areFactsOld === true ? undefined : facts) }
+  return { tags: [...tags, ...markChanges(contactId, before, state, events, faults)], ...wake }
+}
+
+/** What of a contact's rows follows from its plan: its row on the agenda, and the runs that cannot be planned. */
+export interface Planned {
+  readonly wake: Pick<Plan, 'wakeAt' | 'lane' | 'others'>
+  readonly faults: readonly PlanFault[]
 }
 
 /**
@@ -265,16 +280,16 @@ export function derive(
  *
  * @param facts `undefined`: not known
  */
-export function wakeOf(
+export function plannedOf(
   { campaigns, clock, observe }: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
   contactId: ContactId,
   state: ContactState,
   facts: Facts | null | undefined,
-): Pick<Plan, 'wakeAt' | 'lane' | 'others'> {
+): Planned {
   const { wakeAt, lane, others, faults = [] } = nextWake(contactId, state, campaigns.catalog, facts, clock.now())
   for (const { error, campaignId, sequenceId, run } of faults)
     observe({ type: 'contact-not-planned', contactId, run: { campaignId, sequenceId, run }, error })
-  return others === undefined ? { wakeAt, lane } : { wakeAt, lane, others }
+  return { wake: others === undefined ? { wakeAt, lane } : { wakeAt, lane, others }, faults }
 }
 
 /**

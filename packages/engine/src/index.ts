@@ -5,6 +5,14 @@
  */
 export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@enfold/core'
 export type { ActionQuestions, ActionView } from './action-questions.ts'
+export {
+  ATTENTION_KINDS,
+  type AttentionEntry,
+  type AttentionKind,
+  type AttentionQuery,
+  type AttentionQuestions,
+  type AttentionView,
+} from './attention.ts'
 export type { BrakeHealth } from './brakes.ts'
 export type {
   ActionOrder,

@@ -39,6 +39,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
+import type { AttentionQuestions } from './attention.ts'
 import * as border from './border.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
 import {
@@ -198,7 +199,7 @@ export interface Overdue {
   readonly broken: readonly BrokenContacts[]
 }
 
-export interface Inspect extends ActionQuestions, CampaignQuestions, LogQuestions {
+export interface Inspect extends ActionQuestions, AttentionQuestions, CampaignQuestions, LogQuestions {
   /**
    * Everything of one contact as it stands now; with `at`, as it stood at that instant, events of that very instant
    * included (AUDIT-2). Due instants of then are computed with the facts of now: the directory has no others. Answers
@@ -267,6 +268,7 @@ export function createInspect(
   readModel: ReadModel,
   searchDirectory: SearchDirectory | null,
   actions: ActionStore | null,
+  attention: AttentionQuestions,
 ): Inspect {
   const { campaigns, clock } = machinery
 
@@ -293,7 +295,7 @@ export function createInspect(
     options: { readonly runs?: 'newest' | 'all'; readonly at?: Instant } = {},
   ): Promise<ContactView> {
     border.id('inspect.contact', contactId)
-    border.checkInput('inspect.contact', options, { 'runs?': oneOf('newest', 'all'), 'at?': border.instant })
+    border.checkInput('inspect.contact', options, { 'runs?': border.oneOf('newest', 'all'), 'at?': border.instant })
     const { runs = 'newest', at } = options
     await campaigns.fresh()
     const loaded = await seenAlone(contactId)
@@ -349,7 +351,7 @@ export function createInspect(
     border.checkInput('inspect.contactsInSequence', query, {
       campaignId: border.id,
       sequenceId: border.id,
-      'status?': oneOf('active', 'waiting', 'either'),
+      'status?': border.oneOf('active', 'waiting', 'either'),
       'after?': border.idOrNull,
       'limit?': LIMIT,
     })
@@ -483,6 +485,7 @@ export function createInspect(
     },
     upcoming,
     overdue,
+    ...attention,
     ...createActionQuestions(actions, clock),
     ...createCampaignQuestions(campaigns),
     ...createLogQuestions(machinery, readModel),
@@ -570,12 +573,6 @@ function resendView({ resend, status, at }: ResendRecord) {
   return { resend, status, at }
 }
 
-export function oneOf(...words: readonly string[]) {
-  return (path: string, value: unknown) => {
-    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
-  }
-}
-
 export function sequenceQueries(path: string, value: unknown): void {
   if (!Array.isArray(value))
     throw EnfoldFault.invalidInput(path, value, 'a list of { campaignId, sequenceId, status? }')
@@ -583,7 +580,7 @@ export function sequenceQueries(path: string, value: unknown): void {
     border.checkInput(`${path}[${i}]`, query, {
       campaignId: border.id,
       sequenceId: border.id,
-      'status?': oneOf('active', 'waiting'),
+      'status?': border.oneOf('active', 'waiting'),
     })
 }
 

@@ -24,20 +24,21 @@ import {
   isContactEvent,
   isEnfoldFault,
   type Members,
+  marksOf,
   type Position,
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
   type StreamId,
   type Tag,
-  tagChanges,
+  unplannedMarks,
   type Version,
 } from '@enfold/core'
 import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts, SHORT_MS } from './directory.ts'
-import { createHistoryOf, type Machinery, wakeOf } from './execute.ts'
+import { createHistoryOf, derive, type Machinery, plannedOf } from './execute.ts'
 import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
@@ -121,6 +122,8 @@ export interface Projection extends ParkedContacts {
   /** Resolves when the read model shows the position. Throws `PROJECTION_BEHIND` when the time is over. */
   waitFor(position: Position, timeoutMs: number): Promise<void>
   lag(): Promise<ProjectionLag>
+  /** The event for which the contact is parked; `null`: it is not parked, or the log gives no such event any more. */
+  parkedEvent(contactId: ContactId): Promise<RecordedContactEvent | null>
   /** `null` where the store projects in the append. */
   health(): Promise<ProjectionHealth | null>
 }
@@ -160,6 +163,7 @@ export const projectedInAppend: Projection = {
   show: async () => {},
   waitFor: async () => {},
   lag: async () => ({ behind: 0, lagMs: 0 }),
+  parkedEvent: async () => null,
   health: async () => null,
   parked: async () => ({ contacts: [], next: null }),
   retry: async () => ({ outcome: 'not_parked' }),
@@ -232,10 +236,9 @@ export function createProjection(
             const isKnown = followed.get(contactId) === before
             // Read from its stream, it was in the row already if this version was.
             if (isKnown && now.version === before.version) return { now, change: null }
-            const tags = isKnown ? its.flatMap((one) => tagChanges(contactId, one)) : setTo(contactId, now.tags)
             return {
               now,
-              change: { contactId, version: now.version, derived: { ...(await nextWakeOf(contactId, now)), tags } },
+              change: await changeOf(contactId, now, isKnown ? { before: before.state, events: its } : null),
             }
           })
           known.delete(contactId)
@@ -345,11 +348,20 @@ export function createProjection(
     }
   }
 
-  async function nextWakeOf(contactId: ContactId, { state }: Folded) {
+  /** The contact's rows: what these events change in them; `null`: exactly what they must be, whatever there was. */
+  async function changeOf(
+    contactId: ContactId,
+    { version, state, tags }: Folded,
+    news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
+  ): Promise<Change> {
     await campaigns.ensure(state)
     // A directory that fails for one contact holds up no other.
     const facts = await factsOf(contactId).catch(() => undefined)
-    return wakeOf(machinery, contactId, state, facts)
+    if (news !== null)
+      return { contactId, version, derived: derive(machinery, contactId, { ...news, state }, { facts }) }
+    const { wake, faults } = plannedOf(machinery, contactId, state, facts)
+    const exactly = setTo(contactId, [...tags, ...marksOf(state), ...unplannedMarks(faults)])
+    return { contactId, version, derived: { ...wake, tags: exactly } }
   }
 
   /** All rows and the checkpoint; if that fails for one of them, each by itself, and the checkpoint behind them. */
@@ -407,14 +419,18 @@ export function createProjection(
     }
   }
 
-  async function parkedContact(contactId: ContactId): Promise<ParkedContact> {
+  async function parkedEventOf(contactId: ContactId): Promise<RecordedContactEvent | null> {
     const tags = await readModel.tagsOf(contactId)
     const mark = tags.find((tag) => tag.startsWith(`${PARKED}@`))
     const version = Number(mark?.slice(PARKED.length + 1))
     const history = await machinery.historyOf(contactId).catch(() => [])
-    const event = history[version - 1]
+    return history[version - 1] ?? null
+  }
+
+  async function parkedContact(contactId: ContactId): Promise<ParkedContact> {
+    const event = await parkedEventOf(contactId)
     const reason = parked.get(contactId) ?? null
-    return { contactId, event: event === undefined ? null : placeOf(event), reason }
+    return { contactId, event: event === null ? null : placeOf(event), reason }
   }
 
   /** Does something about a contact's rows, if it is parked, while no batch is under way. */
@@ -499,8 +515,7 @@ export function createProjection(
     const changes: Change[] = []
     for (const contactId of contactIds) {
       const now = foldedFrom(contactId, histories.get(contactStream(contactId)) ?? [])
-      const derived = { ...(await nextWakeOf(contactId, now)), tags: setTo(contactId, now.tags) }
-      changes.push({ contactId, version: now.version, derived })
+      changes.push(await changeOf(contactId, now, null))
     }
     await readModel.apply(changes, 0)
     return []
@@ -549,6 +564,7 @@ export function createProjection(
       }
     },
     lag,
+    parkedEvent: parkedEventOf,
     async health() {
       return {
         ...(await lag()),

@@ -136,7 +136,7 @@ function recordOutcomes(
       }
       const required = await requirementsOf(machinery, events)
       if (required === null) continue
-      const derived = derive(machinery, contactId, state, events, asked)
+      const derived = derive(machinery, contactId, { before: known.state, state, events }, asked)
       const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
         appendSurely(machinery, contactId, known.state.version, { events, derived, ...required }),
       )

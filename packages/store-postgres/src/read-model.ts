@@ -138,8 +138,12 @@ export function createSqlReadModel({
   const held = (tags: readonly TagRow[]) =>
     `(SELECT count(*) FROM ${memberships} o WHERE o.tag IN (${tags.map(idOf).join(', ')}) AND o.contact = m.contact)`
 
-  function taggedPage(none: readonly TagRow[]): string {
+  /** The tags that are marks (`isMark`): who has no other is in no sequence. */
+  const marks = `(SELECT id FROM ${schema}.tags WHERE tag >= '~' AND tag < chr(127))`
+
+  function taggedPage(none: readonly TagRow[], withMarks = false): string {
     return `(SELECT DISTINCT contact FROM ${memberships} m WHERE contact > $1
+      ${withMarks ? '' : `AND tag NOT IN ${marks}`}
       ${none.length === 0 ? '' : `AND ${held(none)} = 0`} ORDER BY contact LIMIT $2::bigint)`
   }
 
@@ -163,7 +167,9 @@ export function createSqlReadModel({
         .join(' + ')
     }
     const base =
-      all.length > 0 ? countOf(all, []) : `(SELECT count(*) FROM (SELECT DISTINCT contact FROM ${memberships}) t)`
+      all.length > 0
+        ? countOf(all, [])
+        : `(SELECT count(*) FROM (SELECT DISTINCT contact FROM ${memberships} WHERE tag NOT IN ${marks}) t)`
     return none.length > 0 ? `${base} - (${total(all, none, [])})` : base
   }
 
@@ -250,7 +256,7 @@ export function createSqlReadModel({
     },
     count: async (tag) => (await tagRows([tag])).get(tag)?.members ?? 0,
     async indexed(page) {
-      const rows = await query<{ contact: string }>(taggedPage([]), [
+      const rows = await query<{ contact: string }>(taggedPage([], true), [
         toText(page.after ?? ''),
         String(checkedLimit(page)),
       ])

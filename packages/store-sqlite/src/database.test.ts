@@ -367,7 +367,9 @@ describe('questions', () => {
     for (const [sql, plan] of all) {
       // The count of all that have any tag is the one question that reads an index from end to end.
       if (sql.includes('count(DISTINCT contact)'))
-        expect(plan).toBe('SCAN memberships USING COVERING INDEX memberships_of_contact')
+        expect(plan).toMatch(
+          /^SCAN memberships USING COVERING INDEX memberships_of_contact; LIST SUBQUERY \d; SEARCH tags USING COVERING INDEX/,
+        )
       else
         expect([sql, plan]).toEqual([
           sql,

@@ -75,6 +75,9 @@ interface Beside {
   readonly kind: string
 }
 
+/** The tags that are marks. */
+const MARKS = "(SELECT id FROM tags WHERE tag >= '~' AND tag < '\x7f')"
+
 /** A tag that nobody ever had. */
 const UNKNOWN_TAG: TagRow = { id: 0, members: 0 }
 
@@ -192,15 +195,18 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   }
 
   function tagged(): number {
-    const sql = 'SELECT count(DISTINCT contact) AS n FROM memberships INDEXED BY memberships_of_contact'
+    const sql = `SELECT count(DISTINCT contact) AS n FROM memberships INDEXED BY memberships_of_contact
+      WHERE tag NOT IN ${MARKS}`
     return (statement(sql).get() as { n: number }).n
   }
 
-  function taggedPage(none: readonly TagRow[], after: string, limit: number): string[] {
+  /** Marks are no tags of sequences (`isMark`): who has no other is nobody's member. */
+  function taggedPage(none: readonly TagRow[], after: string, limit: number, withMarks = false): string[] {
     const without = `AND NOT EXISTS (SELECT 1 FROM memberships WHERE tag IN (${marks(none)}) AND contact = m.contact)`
     const page = statement(
       `SELECT DISTINCT contact FROM memberships m INDEXED BY memberships_of_contact
-       WHERE contact > ? ${none.length > 0 ? without : ''} ORDER BY contact ${LIMIT}`,
+       WHERE contact > ? ${withMarks ? '' : `AND tag NOT IN ${MARKS}`} ${none.length > 0 ? without : ''}
+       ORDER BY contact ${LIMIT}`,
     )
     return contactsOf(page.all(after, ...none.map(({ id }) => id), limit))
   }
@@ -278,7 +284,7 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
     tagsOf: (contactId) =>
       (tagsOf.all(toText(contactId)) as { tag: string }[]).map(({ tag }) => fromText(tag)).sort(compareIds),
     count: (tag) => tagOf(tag).members,
-    indexed: (page) => taggedPage([], toText(page.after ?? ''), checkedLimit(page)).map(fromText),
+    indexed: (page) => taggedPage([], toText(page.after ?? ''), checkedLimit(page), true).map(fromText),
 
     claim(now, worker, limit, leaseUntil, room) {
       const waiting = lanes().map(({ kind, campaign }) => {

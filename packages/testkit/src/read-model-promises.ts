@@ -9,6 +9,7 @@ import {
   instantOf,
   type Lane,
   type Members,
+  markOf,
   type OtherLane,
   type Page,
   type Store,
@@ -191,6 +192,31 @@ export const readModelPromises = {
     await write('bob', [add('bob', red), remove('bob', red)], at(1))
     expect(await store.search({}, page(10))).toEqual({ contacts: ['ann'], total: 1, next: null })
     expect(await store.search({ none: [red] }, page(10))).toEqual({ contacts: [], total: 0, next: null })
+  },
+
+  'INDEX-5: marks are kept like tags, and make nobody a member of anything': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    const [held, ofDemo] = [markOf('held'), markOf('held', 'demo')]
+    await write('ann', [add('ann', held), add('ann', ofDemo)], null)
+    await write('bob', [add('bob', red), add('bob', held)], null)
+    await write('cid', [add('cid', red)], null)
+    expect((await store.members(held, page(10))).contacts.toSorted()).toEqual(['ann', 'bob'])
+    expect([await store.count(held), await store.count(ofDemo)]).toEqual([2, 1])
+    expect((await store.search({ any: [held, ofDemo] }, page(10))).total).toBe(2)
+    expect(await store.tagsOf('bob')).toEqual([red, held])
+    const anybody = await store.search({}, page(10))
+    expect([anybody.contacts.toSorted(), anybody.total]).toEqual([['bob', 'cid'], 2])
+    const without = await store.search({ none: [blue] }, page(10))
+    expect([without.contacts.toSorted(), without.total]).toEqual([['bob', 'cid'], 2])
+    // Whoever has a mark has rows, which a rebuild must find.
+    expect((await store.indexed(null, 10)).toSorted()).toEqual(['ann', 'bob', 'cid'])
+    await write('bob', [remove('bob', red)], null)
+    await write('ann', [remove('ann', held), remove('ann', ofDemo)], null)
+    expect(await store.search({}, page(10))).toEqual({ contacts: ['cid'], total: 1, next: null })
+    expect((await store.indexed(null, 10)).toSorted()).toEqual(['bob', 'cid'])
+    await write('bob', [clear('bob')], null)
+    expect([await store.count(held), await store.tagsOf('bob')]).toEqual([0, []])
   },
 
   'a page has 1 to 10,000 contacts': async ({ store }) => {

@@ -1,0 +1,271 @@
+/**
+ * What waits for a person: complete, in pages, and by the index. Marks name the contacts (`marks.ts` of the core), their
+ * histories say what it is; so what happened since, or a thousand failures later, hides nothing.
+ */
+import {
+  type CampaignId,
+  type ContactId,
+  EnfoldFault,
+  epochMsOf,
+  fold,
+  type Instant,
+  type Members,
+  markOf,
+  type Page,
+  type ReadModel,
+  type RecordedContactEvent,
+  type SequenceId,
+  type StepId,
+  stepsWaiting,
+} from '@enfold/core'
+import * as border from './border.ts'
+import type { Machinery } from './execute.ts'
+import { wordsOf } from './fault-words.ts'
+import type { Kinds } from './kinds.ts'
+import { nextWake } from './next-wake.ts'
+import { PARKED, type Projection } from './project.ts'
+
+/** In the order in which they are listed. */
+export const ATTENTION_KINDS = ['held', 'failed', 'unplanned', 'unhandled', 'parked'] as const
+
+/**
+ * - `held`: a step is held, and its run stands still until somebody resends or cancels it.
+ * - `failed`: the last sending of a step failed for good, in the newest run of the sequence. It leaves the list when the
+ *   step is sent after all, when the run is stopped later than the step failed, or when a new run begins.
+ * - `unplanned`: the schedule of a run cannot be computed by this release. Stop the run, or install a release that can.
+ * - `unhandled`: steps of a kind that this engine has no handler for are due for more than five minutes: no worker does
+ *   them (KIND-1).
+ * - `parked`: the projection has left the contact out; see `engine.projection`.
+ */
+export type AttentionKind = (typeof ATTENTION_KINDS)[number]
+
+export interface AttentionQuery {
+  /** Default: all of them, one after the other. */
+  readonly kind?: AttentionKind
+  /**
+   * Only what is of these campaigns. Parked contacts and kinds without a handler are of none, and are then left out.
+   * Default: everything.
+   */
+  readonly campaigns?: readonly CampaignId[]
+  /** The `next` of the page before. */
+  readonly after?: string | null
+  /** Of contacts, 1 to 1,000. Default 50. */
+  readonly limit?: number
+}
+
+/** One thing that waits. What does not apply is `null`. */
+export interface AttentionEntry {
+  readonly kind: AttentionKind
+  /** `null` for `unhandled`, which is of many contacts. */
+  readonly contactId: ContactId | null
+  readonly campaignId: CampaignId | null
+  readonly sequenceId: SequenceId | null
+  readonly run: number | null
+  readonly stepId: StepId | null
+  /** Which sending of the step failed: 0 the scheduled one, 1, 2, … resends. */
+  readonly resend: number | null
+  /** Since when it waits; `null`: not known. */
+  readonly since: Instant | null
+  /**
+   * A code. Of a step the reason that was recorded with its failure; of a run that cannot be planned the code of the fault;
+   * of a kind without a handler the kind; of a parked contact the type of the event that could not be projected.
+   */
+  readonly reason: string | null
+  /** How many contacts wait for it: 1, except for `unhandled`. */
+  readonly contacts: number
+}
+
+export interface AttentionView {
+  /** By kind, then by contact in the order of the index. A contact may have several. */
+  readonly entries: readonly AttentionEntry[]
+  /** How many contacts there are of each kind that was asked for; of `unhandled`, how many kinds of steps. */
+  readonly counts: { readonly [kind in AttentionKind]: number }
+  /** The sum of `counts`. */
+  readonly total: number
+  /** Pass it as `after` for the next page; `null` at the end. */
+  readonly next: string | null
+}
+
+export interface AttentionQuestions {
+  /**
+   * What waits for a person. A read model apart from the log may be a moment late; `waitFor` waits for it. The directory
+   * is not asked.
+   *
+   * @example
+   * const { entries, total, next } = await engine.inspect.attention({ kind: 'held', limit: 20 })
+   */
+  attention(query?: AttentionQuery): Promise<AttentionView>
+}
+
+/** Shorter than this, a worker may be about to do it. */
+const UNHANDLED_MS = 5 * 60_000
+
+interface Source {
+  count(): Promise<number>
+  /** Of contacts; of `unhandled`, of kinds of steps. */
+  page(page: Page): Promise<{ readonly ids: readonly string[]; readonly next: string | null }>
+  entries(ids: readonly string[]): Promise<readonly AttentionEntry[]>
+}
+
+export function createAttentionQuestions(
+  { campaigns: view, clock, historyOf }: Machinery,
+  readModel: ReadModel,
+  kinds: Kinds,
+  projection: Projection,
+): AttentionQuestions {
+  function members(mark: 'held' | 'failed' | 'unplanned', campaigns: AttentionQuery['campaigns'], page: Page) {
+    if (campaigns === undefined) return readModel.members(markOf(mark), page)
+    const tags = campaigns.map((campaignId) => markOf(mark, campaignId))
+    // A search for any of no tags is one for everybody.
+    return tags.length === 0 ? NO_MEMBERS : readModel.search({ any: tags }, page)
+  }
+
+  /** Contacts by a mark, and what their histories say of it. */
+  function marked(
+    mark: 'held' | 'failed' | 'unplanned',
+    campaigns: AttentionQuery['campaigns'],
+    entriesOf: (contactId: ContactId, history: readonly RecordedContactEvent[]) => Promise<readonly AttentionEntry[]>,
+  ): Source {
+    const isWanted = ({ campaignId }: AttentionEntry) =>
+      campaigns === undefined || (campaignId !== null && campaigns.includes(campaignId))
+    return {
+      count: async () =>
+        campaigns === undefined
+          ? readModel.count(markOf(mark))
+          : (await members(mark, campaigns, { after: null, limit: 1 })).total,
+      async page(page) {
+        const { contacts, next } = await members(mark, campaigns, page)
+        return { ids: contacts, next }
+      },
+      async entries(ids) {
+        const found = await Promise.all(ids.map(async (id) => entriesOf(id, await historyOf(id))))
+        return found.flat().filter(isWanted)
+      },
+    }
+  }
+
+  const stepsOf = (kind: 'held' | 'failed') => async (contactId: ContactId, history: readonly RecordedContactEvent[]) =>
+    stepsWaiting(fold(history))
+      .filter(({ mark }) => mark === kind)
+      .map(({ mark: _, ...step }) => ({ ...NOTHING, ...step, kind, contactId }))
+
+  async function unplannedOf(contactId: ContactId, history: readonly RecordedContactEvent[]) {
+    const state = fold(history)
+    await view.ensure(state)
+    const { faults = [] } = nextWake(contactId, state, view.catalog, undefined, clock.now())
+    const since = history.at(-1)?.at ?? null
+    return faults.map(({ error, campaignId, sequenceId, run }): AttentionEntry => {
+      const { code } = wordsOf(error)
+      return { ...NOTHING, kind: 'unplanned', contactId, campaignId, sequenceId, run, since, reason: code }
+    })
+  }
+
+  async function waitingKinds() {
+    await view.fresh()
+    const now = clock.now()
+    const waiting = await readModel.backlog(kinds.missing(), now)
+    return waiting
+      .filter(({ since }) => epochMsOf(now) - epochMsOf(since) > UNHANDLED_MS)
+      .sort((a, b) => (a.kind < b.kind ? -1 : 1))
+  }
+
+  const unhandled: Source = {
+    count: async () => (await waitingKinds()).length,
+    async page({ after, limit }) {
+      const found = (await waitingKinds()).map(({ kind }) => kind).filter((kind) => after === null || kind > after)
+      const ids = found.slice(0, limit)
+      return { ids, next: found.length > limit ? (ids.at(-1) ?? null) : null }
+    },
+    async entries(ids) {
+      const waiting = await waitingKinds()
+      return waiting.flatMap(({ kind, contacts, since }) =>
+        ids.includes(kind) ? [{ ...NOTHING, kind: 'unhandled' as const, since, reason: kind, contacts }] : [],
+      )
+    },
+  }
+
+  const parked: Source = {
+    count: () => readModel.count(PARKED),
+    async page(page) {
+      const { contacts, next } = await readModel.members(PARKED, page)
+      return { ids: contacts, next }
+    },
+    entries: (ids) =>
+      Promise.all(
+        ids.map(async (contactId) => {
+          const event = await projection.parkedEvent(contactId)
+          const [since, reason] = [event?.at ?? null, event?.type ?? null]
+          return { ...NOTHING, kind: 'parked' as const, contactId, since, reason }
+        }),
+      ),
+  }
+
+  function sourcesFor({ kind, campaigns }: AttentionQuery): ReadonlyMap<AttentionKind, Source> {
+    const sources: [AttentionKind, Source][] = [
+      ['held', marked('held', campaigns, stepsOf('held'))],
+      ['failed', marked('failed', campaigns, stepsOf('failed'))],
+      ['unplanned', marked('unplanned', campaigns, unplannedOf)],
+    ]
+    if (campaigns === undefined) sources.push(['unhandled', unhandled], ['parked', parked])
+    return new Map(sources.filter(([one]) => kind === undefined || one === kind))
+  }
+
+  return {
+    async attention(query = {}) {
+      border.checkInput('inspect.attention', query, {
+        'kind?': border.oneOf(...ATTENTION_KINDS),
+        'campaigns?': border.ids,
+        'after?': cursorOrNull,
+        'limit?': border.wholeNumber(1, 1000),
+      })
+      const { after = null, limit = 50 } = query
+      const sources = sourcesFor(query)
+      const counted = await Promise.all(
+        [...sources].map(async ([kind, source]) => [kind, await source.count()] as const),
+      )
+      const counts = { ...NO_COUNTS, ...Object.fromEntries(counted) }
+      const total = counted.reduce((sum, [, count]) => sum + count, 0)
+      const entries: AttentionEntry[] = []
+      let from = after === null ? null : cursorOf(after)
+      let left = limit
+      for (const [kind, source] of sources) {
+        if (from !== null && ATTENTION_KINDS.indexOf(kind) < ATTENTION_KINDS.indexOf(from.kind)) continue
+        const start = from?.kind === kind ? from.after : null
+        from = null
+        if (counts[kind] === 0) continue
+        if (left === 0) return { entries, counts, total, next: `${kind}/` }
+        const { ids, next } = await source.page({ after: start, limit: left })
+        entries.push(...(await source.entries(ids)))
+        if (next !== null) return { entries, counts, total, next: `${kind}/${next}` }
+        left -= ids.length
+      }
+      return { entries, counts, total, next: null }
+    },
+  }
+}
+
+const NO_MEMBERS: Members = { contacts: [], total: 0, next: null }
+const NO_COUNTS = { held: 0, failed: 0, unplanned: 0, unhandled: 0, parked: 0 }
+const NOTHING = {
+  contactId: null,
+  campaignId: null,
+  sequenceId: null,
+  run: null,
+  stepId: null,
+  resend: null,
+  since: null,
+  reason: null,
+  contacts: 1,
+}
+
+/** Where a page ends: the kind, a slash, and the last contact of it; none: the kind begins. */
+function cursorOf(cursor: string): { readonly kind: AttentionKind; readonly after: string | null } | null {
+  const slash = cursor.indexOf('/')
+  const kind = ATTENTION_KINDS.find((one) => one === cursor.slice(0, Math.max(slash, 0)))
+  return kind === undefined ? null : { kind, after: cursor.slice(slash + 1) || null }
+}
+
+function cursorOrNull(path: string, value: unknown): void {
+  if (value === null || (typeof value === 'string' && cursorOf(value) !== null)) return
+  throw EnfoldFault.invalidInput(path, value, 'the next of another page, or null')
+}
