@@ -12,6 +12,7 @@ import {
   contactStream,
   digestOf,
   encodeEvent,
+  eventIdOf,
   idempotencyKeyOf,
   isCampaignEvent,
   type RecordedContactEvent,
@@ -28,6 +29,7 @@ for await (const { event } of readLog(fixture))
 function* lines(): Generator<string> {
   const heads = new Map<string, string>()
   for (let [position, round] = [1, 0]; position <= Number(count); round++) {
+    counts.clear()
     for (const event of told) {
       if (position > Number(count)) return
       if (isCampaignEvent(event) && round > 0) continue
@@ -39,10 +41,21 @@ function* lines(): Generator<string> {
   }
 }
 
+/** The ids of the events of one contact, as its copy has them: an id is made of stream, command and index. */
+const ids = new Map<string, string>()
+const counts = new Map<string, number>()
+
 function ofContact(event: RecordedContactEvent, contactId: string): RecordedEvent {
   const stream = contactStream(contactId)
-  if (event.type !== 'StepDispatched') return { ...event, stream }
-  return { ...event, stream, data: { ...event.data, idempotencyKey: idempotencyKeyOf({ contactId, ...event.data }) } }
+  const { commandId, causationId } = event
+  const key = JSON.stringify([event.stream, commandId])
+  const index = counts.get(key) ?? 0
+  counts.set(key, index + 1)
+  const id = eventIdOf(stream, commandId, index)
+  ids.set(event.id, id)
+  const copy = { ...event, stream, id, causationId: ids.get(causationId) ?? causationId }
+  if (copy.type !== 'StepDispatched') return copy
+  return { ...copy, data: { ...copy.data, idempotencyKey: idempotencyKeyOf({ contactId, ...copy.data }) } }
 }
 
 await pipeline(Readable.from(lines()), createWriteStream(path))
