@@ -40,6 +40,7 @@ describe('a list that can be read in one way', () => {
     ['lines that end early', 'id;name;city\nann\nbob;Bob', ['ann', 'bob']],
     ['a column that the caller names', 'Kunde,Nummer\nAnn,k1', ['k1'], 'nummer'],
     ['a column that the caller names, of one', 'customer_id\nk1', ['k1'], 'customer_id'],
+    ['ids with bars and colons', 'auth0|5f7c8\nurn:crm:ann\nuser|7\n', ['auth0|5f7c8', 'urn:crm:ann', 'user|7']],
     ['an apostrophe that is not ours', "id\n'=x", ["'=x"]],
   ])('BULK-1: %s', async (_, csv, expected, column) => {
     expect(await idsOf(csv, column === undefined ? {} : { column })).toEqual(expected)
@@ -67,6 +68,14 @@ describe('a list that can be read in two ways', () => {
     ['two delimiters, and a name by each', 'id,x;id\n', /^list, line 1 has several delimiters, and a name by more/],
     ['a header of something else', '\nEmail\nann@example.org', /^list, line 2 looks like a header/],
     ['a header of other ids', 'customerId\n1', /^list, line 1 looks like a header/],
+    ['a header of two words', 'customer_number\n1', /^list, line 1 looks like a header/],
+    ['a header whose words are told by capitals', 'customerNo\n1', /^list, line 1 looks like a header/],
+    ['cells between bars', 'contactId|name\nann|Ann', /^list, line 1 looks like a header/],
+    [
+      'cells between bars, with a name that is not known',
+      'contact_id|Umsatz\nann|7',
+      /^list, line 1 looks like a header/,
+    ],
     ['a header further down', 'ann\ncontactId\nbob', /^list, line 2 looks like a header/],
     ['the header again', 'id;name\nann;Ann\nID;Name\n', /^list, line 3 is the header again/],
     [

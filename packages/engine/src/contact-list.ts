@@ -237,13 +237,23 @@ const HEADER_NAMES: ReadonlySet<string> = new Set(
     'id ids contactid contactids contact contacts name names firstname lastname surname fullname email emails ' +
     'emailaddress mail address phone telephone mobile customer customers client clients company account lead leads ' +
     'user users username member members person people recipient recipients subscriber subscribers identifier key ' +
-    'uuid guid number'
+    'uuid guid number no nr code ref title first last city country zip postcode street date note notes'
   ).split(' '),
 )
 
-/** A name of a column rather than of a contact: one of the words above, or letters that end like "customerId", "CRM ID". */
+/**
+ * Names of columns rather than a contact: made of the words above, or letters that end like "customerId", "CRM ID". Also
+ * several names with something between that is no delimiter here, as in "contactId|name".
+ */
 function isLikeHeader(cell: string): boolean {
+  const names = cell.split(/[|:/\\]/)
+  return names.every(isLikeName) || (names.length > 1 && names.some((name) => plainName(name) === 'contactid'))
+}
+
+function isLikeName(cell: string): boolean {
   if (HEADER_NAMES.has(plainName(cell))) return true
+  const words = cell.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').split(/[\s_.-]+/)
+  if (words.every((word) => HEADER_NAMES.has(word.toLowerCase()))) return true
   return /^[\p{L}\s_.-]+$/u.test(cell) && (/[\s_.-]id$/i.test(cell) || /\p{Ll}I[dD]$/u.test(cell))
 }
 
