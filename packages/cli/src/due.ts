@@ -57,11 +57,12 @@ export async function askDue(url: string, query: DueQuery, options: OrderOptions
 /** No instant is later. */
 const END: Instant = '9999-12-31T23:59:59.999Z'
 
-function stateOf({ status, paused, dueAt, factsFault }: Upcoming, now: Instant): string {
+function stateOf({ status, paused, dueAt, opensAt, factsFault }: Upcoming, now: Instant): string {
   if (factsFault !== undefined) return 'without facts'
   if (paused) return 'paused'
   if (status === 'dispatched') return 'in flight'
   if (status === 'held') return 'held'
+  if (opensAt !== undefined) return `its window opens ${opensAt}`
   if (dueAt <= now) return 'overdue'
   return status === 'retrying' ? 'to be retried' : 'to come'
 }

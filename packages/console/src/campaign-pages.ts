@@ -14,7 +14,7 @@ import { Failure } from './failure.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
 import { activeTag } from './selection.ts'
-import { when } from './when.ts'
+import { when, whenNext } from './when.ts'
 
 const MEMBERS_PAGE = 50
 
@@ -121,7 +121,7 @@ ${table(
   ['Contact', 'Next'],
   rows.map(
     ({ contactId, isPaused, next }) =>
-      html`<tr><th scope="row">${contactLink(call, contactId, names)}</th><td>${isPaused ? badge('paused') : ''} ${next === null ? '' : html`<bdi>${next.stepId}</bdi>, ${when(next.dueAt, call.timeZone)}`}</td></tr>`,
+      html`<tr><th scope="row">${contactLink(call, contactId, names)}</th><td>${isPaused ? badge('paused') : ''} ${next === null ? '' : html`<bdi>${next.stepId}</bdi>, ${whenNext(next, call.timeZone)}`}</td></tr>`,
   ),
 )}
 ${members.next === null ? '' : html`<p><a rel="next" href="${to({ status, after: members.next })}">More contacts</a></p>`}`

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { ASSETS } from './assets.ts'
 import { type Console, createConsole, routes } from './console.ts'
 import {
+  ACTORS,
   authorize,
   BASE,
   consoleOf,
@@ -414,6 +415,22 @@ describe('what is said is true', () => {
     expect(String(when(MONDAY, 'Europe/Berlin', 'Asia/Tokyo'))).toContain('18:00 there')
   })
 
+  it('TIME-2: a step that is due and waits for its window is shown at the opening', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const window = { from: '20:00', to: '21:00' }
+    const steps = [{ id: 'evening', kind: 'email', timer: { after: 'PT11H30M', window } }]
+    await mine.engine.publish(campaign({ id: 'late', goals: [], sequences: [{ id: 's', steps }] }))
+    await mine.engine.startSequence({ contactId: 'zoe', campaignId: 'late', sequenceId: 's', actor: 'wanda' })
+    mine.clock.advance('PT13H')
+    const { dueAt } = (await mine.engine.inspect.upcoming({ contactId: 'zoe' }))[0] ?? {}
+    const own = consoleOf(mine)
+    for (const path of ['/now', '/contacts/zoe', '/campaigns/late?node=s']) {
+      const { text } = await send(own, path)
+      expect(text, path).toMatch(new RegExp(`2026-03-03T20:00:00.000Z.*its window opens; due since .*${dueAt}`, 's'))
+    }
+  })
+
   it('who sees some campaigns is told of nothing elsewhere, and not that there is nothing', async () => {
     await world.engine.startSequence({ ...ofPool, contactId: 'elsewhere' })
     const { text } = await send(pages, '/contacts/elsewhere', { as: 'gardener' })
@@ -498,6 +515,33 @@ describe('an action whose process died', () => {
     expect(text).not.toContain('Resume the action')
     goOn()
     await over
+  })
+
+  it.each(['gardener', 'nobody'])('BULK-3: its progress ends for an actor who has become %s', async (later) => {
+    const { clock, engine } = await givenWorldOfOurs()
+    let goOn = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    async function* ids() {
+      await held
+      yield 'ann'
+    }
+    const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
+    const over = engine.processAction({ ...order, actionId: 'a', contacts: { ids: ids() } })
+    await expect.poll(() => engine.inspect.action('a'), { timeout: 30_000 }).not.toBeNull()
+    let as = 'writer'
+    const own = consoleOf({ ...world, engine }, { authorize: () => ACTORS[as] ?? null })
+    const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/progress`))
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    const next = async () => new TextDecoder().decode((await reader.read()).value)
+    expect(await next()).toContain('"still":false')
+    clock.advance('PT5M')
+    expect(await next()).toContain('"still":true')
+    as = later
+    goOn()
+    await over
+    expect(await next()).toBe('')
   })
 
   async function givenWorldOfOurs(): Promise<World> {

@@ -20,7 +20,7 @@ import { Failure } from './failure.ts'
 import type { OrderName } from './order-page.ts'
 import { badge, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
-import { fieldTime, instantOfField, when } from './when.ts'
+import { fieldTime, instantOfField, when, whenNext } from './when.ts'
 import { CHANGED, causeOf, evidenceOf, OUTCOMES, reasonOf, sentenceOf } from './words.ts'
 
 const HISTORY_PAGE = 100
@@ -213,7 +213,7 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
       ? status === 'waiting'
         ? 'All steps are done; waits for a goal.'
         : ''
-      : html`Next: <strong><bdi>${next.stepId}</bdi></strong>, ${when(next.dueAt, call.timeZone, zone)}`
+      : html`Next: <strong><bdi>${next.stepId}</bdi></strong>, ${whenNext(next, call.timeZone, zone)}`
   }</p>
 <div class="buttons">
 ${can('stop') ? order(shown, 'stop', 'Stop', { campaignId, sequenceId }, about) : ''}
@@ -256,14 +256,14 @@ function upcoming(shown: Shown, runs: readonly EnrollmentView[]): Html {
   const { call, titles, zone } = shown
   const next = runs
     .flatMap((run) => (run.next === null ? [] : [{ run, ...run.next }]))
-    .sort((a, b) => (a.dueAt < b.dueAt ? -1 : 1))
+    .sort((a, b) => ((a.opensAt ?? a.dueAt) < (b.opensAt ?? b.dueAt) ? -1 : 1))
   if (next.length < 2) return html``
   return html`<section><h2>Upcoming</h2>${table(
     'Upcoming steps of all sequences',
     ['When', 'Step', 'Sequence', ''],
-    next.map(({ dueAt, run, stepId }) => {
+    next.map(({ run, stepId, ...moment }) => {
       const step = run.steps.find((one) => one.stepId === stepId)
-      return html`<tr><td>${when(dueAt, call.timeZone, zone)}</td><th scope="row"><bdi>${stepId}</bdi>${run.status === 'paused' ? html` ${badge('paused')}` : ''}${step?.status === 'held' ? html` ${badge('held')}` : ''}</th>
+      return html`<tr><td>${whenNext(moment, call.timeZone, zone)}</td><th scope="row"><bdi>${stepId}</bdi>${run.status === 'paused' ? html` ${badge('paused')}` : ''}${step?.status === 'held' ? html` ${badge('held')}` : ''}</th>
 <td>${titles.of(run)}</td><td class="orders">${step === undefined ? '' : stepOrders(shown, run, step)}</td></tr>`
     }),
   )}</section>`

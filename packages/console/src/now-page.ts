@@ -6,7 +6,7 @@ import { type Call, type Html, link, may, permit, seen } from './call.ts'
 import { barChart, lineChart } from './chart.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
-import { span, when } from './when.ts'
+import { span, when, whenNext } from './when.ts'
 
 /** How much of the end of the log is read. */
 const EVENTS = 20_000
@@ -46,7 +46,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
     ['When', 'Step', 'Sequence', 'Contact'],
     upcoming.map(
       (step) =>
-        html`<tr><td>${when(step.dueAt, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
+        html`<tr><td>${whenNext(step, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
     ),
     'Nothing is scheduled.',
   )}</section>

@@ -88,3 +88,13 @@ export function instantOfField(text: string, timeZone: string): Instant | null {
   }
   return instantOf(ms)
 }
+
+/** When a step is due; of one that is and waits for its window, when that opens. */
+export function whenNext(
+  { dueAt, opensAt }: { readonly dueAt: Instant; readonly opensAt?: Instant },
+  timeZone: string,
+  contactZone: string | null = null,
+): Html {
+  if (opensAt === undefined) return when(dueAt, timeZone, contactZone)
+  return html`${when(opensAt, timeZone, contactZone)} <span class="quiet">its window opens; due since ${when(dueAt, timeZone, contactZone)}</span>`
+}

@@ -77,8 +77,11 @@ export interface EnrollmentView extends SequenceRef {
   readonly endedAt: Instant | null
   /** All steps of the run's version, in order. */
   readonly steps: readonly StepView[]
-  /** The step that stands next, and when it is due; of a paused run, when it would be. `null` in a run that is over. */
-  readonly next: null | { readonly stepId: StepId; readonly dueAt: Instant }
+  /**
+   * The step that stands next, and when it is due; of a paused run, when it would be. `opensAt` where it is due and waits
+   * for its window. `null` in a run that is over.
+   */
+  readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt'>
 }
 
 export interface StepView {
@@ -553,8 +556,12 @@ function enrollmentView(
     startedAt: run.startedAt,
     endedAt: run.endedAt,
     steps: stepIds.map((stepId) => stepView(stepId, recordOf(run, stepId))),
-    next: next === undefined ? null : { stepId: next.stepId, dueAt: next.dueAt },
+    next: next === undefined ? null : nextOf(next),
   }
+}
+
+function nextOf({ stepId, dueAt, opensAt }: UpcomingStep): NonNullable<EnrollmentView['next']> {
+  return { stepId, dueAt, ...(opensAt === undefined ? {} : { opensAt }) }
 }
 
 function stepView(stepId: StepId, record: StepRecord | undefined): StepView {

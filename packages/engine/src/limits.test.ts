@@ -69,6 +69,36 @@ describe('given a dispatcher with limits', () => {
     ).toEqual(named('a', 12))
   })
 
+  it('TIME-2: what a rate limit holds back past the closing of its window waits for the next opening', async () => {
+    const { clock, engine, calls, start } = await given({ email: { perSecond: 2 } })
+    const window = { from: '09:00', to: '17:00' }
+    const steps = [{ id: 'one', kind: 'email', timer: { after: 'PT7H59M59S', window } }]
+    await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps }] })
+    await start('c', named('a', 5))
+    clock.set('2026-03-02T16:59:59.000Z')
+    expect(await engine.runDue()).toMatchObject({ sent: 2, wakeAt: '2026-03-02T17:00:00.000Z' })
+    clock.advance(1000)
+    // The limit would let two more go now; the window does not.
+    expect(await engine.runDue()).toMatchObject({ sent: 0 })
+    const held = await engine.inspect.upcoming({})
+    expect(held.map(({ dueAt, opensAt }) => ({ dueAt, opensAt }))).toEqual(
+      Array.from({ length: 3 }, () => ({ dueAt: '2026-03-02T16:59:59.000Z', opensAt: '2026-03-03T09:00:00.000Z' })),
+    )
+    const [first] = held
+    const { enrollments } = await engine.inspect.contact(first?.contactId ?? '')
+    expect(enrollments[0]?.next).toEqual({
+      stepId: 'one',
+      dueAt: '2026-03-02T16:59:59.000Z',
+      opensAt: '2026-03-03T09:00:00.000Z',
+    })
+    for (const at of ['2026-03-03T08:59:59.999Z', '2026-03-03T09:00:00.000Z', '2026-03-03T09:00:01.000Z']) {
+      clock.set(at)
+      await engine.runDue()
+    }
+    const [evening, ...mornings] = ['2026-03-02T16:59:59.000Z', '2026-03-03T09:00:00.000Z', '2026-03-03T09:00:01.000Z']
+    expect(calls.map(({ at }) => at)).toEqual([evening, evening, mornings[0], mornings[0], mornings[1]])
+  })
+
   it('STEP-7: what the limit of one kind holds back holds up no other kind', async () => {
     const { engine, calls, start } = await given({ email: { perSecond: 1 } })
     await engine.publish(definition('mails', 'email'))

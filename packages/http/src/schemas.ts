@@ -114,7 +114,7 @@ export const Contact = closed({
       startedAt: Instant,
       endedAt: orNull(Instant),
       steps: list(Step),
-      next: orNull(closed({ stepId: Id, dueAt: Instant })),
+      next: orNull(closed({ stepId: Id, dueAt: Instant, opensAt: opt(Instant) })),
     }),
   ),
   factsFault: opt(FactsFault),
@@ -148,6 +148,7 @@ export const UpcomingSteps = closed({
   steps: list(
     Type.Object({
       ...{ contactId: Id, campaignId: Id, sequenceId: Id, run: Count, stepId: Id, dueAt: Instant },
+      opensAt: opt(Instant),
       factsFault: opt(FactsFault),
     }),
   ),
