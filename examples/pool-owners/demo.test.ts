@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { contactOf, type RecordedEvent, simulate } from '@enfold/core'
 import { removePostgres } from '@enfold/postgres-server'
+import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { lineByPointer, readCampaign } from './read-campaign.ts'
@@ -243,6 +244,7 @@ describe('the demo on PostgreSQL', () => {
 
 describe('the demo on EventStoreDB', () => {
   it('says that the server is a fake, and tells the same story as on SQLite', async () => {
+    vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', '')
     const short = ['--days', '1', ...fewFiles(20)]
     const [file, server] = [newPath(), newPath()]
     const onFile = await run('--out', file, ...short)
@@ -258,6 +260,17 @@ describe('the demo on EventStoreDB', () => {
     const kept = await run('--store', 'eventstoredb', '--keep', '--out', server, ...short)
     expect({ status: kept.status, stdout: kept.stdout }).toEqual({ status: 2, stdout: '' })
     expect(kept.stderr).toMatch(/the fake server is gone/)
+
+    // Any other server is used as it is, in streams of the run's own.
+    const yours = await forkFakeServer({ shuffle: 1 })
+    onTestFinished(() => yours.stop())
+    vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', yours.url)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const onYours = await run('--store', 'eventstoredb', '--out', newPath(), ...short)
+    expect(onYours.stderr).toMatch(/^Using the server of ENFOLD_EVENTSTOREDB_URL, in streams .* enfold-demo-\w+-\n$/)
+    expect(onYours.stdout).toMatch(/events\/s \(a server of yours, read model in SQLite\)/)
+    expect(steady(onYours.stdout)).toBe(steady(onFile.stdout))
+    expect((await yours.calls()).append).toBeGreaterThan(0)
   })
 })
 

@@ -40,7 +40,8 @@ const HELP = `Plays a campaign on a SQLite file, on PostgreSQL or on EventStoreD
 
   --store NAME       sqlite, or postgres: a server that is started for it in the folder, and stopped at the end; with
                      ENFOLD_POSTGRES_URL, the schema enfold_demo of yours, which is emptied first; or eventstoredb: a
-                     fake of that server, whose log ends with the demo (sqlite)
+                     fake of that server, whose log ends with the demo; with ENFOLD_EVENTSTOREDB_URL, yours, where
+                     each run has new streams, which stay (sqlite)
   --console          then show it in the console, in a browser of this machine, until Ctrl-C
   --keep             go on where the last run ended; without it, a run starts clean
   --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
@@ -104,7 +105,9 @@ function readArguments() {
     const store = STORES.find((name) => name === values.store)
     if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
     if (store === 'eventstoredb' && values.keep)
-      throw new Misuse('--keep goes on with a log that was kept, and that of the fake server is gone.')
+      throw new Misuse(
+        '--keep goes on with a log that was kept: that of the fake server is gone, and on a server of yours each run begins new streams.',
+      )
     return { ...values, days, store }
   } catch (error) {
     if (error instanceof Misuse) throw error

@@ -1,7 +1,8 @@
 /**
- * The store that `--store` names: a SQLite file, a PostgreSQL server that is started here unless there is one, or a fake of
- * EventStoreDB with its read model in SQLite.
+ * The store that `--store` names: a SQLite file, a PostgreSQL server that is started here unless there is one, and a
+ * server of EventStoreDB that the environment names, or a fake one, with the read model in SQLite.
  */
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Store } from '@enfold/core'
@@ -122,12 +123,19 @@ async function sizeIn(pool: Pool): Promise<string> {
 }
 
 async function openEventStoreDb(folder: string, say: (line: string) => void): Promise<DemoStore> {
-  say('Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory')
   const { EventStoreDBClient } = await import('@eventstore/db-client')
-  const { forkFakeServer } = await import('@enfold/store-eventstoredb/fake')
-  const server = await forkFakeServer({ shuffle: 1 })
+  const { openServer } = await import('@enfold/store-eventstoredb/fake')
+  const server = await openServer({ shuffle: 1 })
+  const isFake = server.fake !== null
+  // Streams are not removed from a server, so each run has its own.
+  const prefix = isFake ? 'enfold-' : `enfold-demo-${randomBytes(4).toString('hex')}-`
+  say(
+    isFake
+      ? 'Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory'
+      : `Using the server of ENFOLD_EVENTSTOREDB_URL, in streams whose names begin with ${prefix}`,
+  )
   const client = EventStoreDBClient.connectionString(server.url)
-  const log = createEventStoreDbStore({ client })
+  const log = createEventStoreDbStore({ client, prefix, ...server.asUser })
   const path = join(folder, placeOf.eventstoredb)
   const readModel = createSqliteStore({ path, synchronous: 'NORMAL' })
   const close = async () => {
@@ -138,10 +146,11 @@ async function openEventStoreDb(folder: string, say: (line: string) => void): Pr
   }
   return {
     store: { ...readModel, ...log, close },
-    inWords: 'a fake of EventStoreDB, read model in SQLite',
+    inWords: `${isFake ? 'a fake of EventStoreDB' : 'a server of yours'}, read model in SQLite`,
     async close() {
       await close()
-      return `The log was in memory; the read model, ${inMiB(statSync(path).size)}, is ${relative(process.cwd(), path)}`
+      const where = isFake ? 'was in memory' : `is in the streams ${prefix}… of your server`
+      return `The log ${where}; the read model, ${inMiB(statSync(path).size)}, is ${relative(process.cwd(), path)}`
     },
   }
 }

@@ -1,17 +1,17 @@
 /**
  * What the store on EventStoreDB costs above its client, and Emmett's store beside it. The server is the wire-level fake of
- * `@enfold/store-eventstoredb`, in a process of its own: it keeps events in memory, so that what is measured is the way to it.
+ * `@enfold/store-eventstoredb`, in a process of its own: it keeps events in memory, so that what is measured is the way to
+ * it. With ENFOLD_EVENTSTOREDB_URL it is yours, where each run leaves streams that begin with "bench-".
  */
+import { randomUUID } from 'node:crypto'
 import { contactStream, eventIdOf, type NewEvent } from '@enfold/core'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
+import { type GivenServer, openServer } from '@enfold/store-eventstoredb/fake'
 import { getEventStoreDBEventStore } from '@event-driven-io/emmett-esdb'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { type Benchmark, type Given, type Measured, sizeOf } from './benchmark.ts'
 
 const stream = contactStream('ann')
-const PREFIX = 'enfold-'
-const nameOf = (one: string) => `${PREFIX}${one}`
 
 function started(of: string, number: number): NewEvent {
   return {
@@ -28,6 +28,14 @@ function started(of: string, number: number): NewEvent {
   }
 }
 
+/** What a contender works with; no other has streams with this prefix. */
+interface Place {
+  readonly client: EventStoreDBClient
+  readonly prefix: string
+  readonly asUser: GivenServer['asUser']
+  nameOf(one: string): string
+}
+
 interface Way {
   /** Reads the stream that everybody reads, and counts its events. */
   read(): Promise<number>
@@ -35,18 +43,20 @@ interface Way {
   append(number: number): Promise<unknown>
 }
 
-async function measure(given: Given, wayOf: (client: EventStoreDBClient) => Way): Promise<Measured> {
-  const server = await forkFakeServer()
+async function measure(given: Given, wayOf: (place: Place) => Way): Promise<Measured> {
+  const server = await openServer()
   const client = EventStoreDBClient.connectionString(server.url)
   const events = sizeOf(given, 'events')
-  const store = createEventStoreDbStore({ client, prefix: PREFIX })
+  const prefix = `bench-${randomUUID()}-`
+  const { asUser } = server
+  const store = createEventStoreDbStore({ client, prefix, ...asUser })
   for (let n = 0; n < events; n += 100)
     await store.append(
       stream,
       Array.from({ length: Math.min(100, events - n) }, (_, i) => started(stream, n + i + 1)),
       n === 0 ? 'no-stream' : n,
     )
-  const way = wayOf(client)
+  const way = wayOf({ client, prefix, asUser, nameOf: (one) => `${prefix}${one}` })
   // As many before, to warm up.
   const [passes, appends] = [sizeOf(given, 'passes'), sizeOf(given, 'appends')]
   let read = 0
@@ -84,7 +94,7 @@ const own = contactStream('bob')
 
 export const eventStoreDbBenchmark: Benchmark = {
   name: 'eventstoredb',
-  what: 'a stream of {events} events read {passes} times, and {appends} events appended one by one, from a fake server that keeps them in memory',
+  what: 'a stream of {events} events read {passes} times, and {appends} events appended one by one, from a fake server that keeps them in memory, or from yours',
   full: { events: 2_000, passes: 10, appends: 1_000 },
   quick: { events: 150, passes: 2, appends: 10 },
   figures: {
@@ -97,7 +107,7 @@ export const eventStoreDbBenchmark: Benchmark = {
     client: {
       title: 'the bare client',
       run: (given) =>
-        measure(given, (client) => ({
+        measure(given, ({ client, nameOf, asUser }) => ({
           async read() {
             let count = 0
             for await (const _ of client.readStream(nameOf(stream))) count += 1
@@ -111,6 +121,7 @@ export const eventStoreDbBenchmark: Benchmark = {
             return client.appendToStream(nameOf(own), [event], {
               expectedRevision,
               credentials: { username: '', password: '' },
+              ...asUser,
             })
           },
         })),
@@ -118,8 +129,8 @@ export const eventStoreDbBenchmark: Benchmark = {
     enfold: {
       title: 'Enfold, hash chain included',
       run: (given) =>
-        measure(given, (client) => {
-          const store = createEventStoreDbStore({ client, prefix: PREFIX })
+        measure(given, ({ client, prefix, asUser }) => {
+          const store = createEventStoreDbStore({ client, prefix, ...asUser })
           return {
             async read() {
               let count = 0
@@ -133,7 +144,7 @@ export const eventStoreDbBenchmark: Benchmark = {
     emmett: {
       title: 'emmett-esdb',
       run: (given) =>
-        measure(given, (client) => {
+        measure(given, ({ client, nameOf }) => {
           const store = getEventStoreDBEventStore(client)
           return {
             read: async () => (await store.readStream(nameOf(stream))).events.length,

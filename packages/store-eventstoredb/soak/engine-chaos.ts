@@ -1,8 +1,9 @@
 /**
- * Two engines over a server that is killed and loses answers, a read model beside it, and processes that begin anew:
+ * Two engines over a server that is killed and loses answers (a fake one, or yours), a read model beside it, and processes that begin anew:
  * orders are given and due steps are done all the while. At the end every acknowledged command must stand in the log
  * once, and the read model must be what the log says. A careless variant must fail.
  */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,9 +14,9 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { randomOf } from '../src/fake/commit-order.ts'
-import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
-import { pause, pick } from './chaos.ts'
+import { pause } from './chaos.ts'
+import { type ChaosServer, fakeChaosServer } from './chaos-server.ts'
 
 export interface EngineChaosOptions {
   readonly seed: number
@@ -23,6 +24,10 @@ export interface EngineChaosOptions {
   readonly contacts: number
   /** Of each contact, one after the other. */
   readonly commands: number
+  /** Goes on for at least so long, however soon those commands are given. Default 0. */
+  readonly lastsMs?: number
+  /** Default: a fake one. It is stopped at the end. */
+  readonly server?: ChaosServer
   /** `fresh-command-ids`: whoever got no answer gives the order again under another id. */
   readonly careless?: 'fresh-command-ids'
 }
@@ -66,7 +71,9 @@ interface Acknowledged {
 export async function engineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { seed, commands, careless } = options
   const random = randomOf(seed)
-  const server = await startFakeServer({ shuffle: seed })
+  const server = options.server ?? (await fakeChaosServer(seed))
+  const lastsUntil = performance.now() + (options.lastsMs ?? 0)
+  const prefix = `chaos-${randomUUID()}-`
   const folder = mkdtempSync(join(tmpdir(), 'enfold-chaos-'))
   const readModel =
     options.readModel === 'memory'
@@ -81,14 +88,15 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   /** A process: a client, a store and an engine of its own, which feeds the read model, too. */
   function begin() {
     const client = EventStoreDBClient.connectionString(server.url)
-    // Short, so that the store gives up often and whoever ordered has to order again.
-    const store = createEventStoreDbStore({ client, callTimeoutMs: 250, giveUpAfterMs: 60 })
+    const store = createEventStoreDbStore({ client, prefix, ...server.options })
     const engine = createEngine({
       store,
       readModel,
       clock,
       random,
       campaignRefreshMs: 20,
+      // Faults are what is wanted here; nobody need be told of each.
+      observe() {},
       handlers: {
         async email({ idempotencyKey }) {
           calls.push(idempotencyKey)
@@ -113,13 +121,15 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   const some = (): Engine => processes[Math.floor(random() * processes.length)]?.engine as Engine
 
   async function killNowAndThen(): Promise<void> {
-    while (!isOver) {
-      await pause(300)
-      if (isOver) return
-      server.kill()
+    const everyMs = server.killEveryMs
+    if (everyMs === null) return
+    for (let next = performance.now() + everyMs; !isOver; ) {
+      // In short waits, so that the end has not to wait for a whole one.
+      await pause(Math.min(300, everyMs))
+      if (isOver || performance.now() < next) continue
       figures.kills += 1
-      await pause(20 + random() * 100)
-      await server.restart()
+      await server.kill()
+      next = performance.now() + everyMs
     }
   }
 
@@ -156,13 +166,15 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
         return { id, answer: await give(id) }
       } catch (error) {
         expectTransient(error)
+        // Ended before its time, by what failed elsewhere.
+        if (isOver) throw error
         figures.retries += 1
         await pause(random() * 20)
       }
   }
 
   async function order(contactId: string): Promise<void> {
-    for (let n = 0; n < commands; n++) {
+    for (let n = 0; n < commands || performance.now() < lastsUntil; n++) {
       const nurture = { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
       const what = n === 0 ? 'start' : ['start', 'stop', 'restart', 'restart', 'signal'][Math.floor(random() * 5)]
       const name = `${contactId} ${n} ${what}`
@@ -196,22 +208,19 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
 
   try {
     await processes[0]?.engine.publish(pool)
-    server.onCall((call: Call): Fault | null => {
-      if (call === 'append') return pick(random, { 'lost-answer': 0.15, 'no-answer': 0.02, unavailable: 0.1 })
-      if (call === 'read') return pick(random, { unavailable: 0.03, 'lost-answer': 0.03 })
-      return pick(random, { unavailable: 0.1, 'quiet-end': 0.1 })
-    })
-    const others = [killNowAndThen(), beginAnewNowAndThen(), workOn(0), workOn(1)]
-    await Promise.all(Array.from({ length: options.contacts }, (_, i) => order(`c${i}`)))
+    server.disturb()
+    const others = Promise.all([killNowAndThen(), beginAnewNowAndThen(), workOn(0), workOn(1)])
+    // What fails among the others ends all of it at once.
+    await Promise.race([Promise.all(Array.from({ length: options.contacts }, (_, i) => order(`c${i}`))), others])
     isOver = true
-    await Promise.all(others)
-    server.onCall(null)
+    await others
+    server.calm()
 
     // At rest: what the dead had claimed comes free, and everything that is due is done.
     const engine = processes[0]?.engine as Engine
     for (let at = await engine.runDue(); at.wakeAt !== null; at = await engine.runDue()) clock.advance('P1D')
     const client = EventStoreDBClient.connectionString(server.url)
-    const store = createEventStoreDbStore({ client })
+    const store = createEventStoreDbStore({ client, prefix, ...server.options, giveUpAfterMs: 60_000 })
     const log: RecordedEvent[] = []
     for await (const event of store.readAll()) log.push(event)
     await store.close()

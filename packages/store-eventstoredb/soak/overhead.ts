@@ -1,17 +1,20 @@
 /** What the store costs above the bare client, side by side on the same fake server. */
+import { randomUUID } from 'node:crypto'
 import { contactStream } from '@enfold/core'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client'
-import { forkFakeServer } from '../src/fake/fork.ts'
+import { openServer } from '../src/fake/yours.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
 
 /** Microseconds for each event or append: the best of some rounds, taken in turns. */
 export async function overhead(): Promise<Record<string, Micros>> {
-  const server = await forkFakeServer()
+  const server = await openServer()
   const client = EventStoreDBClient.connectionString(server.url)
-  const store = createEventStoreDbStore({ client })
-  const unchained = createEventStoreDbStore({ client, hashChain: false })
-  const credentials = { username: '', password: '' }
+  // A server of yours keeps the streams of every run.
+  const prefix = `overhead-${randomUUID()}-`
+  const store = createEventStoreDbStore({ client, prefix, ...server.asUser })
+  const unchained = createEventStoreDbStore({ client, prefix, hashChain: false, ...server.asUser })
+  const { credentials = { username: '', password: '' } } = server.asUser
   try {
     const count = 5000
     for (let n = 0; n < count; n += 100) {
@@ -31,11 +34,11 @@ export async function overhead(): Promise<Record<string, Micros>> {
       return found
     }
     const reading = await best(7, {
-      'read a stream, bare': () => countOf(client.readStream('enfold-contact-ann')),
+      'read a stream, bare': () => countOf(client.readStream(`${prefix}contact-ann`)),
       'read a stream, store': () => countOf(store.readStream(contactStream('ann'))),
       'read all, bare': async () => {
         let left = count
-        const subscription = client.subscribeToAll({ filter: streamNameFilter({ prefixes: ['enfold-'] }) })
+        const subscription = client.subscribeToAll({ filter: streamNameFilter({ prefixes: [prefix] }) })
         for await (const { event } of subscription) if (event !== undefined && --left === 0) break
         return count
       },
@@ -47,7 +50,7 @@ export async function overhead(): Promise<Record<string, Micros>> {
           const { type, data, ...metadata } = sampleStart(id, n)
           const event = jsonEvent({ type, data: { ...data }, metadata: { ...metadata } })
           const expectedRevision = n === 0 ? 'no_stream' : BigInt(n - 1)
-          return client.appendToStream(`bare-${id}`, [event], { expectedRevision, credentials })
+          return client.appendToStream(`${prefix}bare-${id}`, [event], { expectedRevision, credentials })
         }),
       'append one, store': () => appendsBy((id, n) => store.append(contactStream(id), [sampleStart(id, n)], n)),
       'append one, store without hashes': () =>

@@ -18,6 +18,7 @@ import { sampleCompletion, samplePublication, sampleStart } from '@enfold/testki
 import { eventStoreBattery } from '@enfold/testkit/battery'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RemoteFakeServer } from './fake/fork.ts'
+import { type GivenServer, openServer } from './fake/yours.ts'
 import { createEventStoreDbStore, type EventStoreDbStoreOptions } from './index.ts'
 
 /** A client as a test uses it: for the store, and by hand beside it. */
@@ -31,36 +32,31 @@ export interface Contract {
   connect(url: string): TestClient
   /** The name under which this package looks for the expected revision. */
   readonly expectation: 'expectedRevision' | 'streamState'
-  startFake(): Promise<RemoteFakeServer>
 }
 
 type Events = AsyncIterable<{
   event?: { streamId: string; revision: bigint; type: string; data: unknown; metadata: unknown }
 }>
 
-/** A real server, if there is one. What only a fake can do is then left out. */
-const REAL = process.env.ENFOLD_EVENTSTOREDB_URL
-const [, username, password] = /\/\/([^:@/]+):([^@/]+)@/.exec(REAL ?? '') ?? []
-/** Of the connection string, for the store too: over TLS it needs them. */
-const CREDENTIALS =
-  username === undefined || password === undefined
-    ? {}
-    : { credentials: { username: decodeURIComponent(username), password: decodeURIComponent(password) } }
+/** Whether a real server is there. What only a fake can do is then left out. */
+const isReal = Boolean(process.env.ENFOLD_EVENTSTOREDB_URL)
 
-export function eventStoreDbContract(name: string, { connect, expectation, startFake }: Contract): void {
+export function eventStoreDbContract(name: string, { connect, expectation }: Contract): void {
+  let server: GivenServer
+  /** Only in tests with faults. */
   let fake: RemoteFakeServer
-  let url: string
   const clients: TestClient[] = []
   beforeAll(async () => {
-    if (REAL === undefined) fake = await startFake()
-    url = REAL ?? fake.url
+    server = await openServer({ shuffle: 1 })
+    if (server.fake !== null) fake = server.fake
   })
   afterAll(async () => {
-    await fake?.stop()
+    await server?.stop()
   })
 
+  /** @param more one more parameter of the connection string */
   const client = (more = '') => {
-    const one = connect(url + more)
+    const one = connect(`${server.url}${more === '' ? '' : `${server.url.includes('?') ? '&' : '?'}${more}`}`)
     clients.push(one)
     return one
   }
@@ -76,7 +72,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
     name,
     () => {
       const prefix = freshPrefix()
-      const open = () => createEventStoreDbStore({ client: client(), prefix, ...CREDENTIALS })
+      const open = () => createEventStoreDbStore({ client: client(), prefix, ...server.asUser })
       return { store: open(), reopen: open, cleanup }
     },
     {
@@ -107,7 +103,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
               client: client(),
               prefix,
               callTimeoutMs: 1000,
-              ...CREDENTIALS,
+              ...server.asUser,
               ...options,
             })
             stores.push(store)
@@ -119,7 +115,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
         await cleanup()
       }
     }
-    const withFaults = REAL === undefined ? it : it.skip
+    const withFaults = isReal ? it.skip : it
 
     for (const appends of ['plain', 'batch'] as const)
       it(`concurrency check: a stale append is refused (${appends})`, () =>
@@ -272,7 +268,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, start
       for (const appends of ['plain', 'batch'] as const)
         it(`conflict: told by value and by error alike (throwOnAppendFailure=${throws}, ${appends})`, () =>
           given(async ({ open }) => {
-            const mine = open({ appends, client: client(`&throwOnAppendFailure=${throws}`) })
+            const mine = open({ appends, client: client(`throwOnAppendFailure=${throws}`) })
             const theirs = open()
             expect(await mine.append(ann, [start(1)], 4)).toEqual({ outcome: 'conflict', actual: 0 })
             await mine.append(ann, [start(1)], 'no-stream')

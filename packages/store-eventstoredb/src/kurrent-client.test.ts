@@ -1,10 +1,8 @@
 // In a file of its own: the two client packages cannot be loaded into one process.
 import { KurrentDBClient } from '@kurrent/kurrentdb-client'
-import { forkFakeServer } from './fake/fork.ts'
 import { eventStoreDbContract } from './given-contract.ts'
 
 eventStoreDbContract('@kurrent/kurrentdb-client', {
   connect: (url) => KurrentDBClient.connectionString(url.replace(/^esdb:/, 'kurrentdb:')),
   expectation: 'streamState',
-  startFake: () => forkFakeServer({ shuffle: 1 }),
 })

@@ -15,7 +15,11 @@ export type RemoteFakeServer = Pick<FakeServer, 'url' | 'port'> & {
     | 'thaw'
     | 'dropSubscriptions'
     | 'dropBatches']: (...args: Parameters<FakeServer[Method]>) => Promise<Awaited<ReturnType<FakeServer[Method]>>>
-} & { stop(): Promise<void> }
+} & {
+  /** Of its process. SIGUSR2 to it breaks all connections; a moment later it listens again. */
+  readonly pid: number
+  stop(): Promise<void>
+}
 
 export async function forkFakeServer({
   port = 0,
@@ -53,6 +57,7 @@ export async function forkFakeServer({
   ]
   return {
     ...(await started.promise),
+    pid: child.pid,
     ...Object.fromEntries(methods.map((method) => [method, remote(method)])),
     async stop() {
       const gone = new Promise((resolve) => child.once('exit', resolve))

@@ -8,3 +8,4 @@ export {
   NOT_MODELLED,
   startFakeServer,
 } from './server.ts'
+export { type GivenServer, openServer } from './yours.ts'

@@ -1,0 +1,49 @@
+/** The soak against a server of yours: here one of ours in another process, which only a command can kill. */
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { yourChaosServer } from '../soak/chaos-server.ts'
+import { engineChaos } from '../soak/engine-chaos.ts'
+import { forkFakeServer } from './fake/index.ts'
+
+const soak = fileURLToPath(new URL('../soak/soak.ts', import.meta.url))
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  for (const end of endings.splice(0)) await end()
+})
+
+/** As a server that runs somewhere: its address is in the environment. */
+async function givenYours() {
+  const server = await forkFakeServer({ shuffle: 1 })
+  endings.push(() => server.stop())
+  vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', server.url)
+  return server
+}
+const few = { seed: 1, readModel: 'sqlite', contacts: 4, commands: 4 } as const
+
+describe('the soak on a server of yours', { timeout: 120_000 }, () => {
+  it('ONCE-1, ONCE-3: the command of --kill is called again and again, and every acknowledged order stands in the log once', async () => {
+    const { pid } = await givenYours()
+    const server = await yourChaosServer(`kill -USR2 ${pid}`, 0.5)
+    const report = await engineChaos({ ...few, lastsMs: 3000, server })
+    expect(report.problems).toEqual([])
+    expect(report.acknowledged).toBeGreaterThanOrEqual(16)
+    expect(report.kills).toBeGreaterThan(1)
+    expect(report.restarts).toBeGreaterThan(0)
+  })
+
+  it('a command of --kill that fails ends the chaos, which would kill nothing unseen', async () => {
+    await givenYours()
+    const server = await yourChaosServer('exit 3', 0.1)
+    await expect(engineChaos({ ...few, lastsMs: 60_000, server })).rejects.toThrow('ended with status 3: exit 3')
+  })
+
+  it('--help names --kill and --every, and --kill without a server of yours is refused', () => {
+    const { ENFOLD_EVENTSTOREDB_URL: _, ...env } = process.env
+    const help = execFileSync(process.execPath, [soak, '--help'], { encoding: 'utf8', env })
+    expect(help).toMatch(/--kill COMMAND[\s\S]*--every N/)
+    const refused = () => execFileSync(process.execPath, [soak, '--kill', 'true'], { stdio: 'pipe', env })
+    expect(refused).toThrow(/--kill is for a server of yours/)
+  })
+})
