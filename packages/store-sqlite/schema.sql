@@ -36,16 +36,13 @@ CREATE TABLE agenda (
   -- The lane: what is due then, so that a limit of one kind holds up no other.
   kind         TEXT    NOT NULL,
   campaign     TEXT    NOT NULL,
-  -- Its later lanes, one of each other kind, as JSON: [[wake_at, kind, campaign], ...], the earliest first.
-  others       TEXT,
   lease_until  TEXT,
   worker       TEXT,
   -- When it can be claimed: its wake, or the end of its lease if that is later.
   claimable_at TEXT GENERATED ALWAYS AS (
     CASE WHEN wake_at IS NULL THEN NULL WHEN lease_until > wake_at THEN lease_until ELSE wake_at END
-  ) VIRTUAL,
-  other_at     TEXT GENERATED ALWAYS AS (others ->> '$[0][0]') VIRTUAL
-) STRICT, WITHOUT ROWID;
+  ) VIRTUAL
+, others TEXT, other_at TEXT GENERATED ALWAYS AS (others ->> '$[0][0]') VIRTUAL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE checkpoint (
   one      INTEGER PRIMARY KEY CHECK (one = 1),

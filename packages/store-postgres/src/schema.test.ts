@@ -85,6 +85,9 @@ describe('the schema', () => {
       }
       await pool.query(`INSERT INTO ${schema}.events (position, version, stream, id, body)
         VALUES (nextval('${schema}.positions'), 1, 'contact-ann', 'an id', '{"type":"SequenceStarted"}')`)
+      if (version > 1)
+        await pool.query(`INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+          VALUES ('bob', 1, 0, 'email', 'pool')`)
       const strict = givenStore(server, { schema, migrate: false })
       await expect(strict.checkpoint()).rejects.toThrow(`is at version ${version}, not ${migrations.length}`)
       const store = givenStore(server, { schema })
@@ -95,6 +98,8 @@ describe('the schema', () => {
         [2, sampleStart('ann', 2).id],
       ])
       expect(await store.actions(null, 10)).toEqual([])
+      const claims = await store.claimDue('1970-01-02T00:00:00.000Z', 'worker', 10, 1000, new Map([['sms', 0]]))
+      expect(claims.map(({ contactId }) => contactId)).toEqual(version > 1 ? ['bob'] : [])
     },
   )
 

@@ -93,10 +93,17 @@ describe('the file', () => {
       connection
         .prepare('INSERT INTO events (stream, version, id, body) VALUES (?, 1, ?, ?)')
         .run(contactStream('ann'), id, JSON.stringify(body))
+      const [now, rooms] = ['1970-01-02T00:00:00.000Z', new Map([['sms', 0]])]
+      if (version > 1)
+        connection
+          .prepare(`INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES ('cem', 1, ?, 'email', 'pool')`)
+          .run(now)
       connection.close()
       expect(() => open(path, { readOnly: true })).toThrow(fault('STORE_INCOMPATIBLE'))
       const store = open(path)
       expect(await store.contacts(null, 10)).toEqual(['ann'])
+      const claims = await store.claimDue(now, 'worker', 10, 1000, rooms)
+      expect(claims.map(({ contactId }) => contactId)).toEqual(version > 1 ? ['cem'] : [])
       await start(store, 'bob')
       expect(await store.count(TAG)).toBe(1)
     }

@@ -33,14 +33,9 @@ CREATE TABLE ${schema}.agenda (
   -- The lane: what is due then, so that a limit of one kind holds up no other.
   kind         text COLLATE "C" NOT NULL,
   campaign     text COLLATE "C" NOT NULL,
-  worker       text COLLATE "C",
-  -- Its later lanes, one of each other kind: [[wake_at, kind, campaign], ...], the earliest first.
-  others       jsonb,
-  other_at     bigint GENERATED ALWAYS AS ((others -> 0 ->> 0)::bigint) STORED
+  worker       text COLLATE "C"
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX agenda_claimable ON ${schema}.agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
--- For workers that do not do what is due first (KIND-1).
-CREATE INDEX agenda_others ON ${schema}.agenda (kind, other_at) WHERE others IS NOT NULL;
 CREATE INDEX agenda_wake ON ${schema}.agenda (wake_at, contact) WHERE wake_at IS NOT NULL;
 
 -- How far the read model goes, where another store keeps the log.
@@ -50,12 +45,12 @@ CREATE TABLE ${schema}.checkpoint (
 );
 INSERT INTO ${schema}.checkpoint (one, position) VALUES (1, 0);
 
--- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, later lanes, and whether it loses all
+-- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, and whether it loses all
 -- its tags first; for each change of a tag the number of its contact, and whether it is added, else removed. A contact
 -- may come several times; what comes last counts. The rows of the agenda are taken first, in order: whoever has them has
 -- the contacts' tags, too.
 CREATE FUNCTION ${schema}.project(
-  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -68,10 +63,10 @@ DECLARE
 BEGIN
   -- One contact, as most commands have: the same in plain statements, which take less time to begin.
   IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
-    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
-    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+    VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1])
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign, others = excluded.others;
+      campaign = excluded.campaign;
     FOR n IN 1 .. cardinality(tags) LOOP
       SELECT t.id INTO tag_id FROM ${schema}.tags t WHERE t.tag = tags[n];
       IF added[n] THEN
@@ -90,13 +85,12 @@ BEGIN
       END IF;
     END LOOP;
   ELSE
-    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
-    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb
-    FROM unnest(contacts, versions, wakes, kinds, campaigns, others)
-      WITH ORDINALITY AS d (contact, version, wake, kind, campaign, others, n)
+    INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign)
+    SELECT DISTINCT ON (d.contact COLLATE "C") d.contact, d.version, d.wake, d.kind, d.campaign
+    FROM unnest(contacts, versions, wakes, kinds, campaigns) WITH ORDINALITY AS d (contact, version, wake, kind, campaign, n)
     WHERE d.contact IS NOT NULL ORDER BY d.contact COLLATE "C", d.n DESC
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-      campaign = excluded.campaign, others = excluded.others;
+      campaign = excluded.campaign;
 
     IF true = ANY (cleared) THEN
       WITH gone AS (
@@ -154,7 +148,7 @@ $enfold$;
 -- what was not written now is passed over. All answers are texts: drivers differ in what they make of numbers and arrays.
 CREATE FUNCTION ${schema}.append(
   streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
-  contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
+  contacts text[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[],
   OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text
 )
@@ -171,7 +165,7 @@ BEGIN
     END IF;
   END LOOP;
   IF cardinality(array_remove(contacts, NULL)) > 0 THEN
-    PERFORM ${schema}.project(contacts, answer.reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
+    PERFORM ${schema}.project(contacts, answer.reached, wakes, kinds, campaigns, cleared, tag_of, tags, added);
   END IF;
   outcomes := array_to_string(answer.outcomes, ',');
   versions := array_to_string(answer.versions, ',');
@@ -180,54 +174,10 @@ BEGIN
 END
 $enfold$;
 
--- As append, of which each stream is on its own: one that another transaction keeps for longer than lock_timeout has the
--- outcome l and nothing of it is written, and the others go on. A subtransaction for each makes it slower; it is called
--- where append met a lock.
-CREATE FUNCTION ${schema}.append_around_locks(
-  streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[],
-  contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
-  tag_of integer[], tags text[], added boolean[],
-  OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text
-)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $enfold$
-DECLARE
-  first  integer := 1;
-  last   integer;
-  one    record;
-  all_of text[][] := ARRAY[]::text[][];
-BEGIN
-  FOR n IN 1 .. cardinality(streams) LOOP
-    last := first + sizes[n] - 1;
-    BEGIN
-      SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes INTO one FROM ${schema}.append(
-        streams[n:n], expected[n:n], sizes[n:n], ids[first:last], bodies[first:last], digests[first:last],
-        contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], others[n:n], cleared[n:n],
-        ARRAY(SELECT 1 FROM unnest(tag_of) t WHERE t = n),
-        ARRAY(SELECT tags[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
-        ARRAY(SELECT added[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i)) a;
-    EXCEPTION WHEN lock_not_available THEN
-      SELECT 'l' AS outcomes, '0' AS versions, array_to_string(array_fill(0, ARRAY[sizes[n]]), ',') AS event_positions,
-        repeat(',', sizes[n] - 1) AS event_hashes INTO one;
-    END;
-    IF one.outcomes = 'u' AND cardinality(streams) > 1 THEN
-      RAISE EXCEPTION 'an event id of % is used already', streams[n] USING ERRCODE = 'EF001', DETAIL = ids[first];
-    END IF;
-    all_of := all_of || ARRAY[ARRAY[one.outcomes, one.versions, one.event_positions, one.event_hashes]];
-    first := last + 1;
-  END LOOP;
-  outcomes := (SELECT string_agg(all_of[n][1], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
-  versions := (SELECT string_agg(all_of[n][2], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
-  event_positions := (SELECT string_agg(all_of[n][3], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
-  event_hashes := (SELECT string_agg(all_of[n][4], ',' ORDER BY n) FROM generate_subscripts(all_of, 1) n);
-END
-$enfold$;
-
 -- For logs kept elsewhere: changes in the order of the log, and how far they go. A change whose version is not above
 -- that of the contact's rows is passed over.
 CREATE FUNCTION ${schema}.apply(
-  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
+  contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[], upto bigint
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -248,15 +198,13 @@ BEGIN
     FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN ${schema}.agenda a ON a.contact = c.contact
     ORDER BY c.n
   );
-  PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
+  PERFORM ${schema}.project(news, versions, wakes, kinds, campaigns, cleared, tag_of, tags, added);
   UPDATE ${schema}.checkpoint SET position = greatest(position, upto);
 END
 $enfold$;
 
 -- Sets a contact's rows to what its stream says, if the stream still has that version.
-CREATE FUNCTION ${schema}.restore(
-  of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_others text, of_tags text[]
-)
+CREATE FUNCTION ${schema}.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_tags text[])
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
@@ -274,7 +222,7 @@ BEGIN
     RETURN false;
   END IF;
   PERFORM ${schema}.project(
-    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[of_others], ARRAY[true],
+    ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[true],
     array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
   );
   RETURN true;
@@ -303,25 +251,6 @@ BEGIN
 END
 $enfold$;
 
--- Contacts whose first lane is of a closed kind, and when and for what kind they can be claimed by their later lanes:
--- the first hundreds by when that would be due.
-CREATE FUNCTION ${schema}.besides(closed text[]) RETURNS TABLE (contact text, kind text, claimable_at bigint)
-LANGUAGE plpgsql STABLE ROWS 100
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
-AS $enfold$
-BEGIN
-  RETURN QUERY SELECT a.contact, o.kind, greatest(o.wake, a.lease_until)
-  FROM unnest(closed) c (kind) CROSS JOIN LATERAL (
-    SELECT b.* FROM ${schema}.agenda b WHERE b.others IS NOT NULL AND b.kind = c.kind
-    AND EXISTS (SELECT FROM jsonb_array_elements(b.others) e WHERE e ->> 1 <> ALL (closed))
-    ORDER BY b.other_at LIMIT 500
-  ) a CROSS JOIN LATERAL (
-    SELECT e ->> 1 AS kind, (e ->> 0)::bigint AS wake FROM jsonb_array_elements(a.others) WITH ORDINALITY AS l (e, n)
-    WHERE e ->> 1 <> ALL (closed) ORDER BY l.n LIMIT 1
-  ) o;
-END
-$enfold$;
-
 -- Claims what can be claimed at an instant, at most so many in all and of each kind that rooms names. Lanes share what
 -- there is evenly; what one does not need goes to the others. Nobody waits for a row that another is just claiming.
 CREATE FUNCTION ${schema}.claim_due(
@@ -341,37 +270,10 @@ DECLARE
   share     integer;
   wanted    integer;
   got       integer;
-  closed    text[];
-  found     record;
 BEGIN
   SELECT array_agg(l.kind ORDER BY l.kind, l.campaign), array_agg(l.campaign ORDER BY l.kind, l.campaign)
   INTO kinds, campaigns FROM ${schema}.lanes() l WHERE l.claimable_at <= now_ms;
   open := ARRAY(SELECT generate_series(1, cardinality(kinds)));
-  -- Contacts that are due for a closed kind first, and for an open one too, take their share as one lane more.
-  closed := ARRAY(SELECT l.kind FROM unnest(limited, rooms) AS l (kind, room) WHERE l.room = 0);
-  IF cardinality(closed) > 0 THEN
-    share := CASE WHEN coalesce(cardinality(open), 0) = 0 THEN most
-      ELSE most / (cardinality(open) + 1) + CASE WHEN random() * (cardinality(open) + 1) < most % (cardinality(open) + 1) THEN 1 ELSE 0 END END;
-    FOR found IN SELECT b.contact, b.kind FROM ${schema}.besides(closed) b WHERE b.claimable_at <= now_ms ORDER BY b.claimable_at LOOP
-      EXIT WHEN share = 0;
-      k := array_position(limited, found.kind);
-      CONTINUE WHEN k IS NOT NULL AND rooms[k] = 0;
-      RETURN QUERY WITH due AS MATERIALIZED (
-        SELECT a.contact FROM ${schema}.agenda a
-        WHERE a.contact = found.contact AND a.kind = ANY (closed) AND a.claimable_at <= now_ms
-        AND EXISTS (SELECT FROM jsonb_array_elements(a.others) e WHERE e ->> 1 = found.kind AND (e ->> 0)::bigint <= now_ms)
-        FOR UPDATE SKIP LOCKED
-      )
-      UPDATE ${schema}.agenda a SET lease_until = until_ms, worker = by_worker FROM due
-      WHERE a.contact = due.contact RETURNING a.contact, a.wake_at, found.kind;
-      GET DIAGNOSTICS got = ROW_COUNT;
-      share := share - got;
-      most := most - got;
-      IF k IS NOT NULL THEN
-        rooms[k] := rooms[k] - got;
-      END IF;
-    END LOOP;
-  END IF;
   WHILE most > 0 AND cardinality(open) > 0 LOOP
     share := greatest(1, most / cardinality(open));
     room := rooms;

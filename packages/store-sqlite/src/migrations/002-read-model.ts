@@ -29,19 +29,14 @@ CREATE TABLE agenda (
   -- The lane: what is due then, so that a limit of one kind holds up no other.
   kind         TEXT    NOT NULL,
   campaign     TEXT    NOT NULL,
-  -- Its later lanes, one of each other kind, as JSON: [[wake_at, kind, campaign], ...], the earliest first.
-  others       TEXT,
   lease_until  TEXT,
   worker       TEXT,
   -- When it can be claimed: its wake, or the end of its lease if that is later.
   claimable_at TEXT GENERATED ALWAYS AS (
     CASE WHEN wake_at IS NULL THEN NULL WHEN lease_until > wake_at THEN lease_until ELSE wake_at END
-  ) VIRTUAL,
-  other_at     TEXT GENERATED ALWAYS AS (others ->> '$[0][0]') VIRTUAL
+  ) VIRTUAL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX agenda_claimable ON agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
--- For workers that do not do what is due first (KIND-1).
-CREATE INDEX agenda_others ON agenda (kind, other_at) WHERE others IS NOT NULL;
 CREATE INDEX agenda_wake ON agenda (wake_at) WHERE wake_at IS NOT NULL;
 
 -- How far the read model goes, where another store keeps the log.

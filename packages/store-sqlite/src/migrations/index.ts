@@ -6,5 +6,6 @@ import { sql as log } from './001-log.ts'
 import { sql as readModel } from './002-read-model.ts'
 import { sql as hashChain } from './003-hash-chain.ts'
 import { sql as actions } from './004-actions.ts'
+import { sql as lanes } from './005-lanes.ts'
 
-export const migrations: readonly string[] = [log, readModel, hashChain, actions]
+export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes]
