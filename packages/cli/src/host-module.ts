@@ -1,13 +1,14 @@
 /** The host's own code: a module that exports `handlers`, `contacts`, or both. Loaded only where a command names it. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ContactDirectory, ContactId, StepHandler } from '@enfold/core'
+import type { ContactDirectory, ContactId } from '@enfold/core'
+import type { Handlers } from '@enfold/engine'
 import { Failed, Misuse, messageOf } from './misuse.ts'
 import { requireFile } from './store-url.ts'
 import { plain } from './text.ts'
 
 export interface HostModule {
-  readonly handlers?: { readonly [kind: string]: StepHandler }
+  readonly handlers?: Handlers
   readonly contacts?: ContactDirectory
   /** Called when all is at rest, so that connections do not keep the process alive. */
   close?(): unknown
@@ -25,7 +26,11 @@ export async function loadHostModule(path: string): Promise<HostModule> {
   const { handlers, contacts, close } = exported
   const wrong = (name: string, expected: string) =>
     new Misuse(`${plain(path)} exports something else as ${name}; expected ${expected}.`)
-  if (handlers !== undefined && !isHandlers(handlers)) throw wrong('handlers', 'an object of functions by kind of step')
+  if (handlers !== undefined && !isHandlers(handlers))
+    throw wrong(
+      'handlers',
+      'an object of functions by kind of step, an instance of a class, or a function from kind to handler',
+    )
   if (contacts !== undefined && !isDirectory(contacts)) throw wrong('contacts', 'an object with get(contactId)')
   if (close !== undefined && typeof close !== 'function') throw wrong('close', 'a function')
   return {
@@ -35,8 +40,12 @@ export async function loadHostModule(path: string): Promise<HostModule> {
   }
 }
 
-function isHandlers(value: unknown): value is { readonly [kind: string]: StepHandler } {
-  return isObject(value) && Object.values(value).every((handler) => typeof handler === 'function')
+/** Of a record each entry must be a handler; an instance may hold what it likes. */
+function isHandlers(value: unknown): value is Handlers {
+  if (typeof value === 'function') return true
+  if (!isObject(value)) return false
+  const isRecord = [Object.prototype, null].includes(Object.getPrototypeOf(value))
+  return !isRecord || Object.values(value).every((handler) => typeof handler === 'function')
 }
 
 function isDirectory(value: unknown): value is ContactDirectory {

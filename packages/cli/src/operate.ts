@@ -246,7 +246,9 @@ export async function publishFile(
         stdout,
         outcome === 'published'
           ? `published version ${version} of ${named(campaignId)}, command ${named(commandId)}`
-          : `${named(campaignId)} is published already as it is: nothing changed, at version ${version}`,
+          : outcome === 'superseded'
+            ? `version ${version} of ${named(campaignId)} has a higher revision: nothing changed`
+            : `${named(campaignId)} is published already as it is: nothing changed, at version ${version}`,
       )
     }
     return true

@@ -115,6 +115,44 @@ describe('run --once', () => {
   })
 })
 
+describe('KIND-1: run with handlers for some kinds', () => {
+  const mail = "export const handlers = { email: () => ({ outcome: 'sent' }) }"
+
+  it('does what it handles, and says what it leaves to others', async () => {
+    const { status, stdout, stderr } = await enfold(['run', store, '--handlers', given('mail.mjs', mail), '--once'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'left to other workers, for want of a handler: task\n' })
+    expect(stdout).toContain(`working on ${store}: email\n`)
+    expect((await fromStore()).types).toEqual(['SequenceStarted', 'StepDispatched', 'StepSent'])
+  })
+
+  it('names a kind that is due and waits, and as JSON too', async () => {
+    const calls = given('calls.mjs', "export const handlers = { task: () => ({ outcome: 'sent' }) }")
+    const text = await enfold(['run', store, '--handlers', calls, '--once'])
+    expect(text.status).toBe(0)
+    expect(text.stderr).toMatch(/no handler here for the kind email: 2 contacts due for it, the first since \d{4}-/)
+    const json = await enfold(['run', store, '--handlers', calls, '--once', '--json'])
+    expect(JSON.parse(json.stdout.split('\n')[0] as string)).toEqual({
+      working: store,
+      kinds: ['task'],
+      others: ['email'],
+    })
+    expect(JSON.parse(json.stderr)).toMatchObject({ waiting: 'email', contacts: 2 })
+    expect((await fromStore()).types).toEqual(['SequenceStarted'])
+  })
+
+  it('KIND-2: takes an instance of a class, and a function from kind to handler', async () => {
+    const instance = given(
+      'instance.mjs',
+      "class Mailer { host = 'x'; email() { return { outcome: 'sent' } } }\nexport const handlers = new Mailer()",
+    )
+    expect((await enfold(['run', store, '--handlers', instance, '--once'])).stdout).toContain(': email\n')
+    const asked = given('asked.mjs', "export const handlers = () => () => ({ outcome: 'sent' })")
+    const { status, stdout, stderr } = await enfold(['run', store, '--handlers', asked, '--once'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain('what its function handles\n')
+  })
+})
+
 describe('run', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ONCE-3: told to end by %s, it waits for the handler in flight, and all is at rest',
@@ -192,16 +230,6 @@ describe('misuse', () => {
       'contacts that are none',
       (to) => ['run', to, '--handlers', given('odd-contacts.mjs', `${SENT}\nexport const contacts = []`)],
       /exports something else as contacts; expected an object with get/,
-    ],
-    [
-      'a kind that nobody handles',
-      (to) => [
-        'run',
-        to,
-        '--handlers',
-        given('mail.mjs', "export const handlers = { email: () => ({ outcome: 'sent' }) }"),
-      ],
-      /has no handler for the kind task, of which there are steps in "pool\/1"\. They would wait/,
     ],
     ['a log', () => ['run', definition, '--handlers', given('good.mjs', SENT)], /is a log, which can only be read/],
   ])('%s: exit status 2, and nothing is sent', async (_, args, expected) => {

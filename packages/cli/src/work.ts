@@ -1,8 +1,8 @@
 /** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
 import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } from '@enfold/core'
-import { createEngine, type EngineSignal } from '@enfold/engine'
+import { createEngine, type EngineSignal, kindsOf } from '@enfold/engine'
 import { sequenceName } from './event-words.ts'
-import { type HostModule, loadHostModule } from './host-module.ts'
+import { loadHostModule } from './host-module.ts'
 import { Misuse, messageOf } from './misuse.ts'
 import { openForOrders } from './operate.ts'
 import { withoutPasswords } from './store-url.ts'
@@ -34,7 +34,8 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const store = openForOrders(url, 'write', options)
   const reporter = createReporter(io, json)
   try {
-    await requireHandlers(store, hostPath, handlers)
+    const kinds = kindsOf(handlers)
+    const others = await leftToOthers(store, kinds)
     const engine = createEngine({
       store,
       handlers,
@@ -53,9 +54,14 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
     }
     for (const name of STOPS) process.on(name, stop)
     try {
-      const kinds = Object.keys(handlers).map(named).join(', ')
       const place = withoutPasswords(url)
-      reporter.say(`working on ${plain(place)}: ${kinds}`, { working: place, kinds: Object.keys(handlers) })
+      reporter.say(`working on ${plain(place)}: ${kinds?.map(named).join(', ') ?? 'what its function handles'}`, {
+        working: place,
+        kinds,
+        ...(others.length === 0 ? {} : { others }),
+      })
+      if (others.length > 0)
+        reporter.note(`left to other workers, for want of a handler: ${others.map(named).join(', ')}`)
       if (once) await engine.runDue()
       else await engine.run({ signal: stopping.signal })
       await engine.close()
@@ -73,24 +79,18 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
 const STOPS = ['SIGINT', 'SIGTERM'] as const
 
 /**
- * A step without a handler waits (KIND-1). Where one command is all that works, a module that lacks a kind is a mistake.
- *
- * @throws Misuse if the newest version of a campaign has steps of a kind that nobody handles
+ * Kinds of steps of the newest versions of published campaigns that the handlers do not do: those steps are left to other
+ * workers (KIND-1). Of a function nothing is known before it is asked for a kind that is due.
  */
-async function requireHandlers(
-  store: Store,
-  hostPath: string,
-  handlers: NonNullable<HostModule['handlers']>,
-): Promise<void> {
+async function leftToOthers(store: Store, kinds: readonly string[] | null): Promise<readonly string[]> {
+  if (kinds === null) return []
   const catalog = createCatalog()
   for await (const event of store.readAll(0, { streams: 'campaigns' })) if (isCampaignEvent(event)) catalog.apply(event)
-  for (const { campaignId, campaign } of catalog.published())
-    for (const sequence of campaign.sequences.values())
-      for (const step of sequence.steps)
-        if (step.draft !== true && !Object.hasOwn(handlers, step.kind))
-          throw new Misuse(
-            `${plain(hostPath)} has no handler for the kind ${named(step.kind)}, of which there are steps in ${named(campaignId)}. They would wait: export a handler for it.`,
-          )
+  const used = catalog
+    .published()
+    .flatMap(({ campaign }) => [...campaign.sequences.values()])
+    .flatMap(({ steps }) => steps.flatMap(({ kind, draft }) => (draft === true ? [] : [kind])))
+  return [...new Set(used)].filter((kind) => !kinds.includes(kind)).toSorted()
 }
 
 function createReporter({ stdout, stderr }: Streams, json: boolean) {
@@ -104,6 +104,11 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
   function trouble(text: string, value: object): void {
     troubles += 1
     stderr.write(json ? `${jsonText(value)}\n` : `${paintFor(stderr)('red', plain(text))}\n`)
+  }
+
+  /** Worth knowing, and no trouble. Programs get it as values of what is said. */
+  function note(text: string): void {
+    if (!json) stderr.write(`${paintFor(stderr)('bold', plain(text))}\n`)
   }
 
   function observe(signal: EngineSignal): void {
@@ -148,6 +153,13 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
           message: messageOf(signal.error),
         })
         break
+      case 'kinds-waiting':
+        for (const { kind, contacts, since } of signal.kinds) {
+          const text = `no handler here for the kind ${named(kind)}: ${counted(contacts, 'contact')} due for it, the first since ${since}`
+          if (json) stderr.write(`${jsonText({ waiting: kind, contacts, since })}\n`)
+          else note(text)
+        }
+        break
       case 'lease-lost':
       case 'outcome-stale':
         trouble(
@@ -160,6 +172,7 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
   return {
     observe,
     say,
+    note,
     hadTrouble: () => troubles > 0,
     end(wakeAt: Instant | null) {
       const { sent, skipped, failed } = counts

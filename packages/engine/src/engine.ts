@@ -44,7 +44,7 @@ import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './en
 import { type CommandMachinery, createHistoryOf, type Executed, execute, type Machinery } from './execute.ts'
 import { type Health, healthOf } from './health.ts'
 import { createInspect, type Inspect } from './inspect.ts'
-import { createKinds, handlersOf } from './kinds.ts'
+import { createKinds, handlersOf, kindsOf, unhandledKinds } from './kinds.ts'
 import { createProjection, type ParkedContacts, projectedInAppend } from './project.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
 import { observedBy } from './signals.ts'
@@ -58,7 +58,11 @@ import { createTroubles, toStderr } from './troubles.ts'
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
 export interface Engine extends ContactVerbs, Bulk {
-  /** Publishes a definition, or says that it is published already. `version` is the campaign's: 1, 2, 3 … */
+  /**
+   * Publishes a definition, or says that it is published already. `version` is the campaign's: 1, 2, 3 … `warnings` name
+   * what is legal but suspicious, and kinds of steps that this engine has no handler for (KIND-1): the latter only if it
+   * has handlers, and they can be listed.
+   */
   publish(
     definition: unknown,
     order?: Order,
@@ -253,7 +257,7 @@ export function createEngine(options: EngineOptions): Engine {
       const definition = copied(given)
       const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
       const id = () => (definition as { id: CampaignId }).id
-      return decideOnCampaign(
+      const answered = await decideOnCampaign(
         () => decidePublish(command, campaigns.catalog, clock.now()),
         ([event]): PublishAnswer | null =>
           event?.type === 'CampaignPublished' && sameDefinition(event.data.definition, definition as CampaignDefinition)
@@ -262,6 +266,9 @@ export function createEngine(options: EngineOptions): Engine {
         id,
         command,
       )
+      if (isLeft(answered)) return answered
+      const unhandled = unhandledKinds(definition as CampaignDefinition, kindsOf(handlers))
+      return right({ ...answered.right, warnings: [...answered.right.warnings, ...unhandled] })
     },
     async unpublish(campaignId, order) {
       border.id('unpublish.campaignId', campaignId)

@@ -32,7 +32,7 @@ export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type { FaultWords } from './fault-words.ts'
 export type { Health } from './health.ts'
 export type * from './inspect.ts'
-export type { Handlers } from './kinds.ts'
+export { type Handlers, kindsOf } from './kinds.ts'
 export type { KindLimit } from './limits.ts'
 export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
 export {

@@ -3,7 +3,8 @@ import { createEngine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { expect, it } from 'vitest'
 import { answerOf, onAnn } from './given-engine.ts'
-import { type Handlers, handlersOf } from './kinds.ts'
+import { type Handlers, handlersOf, kindsOf } from './kinds.ts'
+import { nearest } from './nearest.ts'
 
 const sent: StepOutcome = { outcome: 'sent' }
 
@@ -72,4 +73,64 @@ it('KIND-2: what holds no handlers is refused, and says which kind', () => {
   expect(refused({ email: 'smtp://localhost' })).toContain('createEngine.handlers.email')
   for (const handlers of [null, undefined, 'email', 1]) expect(refused(handlers)).toContain('createEngine.handlers')
   expect(() => handlersOf((() => 'mail') as unknown as Handlers)('email')).toThrow('createEngine.handlers.email')
+})
+
+it('KIND-1: publish warns of each kind that this engine has no handler for, with the nearest that it has', async () => {
+  const definition = {
+    id: 'pool',
+    goals: [],
+    sequences: [
+      { id: 'nurture', steps: ['email', 'emial', 'emial', 'fax'].map((kind, i) => ({ id: `step ${i}`, kind })) },
+      {
+        id: 'later',
+        steps: [
+          { id: 'one', kind: 'call', draft: true },
+          { id: 'two', kind: 'sms' },
+        ],
+      },
+    ],
+  }
+  const kindWarnings = async (handlers: Handlers) => {
+    const engine = createEngine({ store: createMemoryStore(), handlers })
+    const first = await answerOf(engine.publish(definition))
+    const again = await answerOf(engine.publish(definition))
+    await engine.close()
+    expect(again).toMatchObject({ outcome: 'unchanged', warnings: first.warnings })
+    return first.warnings.filter(({ path }) => path.endsWith('/kind'))
+  }
+  expect(await kindWarnings(new LoudMailer())).toEqual([
+    {
+      path: '/sequences/0/steps/1/kind',
+      value: 'emial',
+      message: 'has no handler here (did you mean "email"?): its steps wait for a worker that has one',
+    },
+    {
+      path: '/sequences/0/steps/3/kind',
+      value: 'fax',
+      message: 'has no handler here: its steps wait for a worker that has one',
+    },
+  ])
+  expect((await kindWarnings({ email: () => sent })).map(({ value }) => value)).toEqual(['emial', 'fax', 'sms'])
+  // Who only publishes is no worker, and what a function handles cannot be listed.
+  expect(await kindWarnings({})).toEqual([])
+  expect(await kindWarnings((kind: string) => (kind === 'email' ? () => sent : null))).toEqual([])
+})
+
+it('KIND-2: the kinds of a record and of an instance can be listed, those of a function cannot', () => {
+  expect(kindsOf({ email: () => sent, sms: () => sent })).toEqual(['email', 'sms'])
+  expect(kindsOf(new LoudMailer())?.toSorted()).toEqual(['email', 'sms'])
+  expect(kindsOf(() => null)).toBeNull()
+})
+
+it.each([
+  ['emial', 'email'],
+  ['Email', 'email'],
+  ['e-mail', 'email'],
+  ['emails', 'email'],
+  ['sm', 'sms'],
+  ['tel', undefined],
+  ['fax', undefined],
+  ['', undefined],
+])('of a kind %j the nearest known one is %j', (name, expected) => {
+  expect(nearest(name, ['email', 'sms', 'task'])).toBe(expected)
 })

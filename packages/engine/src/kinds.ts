@@ -1,5 +1,12 @@
 /** Which kinds of steps this worker does: those that the host gave a handler for (KIND-1, KIND-2). */
-import { type Catalog, EnfoldFault, type StepHandler } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  type CampaignProblem,
+  type Catalog,
+  EnfoldFault,
+  type StepHandler,
+} from '@enfold/core'
+import { nearest } from './nearest.ts'
 
 /**
  * Handlers by the `kind` of step that they do: a record, an instance of a class whose methods are named as kinds are, or
@@ -55,6 +62,41 @@ function method(instance: object, kind: string): unknown {
 function checked(kind: string, handler: unknown): StepHandler | undefined {
   if (handler === undefined || typeof handler === 'function') return handler as StepHandler | undefined
   throw EnfoldFault.invalidInput(`createEngine.handlers.${kind}`, handler, 'a function')
+}
+
+/**
+ * The kinds that handlers are given for, as far as they can be listed: the keys of a record, the methods of an instance
+ * and of its classes. `null`: a function is asked for each kind, and nothing is known before.
+ *
+ * @example
+ * kindsOf({ email: async () => ({ outcome: 'sent' }) }) // ['email']
+ */
+export function kindsOf(handlers: Handlers): readonly string[] | null {
+  if (typeof handlers === 'function') return null
+  if (isPlain(handlers)) return Object.keys(handlers)
+  const names = new Set<string>()
+  for (let at: object | null = handlers; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at))
+    for (const name of Object.getOwnPropertyNames(at)) if (typeof method(handlers, name) === 'function') names.add(name)
+  return [...names]
+}
+
+/**
+ * A warning for each kind that steps of the definition have and that none of the known kinds is (KIND-1). None from an
+ * engine that can list no kind: one that only publishes, or whose handlers are a function.
+ */
+export function unhandledKinds(definition: CampaignDefinition, known: readonly string[] | null): CampaignProblem[] {
+  if (known === null || known.length === 0) return []
+  const seen = new Set(known)
+  return definition.sequences.flatMap(({ steps }, i) =>
+    steps.flatMap(({ kind, draft }, j) => {
+      if (draft === true || seen.has(kind)) return []
+      seen.add(kind)
+      const meant = nearest(kind, known)
+      const hint = meant === undefined ? '' : ` (did you mean ${JSON.stringify(meant)}?)`
+      const message = `has no handler here${hint}: its steps wait for a worker that has one`
+      return [{ path: `/sequences/${i}/steps/${j}/kind`, value: kind, message }]
+    }),
+  )
 }
 
 /** What this worker does of the kinds that there are. */

@@ -96,7 +96,9 @@ describe('the file', () => {
       const [now, rooms] = ['1970-01-02T00:00:00.000Z', new Map([['sms', 0]])]
       if (version > 1)
         connection
-          .prepare(`INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES ('cem', 1, ?, 'email', 'pool')`)
+          .prepare(
+            `INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES ('cem', 1, ?, 'email', 'pool')`,
+          )
           .run(now)
       connection.close()
       expect(() => open(path, { readOnly: true })).toThrow(fault('STORE_INCOMPATIBLE'))
