@@ -46,7 +46,12 @@ export default defineConfig({
         ? ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'docs/**/*.test.ts', '.config/*.test.ts']
         : ['packages/core/src/**/*.test.ts'],
     // Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes.
-    exclude: ['**/node_modules/**', ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/**'] : [])],
+    exclude: [
+      '**/node_modules/**',
+      ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/**'] : []),
+      // Long proofs of what the gate proves in short: `pnpm soak`.
+      ...(process.env.ENFOLD_SOAK === undefined ? ['**/*.soak.test.ts'] : []),
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.

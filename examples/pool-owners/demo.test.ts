@@ -9,6 +9,7 @@ import { contactOf, type RecordedEvent, simulate } from '@enfold/core'
 import { removePostgres } from '@enfold/postgres-server'
 import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { soaking } from '@enfold/testkit/runs'
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { lineByPointer, readCampaign } from './read-campaign.ts'
 import { type Contact, readContacts } from './read-contacts.ts'
@@ -221,25 +222,28 @@ describe('the demo on PostgreSQL', () => {
     expect(other.stderr).toMatch(/holds a run on another store/)
   })
 
-  it('ONCE-3: killed in the middle, with its server left over, and gone on with, sends what an undisturbed run sends', async () => {
-    const [file, server] = [newPath(), given()]
-    const killed = start('demo.ts', ['--store', 'postgres', '--out', server, ...SHORT])
-    const exited = once(killed, 'exit')
-    const handled = () => {
-      const path = join(server, 'handled.jsonl')
-      return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
-    }
-    while (handled() < 10) await new Promise((resolve) => setTimeout(resolve, 20))
-    killed.kill('SIGKILL')
-    await exited
-    const atTheKill = mailsIn(server)
-    const kept = await run('--store', 'postgres', '--keep', '--out', server, ...SHORT)
-    const undisturbed = await run('--out', file, ...SHORT)
-    expect([kept.status, undisturbed.status]).toEqual([0, 0])
-    expect(kept.stdout).toMatch(/Index held against the log for \d+ contacts: 0 differences/)
-    expect(atTheKill.length).toBeLessThan(mailsIn(server).length)
-    expect(mailsIn(server)).toEqual(mailsIn(file))
-  })
+  it.runIf(soaking)(
+    'ONCE-3: killed in the middle, with its server left over, and gone on with, sends what an undisturbed run sends',
+    async () => {
+      const [file, server] = [newPath(), given()]
+      const killed = start('demo.ts', ['--store', 'postgres', '--out', server, ...SHORT])
+      const exited = once(killed, 'exit')
+      const handled = () => {
+        const path = join(server, 'handled.jsonl')
+        return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
+      }
+      while (handled() < 10) await new Promise((resolve) => setTimeout(resolve, 20))
+      killed.kill('SIGKILL')
+      await exited
+      const atTheKill = mailsIn(server)
+      const kept = await run('--store', 'postgres', '--keep', '--out', server, ...SHORT)
+      const undisturbed = await run('--out', file, ...SHORT)
+      expect([kept.status, undisturbed.status]).toEqual([0, 0])
+      expect(kept.stdout).toMatch(/Index held against the log for \d+ contacts: 0 differences/)
+      expect(atTheKill.length).toBeLessThan(mailsIn(server).length)
+      expect(mailsIn(server)).toEqual(mailsIn(file))
+    },
+  )
 })
 
 describe('the demo on EventStoreDB', () => {

@@ -16,7 +16,7 @@ import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-const MUTATIONS = runs(500)
+const MUTATIONS = runs(150)
 const NOON = '2026-03-01T12:00:00.000Z'
 const log = logOf(fc.sample(historyArbitrary({ maxMoves: 30 }), { numRuns: 60, seed: 7 }))
 const lines = log.map(encodeEvent)

@@ -18,6 +18,7 @@ import { type ActionOrder, type ActionView, createEngine, type Engine, type Engi
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
 import { besideLog, headOf, readingItsWrites } from './given-log.ts'
@@ -25,6 +26,8 @@ import { besideLog, headOf, readingItsWrites } from './given-log.ts'
 const directory = temporaryDirectory()
 let files = 0
 const sqliteFile = () => join(directory, `bulk-${++files}.db`)
+
+const MANY = runs(3000)
 
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
@@ -453,13 +456,13 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
     expect(await engine.inspect.action('nothing')).toBeNull()
   })
 
-  it('BULK-3: twenty thousand contacts that nobody holds in a list', { timeout: 120_000 }, async () => {
+  it('BULK-3: thousands of contacts that nobody holds in a list', { timeout: 120_000 }, async () => {
     const { engine } = await given(makeStore())
     let named = 0
     let ahead = 0
     let processed = 0
     async function* stream() {
-      for (let i = 0; i < 20_000; i++) {
+      for (let i = 0; i < MANY; i++) {
         named += 1
         yield `c${i}`
       }
@@ -472,9 +475,9 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
         },
       }),
     )
-    expect([named, processed, ahead]).toEqual([20_000, 20_000, 20_000])
-    expect(done).toMatchObject({ state: 'done', contacts: 20_000, outcomes: counts({ started: 20_000 }) })
-    expect((await engine.inspect.counts({ campaignId: 'pool' }))[0]).toMatchObject({ active: 20_000 })
+    expect([named, processed, ahead]).toEqual([MANY, MANY, MANY])
+    expect(done).toMatchObject({ state: 'done', contacts: MANY, outcomes: counts({ started: MANY }) })
+    expect((await engine.inspect.counts({ campaignId: 'pool' }))[0]).toMatchObject({ active: MANY })
   })
 })
 

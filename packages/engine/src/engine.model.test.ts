@@ -614,7 +614,7 @@ it.each(Object.entries(stores))(
             await store.close()
           }
         }),
-      { numRuns: runs(SERVERS.has(name) ? 3 : 30) },
+      { numRuns: runs(SERVERS.has(name) ? 2 : 12) },
     )
   },
   600_000,

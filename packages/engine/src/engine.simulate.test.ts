@@ -199,7 +199,7 @@ it.each(Object.entries(stores))(
         await store.close()
       }),
       // What takes memory microseconds takes a server milliseconds. More often than not a campaign does end.
-      { numRuns: runs(300 / costOf(name)), maxSkipsPerRun: 1 },
+      { numRuns: runs(120 / costOf(name)), maxSkipsPerRun: 1 },
     )
   },
   600_000,

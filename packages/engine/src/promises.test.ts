@@ -17,6 +17,7 @@ import {
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import { expect, it } from 'vitest'
 import { createEngine, type Engine } from './engine.ts'
 import { createGate, MONDAY, randomFrom, temporaryDirectory } from './given-engine.ts'
@@ -24,7 +25,7 @@ import { besideLog, headOf } from './given-log.ts'
 
 const directory = temporaryDirectory()
 const WORKERS = 3
-const WAVES = 12
+const WAVES = runs(4)
 const CONTACTS_PER_WAVE = 25
 
 /** Each yields as many stores as there are workers, all with the same data. */

@@ -1,87 +1,65 @@
 /**
- * What a pooler in transaction mode asks of the store: each transaction may be another session's, and what a transaction
- * leaves in a session somebody else finds. Not PgBouncer itself, but its two traps, set for every statement.
+ * A story through a pooler in transaction mode, with another session for each transaction (`pooler.fixture.ts`). The
+ * whole battery goes through it in `pooler.soak.test.ts`.
  */
+import { orThrow } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
-import { storeBattery } from '@enfold/testkit/battery'
-import { Pool, type PoolClient, type QueryConfig } from 'pg'
-import { afterAll, expect, it } from 'vitest'
+import { createSimulatedClock } from '@enfold/testkit'
+import { expect, it, onTestFinished } from 'vitest'
+import { createPooler } from './pooler.fixture.ts'
 
 const server = givenServer()
 
-/** Sessions that take turns, and whatever a transaction left in one of them. */
-function createPooler(url: string) {
-  const sessions = Array.from({ length: 3 }, () => new Pool({ connectionString: url, max: 1 }))
-  for (const session of sessions) session.on('error', () => {})
-  const leftovers: string[] = []
-  let transactions = 0
-
-  async function lookThrough(client: PoolClient): Promise<void> {
-    const { rows } = await client.query<{ what: string }>(
-      `SELECT 'setting ' || name AS what FROM pg_settings WHERE source = 'session'
-       UNION ALL SELECT 'statement ' || name FROM pg_prepared_statements
-       UNION ALL SELECT 'cursor ' || name FROM pg_cursors WHERE name <> ''
-       UNION ALL SELECT 'channel ' || channel FROM pg_listening_channels() AS channel
-       UNION ALL SELECT 'lock ' || objid FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'
-       UNION ALL SELECT 'table ' || relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()`,
-    )
-    leftovers.push(...rows.map(({ what }) => what))
-    await client.query('DISCARD ALL')
-  }
-
-  async function connect(): Promise<PoolClient> {
-    const client = await (sessions[transactions++ % sessions.length] as Pool).connect()
-    const release = client.release
-    client.release = (broken) => {
-      if (broken) release(broken)
-      else
-        lookThrough(client).then(
-          () => release(),
-          () => release(true),
-        )
-    }
-    return client
-  }
-
-  async function query(statement: string | QueryConfig, values?: unknown[]) {
-    const client = await connect()
-    try {
-      return await client.query(statement as string, values)
-    } finally {
-      client.release()
-    }
-  }
-
-  return {
-    // All that the store asks of a pool.
-    pool: { connect, query } as unknown as Pool,
-    leftovers: leftovers as readonly string[],
-    transactions: () => transactions,
-    end: () => Promise.all(sessions.map((session) => session.end())),
-  }
-}
-
-const open: ReturnType<typeof createPooler>[] = []
-afterAll(() => Promise.all(open.map((pooler) => pooler.end())))
 function givenPooler() {
   const pooler = createPooler(server.url)
-  open.push(pooler)
+  onTestFinished(() => pooler.end().then(() => {}))
   return pooler
 }
 
-let shared: ReturnType<typeof createPooler> | undefined
-storeBattery('the PostgreSQL store, each transaction in another session,', () => {
-  shared ??= givenPooler()
-  const { pool } = shared
+it('START-1, STEP-4, BULK-1, INDEX-3: with each transaction in another session, all goes as ever and nothing is left', async () => {
   const schema = givenSchema(server)
-  const reopen = () => createPostgresStore({ pool, schema, pollMs: 5 })
-  return { store: reopen(), reopen }
-})
+  const pooler = givenPooler()
+  const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
+  const sent: string[] = []
+  const newEngine = () => {
+    const store = createPostgresStore({ pool: pooler.pool, schema, pollMs: 5 })
+    onTestFinished(() => store.close())
+    const email = ({ idempotencyKey }: { readonly idempotencyKey: string }) => {
+      sent.push(idempotencyKey)
+      return { outcome: 'sent' } as const
+    }
+    const engine = createEngine({ store, clock, handlers: { email } })
+    onTestFinished(() => engine.close())
+    return { engine, store }
+  }
+  const [{ engine, store }, { engine: other }] = [newEngine(), newEngine()]
+  const steps = ['one', 'two'].map((id) => ({ id, kind: 'email', timer: { after: 'P1D' } }))
+  const goals = [{ id: 'bought', when: { kind: 'purchased' } }]
+  orThrow(await engine.publish({ id: 'pool', goals, sequences: [{ id: 'nurture', steps, next: ['bought'] }] }))
 
-it('has left nothing in any session', () => {
-  expect(shared?.transactions()).toBeGreaterThan(500)
-  expect(shared?.leftovers).toEqual([])
+  const nurture = { campaignId: 'pool', sequenceId: 'nurture' }
+  const ids = Array.from({ length: 20 }, (_, i) => `c${i}`)
+  const action = { actionId: 'twenty', action: 'start', ...nurture, contacts: { ids }, actor: 'olga' } as const
+  expect(orThrow(await engine.processAction(action))).toMatchObject({ state: 'done', outcomes: { started: 20 } })
+  orThrow(await other.stopSequence({ ...nurture, contactId: 'c0', actor: 'olga' }))
+  orThrow(await other.signal({ contactId: 'c1', kind: 'purchased' }))
+  clock.advance('P1D')
+  await Promise.all([engine.runDue(), other.runDue()])
+  await Promise.all([engine.runDue(), other.runDue()])
+
+  expect(new Set(sent).size).toBe(18)
+  expect(sent).toHaveLength(18)
+  expect((await other.inspect.contactsInSequence({ ...nurture, limit: 5 })).total).toBe(18)
+  expect(await engine.inspect.upcoming({ until: '2026-03-10T00:00:00.000Z' })).toHaveLength(18)
+  expect((await engine.health()).ok).toBe(true)
+  await other.rebuildIndex()
+  expect(await engine.verifyIndex()).toEqual({ contacts: 20, differences: [] })
+  let events = 0
+  for await (const _ of store.readAll()) events += 1
+  expect(events).toBe(1 + 20 + 1 + 2 + 2 * 18)
+  expect(pooler.leftovers).toEqual([])
 })
 
 it('would have told: a name, a setting, a lock and a channel are found', async () => {

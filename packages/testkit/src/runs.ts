@@ -7,3 +7,6 @@
 export function runs(usual: number): number {
   return Math.max(1, Math.ceil(usual * Number(process.env.ENFOLD_SCALE ?? 1)))
 }
+
+/** Whether `pnpm soak` runs: then the long proofs are run too, of what the gate proves in short. */
+export const soaking: boolean = process.env.ENFOLD_SOAK !== undefined
