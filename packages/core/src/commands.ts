@@ -1,7 +1,9 @@
-/** Every command, in one union: orders that `decide` turns into events and an answer, or refuses. */
+/**
+ * What every command carries, and the commands that are no verb on a contact: those of the dispatcher, and those on a
+ * campaign. The command of a verb stands in the verb's own file (`verbs/`); the union of all is made there.
+ */
 import type { SequenceRef, StepRef } from './events.ts'
 import type { CampaignId, CommandId, ContactId, Instant, StepId } from './ids.ts'
-import type { JsonObject } from './json.ts'
 import type { StepOutcome } from './ports.ts'
 
 /** What every command carries. */
@@ -20,65 +22,18 @@ export interface CommandMeta {
   readonly trace?: string
 }
 
-interface OfContact extends CommandMeta {
+/** A command on a contact. */
+export interface OfContact extends CommandMeta {
   readonly contactId: ContactId
 }
 
-export interface StartSequence extends OfContact, SequenceRef {
-  readonly type: 'StartSequence'
-}
-export interface StopSequence extends OfContact, SequenceRef {
-  readonly type: 'StopSequence'
-  /** Leaves a run of a later version alone: that of a publication after the unpublishing that this belongs to (VERSION-3). */
-  readonly upToVersion?: number
-}
-/** Stop, then start, in one append (START-3). */
-export interface RestartSequence extends OfContact, SequenceRef {
-  readonly type: 'RestartSequence'
-}
-export interface PauseSequence extends OfContact, SequenceRef {
-  readonly type: 'PauseSequence'
-}
-export interface ResumeSequence extends OfContact, SequenceRef {
-  readonly type: 'ResumeSequence'
-  /** True: the wait in progress is longer by the pause. False: due times stand as they were (PAUSE-2). */
-  readonly shift: boolean
-}
-export interface StopAll extends OfContact {
-  readonly type: 'StopAll'
-}
-/** A ban, until an instant or without end (STOP-4). */
-export interface SuppressContact extends OfContact {
-  readonly type: 'SuppressContact'
-  readonly until: Instant | null
-}
-export interface UnsuppressContact extends OfContact {
-  readonly type: 'UnsuppressContact'
-}
-export interface EraseContact extends OfContact {
-  readonly type: 'EraseContact'
-}
-/** Something happened in the CRM. Its command id is made of the signal id (GOAL-10). */
-export interface HandleSignal extends OfContact {
-  readonly type: 'HandleSignal'
-  readonly signalId: string
-  readonly kind: string
-  readonly data: JsonObject
-  /** Left out: now. */
-  readonly occurredAt?: Instant
-  /** True: a sequence's own step caused it (GOAL-11). */
-  readonly fromStep: boolean
-}
-export interface ResendStep extends OfContact, SequenceRef {
-  readonly type: 'ResendStep'
+/** A command on a contact's place in a sequence. */
+export interface OfSequence extends OfContact, SequenceRef {}
+
+/** A command on one step of a contact's run. */
+export interface OfStep extends OfSequence {
   readonly stepId: StepId
   /** Default: the newest. */
-  readonly run?: number
-}
-export interface CancelStep extends OfContact, SequenceRef {
-  readonly type: 'CancelStep'
-  readonly stepId: StepId
-  /** Default: the newest, which is the only one that can have something to cancel. */
   readonly run?: number
 }
 
@@ -104,43 +59,6 @@ export interface RecordOutcome extends OfContact, StepRef {
   readonly outcome: StepOutcome
   /** When to try again, should this failure be neither permanent nor the last; back-off is the dispatcher's affair. */
   readonly retryAt: Instant
-}
-
-export type ContactCommand =
-  | StartSequence
-  | StopSequence
-  | RestartSequence
-  | PauseSequence
-  | ResumeSequence
-  | StopAll
-  | SuppressContact
-  | UnsuppressContact
-  | EraseContact
-  | HandleSignal
-  | ResendStep
-  | CancelStep
-  | DispatchDue
-  | RecordOutcome
-
-/**
- * Whether the decision on a command reads the host's facts of the contact (FACTS-1). For a command that reads none the
- * host's directory is not asked, so it works while the directory is down.
- */
-export const READS_FACTS: { readonly [Type in ContactCommand['type']]: boolean } = {
-  StartSequence: true,
-  StopSequence: false,
-  RestartSequence: true,
-  PauseSequence: false,
-  ResumeSequence: false,
-  StopAll: false,
-  SuppressContact: false,
-  UnsuppressContact: false,
-  EraseContact: false,
-  HandleSignal: true,
-  ResendStep: true,
-  CancelStep: false,
-  DispatchDue: true,
-  RecordOutcome: true,
 }
 
 /** A definition to publish, unchecked. */

@@ -132,6 +132,10 @@ export type { Patch } from 'immer'
 
 // --- Questions ------------------------------------------------------------------------------------------------------
 
+export function refOf({ campaignId, sequenceId }: SequenceRef): SequenceRef {
+  return { campaignId, sequenceId }
+}
+
 export function enrollmentOf(state: ContactState, ref: SequenceRef): Enrollment | undefined {
   return state.enrollments.find((e) => e.sequenceId === ref.sequenceId && e.campaignId === ref.campaignId)
 }

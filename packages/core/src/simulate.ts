@@ -3,9 +3,8 @@
  * waiting. The same rules as the engine's: it asks `decide` and `plan`, and goes from one due instant to the next.
  */
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { AnswerTo } from './answer.ts'
 import { createCatalog, decidePublish } from './catalog.ts'
-import type { ContactCommand } from './commands.ts'
+import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { decide } from './decide.ts'
 import { type ContactState, evolve, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'

@@ -25,6 +25,7 @@ import {
   type PlanFault,
   type Position,
   READS_FACTS,
+  READS_PUBLISHED,
   type RecordedContactEvent,
   type RecordedEvent,
   type Rejection,
@@ -137,7 +138,7 @@ async function executeTraced<Command extends ContactCommand>(
       attempt === 1 && known !== undefined
         ? ({ ...known, history: [] } satisfies Loaded)
         : load(machinery, command.contactId, factsFor(machinery, command)),
-      NEEDS_PUBLISHED.has(command.type) ? campaigns.refresh() : campaigns.fresh(),
+      READS_PUBLISHED[command.type] ? campaigns.refresh() : campaigns.fresh(),
     ])
     await campaigns.ensure(contact.state)
     const now = clock.now()
@@ -195,11 +196,6 @@ async function executeTraced<Command extends ContactCommand>(
   )
 }
 
-const NEEDS_PUBLISHED: ReadonlySet<string> = new Set<ContactCommand['type']>([
-  'StartSequence',
-  'RestartSequence',
-  'HandleSignal',
-])
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
 
 /** A command behind which the dispatcher looks again by itself. */

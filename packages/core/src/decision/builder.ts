@@ -1,0 +1,108 @@
+/**
+ * A decision as it grows: what it looks at, the events that it adds, and why each of them happens. A verb asks it for
+ * the contact's state, adds events, and sees at once what they change.
+ */
+import type { Catalog } from '../catalog.ts'
+import type { CommandMeta, OfContact } from '../commands.ts'
+import { type ContactState, evolveInPlace, type LiveContact, settled, thawed } from '../enrollment.ts'
+import {
+  type Cause,
+  type ContactEvent,
+  type ContactEventData,
+  type ContactEventType,
+  SCHEMA_VERSION,
+} from '../events.ts'
+import { contactStream, type EventId, eventIdOf, type Instant } from '../ids.ts'
+import { type AnyOrder, orderDigest } from '../order.ts'
+import type { Facts } from '../ports.ts'
+
+/** What the world looks like to a decision. */
+export interface DecisionContext {
+  readonly campaigns: Catalog
+  /** `null`: the host's directory knows no such contact. */
+  readonly facts: Facts | null
+  readonly now: Instant
+}
+
+/** Why an event happens: its cause in words of the domain, and the ids that link it to what came before. */
+export interface Causation {
+  readonly cause: Cause
+  readonly causationId: string
+  readonly correlationId: string
+}
+
+export function byOperator(command: CommandMeta): Causation {
+  const { reason, actionId, commandId } = command
+  const because = reason === undefined ? {} : { reason }
+  return {
+    cause: actionId === undefined ? { by: 'operator', ...because } : { by: 'bulk', actionId, ...because },
+    causationId: commandId,
+    correlationId: correlationOf(command),
+  }
+}
+
+export function correlationOf({ correlationId, commandId }: CommandMeta): string {
+  return correlationId ?? commandId
+}
+
+/** Each event added changes the state that the next part of the decision sees. */
+export interface DecisionBuilder extends DecisionContext {
+  readonly contactId: string
+  readonly events: readonly ContactEvent[]
+  /** As it is now. It changes with each event that is added: take what you need of it before. */
+  state(): ContactState
+  lastEventId(): EventId
+  add<Type extends ContactEventType>(type: Type, data: ContactEventData[Type], why: Causation): void
+  /** From here on events are added for this command. */
+  under(command: OfContact & AnyOrder): void
+  /** The state after all events, frozen. Nothing can be added any more. */
+  settle(): ContactState
+}
+
+export function createDecisionBuilder(
+  first: OfContact & AnyOrder,
+  initial: ContactState,
+  { campaigns, facts, now }: DecisionContext,
+): DecisionBuilder {
+  // Copied once, when the first event comes, and not for each: with 3,000 runs a copy takes 2 ms.
+  let live: LiveContact | null = null
+  let command = first
+  /** How many events stand before those of the command. */
+  let before = 0
+  const events: ContactEvent[] = []
+  const stream = contactStream(command.contactId)
+  return {
+    campaigns,
+    facts,
+    now,
+    contactId: command.contactId,
+    events,
+    state: () => live ?? initial,
+    lastEventId: () => (events.at(-1) as ContactEvent).id,
+    add(type, data, why) {
+      const order = events.length > before ? undefined : orderDigest(command)
+      const event = {
+        type,
+        data,
+        id: eventIdOf(stream, command.commandId, events.length - before),
+        schema: SCHEMA_VERSION,
+        at: now,
+        commandId: command.commandId,
+        correlationId: why.correlationId,
+        causationId: why.causationId,
+        actor: command.actor,
+        cause: why.cause,
+        ...(command.trace === undefined ? {} : { trace: command.trace }),
+        ...(order === undefined ? {} : { order }),
+      } as ContactEvent
+      events.push(event)
+      live ??= thawed(initial)
+      evolveInPlace(live, event)
+    },
+    under(next) {
+      command = next
+      before = events.length
+    },
+    settle: () => (live === null ? initial : settled(live)),
+  }
+}

@@ -1,0 +1,145 @@
+/** The dispatcher's order: everything of a contact that is due, in one append (STEP-1 to STEP-4, STEP-9, STEP-10). */
+import { right } from 'fp-ts/lib/Either.js'
+import type { DispatchDue } from '../commands.ts'
+import type { SequenceDefinition } from '../definition.ts'
+import { type Enrollment, type Run, runOf } from '../enrollment.ts'
+import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
+import { idempotencyKeyOf } from '../ids.ts'
+import { type DueStep, dueOfRun, plan } from '../plan.ts'
+import { countOf, type Decider } from '../verbs/verb.ts'
+import type { Causation, DecisionBuilder } from './builder.ts'
+import { afterResolution, complete } from './resolving.ts'
+
+export interface DispatchDueAnswer {
+  readonly dispatched: number
+  readonly skipped: number
+  readonly failed: number
+  readonly completed: number
+}
+
+/**
+ * Everything that is due, in one append: dispatches, skips, and the ends of runs with what they lead to, which may be
+ * due at once in their turn. A sequence opens once per decision at most, so that a loop without a wait takes a turn
+ * like every other contact instead of a worker for ever.
+ */
+export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
+  command: 'DispatchDue',
+  readsFacts: true,
+  readsPublished: false,
+  recordedBy: null,
+  decide(command, decision) {
+    const { campaigns, contactId, facts, now } = decision
+    const inFlight = new Set(command.inFlight)
+    const opened = new Set<string>()
+    const used = new Map<string, number>()
+    const placeOf = places(decision)
+    let queue = plan(contactId, decision.state(), campaigns, facts, now, inFlight).due.map(placed(placeOf))
+    for (let i = 0, left = command.limit; i < queue.length && left > 0; i++) {
+      const { act } = queue[i] as Queued
+      if (act.act === 'dispatch') {
+        const count = used.get(act.step.kind) ?? 0
+        if (count >= (command.permits?.get(act.step.kind) ?? Number.POSITIVE_INFINITY)) continue
+        used.set(act.step.kind, count + 1)
+        inFlight.add(idempotencyKeyOf({ contactId, ...act }))
+        // Only what cannot end a run may follow in a sequence that this decision opened.
+      } else if (opened.has(nameOf(act))) continue
+      left -= 1
+      const before = decision.events.length
+      perform(decision, act)
+      if (act.act === 'dispatch') continue
+      const started = startedIn(decision.events.slice(before))
+      for (const ref of started) opened.add(nameOf(ref))
+      // It may have stopped or ended its run, and with it what else was due of it (STOP-6), made its next step due, or
+      // opened other runs. What was found of all others stands.
+      const news = [act, ...started].flatMap((ref) =>
+        dueOfRun(contactId, decision.state(), campaigns, facts, now, ref, inFlight),
+      )
+      queue = inOrder(
+        queue.slice(i + 1).filter((other) => !isOfRun(other.act, act)),
+        news.map(placed(placeOf)),
+      )
+      i = -1
+    }
+    return right(decision.events.length > 0 ? null : { dispatched: 0, skipped: 0, failed: 0, completed: 0 })
+  },
+  answerFrom: (added) => ({
+    dispatched: countOf(added, 'StepDispatched'),
+    skipped: countOf(added, 'StepSkipped'),
+    failed: countOf(added, 'StepFailed'),
+    completed: countOf(added, 'SequenceCompleted'),
+  }),
+}
+
+/** A due act, and the place of its enrollment among those of the contact. */
+interface Queued {
+  readonly act: DueStep
+  readonly place: number
+}
+
+function placed(placeOf: (ref: SequenceRef) => number) {
+  return (act: DueStep): Queued => ({ act, place: placeOf(act) })
+}
+
+/** The places of enrollments in the state of a decision, found without a look at all of them for each. */
+function places(decision: DecisionBuilder): (ref: SequenceRef) => number {
+  const known = new Map<string, number>()
+  return (ref) => {
+    const { enrollments } = decision.state()
+    for (let i = known.size; i < enrollments.length; i++) known.set(nameOf(enrollments[i] as Enrollment), i)
+    return known.get(nameOf(ref)) ?? 0
+  }
+}
+
+function startedIn(events: readonly ContactEvent[]): readonly RunRef[] {
+  return events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data] : []))
+}
+
+function isOfRun(act: RunRef, { campaignId, sequenceId, run }: RunRef): boolean {
+  return act.run === run && act.sequenceId === sequenceId && act.campaignId === campaignId
+}
+
+/** `rest` is in order, by due instant and of the same by enrollment; each of the few others is put in its place. */
+function inOrder(rest: Queued[], news: readonly Queued[]): Queued[] {
+  for (const one of news) {
+    const { dueAt } = one.act
+    const at = rest.findIndex(({ act, place }) => act.dueAt > dueAt || (act.dueAt === dueAt && place > one.place))
+    rest.splice(at === -1 ? rest.length : at, 0, one)
+  }
+  return rest
+}
+
+function nameOf({ campaignId, sequenceId }: SequenceRef): string {
+  return JSON.stringify([campaignId, sequenceId])
+}
+
+/** Turns one due act into its events. */
+function perform(decision: DecisionBuilder, act: DueStep): void {
+  const { campaignId, sequenceId, run } = act
+  const ref: RunRef = { campaignId, sequenceId, run }
+  const { campaignVersion, correlationId } = runOf(decision.state(), ref) as Run
+  if (act.act === 'complete') {
+    // The last step was cancelled: what ends the run is that step's schedule.
+    const { campaign } = decision.campaigns.version(campaignId, campaignVersion)
+    const stepId = (campaign.sequences.get(sequenceId) as SequenceDefinition).steps.at(-1)?.id as string
+    complete(decision, ref, { cause: { by: 'step', stepId }, causationId: act.causedBy, correlationId })
+    return
+  }
+  const { stepId, resend, attempt } = act
+  const why: Causation = { cause: { by: 'step', stepId }, causationId: act.causedBy, correlationId }
+  const sending = { ...ref, stepId, resend, attempt }
+  const seen = 'saw' in act && act.saw !== undefined ? { saw: act.saw } : {}
+  switch (act.act) {
+    case 'dispatch': {
+      const idempotencyKey = idempotencyKeyOf({ contactId: decision.contactId, ...sending })
+      decision.add('StepDispatched', { ...sending, idempotencyKey, timing: act.timing, ...seen }, why)
+      return
+    }
+    case 'skip':
+      decision.add('StepSkipped', { ...sending, reason: act.reason, timing: act.timing, ...seen }, why)
+      afterResolution(decision, ref, stepId)
+      return
+    case 'fail':
+      decision.add('StepFailed', { ...sending, reason: act.reason, consequence: act.consequence, retryAt: null }, why)
+      if (act.consequence !== 'hold') afterResolution(decision, ref, stepId)
+  }
+}

@@ -1,0 +1,48 @@
+/** The run or the step that a command means, or why there is none. */
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import { stepOf } from '../campaign.ts'
+import type { OfSequence, OfStep } from '../commands.ts'
+import { enrollmentOf, isInProgress, newestRun, type Run, recordOf, refOf, type StepRecord } from '../enrollment.ts'
+import type { SequenceRef } from '../events.ts'
+import type { Rejection } from '../rejection.ts'
+import type { DecisionBuilder, DecisionContext } from './builder.ts'
+
+/** A sequence that some version has or had; for commands that need no published one. */
+export function everKnown(
+  { campaignId, sequenceId }: SequenceRef,
+  { campaigns }: DecisionContext,
+): Either<Rejection, null> {
+  const entry = campaigns.find(campaignId)
+  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
+  const known = entry.versions.some(({ campaign }) => campaign.sequences.has(sequenceId))
+  return known ? right(null) : left({ type: 'SequenceUnknown', campaignId, sequenceId })
+}
+
+/** The run in progress of the command's sequence. */
+export function inProgress(command: OfSequence, decision: DecisionBuilder): Either<Rejection, Run> {
+  const run = newestRun(enrollmentOf(decision.state(), command))
+  if (isInProgress(run)) return right(run)
+  return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run?.run ?? 0, status: run?.status ?? null })
+}
+
+/** The run that a step command means, and what became of its step so far. */
+export function runAndStep(
+  command: OfStep,
+  decision: DecisionBuilder,
+): Either<Rejection, { readonly run: Run; readonly record: StepRecord | undefined }> {
+  const ref = refOf(command)
+  const enrollment = enrollmentOf(decision.state(), ref)
+  const newest = newestRun(enrollment)
+  if (newest === undefined) {
+    const known = everKnown(ref, decision)
+    return isLeft(known) ? known : left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
+  }
+  const run = command.run === undefined ? newest : enrollment?.runs[command.run - 1]
+  if (run === undefined) return left({ type: 'RunUnknown', ...ref, run: command.run ?? 0, newest: newest.run })
+  const { campaignVersion } = run
+  const sequence = decision.campaigns.version(ref.campaignId, campaignVersion).campaign.sequences.get(ref.sequenceId)
+  const { stepId } = command
+  if (sequence === undefined || stepOf(sequence, stepId) === undefined)
+    return left({ type: 'StepUnknown', ...ref, stepId, campaignVersion })
+  return right({ run, record: recordOf(run, stepId) })
+}

@@ -1,0 +1,45 @@
+/** What a resolved step leads to: the end of its run, and what that leads to in its turn (STEP-5, STEP-8, ROUTE-4). */
+import { isInProgress, type Run, runOf } from '../enrollment.ts'
+import type { Cause, RunRef } from '../events.ts'
+import type { SequenceId } from '../ids.ts'
+import { dueOfRun } from '../plan.ts'
+import type { Causation, DecisionBuilder } from './builder.ts'
+import { routesTaken, startRoutes } from './routing.ts'
+import { stop } from './stopping.ts'
+
+/** The end of the step's run, by failure (STEP-5) or because it was the last (STEP-8). */
+export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: string): void {
+  const run = runOf(decision.state(), ref) as Run
+  if (!isInProgress(run)) return
+  const why: Causation = {
+    cause: { by: 'step', stepId },
+    causationId: decision.lastEventId(),
+    correlationId: run.correlationId,
+  }
+  const last = decision.events.at(-1)
+  if (last?.type === 'StepFailed' && last.data.consequence === 'stop') {
+    stop(decision, ref, run, why)
+    return
+  }
+  const { campaigns, contactId, facts, now } = decision
+  const due = dueOfRun(contactId, decision.state(), campaigns, facts, now, ref)
+  if (due.some(({ act }) => act === 'complete')) complete(decision, ref, why)
+}
+
+/** `SequenceCompleted`, and in the same append a start for each open route to a sequence (ROUTE-4, ROUTE-5, STEP-8). */
+export function complete(decision: DecisionBuilder, ref: RunRef, why: Causation): void {
+  const { campaigns } = decision
+  const run = runOf(decision.state(), ref) as Run
+  const own = campaigns.version(ref.campaignId, run.campaignVersion).campaign
+  const published = campaigns.find(ref.campaignId)?.published ?? null
+  const next = own.sequences.get(ref.sequenceId)?.next ?? []
+  const { routes, saw } = routesTaken(decision, own, published?.campaign ?? null, next, ref.sequenceId)
+  const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
+  const waiting = !movedOn && own.beforeGoals.has(ref.sequenceId)
+  decision.add('SequenceCompleted', { ...ref, waiting, routes, saw }, why)
+  const cause: Cause = { by: 'sequence', ...ref }
+  // A sequence that the newest version no longer has runs in the version that leads to it.
+  const versionOf = (sequenceId: SequenceId) =>
+    published?.campaign.sequences.has(sequenceId) === true ? published.campaignVersion : run.campaignVersion
+  startRoutes(decision, routes, ref.campaignId, versionOf, { ...why, cause, causationId: decision.lastEventId() })
+}

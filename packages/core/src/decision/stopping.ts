@@ -1,0 +1,27 @@
+/** The end of a run by a stop: of one, or of everything that is open (STOP-1 to STOP-3). */
+import { isOpen, newestRun, type Run, refOf } from '../enrollment.ts'
+import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
+import type { Causation, DecisionBuilder } from './builder.ts'
+
+export function stop(decision: DecisionBuilder, ref: SequenceRef, run: Run, why: Causation): void {
+  decision.add('SequenceStopped', { ...refOf(ref), run: run.run }, why)
+}
+
+/** @returns how many runs it stopped */
+export function stopEverything(decision: DecisionBuilder, why: Causation): number {
+  const open = decision.state().enrollments.flatMap((enrollment) => {
+    const run = newestRun(enrollment)
+    return isOpen(run) ? [{ enrollment, run }] : []
+  })
+  for (const { enrollment, run } of open) stop(decision, enrollment, run, why)
+  return open.length
+}
+
+/** The runs that these events stopped, in order. */
+export function stoppedRuns(events: readonly ContactEvent[]): readonly RunRef[] {
+  return events.flatMap((event) => {
+    if (event.type !== 'SequenceStopped') return []
+    const { campaignId, sequenceId, run } = event.data
+    return [{ campaignId, sequenceId, run }]
+  })
+}

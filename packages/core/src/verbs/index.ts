@@ -1,0 +1,50 @@
+/** Every verb on one contact. A new one is a file next to these and a row in this table. */
+import { cancelStep } from './cancel-step.ts'
+import { erase } from './erase.ts'
+import { pauseSequence } from './pause-sequence.ts'
+import { resendStep } from './resend-step.ts'
+import { restartSequence } from './restart-sequence.ts'
+import { resumeSequence } from './resume-sequence.ts'
+import { signal } from './signal.ts'
+import { startSequence } from './start-sequence.ts'
+import { stopAll } from './stop-all.ts'
+import { stopSequence } from './stop-sequence.ts'
+import { suppress } from './suppress.ts'
+import { unsuppress } from './unsuppress.ts'
+
+/** By the names that they have on the engine, in the order in which an API lists them. */
+export const VERBS = {
+  startSequence,
+  stopSequence,
+  /** Stop and start in one append (START-3). */
+  restartSequence,
+  pauseSequence,
+  /** `shift` true: the wait in progress is longer by the pause. Default false: due times stand as they were (PAUSE-2). */
+  resumeSequence,
+  resendStep,
+  cancelStep,
+  stopAll,
+  /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
+  suppress,
+  unsuppress,
+  erase,
+  signal,
+} as const
+
+export type VerbName = keyof typeof VERBS
+export type VerbOf<Name extends VerbName> = (typeof VERBS)[Name]
+export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[]
+
+export type { CancelStep } from './cancel-step.ts'
+export type { EraseContact } from './erase.ts'
+export type { PauseSequence } from './pause-sequence.ts'
+export type { ResendStep } from './resend-step.ts'
+export type { RestartSequence } from './restart-sequence.ts'
+export type { ResumeSequence } from './resume-sequence.ts'
+export type { HandleSignal } from './signal.ts'
+export type { StartSequence } from './start-sequence.ts'
+export type { StopAll } from './stop-all.ts'
+export type { StopSequence } from './stop-sequence.ts'
+export type { SuppressContact } from './suppress.ts'
+export type { UnsuppressContact } from './unsuppress.ts'
+export { type About, type GoalAnswer, PERMISSIONS, type Permission, type VerbFacts } from './verb.ts'

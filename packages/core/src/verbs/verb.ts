@@ -1,0 +1,169 @@
+/**
+ * What a verb is. Everything that is known of one stands in its own file: what it is called, what it is about, who may
+ * order it, what can come of it, and how it is decided. Engine, HTTP, console, command line, `simulate` and `scenario`
+ * read it there.
+ */
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { OfContact } from '../commands.ts'
+import type { DecisionBuilder } from '../decision/builder.ts'
+import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef } from '../events.ts'
+import type { CampaignId, GoalId, Instant, SequenceId } from '../ids.ts'
+import type { Rejection } from '../rejection.ts'
+
+/** What can be allowed one by one. `pause` is also resume, `publish` also unpublish, `suppress` also lifting it. */
+export const PERMISSIONS = [
+  'read',
+  'start',
+  'stop',
+  'pause',
+  'signal',
+  'resend',
+  'cancel',
+  'suppress',
+  'erase',
+  'publish',
+] as const
+
+export type Permission = (typeof PERMISSIONS)[number]
+
+/** What a command names: the contact alone, a sequence of a campaign, one of its steps, or what happened in the CRM. */
+export type About = 'contact' | 'sequence' | 'step' | 'signal'
+
+/** What a verb may take besides what it is about, and what it means to leave it out. */
+export const TAKEN = { flag: false, instantOrNull: null } as const
+export interface TakenTypes {
+  readonly flag: boolean
+  readonly instantOrNull: Instant | null
+}
+export type Takes = { readonly [option: string]: keyof TakenTypes }
+
+/** What became of one goal that a signal matched. */
+export interface GoalAnswer {
+  readonly campaignId: CampaignId
+  readonly goalId: GoalId
+  readonly outcome: 'satisfied' | 'not_member' | 'suppressed'
+  readonly stopped: readonly { readonly sequenceId: SequenceId; readonly run: number }[]
+  readonly started: readonly {
+    readonly sequenceId: SequenceId
+    readonly run: number
+    readonly outcome: 'started' | 'already_active'
+  }[]
+}
+
+/** What an answer may hold besides its outcome. */
+export interface AnswerTypes {
+  readonly count: number
+  readonly runs: readonly RunRef[]
+  readonly goals: readonly GoalAnswer[]
+}
+export type AnswerFields = { readonly [field: string]: keyof AnswerTypes }
+
+/** The answer of a verb: its outcome, if it has words for it, and its fields. */
+export type AnswerWith<Outcome extends string, Fields extends AnswerFields> = {
+  readonly [Field in (Outcome extends string ? 'outcome' : never) | keyof Fields]: Field extends keyof Fields
+    ? AnswerTypes[Fields[Field]]
+    : Outcome
+}
+
+/** Right `null`: the events say the answer. */
+export type Decided<Answer> = Either<Rejection, Answer | null>
+
+export type TypedCommand = OfContact & { readonly type: string }
+
+/** How a command is decided, and how its answer is read from the events that it added. */
+export interface Decider<Command extends TypedCommand, Answer> {
+  readonly command: Command['type']
+  /**
+   * Whether the decision reads the host's facts of the contact (FACTS-1). For a command that reads none the host's
+   * directory is not asked, so it works while the directory is down.
+   */
+  readonly readsFacts: boolean
+  /** Whether it rests on what is published now: then the engine looks for news of campaigns first. */
+  readonly readsPublished: boolean
+  /** The event that it adds if it adds any; `null`: any. By it a reused command id is found out. */
+  readonly recordedBy: ContactEventType | null
+  decide(command: Command, decision: DecisionBuilder): Decided<Answer>
+  /** @param added what the command added, at least one event */
+  answerFrom(added: readonly ContactEvent[]): Answer
+}
+
+/** What every surface reads of a verb. */
+export interface VerbFacts {
+  readonly command: string
+  /** Its name in paths, on the command line and in stories: 'stop-all'. */
+  readonly word: string
+  /** What it does, in one line for whoever reads the API. */
+  readonly summary: string
+  readonly about: About
+  /** All of these are needed. */
+  readonly permission: readonly Permission[]
+  /** Options of its order; what each means when it is left out, `TAKEN` says. */
+  readonly takes: Takes
+  /** The words for what can come of it; none: its fields say it. */
+  readonly outcomes: readonly string[]
+  /** What its answer holds besides. */
+  readonly answers: AnswerFields
+  /** True: an action over many contacts can do it. */
+  readonly bulk: boolean
+}
+
+export interface Verb<
+  Command extends TypedCommand,
+  Word extends string,
+  Of extends About,
+  Outcome extends string,
+  Fields extends AnswerFields,
+  Taken extends Takes,
+  Bulk extends boolean,
+> extends VerbFacts,
+    Decider<Command, AnswerWith<Outcome, Fields>> {
+  readonly command: Command['type']
+  readonly word: Word
+  readonly about: Of
+  readonly outcomes: readonly Outcome[]
+  readonly takes: Taken
+  readonly answers: Fields
+  readonly bulk: Bulk
+}
+
+/** What may be left out of a verb's own file. Defaults: no options, no field, not for many, nothing published is read. */
+type LeftOut = 'takes' | 'answers' | 'bulk' | 'readsPublished'
+
+/** Makes the verb of a command: `defineVerb<CancelStep>()({ … })`. Its answer follows from `outcomes` and `answers`. */
+export function defineVerb<Command extends TypedCommand>() {
+  return <
+    const Word extends string,
+    Of extends About,
+    const Outcome extends string = never,
+    const Fields extends AnswerFields = Record<never, never>,
+    const Taken extends Takes = Record<never, never>,
+    const Bulk extends boolean = false,
+  >(
+    written: Omit<VerbFacts & Decider<Command, never>, LeftOut | 'decide' | 'answerFrom'> & {
+      readonly word: Word
+      readonly about: Of
+      readonly outcomes: readonly Outcome[]
+      readonly takes?: Taken
+      readonly answers?: Fields
+      readonly bulk?: Bulk
+      readonly readsPublished?: boolean
+      decide(command: Command, decision: DecisionBuilder): Decided<AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>>
+      answerFrom(added: readonly ContactEvent[]): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
+    },
+  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Bulk> => {
+    const left = { takes: {}, answers: {}, bulk: false, readsPublished: false }
+    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Bulk>
+  }
+}
+
+/** The data of the first event of a type among those that a command added. */
+export function firstOf<Type extends ContactEventType>(
+  added: readonly ContactEvent[],
+  type: Type,
+): ContactEventData[Type] {
+  return (added.find((event) => event.type === type) as ContactEventOf<Type>).data as ContactEventData[Type]
+}
+
+export function countOf(added: readonly ContactEvent[], type: ContactEventType): number {
+  return added.filter((event) => event.type === type).length
+}
