@@ -203,6 +203,7 @@ describe('pages', () => {
     '/campaigns/pool?node=nurture',
     '/campaigns/pool?node=bought',
     '/now',
+    '/attention',
     '/audit',
     '/nothing',
   ]

@@ -119,6 +119,7 @@ describe('permissions', () => {
     ['/campaigns', 'get /campaigns', null, 200, 200, 200],
     ['/campaigns/pool?node=nurture', 'get /campaigns/:campaignId', null, 200, 403, 200],
     ['/now', 'get /now', null, 200, 200, 200],
+    ['/attention', 'get /attention', null, 200, 200, 200],
     ['/audit', 'get /audit', null, 200, 200, 200],
     ['/audit/verify', 'post /audit/verify', {}, 303, 403, 303],
     ['/zone', 'post /zone', { zone: 'Europe/Berlin', back: BASE }, 303, 303, 303],
@@ -148,7 +149,7 @@ describe('permissions', () => {
   })
 
   it('who has some campaigns sees those only', async () => {
-    for (const path of ['/contacts/ada', '/campaigns', '/now', '/audit', '/search?text=ada']) {
+    for (const path of ['/contacts/ada', '/campaigns', '/now', '/attention', '/audit', '/search?text=ada']) {
       const { text } = await send(pages, path, { as: 'gardener' })
       expect(text).not.toMatch(/pool|nurture|Mistakes|mistake/i)
     }
@@ -397,6 +398,36 @@ describe('what is said is true', () => {
     const { text } = await send(pages, '/search?text=')
     expect(text).toContain('These are the contacts that are in a sequence now, or wait at its end.')
     expect(text).not.toContain('was-in')
+  })
+
+  it('INDEX-5: what is held is shown when a thousand failures followed, and all of it in pages', async () => {
+    const mine = await givenWorld()
+    const start = (contactId: string, sequenceId: string) =>
+      mine.engine.startSequence({ ...ofPool, contactId, sequenceId, actor: 'olga' })
+    await start('waits-long', 'vip')
+    await mine.engine.runDue()
+    const handlers = { email: () => ({ outcome: 'failed', reason: 'smtp-550', permanent: true }) as const }
+    const failing = createEngine({ store: mine.store, clock: mine.clock, handlers })
+    for (let i = 0; i < 1000; i++) await start(`fails-${i}`, 'welcome')
+    await failing.runDue()
+    const own = consoleOf(mine)
+    const now = (await send(own, '/now')).text
+    expect(now).toContain('Waiting for you')
+    expect(now).toMatch(/waits-long.*printer-jammed/s)
+    expect(now).toContain('1,000 failed')
+    const contacts: string[] = []
+    for (let path: string | undefined = '/attention'; path !== undefined; ) {
+      const { text } = await send(own, path)
+      contacts.push(...[...text.matchAll(/contacts\/((?:fails|waits)-[^"/]+)">/g)].map(([, id]) => id as string))
+      path = /rel="next" href="([^"]+)"/.exec(text)?.[1]?.slice(BASE.length).replaceAll('&amp;', '&')
+    }
+    expect([contacts.length, new Set(contacts).size, contacts[0]]).toEqual([1001, 1001, 'waits-long'])
+    expect((await send(own, '/attention?kind=held')).text).not.toContain('fails-')
+    expect((await send(own, '/attention', { as: 'gardener' })).text).toContain('Nothing waits for you.')
+    expect((await send(own, '/now', { as: 'gardener' })).text).not.toMatch(/waits-long|fails-/)
+    expect((await send(own, '/attention?kind=late')).status).toBe(404)
+    await failing.close()
+    await mine.close()
   })
 
   it('charts without anything in them claim no more than that', async () => {
@@ -793,6 +824,7 @@ describe('LOG-6: any string is a legal id', () => {
       `${home}?node=${encodeURIComponent(HOSTILE[0] as string)}`,
       '/campaigns',
       '/now',
+      '/attention',
       '/audit',
       '/search?text=',
       `/search?text=&rule=any&in=${encodeURIComponent(`${encodeURIComponent(hostile.id)}/a%2Fb`)}`,

@@ -18,6 +18,7 @@ import {
   resumeAction,
 } from './action-pages.ts'
 import { ASSETS } from './assets.ts'
+import { attentionPage } from './attention-page.ts'
 import { auditPage, verifyLog } from './audit-page.ts'
 import { type Call, redirect, type Verification } from './call.ts'
 import { campaignPage, campaignsPage } from './campaign-pages.ts'
@@ -84,6 +85,7 @@ export const routes: readonly Route[] = [
   { method: 'get', path: '/campaigns', handle: campaignsPage },
   { method: 'get', path: '/campaigns/:campaignId', handle: campaignPage },
   { method: 'get', path: '/now', handle: nowPage },
+  { method: 'get', path: '/attention', handle: attentionPage },
   { method: 'get', path: '/audit', handle: auditPage },
   { method: 'post', path: '/audit/verify', handle: verifyLog },
   { method: 'post', path: '/zone', handle: chooseZone },

@@ -1,7 +1,8 @@
-/** Now: what is due, late, held and failed, how the dispatcher does, and what went out lately. */
+/** Now: what is due and late, what waits for a person, how the dispatcher does, and what went out lately. */
 import { epochMsOf } from '@enfold/core'
-import type { Activity, Failure as FailedStep, Health, Overdue } from '@enfold/engine'
+import type { Activity, Health, Overdue } from '@enfold/engine'
 import { html } from 'hono/html'
+import { attentionSection } from './attention-page.ts'
 import { type Call, type Html, link, may, permit, seen } from './call.ts'
 import { barChart, lineChart } from './chart.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
@@ -33,14 +34,12 @@ export async function nowPage(call: Call): Promise<Page> {
   const upcoming = seen(call, await engine.inspect.upcoming({ limit: NEXT })).filter(({ status }) => status !== 'held')
   const titles = await titlesOf(
     call,
-    [...activity.sequences, ...activity.failures, ...upcoming].map(({ campaignId }) => campaignId),
+    [...activity.sequences, ...upcoming].map(({ campaignId }) => campaignId),
   )
-  const names = await call.namesOf([...activity.failures, ...upcoming].map(({ contactId }) => contactId))
-  const held = activity.failures.filter((one) => one.held)
-  const failed = activity.failures.filter((one) => !one.held)
+  const names = await call.namesOf(upcoming.map(({ contactId }) => contactId))
   const body = html`<h1>Now</h1>
 ${standing(call, health, overdue, canCount)}
-${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${failures(call, held, titles, names)}</section>`}
+${await attentionSection(call)}
 <section><h2>Next</h2>${table(
     'Next steps of everyone',
     ['When', 'Step', 'Sequence', 'Contact'],
@@ -55,8 +54,7 @@ ${held.length === 0 ? '' : html`<section><h2>Held, and waiting for you</h2>${fai
     activity.from === null || activity.to === null
       ? 'The log holds no events of contacts.'
       : html`From ${activity.events.toLocaleString('en')} events, ${when(activity.from, timeZone)} to ${when(activity.to, timeZone)}: ${activity.complete ? 'the whole log' : 'the end of the log, and no further back'}.`
-  }</p></section>
-<section><h2>Failed for good</h2>${failures(call, failed, titles, names)}</section>`
+  }</p></section>`
   return { title: 'Now', part: 'now', body, refresh: 60 }
 }
 
@@ -127,17 +125,3 @@ function charts({ hours, sequences, to }: Activity, titles: Titles, timeZone: st
 }
 
 const peak = (levels: readonly { readonly active: number }[]) => Math.max(...levels.map(({ active }) => active))
-
-function failures(call: Call, steps: readonly FailedStep[], titles: Titles, names: ReadonlyMap<string, string>): Html {
-  return table(
-    'Steps that failed',
-    ['When', 'Step', 'Contact', 'Reason', 'Then', ''],
-    steps.map(
-      (
-        one,
-      ) => html`<tr><td>${when(one.at, call.timeZone)}</td><th scope="row"><bdi>${one.stepId}</bdi> · ${titles.of(one)}</th><td>${contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason}</bdi></td><td>${one.held ? badge('held') : one.consequence === 'hold' ? 'was held' : one.consequence}</td>
-<td><a class="why" href="${link(call, ['contacts', one.contactId, 'why'], { campaign: one.campaignId, sequence: one.sequenceId, step: one.stepId, run: one.run })}">why?<span class="unseen"> ${one.stepId}</span></a></td></tr>`,
-    ),
-    'None that the log tells of.',
-  )
-}

@@ -83,7 +83,9 @@ const TONES: ReadonlyMap<string, string> = new Map([
   ...['active', 'sent', 'started', 'restarted', 'done', 'published', 'running', 'ok'].map(
     (word) => [word, 'good'] as const,
   ),
-  ...['held', 'failed', 'suppressed', 'erased', 'fault'].map((word) => [word, 'bad'] as const),
+  ...['held', 'failed', 'unplanned', 'unhandled', 'parked', 'suppressed', 'erased', 'fault'].map(
+    (word) => [word, 'bad'] as const,
+  ),
   ...['paused', 'waiting', 'dispatched', 'retrying', 'collecting', 'overdue', 'unpublished', 'standing still'].map(
     (word) => [word, 'warm'] as const,
   ),

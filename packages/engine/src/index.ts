@@ -34,7 +34,7 @@ export type { Health } from './health.ts'
 export type * from './inspect.ts'
 export { type Handlers, kindsOf } from './kinds.ts'
 export type { KindLimit } from './limits.ts'
-export type { Activity, Failure, LogQuestions, LogReport } from './log-questions.ts'
+export type { Activity, LogQuestions, LogReport } from './log-questions.ts'
 export {
   buildReadModel,
   type ParkedContact,

@@ -106,30 +106,17 @@ describe('activity', () => {
     expect(await fill(3000, 3001)).toEqual([false, 1500, 3001])
   })
 
-  it('STEP-5: names steps that failed for good, and which of them are still held', async () => {
-    const { engine } = await played()
-    const told = async () =>
-      (await engine.inspect.activity()).failures.map(({ contactId, held, reason }) => [contactId, reason, held])
-    const before = await told()
-    expect(before.filter(([, reason]) => reason === 'nobody-there').length).toBeGreaterThan(1)
-    expect(before.filter(([, reason]) => reason === 'nobody-there').every(([, , held]) => held)).toBe(true)
-    expect(before).toContainEqual(['c-3', 'bounced', false])
-    const [first] = before.find(([, , held]) => held) as [string]
-    await engine.cancelStep({ contactId: first, campaignId: 'pool', sequenceId: 'vip', stepId: 'call', actor: 'olga' })
-    expect((await told()).filter(([contactId, , held]) => contactId === first && held)).toEqual([])
-  })
-
   it('tells of some campaigns only, where asked to', async () => {
     const { engine } = await played()
-    const { failures, hours, sequences } = await engine.inspect.activity({ campaigns: ['another'] })
-    expect([failures, hours, sequences]).toEqual([[], [], []])
+    const { hours, sequences } = await engine.inspect.activity({ campaigns: ['another'] })
+    expect([hours, sequences]).toEqual([[], []])
     await expect(engine.inspect.activity({ events: 0 })).rejects.toThrow(/inspect.activity.events/)
     await expect(engine.inspect.activity({ campaigns: 'pool' as never })).rejects.toThrow(/inspect.activity.campaigns/)
   })
 
   it('of an empty log there is nothing to tell', async () => {
     const { engine } = await given()
-    const nothing = { from: null, to: null, events: 0, complete: true, hours: [], sequences: [], failures: [] }
+    const nothing = { from: null, to: null, events: 0, complete: true, hours: [], sequences: [] }
     expect(await engine.inspect.activity()).toEqual(nothing)
   })
 })

@@ -7,7 +7,6 @@ import {
   type ContactId,
   contactOf,
   epochMsOf,
-  fold,
   INDEX_EVENTS,
   type Instant,
   instantOf,
@@ -17,10 +16,7 @@ import {
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
-  recordOf,
-  runOf,
   type SequenceRef,
-  type StepRef,
   type Tag,
   tagChanges,
   type Verified,
@@ -50,17 +46,6 @@ export interface Activity {
   readonly sequences: readonly (SequenceRef & {
     readonly levels: readonly { readonly at: Instant; readonly active: number }[]
   })[]
-  /** Steps that failed for good, the newest first, at most 100. */
-  readonly failures: readonly Failure[]
-}
-
-export interface Failure extends StepRef {
-  readonly contactId: ContactId
-  readonly at: Instant
-  readonly reason: string
-  readonly consequence: 'continue' | 'stop' | 'hold'
-  /** The run still waits for an operator to resend or cancel the step (STEP-5). */
-  readonly held: boolean
 }
 
 /** What `verify` of `@enfold/core` says of the log, or of its beginning. */
@@ -73,7 +58,7 @@ export interface LogReport extends Verified {
 
 export interface LogQuestions {
   /**
-   * What happened lately: sendings by the hour, how full sequences were, what failed. Reads the end of the log, by
+   * What happened lately: sendings by the hour, how full sequences were. Reads the end of the log, by
    * positions: `events` of them, 1 to 1,000,000, default 20,000; and the histories of contacts that moved therein.
    * `campaigns`: only these; default all.
    */
@@ -85,7 +70,6 @@ export interface LogQuestions {
   verifyLog(query?: { readonly events?: number }): Promise<LogReport>
 }
 
-const MAX_FAILURES = 100
 /** Points of a line. */
 const LEVELS = 60
 /** Contacts whose histories are read at once. */
@@ -160,34 +144,6 @@ export function createLogQuestions({ clock, store }: Machinery, readModel: ReadM
     return sequences
   }
 
-  async function failuresIn(window: readonly RecordedContactEvent[]): Promise<readonly Failure[]> {
-    const failed = window
-      .flatMap((event) => (event.type === 'StepFailed' && event.data.consequence !== 'retry' ? [event] : []))
-      .slice(-MAX_FAILURES)
-      .reverse()
-    const holding = new Set(failed.filter(({ data }) => data.consequence === 'hold').map(({ stream }) => stream))
-    const held = new Set<string>()
-    for await (const history of histories(holding)) {
-      const state = fold(history)
-      for (const event of history) {
-        if (event.type !== 'StepFailed') continue
-        const run = runOf(state, event.data)
-        const inProgress = run?.status === 'active' || run?.status === 'paused'
-        const record = run === undefined ? undefined : recordOf(run, event.data.stepId)
-        if (inProgress && record?.status === 'held' && record.eventId === event.id) held.add(event.id)
-      }
-    }
-    return failed.map(({ at, data, id, stream }) => {
-      const { campaignId, consequence, reason, run, sequenceId, stepId } = data
-      const contactId = contactOf(stream) as ContactId
-      return {
-        ...{ contactId, campaignId, sequenceId, run, stepId, at, reason },
-        consequence: consequence as Failure['consequence'],
-        held: held.has(id),
-      }
-    })
-  }
-
   return {
     async activity(query = {}) {
       border.checkInput('inspect.activity', query, {
@@ -213,7 +169,6 @@ export function createLogQuestions({ clock, store }: Machinery, readModel: ReadM
         complete: start === 0,
         hours: hoursOf(wanted),
         sequences: await levelsOf(window, isWanted),
-        failures: await failuresIn(wanted),
       }
     },
     async verifyLog(query = {}) {

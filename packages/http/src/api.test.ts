@@ -1,8 +1,9 @@
 import { contactOf, derivedCommandId, EnfoldFault, type Store } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
 import { createApi, pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { HOSTILE_IDS } from '@enfold/testkit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { ACTORS, garden, givenApi, MONDAY, pool } from './given-api.ts'
 
 const NURTURE = '/contacts/ann/sequences/pool/nurture'
@@ -459,6 +460,37 @@ describe('faults', () => {
     const store: Store = { ...createMemoryStore(), nextWake: () => Promise.reject(new Error('gone')) }
     const sick = await givenApi({ store })
     expect(await sick.send('GET', '/health')).toMatchObject({ status: 503, body: { ok: false } })
+  })
+})
+
+describe('what waits for a person', () => {
+  it('INDEX-5: is listed in pages, of their campaigns to those who have some', async () => {
+    const { send, engine, store, clock } = await givenApi()
+    const failing = createEngine({
+      ...{ store, clock },
+      handlers: { email: () => ({ outcome: 'failed', reason: 'smtp-550', permanent: true }) },
+    })
+    onTestFinished(() => failing.close())
+    for (const contactId of ['ann', 'bob', 'cem'])
+      await engine.startSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null })
+    await engine.startSequence({ contactId: 'ann', campaignId: 'garden', sequenceId: 'tips', actor: null })
+    clock.advance('P1D')
+    await failing.runDue()
+    const first = await send('GET', '/attention?kind=failed&limit=2')
+    expect(first).toMatchObject({ status: 200, body: { total: 3, counts: { held: 0, failed: 3 } } })
+    expect(first.body.entries[0]).toEqual({
+      ...{ kind: 'failed', contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', run: 1 },
+      ...{ stepId: 'one', resend: 0, since: clock.now(), reason: 'smtp-550', contacts: 1 },
+    })
+    const rest = await send('GET', `/attention?kind=failed&limit=2&after=${encodeURIComponent(first.body.next)}`)
+    expect(rest.body).toMatchObject({ entries: [{ contactId: 'cem' }], next: null })
+    const some = await send('GET', '/attention', { as: 'gardener' })
+    expect(some.body).toMatchObject({ entries: [{ campaignId: 'garden' }], total: 1 })
+    expect(some.text).not.toContain('pool')
+    expect((await send('GET', '/attention?campaignId=pool', { as: 'gardener' })).status).toBe(403)
+    expect((await send('GET', '/attention?campaignId=garden')).body).toMatchObject({ total: 1 })
+    for (const query of ['kind=late', 'after=nothing', 'limit=0', 'campaign=pool'])
+      expect([query, (await send('GET', `/attention?${query}`)).status]).toEqual([query, 400])
   })
 })
 

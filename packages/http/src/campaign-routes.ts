@@ -1,7 +1,7 @@
 /** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
 
 import { type CampaignId, campaignJsonSchema, defineCampaign, isLeft } from '@enfold/core'
-import type { Health } from '@enfold/engine'
+import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
 import { sees } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
@@ -122,6 +122,25 @@ export const campaignRoutes: readonly Route[] = [
       answerOf(
         await call.engine.unpublish(idOf(call), { ...orderOf(call), ...given({ stopRuns: call.body.stopRuns }) }),
       ),
+  }),
+  route({
+    id: 'getAttention',
+    method: 'get',
+    path: '/attention',
+    summary: 'What waits for a person: held, failed for good, not to be planned, of no known kind, parked',
+    query: s.closed({
+      kind: s.opt(s.words(...ATTENTION_KINDS)),
+      campaignId: s.opt(s.Id),
+      after: s.opt(s.Text),
+      limit: s.Limit,
+    }),
+    answers: { 200: s.Attention },
+    scope: ({ query: { campaignId } }) => reading(campaignId === undefined ? 'any' : [campaignId]),
+    handle: ({ actor, engine, query: { campaignId, ...query } }) =>
+      engine.inspect.attention({
+        ...given(query),
+        ...given({ campaigns: campaignId === undefined ? actor.campaigns : [campaignId] }),
+      }),
   }),
   route({
     id: 'getHealth',

@@ -54,6 +54,7 @@ const REQUESTS: {
     body: { stopRuns: true },
     verbs: ['publish', 'stop'],
   },
+  getAttention: { path: '/attention', verbs: ['read'], others: true },
   getHealth: { path: '/health', verbs: ['read'], others: true },
   previewAction: { path: '/actions/preview', body: target('start'), verbs: ['read'] },
   previewActionOfCsv: { path: `/actions/preview/csv?${inPool('start')}`, csv: 'ann', verbs: ['read'] },

@@ -1,5 +1,6 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
 import { ACTION_OUTCOMES, HELD_VALUES, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH } from '@enfold/core'
+import { ATTENTION_KINDS } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
 
 export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -159,6 +160,20 @@ export const Overdue = closed({
   dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count })),
   skips: list(closed({ reason: Type.String(), steps: Count })),
   broken: list(closed({ code: Type.String(), contacts: Count, example: Id, message: Type.String() })),
+})
+const AttentionKind = words(...ATTENTION_KINDS)
+export const Attention = closed({
+  entries: list(
+    closed({
+      kind: AttentionKind,
+      ...{ contactId: orNull(Id), campaignId: orNull(Id), sequenceId: orNull(Id), run: orNull(Count) },
+      ...{ stepId: orNull(Id), resend: orNull(Count), since: orNull(Instant), reason: orNull(Type.String()) },
+      contacts: Count,
+    }),
+  ),
+  counts: closed({ held: Count, failed: Count, unplanned: Count, unhandled: Count, parked: Count }),
+  total: Count,
+  next: orNull(Type.String()),
 })
 export const Found = closed({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
 
