@@ -136,8 +136,8 @@ function createProgram(
     esdb://HOST:2113?tls=false                  EventStoreDB; also kurrentdb://…. The client is yours to install.
                                                 Orders, due and run need --read-model sqlite:PATH as well.
 
-  Orders (publish, start, stop, …), due, run, parked and console take a store as their first argument, or --store URL,
-  then the contacts, then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
+  Orders (publish, start, stop, …), due, attention, run, parked and console take a store as their first argument, or
+  --store URL, then the contacts, then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
   A sequence is CAMPAIGN/SEQUENCE, each percent-encoded. More than one contact: you are asked first, unless --yes.
 
   An instant is 2026-03-01T09:00:00.000Z or shorter: 2026-03-01 is the beginning of that day, in UTC.

@@ -477,6 +477,30 @@ describe("the host's contacts", () => {
   })
 })
 
+describe('attention', () => {
+  it('INDEX-5: tells what waits for a person, in pages, as text and for programs', async () => {
+    expect(await said('attention', store)).toBe('Nothing waits for you.\n')
+    await said('start', store, 'ann', 'bob', 'cem', NURTURE, '--yes')
+    const failing = "async () => ({ outcome: 'failed', reason: 'smtp-550', permanent: true })"
+    const handlers = given('failing.mjs', `export const handlers = { email: ${failing}, task: ${failing} }`)
+    await enfold(['run', store, '--handlers', handlers, '--once'])
+    const text = await said('attention', store, '--limit', '2')
+    expect(text).toMatch(/^Waiting for you: 3 failed\n/)
+    expect(text).toMatch(/failed\s+ann\s+one\s+"pool\/1"\/nurture\s+1\s+smtp-550/)
+    const [, cursor] = /--after (\S+)\n$/.exec(text) ?? []
+    const rest = JSON.parse(await said('attention', store, '--json', '--after', cursor as string))
+    expect(rest).toMatchObject({
+      total: 3,
+      counts: { failed: 3, held: 0 },
+      entries: [{ contactId: 'cem' }],
+      next: null,
+    })
+    expect(await said('attention', store, '--kind', 'held')).toBe('Nothing waits for you.\n')
+    expect(await said('attention', store, '--campaign', 'another')).toBe('Nothing waits for you.\n')
+    expect(await enfold(['attention', store, '--kind', 'late'])).toMatchObject({ status: 2, stdout: '' })
+  })
+})
+
 describe('due', () => {
   it('shows what is overdue and what is to come, and changes nothing', async () => {
     await said('start', store, 'ann', 'bob', NURTURE, '--yes')

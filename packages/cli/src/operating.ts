@@ -1,9 +1,18 @@
 /** The arguments of the commands that give orders, and of those that work. What they do is in `operate.ts` and `work.ts`. */
 import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
-import { type ActionVerb, type Instant, instantOf, type JsonObject, type SequenceRef } from '@enfold/core'
+import {
+  type ActionVerb,
+  type CampaignId,
+  type Instant,
+  instantOf,
+  type JsonObject,
+  type SequenceRef,
+} from '@enfold/core'
+import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import { askAttention } from './attention.ts'
 import { processMany } from './bulk.ts'
 import { openConsole } from './console.ts'
 import * as deeds from './deeds.ts'
@@ -134,6 +143,28 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       const answer = await askDue(url, { ids, limit, ...(until === undefined ? {} : { until }) }, options)
       io.stdout.write(`${options.json === true ? jsonText(answer.json) : answer.text(paintFor(io.stdout))}\n`)
     })
+
+  hosted(storeCommand('attention', 'show what waits for a person: held, failed for good, stuck; changes nothing'))
+    .addOption(new Option('--kind <kind>', 'only these').choices(ATTENTION_KINDS))
+    .addOption(new Option('--campaign <id>', 'only of this campaign').argParser(idIn))
+    .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(50))
+    .addOption(new Option('--after <cursor>', 'the next page').argParser(textIn))
+    .action(
+      async (
+        url: string,
+        options: Given & { kind?: AttentionKind; campaign?: CampaignId; limit: number; after?: string },
+      ) => {
+        const { kind, campaign, limit, after } = options
+        const choice = {
+          limit,
+          ...(kind === undefined ? {} : { kind }),
+          ...(campaign === undefined ? {} : { campaigns: [campaign] }),
+          ...(after === undefined ? {} : { after }),
+        }
+        const answer = await askAttention(url, choice, options)
+        io.stdout.write(`${options.json === true ? jsonText(answer.json) : answer.text(paintFor(io.stdout))}\n`)
+      },
+    )
 
   feeding(storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM'))
     .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
