@@ -120,6 +120,13 @@ describe('a line that other programs have had in hand', () => {
     expect(await entriesOf('\ufeff', true)).toEqual([])
   })
 
+  it('AUDIT-1: lines that end with a carriage return as well are read by an import, and by no other reader', async () => {
+    const text = `\ufeff${line}\r\n${line}\r\n\r\n`
+    expect((await entriesOf(text, true)).map(({ event: read }) => read)).toEqual([event, event])
+    expect((await entriesOf(`${line}\r\r\n`, true)).map(({ problem }) => problem?.reason)).toEqual(['not-canonical'])
+    expect((await entriesOf(`${line}\r\n`)).map(({ problem }) => problem?.reason)).toEqual(['not-canonical'])
+  })
+
   it.each([
     ['no instant', { time: 'yesterday' }],
     ['a day that is none', { time: '2026-02-30T09:00:00+00:00' }],

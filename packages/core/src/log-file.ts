@@ -40,9 +40,9 @@ export interface ReadLogOptions {
   /** The longest line that is read, in bytes without its end. Default 16,777,216 (16 MiB). */
   readonly maxLineBytes?: number
   /**
-   * Takes what other programs make of a log as well: a byte order mark at its beginning, blank lines at its end, extension
-   * attributes anywhere in a line, and any RFC 3339 form of `time`. Default false. The events are those that the canonical
-   * lines would give.
+   * Takes what other programs make of a log as well: a byte order mark at its beginning, blank lines at its end, lines that
+   * end with "\r\n", extension attributes anywhere in a line, and any RFC 3339 form of `time`. Default false. The events are
+   * those that the canonical lines would give.
    */
   readonly foreign?: boolean
   /**
@@ -55,6 +55,7 @@ export interface ReadLogOptions {
 }
 
 const LINE_FEED = 10
+const CARRIAGE_RETURN = 13
 
 /**
  * Reads a log: every line gives exactly one entry, in order, an empty line a problem like any other. An empty log gives
@@ -94,7 +95,7 @@ export async function* readLogBatches(
   /** Of one line: mostly one, none of a blank line until another follows. */
   function* entriesOf(raw: RawLine): Generator<LogEntry> {
     line += 1
-    const own = foreign && line === 1 ? withoutMark(raw) : raw
+    const own = foreign ? withoutReturn(line === 1 ? withoutMark(raw) : raw) : raw
     if (foreign && isBlank(own)) {
       blank = [blank?.[0] ?? line, line]
       return
@@ -157,6 +158,13 @@ function withoutMark(raw: RawLine): RawLine {
   const { bytes, length } = raw
   if (bytes === null || !BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte)) return raw
   return { ...raw, bytes: bytes.subarray(3), length: length - 3 }
+}
+
+/** Some programs end a line with a carriage return as well. */
+function withoutReturn(raw: RawLine): RawLine {
+  const { bytes, length } = raw
+  if (bytes === null || bytes.at(-1) !== CARRIAGE_RETURN) return raw
+  return { ...raw, bytes: bytes.subarray(0, -1), length: length - 1 }
 }
 
 /** Nothing, or what JSON takes for white space. */
