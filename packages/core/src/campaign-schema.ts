@@ -293,6 +293,9 @@ function check(validator: Validator, value: unknown, path: string): CampaignProb
       case 'anyOf':
         problems.push(problem(at, found, 'another form'))
         break
+      case 'type':
+        problems.push(problem(at, found, typeInWords((error.params as { type: string | string[] }).type)))
+        break
       default:
         problems.push({ ...problem(at, found), message: `${error.message}; it is ${show(found)}` })
     }
@@ -300,12 +303,27 @@ function check(validator: Validator, value: unknown, path: string): CampaignProb
   return [...problems, ...ofFormat]
 }
 
+const TYPE_WORDS: ReadonlyMap<string, string> = new Map([
+  ['string', 'text in quotes'],
+  ['integer', 'a whole number, without quotes'],
+  ['number', 'a number, without quotes'],
+  ['boolean', 'true or false, without quotes'],
+  ['array', 'a list'],
+  ['object', 'an object'],
+])
+
+const typeInWords = (type: string | readonly string[]): string =>
+  [type]
+    .flat()
+    .map((one) => TYPE_WORDS.get(one) ?? one)
+    .join(' or ')
+
 type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: Schema; type?: string }
 
-/** Follows schema and value together and checks our formats, wherever the value has the right type at all. */
+/** Follows schema and value together and checks our formats: of another type than text, nothing has one. */
 function formatProblems(schema: Schema, value: unknown, path: string, problems: CampaignProblem[]): void {
   const format = formatCalled(schema.$comment)
-  if (format !== undefined && typeof value === 'string' && !format.check(value))
+  if (format !== undefined && value !== undefined && !(typeof value === 'string' && format.check(value)))
     problems.push(problem(path, value, format.expected))
   if (schema.items !== undefined && Array.isArray(value))
     value.forEach((item, i) => void formatProblems(schema.items as Schema, item, `${path}/${i}`, problems))

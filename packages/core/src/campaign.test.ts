@@ -305,6 +305,23 @@ describe('invalid definitions', () => {
     ])
   })
 
+  it.each<[string, object, string]>([
+    [
+      'a number for a duration',
+      { after: 5 },
+      'is 5; expected an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
+    ],
+    ['a number for a wall time', { afterDays: 1, at: 8 }, 'is 8; expected a wall time "HH:mm" from 00:00 to 23:59'],
+    ['text for a number', { afterDays: '3', at: '08:00' }, 'is "3"; expected a whole number, without quotes'],
+    ['a number for a name', { field: 5, offset: 'P1D' }, 'is 5; expected text in quotes'],
+  ])('VERSION-2: of %s it says what was expected', (_, timer, message) => {
+    expect(problemsOf(withTimer(timer)).map((one) => one.message)).toEqual([message])
+  })
+
+  it('VERSION-2: of a number for an id it says what was expected', () => {
+    expect(problemsOf({ ...good, id: 5 })[0]?.message).toBe('is 5; expected an id of 1 to 200 well-formed characters')
+  })
+
   it('VERSION-2: paths are JSON pointers also where names are hostile', () => {
     expect(pathsOf({ ...good, fields: { 'a/b~c': { privat: true } } })).toEqual(['/fields/a~1b~0c/privat'])
     expect(pathsOf({ ...good, 'a/b': 1 })).toEqual(['/a~1b'])
