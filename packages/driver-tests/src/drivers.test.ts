@@ -4,13 +4,13 @@
  */
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { campaign, type TransactionClient } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { MikroORM, type SqlEntityManager } from '@mikro-orm/postgresql'
-import { PrismaPg } from '@prisma/adapter-pg'
 import { sql as drizzleSql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -61,15 +61,41 @@ interface Prisma {
   $disconnect(): Promise<void>
 }
 
-async function createPrisma(url: string): Promise<Prisma> {
-  const folder = join(import.meta.dirname, '..')
+/** @param folder of the package that has this Prisma */
+async function createPrisma(folder: string, url: string): Promise<Prisma> {
   const schema = join(folder, 'prisma/schema.prisma')
   // It needs no engine to generate, but would download one.
-  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' }
+  const env = {
+    ...process.env,
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    DATABASE_URL: url,
+    CHECKPOINT_DISABLE: '1',
+  }
   execFileSync(join(folder, 'node_modules/.bin/prisma'), ['generate', '--schema', schema], { env, stdio: 'pipe' })
   const { PrismaClient } = await import(join(folder, 'prisma/generated/client.ts'))
+  const { PrismaPg }: typeof import('@prisma/adapter-pg') = createRequire(join(folder, 'package.json'))(
+    '@prisma/adapter-pg',
+  )
   return new PrismaClient({ adapter: new PrismaPg({ connectionString: url }) })
 }
+
+const prismaIn =
+  (folder: string) =>
+  async (url: string): Promise<Driver> => {
+    const prisma = await createPrisma(folder, url)
+    const clientOf = (tx: Prisma): TransactionClient => ({
+      query: (text, values) => tx.$queryRawUnsafe(text, ...values),
+    })
+    return {
+      outside: clientOf(prisma),
+      async close() {
+        await prisma.$disconnect()
+        // Nobody's source: no check of the sources is to find it.
+        rmSync(join(folder, 'prisma/generated'), { recursive: true, force: true })
+      },
+      transaction: (work) => prisma.$transaction((tx) => work(clientOf(tx))),
+    }
+  }
 
 const drivers: { readonly [name: string]: (url: string) => Promise<Driver> } = {
   async pg(url) {
@@ -138,21 +164,8 @@ const drivers: { readonly [name: string]: (url: string) => Promise<Driver> } = {
       transaction: async (work) => void (await sql.begin((tx) => work(clientOf(tx)))),
     }
   },
-  async 'Prisma 7'(url) {
-    const prisma = await createPrisma(url)
-    const clientOf = (tx: Prisma): TransactionClient => ({
-      query: (text, values) => tx.$queryRawUnsafe(text, ...values),
-    })
-    return {
-      outside: clientOf(prisma),
-      async close() {
-        await prisma.$disconnect()
-        // Nobody's source: no check of the sources is to find it.
-        rmSync(join(import.meta.dirname, '../prisma/generated'), { recursive: true, force: true })
-      },
-      transaction: (work) => prisma.$transaction((tx) => work(clientOf(tx))),
-    }
-  },
+  'Prisma 6': prismaIn(join(import.meta.dirname, '../prisma-6')),
+  'Prisma 7': prismaIn(join(import.meta.dirname, '..')),
   async TypeORM(url) {
     const source = await new DataSource({ type: 'postgres', url }).initialize()
     return {
