@@ -1,7 +1,9 @@
 /** What may stand on the command line: each function makes a value of an argument, or says what was expected. */
 import {
+  ENGINE_ID_PREFIX,
   type Instant,
   instantOf,
+  isCallersCommandId,
   isInstant,
   isLegalId,
   type JsonObject,
@@ -16,6 +18,12 @@ import { named } from './text.ts'
 export function idIn(value: string): string {
   if (isLegalId(value)) return value
   throw new InvalidArgumentError(`An id has 1 to ${MAX_ID_LENGTH} well-formed characters.`)
+}
+
+export function commandIdIn(value: string): string {
+  const id = idIn(value)
+  if (isCallersCommandId(id)) return id
+  throw new InvalidArgumentError(`It must not begin with "${ENGINE_ID_PREFIX}": those ids are the engine's own.`)
 }
 
 const ISO = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/

@@ -54,6 +54,79 @@ const typesOf = async (contactId: string) => (await historyOf(contactId)).map(({
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const withoutIds = (text: string) => text.replace(UUID, '<id>')
 
+describe('--command-id', () => {
+  it('ONCE-1: the same id again changes nothing, with another order it is refused', async () => {
+    const order = ['ada', NURTURE, '--command-id', 'k-1'] as const
+    const first = await said('start', store, ...order)
+    expect(first).toMatch(/^started run 1 .* at version 1, command k-1\n$/)
+    expect(await said('start', store, ...order)).toBe(first)
+    expect(await typesOf('ada')).toEqual(['SequenceStarted'])
+    expect(await enfold(['stop', store, ...order])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('The command id "k-1" was used before, for SequenceStarted.'),
+    })
+    expect(await typesOf('ada')).toEqual(['SequenceStarted'])
+  })
+
+  it.each([
+    ['start', 'ada', NURTURE],
+    ['erase', 'ada', '--yes'],
+    ['publish', definition],
+    ['unpublish', 'pool/1'],
+  ])("ONCE-1: %s takes no id of the engine's own", async (verb, ...rest) => {
+    const { status, stdout, stderr } = await enfold([verb, store, ...rest, '--command-id', 'enfold:signal:1'])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain('It must not begin with "enfold:": those ids are the engine\'s own')
+    expect(await typesOf('ada')).toEqual([])
+  })
+})
+
+describe('refresh', () => {
+  const birthday = { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'exact' }
+  const party = {
+    id: 'party',
+    goals: [],
+    sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email', timer: birthday }] }],
+  }
+  const host = (name: string, date: string) =>
+    given(
+      name,
+      `export const contacts = { get: (id) => {
+      if (id === 'broken') throw new Error('row')
+      return { timeZone: 'UTC', fields: { birthday: '${date}' } }
+    } }`,
+    )
+
+  it('TIME-4: moves the wake of each contact to what the directory says now, and names the one that it cannot', async () => {
+    expect((await enfold(['publish', store, given('party.json', JSON.stringify(party))])).status).toBe(0)
+    const [before, after] = [host('before.mjs', '2100-03-20'), host('after.mjs', '2100-03-10')]
+    await said('start', store, 'ann', 'bob', 'party/s', '--yes', '--host-module', before)
+    const nextWake = () => fromStore((opened) => opened.nextWake())
+    expect(await nextWake()).toBe('2100-03-20T09:00:00.000Z')
+    const { status, stdout, stderr } = await enfold([
+      'refresh',
+      store,
+      'ann',
+      'broken',
+      'nobody',
+      '--host-module',
+      after,
+    ])
+    expect(stdout).toBe('ann: something is due at 2100-03-10T09:00:00.000Z\nnobody: nothing is due\n')
+    expect(stderr).toMatch(/^broken: The contacts of .* cannot be asked/)
+    expect(status).toBe(1)
+    expect(await nextWake()).toBe('2100-03-10T09:00:00.000Z')
+    expect(await typesOf('ann')).toEqual(['SequenceStarted'])
+  })
+
+  it('TIME-4: knows nothing of a contact without a module of yours, and says so', async () => {
+    expect(await enfold(['refresh', store, 'ann'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--host-module FILE'),
+    })
+  })
+})
+
 describe('publish', () => {
   it('VERSION-1: makes the store only if it is told to', async () => {
     const other = `sqlite:${file('other.db')}`

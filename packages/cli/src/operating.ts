@@ -11,7 +11,7 @@ import {
 } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
-import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import { commandIdIn, idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
 import { askAttention } from './attention.ts'
 import { processMany } from './bulk.ts'
 import { openConsole } from './console.ts'
@@ -20,6 +20,7 @@ import { askDue } from './due.ts'
 import { Misuse } from './misuse.ts'
 import { carryOut, type OrderOptions, publishFile, unpublish, withEngine } from './operate.ts'
 import { type ParkedOptions, tellParked } from './parked.ts'
+import { refresh } from './refresh.ts'
 import { isStoreUrl, STORE_URLS } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { jsonText, paintFor } from './text.ts'
@@ -166,6 +167,19 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
       },
     )
 
+  feeding(hosted(storeCommand('refresh', 'compute anew when contacts are due, whose zone or dates have changed')))
+    .argument('<contacts...>', 'ids')
+    .action((url: string, words: readonly string[], options: OrderOptions) =>
+      done(
+        refresh(
+          io,
+          url,
+          words.map((word) => read(idIn, word)),
+          options,
+        ),
+      ),
+    )
+
   feeding(storeCommand('run', 'do what is due with your handlers, until SIGINT or SIGTERM'))
     .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
     .option('--once', 'until nothing is due')
@@ -255,7 +269,9 @@ export function addOperatingCommands(program: Command, io: Streams, fail: () => 
     return feeding(storeCommand(name, description))
       .addOption(actor())
       .addOption(new Option('--reason <text>', 'why; recorded, so no personal data').argParser(textIn))
-      .addOption(new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(idIn))
+      .addOption(
+        new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(commandIdIn),
+      )
   }
 }
 

@@ -729,7 +729,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     facts = { fields: { birthday: '1980-03-10' } }
     clock.set('2026-03-10T09:00:00.000Z')
     expect(await engine.runDue()).toMatchObject({ sent: 0, wakeAt: '2026-03-20T09:00:00.000Z' })
-    await engine.refreshContact('ann')
+    expect(await engine.refreshContact('ann')).toEqual({ wakeAt: '2026-03-10T09:00:00.000Z' })
     expect(await engine.runDue()).toMatchObject({ sent: 1 })
   })
 

@@ -15,6 +15,7 @@ import {
   defineCampaign,
   type Either,
   EnfoldFault,
+  type Instant,
   isLeft,
   left,
   orderDigest,
@@ -125,8 +126,13 @@ export interface Engine extends ContactVerbs, Bulk {
   verifyIndex(): Promise<IndexReport>
   /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
   rebuildIndex(): Promise<{ readonly contacts: number }>
-  /** Computes a contact's next wake anew: for when its facts changed in a way that moves a timer (zone, date field). */
-  refreshContact(contactId: ContactId): Promise<void>
+  /**
+   * Computes a contact's next wake anew: for when its facts changed in a way that moves a timer (zone, date field).
+   * `wakeAt`: when something of it is due next; `null`: nothing is. Nothing is recorded.
+   *
+   * @throws EnfoldFault `DIRECTORY_SILENT`, `DIRECTORY_FAILED`, `FACTS_UNREADABLE`: the wake stays as it was
+   */
+  refreshContact(contactId: ContactId): Promise<{ readonly wakeAt: Instant | null }>
   /** Ends `run` and bulk actions, which can be resumed; waits for what is in flight. The store stays open: who made it closes it. */
   close(): Promise<void>
 }
@@ -377,8 +383,9 @@ export function createEngine(options: EngineOptions): Engine {
     rebuildIndex: () => rebuildIndex(machinery, readModel),
     async refreshContact(contactId) {
       border.id('refreshContact', contactId)
-      await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
+      const refreshed = await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
       doorbell.ring()
+      return refreshed
     },
     async close() {
       closed = true

@@ -24,7 +24,7 @@ export type {
 export type { CampaignQuestions, CampaignSummary, CampaignView } from './campaign-questions.ts'
 export { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 export type { ContactQuery, ContactSource } from './contact-source.ts'
-export * from './contact-verbs.ts'
+export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal, StepOrder } from './contact-verbs.ts'
 export type { FactsFault } from './directory.ts'
 export type { DispatchCounts, DispatcherHealth, DueOptions } from './dispatch.ts'
 export * from './engine.ts'

@@ -136,6 +136,7 @@ export async function rebuildIndex(machinery: Machinery, readModel: ReadModel): 
  * a stream that stands still belong to another log, or were damaged: they are cleared first. Several looks apart, since
  * a log of many nodes may answer from one that is late.
  *
+ * @returns the wake that it set
  * @param given.factsOf throws for `refreshContact` alone: every other caller can do without facts (see `nextWake`)
  * @param given.notBefore sets the wake no earlier than this
  */
@@ -144,7 +145,7 @@ export async function restoreContact(
   readModel: ReadModel,
   contactId: ContactId,
   given: { readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>; readonly notBefore?: Instant } = {},
-): Promise<void> {
+): Promise<{ readonly wakeAt: Instant | null }> {
   const { notBefore, factsOf } = given
   for (let looks = 1, lastVersion = -1; ; looks++) {
     const asked =
@@ -155,7 +156,8 @@ export async function restoreContact(
     await machinery.campaigns.ensure(loaded.state)
     const row = projectionOf(machinery, contactId, loaded)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
-    if (await readModel.restore(isEarly ? { ...row, wakeAt: notBefore, others: [] } : row)) return
+    const set = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
+    if (await readModel.restore(set)) return { wakeAt: set.wakeAt }
     if (loaded.version !== lastVersion) looks = 1
     else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null })
     else await realWait(LOOK_PAUSE_MS)

@@ -308,6 +308,16 @@ const contactOrders: readonly Route[] = [
     scope: everywhere('erase'),
     handle: async (call) => answerOf(await call.engine.erase({ ...contactOf(call), ...orderOf(call) })),
   }),
+  route({
+    id: 'refresh',
+    method: 'post',
+    path: '/contacts/{contactId}/refresh',
+    summary: 'Computes anew when something of the contact is due: its time zone or a date of it has changed',
+    body: s.closed({}),
+    answers: { 200: s.Refreshed },
+    scope: everywhere('refresh'),
+    handle: ({ engine, path }) => engine.refreshContact(path.contactId as string),
+  }),
 ]
 
 const SignalResult = Type.Union([s.closed({ answer: s.SignalAnswer }), s.closed({ problem: s.ProblemBody })])

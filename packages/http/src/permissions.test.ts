@@ -41,6 +41,7 @@ const REQUESTS: {
   suppress: { path: '/contacts/ann/suppress', body: {}, verbs: ['suppress'] },
   unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },
   erase: { path: '/contacts/ann/erase', body: {}, verbs: ['erase'] },
+  refresh: { path: '/contacts/ann/refresh', body: {}, verbs: ['refresh'] },
   signal: { path: '/signals', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal'] },
   signals: { path: '/signals/batch', body: { signals: [{ contactId: 'ann', kind: 'purchased' }] }, verbs: ['signal'] },
   listCampaigns: { path: '/campaigns', verbs: ['read'], others: true },
@@ -148,7 +149,16 @@ describe('every route', () => {
       expect(unlimited?.status).toBe(request.status ?? 200)
       const shape = route.answers[request.status ?? 200]
       if (typeof shape === 'object') expect([...Compile(shape).Errors(JSON.parse(unlimited?.text ?? ''))]).toEqual([])
-      const concernsAll = ['getOverdue', 'stopAll', 'suppress', 'unsuppress', 'erase', 'signal', 'signals'].includes(id)
+      const concernsAll = [
+        'getOverdue',
+        'stopAll',
+        'suppress',
+        'unsuppress',
+        'erase',
+        'refresh',
+        'signal',
+        'signals',
+      ].includes(id)
       expect(limited?.status).toBe(concernsAll ? 403 : unlimited?.status)
     })
   })

@@ -12,6 +12,7 @@ export const VERBS = [
   'cancel',
   'suppress',
   'erase',
+  'refresh',
   'publish',
 ] as const
 
@@ -24,7 +25,7 @@ export interface Actor {
   /** "read": looks only. "write": everything. Or exactly these; a restart needs `start` and `stop`. */
   readonly may: 'read' | 'write' | readonly Verb[]
   /**
-   * Only these campaigns. What concerns all campaigns of a contact (stop all, suppress, erase, signals) is then denied,
+   * Only these campaigns. What concerns all campaigns of a contact (stop all, suppress, erase, refresh, signals) is then denied,
    * and what he reads of a contact shows these only. Left out: all.
    */
   readonly campaigns?: readonly CampaignId[]

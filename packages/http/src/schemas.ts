@@ -66,6 +66,7 @@ export const Done = <const W extends readonly string[]>(...outcomes: W) =>
 const Held = closed(
   Object.fromEntries(HELD_VALUES.map((kind) => [kind, Count])) as Record<(typeof HELD_VALUES)[number], typeof Count>,
 )
+export const Refreshed = closed({ wakeAt: orNull(Instant) })
 export const Erased = closed({ outcome: words('erased'), holds: Held, ...PLACE })
 export const Resent = closed({ outcome: words('resent'), run: Count, resend: Count, ...PLACE })
 
