@@ -108,6 +108,7 @@ describe('the same from a store and from its log', () => {
     for (const contactId of ['-dash', '\u202egnp.exe', 'x'.repeat(200)])
       expect(await answerOf(['history', '--store', log, '--', contactId])).toEqual({
         contactId,
+        ahead: { events: 0, latest: null },
         events: await engine.inspect.history(contactId),
       })
     await engine.close()

@@ -4,6 +4,7 @@
  */
 import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
 import { Argument, Command, CommanderError, Option } from 'commander'
+import { aheadInWords } from './ahead.ts'
 import { idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from './arguments.ts'
 import { BadLog, Failed, Misuse } from './misuse.ts'
 import { addOperatingCommands, withStoreFirst } from './operating.ts'
@@ -88,6 +89,8 @@ async function answer(
     const answered = await ask(source)
     const text = answered === null ? '' : json ? jsonText(answered.json) : answered.text(paintFor(stdout))
     if (text !== '') stdout.write(`${text}\n`)
+    const ahead = json || answered?.ahead === undefined ? null : aheadInWords(answered.ahead)
+    if (ahead !== null) stderr.write(`${ahead}\n`)
     const bad = source.badLines()
     if (bad > 0 && !json) stderr.write(`Bad lines: ${bad}. The answer is of the others.\n`)
     return bad > 0 || answered?.fault === true
@@ -152,7 +155,7 @@ function createProgram(
     .addOption(at('as of then (default: the end of the log)'))
     .argument('[source]')
     .action((source: string | undefined, options: SharedOptions & { at?: Instant }) =>
-      answer(source, options, (log) => askReplay(log, options.at ?? null)),
+      answer(source, options, (log) => askReplay(log, options.at ?? null, clockNow())),
     )
 
   command('members', 'name the contacts that were in a sequence')
@@ -171,7 +174,7 @@ function createProgram(
         options: SharedOptions & { at?: Instant; status: 'active' | 'waiting' | 'either' },
       ) =>
         answer(source, options, (log) =>
-          askMembers(log, { campaignId, sequenceId }, options.status, options.at ?? null),
+          askMembers(log, { campaignId, sequenceId }, options.status, options.at ?? null, clockNow()),
         ),
     )
 
@@ -186,7 +189,9 @@ function createProgram(
 
   command('stats', 'count events by type')
     .argument('[source]')
-    .action((source: string | undefined, options: SharedOptions) => answer(source, options, askStats))
+    .action((source: string | undefined, options: SharedOptions) =>
+      answer(source, options, (log) => askStats(log, clockNow())),
+    )
 
   command('verify', 'check versions, positions, hashes and the order of events; of a store also its index')
     .argument('[source]')
@@ -197,7 +202,7 @@ function createProgram(
       const { seal, key, gateMs } = options
       if ((seal === undefined) !== (key === undefined)) throw new Misuse('--seal and --key go together.')
       const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
-      return answer(source, options, (log) => askVerify(log, given, { now: instantOf(Date.now()), gateMs }))
+      return answer(source, options, (log) => askVerify(log, given, { now: clockNow(), gateMs }))
     })
 
   command('seal', 'write down what the log is now, signed, so that any later change is found', { keepGoing: false })
@@ -206,7 +211,7 @@ function createProgram(
     .addOption(new Option('--out <file>', 'the seal').makeOptionMandatory())
     .addOption(gate())
     .action((source: string | undefined, options: SharedOptions & { key: string; out: string; gateMs: number }) =>
-      answer(source, options, (log) => sealLog(log, options.key, options.out, instantOf(Date.now()), options.gateMs)),
+      answer(source, options, (log) => sealLog(log, options.key, options.out, clockNow(), options.gateMs)),
     )
 
   program
@@ -224,7 +229,7 @@ function createProgram(
     .argument('[source]')
     .addOption(at('as of then (default: the end of the log)'))
     .action((contactId: string, source: string | undefined, options: SharedOptions & { at?: Instant }) =>
-      answer(source, options, (log) => askState(log, contactId, options.at ?? null)),
+      answer(source, options, (log) => askState(log, contactId, options.at ?? null, clockNow())),
     )
 
   command('history', "list a contact's events")
@@ -232,7 +237,7 @@ function createProgram(
     .argument('[source]')
     .option('--changes', 'with what each event changed, as JSON patches')
     .action((contactId: string, source: string | undefined, options: SharedOptions & { changes?: boolean }) =>
-      answer(source, options, (log) => askHistory(log, contactId, options.changes === true)),
+      answer(source, options, (log) => askHistory(log, contactId, options.changes === true, clockNow())),
     )
 
   command('explain', 'say why an event happened, or why a step did not')
@@ -253,12 +258,11 @@ function createProgram(
         if (step === undefined) {
           if (first === undefined) throw new Misuse('explain needs the id of an event, or --step. See: enfold history.')
           if (run !== undefined || options.at !== undefined) throw new Misuse('--run and --at go with --step.')
-          return answer(second, options, (log) => askExplain(log, contactId, first))
+          return answer(second, options, (log) => askExplain(log, contactId, first, clockNow()))
         }
         if (second !== undefined) throw new Misuse('explain takes the id of an event or --step, not both.')
-        const asOf = options.at === undefined ? { now: instantOf(Date.now()) } : { at: options.at }
         return answer(first, options, (log) =>
-          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, asOf),
+          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, options.at ?? null, clockNow()),
         )
       },
     )
@@ -312,6 +316,8 @@ const gate = () =>
   )
     .argParser(millisecondsIn)
     .default(0, '0')
+
+const clockNow = (): Instant => instantOf(Date.now())
 
 const contact = () => new Argument('<contact>', 'id of a contact').argParser(idIn)
 const at = (what: string) => new Option('--at <instant>', what).argParser(instantIn)

@@ -25,6 +25,7 @@ import {
   verify,
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
+import { type Ahead, aheadIn, aheadOf, markOf, NOT_AHEAD, withAhead } from './ahead.ts'
 import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
 import { BadLog } from './misuse.ts'
 import type { Share } from './shares.ts'
@@ -36,6 +37,8 @@ export interface Answer {
   text(paint: Paint): string
   /** True: something is wrong, exit status 1. Default false. */
   readonly fault?: boolean
+  /** Events after now that the answer rests on: said on the error output, where people read. */
+  readonly ahead?: Ahead
 }
 
 /** No event can be later. */
@@ -46,8 +49,9 @@ const FEW = 5
 
 // --- Many contacts --------------------------------------------------------------------------------------------------
 
-export async function askReplay(source: Source, at: Instant | null): Promise<Answer> {
-  const shares = await source.ask({ ask: 'replay', until: at })
+export async function askReplay(source: Source, at: Instant | null, now: Instant): Promise<Answer> {
+  const shares = await source.ask({ ask: 'replay', until: at, now })
+  const ahead = aheadOf(shares.map((share) => share.ahead))
   const [events, contacts] = [sum(shares.map((share) => share.events)), sum(shares.map((share) => share.contacts))]
   const position = Math.max(...shares.map((share) => share.position))
   const tags = [...new Set(shares.flatMap(({ lists }) => [...lists.keys()]))].sort(compareIds)
@@ -56,7 +60,8 @@ export async function askReplay(source: Source, at: Instant | null): Promise<Ans
     return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersIn(shares, tag) }
   })
   return {
-    json: { at, events, contacts, position, sequences },
+    json: { at, events, contacts, position, ahead, sequences },
+    ahead,
     text: (paint) =>
       [
         `${counted(events, 'event')} of ${counted(contacts, 'contact')}${at === null ? '' : ` until ${at}`}`,
@@ -87,13 +92,16 @@ export async function askMembers(
   sequence: { readonly campaignId: string; readonly sequenceId: string },
   status: 'active' | 'waiting' | 'either',
   at: Instant | null,
+  now: Instant,
 ): Promise<Answer> {
-  const shares = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END })
+  const shares = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END, now })
+  const ahead = aheadOf(shares.map((share) => share.ahead))
   const contacts = membersIn(shares, '')
   if (!shares.some(({ known }) => known))
     throw new BadLog(`The log tells of no sequence ${sequenceName(sequence)}. See: enfold replay.`)
   return {
-    json: { ...sequence, status, at, total: contacts.length, contacts },
+    json: { ...sequence, status, at, ahead, total: contacts.length, contacts },
+    ahead,
     text: () => contacts.map(plain).join('\n'),
   }
 }
@@ -117,10 +125,11 @@ function tagInWords(tag: string): string {
   return parsed === null ? named(tag) : `${sequenceName(parsed)}${parsed.waiting ? ' (waiting)' : ''}`
 }
 
-export async function askStats(source: Source): Promise<Answer> {
+export async function askStats(source: Source, now: Instant): Promise<Answer> {
   const types = new Map<string, number>()
   const streams = { contacts: new Set<string>(), campaigns: new Set<string>() }
   let [events, first, last]: [number, Instant | null, Instant | null] = [0, null, null]
+  let ahead = NOT_AHEAD
   for await (const batch of source.batches())
     for (const event of batch) {
       events += 1
@@ -128,15 +137,17 @@ export async function askStats(source: Source): Promise<Answer> {
       streams[isCampaignEvent(event) ? 'campaigns' : 'contacts'].add(event.stream)
       if (first === null || event.at < first) first = event.at
       if (last === null || event.at > last) last = event.at
+      if (event.at > now) ahead = withAhead(ahead, event.at)
     }
   const byType = [...types].map(([type, count]) => ({ type, count })).sort((a, b) => b.count - a.count)
-  const totals = { events, contacts: streams.contacts.size, campaigns: streams.campaigns.size, first, last }
+  const totals = { events, contacts: streams.contacts.size, campaigns: streams.campaigns.size, first, last, ahead }
   return {
     json: { ...totals, byType },
+    ahead,
     text: (paint) =>
       [
         `${counted(events, 'event')} of ${counted(totals.contacts, 'contact')} and ${counted(totals.campaigns, 'campaign')}`,
-        ...(first === null ? [] : [`from ${first} to ${last}`]),
+        ...(first === null ? [] : [`from ${first} to ${last}${last === null ? '' : markOf(last, now)}`]),
         '',
         table(
           paint,
@@ -229,11 +240,17 @@ const tagsInWords = (tags: readonly string[]) => (tags.length === 0 ? 'nothing' 
 
 // --- One contact ----------------------------------------------------------------------------------------------------
 
-export async function askState(source: Source, contactId: ContactId, at: Instant | null): Promise<Answer> {
+export async function askState(
+  source: Source,
+  contactId: ContactId,
+  at: Instant | null,
+  now: Instant,
+): Promise<Answer> {
   const { history } = await read(source, contactId)
   requireKnown(contactId, history)
   const state = await stateAt(history, contactId, at ?? END)
-  return { json: { contactId, at, state }, text: (paint) => stateInWords(paint, contactId, state) }
+  const ahead = aheadIn(history, now, at)
+  return { json: { contactId, at, ahead, state }, ahead, text: (paint) => stateInWords(paint, contactId, state) }
 }
 
 function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): string {
@@ -271,17 +288,25 @@ function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): 
   ].join('\n')
 }
 
-export async function askHistory(source: Source, contactId: ContactId, withChanges: boolean): Promise<Answer> {
+export async function askHistory(
+  source: Source,
+  contactId: ContactId,
+  withChanges: boolean,
+  now: Instant,
+): Promise<Answer> {
   const { history } = await read(source, contactId)
   requireKnown(contactId, history)
   const changes = withChanges ? changesOf(history) : history.map((event) => ({ event, patches: undefined }))
+  const ahead = aheadIn(history, now)
+  const instantOf = ({ at }: RecordedContactEvent) => `${at}${markOf(at, now)}`
   return {
-    json: { contactId, events: withChanges ? changes : history },
+    json: { contactId, ahead, events: withChanges ? changes : history },
+    ahead,
     text: (paint) =>
       withChanges
         ? changes
             .flatMap(({ event, patches = [] }) => [
-              `${event.version}  ${event.at}  ${deedOf(event)}, ${reasonOf(event)}`,
+              `${event.version}  ${instantOf(event)}  ${deedOf(event)}, ${reasonOf(event)}`,
               ...patches.map(
                 (patch) =>
                   `     ${paint('dim', patch.op)} ${plain(`/${patch.path.join('/')}`)} ${plain(JSON.stringify(patch.value) ?? '')}`,
@@ -291,24 +316,32 @@ export async function askHistory(source: Source, contactId: ContactId, withChang
         : table(
             paint,
             ['version', 'at', 'what', 'why', 'event id'],
-            history.map((event) => [String(event.version), event.at, deedOf(event), reasonOf(event), named(event.id)]),
+            history.map((event) => [
+              String(event.version),
+              instantOf(event),
+              deedOf(event),
+              reasonOf(event),
+              named(event.id),
+            ]),
           ),
   }
 }
 
 /** Why did this happen? */
-export async function askExplain(source: Source, contactId: ContactId, eventId: string): Promise<Answer> {
+export async function askExplain(source: Source, contactId: ContactId, eventId: string, now: Instant): Promise<Answer> {
   const { history } = await read(source, contactId)
   const chain = explain(history, eventId)
   const root = chain.at(-1)
   if (root === undefined)
     throw new BadLog(`The history of ${named(contactId)} has no event ${named(eventId)}. See: enfold history.`)
+  const ahead = aheadIn(chain, now)
   return {
-    json: { contactId, eventId, chain },
+    json: { contactId, eventId, ahead, chain },
+    ahead,
     text: (paint) =>
       [
         ...chain.flatMap((event, i) => [
-          `${i === 0 ? '' : 'because '}${event.at}  ${paint('bold', deedOf(event))}, ${reasonOf(event)}`,
+          `${i === 0 ? '' : 'because '}${event.at}${markOf(event.at, now)}  ${paint('bold', deedOf(event))}, ${reasonOf(event)}`,
           ...evidenceOf(event).map((line) => `    ${line}`),
         ]),
         `At the root: ${reasonOf(root)}`,
@@ -321,23 +354,24 @@ export async function askExplainNot(
   source: Source,
   contactId: ContactId,
   step: Omit<StepRef, 'run'> & { readonly run?: number },
-  asOf: { readonly at: Instant } | { readonly now: Instant },
+  at: Instant | null,
+  clock: Instant,
 ): Promise<Answer> {
   const { history, campaigns } = await read(source, contactId)
-  const now = 'at' in asOf ? asOf.at : nowFor(history, asOf.now)
-  const ahead = 'now' in asOf && now > asOf.now ? ['an event of the contact is after now: a clock was fast'] : []
+  const now = at ?? nowFor(history, clock)
+  const ahead = aheadIn(history, clock, now)
   const why = explainNot(contactId, history, step, { campaigns, now })
   return {
-    json: { contactId, step, at: now, ...why },
+    json: { contactId, step, at: now, ahead, ...why },
+    ahead,
     text: (paint) =>
       [
         `${named(step.stepId)} of ${sequenceName(step)} for ${named(contactId)} as of ${now}: ${paint('bold', why.reason)}${why.detail === null ? '' : ` (${plain(why.detail)})`}`,
-        ...ahead,
         ...(why.dueAt === null
           ? []
           : [`due ${why.dueAt}, as far as the log knows, which holds no zone or field of the contact`]),
         ...why.evidence.flatMap((event) => [
-          `    ${event.at}  ${deedOf(event)}, ${reasonOf(event)}`,
+          `    ${event.at}${markOf(event.at, clock)}  ${deedOf(event)}, ${reasonOf(event)}`,
           ...evidenceOf(event).map((line) => `        ${line}`),
         ]),
       ].join('\n'),

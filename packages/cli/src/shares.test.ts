@@ -4,6 +4,7 @@ import { compareIds, encodeEvent, type RecordedEvent } from '@enfold/core'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { aheadOf } from './ahead.ts'
 import { temporaryDirectory } from './given-log.ts'
 import { answerFor, askInShares, type Question, type Share } from './shares.ts'
 
@@ -22,10 +23,13 @@ const started = log.find(({ type }) => type === 'SequenceStarted') as RecordedEv
 }
 const { campaignId, sequenceId } = started.data
 const at = log.at(-1)?.at as string
+/** So that some events lie after it, in every share. */
+const now = log[Math.floor(log.length / 3)]?.at as string
+const EVERYTHING: Question = { ask: 'replay', until: null, now }
 const QUESTIONS: readonly Question[] = [
-  { ask: 'replay', until: null },
-  { ask: 'replay', until: log[Math.floor(log.length / 2)]?.at as string },
-  { ask: 'members', campaignId, sequenceId, status: 'either', at },
+  EVERYTHING,
+  { ask: 'replay', until: log[Math.floor(log.length / 2)]?.at as string, now },
+  { ask: 'members', campaignId, sequenceId, status: 'either', at, now },
 ]
 
 /** What all shares say together. */
@@ -35,6 +39,7 @@ function together(shares: readonly Share[]) {
   return {
     events: shares.reduce((sum, share) => sum + share.events, 0),
     contacts: shares.reduce((sum, share) => sum + share.contacts, 0),
+    ahead: aheadOf(shares.map(({ ahead }) => ahead)),
     position: Math.max(...shares.map(({ position }) => position)),
     lists: new Map([...lists].map(([tag, ids]) => [tag, ids.sort(compareIds)])),
   }
@@ -45,6 +50,7 @@ describe('a log read in shares', () => {
     const { shares, bad } = await askInShares(given('log.jsonl', lines), 3, false, question, () => {})
     expect({ shares: shares.length, bad }).toEqual({ shares: 3, bad: [] })
     expect(together(shares)).toEqual(together([await answerFor(question, log)]))
+    expect(together(shares).ahead.events).toBeGreaterThan(0)
   })
 
   it('AUDIT-5: every bad line is reported once, in order, whoever read it', async () => {
@@ -53,14 +59,14 @@ describe('a log read in shares', () => {
       .with(7, (lines[7] as string).slice(0, -1))
       .with(90, '')
     const path = given('damaged.jsonl', damaged)
-    const { bad } = await askInShares(path, 3, true, { ask: 'replay', until: null }, () => {})
+    const { bad } = await askInShares(path, 3, true, EVERYTHING, () => {})
     expect(bad.map(({ line }) => line)).toEqual([8, 41, 91])
-    const first = await askInShares(path, 3, false, { ask: 'replay', until: null }, () => {})
+    const first = await askInShares(path, 3, false, EVERYTHING, () => {})
     expect(first.bad.map(({ line }) => line)).toEqual([8])
   })
 
   it('a thread that cannot read says so, and none is left behind', async () => {
-    const asked = askInShares(join(folder, 'none.jsonl'), 2, false, { ask: 'replay', until: null }, () => {})
+    const asked = askInShares(join(folder, 'none.jsonl'), 2, false, EVERYTHING, () => {})
     await expect(asked).rejects.toThrow('ENOENT')
   })
 })

@@ -19,11 +19,13 @@ import {
   type SequenceRef,
   tagChanges,
 } from '@enfold/core'
+import { type Ahead, NOT_AHEAD, withAhead } from './ahead.ts'
 import { otherShares } from './line-filter.ts'
 
 /** A question that contacts answer independently of one another. */
-export type Question =
-  /** Who is where: of the whole state only the index, which takes a tenth of the memory. */
+export type Question = {
+  readonly now: Instant
+} /** Who is where: of the whole state only the index, which takes a tenth of the memory. */ & (
   | { readonly ask: 'replay'; readonly until: Instant | null }
   | {
       readonly ask: 'members'
@@ -32,11 +34,14 @@ export type Question =
       readonly status: 'active' | 'waiting' | 'either'
       readonly at: Instant
     }
+)
 
 export interface Share {
   readonly events: number
   readonly contacts: number
   readonly position: number
+  /** Of those that were asked about, the events after now. */
+  readonly ahead: Ahead
   /** Of `members`: whether the log tells of the sequence at all. */
   readonly known: boolean
   /** Contacts by tag; of `members`, the one list under "". */
@@ -52,25 +57,28 @@ export interface BadLine {
 /** Answers for the contacts of a log, or of a share of one. */
 export async function answerFor(question: Question, log: Log): Promise<Share> {
   if (question.ask === 'members') {
-    const { at, ...sequence } = question
+    const { at, now, ...sequence } = question
     let known = false
+    let ahead = NOT_AHEAD
     async function* watched() {
       for await (const batch of batchesOf(log)) {
         known ||= batch.some((event) => tellsOf(event, sequence))
+        for (const event of batch) if (event.at > now && event.at <= at) ahead = withAhead(ahead, event.at)
         yield batch
       }
     }
     const members = await membersAt(watched(), sequence, at)
-    return { events: 0, contacts: 0, position: 0, known, lists: new Map([['', members]]) }
+    return { events: 0, contacts: 0, position: 0, ahead, known, lists: new Map([['', members]]) }
   }
   const index = createTagIndex()
   const contacts = new Set<ContactId>()
-  let [events, position] = [0, 0]
+  let [events, position, ahead] = [0, 0, NOT_AHEAD]
   for await (const batch of batchesOf(log))
     for (const event of batch) {
       if (question.until !== null && event.at > question.until) continue
       events += 1
       position = event.position
+      if (event.at > question.now) ahead = withAhead(ahead, event.at)
       if (isCampaignEvent(event)) continue
       const contactId = contactOf(event.stream) as ContactId
       contacts.add(contactId)
@@ -87,7 +95,7 @@ export async function answerFor(question: Question, log: Log): Promise<Share> {
     }
     lists.set(tag, members)
   }
-  return { events, contacts: contacts.size, position, known: true, lists }
+  return { events, contacts: contacts.size, position, ahead, known: true, lists }
 }
 
 /** A version that has the sequence, or a contact's event in it: a log may hold contacts alone. */

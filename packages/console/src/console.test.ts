@@ -57,6 +57,20 @@ it('ERASE-1: the page of an erased contact says how many values of the host its 
   expect(await page('gardener')).toContain('Those of its events that you may see hold 1 reason, 1 actor.')
 })
 
+it('AUDIT-2: the history marks what a fast clock has dated after now', async () => {
+  const { engine, store } = world
+  await engine.startSequence({ contactId: 'fay', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
+  expect((await send(pages, '/contacts/fay')).text).not.toContain('after now')
+  const fast = createEngine({ store, clock: createSimulatedClock('2026-06-01T09:00:00.000Z'), handlers: {} })
+  await fast.stopAll({ contactId: 'fay', actor: 'wanda' })
+  await fast.close()
+  const { text } = await send(pages, '/contacts/fay')
+  expect(
+    text.match(/<time datetime="2026-06-01T09:00:00.000Z"[^>]*>[^<]*<\/time> <span class="badge warm">after now/g),
+  ).toHaveLength(1)
+  expect(text.match(/after now/g)).toHaveLength(1)
+})
+
 describe('permissions', () => {
   const start = { action: 'start', sequence: 'pool/nurture', reason: 'test', contact: 'zoe' }
   const order = { do: 'pause', campaign: 'pool', sequence: 'nurture', reason: 'test' }

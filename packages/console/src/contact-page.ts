@@ -35,6 +35,8 @@ interface Shown {
   readonly titles: Titles
   /** `null`: now. Then, nothing can be ordered. */
   readonly at: Instant | null
+  /** Versions of events that are dated after now. */
+  readonly ahead: ReadonlySet<number>
 }
 
 export async function contactPage(call: Call): Promise<Page> {
@@ -54,7 +56,7 @@ export async function contactPage(call: Call): Promise<Page> {
     [...runs, ...campaignsIn(history)].map(({ campaignId }) => campaignId),
   )
   const name = (await call.namesOf([contactId])).get(contactId)
-  const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at }
+  const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at, ahead: new Set(view.ahead) }
   const past = at === null ? history : history.filter((event) => event.at <= at)
   const body = html`${done(url.searchParams)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
@@ -303,7 +305,7 @@ function whyLink(
 }
 
 function historyOf(shown: Shown, history: readonly RecordedContactEvent[], before: number | null): Html {
-  const { call, contactId, titles, zone } = shown
+  const { ahead, call, contactId, titles, zone } = shown
   const until = before === null ? history : history.filter(({ version }) => version < before)
   const page = until.slice(-HISTORY_PAGE).reverse()
   const oldest = page.at(-1)
@@ -312,7 +314,7 @@ function historyOf(shown: Shown, history: readonly RecordedContactEvent[], befor
     ['When', 'What', 'Cause', ''],
     page.map((event) => {
       const sentence = sentenceOf(event, titles, call.timeZone)
-      return html`<tr><td>${when(event.at, call.timeZone, zone)}</td><td><bdi>${sentence}</bdi></td><td><bdi>${causeOf(event, titles)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
+      return html`<tr><td>${when(event.at, call.timeZone, zone)}${ahead.has(event.version) ? html` ${badge('after now')}` : ''}</td><td><bdi>${sentence}</bdi></td><td><bdi>${causeOf(event, titles)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
     }),
     `Nothing is recorded of this contact${ofYours(call)}.`,
   )}

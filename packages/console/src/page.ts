@@ -86,9 +86,17 @@ const TONES: ReadonlyMap<string, string> = new Map([
   ...['held', 'failed', 'unplanned', 'unhandled', 'parked', 'suppressed', 'erased', 'fault'].map(
     (word) => [word, 'bad'] as const,
   ),
-  ...['paused', 'waiting', 'dispatched', 'retrying', 'collecting', 'overdue', 'unpublished', 'standing still'].map(
-    (word) => [word, 'warm'] as const,
-  ),
+  ...[
+    'paused',
+    'waiting',
+    'dispatched',
+    'retrying',
+    'collecting',
+    'overdue',
+    'unpublished',
+    'standing still',
+    'after now',
+  ].map((word) => [word, 'warm'] as const),
 ])
 
 /** A contact's name where the host gives one, and the id. */

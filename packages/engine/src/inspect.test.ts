@@ -92,6 +92,24 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       })
     })
 
+    it('AUDIT-2: names the events that a fast clock has dated after now, and counts them', async () => {
+      const { engine, clock, another } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      const fast = another({ clock: createSimulatedClock('2026-03-02T12:00:00.000Z') })
+      await answerOf(fast.stopSequence(onAnn('nurture')))
+      await answerOf(fast.suppress({ contactId: 'ann', ...by }))
+      expect(await engine.inspect.contact('ann')).toMatchObject({
+        version: 3,
+        ahead: [2, 3],
+        suppressed: { until: null },
+        enrollments: [{ status: 'stopped' }],
+      })
+      // As it was at an instant, only what stands in that view is named.
+      expect(await engine.inspect.contact('ann', { at: MONDAY })).not.toHaveProperty('ahead')
+      clock.advance('PT3H')
+      expect(await engine.inspect.contact('ann')).not.toHaveProperty('ahead')
+    })
+
     it('shows each enrollment with all its steps and what comes next', async () => {
       const { engine, clock } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
@@ -525,6 +543,17 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
       await engine.runDue()
       const after = await engine.inspect.explain(step('call', 'vip'))
       expect(after.step).toEqual({ reason: 'skipped', detail: 'contact-unknown', dueAt: null })
+    })
+
+    it('AUDIT-3: a step whose run was stopped by a process with a fast clock is stopped, and not due', async () => {
+      const { engine, clock, another } = await given(makeStore)
+      await engine.startSequence(onAnn('nurture'))
+      const fast = createSimulatedClock('2026-03-02T12:00:00.000Z')
+      await answerOf(another({ clock: fast }).stopSequence(onAnn('nurture')))
+      clock.advance('PT1H')
+      const { step: why, evidence } = await engine.inspect.explain(step('one'))
+      expect(why).toEqual({ reason: 'stopped', detail: null, dueAt: null })
+      expect(evidence).toMatchObject([{ type: 'SequenceStopped', at: '2026-03-02T12:00:00.000Z' }])
     })
 
     it('AUDIT-3: an earlier run is asked about by its number', async () => {

@@ -67,6 +67,11 @@ export interface ContactView {
    * then computed without them.
    */
   readonly factsFault?: FactsFault
+  /**
+   * Only where there are any: versions of events that are dated after now, because some clock was fast. They have happened,
+   * and the view counts them.
+   */
+  readonly ahead?: readonly Version[]
 }
 
 export interface EnrollmentView extends SequenceRef {
@@ -303,7 +308,8 @@ export function createInspect(
     await campaigns.fresh()
     const loaded = await seenAlone(contactId)
     const { facts = NO_FACTS, why } = loaded
-    const state = at === undefined ? loaded.state : fold(loaded.history.filter((event) => event.at <= at))
+    const history = at === undefined ? loaded.history : loaded.history.filter((event) => event.at <= at)
+    const state = at === undefined ? loaded.state : fold(history)
     const { version } = state
     const now = at ?? clock.now()
     const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
@@ -313,7 +319,10 @@ export function createInspect(
       ),
     )
     const suppressed = isSuppressed(state, now) ? state.suppressed : null
-    return { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
+    const real = clock.now()
+    const ahead = history.flatMap((event) => (event.at > real ? [event.version] : []))
+    const view = { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
+    return ahead.length === 0 ? view : { ...view, ahead }
   }
 
   function stepIds(campaignId: CampaignId, sequenceId: SequenceId, run: Run): readonly StepId[] {

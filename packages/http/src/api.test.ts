@@ -2,7 +2,7 @@ import { contactOf, derivedCommandId, EnfoldFault, type Store } from '@enfold/co
 import { createEngine } from '@enfold/engine'
 import { createApi, pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
-import { HOSTILE_IDS } from '@enfold/testkit'
+import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ACTORS, garden, givenApi, MONDAY, pool } from './given-api.ts'
 
@@ -24,6 +24,17 @@ describe('contacts', () => {
     ])
     expect((await send('GET', '/contacts/ann/history?after=1&limit=1')).body.events).toHaveLength(1)
     expect((await send('GET', '/contacts/ann/history?limit=1')).body.next).toBe(1)
+  })
+
+  it('AUDIT-2: say which of their events a fast clock has dated after now', async () => {
+    const { send, store } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    expect((await send('GET', '/contacts/ann')).body).not.toHaveProperty('ahead')
+    const clock = createSimulatedClock('2026-03-02T12:00:00.000Z')
+    const fast = createEngine({ store, clock, handlers: {} })
+    await fast.stopAll({ contactId: 'ann', actor: 'olga' })
+    await fast.close()
+    expect(await send('GET', '/contacts/ann')).toMatchObject({ status: 200, body: { version: 2, ahead: [2] } })
   })
 
   it('PAUSE-1, RESEND-1, CANCEL-1: are paused, resumed; steps are sent again and cancelled', async () => {

@@ -120,6 +120,7 @@ export const Contact = closed({
     }),
   ),
   factsFault: opt(FactsFault),
+  ahead: opt(list(Count)),
 })
 
 export const Event = Type.Object({
