@@ -31,7 +31,11 @@ export type Rejection =
       readonly stepId: StepId
       readonly campaignVersion: number
     }
-  | { readonly type: 'ContactUnknown'; readonly contactId: ContactId }
+  /**
+   * `outsideTransaction`: the order was given inside a transaction of the host's, and the directory was asked on another
+   * connection, where what is not committed cannot be seen.
+   */
+  | { readonly type: 'ContactUnknown'; readonly contactId: ContactId; readonly outsideTransaction?: true }
   | { readonly type: 'ContactSuppressed'; readonly contactId: ContactId; readonly until: Instant | null }
   | { readonly type: 'ContactErased'; readonly contactId: ContactId }
   /** An order for an instant that is over, as a ban until yesterday. */
@@ -95,7 +99,9 @@ export function describeRejection(rejection: Rejection): string {
     case 'StepUnknown':
       return `Version ${r.campaignVersion} of the sequence ${show(r.sequenceId)} has no step ${show(r.stepId)}.`
     case 'ContactUnknown':
-      return `The directory knows no contact ${show(r.contactId)}.`
+      return r.outsideTransaction === undefined
+        ? `The directory knows no contact ${show(r.contactId)}.`
+        : `The directory knows no contact ${show(r.contactId)}. It was asked on another connection, which does not see what your transaction has not committed: pass a directory that asks the same client, withTransaction(client, { contacts }).`
     case 'ContactSuppressed':
       return `The contact ${show(r.contactId)} is suppressed ${r.until === null ? 'without end' : `until ${r.until}`}.`
     case 'ContactErased':

@@ -51,7 +51,7 @@ import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './r
 import { observedBy } from './signals.ts'
 import { createStopRuns } from './stop-runs.ts'
 import { createMeters } from './telemetry.ts'
-import { boundTo } from './transaction.ts'
+import { boundTo, toldOfTransaction } from './transaction.ts'
 import { createTroubles, toStderr } from './troubles.ts'
 
 /**
@@ -313,7 +313,10 @@ export function createEngine(options: EngineOptions): Engine {
         // Nothing is due before the commit. The store tells of that.
         wakeUp: () => {},
       }
-      return createContactVerbs(executeOver(executing))
+      const executeInside = executeOver(executing)
+      // Without a directory everybody exists, and the host's own may ask the transaction.
+      if (directory === undefined || given.contacts !== undefined) return createContactVerbs(executeInside)
+      return createContactVerbs((command) => executeInside(command).then(toldOfTransaction))
     },
 
     async runDue(dueOptions = {}) {

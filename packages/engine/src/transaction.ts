@@ -1,5 +1,14 @@
 /** The border of `withTransaction`: what of a host's client can be told to be wrong before anything is asked of it. */
-import { EnfoldFault, type EventStore, type JoinsTransactions, type TransactionClient } from '@enfold/core'
+import {
+  type Either,
+  EnfoldFault,
+  type EventStore,
+  isLeft,
+  type JoinsTransactions,
+  left,
+  type Rejection,
+  type TransactionClient,
+} from '@enfold/core'
 
 /** What the transactions of drivers have in place of `query`, and the one line that gives it to them. */
 const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
@@ -7,6 +16,13 @@ const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
   ['executeQuery', '{ query: (text, values) => trx.executeQuery(CompiledQuery.raw(text, values)) }, for Kysely'],
   ['unsafe', '{ query: (text, values) => sql.unsafe(text, values) }, for postgres.js'],
 ]
+
+/** Of a contact that the directory did not know, in a transaction that it was not asked in: that it was not. */
+export function toldOfTransaction<Answer>(either: Either<Rejection, Answer>): Either<Rejection, Answer> {
+  return isLeft(either) && either.left.type === 'ContactUnknown'
+    ? left({ ...either.left, outsideTransaction: true })
+    : either
+}
 
 /** @throws EnfoldFault `INVALID_INPUT` */
 export function boundTo(

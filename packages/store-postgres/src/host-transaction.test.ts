@@ -1,6 +1,6 @@
 /** What `withTransaction` takes and what it refuses; and that a transaction of the host's needs no second connection. */
 
-import type { EnfoldFault, TransactionClient } from '@enfold/core'
+import { describeRejection, type EnfoldFault, isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/postgres-server/given'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -75,6 +75,43 @@ describe('a pool that host and store share', () => {
     await Promise.all(ids.map((id) => given.engine.withTransaction(strict).startSequence(order(id)).then(answerOf)))
     await client.query('COMMIT')
     for (const id of ids) expect(await traces(given, id)).toEqual(STARTED)
+  })
+})
+
+describe('the directory of contacts', () => {
+  it('START-6: on another connection does not see the transaction, and the rejection says what helps', async () => {
+    const given = await givenHost(server)
+    const knows = (client: Pick<Host['host'], 'query'>) => ({
+      async get(id: string) {
+        const { rows } = await client.query(`SELECT FROM ${given.schema}.customers WHERE id = $1`, [id])
+        return rows.length === 0 ? null : {}
+      },
+    })
+    const engine = createEngine({
+      ...{ store: given.store, clock: given.clock, handlers: {} },
+      contacts: knows(given.host),
+    })
+    onTestFinished(() => engine.close())
+    const client = await given.begin()
+    await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
+    const bought = { contactId: 'ann', kind: 'purchased', signalId: 's1' }
+    const outside = engine.withTransaction(client)
+    for (const answer of [await outside.startSequence(order('ann')), await outside.signal(bought)]) {
+      const rejection = isLeft(answer) ? answer.left : expect.fail('it was accepted')
+      expect(rejection).toEqual({ type: 'ContactUnknown', contactId: 'ann', outsideTransaction: true })
+      expect(describeRejection(rejection)).toMatch(/another connection.*withTransaction\(client, \{ contacts \}\)/)
+    }
+    const inside = engine.withTransaction(client, { contacts: knows(client as unknown as Host['host']) })
+    answerOf(await inside.startSequence(order('ann')))
+    // Who is not there inside the transaction either is simply not there.
+    expect(await inside.startSequence(order('bob'))).toMatchObject({
+      left: { type: 'ContactUnknown', contactId: 'bob' },
+    })
+    expect(await engine.startSequence(order('bob'))).toEqual(
+      expect.objectContaining({ left: { type: 'ContactUnknown', contactId: 'bob' } }),
+    )
+    await client.query('COMMIT')
+    expect(await traces(given, 'ann')).toEqual(STARTED)
   })
 })
 
