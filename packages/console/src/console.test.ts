@@ -16,6 +16,7 @@ import {
   MONDAY,
   ORIGIN,
   overOf,
+  pathAfter,
   pool,
   type SendOptions,
   send,
@@ -493,8 +494,21 @@ describe('what is said is true', () => {
     expect(text).toContain('<p class="notice warm" role="status">It was not in the sequence. Nothing was changed.</p>')
     for (const outcome of OUTCOMES.keys())
       if (OUTCOMES.get(outcome)?.includes('Nothing was changed'))
-        expect((await send(pages, `/contacts/never-in?did=${outcome}`)).text).not.toContain('notice good')
-    expect((await send(pages, '/contacts/never-in?did=stopped')).text).toContain('notice good')
+        expect((await send(pages, await pathAfter('never-in', outcome))).text).not.toContain('notice good')
+    expect((await send(pages, await pathAfter('never-in', 'stopped'))).text).toContain('notice good')
+  })
+
+  it('a link from elsewhere cannot make a page say that something was stopped', async () => {
+    const ours = await pathAfter('never-in', 'stopped')
+    const forged = [
+      '/contacts/never-in?did=stopped',
+      '/contacts/never-in?did=stopped&proof=',
+      ours.replace('never-in', 'somebody-else'),
+      ours.replace('did=stopped', 'did=suppressed'),
+      await pathAfter('never-in', 'stopped', 'gardener'),
+    ]
+    for (const path of forged) expect((await send(pages, path)).text).not.toContain('class="notice')
+    expect((await send(pages, ours)).text).toContain('class="notice')
   })
 })
 

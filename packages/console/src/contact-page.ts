@@ -17,6 +17,7 @@ import { html } from 'hono/html'
 import { sequenceOptions } from './action-pages.ts'
 import { type Call, type Html, link, may, numberOf, permit, seen } from './call.ts'
 import { Failure } from './failure.ts'
+import { isProof } from './guard.ts'
 import type { OrderName } from './order-page.ts'
 import { badge, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
@@ -58,7 +59,7 @@ export async function contactPage(call: Call): Promise<Page> {
   const name = (await call.namesOf([contactId])).get(contactId)
   const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at, ahead: new Set(view.ahead) }
   const past = at === null ? history : history.filter((event) => event.at <= at)
-  const body = html`${done(url.searchParams)}
+  const body = html`${await done(call, contactId)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
 <span>${standing(shown, view, facts === null, history.length)}</span></div>
 ${withoutFacts(view.factsFault)}
@@ -91,9 +92,12 @@ function withoutFacts(fault: FactsFault | undefined): Html {
   return html`<p class="notice warm" role="status">Due times are shown without the contact’s time zone and fields: <bdi>${fault.message}</bdi></p>`
 }
 
-function done(params: URLSearchParams): Html {
-  const text = OUTCOMES.get(params.get('did') ?? '')
-  return text === undefined ? html`` : notice(text, CHANGED.has(params.get('did') ?? '') ? 'good' : 'warm')
+/** What the order came to that led here, and nothing that only the link says. */
+async function done({ url, token }: Call, contactId: ContactId): Promise<Html> {
+  const outcome = url.searchParams.get('did') ?? ''
+  const text = OUTCOMES.get(outcome)
+  const isOurs = await isProof(url.searchParams.get('proof') ?? '', token, contactId, outcome)
+  return text === undefined || !isOurs ? html`` : notice(text, CHANGED.has(outcome) ? 'good' : 'warm')
 }
 
 function standing(

@@ -12,7 +12,7 @@ import type { Actor } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { type Console, type ConsoleOptions, createConsole } from './console.ts'
-import { tokenOf } from './guard.ts'
+import { proofOf, tokenOf } from './guard.ts'
 
 export const MONDAY = '2026-03-02T09:00:00.000Z'
 export const BASE = '/crm/enfold'
@@ -203,6 +203,12 @@ export async function send(pages: Console, path: string, options: SendOptions = 
     }),
   )
   return { status: response.status, headers: response.headers, text: await response.text() }
+}
+
+/** What an order's answer leads to: the contact's page, which says what was done. */
+export async function pathAfter(contactId: string, outcome: string, as = 'writer'): Promise<string> {
+  const token = await tokenOf(SECRET, COOKIE, ACTORS[as]?.actor ?? '')
+  return `/contacts/${contactId}?did=${outcome}&proof=${await proofOf(token, contactId, outcome)}`
 }
 
 /** The action, when nothing is left to be done of it. */

@@ -35,12 +35,28 @@ export const secret = (): string => base64Url(crypto.getRandomValues(new Uint8Ar
  * The token of all forms of a browser: an HMAC of its cookie and of who uses it, so that no state is kept here. A cookie
  * that somebody else planted is of no use without the key.
  */
-export async function tokenOf(key: string, cookie: string, actor: string): Promise<string> {
+export function tokenOf(key: string, cookie: string, actor: string): Promise<string> {
+  return hmacOf(key, ['enfold-console', cookie, actor])
+}
+
+/**
+ * Goes with what a page is to say was done. Without it a link from elsewhere could say "Stopped" of what goes on.
+ *
+ * @param token of the forms of this browser: the proof is of use in no other
+ */
+export function proofOf(token: string, contactId: string, outcome: string): Promise<string> {
+  return hmacOf(token, ['enfold-did', contactId, outcome])
+}
+
+export async function isProof(proof: string, token: string, contactId: string, outcome: string): Promise<boolean> {
+  return isEqual(proof, await proofOf(token, contactId, outcome))
+}
+
+async function hmacOf(key: string, said: readonly string[]): Promise<string> {
   const encoder = new TextEncoder()
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }
   const imported = await crypto.subtle.importKey('raw', encoder.encode(key), algorithm, false, ['sign'])
-  const bytes = encoder.encode(JSON.stringify(['enfold-console', cookie, actor]))
-  return base64Url(new Uint8Array(await crypto.subtle.sign('HMAC', imported, bytes)))
+  return base64Url(new Uint8Array(await crypto.subtle.sign('HMAC', imported, encoder.encode(JSON.stringify(said)))))
 }
 
 /** Whether the browser came by TLS: by the address, or by what a proxy that ended it says. */

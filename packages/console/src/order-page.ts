@@ -6,6 +6,7 @@ import { html } from 'hono/html'
 import { reasonOf } from './action-pages.ts'
 import { answerOf, type Call, type Html, link, needed, numberOf, permit, redirect } from './call.ts'
 import { Failure } from './failure.ts'
+import { proofOf } from './guard.ts'
 import { hidden, type Page } from './page.ts'
 import { titlesOf } from './titles.ts'
 import { instantOfField } from './when.ts'
@@ -193,5 +194,6 @@ export async function giveOrder(call: Call): Promise<Response> {
   permit(call, scopeOf(kind, about))
   const order = { actor: actor.actor, reason: reasonOf(form), commandId: needed(form, 'commandId') }
   const { outcome } = answerOf<{ readonly outcome: string }>(await kind.give(engine, about, order, call))
-  return redirect(link(call, ['contacts', about.contactId], { did: outcome }))
+  const proof = await proofOf(call.token, about.contactId, outcome)
+  return redirect(link(call, ['contacts', about.contactId], { did: outcome, proof }))
 }
