@@ -61,13 +61,28 @@ export async function untilNothingLeft<Item>(
   waitMs: number,
 ): Promise<void> {
   const startedAt = performance.now()
-  const tryAgain = async (left: readonly Item[], pauseMs: number, untilMs: number): Promise<readonly Item[]> => {
-    if (left.length === 0 || performance.now() - startedAt >= untilMs) return left
+  const left = await tryAgain(work, await work(items), 100)
+  void tryAgain(work, left, waitMs - (performance.now() - startedAt), 50).catch(() => {})
+}
+
+/**
+ * @param work as of `untilNothingLeft`
+ * @returns what is left when the time is over
+ */
+export async function tryAgain<Item>(
+  work: (items: readonly Item[]) => Promise<readonly Item[]>,
+  items: readonly Item[],
+  waitMs: number,
+  firstPauseMs = 5,
+): Promise<readonly Item[]> {
+  const giveUpAt = performance.now() + waitMs
+  let left = items
+  for (let pauseMs = firstPauseMs; left.length > 0 && performance.now() < giveUpAt; ) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    return tryAgain(await work(left), Math.min(pauseMs * 2, 200), untilMs)
+    left = await work(left)
+    pauseMs = Math.min(pauseMs * 2, 200)
   }
-  const left = await tryAgain(await work(items), 5, 100)
-  void tryAgain(left, 50, waitMs).catch(() => {})
+  return left
 }
 
 function locked(stream: StreamId, waitMs: number): EnfoldFault {

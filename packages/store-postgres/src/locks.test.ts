@@ -75,6 +75,25 @@ describe("a contact that a host's open transaction has written to", () => {
     await expect.poll(isFree).toBe(true)
     expect(await store.claimDue(clock.now(), 'w3', 2, 1000)).toMatchObject([{ contactId: 'ann' }])
   })
+
+  it('keeps no worker from prolonging its claims of others', async () => {
+    const given = await givenHost(server)
+    const { store, engine, clock } = given
+    for (const id of ['ann', 'bob', 'cid']) answerOf(await engine.startSequence(order(id)))
+    const claims = await store.claimDue(clock.now(), 'w', 3, 60_000)
+    expect(claims).toHaveLength(3)
+    const client = await given.begin()
+    answerOf(await engine.withTransaction(client).startSequence(onboarding('ann')))
+    const renewed = await store.renew(claims, clock.now(), 3_600_000)
+    expect(renewed.map(({ contactId }) => contactId).sort()).toEqual(['bob', 'cid'])
+    const left = store.renew(
+      claims.filter(({ contactId }) => contactId === 'ann'),
+      clock.now(),
+      3_600_000,
+    )
+    await client.query('COMMIT')
+    expect(await left).toMatchObject([{ contactId: 'ann' }])
+  })
 })
 
 describe('appendMany', () => {

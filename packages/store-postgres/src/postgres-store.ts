@@ -4,6 +4,7 @@ import {
   appendOf,
   type CaughtUp,
   type ChecksRequired,
+  type Claim,
   contactStream,
   EnfoldFault,
   type EventFilter,
@@ -23,7 +24,7 @@ import {
 } from '@enfold/core'
 import { type ClientConfig, Pool } from 'pg'
 import { createSqlActions } from './actions.ts'
-import { appendAroundLocks, appendPatiently, untilNothingLeft, untilUnlocked } from './around-locks.ts'
+import { appendAroundLocks, appendPatiently, tryAgain, untilNothingLeft, untilUnlocked } from './around-locks.ts'
 import { openDatabase } from './database.ts'
 import { createEventLog, type EventLog, FIRST_SIZE } from './event-log.ts'
 import { createNews } from './news.ts'
@@ -256,7 +257,16 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     },
     async renew(claims, now, leaseMs) {
       database.refuseIfClosed()
-      return claims.length === 0 ? [] : model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))
+      if (claims.length === 0) return []
+      const all: Claim[] = []
+      const renew = async (some: readonly Claim[]) => {
+        const { renewed, locked } = await model.renew(some, now, instantOf(epochMsOf(now) + leaseMs))
+        all.push(...renewed)
+        return locked
+      }
+      // The lock may be that of an outcome which this worker is just recording.
+      await tryAgain(renew, await renew(claims), Math.min(1000, leaseMs / 10))
+      return all
     },
     nextWake: (room) => model.nextWake(room),
     backlog: (kinds, now) => model.backlog(kinds, now),

@@ -42,7 +42,12 @@ export interface SqlReadModel {
   ): Promise<Claim[]>
   /** Answers those that are locked: still this worker's, and not given back. */
   release(claims: readonly Claim[]): Promise<readonly Claim[]>
-  renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Promise<Claim[]>
+  /** `locked`: another transaction keeps them at this moment. */
+  renew(
+    claims: readonly Claim[],
+    now: Instant,
+    leaseUntil: Instant,
+  ): Promise<{ readonly renewed: readonly Claim[]; readonly locked: readonly Claim[] }>
   nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
   backlog(kinds: readonly string[], now: Instant): Promise<Backlog[]>
   agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<AgendaEntry[]>
@@ -313,19 +318,34 @@ export function createSqlReadModel({
       return claims.filter(({ contactId }) => left.has(contactId))
     },
     async renew(claims, now, leaseUntil) {
-      const rows = await query<{ contact: string }>(
-        `WITH held AS MATERIALIZED (
+      // What a transaction of the host's keeps is passed over: the leases of others would run out in the meantime.
+      const rows = await query<{ contact: string; renewed: string }>(
+        `WITH mine AS MATERIALIZED (
            SELECT a.contact FROM ${schema}.agenda a
            JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
            ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
-           WHERE a.lease_until > $4::bigint ORDER BY a.contact FOR UPDATE OF a
+           WHERE a.lease_until > $4::bigint
+         ), held AS MATERIALIZED (
+           SELECT a.contact FROM ${schema}.agenda a
+           JOIN unnest($1::text[], $2::text[], $3::bigint[]) AS c (contact, worker, until)
+           ON a.contact = c.contact AND a.worker = c.worker AND a.lease_until = c.until
+           WHERE a.lease_until > $4::bigint ORDER BY a.contact FOR UPDATE OF a SKIP LOCKED
+         ), prolonged AS (
+           UPDATE ${schema}.agenda a SET lease_until = $5::bigint FROM held
+           WHERE a.contact = held.contact RETURNING a.contact
          )
-         UPDATE ${schema}.agenda a SET lease_until = $5::bigint FROM held
-         WHERE a.contact = held.contact RETURNING a.contact`,
+         SELECT p.contact, 'true' AS renewed FROM prolonged p
+         UNION ALL
+         SELECT m.contact, 'false' FROM mine m WHERE NOT EXISTS (SELECT FROM prolonged p WHERE p.contact = m.contact)`,
         [...claimTexts(claims), String(epochMsOf(now)), String(epochMsOf(leaseUntil))],
       )
-      const renewed = new Set(rows.map(({ contact }) => fromText(contact)))
-      return claims.filter(({ contactId }) => renewed.has(contactId)).map((claim) => ({ ...claim, leaseUntil }))
+      const found = new Map(rows.map(({ contact, renewed }) => [fromText(contact), renewed === 'true'] as const))
+      return {
+        renewed: claims
+          .filter(({ contactId }) => found.get(contactId) === true)
+          .map((claim) => ({ ...claim, leaseUntil })),
+        locked: claims.filter(({ contactId }) => found.get(contactId) === false),
+      }
     },
     async nextWake(room = new Map()) {
       const closed = [...room].filter(([, left]) => left === 0).map(([kind]) => toText(kind))
