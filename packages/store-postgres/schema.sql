@@ -453,6 +453,16 @@ END
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION enfold.is_current(known integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RETURN NOT EXISTS (SELECT FROM "enfold".migrations m WHERE m.version > known);
+END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION enfold.lanes()
  RETURNS TABLE(kind text, campaign text, claimable_at bigint)
  LANGUAGE plpgsql

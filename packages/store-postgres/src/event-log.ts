@@ -93,9 +93,9 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
   // The function is called for each row of `open`, so not at all where its condition does not hold.
   const calling = (name: string, lockMs: number): Statements => {
     const expecting = (expected: string, gateFrom: number) => `
-    WITH open AS MATERIALIZED (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)})
     SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
-    FROM open CROSS JOIN LATERAL ${schema}.${name}(
+    FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)} OFFSET 0) open
+    CROSS JOIN LATERAL ${schema}.${name}(
       open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
       $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
       $12::boolean[], $13::integer[], $14::text[], $15::boolean[]) a`

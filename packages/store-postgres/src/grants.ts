@@ -28,6 +28,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'required_class',
     'expecting',
     'requiring',
+    'is_current',
   ]
   return [
     `REVOKE ALL ON SCHEMA ${s} FROM PUBLIC, ${to}`,

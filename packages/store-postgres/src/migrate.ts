@@ -83,7 +83,7 @@ export async function isUpToDate(ask: Query, schema: string): Promise<boolean> {
 
 /** A condition of SQL for statements that write: no newer release has changed the schema since it was opened. */
 export function isCurrent(schema: string): string {
-  return `((SELECT max(m.version) FROM "${schema}".migrations m) <= ${migrations.length})`
+  return `"${schema}".is_current(${migrations.length})`
 }
 
 /** The fault, where a newer release has. */

@@ -7,6 +7,7 @@ import { sql as readModel } from './002-read-model.ts'
 import { sql as actions } from './003-actions.ts'
 import { sql as required } from './004-required.ts'
 import { sql as lanes } from './005-lanes.ts'
+import { sql as current } from './006-current.ts'
 
 /** @param schema a quoted identifier of small letters, digits and underscores */
-export const migrations: readonly ((schema: string) => string)[] = [log, readModel, actions, required, lanes]
+export const migrations: readonly ((schema: string) => string)[] = [log, readModel, actions, required, lanes, current]
