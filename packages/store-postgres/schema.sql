@@ -442,8 +442,10 @@ DECLARE
   version integer;
 BEGIN
   FOR i IN 1 .. cardinality(required_by) LOOP
-    PERFORM pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i]));
-    version := (SELECT e.version FROM "enfold".events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1);
+    IF i = 1 OR required[i] <> required[i - 1] THEN
+      PERFORM pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i]));
+      version := (SELECT e.version FROM "enfold".events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1);
+    END IF;
     IF coalesce(version, 0) <> required_versions[i] THEN
       expected[required_by[i]] := -1;
     END IF;

@@ -1,6 +1,6 @@
 /** The steps of "Upgrade without standing still" in docs/guides/postgres.md, one after the other, on one server. */
 import { contactStream, type Store } from '@enfold/core'
-import { createEngine, type Handler } from '@enfold/engine'
+import { createEngine } from '@enfold/engine'
 import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createSimulatedClock, sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
@@ -62,14 +62,14 @@ it('a newer release takes over from an older one while orders come in, and each 
   const inFlight = Promise.withResolvers<void>()
   const answered = Promise.withResolvers<void>()
   const send =
-    (release: string): Handler =>
-    async ({ contactId }) => {
+    (release: string) =>
+    async ({ contactId }: { readonly contactId: string }) => {
       sent.push(`${release} to ${contactId}`)
       if (contactId === 'ann') {
         inFlight.resolve()
         await answered.promise
       }
-      return { outcome: 'sent' }
+      return { outcome: 'sent' } as const
     }
   const engineOn = (store: Store, release: string) => {
     const engine = createEngine({ store, clock, handlers: { email: send(release) } })
