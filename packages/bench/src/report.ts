@@ -28,21 +28,42 @@ export function tableOf(result: BenchmarkResult): string {
   ].join('\n')
 }
 
-/** One line for each benchmark, with its first figure: what a README has room for. */
+/** What the README shows: figures of ours, and of a peer. Contenders by the start of their titles. */
+const IN_SHORT = [
+  {
+    name: 'dispatch',
+    figure: 'speed',
+    what: 'Due steps, dispatched',
+    ours: 'Enfold on SQLite',
+    peer: 'graphile-worker',
+  },
+  {
+    name: 'command',
+    figure: 'one',
+    what: 'Orders, one at a time',
+    ours: 'Enfold on PostgreSQL',
+    peer: 'emmett-postgresql',
+  },
+  { name: 'replay', figure: 'speed', what: 'Log lines, replayed', ours: 'Enfold, both cores', peer: 'reading lines' },
+] as const
+
+/** Three lines; all else is in `docs/benchmarks.md`. */
 export function shortTableOf(results: readonly BenchmarkResult[]): string {
   return table(
-    ['', 'median', 'wanted, and reached'],
-    results.map(({ name, figures, contenders, wanted }) => {
-      const [first] = Object.entries(figures)
-      if (first === undefined) throw new Error(`${name} has no figures.`)
-      const [key, { title, unit }] = first
-      const medians = contenders.flatMap((one) => {
-        const spread = one.figures[key]
-        return spread === undefined ? [] : [`${one.title.replace(/;? ?one round$/, '')}: ${numberText(spread.median)}`]
-      })
-      const measured = wanted.filter(({ reached }) => reached !== null)
-      const reached = measured.filter((one) => one.reached).length
-      return [`${name}: ${title}, ${unit}`, medians.join('<br>'), `${reached} of ${measured.length}`]
+    ['', 'Enfold', 'Next to it'],
+    IN_SHORT.flatMap(({ name, figure, what, ours, peer }) => {
+      const result = results.find((one) => one.name === name)
+      const unit = result?.figures[figure]?.unit
+      if (result === undefined || unit === undefined) return []
+      const mediansOf = (start: string) =>
+        result.contenders
+          .filter(({ title }) => title.startsWith(start))
+          .flatMap(({ title, figures }) => {
+            const spread = figures[figure]
+            return spread === undefined ? [] : [`${numberText(spread.median)} (${title})`]
+          })
+          .join('; ')
+      return [[`${what}, ${unit}`, mediansOf(ours), mediansOf(peer)]]
     }),
   )
 }
