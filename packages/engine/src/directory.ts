@@ -144,12 +144,16 @@ async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
 function readFacts(contactId: ContactId, given: unknown): Facts {
   const at = (place: string) => `contacts.get(${JSON.stringify(contactId)})${place}`
   try {
+    if (given instanceof Map)
+      throw unreadable(contactId, at(''), given, `an object { timeZone?, tags?, fields? }${adviceOn(given)}`)
     if (!isObject(given)) throw unreadable(contactId, at(''), given, 'an object { timeZone?, tags?, fields? } or null')
     const { timeZone: zone, tags: tagged, fields: named, ...rest } = { ...given, ...known(given) }
     if (isPresent(zone) && typeof zone !== 'string')
       throw unreadable(contactId, at('.timeZone'), zone, 'an IANA zone name as text, or nothing')
     if (isPresent(tagged) && !Array.isArray(tagged))
       throw unreadable(contactId, at('.tags'), tagged, 'a list of texts, or nothing')
+    if (named instanceof Map)
+      throw unreadable(contactId, at('.fields'), named, `an object of plain JSON values${adviceOn(named)}`)
     if (isPresent(named) && !isObject(named))
       throw unreadable(contactId, at('.fields'), named, 'an object of plain JSON values, or nothing')
     const tags = isPresent(tagged) ? [...(tagged as unknown[])].filter(isPresent) : null
@@ -217,6 +221,7 @@ function plainJson(value: unknown, depth = 0): { readonly value: JsonValue } | {
 }
 
 function adviceOn(value: unknown): string {
+  if (value instanceof Map) return ': a plain object, by Object.fromEntries(…)'
   if (value instanceof Date) return ': a text, by toISOString()'
   if (typeof value === 'bigint') return ': a number or a text, by Number(…) or String(…)'
   return ''
