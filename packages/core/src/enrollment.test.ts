@@ -56,6 +56,30 @@ describe('the fold', () => {
     expect(fold(JSON.parse(JSON.stringify(busy.events)))).toEqual(busy.state)
   })
 
+  it('STEP-11: each of many enrollments is found by its ids, in a cost that is linear in their number', () => {
+    let looks = 0
+    // Pairs that would be one text if they were only joined, and ids that are keys of every object.
+    const refs = Array.from({ length: 300 }, (_, i) => ({
+      campaignId: 'a'.repeat(i % 20),
+      sequenceId: `${'a'.repeat(i)}!`,
+    }))
+    const all = [...refs, { campaignId: '__proto__', sequenceId: 'constructor' }]
+    const enrollments = all.map((one) => ({ ...one, runs: [] }))
+    const counted = new Proxy(enrollments, {
+      get(list, key, receiver) {
+        looks += 1
+        return Reflect.get(list, key, receiver)
+      },
+    })
+    const state: ContactState = { ...initialContact, enrollments: counted }
+    for (const [i, one] of all.entries()) expect(enrollmentOf(state, one)).toBe(enrollments[i])
+    expect(enrollmentOf(state, { campaignId: 'aa', sequenceId: 'constructor' })).toBeUndefined()
+    expect(looks).toBeLessThan(all.length * 10)
+    // What is added later is found too.
+    enrollments.push({ campaignId: 'late', sequenceId: 'late', runs: [] })
+    expect(enrollmentOf(state, { campaignId: 'late', sequenceId: 'late' })).toBe(enrollments.at(-1))
+  })
+
   it('LOG-1: no events are a contact of whom nothing is recorded', () => {
     expect(fold([])).toEqual(initialContact)
     expect(initialContact).toEqual({ version: 0, suppressed: null, erased: false, enrollments: [] })
