@@ -469,6 +469,16 @@ describe('a damaged line', () => {
     expect(problem(line).reason).toBe('not-json')
   })
 
+  it('LOG-4: what is said of a line that is no JSON quotes nothing of it', () => {
+    for (const line of ['{"to":ann@people.example}', '{"to":"ann@people.example",}', 'ann@people.example']) {
+      const found = problem(line)
+      expect(found).toEqual({
+        reason: 'not-json',
+        message: expect.stringMatching(/^is no JSON( \(at character \d+\))?$/),
+      })
+    }
+  })
+
   it.each(['null', '5', '"text"', '[]', '[{}]', 'true'])('AUDIT-5: %s is JSON and no event', (line) => {
     expect(problem(line)).toEqual({ reason: 'not-an-event', attribute: null, message: 'is no JSON object' })
   })

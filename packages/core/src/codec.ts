@@ -172,7 +172,7 @@ function decoded(line: string, upcasters: Upcasters, foreign: boolean): Either<D
   try {
     parsed = JSON.parse(line)
   } catch (error) {
-    return left({ reason: 'not-json', message: `is no JSON: ${messageOf(error)}` })
+    return left({ reason: 'not-json', message: noJson(error) })
   }
   if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
   const deep = tooDeepIn(parsed, MAX_JSON_DEPTH)
@@ -353,7 +353,14 @@ function notAnEvent(attribute: string | null, message: string): DecodeProblem {
 const pointerOf = (path: readonly string[]): string =>
   path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
+/** Of a step that the caller gave: its own words, for the caller. */
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'an error of its own kind')
+
+/** Why a text is no JSON, and where. What the parser says quotes the text, which may hold anything. */
+function noJson(error: unknown): string {
+  const at = error instanceof SyntaxError ? /at position (\d+)/.exec(error.message) : null
+  return at === null ? 'is no JSON' : `is no JSON (at character ${Number(at[1]) + 1})`
+}
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 

@@ -90,8 +90,9 @@ export function jsonObject(path: string, value: unknown): JsonObject {
     throw EnfoldFault.invalidInput(path, value, 'a plain JSON object')
   try {
     return JSON.parse(JSON.stringify(value)) as JsonObject
-  } catch (error) {
-    throw EnfoldFault.invalidInput(path, String(error), 'a plain JSON object without cycles and bigints')
+  } catch {
+    // What was thrown may be the host's own, with any text in it.
+    throw EnfoldFault.unshownInput(path, 'cannot be written as JSON', 'a plain JSON object without cycles and bigints')
   }
 }
 

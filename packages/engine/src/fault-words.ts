@@ -14,7 +14,8 @@ export interface FaultWords {
 export function wordsOf(error: unknown): FaultWords {
   if (!isEnfoldFault(error)) return { code: 'UNEXPECTED', message: `${typeName(error)} was thrown.` }
   const { code, details, message } = error
-  if (code !== 'INVALID_INPUT') return { code, message }
+  // Without a path it is no input of a verb that was refused, and quotes none.
+  if (code !== 'INVALID_INPUT' || details.path === undefined) return { code, message }
   return { code, message: `${String(details.path)} is not right; expected ${String(details.expected)}.` }
 }
 

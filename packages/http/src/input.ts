@@ -108,7 +108,9 @@ export async function jsonOf(request: Request, maxBytes: number): Promise<unknow
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw wrongInput('body', '', `is not JSON: ${(error as Error).message}`)
+    // The parser's own sentence quotes the body.
+    const at = /at position \d+/.exec((error as Error).message)
+    throw wrongInput('body', '', at === null ? 'is not JSON' : `is not JSON, ${at[0]}`)
   }
   if (isDeeper(value, MAX_DEPTH)) throw wrongInput('body', '', `is nested deeper than ${MAX_DEPTH}`)
   return value

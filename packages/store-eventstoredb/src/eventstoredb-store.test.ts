@@ -1,4 +1,4 @@
-import { contactStream } from '@enfold/core'
+import { contactStream, type EnfoldFault } from '@enfold/core'
 import { sampleStart } from '@enfold/testkit'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import type { KurrentDBClient } from '@kurrent/kurrentdb-client'
@@ -63,6 +63,23 @@ describe('conflict: errors are told by their type or code, never by their class'
       code,
     })
     await expect(store.readMany([ann])).rejects.toMatchObject({ name: 'EnfoldFault', code })
+    await store.close()
+  })
+
+  it.each([
+    [7, 'PERMISSION_DENIED'],
+    [3, 'INVALID_ARGUMENT'],
+    [14, 'UNAVAILABLE, ECONNREFUSED 127.0.0.1:2113'],
+    [undefined, 'an Error was thrown'],
+  ])('LOG-4: no message of the client stands in a fault: status %s says %s', async (code, said) => {
+    const message = 'esdb://admin:ann@people.example connect ECONNREFUSED 127.0.0.1:2113'
+    const network = code === 14 ? message : 'ann@people.example'
+    const client = clientThat(() => Promise.reject(Object.assign(new Error(network), { code })))
+    const store = createEventStoreDbStore({ client, callTimeoutMs: 50, giveUpAfterMs: 60 })
+    const fault = await store.readMany([ann]).catch((error: EnfoldFault) => error)
+    const { message: text, details } = fault as EnfoldFault
+    expect(text).toContain(said)
+    expect(JSON.stringify([text, details])).not.toContain('people.example')
     await store.close()
   })
 

@@ -1,5 +1,5 @@
 /** What an error of a client means. By its `type` or its code, never by its class: raw gRPC errors come through too. */
-import { EnfoldFault, show } from '@enfold/core'
+import { EnfoldFault, show, typeName } from '@enfold/core'
 
 /**
  * `transient`: try again, and what was asked for may have been done all the same. `refused`: the stream has not the
@@ -39,9 +39,50 @@ export function failureOf(error: unknown): Failure {
   return BY_TYPE.get(type) ?? BY_CODE.get(code) ?? 'transient'
 }
 
+/** gRPC's names of what a call came to, by number. */
+const STATUS = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]
+
+/** What a network says in one word, with the address of the server that it said it of. */
+const NETWORK = /\b(?:ECONN[A-Z]+|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE)\b(?: [0-9a-f.:[\]]+)?/
+
+/**
+ * An error of the client in words that hold no value: its type, the status of the call, the code of the network. Its
+ * message may quote events, users and connection strings; the error itself is the fault's cause.
+ */
+function saidBy(error: unknown): string {
+  if (error instanceof ServerSilent) return error.message
+  if (typeof error !== 'object' || error === null) return `${typeName(error)} was thrown`
+  const { type, code, message } = error as { type?: unknown; code?: unknown; message?: unknown }
+  const network = typeof message === 'string' ? NETWORK.exec(message) : null
+  const words = [
+    typeof type === 'string' && /^[a-z-]{1,60}$/.test(type) ? type : null,
+    typeof code === 'number' ? (STATUS[code] ?? null) : null,
+    network === null ? null : network[0],
+  ].filter((word) => word !== null)
+  return words.length === 0 ? `${typeName(error)} was thrown` : words.join(', ')
+}
+
 /** @param doing what was tried, as in "reading the stream x" */
 export function faultOf(error: unknown, doing: string): EnfoldFault {
-  const said = error instanceof Error ? error.message : show(error)
+  const said = saidBy(error)
   const details = { doing, said }
   switch (failureOf(error)) {
     case 'denied':

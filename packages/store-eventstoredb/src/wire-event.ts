@@ -76,7 +76,7 @@ export function copyOf(event: NewEvent, path: string): NewEvent {
   } catch (error) {
     throw new EnfoldFault(
       'INVALID_INPUT',
-      `${path} cannot be written as JSON: ${(error as Error).message}.`,
+      `${path} cannot be written as JSON; a cycle, a bigint, or a toJSON that throws?`,
       { path },
       error,
     )

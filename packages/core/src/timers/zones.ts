@@ -1,6 +1,6 @@
 /** Time zones: which there are, and whose counts. Rule TIME-5. */
 import { Temporal } from 'temporal-polyfill'
-import { show } from '../fault.ts'
+import { typeName } from '../fault.ts'
 import { epochMsOf, type Instant } from '../ids.ts'
 
 // There are some 600 names; more than this many are somebody's mistakes.
@@ -46,9 +46,24 @@ export function zoneOf(contactZone: unknown, campaignZone: string): Zone {
   if (isTimeZone(own)) return { timeZone: own }
   const timeZone = isTimeZone(campaignZone) ? campaignZone : 'UTC'
   if (own === undefined) return { timeZone }
-  // It is the host's text and goes into the log: short, and nothing that UTF-8 cannot hold.
-  const seen = typeof own === 'string' ? own : show(own)
-  return { timeZone, invalidTimeZone: seen.slice(0, 100).toWellFormed() }
+  return { timeZone, invalidTimeZone: seenZone(own) }
+}
+
+/** As long as the longest name of a zone. */
+const MOST_SEEN = 32
+/** An offset has four. */
+const MOST_DIGITS = 4
+
+/**
+ * What is recorded of a time zone that is none: cut at the first character that no name of a zone has, and at their
+ * length. Where columns of a directory were mixed up, an address or a phone number stands here, and the log keeps what it
+ * is given: of what holds an "@" or more digits than an offset, nothing of it is recorded.
+ */
+function seenZone(value: unknown): string {
+  if (typeof value !== 'string' || value.includes('@') || value.replace(/\D/g, '').length > MOST_DIGITS)
+    return typeName(value)
+  const [name = ''] = /^[A-Za-z0-9_+\-/:]*/.exec(value) ?? []
+  return name === '' ? typeName(value) : name.slice(0, MOST_SEEN)
 }
 
 export function zoned(instant: Instant, timeZone: string): Temporal.ZonedDateTime {
