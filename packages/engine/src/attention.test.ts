@@ -205,6 +205,18 @@ describe.each(Object.entries(stores))('over %s', (_, makeStore) => {
     expect(await store.count(markOf('unplanned', 'old'))).toBe(0)
   })
 
+  it('TIME-5: a run that a newer release can plan loses its mark when its step is sent', async () => {
+    const { engine, store, start } = await given(makeStore)
+    await start('eve', 'careful')
+    // As the older release has left the row: marked, and to be looked at for no kind in particular.
+    const tags = ['shop/careful', markOf('unplanned'), markOf('unplanned', 'shop')]
+    expect(await store.restore({ contactId: 'eve', version: 1, tags, wakeAt: MONDAY })).toBe(true)
+    expect(await engine.inspect.attention()).toMatchObject({ total: 1, entries: [] })
+    expect(await engine.runDue()).toMatchObject({ sent: 1 })
+    expect(await engine.inspect.attention()).toMatchObject({ total: 0 })
+    expect(await store.tagsOf('eve')).toEqual(['shop/careful'])
+  })
+
   it('INDEX-5: a thousand failures later, what is held is listed still, in pages that name everything once', async () => {
     const { engine, start } = await given(makeStore)
     await start('bad held', 'careful')
