@@ -325,9 +325,6 @@ function formatProblems(schema: Schema, value: unknown, path: string, problems: 
   const format = formatCalled(schema.$comment)
   if (format !== undefined && value !== undefined && !(typeof value === 'string' && format.check(value)))
     problems.push(problem(path, value, format.expected))
-  // Of seconds, or of days? Nobody but the author can tell.
-  if (format === FORMATS['enfold-duration'] && typeof value === 'number')
-    problems.push(problem(path, value, 'a text such as "PT1H" (an hour), "PT30M" or "P3D": a number has no unit'))
   if (schema.items !== undefined && Array.isArray(value))
     value.forEach((item, i) => void formatProblems(schema.items as Schema, item, `${path}/${i}`, problems))
   if (schema.properties !== undefined && isObject(value))
