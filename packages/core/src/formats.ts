@@ -62,5 +62,16 @@ type Frozen<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: Frozen<T[Key]> }
     : T
 
-/** The type that a schema describes, read-only throughout: one copy of each shape. */
-export type Described<P extends TProperties> = Frozen<Type.Static<Type.TObject<P>>>
+type Described<P extends TProperties> = Frozen<Type.Static<Type.TObject<P>>>
+
+/**
+ * The properties of a form, which compile only if they describe exactly that. The form is written out beside them: a public
+ * type that is computed from a schema names TypeBox, an ES module only, and a host in CommonJS could not compile it.
+ */
+export const propertiesOf =
+  <Form>() =>
+  <P extends TProperties>(
+    properties: P &
+      ([Form, Described<P>, keyof Form, keyof P] extends [Described<P>, Form, keyof P, keyof Form] ? unknown : never),
+  ): P =>
+    properties

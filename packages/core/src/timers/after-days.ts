@@ -1,15 +1,23 @@
 /** `afterDays`: calendar days in the contact's zone. Rules TIME-1, TIME-7. */
 import Type from 'typebox'
-import { type Described, opt, WallTime, words } from '../formats.ts'
+import { opt, propertiesOf, WallTime, words } from '../formats.ts'
 import type { TimerKind } from './kind.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
 export const Days = Type.Integer({ minimum: 0, maximum: 36_500 })
 
-export const AFTER_DAYS = { afterDays: Days, at: opt(WallTime), from: opt(words('start')) }
-
 /** Calendar days; without `at`, at the wall time of what it counts from. */
-export type AfterDaysForm = Described<typeof AFTER_DAYS>
+export interface AfterDaysForm {
+  readonly afterDays: number
+  readonly at?: string
+  readonly from?: 'start'
+}
+
+export const AFTER_DAYS = propertiesOf<AfterDaysForm>()({
+  afterDays: Days,
+  at: opt(WallTime),
+  from: opt(words('start')),
+})
 
 export const afterDays: TimerKind<AfterDaysForm> = {
   wanted({ afterDays: days, at, from }, { anchor, start }) {

@@ -1,14 +1,22 @@
 /** `afterWeekdays`: calendar days in the contact's zone, Saturdays and Sundays not counted. Rules TIME-1, TIME-7. */
 import type { Temporal } from 'temporal-polyfill'
-import { type Described, opt, WallTime, words } from '../formats.ts'
+import { opt, propertiesOf, WallTime, words } from '../formats.ts'
 import { countedWords, Days } from './after-days.ts'
 import type { TimerKind } from './kind.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-export const AFTER_WEEKDAYS = { afterWeekdays: Days, at: opt(WallTime), from: opt(words('start')) }
-
 /** Days from Monday to Friday; without `at`, at the wall time of what it counts from. */
-export type AfterWeekdaysForm = Described<typeof AFTER_WEEKDAYS>
+export interface AfterWeekdaysForm {
+  readonly afterWeekdays: number
+  readonly at?: string
+  readonly from?: 'start'
+}
+
+export const AFTER_WEEKDAYS = propertiesOf<AfterWeekdaysForm>()({
+  afterWeekdays: Days,
+  at: opt(WallTime),
+  from: opt(words('start')),
+})
 
 const FRIDAY = 5
 

@@ -1,15 +1,18 @@
 /** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). Rules TIME-1, TIME-7. */
 import { EnfoldFault } from '../fault.ts'
-import { type Described, opt, text, words } from '../formats.ts'
+import { opt, propertiesOf, text, words } from '../formats.ts'
 import { epochMsOf, type Instant, instantOf } from '../ids.ts'
 import { durationMs } from './duration.ts'
 import type { TimerKind } from './kind.ts'
 import { zoned } from './zones.ts'
 
-export const AFTER = { after: text('enfold-duration', '^P'), from: opt(words('start')) }
-
 /** Elapsed time from the anchor, or `from: "start"` from the start of the run. */
-export type AfterForm = Described<typeof AFTER>
+export interface AfterForm {
+  readonly after: string
+  readonly from?: 'start'
+}
+
+export const AFTER = propertiesOf<AfterForm>()({ after: text('enfold-duration', '^P'), from: opt(words('start')) })
 
 export const after: TimerKind<AfterForm> = {
   wanted(timer, { anchor, start, zone }) {

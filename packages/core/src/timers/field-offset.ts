@@ -1,6 +1,6 @@
 /** `field` with `offset`: so long before or after a date-time of the contact. Rule TIME-8. */
 import { EnfoldFault } from '../fault.ts'
-import { type Described, Name, opt, text } from '../formats.ts'
+import { Name, opt, propertiesOf, text } from '../formats.ts'
 import { instantOf } from '../ids.ts'
 import { signedDurationMs } from './duration.ts'
 import { isEmpty, momentIn } from './field-value.ts'
@@ -8,14 +8,18 @@ import type { TimerKind } from './kind.ts'
 import { WhenPast } from './on.ts'
 import { zoned } from './zones.ts'
 
-export const FIELD_OFFSET = {
+/** A signed ISO 8601 duration from the moment: "-PT1H" is an hour before it. `whenPast` default "skip". */
+export interface FieldOffsetForm {
+  readonly field: string
+  readonly offset: string
+  readonly whenPast?: 'skip' | 'send'
+}
+
+export const FIELD_OFFSET = propertiesOf<FieldOffsetForm>()({
   field: Name,
   offset: text('enfold-signed-duration', '^[+-]?P'),
   whenPast: opt(WhenPast),
-}
-
-/** A signed ISO 8601 duration from the moment: "-PT1H" is an hour before it. `whenPast` default "skip". */
-export type FieldOffsetForm = Described<typeof FIELD_OFFSET>
+})
 
 export const fieldOffset: TimerKind<FieldOffsetForm> = {
   wanted(timer, { zone, field }) {

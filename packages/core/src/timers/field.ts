@@ -1,22 +1,28 @@
 /** `field` with `offsetDays`: days before or after a date field of the contact, at a wall time. Rule TIME-4. */
 import type { Temporal } from 'temporal-polyfill'
 import Type from 'typebox'
-import { type Described, Name, opt, WallTime, words } from '../formats.ts'
+import { Name, opt, propertiesOf, WallTime, words } from '../formats.ts'
 import { dateIn, isEmpty } from './field-value.ts'
 import type { Arrival, TimerKind } from './kind.ts'
 import { WhenPast } from './on.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-export const FIELD = {
+/** "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip". */
+export interface FieldForm {
+  readonly field: string
+  readonly offsetDays: number
+  readonly at: string
+  readonly occurrence: 'exact' | 'next'
+  readonly whenPast?: 'skip' | 'send'
+}
+
+export const FIELD = propertiesOf<FieldForm>()({
   field: Name,
   offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
   at: WallTime,
   occurrence: words('exact', 'next'),
   whenPast: opt(WhenPast),
-}
-
-/** "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip". */
-export type FieldForm = Described<typeof FIELD>
+})
 
 export const field: TimerKind<FieldForm> = {
   wanted(timer, arrival) {

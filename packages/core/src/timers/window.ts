@@ -2,7 +2,7 @@
 import { Temporal } from 'temporal-polyfill'
 import Type from 'typebox'
 import { EnfoldFault } from '../fault.ts'
-import { closed, type Described, opt, text, WallTime, words } from '../formats.ts'
+import { closed, opt, propertiesOf, text, WallTime, words } from '../formats.ts'
 import { isWallTime, minuteOf, timeOf } from './wall-time.ts'
 
 const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
@@ -13,8 +13,12 @@ const DAYS = {
     Type.Array(text('enfold-local-date', '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'), { maxItems: 1000, uniqueItems: true }),
   ),
 }
-const HOURS_WINDOW = { ...DAYS, from: WallTime, to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$') }
-const DAYS_WINDOW = { ...DAYS, keepTime: Type.Literal(true) }
+const HOURS_WINDOW = propertiesOf<Window>()({
+  ...DAYS,
+  from: WallTime,
+  to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
+})
+const DAYS_WINDOW = propertiesOf<DaysWindow>()({ ...DAYS, keepTime: Type.Literal(true) })
 
 /** The forms of a window. */
 export const WINDOWS = { from: closed(HOURS_WINDOW), keepTime: closed(DAYS_WINDOW) }
@@ -26,10 +30,19 @@ export type Weekday = (typeof WEEKDAYS)[number]
  * `days` default: all seven. `from` belongs to the window, `to` does not; "24:00" is the end of the day. `from` later
  * than `to` spans midnight: it opens on the days named. `except`: dates on which it stays closed.
  */
-export type Window = Described<typeof HOURS_WINDOW>
+export interface Window {
+  readonly days?: readonly Weekday[]
+  readonly except?: readonly string[]
+  readonly from: string
+  readonly to: string
+}
 
 /** Open all day on `days` that are not in `except`; a step that is due on another moves, at its time of day (TIME-2a). */
-export type DaysWindow = Described<typeof DAYS_WINDOW>
+export interface DaysWindow {
+  readonly days?: readonly Weekday[]
+  readonly except?: readonly string[]
+  readonly keepTime: true
+}
 
 type AnyWindow = Window | DaysWindow
 
