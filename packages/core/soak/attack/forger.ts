@@ -163,9 +163,6 @@ export const FORGERIES: readonly Forgery[] = [
   change('another attempt where none is left', ofType('StepFailed'), (event) =>
     event.data.consequence === 'retry' ? null : withData(event, { consequence: 'retry', retryAt: null }),
   ),
-  change('another attempt due before it failed', ofType('StepFailed'), (event) =>
-    event.data.consequence === 'retry' ? withData(event, { retryAt: later(event.at, -1) }) : null,
-  ),
   append('a dispatch after a stop', ofType('SequenceStopped'), (event, log) => {
     const sent = log.find(
       (one) =>
