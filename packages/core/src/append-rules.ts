@@ -269,9 +269,14 @@ function owe(owed: Set<string>, campaignId: string, routes: readonly RouteTaken[
     if (outcome === 'started') owed.add(runKey('start', { campaignId, sequenceId: to, run }))
 }
 
-function owedIn({ owed }: Append): Violation | null {
+/** What the last append of a stream lacks where the log ends: the end of it was cut off. */
+export function owedAtEnd({ append }: StreamAppends): Violation | null {
+  return append === null ? null : owedIn(append, 'the last append of the stream')
+}
+
+function owedIn({ owed }: Append, which = 'the append before it'): Violation | null {
   const [first] = owed
   if (first === undefined) return null
   const [what, , sequenceId, run] = JSON.parse(first) as [string, string, string, number]
-  return broken('GOAL-3', `the append before it lacks the ${what} of run ${run} of ${JSON.stringify(sequenceId)}`)
+  return broken('GOAL-3', `${which} lacks the ${what} of run ${run} of ${JSON.stringify(sequenceId)}`)
 }

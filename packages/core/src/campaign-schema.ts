@@ -7,6 +7,7 @@ import Type, { type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Settings } from 'typebox/system'
 import type { CampaignDefinition, Condition, Route } from './definition.ts'
+import { tooDeepIn } from './depth.ts'
 import { show } from './fault.ts'
 import { closed, FORMATS, formatCalled, Id, Name, opt, Scalar, text, words } from './formats.ts'
 import { isLegalId } from './ids.ts'
@@ -149,6 +150,33 @@ function validators(): Validators {
 }
 
 /** What no campaign that people wrote comes near, and a check can still take: asked before anything else is. */
+/**
+ * As JSON in UTF-8. With what a decision records of its conditions, a line of a log (`MAX_LINE_LENGTH`) holds several times
+ * as much.
+ */
+const MOST_BYTES = 4 * 1024 * 1024
+/** Far below the limit of a line, in which a definition stands two levels deep. */
+const MOST_DEEP = 100
+
+/** What no line of a log could hold, so that nobody could read it again (AUDIT-1). Asked of what is to be published. */
+export function lineProblems(definition: unknown, json: string): CampaignProblem[] {
+  const deep = tooDeepIn(definition, MOST_DEEP)
+  if (deep !== null)
+    return [{ path: pointerOf(deep), message: `is nested more than ${MOST_DEEP} deep, counted from the definition` }]
+  // A unit of UTF-16 takes up to three bytes: most definitions need no counting.
+  const bytes = json.length * 3 <= MOST_BYTES ? 0 : new TextEncoder().encode(json).length
+  if (bytes <= MOST_BYTES) return []
+  return [
+    {
+      path: '',
+      message: `has ${bytes} bytes as JSON; a campaign has at most ${MOST_BYTES}. Keep texts elsewhere, and name them in params`,
+    },
+  ]
+}
+
+const pointerOf = (keys: readonly string[]) =>
+  keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
 const MOST = { nodes: 20_000, steps: 50_000, routes: 100_000 } as const
 
 export function sizeProblems(input: unknown): CampaignProblem[] {

@@ -3,7 +3,7 @@
  * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
+import { lineProblems, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
@@ -34,13 +34,15 @@ export interface Campaign {
  */
 export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign> {
   let copy: unknown
+  let json: string
   try {
-    copy = JSON.parse(JSON.stringify(input) ?? 'null')
+    json = JSON.stringify(input) ?? 'null'
+    copy = JSON.parse(json)
   } catch (error) {
     const message = `is no plain JSON value: ${error instanceof Error ? error.message : String(error)}`
     return left({ type: 'CampaignInvalid', problems: [{ path: '', message }] })
   }
-  const tooLarge = sizeProblems(copy)
+  const tooLarge = [...lineProblems(copy, json), ...sizeProblems(copy)]
   const problems = tooLarge.length > 0 ? tooLarge : [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
   if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
   return right(build(deepFreeze(copy as CampaignDefinition)))

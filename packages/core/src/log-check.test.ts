@@ -41,6 +41,43 @@ describe('a log that lies', () => {
   })
 })
 
+it('AUDIT-4: an append of which the end is missing is a fault where the log ends, named by its last line', async () => {
+  const log = logOf(fc.sample(historyArbitrary(), { numRuns: 60, seed: 3 }))
+  const cutAt = log.findIndex((event, i) => {
+    const after = log[i + 1]
+    const isOfIt = after?.commandId === event.commandId && after.stream === event.stream
+    return event.type === 'GoalSatisfied' && isOfIt && event.data.routes.some(({ outcome }) => outcome === 'started')
+  })
+  const cut = log.slice(0, cutAt + 1)
+  const { stream, version } = cut.at(-1) as RecordedEvent
+  const { faults } = await verify(cut)
+  expect(faults).toMatchObject([{ rule: 'GOAL-3', number: cutAt + 1, stream, version }])
+  expect(faults[0]?.message).toContain('the last append of the stream lacks the ')
+})
+
+it('VERSION-2a: a publication of a lower revision than the newest has is a fault, also after an unpublishing', () => {
+  const definition = { id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] }
+  const made = (version: number, type: string, data: object) =>
+    ({
+      ...{ type, data: { campaignId: 'c', ...data }, schema: 1, at: NOON, actor: null, cause: { by: 'operator' } },
+      ...{ id: eventIdOf('campaign-c', `p${version}`, 0), stream: 'campaign-c', version, position: version },
+      ...{ commandId: `p${version}`, correlationId: `p${version}`, causationId: `p${version}` },
+    }) as unknown as RecordedEvent
+  const publication = (version: number, campaignVersion: number, more: object) =>
+    made(version, 'CampaignPublished', { campaignVersion, definition: { ...definition, ...more } })
+  const faultsOf = (...events: readonly RecordedEvent[]) => {
+    const check = new LogCheck()
+    for (const event of events) check.add(event)
+    return check.faults.map(({ rule, number }) => `${rule} ${number}`)
+  }
+  const first = publication(1, 1, { revision: 7 })
+  const gone = made(2, 'CampaignUnpublished', { campaignVersion: 1 })
+  expect(faultsOf(first, publication(2, 2, { revision: 7, name: 'C' }))).toEqual([])
+  expect(faultsOf(first, publication(2, 2, { revision: 6 }))).toEqual(['VERSION-2a 2'])
+  expect(faultsOf(first, publication(2, 2, {}))).toEqual(['VERSION-2a 2'])
+  expect(faultsOf(first, gone, publication(3, 2, { revision: 6 }))).toEqual(['VERSION-2a 3'])
+})
+
 describe('a clock', () => {
   const pool = { id: 'pool', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] }
   const command = { type: 'PublishCampaign', definition: pool, commandId: 'p', actor: null } as const

@@ -4,7 +4,7 @@
  * `verify`, `import`, `seal`.
  */
 import { isRight } from 'fp-ts/lib/Either.js'
-import { AppendRules, type StreamAppends } from './append-rules.ts'
+import { AppendRules, owedAtEnd, type StreamAppends } from './append-rules.ts'
 import { defineCampaign, sameDefinition } from './campaign.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { chainHash, digestOf, type Hash } from './chain.ts'
@@ -52,6 +52,9 @@ export interface LogWarning extends LogPlace {
 /** What is known of a stream. */
 interface StreamHead extends StreamAppends {
   version: Version
+  position: Position
+  /** Of its last event, in the log. */
+  number: number
   hash: Hash | null
   at: Instant
   broken: boolean
@@ -109,6 +112,8 @@ export class LogCheck {
     if (event.hash !== undefined) this.hashed += 1
     this.#warn(event, head)
     head.version = version
+    head.position = position
+    head.number = this.events
     head.hash = event.hash ?? null
     if (event.at > head.at) head.at = event.at
     this.#position = Math.max(this.#position, position)
@@ -119,6 +124,23 @@ export class LogCheck {
     const fault = { ...violation, number: this.events, stream, version, position }
     this.faults.push(fault)
     return fault
+  }
+
+  /**
+   * Says that the log ends here: an append of which the end is missing was cut off. A log that was cut between two appends
+   * is a whole log, and only a seal tells that there was more.
+   */
+  end(): readonly LogFault[] {
+    const cut: LogFault[] = []
+    for (const [stream, head] of this.#heads) {
+      const violation = head.broken ? null : owedAtEnd(head)
+      if (violation === null) continue
+      head.broken = true
+      const { number, version, position } = head
+      cut.push({ ...violation, number, stream, version, position })
+    }
+    this.faults.push(...cut)
+    return cut
   }
 
   #violationOf(event: RecordedEvent, head: StreamHead): Violation | null {
@@ -196,6 +218,13 @@ export class LogCheck {
     const { id } = defined.right
     if (id !== campaignId)
       return { rule: 'VERSION-1', message: `a definition whose id is ${JSON.stringify(id)}, published as another's` }
+    const { revision = -1 } = defined.right.definition
+    const { revision: newestRevision = -1 } = entry?.versions.at(-1)?.campaign.definition ?? {}
+    if (revision < newestRevision)
+      return {
+        rule: 'VERSION-2a',
+        message: `a publication of a lower revision than ${newestRevision}, which is published`,
+      }
     const before = entry?.published?.campaign.definition
     if (before === undefined || !sameDefinition(before, defined.right.definition)) return null
     return { rule: 'VERSION-1', message: 'a publication of what is published already' }
@@ -236,7 +265,16 @@ export class LogCheck {
 
 const NO_CAMPAIGNS: Catalog = createCatalog()
 
-const noHead = (owner: number): StreamHead => ({ owner, append: null, version: 0, hash: null, at: '', broken: false })
+const noHead = (owner: number): StreamHead => ({
+  owner,
+  append: null,
+  version: 0,
+  position: 0,
+  number: 0,
+  hash: null,
+  at: '',
+  broken: false,
+})
 
 /** The value of a key; made, if there is none. */
 export function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {

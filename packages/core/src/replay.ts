@@ -187,6 +187,7 @@ export async function verify(log: Log, options: VerifyOptions = {}): Promise<Ver
       check.add(event)
       sealed?.add(event)
     }
+  check.end()
   const { events, contacts, hashed, faults, warnings, warningCount } = check
   const seal = sealed === null ? null : { after: sealed.after, breach: sealed.breach() }
   return { events, contacts, hashed, faults, warnings, warningCount, seal }

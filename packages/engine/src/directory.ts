@@ -160,6 +160,18 @@ function readFacts(contactId: ContactId, given: unknown): Facts {
     const wrong = tags?.find((tag) => typeof tag !== 'string')
     if (wrong !== undefined) throw unreadable(contactId, at('.tags'), wrong, 'texts and nothing else in it')
     const fields = isPresent(named) ? fieldsOf(contactId, at('.fields'), named as object) : null
+    const characters = lengthOf(zone) + lengthOf(tags) + lengthOf(fields)
+    if (characters > MOST_CHARACTERS)
+      throw new EnfoldFault(
+        'FACTS_UNREADABLE',
+        `${at('')} has ${characters} characters as JSON; expected at most ${MOST_CHARACTERS}. Leave out the fields that no condition and no timer reads.`,
+        {
+          contactId,
+          path: at(''),
+          found: `${characters} characters`,
+          expected: `at most ${MOST_CHARACTERS} characters`,
+        },
+      )
     return {
       ...rest,
       ...(isPresent(zone) ? { timeZone: zone as string } : {}),
@@ -171,6 +183,8 @@ function readFacts(contactId: ContactId, given: unknown): Facts {
     throw unreadable(contactId, at(''), error, 'facts that can be read: reading them threw', error)
   }
 }
+
+const lengthOf = (value: unknown) => JSON.stringify(value)?.length ?? 0
 
 /** Also of a class of the host's, whose getters a spread passes over. */
 function known(given: object): { readonly timeZone?: unknown; readonly tags?: unknown; readonly fields?: unknown } {
@@ -197,6 +211,11 @@ function fieldsOf(contactId: ContactId, path: string, named: object): { readonly
 }
 
 const MOST_DEEP = 50
+/**
+ * Of all tags and fields of a contact, as JSON. What conditions read of them is recorded: with six bytes for each character,
+ * and the names, it fits into one line of a log.
+ */
+const MOST_CHARACTERS = 1_000_000
 
 /**
  * What JSON can hold, as a copy: a Date or a bigint would be read otherwise from the log than it was decided on. `odd`:
