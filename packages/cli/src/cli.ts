@@ -198,11 +198,11 @@ function createProgram(
     .addOption(new Option('--seal <file>', 'and whether the log still holds what was sealed; with --key'))
     .addOption(new Option('--key <file>', 'the public key of who sealed it'))
     .addOption(gate())
-    .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string; gateMs: number }) => {
+    .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string; gateMs?: number }) => {
       const { seal, key, gateMs } = options
       if ((seal === undefined) !== (key === undefined)) throw new Misuse('--seal and --key go together.')
       const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
-      return answer(source, options, (log) => askVerify(log, given, { now: clockNow(), gateMs }))
+      return answer(source, options, (log) => askVerify(log, given, { now: clockNow(), gateMs: gateMs ?? log.gateMs }))
     })
 
   command('seal', 'write down what the log is now, signed, so that any later change is found', { keepGoing: false })
@@ -210,8 +210,10 @@ function createProgram(
     .addOption(new Option('--key <file>', 'the private key').makeOptionMandatory())
     .addOption(new Option('--out <file>', 'the seal').makeOptionMandatory())
     .addOption(gate())
-    .action((source: string | undefined, options: SharedOptions & { key: string; out: string; gateMs: number }) =>
-      answer(source, options, (log) => sealLog(log, options.key, options.out, clockNow(), options.gateMs)),
+    .action((source: string | undefined, options: SharedOptions & { key: string; out: string; gateMs?: number }) =>
+      answer(source, options, (log) =>
+        sealLog(log, options.key, options.out, clockNow(), options.gateMs ?? log.gateMs),
+      ),
     )
 
   program
@@ -280,8 +282,8 @@ function createProgram(
     .argument('[source]')
     .requiredOption('--into <url>', STORE_URLS)
     .addOption(gate())
-    .action((source: string | undefined, options: SharedOptions & { into: string; gateMs: number }) =>
-      answer(source, options, (log) => importLog(log, options.into, options.gateMs), true),
+    .action((source: string | undefined, options: SharedOptions & { into: string; gateMs?: number }) =>
+      answer(source, options, (log) => importLog(log, options.into, options.gateMs ?? log.gateMs), true),
     )
 
   function command(name: string, description: string, { keepGoing = true } = {}): Command {
@@ -308,14 +310,12 @@ const complaint = (text: string) =>
     .replace(/'[^\s':/]+:(?!\/)[^']*@/g, "'…@")
     .replace('\\u{a}(Did you mean', '\n(Did you mean')
 
-/** A store that checks in the append whether a campaign is published needs none: a log on EventStoreDB does. */
+/** A store knows whether it checks in the append that a campaign is published. A file does not say of which store it is. */
 const gate = () =>
   new Option(
     '--gate-ms <ms>',
-    'for a log of EventStoreDB: how long a worker may have started contacts by its view of a campaign after the unpublishing',
-  )
-    .argParser(millisecondsIn)
-    .default(0, '0')
+    'how long after an unpublishing a worker may have started contacts by its view of the campaign (default: of EventStoreDB 2000; else 0, also of a file that was exported from there)',
+  ).argParser(millisecondsIn)
 
 const clockNow = (): Instant => instantOf(Date.now())
 

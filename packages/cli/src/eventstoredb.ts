@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { Capabilities, EventStore, Store } from '@enfold/core'
+import type { Capabilities, ChecksRequired, EventStore, Store } from '@enfold/core'
 import { createEventStoreDbStore, type EventStoreDbClient } from '@enfold/store-eventstoredb'
 import { Misuse, messageOf } from './misuse.ts'
 
@@ -58,8 +58,11 @@ export function openEventStoreDb(
   }
 }
 
-/** Both as one. Closing it closes both. */
-export function besideLog(log: Log, readModel: Store): Store {
+/**
+ * Both as one. Closing it closes both. What the read model can check in its own appends says nothing of the log's: it has
+ * no `settled` that the log has not, so that starts keep within `gateMs`.
+ */
+export function besideLog(log: Log, { settled: _, ...readModel }: Store & Partial<ChecksRequired>): Store {
   return {
     ...readModel,
     ...log,

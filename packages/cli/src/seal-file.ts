@@ -64,6 +64,10 @@ async function* checked(source: Source, check: LogCheck) {
     }
     yield batch
   }
+  for (const fault of check.end())
+    throw new BadLog(
+      `${plain(source.name)}:${source.lineOf(fault.number)}: ${fault.rule}: ${plain(fault.message)}. Nothing was sealed; "enfold verify" lists all faults.`,
+    )
 }
 
 /** @throws BadLog if it is no seal, or not signed with the key that belongs to this one */

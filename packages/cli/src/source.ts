@@ -10,13 +10,17 @@ import {
   type ContactId,
   contactOf,
   contactStream,
+  type DecodeProblem,
+  decodeEvent,
+  encodeEvent,
   isCampaignEvent,
+  isLeft,
   type RecordedEvent,
   readLogBatches,
   type Store,
 } from '@enfold/core'
 import { isEventStoreDb, type Log, openEventStoreDb } from './eventstoredb.ts'
-import { BadLog, Misuse } from './misuse.ts'
+import { BadLog, Misuse, messageOf } from './misuse.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { answerFor, askInShares, type Question, type Share, sharesFor } from './shares.ts'
 import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
@@ -27,6 +31,11 @@ export interface Source {
   readonly name: string
   /** The live store, with its index; `null` for a file, and for a log on a server alone. */
   readonly store: Store | null
+  /**
+   * For how long after an unpublishing a start by a late catalogue may stand in it, in milliseconds: 0 where the store
+   * checks it in the append, and for a file, which does not say of which store it is.
+   */
+  readonly gateMs: number
   /** In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going. */
   batches(): AsyncGenerator<readonly RecordedEvent[]>
   /** Answers a question that contacts answer independently: a long file on several cores, anything else here. */
@@ -63,24 +72,68 @@ export function openSource(url: string, options: SourceOptions): Source {
   return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, store, options)
 }
 
-function storeSource(name: string, log: Log, store: Store | null, { stderr }: SourceOptions): Source {
-  const events = () => watched(log.readAll(), createProgress(stderr))
+/** As an engine has it that was told nothing else. */
+const GATE_MS = 2000
+
+function storeSource(name: string, log: Log, store: Store | null, options: SourceOptions): Source {
+  const { keepGoing, json, stderr } = options
+  const bad: number[] = []
+  const all = () => watched(log.readAll(), createProgress(stderr))
+
+  /** Each held against what a line of a file is held against: what is stored may be no event either. */
+  async function* events(): AsyncGenerator<RecordedEvent> {
+    let number = 0
+    for await (const event of all()) {
+      number += 1
+      const problem = problemOf(event)
+      if (problem === null) {
+        yield event
+        continue
+      }
+      bad.push(number)
+      const { reason, message } = problem
+      stderr.write(
+        `${json ? jsonText({ file: name, line: number, reason, message }) : `${plain(name)}:${number}: ${reason}: ${plain(message)}`}\n`,
+      )
+      if (!keepGoing)
+        throw new BadLog(`Event ${number} is no event: stopped before it. Commands that only read take --keep-going.`)
+    }
+  }
+
   return {
     name,
     store,
+    gateMs: 'settled' in log && log.settled !== undefined ? 0 : GATE_MS,
     events,
     async *batches() {
       for await (const event of events()) yield [event]
     },
-    ask: async (question) => [await answerFor(question, events())],
+    ask: async (question) => [await answerFor(question, all())],
     async *of(contactId) {
       yield* log.readAll(0, { streams: 'campaigns' })
       yield* log.readStream(contactStream(contactId))
     },
-    badLines: () => 0,
-    lineOf: (n) => n,
+    badLines: () => bad.length,
+    lineOf: (n) => lineAmong(bad, n),
     close: () => log.close(),
   }
+}
+
+/** What would be wrong with the line of an event that a store gave. */
+function problemOf(event: RecordedEvent): Pick<DecodeProblem, 'reason' | 'message'> | null {
+  try {
+    const decoded = decodeEvent(encodeEvent(event))
+    return isLeft(decoded) ? decoded.left : null
+  } catch (error) {
+    return { reason: 'not-an-event', message: messageOf(error) }
+  }
+}
+
+/** Bad lines are no events: each one before the n-th event moves it a line further. */
+function lineAmong(bad: readonly number[], n: number): number {
+  let line = n
+  for (const one of bad) if (one <= line) line += 1
+  return line
 }
 
 async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress): AsyncGenerator<RecordedEvent> {
@@ -164,6 +217,7 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
   return {
     name,
     store: null,
+    gateMs: 0,
     batches,
     ask,
     async *events() {
@@ -174,12 +228,7 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
         for (const event of events) if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
     },
     badLines: () => bad.length,
-    lineOf(n) {
-      // Bad lines are no events: each one before the event moves it a line further.
-      let line = n
-      for (const one of bad) if (one <= line) line += 1
-      return line
-    },
+    lineOf: (n) => lineAmong(bad, n),
     async close() {},
   }
 }

@@ -1,0 +1,102 @@
+/** An import counts what it wrote, and takes no event twice; a store is held against what a file is held against. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { encodeEvent, type RecordedEvent } from '@enfold/core'
+import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock, hostileIds } from '@enfold/testkit'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { besideLog } from './eventstoredb.ts'
+import { answerOf, enfold, fillStore, temporaryDirectory } from './given-log.ts'
+
+const folder = temporaryDirectory()
+const file = (name: string) => join(folder, name)
+const server = givenServer()
+const CONTACTS = [...hostileIds, 'ann', 'bob', 'cleo', 'dan', 'eve']
+let events: RecordedEvent[] = []
+
+beforeAll(async () => {
+  await fillStore(file('given.db'), createSimulatedClock('2026-03-01T09:00:00.000Z'), CONTACTS)
+  const opened = createSqliteStore({ path: file('given.db'), readOnly: true })
+  for await (const event of opened.readAll()) events.push(event)
+  await opened.close()
+  // Fewer are enough, and end between two appends.
+  const end = events.findIndex(({ commandId }, i) => i > 25 && commandId !== events[i - 1]?.commandId)
+  events = events.slice(0, end)
+})
+
+function given(name: string, of: readonly RecordedEvent[]): string {
+  writeFileSync(file(name), of.map((event) => `${encodeEvent(event)}\n`).join(''))
+  return file(name)
+}
+
+let stores = 0
+const kinds: readonly [string, () => string][] = [
+  ['SQLite', () => `sqlite:${file(`into-${stores++}.db`)}`],
+  [
+    'PostgreSQL',
+    () => {
+      const url = new URL(server.url)
+      url.searchParams.set('schema', givenSchema(server))
+      return url.href
+    },
+  ],
+]
+
+describe.each(kinds)('into %s', (_, newStore) => {
+  it('AUDIT-1: what import says that it wrote is what stands in the store', async () => {
+    const into = newStore()
+    const half = given('half.jsonl', events.slice(0, 10))
+    expect(await answerOf(['import', half, '--into', into])).toMatchObject({ events: 10, imported: 10, known: 0 })
+    expect(await answerOf(['stats', into])).toMatchObject({ events: 10 })
+    const all = given('all.jsonl', events)
+    const answer = { events: events.length, imported: events.length - 10, known: 10 }
+    expect(await answerOf(['import', all, '--into', into])).toMatchObject(answer)
+    expect(await answerOf(['stats', into])).toMatchObject({ events: events.length })
+  })
+
+  it('AUDIT-4: an id that stands twice is refused with its line, and not counted', async () => {
+    const into = newStore()
+    const [last] = events.slice(-1) as [RecordedEvent]
+    const again = { ...last, version: last.version + 1, position: last.position + 1 }
+    const { hash: _, ...unhashed } = again
+    const twice = given(
+      'twice.jsonl',
+      [...events, unhashed as RecordedEvent].map(({ hash: __, ...one }) => one as RecordedEvent),
+    )
+    const { status, stdout, stderr } = await enfold(['import', twice, '--into', into])
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+    expect(stderr).toContain(`${twice}:${events.length + 1}: `)
+    expect(stderr).toContain(`Imported were the ${events.length} events before it.`)
+    expect(await answerOf(['stats', into])).toMatchObject({ events: events.length })
+  })
+})
+
+it('AUDIT-4: verify holds the events of a store against schema and limits, as the lines of a file', async () => {
+  const path = file('odd.db')
+  const store = createSqliteStore({ path, hashChain: false })
+  const [published, started] = events as [RecordedEvent, RecordedEvent]
+  for (const { stream, version, position: _, hash: __, ...event } of [published, started]) {
+    const odd =
+      version === 1 && stream.startsWith('contact-') ? { ...event, data: { ...event.data, odd: true } } : event
+    await store.append(stream, [odd as never], version - 1)
+  }
+  await store.close()
+  const { status, stderr } = await enfold(['verify', `sqlite:${path}`])
+  expect({ status, stderr: stderr.split('\n')[0] }).toEqual({
+    status: 1,
+    stderr: `sqlite:${path}:2: wrong-data: /data/odd is nothing that is known here (is it misspelt?)`,
+  })
+  const kept = await enfold(['verify', '--keep-going', `sqlite:${path}`])
+  expect(kept.status).toBe(1)
+  expect(kept.stderr).toContain('Bad lines: 1.')
+})
+
+it('VERSION-3: a log that checks nothing in the append stays so beside a read model that could', async () => {
+  const beside = createSqliteStore({ path: file('beside.db') })
+  const { settled: _, ...log } = createSqliteStore({ path: file('log.db') })
+  expect(beside).toHaveProperty('settled')
+  const both = besideLog(log, beside)
+  expect((both as { readonly settled?: unknown }).settled).toBeUndefined()
+  await both.close()
+})
