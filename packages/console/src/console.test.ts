@@ -445,6 +445,25 @@ describe('what is said is true', () => {
     await mine.close()
   })
 
+  it('KIND-1: the Now page says which kinds wait for a handler and which fail, and since when', async () => {
+    const mine = await givenWorld()
+    const handlers = { email: () => ({ outcome: 'failed', reason: 'smtp-550', permanent: true }) as const }
+    const engine = createEngine({ store: mine.store, clock: mine.clock, handlers, log: false })
+    const start = (contactId: string, sequenceId: string) =>
+      engine.startSequence({ ...ofPool, contactId, sequenceId, actor: 'olga' })
+    const own = consoleOf({ ...mine, engine })
+    const before = (await send(own, '/now')).text
+    expect(before).not.toMatch(/Nobody here handles|times in a row/)
+    for (const contactId of ['waits-1', 'waits-2']) await start(contactId, 'vip')
+    for (let i = 0; i < 10; i++) await start(`fails-${i}`, 'welcome')
+    await engine.runDue()
+    const { text } = await send(own, '/now')
+    expect(text).toMatch(/Nobody here handles the kind letter: 2 contacts wait for it since <time/)
+    expect(text).toMatch(/The handler of the kind email has failed \d+ times in a row since <time/)
+    await engine.close()
+    await mine.close()
+  })
+
   it('charts without anything in them claim no more than that', async () => {
     const empty = await givenWorld()
     const { text } = await send(consoleOf(empty), '/now')

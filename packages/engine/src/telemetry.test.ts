@@ -99,6 +99,26 @@ describe('given a host that has set up OpenTelemetry', () => {
     expect(lag).toMatchObject({ count: 1, max: 1500 })
   })
 
+  it('LOG-4: an exception on a span has its message only where the host asks for it', async () => {
+    for (const exceptionMessages of [undefined, false, true]) {
+      spans.reset()
+      const broken = () => Promise.reject(new RangeError('to ann@people.example'))
+      const engine = createEngine({
+        store: createMemoryStore(),
+        handlers: { email: broken },
+        dispatch: exceptionMessages === undefined ? {} : { exceptionMessages },
+        log: false,
+      })
+      await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] })
+      await engine.startSequence({ contactId: 'ada', campaignId: 'c', sequenceId: 's', actor: null })
+      await engine.runDue()
+      const events = spans.getFinishedSpans().flatMap((span) => span.events)
+      expect(events.map(({ attributes }) => attributes?.['exception.type'])).toEqual(['RangeError'])
+      expect(JSON.stringify(events).includes('ann@people.example')).toBe(exceptionMessages === true)
+      await engine.close()
+    }
+  })
+
   it('INDEX-2: by how many events a read model beside the log lags is a metric', async () => {
     const store = logOnly(createMemoryStore())
     const engine = createEngine({ store, readModel: createMemoryStore(), handlers: {} })

@@ -123,6 +123,23 @@ it('a dead database makes one line without its message, and health says so', asy
   expect(await engine.health()).toMatchObject({ ok: false, storeFault: expect.stringContaining('STORE_UNAVAILABLE') })
 })
 
+it('a directory that fails makes one line, without the text of its error', async () => {
+  const contacts = { get: () => Promise.reject(Object.assign(new Error(MARKER), { name: MARKER })) }
+  let isDown = false
+  const directory = { get: () => (isDown ? contacts.get() : {}) }
+  const { engine, clock, lines } = await given(() => sent, { contacts: directory })
+  for (const contactId of ['ann', 'bob']) await answerOf(engine.startSequence({ ...onAnn('nurture'), contactId }))
+  isDown = true
+  for (let i = 0; i < 3; i++) {
+    await engine.runDue()
+    clock.advance('PT2M')
+  }
+  expect(lines).toEqual(['enfold: the work on a contact failed: EnfoldFault DIRECTORY_FAILED'])
+  const { dispatcher } = await engine.health()
+  expect(dispatcher.lastFault).toMatchObject({ code: 'DIRECTORY_FAILED' })
+  expect(JSON.stringify(dispatcher)).not.toContain('example')
+})
+
 it('late due work is not ok, though a worker holds the contact', async () => {
   const { engine, clock, store } = await given(() => sent, { lateAfterMs: 60_000 })
   await answerOf(engine.startSequence(onAnn('nurture')))

@@ -147,7 +147,7 @@ export const campaignRoutes: readonly Route[] = [
     method: 'get',
     path: '/health',
     summary:
-      'How engine and store stand; 503 if the store does not answer. Of faults, those who may see some campaigns only are told the codes',
+      'How engine and store stand; 503 where work does not get done: the store does not answer, due work is late, or a handler fails again and again. For readiness and alerts, not for liveness. Of faults, those who may see some campaigns only are told the codes',
     answers: { 200: s.Health, 503: s.Health },
     scope: reading('any'),
     async handle({ actor, engine }) {
