@@ -135,6 +135,8 @@ export async function attack(
       store: one,
       clock,
       random: () => 0,
+      // An unpublishing waits so long where the log cannot check in the append what it rests on.
+      gateMs: 100,
       handlers: {
         email({ idempotencyKey }) {
           called.push(idempotencyKey)

@@ -52,7 +52,10 @@ export function createStopRuns(
   async function closed(campaignId: CampaignId, unpublishedAt: Position): Promise<void> {
     if (store.settled !== undefined) return store.settled(campaignStream(campaignId), WAIT_MS)
     await realWait(gateMs)
-    await projection.waitFor(await headBehind(unpublishedAt), WAIT_MS)
+    const head = await headBehind(unpublishedAt)
+    // Brought there by itself: it may be that nobody feeds the index just now.
+    await projection.toHead(head)
+    await projection.waitFor(head, WAIT_MS)
   }
 
   /** Where the log stands, seen from a position. */

@@ -78,6 +78,14 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(recorder.calls).toEqual([])
   })
 
+  it('VERSION-3: who is in is stopped where nobody feeds the index', async () => {
+    const { engineOver, store } = given(makeStore)
+    const alone = engineOver(store)
+    await answerOf(alone.publish(pool))
+    await answerOf(alone.startSequence(nurture))
+    expect(await answerOf(alone.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'unpublished', stopped: 1 })
+  })
+
   it('VERSION-3: the same command id again stops nobody who came by a later publication', async () => {
     const { engine } = given(makeStore)
     await answerOf(engine.publish(pool))

@@ -1,9 +1,9 @@
 /** The server that the chaos plays on: a fake that breaks on demand, or yours, and a command of yours that breaks it. */
 import { spawn } from 'node:child_process'
 import { randomOf } from '../src/fake/commit-order.ts'
-import { type Call, type Fault, openServer, startFakeServer } from '../src/fake/index.ts'
+import { type Call, type FakeServer, type Fault, openServer, startFakeServer } from '../src/fake/index.ts'
 import type { EventStoreDbStoreOptions } from '../src/index.ts'
-import { pause, pick } from './chaos.ts'
+import { pause, pick } from './pick.ts'
 
 export interface ChaosServer {
   readonly url: string
@@ -24,24 +24,40 @@ export async function fakeChaosServer(seed: number): Promise<ChaosServer> {
   const random = randomOf(seed)
   const server = await startFakeServer({ shuffle: seed })
   return {
-    url: server.url,
+    // A cluster, so that the client looks for the leader anew after each failure.
+    url: server.clusterUrl,
     // Short, so that the store gives up often and whoever ordered has to order again.
     options: { callTimeoutMs: 250, giveUpAfterMs: 60 },
     killEveryMs: 300,
     async kill() {
       server.kill()
       await pause(20 + random() * 100)
-      await server.restart()
+      await beginAnew(server, random)
     },
     disturb: () =>
       server.onCall((call: Call): Fault | null => {
-        if (call === 'append') return pick(random, { 'lost-answer': 0.15, 'no-answer': 0.02, unavailable: 0.1 })
-        if (call === 'read') return pick(random, { unavailable: 0.03, 'lost-answer': 0.03 })
-        return pick(random, { unavailable: 0.1, 'quiet-end': 0.1 })
+        if (call === 'append') return pick(random, { ...APPEND_FAULTS, 'lost-answer': 0.15, unavailable: 0.06 })
+        if (call === 'read') return pick(random, { ...READ_FAULTS, 'lost-answer': 0.03 })
+        return pick(random, SUBSCRIBE_FAULTS)
       }),
     calm: () => server.onCall(null),
     stop: () => server.stop(),
   }
+}
+
+/** Of single calls, with their chances. */
+export const APPEND_FAULTS = { 'no-answer': 0.02, 'not-ready': 0.02, 'no-leader': 0.02 } as const
+export const READ_FAULTS = { unavailable: 0.02, 'not-ready': 0.01, 'no-leader': 0.02 } as const
+export const SUBSCRIBE_FAULTS = { unavailable: 0.08, 'no-leader': 0.02, 'quiet-end': 0.1 } as const
+
+/** As a node does: it listens, is not ready for a while, and then a leader is elected. */
+export async function beginAnew(server: FakeServer, random: () => number): Promise<void> {
+  server.become('not-ready')
+  await server.restart()
+  await pause(random() * 60)
+  server.become('no-leader')
+  await pause(random() * 60)
+  server.become('ready')
 }
 
 /** @param command of a shell: kills a node and brings it back, or has it brought back; left out: nothing is killed */

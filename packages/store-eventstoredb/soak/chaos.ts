@@ -9,6 +9,8 @@ import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
 import { randomOf } from '../src/fake/commit-order.ts'
 import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
+import { APPEND_FAULTS, beginAnew, READ_FAULTS, SUBSCRIBE_FAULTS } from './chaos-server.ts'
+import { pause, pick } from './pick.ts'
 
 export interface ChaosOptions {
   readonly seed: number
@@ -36,7 +38,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   const random = randomOf(seed)
   const server = await startFakeServer({ shuffle: seed })
   const prefix = 'enfold-'
-  const client = EventStoreDBClient.connectionString(server.url)
+  const client = EventStoreDBClient.connectionString(server.clusterUrl)
   // Short, so that the store gives up often and the writers have to.
   const store = createEventStoreDbStore({ client, prefix, callTimeoutMs: 250, giveUpAfterMs: 60 })
   const figures = { kills: 0, readerCrashes: 0, retries: 0, repeated: 0 }
@@ -44,9 +46,9 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
 
   server.onCall((call: Call): Fault | null => {
     if (call === 'append')
-      return pick(random, { 'lost-answer': 0.2, 'no-answer': 0.02, unavailable: 0.05, cancelled: 0.03 })
-    if (call === 'read') return pick(random, { unavailable: 0.02, 'lost-answer': 0.02 })
-    return pick(random, { unavailable: 0.1, 'quiet-end': 0.1 })
+      return pick(random, { ...APPEND_FAULTS, 'lost-answer': 0.2, unavailable: 0.03, cancelled: 0.03 })
+    if (call === 'read') return pick(random, { ...READ_FAULTS, 'lost-answer': 0.02 })
+    return pick(random, SUBSCRIBE_FAULTS)
   })
 
   async function killNowAndThen(): Promise<void> {
@@ -56,7 +58,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
       server.kill()
       figures.kills += 1
       await pause(20 + random() * 100)
-      await server.restart()
+      await beginAnew(server, random)
     }
   }
 
@@ -206,17 +208,4 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
       }
     }
   }
-}
-
-export function pick(random: () => number, chances: { readonly [fault in Fault]?: number }): Fault | null {
-  let left = random()
-  for (const [fault, chance] of Object.entries(chances)) {
-    left -= chance
-    if (left < 0) return fault as Fault
-  }
-  return null
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)))
 }

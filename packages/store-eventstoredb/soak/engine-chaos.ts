@@ -15,8 +15,8 @@ import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { randomOf } from '../src/fake/commit-order.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
-import { pause } from './chaos.ts'
 import { type ChaosServer, fakeChaosServer } from './chaos-server.ts'
+import { pause } from './pick.ts'
 
 export interface EngineChaosOptions {
   readonly seed: number

@@ -4,7 +4,8 @@
  */
 import { EnfoldFault, type Position } from '@enfold/core'
 import type { AppendAnswer, EventStoreDbClient, ProposedEvent, Reading, Resolved, StoredEvent } from './client.ts'
-import { failureOf, faultOf, ServerSilent } from './failure.ts'
+import { failureOf, faultOf, NoLeader, ServerSilent } from './failure.ts'
+import { createImpatience } from './impatience.ts'
 import { positionOf } from './wire-event.ts'
 
 export interface CallOptions {
@@ -40,12 +41,13 @@ export function createCalls(options: CallOptions): Calls {
   const credentials = options.credentials ?? { username: '', password: '' }
   const asUser = options.credentials === undefined ? {} : { credentials }
   const inTurn = createTurns(maxInFlight)
+  const impatience = createImpatience(callTimeoutMs)
 
   async function untilClear<T>(doing: string, attempt: (n: number) => Promise<T>): Promise<T> {
     const giveUpAt = performance.now() + giveUpAfterMs
     for (let n = 0; ; n++) {
       try {
-        return await inTurn(() => attempt(n))
+        return await inTurn(() => impatience.settled(() => attempt(n)))
       } catch (error) {
         if (error instanceof EnfoldFault) throw error
         const pauseMs = backOffMs(n)
@@ -80,41 +82,91 @@ export function createCalls(options: CallOptions): Calls {
     }
   }
 
+  async function readOnce(name: string, from: number, count: number): Promise<Found> {
+    const reading = client.readStream(name, {
+      fromRevision: BigInt(from),
+      maxCount: count,
+      requiresLeader: true,
+      ...asUser,
+    }) as Reading
+    try {
+      return { events: await eventsOf(reading, callTimeoutMs), isSure: true }
+    } catch (error) {
+      // For a reader a stream that was deleted for good is one that holds nothing.
+      const failure = failureOf(error)
+      if (failure === 'deleted') return { events: 'missing', isSure: true }
+      if (failure === 'missing') return { events: 'missing', isSure: 'cancel' in reading }
+      throw error
+    }
+  }
+
+  async function lastPosition(): Promise<Position> {
+    try {
+      const reading = client.readAll({
+        direction: 'backwards',
+        fromPosition: 'end',
+        maxCount: 1,
+        requiresLeader: true,
+        ...asUser,
+      })
+      const [last] = await eventsOf(reading as Reading, callTimeoutMs)
+      return last === undefined ? 0 : positionOf(last.position?.commit)
+    } catch (error) {
+      // The whole log is never missing.
+      throw failureOf(error) === 'missing' ? new NoLeader() : error
+    }
+  }
+  /** Rejects unless a leader answers now. Those who ask while it looks share the next look. */
+  const leaderAnswers = shared(lastPosition)
+
   return {
     append: (name, events, revision) =>
       // A batch stream that went silent stays silent: what was not answered is tried again beside it.
       untilClear(`the append to ${name}`, (n) => appendOnce(name, events, revision, appends === 'plain' || n > 0)),
     read: (name, from, count) =>
       untilClear(`the read of ${name}`, async () => {
-        try {
-          const reading = client.readStream(name, {
-            fromRevision: BigInt(from),
-            maxCount: count,
-            requiresLeader: true,
-            ...asUser,
-          })
-          return await eventsOf(reading as Reading, callTimeoutMs)
-        } catch (error) {
-          // For a reader a stream that was deleted for good is one that holds nothing.
-          const failure = failureOf(error)
-          if (failure === 'missing' || failure === 'deleted') return 'missing'
-          throw error
-        }
+        const first = await readOnce(name, from, count)
+        if (first.isSure) return first.events
+        // The client of KurrentDB says that a stream is missing, too, where a follower says that there is no leader. No
+        // election is as short as this, so a leader before and after tells that one answered in between.
+        await leaderAnswers()
+        const again = await readOnce(name, from, count)
+        if (!again.isSure) await leaderAnswers()
+        return again.events
       }),
-    end: () =>
-      untilClear('the read of the end of the log', async () => {
-        const reading = client.readAll({
-          direction: 'backwards',
-          fromPosition: 'end',
-          maxCount: 1,
-          requiresLeader: true,
-          ...asUser,
-        })
-        const [last] = await eventsOf(reading as Reading, callTimeoutMs)
-        return last === undefined ? 0 : positionOf(last.position?.commit)
-      }),
+    end: () => untilClear('the read of the end of the log', lastPosition),
   }
 }
+
+interface Found {
+  readonly events: readonly StoredEvent[] | 'missing'
+  readonly isSure: boolean
+}
+
+/** For those who ask at the same time: one who comes while it is done waits for the next, which begins after he came. */
+function shared<T>(deed: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | null = null
+  let next: Promise<T> | null = null
+  const begin = () => {
+    const begun = deed()
+    current = begun
+    const end = () => {
+      if (current === begun) current = null
+    }
+    begun.then(end, end)
+    return begun
+  }
+  return () => {
+    if (current === null) return begin()
+    next ??= current.then(noop, noop).then(() => {
+      next = null
+      return begin()
+    })
+    return next
+  }
+}
+
+function noop(): void {}
 
 /** All events of a read that has an end. Whatever happens, the call is over when this is. */
 function eventsOf(reading: Reading, silenceMs: number): Promise<StoredEvent[]> {

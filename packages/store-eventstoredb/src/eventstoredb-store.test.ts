@@ -20,6 +20,12 @@ function clientThat(call: () => Promise<object>): EventStoreDbClient {
   return { appendToStream: call, readStream: reading, readAll: reading, subscribeToAll: reading }
 }
 
+/** Of a server on which there is nothing yet. */
+const EMPTY: EventStoreDbClient = {
+  ...clientThat(() => Promise.reject({ type: 'stream-not-found' })),
+  readAll: () => ({ async *[Symbol.asyncIterator]() {} }),
+}
+
 describe('options', () => {
   const client = clientThat(async () => ({}))
   it.each([
@@ -86,7 +92,7 @@ describe('conflict: errors are told by their type or code, never by their class'
   it('maxInFlight: of many streams so many appends are under way at once, and no more', async () => {
     let [underway, most] = [0, 0]
     const client: EventStoreDbClient = {
-      ...clientThat(() => Promise.reject({ type: 'stream-not-found' })),
+      ...EMPTY,
       async appendToStream() {
         underway += 1
         most = Math.max(most, underway)
@@ -112,7 +118,7 @@ describe('conflict: errors are told by their type or code, never by their class'
   it('both names of the expectation go out with every append, and never "any"', async () => {
     const seen: object[] = []
     const client: EventStoreDbClient = {
-      ...clientThat(() => Promise.reject({ type: 'stream-not-found' })),
+      ...EMPTY,
       async appendToStream(_stream, _events, options) {
         seen.push(options)
         return {

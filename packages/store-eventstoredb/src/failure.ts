@@ -31,6 +31,13 @@ export class ServerSilent extends Error {
   }
 }
 
+/** A follower answered that it knows no leader, in words that stand for something else too. */
+export class NoLeader extends Error {
+  constructor() {
+    super('The cluster has no leader')
+  }
+}
+
 export function failureOf(error: unknown): Failure {
   const { type, code } = (typeof error === 'object' && error !== null ? error : {}) as {
     type?: unknown

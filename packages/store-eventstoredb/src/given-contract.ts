@@ -139,7 +139,16 @@ export function eventStoreDbContract(name: string, { connect, expectation }: Con
         ).rejects.toMatchObject({ type: 'wrong-expected-version' })
       }))
 
-    for (const fault of ['lost-answer', 'no-answer', 'ignored', 'unavailable', 'cancelled', 'not-leader'] as const)
+    for (const fault of [
+      'lost-answer',
+      'no-answer',
+      'ignored',
+      'unavailable',
+      'cancelled',
+      'not-leader',
+      'no-leader',
+      'not-ready',
+    ] as const)
       withFaults(`repeat rule: an append that meets "${fault}" is done once`, () =>
         given(async ({ open }) => {
           const store = open({ callTimeoutMs: 500 })
@@ -301,7 +310,15 @@ export function eventStoreDbContract(name: string, { connect, expectation }: Con
       }),
     )
 
-    for (const fault of ['ignored', 'unavailable', 'lost-answer', 'cancelled', 'not-leader'] as const)
+    for (const fault of [
+      'ignored',
+      'unavailable',
+      'lost-answer',
+      'cancelled',
+      'not-leader',
+      'no-leader',
+      'not-ready',
+    ] as const)
       withFaults(`reads: one that meets "${fault}" is read to its end all the same`, () =>
         given(async ({ open }) => {
           const store = open({ callTimeoutMs: 500 })
@@ -335,6 +352,47 @@ export function eventStoreDbContract(name: string, { connect, expectation }: Con
           }
           expect(await store.append(ann, [start(2)], 1)).toMatchObject({ outcome: 'appended', version: 2 })
         }),
+    )
+
+    for (const state of ['not-ready', 'no-leader'] as const)
+      withFaults(`a cluster that is "${state}": nothing is taken for missing, and all goes on when it is ready`, () =>
+        given(async ({ open, prefix }) => {
+          const inCluster = connect(fake.clusterUrl)
+          clients.push(inCluster)
+          const patient = { client: inCluster, giveUpAfterMs: 60_000 }
+          const store = open(patient)
+          await store.append(ann, [start(1)], 'no-stream')
+          await fake.become(state)
+          try {
+            // Another one, which knows nothing of the stream; and one that gives up soon.
+            const asked = [open(patient).append(ann, [start(2)], 1), store.append(ann, [start(3)], 2)]
+            const hasty = createEventStoreDbStore({ client: inCluster, prefix, giveUpAfterMs: 300, callTimeoutMs: 200 })
+            await expectFault('STORE_UNAVAILABLE', () => collect(hasty.readStream(ann)))
+            await expectFault('STORE_UNAVAILABLE', () => collect(hasty.readAll()))
+            await expectFault('STORE_UNAVAILABLE', () => hasty.append(contactStream('bob'), [start(9)], 'any'))
+            await hasty.close()
+            await fake.become('ready')
+            expect(await asked[0]).toMatchObject({ version: 2 })
+            expect((await asked[1])?.outcome).toMatch(/appended|conflict/)
+          } finally {
+            await fake.become('ready')
+          }
+          expect(idsOf(await collect(open().readStream(ann))).slice(0, 2)).toEqual([start(1).id, start(2).id])
+          expect(await collect(open().readStream(contactStream('bob')))).toEqual([])
+        }),
+      )
+
+    withFaults('a call that hangs after one that failed is made again long before its deadline', () =>
+      given(async ({ open }) => {
+        const store = open({ callTimeoutMs: 200_000, giveUpAfterMs: 400_000 })
+        await store.append(ann, [start(1)], 'no-stream')
+        await fake.inject('append', 'unavailable')
+        await fake.inject('append', 'ignored')
+        expect(await store.append(ann, [start(2)], 1)).toMatchObject({ version: 2, repeated: false })
+        await fake.inject('read', 'not-ready')
+        await fake.inject('read', 'ignored')
+        expect(await collect(store.readStream(ann))).toHaveLength(2)
+      }),
     )
 
     it('versions: they count from 1 where revisions count from 0', () =>

@@ -4,13 +4,14 @@ import { fileURLToPath } from 'node:url'
 import type { FakeServer, FakeServerOptions } from './server.ts'
 
 /** What can be asked of a fake server from outside its process. */
-export type RemoteFakeServer = Pick<FakeServer, 'url' | 'port'> & {
+export type RemoteFakeServer = Pick<FakeServer, 'url' | 'clusterUrl' | 'port'> & {
   [Method in
     | 'inject'
     | 'calls'
     | 'openReads'
     | 'kill'
     | 'restart'
+    | 'become'
     | 'freeze'
     | 'thaw'
     | 'dropSubscriptions'
@@ -28,9 +29,9 @@ export async function forkFakeServer({
   const given = [port, ...(shuffle === undefined ? [] : [shuffle])].map(String)
   const child = fork(fileURLToPath(new URL('main.ts', import.meta.url)), given, { execArgv: [] })
   const waiting = new Map<number, (answer: unknown) => void>()
-  const started = Promise.withResolvers<{ url: string; port: number }>()
+  const started = Promise.withResolvers<Pick<FakeServer, 'url' | 'clusterUrl' | 'port'>>()
   child.once('error', started.reject)
-  child.on('message', (message: { url: string; port: number } | { id: number; answer: unknown }) => {
+  child.on('message', (message: Pick<FakeServer, 'url' | 'clusterUrl' | 'port'> | { id: number; answer: unknown }) => {
     if ('url' in message) return started.resolve(message)
     waiting.get(message.id)?.(message.answer)
     waiting.delete(message.id)
@@ -50,6 +51,7 @@ export async function forkFakeServer({
     'openReads',
     'kill',
     'restart',
+    'become',
     'freeze',
     'thaw',
     'dropSubscriptions',

@@ -6,6 +6,7 @@ export {
   type FakeServerOptions,
   type Fault,
   NOT_MODELLED,
+  type NodeState,
   startFakeServer,
 } from './server.ts'
 export { type GivenServer, openServer } from './yours.ts'

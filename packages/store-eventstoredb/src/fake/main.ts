@@ -24,5 +24,5 @@ if (process.send === undefined) {
     process.send?.({ id, answer })
   })
   process.on('disconnect', () => process.exit())
-  process.send({ url: server.url, port: server.port })
+  process.send({ url: server.url, clusterUrl: server.clusterUrl, port: server.port })
 }

@@ -42,7 +42,8 @@ export const NOT_MODELLED = [
  * What happens to one call:
  * `unavailable`: refused, nothing done. `lost-answer`: done, then an error in place of the answer. `no-answer`: done,
  * never answered. `ignored`: neither done nor answered. `cancelled`: the server cancels, nothing done. `quiet-end`: ends
- * without an error and without (more) data. `not-leader`: refused, and another node named. `denied`: no rights.
+ * without an error and without (more) data. `not-leader`: refused, and another node named. `no-leader`: refused by a
+ * follower that knows none. `not-ready`: refused by a node that has just started. `denied`: no rights.
  */
 export type Fault =
   | 'unavailable'
@@ -52,7 +53,15 @@ export type Fault =
   | 'cancelled'
   | 'quiet-end'
   | 'not-leader'
+  | 'no-leader'
+  | 'not-ready'
   | 'denied'
+
+/**
+ * `not-ready`: it has just started, and refuses every call, that for the members of the cluster too. `no-leader`: nobody
+ * has been elected; calls are refused, and nobody in the cluster is what a client looks for.
+ */
+export type NodeState = 'ready' | 'not-ready' | 'no-leader'
 
 export type Call = 'append' | 'batchAppend' | 'read' | 'subscribe'
 
@@ -76,6 +85,12 @@ export interface FakeServer {
   readonly port: number
   /** For `connectionString` of either client. */
   readonly url: string
+  /**
+   * The same, as a cluster: the client asks for its members, and does so again whenever a call fails, until it finds a
+   * leader. With the ten attempts that are its default it gives up: the reads of `@kurrent/kurrentdb-client` 1.3.1 then
+   * fail for good, and `@eventstore/db-client` 6.2.1 leaves a rejection unhandled, which ends the process.
+   */
+  readonly clusterUrl: string
   /** All that was ever appended, the server's own records too. */
   records(): readonly LogRecord[]
   /** The next `times` calls of this kind meet the fault; 0: none that was injected before does. */
@@ -90,6 +105,8 @@ export interface FakeServer {
   kill(): void
   /** After `kill`: listens on the same port again. */
   restart(): Promise<void>
+  /** Every call from now on meets it, until it is `ready` again, as it is at first. */
+  become(state: NodeState): void
   /** Connections stay, nothing is answered until `thaw`. */
   freeze(): void
   thaw(): void
@@ -126,11 +143,13 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   let faultOf: ((call: Call) => Fault | null) | null = null
   let frozen: PromiseWithResolvers<void> | null = null
   let news = Promise.withResolvers<void>()
+  let state: NodeState = 'ready'
   let port = options.port ?? 0
   let server = new Server()
 
   function faultFor(call: Call): Fault | null {
     counts[call] += 1
+    if (state !== 'ready') return state
     return injected.get(call)?.shift() ?? faultOf?.(call) ?? null
   }
 
@@ -146,6 +165,9 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
     }
     if (fault === 'denied') return exception('access-denied', StatusCode.PERMISSION_DENIED, {})
     if (fault === 'cancelled') return { code: StatusCode.CANCELLED, details: 'Operation cancelled by the server' }
+    if (fault === 'not-ready') return { code: StatusCode.UNAVAILABLE, details: 'Server Is Not Ready' }
+    // A real one says this even where it can give no address.
+    if (fault === 'no-leader') return { code: StatusCode.NOT_FOUND, details: 'Leader info available' }
     return { code: StatusCode.UNAVAILABLE, details: 'The fake server is not available' }
   }
 
@@ -428,6 +450,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   }
 
   function onFeatures(_call: unknown, answer: sendUnaryData<features.SupportedMethods>): void {
+    if (state === 'not-ready') return void answer(errorOf(state))
     const names = ['append', 'read', 'delete', 'tombstone', ...(batchAppend ? ['batchappend'] : [])]
     const methods = names.map((name) =>
       new features.SupportedMethod().setServiceName('event_store.client.streams.streams').setMethodName(name),
@@ -437,11 +460,12 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   }
 
   function onGossip(_call: unknown, answer: sendUnaryData<gossip.ClusterInfo>): void {
+    if (state === 'not-ready') return void answer(errorOf(state))
     const { address, port } = leader()
     const member = new gossip.MemberInfo()
       .setInstanceId(new shared.UUID().setString(randomUUID()))
       .setTimeStamp(String(Date.now()))
-      .setState(gossip.MemberInfo.VNodeState.LEADER)
+      .setState(gossip.MemberInfo.VNodeState[state === 'no-leader' ? 'UNKNOWN' : 'LEADER'])
       .setIsAlive(true)
       .setHttpEndPoint(new gossip.EndPoint().setAddress(address).setPort(port))
     answer(null, new gossip.ClusterInfo().setMembersList([member]))
@@ -491,6 +515,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   return {
     port,
     url: `esdb://127.0.0.1:${port}?tls=false`,
+    clusterUrl: `esdb://127.0.0.1:${port},localhost:${port}?tls=false&discoveryInterval=10&maxDiscoverAttempts=1000000`,
     records: () => log.records,
     inject(call, fault, times = 1) {
       const queue = times === 0 ? [] : (injected.get(call) ?? [])
@@ -508,6 +533,9 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
       forget()
     },
     restart: listen,
+    become(next) {
+      state = next
+    },
     freeze() {
       frozen ??= Promise.withResolvers()
     },
