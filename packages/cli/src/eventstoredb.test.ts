@@ -285,6 +285,13 @@ describe('what is refused: exit status 2', () => {
     expect(stderr).not.toContain('secret')
   })
 
+  it('a tlsCAFile that is not there, with what the client said of it, and without the password', async () => {
+    const { status, stderr } = await enfold(['verify', 'esdb://olga:secret@localhost:2113?tlsCAFile=/no/such/ca.crt'])
+    expect(status).toBe(2)
+    expect(stderr).toContain('File was not found. See tlsCAFile')
+    expect(stderr).not.toContain('secret')
+  })
+
   it('a protocol whose client is not installed, with what to install', async () => {
     // A process of its own, for which it is not there.
     const args = ['--import', `data:text/javascript,${encodeURIComponent(WITHOUT_KURRENT)}`, BINARY, 'verify']

@@ -81,8 +81,11 @@ function connect(connectionString: string): Client {
     const { [exported]: client } = loaded as { [name: string]: { connectionString(text: string): Client } }
     try {
       return (client as NonNullable<typeof client>).connectionString(connectionString)
-    } catch {
-      // What the client says repeats the URL, in which there may be a password.
+    } catch (error) {
+      const said = messageOf(error)
+      // Of a file that the URL names. Of the URL itself the client repeats all, in which there may be a password.
+      if (/certificate|ENOENT|EACCES/.test(said) && !said.includes('://'))
+        throw new Misuse(`${name} does not take the connection string: ${said} See tlsCAFile in it.`)
       throw new Misuse(`${name} cannot read the connection string; expected esdb://HOST:2113?tls=false or the like.`)
     }
   }

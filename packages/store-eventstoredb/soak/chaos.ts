@@ -76,7 +76,8 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
           if (result?.outcome === 'appended' && result.repeated) figures.repeated += 1
           break
         } catch (error) {
-          if (!isEnfoldFault(error) || error.code !== 'STORE_UNAVAILABLE') throw error
+          // CONTENTION: an attempt that was given up was written while the next one was under way.
+          if (!isEnfoldFault(error) || !['STORE_UNAVAILABLE', 'CONTENTION'].includes(error.code)) throw error
           figures.retries += 1
           await pause(random() * 20)
         }

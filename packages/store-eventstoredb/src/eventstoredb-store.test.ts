@@ -89,6 +89,30 @@ describe('conflict: errors are told by their type or code, never by their class'
     await store.close()
   })
 
+  it.each([
+    [
+      'Error: 40:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:tlsany_meth.c:77:\n',
+      'tls=false',
+    ],
+    ['Error: self-signed certificate; if the root CA is installed locally, try another', 'tlsCAFile='],
+    ['Error: self-signed certificate in certificate chain', 'tlsCAFile='],
+    ['Error: unable to verify the first certificate', 'tlsCAFile='],
+    ["Error: Hostname/IP does not match certificate's altnames: Host: a. is not cert's CN: b", 'tlsCAFile='],
+  ])('what is sure to stay so is refused at once, with the setting that is likely: %s', async (said, setting) => {
+    let calls = 0
+    const client = clientThat(() => {
+      calls += 1
+      const message = `14 UNAVAILABLE: No connection established. Last error: ${said}`
+      return Promise.reject(Object.assign(new Error(message), { type: 'unavailable', code: 14 }))
+    })
+    const store = createEventStoreDbStore({ client })
+    const fault = { code: 'STORE_UNAVAILABLE', message: expect.stringContaining(setting) }
+    await expect(store.append(ann, [sampleStart('ann', 1)], 'no-stream')).rejects.toMatchObject(fault)
+    await expect(store.readMany([ann])).rejects.toMatchObject(fault)
+    expect(calls).toBe(2)
+    await store.close()
+  })
+
   it('maxInFlight: of many streams so many appends are under way at once, and no more', async () => {
     let [underway, most] = [0, 0]
     const client: EventStoreDbClient = {

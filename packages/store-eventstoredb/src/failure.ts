@@ -3,9 +3,19 @@ import { EnfoldFault, show, typeName } from '@enfold/core'
 
 /**
  * `transient`: try again, and what was asked for may have been done all the same. `refused`: the stream has not the
- * version that was expected. `missing`: there is no such stream. The others stay as they are however often one tries.
+ * version that was expected. `missing`: there is no such stream. `no-tls`: the server does not speak TLS. `certificate`: it
+ * does, and its certificate does not verify. The others stay as they are however often one tries.
  */
-export type Failure = 'transient' | 'refused' | 'missing' | 'deleted' | 'denied' | 'too-big' | 'invalid'
+export type Failure =
+  | 'transient'
+  | 'refused'
+  | 'missing'
+  | 'deleted'
+  | 'denied'
+  | 'too-big'
+  | 'invalid'
+  | 'no-tls'
+  | 'certificate'
 
 const BY_TYPE: ReadonlyMap<unknown, Failure> = new Map([
   ['wrong-expected-version', 'refused'],
@@ -23,6 +33,11 @@ const BY_CODE: ReadonlyMap<unknown, Failure> = new Map([
   [7, 'denied'],
   [16, 'denied'],
 ])
+
+/** What OpenSSL says of a connection that no trying again brings about. The clients call it unavailable. */
+const NO_TLS = /SSL routines.*wrong version number/s
+const CERTIFICATE =
+  /self[- ]signed certificate|unable to verify the first certificate|unable to get (local )?issuer certificate|certificate has expired|does not match certificate's altnames/i
 
 /** The server said nothing for so long. Whether it did what was asked for is not known. */
 export class ServerSilent extends Error {
@@ -43,7 +58,11 @@ export function failureOf(error: unknown): Failure {
     type?: unknown
     code?: unknown
   }
-  return BY_TYPE.get(type) ?? BY_CODE.get(code) ?? 'transient'
+  const known = BY_TYPE.get(type) ?? BY_CODE.get(code)
+  if (known !== undefined) return known
+  const said = error instanceof Error ? error.message : ''
+  if (NO_TLS.test(said)) return 'no-tls'
+  return CERTIFICATE.test(said) ? 'certificate' : 'transient'
 }
 
 /** gRPC's names of what a call came to, by number. */
@@ -75,7 +94,7 @@ const NETWORK = /\b(?:ECONN[A-Z]+|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|E
  * message may quote events, users and connection strings; the error itself is the fault's cause.
  */
 function saidBy(error: unknown): string {
-  if (error instanceof ServerSilent) return error.message
+  if (error instanceof ServerSilent || error instanceof NoLeader) return error.message
   if (typeof error !== 'object' || error === null) return `${typeName(error)} was thrown`
   const { type, code, message } = error as { type?: unknown; code?: unknown; message?: unknown }
   const network = typeof message === 'string' ? NETWORK.exec(message) : null
@@ -87,6 +106,11 @@ function saidBy(error: unknown): string {
   return words.length === 0 ? `${typeName(error)} was thrown` : words.join(', ')
 }
 
+/** Of what the client said only the words that are the same for every server. */
+function certificateWords(error: unknown): string {
+  return CERTIFICATE.exec(error instanceof Error ? error.message : '')?.[0] ?? ''
+}
+
 /** @param doing what was tried, as in "reading the stream x" */
 export function faultOf(error: unknown, doing: string): EnfoldFault {
   const said = saidBy(error)
@@ -96,6 +120,20 @@ export function faultOf(error: unknown, doing: string): EnfoldFault {
       return new EnfoldFault(
         'STORE_UNAVAILABLE',
         `The server refused ${doing}: ${said}. Check the user and the access rights of the streams; over TLS, pass the user as \`credentials\` too.`,
+        details,
+        error,
+      )
+    case 'no-tls':
+      return new EnfoldFault(
+        'STORE_UNAVAILABLE',
+        `${doing} failed: the client speaks TLS, and what listens there does not. Add tls=false to the connection string if the server has none, or see whether the port is the right one.`,
+        details,
+        error,
+      )
+    case 'certificate':
+      return new EnfoldFault(
+        'STORE_UNAVAILABLE',
+        `${doing} failed: the certificate of the server does not verify: ${certificateWords(error)}. Name the authority that signed it, tlsCAFile=/path/to/ca.crt in the connection string, and the server as its certificate does.`,
         details,
         error,
       )

@@ -382,6 +382,18 @@ export function eventStoreDbContract(name: string, { connect, expectation }: Con
         }),
       )
 
+    withFaults('a client that speaks TLS to a server without it is refused at once, and told of tls=false', () =>
+      given(async ({ open }) => {
+        const wrong = connect(fake.url.replace('tls=false', 'tls=true').replace('://', '://user:password@'))
+        clients.push(wrong)
+        const credentials = { username: 'user', password: 'password' }
+        const store = open({ client: wrong, credentials, giveUpAfterMs: 600_000 })
+        const fault = await expectFault('STORE_UNAVAILABLE', () => store.append(ann, [start(1)], 'no-stream'))
+        expect(fault.message).toContain('tls=false')
+        await expectFault('STORE_UNAVAILABLE', () => collect(store.readAll()))
+      }),
+    )
+
     withFaults('a call that hangs after one that failed is made again long before its deadline', () =>
       given(async ({ open }) => {
         const store = open({ callTimeoutMs: 200_000, giveUpAfterMs: 400_000 })
