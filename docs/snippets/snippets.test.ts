@@ -38,6 +38,7 @@ const SERVERS: {
 } = {
   'packages/store-postgres.ts': ['DATABASE_URL', startPostgres],
   'packages/store-eventstoredb.ts': ['EVENTSTOREDB_URL', forkFakeServer],
+  'eventstoredb-rights.ts': ['EVENTSTOREDB_URL', forkFakeServer],
 }
 
 /** The lines of a region, or of the whole file, without the lines that mark regions, and no further in than need be. */
