@@ -7,9 +7,7 @@ import type { SequenceRef } from './events.ts'
 import { sha256 } from './hash.ts'
 import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
-
-/** What is done to each contact. */
-export type ActionVerb = 'start' | 'stop' | 'restart'
+import type { ACTION_VERBS, ActionVerb } from './verbs/index.ts'
 
 /** What an action can come to for one contact. `failed`: its result says why. */
 export const ACTION_OUTCOMES = [
@@ -21,7 +19,9 @@ export const ACTION_OUTCOMES = [
   'contact_unknown',
   'suppressed',
   'failed',
-] as const
+] as const satisfies readonly (OutcomeOfVerb | 'contact_unknown' | 'suppressed' | 'failed')[]
+
+type OutcomeOfVerb = (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number]
 
 export type ActionOutcome = (typeof ACTION_OUTCOMES)[number]
 /** How many contacts came to each outcome; every outcome is a key. */

@@ -6,6 +6,7 @@
  */
 import {
   ACTION_OUTCOMES,
+  ACTION_VERBS,
   type ActionContact,
   type ActionCounts,
   type ActionId,
@@ -15,6 +16,7 @@ import {
   type ActionStore,
   type ActionVerb,
   addOutcomes,
+  type ContactCommand,
   type ContactId,
   contactStream,
   contactsDigest,
@@ -33,11 +35,8 @@ import {
   type ReadModel,
   type RecordedContactEvent,
   type Rejection,
-  type RestartSequence,
   right,
   type SequenceRef,
-  type StartSequence,
-  type StopSequence,
 } from '@enfold/core'
 import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
@@ -118,9 +117,7 @@ const GROUP = 500
 /** How many contacts of each outcome a preview names. */
 const SAMPLES = 5
 
-type OneOfMany = StartSequence | StopSequence | RestartSequence
-
-const COMMANDS = { start: 'StartSequence', stop: 'StopSequence', restart: 'RestartSequence' } as const
+type OneOfMany = Extract<ContactCommand, { readonly type: (typeof ACTION_VERBS)[ActionVerb]['command'] }>
 
 const TARGET = {
   action: verb,
@@ -160,7 +157,7 @@ export function createBulk(
   function commandFor(order: Omit<ActionOrder, 'contacts'>, contactId: ContactId): OneOfMany {
     const { action, actionId, campaignId, sequenceId, actor, reason } = order
     return {
-      type: COMMANDS[action],
+      type: ACTION_VERBS[action].command,
       contactId,
       campaignId,
       sequenceId,
@@ -553,8 +550,8 @@ function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rej
 }
 
 function verb(path: string, value: unknown): void {
-  if (typeof value !== 'string' || !Object.hasOwn(COMMANDS, value))
-    throw EnfoldFault.invalidInput(path, value, Object.keys(COMMANDS).join(', '))
+  if (typeof value !== 'string' || !Object.hasOwn(ACTION_VERBS, value))
+    throw EnfoldFault.invalidInput(path, value, Object.keys(ACTION_VERBS).join(', '))
 }
 
 function callable(path: string, value: unknown): void {

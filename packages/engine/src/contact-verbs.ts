@@ -1,5 +1,9 @@
-/** The verbs on one contact: each checks its input and makes a command of it. Who executes it is the caller's affair. */
+/**
+ * The verbs on one contact, from the table of core: each checks its input and makes a command of it. Who executes it is
+ * the caller's affair.
+ */
 import {
+  type About,
   type Answers,
   type CampaignId,
   type CommandId,
@@ -7,8 +11,6 @@ import {
   type ContactId,
   derivedCommandId,
   type Either,
-  type HeldValues,
-  heldValues,
   type Instant,
   isLeft,
   type JsonObject,
@@ -17,6 +19,15 @@ import {
   right,
   type SequenceId,
   type StepId,
+  TAKEN,
+  type TakenTypes,
+  TOLD,
+  type ToldTypes,
+  VERB_NAMES,
+  VERBS,
+  type VerbFacts,
+  type VerbName,
+  type VerbOf,
   type Version,
 } from '@enfold/core'
 import * as border from './border.ts'
@@ -70,25 +81,26 @@ export type Answered<Answer> = Promise<
   Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
 >
 
-/** What can be ordered for one contact. */
-export interface ContactVerbs {
-  startSequence(order: SequenceOrder): Answered<Answers['StartSequence']>
-  stopSequence(order: SequenceOrder): Answered<Answers['StopSequence']>
-  /** Stop and start in one append (START-3). */
-  restartSequence(order: SequenceOrder): Answered<Answers['RestartSequence']>
-  pauseSequence(order: SequenceOrder): Answered<Answers['PauseSequence']>
-  /** `shift` true: the wait in progress is longer by the pause. Default false: due times stand as they were (PAUSE-2). */
-  resumeSequence(order: SequenceOrder & { readonly shift?: boolean }): Answered<Answers['ResumeSequence']>
-  stopAll(order: ContactOrder): Answered<Answers['StopAll']>
-  /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
-  suppress(order: ContactOrder & { readonly until?: Instant | null }): Answered<Answers['SuppressContact']>
-  unsuppress(order: ContactOrder): Answered<Answers['UnsuppressContact']>
+interface OrderAbout {
+  readonly contact: ContactOrder
+  readonly sequence: SequenceOrder
+  readonly step: StepOrder
+  readonly signal: Signal
+}
 
-  signal(signal: Signal): Answered<Answers['HandleSignal']>
-  resendStep(order: StepOrder): Answered<Answers['ResendStep']>
-  cancelStep(order: StepOrder): Answered<Answers['CancelStep']>
-  /** `holds`: how many values of the host's stand in the contact's stream up to the erasure, and remain (ERASE-1). */
-  erase(order: ContactOrder): Answered<Answers['EraseContact'] & { readonly holds: HeldValues }>
+type OptionsOf<Takes extends VerbFacts['takes']> = {
+  readonly [Option in keyof Takes]?: TakenTypes[Takes[Option]]
+}
+type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
+
+/** What the verb is ordered with. */
+export type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] & OptionsOf<VerbOf<Name>['takes']>
+/** What it answers. */
+export type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
+
+/** What can be ordered for one contact. */
+export type ContactVerbs = {
+  readonly [Name in keyof typeof VERBS]: (order: OrderOf<Name>) => Answered<AnswerOf<Name>>
 }
 
 /** The shape of an order, checked at the border. */
@@ -120,90 +132,54 @@ export function answering(execute: Execute) {
   }
 }
 
-export function createContactVerbs(execute: Execute): ContactVerbs {
-  const answer = answering(execute)
-  return {
-    async startSequence(order) {
-      border.checkInput('startSequence', order, SEQUENCE)
-      return answer({ type: 'StartSequence', ...sequenceOf(order), ...metaOf(order) })
-    },
-    async stopSequence(order) {
-      border.checkInput('stopSequence', order, SEQUENCE)
-      return answer({ type: 'StopSequence', ...sequenceOf(order), ...metaOf(order) })
-    },
-    async restartSequence(order) {
-      border.checkInput('restartSequence', order, SEQUENCE)
-      return answer({ type: 'RestartSequence', ...sequenceOf(order), ...metaOf(order) })
-    },
-    async pauseSequence(order) {
-      border.checkInput('pauseSequence', order, SEQUENCE)
-      return answer({ type: 'PauseSequence', ...sequenceOf(order), ...metaOf(order) })
-    },
-    async resumeSequence(order) {
-      border.checkInput('resumeSequence', order, { ...SEQUENCE, 'shift?': border.flag })
-      return answer({ type: 'ResumeSequence', ...sequenceOf(order), ...metaOf(order), shift: order.shift === true })
-    },
-    async stopAll(order) {
-      border.checkInput('stopAll', order, CONTACT)
-      return answer({ type: 'StopAll', contactId: order.contactId, ...metaOf(order) })
-    },
-    async suppress(order) {
-      border.checkInput('suppress', order, { ...CONTACT, 'until?': border.instantOrNull })
-      return answer({
-        type: 'SuppressContact',
-        contactId: order.contactId,
-        ...metaOf(order),
-        until: order.until ?? null,
-      })
-    },
-    async unsuppress(order) {
-      border.checkInput('unsuppress', order, CONTACT)
-      return answer({ type: 'UnsuppressContact', contactId: order.contactId, ...metaOf(order) })
-    },
+const SIGNAL = {
+  contactId: border.id,
+  kind: border.text,
+  'data?': border.anything,
+  'signalId?': border.id,
+  'occurredAt?': border.instant,
+  'actor?': border.actor,
+  'fromStep?': border.flag,
+}
+const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNAL } satisfies Record<About, object>
+const CHECKS = { flag: border.flag, instantOrNull: border.instantOrNull } satisfies Record<keyof TakenTypes, unknown>
 
-    async signal(signal) {
-      border.checkInput('signal', signal, {
-        contactId: border.id,
-        kind: border.text,
-        'data?': border.anything,
-        'signalId?': border.id,
-        'occurredAt?': border.instant,
-        'actor?': border.actor,
-        'fromStep?': border.flag,
-      })
-      const { contactId, kind, data = {}, signalId = crypto.randomUUID(), actor = null, fromStep = false } = signal
-      return answer({
-        type: 'HandleSignal',
-        contactId,
-        // Signals and commands are numbered by different programs: their ids must not meet (ONCE-1).
-        commandId: derivedCommandId('signal', signalId),
-        actor,
-        signalId,
-        kind,
-        data: border.jsonObject('signal.data', data),
-        ...(signal.occurredAt === undefined ? {} : { occurredAt: signal.occurredAt }),
-        fromStep,
-      })
-    },
-    async resendStep(order) {
-      border.checkInput('resendStep', order, STEP)
-      return answer({ type: 'ResendStep', ...stepOf(order), ...metaOf(order) })
-    },
-    async cancelStep(order) {
-      border.checkInput('cancelStep', order, STEP)
-      return answer({ type: 'CancelStep', ...stepOf(order), ...metaOf(order) })
-    },
-    async erase(order) {
-      border.checkInput('erase', order, CONTACT)
-      const executed = await execute({ type: 'EraseContact', contactId: order.contactId, ...metaOf(order) })
-      if (isLeft(executed)) return executed
-      // Up to the erasure: outcomes that came in since must not change the answer to a repeat (ONCE-1).
-      const { events, history, version } = executed.right
-      const until = [...history.filter((event) => event.version <= version), ...events]
-      return right({ ...placed(executed.right), holds: heldValues(until) })
-    },
+export function createContactVerbs(execute: Execute): ContactVerbs {
+  const verbs = VERB_NAMES.map((name) => [name, createVerb(name, execute)] as const)
+  return Object.fromEntries(verbs) as unknown as ContactVerbs
+}
+
+function createVerb(name: VerbName, execute: Execute) {
+  const { takes, tells, ...verb }: VerbFacts = VERBS[name]
+  const told = Object.entries(tells)
+  const checks = Object.entries(takes).map(([option, kind]) => [`${option}?`, CHECKS[kind]])
+  const shape = { ...SHAPES[verb.about], ...Object.fromEntries(checks) }
+  return async (order: object) => {
+    border.checkInput(name, order, shape)
+    const executed = await execute(commandOf({ takes, tells, ...verb }, order))
+    if (isLeft(executed)) return executed
+    if (told.length === 0) return right(placed(executed.right))
+    // Up to this command: outcomes that came in since must not change the answer to a repeat (ONCE-1).
+    const { events, history, version } = executed.right
+    const until = [...history.filter((event) => event.version <= version), ...events]
+    const more = told.map(([field, reader]) => [field, TOLD[reader](until)])
+    return right({ ...placed(executed.right), ...Object.fromEntries(more) })
   }
 }
+
+/** @param order checked */
+function commandOf({ about, command: type, takes }: VerbFacts, order: object): ContactCommand {
+  if (about === 'signal') return { type, ...signalOf(order as Signal) } as ContactCommand
+  const ordered = order as StepOrder & { readonly [option: string]: unknown }
+  const taken = Object.entries(takes).map(([option, kind]) => [option, ordered[option] ?? TAKEN[kind]])
+  return { type, ...IDS[about](ordered), ...metaOf(ordered), ...Object.fromEntries(taken) } as ContactCommand
+}
+
+const IDS = {
+  contact: ({ contactId }: ContactOrder) => ({ contactId }),
+  sequence: sequenceOf,
+  step: stepOf,
+} satisfies Record<Exclude<About, 'signal'>, unknown>
 
 function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
   return { contactId, campaignId, sequenceId }
@@ -212,4 +188,19 @@ function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {
 function stepOf(order: StepOrder) {
   const { stepId, run } = order
   return { ...sequenceOf(order), stepId, ...(run === undefined ? {} : { run }) }
+}
+
+function signalOf(signal: Signal) {
+  const { contactId, kind, data = {}, signalId = crypto.randomUUID(), actor = null, fromStep = false } = signal
+  return {
+    contactId,
+    // Signals and commands are numbered by different programs: their ids must not meet (ONCE-1).
+    commandId: derivedCommandId('signal', signalId),
+    actor,
+    signalId,
+    kind,
+    data: border.jsonObject('signal.data', data),
+    ...(signal.occurredAt === undefined ? {} : { occurredAt: signal.occurredAt }),
+    fromStep,
+  }
 }

@@ -11,11 +11,12 @@ export interface EraseContact extends OfContact {
 export const erase = defineVerb<EraseContact>()({
   command: 'EraseContact',
   word: 'erase',
-  summary: 'Forgets the contact: everything is stopped, for good',
+  summary: 'Forgets the contact: everything is stopped, for good; `holds` counts what of yours stays in the log',
   about: 'contact',
   permission: ['erase'],
   readsFacts: false,
   outcomes: ['erased'],
+  tells: { holds: 'heldValues' },
   recordedBy: 'ContactErased',
   decide(command, decision) {
     decision.add('ContactErased', {}, byOperator(command))

@@ -27,6 +27,7 @@ export const VERBS = {
   /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
   suppress,
   unsuppress,
+  /** `holds`: how many values of the host's stand in the contact's stream up to the erasure, and remain (ERASE-1). */
   erase,
   signal,
 } as const
@@ -34,6 +35,15 @@ export const VERBS = {
 export type VerbName = keyof typeof VERBS
 export type VerbOf<Name extends VerbName> = (typeof VERBS)[Name]
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[]
+
+type ForMany<V> = V extends { readonly bulk: true; readonly word: infer Word } ? Word : never
+
+/** What an action over many contacts can do to each, by the verb's word. */
+export type ActionVerb = ForMany<VerbOf<VerbName>>
+/** Their verbs by their words. */
+export const ACTION_VERBS = Object.fromEntries(
+  Object.values(VERBS).flatMap((verb) => (verb.bulk ? [[verb.word, verb]] : [])),
+) as unknown as { readonly [Word in ActionVerb]: Extract<VerbOf<VerbName>, { readonly word: Word }> }
 
 export type { CancelStep } from './cancel-step.ts'
 export type { EraseContact } from './erase.ts'
@@ -47,4 +57,14 @@ export type { StopAll } from './stop-all.ts'
 export type { StopSequence } from './stop-sequence.ts'
 export type { SuppressContact } from './suppress.ts'
 export type { UnsuppressContact } from './unsuppress.ts'
-export { type About, type GoalAnswer, PERMISSIONS, type Permission, type VerbFacts } from './verb.ts'
+export {
+  type About,
+  type GoalAnswer,
+  PERMISSIONS,
+  type Permission,
+  TAKEN,
+  type TakenTypes,
+  TOLD,
+  type ToldTypes,
+  type VerbFacts,
+} from './verb.ts'

@@ -7,6 +7,7 @@ import type { Either } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import type { DecisionBuilder } from '../decision/builder.ts'
 import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef } from '../events.ts'
+import { type HeldValues, heldValues } from '../held-values.ts'
 import type { CampaignId, GoalId, Instant, SequenceId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
 
@@ -65,6 +66,13 @@ export type AnswerWith<Outcome extends string, Fields extends AnswerFields> = {
     : Outcome
 }
 
+/** What the engine can tell of the contact's whole history up to the command and with it, next to the answer. */
+export const TOLD = { heldValues } as const
+export interface ToldTypes {
+  readonly heldValues: HeldValues
+}
+export type Tells = { readonly [field: string]: keyof typeof TOLD }
+
 /** Right `null`: the events say the answer. */
 export type Decided<Answer> = Either<Rejection, Answer | null>
 
@@ -103,6 +111,8 @@ export interface VerbFacts {
   readonly outcomes: readonly string[]
   /** What its answer holds besides. */
   readonly answers: AnswerFields
+  /** What is told of the history besides. */
+  readonly tells: Tells
   /** True: an action over many contacts can do it. */
   readonly bulk: boolean
 }
@@ -114,6 +124,7 @@ export interface Verb<
   Outcome extends string,
   Fields extends AnswerFields,
   Taken extends Takes,
+  Told extends Tells,
   Bulk extends boolean,
 > extends VerbFacts,
     Decider<Command, AnswerWith<Outcome, Fields>> {
@@ -123,11 +134,12 @@ export interface Verb<
   readonly outcomes: readonly Outcome[]
   readonly takes: Taken
   readonly answers: Fields
+  readonly tells: Told
   readonly bulk: Bulk
 }
 
 /** What may be left out of a verb's own file. Defaults: no options, no field, not for many, nothing published is read. */
-type LeftOut = 'takes' | 'answers' | 'bulk' | 'readsPublished'
+type LeftOut = 'takes' | 'answers' | 'tells' | 'bulk' | 'readsPublished'
 
 /** Makes the verb of a command: `defineVerb<CancelStep>()({ … })`. Its answer follows from `outcomes` and `answers`. */
 export function defineVerb<Command extends TypedCommand>() {
@@ -137,6 +149,7 @@ export function defineVerb<Command extends TypedCommand>() {
     const Outcome extends string = never,
     const Fields extends AnswerFields = Record<never, never>,
     const Taken extends Takes = Record<never, never>,
+    const Told extends Tells = Record<never, never>,
     const Bulk extends boolean = false,
   >(
     written: Omit<VerbFacts & Decider<Command, never>, LeftOut | 'decide' | 'answerFrom'> & {
@@ -145,14 +158,15 @@ export function defineVerb<Command extends TypedCommand>() {
       readonly outcomes: readonly Outcome[]
       readonly takes?: Taken
       readonly answers?: Fields
+      readonly tells?: Told
       readonly bulk?: Bulk
       readonly readsPublished?: boolean
       decide(command: Command, decision: DecisionBuilder): Decided<AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>>
       answerFrom(added: readonly ContactEvent[]): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
     },
-  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Bulk> => {
-    const left = { takes: {}, answers: {}, bulk: false, readsPublished: false }
-    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Bulk>
+  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Bulk> => {
+    const left = { takes: {}, answers: {}, tells: {}, bulk: false, readsPublished: false }
+    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Bulk>
   }
 }
 
