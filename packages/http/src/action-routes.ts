@@ -1,9 +1,9 @@
 /** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
-import type { ActionId, ActionVerb, Either, Rejection } from '@enfold/core'
+import { ACTION_VERBS, type ActionId, type Either, type Rejection } from '@enfold/core'
 import type { ActionOrder, ActionTarget, ActionView, ContactSource, Engine, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
 import { campaignsOf } from './contact-routes.ts'
-import { type Actor, type Scope, sees, type Verb } from './permissions.ts'
+import { type Actor, type Scope, sees } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -16,12 +16,6 @@ const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
 const LOOK_MS = 250
 const ALIVE_MS = 15_000
 
-const VERBS: { readonly [verb in ActionVerb]: readonly Verb[] } = {
-  start: ['start'],
-  stop: ['stop'],
-  restart: ['start', 'stop'],
-}
-
 type Target = Static<typeof s.ActionTarget>
 
 /** In the sequence's campaign; and where contacts are found by sequences, those are looked into as well. */
@@ -31,7 +25,7 @@ export function actionScope({
   contacts,
 }: Pick<ActionTarget, 'action' | 'campaignId'> & { readonly contacts?: ContactSource }): Scope {
   const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(contacts.query) : []
-  const verbs = VERBS[action]
+  const verbs = ACTION_VERBS[action].permission
   return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
 }
 

@@ -6,23 +6,17 @@ import {
   isLeft,
   type RecordedContactEvent,
   type Rejection,
+  VERBS,
 } from '@enfold/core'
-import type { SearchQuery, StepOrder } from '@enfold/engine'
+import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
-import { type Actor, sees, type Verb } from './permissions.ts'
+import { answerSchema, orderRoutes, STEP, scopeOf } from './order-routes.ts'
+import { type Actor, sees } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
-import { answerOf, type Call, given, orderOf, type Route, reading, route } from './route.ts'
+import { answerOf, type Call, given, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-const SEQUENCE = '/contacts/{contactId}/sequences/{campaignId}/{sequenceId}'
-const STEP = `${SEQUENCE}/steps/{stepId}` as const
 const HISTORY_PAGE = 100
-
-/** Of the campaign that the path names. */
-const here =
-  (...verbs: readonly Verb[]) =>
-  ({ path }: Call) => ({ verbs, campaigns: [path.campaignId as CampaignId] })
-const everywhere = (verb: Verb) => ({ verbs: [verb], campaigns: 'all' }) as const
 
 /** Ids of the path, checked by name before: those that the template has. */
 const contactOf = ({ path }: Call<unknown, unknown>) => ({ contactId: path.contactId as string })
@@ -30,14 +24,6 @@ const sequenceOf = (call: Call<unknown, unknown>) => ({
   ...contactOf(call),
   campaignId: call.path.campaignId as string,
   sequenceId: call.path.sequenceId as string,
-})
-
-const StepBody = s.closed({ reason: s.opt(s.Text), run: s.opt(s.whole(1)) })
-const stepOf = (call: Call<unknown, { readonly run?: number }>): StepOrder => ({
-  ...sequenceOf(call),
-  stepId: call.path.stepId as string,
-  ...orderOf(call),
-  ...given({ run: call.body.run }),
 })
 
 const reads: readonly Route[] = [
@@ -97,7 +83,7 @@ const reads: readonly Route[] = [
     summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out',
     query: s.closed({ run: s.opt(s.whole(1)) }),
     answers: { 200: s.ExplainedStep },
-    scope: here('read'),
+    scope: ({ path }) => reading([path.campaignId as CampaignId]),
     async handle(call) {
       const { actor, engine, path, query } = call
       const asked = { ...sequenceOf(call), stepId: path.stepId as string, ...given(query) }
@@ -184,153 +170,29 @@ export function seenBy(actor: Actor, events: readonly RecordedContactEvent[]): r
   })
 }
 
-const sequenceOrders: readonly Route[] = [
-  route({
-    id: 'startSequence',
-    method: 'post',
-    path: `${SEQUENCE}/start`,
-    summary: 'Starts a sequence from its first step; whoever is in it stays as he is',
-    body: s.Reason,
-    answers: { 200: s.Placed('started', 'already_active') },
-    scope: here('start'),
-    handle: async (call) => answerOf(await call.engine.startSequence({ ...sequenceOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'stopSequence',
-    method: 'post',
-    path: `${SEQUENCE}/stop`,
-    summary: 'Takes the contact out of a sequence; his other sequences go on',
-    body: s.Reason,
-    answers: { 200: s.Placed('stopped', 'not_active') },
-    scope: here('stop'),
-    handle: async (call) => answerOf(await call.engine.stopSequence({ ...sequenceOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'restartSequence',
-    method: 'post',
-    path: `${SEQUENCE}/restart`,
-    summary: 'Stops and starts in one',
-    body: s.Reason,
-    answers: { 200: s.Placed('restarted', 'started') },
-    scope: here('start', 'stop'),
-    handle: async (call) => answerOf(await call.engine.restartSequence({ ...sequenceOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'pauseSequence',
-    method: 'post',
-    path: `${SEQUENCE}/pause`,
-    summary: 'Nothing goes out until it is resumed',
-    body: s.Reason,
-    answers: { 200: s.Placed('paused', 'already_paused') },
-    scope: here('pause'),
-    handle: async (call) => answerOf(await call.engine.pauseSequence({ ...sequenceOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'resumeSequence',
-    method: 'post',
-    path: `${SEQUENCE}/resume`,
-    summary: 'Goes on; with `shift` its wait is longer by the pause',
-    body: s.closed({ reason: s.opt(s.Text), shift: s.opt(s.Flag) }),
-    answers: { 200: s.Placed('resumed', 'not_paused') },
-    scope: here('pause'),
-    handle: async (call) =>
-      answerOf(
-        await call.engine.resumeSequence({
-          ...sequenceOf(call),
-          ...orderOf(call),
-          ...given({ shift: call.body.shift }),
-        }),
-      ),
-  }),
-  route({
-    id: 'resendStep',
-    method: 'post',
-    path: `${STEP}/resend`,
-    summary: 'Sends one step again, now, outside the schedule',
-    body: StepBody,
-    answers: { 200: s.Resent },
-    scope: here('resend'),
-    handle: async (call) => answerOf(await call.engine.resendStep(stepOf(call))),
-  }),
-  route({
-    id: 'cancelStep',
-    method: 'post',
-    path: `${STEP}/cancel`,
-    summary: 'Takes a step that was not dispatched yet out of this run',
-    body: StepBody,
-    answers: { 200: s.Placed('cancelled', 'already_cancelled') },
-    scope: here('cancel'),
-    handle: async (call) => answerOf(await call.engine.cancelStep(stepOf(call))),
-  }),
-]
+const refresh = route({
+  id: 'refresh',
+  method: 'post',
+  path: '/contacts/{contactId}/refresh',
+  summary: 'Computes anew when something of the contact is due: its time zone or a date of it has changed',
+  body: s.closed({}),
+  answers: { 200: s.Refreshed },
+  scope: { verbs: ['refresh'], campaigns: 'all' },
+  handle: ({ engine, path }) => engine.refreshContact(path.contactId as string),
+})
 
-const contactOrders: readonly Route[] = [
-  route({
-    id: 'stopAll',
-    method: 'post',
-    path: '/contacts/{contactId}/stop-all',
-    summary: 'Takes the contact out of everything',
-    body: s.Reason,
-    answers: { 200: s.Stopped('stopped', 'not_active') },
-    scope: everywhere('stop'),
-    handle: async (call) => answerOf(await call.engine.stopAll({ ...contactOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'suppress',
-    method: 'post',
-    path: '/contacts/{contactId}/suppress',
-    summary: 'A ban, until an instant or without end',
-    body: s.closed({ reason: s.opt(s.Text), until: s.opt(s.orNull(s.Instant)) }),
-    answers: { 200: s.Stopped('suppressed', 'already_suppressed') },
-    scope: everywhere('suppress'),
-    handle: async (call) =>
-      answerOf(
-        await call.engine.suppress({ ...contactOf(call), ...orderOf(call), ...given({ until: call.body.until }) }),
-      ),
-  }),
-  route({
-    id: 'unsuppress',
-    method: 'post',
-    path: '/contacts/{contactId}/unsuppress',
-    summary: 'Lifts a ban',
-    body: s.Reason,
-    answers: { 200: s.Done('unsuppressed', 'not_suppressed') },
-    scope: everywhere('suppress'),
-    handle: async (call) => answerOf(await call.engine.unsuppress({ ...contactOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'erase',
-    method: 'post',
-    path: '/contacts/{contactId}/erase',
-    summary: 'Forgets the contact: everything is stopped, for good; `holds` counts what of yours stays in the log',
-    body: s.Reason,
-    answers: { 200: s.Erased },
-    scope: everywhere('erase'),
-    handle: async (call) => answerOf(await call.engine.erase({ ...contactOf(call), ...orderOf(call) })),
-  }),
-  route({
-    id: 'refresh',
-    method: 'post',
-    path: '/contacts/{contactId}/refresh',
-    summary: 'Computes anew when something of the contact is due: its time zone or a date of it has changed',
-    body: s.closed({}),
-    answers: { 200: s.Refreshed },
-    scope: everywhere('refresh'),
-    handle: ({ engine, path }) => engine.refreshContact(path.contactId as string),
-  }),
-]
-
-const SignalResult = Type.Union([s.closed({ answer: s.SignalAnswer }), s.closed({ problem: s.ProblemBody })])
+const SignalAnswer = answerSchema(VERBS.signal)
+const SignalResult = Type.Union([s.closed({ answer: SignalAnswer }), s.closed({ problem: s.ProblemBody })])
 
 const signals: readonly Route[] = [
   route({
     id: 'signal',
     method: 'post',
     path: '/signals',
-    summary: 'Something happened in the CRM that may satisfy goals',
+    summary: VERBS.signal.summary,
     body: s.SignalBody,
-    answers: { 200: s.SignalAnswer },
-    scope: everywhere('signal'),
+    answers: { 200: SignalAnswer },
+    scope: scopeOf(VERBS.signal),
     async handle({ actor, body, commandId, engine }) {
       const signalId = body.signalId ?? commandId ?? undefined
       return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: actor.actor } as never))
@@ -343,7 +205,7 @@ const signals: readonly Route[] = [
     summary: 'Several at once, each answered by itself, in their order',
     body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
-    scope: everywhere('signal'),
+    scope: scopeOf(VERBS.signal),
     async handle(call) {
       const { actor, body, engine, limits } = call
       if (body.signals.length > limits.maxBatch)
@@ -372,4 +234,4 @@ const signals: readonly Route[] = [
   }),
 ]
 
-export const contactRoutes: readonly Route[] = [...reads, ...sequenceOrders, ...contactOrders, ...signals]
+export const contactRoutes: readonly Route[] = [...reads, ...orderRoutes, refresh, ...signals]

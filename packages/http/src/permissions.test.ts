@@ -1,8 +1,9 @@
+import { PERMISSIONS } from '@enfold/core'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
 import { routes } from './api.ts'
 import { type GivenApi, garden, givenApi, pool } from './given-api.ts'
-import { type Actor, VERBS, type Verb } from './permissions.ts'
+import type { Actor, Verb } from './permissions.ts'
 
 /** A request that is right in every way, for each route; in the campaign "pool" where it is of one. */
 const REQUESTS: {
@@ -120,7 +121,7 @@ describe('every route', () => {
     }
 
     it('is closed to nobody, to whoever lacks one verb, and to whoever has all the others', async () => {
-      const lacking = request.verbs.map((verb) => ({ actor: 'x', may: VERBS.filter((one) => one !== verb) }))
+      const lacking = request.verbs.map((verb) => ({ actor: 'x', may: PERMISSIONS.filter((one) => one !== verb) }))
       const answers = await outcomes([null, ...lacking, { actor: 'x', may: [] }])
       expect(answers.map(({ status }) => status)).toEqual([401, ...lacking.map(() => 403), 403])
       expect(answers.some(({ changed }) => changed)).toBe(false)

@@ -1,22 +1,8 @@
 /** Who may do what. The host says it for each request; everything that it does not say is denied. */
-import { type CampaignId, EnfoldFault, isLegalId } from '@enfold/core'
+import { type CampaignId, EnfoldFault, isLegalId, PERMISSIONS, type Permission } from '@enfold/core'
 
-/** What can be allowed one by one. `pause` is also resume, `publish` also unpublish, `suppress` also lifting it. */
-export const VERBS = [
-  'read',
-  'start',
-  'stop',
-  'pause',
-  'signal',
-  'resend',
-  'cancel',
-  'suppress',
-  'erase',
-  'refresh',
-  'publish',
-] as const
-
-export type Verb = (typeof VERBS)[number]
+/** What can be allowed one by one: a permission of core, where each verb says which it needs. */
+export type Verb = Permission
 
 /** Whoever sends a request, as your `authorize` knows him. */
 export interface Actor {
@@ -43,7 +29,7 @@ export interface Scope {
 
 /** Why the actor may not, as a sentence; `null`: he may. */
 export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
-  const verbs: readonly Verb[] = may === 'write' ? VERBS : may === 'read' ? ['read'] : may
+  const verbs: readonly Verb[] = may === 'write' ? PERMISSIONS : may === 'read' ? ['read'] : may
   const missing = scope.verbs.find((verb) => !verbs.includes(verb))
   if (missing !== undefined) return `You may not do this: it needs the permission "${missing}".`
   if (campaigns === undefined || scope.campaigns === 'any') return null
@@ -61,8 +47,10 @@ export function checkedActor(answer: unknown): Actor | null {
   if (answer === null || answer === undefined) return null
   const { actor, may, campaigns } = (typeof answer === 'object' ? answer : {}) as Partial<Record<keyof Actor, unknown>>
   if (!isLegalId(actor)) throw EnfoldFault.invalidInput('authorize().actor', actor, 'your id of who sends the request')
-  const isMay = may === 'read' || may === 'write' || (Array.isArray(may) && may.every((verb) => VERBS.includes(verb)))
-  if (!isMay) throw EnfoldFault.invalidInput('authorize().may', may, `"read", "write" or a list of ${VERBS.join(', ')}`)
+  const isMay =
+    may === 'read' || may === 'write' || (Array.isArray(may) && may.every((verb) => PERMISSIONS.includes(verb)))
+  if (!isMay)
+    throw EnfoldFault.invalidInput('authorize().may', may, `"read", "write" or a list of ${PERMISSIONS.join(', ')}`)
   if (campaigns !== undefined && !(Array.isArray(campaigns) && campaigns.every(isLegalId)))
     throw EnfoldFault.invalidInput('authorize().campaigns', campaigns, 'a list of campaign ids, or nothing')
   return answer as Actor

@@ -1,5 +1,14 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
-import { ACTION_OUTCOMES, HELD_VALUES, isInstant, isLegalId, type JsonObject, MAX_ID_LENGTH } from '@enfold/core'
+import {
+  ACTION_OUTCOMES,
+  ACTION_VERBS,
+  type ActionVerb,
+  type AnswerTypes,
+  isInstant,
+  isLegalId,
+  type JsonObject,
+  MAX_ID_LENGTH,
+} from '@enfold/core'
 import { ATTENTION_KINDS } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
 
@@ -54,23 +63,18 @@ export const SignalBody = closed({
 // --- Answers --------------------------------------------------------------------------------------------------------
 
 const RUN = { campaignId: Id, sequenceId: Id, run: Count }
-const PLACE = { version: Count, position: Count }
+export const PLACE = { version: Count, position: Count }
 
-export const Placed = <const W extends readonly string[]>(...outcomes: W) =>
-  closed({ outcome: words(...outcomes), run: Count, ...PLACE })
-export const Stopped = <const W extends readonly string[]>(...outcomes: W) =>
-  closed({ outcome: words(...outcomes), stopped: list(closed(RUN)), ...PLACE })
-export const Done = <const W extends readonly string[]>(...outcomes: W) =>
-  closed({ outcome: words(...outcomes), ...PLACE })
-/** How many values of each kind remain in the contact's stream (ERASE-1). */
-const Held = closed(
-  Object.fromEntries(HELD_VALUES.map((kind) => [kind, Count])) as Record<(typeof HELD_VALUES)[number], typeof Count>,
-)
+/** A count for each of these. */
+export const countsOf = <const Name extends string>(names: readonly Name[]) =>
+  closed(Object.fromEntries(names.map((name) => [name, Count])) as Record<Name, typeof Count>)
+
 export const Refreshed = closed({ wakeAt: orNull(Instant) })
-export const Erased = closed({ outcome: words('erased'), holds: Held, ...PLACE })
-export const Resent = closed({ outcome: words('resent'), run: Count, resend: Count, ...PLACE })
 
-export const SignalAnswer = closed({
+/** What the answer of a verb holds, by its kind. */
+export const ANSWERS = {
+  count: Count,
+  runs: list(closed(RUN)),
   goals: list(
     closed({
       campaignId: Id,
@@ -80,8 +84,7 @@ export const SignalAnswer = closed({
       started: list(closed({ sequenceId: Id, run: Count, outcome: words('started', 'already_active') })),
     }),
   ),
-  ...PLACE,
-})
+} satisfies Record<keyof AnswerTypes, TSchema>
 
 export const ProblemBody = Type.Object({
   type: Type.String(),
@@ -219,12 +222,7 @@ export const Health = Type.Union([
 // --- Bulk actions ---------------------------------------------------------------------------------------------------
 
 export const Outcome = words(...ACTION_OUTCOMES)
-const Outcomes = closed(
-  Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, Count])) as Record<
-    (typeof ACTION_OUTCOMES)[number],
-    typeof Count
-  >,
-)
+const Outcomes = countsOf(ACTION_OUTCOMES)
 export const Preview = closed({
   at: Instant,
   contacts: Count,
@@ -247,7 +245,7 @@ export const Source = Type.Union([
 ])
 
 export const TARGET = {
-  action: words('start', 'stop', 'restart'),
+  action: words(...(Object.keys(ACTION_VERBS) as ActionVerb[])),
   campaignId: Id,
   sequenceId: Id,
   reason: opt(Text),

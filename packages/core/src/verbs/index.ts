@@ -59,6 +59,7 @@ export type { SuppressContact } from './suppress.ts'
 export type { UnsuppressContact } from './unsuppress.ts'
 export {
   type About,
+  type AnswerTypes,
   type GoalAnswer,
   PERMISSIONS,
   type Permission,

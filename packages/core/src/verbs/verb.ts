@@ -22,6 +22,7 @@ export const PERMISSIONS = [
   'cancel',
   'suppress',
   'erase',
+  'refresh',
   'publish',
 ] as const
 

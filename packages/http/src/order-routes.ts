@@ -1,0 +1,74 @@
+/** One route for each order on a contact, from the table of verbs: where it is, what it takes and answers, who may. */
+import {
+  type About,
+  type CampaignId,
+  HELD_VALUES,
+  type TakenTypes,
+  type ToldTypes,
+  VERB_NAMES,
+  VERBS,
+  type VerbFacts,
+  type VerbName,
+} from '@enfold/core'
+import type { TSchema } from 'typebox'
+import type { Scope } from './permissions.ts'
+import { answerOf, type Call, given, orderOf, type Route, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const CONTACT = '/contacts/{contactId}'
+export const SEQUENCE = `${CONTACT}/sequences/{campaignId}/{sequenceId}` as const
+export const STEP = `${SEQUENCE}/steps/{stepId}` as const
+
+type Ordered = Exclude<About, 'signal'>
+
+const PATHS: Readonly<Record<Ordered, `/${string}`>> = { contact: CONTACT, sequence: SEQUENCE, step: STEP }
+/** What a body takes by itself. */
+const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> } = {
+  contact: {},
+  sequence: {},
+  step: { run: s.opt(s.whole(1)) },
+}
+const TAKEN = { flag: s.Flag, instantOrNull: s.orNull(s.Instant) } satisfies Record<keyof TakenTypes, TSchema>
+const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
+
+/** What the verb concerns: the campaign that the path names, or all campaigns of the contact. */
+export const scopeOf =
+  ({ about, permission }: VerbFacts) =>
+  ({ path }: Call): Scope => ({
+    verbs: permission,
+    campaigns: about === 'contact' || about === 'signal' ? 'all' : [path.campaignId as CampaignId],
+  })
+
+/** The words and fields of a verb's answer, and where the log stood then. */
+export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
+  const fields = Object.entries(answers).map(([field, kind]) => [field, s.ANSWERS[kind]])
+  const told = Object.entries(tells).map(([field, kind]) => [field, TOLD[kind]])
+  return s.closed({
+    ...(outcomes.length === 0 ? {} : { outcome: s.words(...outcomes) }),
+    ...Object.fromEntries([...fields, ...told]),
+    ...s.PLACE,
+  })
+}
+
+function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
+  const options = Object.entries(verb.takes).map(([option, kind]) => [option, s.opt<TSchema>(TAKEN[kind])])
+  return route({
+    id: name,
+    method: 'post',
+    path: `${PATHS[about]}/${verb.word}`,
+    summary: verb.summary,
+    body: s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) }),
+    answers: { 200: answerSchema(verb) },
+    scope: scopeOf(verb),
+    async handle(call) {
+      // The body was held against its schema: what it has is what the verb takes.
+      const { reason: _, ...taken } = given(call.body as Readonly<Record<string, unknown>>)
+      return answerOf<unknown>(await call.engine[name]({ ...call.path, ...taken, ...orderOf(call) } as never))
+    },
+  })
+}
+
+export const orderRoutes: readonly Route[] = VERB_NAMES.flatMap((name) => {
+  const verb: VerbFacts = VERBS[name]
+  return verb.about === 'signal' ? [] : [orderRoute(name, verb, verb.about)]
+})
