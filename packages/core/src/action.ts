@@ -7,7 +7,9 @@ import type { SequenceRef } from './events.ts'
 import { sha256 } from './hash.ts'
 import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
-import type { ACTION_VERBS, ActionVerb } from './verbs/index.ts'
+
+/** What is done to each contact. */
+export type ActionVerb = 'start' | 'stop' | 'restart'
 
 /** What an action can come to for one contact. `failed`: its result says why. */
 export const ACTION_OUTCOMES = [
@@ -19,9 +21,7 @@ export const ACTION_OUTCOMES = [
   'contact_unknown',
   'suppressed',
   'failed',
-] as const satisfies readonly (OutcomeOfVerb | 'contact_unknown' | 'suppressed' | 'failed')[]
-
-type OutcomeOfVerb = (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number]
+] as const
 
 export type ActionOutcome = (typeof ACTION_OUTCOMES)[number]
 /** How many contacts came to each outcome; every outcome is a key. */

@@ -94,9 +94,9 @@ type OptionsOf<Takes extends VerbFacts['takes']> = {
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
 
 /** What the verb is ordered with. */
-export type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] & OptionsOf<VerbOf<Name>['takes']>
+type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] & OptionsOf<VerbOf<Name>['takes']>
 /** What it answers. */
-export type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
+type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
 
 /** What can be ordered for one contact. */
 export type ContactVerbs = {

@@ -1,4 +1,5 @@
 /** Every verb on one contact. A new one is a file next to these and a row in this table. */
+import type { ActionVerb } from '../action.ts'
 import { cancelStep } from './cancel-step.ts'
 import { erase } from './erase.ts'
 import { pauseSequence } from './pause-sequence.ts'
@@ -11,6 +12,7 @@ import { stopAll } from './stop-all.ts'
 import { stopSequence } from './stop-sequence.ts'
 import { suppress } from './suppress.ts'
 import { unsuppress } from './unsuppress.ts'
+import type { VerbFacts } from './verb.ts'
 
 /** By the names that they have on the engine, in the order in which an API lists them. */
 export const VERBS = {
@@ -36,14 +38,12 @@ export type VerbName = keyof typeof VERBS
 export type VerbOf<Name extends VerbName> = (typeof VERBS)[Name]
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[]
 
-type ForMany<V> = V extends { readonly bulk: true; readonly word: infer Word } ? Word : never
-
-/** What an action over many contacts can do to each, by the verb's word. */
-export type ActionVerb = ForMany<VerbOf<VerbName>>
-/** Their verbs by their words. */
-export const ACTION_VERBS = Object.fromEntries(
-  Object.values(VERBS).flatMap((verb) => (verb.bulk ? [[verb.word, verb]] : [])),
-) as unknown as { readonly [Word in ActionVerb]: Extract<VerbOf<VerbName>, { readonly word: Word }> }
+/** What an action over many contacts can do to each. */
+export const ACTION_VERBS = {
+  start: startSequence,
+  stop: stopSequence,
+  restart: restartSequence,
+} as const satisfies Readonly<Record<ActionVerb, VerbFacts>>
 
 export type { CancelStep } from './cancel-step.ts'
 export type { EraseContact } from './erase.ts'

@@ -23,7 +23,6 @@ export const restartSequence = defineVerb<RestartSequence>()({
   outcomes: ['restarted', 'started'],
   answers: { run: 'count' },
   recordedBy: 'SequenceStarted',
-  bulk: true,
   decide(command, decision) {
     const found = startable(command, decision)
     if (isLeft(found)) return found

@@ -21,7 +21,6 @@ export const startSequence = defineVerb<StartSequence>()({
   outcomes: ['started', 'already_active'],
   answers: { run: 'count' },
   recordedBy: 'SequenceStarted',
-  bulk: true,
   decide(command, decision) {
     const found = startable(command, decision)
     if (isLeft(found)) return found

@@ -23,7 +23,6 @@ export const stopSequence = defineVerb<StopSequence>()({
   outcomes: ['stopped', 'not_active'],
   answers: { run: 'count' },
   recordedBy: 'SequenceStopped',
-  bulk: true,
   decide(command, decision) {
     const run = newestRun(enrollmentOf(decision.state(), command))
     if (run === undefined) {

@@ -114,8 +114,6 @@ export interface VerbFacts {
   readonly answers: AnswerFields
   /** What is told of the history besides. */
   readonly tells: Tells
-  /** True: an action over many contacts can do it. */
-  readonly bulk: boolean
 }
 
 export interface Verb<
@@ -126,7 +124,6 @@ export interface Verb<
   Fields extends AnswerFields,
   Taken extends Takes,
   Told extends Tells,
-  Bulk extends boolean,
 > extends VerbFacts,
     Decider<Command, AnswerWith<Outcome, Fields>> {
   readonly command: Command['type']
@@ -136,11 +133,10 @@ export interface Verb<
   readonly takes: Taken
   readonly answers: Fields
   readonly tells: Told
-  readonly bulk: Bulk
 }
 
-/** What may be left out of a verb's own file. Defaults: no options, no field, not for many, nothing published is read. */
-type LeftOut = 'takes' | 'answers' | 'tells' | 'bulk' | 'readsPublished'
+/** What may be left out of a verb's own file. Defaults: no options, no field, nothing published is read. */
+type LeftOut = 'takes' | 'answers' | 'tells' | 'readsPublished'
 
 /** Makes the verb of a command: `defineVerb<CancelStep>()({ … })`. Its answer follows from `outcomes` and `answers`. */
 export function defineVerb<Command extends TypedCommand>() {
@@ -151,7 +147,6 @@ export function defineVerb<Command extends TypedCommand>() {
     const Fields extends AnswerFields = Record<never, never>,
     const Taken extends Takes = Record<never, never>,
     const Told extends Tells = Record<never, never>,
-    const Bulk extends boolean = false,
   >(
     written: Omit<VerbFacts & Decider<Command, never>, LeftOut | 'decide' | 'answerFrom'> & {
       readonly word: Word
@@ -160,14 +155,13 @@ export function defineVerb<Command extends TypedCommand>() {
       readonly takes?: Taken
       readonly answers?: Fields
       readonly tells?: Told
-      readonly bulk?: Bulk
       readonly readsPublished?: boolean
       decide(command: Command, decision: DecisionBuilder): Decided<AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>>
       answerFrom(added: readonly ContactEvent[]): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
     },
-  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Bulk> => {
-    const left = { takes: {}, answers: {}, tells: {}, bulk: false, readsPublished: false }
-    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Bulk>
+  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told> => {
+    const left = { takes: {}, answers: {}, tells: {}, readsPublished: false }
+    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told>
   }
 }
 
