@@ -19,7 +19,9 @@ export function answerFrom<Command extends ContactCommand>(
 ): Either<Rejection, AnswerTo<Command>> {
   if (!isOrderOf(command, events)) {
     const usedFor = events.map((e) => e.type).join(', ')
-    return left({ type: 'CommandIdReused', commandId: command.commandId, usedFor })
+    // A host numbers signals, and never sees the id of the command that the engine makes of one.
+    const bySignal = command.type === 'HandleSignal' ? { signalId: command.signalId } : {}
+    return left({ type: 'CommandIdReused', commandId: command.commandId, ...bySignal, usedFor })
   }
   return right(deciderOf(command).answerFrom(events))
 }

@@ -69,8 +69,13 @@ export type Rejection =
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** It ended before all of its contacts were read: only whoever has them can begin anew. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
-  /** The command id was used before, for something else. */
-  | { readonly type: 'CommandIdReused'; readonly commandId: CommandId; readonly usedFor: string }
+  /** The command id was used before, for something else; of a signal `signalId` is what the host gave. */
+  | {
+      readonly type: 'CommandIdReused'
+      readonly commandId: CommandId
+      readonly signalId?: string
+      readonly usedFor: string
+    }
 
 interface StepRejection {
   readonly campaignId: CampaignId
@@ -129,6 +134,8 @@ export function describeRejection(rejection: Rejection): string {
     case 'ActionIncomplete':
       return `The action ${show(r.actionId)} ended before all of its contacts were read. Order it again, with its contacts.`
     case 'CommandIdReused':
+      if (r.signalId !== undefined)
+        return `The signal id ${show(r.signalId)} was used before, for ${r.usedFor}. Use a new one for another signal.`
       return `The command id ${show(r.commandId)} was used before, for ${r.usedFor}. Use a new one for another command.`
   }
 }

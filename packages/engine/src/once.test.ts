@@ -1,5 +1,5 @@
 /** One id, one order (ONCE-1), and ids that are the engine's own: on a memory store; stores keep what an event carries. */
-import { derivedCommandId, type Store } from '@enfold/core'
+import { derivedCommandId, describeRejection, type Store } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
@@ -40,8 +40,12 @@ function withInterruption(store: Store, interruption: () => Promise<unknown>): S
 it('ONCE-1: a signal id given again with another kind or other data is refused, and no purchase is taken for a signup', async () => {
   const { engine } = await given()
   await answerOf(engine.signal({ ...ann, kind: 'form-submitted', data: { form: 'guide' }, signalId: 'order-7' }))
-  const reused = { type: 'CommandIdReused', commandId: derivedCommandId('signal', 'order-7') }
-  expect(await rejectionOf(engine.signal({ ...ann, kind: 'purchased', signalId: 'order-7' }))).toMatchObject(reused)
+  const reused = { type: 'CommandIdReused', commandId: derivedCommandId('signal', 'order-7'), signalId: 'order-7' }
+  const rejection = await rejectionOf(engine.signal({ ...ann, kind: 'purchased', signalId: 'order-7' }))
+  expect(rejection).toMatchObject(reused)
+  expect(describeRejection(rejection)).toBe(
+    'The signal id "order-7" was used before, for GoalSatisfied, SequenceStarted. Use a new one for another signal.',
+  )
   const otherData = { ...ann, kind: 'form-submitted', data: { form: 'other' }, signalId: 'order-7' }
   expect(await rejectionOf(engine.signal(otherData))).toMatchObject(reused)
   expect(await typesOf(engine)).toEqual(['GoalSatisfied', 'SequenceStarted'])

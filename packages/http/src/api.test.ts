@@ -274,7 +274,10 @@ describe('repeats', () => {
     await send('POST', '/signals', { body })
     expect(await send('POST', '/signals', { body: { ...body, kind: 'purchased' } })).toMatchObject({
       status: 422,
-      body: { rejection: { type: 'CommandIdReused' } },
+      body: {
+        rejection: { type: 'CommandIdReused', signalId: 'order-7' },
+        detail: expect.stringContaining('The signal id "order-7" was used before'),
+      },
     })
   })
 
