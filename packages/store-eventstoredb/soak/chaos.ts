@@ -170,7 +170,10 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   stopReading()
   await reading
   const log: RecordedEvent[] = []
-  for await (const event of store.readAll()) log.push(event)
+  // A machine that has other things to do may be silent for longer than the writers wait.
+  const patient = createEventStoreDbStore({ client, prefix, giveUpAfterMs: 60_000 })
+  for await (const event of patient.readAll()) log.push(event)
+  await patient.close()
   const problems = [...problemsOf(log)]
   const told = (events: readonly Pick<RecordedEvent, 'stream' | 'commandId' | 'version'>[]) =>
     events.map(({ stream, commandId, version }) => `${stream} ${version} ${commandId}`)
