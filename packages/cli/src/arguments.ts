@@ -10,6 +10,7 @@ import {
   MAX_ID_LENGTH,
   type SequenceRef,
   type StepRef,
+  unsafeIntegerIn,
 } from '@enfold/core'
 import { InvalidArgumentError } from 'commander'
 import { Misuse } from './misuse.ts'
@@ -78,8 +79,11 @@ export function objectIn(value: string): JsonObject {
   } catch {
     parsed = null
   }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as JsonObject
-  throw new InvalidArgumentError(`Expected a JSON object, such as '{"product":"robot"}'.`)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new InvalidArgumentError(`Expected a JSON object, such as '{"product":"robot"}'.`)
+  const unsafe = unsafeIntegerIn(parsed)
+  if (unsafe === null) return parsed as JsonObject
+  throw new InvalidArgumentError(`The integer at ${unsafe} cannot be kept exactly; use a string.`)
 }
 
 /** What the engine takes for a text: a reason, a kind. */

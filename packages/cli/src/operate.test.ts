@@ -639,6 +639,11 @@ describe('misuse', () => {
     ['no such list', (to) => ['start', to, '--from', 'nowhere.txt', NURTURE], /There is no file nowhere\.txt/],
     ['a ban that is over', (to) => ['suppress', to, 'ada', '--until', '2000-01-01'], /which is over/],
     ['a day that does not exist', (to) => ['suppress', to, 'ada', '--until', '2999-02-30'], /Expected an instant/],
+    [
+      'an integer that a number cannot hold',
+      (to) => ['signal', to, 'ada', 'k', '--data', '{"order":{"id":9007199254740993}}'],
+      /integer at \/order\/id cannot be kept exactly; use a string/,
+    ],
     ['data that is no object', (to) => ['signal', to, 'ada', 'k', '--data', '[1]'], /Expected a JSON object/],
     ['an empty reason', (to) => ['stop', to, 'ada', NURTURE, '--reason', ''], /Expected a text of 1 to 10,000/],
     ['an actor that is no id', (to) => ['stop', to, 'ada', NURTURE, '--actor', ''], /An id has 1 to 200/],

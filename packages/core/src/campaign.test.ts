@@ -535,6 +535,37 @@ describe('warnings', () => {
       ['/sequences/0/steps', 'are all drafts'],
     ])
   })
+
+  it('VERSION-2: integers in patterns and conditions that a number cannot hold', () => {
+    const large = 2 ** 53
+    const fits = 2 ** 53 - 1
+    const steps = [{ ...email, if: { all: [{ tag: 't' }, { none: [{ field: 'n', atLeast: large }] }] } }]
+    const next = [{ to: 's', if: { any: [{ field: 'n', atMost: -large }] } }]
+    const definition = {
+      id: 'c',
+      goals: [
+        {
+          id: 'one',
+          when: { kind: 'k', match: { 'a/b~c': large, fits, text: String(large), part: 0.5 } },
+          next: ['s'],
+        },
+        { id: 'two', when: [{ kind: 'k' }, { kind: 'k', match: { x: large } }], next },
+        { id: 'three', when: { kind: 'k' }, next: [{ to: 'r', if: { field: 'n', in: [1, fits, 1e300] } }] },
+      ],
+      sequences: [
+        { id: 's', steps, next: [{ to: 's', if: { field: 'n', equals: large } }] },
+        { id: 'r', steps: [email] },
+      ],
+    }
+    expect(warningsOf(definition).filter(([, message]) => message?.includes('kept exactly'))).toEqual([
+      ['/goals/0/when/match/a~1b~0c', '9007199254740992 cannot be kept exactly; use a string'],
+      ['/goals/1/when/1/match/x', '9007199254740992 cannot be kept exactly; use a string'],
+      ['/goals/1/next/0/if/any/0/atMost', '-9007199254740992 cannot be kept exactly; use a string'],
+      ['/goals/2/next/0/if/in/2', '1e+300 cannot be kept exactly; use a string'],
+      ['/sequences/0/steps/0/if/all/1/none/0/atLeast', '9007199254740992 cannot be kept exactly; use a string'],
+      ['/sequences/0/next/0/if/equals', '9007199254740992 cannot be kept exactly; use a string'],
+    ])
+  })
 })
 
 describe('the schema', () => {

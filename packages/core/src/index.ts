@@ -54,7 +54,13 @@ export {
   type InProcessTransactionOptions,
   type TransactionalLog,
 } from './in-process-transaction.ts'
-export * from './json.ts'
+export {
+  canonicalJson,
+  type JsonObject,
+  type JsonScalar,
+  type JsonValue,
+  unsafeIntegerIn,
+} from './json.ts'
 export { LogCheck } from './log-check.ts'
 export {
   batchesOf,

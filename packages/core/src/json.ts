@@ -22,3 +22,28 @@ export function canonicalJson(value: JsonValue): string {
   }
   return `{${members}}`
 }
+
+/** True for an integer beyond 2^53 - 1: as a number it may be another one than was written. */
+export function isUnsafeInteger(value: unknown): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value)
+}
+
+/**
+ * Where in a value the first integer is that cannot be kept exactly, as a JSON Pointer; `null`: nowhere.
+ *
+ * @example
+ * unsafeIntegerIn({ order: { id: 2 ** 53 } }) // '/order/id'
+ */
+export function unsafeIntegerIn(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return isUnsafeInteger(value) ? '' : null
+  for (const [key, inner] of Object.entries(value)) {
+    const found = unsafeIntegerIn(inner)
+    if (found !== null) return `/${jsonPointerSegment(key)}${found}`
+  }
+  return null
+}
+
+/** A key as a segment of a JSON Pointer (RFC 6901). */
+export function jsonPointerSegment(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1')
+}

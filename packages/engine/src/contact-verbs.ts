@@ -65,7 +65,10 @@ export interface StepOrder extends SequenceOrder {
 export interface Signal {
   readonly contactId: ContactId
   readonly kind: string
-  /** What patterns match against. Default {}. Only what a pattern or condition reads is recorded. */
+  /**
+   * What patterns match against. Default {}. Only what a pattern or condition reads is recorded. An integer beyond
+   * 2^53 - 1 was rounded before it came here, and is compared as it came: give such ids as strings.
+   */
   readonly data?: JsonObject
   /** The same id again has one effect and the same answer (GOAL-10). Default: drawn. */
   readonly signalId?: string

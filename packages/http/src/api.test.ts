@@ -185,6 +185,22 @@ describe('signals', () => {
     expect((await send('POST', '/signals', { body: { ...body, signalId: 'form-1' } })).body).toEqual(first.body)
   })
 
+  it('GOAL-1: an integer that a number cannot hold is refused with its place, and nothing of its request is done', async () => {
+    const { send } = await givenApi()
+    const signal = '{"contactId":"ann","kind":"form-submitted","data":{"form":"guide","ids":[1,9007199254740993]}}'
+    const plain = '{"contactId":"ann","kind":"form-submitted","data":{"form":"guide","id":9007199254740991}}'
+    expect(await send('POST', '/signals', { body: signal })).toMatchObject({
+      status: 400,
+      body: { problems: [{ path: 'body/data/ids/1', message: expect.stringContaining('use a string') }] },
+    })
+    expect(await send('POST', '/signals/batch', { body: `{"signals":[${plain},${signal}]}` })).toMatchObject({
+      status: 400,
+      body: { problems: [{ path: 'body/signals/1/data/ids/1' }] },
+    })
+    expect((await send('GET', '/contacts/ann/history')).body.events).toEqual([])
+    expect(await send('POST', '/signals', { body: plain })).toMatchObject({ status: 200 })
+  })
+
   it('GOAL-1: in a batch each has its own answer, in their order', async () => {
     const contacts = { get: (id: string) => (id === 'nobody' ? null : {}) }
     const { send } = await givenApi({ contacts })

@@ -6,10 +6,12 @@ import {
   isLeft,
   type RecordedContactEvent,
   type Rejection,
+  unsafeIntegerIn,
   VERBS,
 } from '@enfold/core'
 import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
+import { wrongInput } from './input.ts'
 import { answerSchema, orderRoutes, STEP, scopeOf } from './order-routes.ts'
 import { type Actor, sees } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
@@ -184,6 +186,13 @@ const refresh = route({
 const SignalAnswer = answerSchema(VERBS.signal)
 const SignalResult = Type.Union([s.closed({ answer: SignalAnswer }), s.closed({ problem: s.ProblemBody })])
 
+/** A number of 16 digits or more was rounded when the body was read: it would match what was never sent. */
+function checkIntegers(data: unknown, path: string): void {
+  const found = unsafeIntegerIn(data)
+  if (found !== null)
+    throw wrongInput('body', `${path}${found}`, 'is an integer that cannot be kept exactly; use a string')
+}
+
 const signals: readonly Route[] = [
   route({
     id: 'signal',
@@ -194,6 +203,7 @@ const signals: readonly Route[] = [
     answers: { 200: SignalAnswer },
     scope: scopeOf(VERBS.signal),
     async handle({ actor, body, commandId, engine }) {
+      checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
       return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: actor.actor } as never))
     },
@@ -210,6 +220,7 @@ const signals: readonly Route[] = [
       const { actor, body, engine, limits } = call
       if (body.signals.length > limits.maxBatch)
         throw new Refused(problem('BodyTooLarge', `There are more than ${limits.maxBatch} signals in one request.`))
+      for (const [i, { data }] of body.signals.entries()) checkIntegers(data, `/signals/${i}/data`)
       const results = new Array<unknown>(body.signals.length)
       // Those of one contact in their order; those of different contacts share transactions.
       const byContact = Map.groupBy(body.signals.entries(), ([, { contactId }]) => contactId)
