@@ -242,6 +242,8 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
     await next.waitFor(last.position, { timeoutMs: 30_000 })
     expect(begunBehind).toEqual([0, position])
     await expect.poll(() => mailed.length).toBe(3)
+    // The wait for the next step begins when the mail is recorded, so the clock must not jump before that.
+    for (const id of ['ann', 'bob', 'cid']) await expect.poll(() => typesOf(next, id)).toContain('StepSent')
     clock.advance('P1D')
     await expect.poll(() => mailed.length).toBe(6)
     ending.abort()
