@@ -10,6 +10,7 @@ import {
   type Instant,
   isTimeZone,
   type RecordedContactEvent,
+  seenZone,
 } from '@enfold/core'
 import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/engine'
 import { seenBy } from '@enfold/http'
@@ -111,7 +112,7 @@ function standing(
       ? ''
       : html`${badge('suppressed')} ${suppressed.until === null ? 'without end' : html`until ${when(suppressed.until, call.timeZone, zone)}`}`
   }${isUnknown ? html` <span class="badge warm">unknown to the directory</span>` : ''}
-${zone === null ? '' : html` <span class="quiet">${isTimeZone(zone) ? 'time zone' : 'unknown time zone'} <bdi>${String(zone)}</bdi> · </span>`}<span class="quiet">${events} events${ofYours(call)}</span>`
+${zone === null ? '' : html` <span class="quiet">${isTimeZone(zone) ? 'time zone' : 'unknown time zone'} <bdi>${isTimeZone(zone) ? zone : seenZone(zone)}</bdi> · </span>`}<span class="quiet">${events} events${ofYours(call)}</span>`
 }
 
 // --- Time -----------------------------------------------------------------------------------------------------------

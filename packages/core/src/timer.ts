@@ -19,7 +19,7 @@ export { durationMs, signedDurationMs } from './timers/duration.ts'
 export { timerWords } from './timers/timers.ts'
 export { isLocalDateTime, isWallTime } from './timers/wall-time.ts'
 export { isWindow } from './timers/window.ts'
-export { isTimeZone } from './timers/zones.ts'
+export { isTimeZone, seenZone } from './timers/zones.ts'
 
 /** What a timer may look at besides its anchor. */
 export interface TimerContext {

@@ -59,7 +59,7 @@ const MOST_DIGITS = 4
  * length. Where columns of a directory were mixed up, an address or a phone number stands here, and the log keeps what it
  * is given: of what holds an "@" or more digits than an offset, nothing of it is recorded.
  */
-function seenZone(value: unknown): string {
+export function seenZone(value: unknown): string {
   if (typeof value !== 'string' || value.includes('@') || value.replace(/\D/g, '').length > MOST_DIGITS)
     return typeName(value)
   const [name = ''] = /^[A-Za-z0-9_+\-/:]*/.exec(value) ?? []
