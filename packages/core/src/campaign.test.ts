@@ -536,6 +536,19 @@ describe('warnings', () => {
     ])
   })
 
+  it('VERSION-2a: the same value of a signal compared with values of different types', () => {
+    const sequences = [{ id: 's', steps: [email] }]
+    const goal = (id: string, ...patterns: object[]) => ({ id, when: patterns, next: ['s'] })
+    const paid = (total: unknown, kind = 'paid') => ({ kind, match: { total } })
+    const mixed = [goal('a', paid('100'), paid('200')), goal('b', paid(null), paid(100)), goal('c', paid(true))]
+    expect(warningsOf({ id: 'c', goals: mixed, sequences })).toEqual([
+      ['/goals/1/when/1/match/total', 'is a number'],
+      ['/goals/2/when/0/match/total', 'is a boolean'],
+    ])
+    const other = { kind: 'paid', match: { sum: 1 } }
+    expect(warningsOf({ id: 'c', goals: [goal('a', paid('1'), paid(1, 'sold'), other)], sequences })).toEqual([])
+  })
+
   it('VERSION-2: integers in patterns and conditions that a number cannot hold', () => {
     const large = 2 ** 53
     const fits = 2 ** 53 - 1

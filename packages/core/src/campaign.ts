@@ -8,7 +8,7 @@ import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, Ste
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
 import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
-import { unsafeIntegers } from './value-warnings.ts'
+import { mixedTypes, unsafeIntegers } from './value-warnings.ts'
 
 /** A definition that passed every check, with its graph. Immutable; made only by `defineCampaign`. */
 export interface Campaign {
@@ -260,7 +260,7 @@ function warningsOf(
     if (sequence.steps.every((step) => step.draft === true))
       warnings.push({ path: `${path}/steps`, message: 'are all drafts: nothing is sent' })
   })
-  return [...warnings, ...unsafeIntegers(definition)]
+  return [...warnings, ...unsafeIntegers(definition), ...mixedTypes(definition)]
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What the values that a definition compares with are warned of: legal, but surely not what was meant (VERSION-2). */
 import type { CampaignDefinition, Condition, Route } from './definition.ts'
+import { typeName } from './fault.ts'
 import { isUnsafeInteger, type JsonScalar, jsonPointerSegment } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
 
@@ -16,11 +17,40 @@ export function unsafeIntegers(definition: CampaignDefinition): CampaignProblem[
     .map(({ path, value }) => ({ path, value, message: `${value} cannot be kept exactly; use a string` }))
 }
 
-function patternValues({ goals }: CampaignDefinition): Compared[] {
+/**
+ * Patterns that compare the same value of the same kind of signal with values of different types, "100" and 100: a
+ * signal has it as one of them, and the other pattern never matches (VERSION-2a). `null` goes with every type.
+ */
+export function mixedTypes(definition: CampaignDefinition): CampaignProblem[] {
+  const first = new Map<string, Matched>()
+  return patternValues(definition).flatMap((matched) => {
+    const { kind, key, path, value } = matched
+    if (value === null) return []
+    const what = JSON.stringify([kind, key])
+    const before = first.get(what)
+    if (before === undefined) first.set(what, matched)
+    if (before === undefined || typeof before.value === typeof value) return []
+    const message = `is ${typeName(value)}, where ${before.path} is ${typeName(before.value)}: no signal has both`
+    return [{ path, value, message }]
+  })
+}
+
+/** A value of a pattern, with what it is compared with: the value of that key in signals of that kind. */
+interface Matched extends Compared {
+  readonly kind: string
+  readonly key: string
+}
+
+function patternValues({ goals }: CampaignDefinition): Matched[] {
   return goals.flatMap(({ when }, g) =>
-    [when].flat().flatMap(({ match }, i) => {
+    [when].flat().flatMap(({ kind, match }, i) => {
       const at = `/goals/${g}/when${Array.isArray(when) ? `/${i}` : ''}/match`
-      return Object.entries(match ?? {}).map(([key, value]) => ({ path: `${at}/${jsonPointerSegment(key)}`, value }))
+      return Object.entries(match ?? {}).map(([key, value]) => ({
+        kind,
+        key,
+        path: `${at}/${jsonPointerSegment(key)}`,
+        value,
+      }))
     }),
   )
 }
