@@ -8,6 +8,7 @@ import {
   type JsonObject,
   MAX_ID_LENGTH,
   requireId,
+  typeName,
 } from '@enfold/core'
 
 /** Checks one property; throws `INVALID_INPUT` with the path if it is not right. */
@@ -84,10 +85,21 @@ export function wholeNumber(min: number, max: number): Check {
   }
 }
 
+/** True for a Map, a Set, a Date …: JSON would make an empty object of them, or no object. An instance of a class may be one. */
+function isNoRecord(value: object): boolean {
+  return Object.prototype.toString.call(value) !== '[object Object]'
+}
+
 /** A plain JSON object. Answers it as a copy, so that later changes by the host do no harm. */
 export function jsonObject(path: string, value: unknown): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw EnfoldFault.invalidInput(path, value, 'a plain JSON object')
+  if (isNoRecord(value))
+    throw EnfoldFault.unshownInput(
+      path,
+      `is ${typeName(value)}`,
+      'a plain JSON object, as Object.fromEntries makes one',
+    )
   try {
     return JSON.parse(JSON.stringify(value)) as JsonObject
   } catch {

@@ -82,6 +82,29 @@ describe('given a directory of contacts', () => {
   })
 })
 
+it.each([
+  ['a Map', new Map([['form', 'guide']])],
+  ['a Set', new Set(['guide'])],
+  ['a Date', new Date(0)],
+])('GOAL-1: %s as the data of a signal is refused by its type, and nothing is written', async (what, data) => {
+  const { engine } = await given({})
+  const signal = { contactId: 'ann', kind: 'form-submitted', data } as never
+  await expect(engine.signal(signal)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: `signal.data is ${what}; expected a plain JSON object, as Object.fromEntries makes one.`,
+  })
+  expect(await engine.inspect.history('ann')).toEqual([])
+})
+
+it('GOAL-1: an instance of a class is data of a signal', async () => {
+  class Submitted {
+    readonly form = 'guide'
+  }
+  const { engine } = await given({})
+  const answered = await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: new Submitted() as never })
+  expect(isRight(answered)).toBe(true)
+})
+
 describe('given hosts that misbehave', () => {
   it('STEP-7: an error that throws when it is looked at is a failure like any other', async () => {
     const { engine } = await given({
