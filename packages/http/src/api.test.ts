@@ -201,6 +201,30 @@ describe('signals', () => {
     expect(await send('POST', '/signals', { body: plain })).toMatchObject({ status: 200 })
   })
 
+  it.each([['batch-1'], ['k'.repeat(200)]])(
+    'ONCE-1, GOAL-10: a batch with the same Idempotency-Key counts once: %s',
+    async (key) => {
+      const { send } = await givenApi()
+      const headers = { 'idempotency-key': key }
+      const one = (contactId: string) => ({ contactId, kind: 'form-submitted', data: { form: 'guide' } })
+      const body = { signals: [one('ann'), one('bob'), one('ann'), { ...one('cat'), signalId: 'own' }] }
+      const first = await send('POST', '/signals/batch', { body, headers })
+      const of = async (contactId: string) => (await send('GET', `/contacts/${contactId}/history`)).body.events
+      const before = await of('ann')
+      expect((await send('POST', '/signals/batch', { body, headers })).body).toEqual(first.body)
+      expect(await of('ann')).toEqual(before)
+      // Two signals of one contact in the batch are two, and an id of its own stays.
+      expect(new Set(before.flatMap(({ data }: { data: { signalId?: string } }) => data.signalId ?? [])).size).toBe(2)
+      expect((await of('cat'))[0]).toMatchObject({ data: { signalId: 'own' } })
+      await send('POST', '/signals/batch', { body, headers: { 'idempotency-key': 'another' } })
+      expect((await of('ann')).length).toBeGreaterThan(before.length)
+      const other = { signals: [{ ...one('ann'), kind: 'purchased' }] }
+      expect((await send('POST', '/signals/batch', { body: other, headers })).body.results).toMatchObject([
+        { problem: { rejection: { type: 'CommandIdReused' } } },
+      ])
+    },
+  )
+
   it('GOAL-1: in a batch each has its own answer, in their order', async () => {
     const contacts = { get: (id: string) => (id === 'nobody' ? null : {}) }
     const { send } = await givenApi({ contacts })

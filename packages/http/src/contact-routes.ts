@@ -1,6 +1,7 @@
 /** One contact: what is known of him, and what is ordered for him. Also the search for contacts, and signals. */
 import {
   type CampaignId,
+  eventIdOf,
   explain,
   isContactEvent,
   isLeft,
@@ -183,6 +184,11 @@ const refresh = route({
   handle: ({ engine, path }) => engine.refreshContact(path.contactId as string),
 })
 
+/** The same for the same place of the same batch, so that a batch that is sent again counts once. A UUID, whatever the key is. */
+function idInBatch(key: string | null, index: number): string | undefined {
+  return key === null ? undefined : eventIdOf('signals/batch', key, index)
+}
+
 const SignalAnswer = answerSchema(VERBS.signal)
 const SignalResult = Type.Union([s.closed({ answer: SignalAnswer }), s.closed({ problem: s.ProblemBody })])
 
@@ -217,7 +223,7 @@ const signals: readonly Route[] = [
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
     scope: scopeOf(VERBS.signal),
     async handle(call) {
-      const { actor, body, engine, limits } = call
+      const { actor, body, commandId, engine, limits } = call
       if (body.signals.length > limits.maxBatch)
         throw new Refused(problem('BodyTooLarge', `There are more than ${limits.maxBatch} signals in one request.`))
       for (const [i, { data }] of body.signals.entries()) checkIntegers(data, `/signals/${i}/data`)
@@ -228,7 +234,10 @@ const signals: readonly Route[] = [
         [...byContact.values()].map(async (ones) => {
           for (const [i, one] of ones) {
             try {
-              const either = await engine.signal({ ...given(one), actor: actor.actor } as never)
+              const either = await engine.signal({
+                ...given({ ...one, signalId: one.signalId ?? idInBatch(commandId, i) }),
+                actor: actor.actor,
+              } as never)
               results[i] = isLeft(either)
                 ? { problem: rejectionProblem(either.left as Rejection) }
                 : { answer: either.right }
