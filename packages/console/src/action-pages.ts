@@ -2,11 +2,19 @@
  * Start or stop a campaign sequence for many: choose, preview, process, follow, results. Rules BULK-1 to BULK-3.
  * The way is one of forms, each with all that was said before, so that nothing is kept in between.
  */
-import { ACTION_OUTCOMES, type ActionVerb, type CampaignId, type Either, parseTag, type Rejection } from '@enfold/core'
+import {
+  ACTION_OUTCOMES,
+  ACTION_VERBS,
+  type ActionVerb,
+  type CampaignId,
+  type Either,
+  parseTag,
+  type Rejection,
+} from '@enfold/core'
 import type { ActionPreview, ActionView, ProcessOptions } from '@enfold/engine'
-import { actionScope, type Verb } from '@enfold/http'
+import { actionScope, type Scope } from '@enfold/http'
 import { html } from 'hono/html'
-import { answerOf, type Call, type Html, link, may, needed, numberOf, permit, redirect, seen, textOf } from './call.ts'
+import { answerOf, type Call, type Html, link, may, needed, numberOf, redirect, seen, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, type Selection, searchOf, selectionFields, selectionOf, sourceOf } from './selection.ts'
@@ -14,17 +22,12 @@ import { titlesOf } from './titles.ts'
 import { span, when } from './when.ts'
 import { ACTION_WORDS } from './words.ts'
 
-const VERBS: Readonly<Record<ActionVerb, readonly Verb[]>> = {
-  start: ['start'],
-  stop: ['stop'],
-  restart: ['start', 'stop'],
-}
 const VERB_WORDS: Readonly<Record<ActionVerb, string>> = {
   start: 'Start',
   stop: 'Stop',
   restart: 'Restart (stop, then start)',
 }
-const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(VERBS, text)
+const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(ACTION_VERBS, text)
 
 /** What the forms say so far. */
 interface Order {
@@ -37,17 +40,22 @@ interface Order {
 
 // --- Choose ---------------------------------------------------------------------------------------------------------
 
+/** Either is enough: which actions are offered depends on it. */
+export function chooseScope(call: Call): Scope {
+  const verb = (['start', 'stop'] as const).find((one) => may(call, [one], 'any'))
+  if (verb === undefined) throw new Failure(403, 'You may not do this: it needs the permission "start" or "stop".')
+  return { verbs: [verb], campaigns: 'any' }
+}
+
 export async function choosePage(call: Call): Promise<Page> {
   const selection = selectionOf(call.form)
-  if (!may(call, ['start'], 'any') && !may(call, ['stop'], 'any'))
-    throw new Failure(403, 'You may not do this: it needs the permission "start" or "stop".')
   const chosen = call.form.get('action')
   const body = html`<h1>Start/Stop a Campaign Sequence</h1>
 <p>${await whom(call, selection)}</p>
 <form method="post" autocomplete="off" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
 ${hidden(call)}${selectionFields(selection)}
-<label>Action <select name="action" required>${(Object.keys(VERBS) as ActionVerb[])
-    .filter((verb) => may(call, VERBS[verb], 'any'))
+<label>Action <select name="action" required>${(Object.keys(ACTION_VERBS) as ActionVerb[])
+    .filter((verb) => may(call, ACTION_VERBS[verb].permission, 'any'))
     .map(
       (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${VERB_WORDS[verb]}</option>`,
     )}</select></label>
@@ -104,14 +112,14 @@ export function reasonOf(form: URLSearchParams): string {
 }
 
 /** As the API judges it: the sequence's campaign, and those by whose sequences contacts are found. */
-function scopeOf({ action, campaignId, selection }: Order) {
+export function targetScope(call: Call): Scope {
+  const { action, campaignId, selection } = orderOf(call)
   const source = sourceOf(selection)
   return actionScope({ action, campaignId, contacts: 'query' in source ? source : { ids: [] } })
 }
 
 export async function previewPage(call: Call): Promise<Page> {
   const order = orderOf(call)
-  permit(call, scopeOf(order))
   const { action, campaignId, sequenceId, reason, selection } = order
   const target = { action, campaignId, sequenceId, contacts: sourceOf(selection) }
   const preview = answerOf(await call.engine.previewAction(target))
@@ -146,7 +154,6 @@ const hiddenOf = (name: string, value: string) => html`<input type="hidden" name
 
 export async function process(call: Call): Promise<Response> {
   const order = orderOf(call)
-  permit(call, scopeOf(order))
   const { selection, ...target } = order
   const actionId = needed(call.form, 'actionId')
   const preview = previewOf(call.form.get('preview'))
@@ -208,7 +215,7 @@ export async function actionPage(call: Call): Promise<Page> {
     link(call, ['actions', actionId], { back: String(paramsOf(back)), ...query })
   const titles = await titlesOf(call, [campaignId])
   const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
-  const mayOrder = may(call, VERBS[action.action], [campaignId])
+  const mayOrder = may(call, ACTION_VERBS[action.action].permission, [campaignId])
   const post = (verb: string, label: string) =>
     html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
   const body = html`<h1>${VERB_WORDS[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
@@ -279,20 +286,23 @@ function progressText({ contacts, processed, state }: ActionView): string {
   return `${processed.toLocaleString('en')} of ${contacts.toLocaleString('en')} contacts`
 }
 
-async function ordered(call: Call): Promise<ActionView> {
-  const action = await actionOf(call)
-  permit(call, actionScope({ action: action.action, campaignId: action.campaignId }))
-  return action
+export async function actionLookScope(call: Call): Promise<Scope> {
+  return { verbs: ['read'], campaigns: [(await actionOf(call)).campaignId] }
+}
+
+export async function actionOrderScope(call: Call): Promise<Scope> {
+  const { action, campaignId } = await actionOf(call)
+  return actionScope({ action, campaignId })
 }
 
 export async function cancelAction(call: Call): Promise<Response> {
-  const { actionId } = await ordered(call)
+  const { actionId } = await actionOf(call)
   answerOf(await call.engine.cancelAction(actionId, { actor: call.actor.actor }))
   return backToAction(call, actionId)
 }
 
 export async function resumeAction(call: Call): Promise<Response> {
-  const { actionId } = await ordered(call)
+  const { actionId } = await actionOf(call)
   await begun(call, (options) => call.engine.resumeAction(actionId, options))
   return backToAction(call, actionId)
 }

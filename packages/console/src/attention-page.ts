@@ -1,7 +1,7 @@
 /** Waiting for you: everything that needs a person, by kind, in pages. */
 import { ATTENTION_KINDS, type AttentionEntry, type AttentionKind, type AttentionView } from '@enfold/engine'
 import { html } from 'hono/html'
-import { type Call, type Html, link, permit, textOf } from './call.ts'
+import { type Call, type Html, link, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
@@ -22,7 +22,6 @@ const MEANINGS: { readonly [kind in AttentionKind]: string } = {
 }
 
 export async function attentionPage(call: Call): Promise<Page> {
-  permit(call, { verbs: ['read'], campaigns: 'any' })
   const query = call.url.searchParams
   const given = textOf(query, 'kind')
   const kind = ATTENTION_KINDS.find((one) => one === given)

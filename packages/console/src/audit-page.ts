@@ -2,7 +2,7 @@
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
 import { stateBadge } from './action-pages.ts'
-import { type Call, type Html, link, may, permit, redirect, textOf } from './call.ts'
+import { type Call, type Html, link, may, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
 import { titlesOf } from './titles.ts'
@@ -13,7 +13,6 @@ const EVENTS = 250_000
 const FAULTS_SHOWN = 50
 
 export async function auditPage(call: Call): Promise<Page> {
-  permit(call, { verbs: ['read'], campaigns: 'any' })
   const found = await visibleActions(call.engine, call.actor, { after: textOf(call.url.searchParams, 'after') })
   if (found === null) throw new Failure(404, 'There is no such action.')
   const { actions: visible, next } = found
@@ -92,7 +91,6 @@ ${
 
 /** Begins a look at the log, unless one is under way. It goes on behind the answer; the page says how it came out. */
 export async function verifyLog(call: Call): Promise<Response> {
-  permit(call, { verbs: ['read'], campaigns: 'all' })
   const { actor, engine, verification } = call
   verification.running ??= (async () => {
     try {

@@ -8,8 +8,9 @@ import {
   timerWords,
 } from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
+import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, numberOf, permit, seen } from './call.ts'
+import { type Call, type Html, link, numberOf, seen } from './call.ts'
 import { Failure } from './failure.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
@@ -19,7 +20,6 @@ import { when, whenNext } from './when.ts'
 const MEMBERS_PAGE = 50
 
 export async function campaignsPage(call: Call): Promise<Page> {
-  permit(call, { verbs: ['read'], campaigns: 'any' })
   const campaigns = seen(call, await call.engine.inspect.campaigns())
   const rows = await Promise.all(
     campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
@@ -38,9 +38,13 @@ export async function campaignsPage(call: Call): Promise<Page> {
   }
 }
 
+export const campaignScope = ({ path }: Call): Scope => ({
+  verbs: ['read'],
+  campaigns: [path.campaignId as CampaignId],
+})
+
 export async function campaignPage(call: Call): Promise<Page> {
   const campaignId = call.path.campaignId as CampaignId
-  permit(call, { verbs: ['read'], campaigns: [campaignId] })
   const { engine, timeZone, url } = call
   const version = numberOf(url.searchParams, 'version')
   const view = await engine.inspect.campaign(campaignId, version === null || version === 0 ? {} : { version })

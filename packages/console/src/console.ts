@@ -4,29 +4,33 @@
  */
 import { type CampaignId, type ContactId, EnfoldFault, isEnfoldFault, isLegalId, isTimeZone } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { type Actor, type Authorize, checkedActor, denial, idOfSegment } from '@enfold/http'
+import { type Actor, type Authorize, checkedActor, denial, idOfSegment, type Scope } from '@enfold/http'
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import {
+  actionLookScope,
+  actionOrderScope,
   actionPage,
   cancelAction,
   choosePage,
+  chooseScope,
   previewPage,
   process,
   progressStream,
   resultsCsv,
   resumeAction,
+  targetScope,
 } from './action-pages.ts'
 import { ASSETS } from './assets.ts'
 import { attentionPage } from './attention-page.ts'
 import { auditPage, verifyLog } from './audit-page.ts'
-import { type Call, redirect, type Verification } from './call.ts'
-import { campaignPage, campaignsPage } from './campaign-pages.ts'
-import { contactPage, whyPage } from './contact-page.ts'
+import { type Call, permit, redirect, type Verification } from './call.ts'
+import { campaignPage, campaignScope, campaignsPage } from './campaign-pages.ts'
+import { contactPage, whyPage, whyScope } from './contact-page.ts'
 import { Failure } from './failure.ts'
 import { checkSender, cookieOf, formOf, isSecure, ownPath, safeHeaders, secret, tokenOf } from './guard.ts'
 import { nowPage } from './now-page.ts'
-import { giveOrder, orderPage } from './order-page.ts'
+import { giveOrder, orderPage, orderScope } from './order-page.ts'
 import { document, type Page } from './page.ts'
 import { searchPage } from './search-page.ts'
 
@@ -63,32 +67,49 @@ export type Console = (request: Request) => Promise<Response>
 interface Route {
   readonly method: 'get' | 'post'
   readonly path: string
+  /** What the request is about to do. Asked before anything is done. */
+  readonly scope: Scope | ((call: Call) => Scope | Promise<Scope>)
   handle(call: Call): Promise<Page | Response>
 }
 
+/** Cut to what the actor may see. */
+const LOOK: Scope = { verbs: ['read'], campaigns: 'any' }
+/** It concerns the browser alone. */
+const NOTHING: Scope = { verbs: [], campaigns: 'any' }
+
 /** Every page and every order. What a `get` answers changes nothing. */
 export const routes: readonly Route[] = [
-  { method: 'get', path: '/', handle: searchPage },
-  { method: 'get', path: '/search', handle: searchPage },
-  { method: 'get', path: '/contacts/:contactId', handle: contactPage },
-  { method: 'get', path: '/contacts/:contactId/why', handle: whyPage },
-  { method: 'get', path: '/contacts/:contactId/order', handle: orderPage },
-  { method: 'post', path: '/contacts/:contactId/order', handle: giveOrder },
-  { method: 'post', path: '/actions/choose', handle: choosePage },
-  { method: 'post', path: '/actions/preview', handle: previewPage },
-  { method: 'post', path: '/actions', handle: process },
-  { method: 'get', path: '/actions/:actionId', handle: actionPage },
-  { method: 'get', path: '/actions/:actionId/results.csv', handle: resultsCsv },
-  { method: 'get', path: '/actions/:actionId/progress', handle: progressStream },
-  { method: 'post', path: '/actions/:actionId/cancel', handle: cancelAction },
-  { method: 'post', path: '/actions/:actionId/resume', handle: resumeAction },
-  { method: 'get', path: '/campaigns', handle: campaignsPage },
-  { method: 'get', path: '/campaigns/:campaignId', handle: campaignPage },
-  { method: 'get', path: '/now', handle: nowPage },
-  { method: 'get', path: '/attention', handle: attentionPage },
-  { method: 'get', path: '/audit', handle: auditPage },
-  { method: 'post', path: '/audit/verify', handle: verifyLog },
-  { method: 'post', path: '/zone', handle: chooseZone },
+  { method: 'get', path: '/', scope: LOOK, handle: searchPage },
+  { method: 'get', path: '/search', scope: LOOK, handle: searchPage },
+  { method: 'get', path: '/contacts/:contactId', scope: LOOK, handle: contactPage },
+  { method: 'get', path: '/contacts/:contactId/why', scope: whyScope, handle: whyPage },
+  {
+    method: 'get',
+    path: '/contacts/:contactId/order',
+    scope: (call) => orderScope(call, call.url.searchParams),
+    handle: orderPage,
+  },
+  {
+    method: 'post',
+    path: '/contacts/:contactId/order',
+    scope: (call) => orderScope(call, call.form),
+    handle: giveOrder,
+  },
+  { method: 'post', path: '/actions/choose', scope: chooseScope, handle: choosePage },
+  { method: 'post', path: '/actions/preview', scope: targetScope, handle: previewPage },
+  { method: 'post', path: '/actions', scope: targetScope, handle: process },
+  { method: 'get', path: '/actions/:actionId', scope: actionLookScope, handle: actionPage },
+  { method: 'get', path: '/actions/:actionId/results.csv', scope: actionLookScope, handle: resultsCsv },
+  { method: 'get', path: '/actions/:actionId/progress', scope: actionLookScope, handle: progressStream },
+  { method: 'post', path: '/actions/:actionId/cancel', scope: actionOrderScope, handle: cancelAction },
+  { method: 'post', path: '/actions/:actionId/resume', scope: actionOrderScope, handle: resumeAction },
+  { method: 'get', path: '/campaigns', scope: LOOK, handle: campaignsPage },
+  { method: 'get', path: '/campaigns/:campaignId', scope: campaignScope, handle: campaignPage },
+  { method: 'get', path: '/now', scope: LOOK, handle: nowPage },
+  { method: 'get', path: '/attention', scope: LOOK, handle: attentionPage },
+  { method: 'get', path: '/audit', scope: LOOK, handle: auditPage },
+  { method: 'post', path: '/audit/verify', scope: { verbs: ['read'], campaigns: 'all' }, handle: verifyLog },
+  { method: 'post', path: '/zone', scope: NOTHING, handle: chooseZone },
 ]
 
 const SESSION = 'enfold-console'
@@ -218,6 +239,7 @@ export function createConsole(options: ConsoleOptions): Console {
         checkSender(request, form, call.token)
         call = { ...call, form }
       }
+      permit(call, typeof route.scope === 'function' ? await route.scope(call) : route.scope)
       const answered = await route.handle(call)
       return answered instanceof Response
         ? withHeaders(answered, call)

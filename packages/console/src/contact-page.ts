@@ -13,13 +13,13 @@ import {
   seenZone,
 } from '@enfold/core'
 import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/engine'
-import { seenBy } from '@enfold/http'
+import { type Scope, seenBy } from '@enfold/http'
 import { html } from 'hono/html'
 import { sequenceOptions } from './action-pages.ts'
-import { type Call, type Html, link, may, numberOf, permit, seen } from './call.ts'
+import { type Call, type Html, link, numberOf, seen } from './call.ts'
 import { Failure } from './failure.ts'
 import { isProof } from './guard.ts'
-import type { OrderName } from './order-page.ts'
+import { mayGive, type OrderName } from './order-page.ts'
 import { badge, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
@@ -42,7 +42,6 @@ interface Shown {
 }
 
 export async function contactPage(call: Call): Promise<Page> {
-  permit(call, { verbs: ['read'], campaigns: 'any' })
   const { engine, path, timeZone, url } = call
   const contactId = path.contactId as string
   const history = seenBy(call.actor, await engine.inspect.history(contactId))
@@ -190,13 +189,13 @@ function orders(
   const isIn = enrollments.some(({ status }) => status === 'active' || status === 'paused' || status === 'waiting')
   return html`<div class="buttons">
 ${
-  may(call, 'start', 'any')
+  mayGive(call, 'start', 'any')
     ? html`<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="line"><input type="hidden" name="do" value="start">
 <label class="unseen" for="start">Sequence to start</label><select id="start" name="in" required><option value="">a sequence …</option>${options}</select> <button>Start</button></form>`
     : ''
 }
-${isIn && may(call, 'stop', 'all') ? order(shown, 'stop-all', 'Stop all') : ''}
-${may(call, 'suppress', 'all') ? (suppressed === null ? order(shown, 'suppress', 'Suppress') : order(shown, 'unsuppress', 'Lift the ban')) : ''}
+${isIn && mayGive(call, 'stop-all', 'all') ? order(shown, 'stop-all', 'Stop all') : ''}
+${mayGive(call, suppressed === null ? 'suppress' : 'unsuppress', 'all') ? (suppressed === null ? order(shown, 'suppress', 'Suppress') : order(shown, 'unsuppress', 'Lift the ban')) : ''}
 </div>`
 }
 
@@ -212,7 +211,7 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   const { call, titles, zone } = shown
   const { campaignId, next, sequenceId, startedAt, status } = run
   const about = titles.sequence(run)
-  const can = (verb: 'start' | 'stop' | 'pause') => may(call, verb, [campaignId])
+  const can = (name: OrderName) => mayGive(call, name, [campaignId])
   return html`<article class="card">
 <div class="bar"><h3>${titles.of(run)}</h3><span>${badge(status)} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
 <p>Since ${when(startedAt, call.timeZone, zone)}. ${
@@ -224,9 +223,9 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   }</p>
 <div class="buttons">
 ${can('stop') ? order(shown, 'stop', 'Stop', { campaignId, sequenceId }, about) : ''}
-${can('stop') && can('start') ? order(shown, 'restart', 'Restart', { campaignId, sequenceId }, about) : ''}
+${can('restart') ? order(shown, 'restart', 'Restart', { campaignId, sequenceId }, about) : ''}
 ${can('pause') && status === 'active' ? order(shown, 'pause', 'Pause', { campaignId, sequenceId }, about) : ''}
-${can('pause') && status === 'paused' ? order(shown, 'resume', 'Resume', { campaignId, sequenceId }, about) : ''}
+${can('resume') && status === 'paused' ? order(shown, 'resume', 'Resume', { campaignId, sequenceId }, about) : ''}
 </div>
 <details${status === 'waiting' ? '' : html` open`}><summary>${run.steps.length === 1 ? 'One step' : `${run.steps.length} steps`}</summary>${stepTable(shown, run)}</details>
 </article>`
@@ -254,8 +253,8 @@ function stepOrders(shown: Shown, run: EnrollmentView, { status, stepId }: StepV
   const about = `${stepId} of ${titles.sequence(run)}, run ${run.run}`
   // As CANCEL-1 and RESEND-2 have it; the engine decides again.
   const canCancel =
-    (status === 'pending' || status === 'held') && isInProgress(run.status) && may(call, 'cancel', [run.campaignId])
-  const canResend = ['sent', 'failed', 'skipped', 'held'].includes(status) && may(call, 'resend', [run.campaignId])
+    (status === 'pending' || status === 'held') && isInProgress(run.status) && mayGive(call, 'cancel', [run.campaignId])
+  const canResend = ['sent', 'failed', 'skipped', 'held'].includes(status) && mayGive(call, 'resend', [run.campaignId])
   return html`${canCancel ? order(shown, 'cancel', 'Cancel', ref, about) : ''}${canResend ? order(shown, 'resend', 'Resend', ref, about) : ''}${whyLink(shown, { step: ref }, about)}`
 }
 
@@ -328,6 +327,12 @@ ${oldest !== undefined && until.length > page.length ? html`<p><a href="${link(c
 
 // --- Why ------------------------------------------------------------------------------------------------------------
 
+/** Of a step: its campaign. What led to an event is cut to what the actor may see. */
+export const whyScope = ({ url: { searchParams } }: Call): Scope => ({
+  verbs: ['read'],
+  campaigns: searchParams.get('event') === null ? [searchParams.get('campaign') ?? ''] : 'any',
+})
+
 /** The chain of causes of an event, or why a step did or did not run (AUDIT-3). */
 export async function whyPage(call: Call): Promise<Page> {
   const { actor, engine, path, timeZone, url } = call
@@ -335,7 +340,6 @@ export async function whyPage(call: Call): Promise<Page> {
   const params = url.searchParams
   const eventId = params.get('event')
   const [campaignId, sequenceId, stepId] = ['campaign', 'sequence', 'step'].map((name) => params.get(name) ?? '')
-  permit(call, { verbs: ['read'], campaigns: eventId === null ? [campaignId as string] : 'any' })
   const run = numberOf(params, 'run')
   const step = { campaignId, sequenceId, stepId, ...(run === null ? {} : { run }) } as {
     campaignId: string
