@@ -138,7 +138,7 @@ export interface Verb<
 /** What may be left out of a verb's own file. Defaults: no options, no field, nothing published is read. */
 type LeftOut = 'takes' | 'answers' | 'tells' | 'readsPublished'
 
-/** Makes the verb of a command: `defineVerb<CancelStep>()({ … })`. Its answer follows from `outcomes` and `answers`. */
+/** Makes the verb of a command: `defineVerb<ItsCommand>()({ … })`. Its answer follows from `outcomes` and `answers`. */
 export function defineVerb<Command extends TypedCommand>() {
   return <
     const Word extends string,
