@@ -92,8 +92,15 @@ export function answerOf<Answer>(either: Either<Rejection, Answer>): Answer {
   // What it was used for may be of a campaign that this actor does not see.
   if (isLeft(either) && either.left.type === 'CommandIdReused')
     throw new Failure(409, 'This order was sent before, as another one. Open the page again, and order it there.')
-  if (isLeft(either)) throw new Failure(UNKNOWN.has(either.left.type) ? 404 : 409, describeRejection(either.left))
+  if (isLeft(either))
+    throw new Failure(UNKNOWN.has(either.left.type) ? 404 : 409, describeRejection(withoutOthers(either.left)))
   return either.right
+}
+
+/** The other campaigns may be none that this actor sees. */
+function withoutOthers(rejection: Rejection): Rejection {
+  if (rejection.type !== 'CampaignUnknown') return rejection
+  return { type: rejection.type, campaignId: rejection.campaignId }
 }
 
 const UNKNOWN: ReadonlySet<Rejection['type']> = new Set(['CampaignUnknown', 'SequenceUnknown', 'ActionUnknown'])

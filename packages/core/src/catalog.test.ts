@@ -141,7 +141,14 @@ describe('publishing', () => {
     })
     expect(unpublish(catalog, 'c')).toEqual({ events: [], answer: { outcome: 'not_published', version: 1 } })
     const unknown = decideUnpublish({ type: 'UnpublishCampaign', campaignId: 'x', ...meta }, catalog, now)
-    expect(unknown).toMatchObject({ _tag: 'Left', left: { type: 'CampaignUnknown', campaignId: 'x' } })
+    expect(unknown).toMatchObject({ _tag: 'Left', left: { type: 'CampaignUnknown', campaignId: 'x', known: ['c'] } })
+  })
+
+  it('START-6: where nothing was published, no campaign is known', () => {
+    expect(findSequence(createCatalog(), 'c', 's')).toEqual({
+      _tag: 'Left',
+      left: { type: 'CampaignUnknown', campaignId: 'c', known: [] },
+    })
   })
 })
 
@@ -176,7 +183,9 @@ describe('reading', () => {
     const catalog = createCatalog()
     publish(catalog, definition('c'))
     expect(isRight(findSequence(catalog, 'c', 's'))).toBe(true)
-    expect(findSequence(catalog, 'c', 'g1')).toMatchObject({ left: { type: 'SequenceUnknown', sequenceId: 'g1' } })
+    expect(findSequence(catalog, 'c', 'g1')).toMatchObject({
+      left: { type: 'SequenceUnknown', sequenceId: 'g1', known: ['s'] },
+    })
     expect(findSequence(catalog, '__proto__', 's')).toMatchObject({ left: { type: 'CampaignUnknown' } })
     unpublish(catalog, 'c')
     expect(findSequence(catalog, 'c', 's')).toMatchObject({ left: { type: 'CampaignNotPublished', campaignId: 'c' } })

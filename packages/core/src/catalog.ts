@@ -17,8 +17,9 @@ import {
   type SequenceId,
   type Version,
 } from './ids.ts'
+import { nearestFirst } from './nearest.ts'
 import { orderDigest } from './order.ts'
-import type { CampaignInvalid, CampaignProblem, Rejection } from './rejection.ts'
+import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
 
 /** A campaign's place in the catalogue. */
 export interface CatalogEntry {
@@ -215,7 +216,7 @@ export function decideUnpublish(
 ): Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: UnpublishAnswer }> {
   const { campaignId } = command
   const entry = catalog.find(campaignId)
-  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
+  if (entry === undefined) return left(campaignUnknown(campaignId, catalog.entries()))
   const campaignVersion = entry.versions.length
   if (entry.published === null)
     return right({ events: [], answer: { outcome: 'not_published', version: campaignVersion } })
@@ -255,9 +256,12 @@ export function findSequence(
   sequenceId: SequenceId,
 ): Either<Rejection, { readonly published: PublishedCampaign; readonly sequence: SequenceDefinition }> {
   const entry = catalog.find(campaignId)
-  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
+  if (entry === undefined) return left(campaignUnknown(campaignId, catalog.entries()))
   if (entry.published === null) return left({ type: 'CampaignNotPublished', campaignId })
   const sequence = entry.published.campaign.sequences.get(sequenceId)
-  if (sequence === undefined) return left({ type: 'SequenceUnknown', campaignId, sequenceId })
+  if (sequence === undefined) {
+    const known = nearestFirst(sequenceId, entry.published.campaign.sequences.keys())
+    return left({ type: 'SequenceUnknown', campaignId, sequenceId, known })
+  }
   return right({ published: entry.published, sequence })
 }

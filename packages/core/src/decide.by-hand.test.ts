@@ -134,7 +134,9 @@ describe('sending one step again', () => {
     underway.given(suppress()).when(resend('s', 'a')).thenRejected('ContactSuppressed')
     underway.given(erase()).when(resend('s', 'a')).thenRejected('ContactErased')
     underway.facts(null).when(resend('s', 'a')).thenRejected('ContactUnknown')
-    underway.when(resend('s', 'x')).thenRejected('StepUnknown', { stepId: 'x', campaignVersion: 1 })
+    underway
+      .when(resend('s', 'x'))
+      .thenRejected('StepUnknown', { stepId: 'x', campaignVersion: 1, known: ['a', 'b', 'c'] })
     underway.when(resend('careful', 'a')).thenRejected('EnrollmentNotActive', { run: 0, status: null })
     underway.when(resend('x', 'a')).thenRejected('SequenceUnknown', { sequenceId: 'x' })
     underway.when(resend('s', 'a', { campaignId: 'x' })).thenRejected('CampaignUnknown', { campaignId: 'x' })

@@ -129,7 +129,9 @@ describe('starting by hand', () => {
   })
 
   it('START-6: an unknown campaign', () => {
-    story.when(start('nurture', { campaignId: 'lake' })).thenRejected('CampaignUnknown', { campaignId: 'lake' })
+    story
+      .when(start('nurture', { campaignId: 'lake' }))
+      .thenRejected('CampaignUnknown', { campaignId: 'lake', known: ['garden', 'pool'] })
   })
 
   it('START-6: a campaign that is not published', () => {

@@ -73,6 +73,7 @@ export {
   writeLog,
 } from './log-file.ts'
 export * from './marks.ts'
+export { nearest } from './nearest.ts'
 export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
 export * from './plan.ts'

@@ -2,6 +2,7 @@
 import { show } from './fault.ts'
 import type { ActionId, CampaignId, CommandId, ContactId, Instant, SequenceId, StepId } from './ids.ts'
 import type { JsonValue } from './json.ts'
+import { MOST_NAMED, nearest, nearestFirst } from './nearest.ts'
 
 /** One thing that is wrong, or suspicious, in a campaign definition. */
 export interface CampaignProblem {
@@ -21,15 +22,24 @@ export interface CampaignInvalid {
 
 export type Rejection =
   | CampaignInvalid
-  | { readonly type: 'CampaignUnknown'; readonly campaignId: CampaignId }
+  /** `known`: some that were ever published, those with a like id first; empty if none was. */
+  | { readonly type: 'CampaignUnknown'; readonly campaignId: CampaignId; readonly known?: readonly CampaignId[] }
   | { readonly type: 'CampaignNotPublished'; readonly campaignId: CampaignId }
-  | { readonly type: 'SequenceUnknown'; readonly campaignId: CampaignId; readonly sequenceId: SequenceId }
+  /** `known`: some sequences of the campaign, those with a like id first. */
+  | {
+      readonly type: 'SequenceUnknown'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly known?: readonly SequenceId[]
+    }
+  /** `known`: some steps of the sequence, those with a like id first. */
   | {
       readonly type: 'StepUnknown'
       readonly campaignId: CampaignId
       readonly sequenceId: SequenceId
       readonly stepId: StepId
       readonly campaignVersion: number
+      readonly known?: readonly StepId[]
     }
   /**
    * `outsideTransaction`: the order was given inside a transaction of the host's, and the directory was asked on another
@@ -85,6 +95,21 @@ interface StepRejection {
 }
 
 /**
+ * Of a campaign that was never published.
+ *
+ * @param published all that ever were
+ * @example
+ * campaignUnknown('pol', [{ campaignId: 'pool' }]) // { type: 'CampaignUnknown', campaignId: 'pol', known: ['pool'] }
+ */
+export function campaignUnknown(
+  campaignId: CampaignId,
+  published: readonly { readonly campaignId: CampaignId }[],
+): Rejection {
+  const ids = published.map((one) => one.campaignId)
+  return { type: 'CampaignUnknown', campaignId, known: nearestFirst(campaignId, ids) }
+}
+
+/**
  * The rejection as a sentence for people.
  *
  * @example
@@ -96,13 +121,15 @@ export function describeRejection(rejection: Rejection): string {
     case 'CampaignInvalid':
       return `The definition has ${r.problems.length} problem(s): ${r.problems.map((p) => `${p.path || '/'} ${p.message}`).join('; ')}`
     case 'CampaignUnknown':
-      return `There is no campaign ${show(r.campaignId)}.`
+      return r.known?.length === 0
+        ? `There is no campaign ${show(r.campaignId)}. Nothing is published in this store.`
+        : `There is no campaign ${show(r.campaignId)}.${meant(r.campaignId, r.known)}`
     case 'CampaignNotPublished':
       return `The campaign ${show(r.campaignId)} is not published.`
     case 'SequenceUnknown':
-      return `The campaign ${show(r.campaignId)} has no sequence ${show(r.sequenceId)}.`
+      return `The campaign ${show(r.campaignId)} has no sequence ${show(r.sequenceId)}.${meant(r.sequenceId, r.known)}`
     case 'StepUnknown':
-      return `Version ${r.campaignVersion} of the sequence ${show(r.sequenceId)} has no step ${show(r.stepId)}.`
+      return `Version ${r.campaignVersion} of the sequence ${show(r.sequenceId)} has no step ${show(r.stepId)}.${meant(r.stepId, r.known)}`
     case 'ContactUnknown':
       return r.outsideTransaction === undefined
         ? `The directory knows no contact ${show(r.contactId)}.`
@@ -138,4 +165,13 @@ export function describeRejection(rejection: Rejection): string {
         return `The signal id ${show(r.signalId)} was used before, for ${r.usedFor}. Use a new one for another signal.`
       return `The command id ${show(r.commandId)} was used before, for ${r.usedFor}. Use a new one for another command.`
   }
+}
+
+/** Which id was probably meant, or which there are. */
+function meant(id: string, known: readonly string[] = []): string {
+  const near = nearest(id, known)
+  if (near !== undefined) return ` Did you mean ${show(near)}?`
+  if (known.length === 0) return ''
+  const named = known.map(show).join(', ')
+  return known.length < MOST_NAMED ? ` Known are ${named}.` : ` Among the known are ${named}.`
 }

@@ -344,11 +344,16 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
   it('START-6, CANCEL-2, RESEND-2, PAUSE-3: what forbids is named, with its values', async () => {
     const { engine } = await given(makeStore)
     const unknown = { ...nurture, campaignId: 'nowhere' }
-    expect(await rejectionOf(engine.startSequence(unknown))).toEqual({ type: 'CampaignUnknown', campaignId: 'nowhere' })
+    expect(await rejectionOf(engine.startSequence(unknown))).toEqual({
+      type: 'CampaignUnknown',
+      campaignId: 'nowhere',
+      known: ['pool'],
+    })
     expect(await rejectionOf(engine.startSequence(onAnn('nothing')))).toEqual({
       type: 'SequenceUnknown',
       campaignId: 'pool',
       sequenceId: 'nothing',
+      known: ['nurture', 'onboarding', 'vip'],
     })
     expect(await rejectionOf(engine.pauseSequence(nurture))).toMatchObject({ type: 'EnrollmentNotActive', run: 0 })
     await engine.startSequence(nurture)
@@ -892,7 +897,7 @@ describe('createEngine', () => {
     const base = { type: 'command-decided', command: 'StartSequence', contactId: 'ann', durationMs: expect.any(Number) }
     expect(told).toEqual([
       { ...base, events: 1, rejection: null },
-      { ...base, events: 0, rejection: { type: 'CampaignUnknown', campaignId: 'nowhere' } },
+      { ...base, events: 0, rejection: { type: 'CampaignUnknown', campaignId: 'nowhere', known: ['pool'] } },
     ])
   })
 })

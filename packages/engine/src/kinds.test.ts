@@ -1,10 +1,9 @@
-import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
+import { EnfoldFault, nearest, type StepCall, type StepOutcome } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { expect, it } from 'vitest'
 import { answerOf, onAnn } from './given-engine.ts'
 import { type Handlers, handlersOf, kindsOf } from './kinds.ts'
-import { nearest } from './nearest.ts'
 
 const sent: StepOutcome = { outcome: 'sent' }
 

@@ -4,9 +4,9 @@ import {
   type CampaignProblem,
   type Catalog,
   EnfoldFault,
+  nearest,
   type StepHandler,
 } from '@enfold/core'
-import { nearest } from './nearest.ts'
 
 /**
  * Handlers by the `kind` of step that they do: a record, an instance of a class whose methods are named as kinds are, or

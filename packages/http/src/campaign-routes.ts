@@ -1,6 +1,6 @@
 /** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
 
-import { type CampaignId, campaignJsonSchema, defineCampaign, isLeft } from '@enfold/core'
+import { type CampaignId, campaignJsonSchema, campaignUnknown, defineCampaign, isLeft } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
 import { sees } from './permissions.ts'
@@ -44,7 +44,11 @@ export const campaignRoutes: readonly Route[] = [
     async handle(call) {
       const campaignId = idOf(call)
       const campaign = await call.engine.inspect.campaign(campaignId, given(call.query))
-      return found(campaign, { type: 'CampaignUnknown', campaignId })
+      if (campaign !== null) return campaign
+      const published = await call.engine.inspect.campaigns()
+      // It may be there, and the asked version not.
+      const isThere = published.some((one) => one.campaignId === campaignId)
+      return found(null, isThere ? { type: 'CampaignUnknown', campaignId } : campaignUnknown(campaignId, published))
     },
   }),
   route({

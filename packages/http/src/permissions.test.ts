@@ -178,6 +178,24 @@ describe('whoever has some campaigns', () => {
       expect(await statusOf(closed)).toBe(403)
   })
 
+  it('is told of no other campaign where an id is not known', async () => {
+    const sees = async (actor: Actor) => {
+      const { send } = await givenApi({ authorize: () => actor })
+      const start = await send('POST', '/contacts/ann/sequences/gardn/tips/start')
+      return [start, await send('GET', '/campaigns/gardn')]
+    }
+    for (const { body, status } of await sees({ actor: 'olga', may: 'write' })) {
+      expect(status).toBe(404)
+      expect(body.rejection).toMatchObject({ type: 'CampaignUnknown', known: ['garden', 'pool'] })
+      expect(body.detail).toContain('Did you mean "garden"?')
+    }
+    for (const { body, status } of await sees({ ...gil, campaigns: ['gardn'] })) {
+      expect(status).toBe(404)
+      expect(body.rejection).toEqual({ type: 'CampaignUnknown', campaignId: 'gardn' })
+      expect(body.detail).toBe('There is no campaign "gardn".')
+    }
+  })
+
   it('starts nobody because of what he is in elsewhere', async () => {
     const { send } = await givenApi({ authorize: () => gil })
     const query = { all: [{ campaignId: 'pool', sequenceId: 'nurture' }] }

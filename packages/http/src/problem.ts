@@ -79,10 +79,13 @@ export function rejectionProblem(rejection: Rejection): Problem {
   return { type: PROBLEM_PREFIX + rejection.type, title, status, detail, ...problems, rejection }
 }
 
-/** For an actor who sees some campaigns only: not what an id was used for, which may be another campaign's. */
+/** For an actor who sees some campaigns only: neither what an id was used for nor which other campaigns there are. */
 export function problemFor({ campaigns }: Actor, one: Problem): Problem {
-  if (campaigns === undefined || one.rejection?.type !== 'CommandIdReused') return one
-  return rejectionProblem({ ...one.rejection, usedFor: 'another command' })
+  const { rejection } = one
+  if (campaigns === undefined || rejection === undefined) return one
+  if (rejection.type === 'CommandIdReused') return rejectionProblem({ ...rejection, usedFor: 'another command' })
+  if (rejection.type !== 'CampaignUnknown') return one
+  return rejectionProblem({ type: rejection.type, campaignId: rejection.campaignId })
 }
 
 /** Nothing is broken; the same request may do later. */

@@ -4,7 +4,8 @@ import { stepOf } from '../campaign.ts'
 import type { OfSequence, OfStep } from '../commands.ts'
 import { enrollmentOf, isInProgress, newestRun, type Run, recordOf, refOf, type StepRecord } from '../enrollment.ts'
 import type { SequenceRef } from '../events.ts'
-import type { Rejection } from '../rejection.ts'
+import { nearestFirst } from '../nearest.ts'
+import { campaignUnknown, type Rejection } from '../rejection.ts'
 import type { DecisionBuilder, DecisionContext } from './builder.ts'
 
 /** A sequence that some version has or had; for commands that need no published one. */
@@ -13,9 +14,10 @@ export function everKnown(
   { campaigns }: DecisionContext,
 ): Either<Rejection, null> {
   const entry = campaigns.find(campaignId)
-  if (entry === undefined) return left({ type: 'CampaignUnknown', campaignId })
-  const known = entry.versions.some(({ campaign }) => campaign.sequences.has(sequenceId))
-  return known ? right(null) : left({ type: 'SequenceUnknown', campaignId, sequenceId })
+  if (entry === undefined) return left(campaignUnknown(campaignId, campaigns.entries()))
+  const ids = new Set(entry.versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
+  if (ids.has(sequenceId)) return right(null)
+  return left({ type: 'SequenceUnknown', campaignId, sequenceId, known: nearestFirst(sequenceId, ids) })
 }
 
 /** The run in progress of the command's sequence. */
@@ -42,7 +44,13 @@ export function runAndStep(
   const { campaignVersion } = run
   const sequence = decision.campaigns.version(ref.campaignId, campaignVersion).campaign.sequences.get(ref.sequenceId)
   const { stepId } = command
-  if (sequence === undefined || stepOf(sequence, stepId) === undefined)
-    return left({ type: 'StepUnknown', ...ref, stepId, campaignVersion })
+  if (sequence === undefined || stepOf(sequence, stepId) === undefined) {
+    const steps = sequence?.steps ?? []
+    const known = nearestFirst(
+      stepId,
+      steps.map((step) => step.id),
+    )
+    return left({ type: 'StepUnknown', ...ref, stepId, campaignVersion, known })
+  }
   return right({ run, record: recordOf(run, stepId) })
 }
