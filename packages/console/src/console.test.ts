@@ -329,6 +329,7 @@ describe('what comes in', () => {
     { do: 'stop', campaign: 'garden', sequence: 'tips', commandId: 'c', reason: '' },
     { do: 'stop', campaign: 'garden', sequence: 'tips', commandId: 'c', reason: 'x'.repeat(501) },
     { do: 'stop', campaign: 'garden', sequence: 'tips', reason: 'x' },
+    { do: 'stop', campaign: 'garden', sequence: 'tips', reason: 'x', commandId: 'enfold:signal:x' },
     { do: 'stop', campaign: '', sequence: 'tips', reason: 'x', commandId: 'c' },
     { do: '__proto__', reason: 'x', commandId: 'c' },
     { do: 'constructor', reason: 'x', commandId: 'c' },
@@ -460,6 +461,27 @@ describe('what is said is true', () => {
     const { text } = await send(own, '/now')
     expect(text).toMatch(/Nobody here handles the kind letter: 2 contacts wait for it since <time/)
     expect(text).toMatch(/The handler of the kind email has failed \d+ times in a row since <time/)
+    await engine.close()
+    await mine.close()
+  })
+
+  it('BRAKE-1: the Now page says how many starts were refused, and when the last was', async () => {
+    const mine = await givenWorld()
+    const engine = createEngine({ store: mine.store, clock: mine.clock, handlers: {}, log: false })
+    const looping = {
+      id: 'loop',
+      brake: 1,
+      goals: [{ id: 'again', when: { kind: 'again' }, next: ['round'] }],
+      sequences: [{ id: 'round', steps: [{ id: 'one', kind: 'email' }] }],
+    }
+    await engine.publish(looping)
+    const own = consoleOf({ ...mine, engine })
+    const again = () => engine.signal({ contactId: 'braked', kind: 'again' })
+    await again()
+    expect((await send(own, '/now')).text).not.toContain('starts were refused')
+    await engine.stopAll({ contactId: 'braked', actor: 'wanda' })
+    await again()
+    expect((await send(own, '/now')).text).toMatch(/1 starts were refused here, the last <time/)
     await engine.close()
     await mine.close()
   })

@@ -20,9 +20,11 @@ import {
   isLegalId,
   isRight,
   type JsonValue,
+  type LogEntry,
   type Observation,
   type RecordedEvent,
   type RouteTaken,
+  readLog,
   SCHEMA_VERSION,
   type Timing,
   type Upcasters,
@@ -633,6 +635,21 @@ describe('a damaged line', () => {
     expect(decoded(PUBLISHED_LINE).type).toBe('CampaignPublished')
     const path = '/data/definition/sequences/0/steps/0/timer'
     expect(problem(PUBLISHED_LINE.replace('"after"', '"afterwards"'))).toMatchObject({ reason: 'wrong-data', path })
+  })
+
+  it.each([
+    ['nodes', { goals: [], sequences: Array.from({ length: 20_001 }, () => null) }],
+    ['steps', { goals: [], sequences: [{ id: 's', steps: Array.from({ length: 50_001 }, () => null) }] }],
+    ['routes', { goals: [{ id: 'g', next: Array.from({ length: 100_001 }, () => 's') }], sequences: [] }],
+  ])('VERSION-2: a definition with too many %s is refused with its line', async (what, more) => {
+    const large = withData({ definition: { id: 'c', ...more } }, PUBLISHED_LINE)
+    const pieces = (async function* () {
+      yield `${STARTED_LINE}\n${large}\n`
+    })()
+    const entries: LogEntry[] = []
+    for await (const entry of readLog(pieces)) entries.push(entry)
+    expect(entries.at(-1)).toMatchObject({ line: 2, problem: { reason: 'wrong-data', path: '/data/definition' } })
+    expect(entries.at(-1)?.problem?.message).toContain(what)
   })
 
   it.each(TYPES)('LOG-4: %s has no room for a name or an address', (type) => {
