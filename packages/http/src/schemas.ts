@@ -39,7 +39,6 @@ const Count = whole(0)
 /** What is said of a campaign by a store may be anything that once was valid. */
 const Any = Type.Unsafe<unknown>({})
 
-export const Reason = closed({ reason: opt(Text) })
 export const Limit = opt(whole(1, 1000))
 
 export const SequenceQuery = closed({
