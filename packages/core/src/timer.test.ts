@@ -359,7 +359,11 @@ describe('several windows, and windows over midnight', () => {
     expect(opensAt({ after: 'PT1H' }, utc(friday), utc('2026-06-13T01:00'), facts)).toBe(utc('2026-06-13T01:00'))
     expect(opening(officeHours, friday, '2026-06-12T15:30')).toBe(utc('2026-06-12T15:30'))
     expect(opening(officeHours, friday, '2026-06-13T01:00')).toBe(utc('2026-06-15T06:00'))
-    expect(opening({ days: ['fri', 'mon'], keepTime: true }, friday, '2026-06-13T01:00')).toBe(utc('2026-06-15T15:00'))
+    const keepsTime = { days: ['fri', 'mon'], keepTime: true } as const
+    expect(opening(keepsTime, friday, '2026-06-13T01:00')).toBe(utc('2026-06-15T15:00'))
+    // On the open day not before the time of day, after it at once.
+    expect(opening(keepsTime, friday, '2026-06-15T06:00')).toBe(utc('2026-06-15T15:00'))
+    expect(opening(keepsTime, friday, '2026-06-15T16:00')).toBe(utc('2026-06-15T16:00'))
   })
 })
 
