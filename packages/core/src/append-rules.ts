@@ -15,6 +15,8 @@ interface Append {
   readonly commandId: string
   readonly at: Instant
   readonly actor: string | null
+  /** Whether its first event has the digest of its order, as all have but those of the first logs. */
+  readonly hasDigest: boolean
   /** How many of its events were read. */
   count: number
   /** The last event of it that may have led to others: a goal, the end of a run, a ban. */
@@ -51,7 +53,16 @@ export class AppendRules {
     if (append === null || append.commandId !== commandId) {
       const missing = append === null ? null : owedIn(append)
       if (missing !== null) return missing
-      append = { commandId, at, actor, count: 0, source: null, goals: new Set(), owed: new Set() }
+      append = {
+        commandId,
+        at,
+        actor,
+        hasDigest: event.order !== undefined,
+        count: 0,
+        source: null,
+        goals: new Set(),
+        owed: new Set(),
+      }
       stream.append = append
     }
     const index = append.count
@@ -269,9 +280,12 @@ function owe(owed: Set<string>, campaignId: string, routes: readonly RouteTaken[
     if (outcome === 'started') owed.add(runKey('start', { campaignId, sequenceId: to, run }))
 }
 
-/** What the last append of a stream lacks where the log ends: the end of it was cut off. */
+/**
+ * What the last append of a stream lacks where the log ends: the end of it was cut off. What has no digest of its order
+ * yet is not held to its end: the log that is kept of the first version ends in the middle of an append.
+ */
 export function owedAtEnd({ append }: StreamAppends): Violation | null {
-  return append === null ? null : owedIn(append, 'the last append of the stream')
+  return append === null || !append.hasDigest ? null : owedIn(append, 'the last append of the stream')
 }
 
 function owedIn({ owed }: Append, which = 'the append before it'): Violation | null {
