@@ -89,9 +89,8 @@ export class LogCheck {
   #isBack = false
 
   /**
-   * @param now for warnings of events after it; left out: none
-   * @param gateMs for how long after an unpublishing a start by a late catalogue is a warning and no fault; 0 where the
-   *   store checks it in the append
+   * @param options `now`: for warnings of events after it; left out: none. `gateMs`: for how long after an unpublishing a
+   *   start by a late catalogue is a warning and no fault; 0 where the store checks it in the append
    */
   constructor(options: { readonly now?: Instant; readonly gateMs?: number } = {}) {
     this.#now = options.now ?? null
