@@ -272,14 +272,14 @@ describe('a server that is killed and loses answers, engines that begin anew', {
     },
   )
 
-  it('whoever orders again under another id has it done twice, and the chaos finds it', async () => {
-    const report = await engineChaos({
-      seed: 1,
-      readModel: 'memory',
-      contacts: 6,
-      commands: 8,
-      careless: 'fresh-command-ids',
-    })
-    expect(report.problems.join()).toContain('nobody was told so')
+  it('ONCE-1: ordering again under another id does it twice, and the chaos finds it', async () => {
+    // In one round it depends on the machine whether an answer is lost that matters.
+    let problems = ''
+    for (let seed = 1; seed <= 10 && !problems.includes('nobody was told so'); seed++) {
+      const careless = 'fresh-command-ids'
+      const report = await engineChaos({ seed, readModel: 'memory', contacts: 6, commands: 8, careless })
+      problems += report.problems.join()
+    }
+    expect(problems).toContain('nobody was told so')
   })
 })
