@@ -2,16 +2,23 @@
  * One PostgreSQL server for every test file of a run. It starts when the first file asks for it, and stops with the run.
  * `@enfold/postgres-server/given` asks, and makes each file a database of its own on it.
  */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { type PostgresServer, startPostgres } from '../packages/postgres-server/src/index.ts'
+
+interface Started {
+  readonly child: ChildProcess
+  readonly url: string
+}
 
 export default async function sharePostgres(project: TestProject): Promise<() => Promise<void>> {
-  let starting: Promise<PostgresServer> | undefined
+  let starting: Promise<Started> | undefined
   // Files run in processes of their own, so they ask over a socket: the answer is the server's URL.
   const listener = createServer((socket) => {
     socket.on('error', () => {})
-    starting ??= startPostgres()
+    starting ??= start()
     starting.then(
       ({ url }) => socket.end(url),
       (error) => socket.end(`failed: ${error}`),
@@ -23,9 +30,20 @@ export default async function sharePostgres(project: TestProject): Promise<() =>
   project.provide('sharedPostgresPort', address.port)
   return async () => {
     listener.close()
-    await starting?.then(
-      (server) => server.stop(),
-      () => {},
-    )
+    const started = await starting?.catch(() => undefined)
+    if (started === undefined) return
+    const gone = once(started.child, 'exit')
+    started.child.send('stop')
+    await gone
   }
+}
+
+/** Not in this process: the package's hook at the exit of a process makes its exit status 0, and failed tests would pass. */
+async function start(): Promise<Started> {
+  const child = fork(fileURLToPath(new URL('postgres-process.ts', import.meta.url)), { execArgv: [] })
+  const [url] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([status]) => Promise.reject(new Error(`It ended with ${status}.`))),
+  ])) as [string]
+  return { child, url }
 }
