@@ -44,7 +44,11 @@ async function firstFound(bytes: Uint8Array, seal: Seal): Promise<Found | null> 
   const lineOf = (n: number) => lineOfEvent[n - 1] ?? (lineOfEvent.at(-1) ?? 0) + bad.length + 1
   const found = [
     ...bad.map((line) => ({ from: line, to: line })),
-    ...faults.map(({ number }) => ({ from: lineOf(number), to: lineOf(number) })),
+    ...faults.map(({ number, message }) => {
+      // Of an append that was cut off, the line that is missing is the one after the last that is there.
+      const line = lineOf(number) + (message.startsWith('the last append of the stream lacks') ? 1 : 0)
+      return { from: line, to: line }
+    }),
     ...(sealed?.breach ? [{ from: lineOf(sealed.breach.from), to: lineOf(sealed.breach.to) }] : []),
   ]
   return found.sort((a, b) => a.from - b.from || a.to - b.to)[0] ?? null
