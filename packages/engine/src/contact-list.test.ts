@@ -41,6 +41,10 @@ describe('a list that can be read in one way', () => {
     ['a column that the caller names', 'Kunde,Nummer\nAnn,k1', ['k1'], 'nummer'],
     ['a column that the caller names, of one', 'customer_id\nk1', ['k1'], 'customer_id'],
     ['ids with bars and colons', 'auth0|5f7c8\nurn:crm:ann\nuser|7\n', ['auth0|5f7c8', 'urn:crm:ann', 'user|7']],
+    ['a first id of letters among such', 'ann\nbob-2\ncleo\ndan', ['ann', 'bob-2', 'cleo', 'dan']],
+    ['a first id of letters under a header', 'contactId\nann\nc-1\nc-2', ['ann', 'c-1', 'c-2']],
+    ['an id of letters further down', 'c-1\nann\nc-2', ['c-1', 'ann', 'c-2']],
+    ['a header in any language that is named', 'Kundennummer\nk-1', ['k-1'], 'kundennummer'],
     ['an apostrophe that is not ours', "id\n'=x", ["'=x"]],
   ])('BULK-1: %s', async (_, csv, expected, column) => {
     expect(await idsOf(csv, column === undefined ? {} : { column })).toEqual(expected)
@@ -70,6 +74,18 @@ describe('a list that can be read in two ways', () => {
     ['a header of other ids', 'customerId\n1', /^list, line 1 looks like a header/],
     ['a header of two words', 'customer_number\n1', /^list, line 1 looks like a header/],
     ['a header whose words are told by capitals', 'customerNo\n1', /^list, line 1 looks like a header/],
+    ['a German header', 'Kundennummer\nK-1\nK-2', /^list, line 1 looks like a header: .*, a digit; expected .*column/],
+    ['a Dutch header over one id', 'Klantnummer\n4711', /^list, line 1 looks like a header: .*, a digit/],
+    ['a Polish header', '\nidentyfikator klienta\na@b.pl', /^list, line 2 looks like a header: .*, an @/],
+    ['a header over ids with signs', 'kundennummer\na/b\nc/d', /^list, line 1 looks like a header: .*, a sign/],
+    ['a header with a capital', 'Kundennummer\nann\nbob', /^list, line 1 looks like a header: .* without capitals/],
+    ['a header with a blank', 'num client\nann\nbob', /^list, line 1 looks like a header: .* without blanks/],
+    ['a header in another script', '顧客番号\nc1\nc2', /^list, line 1 looks like a header: .*, a digit/],
+    [
+      'a header over a long list with one id of letters',
+      ['Kundennummer', 'meyer', ...Array.from({ length: 500 }, (_, i) => `k${i}`)].join('\n'),
+      /^list, line 1 looks like a header: .*, a digit/,
+    ],
     ['cells between bars', 'contactId|name\nann|Ann', /^list, line 1 looks like a header/],
     [
       'cells between bars, with a name that is not known',
@@ -108,7 +124,14 @@ describe('a list that can be read in two ways', () => {
 
   it('LOG-4: a refusal repeats no cell: it may be a name', async () => {
     const name = 'Annegret von Beispiel '
-    for (const csv of [`${name},x`, `id\n${name.repeat(20)}`, `ann\n"${name}`, `ann\n${name};x`, `id,x\na,b,${name}`])
+    for (const csv of [
+      `${name},x`,
+      `id\n${name.repeat(20)}`,
+      `ann\n"${name}`,
+      `ann\n${name};x`,
+      `id,x\na,b,${name}`,
+      `${name}\na1`,
+    ])
       expect(await refusalOf(csv)).not.toContain('Annegret')
   })
 })

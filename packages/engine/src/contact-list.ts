@@ -40,10 +40,10 @@ const PARSING = {
 }
 
 /**
- * The contact ids of a list, line by line. One column needs no header. Of several columns, the first line must name the
- * one to read: `contactId` (or `contact_id`, `Contact ID`), else `id`, or what `column` says. The delimiter is the one
- * that the first line is made of: comma, semicolon or tab. Blanks around a cell are cut off, empty lines are passed
- * over. Of a file of results, as `resultLine` writes it, cells are read exactly as they were written.
+ * The contact ids of a list, line by line. One column needs no header; a first line that looks like
+ * one, and names no column that is known, is refused. Of several columns, the first line must name the one to read:
+ * `contactId` (or `contact_id`, `Contact ID`), else `id`, or what `column` says. The delimiter is the one that the first
+ * line is made of: comma, semicolon or tab. Blanks around a cell are cut off, empty lines are passed over. Of a file of results, as `resultLine` writes it, cells are read exactly as they were written.
  *
  * @throws EnfoldFault `INVALID_INPUT` with the line, for whatever can be read in two ways or is no id. No cell is
  *   repeated in the message: it may be somebody's name
@@ -58,7 +58,8 @@ export async function* contactsOfCsv(
   try {
     const head = await headOf(pieces)
     const shape = shapeOf(head, path, column)
-    yield* idsOf(head.text, pieces, shape, path, limits)
+    const ids = idsOf(head.text, pieces, shape, path, limits)
+    yield* shape.header === null ? withoutOddHeader(ids, `${path}, line ${head.number}`) : ids
   } finally {
     await pieces.return?.()
   }
@@ -255,6 +256,57 @@ function isLikeName(cell: string): boolean {
   const words = cell.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').split(/[\s_.-]+/)
   if (words.every((word) => HEADER_NAMES.has(word.toLowerCase()))) return true
   return /^[\p{L}\s_.-]+$/u.test(cell) && (/[\s_.-]id$/i.test(cell) || /\p{Ll}I[dD]$/u.test(cell))
+}
+
+// --- A first line that is unlike the others ---------------------------------------------------------------------------
+
+/** So many ids after the first are looked at. */
+const COMPARED = 100
+/** Of these, so many must have what the first lacks: a few ids of another form do not make a header into an id. */
+const MOST = 0.9
+
+/** What ids have in common, and a name of a column has not, whatever its language. */
+const FORMS: readonly { readonly lacks: string; readonly test: (id: string) => boolean }[] = [
+  { lacks: 'a digit', test: (id) => /\p{N}/u.test(id) },
+  { lacks: 'an @', test: (id) => id.includes('@') },
+  { lacks: 'a sign between its letters', test: (id) => /[^\p{L}\p{M}\s]/u.test(id) },
+  { lacks: 'a spelling without capitals', test: (id) => !/\p{Lu}/u.test(id) },
+  { lacks: 'a spelling without blanks', test: (id) => !/\s/.test(id) },
+]
+
+/**
+ * The ids of a list without a header, unless its first line is one in a language that `HEADER_NAMES` does not know:
+ * letters alone, and nearly all ids after it have something that it lacks ("Kundennummer" over "K-1").
+ */
+async function* withoutOddHeader(ids: AsyncGenerator<string>, where: string): AsyncGenerator<string> {
+  try {
+    const held: string[] = []
+    for await (const id of ids) {
+      if (held.length > COMPARED) yield id
+      else {
+        held.push(id)
+        if (held.length <= COMPARED) continue
+        refuseOddHeader(held, where)
+        yield* held
+      }
+    }
+    if (held.length > COMPARED) return
+    refuseOddHeader(held, where)
+    yield* held
+  } finally {
+    await ids.return(undefined)
+  }
+}
+
+function refuseOddHeader([first, ...others]: readonly string[], where: string): void {
+  if (first === undefined || others.length === 0 || !/^[\p{L}\p{M}\s_.-]+$/u.test(first)) return
+  const odd = FORMS.find(({ test }) => !test(first) && others.filter(test).length >= others.length * MOST)
+  if (odd === undefined) return
+  throw refused(
+    where,
+    `looks like a header: it lacks what the lines after it have, ${odd.lacks}`,
+    'ids alone, or the name of this column as `column`; if this line is an id, put a line with contactId before it',
+  )
 }
 
 // --- The lines ------------------------------------------------------------------------------------------------------
