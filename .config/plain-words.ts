@@ -1,0 +1,59 @@
+/**
+ * Finds words that our texts do not use, in sources, tests, pages and changesets, and says what to write instead.
+ * A line is judged by itself: what only a reader can tell (an "answer" that is a command's result) is left to a reader.
+ */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+const WORDS: readonly (readonly [RegExp, string])[] = [
+  // A server is behind a proxy, and a reader falls behind. Nothing else is: not an event, not a step.
+  [
+    /\b(?<!\b(?:fall(?:s|en|ing)?|fell|lag(?:s|ged|ging)?|left|leaves?|leaving) )behind(?! an? (?:\w+ )?(?:proxy|pooler|balancer))\b/i,
+    'after, later than',
+  ],
+  [/\bbesides?\b/i, 'next to, separate, in addition to'],
+  [/\bwho(?:m|mever|ever)\b/i, 'anyone who, a contact that'],
+  [/\bwho is in\b/i, 'the contacts in'],
+  [/\bnone of (?:his|hers|theirs)\b/i, 'no … of the contact'],
+  [/\blest\b/i, 'so that … not'],
+  [/\b(?:he|him|his|himself)\b/i, 'they, the contact, the operator'],
+  [/\bfor ever\b/i, 'for good, without end'],
+  [/\bmend(?:s|ed|ing)?\b/i, 'fix'],
+  [/\banew\b/i, 'again'],
+  [/\bcame of it\b/i, 'the result'],
+  [/\bin place of\b/i, 'instead of'],
+  [/\ba \w+ of yours\b/i, 'your own'],
+  [/\bof before\b/i, 'older, earlier'],
+  [/\b(?:it|that|which|who|what an? \w+|engine|store|server|handler|console|page|call|host) answers\b/i, 'returns'],
+  [/\banswers (?:an?|the same|its|whether|when|once|with|nothing|already|not|true|false|null|[`'"\d])/i, 'returns'],
+  [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],
+]
+
+/** Files that quote such words, and formats that are data. */
+const LEFT_OUT = /^LICENSE$|^\.config\/plain-words\.ts$|\/fixtures\/|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
+
+/** Folders whose texts are not plain yet. */
+const NOT_YET = ['.config/', '.github/', '.changeset/', 'README.md', 'docs/', 'examples/', 'packages/']
+
+const problems = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  encoding: 'utf8',
+})
+  .split('\0')
+  .filter((file) => file !== '' && !LEFT_OUT.test(file))
+  .filter((file) => process.argv.includes('--all') || !NOT_YET.some((folder) => file.startsWith(folder)))
+  .flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .flatMap((line, index) =>
+        WORDS.flatMap(([word, instead]) => {
+          const found = word.exec(line)
+          return found === null ? [] : [`${file}:${index + 1}: "${found[0]}": say ${instead}\n    ${line.trim()}`]
+        }),
+      ),
+  )
+
+for (const problem of problems) process.stdout.write(`${problem}\n`)
+if (problems.length > 0) {
+  process.stdout.write(`\n${problems.length} words to replace. Why: docs/decisions, "Plain words"\n`)
+  process.exitCode = 1
+}
