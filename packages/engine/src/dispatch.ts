@@ -23,7 +23,7 @@ import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
 import type { Projection } from './project.ts'
-import { createTurns } from './turns.ts'
+import { createMutex } from './mutex.ts'
 
 /** What a dispatch came to. */
 export interface DispatchCounts {
@@ -88,7 +88,7 @@ export function createDispatcher(
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
   /** Hands and permits that are free must not be given to two who ask at once. */
-  const inTurn = createTurns()
+  const exclusively = createMutex()
   const due = createDueWork(machinery, readModel, kinds, options)
   const leases = createLeases(readModel, clock, options.leaseMs)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
@@ -165,7 +165,7 @@ export function createDispatcher(
     try {
       // A store that fails for one contact fails for the next: say so instead of working through the agenda.
       while (budget.room > 0 && !stop.aborted && failures.length === 0) {
-        const claimed = await inTurn(async () => {
+        const claimed = await exclusively(async () => {
           const claimedAtMs = performance.now()
           const claims = await claim(budget)
           if (stop.aborted && claims.length > 0) await readModel.release(claims)

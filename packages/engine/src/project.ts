@@ -42,7 +42,7 @@ import { createHistoryOf, derive, type Machinery, plannedOf } from './execute.ts
 import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
-import { createTurns } from './turns.ts'
+import { createMutex } from './mutex.ts'
 
 /** Of a projection that feeds a read model beside the log. */
 export interface ProjectionOptions {
@@ -183,7 +183,7 @@ export function createProjection(
   /** Contacts that are parked, as far as is known here, and why. */
   const parked = new Map<ContactId, string | null>()
   const waiting = new Set<AbortController>()
-  const inTurn = createTurns()
+  const exclusively = createMutex()
   let running: Promise<void> | null = null
   let lastFault: ProjectionHealth['lastFault'] = null
   let stopped = false
@@ -202,7 +202,7 @@ export function createProjection(
 
   /** Projects a batch, in the order of the log; what was projected before is passed over. Answers whether any was new. */
   function handle(events: readonly RecordedEvent[]): Promise<boolean> {
-    return inTurn(async () => {
+    return exclusively(async () => {
       try {
         return await handleNow(events)
       } catch (error) {
@@ -435,7 +435,7 @@ export function createProjection(
 
   /** Does something about a contact's rows, if it is parked, while no batch is under way. */
   function ofParked<T>(contactId: ContactId, work: () => Promise<T>): Promise<T | { readonly outcome: 'not_parked' }> {
-    return inTurn(async () => {
+    return exclusively(async () => {
       if (!(await readModel.tagsOf(contactId)).includes(PARKED)) return { outcome: 'not_parked' }
       const done = await work()
       followed.delete(contactId)
@@ -450,7 +450,7 @@ export function createProjection(
     stopped = false
     while (!signal.aborted) {
       try {
-        const from = await inTurn(begin)
+        const from = await exclusively(begin)
         await followFrom(from, signal, () => {
           pauseMs = FIRST_PAUSE_MS
         })
@@ -501,7 +501,7 @@ export function createProjection(
   async function toHead(until: Position = Number.POSITIVE_INFINITY): Promise<boolean> {
     let any = false
     let batch: RecordedEvent[] = []
-    for await (const event of store.readAll(await inTurn(begin))) {
+    for await (const event of store.readAll(await exclusively(begin))) {
       if (event.position > until) break
       if (batch.push(event) < BATCH) continue
       any = (await handle(batch)) || any
