@@ -1152,7 +1152,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     await running(engine, async () => {
       await idle()
       between = () => engine.startSequence(nurture)
-      // The first sleep ends by the clock; the second must end by the ring that came before it.
+      // The first sleep ends by the clock; the second must end by the notification that came before it.
       clock.advance('PT1S')
       await until(() => calls.length === 1)
     })

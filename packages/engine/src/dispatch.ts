@@ -14,7 +14,7 @@ import {
 } from '@enfold/core'
 import { createBatcher, isFaultOfStore } from './batch.ts'
 import { realWait } from './clock.ts'
-import type { Doorbell } from './doorbell.ts'
+import type { WakeSignal } from './wake-signal.ts'
 import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
 import type { Machinery } from './execute.ts'
@@ -80,7 +80,7 @@ export function createDispatcher(
   kinds: Kinds,
   worker: WorkerId,
   options: DispatchOptions,
-  doorbell: Doorbell,
+  wakeSignal: WakeSignal,
   projection: Projection,
 ): Dispatcher {
   const { clock, observe } = machinery
@@ -207,12 +207,12 @@ export function createDispatcher(
     await Promise.race([...working, more]).finally(() => enough.abort())
   }
 
-  /** Until the next wake, a ring of the doorbell, or the poll for what other processes have made due. */
+  /** Until the next wake, a notification, or the poll for what other processes have made due. */
   async function rest(stop: AbortSignal): Promise<void> {
     const wakeAt = await nextWake()
     const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
     // Due already, and yet nothing was to be had: another worker was first. Not at once again.
-    await doorbell.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
+    await wakeSignal.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
   }
 
   /**

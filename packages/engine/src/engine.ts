@@ -40,7 +40,7 @@ import { systemClock } from './clock.ts'
 import { answering, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
 import { createFacts, createSearch, SHORT_MS } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DueOptions } from './dispatch.ts'
-import { createDoorbell } from './doorbell.ts'
+import { createWakeSignal } from './wake-signal.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandMachinery, createHistoryOf, type Executed, execute, type Machinery } from './execute.ts'
 import { type Health, healthOf } from './health.ts'
@@ -154,7 +154,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { readModel, beside } = readModelOf(options)
   const campaigns = createCampaigns(store, options.campaignRefreshMs ?? 1000)
   const gateMs = options.gateMs ?? 2000
-  const doorbell = createDoorbell(clock)
+  const wakeSignal = createWakeSignal(clock)
   const brakes = createBrakeCount(clock)
   const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
@@ -173,7 +173,7 @@ export function createEngine(options: EngineOptions): Engine {
       ...(options.observe === undefined ? [] : [options.observe]),
     ]),
     random: options.random ?? Math.random,
-    wakeUp: doorbell.ring,
+    wakeUp: wakeSignal.notify,
     viewMs: store.settled === undefined ? gateMs / 2 : null,
   }
   const projection = beside
@@ -186,7 +186,7 @@ export function createEngine(options: EngineOptions): Engine {
   // Two who were given one id must not take each other's claims for their own.
   const claimer = `${workerId.slice(0, 160).toWellFormed()} ${crypto.randomUUID().slice(0, 8)}`
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
-  const dispatcher = createDispatcher(machinery, readModel, kinds, claimer, dispatchOptions, doorbell, projection)
+  const dispatcher = createDispatcher(machinery, readModel, kinds, claimer, dispatchOptions, wakeSignal, projection)
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
@@ -333,7 +333,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       const { signal, project: feeds = true } = runOptions
       // What other processes and transactions of the host make due is heard of at once, where the store can tell.
-      const unwatch = store.watch?.(doorbell.ring)
+      const unwatch = store.watch?.(wakeSignal.notify)
       return (beside && feeds ? projectAndDispatch(signal) : dispatcher.run(signal)).finally(unwatch)
     },
     async project(projectOptions) {
@@ -387,7 +387,7 @@ export function createEngine(options: EngineOptions): Engine {
     async refreshContact(contactId) {
       border.id('refreshContact', contactId)
       const refreshed = await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
-      doorbell.ring()
+      wakeSignal.notify()
       return refreshed
     },
     async close() {

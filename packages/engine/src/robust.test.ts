@@ -3,7 +3,7 @@ import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
-import { createDoorbell } from './doorbell.ts'
+import { createWakeSignal } from './wake-signal.ts'
 import { MONDAY, onAnn, pool } from './given-engine.ts'
 
 const sent: StepHandler = () => ({ outcome: 'sent' })
@@ -211,15 +211,15 @@ describe('given many contacts due at once', () => {
 })
 
 describe('given a doorbell', () => {
-  it('STEP-7: whoever comes after the end takes no ring from the next', async () => {
+  it('STEP-7: a waiter that came after the end takes no notification from the next', async () => {
     const clock = createSimulatedClock(MONDAY)
-    const doorbell = createDoorbell(clock)
+    const wakeSignal = createWakeSignal(clock)
     const over = new AbortController()
     over.abort()
-    await doorbell.sleep(1000, over.signal)
-    doorbell.ring()
+    await wakeSignal.sleep(1000, over.signal)
+    wakeSignal.notify()
     let woken = false
-    const sleeping = doorbell.sleep(1000, new AbortController().signal).then(() => {
+    const sleeping = wakeSignal.sleep(1000, new AbortController().signal).then(() => {
       woken = true
     })
     await sleeping

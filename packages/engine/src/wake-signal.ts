@@ -2,42 +2,42 @@
 import type { Clock } from '@enfold/core'
 import { realWait } from './clock.ts'
 
-export interface Doorbell {
-  ring(): void
-  /** Until so much of the clock's time has passed, the bell rings, or the signal aborts. */
+export interface WakeSignal {
+  notify(): void
+  /** Until so much of the clock's time has passed, `notify` is called, or the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
-export function createDoorbell(clock: Clock): Doorbell {
-  const bell = createBell()
+export function createWakeSignal(clock: Clock): WakeSignal {
+  const { notify, waitForNext } = createNotifications()
   return {
-    ring: bell.ring,
+    notify,
     async sleep(ms, signal) {
       const awake = new AbortController()
       const over = AbortSignal.any([signal, awake.signal])
-      await Promise.race([clock.wait?.(ms, over) ?? realWait(ms, over), bell.heard(over)])
+      await Promise.race([clock.wait?.(ms, over) ?? realWait(ms, over), waitForNext(over)])
       awake.abort()
     },
   }
 }
 
-function createBell() {
+function createNotifications() {
   const waiting = new Set<() => void>()
-  let rung = false
+  let isPending = false
   return {
-    ring() {
-      rung = waiting.size === 0
+    notify() {
+      isPending = waiting.size === 0
       for (const wake of [...waiting]) wake()
     },
-    /** Resolves at the next ring, or at once if it rang since somebody last listened. */
-    heard(signal: AbortSignal): Promise<void> {
+    /** Resolves at the next notification, or at once if there was one since somebody last waited. */
+    waitForNext(signal: AbortSignal): Promise<void> {
       if (signal.aborted) return Promise.resolve()
-      if (rung) {
-        rung = false
+      if (isPending) {
+        isPending = false
         return Promise.resolve()
       }
       return new Promise((resolve) => {
-        // Whoever has gone hears nothing: a ring meant for the next listener must not be lost on him.
+        // A waiter whose signal aborted is removed at once, so that it takes no notification from the next waiter.
         const wake = () => {
           waiting.delete(wake)
           signal.removeEventListener('abort', wake)
