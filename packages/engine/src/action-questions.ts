@@ -14,7 +14,7 @@ import {
   type Instant,
 } from '@enfold/core'
 import { resultHeader, resultLine } from './action-csv.ts'
-import * as border from './border.ts'
+import * as input from './input.ts'
 
 export interface ActionView extends Omit<ActionRecord, 'contactsDigest'> {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
@@ -61,11 +61,11 @@ const CSV_PAGE = 1000
 
 export function createActionQuestions(keeper: ActionStore | null, clock: Clock): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
-    border.checkInput('inspect.actionContacts', query, {
-      actionId: border.id,
+    input.checkInput('inspect.actionContacts', query, {
+      actionId: input.id,
       'outcome?': outcomeOf,
-      'after?': border.wholeNumber(0, Number.MAX_SAFE_INTEGER),
-      'limit?': border.wholeNumber(1, 1000),
+      'after?': input.wholeNumber(0, Number.MAX_SAFE_INTEGER),
+      'limit?': input.wholeNumber(1, 1000),
     })
     const { actionId, outcome, after = 0, limit = 50 } = query
     // One more than the page, to see whether there is a next one.
@@ -76,7 +76,7 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
 
   return {
     async actions(query = {}) {
-      border.checkInput('inspect.actions', query, { 'after?': border.idOrNull, 'limit?': border.wholeNumber(1, 1000) })
+      input.checkInput('inspect.actions', query, { 'after?': input.idOrNull, 'limit?': input.wholeNumber(1, 1000) })
       const { after = null, limit = 50 } = query
       const found = (await keeper?.actions(after, limit + 1)) ?? []
       const actions = found.slice(0, limit)
@@ -86,13 +86,13 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
       }
     },
     async action(actionId) {
-      border.id('inspect.action', actionId)
+      input.id('inspect.action', actionId)
       const record = (await keeper?.action(actionId)) ?? null
       return record === null ? null : viewOf(record, clock.now())
     },
     actionContacts,
     async *actionCsv(actionId) {
-      border.id('inspect.actionCsv', actionId)
+      input.id('inspect.actionCsv', actionId)
       yield resultHeader()
       for (let after = 0; ; ) {
         const found = (await keeper?.actionContacts(actionId, after, CSV_PAGE)) ?? []

@@ -18,7 +18,7 @@ import {
   type StepId,
   stepsWaiting,
 } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import type { Machinery } from './execute.ts'
 import { wordsOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
@@ -212,11 +212,11 @@ export function createAttentionQuestions(
 
   return {
     async attention(query = {}) {
-      border.checkInput('inspect.attention', query, {
-        'kind?': border.oneOf(...ATTENTION_KINDS),
-        'campaigns?': border.ids,
+      input.checkInput('inspect.attention', query, {
+        'kind?': input.oneOf(...ATTENTION_KINDS),
+        'campaigns?': input.ids,
         'after?': cursorOrNull,
-        'limit?': border.wholeNumber(1, 1000),
+        'limit?': input.wholeNumber(1, 1000),
       })
       const { after = null, limit = 50 } = query
       const sources = sourcesFor(query)

@@ -517,7 +517,7 @@ describe('a CSV of contacts', () => {
   })
 })
 
-describe('at the border', () => {
+describe('input validation', () => {
   it.each<[string, unknown]>([
     ['no source', {}],
     ['two sources', { ids: [], search: 'x' }],

@@ -40,7 +40,7 @@ import {
 } from '@enfold/core'
 import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { realWait } from './clock.ts'
 import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
 import { execute, type Known, type Machinery } from './execute.ts'
@@ -121,12 +121,12 @@ type OneOfMany = Extract<ContactCommand, { readonly type: (typeof ACTION_VERBS)[
 
 const TARGET = {
   action: verb,
-  campaignId: border.id,
-  sequenceId: border.id,
+  campaignId: input.id,
+  sequenceId: input.id,
   contacts: checkSource,
 }
-const ORDER = { ...TARGET, actionId: border.id, actor: border.actor, 'reason?': border.text }
-const PROCESS = { 'signal?': border.abortSignal, 'onProgress?': callable }
+const ORDER = { ...TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
+const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': callable }
 
 /** @param actions `null`: the store keeps none, and every verb says so */
 export function createBulk(
@@ -478,31 +478,31 @@ export function createBulk(
 
   return {
     async previewAction(target, options = {}) {
-      border.checkInput('previewAction', target, {
+      input.checkInput('previewAction', target, {
         ...TARGET,
-        'actionId?': border.id,
-        'actor?': border.actor,
-        'reason?': border.text,
+        'actionId?': input.id,
+        'actor?': input.actor,
+        'reason?': input.text,
       })
-      border.checkInput('previewAction.options', options, { 'limit?': border.wholeNumber(1, 1_000_000) })
+      input.checkInput('previewAction.options', options, { 'limit?': input.wholeNumber(1, 1_000_000) })
       return atWork(() => preview(target, options.limit ?? 100_000))
     },
     async processAction(order, options = {}) {
-      border.checkInput('processAction', order, ORDER)
-      border.checkInput('processAction.options', options, { ...PROCESS, 'preview?': previewOf })
+      input.checkInput('processAction', order, ORDER)
+      input.checkInput('processAction.options', options, { ...PROCESS, 'preview?': previewOf })
       return atWork(() => process(order, options.preview, options))
     },
     async resumeAction(actionId, options = {}) {
-      border.id('resumeAction.actionId', actionId)
-      border.checkInput('resumeAction.options', options, PROCESS)
+      input.id('resumeAction.actionId', actionId)
+      input.checkInput('resumeAction.options', options, PROCESS)
       return atWork(async () => {
         const stored = await keeper().action(actionId)
         return stored === null ? left({ type: 'ActionUnknown', actionId }) : resume(stored, options)
       })
     },
     async cancelAction(actionId, order) {
-      border.id('cancelAction.actionId', actionId)
-      border.checkInput('cancelAction', order, { actor: border.actor })
+      input.id('cancelAction.actionId', actionId)
+      input.checkInput('cancelAction', order, { actor: input.actor })
       refuseIfClosed()
       for (;;) {
         const stored = await keeper().action(actionId)

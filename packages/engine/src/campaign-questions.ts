@@ -1,6 +1,6 @@
 /** Questions about campaigns: which there are, and what each version of one says. */
 import type { CampaignDefinition, CampaignId, Instant } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import type { Campaigns } from './campaigns.ts'
 
 export interface CampaignSummary {
@@ -56,8 +56,8 @@ export function createCampaignQuestions(campaigns: Campaigns): CampaignQuestions
       })
     },
     async campaign(campaignId, options = {}) {
-      border.id('inspect.campaign', campaignId)
-      border.checkInput('inspect.campaign', options, { 'version?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) })
+      input.id('inspect.campaign', campaignId)
+      input.checkInput('inspect.campaign', options, { 'version?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) })
       await campaigns.refresh()
       return view(campaignId, options.version)
     },

@@ -10,7 +10,7 @@ import {
   type ReadModel,
   requireId,
 } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 import { searchFault } from './directory.ts'
 import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
@@ -41,18 +41,18 @@ export function checkSource(path: string, source: unknown): void {
   const value = (source as Record<string, unknown> | null)?.[name ?? '']
   if (more.length > 0 || !['ids', 'search', 'query', 'csv'].includes(name ?? ''))
     throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }')
-  if (name === 'search') border.text(`${path}.search`, value)
+  if (name === 'search') input.text(`${path}.search`, value)
   if (name === 'ids' && (typeof value === 'string' || !isIterable(value)))
     throw EnfoldFault.invalidInput(`${path}.ids`, value, 'a list of ids, or an iterable of them')
   if (name === 'csv' && typeof value !== 'string' && !isIterable(value))
     throw EnfoldFault.invalidInput(`${path}.csv`, value, 'a text, or an iterable of its pieces')
-  if (column !== undefined) border.text(`${path}.column`, column)
+  if (column !== undefined) input.text(`${path}.column`, column)
   if (name === 'query')
-    border.checkInput(`${path}.query`, value, {
+    input.checkInput(`${path}.query`, value, {
       'all?': sequenceQueries,
       'any?': sequenceQueries,
       'none?': sequenceQueries,
-      'text?': border.text,
+      'text?': input.text,
     })
 }
 

@@ -30,7 +30,7 @@ import {
   type VerbOf,
   type Version,
 } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import type { Executed } from './execute.ts'
 
 /** What every verb of an operator takes. */
@@ -106,11 +106,11 @@ export type ContactVerbs = {
   readonly [Name in keyof typeof VERBS]: (order: OrderOf<Name>) => Answered<AnswerOf<Name>>
 }
 
-/** The shape of an order, checked at the border. */
-export const ORDER = { actor: border.actor, 'reason?': border.text, 'commandId?': border.commandId }
-const CONTACT = { contactId: border.id, ...ORDER }
-const SEQUENCE = { ...CONTACT, campaignId: border.id, sequenceId: border.id }
-const STEP = { ...SEQUENCE, stepId: border.id, 'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
+/** The shape of an order, checked at the input. */
+export const ORDER = { actor: input.actor, 'reason?': input.text, 'commandId?': input.commandId }
+const CONTACT = { contactId: input.id, ...ORDER }
+const SEQUENCE = { ...CONTACT, campaignId: input.id, sequenceId: input.id }
+const STEP = { ...SEQUENCE, stepId: input.id, 'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
 
 /** What every command takes of an order. */
 export const metaOf = ({ actor, reason, commandId }: Order) => ({
@@ -136,16 +136,16 @@ export function answering(execute: Execute) {
 }
 
 const SIGNAL = {
-  contactId: border.id,
-  kind: border.text,
-  'data?': border.anything,
-  'signalId?': border.id,
-  'occurredAt?': border.instant,
-  'actor?': border.actor,
-  'fromStep?': border.flag,
+  contactId: input.id,
+  kind: input.text,
+  'data?': input.anything,
+  'signalId?': input.id,
+  'occurredAt?': input.instant,
+  'actor?': input.actor,
+  'fromStep?': input.flag,
 }
 const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNAL } satisfies Record<About, object>
-const CHECKS = { flag: border.flag, instantOrNull: border.instantOrNull } satisfies Record<keyof TakenTypes, unknown>
+const CHECKS = { flag: input.flag, instantOrNull: input.instantOrNull } satisfies Record<keyof TakenTypes, unknown>
 
 export function createContactVerbs(execute: Execute): ContactVerbs {
   const verbs = VERB_NAMES.map((name) => [name, createVerb(name, execute)] as const)
@@ -158,7 +158,7 @@ function createVerb(name: VerbName, execute: Execute) {
   const checks = Object.entries(takes).map(([option, kind]) => [`${option}?`, CHECKS[kind]])
   const shape = { ...SHAPES[verb.about], ...Object.fromEntries(checks) }
   return async (order: object) => {
-    border.checkInput(name, order, shape)
+    input.checkInput(name, order, shape)
     const executed = await execute(commandOf({ takes, tells, ...verb }, order))
     if (isLeft(executed)) return executed
     if (told.length === 0) return right(placed(executed.right))
@@ -202,7 +202,7 @@ function signalOf(signal: Signal) {
     actor,
     signalId,
     kind,
-    data: border.jsonObject('signal.data', data),
+    data: input.jsonObject('signal.data', data),
     ...(signal.occurredAt === undefined ? {} : { occurredAt: signal.occurredAt }),
     fromStep,
   }

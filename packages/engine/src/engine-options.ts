@@ -1,4 +1,4 @@
-/** What `createEngine` takes, its defaults, and the checks at the border. */
+/** What `createEngine` takes, its defaults, and the checks at the input. */
 import {
   type ActionStore,
   type Capabilities,
@@ -12,7 +12,7 @@ import {
   type Tells,
   type WorkerId,
 } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { longestCallMs } from './handler-call.ts'
 import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
@@ -107,22 +107,22 @@ const DISPATCH_DEFAULTS: DispatchOptions = {
 
 /** The options of the dispatcher with their defaults; throws `INVALID_INPUT` for any option that cannot be. */
 export function checkedOptions(options: EngineOptions): DispatchOptions {
-  border.checkInput('createEngine', options, {
-    store: border.anything,
-    'readModel?': border.anything,
-    'onPoison?': border.anything,
-    handlers: border.anything,
-    'contacts?': border.anything,
-    'clock?': border.anything,
-    'observe?': border.anything,
-    'dispatch?': border.anything,
-    'contactsTimeoutMs?': border.wholeNumber(1, 86_400_000),
-    'campaignRefreshMs?': border.wholeNumber(0, 86_400_000),
-    'gateMs?': border.wholeNumber(2, 600_000),
-    'log?': border.anything,
-    'lateAfterMs?': border.wholeNumber(1, 31_536_000_000),
-    'workerId?': border.id,
-    'random?': border.anything,
+  input.checkInput('createEngine', options, {
+    store: input.anything,
+    'readModel?': input.anything,
+    'onPoison?': input.anything,
+    handlers: input.anything,
+    'contacts?': input.anything,
+    'clock?': input.anything,
+    'observe?': input.anything,
+    'dispatch?': input.anything,
+    'contactsTimeoutMs?': input.wholeNumber(1, 86_400_000),
+    'campaignRefreshMs?': input.wholeNumber(0, 86_400_000),
+    'gateMs?': input.wholeNumber(2, 600_000),
+    'log?': input.anything,
+    'lateAfterMs?': input.wholeNumber(1, 31_536_000_000),
+    'workerId?': input.id,
+    'random?': input.anything,
   })
   const { store, handlers, clock, contacts, observe, random } = options
   if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
@@ -140,17 +140,17 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
     throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
   if (random !== undefined && typeof random !== 'function')
     throw EnfoldFault.invalidInput('createEngine.random', random, 'a function that yields numbers from 0 to 1')
-  const ms = border.wholeNumber(1, 86_400_000)
+  const ms = input.wholeNumber(1, 86_400_000)
   const dispatch = options.dispatch ?? {}
-  border.checkInput('createEngine.dispatch', dispatch, {
-    'concurrency?': border.wholeNumber(1, 10_000),
+  input.checkInput('createEngine.dispatch', dispatch, {
+    'concurrency?': input.wholeNumber(1, 10_000),
     'kinds?': kindLimits,
-    'exceptionMessages?': border.flag,
+    'exceptionMessages?': input.flag,
     'handlerTimeoutMs?': ms,
     'leaseMs?': ms,
     'pollMs?': ms,
     'shutdownMs?': ms,
-    'backOff?': (path, value) => border.checkInput(path, value, { baseMs: ms, capMs: ms }),
+    'backOff?': (path, value) => input.checkInput(path, value, { baseMs: ms, capMs: ms }),
   })
   const given = Object.fromEntries(Object.entries(dispatch).filter(([, value]) => value !== undefined))
   const merged: DispatchOptions = { ...DISPATCH_DEFAULTS, ...given }
@@ -168,8 +168,8 @@ function kindLimits(path: string, value: unknown): void {
   if (typeof value !== 'object' || value === null)
     throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
   for (const [kind, limit] of Object.entries(value))
-    border.checkInput(`${path}.${kind}`, limit, {
-      'concurrency?': border.wholeNumber(1, 10_000),
+    input.checkInput(`${path}.${kind}`, limit, {
+      'concurrency?': input.wholeNumber(1, 10_000),
       'perSecond?': (at, given) => {
         if (!(typeof given === 'number' && given > 0 && given <= 1_000_000))
           throw EnfoldFault.invalidInput(at, given, 'a number above 0, up to 1,000,000')

@@ -32,7 +32,7 @@ import {
 } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
 import { createAttentionQuestions } from './attention.ts'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaigns } from './campaigns.ts'
@@ -259,7 +259,7 @@ export function createEngine(options: EngineOptions): Engine {
   const engine: Engine = {
     ...verbs,
     async publish(given, order = { actor: null }) {
-      border.checkInput('publish.order', order, ORDER)
+      input.checkInput('publish.order', order, ORDER)
       const definition = copied(given)
       const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
       const id = () => (definition as { id: CampaignId }).id
@@ -277,8 +277,8 @@ export function createEngine(options: EngineOptions): Engine {
       return right({ ...answered.right, warnings: [...answered.right.warnings, ...unhandled] })
     },
     async unpublish(campaignId, order) {
-      border.id('unpublish.campaignId', campaignId)
-      border.checkInput('unpublish.order', order, { ...ORDER, 'stopRuns?': border.flag })
+      input.id('unpublish.campaignId', campaignId)
+      input.checkInput('unpublish.order', order, { ...ORDER, 'stopRuns?': input.flag })
       const command = {
         type: 'UnpublishCampaign',
         campaignId,
@@ -300,7 +300,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     withTransaction(client, given = {}) {
-      border.checkInput('withTransaction.options', given, { 'contacts?': border.anything })
+      input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
       const bound = boundTo(store, client)
       const executing: CommandMachinery = {
         ...machinery,
@@ -320,16 +320,16 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async runDue(dueOptions = {}) {
-      border.checkInput('runDue', dueOptions, {
-        'limit?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER),
-        'signal?': border.abortSignal,
-        'timeoutMs?': border.wholeNumber(1, 86_400_000),
+      input.checkInput('runDue', dueOptions, {
+        'limit?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER),
+        'signal?': input.abortSignal,
+        'timeoutMs?': input.wholeNumber(1, 86_400_000),
       })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       return dispatcher.runDue(dueOptions)
     },
     async run(runOptions) {
-      border.checkInput('run', runOptions, { signal: border.abortSignal, 'project?': border.flag })
+      input.checkInput('run', runOptions, { signal: input.abortSignal, 'project?': input.flag })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       const { signal, project: feeds = true } = runOptions
       // What other processes and transactions of the host make due is heard of at once, where the store can tell.
@@ -337,13 +337,13 @@ export function createEngine(options: EngineOptions): Engine {
       return (beside && feeds ? projectAndDispatch(signal) : dispatcher.run(signal)).finally(unwatch)
     },
     async project(projectOptions) {
-      border.checkInput('project', projectOptions, { signal: border.abortSignal })
+      input.checkInput('project', projectOptions, { signal: input.abortSignal })
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       return project(projectOptions.signal)
     },
     async waitFor(position, waitOptions = {}) {
-      border.wholeNumber(0, Number.MAX_SAFE_INTEGER)('waitFor.position', position)
-      border.checkInput('waitFor', waitOptions, { 'timeoutMs?': border.wholeNumber(1, 86_400_000) })
+      input.wholeNumber(0, Number.MAX_SAFE_INTEGER)('waitFor.position', position)
+      input.checkInput('waitFor', waitOptions, { 'timeoutMs?': input.wholeNumber(1, 86_400_000) })
       return projection.waitFor(position, waitOptions.timeoutMs ?? WAIT_MS)
     },
 
@@ -367,25 +367,25 @@ export function createEngine(options: EngineOptions): Engine {
       }),
     projection: {
       async parked(page = {}) {
-        border.checkInput('projection.parked', page, {
-          'after?': border.idOrNull,
-          'limit?': border.wholeNumber(1, 1000),
+        input.checkInput('projection.parked', page, {
+          'after?': input.idOrNull,
+          'limit?': input.wholeNumber(1, 1000),
         })
         return projection.parked(page)
       },
       async retry(contactId) {
-        border.id('projection.retry', contactId)
+        input.id('projection.retry', contactId)
         return projection.retry(contactId)
       },
       async discard(contactId) {
-        border.id('projection.discard', contactId)
+        input.id('projection.discard', contactId)
         return projection.discard(contactId)
       },
     },
     verifyIndex: () => verifyIndex(machinery, readModel, (position) => projection.waitFor(position, WAIT_MS)),
     rebuildIndex: () => rebuildIndex(machinery, readModel),
     async refreshContact(contactId) {
-      border.id('refreshContact', contactId)
+      input.id('refreshContact', contactId)
       const refreshed = await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
       wakeSignal.notify()
       return refreshed

@@ -672,7 +672,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     expect(await rejectionOf(other.cancelStep(step('two')))).toMatchObject({ type: 'EnrollmentNotActive' })
   })
 
-  // --- The border ---------------------------------------------------------------------------------------------------
+  // --- Input validation ----------------------------------------------------------------------------------------------
 
   it('input that is wrong names path, value and what was expected, and writes nothing', async () => {
     const { engine, store } = await given(makeStore)

@@ -40,7 +40,7 @@ import {
 } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import type { AttentionQuestions } from './attention.ts'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
 import {
   createQuestionFacts,
@@ -262,7 +262,7 @@ export interface Inspect extends ActionQuestions, AttentionQuestions, CampaignQu
   overdue(): Promise<Overdue>
 }
 
-const LIMIT = border.wholeNumber(1, 1000)
+const LIMIT = input.wholeNumber(1, 1000)
 /** Pages of the host's search that one question reads, and for how long. */
 const SEARCH_PAGES = 100
 const SEARCH_MS = 30_000
@@ -302,8 +302,8 @@ export function createInspect(
     contactId: ContactId,
     options: { readonly runs?: 'newest' | 'all'; readonly at?: Instant } = {},
   ): Promise<ContactView> {
-    border.id('inspect.contact', contactId)
-    border.checkInput('inspect.contact', options, { 'runs?': border.oneOf('newest', 'all'), 'at?': border.instant })
+    input.id('inspect.contact', contactId)
+    input.checkInput('inspect.contact', options, { 'runs?': input.oneOf('newest', 'all'), 'at?': input.instant })
     const { runs = 'newest', at } = options
     await campaigns.fresh()
     const loaded = await seenAlone(contactId)
@@ -332,17 +332,17 @@ export function createInspect(
 
   async function explanation(query: ExplainQuery): Promise<Explanation> {
     if (typeof query === 'object' && query !== null && 'eventId' in query) {
-      border.checkInput('inspect.explain', query, { contactId: border.id, eventId: border.id })
+      input.checkInput('inspect.explain', query, { contactId: input.id, eventId: input.id })
       const { contactId, eventId } = query
       const chain = explain(await machinery.historyOf(contactId), eventId)
       return { contactId, step: null, evidence: chain.slice(0, 1), chain: chain.map(causeLink) }
     }
-    border.checkInput('inspect.explain', query, {
-      contactId: border.id,
-      campaignId: border.id,
-      sequenceId: border.id,
-      stepId: border.id,
-      'run?': border.wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    input.checkInput('inspect.explain', query, {
+      contactId: input.id,
+      campaignId: input.id,
+      sequenceId: input.id,
+      stepId: input.id,
+      'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER),
     })
     const { contactId, ...step } = query
     await campaigns.fresh()
@@ -360,11 +360,11 @@ export function createInspect(
   }
 
   async function contactsInSequence(query: Parameters<Inspect['contactsInSequence']>[0]): Promise<MembersView> {
-    border.checkInput('inspect.contactsInSequence', query, {
-      campaignId: border.id,
-      sequenceId: border.id,
-      'status?': border.oneOf('active', 'waiting', 'either'),
-      'after?': border.idOrNull,
+    input.checkInput('inspect.contactsInSequence', query, {
+      campaignId: input.id,
+      sequenceId: input.id,
+      'status?': input.oneOf('active', 'waiting', 'either'),
+      'after?': input.idOrNull,
       'limit?': LIMIT,
     })
     const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
@@ -375,12 +375,12 @@ export function createInspect(
   }
 
   async function search(query: SearchQuery): Promise<SearchView> {
-    border.checkInput('inspect.search', query, {
+    input.checkInput('inspect.search', query, {
       'all?': sequenceQueries,
       'any?': sequenceQueries,
       'none?': sequenceQueries,
-      'text?': border.text,
-      'after?': border.idOrNull,
+      'text?': input.text,
+      'after?': input.idOrNull,
       'limit?': LIMIT,
     })
     const { text, after = null, limit = 50 } = query
@@ -422,10 +422,10 @@ export function createInspect(
   }
 
   async function upcoming(query: Parameters<Inspect['upcoming']>[0]): Promise<readonly Upcoming[]> {
-    border.checkInput('inspect.upcoming', query, {
-      'contactId?': border.id,
-      'until?': border.instant,
-      'limit?': border.wholeNumber(1, 10_000),
+    input.checkInput('inspect.upcoming', query, {
+      'contactId?': input.id,
+      'until?': input.instant,
+      'limit?': input.wholeNumber(1, 10_000),
     })
     const { contactId, until = '9999-12-31T23:59:59.999Z', limit = 100 } = query
     const contacts =
@@ -461,17 +461,17 @@ export function createInspect(
   return {
     contact,
     async history(contactId) {
-      border.id('inspect.history', contactId)
+      input.id('inspect.history', contactId)
       return machinery.historyOf(contactId)
     },
     async facts(contactId) {
-      border.id('inspect.facts', contactId)
+      input.id('inspect.facts', contactId)
       return machinery.factsOf(contactId, SHORT_MS)
     },
     explain: explanation,
     contactsInSequence,
     async sequencesOf(contactId) {
-      border.id('inspect.sequencesOf', contactId)
+      input.id('inspect.sequencesOf', contactId)
       const tags = await readModel.tagsOf(contactId)
       return tags.flatMap((tag) => {
         const parsed = parseTag(tag)
@@ -482,7 +482,7 @@ export function createInspect(
     },
     search,
     async counts(query) {
-      border.checkInput('inspect.counts', query, { campaignId: border.id })
+      input.checkInput('inspect.counts', query, { campaignId: input.id })
       await campaigns.fresh()
       const versions = campaigns.catalog.find(query.campaignId)?.versions ?? []
       // Newest first, then sequences that only older versions have: somebody may still be in one.
@@ -593,10 +593,10 @@ export function sequenceQueries(path: string, value: unknown): void {
   if (!Array.isArray(value))
     throw EnfoldFault.invalidInput(path, value, 'a list of { campaignId, sequenceId, status? }')
   for (const [i, query] of value.entries())
-    border.checkInput(`${path}[${i}]`, query, {
-      campaignId: border.id,
-      sequenceId: border.id,
-      'status?': border.oneOf('active', 'waiting'),
+    input.checkInput(`${path}[${i}]`, query, {
+      campaignId: input.id,
+      sequenceId: input.id,
+      'status?': input.oneOf('active', 'waiting'),
     })
 }
 

@@ -21,7 +21,7 @@ import {
   tagChanges,
   type Verified,
 } from '@enfold/core'
-import * as border from './border.ts'
+import * as input from './input.ts'
 import { realWait } from './clock.ts'
 import type { Machinery } from './execute.ts'
 
@@ -145,9 +145,9 @@ export function createLogQuestions({ clock, store }: Machinery, readModel: ReadM
 
   return {
     async activity(query = {}) {
-      border.checkInput('inspect.activity', query, {
-        'events?': border.wholeNumber(1, 1_000_000),
-        'campaigns?': border.ids,
+      input.checkInput('inspect.activity', query, {
+        'events?': input.wholeNumber(1, 1_000_000),
+        'campaigns?': input.ids,
       })
       const { events = 20_000, campaigns } = query
       const isWanted = (campaignId: CampaignId) => campaigns === undefined || campaigns.includes(campaignId)
@@ -171,7 +171,7 @@ export function createLogQuestions({ clock, store }: Machinery, readModel: ReadM
       }
     },
     async verifyLog(query = {}) {
-      border.checkInput('inspect.verifyLog', query, { 'events?': border.wholeNumber(1, 10_000_000) })
+      input.checkInput('inspect.verifyLog', query, { 'events?': input.wholeNumber(1, 10_000_000) })
       const { events = 250_000 } = query
       const at = clock.now()
       const check = new LogCheck()

@@ -1,4 +1,4 @@
-/** The border of `withTransaction`: what of a host's client can be told to be wrong before anything is asked of it. */
+/** The input validation of `withTransaction`: what of a host's client can be told to be wrong before anything is asked of it. */
 import {
   type Either,
   EnfoldFault,

@@ -1,4 +1,4 @@
-/** The border: what a host passes to a verb is checked here, once, before anything is looked up or written. */
+/** Input validation: what a host passes to a verb is checked here, once, before anything is looked up or written. */
 import {
   ENGINE_ID_PREFIX,
   EnfoldFault,
