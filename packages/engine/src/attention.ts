@@ -19,7 +19,7 @@ import {
   stepsWaiting,
 } from '@enfold/core'
 import * as input from './input.ts'
-import type { Machinery } from './execute.ts'
+import type { EngineContext } from './execute.ts'
 import { wordsOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import { nextWake } from './next-wake.ts'
@@ -108,7 +108,7 @@ interface Source {
 }
 
 export function createAttentionQuestions(
-  { campaigns: view, clock, historyOf }: Machinery,
+  { campaigns: view, clock, historyOf }: EngineContext,
   readModel: ReadModel,
   kinds: Kinds,
   projection: Projection,

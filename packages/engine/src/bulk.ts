@@ -43,7 +43,7 @@ import { isFaultOfStore } from './batch.ts'
 import * as input from './input.ts'
 import { realWait } from './clock.ts'
 import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
-import { execute, type Known, type Machinery } from './execute.ts'
+import { execute, type Known, type EngineContext } from './execute.ts'
 import { lineOf } from './fault-words.ts'
 import type { Inspect } from './inspect.ts'
 
@@ -130,12 +130,12 @@ const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': callable }
 
 /** @param actions `null`: the store keeps none, and every verb says so */
 export function createBulk(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   inspect: Inspect,
   actions: ActionStore | null,
 ): Bulk & { close(): Promise<void> } {
-  const { campaigns, clock, store } = machinery
+  const { campaigns, clock, store } = context
   const working = new Set<Promise<unknown>>()
   let closed = false
 
@@ -171,8 +171,8 @@ export function createBulk(
   /** Why nobody can be started or stopped there at all; the same rules that each contact meets. */
   async function refusal(order: Omit<ActionOrder, 'contacts'>): Promise<Rejection | null> {
     await campaigns.refresh()
-    const context = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
-    const decided = decide(commandFor(order, 'nobody'), initialContact, context)
+    const deciding = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
+    const decided = decide(commandFor(order, 'nobody'), initialContact, deciding)
     return isLeft(decided) ? decided.left : null
   }
 
@@ -189,7 +189,7 @@ export function createBulk(
   /** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
   async function known({ type, contactId }: OneOfMany, history: readonly RecordedContactEvent[]): Promise<Known> {
     const last = history.at(-1)
-    const facts = READS_FACTS[type] ? await machinery.factsOf(contactId) : undefined
+    const facts = READS_FACTS[type] ? await context.factsOf(contactId) : undefined
     return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
   }
 
@@ -198,7 +198,7 @@ export function createBulk(
     try {
       // A repeat is found in the history, which `execute` then reads for itself.
       const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
-      const either = await execute(machinery, command, isRepeat ? undefined : await known(command, history))
+      const either = await execute(context, command, isRepeat ? undefined : await known(command, history))
       if (isLeft(either)) return { ...rejected(either.left), position: 0 }
       return { ...answered(either.right.answer), position: either.right.position }
     } catch (error) {
@@ -214,8 +214,8 @@ export function createBulk(
       const command = commandFor(order, contactId)
       const { state, facts = {} } = await known(command, events as readonly RecordedContactEvent[])
       await campaigns.ensure(state)
-      const context = { campaigns: campaigns.catalog, facts, now: clock.now() }
-      const decided = decide(command, state, context)
+      const deciding = { campaigns: campaigns.catalog, facts, now: clock.now() }
+      const decided = decide(command, state, deciding)
       return isLeft(decided) ? rejected(decided.left) : answered(decided.right.answer)
     } catch (error) {
       if (isFaultOfStore(error)) throw error

@@ -17,7 +17,7 @@ import { realWait } from './clock.ts'
 import type { WakeSignal } from './wake-signal.ts'
 import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
-import type { Machinery } from './execute.ts'
+import type { EngineContext } from './execute.ts'
 import { type FaultWords, wordsOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
@@ -75,7 +75,7 @@ const WAITING_EVERY_MS = 60_000
 type Tally = { -readonly [Key in Exclude<keyof DispatchCounts, 'wakeAt'>]: number }
 
 export function createDispatcher(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   kinds: Kinds,
   worker: WorkerId,
@@ -83,13 +83,13 @@ export function createDispatcher(
   wakeSignal: WakeSignal,
   projection: Projection,
 ): Dispatcher {
-  const { clock, observe } = machinery
+  const { clock, observe } = context
   /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
   /** Hands and permits that are free must not be given to two who ask at once. */
   const exclusively = createMutex()
-  const due = createDueWork(machinery, readModel, kinds, options)
+  const due = createDueWork(context, readModel, kinds, options)
   const leases = createLeases(readModel, clock, options.leaseMs)
   const limits = createLimits(new Map(Object.entries(options.kinds)), clock)
   const release = createBatcher<Claim, void>(async (claims) => {
@@ -195,7 +195,7 @@ export function createDispatcher(
   async function claim(budget: Budget): Promise<readonly Claim[]> {
     const free = Math.min(options.concurrency - active.size, budget.room)
     // What is not known to exist cannot be passed over.
-    await machinery.campaigns.fresh()
+    await context.campaigns.fresh()
     return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.room(limits.room())) : []
   }
 

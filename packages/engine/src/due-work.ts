@@ -26,7 +26,7 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { execute, type Known, load, type Machinery } from './execute.ts'
+import { execute, type Known, load, type EngineContext } from './execute.ts'
 import { callHandler, longestCallMs } from './handler-call.ts'
 import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'
@@ -68,23 +68,23 @@ export interface DueWork {
 type Dispatched = ContactEventOf<'StepDispatched'>
 
 export function createDueWork(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   kinds: Kinds,
   options: DispatchOptions,
 ): DueWork {
-  const { clock, observe, random } = machinery
+  const { clock, observe, random } = context
   const unknown = createUnknownContacts(clock)
   let inFlight = 0
 
   async function work(holding: Holding, limit: number, signals: WorkSignals): ReturnType<DueWork['work']> {
     const { contactId, kind } = holding.claim
     if (!isStillHeld(holding, null)) return { events: [], held: false }
-    const loaded = await load(machinery, contactId)
+    const loaded = await load(context, contactId)
     const facts = loaded.facts ?? null
     const askAgainAt = await waitsForDirectory(contactId, { ...loaded, facts })
     if (askAgainAt !== null) {
-      await restoreContact(machinery, readModel, contactId, { factsOf: async () => facts, notBefore: askAgainAt })
+      await restoreContact(context, readModel, contactId, { factsOf: async () => facts, notBefore: askAgainAt })
       return { events: [], held: true }
     }
     const due: DispatchDue = {
@@ -96,15 +96,15 @@ export function createDueWork(
       limit,
       permits: { get: (one) => permitsOf(one, kind) },
     }
-    const executed = await execute(machinery, due, loaded)
+    const executed = await execute(context, due, loaded)
     if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
     const { events, known } = executed.right
     if (events.length === 0) {
       // Claimed, but nothing is due: the contact's facts have changed since its wake was written.
-      await restoreContact(machinery, readModel, contactId, { factsOf: async () => known.facts ?? null })
+      await restoreContact(context, readModel, contactId, { factsOf: async () => known.facts ?? null })
       return { events, held: true }
     }
-    const recorder = createRecorder(machinery, { contactId, known, ...signals })
+    const recorder = createRecorder(context, { contactId, known, ...signals })
     const sent = await Promise.allSettled(
       events.map(async (event) => {
         if (event.type !== 'StepDispatched') return { events: [], held: true }
@@ -137,7 +137,7 @@ export function createDueWork(
    */
   async function clearMarkOfPlan(contactId: ContactId, { facts = null }: Known): Promise<void> {
     if ((await readModel.tagsOf(contactId)).some(isMarkOfPlan))
-      await restoreContact(machinery, readModel, contactId, { factsOf: async () => facts })
+      await restoreContact(context, readModel, contactId, { factsOf: async () => facts })
   }
 
   /** When to ask about a contact again of whom something is due and whom the directory does not know; `null`: not. */
@@ -146,8 +146,8 @@ export function createDueWork(
       unknown.isKnown(contactId)
       return null
     }
-    await machinery.campaigns.ensure(state)
-    const { due } = plan(contactId, state, machinery.campaigns.catalog, null, clock.now())
+    await context.campaigns.ensure(state)
+    const { due } = plan(contactId, state, context.campaigns.catalog, null, clock.now())
     return due.length === 0 ? null : unknown.askAgainAt(contactId)
   }
 
@@ -202,7 +202,7 @@ export function createDueWork(
   function callOf({ data }: Dispatched, contactId: ContactId, { state, facts }: Known): Omit<StepCall, 'signal'> {
     const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
     const { campaignVersion } = runOf(state, data) as Run
-    const { campaign } = machinery.campaigns.catalog.version(campaignId, campaignVersion)
+    const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)
     const step = campaign.sequences.get(sequenceId)?.steps.find((one) => one.id === stepId)
     if (step === undefined) throw new Error(`Version ${campaignVersion} of ${campaignId} has no step ${stepId}.`)
     const withParams = { ...step, params: step.params ?? {} }

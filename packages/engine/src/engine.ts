@@ -42,7 +42,7 @@ import { createFacts, createSearch, SHORT_MS } from './directory.ts'
 import { createDispatcher, type DispatchCounts, type DueOptions } from './dispatch.ts'
 import { createWakeSignal } from './wake-signal.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
-import { type CommandMachinery, createHistoryOf, type Executed, execute, type Machinery } from './execute.ts'
+import { type CommandContext, createHistoryOf, type Executed, execute, type EngineContext } from './execute.ts'
 import { type Health, healthOf } from './health.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { createKinds, handlersOf, kindsOf, unhandledKinds } from './kinds.ts'
@@ -159,7 +159,7 @@ export function createEngine(options: EngineOptions): Engine {
   const meters = createMeters(async () => (await projection.lag()).behind)
   const contactsTimeoutMs = options.contactsTimeoutMs ?? 30_000
   const troubles = createTroubles(options.log === false ? null : (options.log ?? toStderr), () => clock.now())
-  const machinery: Machinery = {
+  const context: EngineContext = {
     store,
     historyOf: createHistoryOf(store),
     append: createAppendQueue(store),
@@ -178,7 +178,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
   const projection = beside
     ? createProjection(
-        { ...machinery, factsOf: createFacts(directory, Math.min(contactsTimeoutMs, SHORT_MS)) },
+        { ...context, factsOf: createFacts(directory, Math.min(contactsTimeoutMs, SHORT_MS)) },
         readModel,
         { onPoison: options.onPoison ?? 'stop' },
       )
@@ -186,14 +186,14 @@ export function createEngine(options: EngineOptions): Engine {
   // Two who were given one id must not take each other's claims for their own.
   const claimer = `${workerId.slice(0, 160).toWellFormed()} ${crypto.randomUUID().slice(0, 8)}`
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
-  const dispatcher = createDispatcher(machinery, readModel, kinds, claimer, dispatchOptions, wakeSignal, projection)
+  const dispatcher = createDispatcher(context, readModel, kinds, claimer, dispatchOptions, wakeSignal, projection)
   const closing = new AbortController()
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
-  const attention = createAttentionQuestions(machinery, readModel, kinds, projection)
-  const inspect = createInspect(machinery, readModel, createSearch(directory, contactsTimeoutMs), actions, attention)
-  const bulk = createBulk(machinery, readModel, inspect, actions)
-  const stopRuns = createStopRuns({ machinery, readModel, projection, gateMs }, (command) => answerTo(command))
+  const attention = createAttentionQuestions(context, readModel, kinds, projection)
+  const inspect = createInspect(context, readModel, createSearch(directory, contactsTimeoutMs), actions, attention)
+  const bulk = createBulk(context, readModel, inspect, actions)
+  const stopRuns = createStopRuns({ context, readModel, projection, gateMs }, (command) => answerTo(command))
   let closed = false
 
   function project(signal: AbortSignal): Promise<void> {
@@ -213,12 +213,12 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const executeOver =
-    (executing: CommandMachinery) =>
+    (executing: CommandContext) =>
     async <Command extends ContactCommand>(command: Command): Promise<Either<Rejection, Executed<Command>>> => {
       if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
       return execute(executing, command)
     }
-  const executeHere = executeOver(machinery)
+  const executeHere = executeOver(context)
   const answerTo = answering(executeHere)
   const verbs = createContactVerbs(executeHere)
 
@@ -302,14 +302,14 @@ export function createEngine(options: EngineOptions): Engine {
     withTransaction(client, given = {}) {
       input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
       const bound = boundTo(store, client)
-      const executing: CommandMachinery = {
-        ...machinery,
+      const executing: CommandContext = {
+        ...context,
         historyOf: createHistoryOf(bound),
         campaigns: campaigns.through(bound),
         // One by one: the connection is one, and the transaction the host's.
         append: ({ stream, events, expected, derived, requires }) =>
           bound.append(stream, events, expected, derived, requires),
-        factsOf: given.contacts === undefined ? machinery.factsOf : createFacts(given.contacts, contactsTimeoutMs),
+        factsOf: given.contacts === undefined ? context.factsOf : createFacts(given.contacts, contactsTimeoutMs),
         // Nothing is due before the commit. The store tells of that.
         wakeUp: () => {},
       }
@@ -382,11 +382,11 @@ export function createEngine(options: EngineOptions): Engine {
         return projection.discard(contactId)
       },
     },
-    verifyIndex: () => verifyIndex(machinery, readModel, (position) => projection.waitFor(position, WAIT_MS)),
-    rebuildIndex: () => rebuildIndex(machinery, readModel),
+    verifyIndex: () => verifyIndex(context, readModel, (position) => projection.waitFor(position, WAIT_MS)),
+    rebuildIndex: () => rebuildIndex(context, readModel),
     async refreshContact(contactId) {
       input.id('refreshContact', contactId)
-      const refreshed = await restoreContact(machinery, readModel, contactId, { factsOf: machinery.factsOf })
+      const refreshed = await restoreContact(context, readModel, contactId, { factsOf: context.factsOf })
       wakeSignal.notify()
       return refreshed
     },

@@ -45,7 +45,7 @@ import type { Observer } from './signals.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** What it takes to execute a command. */
-export interface CommandMachinery {
+export interface CommandContext {
   /** All events of a contact, in order. Commands on many contacts share a look. */
   readonly historyOf: (contactId: ContactId) => Promise<readonly RecordedContactEvent[]>
   /** Group commit: commands on many contacts share a transaction. */
@@ -65,7 +65,7 @@ export interface CommandMachinery {
 }
 
 /** What every part of the engine works with. */
-export interface Machinery extends CommandMachinery {
+export interface EngineContext extends CommandContext {
   readonly store: EventStore
 }
 
@@ -104,22 +104,22 @@ const MAX_ATTEMPTS = 20
  * @throws EnfoldFault `CONTENTION` after twenty conflicts, and whatever store and directory throw
  */
 export function execute<Command extends ContactCommand>(
-  machinery: CommandMachinery,
+  context: CommandContext,
   command: Command,
   known?: Known,
 ): Promise<Either<Rejection, Executed<Command>>> {
   return inSpan('enfold.command', { 'enfold.command': command.type, 'enfold.contact': command.contactId }, () => {
     const trace = traceparent()
-    return executeTraced(machinery, trace === undefined ? command : { ...command, trace }, known)
+    return executeTraced(context, trace === undefined ? command : { ...command, trace }, known)
   })
 }
 
 async function executeTraced<Command extends ContactCommand>(
-  machinery: CommandMachinery,
+  context: CommandContext,
   command: Command,
   known: Known | undefined,
 ): Promise<Either<Rejection, Executed<Command>>> {
-  const { campaigns, clock, observe } = machinery
+  const { campaigns, clock, observe } = context
   const startedAt = performance.now()
   const decided = (events: number, rejection: Rejection | null) =>
     observe({
@@ -137,14 +137,14 @@ async function executeTraced<Command extends ContactCommand>(
     const [contact] = await Promise.all([
       attempt === 1 && known !== undefined
         ? ({ ...known, history: [] } satisfies Loaded)
-        : load(machinery, command.contactId, factsFor(machinery, command)),
+        : load(context, command.contactId, factsFor(context, command)),
       READS_PUBLISHED[command.type] ? campaigns.refresh() : campaigns.fresh(),
     ])
     await campaigns.ensure(contact.state)
     const now = clock.now()
     const { facts = NOT_READ } = contact
-    const context = { campaigns: campaigns.catalog, facts, now }
-    const decision = decideOnce(command, contact.history, context, contact.state)
+    const deciding = { campaigns: campaigns.catalog, facts, now }
+    const decision = decideOnce(command, contact.history, deciding, contact.state)
     if (isLeft(decision)) {
       // Published a moment ago by another process? Look before refusing.
       if (!refreshed && STALE_REJECTIONS.has(decision.left.type)) {
@@ -164,14 +164,14 @@ async function executeTraced<Command extends ContactCommand>(
       const { version, position } = recorded.at(-1) ?? contact
       return right({ answer, events: appended, version, position, known: contact, history: contact.history })
     }
-    const required = await requirementsOf(machinery, events)
+    const required = await requirementsOf(context, events)
     if (required === null) continue
-    const derived = derive(machinery, command.contactId, { before: contact.state, state, events }, contact)
+    const derived = derive(context, command.contactId, { before: contact.state, state, events }, contact)
     const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-      appendSurely(machinery, command.contactId, contact.state.version, { events, derived, ...required }),
+      appendSurely(context, command.contactId, contact.state.version, { events, derived, ...required }),
     )
     if (result.outcome === 'appended') {
-      if (command.type !== BY_DISPATCHER) machinery.wakeUp()
+      if (command.type !== BY_DISPATCHER) context.wakeUp()
       if (result.repeated) {
         // An answer was lost, or another process has the same command. What it came to there is in the log (ONCE-1).
         written = true
@@ -187,7 +187,7 @@ async function executeTraced<Command extends ContactCommand>(
     // Published anew, or unpublished, since this process looked.
     if (result.outdated === true) await campaigns.refresh()
     // The first loser goes again at once; who loses again gives way for a moment, longer each time.
-    if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** attempt, 100))
+    if (attempt > 1) await realWait(context.random() * Math.min(2 ** attempt, 100))
   }
   throw new EnfoldFault(
     'CONTENTION',
@@ -211,7 +211,7 @@ const factsIn = ({ facts, areFactsOld = false }: Known) => ({ facts, areFactsOld
 const NOT_READ: Facts = Object.freeze({})
 
 /** What the decision needs of the directory, and no more (FACTS-1). */
-async function factsFor({ factsOf }: CommandMachinery, { type, contactId }: ContactCommand): Promise<AskedFacts> {
+async function factsFor({ factsOf }: CommandContext, { type, contactId }: ContactCommand): Promise<AskedFacts> {
   return { facts: READS_FACTS[type] ? await factsOf(contactId) : undefined }
 }
 
@@ -228,7 +228,7 @@ export async function factsBehind(factsOf: FactsOf, contactId: ContactId, before
 
 /** A contact as the log and the directory have it now. Default: the directory is asked, and what it throws is thrown. */
 export async function load(
-  { historyOf, factsOf }: Pick<CommandMachinery, 'historyOf' | 'factsOf'>,
+  { historyOf, factsOf }: Pick<CommandContext, 'historyOf' | 'factsOf'>,
   contactId: ContactId,
   asked: Promise<AskedFacts> = factsOf(contactId).then((facts) => ({ facts })),
 ): Promise<Loaded> {
@@ -238,7 +238,7 @@ export async function load(
 }
 
 /** Commands that are decided at the same time look at the log together: 50 of them cost PostgreSQL one round trip. */
-export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandMachinery['historyOf'] {
+export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandContext['historyOf'] {
   const ofStream = createBatcher<StreamId, readonly RecordedEvent[]>(async (streams) => {
     const found = await store.readMany(streams)
     return streams.map((stream) => found.get(stream) ?? [])
@@ -255,12 +255,12 @@ export interface Change {
 
 /** What the read model must be told with these events: the projector's tag changes, marks, and the next wake. */
 export function derive(
-  machinery: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
+  context: Pick<CommandContext, 'campaigns' | 'clock' | 'observe'>,
   contactId: ContactId,
   { before, events, state }: Change,
   { facts, areFactsOld }: AskedFacts,
 ): Derived {
-  const { wake, faults } = plannedOf(machinery, contactId, state, areFactsOld === true ? undefined : facts)
+  const { wake, faults } = plannedOf(context, contactId, state, areFactsOld === true ? undefined : facts)
   const tags = events.flatMap((event) => tagChanges(contactId, event))
   return { tags: [...tags, ...markChanges(contactId, before, state, events, faults)], ...wake }
 }
@@ -277,7 +277,7 @@ export interface Planned {
  * @param facts `undefined`: not known
  */
 export function plannedOf(
-  { campaigns, clock, observe }: Pick<CommandMachinery, 'campaigns' | 'clock' | 'observe'>,
+  { campaigns, clock, observe }: Pick<CommandContext, 'campaigns' | 'clock' | 'observe'>,
   contactId: ContactId,
   state: ContactState,
   facts: Facts | null | undefined,
@@ -294,7 +294,7 @@ export function plannedOf(
  * was too old for it; it was looked up, so decide again.
  */
 export async function requirementsOf(
-  { campaigns, viewMs }: CommandMachinery,
+  { campaigns, viewMs }: CommandContext,
   events: readonly ContactEvent[],
 ): Promise<Pick<StreamAppend, 'requires'> | null> {
   const started = events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data.campaignId] : []))
@@ -314,7 +314,7 @@ export async function requirementsOf(
  * version, cannot be written twice, so one more try tells (ONCE-3).
  */
 export async function appendSurely(
-  { append }: CommandMachinery,
+  { append }: CommandContext,
   contactId: ContactId,
   version: Version,
   what: Pick<StreamAppend, 'events' | 'derived' | 'requires'>,

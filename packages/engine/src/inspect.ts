@@ -50,7 +50,7 @@ import {
   SHORT_MS,
   searchFault,
 } from './directory.ts'
-import { load, type Machinery } from './execute.ts'
+import { load, type EngineContext } from './execute.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
 
 export interface ContactView {
@@ -272,13 +272,13 @@ const NO_FACTS: Facts = Object.freeze({})
 type QuestionFacts = ReturnType<typeof createQuestionFacts>
 
 export function createInspect(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   searchDirectory: SearchDirectory | null,
   actions: ActionStore | null,
   attention: AttentionQuestions,
 ): Inspect {
-  const { campaigns, clock } = machinery
+  const { campaigns, clock } = context
 
   /** Contacts with what the log and the directory have of them now, in the order given. */
   async function seen(contactIds: readonly ContactId[], asked: QuestionFacts) {
@@ -286,7 +286,7 @@ export function createInspect(
     return Promise.all(
       contactIds.map(async (contactId) => {
         const { facts, fault } = found.get(contactId) as FactsForQuestion
-        const loaded = await load(machinery, contactId, Promise.resolve({ facts }))
+        const loaded = await load(context, contactId, Promise.resolve({ facts }))
         await campaigns.ensure(loaded.state)
         return { ...loaded, contactId, facts, why: fault === null ? {} : { factsFault: fault } }
       }),
@@ -294,7 +294,7 @@ export function createInspect(
   }
 
   async function seenAlone(contactId: ContactId) {
-    const [one] = await seen([contactId], createQuestionFacts(machinery.factsOf))
+    const [one] = await seen([contactId], createQuestionFacts(context.factsOf))
     return one as Awaited<ReturnType<typeof seen>>[number]
   }
 
@@ -334,7 +334,7 @@ export function createInspect(
     if (typeof query === 'object' && query !== null && 'eventId' in query) {
       input.checkInput('inspect.explain', query, { contactId: input.id, eventId: input.id })
       const { contactId, eventId } = query
-      const chain = explain(await machinery.historyOf(contactId), eventId)
+      const chain = explain(await context.historyOf(contactId), eventId)
       return { contactId, step: null, evidence: chain.slice(0, 1), chain: chain.map(causeLink) }
     }
     input.checkInput('inspect.explain', query, {
@@ -347,12 +347,12 @@ export function createInspect(
     const { contactId, ...step } = query
     await campaigns.fresh()
     const { history, facts, why } = await seenAlone(contactId)
-    const context = {
+    const deciding = {
       campaigns: campaigns.catalog,
       ...(facts === undefined ? {} : { facts }),
       now: nowFor(history, clock.now()),
     }
-    const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, context)
+    const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, deciding)
     // A resend says why somebody wanted the step again, not why it ran.
     const telling = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)
     const chain = telling === undefined ? [] : explain(history, telling.id).map(causeLink)
@@ -434,7 +434,7 @@ export function createInspect(
     const steps: Upcoming[] = []
     for (const { contactId: one, state, facts = NO_FACTS, why } of await seen(
       contacts,
-      createQuestionFacts(machinery.factsOf),
+      createQuestionFacts(context.factsOf),
     ))
       for (const step of plan(one, state, campaigns.catalog, facts, clock.now()).upcoming)
         if (step.dueAt <= until) steps.push({ contactId: one, ...step, ...why })
@@ -444,7 +444,7 @@ export function createInspect(
   async function overdue(): Promise<Overdue> {
     await campaigns.refresh()
     const now = clock.now()
-    const asked = createQuestionFacts(machinery.factsOf)
+    const asked = createQuestionFacts(context.factsOf)
     const tally = createOverdueTally()
     for (let after: AgendaEntry | undefined; ; ) {
       const page: readonly AgendaEntry[] = await readModel.agenda(now, 500, after)
@@ -462,11 +462,11 @@ export function createInspect(
     contact,
     async history(contactId) {
       input.id('inspect.history', contactId)
-      return machinery.historyOf(contactId)
+      return context.historyOf(contactId)
     },
     async facts(contactId) {
       input.id('inspect.facts', contactId)
-      return machinery.factsOf(contactId, SHORT_MS)
+      return context.factsOf(contactId, SHORT_MS)
     },
     explain: explanation,
     contactsInSequence,
@@ -500,7 +500,7 @@ export function createInspect(
     ...attention,
     ...createActionQuestions(actions, clock),
     ...createCampaignQuestions(campaigns),
-    ...createLogQuestions(machinery, readModel),
+    ...createLogQuestions(context, readModel),
   }
 }
 

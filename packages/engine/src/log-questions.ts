@@ -23,7 +23,7 @@ import {
 } from '@enfold/core'
 import * as input from './input.ts'
 import { realWait } from './clock.ts'
-import type { Machinery } from './execute.ts'
+import type { EngineContext } from './execute.ts'
 
 /** What happened lately, as the end of the log tells it. */
 export interface Activity {
@@ -77,7 +77,7 @@ const GROUP = 200
 const BREATH = 1000
 const HOUR_MS = 3_600_000
 
-export function createLogQuestions({ clock, store }: Machinery, readModel: ReadModel): LogQuestions {
+export function createLogQuestions({ clock, store }: EngineContext, readModel: ReadModel): LogQuestions {
   let lastKnown: Position = 0
 
   /** The last position of the log: found by asking what stands behind a position, from the one that was last before. */

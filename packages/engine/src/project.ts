@@ -38,7 +38,7 @@ import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts, SHORT_MS } from './directory.ts'
-import { createHistoryOf, derive, type Machinery, plannedOf } from './execute.ts'
+import { createHistoryOf, derive, type EngineContext, plannedOf } from './execute.ts'
 import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
@@ -171,11 +171,11 @@ export const projectedInAppend: Projection = {
 }
 
 export function createProjection(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   { onPoison = 'stop' }: ProjectionOptions,
 ): Projection {
-  const { store, campaigns, clock, factsOf, observe } = machinery
+  const { store, campaigns, clock, factsOf, observe } = context
   /** Up to where events have been projected; `null`: ask the read model, which knows after any fault. */
   let handled: Position | null = null
   /** Contacts that were projected lately, the latest last. */
@@ -251,7 +251,7 @@ export function createProjection(
     for (const [contactId, now] of known) if (!parked.has(contactId)) keep(contactId, now)
     handled = last
     for (const early of waiting) early.abort()
-    if (rows.some(({ change }) => change.derived.wakeAt !== null)) machinery.wakeUp()
+    if (rows.some(({ change }) => change.derived.wakeAt !== null)) context.wakeUp()
     return true
   }
 
@@ -293,7 +293,7 @@ export function createProjection(
     for (const contactId of unknown) {
       const [first] = byContact.get(contactId) as [RecordedContactEvent]
       const read = await tried(first, async () => {
-        const history = histories?.get(contactStream(contactId)) ?? (await machinery.historyOf(contactId))
+        const history = histories?.get(contactStream(contactId)) ?? (await context.historyOf(contactId))
         return { ...foldedFrom(contactId, history), given: givenBefore(first, history) }
       })
       if (read !== null) known.set(contactId, read)
@@ -358,8 +358,8 @@ export function createProjection(
     // A directory that fails for one contact holds up no other.
     const facts = await factsOf(contactId).catch(() => undefined)
     if (news !== null)
-      return { contactId, version, derived: derive(machinery, contactId, { ...news, state }, { facts }) }
-    const { wake, faults } = plannedOf(machinery, contactId, state, facts)
+      return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
+    const { wake, faults } = plannedOf(context, contactId, state, facts)
     const exactly = setTo(contactId, [...tags, ...marksOf(state), ...unplannedMarks(faults)])
     return { contactId, version, derived: { ...wake, tags: exactly } }
   }
@@ -390,7 +390,7 @@ export function createProjection(
         return await work()
       } catch (error) {
         if (isFaultOfStore(error) || isFaultCode(error, 'PROJECTION_OUT_OF_ORDER')) throw error
-        if (attempt < TRIES) await realWait(FIRST_PAUSE_MS * 2 ** attempt * machinery.random())
+        if (attempt < TRIES) await realWait(FIRST_PAUSE_MS * 2 ** attempt * context.random())
         else if (onPoison === 'park') return park(event, error)
         else throw poisoned(event, error)
       }
@@ -423,7 +423,7 @@ export function createProjection(
     const tags = await readModel.tagsOf(contactId)
     const mark = tags.find((tag) => tag.startsWith(`${PARKED}@`))
     const version = Number(mark?.slice(PARKED.length + 1))
-    const history = await machinery.historyOf(contactId).catch(() => [])
+    const history = await context.historyOf(contactId).catch(() => [])
     return history[version - 1] ?? null
   }
 
@@ -463,7 +463,7 @@ export function createProjection(
         observe({ type: 'projection-failed', error, pauseMs })
       }
       // Also where it ended without a word: a subscription ends only when it is told to, or when it is lost.
-      await realWait(pauseMs * machinery.random(), signal)
+      await realWait(pauseMs * context.random(), signal)
       pauseMs = Math.min(pauseMs * 2, 10_000)
     }
   }
@@ -583,19 +583,19 @@ export function createProjection(
     retry: (contactId) =>
       ofParked(contactId, async (): Promise<RetryOutcome> => {
         try {
-          await restoreContact(machinery, readModel, contactId)
+          await restoreContact(context, readModel, contactId)
         } catch (error) {
           if (isFaultOfStore(error)) throw error
           parked.set(contactId, lineOf(error))
           return { outcome: 'still_parked', reason: lineOf(error) }
         }
         parked.delete(contactId)
-        machinery.wakeUp()
+        context.wakeUp()
         return { outcome: 'projected' }
       }),
     discard: (contactId) =>
       ofParked(contactId, async () => {
-        const version = (await machinery.historyOf(contactId)).length
+        const version = (await context.historyOf(contactId)).length
         await readModel.restore({ contactId, version, tags: [], wakeAt: null })
         parked.delete(contactId)
         return { outcome: 'discarded' } as const
@@ -627,7 +627,7 @@ export async function buildReadModel(options: {
   readonly onPoison?: 'stop' | 'park'
 }): Promise<{ readonly position: Position }> {
   const { store, readModel, clock = systemClock, observe } = options
-  const machinery: Machinery = {
+  const context: EngineContext = {
     store,
     historyOf: createHistoryOf(store),
     append: () => Promise.reject(new Error('A projection appends nothing.')),
@@ -640,7 +640,7 @@ export async function buildReadModel(options: {
     viewMs: null,
   }
   const { onPoison = 'stop' } = options
-  await createProjection(machinery, readModel, { onPoison }).toHead(options.until)
+  await createProjection(context, readModel, { onPoison }).toHead(options.until)
   return { position: await readModel.checkpoint() }
 }
 

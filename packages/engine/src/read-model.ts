@@ -22,7 +22,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { factsBehind, type Known, load, type Machinery, plannedOf } from './execute.ts'
+import { factsBehind, type Known, load, type EngineContext, plannedOf } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -47,11 +47,11 @@ const LOOK_PAUSE_MS = 50
 
 /** What the contact's rows must be. Tags come from the events alone (INDEX-1), marks from state and plan, the wake from the plan. */
 function projectionOf(
-  machinery: Machinery,
+  context: EngineContext,
   contactId: ContactId,
   { history, state, facts, version }: Known & { readonly history: readonly RecordedContactEvent[] },
 ): ContactProjection {
-  const { wake, faults } = plannedOf(machinery, contactId, state, facts)
+  const { wake, faults } = plannedOf(context, contactId, state, facts)
   const tags = [...tagsBehind(contactId, history), ...marksOf(state), ...unplannedMarks(faults)]
   return { contactId, version, tags, ...wake }
 }
@@ -87,17 +87,17 @@ function tagsByState(state: ContactState): readonly Tag[] {
  * @param shown resolves when the read model shows what is recorded up to a position
  */
 export async function verifyIndex(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   shown: (position: Position) => Promise<void>,
 ): Promise<IndexReport> {
   const differences: IndexDifference[] = []
   let contacts = 0
-  for await (const contactId of everyContact(machinery.store, readModel)) {
+  for await (const contactId of everyContact(context.store, readModel)) {
     contacts += 1
     // A command between the two looks would show as a difference: only one that stays is one.
     for (let look = 1; look <= 3; look++) {
-      const history = await machinery.historyOf(contactId)
+      const history = await context.historyOf(contactId)
       const state = fold(history)
       const marks = marksOf(state)
       // What follows from the plan depends on the release and the hour, as wakes do, and is not held against the log.
@@ -110,7 +110,7 @@ export async function verifyIndex(
         await shown(history.at(-1)?.position ?? 0)
         continue
       }
-      if ((await machinery.historyOf(contactId)).length === history.length) {
+      if ((await context.historyOf(contactId)).length === history.length) {
         differences.push({ contactId, expected, found, byState })
         break
       }
@@ -120,14 +120,14 @@ export async function verifyIndex(
 }
 
 /** Sets the tags and the next wake of every contact to what the log says, one by one, while everything goes on. */
-export async function rebuildIndex(machinery: Machinery, readModel: ReadModel): Promise<{ readonly contacts: number }> {
+export async function rebuildIndex(context: EngineContext, readModel: ReadModel): Promise<{ readonly contacts: number }> {
   let contacts = 0
-  await machinery.campaigns.refresh()
-  for await (const contactId of everyContact(machinery.store, readModel)) {
+  await context.campaigns.refresh()
+  for await (const contactId of everyContact(context.store, readModel)) {
     contacts += 1
-    await restoreContact(machinery, readModel, contactId)
+    await restoreContact(context, readModel, contactId)
   }
-  machinery.wakeUp()
+  context.wakeUp()
   return { contacts }
 }
 
@@ -141,7 +141,7 @@ export async function rebuildIndex(machinery: Machinery, readModel: ReadModel): 
  * @param given.notBefore sets the wake no earlier than this
  */
 export async function restoreContact(
-  machinery: Machinery,
+  context: EngineContext,
   readModel: ReadModel,
   contactId: ContactId,
   given: { readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>; readonly notBefore?: Instant } = {},
@@ -150,11 +150,11 @@ export async function restoreContact(
   for (let looks = 1, lastVersion = -1; ; looks++) {
     const asked =
       factsOf === undefined
-        ? factsBehind(machinery.factsOf, contactId, undefined)
+        ? factsBehind(context.factsOf, contactId, undefined)
         : factsOf(contactId).then((facts) => ({ facts }))
-    const loaded = await load(machinery, contactId, asked)
-    await machinery.campaigns.ensure(loaded.state)
-    const row = projectionOf(machinery, contactId, loaded)
+    const loaded = await load(context, contactId, asked)
+    await context.campaigns.ensure(loaded.state)
+    const row = projectionOf(context, contactId, loaded)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
     const set = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
     if (await readModel.restore(set)) return { wakeAt: set.wakeAt }

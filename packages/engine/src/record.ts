@@ -15,7 +15,7 @@ import {
 } from '@enfold/core'
 import { observeBrakes } from './brakes.ts'
 import { realWait } from './clock.ts'
-import { appendSurely, derive, factsBehind, type Known, type Machinery, requirementsOf } from './execute.ts'
+import { appendSurely, derive, factsBehind, type Known, type EngineContext, requirementsOf } from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -46,7 +46,7 @@ interface Waiting {
 }
 
 /** Records the outcomes of one contact while its claim is held. */
-export function createRecorder(machinery: Machinery, options: RecorderOptions): Recorder {
+export function createRecorder(context: EngineContext, options: RecorderOptions): Recorder {
   let { known } = options
   let queue: Waiting[] = []
   let recording = false
@@ -72,7 +72,7 @@ export function createRecorder(machinery: Machinery, options: RecorderOptions): 
   async function recordSurely(commands: readonly RecordOutcome[]): Promise<readonly ContactEvent[]> {
     for (let tries = 1, fresh = true; ; tries++, fresh = false)
       try {
-        const recorded = await recordOutcomes(machinery, options.contactId, commands, known, fresh)
+        const recorded = await recordOutcomes(context, options.contactId, commands, known, fresh)
         known = recorded.known
         return recorded.events
       } catch (error) {
@@ -103,7 +103,7 @@ interface Recorded {
  * @param fresh whether `before` may be as the log has it
  */
 function recordOutcomes(
-  machinery: Machinery,
+  context: EngineContext,
   contactId: ContactId,
   outcomes: readonly RecordOutcome[],
   before: Known,
@@ -113,49 +113,49 @@ function recordOutcomes(
     const trace = traceparent()
     const commands = trace === undefined ? outcomes : outcomes.map((command) => ({ ...command, trace }))
     const startedAt = performance.now()
-    const asked = await factsBehind(machinery.factsOf, contactId, before.facts)
+    const asked = await factsBehind(context.factsOf, contactId, before.facts)
     const { facts = {} } = asked
     let known: Known = { ...before, ...asked }
     let history: readonly RecordedContactEvent[] = []
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1 || !fresh) {
-        history = await machinery.historyOf(contactId)
+        history = await context.historyOf(contactId)
         const { version = 0, position = 0 } = history.at(-1) ?? {}
         known = { state: fold(history), ...asked, version, position }
       }
-      await machinery.campaigns.fresh()
-      await machinery.campaigns.ensure(known.state)
-      const context = { campaigns: machinery.campaigns.catalog, facts, now: machinery.clock.now() }
-      const { events, answers, state } = decideOutcomes(commands, history, context, known.state)
+      await context.campaigns.fresh()
+      await context.campaigns.ensure(known.state)
+      const deciding = { campaigns: context.campaigns.catalog, facts, now: context.clock.now() }
+      const { events, answers, state } = decideOutcomes(commands, history, deciding, known.state)
       // What stands there already was written by a try whose answer was lost.
       const ids = new Set(commands.map(({ commandId }) => commandId))
       const written = history.filter(({ commandId }) => ids.has(commandId))
       if (events.length === 0) {
-        tell(machinery, commands, answers, written, startedAt)
+        tell(context, commands, answers, written, startedAt)
         return { events: written, known }
       }
-      const required = await requirementsOf(machinery, events)
+      const required = await requirementsOf(context, events)
       if (required === null) continue
-      const derived = derive(machinery, contactId, { before: known.state, state, events }, asked)
+      const derived = derive(context, contactId, { before: known.state, state, events }, asked)
       const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-        appendSurely(machinery, contactId, known.state.version, { events, derived, ...required }),
+        appendSurely(context, contactId, known.state.version, { events, derived, ...required }),
       )
       if (result.outcome === 'appended' && !result.repeated) {
         const { version, position } = result
-        observeBrakes(machinery.observe, contactId, events)
-        tell(machinery, commands, answers, [...written, ...events], startedAt)
+        observeBrakes(context.observe, contactId, events)
+        tell(context, commands, answers, [...written, ...events], startedAt)
         return { events: [...written, ...events], known: { state, ...asked, version, position } }
       }
-      if (result.outcome === 'conflict') machinery.observe({ type: 'conflict', contactId, attempt })
+      if (result.outcome === 'conflict') context.observe({ type: 'conflict', contactId, attempt })
       // Published anew, or unpublished, since this process looked.
-      if (result.outcome === 'conflict' && result.outdated === true) await machinery.campaigns.refresh()
-      if (attempt > 1) await realWait(machinery.random() * Math.min(2 ** Math.min(attempt, 10), 100))
+      if (result.outcome === 'conflict' && result.outdated === true) await context.campaigns.refresh()
+      if (attempt > 1) await realWait(context.random() * Math.min(2 ** Math.min(attempt, 10), 100))
     }
   })
 }
 
 function tell(
-  { observe }: Machinery,
+  { observe }: EngineContext,
   commands: readonly RecordOutcome[],
   answers: OutcomesDecision['answers'],
   events: readonly ContactEvent[],

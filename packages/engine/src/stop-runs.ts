@@ -17,7 +17,7 @@ import {
 } from '@enfold/core'
 import { realWait } from './clock.ts'
 import type { createContactVerbs } from './contact-verbs.ts'
-import type { Machinery } from './execute.ts'
+import type { EngineContext } from './execute.ts'
 import type { Projection } from './project.ts'
 
 /** An unpublishing that is recorded: of which version, and where. */
@@ -27,7 +27,7 @@ export interface Unpublished extends Omit<UnpublishCampaign, 'type'> {
 }
 
 interface Context {
-  readonly machinery: Machinery & {
+  readonly context: EngineContext & {
     readonly store: EventStore & { settled?(stream: string, timeoutMs: number): Promise<void> }
   }
   readonly readModel: ReadModel
@@ -40,10 +40,10 @@ const WAIT_MS = 30_000
 
 /** @param stop executes a stop and gives its answer with its place */
 export function createStopRuns(
-  { machinery, readModel, projection, gateMs }: Context,
+  { context, readModel, projection, gateMs }: Context,
   stop: (command: StopSequence) => ReturnType<ReturnType<typeof createContactVerbs>['stopSequence']>,
 ) {
-  const { campaigns, store } = machinery
+  const { campaigns, store } = context
 
   /**
    * Until no start that was decided before can come any more, and the index shows all that did. Answers where the log
