@@ -830,13 +830,13 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     await Promise.all(
       Array.from({ length: 20 }, (_, i) => engine.startSequence({ ...nurture, contactId: `contact ${i}` })),
     )
-    // Two at once share the hands of the process, and each ends when nothing is due any more.
+    // Two at once share the slots of the process, and each ends when nothing is due any more.
     const both = await Promise.all([engine.runDue(), engine.runDue()])
     expect(both[0].sent + both[1].sent).toBe(20)
     expect(most).toBe(3)
   })
 
-  it('runDue beside one that has all hands waits for its turn', async () => {
+  it('runDue next to one that has all slots waits until one is free', async () => {
     const gate = createGate()
     const { calls, handler } = createRecorder(() => (calls.length === 1 ? gate.passed.then(() => sent) : sent))
     const { engine } = await given(makeStore, [email('one')], handler, { dispatch: { concurrency: 1 } })

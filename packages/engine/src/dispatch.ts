@@ -1,5 +1,5 @@
 /**
- * The dispatcher: claims contacts whose wake has come, as many as there are hands and permits, has their due steps done
+ * The dispatcher: claims contacts whose wake has come, as many as there are free slots and permits, has their due steps done
  * (`due-work.ts`), and gives the claims back; once (`runDue`) or until told to end (`run`). Rules STEP-7, STOP-6, ONCE-3.
  */
 import {
@@ -67,7 +67,7 @@ export interface Dispatcher {
 
 /** How many more contacts may be worked on. */
 interface Budget {
-  room: number
+  capacity: number
 }
 
 const WAITING_EVERY_MS = 60_000
@@ -84,10 +84,10 @@ export function createDispatcher(
   projection: Projection,
 ): Dispatcher {
   const { clock, observe } = context
-  /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is in good hands. */
+  /** Contacts that this worker is at. Never two at once on one, so that whatever is dispatched of it is worked on. */
   const active = new Map<ContactId, Promise<void>>()
   const drains = new Set<Promise<void>>()
-  /** Hands and permits that are free must not be given to two who ask at once. */
+  /** Slots and permits that are free must not be given to two who ask at once. */
   const exclusively = createMutex()
   const due = createDueWork(context, readModel, kinds, options)
   const leases = createLeases(readModel, clock, options.leaseMs)
@@ -125,31 +125,31 @@ export function createDispatcher(
 
   async function runDueUntil(limit: number, stop: AbortSignal): Promise<DispatchCounts> {
     const tally = newTally()
-    const budget = { room: limit }
+    const budget = { capacity: limit }
     await projection.toHead()
     // What was done has made more due, perhaps of other contacts: until the agenda has all of it, and is empty.
     do await drain(tally, budget, stop)
-    while (budget.room > 0 && !stop.aborted && (await projection.toHead()))
+    while (budget.capacity > 0 && !stop.aborted && (await projection.toHead()))
     await tellOfWaiting()
-    return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake(kinds.room(new Map()))) }
+    return { ...tally, wakeAt: (await nextWake()) ?? (await readModel.nextWake(kinds.capacity(new Map()))) }
   }
 
   /**
    * When there is something to do: of kinds that a rate holds back, not before it allows another. `null`: nothing, or
-   * only what waits for a hand of its kind to be free.
+   * only what waits for a slot of its kind to be free.
    */
   async function nextWake(): Promise<Instant | null> {
     const now = clock.now()
-    const open = await readModel.nextWake(kinds.room(limits.room()))
+    const open = await readModel.nextWake(kinds.capacity(limits.capacity()))
     if (open !== null && open <= now) return open
     const waitMs = limits.waitMs()
-    const any = waitMs === 0 ? null : await readModel.nextWake(kinds.room(new Map()))
+    const any = waitMs === 0 ? null : await readModel.nextWake(kinds.capacity(new Map()))
     if (any === null) return open
     const limitedMs = Math.max(epochMsOf(any), epochMsOf(now) + Math.ceil(waitMs))
     return instantOf(open === null ? limitedMs : Math.min(epochMsOf(open), limitedMs))
   }
 
-  /** Works until nothing is due, the room is used up, or the signal aborts; then waits for what it began. */
+  /** Works until nothing is due, the capacity is used up, or the signal aborts; then waits for what it began. */
   function drain(tally: Tally, budget: Budget, stop: AbortSignal): Promise<void> {
     const draining = drainUntil(tally, budget, stop)
     drains.add(draining)
@@ -164,7 +164,7 @@ export function createDispatcher(
     const patience = createPatience(stop, options.shutdownMs)
     try {
       // A store that fails for one contact fails for the next: say so instead of working through the agenda.
-      while (budget.room > 0 && !stop.aborted && failures.length === 0) {
+      while (budget.capacity > 0 && !stop.aborted && failures.length === 0) {
         const claimed = await exclusively(async () => {
           const claimedAtMs = performance.now()
           const claims = await claim(budget)
@@ -193,13 +193,13 @@ export function createDispatcher(
   }
 
   async function claim(budget: Budget): Promise<readonly Claim[]> {
-    const free = Math.min(options.concurrency - active.size, budget.room)
+    const free = Math.min(options.concurrency - active.size, budget.capacity)
     // What is not known to exist cannot be passed over.
     await context.campaigns.fresh()
-    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.room(limits.room())) : []
+    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.capacity(limits.capacity())) : []
   }
 
-  /** Until some work has ended; and as long as there are free hands, until more may be due: no handler delays others (STEP-7). */
+  /** Until some work has ended; and as long as there are free slots, until more may be due: no handler delays others (STEP-7). */
   async function somethingNew(working: Iterable<Promise<void>>, stop: AbortSignal): Promise<void> {
     if (active.size >= options.concurrency) return Promise.race(working)
     const enough = new AbortController()
@@ -248,15 +248,15 @@ export function createDispatcher(
     const { contactId, kind } = holding.claim
     const giveBack = limits.reserve(kind)
     const letGo = leases.keep(holding)
-    // Where the room is limited, step by step; what is left of the contact is due at once.
-    const working = due.work(holding, budget.room === Number.POSITIVE_INFINITY ? 1000 : 1, signals)
-    budget.room -= 1
+    // Where the capacity is limited, step by step; what is left of the contact is due at once.
+    const working = due.work(holding, budget.capacity === Number.POSITIVE_INFINITY ? 1000 : 1, signals)
+    budget.capacity -= 1
     let dispatched = false
     try {
       const { events, held } = await working
       count(tally, events)
       dispatched = events.some((event) => event.type === 'StepDispatched')
-      if (events.length === 0) budget.room += 1
+      if (events.length === 0) budget.capacity += 1
       // A claim that is given back with a row of before would be due again at once.
       else await projection.show(contactId)
       letGo()
@@ -272,7 +272,7 @@ export function createDispatcher(
     let pauseMs = 100
     while (!stop.aborted) {
       try {
-        await drain(newTally(), { room: Number.POSITIVE_INFINITY }, stop)
+        await drain(newTally(), { capacity: Number.POSITIVE_INFINITY }, stop)
         await tellOfWaiting()
         if (!stop.aborted) await rest(stop)
         pauseMs = 100

@@ -105,7 +105,7 @@ export interface Kinds {
   /** Kinds of steps of published campaigns, old versions too, that this worker has no handler for. */
   missing(): readonly string[]
   /** How many of each kind may be begun: none of what it has no handler for. */
-  room(limited: ReadonlyMap<string, number>): ReadonlyMap<string, number>
+  capacity(limited: ReadonlyMap<string, number>): ReadonlyMap<string, number>
 }
 
 export function createKinds(handlerOf: HandlerOf, catalog: Pick<Catalog, 'kinds'>): Kinds {
@@ -113,6 +113,6 @@ export function createKinds(handlerOf: HandlerOf, catalog: Pick<Catalog, 'kinds'
   return {
     handlerOf,
     missing,
-    room: (limited) => new Map([...limited, ...missing().map((kind) => [kind, 0] as const)]),
+    capacity: (limited) => new Map([...limited, ...missing().map((kind) => [kind, 0] as const)]),
   }
 }

@@ -177,19 +177,19 @@ describe('given limits alone', () => {
     const clock = createSimulatedClock(START)
     const limits = createLimits(new Map([['email', { perSecond: 0.5 }]]), clock)
     limits.reserve('email')(true)
-    expect(limits.room().get('email')).toBe(0)
+    expect(limits.capacity().get('email')).toBe(0)
     expect(limits.waitMs()).toBe(2000)
     clock.advance(2000)
-    expect(limits.room().get('email')).toBe(1)
+    expect(limits.capacity().get('email')).toBe(1)
     expect(limits.waitMs()).toBe(0)
   })
 
   it('STEP-7: a permit that was not used is given back', () => {
     const limits = createLimits(new Map([['email', { perSecond: 1, concurrency: 1 }]]), createSimulatedClock(START))
     const give = limits.reserve('email')
-    expect(limits.room().get('email')).toBe(0)
+    expect(limits.capacity().get('email')).toBe(0)
     give(false)
-    expect(limits.room().get('email')).toBe(1)
+    expect(limits.capacity().get('email')).toBe(1)
   })
 
   it('STEP-7: limits that cannot be are refused by name', () => {

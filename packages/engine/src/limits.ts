@@ -13,7 +13,7 @@ export interface KindLimit {
 
 export interface Limits {
   /** For each limited kind, how many may be begun now. */
-  room(): ReadonlyMap<string, number>
+  capacity(): ReadonlyMap<string, number>
   /** Takes one permit of the kind. Give it back with `used`: whether it was used for a dispatch at all. */
   reserve(kind: string): (used: boolean) => void
   /** When the earliest of the rates allows another, in milliseconds from now; 0 if none holds anything back. */
@@ -49,11 +49,11 @@ export function createLimits(kinds: ReadonlyMap<string, KindLimit>, clock: Clock
   }
 
   return {
-    room() {
-      const room = new Map<string, number>()
+    capacity() {
+      const capacity = new Map<string, number>()
       for (const [kind, state] of states)
-        room.set(kind, Math.max(0, Math.min(state.concurrency - state.active, byRate(state))))
-      return room
+        capacity.set(kind, Math.max(0, Math.min(state.concurrency - state.active, byRate(state))))
+      return capacity
     },
     reserve(kind) {
       const state = states.get(kind)

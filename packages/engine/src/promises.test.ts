@@ -1,5 +1,5 @@
 /**
- * The two promises that operators trust, held against races: many hands stop, satisfy goals and start anew, while many
+ * The two promises that operators trust, held against races: many callers stop, satisfy goals and start anew, while many
  * workers on the same store dispatch, some of which never answer. What is checked is the log that they left.
  */
 import { join } from 'node:path'

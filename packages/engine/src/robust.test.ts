@@ -184,7 +184,7 @@ describe('given many contacts due at once', () => {
     expect(groups.length).toBeLessThan(20)
   })
 
-  it('STEP-7: no more are claimed than there are hands, so that other workers find the rest', async () => {
+  it('STEP-7: no more are claimed than there are free slots, so that other workers find the rest', async () => {
     const store = createMemoryStore()
     const waiting: (() => void)[] = []
     const { engine, clock } = await given({
