@@ -161,7 +161,7 @@ export function createDispatcher(
   async function drainUntil(tally: Tally, budget: Budget, stop: AbortSignal): Promise<void> {
     const mine = new Set<Promise<void>>()
     const failures: unknown[] = []
-    const patience = createPatience(stop, options.shutdownMs)
+    const grace = createGracePeriod(stop, options.shutdownMs)
     try {
       // A store that fails for one contact fails for the next: say so instead of working through the agenda.
       while (budget.capacity > 0 && !stop.aborted && failures.length === 0) {
@@ -171,7 +171,7 @@ export function createDispatcher(
           if (stop.aborted && claims.length > 0) await readModel.release(claims)
           if (stop.aborted) return 0
           for (const claim of claims) {
-            const working = begin({ claim, claimedAtMs }, tally, budget, patience.over).catch((error) => {
+            const working = begin({ claim, claimedAtMs }, tally, budget, grace.over).catch((error) => {
               if (isFaultOfStore(error)) failures.push(error)
             })
             mine.add(working)
@@ -187,7 +187,7 @@ export function createDispatcher(
       }
     } finally {
       await Promise.all(mine)
-      patience.end()
+      grace.end()
     }
     if (failures.length > 0) throw failures[0]
   }
@@ -310,7 +310,7 @@ export function createDispatcher(
 }
 
 /** After the stop, handlers have so long to end by themselves; then `over` aborts, and what they answer still counts. */
-function createPatience(stop: AbortSignal, shutdownMs: number): { readonly over: AbortSignal; end(): void } {
+function createGracePeriod(stop: AbortSignal, shutdownMs: number): { readonly over: AbortSignal; end(): void } {
   const over = new AbortController()
   const ended = new AbortController()
   const stopped = async () => {
