@@ -18,9 +18,9 @@ import {
   type StepId,
   stepsWaiting,
 } from '@enfold/core'
-import * as input from './input.ts'
 import type { EngineContext } from './execute.ts'
 import { wordsOf } from './fault-words.ts'
+import * as input from './input.ts'
 import type { Kinds } from './kinds.ts'
 import { nextWake } from './next-wake.ts'
 import { PARKED, type Projection } from './project.ts'

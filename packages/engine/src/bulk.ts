@@ -40,11 +40,11 @@ import {
 } from '@enfold/core'
 import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
-import * as input from './input.ts'
-import { realWait } from './clock.ts'
 import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
-import { execute, type Known, type EngineContext } from './execute.ts'
+import { yieldToEventLoop } from './event-loop.ts'
+import { type EngineContext, execute, type Known } from './execute.ts'
 import { lineOf } from './fault-words.ts'
+import * as input from './input.ts'
 import type { Inspect } from './inspect.ts'
 
 /** What to do, and to whom. */
@@ -258,7 +258,7 @@ export function createBulk(
         found.map(({ outcome }) => outcome),
       )
       if (!complete) break
-      await breath()
+      await yieldToEventLoop()
     }
     return right({
       at,
@@ -351,7 +351,7 @@ export function createBulk(
       if (now === null) return cancelledMeanwhile(record.actionId)
       added += now
       named += group.length
-      await breath()
+      await yieldToEventLoop()
     }
     const running: ActionRecord = {
       ...next(record),
@@ -400,7 +400,7 @@ export function createBulk(
       current = advanced
       if (!isMine) break
       tell(onProgress, viewOf(current))
-      await breath()
+      await yieldToEventLoop()
     }
     return viewOf(current)
   }
@@ -586,9 +586,6 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
     return one.value
   })
 }
-
-/** Lets timers and sockets have their turn: stores in this process answer without ever letting go of it. */
-const breath = () => realWait(0)
 
 function tell(onProgress: ProcessOptions['onProgress'], view: ActionView): void {
   try {

@@ -1,7 +1,7 @@
 /** Questions about campaigns: which there are, and what each version of one says. */
 import type { CampaignDefinition, CampaignId, Instant } from '@enfold/core'
-import * as input from './input.ts'
 import type { Campaigns } from './campaigns.ts'
+import * as input from './input.ts'
 
 export interface CampaignSummary {
   readonly campaignId: CampaignId

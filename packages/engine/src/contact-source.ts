@@ -10,9 +10,9 @@ import {
   type ReadModel,
   requireId,
 } from '@enfold/core'
-import * as input from './input.ts'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 import { searchFault } from './directory.ts'
+import * as input from './input.ts'
 import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */

@@ -30,8 +30,8 @@ import {
   type VerbOf,
   type Version,
 } from '@enfold/core'
-import * as input from './input.ts'
 import type { Executed } from './execute.ts'
+import * as input from './input.ts'
 
 /** What every verb of an operator takes. */
 export interface Order {

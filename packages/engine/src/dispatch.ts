@@ -14,16 +14,17 @@ import {
 } from '@enfold/core'
 import { createBatcher, isFaultOfStore } from './batch.ts'
 import { realWait } from './clock.ts'
-import type { WakeSignal } from './wake-signal.ts'
 import { createDueWork, type Holding, type WorkSignals } from './due-work.ts'
 import type { DispatchOptions } from './engine-options.ts'
+import { yieldToEventLoop } from './event-loop.ts'
 import type { EngineContext } from './execute.ts'
 import { type FaultWords, wordsOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
-import type { Projection } from './project.ts'
 import { createMutex } from './mutex.ts'
+import type { Projection } from './project.ts'
+import type { WakeSignal } from './wake-signal.ts'
 
 /** What a dispatch came to. */
 export interface DispatchCounts {
@@ -183,7 +184,7 @@ export function createDispatcher(
         if (mine.size === 0 && active.size < options.concurrency) break
         await somethingNew(mine.size > 0 ? mine : active.values(), stop)
         // Others end in the same turn: one claim for all of them.
-        await new Promise(setImmediate)
+        await yieldToEventLoop()
       }
     } finally {
       await Promise.all(mine)
@@ -196,7 +197,9 @@ export function createDispatcher(
     const free = Math.min(options.concurrency - active.size, budget.capacity)
     // What is not known to exist cannot be passed over.
     await context.campaigns.fresh()
-    return free > 0 ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.capacity(limits.capacity())) : []
+    return free > 0
+      ? readModel.claimDue(clock.now(), worker, free, options.leaseMs, kinds.capacity(limits.capacity()))
+      : []
   }
 
   /** Until some work has ended; and as long as there are free slots, until more may be due: no handler delays others (STEP-7). */

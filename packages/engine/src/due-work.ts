@@ -26,7 +26,7 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { execute, type Known, load, type EngineContext } from './execute.ts'
+import { type EngineContext, execute, type Known, load } from './execute.ts'
 import { callHandler, longestCallMs } from './handler-call.ts'
 import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'

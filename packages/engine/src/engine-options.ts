@@ -12,8 +12,8 @@ import {
   type Tells,
   type WorkerId,
 } from '@enfold/core'
-import * as input from './input.ts'
 import { longestCallMs } from './handler-call.ts'
+import * as input from './input.ts'
 import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
 import type { ProjectionOptions } from './project.ts'

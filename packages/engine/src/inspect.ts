@@ -40,7 +40,6 @@ import {
 } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import type { AttentionQuestions } from './attention.ts'
-import * as input from './input.ts'
 import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
 import {
   createQuestionFacts,
@@ -50,7 +49,9 @@ import {
   SHORT_MS,
   searchFault,
 } from './directory.ts'
-import { load, type EngineContext } from './execute.ts'
+import { yieldToEventLoop } from './event-loop.ts'
+import { type EngineContext, load } from './execute.ts'
+import * as input from './input.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
 
 export interface ContactView {
@@ -416,8 +417,7 @@ export function createInspect(
       const isEnough = told.size === SEARCH_PAGES || performance.now() - startedAt > SEARCH_MS
       if (isEnough) return { contacts: found, total: null, next }
       page = { after: next, limit }
-      // A directory in this process may answer without ever letting anything else have its turn.
-      await new Promise(setImmediate)
+      await yieldToEventLoop()
     }
   }
 

@@ -21,9 +21,9 @@ import {
   tagChanges,
   type Verified,
 } from '@enfold/core'
-import * as input from './input.ts'
-import { realWait } from './clock.ts'
+import { yieldToEventLoop } from './event-loop.ts'
 import type { EngineContext } from './execute.ts'
+import * as input from './input.ts'
 
 /** What happened lately, as the end of the log tells it. */
 export interface Activity {
@@ -73,8 +73,8 @@ export interface LogQuestions {
 const LEVELS = 60
 /** Contacts whose histories are read at once. */
 const GROUP = 200
-/** Events between two breaths: stores in this process answer without ever letting go of it. */
-const BREATH = 1000
+/** Events that are read between two yields to the event loop. */
+const YIELD_EVERY = 1000
 const HOUR_MS = 3_600_000
 
 export function createLogQuestions({ clock, store }: EngineContext, readModel: ReadModel): LogQuestions {
@@ -106,7 +106,7 @@ export function createLogQuestions({ clock, store }: EngineContext, readModel: R
     for (let i = 0; i < streams.length; i += GROUP) {
       const group = await store.readMany(streams.slice(i, i + GROUP))
       yield* group.values() as Iterable<readonly RecordedContactEvent[]>
-      await realWait(0)
+      await yieldToEventLoop()
     }
   }
 
@@ -156,7 +156,7 @@ export function createLogQuestions({ clock, store }: EngineContext, readModel: R
       for await (const event of store.readAll(start, { streams: 'contacts' })) {
         if (isCampaignEvent(event)) continue
         window.push(event)
-        if (window.length % BREATH === 0) await realWait(0)
+        if (window.length % YIELD_EVERY === 0) await yieldToEventLoop()
         // What is appended while this reads is none of its affair.
         if (window.length === events) break
       }
@@ -182,7 +182,7 @@ export function createLogQuestions({ clock, store }: EngineContext, readModel: R
           break
         }
         check.add(event)
-        if (check.events % BREATH === 0) await realWait(0)
+        if (check.events % YIELD_EVERY === 0) await yieldToEventLoop()
       }
       // What is read in part may end in the middle of an append.
       if (complete) check.end()

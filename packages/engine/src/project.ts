@@ -38,11 +38,12 @@ import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts, SHORT_MS } from './directory.ts'
+import { yieldToEventLoop } from './event-loop.ts'
 import { createHistoryOf, derive, type EngineContext, plannedOf } from './execute.ts'
 import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
+import { createMutex } from './mutex.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
 import { type Observer, observedBy } from './signals.ts'
-import { createMutex } from './mutex.ts'
 
 /** Of a projection that feeds a read model beside the log. */
 export interface ProjectionOptions {
@@ -357,8 +358,7 @@ export function createProjection(
     await campaigns.ensure(state)
     // A directory that fails for one contact holds up no other.
     const facts = await factsOf(contactId).catch(() => undefined)
-    if (news !== null)
-      return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
+    if (news !== null) return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
     const { wake, faults } = plannedOf(context, contactId, state, facts)
     const exactly = setTo(contactId, [...tags, ...marksOf(state), ...unplannedMarks(faults)])
     return { contactId, version, derived: { ...wake, tags: exactly } }
@@ -484,7 +484,7 @@ export function createProjection(
           next = items.next()
           // Who looks at the last batch first must not end the process with the rejection of the next.
           next.catch(() => {})
-          const found = batch.length < BATCH ? await Promise.race([next, soon(idle)]) : idle
+          const found = batch.length < BATCH ? await Promise.race([next, yieldToEventLoop().then(() => idle)]) : idle
           if (found === idle) break
           item = found as Awaited<typeof next>
         }
@@ -685,11 +685,6 @@ function isFaultCode(error: unknown, code: string): boolean {
 
 function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
   for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
-}
-
-/** When everything that is ready now has had its say. */
-function soon<T>(value: T): Promise<T> {
-  return new Promise((resolve) => setImmediate(resolve, value))
 }
 
 function realWaitFor(signal: AbortSignal): Promise<void> {

@@ -22,7 +22,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { factsBehind, type Known, load, type EngineContext, plannedOf } from './execute.ts'
+import { type EngineContext, factsBehind, type Known, load, plannedOf } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -120,7 +120,10 @@ export async function verifyIndex(
 }
 
 /** Sets the tags and the next wake of every contact to what the log says, one by one, while everything goes on. */
-export async function rebuildIndex(context: EngineContext, readModel: ReadModel): Promise<{ readonly contacts: number }> {
+export async function rebuildIndex(
+  context: EngineContext,
+  readModel: ReadModel,
+): Promise<{ readonly contacts: number }> {
   let contacts = 0
   await context.campaigns.refresh()
   for await (const contactId of everyContact(context.store, readModel)) {

@@ -15,7 +15,8 @@ import {
 } from '@enfold/core'
 import { observeBrakes } from './brakes.ts'
 import { realWait } from './clock.ts'
-import { appendSurely, derive, factsBehind, type Known, type EngineContext, requirementsOf } from './execute.ts'
+import { yieldToEventLoop } from './event-loop.ts'
+import { appendSurely, derive, type EngineContext, factsBehind, type Known, requirementsOf } from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -55,7 +56,7 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
     recording = true
     while (queue.length > 0) {
       // Handlers that end in the same turn are recorded together.
-      await new Promise<void>((resolve) => void setImmediate(resolve))
+      await yieldToEventLoop()
       const batch = queue.slice(0, MAX_OUTCOMES)
       queue = queue.slice(MAX_OUTCOMES)
       try {
