@@ -42,7 +42,7 @@ import { type ActionView, viewOf as viewAt } from './action-questions.ts'
 import { isFaultOfStore } from './batch.ts'
 import { type ContactSource, checkSource, contactsOf, describeSource, digestOfSource } from './contact-source.ts'
 import { yieldToEventLoop } from './event-loop.ts'
-import { type EngineContext, execute, type Known } from './execute.ts'
+import { type ContactSnapshot, type EngineContext, execute } from './execute.ts'
 import { lineOf } from './fault-words.ts'
 import * as input from './input.ts'
 import type { Inspect } from './inspect.ts'
@@ -143,7 +143,7 @@ export function createBulk(
     if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one, and resume the action.')
   }
 
-  function keeper(): ActionStore {
+  function actionStore(): ActionStore {
     if (actions !== null) return actions
     throw EnfoldFault.invalidInput(
       'createEngine.store',
@@ -187,14 +187,20 @@ export function createBulk(
   }
 
   /** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
-  async function known({ type, contactId }: OneOfMany, history: readonly RecordedContactEvent[]): Promise<Known> {
+  async function known(
+    { type, contactId }: OneOfMany,
+    history: readonly RecordedContactEvent[],
+  ): Promise<ContactSnapshot> {
     const last = history.at(-1)
     const facts = READS_FACTS[type] ? await context.factsOf(contactId) : undefined
     return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
   }
 
   /** Faults of the store are thrown; whatever else goes wrong is this contact's own affair. */
-  async function executed(command: OneOfMany, history: readonly RecordedContactEvent[] | null): Promise<Placed> {
+  async function executed(
+    command: OneOfMany,
+    history: readonly RecordedContactEvent[] | null,
+  ): Promise<PositionedOutcome> {
     try {
       // A repeat is found in the history, which `execute` then reads for itself.
       const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
@@ -275,7 +281,7 @@ export function createBulk(
     previewed: ActionPreview | undefined,
     options: ProcessOptions,
   ): Promise<Either<Rejection, ActionView>> {
-    const stored = await keeper().action(order.actionId)
+    const stored = await actionStore().action(order.actionId)
     if (stored !== null && !(await isSameOrder(stored, order))) return left(reused(stored))
     if (stored !== null && stored.state !== 'collecting') return resume(stored, options)
     const refused = await refusal(order)
@@ -303,9 +309,9 @@ export function createBulk(
       preview: previewed?.complete === true ? previewed.outcomes : null,
     }
     // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
-    if ((await keeper().saveAction(record, { clear: true })) === null) {
+    if ((await actionStore().saveAction(record, { clear: true })) === null) {
       // Another process was first: with this order, or with another under the same id.
-      const first = await keeper().action(actionId)
+      const first = await actionStore().action(actionId)
       return first === null || (await isSameOrder(first, order)) ? takenOver(actionId) : left(reused(first))
     }
     const collected = await collect(record, order.contacts, options)
@@ -347,7 +353,7 @@ export function createBulk(
       if (signal?.aborted) break
       digest = contactsDigest(digest, group)
       record = next(record)
-      const now = await keeper().saveAction(record, { add: group })
+      const now = await actionStore().saveAction(record, { add: group })
       if (now === null) return cancelledMeanwhile(record.actionId)
       added += now
       named += group.length
@@ -361,11 +367,11 @@ export function createBulk(
     }
     const known = { ...running, contactsDigest: digestOfSource(begun.actionId, source) ?? digest }
     const collected = signal?.aborted ? ended(running, 'cancelled', null) : known
-    return (await keeper().saveAction(collected)) === null ? cancelledMeanwhile(record.actionId) : collected
+    return (await actionStore().saveAction(collected)) === null ? cancelledMeanwhile(record.actionId) : collected
   }
 
   async function cancelledMeanwhile(actionId: ActionId): Promise<ActionRecord | null> {
-    const stored = await keeper().action(actionId)
+    const stored = await actionStore().action(actionId)
     return stored?.state === 'cancelled' ? stored : null
   }
 
@@ -374,7 +380,7 @@ export function createBulk(
     if (stored.state !== 'running') return right(viewOf(stored))
     // The next revision is this process's sign: whoever else works on the action finds it and leaves off.
     const mine = next(stored)
-    if ((await keeper().saveAction(mine)) === null) return takenOver(stored.actionId)
+    if ((await actionStore().saveAction(mine)) === null) return takenOver(stored.actionId)
     return right(await work(mine, options))
   }
 
@@ -383,7 +389,9 @@ export function createBulk(
     tell(onProgress, viewOf(current))
     while (current.state === 'running') {
       refuseIfClosed()
-      const group = signal?.aborted ? [] : await keeper().actionContacts(current.actionId, current.processed, GROUP)
+      const group = signal?.aborted
+        ? []
+        : await actionStore().actionContacts(current.actionId, current.processed, GROUP)
       if (group.length === 0 && current.processed < current.contacts && !signal?.aborted)
         throw new EnfoldFault(
           'STORE_CORRUPT',
@@ -405,7 +413,10 @@ export function createBulk(
     return viewOf(current)
   }
 
-  async function resultsOf(record: ActionRecord, group: readonly ActionContact[]): Promise<readonly PlacedResult[]> {
+  async function resultsOf(
+    record: ActionRecord,
+    group: readonly ActionContact[],
+  ): Promise<readonly PositionedResult[]> {
     const { reason, ...order } = record
     const recorded = { ...order, ...(reason === null ? {} : { reason }) }
     const histories = await historiesOf(group.map(({ contactId }) => contactId))
@@ -424,7 +435,7 @@ export function createBulk(
    */
   async function advance(
     current: ActionRecord,
-    placed: readonly PlacedResult[],
+    placed: readonly PositionedResult[],
     state: 'running' | 'cancelled' | 'done',
   ): Promise<{ readonly record: ActionRecord; readonly isMine: boolean }> {
     const results = placed.map(({ position: _, ...result }): ActionResult => result)
@@ -439,8 +450,8 @@ export function createBulk(
         position: placed.reduce((last, { position }) => Math.max(last, position), base.position),
       }
       const saved = base.state === 'running' && state !== 'running' ? ended(grown, state, null) : grown
-      if ((await keeper().saveAction(saved, { results })) !== null) return { record: saved, isMine: true }
-      const stored = (await keeper().action(current.actionId)) ?? current
+      if ((await actionStore().saveAction(saved, { results })) !== null) return { record: saved, isMine: true }
+      const stored = (await actionStore().action(current.actionId)) ?? current
       if (stored.state !== 'cancelled') return { record: stored, isMine: false }
       // Whoever took the action over before it was cancelled has recorded these contacts: they count once.
       if (stored.processed !== current.processed || results.length === 0) return { record: stored, isMine: true }
@@ -460,7 +471,7 @@ export function createBulk(
   }
 
   async function takenOver(actionId: ActionId): Promise<Either<Rejection, ActionView>> {
-    const stored = await keeper().action(actionId)
+    const stored = await actionStore().action(actionId)
     return stored === null ? left({ type: 'ActionUnknown', actionId }) : right(viewOf(stored))
   }
 
@@ -496,7 +507,7 @@ export function createBulk(
       input.id('resumeAction.actionId', actionId)
       input.checkInput('resumeAction.options', options, PROCESS)
       return atWork(async () => {
-        const stored = await keeper().action(actionId)
+        const stored = await actionStore().action(actionId)
         return stored === null ? left({ type: 'ActionUnknown', actionId }) : resume(stored, options)
       })
     },
@@ -505,11 +516,11 @@ export function createBulk(
       input.checkInput('cancelAction', order, { actor: input.actor })
       refuseIfClosed()
       for (;;) {
-        const stored = await keeper().action(actionId)
+        const stored = await actionStore().action(actionId)
         if (stored === null) return left({ type: 'ActionUnknown', actionId })
         if (stored.state === 'cancelled' || stored.state === 'done') return right(viewOf(stored))
         const over = ended(next(stored), 'cancelled', order.actor)
-        if ((await keeper().saveAction(over)) !== null) return right(viewOf(over))
+        if ((await actionStore().saveAction(over)) !== null) return right(viewOf(over))
       }
     },
     async close() {
@@ -525,8 +536,8 @@ type Histories = ReadonlyMap<string, readonly unknown[]> | null
 
 type Outcome = Omit<ActionResult, 'number'>
 /** With the position up to which the log says so. */
-type Placed = Outcome & { readonly position: Position }
-type PlacedResult = Placed & Pick<ActionResult, 'number'>
+type PositionedOutcome = Outcome & { readonly position: Position }
+type PositionedResult = PositionedOutcome & Pick<ActionResult, 'number'>
 
 function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {
   return { outcome, run: run === 0 ? null : run, reason: null }

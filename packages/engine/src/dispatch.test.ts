@@ -598,7 +598,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     await engine.startSequence(nurture)
     await engine.startSequence({ ...nurture, contactId: 'bob' })
     expect(await engine.runDue()).toMatchObject({ dispatched: 2, sent: 1 })
-    // Known not to have been sent, so not held but tried again.
+    // ContactSnapshot not to have been sent, so not held but tried again.
     expect(await eventsOf(engine, 'StepFailed')).toMatchObject([{ data: { reason: 'not sent', consequence: 'retry' } }])
   })
 

@@ -26,7 +26,7 @@ import {
   type StepOutcome,
 } from '@enfold/core'
 import type { DispatchOptions } from './engine-options.ts'
-import { type EngineContext, execute, type Known, load } from './execute.ts'
+import { type ContactSnapshot, type EngineContext, execute, load } from './execute.ts'
 import { callHandler, longestCallMs } from './handler-call.ts'
 import type { Kinds } from './kinds.ts'
 import { restoreContact } from './read-model.ts'
@@ -135,13 +135,13 @@ export function createDueWork(
    * A contact with a run that could not be planned is claimed for no kind. That the run can be planned now, by a newer
    * release, is not seen by the appends of its steps.
    */
-  async function clearMarkOfPlan(contactId: ContactId, { facts = null }: Known): Promise<void> {
+  async function clearMarkOfPlan(contactId: ContactId, { facts = null }: ContactSnapshot): Promise<void> {
     if ((await readModel.tagsOf(contactId)).some(isMarkOfPlan))
       await restoreContact(context, readModel, contactId, { factsOf: async () => facts })
   }
 
   /** When to ask about a contact again of whom something is due and whom the directory does not know; `null`: not. */
-  async function waitsForDirectory(contactId: ContactId, { state, facts }: Known): Promise<Instant | null> {
+  async function waitsForDirectory(contactId: ContactId, { state, facts }: ContactSnapshot): Promise<Instant | null> {
     if (facts !== null) {
       unknown.isKnown(contactId)
       return null
@@ -162,7 +162,7 @@ export function createDueWork(
   async function send(
     event: Dispatched,
     holding: Holding,
-    known: Known,
+    known: ContactSnapshot,
     giveUp: AbortSignal,
   ): Promise<StepOutcome | null> {
     if (!isStillHeld(holding, attemptOf(event.data))) return null
@@ -199,7 +199,11 @@ export function createDueWork(
     return kinds.handlerOf(kind) ?? (() => ({ outcome: 'failed', reason: 'handler-withdrawn' }))
   }
 
-  function callOf({ data }: Dispatched, contactId: ContactId, { state, facts }: Known): Omit<StepCall, 'signal'> {
+  function callOf(
+    { data }: Dispatched,
+    contactId: ContactId,
+    { state, facts }: ContactSnapshot,
+  ): Omit<StepCall, 'signal'> {
     const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
     const { campaignVersion } = runOf(state, data) as Run
     const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)

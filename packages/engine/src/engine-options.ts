@@ -207,6 +207,6 @@ export function readModelOf({ store, readModel, onPoison }: EngineOptions): {
 
 /** What keeps bulk actions: the read model or the store, where one of them does; `null`: neither. */
 export function actionsOf({ store, readModel }: EngineOptions): ActionStore | null {
-  const keeper = [readModel, store].find((one) => typeof one?.saveAction === 'function')
-  return keeper === undefined ? null : (keeper as ActionStore)
+  const actionStore = [readModel, store].find((one) => typeof one?.saveAction === 'function')
+  return actionStore === undefined ? null : (actionStore as ActionStore)
 }

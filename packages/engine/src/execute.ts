@@ -70,22 +70,22 @@ export interface EngineContext extends CommandContext {
 }
 
 /** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
-export interface Placed {
+export interface LogPosition {
   readonly version: Version
   readonly position: Position
 }
 
-export interface Executed<Command extends ContactCommand> extends Placed {
+export interface Executed<Command extends ContactCommand> extends LogPosition {
   readonly answer: AnswerTo<Command>
   /** What was appended now; empty if nothing changed or it was a repeat. */
   readonly events: readonly ContactEvent[]
-  readonly known: Known
+  readonly known: ContactSnapshot
   /** What stood in the log when it was decided. */
   readonly history: readonly RecordedContactEvent[]
 }
 
 /** A contact as it was last seen; good for a decision as long as nobody else has written. */
-export interface Known extends Placed {
+export interface ContactSnapshot extends LogPosition {
   readonly state: ContactState
   /** `undefined`: the directory was not asked, because nothing that was decided reads facts (FACTS-1). */
   readonly facts: Facts | null | undefined
@@ -94,7 +94,7 @@ export interface Known extends Placed {
 }
 
 /** What is known of a contact's facts. */
-type AskedFacts = Pick<Known, 'facts' | 'areFactsOld'>
+type AskedFacts = Pick<ContactSnapshot, 'facts' | 'areFactsOld'>
 
 const MAX_ATTEMPTS = 20
 
@@ -106,7 +106,7 @@ const MAX_ATTEMPTS = 20
 export function execute<Command extends ContactCommand>(
   context: CommandContext,
   command: Command,
-  known?: Known,
+  known?: ContactSnapshot,
 ): Promise<Either<Rejection, Executed<Command>>> {
   return inSpan('enfold.command', { 'enfold.command': command.type, 'enfold.contact': command.contactId }, () => {
     const trace = traceparent()
@@ -117,7 +117,7 @@ export function execute<Command extends ContactCommand>(
 async function executeTraced<Command extends ContactCommand>(
   context: CommandContext,
   command: Command,
-  known: Known | undefined,
+  known: ContactSnapshot | undefined,
 ): Promise<Either<Rejection, Executed<Command>>> {
   const { campaigns, clock, observe } = context
   const startedAt = performance.now()
@@ -136,7 +136,7 @@ async function executeTraced<Command extends ContactCommand>(
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
     const [contact] = await Promise.all([
       attempt === 1 && known !== undefined
-        ? ({ ...known, history: [] } satisfies Loaded)
+        ? ({ ...known, history: [] } satisfies LoadedContact)
         : load(context, command.contactId, factsFor(context, command)),
       READS_PUBLISHED[command.type] ? campaigns.refresh() : campaigns.fresh(),
     ])
@@ -201,11 +201,11 @@ const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'Campa
 /** A command behind which the dispatcher looks again by itself. */
 const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 
-interface Loaded extends Known {
+interface LoadedContact extends ContactSnapshot {
   readonly history: readonly RecordedContactEvent[]
 }
 
-const factsIn = ({ facts, areFactsOld = false }: Known) => ({ facts, areFactsOld })
+const factsIn = ({ facts, areFactsOld = false }: ContactSnapshot) => ({ facts, areFactsOld })
 
 /** Of a contact whose facts nothing reads. */
 const NOT_READ: Facts = Object.freeze({})
@@ -219,7 +219,11 @@ async function factsFor({ factsOf }: CommandContext, { type, contactId }: Contac
  * The facts after a handler was called: a step may have changed them, and routes and timers read them (ROUTE-1). Where the
  * directory fails just then, those before must do: an outcome that is not recorded would be sent again.
  */
-export async function factsBehind(factsOf: FactsOf, contactId: ContactId, before: Known['facts']): Promise<AskedFacts> {
+export async function factsBehind(
+  factsOf: FactsOf,
+  contactId: ContactId,
+  before: ContactSnapshot['facts'],
+): Promise<AskedFacts> {
   return factsOf(contactId, SHORT_MS).then(
     (facts) => ({ facts }),
     () => ({ facts: before, areFactsOld: true }),
@@ -231,7 +235,7 @@ export async function load(
   { historyOf, factsOf }: Pick<CommandContext, 'historyOf' | 'factsOf'>,
   contactId: ContactId,
   asked: Promise<AskedFacts> = factsOf(contactId).then((facts) => ({ facts })),
-): Promise<Loaded> {
+): Promise<LoadedContact> {
   const [history, facts] = await Promise.all([historyOf(contactId), asked])
   const last = history.at(-1)
   return { history, state: fold(history), ...facts, version: last?.version ?? 0, position: last?.position ?? 0 }

@@ -355,8 +355,8 @@ export function createInspect(
     }
     const { evidence, reason, detail, dueAt } = explainNot(contactId, history, step, deciding)
     // A resend says why somebody wanted the step again, not why it ran.
-    const telling = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)
-    const chain = telling === undefined ? [] : explain(history, telling.id).map(causeLink)
+    const decisive = evidence.findLast(({ data }) => !('resend' in data) || data.resend === 0)
+    const chain = decisive === undefined ? [] : explain(history, decisive.id).map(causeLink)
     return { contactId, step: { reason, detail, dueAt }, evidence, chain, ...why }
   }
 

@@ -22,7 +22,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { type EngineContext, factsBehind, type Known, load, plannedOf } from './execute.ts'
+import { type ContactSnapshot, type EngineContext, factsBehind, load, plannedOf } from './execute.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -49,7 +49,7 @@ const LOOK_PAUSE_MS = 50
 function projectionOf(
   context: EngineContext,
   contactId: ContactId,
-  { history, state, facts, version }: Known & { readonly history: readonly RecordedContactEvent[] },
+  { history, state, facts, version }: ContactSnapshot & { readonly history: readonly RecordedContactEvent[] },
 ): ContactProjection {
   const { wake, faults } = plannedOf(context, contactId, state, facts)
   const tags = [...tagsBehind(contactId, history), ...marksOf(state), ...unplannedMarks(faults)]

@@ -16,7 +16,14 @@ import {
 import { observeBrakes } from './brakes.ts'
 import { realWait } from './clock.ts'
 import { yieldToEventLoop } from './event-loop.ts'
-import { appendSurely, derive, type EngineContext, factsBehind, type Known, requirementsOf } from './execute.ts'
+import {
+  appendSurely,
+  type ContactSnapshot,
+  derive,
+  type EngineContext,
+  factsBehind,
+  requirementsOf,
+} from './execute.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -33,7 +40,7 @@ export interface Recorder {
 export interface RecorderOptions {
   readonly contactId: ContactId
   /** The contact as it was when its steps were dispatched. */
-  readonly known: Known
+  readonly known: ContactSnapshot
   /** Told when an outcome cannot be recorded for now. */
   readonly onFault: (error: unknown) => void
   /** Outcomes are given up when it aborts: the process ends. */
@@ -94,7 +101,7 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
 
 interface Recorded {
   readonly events: readonly ContactEvent[]
-  readonly known: Known
+  readonly known: ContactSnapshot
 }
 
 /**
@@ -107,7 +114,7 @@ function recordOutcomes(
   context: EngineContext,
   contactId: ContactId,
   outcomes: readonly RecordOutcome[],
-  before: Known,
+  before: ContactSnapshot,
   fresh: boolean,
 ): Promise<Recorded> {
   return inSpan('enfold.command', { 'enfold.command': 'RecordOutcome', 'enfold.contact': contactId }, async () => {
@@ -116,7 +123,7 @@ function recordOutcomes(
     const startedAt = performance.now()
     const asked = await factsBehind(context.factsOf, contactId, before.facts)
     const { facts = {} } = asked
-    let known: Known = { ...before, ...asked }
+    let known: ContactSnapshot = { ...before, ...asked }
     let history: readonly RecordedContactEvent[] = []
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1 || !fresh) {
