@@ -1,6 +1,6 @@
 /** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
 import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } from '@enfold/core'
-import { createEngine, type EngineSignal, kindsOf } from '@enfold/engine'
+import { createEngine, type EngineEvent, kindsOf } from '@enfold/engine'
 import { sequenceName } from './event-words.ts'
 import { loadHostModule } from './host-module.ts'
 import { Misuse, messageOf } from './misuse.ts'
@@ -111,10 +111,10 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
     if (!json) stderr.write(`${paintFor(stderr)('bold', plain(text))}\n`)
   }
 
-  function observe(signal: EngineSignal): void {
-    switch (signal.type) {
+  function observe(event: EngineEvent): void {
+    switch (event.type) {
       case 'step-answered': {
-        const { contactId, attempt, kind, outcome, error } = signal
+        const { contactId, attempt, kind, outcome, error } = event
         const at: Instant = instantOf(Date.now())
         counts[outcome.outcome] += 1
         const again = attempt.resend === 0 ? '' : `, resend ${attempt.resend}`
@@ -128,33 +128,33 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
         break
       }
       case 'contact-failed':
-        trouble(`${named(signal.contactId)}: ${messageOf(signal.error)}; it is tried again.`, {
-          trouble: signal.type,
-          contactId: signal.contactId,
-          message: messageOf(signal.error),
+        trouble(`${named(event.contactId)}: ${messageOf(event.error)}; it is tried again.`, {
+          trouble: event.type,
+          contactId: event.contactId,
+          message: messageOf(event.error),
         })
         break
       case 'contact-not-planned':
         trouble(
-          `${named(signal.contactId)}: ${sequenceName(signal.run)}, run ${signal.run.run}, cannot be planned, and none of its steps begins: ${messageOf(signal.error)}`,
-          { trouble: signal.type, contactId: signal.contactId, ...signal.run, message: messageOf(signal.error) },
+          `${named(event.contactId)}: ${sequenceName(event.run)}, run ${event.run.run}, cannot be planned, and none of its steps begins: ${messageOf(event.error)}`,
+          { trouble: event.type, contactId: event.contactId, ...event.run, message: messageOf(event.error) },
         )
         break
       case 'contact-parked':
-        trouble(`${named(signal.contactId)}: parked, for an event cannot be shown: ${messageOf(signal.error)}`, {
-          trouble: signal.type,
-          contactId: signal.contactId,
-          message: messageOf(signal.error),
+        trouble(`${named(event.contactId)}: parked, for an event cannot be shown: ${messageOf(event.error)}`, {
+          trouble: event.type,
+          contactId: event.contactId,
+          message: messageOf(event.error),
         })
         break
       case 'loop-failed':
-        trouble(`${messageOf(signal.error)} Tried again in ${signal.pauseMs} ms.`, {
-          trouble: signal.type,
-          message: messageOf(signal.error),
+        trouble(`${messageOf(event.error)} Tried again in ${event.pauseMs} ms.`, {
+          trouble: event.type,
+          message: messageOf(event.error),
         })
         break
       case 'kinds-waiting':
-        for (const { kind, contacts, since } of signal.kinds) {
+        for (const { kind, contacts, since } of event.kinds) {
           const text = `no handler here for the kind ${named(kind)}: ${counted(contacts, 'contact')} due for it, the first since ${since}`
           if (json) stderr.write(`${jsonText({ waiting: kind, contacts, since })}\n`)
           else note(text)
@@ -163,8 +163,8 @@ function createReporter({ stdout, stderr }: Streams, json: boolean) {
       case 'lease-lost':
       case 'outcome-stale':
         trouble(
-          `${named(signal.contactId)}: ${signal.type === 'lease-lost' ? 'another worker took over' : 'an outcome came too late'}.`,
-          { trouble: signal.type, contactId: signal.contactId },
+          `${named(event.contactId)}: ${event.type === 'lease-lost' ? 'another worker took over' : 'an outcome came too late'}.`,
+          { trouble: event.type, contactId: event.contactId },
         )
     }
   }

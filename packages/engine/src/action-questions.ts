@@ -59,7 +59,7 @@ export function viewOf({ contactsDigest: _, ...record }: ActionRecord, now: Inst
 
 const CSV_PAGE = 1000
 
-export function createActionQuestions(keeper: ActionStore | null, clock: Clock): ActionQuestions {
+export function createActionQuestions(actionStore: ActionStore | null, clock: Clock): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
     input.checkInput('inspect.actionContacts', query, {
       actionId: input.id,
@@ -69,7 +69,7 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
     })
     const { actionId, outcome, after = 0, limit = 50 } = query
     // One more than the page, to see whether there is a next one.
-    const found = (await keeper?.actionContacts(actionId, after, limit + 1, outcome)) ?? []
+    const found = (await actionStore?.actionContacts(actionId, after, limit + 1, outcome)) ?? []
     const contacts = found.slice(0, limit)
     return { contacts, next: found.length > limit ? (contacts.at(-1)?.number ?? null) : null }
   }
@@ -78,7 +78,7 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
     async actions(query = {}) {
       input.checkInput('inspect.actions', query, { 'after?': input.idOrNull, 'limit?': input.wholeNumber(1, 1000) })
       const { after = null, limit = 50 } = query
-      const found = (await keeper?.actions(after, limit + 1)) ?? []
+      const found = (await actionStore?.actions(after, limit + 1)) ?? []
       const actions = found.slice(0, limit)
       return {
         actions: actions.map((record) => viewOf(record, clock.now())),
@@ -87,7 +87,7 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
     },
     async action(actionId) {
       input.id('inspect.action', actionId)
-      const record = (await keeper?.action(actionId)) ?? null
+      const record = (await actionStore?.action(actionId)) ?? null
       return record === null ? null : viewOf(record, clock.now())
     },
     actionContacts,
@@ -95,7 +95,7 @@ export function createActionQuestions(keeper: ActionStore | null, clock: Clock):
       input.id('inspect.actionCsv', actionId)
       yield resultHeader()
       for (let after = 0; ; ) {
-        const found = (await keeper?.actionContacts(actionId, after, CSV_PAGE)) ?? []
+        const found = (await actionStore?.actionContacts(actionId, after, CSV_PAGE)) ?? []
         const lines = found.map(({ contactId, outcome, run, reason }) =>
           resultLine([contactId, outcome ?? 'pending', run, reason]),
         )

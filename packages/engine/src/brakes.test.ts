@@ -13,8 +13,7 @@ it('BRAKE-1: two campaigns whose steps signal each other come to an end, and hea
   const engine: Engine = createEngine({
     store,
     clock,
-    observe: (signal) =>
-      void (signal.type === 'start-braked' && braked.push(`${signal.campaignId}/${signal.sequenceId}`)),
+    observe: (event) => void (event.type === 'start-braked' && braked.push(`${event.campaignId}/${event.sequenceId}`)),
     handlers: {
       async note({ contactId, campaignId }) {
         calls += 1

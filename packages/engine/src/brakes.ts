@@ -1,6 +1,6 @@
 /** What the brake of a campaign refused in this process: told to the observer, and counted for `health` (BRAKE-1). */
 import type { Clock, ContactEvent, ContactId, Instant, Rejection } from '@enfold/core'
-import type { Observer } from './signals.ts'
+import type { Observer } from './engine-events.ts'
 
 export interface BrakeHealth {
   /** Starts that were refused by this process since it began. */
@@ -30,8 +30,8 @@ export function createBrakeCount(clock: Clock): { readonly observer: Observer; h
   let count = 0
   let lastAt: Instant | null = null
   return {
-    observer(signal) {
-      if (signal.type !== 'start-braked') return
+    observer(event) {
+      if (event.type !== 'start-braked') return
       count += 1
       lastAt = clock.now()
     },

@@ -23,9 +23,9 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { EngineEvent } from './engine-events.ts'
 import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, typesOf, until } from './given-engine.ts'
 import { besideLog, readingItsWrites } from './given-log.ts'
-import type { EngineSignal } from './signals.ts'
 
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {
@@ -54,7 +54,7 @@ interface Given {
   readonly engine: Engine
   readonly store: Store
   readonly clock: SimulatedClock
-  readonly told: EngineSignal[]
+  readonly told: EngineEvent[]
   /** Another engine over the same store, as another process would have. */
   other(handler: StepHandler, more?: Partial<EngineOptions>): Engine
 }
@@ -69,7 +69,7 @@ async function given(
 ): Promise<Given> {
   const store = closing(makeStore())
   const clock = createSimulatedClock(MONDAY)
-  const told: EngineSignal[] = []
+  const told: EngineEvent[] = []
   const asHostsUseIt = (engine: Engine) => (store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
   const other = (another: StepHandler, others: Partial<EngineOptions> = {}) =>
     closing(
@@ -78,7 +78,7 @@ async function given(
           store,
           clock,
           random: () => 1,
-          observe: (signal) => told.push(signal),
+          observe: (event) => told.push(event),
           handlers: { email: another },
           ...others,
         }),
@@ -522,7 +522,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
         const [failure] = await eventsOf(engine, 'StepFailed')
         expect(failure?.data).toMatchObject({ reason, consequence: 'retry' })
         expect(JSON.stringify(failure)).not.toContain('example.com')
-        const answered = told.filter((signal) => signal.type === 'step-answered' && signal.contactId === 'ann')
+        const answered = told.filter((event) => event.type === 'step-answered' && event.contactId === 'ann')
         expect(answered).toHaveLength(1)
         expect((answered[0] as { error?: unknown }).error).toBe(thrown)
       }
@@ -598,7 +598,7 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     await engine.startSequence(nurture)
     await engine.startSequence({ ...nurture, contactId: 'bob' })
     expect(await engine.runDue()).toMatchObject({ dispatched: 2, sent: 1 })
-    // ContactSnapshot not to have been sent, so not held but tried again.
+    // Known not to have been sent, so not held but tried again.
     expect(await eventsOf(engine, 'StepFailed')).toMatchObject([{ data: { reason: 'not sent', consequence: 'retry' } }])
   })
 

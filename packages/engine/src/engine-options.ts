@@ -12,12 +12,12 @@ import {
   type Tells,
   type WorkerId,
 } from '@enfold/core'
+import type { Observer } from './engine-events.ts'
 import { longestCallMs } from './handler-call.ts'
 import * as input from './input.ts'
 import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
 import type { ProjectionOptions } from './project.ts'
-import type { Observer } from './signals.ts'
 import type { Log } from './troubles.ts'
 
 export interface EngineOptions {

@@ -891,7 +891,7 @@ describe('createEngine', () => {
 
   it('the observer is told of each command: what it came to and how long it took', async () => {
     const told: unknown[] = []
-    const { engine } = await given(createMemoryStore, { observe: (signal) => told.push(signal) })
+    const { engine } = await given(createMemoryStore, { observe: (event) => told.push(event) })
     await engine.startSequence(nurture)
     await engine.startSequence({ ...nurture, campaignId: 'nowhere' })
     const base = { type: 'command-decided', command: 'StartSequence', contactId: 'ann', durationMs: expect.any(Number) }

@@ -40,8 +40,8 @@ import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { Campaigns } from './campaigns.ts'
 import { realWait } from './clock.ts'
 import { type FactsOf, SHORT_MS } from './directory.ts'
+import type { Observer } from './engine-events.ts'
 import { nextWake } from './next-wake.ts'
-import type { Observer } from './signals.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 /** What it takes to execute a command. */

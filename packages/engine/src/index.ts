@@ -28,6 +28,7 @@ export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal
 export type { FactsFault } from './directory.ts'
 export type { DispatchCounts, DispatcherHealth, DueOptions } from './dispatch.ts'
 export * from './engine.ts'
+export type { EngineEvent, Observer } from './engine-events.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type { FaultWords } from './fault-words.ts'
 export type { Health } from './health.ts'
@@ -45,5 +46,4 @@ export {
   type RetryOutcome,
 } from './project.ts'
 export type { IndexDifference, IndexReport } from './read-model.ts'
-export type { EngineSignal, Observer } from './signals.ts'
 export type { FailingKind, Log } from './troubles.ts'

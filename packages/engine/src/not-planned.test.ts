@@ -3,7 +3,7 @@
  * happened may be lost for it, and nobody else may wait for it.
  */
 import { type CampaignDefinition, campaignStream, eventIdOf, SCHEMA_VERSION } from '@enfold/core'
-import { createEngine, type EngineSignal } from '@enfold/engine'
+import { createEngine, type EngineEvent } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
@@ -52,10 +52,10 @@ async function given(store: ReturnType<typeof besideLog> | ReturnType<typeof cre
     ],
     'no-stream',
   )
-  const told: EngineSignal[] = []
+  const told: EngineEvent[] = []
   const email = createRecorder()
   const clock = createSimulatedClock(MONDAY)
-  const observe = (signal: EngineSignal) => void told.push(signal)
+  const observe = (event: EngineEvent) => void told.push(event)
   const made = createEngine({ store, clock, handlers: { email: email.handler }, observe })
   const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
   const of = (sequenceId: string) => ({ contactId: 'ann', campaignId: 'old', sequenceId, actor: 'olga' })

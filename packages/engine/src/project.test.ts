@@ -23,6 +23,7 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { EngineEvent } from './engine-events.ts'
 import {
   answerOf,
   createGate,
@@ -35,7 +36,6 @@ import {
   until,
 } from './given-engine.ts'
 import { headOf, logOnly, readModelOnly, withMishaps } from './given-log.ts'
-import type { EngineSignal } from './signals.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -69,7 +69,7 @@ type Log = ReturnType<typeof logOnly>
 interface Given {
   readonly log: Log
   readonly readModel: Store
-  readonly told: EngineSignal[]
+  readonly told: EngineEvent[]
   readonly mailed: string[]
   engine(more?: Partial<EngineOptions>): Engine
 }
@@ -78,7 +78,7 @@ interface Given {
 async function given(makeReadModel: () => Store = createMemoryStore): Promise<Given> {
   const log = closing(logOnly(createMemoryStore()))
   const readModel = closing(makeReadModel())
-  const told: EngineSignal[] = []
+  const told: EngineEvent[] = []
   const mailed: string[] = []
   const engine = (more: Partial<EngineOptions> = {}) =>
     closing(
@@ -87,7 +87,7 @@ async function given(makeReadModel: () => Store = createMemoryStore): Promise<Gi
         readModel: readModelOnly(readModel),
         clock,
         random: () => 0,
-        observe: (signal) => told.push(signal),
+        observe: (event) => told.push(event),
         handlers: {
           email({ contactId, step }) {
             mailed.push(`${contactId} ${step.id}`)

@@ -38,12 +38,12 @@ import { createBatcher, isFaultOfStore } from './batch.ts'
 import { createCampaigns } from './campaigns.ts'
 import { realWait, systemClock } from './clock.ts'
 import { createFacts, SHORT_MS } from './directory.ts'
+import { type Observer, observedBy } from './engine-events.ts'
 import { yieldToEventLoop } from './event-loop.ts'
 import { createHistoryOf, derive, type EngineContext, plannedOf } from './execute.ts'
 import { type FaultWords, lineOf, wordsOf } from './fault-words.ts'
 import { createMutex } from './mutex.ts'
 import { restoreContact, tagsBehind } from './read-model.ts'
-import { type Observer, observedBy } from './signals.ts'
 
 /** Of a projection that feeds a read model beside the log. */
 export interface ProjectionOptions {

@@ -12,8 +12,8 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
+import type { Observer } from './engine-events.ts'
 import { errorNames } from './error-names.ts'
-import type { Observer } from './signals.ts'
 
 const NAME = '@enfold/engine'
 
@@ -59,7 +59,7 @@ export interface Meters {
 }
 
 /**
- * An observer that counts and measures what the engine's signals tell.
+ * An observer that counts and measures what the events of the engine tell.
  *
  * @param behind how many events index and agenda do not show yet
  */
@@ -88,23 +88,23 @@ export function createMeters(behind: () => Promise<number>): Meters {
       () => {},
     )
   lag.addCallback(report)
-  const observer: Observer = (signal) => {
-    switch (signal.type) {
+  const observer: Observer = (event) => {
+    switch (event.type) {
       case 'command-decided':
-        commandMs.record(signal.durationMs, {
-          command: signal.command,
-          rejection: signal.rejection?.type ?? '',
+        commandMs.record(event.durationMs, {
+          command: event.command,
+          rejection: event.rejection?.type ?? '',
         })
         return
       case 'conflict':
         conflicts.add(1)
         return
       case 'step-dispatched':
-        lagMs.record(signal.lagMs, { kind: signal.kind })
-        dispatched.add(1, { kind: signal.kind })
+        lagMs.record(event.lagMs, { kind: event.kind })
+        dispatched.add(1, { kind: event.kind })
         return
       case 'step-answered':
-        outcomes[signal.outcome.outcome].add(1, { kind: signal.kind })
+        outcomes[event.outcome.outcome].add(1, { kind: event.kind })
         return
       case 'contact-failed':
       case 'contact-not-planned':

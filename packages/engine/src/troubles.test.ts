@@ -84,7 +84,7 @@ it.each([
 ])('a handler that returns %j is told to return { outcome: "sent" }', async (answer, what) => {
   const errors: unknown[] = []
   const { engine, lines } = await given(() => answer as unknown as StepOutcome, {
-    observe: (signal) => signal.type === 'step-answered' && errors.push(signal.error),
+    observe: (event) => event.type === 'step-answered' && errors.push(event.error),
   })
   await answerOf(engine.startSequence(onAnn('nurture')))
   expect(await engine.runDue()).toMatchObject({ failed: 1 })

@@ -4,8 +4,8 @@
  * a parameter: they go where logs go.
  */
 import type { Backlog, Instant, StepOutcome } from '@enfold/core'
+import type { EngineEvent, Observer } from './engine-events.ts'
 import { errorNames } from './error-names.ts'
-import type { EngineSignal, Observer } from './signals.ts'
 
 /** Takes one line, without its end. */
 export type Log = (line: string) => void
@@ -64,22 +64,22 @@ export function createTroubles(log: Log | null, now: () => Instant): Troubles {
   }
 
   return {
-    observer(signal: EngineSignal) {
-      switch (signal.type) {
+    observer(event: EngineEvent) {
+      switch (event.type) {
         case 'step-answered':
-          return answered(signal.kind, signal.outcome, signal.error)
+          return answered(event.kind, event.outcome, event.error)
         case 'contact-failed':
-          return say(`the work on a contact failed: ${words(signal.error)}`)
+          return say(`the work on a contact failed: ${words(event.error)}`)
         case 'contact-not-planned':
-          return say(`a run of a contact cannot be planned: ${words(signal.error)}`)
+          return say(`a run of a contact cannot be planned: ${words(event.error)}`)
         case 'contact-parked':
-          return say(`a contact was parked, an event of it cannot be projected: ${words(signal.error)}`)
+          return say(`a contact was parked, an event of it cannot be projected: ${words(event.error)}`)
         case 'loop-failed':
-          return say(`the dispatcher met a fault and tries again: ${words(signal.error)}`)
+          return say(`the dispatcher met a fault and tries again: ${words(event.error)}`)
         case 'projection-failed':
-          return say(`index and agenda do not follow the log, another try comes: ${words(signal.error)}`)
+          return say(`index and agenda do not follow the log, another try comes: ${words(event.error)}`)
         case 'kinds-waiting':
-          for (const one of signal.kinds) say(waitingWords(one))
+          for (const one of event.kinds) say(waitingWords(one))
       }
     },
     failing: () => [...failing].flatMap(([kind, one]) => (one.failures >= FAILURES_IN_A_ROW ? [{ kind, ...one }] : [])),

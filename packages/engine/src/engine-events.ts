@@ -1,7 +1,4 @@
-/**
- * Every observable happening inside the engine, named and typed, for the host's logger and meters.
- * (What happens in the CRM is a signal of `engine.signal`; these are the engine's own.)
- */
+/** What happens inside the engine, named and typed, for the loggers and meters of the host. Nothing of it is recorded. */
 import type {
   AttemptRef,
   Backlog,
@@ -19,7 +16,7 @@ import type {
   Version,
 } from '@enfold/core'
 
-export type EngineSignal =
+export type EngineEvent =
   | {
       readonly type: 'command-decided'
       readonly command: ContactCommand['type']
@@ -95,15 +92,15 @@ export type EngineSignal =
       readonly error: unknown
     }
 
-export type Observer = (signal: EngineSignal) => void
+export type Observer = (event: EngineEvent) => void
 
 /** Tells several observers. One that throws harms nobody. */
 export function observedBy(observers: readonly Observer[]): Observer {
-  return (signal) => {
+  return (event) => {
     for (const observer of observers)
       try {
         // One that is async after all must not end the process with a rejection of its own.
-        Promise.resolve(observer(signal) as unknown).catch(() => {})
+        Promise.resolve(observer(event) as unknown).catch(() => {})
       } catch {
         // The host's own affair: there is nobody left to tell.
       }
