@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { onAnn, pool } from '../src/given-engine.ts'
+import { onAnn, pool } from '../src/engine.fixture.ts'
 
 const [, program, path, count] = process.argv
 

@@ -14,7 +14,7 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { attack, FAULTS, type Pair, pairOf, STORIES } from '../src/fault-injection.fixture.ts'
-import { besideLog } from '../src/given-log.ts'
+import { besideLog } from '../src/log.fixture.ts'
 
 const { values } = parseArgs({ options: { store: { type: 'string', multiple: true }, every: { type: 'string' } } })
 const every = Number(values.every ?? 1)

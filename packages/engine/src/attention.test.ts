@@ -19,8 +19,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AttentionEntry, AttentionQuery } from './attention.ts'
-import { answerOf, MONDAY, temporaryDirectory } from './given-engine.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { answerOf, MONDAY, temporaryDirectory } from './engine.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 const server = givenServer()

@@ -2,8 +2,8 @@ import { EnfoldFault, isRight } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { describe, expect, it, vi } from 'vitest'
 import { createBatcher } from './batch.ts'
+import { createGate, onAnn, pool } from './engine.fixture.ts'
 import { createEngine } from './engine.ts'
-import { createGate, onAnn, pool } from './given-engine.ts'
 
 /** A writer that remembers its batches, and answers each item doubled. */
 function createWriter(refuse: (items: readonly number[]) => boolean = () => false) {

@@ -2,7 +2,7 @@ import { createEngine, type Engine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it } from 'vitest'
-import { answerOf, MONDAY } from './given-engine.ts'
+import { answerOf, MONDAY } from './engine.fixture.ts'
 
 it('BRAKE-1: two campaigns whose steps signal each other come to an end, and health and the observer say why', async () => {
   const clock = createSimulatedClock(MONDAY)

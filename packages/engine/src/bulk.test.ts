@@ -20,8 +20,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
-import { besideLog, headOf, readingItsWrites } from './given-log.ts'
+import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './engine.fixture.ts'
+import { besideLog, headOf, readingItsWrites } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0

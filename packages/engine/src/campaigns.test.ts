@@ -2,8 +2,8 @@ import type { EventStore, RecordedEvent } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { describe, expect, it } from 'vitest'
 import { createCampaigns } from './campaigns.ts'
+import { answerOf, createGate, pool } from './engine.fixture.ts'
 import { createEngine } from './engine.ts'
-import { answerOf, createGate, pool } from './given-engine.ts'
 
 /** A log whose first answer is on its way until the gate opens, and a catalogue that reads it. */
 function given() {

@@ -14,8 +14,8 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { searched } from './contact-source.ts'
-import { answerOf, eventsOf, MONDAY } from './given-engine.ts'
-import { logOnly, readModelOnly } from './given-log.ts'
+import { answerOf, eventsOf, MONDAY } from './engine.fixture.ts'
+import { logOnly, readModelOnly } from './log.fixture.ts'
 
 const by = { actor: 'olga' }
 const BERLIN: Facts = { timeZone: 'Europe/Berlin' }

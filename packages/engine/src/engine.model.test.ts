@@ -21,10 +21,10 @@ import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { MONDAY, temporaryDirectory } from './given-engine.ts'
-import { givenEventStoreDb } from './given-eventstoredb.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { givenEventStoreDb } from './eventstoredb.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const server = givenServer()
 const newSchema = givenSchemas(server)

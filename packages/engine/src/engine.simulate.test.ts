@@ -21,10 +21,10 @@ import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold
 import { runs } from '@enfold/testkit/runs'
 import fc, { type Arbitrary } from 'fast-check'
 import { expect, it } from 'vitest'
+import { MONDAY } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { MONDAY } from './given-engine.ts'
-import { givenEventStoreDb } from './given-eventstoredb.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { givenEventStoreDb } from './eventstoredb.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const server = givenServer()
 const newSchema = givenSchemas(server)

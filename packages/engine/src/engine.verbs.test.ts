@@ -15,8 +15,8 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './given-engine.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './engine.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0

@@ -4,7 +4,7 @@ import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, expect, it } from 'vitest'
-import { answerOf, MONDAY, until } from './given-engine.ts'
+import { answerOf, MONDAY, until } from './engine.fixture.ts'
 
 const campaign = {
   id: 'pool',

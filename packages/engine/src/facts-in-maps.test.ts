@@ -2,7 +2,7 @@
 import { createMemoryStore } from '@enfold/store-memory'
 import { expect, it } from 'vitest'
 import { createFacts } from './directory.ts'
-import { answerOf, onAnn, pool } from './given-engine.ts'
+import { answerOf, onAnn, pool } from './engine.fixture.ts'
 import { createEngine } from './index.ts'
 
 it.each([

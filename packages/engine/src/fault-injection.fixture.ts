@@ -15,8 +15,8 @@ import {
   verify,
 } from '@enfold/core'
 import { createSimulatedClock } from '@enfold/testkit'
+import { createGate, MONDAY, onAnn, pool } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createGate, MONDAY, onAnn, pool } from './given-engine.ts'
 
 /** What happens at the chosen call. */
 export const FAULTS = [

@@ -6,10 +6,10 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { expect, it } from 'vitest'
+import { temporaryDirectory } from './engine.fixture.ts'
+import { givenEventStoreDb } from './eventstoredb.fixture.ts'
 import { attack, FAULTS, type Pair, pairOf, STORIES } from './fault-injection.fixture.ts'
-import { temporaryDirectory } from './given-engine.ts'
-import { givenEventStoreDb } from './given-eventstoredb.ts'
-import { besideLog } from './given-log.ts'
+import { besideLog } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 const server = givenServer()

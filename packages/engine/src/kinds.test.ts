@@ -2,7 +2,7 @@ import { EnfoldFault, nearest, type StepCall, type StepOutcome } from '@enfold/c
 import { createEngine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { expect, it } from 'vitest'
-import { answerOf, onAnn } from './given-engine.ts'
+import { answerOf, onAnn } from './engine.fixture.ts'
 import { type Handlers, handlersOf, kindsOf } from './kinds.ts'
 
 const sent: StepOutcome = { outcome: 'sent' }

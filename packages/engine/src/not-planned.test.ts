@@ -7,8 +7,8 @@ import { createEngine, type EngineEvent } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
-import { answerOf, createRecorder, eventsOf, MONDAY, typesOf } from './given-engine.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+import { answerOf, createRecorder, eventsOf, MONDAY, typesOf } from './engine.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 /** As it stands in the log: a month has no fixed length, and is refused today. */
 const definition: CampaignDefinition = {

@@ -4,7 +4,7 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, expect, it } from 'vitest'
-import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './given-engine.ts'
+import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './engine.fixture.ts'
 
 const ann = { contactId: 'ann', actor: 'olga' }
 const nurture = onAnn('nurture')

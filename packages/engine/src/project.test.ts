@@ -23,7 +23,6 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { EngineEvent } from './engine-events.ts'
 import {
   answerOf,
   createGate,
@@ -34,8 +33,9 @@ import {
   randomFrom,
   temporaryDirectory,
   until,
-} from './given-engine.ts'
-import { headOf, logOnly, readModelOnly, withMishaps } from './given-log.ts'
+} from './engine.fixture.ts'
+import type { EngineEvent } from './engine-events.ts'
+import { headOf, logOnly, readModelOnly, withMishaps } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0

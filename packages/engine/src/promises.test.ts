@@ -19,9 +19,9 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import { expect, it } from 'vitest'
+import { createGate, MONDAY, randomFrom, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { createGate, MONDAY, randomFrom, temporaryDirectory } from './given-engine.ts'
-import { besideLog, headOf } from './given-log.ts'
+import { besideLog, headOf } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 const WORKERS = 3

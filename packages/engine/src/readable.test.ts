@@ -6,7 +6,7 @@ import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { MONDAY } from './given-engine.ts'
+import { MONDAY } from './engine.fixture.ts'
 
 const deep = (levels: number): JsonValue => {
   let value: JsonValue = 'x'

@@ -3,7 +3,7 @@ import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
-import { MONDAY, onAnn, pool } from './given-engine.ts'
+import { MONDAY, onAnn, pool } from './engine.fixture.ts'
 import { createWakeSignal } from './wake-signal.ts'
 
 const sent: StepHandler = () => ({ outcome: 'sent' })

@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { logOnly } from './given-log.ts'
+import { logOnly } from './log.fixture.ts'
 
 const spans = new InMemorySpanExporter()
 const readings = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)

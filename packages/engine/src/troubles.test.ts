@@ -3,8 +3,8 @@ import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, expect, it } from 'vitest'
+import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, until } from './engine.fixture.ts'
 import { plainName } from './error-names.ts'
-import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, until } from './given-engine.ts'
 
 const MARKER = 'ann@example.org +49 170 1234567'
 const sent: StepOutcome = { outcome: 'sent' }

@@ -15,8 +15,8 @@ import {
   pool,
   rejectionOf,
   temporaryDirectory,
-} from './given-engine.ts'
-import { besideLog, readingItsWrites } from './given-log.ts'
+} from './engine.fixture.ts'
+import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
