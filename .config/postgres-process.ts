@@ -1,5 +1,5 @@
 /** The server that all test files of a run share, in a process of its own (`shared-postgres.ts`): it ends with its parent. */
-import { startPostgres } from '../packages/postgres-server/src/index.ts'
+import { startPostgres } from '../packages/test-servers/src/postgres/index.ts'
 
 const server = await startPostgres()
 const stop = () => server.stop().finally(() => process.exit(0))

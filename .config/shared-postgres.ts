@@ -1,6 +1,6 @@
 /**
  * One PostgreSQL server for every test file of a run. It starts when the first file asks for it, and stops with the run.
- * `@enfold/postgres-server/given` asks, and makes each file a database of its own on it.
+ * `@enfold/test-servers/given` asks, and makes each file a database of its own on it.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { startPostgres } from '@enfold/postgres-server'
-import { forkFakeServer } from '@enfold/store-eventstoredb/fake'
+import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
 const HERE = import.meta.dirname

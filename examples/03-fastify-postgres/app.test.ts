@@ -1,4 +1,4 @@
-import { givenServer } from '@enfold/postgres-server/given'
+import { givenServer } from '@enfold/test-servers/given'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createCrm } from './app.ts'
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isRight } from '@enfold/core'
-import { startFakeServer } from '@enfold/store-eventstoredb/fake'
+import { startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { expect, it, onTestFinished } from 'vitest'
 import { startCrm } from './app.ts'
 

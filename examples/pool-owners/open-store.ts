@@ -34,7 +34,7 @@ export function holdsRun(folder: string): boolean {
 /** Removes what any of the stores left. */
 export async function removeStores(folder: string): Promise<void> {
   const server = join(folder, placeOf.postgres)
-  if (existsSync(server)) await (await import('@enfold/postgres-server')).removePostgres(server)
+  if (existsSync(server)) await (await import('@enfold/test-servers/postgres')).removePostgres(server)
   for (const place of [placeOf.sqlite, placeOf.eventstoredb]) {
     const file = join(folder, place)
     for (const path of [`${file}-wal`, `${file}-shm`, file]) rmSync(path, { force: true })
@@ -79,7 +79,7 @@ async function openPostgres(folder: string, keep: boolean, say: (line: string) =
   const settings = ['synchronous_commit=off']
   const server =
     yours === undefined
-      ? await (await import('@enfold/postgres-server')).startPostgres({ folder: files, settings })
+      ? await (await import('@enfold/test-servers/postgres')).startPostgres({ folder: files, settings })
       : { url: yours, stop: async () => {} }
   const pool = new Pool({ connectionString: server.url })
   // An idle connection that breaks is thrown away by the pool.
@@ -124,7 +124,7 @@ async function sizeIn(pool: Pool): Promise<string> {
 
 async function openEventStoreDb(folder: string, say: (line: string) => void): Promise<DemoStore> {
   const { EventStoreDBClient } = await import('@eventstore/db-client')
-  const { openServer } = await import('@enfold/store-eventstoredb/fake')
+  const { openServer } = await import('@enfold/test-servers/eventstoredb')
   const server = await openServer({ shuffle: 1 })
   const isFake = server.fake !== null
   // Streams are not removed from a server, so each run has its own.

@@ -1,4 +1,4 @@
-import { givenServer } from '@enfold/postgres-server/given'
+import { givenServer } from '@enfold/test-servers/given'
 import { expect, it } from 'vitest'
 import { givenPlace, LONG } from './given-place.ts'
 import { atRest } from './soak/soak.ts'

@@ -3,7 +3,7 @@
  * Exit status 1, and the first case, if one of the promises of docs/concepts/delivery.md is broken.
  */
 import { parseArgs } from 'node:util'
-import { startPostgres } from '@enfold/postgres-server'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { soak } from './soak/soak.ts'
 
 const { values } = parseArgs({

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PostgresServer, startPostgres } from '@enfold/postgres-server'
+import { type PostgresServer, startPostgres } from '@enfold/test-servers/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allBenchmarks } from './benchmarks.ts'
 import { chartOf } from './chart.ts'

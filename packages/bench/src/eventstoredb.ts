@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { contactStream, eventIdOf, type NewEvent } from '@enfold/core'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { type GivenServer, openServer } from '@enfold/store-eventstoredb/fake'
+import { type GivenServer, openServer } from '@enfold/test-servers/eventstoredb'
 import { getEventStoreDBEventStore } from '@event-driven-io/emmett-esdb'
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { type Benchmark, type Given, type Measured, sizeOf } from './benchmark.ts'

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startPostgres } from '@enfold/postgres-server'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { allBenchmarks, benchmarkNames, benchmarkOf } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
 import { circumstancesOf, shortTableOf, tableOf } from './report.ts'

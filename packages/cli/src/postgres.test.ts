@@ -1,8 +1,8 @@
 /** The command line on a PostgreSQL store: the same as on a SQLite file, and never a word of the password. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type GivenServer, givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { type GivenServer, givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'

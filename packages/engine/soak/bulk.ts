@@ -10,9 +10,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { contactOf, isLeft, type Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { startPostgres } from '@enfold/postgres-server'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { startPostgres } from '@enfold/test-servers/postgres'
 
 const ACTION = 'monday-mail'
 const campaign = { id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] }

@@ -12,10 +12,10 @@ import {
   type Store,
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AttentionEntry, AttentionQuery } from './attention.ts'

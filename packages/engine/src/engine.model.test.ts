@@ -13,17 +13,17 @@ import {
   type SequenceDefinition,
   type Store,
 } from '@enfold/core'
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { givenEventStoreDb, givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { givenEventStoreDb } from './eventstoredb.fixture.ts'
 import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const server = givenServer()
@@ -578,7 +578,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 
 function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
   const prefix = `m${++files}-`
-  return (path) => besideLog(onEventStoreDb(prefix), open(path))
+  return (path) => besideLog(createEventStoreDbStore(onEventStoreDb(prefix)), open(path))
 }
 
 /** What takes a file microseconds takes a server milliseconds. */

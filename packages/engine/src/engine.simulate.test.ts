@@ -13,17 +13,17 @@ import {
   type StepOutcome,
   simulate,
 } from '@enfold/core'
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { givenEventStoreDb, givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc, { type Arbitrary } from 'fast-check'
 import { expect, it } from 'vitest'
 import { MONDAY } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { givenEventStoreDb } from './eventstoredb.fixture.ts'
 import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const server = givenServer()
@@ -86,7 +86,7 @@ const storyArbitrary = fc.record({
 })
 
 let logs = 0
-const newLog = () => onEventStoreDb(`s${++logs}-`)
+const newLog = () => createEventStoreDbStore(onEventStoreDb(`s${++logs}-`))
 const onPostgres = () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 })
 
 const stores = {

@@ -1,13 +1,14 @@
 /**
  * A share of what `pnpm soak:attack` does whole: a fault at every n-th call of a store, and every promise held after it.
  */
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
+
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { givenEventStoreDb, givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { expect, it } from 'vitest'
 import { temporaryDirectory } from './engine.fixture.ts'
-import { givenEventStoreDb } from './eventstoredb.fixture.ts'
 import { attack, FAULTS, type Pair, pairOf, STORIES } from './fault-injection.fixture.ts'
 import { besideLog } from './log.fixture.ts'
 
@@ -47,7 +48,7 @@ const stores: { readonly [name: string]: { readonly each: number; open(): Pair }
     open() {
       const prefix = `attack${++opened}-`
       const readModel = createMemoryStore()
-      const open = () => besideLog(onEventStoreDb(prefix), readModel)
+      const open = () => besideLog(createEventStoreDbStore(onEventStoreDb(prefix)), readModel)
       return { ...pairOf(open(), open()), isUnchecked: true }
     },
   },

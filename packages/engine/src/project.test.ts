@@ -17,10 +17,10 @@ import {
   tagOf,
 } from '@enfold/core'
 import { buildReadModel, createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
 import {

@@ -1,7 +1,13 @@
 /** The server that the chaos plays on: a fake that breaks on demand, or yours, and a command of yours that breaks it. */
 import { spawn } from 'node:child_process'
-import { randomOf } from '../src/fake/commit-order.ts'
-import { type Call, type FakeServer, type Fault, openServer, startFakeServer } from '../src/fake/index.ts'
+import {
+  type Call,
+  type FakeServer,
+  type Fault,
+  openServer,
+  randomOf,
+  startFakeServer,
+} from '@enfold/test-servers/eventstoredb'
 import type { EventStoreDbStoreOptions } from '../src/index.ts'
 import { pause, pick } from './pick.ts'
 

@@ -4,10 +4,9 @@
  */
 
 import { type ContactEvent, chainHash, contactStream, digestOf, isEnfoldFault, type RecordedEvent } from '@enfold/core'
+import { type Call, type Fault, randomOf, startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
-import { randomOf } from '../src/fake/commit-order.ts'
-import { type Call, type Fault, startFakeServer } from '../src/fake/index.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
 import { APPEND_FAULTS, beginAnew, READ_FAULTS, SUBSCRIBE_FAULTS } from './chaos-server.ts'
 import { pause, pick } from './pick.ts'

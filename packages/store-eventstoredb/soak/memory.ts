@@ -2,9 +2,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contactStream } from '@enfold/core'
+import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { forkFakeServer } from '../src/fake/fork.ts'
 import { createEventStoreDbStore } from '../src/index.ts'
 
 setFlagsFromString('--expose-gc')

@@ -1,5 +1,5 @@
 /** Chance and time, for the chaos. */
-import type { Fault } from '../src/fake/index.ts'
+import type { Fault } from '@enfold/test-servers/eventstoredb'
 
 export function pick(random: () => number, chances: { readonly [fault in Fault]?: number }): Fault | null {
   let left = random()

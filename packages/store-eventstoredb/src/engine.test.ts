@@ -13,14 +13,14 @@ import {
   type Store,
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { givenSchemas, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { type FakeServer, startFakeServer } from '@enfold/test-servers/eventstoredb'
+import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { engineChaos } from '../soak/engine-chaos.ts'
-import { type FakeServer, startFakeServer } from './fake/index.ts'
 import { createEventStoreDbStore } from './index.ts'
 
 const postgres = givenServer()

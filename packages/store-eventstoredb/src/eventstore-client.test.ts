@@ -1,5 +1,5 @@
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { eventStoreDbContract } from './given-contract.ts'
+import { eventStoreDbContract } from './contract.fixture.ts'
 
 eventStoreDbContract('@eventstore/db-client', {
   connect: (url) => EventStoreDBClient.connectionString(url),

@@ -1,10 +1,10 @@
 /** The soak against a server of yours: here one of ours in another process, which only a command can kill. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { yourChaosServer } from '../soak/chaos-server.ts'
 import { engineChaos } from '../soak/engine-chaos.ts'
-import { forkFakeServer } from './fake/index.ts'
 
 const soak = fileURLToPath(new URL('../soak/soak.ts', import.meta.url))
 const endings: (() => Promise<void>)[] = []

@@ -4,8 +4,8 @@
  * sizes. Exit status 1 if anything but an index range scan finds what is due, or a claim looks at more than it takes.
  */
 import { type Claim, instantOf } from '@enfold/core'
-import { startPostgres } from '@enfold/postgres-server'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { Pool } from 'pg'
 
 const print = (line: string) => process.stdout.write(`${line}\n`)

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { contactStream, type Derived, type StreamAppend } from '@enfold/core'
-import { startPostgres } from '@enfold/postgres-server'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 

@@ -1,5 +1,5 @@
 /** `pnpm soak:postgres`: half a million events, on a server of its own or on that of ENFOLD_POSTGRES_URL; exit status 1 if anything is wrong. */
-import { startPostgres } from '@enfold/postgres-server'
+import { startPostgres } from '@enfold/test-servers/postgres'
 import { Pool } from 'pg'
 import { soak } from './soak.ts'
 

@@ -2,7 +2,7 @@
 
 import { campaign, isEnfoldFault, isLeft } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
-import { givenOwnServer, givenSchema } from '@enfold/postgres-server/given'
+import { givenOwnServer, givenSchema } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
 import { givenStore } from './given-postgres.ts'

@@ -1,7 +1,7 @@
 /** For tests of `engine.withTransaction`: an engine, and a database of the host with a table of customers in it. */
 import { campaign } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { type GivenServer, givenSchema } from '@enfold/postgres-server/given'
+import { type GivenServer, givenSchema } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { Pool, type PoolClient } from 'pg'
 import { expect, onTestFinished } from 'vitest'

@@ -1,5 +1,5 @@
 /** For the tests of this package: a store in a schema of its own. */
-import { type GivenServer, givenSchema } from '@enfold/postgres-server/given'
+import { type GivenServer, givenSchema } from '@enfold/test-servers/given'
 import { onTestFinished } from 'vitest'
 import { createPostgresStore, type PostgresStoreOptions } from './postgres-store.ts'
 

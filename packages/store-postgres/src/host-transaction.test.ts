@@ -2,7 +2,7 @@
 
 import { describeRejection, type EnfoldFault, isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { givenServer } from '@enfold/postgres-server/given'
+import { givenServer } from '@enfold/test-servers/given'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { answerOf, givenHost, NOTHING, order, STARTED, traces } from './given-host.ts'
 import { givenStore } from './given-postgres.ts'

@@ -1,7 +1,7 @@
 /** A contact to which a host's open transaction has written waits alone: orders, workers and the pool go on. */
 
 import { contactStream } from '@enfold/core'
-import { givenServer } from '@enfold/postgres-server/given'
+import { givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { answerOf, givenHost, order, STARTED, traces } from './given-host.ts'

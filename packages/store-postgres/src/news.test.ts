@@ -1,6 +1,6 @@
 /** LISTEN and NOTIFY: who waits hears at once of what another process wrote. No poll comes in the time of these tests. */
 import { contactStream } from '@enfold/core'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'

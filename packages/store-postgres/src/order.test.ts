@@ -1,7 +1,7 @@
 /** The log read in order without losing an event: what a reader that trusts positions loses, ours does not. */
 
 import { contactStream, type Store } from '@enfold/core'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Client, Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'

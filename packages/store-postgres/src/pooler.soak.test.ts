@@ -1,6 +1,7 @@
 /** Every promise of a store, with another session for each transaction. The gate plays one story so: `pooler.test.ts`. */
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+
 import { createPostgresStore } from '@enfold/store-postgres'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { storeBattery } from '@enfold/testkit/battery'
 import { afterAll, expect, it } from 'vitest'
 import { createPooler } from './pooler.fixture.ts'

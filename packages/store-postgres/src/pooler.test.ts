@@ -4,8 +4,8 @@
  */
 import { orThrow } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
 import { createPooler } from './pooler.fixture.ts'

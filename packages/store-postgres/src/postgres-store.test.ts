@@ -1,5 +1,5 @@
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
 import { createPostgresStore } from '@enfold/store-postgres'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { storeBattery } from '@enfold/testkit/battery'
 
 const server = givenServer()

@@ -1,7 +1,7 @@
 /** What an append requires of other streams, where transactions of hosts stay open between the check and the commit. */
 import { campaign, campaignStream } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { givenServer } from '@enfold/postgres-server/given'
+import { givenServer } from '@enfold/test-servers/given'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
 import { givenStore } from './given-postgres.ts'

@@ -1,7 +1,7 @@
 /** The steps of "Upgrade without standing still" in docs/guides/postgres.md, one after the other, on one server. */
 import { contactStream, type Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
-import { givenSchema, givenServer } from '@enfold/postgres-server/given'
+import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished, vi } from 'vitest'

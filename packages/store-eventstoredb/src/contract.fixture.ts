@@ -14,11 +14,11 @@ import {
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
+import type { RemoteFakeServer } from '@enfold/test-servers/eventstoredb'
+import { type GivenServer, openServer } from '@enfold/test-servers/eventstoredb'
 import { sampleCompletion, samplePublication, sampleStart } from '@enfold/testkit'
 import { eventStoreBattery } from '@enfold/testkit/battery'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RemoteFakeServer } from './fake/fork.ts'
-import { type GivenServer, openServer } from './fake/yours.ts'
 import { createEventStoreDbStore, type EventStoreDbStoreOptions } from './index.ts'
 
 /** A client as a test uses it: for the store, and by hand beside it. */

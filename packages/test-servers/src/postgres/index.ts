@@ -1,2 +1,2 @@
-/** The public names of `@enfold/postgres-server`. What tests are given is `@enfold/postgres-server/given`. */
+/** Real PostgreSQL servers. What tests are given is `@enfold/test-servers/given`. */
 export { type PostgresServer, type PostgresServerOptions, removePostgres, startPostgres } from './postgres-server.ts'

@@ -1,6 +1,6 @@
 /**
  * A real PostgreSQL server on a free port of this machine, without root and without an installation: for the demo, for
- * soaks, and for tests (`given-server.ts`). `ENFOLD_POSTGRES_MODULE` is the URL of another version of the package it comes from
+ * soaks, and for tests (`given/postgres.ts`). `ENFOLD_POSTGRES_MODULE` is the URL of another version of the package it comes from
  * (`pnpm test:postgres`). Nothing here is for production.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'

@@ -8,7 +8,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, inject, onTestFinished } from 'vitest'
-import { deserted, type PostgresServer, startPostgres } from './postgres-server.ts'
+import { deserted, type PostgresServer, startPostgres } from '../postgres/postgres-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

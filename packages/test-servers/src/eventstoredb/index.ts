@@ -1,5 +1,7 @@
-/** The public names of `@enfold/store-eventstoredb/fake`: a server for tests and demonstrations. */
+/** A server that speaks EventStoreDB's protocol, for tests and demonstrations. */
+export { randomOf } from './commit-order.ts'
 export { forkFakeServer, type RemoteFakeServer } from './fork.ts'
+export { type GivenServer, openServer } from './open-server.ts'
 export {
   type Call,
   type FakeServer,
@@ -9,4 +11,3 @@ export {
   type NodeState,
   startFakeServer,
 } from './server.ts'
-export { type GivenServer, openServer } from './yours.ts'
