@@ -1158,6 +1158,35 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
     })
   })
 
+  it('ONCE-3: run sends what fell due between its last look and its sleep, though the clock then stands still', async () => {
+    const { calls, handler } = createRecorder()
+    let fallDue: (() => void) | null = null
+    const { engine, clock } = await given(
+      () => {
+        const store = makeStore()
+        return {
+          ...store,
+          async nextWake(...asked: Parameters<Store['nextWake']>) {
+            fallDue?.()
+            fallDue = null
+            return store.nextWake(...asked)
+          },
+        }
+      },
+      [email('one', { timer: { after: 'PT1H' } })],
+      handler,
+      { dispatch: { pollMs: 60_000 } },
+    )
+    await engine.startSequence(nurture)
+    await running(engine, async () => {
+      await idle()
+      fallDue = () => clock.advance('PT1H')
+      // The first sleep ends by the clock; while the worker looks for how long the second may be, the step falls due.
+      clock.advance('PT1M')
+      await until(() => calls.length === 1)
+    })
+  })
+
   it('close ends run and waits for what is in flight', async () => {
     const gate = createGate()
     const { calls, handler } = createRecorder(() => gate.passed.then(() => sent))

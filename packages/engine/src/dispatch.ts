@@ -214,8 +214,10 @@ export function createDispatcher(
   async function rest(stop: AbortSignal): Promise<void> {
     const wakeAt = await nextWake()
     const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(clock.now())
-    // Due already, and yet nothing was to be had: another worker was first. Not at once again.
-    await wakeSignal.sleep(Math.min(options.pollMs, untilWake > 0 ? untilWake : 5), stop)
+    if (untilWake > 0) return wakeSignal.sleep(Math.min(options.pollMs, untilWake), stop)
+    // Due already: another worker was first, or it fell due since the last look. A short pause, and not of the engine's
+    // clock: a simulated one may have been set to this very instant, and stand still.
+    await realWait(Math.min(options.pollMs, 5), stop)
   }
 
   /**
