@@ -23,7 +23,8 @@ import { wordsOf } from './fault-words.ts'
 import * as input from './input.ts'
 import type { Kinds } from './kinds.ts'
 import { nextWake } from './next-wake.ts'
-import { PARKED, type Projection } from './project.ts'
+import { PARKED } from './projection/park.ts'
+import type { Projection } from './projection/projection.ts'
 
 /** In the order in which they are listed. */
 export const ATTENTION_KINDS = ['held', 'failed', 'unplanned', 'unhandled', 'parked'] as const

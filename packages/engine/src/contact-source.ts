@@ -7,13 +7,15 @@ import {
   contactsDigest,
   EnfoldFault,
   type JsonObject,
+  type Members,
   type ReadModel,
   requireId,
 } from '@enfold/core'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 import { searchFault } from './directory.ts'
 import * as input from './input.ts'
-import { type Inspect, type SearchQuery, sequenceQueries, tagsFor } from './inspect.ts'
+import { type Inspect, type SearchQuery, type SearchView, sequenceQueries, tagsFor } from './inspect.ts'
+import { pages } from './paging.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
 export type ContactQuery = Pick<SearchQuery, 'all' | 'any' | 'none' | 'text'>
@@ -99,8 +101,9 @@ export async function* searched(
   const told = new Set<ContactId>()
   let contacts = 0
   let emptyPages = 0
-  for (let after: ContactId | null = null; ; ) {
-    const page: Awaited<ReturnType<Inspect['search']>> = await inspect.search({ ...query, after, limit: SEARCH_PAGE })
+  for await (const page of pages<ContactId, SearchView>((after) =>
+    inspect.search({ ...query, after, limit: SEARCH_PAGE }),
+  )) {
     yield* page.contacts
     if (page.next === null) return
     contacts += page.contacts.length
@@ -111,18 +114,15 @@ export async function* searched(
     if (emptyPages === limits.emptyPages)
       throw searchFault(`found nobody on ${limits.emptyPages} pages in a row, and has more of them`)
     told.add(page.next)
-    after = page.next
   }
 }
 
 async function* queried({ all, any, none }: ContactQuery, readModel: ReadModel): AsyncGenerator<ContactId> {
   const tags = { all: tagsFor(all), any: tagsFor(any), none: tagsFor(none) }
-  for (let after: ContactId | null = null; ; ) {
-    const page: Awaited<ReturnType<ReadModel['search']>> = await readModel.search(tags, { after, limit: INDEX_PAGE })
-    yield* page.contacts
-    if (page.next === null) return
-    after = page.next
-  }
+  for await (const { contacts } of pages<ContactId, Members>((after) =>
+    readModel.search(tags, { after, limit: INDEX_PAGE }),
+  ))
+    yield* contacts
 }
 
 function isIterable(value: unknown): boolean {

@@ -23,7 +23,7 @@ import type { Kinds } from './kinds.ts'
 import { createLeases } from './leases.ts'
 import { createLimits } from './limits.ts'
 import { createMutex } from './mutex.ts'
-import type { Projection } from './project.ts'
+import type { Projection } from './projection/projection.ts'
 import type { WakeSignal } from './wake-signal.ts'
 
 /** What a dispatch came to. */

@@ -17,7 +17,7 @@ import { longestCallMs } from './handler-call.ts'
 import * as input from './input.ts'
 import { type Handlers, handlersOf } from './kinds.ts'
 import type { KindLimit } from './limits.ts'
-import type { ProjectionOptions } from './project.ts'
+import type { ProjectionOptions } from './projection/projection.ts'
 import type { Log } from './troubles.ts'
 
 export interface EngineOptions {

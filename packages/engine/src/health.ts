@@ -4,7 +4,7 @@ import type { BrakeHealth } from './brakes.ts'
 import type { Dispatcher, DispatcherHealth } from './dispatch.ts'
 import { lineOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
-import type { Projection, ProjectionHealth } from './project.ts'
+import type { Projection, ProjectionHealth } from './projection/projection.ts'
 import type { FailingKind, Troubles } from './troubles.ts'
 
 /**

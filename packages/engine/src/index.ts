@@ -36,14 +36,8 @@ export type * from './inspect.ts'
 export { type Handlers, kindsOf } from './kinds.ts'
 export type { KindLimit } from './limits.ts'
 export type { Activity, LogQuestions, LogReport } from './log-questions.ts'
-export {
-  buildReadModel,
-  type ParkedContact,
-  type ParkedContacts,
-  type ProjectionHealth,
-  type ProjectionLag,
-  type ProjectionOptions,
-  type RetryOutcome,
-} from './project.ts'
+export { buildReadModel } from './projection/build-read-model.ts'
+export type { ParkedContact, ParkedContacts, RetryOutcome } from './projection/park.ts'
+export type { ProjectionHealth, ProjectionLag, ProjectionOptions } from './projection/projection.ts'
 export type { IndexDifference, IndexReport } from './read-model.ts'
 export type { FailingKind, Log } from './troubles.ts'

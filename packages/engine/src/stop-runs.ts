@@ -18,7 +18,8 @@ import {
 import { realWait } from './clock.ts'
 import type { createContactVerbs } from './contact-verbs.ts'
 import type { EngineContext } from './execute.ts'
-import type { Projection } from './project.ts'
+import { pages } from './paging.ts'
+import type { Projection } from './projection/projection.ts'
 
 /** An unpublishing that is recorded: of which version, and where. */
 export interface Unpublished extends Omit<UnpublishCampaign, 'type'> {
@@ -83,16 +84,15 @@ export function createStopRuns(
     } as const
     let stopped = 0
     let position = 0
-    for (let after: ContactId | null = null; ; ) {
-      const page: Members = await readModel.members(tag, { after, limit: 500 })
-      for (const answer of await Promise.all(page.contacts.map((contactId) => stop({ ...one, contactId })))) {
+    for await (const { contacts } of pages<ContactId, Members>((after) =>
+      readModel.members(tag, { after, limit: 500 }),
+    ))
+      for (const answer of await Promise.all(contacts.map((contactId) => stop({ ...one, contactId })))) {
         if (isLeft(answer) || answer.right.outcome !== 'stopped') continue
         stopped += 1
         position = Math.max(position, answer.right.position)
       }
-      if (page.next === null) return { stopped, position }
-      after = page.next
-    }
+    return { stopped, position }
   }
 
   /** Every contact of the campaign, each with its own command: what is stopped already answers so again (ONCE-3). */

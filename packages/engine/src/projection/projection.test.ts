@@ -33,9 +33,9 @@ import {
   randomFrom,
   temporaryDirectory,
   until,
-} from './engine.fixture.ts'
-import type { EngineEvent } from './engine-events.ts'
-import { headOf, logOnly, readModelOnly, withMishaps } from './log.fixture.ts'
+} from '../engine.fixture.ts'
+import type { EngineEvent } from '../engine-events.ts'
+import { headOf, logOnly, readModelOnly, withMishaps } from '../log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -757,7 +757,7 @@ async function killWhileProjecting(logPath: string, modelPath: string, when: 'ap
   const child = spawn(
     process.execPath,
     ['--experimental-strip-types', '--no-warnings', '--input-type=module', '-e', program],
-    { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: fileURLToPath(new URL('../..', import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const ended = once(child, 'close')
   for await (const line of createInterface(child.stdout)) if (line === when) child.kill('SIGKILL')

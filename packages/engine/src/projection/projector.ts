@@ -1,0 +1,245 @@
+/** Projects batches of events, in the order of the log: rows and checkpoint in one transaction. */
+import {
+  type Change,
+  type ContactId,
+  type ContactState,
+  contactStream,
+  isContactEvent,
+  marksOf,
+  type Position,
+  type ReadModel,
+  type RecordedContactEvent,
+  type RecordedEvent,
+  type StreamId,
+  unplannedMarks,
+} from '@enfold/core'
+import { isFaultOfStore } from '../batch.ts'
+import { derive, type EngineContext, plannedOf } from '../execute.ts'
+import { createMutex } from '../mutex.ts'
+import { findParked, isStillParked, type Parking, tried } from './park.ts'
+import {
+  eventsByContact,
+  type FoldedContact,
+  type FollowedContact,
+  foldedFrom,
+  followedOn,
+  givenBefore,
+  setTo,
+} from './rows.ts'
+
+/** How many contacts' states are kept, so that their next event costs no reading. */
+const KEPT = 10_000
+/** How many contacts' facts are asked for at once. */
+const AT_ONCE = 50
+
+export interface Projector {
+  readonly context: EngineContext
+  readonly readModel: ReadModel
+  readonly parking: Parking
+  /** No two batches at once, and nothing done about a parked contact while one is under way. */
+  readonly exclusively: ReturnType<typeof createMutex>
+  /** Up to where events have been projected; `null`: ask the read model, which knows after any fault. */
+  handled: Position | null
+  /** Contacts that were projected lately, the latest last. */
+  readonly followed: Map<ContactId, FollowedContact>
+  /** Aborted when a batch is projected: they wait for the read model to show something. */
+  readonly waiting: Set<AbortController>
+}
+
+/** A row to write, and the event that made it so. */
+interface Row {
+  readonly event: RecordedContactEvent
+  readonly change: Change
+}
+
+export function createProjector(context: EngineContext, readModel: ReadModel, parking: Parking): Projector {
+  return {
+    context,
+    readModel,
+    parking,
+    exclusively: createMutex(),
+    handled: null,
+    followed: new Map(),
+    waiting: new Set(),
+  }
+}
+
+/** Where to go on: everything up to here is shown. */
+export function begin(projector: Projector): Promise<Position> {
+  return projector.exclusively(() => beginNow(projector))
+}
+
+async function beginNow(projector: Projector): Promise<Position> {
+  if (projector.handled !== null) return projector.handled
+  projector.followed.clear()
+  await findParked(projector.parking)
+  await projector.context.campaigns.fresh()
+  projector.handled = await projector.readModel.checkpoint()
+  return projector.handled
+}
+
+/** Projects a batch; what was projected before is passed over. Returns whether any of it was new. */
+export function project(projector: Projector, events: readonly RecordedEvent[]): Promise<boolean> {
+  return projector.exclusively(async () => {
+    try {
+      return await projectNow(projector, events)
+    } catch (error) {
+      projector.handled = null
+      throw error
+    }
+  })
+}
+
+async function projectNow(projector: Projector, given: readonly RecordedEvent[]): Promise<boolean> {
+  const handled = await beginNow(projector)
+  const events = notGivenBefore(given, handled)
+  const last = events.at(-1)?.position
+  if (last === undefined) return false
+  const byContact = eventsByContact(events.filter(isContactEvent))
+  for (const contactId of byContact.keys())
+    if (await isStillParked(projector.parking, contactId)) byContact.delete(contactId)
+  const known = await contactsBefore(projector, byContact, handled)
+  const rows = await rowsOf(projector, byContact, known)
+  await write(projector, rows, last)
+  for (const [contactId, now] of known) keep(projector, contactId, now)
+  projector.handled = last
+  for (const early of projector.waiting) early.abort()
+  if (rows.some(({ change }) => change.derived.wakeAt !== null)) projector.context.wakeUp()
+  return true
+}
+
+/** Without what is projected already, or stands twice in the batch. */
+function notGivenBefore(given: readonly RecordedEvent[], handled: Position): readonly RecordedEvent[] {
+  let last = handled
+  return given.filter(({ position }) => {
+    if (position <= last) return false
+    last = position
+    return true
+  })
+}
+
+/** What is known of each contact before its events: kept from last time, or read from its stream. */
+async function contactsBefore(
+  projector: Projector,
+  byContact: ReadonlyMap<ContactId, readonly RecordedContactEvent[]>,
+  handled: Position,
+): Promise<Map<ContactId, FollowedContact>> {
+  const known = new Map<ContactId, FollowedContact>()
+  const unknown: ContactId[] = []
+  for (const contactId of byContact.keys()) {
+    const before = projector.followed.get(contactId)
+    if (before === undefined) unknown.push(contactId)
+    else known.set(contactId, before)
+  }
+  if (unknown.length === 0) return known
+  // If one stream cannot be read, each is read by itself below, and only that one fails.
+  const histories = await historiesOf(projector, unknown).catch((error) => {
+    if (isFaultOfStore(error)) throw error
+    return null
+  })
+  for (const contactId of unknown) {
+    const [first] = byContact.get(contactId) as [RecordedContactEvent]
+    const read = await tried(projector.parking, first, async () => {
+      const history = histories?.get(contactStream(contactId)) ?? (await projector.context.historyOf(contactId))
+      return { ...foldedFrom(contactId, history), given: givenBefore(first, history, handled) }
+    })
+    if (read !== null) known.set(contactId, read)
+  }
+  return known
+}
+
+/** Computes what changes, and moves each contact in `known` on; a contact that is parked leaves it. */
+async function rowsOf(
+  projector: Projector,
+  byContact: ReadonlyMap<ContactId, readonly RecordedContactEvent[]>,
+  known: Map<ContactId, FollowedContact>,
+): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for (const some of slicesOf([...byContact], AT_ONCE))
+    await Promise.all(
+      some.map(async ([contactId, its]) => {
+        const before = known.get(contactId)
+        if (before === undefined) return
+        const event = its.at(-1) as RecordedContactEvent
+        const row = await tried(projector.parking, event, async () => {
+          const now = followedOn(contactId, before, its)
+          const isKept = projector.followed.get(contactId) === before
+          // Read from its stream, it was in the row already if this version was.
+          if (isKept && now.version === before.version) return { now, change: null }
+          return {
+            now,
+            change: await changeOf(projector, contactId, now, isKept ? { before: before.state, events: its } : null),
+          }
+        })
+        known.delete(contactId)
+        if (row === null) {
+          projector.followed.delete(contactId)
+          return
+        }
+        known.set(contactId, row.now)
+        if (row.change !== null) rows.push({ event, change: row.change })
+      }),
+    )
+  return rows
+}
+
+/** The contact's rows: what these events change in them; `null`: exactly what they must be, whatever there was. */
+async function changeOf(
+  { context }: Projector,
+  contactId: ContactId,
+  { version, state, tags }: FoldedContact,
+  news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
+): Promise<Change> {
+  await context.campaigns.ensure(state)
+  // A directory that fails for one contact holds up no other.
+  const facts = await context.factsOf(contactId).catch(() => undefined)
+  if (news !== null) return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
+  const { wake, faults } = plannedOf(context, contactId, state, facts)
+  const exactly = setTo(contactId, [...tags, ...marksOf(state), ...unplannedMarks(faults)])
+  return { contactId, version, derived: { ...wake, tags: exactly } }
+}
+
+/** All rows and the checkpoint; if that fails for one of them, each by itself, and then the checkpoint. */
+async function write({ parking, readModel }: Projector, rows: readonly Row[], checkpoint: Position): Promise<void> {
+  try {
+    return await readModel.apply(
+      rows.map(({ change }) => change),
+      checkpoint,
+    )
+  } catch (error) {
+    if (isFaultOfStore(error) || rows.length === 0) throw error
+  }
+  for (const { event, change } of rows) await tried(parking, event, () => readModel.apply([change], 0))
+  await readModel.apply([], checkpoint)
+}
+
+function keep({ followed, parking }: Projector, contactId: ContactId, now: FollowedContact): void {
+  followed.delete(contactId)
+  if (parking.reasons.has(contactId)) return
+  followed.set(contactId, now)
+  if (followed.size <= KEPT) return
+  for (const oldest of followed.keys()) {
+    followed.delete(oldest)
+    return
+  }
+}
+
+/** Writes the rows of contacts as the log has them now, wherever the projection is. */
+export async function show(projector: Projector, contactIds: readonly ContactId[]): Promise<void> {
+  const histories = await historiesOf(projector, contactIds)
+  const changes: Change[] = []
+  for (const contactId of contactIds) {
+    const now = foldedFrom(contactId, histories.get(contactStream(contactId)) ?? [])
+    changes.push(await changeOf(projector, contactId, now, null))
+  }
+  await projector.readModel.apply(changes, 0)
+}
+
+async function historiesOf({ context }: Projector, contactIds: readonly ContactId[]) {
+  const found = await context.store.readMany(contactIds.map(contactStream))
+  return found as ReadonlyMap<StreamId, readonly RecordedContactEvent[]>
+}
+
+function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let i = 0; i < items.length; i += size) yield items.slice(i, i + size)
+}
