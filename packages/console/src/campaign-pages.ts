@@ -1,14 +1,7 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
-import {
-  type CampaignDefinition,
-  type CampaignId,
-  defineCampaign,
-  isLeft,
-  type StepDefinition,
-  timerWords,
-} from '@enfold/core'
+import { type CampaignDefinition, type CampaignId, type StepDefinition, timerWords } from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
-import type { Scope } from '@enfold/http'
+import { type Scope, sees } from '@enfold/http'
 import { html } from 'hono/html'
 import { type Call, type Html, link, numberOf, seen } from './call.ts'
 import { Failure } from './failure.ts'
@@ -56,7 +49,7 @@ export async function campaignPage(call: Call): Promise<Page> {
   const selected = url.searchParams.get('node')
   const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
   const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1><span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
-${problemsOf(definition)}
+${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
 <div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see who is in it.</p>` : await nodeOf(call, view, selected)}</div></div>
 <h2>Sequences</h2>
@@ -83,9 +76,11 @@ ${table(
 }
 
 /** Legal but suspicious (VERSION-2); or what a newer release is stricter about. */
-function problemsOf(definition: CampaignDefinition): Html {
-  const defined = defineCampaign(definition)
-  const problems = isLeft(defined) ? defined.left.problems : defined.right.warnings
+async function problemsOf({ actor, engine }: Call, definition: CampaignDefinition): Promise<Html> {
+  const checked = await engine.inspect.checkCampaign(definition)
+  const problems = [...checked.problems, ...checked.warnings].filter(
+    ({ campaignId }) => campaignId === undefined || sees(actor, campaignId),
+  )
   if (problems.length === 0) return html``
   return html`<section class="notice warm"><h2>To look at</h2><ul>${problems.map(({ message, path }) => html`<li><code>${path === '' ? '/' : path}</code> ${message}</li>`)}</ul></section>`
 }

@@ -119,6 +119,53 @@ describe('publishing', () => {
     expect(publish(catalog, { ...b, name: 'C' }).answer).toMatchObject({ outcome: 'published', version: 3 })
   })
 
+  it('VERSION-2a: warns of values of another type than other published campaigns compare the same with', () => {
+    const catalog = createCatalog()
+    const named = (id: string, ...patterns: object[]) => ({
+      ...definition(id),
+      goals: [{ id: 'g', when: patterns, next: ['s'] }],
+    })
+    const paid = (total: unknown, kind = 'paid') => ({ kind, match: { total } })
+    const warned = (next: object) =>
+      publish(catalog, next).answer.warnings.filter(({ path }) => path.startsWith('/goals/0'))
+    expect(warned(named('a', paid('100'), paid(null)))).toEqual([])
+    const mixed = {
+      path: '/goals/0/when/1/match/total',
+      value: 100,
+      message: 'is a number, where the campaign "a" has a text: no signal has both',
+      campaignId: 'a',
+    }
+    expect(warned(named('b', paid('200'), paid(100))).at(-1)).toEqual(mixed)
+    expect(warned(named('c', paid(null), paid('1'), paid(1, 'sold'), { kind: 'paid', match: { sum: 1 } }))).toEqual([])
+    // Of the campaign itself, only the version that is to be published counts; of others, only what is published.
+    for (const id of ['a', 'b', 'c']) unpublish(catalog, id)
+    expect(warned(named('a', paid(true)))).toEqual([])
+    expect(warned(named('a', paid(1)))).toEqual([])
+  })
+
+  it('VERSION-2a: warns of a kind of signals that is nearly one that the rules or other campaigns name', () => {
+    const catalog = createCatalog()
+    const waitsFor = (id: string, ...kinds: string[]) => ({
+      ...definition(id),
+      goals: [{ id: 'g', when: kinds.map((kind) => ({ kind })), next: ['s'] }],
+    })
+    const warned = (next: object) => publish(catalog, next).answer.warnings.filter(({ path }) => path.endsWith('/kind'))
+    expect(warned(waitsFor('a', 'order-paid', 'purchased', 'quiz-1'))).toEqual([])
+    expect(warned(waitsFor('b', 'order-paid', 'quiz-2', 'order-piad', 'form-submited'))).toEqual([
+      {
+        path: '/goals/0/when/2/kind',
+        value: 'order-piad',
+        message: 'is nearly "order-paid" of the campaign "a": did you mean that?',
+        campaignId: 'a',
+      },
+      {
+        path: '/goals/0/when/3/kind',
+        value: 'form-submited',
+        message: 'is nearly "form-submitted": did you mean that?',
+      },
+    ])
+  })
+
   it('VERSION-2: an invalid definition is refused whole', () => {
     const catalog = createCatalog()
     const command = { type: 'PublishCampaign' as const, definition: { ...definition('c'), sequences: [{}] }, ...meta }

@@ -20,6 +20,7 @@ import {
 import { nearestFirst } from './nearest.ts'
 import { orderDigest } from './order.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
+import { warningsAmong } from './value-warnings.ts'
 
 /** A campaign's place in the catalogue. */
 export interface CatalogEntry {
@@ -174,15 +175,34 @@ export interface UnpublishAnswer {
   readonly version: number
 }
 
+/**
+ * What publishing would say of a definition: what is wrong with it, or what is suspicious, by itself and next to the
+ * other campaigns that are published (VERSION-2, VERSION-2a). Writes nothing.
+ */
+export function checkDefinition(
+  input: unknown,
+  catalog: Catalog,
+): Either<CampaignInvalid, { readonly definition: CampaignDefinition; readonly warnings: readonly CampaignProblem[] }> {
+  const defined = defineCampaign(input)
+  if (isLeft(defined)) return defined
+  const { definition, warnings } = defined.right
+  const others = catalog.published().map(({ campaign }) => campaign.definition)
+  const among = warningsAmong(
+    definition,
+    others.filter(({ id }) => id !== definition.id),
+  )
+  return right({ definition, warnings: [...warnings, ...among] })
+}
+
 /** Publishing the definition that is published already changes nothing (`unchanged`). Rules VERSION-1, VERSION-2. */
 export function decidePublish(
   command: PublishCampaign,
   catalog: Catalog,
   now: Instant,
 ): Either<CampaignInvalid, { readonly events: readonly CampaignEvent[]; readonly answer: PublishAnswer }> {
-  const defined = defineCampaign(command.definition)
-  if (isLeft(defined)) return defined
-  const { definition, warnings } = defined.right
+  const checked = checkDefinition(command.definition, catalog)
+  if (isLeft(checked)) return checked
+  const { definition, warnings } = checked.right
   const entry = catalog.find(definition.id)
   if (entry?.published && sameDefinition(entry.published.campaign.definition, definition)) {
     const { campaignVersion } = entry.published

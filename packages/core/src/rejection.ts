@@ -12,6 +12,8 @@ export interface CampaignProblem {
   readonly value?: JsonValue
   /** What was expected instead, as a sentence for people. */
   readonly message: string
+  /** Another campaign that the message names: for who may not see that one, this is not to be shown. */
+  readonly campaignId?: CampaignId
 }
 
 export interface CampaignInvalid {

@@ -1,7 +1,9 @@
 /** What the values that a definition compares with are warned of: legal, but surely not what was meant (VERSION-2). */
-import type { CampaignDefinition, Condition, Route } from './definition.ts'
+import type { CampaignDefinition, Condition, Route, SignalPattern } from './definition.ts'
 import { typeName } from './fault.ts'
+import type { CampaignId } from './ids.ts'
 import { isUnsafeInteger, type JsonScalar, jsonPointerSegment } from './json.ts'
+import { nearest } from './nearest.ts'
 import type { CampaignProblem } from './rejection.ts'
 
 /** A value of the definition that something of a contact or a signal is compared with. */
@@ -35,23 +37,88 @@ export function mixedTypes(definition: CampaignDefinition): CampaignProblem[] {
   })
 }
 
+/**
+ * What the goals of a definition are warned of because of those of the other published campaigns (VERSION-2a): values of
+ * another type than others compare the same with, and kinds of signals that are nearly those of others.
+ */
+export function warningsAmong(
+  definition: CampaignDefinition,
+  others: readonly CampaignDefinition[],
+): CampaignProblem[] {
+  return [...typesUnlike(others, definition), ...kindsNear(others, definition)]
+}
+
+function typesUnlike(others: readonly CampaignDefinition[], definition: CampaignDefinition): CampaignProblem[] {
+  const known = new Map<string, Map<string, { readonly campaignId: CampaignId; readonly name: string }>>()
+  for (const other of others)
+    for (const { kind, key, value } of patternValues(other)) {
+      const what = JSON.stringify([kind, key])
+      const types = known.get(what) ?? new Map()
+      known.set(what, types)
+      if (value !== null && !types.has(typeof value))
+        types.set(typeof value, { campaignId: other.id, name: typeName(value) })
+    }
+  return patternValues(definition).flatMap(({ kind, key, path, value }) => {
+    const types = known.get(JSON.stringify([kind, key]))
+    const [first] = types?.values() ?? []
+    // Where others have both types, one of them was warned of when it was published.
+    if (value === null || first === undefined || types?.has(typeof value)) return []
+    const { campaignId, name } = first
+    const message = `is ${typeName(value)}, where the campaign ${JSON.stringify(campaignId)} has ${name}: no signal has both`
+    return [{ path, value, message, campaignId }]
+  })
+}
+
+/** The kinds that the rules name; all others are the host's own. */
+const SIGNAL_KINDS = [
+  'tag-applied',
+  'note-added',
+  'stage-moved',
+  'form-submitted',
+  'link-clicked',
+  'purchased',
+  'api-called',
+]
+
+/** A slip in a kind makes a goal that no signal satisfies. Kinds that differ in their digits are meant to differ. */
+function kindsNear(others: readonly CampaignDefinition[], definition: CampaignDefinition): CampaignProblem[] {
+  const whose = new Map<string, CampaignId | null>(SIGNAL_KINDS.map((kind) => [kind, null]))
+  for (const other of others) for (const { kind } of patterns(other)) if (!whose.has(kind)) whose.set(kind, other.id)
+  return patterns(definition).flatMap(({ kind, path }) => {
+    const near = whose.has(kind) ? undefined : nearest(kind, whose.keys())
+    if (near === undefined || withoutDigits(near) === withoutDigits(kind)) return []
+    const campaignId = whose.get(near) ?? null
+    const message = `is nearly ${JSON.stringify(near)}${campaignId === null ? '' : ` of the campaign ${JSON.stringify(campaignId)}`}: did you mean that?`
+    return [{ path: `${path}/kind`, value: kind, message, ...(campaignId === null ? {} : { campaignId }) }]
+  })
+}
+
+const withoutDigits = (kind: string) => kind.replace(/\d+/g, '')
+
 /** A value of a pattern, with what it is compared with: the value of that key in signals of that kind. */
 interface Matched extends Compared {
   readonly kind: string
   readonly key: string
 }
 
-function patternValues({ goals }: CampaignDefinition): Matched[] {
+function patternValues(definition: CampaignDefinition): Matched[] {
+  return patterns(definition).flatMap(({ kind, match, path }) =>
+    Object.entries(match ?? {}).map(([key, value]) => ({
+      kind,
+      key,
+      path: `${path}/match/${jsonPointerSegment(key)}`,
+      value,
+    })),
+  )
+}
+
+/** What the goals wait for, with its place. */
+function patterns({ goals }: CampaignDefinition): (SignalPattern & { readonly path: string })[] {
   return goals.flatMap(({ when }, g) =>
-    [when].flat().flatMap(({ kind, match }, i) => {
-      const at = `/goals/${g}/when${Array.isArray(when) ? `/${i}` : ''}/match`
-      return Object.entries(match ?? {}).map(([key, value]) => ({
-        kind,
-        key,
-        path: `${at}/${jsonPointerSegment(key)}`,
-        value,
-      }))
-    }),
+    [when].flat().map((pattern, i) => ({
+      ...pattern,
+      path: `/goals/${g}/when${Array.isArray(when) ? `/${i}` : ''}`,
+    })),
   )
 }
 

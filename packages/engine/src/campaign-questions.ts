@@ -1,7 +1,15 @@
 /** Questions about campaigns: which there are, and what each version of one says. */
-import type { CampaignDefinition, CampaignId, Instant } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  type CampaignId,
+  type CampaignProblem,
+  checkDefinition,
+  type Instant,
+  isLeft,
+} from '@enfold/core'
 import type { Campaigns } from './campaigns.ts'
 import * as input from './input.ts'
+import { unhandledKinds } from './kinds.ts'
 
 export interface CampaignSummary {
   readonly campaignId: CampaignId
@@ -21,14 +29,28 @@ export interface CampaignView extends CampaignSummary {
   readonly versions: readonly { readonly version: number; readonly publishedAt: Instant }[]
 }
 
+/** `valid`: it could be published. Else `problems` names all that is wrong, and `warnings` is empty. */
+export interface CheckedDefinition {
+  readonly valid: boolean
+  readonly problems: readonly CampaignProblem[]
+  /** Legal but suspicious (VERSION-2): the warnings that `publish` answers with. */
+  readonly warnings: readonly CampaignProblem[]
+}
+
 export interface CampaignQuestions {
+  /**
+   * What publishing would say of a definition, by itself, next to the other published campaigns, and with the handlers of
+   * this engine (KIND-1). Nothing is published.
+   */
+  checkCampaign(definition: unknown): Promise<CheckedDefinition>
   /** Every campaign that ever was published, by id. */
   campaigns(): Promise<readonly CampaignSummary[]>
   /** One campaign with its definition, the newest or that of `version`; `null`: there is none. */
   campaign(campaignId: CampaignId, options?: { readonly version?: number }): Promise<CampaignView | null>
 }
 
-export function createCampaignQuestions(campaigns: Campaigns): CampaignQuestions {
+/** @param kinds that this engine has handlers for; `null`: they cannot be listed */
+export function createCampaignQuestions(campaigns: Campaigns, kinds: readonly string[] | null): CampaignQuestions {
   function view(campaignId: CampaignId, wanted?: number): CampaignView | null {
     const entry = campaigns.catalog.find(campaignId)
     const newest = entry?.versions.at(-1)
@@ -46,6 +68,13 @@ export function createCampaignQuestions(campaigns: Campaigns): CampaignQuestions
   }
 
   return {
+    async checkCampaign(given) {
+      await campaigns.refresh()
+      const checked = checkDefinition(given, campaigns.catalog)
+      if (isLeft(checked)) return { valid: false, problems: checked.left.problems, warnings: [] }
+      const { definition, warnings } = checked.right
+      return { valid: true, problems: [], warnings: [...warnings, ...unhandledKinds(definition, kinds)] }
+    },
     async campaigns() {
       await campaigns.refresh()
       return campaigns.catalog.entries().flatMap(({ campaignId }) => {

@@ -10,9 +10,9 @@ import {
   type ContactDirectory,
   type ContactId,
   campaignStream,
+  checkDefinition,
   decidePublish,
   decideUnpublish,
-  defineCampaign,
   type Either,
   EnfoldFault,
   type Instant,
@@ -34,6 +34,7 @@ import { createAppendQueue } from './append-queue.ts'
 import { createAttentionQuestions } from './attention.ts'
 import { createBrakeCount } from './brakes.ts'
 import { type Bulk, createBulk } from './bulk.ts'
+import { createCampaignQuestions } from './campaign-questions.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
 import { answering, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
@@ -192,7 +193,9 @@ export function createEngine(options: EngineOptions): Engine {
   const projecting = new Set<Promise<void>>()
   const actions = actionsOf(options)
   const attention = createAttentionQuestions(context, readModel, kinds, projection)
-  const inspect = createInspect(context, readModel, createSearch(directory, contactsTimeoutMs), actions, attention)
+  const questions = createCampaignQuestions(campaigns, kindsOf(handlers))
+  const search = createSearch(directory, contactsTimeoutMs)
+  const inspect = createInspect(context, readModel, search, actions, attention, questions)
   const bulk = createBulk(context, readModel, inspect, actions)
   const stopRuns = createStopRuns({ context, readModel, projection, gateMs }, (command) => answerTo(command))
   let closed = false
@@ -400,7 +403,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   const warningsOf = ({ definition }: { readonly definition: unknown }) => {
-    const defined = defineCampaign(definition)
+    const defined = checkDefinition(definition, campaigns.catalog)
     return isLeft(defined) ? [] : defined.right.warnings
   }
 

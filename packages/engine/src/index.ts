@@ -21,7 +21,7 @@ export type {
   Bulk,
   ProcessOptions,
 } from './bulk.ts'
-export type { CampaignQuestions, CampaignSummary, CampaignView } from './campaign-questions.ts'
+export type { CampaignQuestions, CampaignSummary, CampaignView, CheckedDefinition } from './campaign-questions.ts'
 export { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 export type { ContactQuery, ContactSource } from './contact-source.ts'
 export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal, StepOrder } from './contact-verbs.ts'

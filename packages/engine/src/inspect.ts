@@ -40,7 +40,7 @@ import {
 } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
 import type { AttentionQuestions } from './attention.ts'
-import { type CampaignQuestions, createCampaignQuestions } from './campaign-questions.ts'
+import type { CampaignQuestions } from './campaign-questions.ts'
 import {
   createQuestionFacts,
   type FactsFault,
@@ -278,6 +278,7 @@ export function createInspect(
   searchDirectory: SearchDirectory | null,
   actions: ActionStore | null,
   attention: AttentionQuestions,
+  campaignQuestions: CampaignQuestions,
 ): Inspect {
   const { campaigns, clock } = context
 
@@ -499,7 +500,7 @@ export function createInspect(
     overdue,
     ...attention,
     ...createActionQuestions(actions, clock),
-    ...createCampaignQuestions(campaigns),
+    ...campaignQuestions,
     ...createLogQuestions(context, readModel),
   }
 }

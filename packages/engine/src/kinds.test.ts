@@ -93,7 +93,9 @@ it('KIND-1: publish warns of each kind that this engine has no handler for, with
     const engine = createEngine({ store: createMemoryStore(), handlers })
     const first = await answerOf(engine.publish(definition))
     const again = await answerOf(engine.publish(definition))
+    const checked = await engine.inspect.checkCampaign(definition)
     await engine.close()
+    expect(checked).toEqual({ valid: true, problems: [], warnings: first.warnings })
     expect(again).toMatchObject({ outcome: 'unchanged', warnings: first.warnings })
     return first.warnings.filter(({ path }) => path.endsWith('/kind'))
   }

@@ -282,6 +282,27 @@ describe('campaigns', () => {
     expect((await send('POST', '/campaigns/check', { body: pool })).body).toMatchObject({ valid: true, problems: [] })
   })
 
+  it('KIND-1, VERSION-2a: a check warns as publishing does, and names no campaign that the actor may not see', async () => {
+    const { send } = await givenApi()
+    const mixed = {
+      ...garden,
+      goals: [{ id: 'asked', when: { kind: 'form-submitted', match: { form: 7 } }, next: ['tips'] }],
+      sequences: [{ id: 'tips', steps: [{ id: 'one', kind: 'fax' }] }],
+    }
+    const [ofKind, ofType] = ['/sequences/0/steps/0/kind', '/goals/0/when/match/form']
+    for (const [as, paths] of [
+      ['reader', [ofType, ofKind]],
+      ['gardener', [ofKind]],
+    ] as const) {
+      const { body } = await send('POST', '/campaigns/check', { as, body: mixed })
+      expect(body.warnings.map(({ path }: { path: string }) => path)).toEqual(paths)
+    }
+    const published = await send('PUT', '/campaigns/garden', { as: 'gardener', body: mixed })
+    expect(published.text).not.toContain('pool')
+    const again = await send('PUT', '/campaigns/garden', { body: mixed })
+    expect(again.body.warnings).toMatchObject([{ path: ofType, campaignId: 'pool' }, { path: ofKind }])
+  })
+
   it('are published under the id of the path only: the permission is for that one', async () => {
     const { send } = await givenApi()
     expect(await send('PUT', '/campaigns/garden', { body: pool, as: 'gardener' })).toMatchObject({ status: 400 })

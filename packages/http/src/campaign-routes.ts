@@ -1,12 +1,18 @@
 /** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
 
-import { type CampaignId, campaignJsonSchema, campaignUnknown, defineCampaign, isLeft } from '@enfold/core'
+import { type CampaignId, type CampaignProblem, campaignJsonSchema, campaignUnknown } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
-import { sees } from './permissions.ts'
+import { type Actor, sees } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
 import { answerOf, type Call, found, given, orderOf, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
+
+/** Without the warnings that name a campaign which the actor may not see. */
+function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] }>(actor: Actor, answer: Answer) {
+  const warnings = answer.warnings.filter(({ campaignId }) => campaignId === undefined || sees(actor, campaignId))
+  return { ...answer, warnings }
+}
 
 const idOf = ({ path }: Call<unknown, unknown>) => path.campaignId as CampaignId
 const readingHere = (call: Call) => reading([idOf(call)])
@@ -83,12 +89,7 @@ export const campaignRoutes: readonly Route[] = [
     body: Definition,
     answers: { 200: s.Checked },
     scope: reading('any'),
-    async handle({ body }) {
-      const defined = defineCampaign(body)
-      return isLeft(defined)
-        ? { valid: false, problems: defined.left.problems, warnings: [] }
-        : { valid: true, problems: [], warnings: defined.right.warnings }
-    },
+    handle: async ({ actor, body, engine }) => shownTo(actor, await engine.inspect.checkCampaign(body)),
   }),
   route({
     id: 'publishCampaign',
@@ -108,7 +109,7 @@ export const campaignRoutes: readonly Route[] = [
         )
       const { actor, commandId } = call
       const order = { actor: actor.actor, ...(commandId === null ? {} : { commandId }) }
-      return answerOf(await call.engine.publish(call.body, order))
+      return shownTo(actor, answerOf(await call.engine.publish(call.body, order)))
     },
   }),
   route({

@@ -189,7 +189,7 @@ export const Campaign = closed({
   versions: list(closed({ version: Count, publishedAt: Instant })),
 })
 export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
-const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String() })
+const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String(), campaignId: opt(Id) })
 export const Published = closed({
   outcome: words('published', 'unchanged', 'superseded'),
   version: Count,
