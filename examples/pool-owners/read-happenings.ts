@@ -13,8 +13,8 @@ import {
 import type { Contact } from './read-contacts.ts'
 import type { Read, WrongLine } from './wrong-line.ts'
 
-/** Beside the words that `simulate` knows: whose it is and who ordered it. */
-export type Happening = SimulatedHappening & {
+/** What this file can hold of what `simulate` knows; and whose it is, and who ordered it. */
+export type Happening = Exclude<SimulatedHappening, { readonly erase: true } | { readonly unsuppress: true }> & {
   /** The command or signal id: the same line has one effect, however often it is handed over (ONCE-1). */
   readonly id: string
   readonly at: Instant

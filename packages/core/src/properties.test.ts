@@ -19,6 +19,8 @@ import {
   plan,
   tagChanges,
   tagOf,
+  VERBS,
+  type VerbFacts,
   violationOf,
   waitingTagOf,
 } from '@enfold/core'
@@ -65,6 +67,15 @@ describe('laws', () => {
     expect(state.version).toBe(events.length)
     expectFrozen(state)
     expectFrozen(fold(events))
+  })
+
+  always('a verb tells by its outcome whether it changed anything', ({ played }) => {
+    for (const { command, decision } of played) {
+      const verb = Object.values<VerbFacts>(VERBS).find((one) => one.command === command.type)
+      if (verb === undefined || decision === null || verb.outcomes.length === 0) continue
+      const { outcome } = decision.answer as { readonly outcome: string }
+      expect([outcome, verb.unchanged.includes(outcome)]).toEqual([outcome, decision.events.length === 0])
+    }
   })
 
   always('INDEX-3: the index says of the contact what the state says', ({ contactId, events, state }) => {

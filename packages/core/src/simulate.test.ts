@@ -1,4 +1,4 @@
-import { campaign, isEnfoldFault, simulate } from '@enfold/core'
+import { campaign, type Happening, isEnfoldFault, simulate, VERB_OF_STORY, VERBS, type VerbFacts } from '@enfold/core'
 import { describe, expect, it } from 'vitest'
 
 const from = '2026-03-27T08:00:00.000Z'
@@ -157,6 +157,56 @@ describe('simulating', () => {
     expect(path(() => simulate(pool, { from: 'P1D', happenings }))).toBe('from')
     expect(path(() => simulate(pool, { from, horizon: 'P1M', happenings }))).toBe('horizon')
     expect(path(() => simulate(pool, { from, happenings: [{ at: '2 days', start: 'vip' }] }))).toBe('happenings[0].at')
+    const unknown = [{ at: from, begin: 'vip' }] as unknown as Happening[]
+    expect(path(() => simulate(pool, { from, happenings: unknown }))).toBe('happenings[0]')
+  })
+
+  it('every verb can happen, with its options', () => {
+    const about = {
+      contact: (options: object) => (Object.keys(options).length === 0 ? true : options),
+      sequence: () => 'nurture',
+      step: () => ['nurture', 'two'],
+      signal: () => ({ kind: 'form-submitted' }),
+    }
+    for (const [word, name] of VERB_OF_STORY) {
+      const verb: VerbFacts = VERBS[name]
+      const options = Object.fromEntries(
+        Object.entries(verb.takes).map(([option, kind]) => [option, kind === 'flag' ? true : null]),
+      )
+      const happening = { at: 'P1D', [word]: about[verb.about](options), ...options } as unknown as Happening
+      const [, result] = simulate(pool, { from, happenings: [{ at: 'P0D', start: 'nurture' }, happening] }).results
+      // What can be refused here is refused by its own rule: nothing of the verb was misread.
+      expect([word, result?.rejection?.type ?? Object.keys(result?.answer ?? {}).length > 0]).toEqual([
+        word,
+        word === 'resend' ? 'StepNotReached' : true,
+      ])
+    }
+  })
+
+  it('PAUSE-2: a resume that shifts makes the wait longer by the pause, any other leaves it', () => {
+    const dueOf = (shift: boolean) =>
+      simulate(pool, {
+        from,
+        happenings: [
+          { at: 'P0D', start: 'onboarding' },
+          { at: 'PT10M', pause: 'onboarding' },
+          { at: 'PT30M', resume: 'onboarding', shift },
+        ],
+      }).sent[0]?.at
+    expect([dueOf(false), dueOf(true)]).toEqual(['2026-03-27T09:00:00.000Z', '2026-03-27T09:20:00.000Z'])
+  })
+
+  it('STOP-4: a ban that is lifted lets starts through again', () => {
+    const { results } = simulate(pool, {
+      from,
+      happenings: [
+        { at: 'P0D', suppress: { until: null } },
+        { at: 'P1D', start: 'nurture' },
+        { at: 'P2D', unsuppress: true },
+        { at: 'P3D', start: 'nurture' },
+      ],
+    })
+    expect(results.map(({ rejection }) => rejection?.type ?? null)).toEqual([null, 'ContactSuppressed', null, null])
   })
 
   it('LOG-5: the same in, the same out', () => {

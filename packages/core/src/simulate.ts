@@ -15,20 +15,28 @@ import { plan } from './plan.ts'
 import type { Facts, StepOutcome } from './ports.ts'
 import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
+import { VERBS, type VerbFacts, type VerbName, type VerbOf } from './verbs/index.ts'
+import { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
 
-/** Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours). */
-export type Happening = { readonly at: Instant | string } & (
-  | { readonly signal: { readonly kind: string; readonly data?: JsonObject } }
-  | { readonly start: SequenceId }
-  | { readonly stop: SequenceId }
-  | { readonly restart: SequenceId }
-  | { readonly pause: SequenceId }
-  | { readonly resume: SequenceId; readonly shift?: boolean }
-  | { readonly resend: readonly [SequenceId, StepId] }
-  | { readonly cancel: readonly [SequenceId, StepId] }
-  | { readonly stopAll: true }
-  | { readonly suppress: { readonly until: Instant | null } }
-)
+/** What a verb is about, as a happening says it. Options of a verb on the whole contact stand here as well. */
+interface Said<Options extends VerbFacts['takes']> {
+  readonly contact: keyof Options extends never ? true : Required<OptionsOf<Options>>
+  readonly sequence: SequenceId
+  readonly step: readonly [SequenceId, StepId]
+  readonly signal: { readonly kind: string; readonly data?: JsonObject }
+}
+
+type HappeningOf<Verb extends VerbFacts, Word extends string> = {
+  readonly [Property in Word]: Said<Verb['takes']>[Verb['about']]
+} & (Verb['about'] extends 'contact' ? unknown : OptionsOf<Verb['takes']>)
+
+/**
+ * Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours): a verb by its
+ * word, `{ at: 'P0D', start: 'nurture' }`, with its options, `{ at: 'P2D', resume: 'nurture', shift: true }`.
+ */
+export type Happening = { readonly at: Instant | string } & {
+  [Name in VerbName]: HappeningOf<VerbOf<Name>, StoryWord<Name>>
+}[VerbName]
 
 export interface SimulationOptions {
   /** When the simulation begins. */
@@ -95,7 +103,10 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
 
   const contactId = 'contact'
   const queue = options.happenings
-    .map((happening, i) => ({ happening, at: instantIn(`happenings[${i}].at`, happening.at, from) }))
+    .map((happening, i) => {
+      const path = `happenings[${i}]`
+      return { happening, path, at: instantIn(`${path}.at`, happening.at, from) }
+    })
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
   const events: ContactEvent[] = []
   const results: Timeline['results'][number][] = []
@@ -141,7 +152,7 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
     if (at > now) now = at
     if (first !== undefined && at === first.at && (wakeAt === null || first.at <= wakeAt)) {
       queue.shift()
-      const { rejection, answer } = run(commandOf(first.happening, campaignId, nextMeta(), now))
+      const { rejection, answer } = run(orderedBy(first.happening, first.path, campaignId, nextMeta(), now))
       results.push({ happening: first.happening, rejection, answer })
       continue
     }
@@ -167,20 +178,27 @@ function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
 
 type Meta = { readonly contactId: string; readonly commandId: string; readonly actor: null }
 
-function commandOf(happening: Happening, campaignId: string, meta: Meta, now: Instant): ContactCommand {
-  const h = happening
-  const of = (sequenceId: SequenceId) => ({ ...meta, campaignId, sequenceId })
-  if ('start' in h) return { type: 'StartSequence', ...of(h.start) }
-  if ('stop' in h) return { type: 'StopSequence', ...of(h.stop) }
-  if ('restart' in h) return { type: 'RestartSequence', ...of(h.restart) }
-  if ('pause' in h) return { type: 'PauseSequence', ...of(h.pause) }
-  if ('resume' in h) return { type: 'ResumeSequence', ...of(h.resume), shift: h.shift === true }
-  if ('resend' in h) return { type: 'ResendStep', ...of(h.resend[0]), stepId: h.resend[1] }
-  if ('cancel' in h) return { type: 'CancelStep', ...of(h.cancel[0]), stepId: h.cancel[1] }
-  if ('stopAll' in h) return { type: 'StopAll', ...meta }
-  if ('suppress' in h) return { type: 'SuppressContact', ...meta, until: h.suppress.until }
-  const { kind, data = {} } = h.signal
-  return { type: 'HandleSignal', ...meta, signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false }
+/** @param path of the happening, for what names no verb */
+function orderedBy(happening: Happening, path: string, campaignId: string, meta: Meta, now: Instant): ContactCommand {
+  const said: { readonly [property: string]: unknown } = happening
+  const [word, name] = [...VERB_OF_STORY].find(([one]) => Object.hasOwn(said, one)) ?? []
+  if (word === undefined || name === undefined)
+    throw EnfoldFault.invalidInput(path, happening, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
+  const { at: _, [word]: about, ...options } = said
+  switch (VERBS[name].about) {
+    case 'contact':
+      return commandOf(name, { ...meta, ...(about === true ? {} : (about as object)) })
+    case 'sequence':
+      return commandOf(name, { ...meta, campaignId, sequenceId: about, ...options })
+    case 'step': {
+      const [sequenceId, stepId] = about as readonly [SequenceId, StepId]
+      return commandOf(name, { ...meta, campaignId, sequenceId, stepId, ...options })
+    }
+    case 'signal': {
+      const { kind, data = {} } = about as Said<never>['signal']
+      return commandOf(name, { ...meta, signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false })
+    }
+  }
 }
 
 function instantIn(path: string, at: string, from: Instant): Instant {

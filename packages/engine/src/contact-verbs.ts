@@ -9,17 +9,18 @@ import {
   type CommandId,
   type ContactCommand,
   type ContactId,
+  commandOf,
   derivedCommandId,
   type Either,
   type Instant,
   isLeft,
   type JsonObject,
+  type OptionsOf,
   type Position,
   type Rejection,
   right,
   type SequenceId,
   type StepId,
-  TAKEN,
   type TakenTypes,
   TOLD,
   type ToldTypes,
@@ -91,9 +92,6 @@ interface OrderAbout {
   readonly signal: Signal
 }
 
-type OptionsOf<Takes extends VerbFacts['takes']> = {
-  readonly [Option in keyof Takes]?: TakenTypes[Takes[Option]]
-}
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
 
 /** What the verb is ordered with. */
@@ -159,7 +157,7 @@ function createVerb(name: VerbName, execute: Execute) {
   const shape = { ...SHAPES[verb.about], ...Object.fromEntries(checks) }
   return async (order: object) => {
     input.checkInput(name, order, shape)
-    const executed = await execute(commandOf({ takes, tells, ...verb }, order))
+    const executed = await execute(commandOf(name, ordered({ takes, tells, ...verb }, order)))
     if (isLeft(executed)) return executed
     if (told.length === 0) return right(placed(executed.right))
     // Up to this command: outcomes that came in since must not change the answer to a repeat (ONCE-1).
@@ -170,12 +168,12 @@ function createVerb(name: VerbName, execute: Execute) {
   }
 }
 
-/** @param order checked */
-function commandOf({ about, command: type, takes }: VerbFacts, order: object): ContactCommand {
-  if (about === 'signal') return { type, ...signalOf(order as Signal) } as ContactCommand
-  const ordered = order as StepOrder & { readonly [option: string]: unknown }
-  const taken = Object.entries(takes).map(([option, kind]) => [option, ordered[option] ?? TAKEN[kind]])
-  return { type, ...IDS[about](ordered), ...metaOf(ordered), ...Object.fromEntries(taken) } as ContactCommand
+/** What goes from an order into its command. */
+function ordered({ about, takes }: VerbFacts, order: object): { readonly [key: string]: unknown } {
+  if (about === 'signal') return signalOf(order as Signal)
+  const checked = order as StepOrder & { readonly [option: string]: unknown }
+  const options = Object.keys(takes).map((option) => [option, checked[option]])
+  return { ...IDS[about](checked), ...metaOf(checked), ...Object.fromEntries(options) }
 }
 
 const IDS = {

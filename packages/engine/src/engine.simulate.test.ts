@@ -50,7 +50,7 @@ const happeningArbitrary = fc.record({
       'resend',
       'cancel',
     ] as const),
-    ...(['stopAll', 'suppress'] as const),
+    ...(['stopAll', 'suppress', 'unsuppress'] as const),
   ),
   afterMs: fc.oneof(
     fc.constant(0),
@@ -123,6 +123,8 @@ it.each(Object.entries(stores))(
                 return { at, cancel: [sequence.id, stepId] }
               case 'stopAll':
                 return { at, stopAll: true }
+              case 'unsuppress':
+                return { at, unsuppress: true }
               case 'suppress':
                 return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
               default:
@@ -223,6 +225,8 @@ function order(engine: Engine, campaignId: string, happening: Happening): Promis
   if ('cancel' in h) return engine.cancelStep({ ...of(h.cancel[0]), stepId: h.cancel[1] })
   if ('stopAll' in h) return engine.stopAll(contact)
   if ('suppress' in h) return engine.suppress({ ...contact, until: h.suppress.until })
+  if ('unsuppress' in h) return engine.unsuppress(contact)
+  if ('erase' in h) return engine.erase(contact)
   return engine.signal({ contactId: 'contact', kind: h.signal.kind, data: h.signal.data ?? {} })
 }
 

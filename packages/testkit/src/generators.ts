@@ -11,6 +11,7 @@ import {
   type ContactState,
   campaignStream,
   chainHash,
+  commandOf,
   contactStream,
   createCatalog,
   type DecisionContext,
@@ -33,7 +34,13 @@ import {
   type SequenceDefinition,
   type StepDefinition,
   type StepOutcome,
+  type StoryWord,
+  type TakenTypes,
   type Timer,
+  VERB_OF_STORY,
+  VERBS,
+  type VerbFacts,
+  type VerbName,
   type Windows,
 } from '@enfold/core'
 import fc, { type Arbitrary } from 'fast-check'
@@ -321,23 +328,25 @@ export interface History {
 
 /** Numbers that a move is made of; what they mean depends on the state that the move finds. */
 type Move = readonly [kind: MoveKind, a: number, b: number]
-type MoveKind = keyof typeof MOVES
+type MoveKind = keyof typeof MOVES | StoryWord
 
-/** How often each comes. The first is what a counterexample shrinks to. */
+/** How often each comes. The first is what a counterexample shrinks to. Of a verb that is not named: `OFTEN`. */
 const MOVES = {
   wait: 3,
-  start: 8,
-  stop: 2,
-  restart: 1,
-  pause: 2,
-  resume: 6,
-  stopAll: 0.4,
-  suppress: 0.4,
-  unsuppress: 2,
-  erase: 0.2,
-  signal: 6,
-  resend: 5,
-  cancel: 3,
+  ...({
+    start: 8,
+    stop: 2,
+    restart: 1,
+    pause: 2,
+    resume: 6,
+    stopAll: 0.4,
+    suppress: 0.4,
+    unsuppress: 2,
+    erase: 0.2,
+    signal: 6,
+    resend: 5,
+    cancel: 3,
+  } satisfies { readonly [Word in StoryWord]?: number }),
   wake: 16,
   dispatch: 12,
   report: 20,
@@ -346,11 +355,16 @@ const MOVES = {
   unpublish: 0.4,
   facts: 1,
 } as const
+const OFTEN = 2
+const WEIGHTS: ReadonlyMap<string, number> = new Map([
+  ...Object.entries(MOVES),
+  ...[...VERB_OF_STORY.keys()].filter((word) => !Object.hasOwn(MOVES, word)).map((word) => [word, OFTEN] as const),
+])
 
 const moveArbitrary: Arbitrary<Move> = fc.tuple(
   fc.oneof(
     { withCrossShrink: true },
-    ...Object.entries(MOVES).map(([kind, weight]) => ({
+    ...[...WEIGHTS].map(([kind, weight]) => ({
       weight: Math.ceil(weight * 5),
       arbitrary: fc.constant(kind as MoveKind),
     })),
@@ -393,6 +407,14 @@ export function historyArbitrary(size: HistorySize = {}): Arbitrary<History> {
 
 const BEGINNING = Date.parse('2026-03-02T09:00:00.000Z')
 const WAITS_MS = [0, 1, 60_000, 3_600_000, 86_400_000, 9 * 86_400_000]
+
+type Order = { readonly [field: string]: unknown }
+
+/** Options of verbs, drawn by a number. */
+const OPTIONS: { readonly [Of in keyof TakenTypes]: (drawn: number, nowMs: number) => TakenTypes[Of] } = {
+  flag: (drawn) => drawn % 2 === 0,
+  instantOrNull: (drawn, nowMs) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
+}
 
 interface Sending {
   readonly campaignId: string
@@ -478,52 +500,32 @@ function play(
         stepId: step.stepId,
       })),
     )
+    /** What the verb is about, and its options. */
+    const orderOf = (name: VerbName): Order => {
+      const { about, takes }: VerbFacts = VERBS[name]
+      const options = Object.entries(takes).map(([option, of]) => [option, OPTIONS[of](b, nowMs)] as const)
+      switch (about) {
+        case 'contact':
+          return Object.fromEntries(options)
+        case 'sequence':
+          return { ...ref, ...Object.fromEntries(options) }
+        case 'step': {
+          const isTouched = kind === 'resend' || b % 4 === 0
+          return { ...((isTouched && pick(touched, a)) || { ...ref, stepId }), ...Object.fromEntries(options) }
+        }
+        case 'signal': {
+          const data = b % 2 ? { which: 1 } : {}
+          const signal = { signalId: `k${commandCount}`, kind: pick(SIGNAL_KINDS, a), data }
+          return { ...signal, occurredAt: now(), fromStep: b % 7 === 0 }
+        }
+      }
+    }
     // With nobody at work there is nothing to report: time goes on instead.
     const idle = kind === 'report' && inFlight.size + givenUp.length === 0
-    switch (idle ? 'wake' : kind) {
-      case 'start':
-        run({ type: 'StartSequence', ...meta(), ...ref })
-        break
-      case 'stop':
-        run({ type: 'StopSequence', ...meta(), ...ref })
-        break
-      case 'restart':
-        run({ type: 'RestartSequence', ...meta(), ...ref })
-        break
-      case 'pause':
-        run({ type: 'PauseSequence', ...meta(), ...ref })
-        break
-      case 'resume':
-        run({ type: 'ResumeSequence', ...meta(), ...ref, shift: b % 2 === 0 })
-        break
-      case 'stopAll':
-        run({ type: 'StopAll', ...meta() })
-        break
-      case 'suppress':
-        run({ type: 'SuppressContact', ...meta(), until: b % 3 === 0 ? null : instantOf(nowMs + b * 3_600_000) })
-        break
-      case 'unsuppress':
-        run({ type: 'UnsuppressContact', ...meta() })
-        break
-      case 'erase':
-        run({ type: 'EraseContact', ...meta() })
-        break
-      case 'signal': {
-        const { contactId, commandId, actor } = meta()
-        const signal = { signalId: commandId, kind: pick(SIGNAL_KINDS, a) as string, data: b % 2 ? { which: 1 } : {} }
-        run({ type: 'HandleSignal', contactId, commandId, actor, ...signal, occurredAt: now(), fromStep: b % 7 === 0 })
-        break
-      }
-      case 'resend':
-        run({ type: 'ResendStep', ...meta(), ...(pick(touched, a) ?? { ...ref, stepId }) })
-        break
-      case 'cancel':
-        run({
-          type: 'CancelStep',
-          ...meta(),
-          ...(b % 4 === 0 ? (pick(touched, a) ?? { ...ref, stepId }) : { ...ref, stepId }),
-        })
-        break
+    const move = idle ? 'wake' : kind
+    const verb = VERB_OF_STORY.get(move)
+    if (verb !== undefined) run(commandOf(verb, { ...meta(), ...orderOf(verb) }))
+    switch (move) {
       case 'wait':
         nowMs += WAITS_MS[a % WAITS_MS.length] as number
         break

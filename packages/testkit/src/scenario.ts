@@ -4,6 +4,7 @@
  * (There is no method called `then`: `await` would take such an object for a promise.)
  */
 import {
+  type About,
   type AnswerTo,
   type CampaignId,
   type Cause,
@@ -12,6 +13,7 @@ import {
   type ContactEventData,
   type ContactEventType,
   type ContactState,
+  commandOf,
   contactStream,
   createCatalog,
   type DecisionContext,
@@ -41,6 +43,12 @@ import {
   type SequenceId,
   type StepId,
   type StepOutcome,
+  type StoryWord,
+  VERB_NAMES,
+  VERB_OF_STORY,
+  VERBS,
+  type VerbName,
+  type VerbOf,
 } from '@enfold/core'
 import { differenceOf, show } from './difference.ts'
 
@@ -49,7 +57,8 @@ import { differenceOf, show } from './difference.ts'
 /** What a scenario fills in where a command leaves it out. */
 type Filled =
   | ('contactId' | 'campaignId' | 'commandId' | 'actor')
-  | ('shift' | 'until' | 'signalId' | 'data' | 'occurredAt' | 'fromStep')
+  | { [Name in VerbName]: keyof VerbOf<Name>['takes'] }[VerbName]
+  | ('signalId' | 'data' | 'occurredAt' | 'fromStep')
   | ('inFlight' | 'limit' | 'run' | 'resend' | 'attempt' | 'retryAt')
 
 type Loosened<Command> = Command extends unknown
@@ -64,66 +73,51 @@ export type ScenarioCommandOf<Type extends ContactCommand['type']> = Extract<Sce
 
 type More<Type extends ContactCommand['type']> = Partial<Omit<ScenarioCommandOf<Type>, 'type'>>
 
+/** A verb as a word of a story: it takes what the verb is about, and whatever else is to be fixed. */
+interface Told<Type extends ContactCommand['type']> {
+  readonly contact: (more?: More<Type>) => ScenarioCommandOf<Type>
+  readonly sequence: (sequenceId: SequenceId, more?: More<Type>) => ScenarioCommandOf<Type>
+  readonly step: (sequenceId: SequenceId, stepId: StepId, more?: More<Type>) => ScenarioCommandOf<Type>
+  readonly signal: (kind: string, more?: More<Type>) => ScenarioCommandOf<Type>
+}
+
+/** The verbs of the engine by their words: `start`, `stopAll`. */
+type VerbWords = {
+  readonly [Name in VerbName as StoryWord<Name>]: Told<VerbOf<Name>['command']>[VerbOf<Name>['about']]
+}
+
+type Fields = { readonly [field: string]: unknown }
+
+const TOLD = {
+  contact:
+    (type: string) =>
+    (more: Fields = {}) => ({ type, ...more }),
+  sequence:
+    (type: string) =>
+    (sequenceId: SequenceId, more: Fields = {}) => ({ type, sequenceId, ...more }),
+  step:
+    (type: string) =>
+    (sequenceId: SequenceId, stepId: StepId, more: Fields = {}) => ({
+      type,
+      sequenceId,
+      stepId,
+      ...more,
+    }),
+  signal:
+    (type: string) =>
+    (kind: string, more: Fields = {}) => ({ type, kind, ...more }),
+} satisfies Record<About, unknown>
+
+const words = [...VERB_OF_STORY].map(([word, name]) => [word, TOLD[VERBS[name].about](VERBS[name].command)] as const)
+
 /**
- * The commands as words, so that a test reads as a sentence. Each takes what it needs, and whatever else is to be
- * fixed: `start('nurture', { commandId: 'k1' })`.
+ * The commands as words, so that a test reads as a sentence: every verb of the engine, and the dispatcher's two. Each takes
+ * what it is about, and whatever else is to be fixed: `start('nurture', { commandId: 'k1' })`. Options that are left out
+ * mean what they mean to the engine: `resume` does not shift, `suppress` has no end. Of a signal: an id of its own, no
+ * data, occurred now, not from a step.
  */
 export const commands = {
-  start: (sequenceId: SequenceId, more: More<'StartSequence'> = {}): ScenarioCommandOf<'StartSequence'> => ({
-    type: 'StartSequence',
-    sequenceId,
-    ...more,
-  }),
-  stop: (sequenceId: SequenceId, more: More<'StopSequence'> = {}): ScenarioCommandOf<'StopSequence'> => ({
-    type: 'StopSequence',
-    sequenceId,
-    ...more,
-  }),
-  restart: (sequenceId: SequenceId, more: More<'RestartSequence'> = {}): ScenarioCommandOf<'RestartSequence'> => ({
-    type: 'RestartSequence',
-    sequenceId,
-    ...more,
-  }),
-  pause: (sequenceId: SequenceId, more: More<'PauseSequence'> = {}): ScenarioCommandOf<'PauseSequence'> => ({
-    type: 'PauseSequence',
-    sequenceId,
-    ...more,
-  }),
-  /** Default `shift`: false. */
-  resume: (sequenceId: SequenceId, more: More<'ResumeSequence'> = {}): ScenarioCommandOf<'ResumeSequence'> => ({
-    type: 'ResumeSequence',
-    sequenceId,
-    ...more,
-  }),
-  stopAll: (more: More<'StopAll'> = {}): ScenarioCommandOf<'StopAll'> => ({ type: 'StopAll', ...more }),
-  /** Default `until`: `null`, without end. */
-  suppress: (more: More<'SuppressContact'> = {}): ScenarioCommandOf<'SuppressContact'> => ({
-    type: 'SuppressContact',
-    ...more,
-  }),
-  unsuppress: (more: More<'UnsuppressContact'> = {}): ScenarioCommandOf<'UnsuppressContact'> => ({
-    type: 'UnsuppressContact',
-    ...more,
-  }),
-  erase: (more: More<'EraseContact'> = {}): ScenarioCommandOf<'EraseContact'> => ({ type: 'EraseContact', ...more }),
-  /** Defaults: a signal id of its own, no data, occurred now, not from a step. */
-  signal: (kind: string, more: More<'HandleSignal'> = {}): ScenarioCommandOf<'HandleSignal'> => ({
-    type: 'HandleSignal',
-    kind,
-    ...more,
-  }),
-  resend: (sequenceId: SequenceId, stepId: StepId, more: More<'ResendStep'> = {}): ScenarioCommandOf<'ResendStep'> => ({
-    type: 'ResendStep',
-    sequenceId,
-    stepId,
-    ...more,
-  }),
-  cancel: (sequenceId: SequenceId, stepId: StepId, more: More<'CancelStep'> = {}): ScenarioCommandOf<'CancelStep'> => ({
-    type: 'CancelStep',
-    sequenceId,
-    stepId,
-    ...more,
-  }),
+  ...(Object.fromEntries(words) as unknown as VerbWords),
   /** Default `inFlight`: every dispatched step, so that no worker has died; `new Set()`: all have. */
   dispatch: (more: More<'DispatchDue'> = {}): ScenarioCommandOf<'DispatchDue'> => ({ type: 'DispatchDue', ...more }),
   /** What the handler answered. Defaults: newest run, scheduled sending, last attempt, a retry in a minute. */
@@ -388,15 +382,15 @@ function filled(story: Story, loose: ScenarioCommand): ContactCommand {
   const machine = loose.type === 'DispatchDue' || loose.type === 'RecordOutcome'
   const meta = { contactId: story.contactId, commandId: `command-${count}`, actor: machine ? null : 'operator' }
   const ofCampaign = 'sequenceId' in loose ? { campaignId: story.firstCampaign ?? '' } : {}
-  return { ...meta, ...ofCampaign, ...defaultsOf(story, loose, count), ...loose } as ContactCommand
+  const command = { ...meta, ...ofCampaign, ...defaultsOf(story, loose, count), ...loose }
+  const verb = VERB_OF_COMMAND.get(loose.type)
+  return verb === undefined ? (command as ContactCommand) : commandOf(verb, command)
 }
+
+const VERB_OF_COMMAND: ReadonlyMap<string, VerbName> = new Map(VERB_NAMES.map((name) => [VERBS[name].command, name]))
 
 function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object {
   switch (loose.type) {
-    case 'ResumeSequence':
-      return { shift: false }
-    case 'SuppressContact':
-      return { until: null }
     case 'HandleSignal': {
       const signalId = loose.signalId ?? `signal-${count}`
       return { signalId, commandId: `signal ${signalId}`, data: {}, fromStep: false }

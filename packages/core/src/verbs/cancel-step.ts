@@ -19,6 +19,7 @@ export const cancelStep = defineVerb<CancelStep>()({
   permission: ['cancel'],
   readsFacts: false,
   outcomes: ['cancelled', 'already_cancelled'],
+  unchanged: ['already_cancelled'],
   answers: { run: 'count' },
   recordedBy: 'StepCancelled',
   decide(command, decision) {

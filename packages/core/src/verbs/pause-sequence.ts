@@ -18,6 +18,7 @@ export const pauseSequence = defineVerb<PauseSequence>()({
   permission: ['pause'],
   readsFacts: false,
   outcomes: ['paused', 'already_paused'],
+  unchanged: ['already_paused'],
   answers: { run: 'count' },
   recordedBy: 'SequencePaused',
   decide(command, decision) {

@@ -23,6 +23,7 @@ export const resumeSequence = defineVerb<ResumeSequence>()({
   readsFacts: false,
   takes: { shift: 'flag' },
   outcomes: ['resumed', 'not_paused'],
+  unchanged: ['not_paused'],
   answers: { run: 'count' },
   recordedBy: 'SequenceResumed',
   decide(command, decision) {

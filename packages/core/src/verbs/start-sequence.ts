@@ -19,6 +19,7 @@ export const startSequence = defineVerb<StartSequence>()({
   readsFacts: true,
   readsPublished: true,
   outcomes: ['started', 'already_active'],
+  unchanged: ['already_active'],
   answers: { run: 'count' },
   recordedBy: 'SequenceStarted',
   decide(command, decision) {

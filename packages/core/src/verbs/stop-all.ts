@@ -17,6 +17,7 @@ export const stopAll = defineVerb<StopAll>()({
   permission: ['stop'],
   readsFacts: false,
   outcomes: ['stopped', 'not_active'],
+  unchanged: ['not_active'],
   answers: { stopped: 'runs' },
   recordedBy: 'SequenceStopped',
   decide(command, decision) {

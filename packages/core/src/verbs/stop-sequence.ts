@@ -21,6 +21,7 @@ export const stopSequence = defineVerb<StopSequence>()({
   permission: ['stop'],
   readsFacts: false,
   outcomes: ['stopped', 'not_active'],
+  unchanged: ['not_active'],
   answers: { run: 'count' },
   recordedBy: 'SequenceStopped',
   decide(command, decision) {

@@ -22,6 +22,7 @@ export const suppress = defineVerb<SuppressContact>()({
   readsFacts: false,
   takes: { until: 'instantOrNull' },
   outcomes: ['suppressed', 'already_suppressed'],
+  unchanged: ['already_suppressed'],
   answers: { stopped: 'runs' },
   recordedBy: 'ContactSuppressed',
   decide(command, decision) {

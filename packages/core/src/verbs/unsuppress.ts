@@ -17,6 +17,7 @@ export const unsuppress = defineVerb<UnsuppressContact>()({
   permission: ['suppress'],
   readsFacts: false,
   outcomes: ['unsuppressed', 'not_suppressed'],
+  unchanged: ['not_suppressed'],
   recordedBy: 'ContactUnsuppressed',
   decide(command, decision) {
     if (!isSuppressed(decision.state(), decision.now)) return right({ outcome: 'not_suppressed' })

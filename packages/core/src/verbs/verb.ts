@@ -110,6 +110,8 @@ export interface VerbFacts {
   readonly takes: Takes
   /** The words for what can come of it; none: its fields say it. */
   readonly outcomes: readonly string[]
+  /** Those of them that leave the contact as it was: nothing is recorded. */
+  readonly unchanged: readonly string[]
   /** What its answer holds besides. */
   readonly answers: AnswerFields
   /** What is told of the history besides. */
@@ -130,13 +132,14 @@ export interface Verb<
   readonly word: Word
   readonly about: Of
   readonly outcomes: readonly Outcome[]
+  readonly unchanged: readonly Outcome[]
   readonly takes: Taken
   readonly answers: Fields
   readonly tells: Told
 }
 
-/** What may be left out of a verb's own file. Defaults: no options, no field, nothing published is read. */
-type LeftOut = 'takes' | 'answers' | 'tells' | 'readsPublished'
+/** What may be left out of a verb's own file. Defaults: no options, no field, each outcome a change, nothing published is read. */
+type LeftOut = 'takes' | 'answers' | 'tells' | 'readsPublished' | 'unchanged'
 
 /** Makes the verb of a command: `defineVerb<ItsCommand>()({ … })`. Its answer follows from `outcomes` and `answers`. */
 export function defineVerb<Command extends TypedCommand>() {
@@ -152,6 +155,7 @@ export function defineVerb<Command extends TypedCommand>() {
       readonly word: Word
       readonly about: Of
       readonly outcomes: readonly Outcome[]
+      readonly unchanged?: readonly NoInfer<Outcome>[]
       readonly takes?: Taken
       readonly answers?: Fields
       readonly tells?: Told
@@ -160,7 +164,7 @@ export function defineVerb<Command extends TypedCommand>() {
       answerFrom(added: readonly ContactEvent[]): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
     },
   ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told> => {
-    const left = { takes: {}, answers: {}, tells: {}, readsPublished: false }
+    const left = { takes: {}, answers: {}, tells: {}, unchanged: [], readsPublished: false }
     return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told>
   }
 }
