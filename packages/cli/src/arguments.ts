@@ -13,7 +13,7 @@ import {
   unsafeIntegerIn,
 } from '@enfold/core'
 import { InvalidArgumentError } from 'commander'
-import { Misuse } from './misuse.ts'
+import { UsageError } from './errors.ts'
 import { named } from './text.ts'
 
 export function idIn(value: string): string {
@@ -97,6 +97,6 @@ export function read<Value>(read: (value: string) => Value, value: string): Valu
   try {
     return read(value)
   } catch (error) {
-    throw error instanceof InvalidArgumentError ? new Misuse(`${named(value)}: ${error.message}`) : error
+    throw error instanceof InvalidArgumentError ? new UsageError(`${named(value)}: ${error.message}`) : error
   }
 }

@@ -2,9 +2,9 @@
 import type { CampaignId } from '@enfold/core'
 import type { AttentionEntry, AttentionKind, AttentionView } from '@enfold/engine'
 import { sequenceName } from './event-words.ts'
-import { type OrderOptions, withEngine } from './operate.ts'
 import type { Answer } from './questions.ts'
 import { counted, named, plain, table } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
 
 /** What no shell reads in another way. */
 const PLAIN_WORD = /^[\w./:@-]+$/

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   ACTION_OUTCOMES,
+  ACTION_VERBS,
   type ActionContact,
   type ActionCounts,
   type ActionId,
@@ -19,19 +20,19 @@ import {
   type SequenceRef,
 } from '@enfold/core'
 import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } from '@enfold/engine'
-import { confirm } from './ask.ts'
+import { type Allowed, type ContactSelector, idsIn, requireList, requireOneWay } from './contact-selector.ts'
+import { CommandFailedError, UsageError } from './errors.ts'
 import { sequenceName } from './event-words.ts'
-import { Failed, Misuse } from './misuse.ts'
 import { createNewFile } from './new-file.ts'
 import { createProgress } from './progress.ts'
+import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
-import { type Allowed, idsIn, requireList, requireOneWay, type Whom } from './whom.ts'
 
-/** What to do, with whom. */
+/** What to do, and for which contacts. */
 export interface BulkOrder extends SequenceRef {
   readonly action: ActionVerb
-  readonly whom: Whom
+  readonly selector: ContactSelector
   /** One that stands in the store already goes on where it was (BULK-2). */
   readonly actionId: ActionId
   readonly actor: string
@@ -49,7 +50,7 @@ export interface BulkOptions extends Allowed {
 /** What stands in the way of these contacts; everything else is as ordered. */
 const TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
 /** What changes nothing: fine for the members of a sequence, a mistake for a list that somebody made. */
-const UNTOUCHED = ['already_active', 'not_active'] as const
+const UNTOUCHED = [...new Set(Object.values(ACTION_VERBS).flatMap(({ unchanged }) => unchanged))]
 /** Of each trouble, so many contacts are named on the screen. */
 const NAMED = 5
 
@@ -65,13 +66,13 @@ export async function processMany(
   order: BulkOrder,
   options: BulkOptions,
 ): Promise<boolean> {
-  const { actionId, whom, ...rest } = order
-  requireOneWay(whom)
-  requireList(whom, options)
+  const { actionId, selector, ...rest } = order
+  requireOneWay(selector)
+  requireList(selector, options)
   if (options.csv !== undefined && existsSync(options.csv))
-    throw new Misuse(`${plain(options.csv)} exists; results overwrite nothing.`)
+    throw new UsageError(`${plain(options.csv)} exists; results overwrite nothing.`)
   const progress = createProgress(io.stderr, undefined, 'contacts')
-  const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(whom, io, progress.show) })
+  const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(selector, io, progress.show) })
   const stored = await engine.inspect.action(actionId)
   let preview: ActionPreview | null = null
   // Whoever goes on with an action agreed to it before.
@@ -95,18 +96,21 @@ export async function processMany(
   )
   const { view, refused } = await processed(engine, orderNow(), preview, progress)
   if (refused !== undefined) return refuse(io, order, refused, options)
-  return report(io, engine, view, options, notFine(whom, options))
+  return report(io, engine, view, options, notFine(selector, options))
 }
 
-function sourceOf(whom: Whom, { stdin }: Streams, show: Show): ContactSource {
-  const { in: sequence } = whom
+function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): ContactSource {
+  const { in: sequence } = selector
   // In progress, or waiting at its end.
   if (sequence !== undefined) return { query: { any: [sequence, { ...sequence, status: 'waiting' }] } }
-  return { ids: showing(idsIn(whom, stdin), show) }
+  return { ids: showing(idsIn(selector, stdin), show) }
 }
 
 /** What makes exit status 1: `TROUBLES`; and of a list, who is left as they were, unless that is allowed. */
-function notFine({ from }: Whom, { allowUnknown = false, allowUntouched = false }: Allowed): readonly ActionOutcome[] {
+function notFine(
+  { from }: ContactSelector,
+  { allowUnknown = false, allowUntouched = false }: Allowed,
+): readonly ActionOutcome[] {
   const troubles = TROUBLES.filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
   return from === undefined || allowUntouched ? troubles : [...troubles, ...UNTOUCHED]
 }
@@ -150,9 +154,9 @@ async function processed(
     return isLeft(either) ? { refused: either.left } : { view: either.right }
   } catch (error) {
     if (isStopped && isEnfoldFault(error) && error.code === 'CLOSED')
-      throw new Failed(`Stopped, ${howFar(last)}. To go on, ${goOn}`)
+      throw new CommandFailedError(`Stopped, ${howFar(last)}. To go on, ${goOn}`)
     if (isEnfoldFault(error) && error.code.startsWith('STORE_'))
-      throw new Failed(`${error.code}: ${error.message} Stopped, ${howFar(last)}. Put it right and ${goOn}`)
+      throw new CommandFailedError(`${error.code}: ${error.message} Stopped, ${howFar(last)}. Put it right and ${goOn}`)
     throw error
   } finally {
     progress.done()
@@ -216,7 +220,7 @@ async function report(
 ): Promise<boolean> {
   const { actionId, contacts, differences, outcomes, repeated } = view
   if (view.state === 'running')
-    throw new Failed(`Another process goes on with the action ${named(actionId)}: it has its results.`)
+    throw new CommandFailedError(`Another process goes on with the action ${named(actionId)}: it has its results.`)
   if (csv !== undefined) await writeCsv(engine, actionId, csv)
   if (json) {
     for await (const { number: _, ...result } of resultsOf(engine, actionId))
@@ -235,7 +239,7 @@ async function report(
     if (untouched > 0) await writeLine(stderr, untouchedInWords(untouched))
   }
   if (view.state === 'cancelled')
-    throw new Failed(
+    throw new CommandFailedError(
       `The action was cancelled${view.cancelledBy === null ? '' : ` by ${named(view.cancelledBy)}`}, ${howFar(view)}.`,
     )
   return bad.every((outcome) => outcomes[outcome] === 0)

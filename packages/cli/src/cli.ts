@@ -1,13 +1,14 @@
 /**
  * The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`; the
- * commands that give orders are in `operating.ts`.
+ * commands that give orders are in `order-commands.ts`.
  */
 import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { aheadInWords } from './ahead.ts'
 import { idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from './arguments.ts'
-import { BadLog, Failed, Misuse } from './misuse.ts'
-import { addOperatingCommands, withStoreFirst } from './operating.ts'
+import { withStoreFirst } from './command-options.ts'
+import { CommandFailedError, InvalidLogError, UsageError } from './errors.ts'
+import { addOrderCommands } from './order-commands.ts'
 import {
   type Answer,
   askDiff,
@@ -26,6 +27,7 @@ import { STORE_URLS } from './store-url.ts'
 import { guardWrites, type Streams } from './streams.ts'
 import { jsonText, paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
+import { addWorkCommands } from './work-commands.ts'
 
 /**
  * One run of the command line. Answers go to `stdout`, everything else to `stderr`.
@@ -39,9 +41,11 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   const program = createProgram(io, async (url, options, ask, foreign) => {
     if (await answer(io, url, options, ask, foreign)) status = 1
   })
-  addOperatingCommands(program, io, () => {
+  const fail = () => {
     status = 1
-  })
+  }
+  addOrderCommands(program, io, fail)
+  addWorkCommands(program, io, fail)
   try {
     await program.parseAsync(withStoreFirst(program, args), { from: 'user' })
     return status
@@ -51,7 +55,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     if (isTold(error)) {
       const code = isEnfoldFault(error) ? `${error.code}: ` : ''
       io.stderr.write(`${paintFor(io.stderr)('red', plain(code + error.message))}\n`)
-      return error instanceof Misuse || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
+      return error instanceof UsageError || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
     }
     // A mistake of ours, or of a client library: its message may hold the URL, so it is not left to Node to print.
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -63,7 +67,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
 const CALLERS_FAULT: ReadonlySet<string> = new Set(['INVALID_INPUT', 'STORE_INCOMPATIBLE', 'STORE_UNAVAILABLE'])
 
 function isTold(error: unknown): error is Error {
-  const isOurs = error instanceof Misuse || error instanceof BadLog || error instanceof Failed
+  const isOurs = error instanceof UsageError || error instanceof InvalidLogError || error instanceof CommandFailedError
   return isOurs || isEnfoldFault(error) || isSystemError(error)
 }
 
@@ -81,9 +85,9 @@ async function answer(
   foreign = false,
 ): Promise<boolean> {
   if (url !== undefined && store !== undefined)
-    throw new Misuse('The log is named twice: by --store and as an argument.')
+    throw new UsageError('The log is named twice: by --store and as an argument.')
   const named = url ?? store
-  if (named === undefined) throw new Misuse('Which log? Name it with --store URL, or as the last argument.')
+  if (named === undefined) throw new UsageError('Which log? Name it with --store URL, or as the last argument.')
   const source = openSource(named, { keepGoing, json, stdin, stderr, readModel, foreign })
   try {
     const answered = await ask(source)
@@ -183,7 +187,8 @@ function createProgram(
     .addOption(new Option('--from <instant>', 'what was recorded after it').argParser(instantIn).makeOptionMandatory())
     .addOption(new Option('--to <instant>', 'and up to it').argParser(instantIn).makeOptionMandatory())
     .action((source: string | undefined, options: SharedOptions & { from: Instant; to: Instant }) => {
-      if (options.from > options.to) throw new Misuse(`--from is ${options.from}, which is after --to, ${options.to}.`)
+      if (options.from > options.to)
+        throw new UsageError(`--from is ${options.from}, which is after --to, ${options.to}.`)
       return answer(source, options, (log) => askDiff(log, options.from, options.to))
     })
 
@@ -200,7 +205,7 @@ function createProgram(
     .addOption(gate())
     .action((source: string | undefined, options: SharedOptions & { seal?: string; key?: string; gateMs?: number }) => {
       const { seal, key, gateMs } = options
-      if ((seal === undefined) !== (key === undefined)) throw new Misuse('--seal and --key go together.')
+      if ((seal === undefined) !== (key === undefined)) throw new UsageError('--seal and --key go together.')
       const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
       return answer(source, options, (log) => askVerify(log, given, { now: clockNow(), gateMs: gateMs ?? log.gateMs }))
     })
@@ -258,11 +263,12 @@ function createProgram(
       ) => {
         const { step, run } = options
         if (step === undefined) {
-          if (first === undefined) throw new Misuse('explain needs the id of an event, or --step. See: enfold history.')
-          if (run !== undefined || options.at !== undefined) throw new Misuse('--run and --at go with --step.')
+          if (first === undefined)
+            throw new UsageError('explain needs the id of an event, or --step. See: enfold history.')
+          if (run !== undefined || options.at !== undefined) throw new UsageError('--run and --at go with --step.')
           return answer(second, options, (log) => askExplain(log, contactId, first, clockNow()))
         }
-        if (second !== undefined) throw new Misuse('explain takes the id of an event or --step, not both.')
+        if (second !== undefined) throw new UsageError('explain takes the id of an event or --step, not both.')
         return answer(first, options, (log) =>
           askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, options.at ?? null, clockNow()),
         )

@@ -1,8 +1,8 @@
 /** `enfold console`: the operator's pages over a store, for whoever sits at this machine, until told to stop. */
 import { serveOnLoopback } from '@enfold/console'
-import { type OrderOptions, withEngine } from './operate.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { plain } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
 
 export interface ConsoleCommand extends OrderOptions {
   readonly actor: string

@@ -2,9 +2,9 @@
 import { type ContactId, type Instant, instantOf } from '@enfold/core'
 import type { Overdue, Upcoming } from '@enfold/engine'
 import { sequenceName } from './event-words.ts'
-import { type OrderOptions, withEngine } from './operate.ts'
 import type { Answer } from './questions.ts'
 import { counted, named, plain, table } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
 
 export interface DueQuery {
   /** Empty: everyone. */

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Capabilities, ChecksRequired, EventStore, Store } from '@enfold/core'
 import { createEventStoreDbStore, type EventStoreDbClient } from '@enfold/store-eventstoredb'
-import { Misuse, messageOf } from './misuse.ts'
+import { messageOf, UsageError } from './errors.ts'
 
 export type Log = EventStore & { readonly capabilities: Capabilities }
 
@@ -27,7 +27,7 @@ export function isEventStoreDb(url: string): boolean {
  *
  * @param url the client's connection string, and `prefix` as one more parameter: that of the streams, default "enfold-"
  * @param options `inOrder`: appends go out one after the other, in the order in which they were given
- * @throws Misuse if no client is installed, or it does not take the URL
+ * @throws UsageError if no client is installed, or it does not take the URL
  */
 export function openEventStoreDb(
   url: string,
@@ -85,12 +85,14 @@ function connect(connectionString: string): Client {
       const said = messageOf(error)
       // Of a file that the URL names. Of the URL itself the client repeats all, in which there may be a password.
       if (/certificate|ENOENT|EACCES/.test(said) && !said.includes('://'))
-        throw new Misuse(`${name} does not take the connection string: ${said} See tlsCAFile in it.`)
-      throw new Misuse(`${name} cannot read the connection string; expected esdb://HOST:2113?tls=false or the like.`)
+        throw new UsageError(`${name} does not take the connection string: ${said} See tlsCAFile in it.`)
+      throw new UsageError(
+        `${name} cannot read the connection string; expected esdb://HOST:2113?tls=false or the like.`,
+      )
     }
   }
   const names = usable.map(({ name }) => name)
-  throw new Misuse(
+  throw new UsageError(
     `To reach this server the command line needs a client that is not installed. Beside it, or in this folder: npm install ${names.join(', or npm install ')}`,
   )
 }
@@ -102,7 +104,7 @@ function load(name: string): object | null {
       return createRequire(place)(name)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') continue
-      throw new Misuse(`${name} cannot be loaded: ${messageOf(error)}`)
+      throw new UsageError(`${name} cannot be loaded: ${messageOf(error)}`)
     }
   return null
 }

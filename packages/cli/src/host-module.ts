@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ContactDirectory, ContactId } from '@enfold/core'
 import type { Handlers } from '@enfold/engine'
-import { Failed, Misuse, messageOf } from './misuse.ts'
+import { CommandFailedError, messageOf, UsageError } from './errors.ts'
 import { requireFile } from './store-url.ts'
 import { plain } from './text.ts'
 
@@ -14,18 +14,18 @@ export interface HostModule {
   close?(): unknown
 }
 
-/** @throws Misuse if there is no such file, it cannot be loaded, or what it exports cannot be used */
+/** @throws UsageError if there is no such file, it cannot be loaded, or what it exports cannot be used */
 export async function loadHostModule(path: string): Promise<HostModule> {
   requireFile(path)
   let exported: Record<string, unknown>
   try {
     exported = await import(pathToFileURL(resolve(path)).href)
   } catch (error) {
-    throw new Misuse(`${plain(path)} cannot be loaded: ${messageOf(error)}`)
+    throw new UsageError(`${plain(path)} cannot be loaded: ${messageOf(error)}`)
   }
   const { handlers, contacts, close } = exported
   const wrong = (name: string, expected: string) =>
-    new Misuse(`${plain(path)} exports something else as ${name}; expected ${expected}.`)
+    new UsageError(`${plain(path)} exports something else as ${name}; expected ${expected}.`)
   if (handlers !== undefined && !isHandlers(handlers))
     throw wrong(
       'handlers',
@@ -62,7 +62,9 @@ function named(path: string, contacts: ContactDirectory): ContactDirectory {
     try {
       return await ask()
     } catch (error) {
-      throw new Failed(`The contacts of ${plain(path)} cannot be asked: ${messageOf(error)}`, { cause: error })
+      throw new CommandFailedError(`The contacts of ${plain(path)} cannot be asked: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
   }
   const many = contacts.getMany?.bind(contacts)

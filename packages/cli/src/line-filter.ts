@@ -12,15 +12,15 @@ const SUBJECT = Buffer.from('"subject":"')
 const [QUOTE, BACKSLASH, BRACE] = [0x22, 0x5c, 0x7b]
 
 /**
- * All but one share of the lines. Of canonical lines each contact and campaign belongs to one share; what cannot be told
- * belongs to the first. Any other line is refused by the share that it falls to.
+ * All but one partition of the lines. Of canonical lines each contact and campaign belongs to one partition; what cannot be told
+ * belongs to the first. Any other line is refused by the partition that it falls to.
  */
-export function otherShares(share: number, of: number): Skip {
+export function otherPartitions(partition: number, of: number): Skip {
   return (line) => {
     const subject = subjectIn(Buffer.from(line.buffer, line.byteOffset, line.byteLength))
     let sum = 0
     for (const byte of subject ?? []) sum = (Math.imul(sum, 31) + byte) | 0
-    return (sum >>> 0) % of !== share
+    return (sum >>> 0) % of !== partition
   }
 }
 

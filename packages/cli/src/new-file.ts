@@ -1,6 +1,6 @@
 /** Files that a command makes: whole or not at all, over no other, and none is removed that it did not make. */
 import { closeSync, fstatSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
-import { Misuse } from './misuse.ts'
+import { UsageError } from './errors.ts'
 import { plain } from './text.ts'
 
 export interface NewFile {
@@ -10,14 +10,14 @@ export interface NewFile {
   discard(): void
 }
 
-/** @throws Misuse if there is something at this path */
+/** @throws UsageError if there is something at this path */
 export function createNewFile(path: string, mode = 0o644, what = 'nothing is overwritten'): NewFile {
   let fd: number
   try {
     fd = openSync(path, 'wx', mode)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Misuse(`${plain(path)} exists; ${what}.`)
+    throw new UsageError(`${plain(path)} exists; ${what}.`)
   }
   const made = fstatSync(fd)
   return {
@@ -32,7 +32,7 @@ export function createNewFile(path: string, mode = 0o644, what = 'nothing is ove
 /**
  * Writes these files, or none of them.
  *
- * @throws Misuse if one of them exists
+ * @throws UsageError if one of them exists
  */
 export function writeNewFiles(files: readonly { path: string; content: string | Buffer; mode: number }[]): void {
   const made: NewFile[] = []

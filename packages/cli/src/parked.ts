@@ -1,10 +1,10 @@
 /** Contacts that the projection has parked, because an event of theirs could not be shown: which, tried again, given up. */
 import type { ContactId } from '@enfold/core'
 import type { Engine, ParkedContact } from '@enfold/engine'
-import { confirm } from './ask.ts'
-import { type OrderOptions, withEngine } from './operate.ts'
+import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
 
 export interface ParkedOptions extends OrderOptions {
   /** Project them again, with all that has waited. */

@@ -26,9 +26,9 @@ import {
 } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { type Ahead, aheadIn, aheadOf, markOf, NOT_AHEAD, withAhead } from './ahead.ts'
+import { InvalidLogError } from './errors.ts'
 import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
-import { BadLog } from './misuse.ts'
-import type { Share } from './shares.ts'
+import type { Partition } from './partitions.ts'
 import type { Source } from './source.ts'
 import { counted, named, type Paint, plain, table } from './text.ts'
 
@@ -50,14 +50,17 @@ const FEW = 5
 // --- Many contacts --------------------------------------------------------------------------------------------------
 
 export async function askReplay(source: Source, at: Instant | null, now: Instant): Promise<Answer> {
-  const shares = await source.ask({ ask: 'replay', until: at, now })
-  const ahead = aheadOf(shares.map((share) => share.ahead))
-  const [events, contacts] = [sum(shares.map((share) => share.events)), sum(shares.map((share) => share.contacts))]
-  const position = Math.max(...shares.map((share) => share.position))
-  const tags = [...new Set(shares.flatMap(({ lists }) => [...lists.keys()]))].sort(compareIds)
+  const partitions = await source.ask({ ask: 'replay', until: at, now })
+  const ahead = aheadOf(partitions.map((partition) => partition.ahead))
+  const [events, contacts] = [
+    sum(partitions.map((partition) => partition.events)),
+    sum(partitions.map((partition) => partition.contacts)),
+  ]
+  const position = Math.max(...partitions.map((partition) => partition.position))
+  const tags = [...new Set(partitions.flatMap(({ lists }) => [...lists.keys()]))].sort(compareIds)
   const sequences = tags.map((tag) => {
     const { campaignId, sequenceId, waiting } = parseTag(tag) as NonNullable<ReturnType<typeof parseTag>>
-    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersIn(shares, tag) }
+    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersIn(partitions, tag) }
   })
   return {
     json: { at, events, contacts, position, ahead, sequences },
@@ -82,9 +85,9 @@ export async function askReplay(source: Source, at: Instant | null, now: Instant
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 
-/** What all shares list under a tag, by contact id. */
-function membersIn(shares: readonly Share[], tag: string): readonly ContactId[] {
-  return shares.flatMap(({ lists }) => lists.get(tag) ?? []).sort(compareIds)
+/** What all partitions list under a tag, by contact id. */
+function membersIn(partitions: readonly Partition[], tag: string): readonly ContactId[] {
+  return partitions.flatMap(({ lists }) => lists.get(tag) ?? []).sort(compareIds)
 }
 
 export async function askMembers(
@@ -94,11 +97,11 @@ export async function askMembers(
   at: Instant | null,
   now: Instant,
 ): Promise<Answer> {
-  const shares = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END, now })
-  const ahead = aheadOf(shares.map((share) => share.ahead))
-  const contacts = membersIn(shares, '')
-  if (!shares.some(({ known }) => known))
-    throw new BadLog(`The log tells of no sequence ${sequenceName(sequence)}. See: enfold replay.`)
+  const partitions = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END, now })
+  const ahead = aheadOf(partitions.map((partition) => partition.ahead))
+  const contacts = membersIn(partitions, '')
+  if (!partitions.some(({ known }) => known))
+    throw new InvalidLogError(`The log tells of no sequence ${sequenceName(sequence)}. See: enfold replay.`)
   return {
     json: { ...sequence, status, at, ahead, total: contacts.length, contacts },
     ahead,
@@ -333,7 +336,7 @@ export async function askExplain(source: Source, contactId: ContactId, eventId: 
   const chain = explain(history, eventId)
   const root = chain.at(-1)
   if (root === undefined)
-    throw new BadLog(`The history of ${named(contactId)} has no event ${named(eventId)}. See: enfold history.`)
+    throw new InvalidLogError(`The history of ${named(contactId)} has no event ${named(eventId)}. See: enfold history.`)
   const ahead = aheadIn(chain, now)
   return {
     json: { contactId, eventId, ahead, chain },
@@ -378,9 +381,9 @@ export async function askExplainNot(
   }
 }
 
-/** @throws BadLog for a contact that the log does not tell of: the id may be misspelt */
+/** @throws InvalidLogError for a contact that the log does not tell of: the id may be misspelt */
 function requireKnown(contactId: ContactId, history: readonly RecordedContactEvent[]): void {
-  if (history.length === 0) throw new BadLog(`The log tells of no contact ${named(contactId)}.`)
+  if (history.length === 0) throw new InvalidLogError(`The log tells of no contact ${named(contactId)}.`)
 }
 
 async function read(source: Source, contactId: ContactId) {

@@ -1,9 +1,9 @@
 /** When something of a contact is due, computed anew: for those whose time zone or dates have changed. */
 import type { ContactId } from '@enfold/core'
-import { Misuse, messageOf } from './misuse.ts'
-import { type OrderOptions, withEngine } from './operate.ts'
+import { messageOf, UsageError } from './errors.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { jsonText, named, paintFor, plain } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
 
 /** @returns false if it failed for one of them, whose wake stays as it was */
 export async function refresh(
@@ -14,7 +14,7 @@ export async function refresh(
 ): Promise<boolean> {
   const { json = false, hostModule } = options
   if (hostModule === undefined)
-    throw new Misuse(
+    throw new UsageError(
       'What is due depends on what you know of a contact. Name a module that exports contacts: --host-module FILE.',
     )
   return withEngine(url, 'write', options, async (engine) => {

@@ -5,7 +5,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isInstant, LogCheck, type Seal, sealOf, sealText } from '@enfold/core'
-import { BadLog, Misuse } from './misuse.ts'
+import { InvalidLogError, UsageError } from './errors.ts'
 import { writeNewFiles } from './new-file.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
@@ -58,26 +58,26 @@ async function* checked(source: Source, check: LogCheck) {
     for (const event of batch) {
       const fault = check.add(event)
       if (fault !== null)
-        throw new BadLog(
+        throw new InvalidLogError(
           `${plain(source.name)}:${source.lineOf(fault.number)}: ${fault.rule}: ${plain(fault.message)}. Nothing was sealed; "enfold verify" lists all faults.`,
         )
     }
     yield batch
   }
   for (const fault of check.end())
-    throw new BadLog(
+    throw new InvalidLogError(
       `${plain(source.name)}:${source.lineOf(fault.number)}: ${fault.rule}: ${plain(fault.message)}. Nothing was sealed; "enfold verify" lists all faults.`,
     )
 }
 
-/** @throws BadLog if it is no seal, or not signed with the key that belongs to this one */
+/** @throws InvalidLogError if it is no seal, or not signed with the key that belongs to this one */
 export function readSeal(path: string, keyPath: string): Seal {
   const key = keyOf(keyPath, createPublicKey, 'a public Ed25519 key (PEM)')
   const text = read(path)
   const seal = sealIn(text)
-  if (seal === null) throw new BadLog(`${plain(path)} is no seal.`)
+  if (seal === null) throw new InvalidLogError(`${plain(path)} is no seal.`)
   if (!verify(null, Buffer.from(sealText(seal)), key, Buffer.from(seal.signature, 'base64')))
-    throw new BadLog(`${plain(path)} was not signed with the key of ${plain(keyPath)}, or was changed since.`)
+    throw new InvalidLogError(`${plain(path)} was not signed with the key of ${plain(keyPath)}, or was changed since.`)
   return seal
 }
 
@@ -105,16 +105,16 @@ function keyOf(path: string, parse: (pem: string) => KeyObject, expected: string
   try {
     key = parse(read(path))
   } catch (error) {
-    if (error instanceof Misuse) throw error
+    if (error instanceof UsageError) throw error
   }
   if (key?.asymmetricKeyType === 'ed25519') return key
-  throw new Misuse(`${plain(path)} holds no key that fits; expected ${expected}, as "enfold keygen" writes it.`)
+  throw new UsageError(`${plain(path)} holds no key that fits; expected ${expected}, as "enfold keygen" writes it.`)
 }
 
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new Misuse(`${plain(path)} cannot be read: ${(error as Error).message}`)
+    throw new UsageError(`${plain(path)} cannot be read: ${(error as Error).message}`)
   }
 }

@@ -19,10 +19,10 @@ import {
   readLogBatches,
   type Store,
 } from '@enfold/core'
+import { InvalidLogError, messageOf, UsageError } from './errors.ts'
 import { isEventStoreDb, type Log, openEventStoreDb } from './eventstoredb.ts'
-import { BadLog, Misuse, messageOf } from './misuse.ts'
+import { answerFor, type Partition, partitionsFor, type Question, scanInParallel } from './partitions.ts'
 import { createProgress, type Progress } from './progress.ts'
-import { answerFor, askInShares, type Question, type Share, sharesFor } from './shares.ts'
 import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
 import { jsonText, plain } from './text.ts'
 
@@ -36,10 +36,10 @@ export interface Source {
    * checks it in the append, and for a file, which does not say of which store it is.
    */
   readonly gateMs: number
-  /** In the order of the log, once. Throws `BadLog` at the first bad line, unless told to keep going. */
+  /** In the order of the log, once. Throws `InvalidLogError` at the first bad line, unless told to keep going. */
   batches(): AsyncGenerator<readonly RecordedEvent[]>
   /** Answers a question that contacts answer independently: a long file on several cores, anything else here. */
-  ask(question: Question): Promise<readonly Share[]>
+  ask(question: Question): Promise<readonly Partition[]>
   /** As `batches`, one by one. */
   events(): AsyncGenerator<RecordedEvent>
   /** As `events`: those of campaigns, and those of this contact only. */
@@ -63,7 +63,7 @@ export interface SourceOptions {
   readonly stderr: NodeJS.WriteStream
 }
 
-/** @throws Misuse if there is no such file, or the URL is of a kind that is not known */
+/** @throws UsageError if there is no such file, or the URL is of a kind that is not known */
 export function openSource(url: string, options: SourceOptions): Source {
   const { readModel } = options
   if (isEventStoreDb(url) && readModel === undefined)
@@ -96,7 +96,9 @@ function storeSource(name: string, log: Log, store: Store | null, options: Sourc
         `${json ? jsonText({ file: name, line: number, reason, message }) : `${plain(name)}:${number}: ${reason}: ${plain(message)}`}\n`,
       )
       if (!keepGoing)
-        throw new BadLog(`Event ${number} is no event: stopped before it. Commands that only read take --keep-going.`)
+        throw new InvalidLogError(
+          `Event ${number} is no event: stopped before it. Commands that only read take --keep-going.`,
+        )
     }
   }
 
@@ -151,7 +153,7 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
 
 function logSource(name: string, { keepGoing, json, foreign = false, stdin, stderr }: SourceOptions): Source {
   const scheme = /^(postgres(ql)?|esdb|kurrentdb|https?):/.exec(name)?.[1]
-  if (scheme !== undefined) throw new Misuse(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
+  if (scheme !== undefined) throw new UsageError(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
   const size = name === '-' ? 0 : requireFile(name)
   const bad: number[] = []
 
@@ -181,7 +183,7 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
         }
         yield events
         if (bad.length > 0 && !keepGoing)
-          throw new BadLog(
+          throw new InvalidLogError(
             `Line ${lastLine} is no event: stopped before it. Commands that only read take --keep-going.`,
           )
         progress.show(lastLine, file === null || size === 0 ? null : Math.min(1, file.bytesRead / size))
@@ -190,25 +192,27 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
       if (!isUnpacking(error)) throw error
       report(lastLine + 1, 'not-unpacked', `cannot be unpacked from about here on: ${(error as Error).message}`)
       if (!keepGoing)
-        throw new BadLog('The file is cut or damaged: stopped there. Commands that only read take --keep-going.')
+        throw new InvalidLogError(
+          'The file is cut or damaged: stopped there. Commands that only read take --keep-going.',
+        )
     } finally {
       progress.done()
       file?.destroy()
     }
   }
 
-  async function ask(question: Question): Promise<readonly Share[]> {
-    const of = /\.(gz|zst)$/.test(name) ? 1 : sharesFor(size)
+  async function ask(question: Question): Promise<readonly Partition[]> {
+    const of = /\.(gz|zst)$/.test(name) ? 1 : partitionsFor(size)
     if (of === 1) return [await answerFor(question, batches())]
     const progress = createProgress(stderr)
     try {
-      const answered = await askInShares(name, of, keepGoing, question, (line, bytesRead) =>
+      const answered = await scanInParallel(name, of, keepGoing, question, (line, bytesRead) =>
         progress.show(line, Math.min(1, bytesRead / size)),
       )
       progress.done()
       for (const { line, reason, message } of answered.bad) report(line, reason, message)
       if (bad.length > 0 && !keepGoing) throw stopped(bad[0] as number)
-      return answered.shares
+      return answered.partitions
     } finally {
       progress.done()
     }
@@ -234,7 +238,7 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
 }
 
 const stopped = (line: number) =>
-  new BadLog(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
+  new InvalidLogError(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
 
 /** By the ending of its name. Left to itself, Node unpacks the first of several packed pieces and drops what follows. */
 function unpacked(name: string, file: Readable): Readable {

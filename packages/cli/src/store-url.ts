@@ -3,8 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { UsageError } from './errors.ts'
 import { besideLog, isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
-import { Misuse } from './misuse.ts'
 import { named } from './text.ts'
 
 /** `read`: nothing is written. `write`: it must be there. `create`: it is made if there is none. */
@@ -20,7 +20,7 @@ export const isStoreUrl = (text: string) => /^(sqlite:|postgres(ql)?:\/\/)/i.tes
  * @param options `hashChain` false: what is appended carries no hashes. Default true. `readModel`: URL of the store that
  *   keeps index and agenda of a log that cannot; it is made where anything is written
  * @returns `null` if the URL is none of a store
- * @throws Misuse if it names nothing, or nothing that is there; for a log without a read model, or a store with one
+ * @throws UsageError if it names nothing, or nothing that is there; for a log without a read model, or a store with one
  */
 export function openStore(
   url: string,
@@ -29,16 +29,16 @@ export function openStore(
 ): Store | null {
   if (isEventStoreDb(url)) {
     if (readModel === undefined)
-      throw new Misuse(
+      throw new UsageError(
         'This server keeps the log alone. Name the store that keeps index and agenda beside it: --read-model sqlite:PATH.',
       )
     const beside = isEventStoreDb(readModel) ? null : openStore(readModel, access === 'read' ? 'read' : 'create')
     if (beside === null)
-      throw new Misuse('--read-model is no store of tables; expected sqlite:PATH or postgres://ROLE@HOST/DATABASE.')
+      throw new UsageError('--read-model is no store of tables; expected sqlite:PATH or postgres://ROLE@HOST/DATABASE.')
     return besideLog(openEventStoreDb(url, { hashChain }), beside)
   }
   if (readModel !== undefined)
-    throw new Misuse('--read-model goes with a log that keeps no index and agenda, such as esdb://HOST:2113.')
+    throw new UsageError('--read-model goes with a log that keeps no index and agenda, such as esdb://HOST:2113.')
   const sqlite = after('sqlite:', url)
   if (sqlite !== null) {
     if (access !== 'create') requireFile(sqlite)
@@ -55,7 +55,7 @@ export function openStore(
 function postgresIn(url: string): { readonly connectionString: string; readonly schema?: string } {
   // What cannot be parsed is not repeated: somewhere in it is a password.
   if (!URL.canParse(url))
-    throw new Misuse(`What begins with postgres:// is no URL; expected ${STORE_URLS}, percent-encoded.`)
+    throw new UsageError(`What begins with postgres:// is no URL; expected ${STORE_URLS}, percent-encoded.`)
   const parsed = new URL(url)
   const schema = parsed.searchParams.get('schema')
   parsed.searchParams.delete('schema')
@@ -83,14 +83,14 @@ export function placeName(path: string): string {
 function after(scheme: string, url: string): string | null {
   if (!url.startsWith(scheme)) return null
   const rest = url.slice(scheme.length)
-  if (rest === '') throw new Misuse(`${scheme} names no file; expected ${STORE_URLS}.`)
+  if (rest === '') throw new UsageError(`${scheme} names no file; expected ${STORE_URLS}.`)
   return rest
 }
 
 /** Its size in bytes. */
 export function requireFile(path: string): number {
   const stat = existsSync(path) ? statSync(path) : undefined
-  if (stat === undefined) throw new Misuse(`There is no file ${placeName(path)}.`)
-  if (stat.isDirectory()) throw new Misuse(`${placeName(path)} is a folder; expected a file.`)
+  if (stat === undefined) throw new UsageError(`There is no file ${placeName(path)}.`)
+  if (stat.isDirectory()) throw new UsageError(`${placeName(path)} is a folder; expected a file.`)
   return stat.size
 }

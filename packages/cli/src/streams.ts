@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { Misuse } from './misuse.ts'
+import { UsageError } from './errors.ts'
 import { requireFile, withoutPasswords } from './store-url.ts'
 import { plain } from './text.ts'
 
@@ -43,7 +43,7 @@ async function* textOf(path: string, stdin: Readable): AsyncGenerator<string> {
     try {
       return decoder.decode(bytes, { stream })
     } catch {
-      throw new Misuse(`${plain(path)} is not UTF-8.`)
+      throw new UsageError(`${plain(path)} is not UTF-8.`)
     }
   }
   for await (const chunk of path === '-' ? stdin : createReadStream(path)) yield decoded(Buffer.from(chunk), true)

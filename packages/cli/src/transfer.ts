@@ -22,8 +22,8 @@ import {
   tagChanges,
   writeLog,
 } from '@enfold/core'
+import { InvalidLogError, UsageError } from './errors.ts'
 import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
-import { BadLog, Misuse } from './misuse.ts'
 import { createNewFile } from './new-file.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
@@ -85,7 +85,7 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
 export async function importLog(source: Source, into: string, gateMs: number): Promise<Answer> {
   const hashed = openTarget(into, true)
   const plain = openTarget(into, false)
-  if (hashed === null || plain === null) throw new Misuse(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
+  if (hashed === null || plain === null) throw new UsageError(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
   try {
     return await importInto({ hashed, plain }, source, withoutPasswords(into), gateMs)
   } finally {
@@ -143,7 +143,9 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     for (const together of isEventStoreDb(into) ? batch.map((one) => [one]) : [batch])
       for (const result of together.length === 0 ? [] : await store.appendMany(together))
         if (result.outcome !== 'appended')
-          throw new BadLog(`Another process writes to ${plain(into)}. Stop it, and import into an empty store.`)
+          throw new InvalidLogError(
+            `Another process writes to ${plain(into)}. Stop it, and import into an empty store.`,
+          )
     batch.length = 0
   }
 
@@ -152,7 +154,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     const fault = check.add(event)
     if (fault !== null) {
       await flush()
-      throw new BadLog(
+      throw new InvalidLogError(
         `${plain(source.name)}:${source.lineOf(events)}: ${fault.rule}: ${plain(fault.message)}. Imported were the ${counted(events - 1, 'event')} before it.`,
       )
     }
@@ -163,7 +165,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
       const next = await stored.next()
       if (next.done !== true) {
         if (!isSame(next.value, event))
-          throw new BadLog(
+          throw new InvalidLogError(
             `${plain(into)} holds other events: number ${events} is another than in ${plain(source.name)}. Nothing was written.`,
           )
         known += 1

@@ -1,13 +1,13 @@
 /** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
 import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } from '@enfold/core'
 import { createEngine, type EngineEvent, kindsOf } from '@enfold/engine'
+import { messageOf, UsageError } from './errors.ts'
 import { sequenceName } from './event-words.ts'
 import { loadHostModule } from './host-module.ts'
-import { Misuse, messageOf } from './misuse.ts'
-import { openForOrders } from './operate.ts'
 import { withoutPasswords } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
+import { openForOrders } from './with-engine.ts'
 
 export interface WorkOptions {
   readonly json?: boolean
@@ -30,7 +30,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const host = await loadHostModule(hostPath)
   const { handlers, contacts } = host
   if (handlers === undefined)
-    throw new Misuse(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
+    throw new UsageError(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
   const store = openForOrders(url, 'write', options)
   const reporter = createReporter(io, json)
   try {

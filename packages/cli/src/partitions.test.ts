@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { aheadOf } from './ahead.ts'
 import { temporaryDirectory } from './given-log.ts'
-import { answerFor, askInShares, type Question, type Share } from './shares.ts'
+import { answerFor, type Partition, type Question, scanInParallel } from './partitions.ts'
 
 const log = logOf(fc.sample(historyArbitrary(), { numRuns: 60, seed: 5 }))
 const lines = log.map(encodeEvent)
@@ -23,7 +23,7 @@ const started = log.find(({ type }) => type === 'SequenceStarted') as RecordedEv
 }
 const { campaignId, sequenceId } = started.data
 const at = log.at(-1)?.at as string
-/** So that some events lie after it, in every share. */
+/** So that some events lie after it, in every partition. */
 const now = log[Math.floor(log.length / 3)]?.at as string
 const EVERYTHING: Question = { ask: 'replay', until: null, now }
 const QUESTIONS: readonly Question[] = [
@@ -32,25 +32,26 @@ const QUESTIONS: readonly Question[] = [
   { ask: 'members', campaignId, sequenceId, status: 'either', at, now },
 ]
 
-/** What all shares say together. */
-function together(shares: readonly Share[]) {
+/** What all partitions say together. */
+function together(partitions: readonly Partition[]) {
   const lists = new Map<string, string[]>()
-  for (const share of shares) for (const [tag, ids] of share.lists) lists.set(tag, [...(lists.get(tag) ?? []), ...ids])
+  for (const partition of partitions)
+    for (const [tag, ids] of partition.lists) lists.set(tag, [...(lists.get(tag) ?? []), ...ids])
   return {
-    events: shares.reduce((sum, share) => sum + share.events, 0),
-    contacts: shares.reduce((sum, share) => sum + share.contacts, 0),
-    ahead: aheadOf(shares.map(({ ahead }) => ahead)),
-    position: Math.max(...shares.map(({ position }) => position)),
+    events: partitions.reduce((sum, partition) => sum + partition.events, 0),
+    contacts: partitions.reduce((sum, partition) => sum + partition.contacts, 0),
+    ahead: aheadOf(partitions.map(({ ahead }) => ahead)),
+    position: Math.max(...partitions.map(({ position }) => position)),
     lists: new Map([...lists].map(([tag, ids]) => [tag, ids.sort(compareIds)])),
   }
 }
 
-describe('a log read in shares', () => {
+describe('a log read in partitions', () => {
   it.each(QUESTIONS)('AUDIT-2: by three threads gives the answer of one ($ask, $until)', async (question) => {
-    const { shares, bad } = await askInShares(given('log.jsonl', lines), 3, false, question, () => {})
-    expect({ shares: shares.length, bad }).toEqual({ shares: 3, bad: [] })
-    expect(together(shares)).toEqual(together([await answerFor(question, log)]))
-    expect(together(shares).ahead.events).toBeGreaterThan(0)
+    const { partitions, bad } = await scanInParallel(given('log.jsonl', lines), 3, false, question, () => {})
+    expect({ partitions: partitions.length, bad }).toEqual({ partitions: 3, bad: [] })
+    expect(together(partitions)).toEqual(together([await answerFor(question, log)]))
+    expect(together(partitions).ahead.events).toBeGreaterThan(0)
   })
 
   it('AUDIT-5: every bad line is reported once, in order, whoever read it', async () => {
@@ -59,14 +60,14 @@ describe('a log read in shares', () => {
       .with(7, (lines[7] as string).slice(0, -1))
       .with(90, '')
     const path = given('damaged.jsonl', damaged)
-    const { bad } = await askInShares(path, 3, true, EVERYTHING, () => {})
+    const { bad } = await scanInParallel(path, 3, true, EVERYTHING, () => {})
     expect(bad.map(({ line }) => line)).toEqual([8, 41, 91])
-    const first = await askInShares(path, 3, false, EVERYTHING, () => {})
+    const first = await scanInParallel(path, 3, false, EVERYTHING, () => {})
     expect(first.bad.map(({ line }) => line)).toEqual([8])
   })
 
   it('a thread that cannot read says so, and none is left behind', async () => {
-    const asked = askInShares(join(folder, 'none.jsonl'), 2, false, EVERYTHING, () => {})
+    const asked = scanInParallel(join(folder, 'none.jsonl'), 2, false, EVERYTHING, () => {})
     await expect(asked).rejects.toThrow('ENOENT')
   })
 })

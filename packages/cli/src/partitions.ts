@@ -1,6 +1,6 @@
 /**
- * A long log read by several threads at once. Each contact belongs to one share of the lines; a thread reads the whole
- * file, parses its share, and answers for it. What the shares say is put together by who asked.
+ * A long log read by several threads at once. Each contact belongs to one partition of the lines; a thread reads the whole
+ * file, parses its partition, and answers for it. What the partitions say is put together by who asked.
  */
 import { createReadStream } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -20,7 +20,7 @@ import {
   tagChanges,
 } from '@enfold/core'
 import { type Ahead, NOT_AHEAD, withAhead } from './ahead.ts'
-import { otherShares } from './line-filter.ts'
+import { otherPartitions } from './line-filter.ts'
 
 /** A question that contacts answer independently of one another. */
 export type Question = {
@@ -36,7 +36,7 @@ export type Question = {
     }
 )
 
-export interface Share {
+export interface Partition {
   readonly events: number
   readonly contacts: number
   readonly position: number
@@ -54,8 +54,8 @@ export interface BadLine {
   readonly message: string
 }
 
-/** Answers for the contacts of a log, or of a share of one. */
-export async function answerFor(question: Question, log: Log): Promise<Share> {
+/** Answers for the contacts of a log, or of a partition of one. */
+export async function answerFor(question: Question, log: Log): Promise<Partition> {
   if (question.ask === 'members') {
     const { at, now, ...sequence } = question
     let known = false
@@ -107,12 +107,12 @@ function tellsOf(event: RecordedEvent, { campaignId, sequenceId }: SequenceRef):
 }
 
 /** How many threads pay for a file of so many bytes: starting one takes as long as reading 30 MB. */
-export function sharesFor(bytes: number): number {
+export function partitionsFor(bytes: number): number {
   return bytes < 64 * 1024 * 1024 ? 1 : Math.min(4, availableParallelism())
 }
 
 interface Order {
-  readonly enfoldShare: number
+  readonly enfoldPartition: number
   readonly of: number
   readonly path: string
   readonly keepGoing: boolean
@@ -121,30 +121,30 @@ interface Order {
 
 type Message =
   | { readonly line: number; readonly bytesRead: number }
-  | { readonly share: Share; readonly bad: readonly BadLine[] }
+  | { readonly partition: Partition; readonly bad: readonly BadLine[] }
 
 /**
- * Reads a file of JSON lines in shares.
+ * Reads a file of JSON lines in partitions.
  *
- * @param onProgress lines read so far, and bytes, by the thread of the first share
- * @returns the answer of each share, and all bad lines in order; without `keepGoing` those before the first bad line count
+ * @param onProgress lines read so far, and bytes, by the thread of the first partition
+ * @returns the answer of each partition, and all bad lines in order; without `keepGoing` those before the first bad line count
  */
-export async function askInShares(
+export async function scanInParallel(
   path: string,
   of: number,
   keepGoing: boolean,
   question: Question,
   onProgress: (line: number, bytesRead: number) => void,
-): Promise<{ readonly shares: readonly Share[]; readonly bad: readonly BadLine[] }> {
-  const orders = Array.from({ length: of }, (_, i): Order => ({ enfoldShare: i, of, path, keepGoing, question }))
+): Promise<{ readonly partitions: readonly Partition[]; readonly bad: readonly BadLine[] }> {
+  const orders = Array.from({ length: of }, (_, i): Order => ({ enfoldPartition: i, of, path, keepGoing, question }))
   const workers = orders.map((order) => new Worker(new URL(import.meta.url), { workerData: order }))
   try {
     const answers = await Promise.all(
       workers.map(
         (worker, i) =>
-          new Promise<{ share: Share; bad: readonly BadLine[] }>((resolve, reject) => {
+          new Promise<{ partition: Partition; bad: readonly BadLine[] }>((resolve, reject) => {
             worker.on('message', (message: Message) => {
-              if ('share' in message) resolve(message)
+              if ('partition' in message) resolve(message)
               else if (i === 0) onProgress(message.line, message.bytesRead)
             })
             worker.on('error', reject)
@@ -153,16 +153,16 @@ export async function askInShares(
       ),
     )
     const bad = answers.flatMap((answer) => answer.bad).sort((a, b) => a.line - b.line)
-    return { shares: answers.map(({ share }) => share), bad: keepGoing ? bad : bad.slice(0, 1) }
+    return { partitions: answers.map(({ partition }) => partition), bad: keepGoing ? bad : bad.slice(0, 1) }
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 }
 
-async function work({ enfoldShare, of, path, keepGoing, question }: Order): Promise<void> {
+async function work({ enfoldPartition, of, path, keepGoing, question }: Order): Promise<void> {
   const file = createReadStream(path, { highWaterMark: 256 * 1024 })
   const bad: BadLine[] = []
-  const skip = otherShares(enfoldShare, of)
+  const skip = otherPartitions(enfoldPartition, of)
   async function* batches() {
     let told = 0
     for await (const entries of readLogBatches(file, { keepGoing, skip })) {
@@ -174,8 +174,8 @@ async function work({ enfoldShare, of, path, keepGoing, question }: Order): Prom
       parentPort?.postMessage({ line: entries.at(-1)?.line ?? 0, bytesRead: told } satisfies Message)
     }
   }
-  const share = await answerFor(question, batches())
-  parentPort?.postMessage({ share, bad } satisfies Message)
+  const partition = await answerFor(question, batches())
+  parentPort?.postMessage({ partition, bad } satisfies Message)
 }
 
-if (!isMainThread && typeof workerData?.enfoldShare === 'number') await work(workerData)
+if (!isMainThread && typeof workerData?.enfoldPartition === 'number') await work(workerData)

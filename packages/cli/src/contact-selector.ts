@@ -2,12 +2,12 @@
 import { createReadStream } from 'node:fs'
 import type { ContactId, SequenceRef } from '@enfold/core'
 import { contactsOfCsv, type Engine } from '@enfold/engine'
-import { Misuse } from './misuse.ts'
+import { UsageError } from './errors.ts'
 import { requireFile } from './store-url.ts'
 import type { Streams } from './streams.ts'
 import { plain } from './text.ts'
 
-export interface Whom {
+export interface ContactSelector {
   readonly ids: readonly ContactId[]
   /** A list of ids; "-": the standard input. */
   readonly from?: string
@@ -20,28 +20,33 @@ export interface Whom {
 /**
  * Each contact once, in the order given.
  *
- * @throws Misuse if they are named in several ways; EnfoldFault for a list that cannot be read in one way
+ * @throws UsageError if they are named in several ways; EnfoldFault for a list that cannot be read in one way
  */
-export async function contactsOf(whom: Whom, engine: Engine, { stdin }: Streams): Promise<readonly ContactId[]> {
-  requireOneWay(whom)
-  const contacts = new Set(whom.in === undefined ? whom.ids : await membersOf(engine, whom.in))
-  if (whom.from !== undefined) for await (const contactId of idsIn(whom, stdin)) contacts.add(contactId)
+export async function contactsOf(
+  selector: ContactSelector,
+  engine: Engine,
+  { stdin }: Streams,
+): Promise<readonly ContactId[]> {
+  requireOneWay(selector)
+  const contacts = new Set(selector.in === undefined ? selector.ids : await membersOf(engine, selector.in))
+  if (selector.from !== undefined) for await (const contactId of idsIn(selector, stdin)) contacts.add(contactId)
   return [...contacts]
 }
 
-/** @throws Misuse if the contacts are named in several ways */
-export function requireOneWay({ ids, from, in: sequence, column }: Whom): void {
+/** @throws UsageError if the contacts are named in several ways */
+export function requireOneWay({ ids, from, in: sequence, column }: ContactSelector): void {
   const ways = [ids.length > 0, from !== undefined, sequence !== undefined].filter(Boolean).length
-  if (ways > 1) throw new Misuse('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
-  if (column !== undefined && from === undefined) throw new Misuse('--column goes with --from FILE.')
+  if (ways > 1)
+    throw new UsageError('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
+  if (column !== undefined && from === undefined) throw new UsageError('--column goes with --from FILE.')
 }
 
 /**
  * The ids of a list, as they come, by the reader of the engine.
  *
- * @throws Misuse if there is no such file; EnfoldFault, with its line, for a list that cannot be read in one way
+ * @throws UsageError if there is no such file; EnfoldFault, with its line, for a list that cannot be read in one way
  */
-export function idsIn({ from = '-', column }: Whom, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
+export function idsIn({ from = '-', column }: ContactSelector, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
   if (from !== '-') requireFile(from)
   const options = column === undefined ? {} : { column }
   return contactsOfCsv(from === '-' ? stdin : createReadStream(from), plain(from), options)
@@ -53,10 +58,13 @@ export interface Allowed {
   readonly allowUntouched?: boolean
 }
 
-/** @throws Misuse for what is allowed of no list */
-export function requireList({ from }: Whom, { allowUnknown = false, allowUntouched = false }: Allowed): void {
+/** @throws UsageError for what is allowed of no list */
+export function requireList(
+  { from }: ContactSelector,
+  { allowUnknown = false, allowUntouched = false }: Allowed,
+): void {
   if ((allowUnknown || allowUntouched) && from === undefined)
-    throw new Misuse('--allow-unknown and --allow-untouched go with --from FILE.')
+    throw new UsageError('--allow-unknown and --allow-untouched go with --from FILE.')
 }
 
 async function membersOf(engine: Engine, sequence: SequenceRef): Promise<readonly ContactId[]> {

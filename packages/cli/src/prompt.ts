@@ -1,19 +1,19 @@
 /** Asks whoever sits at the terminal before something is done that touches many. */
 import { createInterface } from 'node:readline'
-import { Failed, Misuse } from './misuse.ts'
+import { CommandFailedError, UsageError } from './errors.ts'
 import type { Streams } from './streams.ts'
 
 /**
  * Returns if the answer is yes.
  *
  * @param would what would happen, as a sentence
- * @throws Misuse without a terminal; Failed if the answer is anything else
+ * @throws UsageError without a terminal; Failed if the answer is anything else
  */
 export async function confirm({ stdin, stderr }: Streams, would: string): Promise<void> {
   if (stdin.isTTY !== true || stderr.isTTY !== true || stdin.readableEnded)
-    throw new Misuse(`${would} There is no terminal to ask on: --yes goes ahead. Nothing was done.`)
+    throw new UsageError(`${would} There is no terminal to ask on: --yes goes ahead. Nothing was done.`)
   stderr.write(`${would} Go ahead? [y/N] `)
-  if (!/^\s*y(es)?\s*$/i.test(await firstLine(stdin))) throw new Failed('Nothing was done.')
+  if (!/^\s*y(es)?\s*$/i.test(await firstLine(stdin))) throw new CommandFailedError('Nothing was done.')
 }
 
 /** Empty if the input ends. */

@@ -1,0 +1,98 @@
+/** Orders on a campaign from the command line: publish and unpublish. */
+import { type CampaignId, describeRejection, isLeft } from '@enfold/core'
+import { messageOf, UsageError } from './errors.ts'
+import type { Ordered } from './operations.ts'
+import { confirm } from './prompt.ts'
+import { readText, type Streams, writeLine } from './streams.ts'
+import { counted, jsonText, named, paintFor, plain } from './text.ts'
+import { type OrderOptions, withEngine } from './with-engine.ts'
+
+/** @returns false if the definition was refused */
+export async function publishFile(
+  io: Streams,
+  url: string,
+  path: string,
+  create: boolean,
+  ordered: Ordered,
+  options: OrderOptions,
+): Promise<boolean> {
+  const { json = false, readModel, onPoison } = options
+  const { stdout, stderr } = io
+  const text = await readText(path, io.stdin)
+  let definition: { readonly id?: unknown } | null
+  try {
+    definition = JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${plain(path)} is no JSON: ${plain(messageOf(error))}`)
+  }
+  const beside = { ...(readModel === undefined ? {} : { readModel }), ...(onPoison === undefined ? {} : { onPoison }) }
+  return withEngine(url, create ? 'create' : 'write', beside, async (engine) => {
+    const answered = await engine.publish(definition, ordered)
+    const { commandId } = ordered
+    if (isLeft(answered)) {
+      const rejection = answered.left
+      const message = describeRejection(rejection)
+      const problems =
+        rejection.type === 'CampaignInvalid'
+          ? rejection.problems.map(
+              (problem) => `${plain(path)}: ${plain(problem.path) || '/'}: ${plain(problem.message)}`,
+            )
+          : [plain(message)]
+      if (json) await writeLine(stdout, jsonText({ commandId, rejection, message }))
+      else await writeLine(stderr, paintFor(stderr)('red', problems.join('\n')))
+      return false
+    }
+    const campaignId = String(definition?.id)
+    const { outcome, version, warnings } = answered.right
+    if (json) await writeLine(stdout, jsonText({ campaignId, commandId, answer: answered.right }))
+    else {
+      for (const warning of warnings)
+        await writeLine(stderr, `${plain(path)}: ${plain(warning.path) || '/'}: ${plain(warning.message)}`)
+      await writeLine(
+        stdout,
+        outcome === 'published'
+          ? `published version ${version} of ${named(campaignId)}, command ${named(commandId)}`
+          : outcome === 'superseded'
+            ? `version ${version} of ${named(campaignId)} has a higher revision: nothing changed`
+            : `${named(campaignId)} is published already as it is: nothing changed, at version ${version}`,
+      )
+    }
+    return true
+  })
+}
+
+/** @returns false if there is no such campaign */
+export async function unpublish(
+  io: Streams,
+  url: string,
+  campaignId: CampaignId,
+  stopRuns: boolean,
+  ordered: Ordered,
+  options: OrderOptions,
+): Promise<boolean> {
+  const { stdout, stderr } = io
+  return withEngine(url, 'write', options, async (engine) => {
+    if (stopRuns && options.yes !== true) {
+      const counts = await engine.inspect.counts({ campaignId })
+      const runs = counts.reduce((sum, { active, waiting }) => sum + active + waiting, 0)
+      if (runs > 1) await confirm(io, `This would unpublish ${named(campaignId)} and stop ${counted(runs, 'run')}.`)
+    }
+    const answered = await engine.unpublish(campaignId, { ...ordered, stopRuns })
+    const { commandId } = ordered
+    if (isLeft(answered)) {
+      const message = describeRejection(answered.left)
+      if (options.json === true)
+        await writeLine(stdout, jsonText({ campaignId, commandId, rejection: answered.left, message }))
+      else await writeLine(stderr, paintFor(stderr)('red', plain(message)))
+      return false
+    }
+    const { outcome, version, stopped } = answered.right
+    const told =
+      outcome === 'unpublished'
+        ? `unpublished ${named(campaignId)}, which was at version ${version}, command ${named(commandId)}`
+        : `${named(campaignId)} is not published: nothing changed, at version ${version}`
+    const text = stopRuns ? `${told}; stopped ${counted(stopped, 'run')}` : told
+    await writeLine(stdout, options.json === true ? jsonText({ campaignId, commandId, answer: answered.right }) : text)
+    return true
+  })
+}

@@ -1,0 +1,160 @@
+/** The arguments and options that several commands share, and what they mean. */
+import { randomUUID } from 'node:crypto'
+import { userInfo } from 'node:os'
+import type { SequenceRef } from '@enfold/core'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { commandIdIn, idIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import type { ContactSelector } from './contact-selector.ts'
+import { UsageError } from './errors.ts'
+import type { Ordered } from './operations.ts'
+import { isStoreUrl, STORE_URLS } from './store-url.ts'
+import type { OrderOptions } from './with-engine.ts'
+
+export interface GivenOptions extends OrderOptions {
+  readonly actor?: string
+  readonly reason?: string
+  readonly commandId?: string
+  readonly from?: string
+  readonly column?: string
+  readonly in?: SequenceRef
+  readonly allowUnknown?: boolean
+  readonly allowUntouched?: boolean
+}
+
+// --- The store ------------------------------------------------------------------------------------------------------
+
+export function withStore(command: Command): Command {
+  return command
+    .argument('<store>', STORE_URLS)
+    .option('--store <url>', 'the store, in place of the first argument')
+    .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH or postgres://…')
+}
+
+export function storeCommand(program: Command, name: string, description: string): Command {
+  return withStore(program.command(name).description(description)).option('--json', 'for programs: JSON lines')
+}
+
+/** For what writes: with a separate read model it feeds that, and may meet an event that cannot be shown there. */
+export function feeding(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--on-poison <what>',
+      'with --read-model, if an event cannot be shown there: stop, or park its contact',
+    ).choices(['stop', 'park']),
+  )
+}
+
+export function hosted(command: Command): Command {
+  return command.option('--host-module <file>', 'a module that exports contacts: what you know of them')
+}
+
+/**
+ * The arguments with what `--store` names where the command wants its store: first. So each command has one way to it.
+ *
+ * @throws UsageError if a store is named in both places
+ */
+export function withStoreFirst(program: Command, args: readonly string[]): readonly string[] {
+  const command = program.commands.find((one) => one.name() === args[0])
+  if (command?.registeredArguments[0]?.name() !== 'store') return args
+  const end = args.indexOf('--')
+  const at = args.findIndex((arg, i) => (end < 0 || i < end) && (arg === '--store' || arg.startsWith('--store=')))
+  if (at < 0) return args
+  const isApart = args[at] === '--store'
+  const store = isApart ? args[at + 1] : args[at]?.slice('--store='.length)
+  if (store === undefined || store === '') throw new UsageError(`--store names nothing; expected ${STORE_URLS}.`)
+  const rest = args.toSpliced(at, isApart ? 2 : 1)
+  const untilEnd = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest
+  if (untilEnd.some((arg, i) => i > 0 && isStoreUrl(arg) && untilEnd[i - 1] !== '--read-model'))
+    throw new UsageError('The store is named twice: by --store and as an argument.')
+  return rest.toSpliced(1, 0, store)
+}
+
+// --- Orders ---------------------------------------------------------------------------------------------------------
+
+export const actorOption = () =>
+  new Option('--actor <id>', 'who orders it; recorded (default: your user name)').argParser(idIn)
+
+export function asking(command: Command): Command {
+  return command.option('-y, --yes', 'go ahead without asking')
+}
+
+export function orderCommand(program: Command, name: string, description: string): Command {
+  return feeding(storeCommand(program, name, description))
+    .addOption(actorOption())
+    .addOption(new Option('--reason <text>', 'why; recorded, so no personal data').argParser(textIn))
+    .addOption(
+      new Option('--command-id <id>', 'the same id again changes nothing (default: drawn)').argParser(commandIdIn),
+    )
+}
+
+export function orderedBy(options: GivenOptions): Ordered {
+  const { reason, commandId = randomUUID() } = options
+  return { actor: actorOf(options), commandId, ...(reason === undefined ? {} : { reason }) }
+}
+
+/** @throws UsageError if nobody is named, and this user has no name on this machine */
+export function actorOf({ actor }: Pick<GivenOptions, 'actor'>): string {
+  if (actor !== undefined) return actor
+  try {
+    return read(idIn, userInfo().username)
+  } catch {
+    throw new UsageError('Who orders this? Say it with --actor ID.')
+  }
+}
+
+// --- Contacts -------------------------------------------------------------------------------------------------------
+
+/** @param names what is named after the contacts */
+export function selecting(command: Command, names: readonly string[]): Command {
+  const rest = names.map((name) => ` <${name}>`).join('')
+  return command
+    .usage(`[options] <store> <contacts...>${rest}`)
+    .argument('[words...]', `ids of contacts${names.length === 0 ? '' : `, then the ${names.join(' and the ')}`}`)
+    .option('--from <file>', 'the contacts: a list of ids, or a table with a column contactId; "-": the standard input')
+    .addOption(new Option('--column <name>', 'with --from: the column of ids, if another').argParser(textIn))
+    .option('--allow-unknown', 'with --from: contacts that the directory does not know are fine')
+    .option('--allow-untouched', 'with --from: contacts for which nothing changes are fine')
+    .addOption(new Option('--in <sequence>', 'the contacts: who is in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
+}
+
+/**
+ * The contacts, and what is named after them.
+ *
+ * @throws UsageError if a name is missing, or no contact is selected
+ */
+export function selected(
+  command: string,
+  words: readonly string[],
+  names: readonly string[],
+  { from, column, in: sequence }: Pick<GivenOptions, 'from' | 'column' | 'in'>,
+): { readonly selector: ContactSelector; readonly named: readonly string[] } {
+  const ids = words.slice(0, Math.max(0, words.length - names.length)).map((word) => read(idIn, word))
+  const named = words.slice(ids.length)
+  if (named.length < names.length || (ids.length === 0 && from === undefined && sequence === undefined)) {
+    const expected = `enfold ${command} STORE CONTACT…${names.map((name) => ` ${name.toUpperCase()}`).join('')}`
+    throw new UsageError(`Too few arguments. Expected ${expected}, or --from FILE or --in SEQUENCE for the contacts.`)
+  }
+  const selector = {
+    ids,
+    ...(from === undefined ? {} : { from }),
+    ...(column === undefined ? {} : { column }),
+    ...(sequence === undefined ? {} : { in: sequence }),
+  }
+  return { selector, named }
+}
+
+// --- Numbers --------------------------------------------------------------------------------------------------------
+
+export function portIn(value: string): number {
+  return atMost(65_535, value)
+}
+
+export function limitIn(value: string): number {
+  return atMost(1000, value)
+}
+
+function atMost(most: number, value: string): number {
+  const number = wholeNumberIn(value)
+  if (number <= most) return number
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`)
+}

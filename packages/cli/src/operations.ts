@@ -1,0 +1,92 @@
+/**
+ * One order, ready to be given to any contact: a verb of the engine with all that it takes, from the table of verbs. Its
+ * words are in `order-sentences.ts`, which contacts it is for in `run-order.ts`.
+ */
+import {
+  ACTION_VERBS,
+  type ActionVerb,
+  type CommandId,
+  type ContactId,
+  type Either,
+  isLeft,
+  type Rejection,
+  right,
+  type SequenceRef,
+  VERBS,
+  type VerbFacts,
+  type VerbName,
+} from '@enfold/core'
+import type { Engine } from '@enfold/engine'
+import { type OrderOf, SENTENCES, type Sentences, type Words } from './order-sentences.ts'
+import { named } from './text.ts'
+
+/** Who orders it, and why. The command id is the same for all contacts, so that a repeat changes nothing (ONCE-1). */
+export interface Ordered {
+  readonly actor: string
+  readonly reason?: string
+  readonly commandId: CommandId
+}
+
+export interface Operation {
+  /** As the end of "This would": "start pool-owners/nurture for 3 contacts". */
+  describe(contacts: string): string
+  /** The same as an action over many, of which the engine has a preview. */
+  readonly action?: SequenceRef & { readonly action: ActionVerb }
+  /** True: nothing undoes it. */
+  readonly isFinal: boolean
+  /** Of a signal: goals that it may satisfy can read what the host knows of the contact. */
+  readonly signalKind?: string
+  /** What names it in the log: the same id again has no second effect. */
+  readonly idempotencyKey: { readonly commandId: CommandId } | { readonly signalId: string }
+  run(engine: Engine, contactId: ContactId): Promise<Either<Rejection, Done>>
+}
+
+/** The engine's answer, and the same in words. */
+export interface Done extends Words {
+  readonly answer: { readonly version: number; readonly position: number }
+}
+
+export function isActionVerb(word: string): word is ActionVerb {
+  return Object.hasOwn(ACTION_VERBS, word)
+}
+
+/** An order with the id by which a repeat is recognised. */
+export type IdentifiedOrder<Name extends VerbName> = OrderOf<Name> &
+  (Name extends 'signal' ? { readonly signalId: string } : { readonly commandId: CommandId })
+
+/** Makes the operation of a verb. */
+export function operationOf<Name extends VerbName>(name: Name, order: IdentifiedOrder<Name>): Operation {
+  const verb: VerbFacts = VERBS[name]
+  const sentences: Sentences<Name> = SENTENCES[name]
+  const { campaignId, sequenceId, commandId, kind, signalId } = order as Partial<
+    OrderOf<'startSequence'> & OrderOf<'signal'>
+  >
+  const isOfSequence = campaignId !== undefined && sequenceId !== undefined
+  return {
+    describe: (contacts) => sentences.would(order, contacts),
+    ...(isActionVerb(verb.word) && isOfSequence ? { action: { action: verb.word, campaignId, sequenceId } } : {}),
+    isFinal: sentences.isFinal === true,
+    ...(kind === undefined ? {} : { signalKind: kind }),
+    idempotencyKey: signalId === undefined ? { commandId: commandId as CommandId } : { signalId },
+    async run(engine, contactId) {
+      const give = engine[name] as (order: object) => Promise<Either<Rejection, Done['answer'] & Told>>
+      const answered = await give({ contactId, ...order })
+      if (isLeft(answered)) return answered
+      const answer = answered.right
+      return right({ answer, ...wordsOf(verb, sentences.did as Did, [answer, order, named(contactId)]) })
+    },
+  }
+}
+
+interface Told {
+  readonly outcome: string
+}
+type Did =
+  | ((...told: readonly unknown[]) => Words)
+  | { readonly [outcome: string]: (...told: readonly unknown[]) => string }
+
+function wordsOf({ unchanged }: VerbFacts, did: Did, told: readonly [Told, ...unknown[]]): Words {
+  if (typeof did === 'function') return did(...told)
+  const { outcome } = told[0]
+  return { outcome, changed: !unchanged.includes(outcome), text: did[outcome]?.(...told) ?? outcome }
+}

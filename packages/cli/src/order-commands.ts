@@ -1,0 +1,177 @@
+/** The commands that give orders: those on a campaign, and one for each verb of the table. Their words are in `order-sentences.ts`. */
+import { randomUUID } from 'node:crypto'
+import {
+  type About,
+  type Instant,
+  instantOf,
+  type JsonObject,
+  type TakenTypes,
+  VERB_NAMES,
+  VERBS,
+  type VerbFacts,
+  type VerbName,
+} from '@enfold/core'
+import { Argument, type Command, Option } from 'commander'
+import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
+import { processMany } from './bulk.ts'
+import { publishFile, unpublish } from './campaign-orders.ts'
+import {
+  actorOf,
+  actorOption,
+  asking,
+  feeding,
+  type GivenOptions,
+  hosted,
+  orderCommand,
+  orderedBy,
+  selected,
+  selecting,
+  storeCommand,
+} from './command-options.ts'
+import type { ContactSelector } from './contact-selector.ts'
+import { UsageError } from './errors.ts'
+import { type IdentifiedOrder, isActionVerb, operationOf } from './operations.ts'
+import { SENTENCES } from './order-sentences.ts'
+import { runOrder } from './run-order.ts'
+import type { Streams } from './streams.ts'
+import { withEngine } from './with-engine.ts'
+
+/** @param fail is called where something was refused or failed: exit status 1 */
+export function addOrderCommands(program: Command, io: Streams, fail: () => void): void {
+  const done = async (fine: Promise<boolean>) => {
+    if (!(await fine)) fail()
+  }
+  program.commandsGroup('Orders:')
+  addCampaignCommands(program, io, done)
+  for (const name of VERB_NAMES) addVerb(program, io, name, done)
+}
+
+type Finish = (fine: Promise<boolean>) => Promise<void>
+
+// --- Campaigns ------------------------------------------------------------------------------------------------------
+
+function addCampaignCommands(program: Command, io: Streams, done: Finish): void {
+  orderCommand(program, 'publish', 'publish a campaign, or say that it is published already')
+    .argument('<file>', 'its definition as JSON; "-": the standard input')
+    .option('--create', 'make the store if there is none')
+    .action((url: string, path: string, options: GivenOptions & { create?: boolean }) =>
+      done(publishFile(io, url, path, options.create === true, orderedBy(options), options)),
+    )
+
+  asking(orderCommand(program, 'unpublish', 'refuse new starts and goals of a campaign; runs go on'))
+    .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
+    .option('--stop-runs', 'and stop every run of it')
+    .action((url: string, campaignId: string, options: GivenOptions & { stopRuns?: boolean }) =>
+      done(unpublish(io, url, campaignId, options.stopRuns === true, orderedBy(options), options)),
+    )
+}
+
+// --- Verbs ----------------------------------------------------------------------------------------------------------
+
+interface VerbOptions extends GivenOptions {
+  readonly [option: string]: unknown
+  readonly run?: number
+  readonly actionId?: string
+  readonly csv?: string
+  readonly data?: JsonObject
+  readonly signalId?: string
+  readonly at?: Instant
+}
+
+/** What is named after the contacts, by what a verb is about. */
+const NAMES: { readonly [One in About]: readonly string[] } = {
+  contact: [],
+  sequence: ['sequence'],
+  step: ['sequence', 'step'],
+  signal: ['kind'],
+}
+
+function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): void {
+  const { about, takes, word }: VerbFacts = VERBS[name]
+  const { help, options: texts }: { readonly help: string; readonly options: Texts } = SENTENCES[name]
+  const base = about === 'signal' ? feeding(storeCommand(program, word, help)) : orderCommand(program, word, help)
+  const command = selecting(asking(hosted(base)), NAMES[about])
+  for (const [option, of] of Object.entries(takes)) command.addOption(OPTIONS[of](flagOf(option), texts[option] ?? ''))
+  for (const option of ABOUT_OPTIONS[about]()) command.addOption(option)
+  if (isActionVerb(word)) for (const option of manyOptions()) command.addOption(option)
+  command.action((url: string, words: readonly string[], options: VerbOptions) => {
+    const { selector, named } = selected(word, words, NAMES[about], options)
+    const taken = Object.keys(takes).flatMap((option) => (option in options ? [[option, options[option]]] : []))
+    const what = { ...ORDERS[about](named, options), ...Object.fromEntries(taken) }
+    if (isActionVerb(word)) {
+      const isMany = selector.from !== undefined || selector.in !== undefined
+      if (isMany) return done(orderMany(io, url, word, named, selector, options))
+      if (options.actionId !== undefined || options.csv !== undefined)
+        throw new UsageError('--action-id and --csv go with --from FILE or --in SEQUENCE.')
+    }
+    return done(runOrder(io, url, selector, operationOf(name, what as IdentifiedOrder<VerbName>), options))
+  })
+}
+
+type Texts = { readonly [option: string]: string }
+
+/** "upTo" is `--up-to`. */
+const flagOf = (option: string) => `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string) => Option } = {
+  flag: (flag, text) => new Option(flag, text),
+  instantOrNull: (flag, text) =>
+    new Option(`${flag} <instant>`, text).argParser((value) => {
+      const instant = instantIn(value)
+      if (instant <= instantOf(Date.now())) throw new UsageError(`${flag} is ${instant}, which is over.`)
+      return instant
+    }),
+}
+
+const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
+  contact: () => [],
+  sequence: () => [],
+  step: () => [new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn)],
+  signal: () => [
+    actorOption(),
+    new Option('--data <json>', 'an object, which patterns match against').argParser(objectIn),
+    new Option('--signal-id <id>', 'the same id again has no second effect (default: drawn)').argParser(idIn),
+    new Option('--at <instant>', 'when it happened (default: now)').argParser(instantIn),
+  ],
+}
+
+const manyOptions = () => [
+  new Option('--action-id <id>', 'with --from or --in: go on with this order').argParser(idIn),
+  new Option('--csv <file>', 'with --from or --in: what became of each contact, as a new file'),
+]
+
+/** What the engine takes, but for the contact and the options of the verb. */
+const ORDERS: { readonly [One in About]: (named: readonly string[], options: VerbOptions) => object } = {
+  contact: (_, options) => orderedBy(options),
+  sequence: ([sequence = ''], options) => ({ ...read(sequenceIn, sequence), ...orderedBy(options) }),
+  step: ([sequence = '', step = ''], { run, ...options }) => ({
+    ...read(sequenceIn, sequence),
+    stepId: read(idIn, step),
+    ...(run === undefined ? {} : { run }),
+    ...orderedBy(options),
+  }),
+  signal: ([kind = ''], { data = {}, signalId = randomUUID(), at, ...options }) => ({
+    kind: read(textIn, kind),
+    data,
+    signalId,
+    actor: actorOf(options),
+    ...(at === undefined ? {} : { occurredAt: at }),
+  }),
+}
+
+/** All contacts of a file or another sequence are one action, which can be resumed. */
+function orderMany(
+  io: Streams,
+  url: string,
+  action: Parameters<typeof processMany>[2]['action'],
+  [sequence = '']: readonly string[],
+  selector: ContactSelector,
+  options: VerbOptions,
+): Promise<boolean> {
+  if (options.commandId !== undefined)
+    throw new UsageError('With --from or --in each contact has a command of its own; the order has an --action-id.')
+  const { commandId: _, ...ordered } = orderedBy(options)
+  const { actionId = randomUUID() } = options
+  const order = { action, ...read(sequenceIn, sequence), selector, actionId, ...ordered }
+  return withEngine(url, 'write', options, (engine) => processMany(io, engine, order, options))
+}

@@ -1,0 +1,186 @@
+/** Every order in words: its help, what it would do, and what it did. The compiler asks for those of a new verb. */
+import { type GoalAnswer, heldInWords, type Instant, type RunRef, type VerbName, type VerbOf } from '@enfold/core'
+import type { Engine } from '@enfold/engine'
+import { sequenceName } from './event-words.ts'
+import { named } from './text.ts'
+
+/** What a verb of the engine takes, without the contact. */
+export type OrderOf<Name extends VerbName> = Omit<Parameters<Engine[Name]>[0], 'contactId'>
+
+/** What it returns if it is not refused. */
+export type AnswerOf<Name extends VerbName> = Extract<
+  Awaited<ReturnType<Engine[Name]>>,
+  { readonly _tag: 'Right' }
+>['right']
+
+type Sentence<Name extends VerbName> = (answer: AnswerOf<Name>, order: OrderOf<Name>, contact: string) => string
+
+/** One word, to be counted: "started", "already_active". And what was done, in words. */
+export interface Words {
+  readonly outcome: string
+  readonly changed: boolean
+  readonly text: string
+}
+
+/** By outcome; a verb that has no outcome says all of it. */
+type Did<Name extends VerbName, Outcome extends string> = [Outcome] extends [never]
+  ? (...told: Parameters<Sentence<Name>>) => Words
+  : { readonly [One in Outcome]: Sentence<Name> }
+
+export interface Sentences<Name extends VerbName> {
+  /** One line of `enfold --help`. */
+  readonly help: string
+  /** The help of each option that the verb takes. */
+  readonly options: { readonly [Option in keyof VerbOf<Name>['takes']]: string }
+  /** The end of "This would": "start pool-owners/nurture for 3 contacts". */
+  would(order: OrderOf<Name>, contacts: string): string
+  readonly did: Did<Name, VerbOf<Name>['outcomes'][number]>
+  /** True: nothing undoes it. Default false. */
+  readonly isFinal?: boolean
+}
+
+export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
+  startSequence: {
+    help: 'start contacts in a sequence; who is in it already goes on',
+    options: {},
+    would: (order, contacts) => `start ${sequenceName(order)} for ${contacts}`,
+    did: {
+      started: ({ run }, order, contact) => `started run ${run} of ${sequenceName(order)} for ${contact}`,
+      already_active: ({ run }, order, contact) => `${contact} is in ${sequenceName(order)} already, run ${run}`,
+    },
+  },
+  stopSequence: {
+    help: 'take contacts out of a sequence',
+    options: {},
+    would: (order, contacts) => `stop ${sequenceName(order)} for ${contacts}`,
+    did: {
+      stopped: ({ run }, order, contact) => `stopped run ${run} of ${sequenceName(order)} for ${contact}`,
+      not_active: ({ run }, order, contact) =>
+        run === 0
+          ? `${contact} was never in ${sequenceName(order)}`
+          : `run ${run} of ${sequenceName(order)} is over for ${contact}`,
+    },
+  },
+  restartSequence: {
+    help: 'stop, then start, in one',
+    options: {},
+    would: (order, contacts) => `restart ${sequenceName(order)} for ${contacts}`,
+    did: {
+      restarted: ({ run }, order, contact) => `restarted ${sequenceName(order)} for ${contact}, as run ${run}`,
+      started: ({ run }, order, contact) => `started ${sequenceName(order)} for ${contact}, as run ${run}`,
+    },
+  },
+  pauseSequence: {
+    help: 'hold everything of a sequence',
+    options: {},
+    would: (order, contacts) => `pause ${sequenceName(order)} for ${contacts}`,
+    did: {
+      paused: ({ run }, order, contact) => `paused run ${run} of ${sequenceName(order)} for ${contact}`,
+      already_paused: ({ run }, order, contact) =>
+        `run ${run} of ${sequenceName(order)} is paused already for ${contact}`,
+    },
+  },
+  resumeSequence: {
+    help: 'let a sequence go on',
+    options: { shift: 'the wait in progress is longer by the pause (default: due times stand)' },
+    would: (order, contacts) => `resume ${sequenceName(order)} for ${contacts}`,
+    did: {
+      resumed: ({ run }, order, contact) => `resumed run ${run} of ${sequenceName(order)} for ${contact}`,
+      not_paused: ({ run }, order, contact) => `run ${run} of ${sequenceName(order)} is not paused for ${contact}`,
+    },
+  },
+  resendStep: {
+    help: 'send one step again, now',
+    options: {},
+    would: (order, contacts) => `send again ${stepName(order)} for ${contacts}`,
+    did: {
+      resent: ({ run, resend }, order, contact) =>
+        `ordered ${stepName(order)}, run ${run}, again for ${contact}: resend ${resend}`,
+    },
+  },
+  cancelStep: {
+    help: 'take out a step that was not dispatched yet',
+    options: {},
+    would: (order, contacts) => `cancel ${stepName(order)} for ${contacts}`,
+    did: {
+      cancelled: ({ run }, order, contact) => `cancelled ${stepName(order)}, run ${run}, for ${contact}`,
+      already_cancelled: ({ run }, order, contact) =>
+        `${stepName(order)}, run ${run}, is cancelled already for ${contact}`,
+    },
+  },
+  stopAll: {
+    help: 'take contacts out of every sequence',
+    options: {},
+    would: (_, contacts) => `stop every sequence for ${contacts}`,
+    did: {
+      stopped: ({ stopped }, _, contact) => `stopped ${runsInWords(stopped)} for ${contact}`,
+      not_active: (_answer, _order, contact) => `${contact} is in no sequence`,
+    },
+  },
+  suppress: {
+    help: 'ban contacts: nothing starts',
+    options: { until: 'when the ban ends (default: never)' },
+    would: ({ until }, contacts) => `suppress ${contacts} ${spanOf(until)}`,
+    did: {
+      suppressed: ({ stopped }, { until }, contact) =>
+        `suppressed ${contact} ${spanOf(until)}${stopped.length === 0 ? '' : `, stopped ${runsInWords(stopped)}`}`,
+      already_suppressed: (_answer, _order, contact) => `${contact} is suppressed already`,
+    },
+  },
+  unsuppress: {
+    help: 'end the ban',
+    options: {},
+    would: (_, contacts) => `end the ban of ${contacts}`,
+    did: {
+      unsuppressed: (_answer, _order, contact) => `${contact} is suppressed no longer`,
+      not_suppressed: (_answer, _order, contact) => `${contact} is not suppressed`,
+    },
+  },
+  erase: {
+    help: 'forget contacts for good; the log keeps their bare ids',
+    options: {},
+    would: (_, contacts) => `erase ${contacts}`,
+    did: {
+      erased: ({ holds }, _, contact) =>
+        `erased ${contact}; its events hold ${heldInWords(holds) || 'nothing of yours'}`,
+    },
+    isFinal: true,
+  },
+  signal: {
+    help: 'hand over what happened in the CRM: it may satisfy goals',
+    options: {},
+    would: ({ kind }, contacts) => `hand over the signal ${named(kind)} for ${contacts}`,
+    did({ goals }, _, contact) {
+      const told = goals.map(goalInWords).join('; ')
+      if (goals.some(({ outcome }) => outcome === 'satisfied'))
+        return { outcome: 'satisfied', changed: true, text: `${contact} ${told}` }
+      const why = goals.length === 0 ? '' : ` (${told})`
+      return { outcome: 'no_goal', changed: false, text: `${contact} satisfied no goal${why}` }
+    },
+  },
+}
+
+function stepName({ stepId, ...ref }: OrderOf<'cancelStep'>): string {
+  return `${named(stepId)} of ${sequenceName(ref)}`
+}
+
+function spanOf(until: Instant | null | undefined): string {
+  return until === null || until === undefined ? 'for ever' : `until ${until}`
+}
+
+function runsInWords(runs: readonly RunRef[]): string {
+  return runs.map((ref) => `${sequenceName(ref)} run ${ref.run}`).join(', ')
+}
+
+function goalInWords({ campaignId, goalId, outcome, stopped, started }: GoalAnswer): string {
+  const name = `${named(campaignId)}/${named(goalId)}`
+  if (outcome === 'not_member') return `${name} is for members`
+  if (outcome === 'suppressed') return `${name} while suppressed`
+  const changes = [
+    ...stopped.map(({ sequenceId, run }) => `stopped ${named(sequenceId)} run ${run}`),
+    ...started.map(({ sequenceId, run, outcome }) =>
+      outcome === 'started' ? `started ${named(sequenceId)} run ${run}` : `${named(sequenceId)} goes on, run ${run}`,
+    ),
+  ]
+  return `satisfied ${name}${changes.length === 0 ? '' : `: ${changes.join(', ')}`}`
+}

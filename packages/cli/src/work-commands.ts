@@ -1,0 +1,124 @@
+/** The commands of the worker, and those that look at its work. What they do is in a file each. */
+import type { CampaignId, Instant } from '@enfold/core'
+import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
+import { type Command, Option } from 'commander'
+import { idIn, instantIn, read, textIn } from './arguments.ts'
+import { askAttention } from './attention.ts'
+import {
+  actorOf,
+  actorOption,
+  asking,
+  feeding,
+  type GivenOptions,
+  hosted,
+  limitIn,
+  portIn,
+  storeCommand,
+  withStore,
+} from './command-options.ts'
+import { openConsole } from './console.ts'
+import { askDue } from './due.ts'
+import { UsageError } from './errors.ts'
+import { type ParkedOptions, tellParked } from './parked.ts'
+import { refresh } from './refresh.ts'
+import type { Streams } from './streams.ts'
+import { jsonText, type Paint, paintFor } from './text.ts'
+import type { OrderOptions } from './with-engine.ts'
+import { type WorkOptions, work } from './work.ts'
+
+/** @param fail is called where something was refused or failed: exit status 1 */
+export function addWorkCommands(program: Command, io: Streams, fail: () => void): void {
+  const done = async (fine: Promise<boolean>) => {
+    if (!(await fine)) fail()
+  }
+  program.commandsGroup('Work:')
+  addDue(program, io)
+  addAttention(program, io)
+
+  feeding(
+    hosted(storeCommand(program, 'refresh', 'compute anew when contacts are due, whose zone or dates have changed')),
+  )
+    .argument('<contacts...>', 'ids')
+    .action((url: string, words: readonly string[], options: OrderOptions) =>
+      done(refresh(io, url, idsOf(words), options)),
+    )
+
+  feeding(storeCommand(program, 'run', 'do what is due with your handlers, until SIGINT or SIGTERM'))
+    .option('--handlers <file>', 'a module that exports handlers, by kind of step, and contacts if you have them')
+    .option('--once', 'until nothing is due')
+    .action((url: string, { handlers, ...options }: WorkOptions & { handlers?: string }) => {
+      if (handlers === undefined)
+        throw new UsageError(
+          'run sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js, with export const handlers = { email: async (call) => ({ outcome: "sent" }) }.',
+        )
+      return done(work(io, url, handlers, options))
+    })
+
+  asking(hosted(storeCommand(program, 'parked', 'name the contacts whose events cannot be shown in the index')))
+    .argument('[contacts...]', 'ids (default: all that are parked)')
+    .addOption(new Option('--retry', 'show them again, with all that has waited').conflicts('discard'))
+    .option('--discard', 'give up on what has waited: they leave index and agenda until their next event')
+    .action((url: string, words: readonly string[], options: ParkedOptions) =>
+      done(tellParked(io, url, idsOf(words), options)),
+    )
+
+  addConsole(program, io)
+}
+
+const idsOf = (words: readonly string[]) => words.map((word) => read(idIn, word))
+
+function addDue(program: Command, io: Streams): void {
+  hosted(storeCommand(program, 'due', 'show what is overdue and what is to come; changes nothing'))
+    .argument('[contacts...]', 'ids (default: everyone)')
+    .addOption(new Option('--until <instant>', 'what is due up to it (default: everything)').argParser(instantIn))
+    .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(100))
+    .action(
+      async (url: string, words: readonly string[], options: GivenOptions & { until?: Instant; limit: number }) => {
+        const { until, limit } = options
+        const question = { ids: idsOf(words), limit, ...(until === undefined ? {} : { until }) }
+        tell(io, await askDue(url, question, options), options)
+      },
+    )
+}
+
+type AttentionOptions = GivenOptions & { kind?: AttentionKind; campaign?: CampaignId; limit: number; after?: string }
+
+function addAttention(program: Command, io: Streams): void {
+  hosted(
+    storeCommand(program, 'attention', 'show what waits for a person: held, failed for good, stuck; changes nothing'),
+  )
+    .addOption(new Option('--kind <kind>', 'only these').choices(ATTENTION_KINDS))
+    .addOption(new Option('--campaign <id>', 'only of this campaign').argParser(idIn))
+    .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(50))
+    .addOption(new Option('--after <cursor>', 'the next page').argParser(textIn))
+    .action(async (url: string, options: AttentionOptions) => {
+      const { kind, campaign, limit, after } = options
+      const question = {
+        limit,
+        ...(kind === undefined ? {} : { kind }),
+        ...(campaign === undefined ? {} : { campaigns: [campaign] }),
+        ...(after === undefined ? {} : { after }),
+      }
+      tell(io, await askAttention(url, question, options), options)
+    })
+}
+
+function tell(
+  { stdout }: Streams,
+  answer: { readonly json: unknown; text(paint: Paint): string },
+  { json = false }: OrderOptions,
+): void {
+  stdout.write(`${json ? jsonText(answer.json) : answer.text(paintFor(stdout))}\n`)
+}
+
+function addConsole(program: Command, io: Streams): void {
+  const description = 'open the console in a browser of this machine; reads only, unless --write'
+  hosted(withStore(program.command('console').description(description)))
+    .option('--write', 'take orders, too')
+    .addOption(actorOption())
+    .addOption(new Option('--port <n>', 'on 127.0.0.1 (default: any that is free)').argParser(portIn))
+    .action((url: string, options: GivenOptions & { write?: boolean; port?: number }) => {
+      const { port = 0, write = false } = options
+      return openConsole(io, url, { ...options, port, write, actor: actorOf(options) })
+    })
+}
