@@ -13,10 +13,14 @@ function journal() {
   return { path: join(folder, 'journal.jsonl'), cleanup: () => rmSync(folder, { recursive: true }) }
 }
 
-storeBattery('the journal store', async () => {
-  const { path, cleanup } = journal()
-  return { store: await openJournalStore(path), reopen: () => openJournalStore(path), cleanup }
-})
+storeBattery(
+  'the journal store',
+  async () => {
+    const { path, cleanup } = journal()
+    return { store: await openJournalStore(path), reopen: () => openJournalStore(path), cleanup }
+  },
+  { manyProcesses: false },
+)
 
 describe('a journal', () => {
   const NOON = '2026-03-02T12:00:00.000Z'

@@ -44,7 +44,6 @@ export async function openJournalStore(path: string): Promise<Store> {
       Store,
       (typeof WRITES)[number]
     >),
-    capabilities: { ...memory.capabilities, durable: true },
     async close() {
       if (!closed) closeSync(file)
       closed = true

@@ -142,8 +142,7 @@ function within(log: TransactionalLog, open: Open): ReturnType<JoinsTransactions
       const repeated = events.flatMap(({ id }) => all.find((event) => event.id === id) ?? [])
       if (repeated.length > 0) return appended(repeated, true)
       const actual = all.length
-      if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
-        return { outcome: 'conflict', actual }
+      if (actual !== (expected === 'no-stream' ? 0 : expected)) return { outcome: 'conflict', actual }
       const required = await log.readMany(requires.map((one) => one.stream))
       if (requires.some((one) => (required.get(one.stream)?.length ?? 0) !== one.version))
         return { outcome: 'conflict', actual, outdated: true }

@@ -23,7 +23,7 @@ import type { JsonObject, JsonValue } from './json.ts'
 // --- The log --------------------------------------------------------------------------------------------------------
 
 /** The version that the stream must have for an append to happen. Never optional, never a default. */
-export type ExpectedVersion = Version | 'no-stream' | 'any'
+export type ExpectedVersion = Version | 'no-stream'
 
 /** One change of the index. `clear` removes all tags of the contact (ERASE-1). */
 export type TagChange =
@@ -322,10 +322,6 @@ export interface ActionStore {
 export interface Capabilities {
   /** The store is its own read model and writes `Derived` in the append's transaction. */
   readonly projectsInAppend: boolean
-  /** Several processes may use it at once. */
-  readonly manyProcesses: boolean
-  /** What is acknowledged survives the process. */
-  readonly durable: boolean
   /** Each event that it writes gets a hash over its predecessor's (`chainHash`). */
   readonly hashChain: boolean
 }

@@ -63,16 +63,20 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
 
   async function write(contactId: string): Promise<void> {
     const stream = contactStream(contactId)
+    let version = 0
     for (let n = 0; n < commands; n++) {
       const events = [sampleStart(contactId, 2 * n), ...(n % 5 === 0 ? [sampleStart(contactId, 2 * n + 1)] : [])]
       const isMany = random() < 0.2
-      for (let attempt = 0; ; attempt++) {
+      for (let [attempt, expected] = [0, version]; ; attempt++) {
         const given =
           careless === 'fresh-ids' ? events.map((event) => ({ ...event, id: `${event.id}-${attempt}` })) : events
         try {
-          const append = { stream, events: given, expected: 'any' as const }
-          const [result] = isMany ? await store.appendMany([append]) : [await store.append(stream, given, 'any')]
-          if (result?.outcome === 'appended' && result.repeated) figures.repeated += 1
+          const append = { stream, events: given, expected }
+          const [result] = isMany ? await store.appendMany([append]) : [await store.append(stream, given, expected)]
+          if (result?.outcome === 'conflict') expected = result.actual
+          if (result?.outcome !== 'appended') continue
+          if (result.repeated) figures.repeated += 1
+          version = result.version
           break
         } catch (error) {
           // CONTENTION: an attempt that was given up was written while the next one was under way.

@@ -10,7 +10,6 @@ import { positionOf } from './wire-event.ts'
 
 export interface CallOptions {
   readonly client: EventStoreDbClient
-  readonly appends: 'plain' | 'batch'
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly callTimeoutMs: number
   readonly giveUpAfterMs: number
@@ -36,18 +35,19 @@ export interface Calls {
 }
 
 export function createCalls(options: CallOptions): Calls {
-  const { client, appends, callTimeoutMs, giveUpAfterMs, maxInFlight } = options
-  // Credentials of its own make a client take the plain path. Without TLS it sends none, whatever they are.
+  const { client, callTimeoutMs, giveUpAfterMs, maxInFlight } = options
+  // Credentials of its own make a client call the server for each append. Without them `@eventstore/db-client` 6.2.1
+  // sends all appends through one call, which hangs when the server ends its stream. Without TLS it sends none anyway.
   const credentials = options.credentials ?? { username: '', password: '' }
   const asUser = options.credentials === undefined ? {} : { credentials }
   const inTurn = createTurns(maxInFlight)
   const impatience = createImpatience(callTimeoutMs)
 
-  async function untilClear<T>(doing: string, attempt: (n: number) => Promise<T>): Promise<T> {
+  async function untilClear<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
     const giveUpAt = performance.now() + giveUpAfterMs
     for (let n = 0; ; n++) {
       try {
-        return await inTurn(() => impatience.settled(() => attempt(n)))
+        return await inTurn(() => impatience.settled(attempt))
       } catch (error) {
         if (error instanceof EnfoldFault) throw error
         const pauseMs = backOffMs(n)
@@ -61,7 +61,6 @@ export function createCalls(options: CallOptions): Calls {
     name: string,
     events: readonly ProposedEvent[],
     revision: number,
-    isPlain: boolean,
   ): Promise<Written | 'refused'> {
     const expected = revision < 0 ? 'no_stream' : BigInt(revision)
     const answer = client.appendToStream(name, events, {
@@ -70,7 +69,7 @@ export function createCalls(options: CallOptions): Calls {
       streamState: expected,
       requiresLeader: true,
       deadline: callTimeoutMs,
-      ...(isPlain ? { credentials } : {}),
+      credentials,
     }) as Promise<AppendAnswer>
     try {
       const { success, nextExpectedRevision, position } = await within(callTimeoutMs, answer)
@@ -120,9 +119,7 @@ export function createCalls(options: CallOptions): Calls {
   const leaderAnswers = shared(lastPosition)
 
   return {
-    append: (name, events, revision) =>
-      // A batch stream that went silent stays silent: what was not answered is tried again beside it.
-      untilClear(`the append to ${name}`, (n) => appendOnce(name, events, revision, appends === 'plain' || n > 0)),
+    append: (name, events, revision) => untilClear(`the append to ${name}`, () => appendOnce(name, events, revision)),
     read: (name, from, count) =>
       untilClear(`the read of ${name}`, async () => {
         const first = await readOnce(name, from, count)

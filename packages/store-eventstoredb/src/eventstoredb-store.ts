@@ -37,12 +37,6 @@ export interface EventStoreDbStoreOptions {
   readonly hashChain?: boolean
   /** The user of the connection. Needed over TLS, where the plain path of appends wants it; not sent without TLS. */
   readonly credentials?: { readonly username: string; readonly password: string }
-  /**
-   * "plain" (default): a call for each append. "batch": all appends through one call, for throughput. With
-   * `@eventstore/db-client` 6.2.1 that is safe only if the process has one client and does not outlive a broken
-   * connection: the answers that come late then end it. `@kurrent/kurrentdb-client` 1.3.1 has mended this.
-   */
-  readonly appends?: 'plain' | 'batch'
   /** How long a call may be silent, in milliseconds. Default 5,000. */
   readonly callTimeoutMs?: number
   /** How long a call is tried again before it throws `STORE_UNAVAILABLE`, in milliseconds. Default 15,000. */
@@ -74,10 +68,10 @@ const KNOWN_IDS = 50_000
 export function createEventStoreDbStore(
   options: EventStoreDbStoreOptions,
 ): EventStore & { readonly capabilities: Capabilities } {
-  const { client, prefix, hashChain, appends, callTimeoutMs, giveUpAfterMs, maxInFlight } = checked(options)
+  const { client, prefix, hashChain, callTimeoutMs, giveUpAfterMs, maxInFlight } = checked(options)
   const { credentials } = options
   const names = createStreamNames(prefix)
-  const calls = createCalls({ client, appends, credentials, callTimeoutMs, giveUpAfterMs, maxInFlight })
+  const calls = createCalls({ client, credentials, callTimeoutMs, giveUpAfterMs, maxInFlight })
   const heads = createStreamHeads(KNOWN_IDS)
   /** The last append of each stream that is not done yet: an append waits for the one before. */
   const queues = new Map<StreamId, Promise<unknown>>()
@@ -152,7 +146,7 @@ export function createEventStoreDbStore(
     expected: ExpectedVersion,
   ): Promise<AppendResult> {
     const name = names.nameOf(stream)
-    const wanted = expected === 'any' ? null : expected === 'no-stream' ? 0 : expected
+    const wanted = expected === 'no-stream' ? 0 : expected
     // Of this append alone. With the events' own ids the server would answer success for what another process wrote under
     // the same ids, other data or not; so it refuses, and a look into the stream tells a repeat from a conflict.
     const wireIds = events.map(() => randomUUID())
@@ -175,7 +169,7 @@ export function createEventStoreDbStore(
         // Somebody deleted from the stream since.
         heads.forget(stream)
         head = undefined
-      } else if (wanted !== null && wanted !== version) {
+      } else if (wanted !== version) {
         if (isFresh) return { outcome: 'conflict', actual: version }
       } else {
         const result = await write(stream, events, wireIds, head ?? EMPTY)
@@ -367,7 +361,7 @@ export function createEventStoreDbStore(
   }
 
   return {
-    capabilities: { projectsInAppend: false, manyProcesses: true, durable: true, hashChain },
+    capabilities: { projectsInAppend: false, hashChain },
     append: (stream, events, expected) =>
       work(async () => {
         names.nameOf(stream)
@@ -438,9 +432,9 @@ function copiesOf(events: readonly NewEvent[], path: string): NewEvent[] {
 }
 
 function checkedExpectation(expected: ExpectedVersion): ExpectedVersion {
-  if (expected === 'any' || expected === 'no-stream') return expected
+  if (expected === 'no-stream') return expected
   if (Number.isSafeInteger(expected) && expected >= 0) return expected
-  throw EnfoldFault.invalidInput('expected', expected, '"any", "no-stream", or a version from 0')
+  throw EnfoldFault.invalidInput('expected', expected, '"no-stream", or a version from 0')
 }
 
 function checkedPosition(after: Position): Position {
@@ -451,7 +445,7 @@ function checkedPosition(after: Position): Position {
 function checked(options: EventStoreDbStoreOptions) {
   const { client, credentials } = options
   const where = 'createEventStoreDbStore'
-  const { prefix = 'enfold-', hashChain = true, appends = 'plain' } = options
+  const { prefix = 'enfold-', hashChain = true } = options
   const { callTimeoutMs = 5000, giveUpAfterMs = 15_000, maxInFlight = 64 } = options
   for (const method of ['appendToStream', 'readStream', 'readAll', 'subscribeToAll'] as const)
     if (typeof client?.[method] !== 'function')
@@ -459,8 +453,6 @@ function checked(options: EventStoreDbStoreOptions) {
   if (typeof prefix !== 'string' || !/^[A-Za-z0-9._-]{1,100}$/.test(prefix))
     throw EnfoldFault.invalidInput(`${where}.prefix`, prefix, '1 to 100 of A-Z, a-z, 0-9, ".", "_", "-"')
   if (typeof hashChain !== 'boolean') throw EnfoldFault.invalidInput(`${where}.hashChain`, hashChain, 'true or false')
-  if (appends !== 'plain' && appends !== 'batch')
-    throw EnfoldFault.invalidInput(`${where}.appends`, appends, '"plain" or "batch"')
   if (credentials !== undefined)
     for (const name of ['username', 'password'] as const)
       if (typeof credentials?.[name] !== 'string')
@@ -468,5 +460,5 @@ function checked(options: EventStoreDbStoreOptions) {
   for (const [name, number] of Object.entries({ callTimeoutMs, giveUpAfterMs, maxInFlight }))
     if (!(Number.isSafeInteger(number) && number >= 1))
       throw EnfoldFault.invalidInput(`${where}.${name}`, number, 'a whole number from 1')
-  return { client, prefix, hashChain, appends, callTimeoutMs, giveUpAfterMs, maxInFlight }
+  return { client, prefix, hashChain, callTimeoutMs, giveUpAfterMs, maxInFlight }
 }

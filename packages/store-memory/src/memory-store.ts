@@ -88,8 +88,7 @@ export function createMemoryStore({
     const before = events.flatMap(({ id }) => byId.get(id) ?? [])
     if (before.length > 0) return appended(before, true)
     const actual = versionOf(stream)
-    if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
-      return { outcome: 'conflict', actual }
+    if (actual !== (expected === 'no-stream' ? 0 : expected)) return { outcome: 'conflict', actual }
     if (requires.some((one) => versionOf(one.stream) !== one.version))
       return { outcome: 'conflict', actual, outdated: true }
     let previous = streams.get(stream)?.at(-1)?.hash ?? null
@@ -162,7 +161,7 @@ export function createMemoryStore({
   }
 
   const store: Store & ChecksRequired = {
-    capabilities: { projectsInAppend: true, manyProcesses: false, durable: false, hashChain },
+    capabilities: { projectsInAppend: true, hashChain },
     async append(stream, events, expected, derived, requires) {
       open()
       return appendMany([appendOf(stream, events, expected, derived, requires)])[0] as AppendResult

@@ -232,9 +232,9 @@ export function createEventLog({ query, schema, hashChain, gate, channel }: Even
   }
 }
 
-/** `null`: any. No stream has more events than an integer of PostgreSQL counts. */
-function versionOf(expected: ExpectedVersion): number | null {
-  return expected === 'any' ? null : expected === 'no-stream' ? 0 : Math.min(expected, 2 ** 31 - 1)
+/** No stream has more events than an integer of PostgreSQL counts. */
+function versionOf(expected: ExpectedVersion): number {
+  return expected === 'no-stream' ? 0 : Math.min(expected, 2 ** 31 - 1)
 }
 
 /** As parameters: for each requirement the number of its append, its stream, and its version. None: nothing is required. */
@@ -250,8 +250,7 @@ function requirementsOf(appends: readonly StreamAppend[]): readonly string[] {
 
 /** Where the stream has the version that was expected, a required one has not. */
 function conflict(expected: ExpectedVersion, actual: Version): Conflict {
-  const wanted = versionOf(expected)
-  return { outcome: 'conflict', actual, ...(wanted === null || wanted === actual ? { outdated: true } : {}) }
+  return { outcome: 'conflict', actual, ...(versionOf(expected) === actual ? { outdated: true } : {}) }
 }
 
 function projectionOf({ stream, derived }: StreamAppend) {

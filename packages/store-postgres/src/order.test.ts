@@ -1,11 +1,13 @@
 /** The log read in order without losing an event: what a reader that trusts positions loses, ours does not. */
 
-import { contactStream, type Store } from '@enfold/core'
+import { contactStream, type Store, type StreamAppend } from '@enfold/core'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Client, Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { soak } from '../soak/soak.ts'
+import { openDatabase } from './database.ts'
+import { createEventLog } from './event-log.ts'
 import { givenStore } from './given-postgres.ts'
 
 const server = givenServer()
@@ -28,6 +30,15 @@ function follower(read: (after: number) => Promise<readonly { readonly stream: s
     after = events.at(-1)?.position ?? after
     return events.map((event) => event.stream)
   }
+}
+
+/** Several appends in one statement of a transaction, where no time limit ends the wait for a lock. */
+function appendIn(client: Client, schema: string, appends: readonly StreamAppend[]) {
+  const pool = new Pool({ connectionString: server.url })
+  onTestFinished(() => pool.end())
+  const database = openDatabase({ pool, ownsPool: false, schema, migrate: false, prepare: false })
+  const log = createEventLog({ ...database.within(client), schema: database.schema, hashChain: true, channel: null })
+  return log.append(appends)
 }
 
 async function givenReaders() {
@@ -118,18 +129,24 @@ describe('a reader', () => {
 
   it('gets the events of a stream in the order of their versions, whoever waited for whom', async () => {
     const { store, pool, append } = await givenReaders()
-    const slow = await givenClient()
+    const [slow, late] = [await givenClient(), await givenClient()]
     await slow.query('BEGIN')
-    await append(store.within(slow), 'ann')
-    // It has drawn its numbers when it begins to wait for the first, which then writes on.
-    const waiting = store.append(stream('ann'), [sampleStart('ann', 3), sampleStart('ann', 4)], 'any')
+    await append(store.within(slow), 'aaa')
+    // Two streams in one append of a host's transaction: it has drawn its numbers for both when it begins to wait for the
+    // first, and so long others write to the second.
+    await late.query('BEGIN')
+    const waiting = appendIn(late, store.schema, [
+      { stream: stream('aaa'), events: [sampleStart('aaa', 2)], expected: 'no-stream' },
+      { stream: stream('ann'), events: [sampleStart('ann', 3), sampleStart('ann', 4)], expected: 2 },
+    ])
     const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${store.schema}%'`
     while ((await pool.query(waits)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-    await store.within(slow).append(stream('ann'), [sampleStart('ann', 2)], 1)
+    await store.append(stream('ann'), [sampleStart('ann', 1), sampleStart('ann', 2)], 'no-stream')
     await slow.query('COMMIT')
-    expect(await waiting).toMatchObject({ version: 4 })
+    expect(await waiting).toMatchObject([{ outcome: 'conflict' }, { version: 4 }])
+    await late.query('COMMIT')
     const versions = []
-    for await (const { version } of store.readAll()) versions.push(version)
+    for await (const event of store.readAll()) if (event.stream === stream('ann')) versions.push(event.version)
     expect(versions).toEqual([1, 2, 3, 4])
   })
 

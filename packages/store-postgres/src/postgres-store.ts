@@ -151,7 +151,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
   }
 
   return {
-    capabilities: { projectsInAppend: true, manyProcesses: true, durable: true, hashChain },
+    capabilities: { projectsInAppend: true, hashChain },
     async append(stream, events, expected, derived, requires) {
       const one = appendOf(stream, events, expected, derived, requires)
       const [result] = await appendBy(async () => [await appendPatiently(log, one, lockWaitMs)], [one])

@@ -95,8 +95,7 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
     const last = headOf.get(text) as Row | undefined
     const actual = last?.version ?? 0
     // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
-    if (expected !== 'any' && actual !== (expected === 'no-stream' ? 0 : expected))
-      return repeated(one) ?? { outcome: 'conflict', actual }
+    if (actual !== (expected === 'no-stream' ? 0 : expected)) return repeated(one) ?? { outcome: 'conflict', actual }
     if (requires.some((required) => version(required.stream) !== required.version))
       return repeated(one) ?? { outcome: 'conflict', actual, outdated: true }
     const written: RecordedEvent[] = []

@@ -54,7 +54,10 @@ async function run(task: Task): Promise<void> {
     for (let n = 0; n < task.count; n++) {
       const contactId = task.contacts[n % task.contacts.length] as string
       const event = eventOf(contactId, `${task.name} ${n}`, 0)
-      await store.append(contactStream(contactId), [event], 'any')
+      let result = await store.append(contactStream(contactId), [event], 'no-stream')
+      // Other processes write to the same contacts.
+      while (result.outcome === 'conflict')
+        result = await store.append(contactStream(contactId), [event], result.actual)
       print(event.id)
     }
   } else {

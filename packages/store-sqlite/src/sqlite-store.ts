@@ -54,8 +54,7 @@ export function createSqliteStore(options: SqliteStoreOptions): Store & ChecksRe
 
 /** The store of a database that is open. */
 export function storeOn(database: Database, options: SqliteStoreOptions): Store & ChecksRequired & BeginsTransactions {
-  const { path, pollMs = 200, hashChain = true } = options
-  const isFile = path !== ':memory:'
+  const { pollMs = 200, hashChain = true } = options
   const { read, write, writeFleeting } = database
   const log = createEventLog(database.connection, hashChain)
   const model = createSqlReadModel(database.connection)
@@ -110,7 +109,7 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   }
 
   const store: Store & ChecksRequired = {
-    capabilities: { projectsInAppend: true, manyProcesses: isFile, durable: isFile, hashChain },
+    capabilities: { projectsInAppend: true, hashChain },
     async append(stream, events, expected, derived, requires) {
       const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
       return result as AppendResult

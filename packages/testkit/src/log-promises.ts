@@ -38,8 +38,8 @@ export const logPromises = {
     expect([first.position, second.position]).toEqual([events[1]?.position, events[2]?.position])
   },
 
-  'ONCE-2: a stream that is not there may be expected as "no-stream", as 0 and as "any"': async ({ store }) => {
-    for (const [id, expected] of [['a', 'no-stream'] as const, ['b', 0] as const, ['c', 'any'] as const]) {
+  'ONCE-2: a stream that is not there may be expected as "no-stream" and as 0': async ({ store }) => {
+    for (const [id, expected] of [['a', 'no-stream'] as const, ['b', 0] as const]) {
       const result = await appended(store.append(contactStream(id), [sampleStart(id, 1)], expected))
       expect(result.version).toBe(1)
     }
@@ -55,22 +55,17 @@ export const logPromises = {
     expect(await collect(store.readAll())).toHaveLength(2)
   },
 
-  'ONCE-2: "any" appends to whatever is there': async ({ store }) => {
-    await store.append(ann, [start(1), start(2)], 'no-stream')
-    expect(await store.append(ann, [start(3)], 'any')).toMatchObject({ outcome: 'appended', version: 3 })
-  },
-
   'AUDIT-4: each event has a hash over its predecessor’s and its own digest': async (given) => {
     const { store } = given
     if (!store.capabilities.hashChain) given.skip('It says that it writes no hashes.')
     const written = [
       await appended(store.append(ann, [start(1), start(2)], 'no-stream')),
-      await appended(store.append(bob, [sampleStart('bob', 1)], 'any')),
+      await appended(store.append(bob, [sampleStart('bob', 1)], 'no-stream')),
       await appended(store.append(ann, [start(3)], 2)),
       await appended(store.append(campaignStream('pool'), [samplePublication('pool', 1)], 'no-stream')),
     ]
     const [, other] = await bothOf(given)
-    written.push(await appended(other.append(ann, [start(4), start(5)], 'any')))
+    written.push(await appended(other.append(ann, [start(4), start(5)], 3)))
     expectChain(written.flatMap(({ events }) => events))
     expectChain(await collect(store.readAll()))
     expectChain(await collect(store.readStream(ann)))
@@ -83,9 +78,7 @@ export const logPromises = {
     const stores = await bothOf(given)
     const foreign: NewEvent = Object.assign(start(0), { hash: '0'.repeat(64) })
     await given.store.append(ann, [foreign], 'no-stream')
-    await Promise.all(
-      upTo(40).map((n) => stores[n % 2]?.appendMany([{ stream: ann, events: [start(n + 1)], expected: 'any' }])),
-    )
+    await Promise.all(upTo(40).map((n) => appendedToEnd(stores[n % 2 === 0 ? 0 : 1], ann, [start(n + 1)])))
     const events = await collect(given.store.readStream(ann))
     expect(events).toHaveLength(41)
     expectChain(events)
@@ -113,9 +106,9 @@ export const logPromises = {
     expect(versionsOf(await collect(given.store.readStream(ann)))).toEqual(upTo(50).map((i) => i + 1))
   },
 
-  'ONCE-2: no append that races without expecting a version is lost': async (given) => {
+  'ONCE-2: of appends that race, and expect the version that a conflict names, none is lost': async (given) => {
     const stores = await bothOf(given)
-    await Promise.all(upTo(40).map((n) => stores[n % 2 === 0 ? 0 : 1].append(ann, [start(n)], 'any')))
+    await Promise.all(upTo(40).map((n) => appendedToEnd(stores[n % 2 === 0 ? 0 : 1], ann, [start(n)])))
     const events = await collect(given.store.readStream(ann))
     expect(versionsOf(events)).toEqual(upTo(40).map((i) => i + 1))
     expect(new Set(events.map(({ id }) => id)).size).toBe(40)
@@ -132,12 +125,11 @@ export const logPromises = {
     })
     expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(0))).toMatchObject({ version: 1 })
     await store.append(pool, [samplePublication('pool', 1)], 'no-stream')
-    for (const expected of [1, 'any'] as const)
-      expect(await store.append(ann, [start(2)], expected, undefined, requires(0))).toEqual({
-        outcome: 'conflict',
-        actual: 1,
-        outdated: true,
-      })
+    expect(await store.append(ann, [start(2)], 1, undefined, requires(0))).toEqual({
+      outcome: 'conflict',
+      actual: 1,
+      outdated: true,
+    })
     // Whoever is late himself hears of that first; and what was written is a repeat, whatever has moved on since.
     expect(await store.append(ann, [start(2)], 0, undefined, requires(1))).toEqual({ outcome: 'conflict', actual: 1 })
     expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(0))).toMatchObject({ repeated: true })
@@ -191,10 +183,10 @@ export const logPromises = {
     store,
   }) => {
     const first = await appended(store.append(ann, [start(1), start(2)], 'no-stream'))
-    for (const expected of ['no-stream', 'any', 0, 2, 7] as const)
+    for (const expected of ['no-stream', 0, 2, 7] as const)
       expect(await store.append(ann, [start(1), start(2)], expected)).toEqual({ ...first, repeated: true })
     await store.append(ann, [start(3)], 2)
-    for (const expected of ['no-stream', 'any', 2, 3] as const)
+    for (const expected of ['no-stream', 2, 3] as const)
       expect(await store.append(ann, [start(1), start(2)], expected)).toEqual({ ...first, repeated: true })
     expect(await collect(store.readAll())).toHaveLength(3)
   },
@@ -218,7 +210,7 @@ export const logPromises = {
 
   'event ids that are only partly there throw EVENT_ID_REUSED, and nothing is written': async ({ store }) => {
     await store.append(ann, [start(1)], 'no-stream')
-    for (const expected of [1, 'any', 0] as const) {
+    for (const expected of [1, 2, 0] as const) {
       await expectFault('EVENT_ID_REUSED', () => store.append(ann, [start(1), start(2)], expected))
       await expectFault('EVENT_ID_REUSED', () => store.append(ann, [start(2), start(1)], expected))
     }
@@ -229,7 +221,7 @@ export const logPromises = {
   'event ids of another stream throw EVENT_ID_REUSED, and nothing is written': async ({ store }) => {
     await store.append(ann, [start(1), start(2)], 'no-stream')
     await expectFault('EVENT_ID_REUSED', () => store.append(bob, [start(1)], 'no-stream'))
-    await expectFault('EVENT_ID_REUSED', () => store.append(bob, [sampleStart('bob', 1), start(2)], 'any'))
+    await expectFault('EVENT_ID_REUSED', () => store.append(bob, [sampleStart('bob', 1), start(2)], 'no-stream'))
     expect(await collect(store.readStream(bob))).toEqual([])
     expect(await store.append(bob, [sampleStart('bob', 1)], 'no-stream')).toMatchObject({ outcome: 'appended' })
   },
@@ -244,8 +236,8 @@ export const logPromises = {
   },
 
   'an append without events is refused': async ({ store }) => {
-    await expectFault('INVALID_INPUT', () => store.append(ann, [], 'any'))
-    await expectFault('INVALID_INPUT', () => store.appendMany([{ stream: ann, events: [], expected: 'any' }]))
+    await expectFault('INVALID_INPUT', () => store.append(ann, [], 'no-stream'))
+    await expectFault('INVALID_INPUT', () => store.appendMany([{ stream: ann, events: [], expected: 'no-stream' }]))
   },
 
   'appendMany: each append has its own outcome, in the order given': async ({ store }) => {
@@ -256,7 +248,7 @@ export const logPromises = {
       { stream: ann, events: [start(1), start(2)], expected: 'no-stream' },
       { stream: bob, events: [sampleStart('bob', 2), sampleStart('bob', 3)], expected: 1 },
       { stream: bob, events: [sampleStart('bob', 4)], expected: 1 },
-      { stream: ann, events: [start(4)], expected: 'any' },
+      { stream: ann, events: [start(4)], expected: 2 },
       { stream: ann, events: [start(4)], expected: 2 },
     ])
     expect(results.map(outcomeOf)).toEqual([
@@ -350,8 +342,8 @@ export const logPromises = {
 
   'readAll gives the whole log in the order of its positions, and what is behind a position': async ({ store }) => {
     for (const n of upTo(10)) {
-      await store.append(ann, [start(n)], 'any')
-      await store.append(bob, [sampleStart('bob', n)], 'any')
+      await store.append(ann, [start(n)], n)
+      await store.append(bob, [sampleStart('bob', n)], n)
     }
     const events = await collect(store.readAll())
     expect(events.map(({ stream }) => stream)).toEqual(upTo(20).map((i) => (i % 2 === 0 ? ann : bob)))
@@ -380,7 +372,7 @@ export const logPromises = {
     let writing = true
     const written = Promise.all(
       [writer, other, writer, other].map(async (store, i) => {
-        for (const n of upTo(appends)) await store.append(contactStream(`c${i}`), [sampleStart(`c${i}`, n)], 'any')
+        for (const n of upTo(appends)) await store.append(contactStream(`c${i}`), [sampleStart(`c${i}`, n)], n)
       }),
     ).finally(() => {
       writing = false
@@ -413,7 +405,7 @@ export const logPromises = {
     expect(seen).toEqual([1, 2, 3])
     for await (const event of store.readAll()) {
       if (event.stream === bob) break
-      await store.append(bob, [sampleStart('bob', 10 + event.version)], 'any')
+      await store.append(bob, [sampleStart('bob', 10 + event.version)], 2 + event.version)
     }
     expect(await collect(store.readStream(bob))).toHaveLength(6)
   },
@@ -442,7 +434,7 @@ export const logPromises = {
     expect(first[2]).toEqual({ type: 'CaughtUp', position: first[1]?.position })
     for (const n of [3, 4]) {
       const next = take(subscription, 2)
-      const { position } = await appended((n === 3 ? store : other).append(ann, [start(n)], 'any'))
+      const { position } = await appended((n === 3 ? store : other).append(ann, [start(n)], n - 1))
       expect(await next).toEqual([
         expect.objectContaining({ id: start(n).id, version: n, position }),
         { type: 'CaughtUp', position },
@@ -494,7 +486,7 @@ export const logPromises = {
 
   'a subscription to campaigns alone gives nothing of contacts, and is carried past them': async ({ store }) => {
     const events = await someOfBoth(store)
-    await store.append(ann, [start(100)], 'any')
+    await store.append(ann, [start(100)], 2)
     const head = (await collect(store.readAll())).at(-1)?.position as number
     const stop = new AbortController()
     const subscription = store.subscribe(0, stop.signal, { streams: 'campaigns' })[Symbol.asyncIterator]()
@@ -506,7 +498,7 @@ export const logPromises = {
         if (value.type !== 'CaughtUp') return value
       }
     })()
-    await store.append(ann, [start(101)], 'any')
+    await store.append(ann, [start(101)], 3)
     await store.append(campaignStream('late'), [samplePublication('late', 1)], 'no-stream')
     expect(await next).toMatchObject({ stream: campaignStream('late'), version: 1 })
     stop.abort()
@@ -548,7 +540,7 @@ export const logPromises = {
     const ids = upTo(25).map((i) => `c${(i * 7) % 25}`)
     for (const id of ids) await store.append(contactStream(id), [sampleStart(id, 1), sampleStart(id, 2)], 'no-stream')
     await store.append(campaignStream('c1'), [samplePublication('c1', 1)], 'no-stream')
-    await store.append(contactStream('c3'), [sampleStart('c3', 3)], 'any')
+    await store.append(contactStream('c3'), [sampleStart('c3', 3)], 2)
     for (const limit of [1, 10, 24, 25, 26, 1000]) {
       const pages = await pagesOf(store, limit)
       expect(pages.every((page) => page.length <= limit)).toBe(true)
@@ -640,15 +632,14 @@ export const logPromises = {
 
   'ONCE-3: what was acknowledged is there for whoever opens the store next': async (given) => {
     const { store } = given
-    if (!store.capabilities.durable) given.skip('the store says that it is not durable')
-    if (!store.capabilities.manyProcesses) given.skip('the store says that it serves one process')
+    if (given.processes !== 'many') given.skip('the store serves one process')
     await someOfBoth(store)
     const events = await collect(store.readAll())
     expect(await collect((await given.another()).readAll())).toEqual(events)
     await store.close()
     const next = await given.another()
     expect(await collect(next.readAll())).toEqual(events)
-    const { position } = await appended(next.append(bob, [sampleStart('bob', 99)], 'any'))
+    const { position } = await appended(next.append(bob, [sampleStart('bob', 99)], 1))
     expect(position).toBeGreaterThan(events.at(-1)?.position as number)
   },
 
@@ -673,8 +664,8 @@ export const logPromises = {
     await expectFault('CLOSED', () => next)
     for (const reader of begun) await expectFault('CLOSED', () => reader.next())
     const deeds: (() => unknown)[] = [
-      () => store.append(ann, [start(11)], 'any'),
-      () => store.appendMany([{ stream: ann, events: [start(11)], expected: 'any' }]),
+      () => store.append(ann, [start(11)], 10),
+      () => store.appendMany([{ stream: ann, events: [start(11)], expected: 10 }]),
       () => store.appendMany([]),
       () => collect(store.readStream(ann)),
       () => store.readMany([ann]),
@@ -714,6 +705,15 @@ async function appended(result: Promise<AppendResult>): Promise<Appended> {
   const answer = await result
   expect(answer.outcome).toBe('appended')
   return answer as Appended
+}
+
+/** Each conflict names the version to expect next. */
+async function appendedToEnd(store: EventStore, stream: StreamId, events: readonly NewEvent[]): Promise<Appended> {
+  for (let expected = 0; ; ) {
+    const [result] = await store.appendMany([{ stream, events, expected }])
+    if (result?.outcome === 'appended') return result
+    if (result?.outcome === 'conflict') expected = result.actual
+  }
 }
 
 function outcomeOf(result: AppendResult | Locked): string {

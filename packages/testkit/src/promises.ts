@@ -4,7 +4,9 @@ import { expect } from 'vitest'
 
 export interface Given<S extends EventStore> {
   readonly store: S & { readonly capabilities: Capabilities }
-  /** Opens the same data once more; for stores that say `manyProcesses`. */
+  /** Who can open the same data once more: nobody, one process after the other, or many at once. */
+  readonly processes: 'none' | 'one' | 'many'
+  /** Opens the same data once more. */
   another(): Promise<S>
   /** Ends the test, and says in the report why it does not concern this store. */
   skip(reason: string): never
@@ -14,8 +16,8 @@ export interface Given<S extends EventStore> {
 export type Promises<S extends EventStore> = { readonly [name: string]: (given: Given<S>) => Promise<void> }
 
 /** The store, and a second opening of its data where the store can have one: two writers as different as can be. */
-export async function bothOf<S extends EventStore>({ store, another }: Given<S>): Promise<readonly [S, S]> {
-  return [store, store.capabilities.manyProcesses ? await another() : store]
+export async function bothOf<S extends EventStore>({ store, processes, another }: Given<S>): Promise<readonly [S, S]> {
+  return [store, processes === 'many' ? await another() : store]
 }
 
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
