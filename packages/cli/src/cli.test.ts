@@ -364,7 +364,7 @@ describe('bad lines', () => {
       'newer-schema',
       2,
     ],
-    ['a line of 100 MB', 'long.jsonl', () => second('x'.repeat(100_000_000)).join('\n'), 'too-long', 2],
+    ['a line of 100 MB', 'long.jsonl', () => second('x'.repeat(100_000_000)).join('\n'), 'wrong-data', 2],
     ['a packed file, cut', 'cut.jsonl.gz', () => gzipSync(whole()).subarray(0, -30), 'not-unpacked', 0],
     ['another packed file, cut', 'cut.jsonl.zst', () => zstdCompressSync(whole()).subarray(0, -30), 'not-unpacked', 0],
     ['one that is not packed', 'plain.jsonl.gz', whole, 'not-unpacked', 1],
@@ -434,18 +434,44 @@ describe('bad lines', () => {
     },
   )
 
-  it('AUDIT-5: a line nested too deeply ends no command, and is named', async () => {
-    const path = bent('deep.jsonl', stop().replace('"run":', `"deep":${'['.repeat(4000)}${']'.repeat(4000)},"run":`))
-    await enfold(['keygen', file('deep-key')])
-    for (const args of [
-      ['verify', path],
-      ['import', path, '--into', `sqlite:${file('deep.db')}`],
-      ['seal', path, '--key', file('deep-key'), '--out', file('deep.seal')],
-    ]) {
+  const brackets = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+
+  it.each([
+    [
+      'data nested too deep',
+      'deep',
+      () => stop().replace('"run":', `"deep":${brackets(4000)},"run":`),
+      '/data/deep is nested',
+    ],
+    [
+      'an attribute nested too deep',
+      'deep-subject',
+      () => stop().replace('"dan"', brackets(4000)),
+      '/subject/0 is nested',
+    ],
+    ['a list nested too deep', 'deep-list', () => brackets(100_000), '/0/0 is nested'],
+    ['a line too long', 'long', () => stop().replace('"dan"', `"${'d'.repeat(16 * 1024 * 1024)}"`), 'has 16777'],
+  ])('AUDIT-5: %s ends no command, and is wrong data with its number', async (...given) => {
+    const [, name, line, message] = given
+    const path = bent(`${name}.jsonl`, line())
+    const key = file(`${name}-key`)
+    await enfold(['keygen', key])
+    const commands = [
+      ...['replay', 'stats', 'verify', 'export'].map((command) => [command, path]),
+      ...['state', 'history'].map((command) => [command, 'dan', path]),
+      ['members', 'pool/1', 'nurture', path],
+      ['explain', 'dan', path, '--step', 'pool%2F1/nurture/two'],
+      ['import', path, '--into', `sqlite:${file(`${name}.db`)}`],
+      ['seal', path, '--key', key, '--out', file(`${name}.seal`)],
+    ]
+    for (const args of commands) {
       const { status, stderr } = await enfold(args)
-      expect(status).toBe(1)
-      expect(stderr).toContain(`${path}:${number()}: wrong-data: /data/deep is nested more than 128 deep`)
+      expect({ args, status, stderr }).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining(`${path}:${number()}: wrong-data: ${message}`),
+      })
     }
+    expect(existsSync(file(`${name}.seal`))).toBe(false)
   })
 
   it('AUDIT-5: an empty file is a log without events; a last line needs no end', async () => {

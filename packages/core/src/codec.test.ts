@@ -751,9 +751,10 @@ describe('whatever the line', () => {
 
   it('AUDIT-5: values nested deeper than any stack', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000)
-    expect(problem(deep).reason).toBe('not-an-event')
-    expect(problem(STARTED_LINE.replace('"mike"', deep))).toMatchObject({ attribute: 'subject' })
-    expect(problem(STARTED_LINE.replace('"nurture"', deep))).toMatchObject({ path: '/data/sequenceId' })
+    expect(problem(deep)).toMatchObject({ reason: 'wrong-data', path: '/0/0' })
+    const deepAt = (path: string) => ({ reason: 'wrong-data', path, message: `${path} is nested more than 128 deep` })
+    expect(problem(STARTED_LINE.replace('"mike"', deep))).toEqual(deepAt('/subject/0'))
+    expect(problem(STARTED_LINE.replace('"nurture"', deep))).toEqual(deepAt('/data/sequenceId'))
     const [before, after] = PUBLISHED_LINE.split('"email"')
     expect(problem(before + deep + after)).toMatchObject({
       reason: 'wrong-data',

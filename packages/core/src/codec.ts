@@ -30,7 +30,10 @@ export type DecodeProblem =
   | { readonly reason: 'newer-schema'; readonly schemaVersion: number; readonly message: string }
   /** Written by an earlier release, and no step is known that brings it to the next version. */
   | { readonly reason: 'older-schema'; readonly schemaVersion: number; readonly message: string }
-  /** `path`: JSON Pointer into the line, such as "/data/run". After upcasting: into what the steps made of it. */
+  /**
+   * `path`: JSON Pointer into the line, such as "/data/run". After upcasting: into what the steps made of it. Also a line
+   * that is too long (`path` is "") or nested too deep, whatever it holds.
+   */
   | { readonly reason: 'wrong-data'; readonly path: string; readonly message: string }
   /** It would be an event, and is spelt otherwise than Enfold spells it: see `encodeEvent`. */
   | { readonly reason: 'not-canonical'; readonly message: string }
@@ -167,16 +170,20 @@ export const MAX_LINE_LENGTH = 16 * 1024 * 1024
 
 function decoded(line: string, upcasters: Upcasters, foreign: boolean): Either<DecodeProblem, RecordedEvent> {
   if (line.length > MAX_LINE_LENGTH)
-    return left(wrongData([], `the line has ${line.length} characters; up to ${MAX_LINE_LENGTH} are read`))
+    return left(wrongData([], `has ${line.length} characters; lines of up to ${MAX_LINE_LENGTH} are read`))
   let parsed: unknown
   try {
     parsed = JSON.parse(line)
   } catch (error) {
     return left({ reason: 'not-json', message: noJson(error) })
   }
-  if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
+  // First of all: whatever walks it further down would end in a RangeError.
   const deep = tooDeepIn(parsed, MAX_JSON_DEPTH)
-  if (deep !== null) return left(problemAt(deep.slice(0, 2), `is nested more than ${MAX_JSON_DEPTH} deep`))
+  if (deep !== null) {
+    const path = deep.slice(0, 2)
+    return left(wrongData(path, `${pointerOf(path)} is nested more than ${MAX_JSON_DEPTH} deep`))
+  }
+  if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
   const attributes = attributesOf(parsed, foreign)
   if (isLeft(attributes)) return attributes
   const { known, extensions } = attributes.right

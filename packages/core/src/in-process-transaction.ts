@@ -7,7 +7,7 @@ import type { NewEvent, RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { EventId, Position, StreamId, Version } from './ids.ts'
 import type { AppendResult, EventStore, JoinsTransactions, StreamAppend, TransactionClient } from './ports.ts'
-import { appendOf } from './stream-append.ts'
+import { appendOf, checkAppend } from './stream-append.ts'
 
 /**
  * What `engine.withTransaction` takes of such a store. `query('COMMIT')` and `query('ROLLBACK')` end it as the methods
@@ -133,7 +133,7 @@ function within(log: TransactionalLog, open: Open): ReturnType<JoinsTransactions
     },
     async append(stream, events, expected, derived, requires = []): Promise<AppendResult> {
       refuseIfOver()
-      if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+      checkAppend({ stream, events })
       const recorded = (await log.readMany([stream])).get(stream) ?? []
       const mine = open.events.get(stream) ?? []
       const before = open.before.get(stream) ?? recorded.length

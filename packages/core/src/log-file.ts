@@ -26,8 +26,6 @@ export type LineProblem =
   | { readonly reason: 'not-utf8'; readonly message: string }
   /** The last line, which has no end, and is no event as it stands. */
   | { readonly reason: 'cut'; readonly message: string }
-  /** Longer than `maxLineBytes`: it was passed over without being kept. */
-  | { readonly reason: 'too-long'; readonly bytes: number; readonly message: string }
 
 /** One line of a log. `line` is 1 for the first. */
 export type LogEntry =
@@ -37,7 +35,10 @@ export type LogEntry =
 export interface ReadLogOptions {
   /** Default false: the first bad line is the last that is yielded. True: the rest is read as well. */
   readonly keepGoing?: boolean
-  /** The longest line that is read, in bytes without its end. Default 16,777,216 (16 MiB). */
+  /**
+   * The longest line that is read, in bytes without its end. Default 16,777,216 (16 MiB). A longer one is passed over
+   * without being kept, and is `wrong-data`.
+   */
   readonly maxLineBytes?: number
   /**
    * Takes what other programs make of a log as well: a byte order mark at its beginning, blank lines at its end, lines that
@@ -180,7 +181,7 @@ function entryOf(
 ): LogEntry {
   if (raw.bytes === null) {
     const message = `has ${raw.length} bytes; lines of up to ${maxLineBytes} are read`
-    return { line, problem: { reason: 'too-long', bytes: raw.length, message } }
+    return { line, problem: { reason: 'wrong-data', path: '', message } }
   }
   const text = textOf(raw.bytes)
   const cut = 'is cut: the log ends in the middle of it'

@@ -1,5 +1,8 @@
-/** An append made of the parts that `EventStore.append` takes one by one: for stores, which do it as one of many. */
-import type { NewEvent } from './events.ts'
+/** What stores have in common of an append: its parts as one of many, and what is refused before anything is written. */
+import { encodeEvent, MAX_LINE_LENGTH } from './codec.ts'
+import { MAX_JSON_DEPTH, tooDeepIn } from './depth.ts'
+import type { NewEvent, RecordedEvent } from './events.ts'
+import { EnfoldFault } from './fault.ts'
 import type { StreamId } from './ids.ts'
 import type { Derived, ExpectedVersion, RequiredVersion, StreamAppend } from './ports.ts'
 
@@ -19,3 +22,32 @@ export function appendOf(
     ...(requires === undefined ? {} : { requires }),
   }
 }
+
+/**
+ * Refuses an append that no store takes: one without events, and one with an event that nobody could read from an export
+ * again, because its line would be longer, or nested deeper, than lines that are read (AUDIT-1).
+ *
+ * @throws EnfoldFault `INVALID_INPUT`
+ */
+export function checkAppend({ stream, events }: Pick<StreamAppend, 'stream' | 'events'>): void {
+  if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+  for (const [i, event] of events.entries()) {
+    const path = `append.events[${i}] (${event.type})`
+    // In the line the data stand one level down.
+    if (tooDeepIn(event.data, MAX_JSON_DEPTH - 1) !== null)
+      throw EnfoldFault.unshownInput(
+        path,
+        'is nested too deep',
+        `at most ${MAX_JSON_DEPTH} levels in its line of a log`,
+      )
+    // A unit of UTF-16 takes up to three bytes: hardly any event needs counting.
+    if (3 * JSON.stringify(event).length + MOST_AROUND <= MAX_LINE_LENGTH) continue
+    const bytes = new TextEncoder().encode(encodeEvent({ ...event, ...LONGEST_PLACE, stream } as RecordedEvent)).length
+    if (bytes > MAX_LINE_LENGTH)
+      throw EnfoldFault.unshownInput(path, `would have ${bytes} bytes in a log`, `at most ${MAX_LINE_LENGTH}`)
+  }
+}
+
+/** More than what a line has besides what stands in the event: names of attributes, its subject, its place, its hash. */
+const MOST_AROUND = 16_384
+const LONGEST_PLACE = { version: 2 ** 31 - 1, position: Number.MAX_SAFE_INTEGER, hash: 'f'.repeat(64) }

@@ -7,6 +7,7 @@ import {
   type CaughtUp,
   type ContactId,
   chainHash,
+  checkAppend,
   contactOf,
   contactStream,
   digestOf,
@@ -239,7 +240,11 @@ export function createEventStoreDbStore(
   async function appendMany(given: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
     const all = given.map(({ stream, events, expected }, i) => {
       names.nameOf(stream)
-      return { stream, expected: checkedExpectation(expected), events: copiesOf(events, `appends[${i}].events`) }
+      return {
+        stream,
+        expected: checkedExpectation(expected),
+        events: copiesOf(stream, events, `appends[${i}].events`),
+      }
     })
     // Reused ids are looked for in all streams before the first is written, so that then nothing is.
     await Promise.all(
@@ -365,7 +370,7 @@ export function createEventStoreDbStore(
     append: (stream, events, expected) =>
       work(async () => {
         names.nameOf(stream)
-        const copies = copiesOf(events, 'append.events')
+        const copies = copiesOf(stream, events, 'append.events')
         checkedExpectation(expected)
         return await inQueue(stream, () => append(stream, copies, expected))
       }),
@@ -420,15 +425,16 @@ function idReused({ id }: NewEvent, stream: StreamId): EnfoldFault {
   return new EnfoldFault('EVENT_ID_REUSED', message, { id, stream })
 }
 
-function copiesOf(events: readonly NewEvent[], path: string): NewEvent[] {
-  if (events.length === 0) throw EnfoldFault.invalidInput(path, events, 'at least one event')
+function copiesOf(stream: StreamId, events: readonly NewEvent[], path: string): NewEvent[] {
   const ids = new Set<string>()
-  return events.map((event, i) => {
+  const copies = events.map((event, i) => {
     const copy = copyOf(event, `${path}[${i}]`)
     if (ids.has(copy.id)) throw idReused(copy, '')
     ids.add(copy.id)
     return copy
   })
+  checkAppend({ stream, events: copies })
+  return copies
 }
 
 function checkedExpectation(expected: ExpectedVersion): ExpectedVersion {

@@ -7,6 +7,7 @@ import {
   type ChecksRequired,
   type ContactId,
   chainHash,
+  checkAppend,
   contactOf,
   contactStream,
   createInProcessTransactions,
@@ -68,7 +69,7 @@ export function createMemoryStore({
   function appendMany(appends: readonly StreamAppend[]): readonly AppendResult[] {
     const claimed = new Map<EventId, StreamId>()
     for (const { stream, events } of appends) {
-      if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+      checkAppend({ stream, events })
       const owners = events.map(({ id }) => byId.get(id)?.stream ?? claimed.get(id))
       if (owners.every((owner) => owner === stream)) continue
       for (const [i, { id }] of events.entries()) {

@@ -5,6 +5,7 @@ import {
   type CaughtUp,
   type ChecksRequired,
   type Claim,
+  checkAppend,
   contactStream,
   EnfoldFault,
   type EventFilter,
@@ -303,8 +304,7 @@ async function appended<Result>(
   append: (appends: readonly StreamAppend[]) => Promise<readonly Result[]>,
   appends: readonly StreamAppend[],
 ): Promise<readonly Result[]> {
-  for (const { events } of appends)
-    if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+  for (const one of appends) checkAppend(one)
   return appends.length === 0 ? [] : append(appends)
 }
 

@@ -5,6 +5,7 @@ import {
   type AppendResult,
   type ContactId,
   chainHash,
+  checkAppend,
   contactOf,
   digestOf,
   EnfoldFault,
@@ -90,7 +91,7 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
 
   function append(one: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult {
     const { stream, events, expected, requires = [] } = one
-    if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
+    checkAppend(one)
     const text = toText(stream)
     const last = headOf.get(text) as Row | undefined
     const actual = last?.version ?? 0

@@ -240,6 +240,24 @@ export const logPromises = {
     await expectFault('INVALID_INPUT', () => store.appendMany([{ stream: ann, events: [], expected: 'no-stream' }]))
   },
 
+  'AUDIT-1: an event whose line no reader takes, too long or too deep, is refused, and nothing is written': async ({
+    store,
+  }) => {
+    let deep: JsonValue = 'x'
+    for (let level = 0; level < 4000; level++) deep = [deep]
+    for (const value of ['é'.repeat(8 * 1024 * 1024), deep]) {
+      const event = sampleCompletion('ann', 2, value)
+      await expectFault('INVALID_INPUT', () => store.append(ann, [start(1), event], 'no-stream'))
+      await expectFault('INVALID_INPUT', () =>
+        store.appendMany([
+          { stream: bob, events: [sampleStart('bob', 1)], expected: 'no-stream' },
+          { stream: ann, events: [event], expected: 'no-stream' },
+        ]),
+      )
+    }
+    expect(await collect(store.readAll())).toEqual([])
+  },
+
   'appendMany: each append has its own outcome, in the order given': async ({ store }) => {
     const first = await appended(store.append(ann, [start(1), start(2)], 'no-stream'))
     const results = await store.appendMany([
