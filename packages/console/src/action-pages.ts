@@ -12,7 +12,7 @@ import {
   type Rejection,
 } from '@enfold/core'
 import type { ActionPreview, ActionView, ProcessOptions } from '@enfold/engine'
-import { actionScope, type Scope } from '@enfold/http'
+import { actionScope, type Scope, whilePermitted } from '@enfold/http'
 import { html } from 'hono/html'
 import { answerOf, type Call, type Html, link, may, needed, numberOf, redirect, seen, textOf } from './call.ts'
 import { Failure } from './failure.ts'
@@ -314,8 +314,9 @@ function backToAction(call: Call, actionId: string): Response {
 // --- Streams --------------------------------------------------------------------------------------------------------
 
 export async function resultsCsv(call: Call): Promise<Response> {
-  const { actionId } = await actionOf(call)
-  return streamed(call, call.engine.inspect.actionCsv(actionId), {
+  const { actionId, campaignId } = await actionOf(call)
+  const pages = whilePermitted(call.engine.inspect.actionCsv(actionId), () => call.stillSees(campaignId))
+  return streamed(call, pages, {
     'content-type': 'text/csv; charset=utf-8; header=present',
     'content-disposition': 'attachment; filename="results.csv"',
   })

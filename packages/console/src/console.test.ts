@@ -644,6 +644,24 @@ describe('an action whose process died', () => {
     expect(await next()).toBe('')
   })
 
+  it.each(['gardener', 'nobody'])('BULK-3: its file breaks off for an actor who has become %s', async (later) => {
+    const { engine } = await givenWorldOfOurs()
+    const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
+    await engine.processAction({ ...order, actionId: 'a', contacts: { ids: ['ann'] } })
+    let as = 'writer'
+    const errors: unknown[] = []
+    const own = consoleOf(
+      { ...world, engine },
+      { authorize: () => ACTORS[as] ?? null, onError: (error) => errors.push(error) },
+    )
+    const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/results.csv`))
+    as = later
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('"contactId"')
+    await expect(reader.read()).rejects.toThrow('may not see it any more')
+    expect(errors).toHaveLength(1)
+  })
+
   async function givenWorldOfOurs(): Promise<World> {
     const mine = await givenWorld()
     onTestFinished(() => mine.close())

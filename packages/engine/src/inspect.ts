@@ -226,6 +226,8 @@ export interface Inspect extends ActionQuestions, AttentionQuestions, CampaignQu
   facts(contactId: ContactId): Promise<Facts | null>
   /** The recorded events of one contact, in order; empty if there are none. */
   history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
+  /** The engine's clock. What is recorded as later than this was written by a process whose clock is fast (AUDIT-2). */
+  now(): Instant
   /**
    * The chain of causes of an event, or why a step ran or did not. Asking about an event never calls the directory;
    * asking about a step does, and does without where it fails; see `factsFault`.
@@ -465,6 +467,7 @@ export function createInspect(
       input.id('inspect.history', contactId)
       return context.historyOf(contactId)
     },
+    now: () => clock.now(),
     async facts(contactId) {
       input.id('inspect.facts', contactId)
       return context.factsOf(contactId, SHORT_MS)

@@ -199,11 +199,15 @@ export const actionRoutes: readonly Route[] = [
     summary: 'What became of each contact, as a file for spreadsheets',
     answers: { 200: 'text/csv' },
     scope: readingOne,
-    handle: async ({ engine, failed, path }) =>
-      streamed(engine.inspect.actionCsv(path.actionId as string), failed, {
-        'content-type': 'text/csv; charset=utf-8; header=present',
-        'content-disposition': 'attachment; filename="results.csv"',
-      }),
+    handle: async (call) =>
+      streamed(
+        whilePermitted(call.engine.inspect.actionCsv(call.path.actionId as string), call.stillPermitted),
+        call.failed,
+        {
+          'content-type': 'text/csv; charset=utf-8; header=present',
+          'content-disposition': 'attachment; filename="results.csv"',
+        },
+      ),
   }),
   route({
     id: 'followAction',
@@ -237,6 +241,23 @@ export const actionRoutes: readonly Route[] = [
     handle: (call) => begun(call, (options) => call.engine.resumeAction(call.path.actionId as string, options)),
   }),
 ]
+
+/**
+ * Asks before each further page: what was permitted when the file began may have been taken away. Then the file breaks
+ * off, because one that ended there would pass for a whole one.
+ */
+export async function* whilePermitted(
+  pages: AsyncIterable<string>,
+  isStillPermitted: () => Promise<boolean>,
+): AsyncGenerator<string> {
+  let isFirst = true
+  for await (const page of pages) {
+    if (!isFirst && !(await isStillPermitted()))
+      throw new Error('A file was broken off: who downloads it may not see it any more.')
+    isFirst = false
+    yield page
+  }
+}
 
 /** Looked up in the store, for another process may be at work. */
 async function* progressOf(call: Call): AsyncGenerator<string> {

@@ -29,12 +29,17 @@ describe('contacts', () => {
   it('AUDIT-2: say which of their events a fast clock has dated after now', async () => {
     const { send, store } = await givenApi()
     await send('POST', `${NURTURE}/start`)
-    expect((await send('GET', '/contacts/ann')).body).not.toHaveProperty('ahead')
+    for (const path of ['', '/history'])
+      expect((await send('GET', `/contacts/ann${path}`)).body).not.toHaveProperty('ahead')
     const clock = createSimulatedClock('2026-03-02T12:00:00.000Z')
     const fast = createEngine({ store, clock, handlers: {} })
     await fast.stopAll({ contactId: 'ann', actor: 'olga' })
     await fast.close()
     expect(await send('GET', '/contacts/ann')).toMatchObject({ status: 200, body: { version: 2, ahead: [2] } })
+    const { body } = await send('GET', '/contacts/ann/history')
+    expect(body).toMatchObject({ events: [{ version: 1 }, { version: 2 }], ahead: [2] })
+    expect((await send('GET', '/contacts/ann/history?limit=1')).body).not.toHaveProperty('ahead')
+    expect((await send('GET', '/contacts/ann/history?after=1')).body).toMatchObject({ ahead: [2] })
   })
 
   it('PAUSE-1, RESEND-1, CANCEL-1: are paused, resumed; steps are sent again and cancelled', async () => {

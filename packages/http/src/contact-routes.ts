@@ -49,7 +49,8 @@ const reads: readonly Route[] = [
     id: 'getHistory',
     method: 'get',
     path: '/contacts/{contactId}/history',
-    summary: 'The recorded events of one contact, in order; `after` is a version',
+    summary:
+      'The recorded events of one contact, in order; `after` is a version; `ahead`: those that are dated after now',
     query: s.closed({ after: s.opt(s.whole(0)), limit: s.Limit }),
     answers: { 200: s.History },
     etag: true,
@@ -57,9 +58,13 @@ const reads: readonly Route[] = [
     async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
       const behind = (await engine.inspect.history(path.contactId as string)).slice(after)
       const page = behind.slice(0, limit)
+      const events = seenBy(actor, page)
+      const now = engine.inspect.now()
+      const ahead = events.flatMap(({ at, version }) => (at > now ? [version] : []))
       return {
-        events: seenBy(actor, page),
+        events,
         next: behind.length > limit ? (page.at(-1)?.version ?? null) : null,
+        ...(ahead.length === 0 ? {} : { ahead }),
       }
     },
   }),

@@ -3,7 +3,7 @@ import { routes } from './api.ts'
 import { openApiDocument } from './openapi.ts'
 
 // What may be done and seen is decided in one place, for the API and for whatever else serves people, as the console.
-export { actionScope, visibleActions } from './action-routes.ts'
+export { actionScope, visibleActions, whilePermitted } from './action-routes.ts'
 export { type Api, type ApiOptions, createApi } from './api.ts'
 export { campaignsOf, seenBy } from './contact-routes.ts'
 export { idOfSegment, pathSegment } from './input.ts'

@@ -272,3 +272,19 @@ it('BULK-3: progress ends when it is no longer permitted', async () => {
   await over
   expect(await reader.read()).toEqual({ done: true, value: undefined })
 })
+
+it('BULK-3: a file of results breaks off when it is no longer permitted', async () => {
+  for (const later of [null, { actor: 'olga', may: 'write', campaigns: ['garden'] } as const]) {
+    const actor: { current: Actor | null } = { current: { actor: 'olga', may: 'write' } }
+    const errors: unknown[] = []
+    const { api, engine } = await givenApi({ authorize: () => actor.current, onError: (error) => errors.push(error) })
+    const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actionId: 'a', actor: 'olga' } as const
+    await engine.processAction({ ...order, contacts: { ids: ['ann'] } })
+    const response = await api(new Request('http://localhost/actions/a/results.csv'))
+    actor.current = later
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('"contactId","outcome","run","reason"\n')
+    await expect(reader.read()).rejects.toThrow('may not see it any more')
+    expect(errors).toHaveLength(1)
+  }
+})

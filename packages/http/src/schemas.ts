@@ -138,7 +138,8 @@ export const Event = Type.Object({
   cause: Type.Unsafe<JsonObject>({ type: 'object', required: ['by'] }),
   data: JsonData,
 })
-export const History = closed({ events: list(Event), next: orNull(Count) })
+/** `ahead`: versions of the events of this page that are dated after now, where there are any. */
+export const History = closed({ events: list(Event), next: orNull(Count), ahead: opt(list(Count)) })
 export const Chain = closed({ chain: list(Event) })
 export const ExplainedStep = closed({
   step: closed({ reason: Type.String(), detail: orNull(Type.String()), dueAt: orNull(Instant) }),
