@@ -174,7 +174,7 @@ export function lineProblems(definition: unknown, json: string): CampaignProblem
   ]
 }
 
-const pointerOf = (keys: readonly string[]) =>
+export const pointerOf = (keys: readonly string[]) =>
   keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 const MOST = { nodes: 20_000, steps: 50_000, routes: 100_000 } as const

@@ -3,10 +3,11 @@
  * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { lineProblems, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
+import { lineProblems, pointerOf, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
+import { notJsonIn } from './not-json.ts'
 import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
 import { mixedTypes, unsafeIntegers } from './value-warnings.ts'
 
@@ -34,19 +35,26 @@ export interface Campaign {
  * // left: /sequences/0/steps …
  */
 export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign> {
-  let copy: unknown
-  let json: string
-  try {
-    json = JSON.stringify(input) ?? 'null'
-    copy = JSON.parse(json)
-  } catch (error) {
-    const message = `is no plain JSON value: ${error instanceof Error ? error.message : String(error)}`
-    return left({ type: 'CampaignInvalid', problems: [{ path: '', message }] })
-  }
+  const odd = input === undefined ? [] : unsayable(input)
+  if (odd.length > 0) return left({ type: 'CampaignInvalid', problems: odd })
+  const json = JSON.stringify(input) ?? 'null'
+  const copy: unknown = JSON.parse(json)
   const tooLarge = [...lineProblems(copy, json), ...sizeProblems(copy)]
   const problems = tooLarge.length > 0 ? tooLarge : [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
   if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
   return right(build(deepFreeze(copy as CampaignDefinition)))
+}
+
+const MOST_UNSAYABLE = 20
+
+/** What would be published as something else than was written, a Map as `{}`. */
+function unsayable(input: unknown): CampaignProblem[] {
+  const problems: CampaignProblem[] = []
+  for (const { keys, what, expected } of notJsonIn(input)) {
+    if (problems.length === MOST_UNSAYABLE) break
+    problems.push({ path: pointerOf(keys), message: `${what}; expected ${expected}` })
+  }
+  return problems
 }
 
 /**

@@ -74,6 +74,7 @@ export {
 } from './log-file.ts'
 export * from './marks.ts'
 export { nearest } from './nearest.ts'
+export { type NotJson, notJsonIn } from './not-json.ts'
 export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
 export * from './plan.ts'

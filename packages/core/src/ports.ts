@@ -423,7 +423,10 @@ export interface StepCall {
 
 /** What a handler answers. */
 export type StepOutcome =
-  /** `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). */
+  /**
+   * `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). In this and in
+   * `reason`, a number is recorded as text, and what is neither is left out.
+   */
   | { readonly outcome: 'sent'; readonly receipt?: string }
   | { readonly outcome: 'skipped'; readonly reason: string }
   /**

@@ -11,6 +11,7 @@ import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
 import type { JsonObject } from './json.ts'
+import { notJsonIn } from './not-json.ts'
 import { plan } from './plan.ts'
 import type { Facts, StepOutcome } from './ports.ts'
 import type { Rejection } from './rejection.ts'
@@ -81,6 +82,12 @@ export interface Timeline {
   readonly cut: boolean
 }
 
+/** What the engine would refuse must not be played as something else: a Map as no values at all. */
+function requireJson(path: string, value: unknown): void {
+  for (const { keys, what, expected } of notJsonIn(value))
+    throw EnfoldFault.unshownInput([path, ...keys].join('/'), what, expected)
+}
+
 /**
  * Plays a campaign for one contact.
  *
@@ -100,6 +107,10 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   const campaignId = campaigns.published()[0]?.campaignId as string
   const until = instantOf(epochMsOf(from) + msOf('horizon', horizon))
   const factsAt = typeof options.facts === 'function' ? options.facts : () => (options.facts as Facts | undefined) ?? {}
+
+  if (typeof options.facts !== 'function') requireJson('facts', options.facts ?? {})
+  for (const [i, happening] of options.happenings.entries())
+    if ('signal' in happening) requireJson(`happenings[${i}].signal.data`, happening.signal.data ?? {})
 
   const contactId = 'contact'
   const queue = options.happenings

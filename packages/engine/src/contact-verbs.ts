@@ -67,7 +67,8 @@ export interface Signal {
   readonly contactId: ContactId
   readonly kind: string
   /**
-   * What patterns match against. Default {}. Only what a pattern or condition reads is recorded. An integer beyond
+   * What patterns match against. Default {}. Plain JSON: what has a `toJSON`, as a Date, counts as what that returns, and
+   * what JSON cannot say (a Map, NaN …) is refused with its place. Only what a pattern or condition reads is recorded. An integer beyond
    * 2^53 - 1 was rounded before it came here, and is compared as it came: give such ids as strings.
    */
   readonly data?: JsonObject

@@ -555,10 +555,15 @@ describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
   it.each([
     [{ outcome: 'sent', receipt: 'x'.repeat(1000) }, { receipt: 'x'.repeat(500) }],
     [{ outcome: 'sent', receipt: { id: 5 } }, {}],
+    [{ outcome: 'sent', receipt: 4711 }, { receipt: '4711' }],
     [{ outcome: 'skipped' }, { reason: 'no-reason' }],
     [{ outcome: 'skipped', reason: `${'x'.repeat(499)}🦊` }, { reason: `${'x'.repeat(499)}\ufffd` }],
     [
       { outcome: 'failed', reason: 7, permanent: 'yes', retryAfterMs: Number.NaN },
+      { reason: '7', consequence: 'retry' },
+    ],
+    [
+      { outcome: 'failed', reason: {}, retryAfterMs: Number.POSITIVE_INFINITY },
       { reason: 'no-reason', consequence: 'retry' },
     ],
   ])('STEP-7: of the answer %j what is good is taken', async (answer, data) => {

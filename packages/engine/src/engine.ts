@@ -18,6 +18,7 @@ import {
   type Instant,
   isLeft,
   left,
+  notJsonIn,
   orderDigest,
   type Position,
   type PublishAnswer,
@@ -412,9 +413,7 @@ export function createEngine(options: EngineOptions): Engine {
 
 /** The definition as it is now: what the host does with its object later is none of the publication's. */
 function copied(definition: unknown): unknown {
-  try {
-    return JSON.parse(JSON.stringify(definition) ?? 'null')
-  } catch {
-    return definition // `defineCampaign` says what is wrong with it.
-  }
+  if (definition === undefined) return null
+  for (const _ of notJsonIn(definition)) return definition // `defineCampaign` says what is wrong with it.
+  return JSON.parse(JSON.stringify(definition))
 }

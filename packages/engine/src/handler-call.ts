@@ -71,7 +71,8 @@ function checkedOutcome(given: unknown): StepOutcome | null {
   switch (typeof answer === 'object' ? answer?.outcome : undefined) {
     case 'sent': {
       const { receipt } = given as { receipt?: unknown }
-      return { outcome: 'sent', ...(typeof receipt === 'string' ? { receipt: cut(receipt) } : {}) }
+      const text = textOf(receipt)
+      return { outcome: 'sent', ...(text === null ? {} : { receipt: text }) }
     }
     case 'skipped':
       return { outcome: 'skipped', reason: textOr(answer?.reason, 'no-reason') }
@@ -109,7 +110,14 @@ function nonsense(kind: string, given: unknown): HandlerAnswer {
 }
 
 function textOr(value: unknown, otherwise: string): string {
-  return typeof value === 'string' && value !== '' ? cut(value) : otherwise
+  const text = textOf(value)
+  return text === null || text === '' ? otherwise : text
+}
+
+/** Texts, and numbers as text: ids of a database and codes of a provider often are. `null`: it is neither. */
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return cut(value)
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : null
 }
 
 function cut(text: string): string {

@@ -7,6 +7,7 @@ import {
   isLegalId,
   type JsonObject,
   MAX_ID_LENGTH,
+  notJsonIn,
   requireId,
   typeName,
 } from '@enfold/core'
@@ -90,7 +91,18 @@ function isNoRecord(value: object): boolean {
   return Object.prototype.toString.call(value) !== '[object Object]'
 }
 
-/** A plain JSON object. Answers it as a copy, so that later changes by the host do no harm. */
+/** Where something is in an input: `signal.data.items[0]["a b"]`. */
+function placeOf(path: string, keys: readonly string[]): string {
+  const segments = keys.map((key) =>
+    /^\d+$/.test(key) ? `[${key}]` : /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`,
+  )
+  return `${path}${segments.join('')}`
+}
+
+/**
+ * A plain JSON object. Answers it as a copy, so that later changes by the host do no harm. What JSON cannot say is refused
+ * at any depth, and not left out or made `null` without a word.
+ */
 export function jsonObject(path: string, value: unknown): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw EnfoldFault.invalidInput(path, value, 'a plain JSON object')
@@ -100,12 +112,9 @@ export function jsonObject(path: string, value: unknown): JsonObject {
       `is ${typeName(value)}`,
       'a plain JSON object, as Object.fromEntries makes one',
     )
-  try {
-    return JSON.parse(JSON.stringify(value)) as JsonObject
-  } catch {
-    // What was thrown may be the host's own, with any text in it.
-    throw EnfoldFault.unshownInput(path, 'cannot be written as JSON', 'a plain JSON object without cycles and bigints')
-  }
+  for (const { keys, what, expected } of notJsonIn(value))
+    throw EnfoldFault.unshownInput(placeOf(path, keys), what, expected)
+  return JSON.parse(JSON.stringify(value)) as JsonObject
 }
 
 /** What may be passed, by name: a check, and `?` behind the name of what may be left out. */

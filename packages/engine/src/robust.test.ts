@@ -96,6 +96,22 @@ it.each([
   expect(await engine.inspect.history('ann')).toEqual([])
 })
 
+it.each([
+  ['a Map', { items: [{ 'a b': new Map([['form', 'guide']]) }] }, 'signal.data.items[0]["a b"] is a Map; expected'],
+  ['no number', { total: Number.NaN }, 'signal.data.total is a number that is not finite; expected'],
+  ['a bigint', { order: { id: 7n } }, 'signal.data.order.id is a bigint; expected'],
+  ['nothing in a list', { tags: ['a', undefined] }, 'signal.data.tags[1] is nothing; expected'],
+])(
+  'GOAL-1: %s within the data of a signal is refused with its place, and nothing is written',
+  async (_, data, says) => {
+    const { engine } = await given({})
+    const error = await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: data as never }).catch((e) => e)
+    expect(error).toMatchObject({ code: 'INVALID_INPUT' })
+    expect(error.message).toContain(says)
+    expect(await engine.inspect.history('ann')).toEqual([])
+  },
+)
+
 it('GOAL-1: an instance of a class is data of a signal', async () => {
   class Submitted {
     readonly form = 'guide'
