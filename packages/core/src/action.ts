@@ -1,7 +1,7 @@
 /**
  * Bulk actions as they are kept: what was ordered, how far it has come, and what became of each contact. The events
- * that an action leads to stand in the log, like any others; who was left as he was does not, and stands here only.
- * Processing is the engine's affair. Rules BULK-1 to BULK-3.
+ * that an action leads to stand in the log, like any others; a contact that was left as it was stands here only. What each
+ * save makes of a record is decided here; the engine processes. Rules BULK-1 to BULK-3.
  */
 import type { SequenceRef } from './events.ts'
 import { sha256 } from './hash.ts'
@@ -109,6 +109,125 @@ export function addOutcomes(counts: ActionCounts, outcomes: Iterable<ActionOutco
 export function contactsDigest(before: string, contacts: readonly ContactId[]): string {
   return sha256(JSON.stringify([before, ...contacts])).slice(0, 16)
 }
+
+// --- The life of an action: begun, collected, advanced in groups, ended. Each of these is one save ------------------
+
+/** An action as it is ordered. */
+export type BegunAction = Pick<
+  ActionRecord,
+  'action' | 'actionId' | 'actor' | 'campaignId' | 'preview' | 'reason' | 'sequenceId' | 'source'
+>
+
+/** What became of some contacts, and up to where in the log their events stand. */
+export interface ActionProgress {
+  readonly outcomes: readonly ActionOutcome[]
+  readonly position: Position
+  /** Its process was told to end: nothing more begins. */
+  readonly isLast: boolean
+}
+
+/**
+ * An action whose contacts are about to be collected.
+ *
+ * @param before an attempt of the same action that came to no end while it collected; `null`: there is none
+ */
+export function beginAction(order: BegunAction, before: ActionRecord | null, now: Instant): ActionRecord {
+  if (before !== null) requireState(before, 'collecting')
+  return {
+    ...order,
+    revision: (before?.revision ?? 0) + 1,
+    state: 'collecting',
+    orderedAt: before?.orderedAt ?? now,
+    movedAt: now,
+    endedAt: null,
+    cancelledBy: null,
+    contacts: 0,
+    repeated: 0,
+    processed: 0,
+    outcomes: NO_OUTCOMES,
+    position: 0,
+  }
+}
+
+/** It was taken up by a process, or has more of its contacts: nothing else changes. */
+export function movedAction(record: ActionRecord, now: Instant): ActionRecord {
+  requireState(record, 'collecting', 'running')
+  return { ...record, revision: record.revision + 1, movedAt: now }
+}
+
+/** All its contacts are known: `named` of them, `added` without those that were named again. */
+export function collectedAction(
+  record: ActionRecord,
+  {
+    added,
+    named,
+    contactsDigest: digest,
+  }: { readonly added: number; readonly named: number; readonly contactsDigest: string },
+  now: Instant,
+): ActionRecord {
+  requireState(record, 'collecting')
+  return {
+    ...movedAction(record, now),
+    state: 'running',
+    contacts: added,
+    repeated: named - added,
+    contactsDigest: digest,
+  }
+}
+
+/**
+ * The next contacts have their result. The last of them end the action. One that was cancelled meanwhile stays so, and
+ * counts what was done all the same.
+ */
+export function advancedAction(
+  record: ActionRecord,
+  { outcomes, position, isLast }: ActionProgress,
+  now: Instant,
+): ActionRecord {
+  requireState(record, 'running', 'cancelled')
+  const processed = record.processed + outcomes.length
+  if (processed > record.contacts && outcomes.length > 0)
+    throw new Error(`The action is for ${record.contacts} contacts, and ${processed} have a result.`)
+  const advanced: ActionRecord = {
+    ...record,
+    revision: record.revision + 1,
+    movedAt: now,
+    processed,
+    outcomes: addOutcomes(record.outcomes, outcomes),
+    position: Math.max(record.position, position),
+  }
+  if (record.state === 'cancelled') return advanced
+  if (processed === record.contacts) return { ...advanced, state: 'done', endedAt: now }
+  return isLast ? { ...advanced, state: 'cancelled', endedAt: now } : advanced
+}
+
+/**
+ * It ends before its time, by somebody's order or because its process was told to end.
+ *
+ * @param collected where it ends while its contacts are collected: how many there are so far
+ */
+export function cancelledAction(
+  record: ActionRecord,
+  cancelledBy: string | null,
+  now: Instant,
+  collected?: { readonly added: number; readonly named: number },
+): ActionRecord {
+  const counted =
+    collected === undefined ? {} : { contacts: collected.added, repeated: collected.named - collected.added }
+  return { ...movedAction(record, now), ...counted, state: 'cancelled', endedAt: now, cancelledBy }
+}
+
+/** Whether it has ended: nothing begins any more. */
+export function isOverAction({ state }: Pick<ActionRecord, 'state'>): boolean {
+  return state === 'cancelled' || state === 'done'
+}
+
+function requireState({ actionId, state }: ActionRecord, ...allowed: ActionRecord['state'][]): void {
+  if (!allowed.includes(state))
+    throw new Error(`The action ${JSON.stringify(actionId)} is ${state}, not ${allowed.join(' or ')}.`)
+}
+
+// --- Afterwards ------------------------------------------------------------------------------------------------------
 
 export interface ActionDifference {
   readonly outcome: ActionOutcome

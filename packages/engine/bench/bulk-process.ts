@@ -1,4 +1,4 @@
-/** For `src/bulk.test.ts`: a process that processes an action, and says what it has written, to be killed in the middle. */
+/** For `src/actions/bulk.test.ts`: a process that processes an action, and says what it has written, to be killed in the middle. */
 import { writeSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'

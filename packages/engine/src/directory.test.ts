@@ -13,7 +13,7 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
-import { searched } from './contact-source.ts'
+import { searched } from './actions/contact-source.ts'
 import { answerOf, eventsOf, MONDAY } from './engine.fixture.ts'
 import { logOnly, readModelOnly } from './log.fixture.ts'
 

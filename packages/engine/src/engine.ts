@@ -31,10 +31,10 @@ import {
   type UnpublishAnswer,
   type UnpublishCampaign,
 } from '@enfold/core'
+import { type Bulk, createBulk } from './actions/bulk.ts'
 import { createAppendQueue } from './append-queue.ts'
 import { createAttentionQuestions } from './attention.ts'
 import { createBrakeCount } from './brakes.ts'
-import { type Bulk, createBulk } from './bulk.ts'
 import { createCampaignQuestions } from './campaign-questions.ts'
 import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
@@ -48,6 +48,7 @@ import { type Health, healthOf } from './health.ts'
 import * as input from './input.ts'
 import { createInspect, type Inspect } from './inspect.ts'
 import { createKinds, handlersOf, kindsOf, unhandledKinds } from './kinds.ts'
+import { createLifetime } from './lifetime.ts'
 import type { ParkedContacts } from './projection/park.ts'
 import { createProjection, projectedInAppend } from './projection/projection.ts'
 import { type IndexReport, rebuildIndex, restoreContact, verifyIndex } from './read-model.ts'
@@ -190,21 +191,17 @@ export function createEngine(options: EngineOptions): Engine {
   const claimer = `${workerId.slice(0, 160).toWellFormed()} ${crypto.randomUUID().slice(0, 8)}`
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
   const dispatcher = createDispatcher(context, readModel, kinds, claimer, dispatchOptions, wakeSignal, projection)
-  const closing = new AbortController()
-  const projecting = new Set<Promise<void>>()
+  const lifetime = createLifetime()
   const actions = actionsOf(options)
   const attention = createAttentionQuestions(context, readModel, kinds, projection)
   const questions = createCampaignQuestions(campaigns, kindsOf(handlers))
   const search = createSearch(directory, contactsTimeoutMs)
   const inspect = createInspect(context, readModel, search, actions, attention, questions)
-  const bulk = createBulk(context, readModel, inspect, actions)
+  const bulk = createBulk(context, readModel, inspect, actions, lifetime)
   const stopRuns = createStopRuns({ context, readModel, projection, gateMs }, (command) => answerTo(command))
-  let closed = false
 
   function project(signal: AbortSignal): Promise<void> {
-    const running = projection.run(AbortSignal.any([signal, closing.signal]))
-    projecting.add(running)
-    return running.finally(() => projecting.delete(running))
+    return lifetime.track(projection.run(AbortSignal.any([signal, lifetime.closing])))
   }
 
   /** Both until the signal aborts, or one of them ends with a fault, which ends the other. */
@@ -220,7 +217,7 @@ export function createEngine(options: EngineOptions): Engine {
   const executeOver =
     (executing: CommandContext) =>
     async <Command extends ContactCommand>(command: Command): Promise<Either<Rejection, Executed<Command>>> => {
-      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      lifetime.requireOpen()
       return execute(executing, command)
     }
   const executeHere = executeOver(context)
@@ -234,7 +231,7 @@ export function createEngine(options: EngineOptions): Engine {
     campaignId: () => CampaignId,
     command: PublishCampaign | UnpublishCampaign,
   ): Promise<Either<Rejection, Answer & { readonly position: Position }>> {
-    if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+    lifetime.requireOpen()
     const { commandId } = command
     for (let attempt = 1; attempt <= MAX_PUBLISH_ATTEMPTS; attempt++) {
       await campaigns.refresh()
@@ -330,12 +327,12 @@ export function createEngine(options: EngineOptions): Engine {
         'signal?': input.abortSignal,
         'timeoutMs?': input.wholeNumber(1, 86_400_000),
       })
-      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      lifetime.requireOpen()
       return dispatcher.runDue(dueOptions)
     },
     async run(runOptions) {
       input.checkInput('run', runOptions, { signal: input.abortSignal, 'project?': input.flag })
-      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      lifetime.requireOpen()
       const { signal, project: feeds = true } = runOptions
       // What other processes and transactions of the host make due is heard of at once, where the store can tell.
       const unwatch = store.watch?.(wakeSignal.notify)
@@ -343,7 +340,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     async project(projectOptions) {
       input.checkInput('project', projectOptions, { signal: input.abortSignal })
-      if (closed) throw new EnfoldFault('CLOSED', 'The engine was closed. Make a new one.')
+      lifetime.requireOpen()
       return project(projectOptions.signal)
     },
     async waitFor(position, waitOptions = {}) {
@@ -396,10 +393,8 @@ export function createEngine(options: EngineOptions): Engine {
       return refreshed
     },
     async close() {
-      closed = true
       meters.close()
-      closing.abort()
-      await Promise.all([dispatcher.close(), bulk.close(), Promise.allSettled(projecting)])
+      await Promise.all([lifetime.close(), dispatcher.close()])
     },
   }
 

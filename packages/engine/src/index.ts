@@ -4,7 +4,12 @@
  * @packageDocumentation
  */
 export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@enfold/core'
-export type { ActionQuestions, ActionView } from './action-questions.ts'
+export type { ActionOrder, ActionTarget, ProcessOptions } from './actions/action-context.ts'
+export type { ActionQuestions, ActionView } from './actions/action-questions.ts'
+export type { Bulk } from './actions/bulk.ts'
+export { type CsvInput, contactsOfCsv, type ListOptions } from './actions/contact-list.ts'
+export type { ContactQuery, ContactSource } from './actions/contact-source.ts'
+export type { ActionPreview } from './actions/preview.ts'
 export {
   ATTENTION_KINDS,
   type AttentionEntry,
@@ -14,16 +19,7 @@ export {
   type AttentionView,
 } from './attention.ts'
 export type { BrakeHealth } from './brakes.ts'
-export type {
-  ActionOrder,
-  ActionPreview,
-  ActionTarget,
-  Bulk,
-  ProcessOptions,
-} from './bulk.ts'
 export type { CampaignQuestions, CampaignSummary, CampaignView, CheckedDefinition } from './campaign-questions.ts'
-export { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
-export type { ContactQuery, ContactSource } from './contact-source.ts'
 export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal, StepOrder } from './contact-verbs.ts'
 export type { FactsFault } from './directory.ts'
 export type { DispatchCounts, DispatcherHealth, DueOptions } from './dispatch.ts'

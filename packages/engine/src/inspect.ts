@@ -38,7 +38,7 @@ import {
   type Version,
   waitingTagOf,
 } from '@enfold/core'
-import { type ActionQuestions, createActionQuestions } from './action-questions.ts'
+import { type ActionQuestions, createActionQuestions } from './actions/action-questions.ts'
 import type { AttentionQuestions } from './attention.ts'
 import type { CampaignQuestions } from './campaign-questions.ts'
 import {

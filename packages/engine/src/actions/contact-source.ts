@@ -11,11 +11,11 @@ import {
   type ReadModel,
   requireId,
 } from '@enfold/core'
+import { searchFault } from '../directory.ts'
+import * as input from '../input.ts'
+import { type Inspect, type SearchQuery, type SearchView, sequenceQueries, tagsFor } from '../inspect.ts'
+import { pages } from '../paging.ts'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
-import { searchFault } from './directory.ts'
-import * as input from './input.ts'
-import { type Inspect, type SearchQuery, type SearchView, sequenceQueries, tagsFor } from './inspect.ts'
-import { pages } from './paging.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
 export type ContactQuery = Pick<SearchQuery, 'all' | 'any' | 'none' | 'text'>

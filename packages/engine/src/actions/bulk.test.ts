@@ -20,8 +20,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './engine.fixture.ts'
-import { besideLog, headOf, readingItsWrites } from './log.fixture.ts'
+import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from '../engine.fixture.ts'
+import { besideLog, headOf, readingItsWrites } from '../log.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -557,7 +557,7 @@ describe('input validation', () => {
 describe('BULK-2: killed half-way', () => {
   it('the next process goes on: the same results, nothing twice', { timeout: 60_000 }, async () => {
     const path = sqliteFile()
-    const program = fileURLToPath(new URL('../bench/bulk-process.ts', import.meta.url))
+    const program = fileURLToPath(new URL('../../bench/bulk-process.ts', import.meta.url))
     const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', program, path, '5000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

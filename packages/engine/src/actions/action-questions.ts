@@ -13,8 +13,8 @@ import {
   epochMsOf,
   type Instant,
 } from '@enfold/core'
+import * as input from '../input.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
-import * as input from './input.ts'
 
 export interface ActionView extends Omit<ActionRecord, 'contactsDigest'> {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */

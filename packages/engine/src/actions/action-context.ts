@@ -1,0 +1,41 @@
+/** How an action is ordered, and what the parts of bulk work with. */
+import type { ActionId, ActionStore, ActionVerb, ContactId, SequenceRef } from '@enfold/core'
+import type { EngineContext } from '../execute.ts'
+import type { ActionView } from './action-questions.ts'
+import type { ContactSource } from './contact-source.ts'
+
+/** What to do, and to whom. */
+export interface ActionTarget extends SequenceRef {
+  readonly action: ActionVerb
+  readonly contacts: ContactSource
+}
+
+export interface ActionOrder extends ActionTarget {
+  /**
+   * The same id again is the same action: it goes on where it was, or answers as it ended (BULK-2). With another verb,
+   * sequence or actor, or with other contacts, it is refused.
+   */
+  readonly actionId: ActionId
+  /** Your id of who orders this; `null` for nobody. Recorded. */
+  readonly actor: string | null
+  /** For people; recorded. No personal data (LOG-4). */
+  readonly reason?: string
+}
+
+export interface ProcessOptions {
+  /** Cancels the action: the group in hand is finished (at most 500 contacts), and no other begun. */
+  readonly signal?: AbortSignal
+  /** Called when it is known for whom it is, and after each group. What it throws is passed over. */
+  readonly onProgress?: (action: ActionView) => void
+}
+
+/** What the parts of bulk work with. */
+export interface ActionContext {
+  readonly context: EngineContext
+  /** The contacts of a source, as they come; some perhaps twice. */
+  readonly contactsOf: (source: ContactSource) => AsyncIterable<ContactId>
+  /** @throws EnfoldFault `INVALID_INPUT` where the store keeps no actions */
+  readonly actionStore: () => ActionStore
+  /** @throws EnfoldFault `CLOSED` */
+  readonly requireOpen: () => void
+}

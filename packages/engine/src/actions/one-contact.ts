@@ -1,0 +1,137 @@
+/**
+ * What an action does to one of its contacts: a command whose id is a function of action and contact, so that what a
+ * crash made twice is done once (ONCE-1). Executed, or only decided for a preview.
+ */
+import {
+  ACTION_VERBS,
+  type ActionOutcome,
+  type ActionResult,
+  type ActionVerb,
+  type ContactCommand,
+  type ContactId,
+  contactStream,
+  decide,
+  derivedCommandId,
+  fold,
+  initialContact,
+  isLeft,
+  type Position,
+  READS_FACTS,
+  type RecordedContactEvent,
+  type Rejection,
+} from '@enfold/core'
+import { isFaultOfStore } from '../batch.ts'
+import { type ContactSnapshot, type EngineContext, execute } from '../execute.ts'
+import { lineOf } from '../fault-words.ts'
+import type { ActionOrder } from './action-context.ts'
+
+/** What is done to each contact, and why. */
+export type OrderForEach = Omit<ActionOrder, 'contacts'>
+
+export type Outcome = Omit<ActionResult, 'number'>
+/** With the position up to which the log says so. */
+export type PositionedOutcome = Outcome & { readonly position: Position }
+
+/** Streams by their name; `null`: something in one of them cannot be read, so each must be read by itself. */
+export type Histories = ReadonlyMap<string, readonly RecordedContactEvent[]> | null
+
+type OneOfMany = Extract<ContactCommand, { readonly type: (typeof ACTION_VERBS)[ActionVerb]['command'] }>
+
+function commandFor(order: OrderForEach, contactId: ContactId): OneOfMany {
+  const { action, actionId, campaignId, sequenceId, actor, reason } = order
+  return {
+    type: ACTION_VERBS[action].command,
+    contactId,
+    campaignId,
+    sequenceId,
+    commandId: derivedCommandId('bulk', actionId, contactId),
+    actionId,
+    actor,
+    ...(reason === undefined ? {} : { reason }),
+  }
+}
+
+/** Why nobody can be started or stopped there at all; the same rules that each contact meets. */
+export async function refusalOf({ campaigns, clock }: EngineContext, order: OrderForEach): Promise<Rejection | null> {
+  await campaigns.refresh()
+  const deciding = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
+  const decided = decide(commandFor(order, 'nobody'), initialContact, deciding)
+  return isLeft(decided) ? decided.left : null
+}
+
+export async function historiesOf({ store }: EngineContext, contactIds: readonly ContactId[]): Promise<Histories> {
+  try {
+    return (await store.readMany(contactIds.map(contactStream))) as Histories
+  } catch (error) {
+    if (isFaultOfStore(error)) throw error
+    return null
+  }
+}
+
+/** Executes the action for a contact. Faults of the store are thrown; whatever else goes wrong is its outcome. */
+export async function executedFor(
+  context: EngineContext,
+  order: OrderForEach,
+  contactId: ContactId,
+  histories: Histories,
+): Promise<PositionedOutcome> {
+  try {
+    const command = commandFor(order, contactId)
+    const history = histories === null ? null : (histories.get(contactStream(contactId)) ?? [])
+    // A repeat is found in the history, which `execute` then reads for itself.
+    const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
+    const either = await execute(context, command, isRepeat ? undefined : await snapshotOf(context, command, history))
+    if (isLeft(either)) return { ...rejected(either.left), position: 0 }
+    return { ...answered(either.right.answer), position: either.right.position }
+  } catch (error) {
+    if (isFaultOfStore(error)) throw error
+    return { ...failed(lineOf(error)), position: 0 }
+  }
+}
+
+/** What the action would come to for a contact now. Nothing is written. */
+export async function foreseenFor(
+  context: EngineContext,
+  order: OrderForEach,
+  contactId: ContactId,
+  histories: Histories,
+): Promise<Outcome> {
+  const { campaigns, clock } = context
+  try {
+    const command = commandFor(order, contactId)
+    const stream = contactStream(contactId)
+    const history = histories === null ? await context.historyOf(contactId) : (histories.get(stream) ?? [])
+    const { state, facts = {} } = await snapshotOf(context, command, history)
+    await campaigns.ensure(state)
+    const decided = decide(command, state, { campaigns: campaigns.catalog, facts, now: clock.now() })
+    return isLeft(decided) ? rejected(decided.left) : answered(decided.right.answer)
+  } catch (error) {
+    if (isFaultOfStore(error)) throw error
+    return failed(lineOf(error))
+  }
+}
+
+/** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
+async function snapshotOf(
+  { factsOf }: EngineContext,
+  { type, contactId }: OneOfMany,
+  history: readonly RecordedContactEvent[],
+): Promise<ContactSnapshot> {
+  const last = history.at(-1)
+  const facts = READS_FACTS[type] ? await factsOf(contactId) : undefined
+  return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
+}
+
+function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {
+  return { outcome, run: run === 0 ? null : run, reason: null }
+}
+
+function rejected({ type }: Rejection): Outcome {
+  if (type === 'ContactUnknown') return { outcome: 'contact_unknown', run: null, reason: null }
+  if (type === 'ContactSuppressed') return { outcome: 'suppressed', run: null, reason: null }
+  return failed(type)
+}
+
+function failed(reason: string): Outcome {
+  return { outcome: 'failed', run: null, reason }
+}

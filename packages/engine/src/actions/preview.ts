@@ -1,0 +1,98 @@
+/** What an action would come to, contact by contact: the same decisions as when it is processed, not written. */
+import {
+  ACTION_OUTCOMES,
+  type ActionCounts,
+  type ActionOutcome,
+  addOutcomes,
+  type ContactId,
+  type Either,
+  type Instant,
+  left,
+  NO_OUTCOMES,
+  type Rejection,
+  right,
+} from '@enfold/core'
+import { yieldToEventLoop } from '../event-loop.ts'
+import type { ActionContext, ActionOrder, ActionTarget } from './action-context.ts'
+import { allOf, groupsOf } from './groups.ts'
+import { foreseenFor, historiesOf, type Outcome, refusalOf } from './one-contact.ts'
+
+/** What processing would come to, contact by contact, as of now. Nothing was written. */
+export interface ActionPreview {
+  readonly at: Instant
+  /** How many contacts were looked at, each once. */
+  readonly contacts: number
+  /** How many were named again. */
+  readonly repeated: number
+  /** False: there are more than `limit`, and those are not in here. */
+  readonly complete: boolean
+  readonly outcomes: ActionCounts
+  /** Of each outcome, the first few contacts. */
+  readonly samples: { readonly [outcome in ActionOutcome]: readonly ContactId[] }
+}
+
+/** How many contacts of each outcome a preview names. */
+const SAMPLES = 5
+
+export async function previewOf(
+  { context, contactsOf, requireOpen }: ActionContext,
+  target: ActionTarget | ActionOrder,
+  limit: number,
+): Promise<Either<Rejection, ActionPreview>> {
+  const order = { actionId: 'preview', actor: null, ...target }
+  const refused = await refusalOf(context, order)
+  if (refused !== null) return left(refused)
+  const at = context.clock.now()
+  const contacts = createDistinct(limit)
+  const tally = createTally()
+  for await (const group of groupsOf(contactsOf(target.contacts))) {
+    requireOpen()
+    const fresh = contacts.add(group)
+    const histories = await historiesOf(context, fresh)
+    const found = await allOf(fresh.map((contactId) => foreseenFor(context, order, contactId, histories)))
+    tally.add(fresh, found)
+    if (!contacts.counts().complete) break
+    await yieldToEventLoop()
+  }
+  return right({ at, ...contacts.counts(), ...tally.sum() })
+}
+
+/** Passes on each contact once, up to a limit. */
+function createDistinct(limit: number) {
+  const seen = new Set<ContactId>()
+  let repeated = 0
+  let complete = true
+  return {
+    /** Those of the group that were not named before, and for whom there is a place. */
+    add: (group: readonly ContactId[]): readonly ContactId[] =>
+      group.filter((contactId) => {
+        if (seen.has(contactId)) {
+          repeated += 1
+          return false
+        }
+        if (seen.size === limit) {
+          complete = false
+          return false
+        }
+        seen.add(contactId)
+        return true
+      }),
+    counts: () => ({ contacts: seen.size, repeated, complete }),
+  }
+}
+
+function createTally() {
+  const samples = new Map(ACTION_OUTCOMES.map((outcome) => [outcome, [] as ContactId[]]))
+  let counts = NO_OUTCOMES
+  return {
+    add(contactIds: readonly ContactId[], found: readonly Outcome[]): void {
+      const outcomes = found.map(({ outcome }) => outcome)
+      for (const [i, outcome] of outcomes.entries()) {
+        const sample = samples.get(outcome) as ContactId[]
+        if (sample.length < SAMPLES) sample.push(contactIds[i] as ContactId)
+      }
+      counts = addOutcomes(counts, outcomes)
+    },
+    sum: () => ({ outcomes: counts, samples: Object.fromEntries(samples) as unknown as ActionPreview['samples'] }),
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * The life of an action, written down save by save: its contacts are collected, then processed in groups. What each save
+ * makes of the record is decided by `action.ts` of the core; a save of another process that came first is found by its
+ * revision.
+ */
+import {
+  type ActionContact,
+  type ActionId,
+  type ActionRecord,
+  type ActionResult,
+  advancedAction,
+  beginAction,
+  cancelledAction,
+  collectedAction,
+  contactsDigest,
+  type Either,
+  EnfoldFault,
+  isOverAction,
+  left,
+  movedAction,
+  type Rejection,
+  right,
+} from '@enfold/core'
+import { yieldToEventLoop } from '../event-loop.ts'
+import type { ActionContext, ActionOrder, ProcessOptions } from './action-context.ts'
+import { type ActionView, viewOf } from './action-questions.ts'
+import { type ContactSource, describeSource, digestOfSource } from './contact-source.ts'
+import { allOf, GROUP, groupsOf } from './groups.ts'
+import { executedFor, historiesOf, type PositionedOutcome, refusalOf } from './one-contact.ts'
+import type { ActionPreview } from './preview.ts'
+
+type PositionedResult = PositionedOutcome & Pick<ActionResult, 'number'>
+
+export async function processAction(
+  actions: ActionContext,
+  order: ActionOrder,
+  previewed: ActionPreview | undefined,
+  options: ProcessOptions,
+): Promise<Either<Rejection, ActionView>> {
+  const { context, actionStore } = actions
+  const { action, actionId, actor, campaignId, reason = null, sequenceId } = order
+  const stored = await actionStore().action(actionId)
+  if (stored !== null && !(await isSameOrder(actions, stored, order))) return left(reused(stored))
+  if (stored !== null && stored.state !== 'collecting') return resumed(actions, stored, options)
+  const refused = await refusalOf(context, order)
+  if (refused !== null) return left(refused)
+  const preview = previewed?.complete === true ? previewed.outcomes : null
+  const source = describeSource(order.contacts)
+  const begun = { action, actionId, actor, campaignId, preview, reason, sequenceId, source }
+  const record = beginAction(begun, stored, context.clock.now())
+  // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
+  if ((await actionStore().saveAction(record, { clear: true })) === null) {
+    // Another process was first: with this order, or with another under the same id.
+    const first = await actionStore().action(actionId)
+    return first === null || (await isSameOrder(actions, first, order))
+      ? takenOver(actions, actionId)
+      : left(reused(first))
+  }
+  const collected = await collect(actions, record, order.contacts, options)
+  return collected === null ? takenOver(actions, actionId) : right(await work(actions, collected, options))
+}
+
+export async function resumeAction(
+  actions: ActionContext,
+  actionId: ActionId,
+  options: ProcessOptions,
+): Promise<Either<Rejection, ActionView>> {
+  const stored = await actions.actionStore().action(actionId)
+  return stored === null ? left({ type: 'ActionUnknown', actionId }) : resumed(actions, stored, options)
+}
+
+export async function cancelAction(
+  { context, actionStore }: ActionContext,
+  actionId: ActionId,
+  cancelledBy: string | null,
+): Promise<Either<Rejection, ActionView>> {
+  const now = () => context.clock.now()
+  for (;;) {
+    const stored = await actionStore().action(actionId)
+    if (stored === null) return left({ type: 'ActionUnknown', actionId })
+    if (isOverAction(stored)) return right(viewOf(stored, now()))
+    const cancelled = cancelledAction(stored, cancelledBy, now())
+    if ((await actionStore().saveAction(cancelled)) !== null) return right(viewOf(cancelled, now()))
+  }
+}
+
+async function resumed(
+  actions: ActionContext,
+  stored: ActionRecord,
+  options: ProcessOptions,
+): Promise<Either<Rejection, ActionView>> {
+  const now = actions.context.clock.now()
+  if (stored.state === 'collecting') return left({ type: 'ActionIncomplete', actionId: stored.actionId })
+  if (stored.state !== 'running') return right(viewOf(stored, now))
+  // The next revision is this process's sign: any other that works on the action finds it and leaves off.
+  const mine = movedAction(stored, now)
+  if ((await actions.actionStore().saveAction(mine)) === null) return takenOver(actions, stored.actionId)
+  return right(await work(actions, mine, options))
+}
+
+/** As another process has it that was first. */
+async function takenOver(
+  { context, actionStore }: ActionContext,
+  actionId: ActionId,
+): Promise<Either<Rejection, ActionView>> {
+  const stored = await actionStore().action(actionId)
+  return stored === null ? left({ type: 'ActionUnknown', actionId }) : right(viewOf(stored, context.clock.now()))
+}
+
+/** Verb, sequence, who orders it, and the contacts as they are named; while none is known, those may be others. */
+async function isSameOrder(
+  { contactsOf, requireOpen }: ActionContext,
+  stored: ActionRecord,
+  order: ActionOrder,
+): Promise<boolean> {
+  const { action, actor, actionId, campaignId, sequenceId, contacts } = order
+  const same =
+    stored.action === action &&
+    stored.campaignId === campaignId &&
+    stored.sequenceId === sequenceId &&
+    stored.actor === actor
+  if (!same || stored.contactsDigest === undefined) return same
+  if (stored.source.from !== describeSource(contacts).from) return false
+  let digest = digestOfSource(actionId, contacts)
+  if (digest !== null) return digest === stored.contactsDigest
+  digest = actionId
+  for await (const group of groupsOf(contactsOf(contacts))) {
+    requireOpen()
+    digest = contactsDigest(digest, group)
+  }
+  return digest === stored.contactsDigest
+}
+
+function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rejection {
+  const usedFor = `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}, with an actor and contacts of its own`
+  return { type: 'CommandIdReused', commandId: `${actionId}`, usedFor }
+}
+
+/** The record when it knows all its contacts; `null`: another process has begun anew. */
+async function collect(
+  { context, contactsOf, actionStore, requireOpen }: ActionContext,
+  begun: ActionRecord,
+  source: ContactSource,
+  { signal }: ProcessOptions,
+): Promise<ActionRecord | null> {
+  const now = () => context.clock.now()
+  let record = begun
+  let digest = begun.actionId
+  let added = 0
+  let named = 0
+  for await (const group of groupsOf(contactsOf(source))) {
+    requireOpen()
+    if (signal?.aborted) break
+    digest = contactsDigest(digest, group)
+    record = movedAction(record, now())
+    const addedNow = await actionStore().saveAction(record, { add: group })
+    if (addedNow === null) return cancelledMeanwhile(actionStore(), record.actionId)
+    added += addedNow
+    named += group.length
+    await yieldToEventLoop()
+  }
+  const known = { added, named, contactsDigest: digestOfSource(begun.actionId, source) ?? digest }
+  const collected = signal?.aborted
+    ? cancelledAction(record, null, now(), known)
+    : collectedAction(record, known, now())
+  const isSaved = (await actionStore().saveAction(collected)) !== null
+  return isSaved ? collected : cancelledMeanwhile(actionStore(), record.actionId)
+}
+
+async function cancelledMeanwhile(
+  store: ReturnType<ActionContext['actionStore']>,
+  actionId: ActionId,
+): Promise<ActionRecord | null> {
+  const stored = await store.action(actionId)
+  return stored?.state === 'cancelled' ? stored : null
+}
+
+/** Group after group until the action is over, or another process goes on with it. */
+async function work(
+  actions: ActionContext,
+  record: ActionRecord,
+  { signal, onProgress }: ProcessOptions,
+): Promise<ActionView> {
+  const { context, actionStore, requireOpen } = actions
+  const view = () => viewOf(current, context.clock.now())
+  let current = record
+  tell(onProgress, view())
+  while (current.state === 'running') {
+    requireOpen()
+    const group = signal?.aborted ? [] : await actionStore().actionContacts(current.actionId, current.processed, GROUP)
+    if (group.length === 0 && current.processed < current.contacts && !signal?.aborted) throw contactsMissing(current)
+    const results = await resultsOf(actions, current, group)
+    const advanced = await advance(actions, current, results, signal?.aborted === true)
+    current = advanced.record
+    if (!advanced.isMine) break
+    tell(onProgress, view())
+    await yieldToEventLoop()
+  }
+  return view()
+}
+
+async function resultsOf(
+  { context }: ActionContext,
+  record: ActionRecord,
+  group: readonly ActionContact[],
+): Promise<readonly PositionedResult[]> {
+  const { reason, ...order } = record
+  const recorded = { ...order, ...(reason === null ? {} : { reason }) }
+  const histories = await historiesOf(
+    context,
+    group.map(({ contactId }) => contactId),
+  )
+  return allOf(
+    group.map(async ({ number, contactId }) => ({
+      number,
+      ...(await executedFor(context, recorded, contactId, histories)),
+    })),
+  )
+}
+
+/**
+ * Saves results and state. If the action was cancelled meanwhile, what was done all the same is still recorded.
+ * `isMine` is false if another process goes on with the action.
+ */
+async function advance(
+  { context, actionStore }: ActionContext,
+  current: ActionRecord,
+  positioned: readonly PositionedResult[],
+  isLast: boolean,
+): Promise<{ readonly record: ActionRecord; readonly isMine: boolean }> {
+  const results = positioned.map(({ position: _, ...result }): ActionResult => result)
+  const outcomes = results.map(({ outcome }) => outcome)
+  const position = positioned.reduce((last, one) => Math.max(last, one.position), 0)
+  for (let base = current; ; ) {
+    const record = advancedAction(base, { outcomes, position, isLast }, context.clock.now())
+    if ((await actionStore().saveAction(record, { results })) !== null) return { record, isMine: true }
+    const stored = (await actionStore().action(current.actionId)) ?? current
+    if (stored.state !== 'cancelled') return { record: stored, isMine: false }
+    // A process that took the action over before it was cancelled has recorded these contacts: they count once.
+    if (stored.processed !== current.processed || results.length === 0) return { record: stored, isMine: true }
+    base = stored
+  }
+}
+
+function contactsMissing({ actionId, contacts, processed }: ActionRecord): EnfoldFault {
+  return new EnfoldFault(
+    'STORE_CORRUPT',
+    `The action ${JSON.stringify(actionId)} is for ${contacts} contacts, and the store has ${processed} of them. Restore it from a copy, or order another action.`,
+    { actionId },
+  )
+}
+
+function tell(onProgress: ProcessOptions['onProgress'], view: ActionView): void {
+  try {
+    onProgress?.(view)
+  } catch {
+    // What the host's function throws is the host's own affair: the action goes on.
+  }
+}
