@@ -63,7 +63,7 @@ it('the first ten minutes go as the page says', async () => {
       await until('mail mistake-2 to ada')
       const history = () =>
         execFileSync(process.execPath, [ENFOLD, 'history', 'ada', 'sqlite:campaigns.db'], { cwd: folder }).toString()
-      await expect.poll(history).toContain('sent mistake-2')
+      await expect.poll(history).toContain('Sent mistake-2')
     }
     if (line.includes('purchased')) await until('mail thank-you to ada')
     if (line.includes('bob form')) await until('mail mistake-2 to bob')

@@ -111,10 +111,12 @@ describe('the demo', () => {
     // Who is where.
     expect(stdout).toMatch(/\n {2}nurture +\d+ +\d+ +.*__proto__/)
     // A history with causes.
-    expect(stdout).toContain('goal bought satisfied, to vip (run 1), not to onboarding: closed, saw spend 1412')
-    expect(stdout).toContain('because of purchased, signal ')
-    expect(stdout).toMatch(/nurture \(run 1\) stopped\n +by luis: "asked by phone"/)
-    expect(stdout).toContain('nurture (run 2) started\n                        because goal asked was satisfied')
+    expect(stdout).toMatch(/Satisfied the goal bought, by the signal h-\d+ \(purchased\)\n/)
+    expect(stdout).toMatch(
+      / Route to vip: started, run 1\n +Route to onboarding: its condition did not hold\n +Saw the field spend: 1412\n/,
+    )
+    expect(stdout).toContain('Stopped nurture, run 1, by luis: "asked by phone"')
+    expect(stdout).toContain('Started nurture, run 2 (version 1), by the goal asked')
     // STOP-1, STOP-6: the simulation agrees with the log, and without the stop it has more.
     const [stop] = /A stop by hand(.|\n)*?\n\n/.exec(stdout) ?? ['']
     expect(stop).toMatch(/would have gone as well:\n( {4}mistake-\d .*\n)+/)

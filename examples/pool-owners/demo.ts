@@ -14,6 +14,7 @@ import {
   instantOf,
   isEnfoldFault,
   isLeft,
+  idInWords as named,
   type RecordedEvent,
   type Store,
 } from '@enfold/core'
@@ -28,7 +29,7 @@ import { readCampaign } from './read-campaign.ts'
 import { type Contact, readContacts } from './read-contacts.ts'
 import { factsAt, type Happening, readHappenings } from './read-happenings.ts'
 import { storyOf } from './report.ts'
-import { named, utc } from './words.ts'
+import { utc } from './words.ts'
 import { inWords, type WrongLine } from './wrong-line.ts'
 
 const HERE = import.meta.dirname

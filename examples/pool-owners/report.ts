@@ -2,9 +2,13 @@
 import {
   type CampaignDefinition,
   type ContactId,
+  describeCause,
+  describeEvent,
+  describeEvidence,
   type Facts,
   type Instant,
   isContactEvent,
+  idInWords as named,
   type RecordedContactEvent,
   type RecordedEvent,
   simulate,
@@ -14,7 +18,7 @@ import type { Engine } from '@enfold/engine'
 import type { Handled, Standing } from './play.ts'
 import type { Contact } from './read-contacts.ts'
 import { factsAt, type Happening } from './read-happenings.ts'
-import { deed, local, named, run, utc, why, zoneAmong } from './words.ts'
+import { local, run, utc, wordingFor, zoneAmong } from './words.ts'
 
 export interface Played {
   readonly engine: Engine
@@ -144,9 +148,13 @@ function oneLife({ byContact, zone }: Reader): string[] {
   }
   if (richest === null) return ['Nothing is recorded of anybody.']
   const events = byContact.get(richest.id) as readonly RecordedContactEvent[]
+  const wording = wordingFor(zone(richest.id))
   return [
     `One contact's history: ${named(richest.id)}, zone ${zone(richest.id)}, ${events.length} events`,
-    ...events.map((event) => `  ${utc(event.at)}  ${deed(event)}\n${' '.repeat(24)}${why(event)}`),
+    ...events.flatMap((event) => [
+      `  ${utc(event.at)}  ${describeEvent(event, wording)}, ${describeCause(event, wording)}`,
+      ...describeEvidence(event, wording).map((line) => `${' '.repeat(24)}${line}`),
+    ]),
   ]
 }
 
@@ -227,7 +235,7 @@ function aNewBeginning({ orders, history, sent, zone }: Reader): string[] {
         .map((one) => `    ${named(one.stepId).padEnd(12)} ${local(one.at, zone(contact))}`)
     return [
       `${title}: ${named(contact)}`,
-      `  Run ${runOf(start) - 1}, stopped ${utc(before.at)}, ${why(before)}`,
+      `  Run ${runOf(start) - 1}, stopped ${utc(before.at)}, ${describeCause(before)}`,
       ...mails(runOf(start) - 1),
       ordered(start, `started run ${runOf(start)}`),
       ...mails(runOf(start)),

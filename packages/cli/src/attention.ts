@@ -1,9 +1,8 @@
 /** What waits for a person: held, failed for good, not to be planned, done by no worker, parked. Only looks. */
 import type { CampaignId } from '@enfold/core'
 import type { AttentionEntry, AttentionKind, AttentionView } from '@enfold/engine'
-import { sequenceName } from './event-words.ts'
 import type { Answer } from './questions.ts'
-import { counted, named, plain, table } from './text.ts'
+import { counted, named, plain, sequenceName, table } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
 /** What no shell reads in another way. */

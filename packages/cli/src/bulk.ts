@@ -22,12 +22,11 @@ import {
 import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } from '@enfold/engine'
 import { type Allowed, type ContactSelector, idsIn, requireList, requireOneWay } from './contact-selector.ts'
 import { CommandFailedError, UsageError } from './errors.ts'
-import { sequenceName } from './event-words.ts'
 import { createNewFile } from './new-file.ts'
 import { createProgress } from './progress.ts'
 import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
-import { counted, jsonText, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain, sequenceName } from './text.ts'
 
 /** What to do, and for which contacts. */
 export interface BulkOrder extends SequenceRef {

@@ -160,15 +160,15 @@ describe('answers', () => {
     const { stdout } = await enfold(['explain', 'ann', dispatchOf('ann', 'call'), log])
     const told = stdout.split('\n').map((line) => line.replace(/^(because )?2026\S+ +/, ''))
     expect(told).toEqual([
-      'dispatched call of "pool/1"/vip, run 1, attempt 1, by the step call',
-      '    due 2026-03-02T10:22:00.000Z, counted from 2026-03-02T09:22:00.000Z',
-      expect.stringContaining('    idempotency key '),
-      'started "pool/1"/vip, run 1 (version 1), by the goal "pool/1"/bought',
-      'satisfied the goal "pool/1"/bought, by the signal order-1 (purchased)',
-      '    happened at 2026-03-02T09:22:00.000Z',
-      '    route to vip: started, run 1',
-      '    route to onboarding: its condition did not hold',
-      '    saw the field spend: 1200',
+      'Dispatched call of "pool/1"/vip, run 1, on its schedule',
+      '    Due 2026-03-02T10:22:00.000Z, counted from 2026-03-02T09:22:00.000Z',
+      expect.stringContaining('    Idempotency key '),
+      'Started "pool/1"/vip, run 1 (version 1), by the goal "pool/1"/bought',
+      'Satisfied the goal "pool/1"/bought, by the signal order-1 (purchased)',
+      '    Happened at 2026-03-02T09:22:00.000Z',
+      '    Route to vip: started, run 1',
+      '    Route to onboarding: its condition did not hold',
+      '    Saw the field spend: 1200',
       'At the root: by the signal order-1 (purchased)',
       '',
     ])

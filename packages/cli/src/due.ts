@@ -1,9 +1,8 @@
 /** What is due, overdue and to come: what a worker that starts now would find. Only looks. */
 import { type ContactId, type Instant, instantOf } from '@enfold/core'
 import type { Overdue, Upcoming } from '@enfold/engine'
-import { sequenceName } from './event-words.ts'
 import type { Answer } from './questions.ts'
-import { counted, named, plain, table } from './text.ts'
+import { counted, named, plain, sequenceName, table } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
 export interface DueQuery {

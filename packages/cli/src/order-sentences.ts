@@ -1,8 +1,7 @@
 /** Every order in words: its help, what it would do, and what it did. The compiler asks for those of a new verb. */
 import { type GoalAnswer, heldInWords, type Instant, type RunRef, type VerbName, type VerbOf } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { sequenceName } from './event-words.ts'
-import { named } from './text.ts'
+import { named, sequenceName } from './text.ts'
 
 /** What a verb of the engine takes, without the contact. */
 export type OrderOf<Name extends VerbName> = Omit<Parameters<Engine[Name]>[0], 'contactId'>

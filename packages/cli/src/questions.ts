@@ -8,6 +8,9 @@ import {
   changesOf,
   compareIds,
   createCatalog,
+  describeCause,
+  describeEvent,
+  describeEvidence,
   diff,
   explain,
   explainNot,
@@ -27,10 +30,9 @@ import {
 import { createEngine } from '@enfold/engine'
 import { type Ahead, aheadIn, aheadOf, markOf, NOT_AHEAD, withAhead } from './ahead.ts'
 import { InvalidLogError } from './errors.ts'
-import { deedOf, evidenceOf, reasonOf, sequenceName } from './event-words.ts'
 import type { Partition } from './partitions.ts'
 import type { Source } from './source.ts'
-import { counted, named, type Paint, plain, table } from './text.ts'
+import { counted, named, type Paint, plain, sequenceName, table } from './text.ts'
 
 export interface Answer {
   readonly json: unknown
@@ -262,7 +264,7 @@ function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): 
     counted(version, 'event'),
     ...(suppressed === null
       ? []
-      : [`suppressed ${suppressed.until === null ? 'for ever' : `until ${suppressed.until}`}`]),
+      : [`suppressed ${suppressed.until === null ? 'without end' : `until ${suppressed.until}`}`]),
     ...(erased ? ['erased'] : []),
   ]
   const runs = enrollments.flatMap((enrollment) => enrollment.runs.map((run) => ({ enrollment, run })))
@@ -309,7 +311,7 @@ export async function askHistory(
       withChanges
         ? changes
             .flatMap(({ event, patches = [] }) => [
-              `${event.version}  ${instantOf(event)}  ${deedOf(event)}, ${reasonOf(event)}`,
+              `${event.version}  ${instantOf(event)}  ${describeEvent(event)}, ${describeCause(event)}`,
               ...patches.map(
                 (patch) =>
                   `     ${paint('dim', patch.op)} ${plain(`/${patch.path.join('/')}`)} ${plain(JSON.stringify(patch.value) ?? '')}`,
@@ -322,8 +324,8 @@ export async function askHistory(
             history.map((event) => [
               String(event.version),
               instantOf(event),
-              deedOf(event),
-              reasonOf(event),
+              describeEvent(event),
+              describeCause(event),
               named(event.id),
             ]),
           ),
@@ -344,10 +346,10 @@ export async function askExplain(source: Source, contactId: ContactId, eventId: 
     text: (paint) =>
       [
         ...chain.flatMap((event, i) => [
-          `${i === 0 ? '' : 'because '}${event.at}${markOf(event.at, now)}  ${paint('bold', deedOf(event))}, ${reasonOf(event)}`,
-          ...evidenceOf(event).map((line) => `    ${line}`),
+          `${i === 0 ? '' : 'because '}${event.at}${markOf(event.at, now)}  ${paint('bold', describeEvent(event))}, ${describeCause(event)}`,
+          ...describeEvidence(event).map((line) => `    ${line}`),
         ]),
-        `At the root: ${reasonOf(root)}`,
+        `At the root: ${describeCause(root)}`,
       ].join('\n'),
   }
 }
@@ -374,8 +376,8 @@ export async function askExplainNot(
           ? []
           : [`due ${why.dueAt}, as far as the log knows, which holds no zone or field of the contact`]),
         ...why.evidence.flatMap((event) => [
-          `    ${event.at}${markOf(event.at, clock)}  ${deedOf(event)}, ${reasonOf(event)}`,
-          ...evidenceOf(event).map((line) => `        ${line}`),
+          `    ${event.at}${markOf(event.at, clock)}  ${describeEvent(event)}, ${describeCause(event)}`,
+          ...describeEvidence(event).map((line) => `        ${line}`),
         ]),
       ].join('\n'),
   }

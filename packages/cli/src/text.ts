@@ -1,16 +1,8 @@
 /** Text for people: tables, colour on a terminal, and ids that can do a terminal no harm (LOG-6). */
 import { styleText } from 'node:util'
+import { idInWords as named, visibleText as plain, type SequenceRef } from '@enfold/core'
 
-/**
- * The text with everything invisible in it written out: control characters, line ends, marks that turn the direction.
- * An id may hold any of them.
- */
-export function plain(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`,
-  )
-}
+export { named, plain }
 
 /** A value as JSON, with everything invisible in it escaped: the same JSON, and no harm to a terminal. */
 export function jsonText(value: unknown): string {
@@ -22,9 +14,9 @@ export function jsonText(value: unknown): string {
   )
 }
 
-/** An id as it stands among other words: in quotes unless it is made of letters, digits and the like. */
-export function named(id: string): string {
-  return /^[\p{L}\p{N}_][\p{L}\p{N}._@+-]*$/u.test(id) ? id : plain(JSON.stringify(id))
+/** "pool-owners/nurture" */
+export function sequenceName(ref: SequenceRef): string {
+  return `${named(ref.campaignId)}/${named(ref.sequenceId)}`
 }
 
 /** Gives a text a look. */

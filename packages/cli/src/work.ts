@@ -2,11 +2,10 @@
 import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } from '@enfold/core'
 import { createEngine, type EngineEvent, kindsOf } from '@enfold/engine'
 import { messageOf, UsageError } from './errors.ts'
-import { sequenceName } from './event-words.ts'
 import { loadHostModule } from './host-module.ts'
 import { withoutPasswords } from './store-url.ts'
 import type { Streams } from './streams.ts'
-import { counted, jsonText, named, paintFor, plain } from './text.ts'
+import { counted, jsonText, named, paintFor, plain, sequenceName } from './text.ts'
 import { openForOrders } from './with-engine.ts'
 
 export interface WorkOptions {

@@ -183,7 +183,7 @@ describe.each([
 
     await page.getByRole('link', { name: 'Back to now' }).click()
     await page.getByRole('link', { name: /^why\? Stopped/ }).click()
-    expect(await page.locator('.chain').textContent()).toContain('ordered by wanda')
+    expect(await page.locator('.chain').textContent()).toContain('by wanda')
     await page.context().close()
   })
 })

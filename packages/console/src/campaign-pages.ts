@@ -1,5 +1,5 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
-import { type CampaignDefinition, type CampaignId, type StepDefinition, timerWords } from '@enfold/core'
+import { type CampaignDefinition, type CampaignId, describeTimer, type StepDefinition } from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
 import { type Scope, sees } from '@enfold/http'
 import { html } from 'hono/html'
@@ -145,5 +145,5 @@ function stepsOf(
 }
 
 function stepTimer({ timer, if: condition }: StepDefinition): string {
-  return condition === undefined ? timerWords(timer) : `${timerWords(timer)}, if ${conditionText(condition)}`
+  return condition === undefined ? describeTimer(timer) : `${describeTimer(timer)}, if ${conditionText(condition)}`
 }

@@ -4,6 +4,10 @@
  */
 import {
   type ContactId,
+  describeCause,
+  describeEvent,
+  describeEvidence,
+  describeNotRun,
   type Facts,
   heldInWords,
   heldValues,
@@ -23,7 +27,7 @@ import { mayGive, type OrderName } from './order-page.ts'
 import { badge, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
-import { CHANGED, causeOf, evidenceOf, OUTCOMES, reasonOf, sentenceOf } from './words.ts'
+import { CHANGED, OUTCOMES } from './words.ts'
 
 const HISTORY_PAGE = 100
 
@@ -317,8 +321,8 @@ function historyOf(shown: Shown, history: readonly RecordedContactEvent[], befor
     'History, the newest first',
     ['When', 'What', 'Cause', ''],
     page.map((event) => {
-      const sentence = sentenceOf(event, titles, call.timeZone)
-      return html`<tr><td>${when(event.at, call.timeZone, zone)}${ahead.has(event.version) ? html` ${badge('after now')}` : ''}</td><td><bdi>${sentence}</bdi></td><td><bdi>${causeOf(event, titles)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
+      const sentence = describeEvent(event, titles.wording)
+      return html`<tr><td>${when(event.at, call.timeZone, zone)}${ahead.has(event.version) ? html` ${badge('after now')}` : ''}</td><td><bdi>${sentence}</bdi></td><td><bdi>${describeCause(event, titles.wording)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
     }),
     `Nothing is recorded of this contact${ofYours(call)}.`,
   )}
@@ -369,12 +373,12 @@ export async function whyPage(call: Call): Promise<Page> {
   const body = html`<p><a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a></p>
 <h1>${question}</h1>
 ${withoutFacts(explained.factsFault)}
-${explained.step === null ? '' : html`<p class="answer"><bdi>${reasonOf(explained.step, timeZone)}</bdi></p>`}
+${explained.step === null ? '' : html`<p class="answer"><bdi>${describeNotRun(explained.step, titles.wording)}</bdi></p>`}
 ${chain.length === 0 ? '' : html`<p class="hint">Each line happened because of the one below it.</p>`}
 <ol class="chain">${chain.map(
-    (one) => html`<li><p><strong><bdi>${sentenceOf(one.event, titles, timeZone)}</bdi></strong><br>
-<span class="quiet">${when(one.event.at, timeZone, zone)}, <bdi>${causeOf(one.event, titles)}</bdi></span></p>
-<ul>${evidenceOf(one, timeZone).map((text) => html`<li><bdi>${text}</bdi></li>`)}</ul></li>`,
+    (one) => html`<li><p><strong><bdi>${describeEvent(one.event, titles.wording)}</bdi></strong><br>
+<span class="quiet">${when(one.event.at, timeZone, zone)}, <bdi>${describeCause(one.event, titles.wording)}</bdi></span></p>
+<ul>${describeEvidence(one.event, titles.wording).map((text) => html`<li><bdi>${text}</bdi></li>`)}</ul></li>`,
   )}</ol>`
   return { title: question, part: 'search', body }
 }

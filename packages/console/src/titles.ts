@@ -1,7 +1,8 @@
 /** How campaigns and sequences are called on the screen: by their names, which are not unique, with the ids at hand. */
-import type { CampaignDefinition, CampaignId, SequenceRef } from '@enfold/core'
+import type { CampaignDefinition, CampaignId, SequenceRef, Wording } from '@enfold/core'
 import { html } from 'hono/html'
 import type { Call, Html } from './call.ts'
+import { wallTime } from './when.ts'
 
 export interface Titles {
   campaign(campaignId: CampaignId): string
@@ -9,10 +10,12 @@ export interface Titles {
   /** "Seven mistakes", with the campaign behind it. */
   of(ref: SequenceRef): Html
   definition(campaignId: CampaignId): CampaignDefinition | undefined
+  /** Events and causes by these titles, in the operator's zone. */
+  readonly wording: Wording
 }
 
 /** Titles of these campaigns, by their newest versions. */
-export async function titlesOf({ engine }: Call, campaignIds: Iterable<CampaignId>): Promise<Titles> {
+export async function titlesOf({ engine, timeZone }: Call, campaignIds: Iterable<CampaignId>): Promise<Titles> {
   const known = new Map<CampaignId, CampaignDefinition>()
   for (const campaignId of new Set(campaignIds)) {
     const view = await engine.inspect.campaign(campaignId)
@@ -25,6 +28,16 @@ export async function titlesOf({ engine }: Call, campaignIds: Iterable<CampaignI
       known.get(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.name ?? sequenceId,
     of: (ref) =>
       html`<span class="sequence" title="${ref.campaignId} / ${ref.sequenceId}"><bdi>${titles.sequence(ref)}</bdi> <small><bdi>${titles.campaign(ref.campaignId)}</bdi></small></span>`,
+    wording: {
+      name: ({ campaignId, sequenceId, goalId, stepId }) => {
+        if (stepId !== undefined) return undefined
+        const definition = known.get(campaignId)
+        if (sequenceId !== undefined) return definition?.sequences.find(({ id }) => id === sequenceId)?.name
+        if (goalId !== undefined) return definition?.goals.find(({ id }) => id === goalId)?.name
+        return definition?.name
+      },
+      instant: (instant) => wallTime(instant, timeZone),
+    },
   }
   return titles
 }

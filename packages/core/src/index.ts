@@ -19,6 +19,7 @@ export type { CommandMeta, DispatchDue, PublishCampaign, RecordOutcome, Unpublis
 export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PUBLISHED } from './contact-commands.ts'
 export * from './decide.ts'
 export * from './definition.ts'
+export * from './describe/index.ts'
 export {
   type ContactState,
   type Enrollment,

@@ -1,4 +1,5 @@
 import {
+  describeTimer,
   dueOf,
   durationMs,
   EnfoldFault,
@@ -13,7 +14,6 @@ import {
   isWindow,
   opensAt,
   type Timer,
-  timerWords,
   type Weekday,
   type Window,
   type Windows,
@@ -465,12 +465,12 @@ describe('field with offset', () => {
 describe('in words', () => {
   it.each<[Timer | undefined, string]>([
     [undefined, 'at once'],
-    [{ after: 'PT2H', from: 'start' }, 'after PT2H from the start'],
+    [{ after: 'PT2H', from: 'start' }, 'after 2 hours from the start'],
     [{ afterDays: 1, at: '08:00', window: officeHours }, 'after 1 day at 08:00, Mon–Fri 08:00–18:00'],
     [{ afterWeekdays: 3 }, 'after 3 weekdays'],
     [{ on: '2026-12-24T09:00' }, 'on 2026-12-24 09:00'],
     [{ field: 'birthday', offsetDays: -7, at: '09:00', occurrence: 'next' }, '7 days before birthday at 09:00'],
-    [{ field: 'startsAt', offset: '-PT1H' }, 'PT1H before startsAt'],
+    [{ field: 'startsAt', offset: '-PT1H' }, '1 hour before startsAt'],
     [
       {
         after: 'P1D',
@@ -479,10 +479,10 @@ describe('in words', () => {
           { from: '22:00', to: '06:00', except: ['2026-12-24'] },
         ],
       },
-      'after P1D, sat or 22:00–06:00 not on 2026-12-24',
+      'after 1 day, sat or 22:00–06:00 not on 2026-12-24',
     ],
   ])('TIME-1: %j', (timer, expected) => {
-    expect(timerWords(timer)).toBe(expected)
+    expect(describeTimer(timer)).toBe(expected)
   })
 })
 

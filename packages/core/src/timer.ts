@@ -16,7 +16,7 @@ import { nextInside } from './timers/window.ts'
 import { type Zone, zoned, zoneOf } from './timers/zones.ts'
 
 export { durationMs, signedDurationMs } from './timers/duration.ts'
-export { timerWords } from './timers/timers.ts'
+export { describeTimer } from './timers/timers.ts'
 export { isLocalDateTime, isWallTime } from './timers/wall-time.ts'
 export { isWindow } from './timers/window.ts'
 export { isTimeZone, seenZone } from './timers/zones.ts'

@@ -1,4 +1,5 @@
 /** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). Rules TIME-1, TIME-7. */
+import { durationInWords } from '../describe/duration.ts'
 import { EnfoldFault } from '../fault.ts'
 import { opt, propertiesOf, text, words } from '../formats.ts'
 import { epochMsOf, type Instant, instantOf } from '../ids.ts'
@@ -20,7 +21,7 @@ export const after: TimerKind<AfterForm> = {
     const moment = zoned(elapsed(instantOf(from.epochMilliseconds), timer.after), zone.timeZone)
     return { moment, whenPast: 'send' }
   },
-  words: ({ after, from }) => `after ${after}${from === 'start' ? ' from the start' : ''}`,
+  words: ({ after, from }) => `after ${elapsedWords(after)}${from === 'start' ? ' from the start' : ''}`,
 }
 
 /** @throws EnfoldFault `INVALID_INPUT` for a duration that no valid definition has */
@@ -28,4 +29,10 @@ export function elapsed(from: Instant, after: string): Instant {
   const ms = durationMs(after)
   if (ms === null) throw EnfoldFault.invalidInput('timer.after', after, 'an ISO 8601 duration such as "PT2H" or "P3D"')
   return instantOf(epochMsOf(from) + ms)
+}
+
+/** "2 hours" of "PT2H"; what is no duration as it stands. */
+export function elapsedWords(duration: string): string {
+  const ms = durationMs(duration)
+  return ms === null ? duration : durationInWords(ms)
 }

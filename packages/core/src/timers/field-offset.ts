@@ -2,6 +2,7 @@
 import { EnfoldFault } from '../fault.ts'
 import { Name, opt, propertiesOf, text } from '../formats.ts'
 import { instantOf } from '../ids.ts'
+import { elapsedWords } from './after.ts'
 import { signedDurationMs } from './duration.ts'
 import { isEmpty, momentIn } from './field-value.ts'
 import type { TimerKind } from './kind.ts'
@@ -37,7 +38,7 @@ export const fieldOffset: TimerKind<FieldOffsetForm> = {
     }
   },
   words({ field: name, offset }) {
-    const distance = offset.replace(/^[+-]/, '')
+    const distance = elapsedWords(offset.replace(/^[+-]/, ''))
     return signedDurationMs(offset) === 0
       ? `at ${name}`
       : `${distance} ${offset.startsWith('-') ? 'before' : 'after'} ${name}`

@@ -30,6 +30,6 @@ export type Wanted =
 
 export interface TimerKind<T> {
   wanted(timer: T, arrival: Arrival): Wanted
-  /** Without its window: "after PT2H". */
+  /** Without its window: "after 2 hours". */
   words(timer: T): string
 }

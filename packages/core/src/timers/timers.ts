@@ -53,9 +53,9 @@ export function withKind<Result>(timer: Timer, use: <T>(kind: TimerKind<T>, time
  * A timer as people read it.
  *
  * @example
- * timerWords({ afterDays: 2, at: '08:00' }) // 'after 2 days at 08:00'
+ * describeTimer({ afterDays: 2, at: '08:00' }) // 'after 2 days at 08:00'
  */
-export function timerWords(timer: Timer | undefined): string {
+export function describeTimer(timer: Timer | undefined): string {
   if (timer === undefined) return 'at once'
   const { window } = timer
   const said = withKind(timer, (kind, one) => kind.words(one))

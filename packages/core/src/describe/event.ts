@@ -1,0 +1,76 @@
+/** What happened, as one sentence. */
+import type { ContactEventData, NewEvent } from '../events.ts'
+import { durationInWords } from './duration.ts'
+import {
+  campaignInWords,
+  goalInWords,
+  instantInWords,
+  runInWords,
+  stepInWords,
+  visibleText,
+  type Wording,
+} from './wording.ts'
+
+/**
+ * What happened, as a sentence without its full stop. `describeCause` says why, `describeEvidence` what the decision saw.
+ *
+ * Values of the host stand in it as the log has them: a reason of a failure, for example. Escape it as any other text.
+ *
+ * @example
+ * describeEvent(event) // 'Sent mistake-1 of pool-owners/nurture, run 1'
+ * describeEvent(event, { name: ({ stepId, sequenceId }) => titles.get(stepId ?? sequenceId) })
+ * // 'Sent Mistake 1 of Seven mistakes, run 1'
+ */
+export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): string {
+  switch (type) {
+    case 'CampaignPublished':
+      return `Published version ${data.campaignVersion} of ${campaignInWords(data.campaignId, wording)}`
+    case 'CampaignUnpublished':
+      return `Unpublished ${campaignInWords(data.campaignId, wording)}`
+    case 'SequenceStarted':
+      return `Started ${runInWords(data, wording)} (version ${data.campaignVersion})`
+    case 'SequenceStopped':
+      return `Stopped ${runInWords(data, wording)}`
+    case 'SequencePaused':
+      return `Paused ${runInWords(data, wording)}`
+    case 'SequenceResumed':
+      return `Resumed ${runInWords(data, wording)}${data.shiftMs > 0 ? `; the wait is ${durationInWords(data.shiftMs)} longer` : ''}`
+    case 'SequenceCompleted':
+      return `Completed ${runInWords(data, wording)}${data.waiting ? ', and waits for a goal' : ''}`
+    case 'GoalSatisfied':
+      return `Satisfied the goal ${goalInWords(data, wording)}`
+    case 'StepDispatched':
+      return `Dispatched ${stepInWords(data, wording)}`
+    case 'StepSent':
+      return `Sent ${stepInWords(data, wording)}`
+    case 'StepFailed':
+      return `Failed ${stepInWords(data, wording)}: ${visibleText(data.reason)}; ${consequence(data, wording)}`
+    case 'StepSkipped':
+      return `Skipped ${stepInWords(data, wording)}: ${visibleText(data.reason)}`
+    case 'StepResent':
+      return `Ordered ${stepInWords(data, wording)}`
+    case 'StepCancelled':
+      return `Cancelled ${stepInWords(data, wording)}`
+    case 'ContactSuppressed':
+      return data.until === null ? 'Suppressed without end' : `Suppressed until ${instantInWords(data.until, wording)}`
+    case 'ContactUnsuppressed':
+      return 'No longer suppressed'
+    case 'ContactErased':
+      return 'Erased'
+  }
+}
+
+function consequence({ consequence, retryAt }: ContactEventData['StepFailed'], wording: Wording): string {
+  switch (consequence) {
+    case 'retry':
+      return retryAt === null
+        ? 'another attempt follows'
+        : `the next attempt is due ${instantInWords(retryAt, wording)}`
+    case 'continue':
+      return 'the sequence goes on'
+    case 'stop':
+      return 'the sequence stops'
+    case 'hold':
+      return 'held for an operator'
+  }
+}

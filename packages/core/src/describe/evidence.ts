@@ -1,0 +1,89 @@
+/** What a decision saw and chose, a line each. */
+import type { NewEvent, Observation, RouteTaken, Timing } from '../events.ts'
+import type { CampaignId } from '../ids.ts'
+import { idInWords, instantInWords, valueInWords, visibleText, type Wording } from './wording.ts'
+
+/**
+ * What the decision saw and chose, a line each; empty for most events. Of a private field only the test and its outcome
+ * are known (LOG-4).
+ *
+ * @example
+ * describeEvidence(satisfied)
+ * // ['Happened at 2026-03-02T09:22:00.000Z', 'Route to vip: started, run 1', 'Saw the field spend: 1200']
+ */
+export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}): readonly string[] {
+  switch (type) {
+    case 'GoalSatisfied':
+      return [
+        `Happened at ${instantInWords(data.occurredAt, wording)}`,
+        ...routes(data.campaignId, data.routes, wording),
+        ...sights(data.saw),
+      ]
+    case 'SequenceCompleted':
+      return [...routes(data.campaignId, data.routes, wording), ...sights(data.saw)]
+    case 'StepDispatched':
+      return [
+        ...schedule(data.timing, data.resend, wording),
+        ...sights(data.saw ?? []),
+        `Idempotency key ${visibleText(data.idempotencyKey)}`,
+      ]
+    case 'StepSkipped':
+      return [...schedule(data.timing, data.resend, wording), ...sights(data.saw ?? [])]
+    case 'StepSent':
+      return data.receipt === undefined ? [] : [`Receipt ${visibleText(data.receipt)}`]
+    case 'CampaignPublished':
+    case 'CampaignUnpublished':
+    case 'SequenceStarted':
+    case 'SequenceStopped':
+    case 'SequencePaused':
+    case 'SequenceResumed':
+    case 'StepFailed':
+    case 'StepResent':
+    case 'StepCancelled':
+    case 'ContactSuppressed':
+    case 'ContactUnsuppressed':
+    case 'ContactErased':
+      return []
+  }
+}
+
+const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
+  closed: 'its condition did not hold',
+  started: 'started',
+  already_active: 'already in progress',
+  goal: 'a goal, which waits for its signal',
+  not_published: 'can no longer be started',
+  brake: 'started too often within an hour',
+}
+
+function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: Wording): string[] {
+  return taken.map(({ to, outcome, run }) => {
+    // An id is that of a sequence or a goal, never of both.
+    const node = name?.({ campaignId, sequenceId: to }) ?? name?.({ campaignId, goalId: to }) ?? idInWords(to)
+    return `Route to ${node}: ${ROUTES[outcome]}${run === undefined ? '' : `, run ${run}`}`
+  })
+}
+
+function sights(saw: readonly Observation[]): string[] {
+  return saw.map((one) => {
+    if ('tag' in one) return `Saw ${one.present ? 'the' : 'no'} tag ${idInWords(one.tag)}`
+    if ('test' in one)
+      return `Saw that the private field ${idInWords(one.field)} ${one.holds ? 'passes' : 'fails'} the test ${visibleText(one.test)}`
+    return `Saw the field ${idInWords(one.field)}: ${valueInWords(one.value)}`
+  })
+}
+
+function schedule(timing: Timing | null, resend: number, wording: Wording): string[] {
+  if (timing === null) return resend > 0 ? ['Outside the schedule'] : []
+  const { anchor, dueAt, field, invalidTimeZone, timeZone } = timing
+  const zone = timeZone === undefined ? '' : `, in ${visibleText(timeZone)}`
+  const invalid = invalidTimeZone === undefined ? '' : ` (${valueInWords(invalidTimeZone)} is no time zone)`
+  return [
+    `Due ${instantInWords(dueAt, wording)}, counted from ${instantInWords(anchor, wording)}${zone}${invalid}`,
+    ...(field === undefined
+      ? []
+      : [
+          `Read the field ${idInWords(field.name)}${field.value === undefined ? ', which is private' : `: ${valueInWords(field.value)}`}`,
+        ]),
+  ]
+}
