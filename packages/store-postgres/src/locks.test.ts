@@ -1,9 +1,10 @@
 /** A contact to which a host's open transaction has written waits alone: orders, workers and the pool go on. */
 
 import { contactStream } from '@enfold/core'
+import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { answerOf, givenHost, order, STARTED, traces } from './given-host.ts'
 
 const server = givenServer()
@@ -74,6 +75,48 @@ describe("a contact that a host's open transaction has written to", () => {
     const isFree = async () => (await store.agenda(clock.now(), 9)).some((one) => one.leaseUntil === null)
     await expect.poll(isFree).toBe(true)
     expect(await store.claimDue(clock.now(), 'w3', 2, 1000)).toMatchObject([{ contactId: 'ann' }])
+  })
+
+  it('STEP-11: keeps the outcome of its step in memory past lockWaitMs, and has it recorded when the transaction ends', async () => {
+    const given = await givenHost(server, { lockWaitMs: 50 })
+    const { store, clock } = given
+    const calls: string[] = []
+    const lines: string[] = []
+    const client = await given.begin()
+    const worker = createEngine({
+      store,
+      clock,
+      log: (line) => lines.push(line),
+      handlers: {
+        async email({ contactId }) {
+          calls.push(contactId)
+          // While the handler is at work a host writes to the contact, and does not commit.
+          answerOf(await worker.withTransaction(client).startSequence(onboarding('ann')))
+          return { outcome: 'sent' }
+        },
+      },
+    })
+    onTestFinished(() => worker.close())
+    answerOf(await worker.startSequence(order('ann')))
+    expect(await worker.runDue()).toMatchObject({ sent: 0 })
+    expect(lines).toEqual([expect.stringContaining('CONTACT_LOCKED')])
+    expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted', 'StepDispatched'])
+    // The claim is long over by the clock: who knows the outcome keeps the contact, and sends nothing again.
+    clock.advance('PT1H')
+    const other = createEngine({ store, clock, log: false, handlers: { email: () => ({ outcome: 'sent' }) } })
+    onTestFinished(() => other.close())
+    expect(await other.runDue()).toMatchObject({ dispatched: 0 })
+    await client.query('COMMIT')
+    const types = async () => (await traces(given, 'ann')).events
+    await expect.poll(types).toContain('StepSent')
+    expect(await types()).toEqual([
+      'SequenceStarted',
+      'StepDispatched',
+      'SequenceStarted',
+      'StepSent',
+      'SequenceCompleted',
+    ])
+    expect(calls).toEqual(['ann'])
   })
 
   it('keeps no worker from prolonging its claims of others', async () => {
