@@ -72,6 +72,48 @@ it('AUDIT-2: the history marks what a fast clock has dated after now', async () 
   expect(text.match(/after now/g)).toHaveLength(1)
 })
 
+it('TIME-4: Compute due times again moves a wake, as the directory says now, and fails while it is down', async () => {
+  let born: string | null = '1980-04-11'
+  const store = createMemoryStore()
+  const contacts = {
+    get() {
+      if (born === null) throw new Error('down')
+      return { fields: { born } }
+    },
+  }
+  const engine = createEngine({ store, clock: createSimulatedClock(MONDAY), handlers: {}, contacts })
+  onTestFinished(async () => {
+    await engine.close()
+    await store.close()
+  })
+  const timer = { field: 'born', offsetDays: 0, at: '09:00', occurrence: 'next' }
+  await engine.publish({
+    id: 'pool',
+    goals: [],
+    sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email', timer }] }],
+  })
+  await engine.startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: null })
+  const own = consoleOf({ ...world, engine })
+  const wakeAt = async () => (await store.agenda('2027-01-01T00:00:00.000Z', 10))[0]?.wakeAt
+  const refresh = () => send(own, '/contacts/ann/refresh', { form: {} })
+  expect(await wakeAt()).toBe('2026-04-11T09:00:00.000Z')
+  born = '1980-03-10'
+  const { headers, status } = await refresh()
+  expect([status, await wakeAt()]).toEqual([303, '2026-03-10T09:00:00.000Z'])
+  const after = await pathAfter('ann', 'refreshed')
+  expect(headers.get('location')).toBe(BASE + after)
+  const { text } = await send(own, after)
+  expect(text).toMatch(/class="notice good"[^>]*>Due times were computed again/)
+  const isShown = async (path: string, as = 'writer') =>
+    (await send(own, path, { as })).text.includes('Compute due times again')
+  expect(await isShown('/contacts/ann')).toBe(true)
+  for (const as of ['reader', 'gardener']) expect(await isShown('/contacts/ann', as)).toBe(false)
+  expect(await isShown('/contacts/ann?moment=1')).toBe(false)
+  born = null
+  expect((await refresh()).status).toBe(503)
+  expect(await wakeAt()).toBe('2026-03-10T09:00:00.000Z')
+})
+
 describe('permissions', () => {
   const start = { action: 'start', sequence: 'pool/nurture', reason: 'test', contact: 'zoe' }
   const order = { do: 'pause', campaign: 'pool', sequence: 'nurture', reason: 'test' }
@@ -115,6 +157,7 @@ describe('permissions', () => {
     ['/contacts/ada/order?do=stop-all', 'get /contacts/:contactId/order', null, 403, 403, 200],
     ['/contacts/ada/order', 'post /contacts/:contactId/order', order, 403, 403, 303],
     ['/contacts/ada/order', 'post /contacts/:contactId/order', { do: 'suppress', reason: 'test' }, 403, 403, 303],
+    ['/contacts/ada/refresh', 'post /contacts/:contactId/refresh', {}, 403, 403, 303],
     ['/actions/choose', 'post /actions/choose', { contact: 'zoe' }, 403, 200, 200],
     ['/actions/preview', 'post /actions/preview', start, 403, 403, 200],
     ['/actions', 'post /actions', start, 403, 403, 303],

@@ -26,7 +26,7 @@ import { attentionPage } from './attention-page.ts'
 import { auditPage, verifyLog } from './audit-page.ts'
 import { type Call, permit, redirect, type Verification } from './call.ts'
 import { campaignPage, campaignScope, campaignsPage } from './campaign-pages.ts'
-import { contactPage, whyPage, whyScope } from './contact-page.ts'
+import { contactPage, refreshContact, refreshScope, whyPage, whyScope } from './contact-page.ts'
 import { Failure } from './failure.ts'
 import { checkSender, cookieOf, formOf, isSecure, ownPath, safeHeaders, secret, tokenOf } from './guard.ts'
 import { nowPage } from './now-page.ts'
@@ -95,6 +95,7 @@ export const routes: readonly Route[] = [
     scope: (call) => orderScope(call, call.form),
     handle: giveOrder,
   },
+  { method: 'post', path: '/contacts/:contactId/refresh', scope: refreshScope, handle: refreshContact },
   { method: 'post', path: '/actions/choose', scope: chooseScope, handle: choosePage },
   { method: 'post', path: '/actions/preview', scope: targetScope, handle: previewPage },
   { method: 'post', path: '/actions', scope: targetScope, handle: process },

@@ -20,11 +20,11 @@ import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/
 import { type Scope, seenBy } from '@enfold/http'
 import { html } from 'hono/html'
 import { sequenceOptions } from './action-pages.ts'
-import { type Call, type Html, link, numberOf, seen } from './call.ts'
+import { type Call, type Html, link, may, numberOf, redirect, seen } from './call.ts'
 import { Failure } from './failure.ts'
-import { isProof } from './guard.ts'
+import { isProof, proofOf } from './guard.ts'
 import { mayGive, type OrderName } from './order-page.ts'
-import { badge, notice, type Page, table } from './page.ts'
+import { badge, hidden, notice, type Page, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
 import { CHANGED, OUTCOMES } from './words.ts'
@@ -200,7 +200,24 @@ ${
 }
 ${isIn && mayGive(call, 'stop-all', 'all') ? order(shown, 'stop-all', 'Stop all') : ''}
 ${mayGive(call, suppressed === null ? 'suppress' : 'unsuppress', 'all') ? (suppressed === null ? order(shown, 'suppress', 'Suppress') : order(shown, 'unsuppress', 'Lift the ban')) : ''}
+${isIn ? refreshForm(call, contactId) : ''}
 </div>`
+}
+
+/** As over HTTP: what is due of all campaigns is computed. */
+export const refreshScope: Scope = { verbs: ['refresh'], campaigns: 'all' }
+
+function refreshForm(call: Call, contactId: ContactId): Html {
+  if (!may(call, refreshScope.verbs, refreshScope.campaigns)) return html``
+  return html`<form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'refresh'])}" class="line">${hidden(call)}<button class="quiet" title="For when the time zone or a date of the contact has changed">Compute due times again</button></form>`
+}
+
+/** For when the directory says another time zone or date than before. Nothing is recorded, so no reason is asked for. */
+export async function refreshContact(call: Call): Promise<Response> {
+  const contactId = call.path.contactId as string
+  await call.engine.refreshContact(contactId)
+  const proof = await proofOf(call.token, contactId, 'refreshed')
+  return redirect(link(call, ['contacts', contactId], { did: 'refreshed', proof }))
 }
 
 // --- Sequences ------------------------------------------------------------------------------------------------------

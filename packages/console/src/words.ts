@@ -18,6 +18,7 @@ export const OUTCOMES: ReadonlyMap<string, string> = new Map([
   ['already_suppressed', 'Suppressed already, in the same way. Nothing was changed.'],
   ['unsuppressed', 'The ban was lifted.'],
   ['not_suppressed', 'There was no ban. Nothing was changed.'],
+  ['refreshed', 'Due times were computed again, with what the directory says now.'],
 ])
 
 /** Outcomes that changed something. The others are no success to be shown as one. */
@@ -31,6 +32,7 @@ export const CHANGED: ReadonlySet<string> = new Set([
   'cancelled',
   'suppressed',
   'unsuppressed',
+  'refreshed',
 ])
 
 /** What an action comes to for a contact, as a preview and a result say it. */
