@@ -6,7 +6,7 @@
 import type { NewEvent, RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { EventId, Position, StreamId, Version } from './ids.ts'
-import type { AppendResult, EventStore, JoinsTransactions, StreamAppend, TransactionClient } from './ports.ts'
+import type { AppendResult, EventStore, StreamAppend, TransactionalStore, TransactionClient } from './ports/index.ts'
 import { appendOf, checkAppend } from './stream-append.ts'
 
 /**
@@ -30,7 +30,7 @@ export interface InProcessTransactionOptions {
 }
 
 /** A store that begins transactions by itself, because there are none of the host's to join. */
-export interface BeginsTransactions extends JoinsTransactions {
+export interface BeginsTransactions extends TransactionalStore {
   /**
    * Begins a transaction for `engine.withTransaction`. The verbs see what it has written; others do from its commit on.
    * Where a server would let others wait for a contact until then, here whoever commits first is first.
@@ -87,7 +87,7 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
       transactions.set(client, open)
       return client
     },
-    within(client) {
+    inTransaction(client) {
       const open = transactions.get(client)
       if (open === undefined)
         throw EnfoldFault.unshownInput(
@@ -95,7 +95,7 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
           "is none of this store's",
           'what store.transaction() returns',
         )
-      return within(log, open)
+      return bound(log, open)
     },
   }
 }
@@ -107,7 +107,7 @@ async function commit(log: TransactionalLog, open: Open): Promise<void> {
   throw contention()
 }
 
-function within(log: TransactionalLog, open: Open): ReturnType<JoinsTransactions['within']> {
+function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore['inTransaction']> {
   const refuseIfOver = () => {
     if (open.isOver)
       throw EnfoldFault.unshownInput(

@@ -18,7 +18,7 @@ import {
 } from './enrollment.ts'
 import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
-import type { Facts, Lane, OtherLane } from './ports.ts'
+import type { Facts, Lane, OtherLane } from './ports/index.ts'
 import { decideCondition } from './routes.ts'
 import { type Due, dueOf, durationMs, opensAt } from './timer.ts'
 

@@ -18,7 +18,7 @@ import { type ContactId, compareIds, contactOf, type Instant, type Position, typ
 import { entryOf, LogCheck, type LogFault, type LogWarning } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
 import { type Seal, type SealBreach, SealCheck } from './seal.ts'
-import { createTagIndex, type TagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
+import { createTagIndex, type MemoryTagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
 
 export interface ReplayOptions {
   /** Only events at or before this instant. Default: all. */
@@ -28,7 +28,7 @@ export interface ReplayOptions {
 export interface Replayed {
   readonly contacts: ReadonlyMap<ContactId, ContactState>
   readonly campaigns: Catalog
-  readonly index: TagIndex
+  readonly index: MemoryTagIndex
   /** Of the events taken. */
   readonly events: number
   /** Of the last event taken; 0 for none. */

@@ -4,7 +4,7 @@ import { MAX_JSON_DEPTH, tooDeepIn } from './depth.ts'
 import type { NewEvent, RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { StreamId } from './ids.ts'
-import type { Derived, ExpectedVersion, RequiredVersion, StreamAppend } from './ports.ts'
+import type { Derived, ExpectedVersion, RequiredVersion, StreamAppend } from './ports/index.ts'
 
 /** What is left out stays out. */
 export function appendOf(

@@ -7,12 +7,12 @@ import {
   createTagIndex,
   type EnfoldFault,
   type Members,
+  type MemoryTagIndex,
   type Page,
   parseTag,
   SCHEMA_VERSION,
   type Tag,
   type TagChange,
-  type TagIndex,
   type TagQuery,
   tagChanges,
   tagOf,
@@ -247,7 +247,7 @@ const add = (contactId: ContactId, tag: Tag): TagChange => ({ change: 'add', con
 const remove = (contactId: ContactId, tag: Tag): TagChange => ({ change: 'remove', contactId, tag })
 const clear = (contactId: ContactId): TagChange => ({ change: 'clear', contactId })
 
-function given(...changes: readonly TagChange[]): TagIndex {
+function given(...changes: readonly TagChange[]): MemoryTagIndex {
   const index = createTagIndex()
   index.apply(changes)
   return index
@@ -561,7 +561,7 @@ describe('an index of many contacts', () => {
     return at < 0 ? null : { at, actual: actual[at], expected: expected[at] }
   }
 
-  function expectAnswers(index: TagIndex, having: typeof rules): void {
+  function expectAnswers(index: MemoryTagIndex, having: typeof rules): void {
     for (const tag of Object.keys(having)) {
       const expected = slotsOf({ all: [tag] }, having).map(contact)
       expect(index.count(tag)).toBe(expected.length)

@@ -5,7 +5,7 @@
 import type { ContactEvent, ContactEventType } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { type CampaignId, type ContactId, compareIds, requireId, type SequenceId, type Tag } from './ids.ts'
-import type { Members, Page, TagChange, TagQuery } from './ports.ts'
+import type { Members, Page, TagChange, TagQuery } from './ports/index.ts'
 import { BLOCK_SHIFT, blockOf, collect, countBits, NOBODY, type SlotQuery, SlotSet } from './slot-set.ts'
 
 // --- Tags -----------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ export function tagChanges(contactId: ContactId, event: ContactEvent): readonly 
  *
  * Throws `INVALID_INPUT` for a limit that is no integer from 1 to 10,000, and for an `after` that never had a tag here.
  */
-export interface TagIndex {
+export interface MemoryTagIndex {
   /** Makes the changes in order. A change that was made already changes nothing. */
   apply(changes: Iterable<TagChange>): void
   /** Contacts that have the tag. */
@@ -160,7 +160,7 @@ const MAX_LIMIT = 10_000
  * index.apply([{ change: 'add', contactId: 'ann', tag: tagOf('pool-owners', 'nurture') }])
  * index.members('pool-owners/nurture', { after: null, limit: 50 }) // { contacts: ['ann'], total: 1, next: null }
  */
-export function createTagIndex(): TagIndex {
+export function createTagIndex(): MemoryTagIndex {
   // A contact's slot is its number, counted from 0 in the order of first tags.
   const slots = new Map<ContactId, number>()
   const contactIds: ContactId[] = []

@@ -2,14 +2,14 @@
 import {
   type ActionStore,
   type Capabilities,
+  type ChangeNotifications,
   type ChecksRequired,
   type Clock,
   type ContactDirectory,
   EnfoldFault,
   type EventStore,
-  type JoinsTransactions,
   type ReadModel,
-  type Tells,
+  type TransactionalStore,
   type WorkerId,
 } from '@enfold/core'
 import type { Observer } from './engine-events.ts'
@@ -23,7 +23,7 @@ import type { Log } from './troubles.ts'
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
   readonly store: EventStore &
-    Partial<ReadModel & ActionStore & Tells & JoinsTransactions & ChecksRequired> & {
+    Partial<ReadModel & ActionStore & ChangeNotifications & TransactionalStore & ChecksRequired> & {
       readonly capabilities?: Capabilities
     }
   /**

@@ -143,7 +143,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     await engine.startSequence({ ...order('ann'), commandId: 'c1' })
     const [first] = await engine.inspect.history('ann')
     if (first === undefined) expect.fail('nothing was recorded')
-    const bound = store.within(store.transaction())
+    const bound = store.inTransaction(store.transaction())
     const stream = contactStream('ann')
     expect(await bound.append(stream, [first], 0)).toMatchObject({
       outcome: 'appended',

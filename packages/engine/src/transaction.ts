@@ -4,9 +4,9 @@ import {
   EnfoldFault,
   type EventStore,
   isLeft,
-  type JoinsTransactions,
   left,
   type Rejection,
+  type TransactionalStore,
   type TransactionClient,
 } from '@enfold/core'
 
@@ -26,9 +26,9 @@ export function toldOfTransaction<Answer>(either: Either<Rejection, Answer>): Ei
 
 /** @throws EnfoldFault `INVALID_INPUT` */
 export function boundTo(
-  store: EventStore & Partial<JoinsTransactions>,
+  store: EventStore & Partial<TransactionalStore>,
   client: TransactionClient,
-): ReturnType<JoinsTransactions['within']> {
+): ReturnType<TransactionalStore['inTransaction']> {
   if (typeof client?.query !== 'function') {
     const line = ONE_LINE.find(
       ([method]) => typeof (client as unknown as Record<string, unknown>)?.[method] === 'function',
@@ -39,11 +39,11 @@ export function boundTo(
       `a client with query(text, values)${line === undefined ? '; docs/guides/postgres.md has a line for each driver' : `: ${line[1]}`}`,
     )
   }
-  if (store.within === undefined)
+  if (store.inTransaction === undefined)
     throw EnfoldFault.unshownInput(
       'withTransaction',
       'is not for this store',
       'a store that joins transactions, as those of PostgreSQL, SQLite and memory do',
     )
-  return store.within(client)
+  return store.inTransaction(client)
 }

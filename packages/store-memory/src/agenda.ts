@@ -31,10 +31,16 @@ interface Entry {
 
 export interface Agenda {
   set(contactId: ContactId, wakeAt: Instant | null, lane: Lane | null | undefined, others?: readonly OtherLane[]): void
-  claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
+  claim(
+    now: Instant,
+    worker: WorkerId,
+    limit: number,
+    leaseUntil: Instant,
+    maxPerKind?: ReadonlyMap<string, number>,
+  ): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
-  nextWake(room?: ReadonlyMap<string, number>): Instant | null
+  nextWake(maxPerKind?: ReadonlyMap<string, number>): Instant | null
   backlog(kinds: readonly string[], now: Instant): Backlog[]
   until(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
 }
@@ -71,13 +77,14 @@ export function createAgenda(): Agenda {
   const isHeldBy = (row: Row | undefined, claim: Claim): row is Row =>
     row !== undefined && row.worker === claim.worker && row.leaseUntil === claim.leaseUntil
 
-  /** Contacts whose first lane has no room, and when they can be claimed for another, the earliest first. */
-  function besides(room: ReadonlyMap<string, number> = new Map()) {
+  /** Contacts whose first lane has a maximum of 0, and when they can be claimed for another, the earliest first. */
+  function besides(maxPerKind: ReadonlyMap<string, number> = new Map()) {
     const found: { at: Instant; contactId: ContactId; kind: string }[] = []
-    if ([...room.values()].includes(0))
+    if ([...maxPerKind.values()].includes(0))
       for (const contactId of mixed) {
         const row = rows.get(contactId) as Row
-        const open = room.get(row.kind) === 0 ? row.others.find(({ kind }) => room.get(kind) !== 0) : undefined
+        const open =
+          maxPerKind.get(row.kind) === 0 ? row.others.find(({ kind }) => maxPerKind.get(kind) !== 0) : undefined
         if (open === undefined) continue
         const at = row.leaseUntil !== null && row.leaseUntil > open.wakeAt ? row.leaseUntil : open.wakeAt
         found.push({ at, contactId, kind: open.kind })
@@ -97,10 +104,10 @@ export function createAgenda(): Agenda {
       rows.set(contactId, row)
       enter(contactId, row)
     },
-    claim(now, worker, limit, leaseUntil, room) {
+    claim(now, worker, limit, leaseUntil, maxPerKind) {
       const claims: Claim[] = []
-      const left = new Map(room)
-      const more = besides(room).filter(({ at }) => at <= now)
+      const left = new Map(maxPerKind)
+      const more = besides(maxPerKind).filter(({ at }) => at <= now)
       const take = (contactId: ContactId, kind: string) => {
         if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
         const row = rows.get(contactId) as Row
@@ -142,9 +149,9 @@ export function createAgenda(): Agenda {
         return [{ ...claim, leaseUntil }]
       })
     },
-    nextWake(room) {
-      const open = [...lanes].flatMap(([name, { kind }]) => (room?.get(kind) === 0 ? [] : [name]))
-      const wakes = [...open.flatMap((name) => earliest(name)?.at ?? []), ...besides(room).map(({ at }) => at)]
+    nextWake(maxPerKind) {
+      const open = [...lanes].flatMap(([name, { kind }]) => (maxPerKind?.get(kind) === 0 ? [] : [name]))
+      const wakes = [...open.flatMap((name) => earliest(name)?.at ?? []), ...besides(maxPerKind).map(({ at }) => at)]
       return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
     },
     backlog(kinds, now) {

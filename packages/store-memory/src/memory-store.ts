@@ -1,4 +1,4 @@
-/** The reference store: the smallest honest keeping of the promises of `ports.ts`, in memory. For tests and first steps. */
+/** The reference store: the smallest honest keeping of the promises of the ports, in memory. For tests and first steps. */
 import {
   type AppendResult,
   appendOf,
@@ -238,9 +238,9 @@ export function createMemoryStore({
       open()
       return index.count(tag)
     },
-    async claimDue(now, worker, limit, leaseMs, room) {
+    async claimDue(now, worker, limit, leaseMs, maxPerKind) {
       open()
-      return agenda.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), room)
+      return agenda.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), maxPerKind)
     },
     async release(claims) {
       open()
@@ -250,9 +250,9 @@ export function createMemoryStore({
       open()
       return agenda.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))
     },
-    async nextWake(room) {
+    async nextWake(maxPerKind) {
       open()
-      return agenda.nextWake(room)
+      return agenda.nextWake(maxPerKind)
     },
     async backlog(kinds, now) {
       open()

@@ -91,7 +91,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     try {
       await client.query('BEGIN')
       const { stream, events } = oneAppend()
-      const bound = store.within(client)
+      const bound = store.inTransaction(client)
       let result = await bound.append(stream, events, 'no-stream')
       while (result.outcome === 'conflict') result = await bound.append(stream, events, result.actual)
       await new Promise((resolve) => setTimeout(resolve, Math.random() ** 4 * 300))

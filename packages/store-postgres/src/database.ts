@@ -26,7 +26,7 @@ export interface Database {
   /** Throws if one has. */
   refuseIfOutdated(): Promise<void>
   /** The same within a transaction of the host: nothing is tried again, since that is the host's to do. */
-  within(client: TransactionClient): HostTransaction
+  inTransaction(client: TransactionClient): HostTransaction
   /** Throws `CLOSED` after `close`. */
   refuseIfClosed(): void
   /** Lets work in progress finish. Twice is once. */
@@ -135,7 +135,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     },
     isCurrent: checks.isCurrent,
     refuseIfOutdated,
-    within: (client) => joinHostTransaction(client, place, checks),
+    inTransaction: (client) => joinHostTransaction(client, place, checks),
     refuseIfClosed,
     close() {
       closing ??= Promise.allSettled(working).then(async () => {

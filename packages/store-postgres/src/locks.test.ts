@@ -152,7 +152,7 @@ describe('appendMany', () => {
     })
     await store.appendMany([one('bob', 1, 'no-stream'), one('cid', 1, 'no-stream')])
     const client = await given.begin()
-    await store.within(client).append(contactStream('ann'), [sampleStart('ann', 1)], 'no-stream')
+    await store.inTransaction(client).append(contactStream('ann'), [sampleStart('ann', 1)], 'no-stream')
     const results = await store.appendMany([
       one('dot', 1, 'no-stream', 'a/dot'),
       one('ann', 1, 'no-stream', 'a/ann'),
@@ -176,7 +176,7 @@ describe('appendMany', () => {
     expect([...streams.values()].flat().every(({ hash }) => hash?.length === 64)).toBe(true)
     // An id that stands elsewhere is a fault of the whole, past a lock as without one.
     await client.query('BEGIN')
-    await store.within(client).append(contactStream('ann'), [sampleStart('ann', 1)], 'no-stream')
+    await store.inTransaction(client).append(contactStream('ann'), [sampleStart('ann', 1)], 'no-stream')
     const foreign = { ...one('fay', 1, 'no-stream'), events: [sampleStart('bob', 1)] }
     await expect(store.appendMany([one('gus', 1, 'no-stream'), one('ann', 1, 'no-stream'), foreign])).rejects.toThrow(
       expect.objectContaining({ code: 'EVENT_ID_REUSED' }),

@@ -37,7 +37,12 @@ function appendIn(client: Client, schema: string, appends: readonly StreamAppend
   const pool = new Pool({ connectionString: server.url })
   onTestFinished(() => pool.end())
   const database = openDatabase({ pool, ownsPool: false, schema, migrate: false, prepare: false })
-  const log = createEventLog({ ...database.within(client), schema: database.schema, hashChain: true, channel: null })
+  const log = createEventLog({
+    ...database.inTransaction(client),
+    schema: database.schema,
+    hashChain: true,
+    channel: null,
+  })
   return log.append(appends)
 }
 
@@ -67,7 +72,7 @@ describe('a reader', () => {
     const { store, append, ours, naive } = await givenReaders()
     const slow = await givenClient()
     await slow.query('BEGIN')
-    await append(store.within(slow), 'slow')
+    await append(store.inTransaction(slow), 'slow')
     await append(store, 'quick')
     expect(await naive()).toEqual([stream('quick')])
     expect(await ours()).toEqual([])
@@ -80,8 +85,8 @@ describe('a reader', () => {
     const { store, pool, append, ours } = await givenReaders()
     const [back, dying] = [await givenClient(), await givenClient()]
     for (const client of [back, dying]) await client.query('BEGIN')
-    await append(store.within(back), 'back')
-    await append(store.within(dying), 'dying')
+    await append(store.inTransaction(back), 'back')
+    await append(store.inTransaction(dying), 'dying')
     await append(store, 'quick')
     expect(await ours()).toEqual([])
     await back.query('ROLLBACK')
@@ -120,7 +125,7 @@ describe('a reader', () => {
     await old.query('SELECT txid_current()')
     await append(store, 'first')
     expect(await ours()).toEqual([stream('first')])
-    await append(store.within(old), 'old')
+    await append(store.inTransaction(old), 'old')
     await append(store, 'second')
     expect(await ours()).toEqual([])
     await old.query('COMMIT')
@@ -131,7 +136,7 @@ describe('a reader', () => {
     const { store, pool, append } = await givenReaders()
     const [slow, late] = [await givenClient(), await givenClient()]
     await slow.query('BEGIN')
-    await append(store.within(slow), 'aaa')
+    await append(store.inTransaction(slow), 'aaa')
     // Two streams in one append of a host's transaction: it has drawn its numbers for both when it begins to wait for the
     // first, and so long others write to the second.
     await late.query('BEGIN')
@@ -156,14 +161,14 @@ describe('a reader', () => {
       await pool.query(`SELECT setval('${store.schema}.positions', ${before})`)
       const slow = await givenClient()
       await slow.query('BEGIN')
-      await append(store.within(slow), 'slow')
+      await append(store.inTransaction(slow), 'slow')
       for (const id of ['a', 'b', 'c', 'd']) await append(store, id)
       expect(await ours()).toEqual([])
       await slow.query('COMMIT')
       expect(await ours()).toEqual(['slow', 'a', 'b', 'c', 'd'].map(stream))
       // And one that begins behind the turn waits for nobody before it.
       await slow.query('BEGIN')
-      await append(store.within(slow), 'slower')
+      await append(store.inTransaction(slow), 'slower')
       expect(await ours()).toEqual([])
       await slow.query('COMMIT')
       expect(await ours()).toEqual([stream('slower')])
@@ -203,7 +208,7 @@ describe('counts', () => {
     await Promise.all(ids.slice(0, 200).map((id) => write(store, id, 2, 'remove')))
     const client = await givenClient()
     await client.query('BEGIN')
-    await write(store.within(client), 'c300', 2, 'remove')
+    await write(store.inTransaction(client), 'c300', 2, 'remove')
     await client.query('ROLLBACK')
     expect(await store.count('a/b')).toBe(400)
     expect(await store.members('a/b', { after: null, limit: 1 })).toMatchObject({ total: 400 })
@@ -217,7 +222,7 @@ describe('counts', () => {
     await store.append(stream('first'), [sampleStart('first', 1)], 'no-stream', derived('first'))
     const client = await givenClient()
     await client.query('BEGIN')
-    await store.within(client).append(stream('slow'), [sampleStart('slow', 1)], 'no-stream', derived('slow'))
+    await store.inTransaction(client).append(stream('slow'), [sampleStart('slow', 1)], 'no-stream', derived('slow'))
     for (let i = 0; i < 300; i++)
       await store.append(stream(`c${i}`), [sampleStart(`c${i}`, 1)], 'no-stream', derived(`c${i}`))
     expect(await store.count('a/b')).toBe(301)

@@ -3,6 +3,7 @@ import {
   type AppendResult,
   appendOf,
   type CaughtUp,
+  type ChangeNotifications,
   type ChecksRequired,
   type Claim,
   checkAppend,
@@ -11,7 +12,6 @@ import {
   type EventFilter,
   epochMsOf,
   instantOf,
-  type JoinsTransactions,
   type Locked,
   type Position,
   type RecordedEvent,
@@ -19,7 +19,7 @@ import {
   type StreamAppend,
   type StreamId,
   type Tag,
-  type Tells,
+  type TransactionalStore,
   tagOf,
   waitingTagOf,
 } from '@enfold/core'
@@ -73,7 +73,9 @@ export interface PostgresStoreOptions {
  * @example
  * const store = createPostgresStore({ connectionString: process.env.DATABASE_URL })
  */
-export function createPostgresStore(options: PostgresStoreOptions): Store & Tells & JoinsTransactions & ChecksRequired {
+export function createPostgresStore(
+  options: PostgresStoreOptions,
+): Store & ChangeNotifications & TransactionalStore & ChecksRequired {
   const {
     schema = 'enfold',
     migrate = true,
@@ -212,9 +214,9 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       }
     },
     contacts: async (after, limit) => log.contacts(after, checkedLimit(limit)),
-    within(client) {
+    inTransaction(client) {
       const bound = createEventLog({
-        ...database.within(client),
+        ...database.inTransaction(client),
         schema: database.schema,
         hashChain,
         channel: news === null ? null : channel,
@@ -250,8 +252,8 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
     tagsOf: (contactId) => model.tagsOf(contactId),
     search: (tags, page) => model.search(tags, page),
     count: (tag) => model.count(tag),
-    claimDue: async (now, worker, limit, leaseMs, room) =>
-      model.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), room),
+    claimDue: async (now, worker, limit, leaseMs, maxPerKind) =>
+      model.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), maxPerKind),
     async release(claims) {
       database.refuseIfClosed()
       if (claims.length > 0) await untilNothingLeft(model.release, claims, lockWaitMs)
@@ -269,7 +271,7 @@ export function createPostgresStore(options: PostgresStoreOptions): Store & Tell
       await tryAgain(renew, await renew(claims), Math.min(1000, leaseMs / 10))
       return all
     },
-    nextWake: (room) => model.nextWake(room),
+    nextWake: (maxPerKind) => model.nextWake(maxPerKind),
     backlog: (kinds, now) => model.backlog(kinds, now),
     agenda: async (until, limit, after) => model.agenda(until, checkedLimit(limit), after),
     restore: (projection) =>

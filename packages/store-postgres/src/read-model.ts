@@ -38,7 +38,7 @@ export interface SqlReadModel {
     worker: WorkerId,
     limit: number,
     leaseUntil: Instant,
-    room?: ReadonlyMap<string, number>,
+    maxPerKind?: ReadonlyMap<string, number>,
   ): Promise<Claim[]>
   /** Answers those that are locked: still this worker's, and not given back. */
   release(claims: readonly Claim[]): Promise<readonly Claim[]>
@@ -48,7 +48,7 @@ export interface SqlReadModel {
     now: Instant,
     leaseUntil: Instant,
   ): Promise<{ readonly renewed: readonly Claim[]; readonly locked: readonly Claim[] }>
-  nextWake(room?: ReadonlyMap<string, number>): Promise<Instant | null>
+  nextWake(maxPerKind?: ReadonlyMap<string, number>): Promise<Instant | null>
   backlog(kinds: readonly string[], now: Instant): Promise<Backlog[]>
   agenda(until: Instant, limit: number, after?: AgendaEntry): Promise<AgendaEntry[]>
   checkpoint(): Promise<Position>
@@ -107,7 +107,7 @@ export function createSqlReadModel({
   schema,
   isCurrent,
   refuseIfOutdated,
-}: Omit<Database, 'gate' | 'within' | 'close' | 'refuseIfClosed'>): SqlReadModel {
+}: Omit<Database, 'gate' | 'inTransaction' | 'close' | 'refuseIfClosed'>): SqlReadModel {
   const memberships = `${schema}.memberships`
 
   async function one<Row extends object>(text: string, values: readonly (string | null)[] = []): Promise<Row> {
@@ -270,7 +270,7 @@ export function createSqlReadModel({
 
     // --- Agenda ---
 
-    async claim(now, worker, limit, leaseUntil, room = new Map()) {
+    async claim(now, worker, limit, leaseUntil, maxPerKind = new Map()) {
       const [first, ...rest] = await query<{ current: string; contact: string; wake_at: string; kind: string }>(
         `SELECT s.current::text, c.contact, c.wake_at::text, c.kind
          FROM (SELECT ${isCurrent} AS current OFFSET 0) s LEFT JOIN LATERAL ${schema}.claim_due($1::bigint, $2,
@@ -281,8 +281,8 @@ export function createSqlReadModel({
           toText(worker),
           String(Math.min(limit, 2 ** 31 - 1)),
           String(epochMsOf(leaseUntil)),
-          textArray([...room.keys()].map(toText)),
-          plainArray([...room.values()].map((most) => Math.min(most, 2 ** 31 - 1))),
+          textArray([...maxPerKind.keys()].map(toText)),
+          plainArray([...maxPerKind.values()].map((most) => Math.min(most, 2 ** 31 - 1))),
         ],
       )
       if (first?.current === 'false') await refuseIfOutdated()
@@ -347,8 +347,8 @@ export function createSqlReadModel({
         locked: claims.filter(({ contactId }) => found.get(contactId) === false),
       }
     },
-    async nextWake(room = new Map()) {
-      const closed = [...room].filter(([, left]) => left === 0).map(([kind]) => toText(kind))
+    async nextWake(maxPerKind = new Map()) {
+      const closed = [...maxPerKind].filter(([, left]) => left === 0).map(([kind]) => toText(kind))
       const { at, current } = await one<{ at: string | null; current: string }>(
         `SELECT min(claimable_at)::text AS at, ${isCurrent}::text AS current
          FROM ${schema}.lanes() WHERE kind <> ALL ($1::text[])`,

@@ -129,7 +129,7 @@ describe('the schema', () => {
     const client = await givenPool().connect()
     onTestFinished(() => client.release(true))
     await client.query('BEGIN')
-    const bound = store.within(client)
+    const bound = store.inTransaction(client)
     expect((await bound.readMany([ann])).get(ann)).toHaveLength(1)
     await givenPool().query(`INSERT INTO ${schema}.migrations VALUES (${migrations.length + 1})`)
     const record = { actionId: 'a', revision: 1 } as Parameters<typeof store.saveAction>[0]
@@ -226,7 +226,7 @@ describe('two tenants in one database', () => {
     const client = await givenPool().connect()
     onTestFinished(() => client.release(true))
     await client.query('BEGIN')
-    await one.within(client).append(contactStream('bob'), [sampleStart('bob', 1)], 'no-stream')
+    await one.inTransaction(client).append(contactStream('bob'), [sampleStart('bob', 1)], 'no-stream')
     for (const store of [one, two]) await store.append(contactStream('cid'), [sampleStart('cid', 1)], 'no-stream')
     expect([await streamsOf(one), await streamsOf(two)]).toEqual([[ann], [ann, ann, 'contact-cid']])
   })

@@ -204,7 +204,7 @@ describe("a transaction of the host's", () => {
 
   it('is refused by a store that joins none, and without a client', async () => {
     const given = await givenHost(server)
-    const { within: _, ...plain } = given.store
+    const { inTransaction: _, ...plain } = given.store
     const engine = createEngine({ store: plain, handlers: {} })
     onTestFinished(() => engine.close())
     const client = await given.begin()

@@ -33,10 +33,16 @@ export interface SqlReadModel {
   tagsOf(contactId: ContactId): Tag[]
   count(tag: Tag): number
   indexed(page: Page): ContactId[]
-  claim(now: Instant, worker: WorkerId, limit: number, leaseUntil: Instant, room?: ReadonlyMap<string, number>): Claim[]
+  claim(
+    now: Instant,
+    worker: WorkerId,
+    limit: number,
+    leaseUntil: Instant,
+    maxPerKind?: ReadonlyMap<string, number>,
+  ): Claim[]
   release(claims: readonly Claim[]): void
   renew(claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[]
-  nextWake(room?: ReadonlyMap<string, number>): Instant | null
+  nextWake(maxPerKind?: ReadonlyMap<string, number>): Instant | null
   backlog(kinds: readonly string[], now: Instant): Backlog[]
   agenda(until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[]
   checkpoint(): Position
@@ -227,20 +233,20 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
   }
 
   /**
-   * Contacts whose first lane has no room, and when they can be claimed for another of theirs, until `isEnough`. Those
+   * Contacts whose first lane has a maximum of 0, and when they can be claimed for another of theirs, until `isEnough`. Those
    * that come later may still be claimable earlier than one that is leased, never earlier than `otherAt` says.
    */
   function besides(
-    room: ReadonlyMap<string, number>,
+    maxPerKind: ReadonlyMap<string, number>,
     isEnough: (found: readonly Beside[], otherAt: Instant) => boolean,
   ) {
     const found: Beside[] = []
-    for (const [kind, left] of room) {
+    for (const [kind, left] of maxPerKind) {
       if (left !== 0) continue
       for (const row of others.iterate(toText(kind)) as Iterable<OthersRow>) {
         const lanes = JSON.parse(row.others) as [Instant, string, string][]
         if (isEnough(found, lanes[0]?.[0] as Instant)) break
-        const open = lanes.find(([, other]) => room.get(fromText(other)) !== 0)
+        const open = lanes.find(([, other]) => maxPerKind.get(fromText(other)) !== 0)
         if (open === undefined) continue
         const at = row.lease_until !== null && row.lease_until > open[0] ? row.lease_until : open[0]
         found.push({ contact: row.contact, wake_at: row.wake_at, at, kind: fromText(open[1]) })
@@ -286,18 +292,18 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
     count: (tag) => tagOf(tag).members,
     indexed: (page) => taggedPage([], toText(page.after ?? ''), checkedLimit(page), true).map(fromText),
 
-    claim(now, worker, limit, leaseUntil, room) {
+    claim(now, worker, limit, leaseUntil, maxPerKind) {
       const waiting = lanes().map(({ kind, campaign }) => {
-        const most = Math.min(limit, room?.get(fromText(kind)) ?? limit)
+        const most = Math.min(limit, maxPerKind?.get(fromText(kind)) ?? limit)
         const rows = dueInLane.all(kind, campaign, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
         return rows.map((row) => ({ ...row, kind: fromText(kind) }))
       })
-      if (room !== undefined) {
+      if (maxPerKind !== undefined) {
         const enough = (found: readonly Beside[], otherAt: Instant) =>
           otherAt > now || found.filter(({ at }) => at <= now).length >= limit
-        waiting.push(besides(room, enough).filter(({ at }) => at <= now))
+        waiting.push(besides(maxPerKind, enough).filter(({ at }) => at <= now))
       }
-      const left = new Map(room)
+      const left = new Map(maxPerKind)
       const claims: Claim[] = []
       // One of each lane in turn, so that a great backlog of one campaign does not stand before all others.
       for (let turn = 0, took = true; took && claims.length < limit; turn++) {
@@ -323,12 +329,14 @@ export function createSqlReadModel(connection: DatabaseSync): SqlReadModel {
         const { changes } = renew.run(leaseUntil, toText(one.contactId), toText(one.worker), one.leaseUntil, now)
         return changes === 1 ? [{ ...one, leaseUntil }] : []
       }),
-    nextWake(room = new Map()) {
+    nextWake(maxPerKind = new Map()) {
       const ofLanes = lanes().flatMap(({ kind, campaign }) =>
-        room.get(fromText(kind)) === 0 ? [] : ((firstInLane.get(kind, campaign) as { at: Instant | null }).at ?? []),
+        maxPerKind.get(fromText(kind)) === 0
+          ? []
+          : ((firstInLane.get(kind, campaign) as { at: Instant | null }).at ?? []),
       )
       const isEnough = (found: readonly Beside[], otherAt: Instant) => found.some(({ at }) => at <= otherAt)
-      const wakes = [...ofLanes, ...besides(room, isEnough).map(({ at }) => at)]
+      const wakes = [...ofLanes, ...besides(maxPerKind, isEnough).map(({ at }) => at)]
       return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
     },
     backlog: (kinds, now) =>

@@ -183,20 +183,20 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     tagsOf: (contactId) => read(() => model.tagsOf(contactId)),
     search: (query, page) => read(() => model.search(query, page)),
     count: (tag) => read(() => model.count(tag)),
-    async claimDue(now, worker, limit, leaseMs, room) {
+    async claimDue(now, worker, limit, leaseMs, maxPerKind) {
       checkedLimit(limit)
       // Nothing due is the usual answer to a poll, and needs no write lock.
-      const due = await read(() => model.nextWake(room))
+      const due = await read(() => model.nextWake(maxPerKind))
       if (due === null || due > now) return []
-      return await writeFleeting(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), room))
+      return await writeFleeting(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), maxPerKind))
     },
     release: (claims) => writeFleeting(() => model.release(claims)),
     renew: (claims, now, leaseMs) => writeFleeting(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
-    nextWake: (room) =>
+    nextWake: (maxPerKind) =>
       read(() => {
         // Whoever would work on what is due, or answers for the health of it, could not.
         database.refuseIfOutdated()
-        return model.nextWake(room)
+        return model.nextWake(maxPerKind)
       }),
     backlog: (kinds, now) => read(() => model.backlog(kinds, now)),
     agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),

@@ -259,16 +259,16 @@ export const readModelPromises = {
     for (const limit of [0, -1, 1.5]) await expectFault('INVALID_INPUT', () => store.claimDue(at(9), 'w', limit, 1))
   },
 
-  'claimDue takes of each kind what there is room for, and one kind holds up no other': async (given) => {
+  'claimDue takes at most maxPerKind of each kind, and one kind holds up no other': async (given) => {
     const { store } = given
     const write = writer(given)
     for (const i of upTo(5)) await write(`mail ${i}`, [], at(i), { kind: 'email', campaignId: 'a' })
     for (const i of upTo(5)) await write(`text ${i}`, [], at(10 + i), { kind: 'sms', campaignId: 'a' })
-    const room = new Map([
+    const maxPerKind = new Map([
       ['email', 2],
       ['task', 0],
     ])
-    const claims = await store.claimDue(at(20), 'w', 10, MINUTE_MS, room)
+    const claims = await store.claimDue(at(20), 'w', 10, MINUTE_MS, maxPerKind)
     expect(idsOf(claims)).toEqual(['mail 0', 'mail 1', 'text 0', 'text 1', 'text 2', 'text 3', 'text 4'])
     expect(claims.map(({ kind }) => kind)).toEqual([...Array(2).fill('email'), ...Array(5).fill('sms')])
     expect(await store.claimDue(at(20), 'w', 10, MINUTE_MS, new Map([['email', 0]]))).toEqual([])
@@ -280,14 +280,16 @@ export const readModelPromises = {
     const write = writer(given)
     for (const i of upTo(20)) await write(`great ${i}`, [], at(i), { kind: 'email', campaignId: 'great' })
     for (const i of upTo(3)) await write(`small ${i}`, [], at(30 + i), { kind: 'email', campaignId: 'small' })
-    for (const [limit, room] of [[4] as const, [10, new Map([['email', 4]])] as const]) {
-      const claims = await store.claimDue(at(40), 'w', limit, MINUTE_MS, room)
+    for (const [limit, maxPerKind] of [[4] as const, [10, new Map([['email', 4]])] as const]) {
+      const claims = await store.claimDue(at(40), 'w', limit, MINUTE_MS, maxPerKind)
       expect(idsOf(claims)).toEqual(['great 0', 'great 1', 'small 0', 'small 1'])
       await store.release(claims)
     }
   },
 
-  'KIND-1: a contact whose first lane has no room is claimed for the first other lane that is due': async (given) => {
+  'KIND-1: a contact whose first lane may not be claimed is claimed for the first other lane that is due': async (
+    given,
+  ) => {
     const { store } = given
     const write = writer(given)
     const sms = { kind: 'sms', campaignId: 'a' }

@@ -1,5 +1,5 @@
 /**
- * The promises of `ports.ts`, proved on any store: the same tests for ours and for yours. What they ask is written in
+ * The promises of the ports, proved on any store: the same tests for ours and for yours. What they ask is written in
  * `log-promises.ts`, `read-model-promises.ts` and `action-promises.ts`; here they are run.
  */
 import { type Capabilities, EnfoldFault, type EventStore, type Store } from '@enfold/core'

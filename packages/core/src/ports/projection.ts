@@ -1,0 +1,55 @@
+/** How index and agenda are written: in the append, by a projection, or by a repair. */
+import type { ContactId, Instant, Position, Tag, Version } from '../ids.ts'
+import type { Lane, OtherLane } from './agenda.ts'
+import type { TagChange } from './tag-index.ts'
+
+/** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
+export interface Derived {
+  /** In the order in which they are to be made. */
+  readonly tags: readonly TagChange[]
+  /** The contact's next instant at which anything of it is due; `null`: nothing. */
+  readonly wakeAt: Instant | null
+  /** What is due then; absent: nothing that a limit could hold back. */
+  readonly lane?: Lane | null
+  /** What other kinds of steps are due later, each at its first instant, the earliest first. Absent: none. */
+  readonly others?: readonly OtherLane[]
+}
+
+/** What a contact's rows in the read model must be, computed from its stream up to `version`. */
+export interface ContactProjection {
+  readonly contactId: ContactId
+  readonly version: Version
+  readonly tags: readonly Tag[]
+  readonly wakeAt: Instant | null
+  readonly lane?: Lane | null
+  /** As `Derived`. */
+  readonly others?: readonly OtherLane[]
+}
+
+/** One contact's share of a batch that a projection applies. */
+export interface Change {
+  readonly contactId: ContactId
+  readonly version: Version
+  readonly derived: Derived
+}
+
+/**
+ * Writes index and agenda apart from appends. Both can be rebuilt from the log at any time.
+ *
+ * Promises: what an append's `Derived` says, or a change or a projection here, is visible to every later call.
+ */
+export interface ProjectionStore {
+  /**
+   * Changes and checkpoint in one transaction; for logs that cannot project in the append. A change whose version is
+   * not above that of the contact's rows is skipped. The checkpoint never moves back, so a second, slower projector does
+   * no harm.
+   */
+  apply(changes: readonly Change[], checkpoint: Position): Promise<void>
+  /** The last checkpoint; 0 before the first. */
+  checkpoint(): Promise<Position>
+  /**
+   * Sets a contact's rows to what its stream says if the stream still has that version, else changes nothing and returns
+   * false. The lease stays as it is.
+   */
+  restore(projection: ContactProjection): Promise<boolean>
+}
