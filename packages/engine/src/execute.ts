@@ -201,7 +201,7 @@ const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'Campa
 /** A command behind which the dispatcher looks again by itself. */
 const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 
-interface LoadedContact extends ContactSnapshot {
+export interface LoadedContact extends ContactSnapshot {
   readonly history: readonly RecordedContactEvent[]
 }
 

@@ -10,16 +10,7 @@ export type { Bulk } from './actions/bulk.ts'
 export { type CsvInput, contactsOfCsv, type ListOptions } from './actions/contact-list.ts'
 export type { ContactQuery, ContactSource } from './actions/contact-source.ts'
 export type { ActionPreview } from './actions/preview.ts'
-export {
-  ATTENTION_KINDS,
-  type AttentionEntry,
-  type AttentionKind,
-  type AttentionQuery,
-  type AttentionQuestions,
-  type AttentionView,
-} from './attention.ts'
 export type { BrakeHealth } from './brakes.ts'
-export type { CampaignQuestions, CampaignSummary, CampaignView, CheckedDefinition } from './campaign-questions.ts'
 export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal, StepOrder } from './contact-verbs.ts'
 export type { FactsFault } from './directory.ts'
 export type { DispatchCounts, DispatcherHealth, DueOptions } from './dispatch.ts'
@@ -28,10 +19,37 @@ export type { EngineEvent, Observer } from './engine-events.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type { FaultWords } from './fault-words.ts'
 export type { Health } from './health.ts'
-export type * from './inspect.ts'
+export type { AgendaQuestions, BrokenContacts, Overdue, Upcoming } from './inspect/agenda-questions.ts'
+export {
+  ATTENTION_KINDS,
+  type AttentionEntry,
+  type AttentionKind,
+  type AttentionQuery,
+  type AttentionQuestions,
+  type AttentionView,
+} from './inspect/attention.ts'
+export type {
+  CampaignQuestions,
+  CampaignSummary,
+  CampaignView,
+  CheckedDefinition,
+} from './inspect/campaign-questions.ts'
+export type { ContactQuestions, ContactView, EnrollmentView, StepView } from './inspect/contact-questions.ts'
+export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
+export type {
+  IndexQuestions,
+  MemberStatus,
+  MembersView,
+  SearchQuery,
+  SearchView,
+  SequenceCounts,
+  SequenceMembership,
+  SequenceQuery,
+} from './inspect/index-questions.ts'
+export type { Inspect } from './inspect/inspect.ts'
+export type { Activity, LogQuestions, LogReport } from './inspect/log-questions.ts'
 export { type Handlers, kindsOf } from './kinds.ts'
 export type { KindLimit } from './limits.ts'
-export type { Activity, LogQuestions, LogReport } from './log-questions.ts'
 export { buildReadModel } from './projection/build-read-model.ts'
 export type { ParkedContact, ParkedContacts, RetryOutcome } from './projection/park.ts'
 export type { ProjectionHealth, ProjectionLag, ProjectionOptions } from './projection/projection.ts'

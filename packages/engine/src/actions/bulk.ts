@@ -16,7 +16,7 @@ import {
 } from '@enfold/core'
 import type { EngineContext } from '../execute.ts'
 import * as input from '../input.ts'
-import type { Inspect } from '../inspect.ts'
+import type { IndexQuestions } from '../inspect/index-questions.ts'
 import type { Lifetime } from '../lifetime.ts'
 import type { ActionContext, ActionOrder, ActionTarget, ProcessOptions } from './action-context.ts'
 import type { ActionView } from './action-questions.ts'
@@ -64,7 +64,7 @@ const PREVIEW = { ...TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reas
 export function createBulk(
   context: EngineContext,
   readModel: ReadModel,
-  inspect: Inspect,
+  inspect: Pick<IndexQuestions, 'search'>,
   store: ActionStore | null,
   lifetime: Lifetime,
 ): Bulk {

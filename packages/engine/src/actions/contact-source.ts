@@ -13,7 +13,13 @@ import {
 } from '@enfold/core'
 import { searchFault } from '../directory.ts'
 import * as input from '../input.ts'
-import { type Inspect, type SearchQuery, type SearchView, sequenceQueries, tagsFor } from '../inspect.ts'
+import {
+  type IndexQuestions,
+  type SearchQuery,
+  type SearchView,
+  sequenceQueries,
+  tagsFor,
+} from '../inspect/index-questions.ts'
 import { pages } from '../paging.ts'
 import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
 
@@ -77,7 +83,11 @@ export function digestOfSource(actionId: ActionId, source: ContactSource): strin
 }
 
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
-export function contactsOf(source: ContactSource, inspect: Inspect, readModel: ReadModel): AsyncIterable<ContactId> {
+export function contactsOf(
+  source: ContactSource,
+  inspect: Pick<IndexQuestions, 'search'>,
+  readModel: ReadModel,
+): AsyncIterable<ContactId> {
   if ('ids' in source) return checkedIds(source.ids)
   if ('csv' in source) return contactsOfCsv(source.csv, 'action.contacts.csv', source)
   if ('search' in source) return searched({ text: source.search }, inspect)
@@ -95,7 +105,7 @@ const SEARCH_LIMITS = { contacts: 10_000_000, emptyPages: 100 }
 /** Exported for its test alone. */
 export async function* searched(
   query: ContactQuery,
-  inspect: Pick<Inspect, 'search'>,
+  inspect: Pick<IndexQuestions, 'search'>,
   limits = SEARCH_LIMITS,
 ): AsyncGenerator<ContactId> {
   const told = new Set<ContactId>()

@@ -18,9 +18,9 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
+import { answerOf, MONDAY, temporaryDirectory } from '../engine.fixture.ts'
+import { besideLog, readingItsWrites } from '../log.fixture.ts'
 import type { AttentionEntry, AttentionQuery } from './attention.ts'
-import { answerOf, MONDAY, temporaryDirectory } from './engine.fixture.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 const server = givenServer()

@@ -18,13 +18,13 @@ import {
   type StepId,
   stepsWaiting,
 } from '@enfold/core'
-import type { EngineContext } from './execute.ts'
-import { wordsOf } from './fault-words.ts'
-import * as input from './input.ts'
-import type { Kinds } from './kinds.ts'
-import { nextWake } from './next-wake.ts'
-import { PARKED } from './projection/park.ts'
-import type { Projection } from './projection/projection.ts'
+import type { EngineContext } from '../execute.ts'
+import { wordsOf } from '../fault-words.ts'
+import * as input from '../input.ts'
+import type { Kinds } from '../kinds.ts'
+import { nextWake } from '../next-wake.ts'
+import { PARKED } from '../projection/park.ts'
+import type { Projection } from '../projection/projection.ts'
 
 /** In the order in which they are listed. */
 export const ATTENTION_KINDS = ['held', 'failed', 'unplanned', 'unhandled', 'parked'] as const
@@ -102,75 +102,135 @@ export interface AttentionQuestions {
 const UNHANDLED_MS = 5 * 60_000
 
 interface Source {
+  readonly kind: AttentionKind
   count(): Promise<number>
   /** Of contacts; of `unhandled`, of kinds of steps. */
   page(page: Page): Promise<{ readonly ids: readonly string[]; readonly next: string | null }>
   entries(ids: readonly string[]): Promise<readonly AttentionEntry[]>
 }
 
+type Mark = 'held' | 'failed' | 'unplanned'
+type OfCampaigns = AttentionQuery['campaigns']
+
 export function createAttentionQuestions(
-  { campaigns: view, clock, historyOf }: EngineContext,
+  context: EngineContext,
   readModel: ReadModel,
   kinds: Kinds,
   projection: Projection,
 ): AttentionQuestions {
-  function members(mark: 'held' | 'failed' | 'unplanned', campaigns: AttentionQuery['campaigns'], page: Page) {
-    if (campaigns === undefined) return readModel.members(markOf(mark), page)
-    const tags = campaigns.map((campaignId) => markOf(mark, campaignId))
+  const sourcesFor = ({ kind, campaigns }: AttentionQuery): readonly Source[] => {
+    const marks = (['held', 'failed', 'unplanned'] as const).map((mark) => marked(context, readModel, mark, campaigns))
+    const others = [unhandled(context, readModel, kinds), parked(readModel, projection)]
+    const sources = campaigns === undefined ? [...marks, ...others] : marks
+    return sources.filter((source) => kind === undefined || source.kind === kind)
+  }
+  return {
+    async attention(query = {}) {
+      input.checkInput('inspect.attention', query, {
+        'kind?': input.oneOf(...ATTENTION_KINDS),
+        'campaigns?': input.ids,
+        'after?': cursorOrNull,
+        'limit?': input.wholeNumber(1, 1000),
+      })
+      const sources = sourcesFor(query)
+      const counted = await Promise.all(sources.map(async (source) => [source.kind, await source.count()] as const))
+      const counts = { ...NO_COUNTS, ...Object.fromEntries(counted) }
+      const total = counted.reduce((sum, [, count]) => sum + count, 0)
+      return { ...(await pageOf(sources, counts, query)), counts, total }
+    },
+  }
+}
+
+/** One kind after the other, until the page is full. */
+async function pageOf(
+  sources: readonly Source[],
+  counts: AttentionView['counts'],
+  { after = null, limit = 50 }: AttentionQuery,
+): Promise<Pick<AttentionView, 'entries' | 'next'>> {
+  const entries: AttentionEntry[] = []
+  let from = after === null ? null : cursorOf(after)
+  let left = limit
+  for (const { kind, ...source } of sources) {
+    if (from !== null && ATTENTION_KINDS.indexOf(kind) < ATTENTION_KINDS.indexOf(from.kind)) continue
+    const start = from?.kind === kind ? from.after : null
+    from = null
+    if (counts[kind] === 0) continue
+    if (left === 0) return { entries, next: `${kind}/` }
+    const { ids, next } = await source.page({ after: start, limit: left })
+    entries.push(...(await source.entries(ids)))
+    if (next !== null) return { entries, next: `${kind}/${next}` }
+    left -= ids.length
+  }
+  return { entries, next: null }
+}
+
+/** Contacts by a mark, and what their histories say of it. */
+function marked(context: EngineContext, readModel: ReadModel, mark: Mark, campaigns: OfCampaigns): Source {
+  const tags = campaigns?.map((campaignId) => markOf(mark, campaignId))
+  const members = async (page: Page) => {
+    if (tags === undefined) return readModel.members(markOf(mark), page)
     // A search for any of no tags is one for everybody.
     return tags.length === 0 ? NO_MEMBERS : readModel.search({ any: tags }, page)
   }
-
-  /** Contacts by a mark, and what their histories say of it. */
-  function marked(
-    mark: 'held' | 'failed' | 'unplanned',
-    campaigns: AttentionQuery['campaigns'],
-    entriesOf: (contactId: ContactId, history: readonly RecordedContactEvent[]) => Promise<readonly AttentionEntry[]>,
-  ): Source {
-    const isWanted = ({ campaignId }: AttentionEntry) =>
-      campaigns === undefined || (campaignId !== null && campaigns.includes(campaignId))
-    return {
-      count: async () =>
-        campaigns === undefined
-          ? readModel.count(markOf(mark))
-          : (await members(mark, campaigns, { after: null, limit: 1 })).total,
-      async page(page) {
-        const { contacts, next } = await members(mark, campaigns, page)
-        return { ids: contacts, next }
-      },
-      async entries(ids) {
-        const found = await Promise.all(ids.map(async (id) => entriesOf(id, await historyOf(id))))
-        return found.flat().filter(isWanted)
-      },
-    }
+  const isWanted = ({ campaignId }: AttentionEntry) =>
+    campaigns === undefined || (campaignId !== null && campaigns.includes(campaignId))
+  return {
+    kind: mark,
+    count: async () =>
+      tags === undefined ? readModel.count(markOf(mark)) : (await members({ after: null, limit: 1 })).total,
+    async page(page) {
+      const { contacts, next } = await members(page)
+      return { ids: contacts, next }
+    },
+    async entries(ids) {
+      const found = await Promise.all(
+        ids.map(async (contactId) => {
+          const history = await context.historyOf(contactId)
+          return mark === 'unplanned' ? unplannedOf(context, contactId, history) : stepsOf(mark, contactId, history)
+        }),
+      )
+      return found.flat().filter(isWanted)
+    },
   }
+}
 
-  const stepsOf = (kind: 'held' | 'failed') => async (contactId: ContactId, history: readonly RecordedContactEvent[]) =>
-    stepsWaiting(fold(history))
-      .filter(({ mark }) => mark === kind)
-      .map(({ mark: _, ...step }) => ({ ...NOTHING, ...step, kind, contactId }))
+function stepsOf(
+  kind: 'held' | 'failed',
+  contactId: ContactId,
+  history: readonly RecordedContactEvent[],
+): readonly AttentionEntry[] {
+  return stepsWaiting(fold(history))
+    .filter(({ mark }) => mark === kind)
+    .map(({ mark: _, ...step }) => ({ ...NOTHING, ...step, kind, contactId }))
+}
 
-  async function unplannedOf(contactId: ContactId, history: readonly RecordedContactEvent[]) {
-    const state = fold(history)
-    await view.ensure(state)
-    const { faults = [] } = nextWake(contactId, state, view.catalog, undefined, clock.now())
-    const since = history.at(-1)?.at ?? null
-    return faults.map(({ error, campaignId, sequenceId, run }): AttentionEntry => {
-      const { code } = wordsOf(error)
-      return { ...NOTHING, kind: 'unplanned', contactId, campaignId, sequenceId, run, since, reason: code }
-    })
-  }
+async function unplannedOf(
+  { campaigns, clock }: EngineContext,
+  contactId: ContactId,
+  history: readonly RecordedContactEvent[],
+): Promise<readonly AttentionEntry[]> {
+  const state = fold(history)
+  await campaigns.ensure(state)
+  const { faults = [] } = nextWake(contactId, state, campaigns.catalog, undefined, clock.now())
+  const since = history.at(-1)?.at ?? null
+  return faults.map(({ error, campaignId, sequenceId, run }): AttentionEntry => {
+    const { code } = wordsOf(error)
+    return { ...NOTHING, kind: 'unplanned', contactId, campaignId, sequenceId, run, since, reason: code }
+  })
+}
 
-  async function waitingKinds() {
-    await view.fresh()
+/** Kinds of steps that no handler of this engine does, and for which contacts are due for a while. */
+function unhandled({ campaigns, clock }: EngineContext, readModel: ReadModel, kinds: Kinds): Source {
+  const waitingKinds = async () => {
+    await campaigns.fresh()
     const now = clock.now()
     const waiting = await readModel.backlog(kinds.missing(), now)
     return waiting
       .filter(({ since }) => epochMsOf(now) - epochMsOf(since) > UNHANDLED_MS)
       .sort((a, b) => (a.kind < b.kind ? -1 : 1))
   }
-
-  const unhandled: Source = {
+  return {
+    kind: 'unhandled',
     count: async () => (await waitingKinds()).length,
     async page({ after, limit }) {
       const found = (await waitingKinds()).map(({ kind }) => kind).filter((kind) => after === null || kind > after)
@@ -184,8 +244,11 @@ export function createAttentionQuestions(
       )
     },
   }
+}
 
-  const parked: Source = {
+function parked(readModel: ReadModel, projection: Projection): Source {
+  return {
+    kind: 'parked',
     count: () => readModel.count(PARKED),
     async page(page) {
       const { contacts, next } = await readModel.members(PARKED, page)
@@ -199,49 +262,6 @@ export function createAttentionQuestions(
           return { ...NOTHING, kind: 'parked' as const, contactId, since, reason }
         }),
       ),
-  }
-
-  function sourcesFor({ kind, campaigns }: AttentionQuery): ReadonlyMap<AttentionKind, Source> {
-    const sources: [AttentionKind, Source][] = [
-      ['held', marked('held', campaigns, stepsOf('held'))],
-      ['failed', marked('failed', campaigns, stepsOf('failed'))],
-      ['unplanned', marked('unplanned', campaigns, unplannedOf)],
-    ]
-    if (campaigns === undefined) sources.push(['unhandled', unhandled], ['parked', parked])
-    return new Map(sources.filter(([one]) => kind === undefined || one === kind))
-  }
-
-  return {
-    async attention(query = {}) {
-      input.checkInput('inspect.attention', query, {
-        'kind?': input.oneOf(...ATTENTION_KINDS),
-        'campaigns?': input.ids,
-        'after?': cursorOrNull,
-        'limit?': input.wholeNumber(1, 1000),
-      })
-      const { after = null, limit = 50 } = query
-      const sources = sourcesFor(query)
-      const counted = await Promise.all(
-        [...sources].map(async ([kind, source]) => [kind, await source.count()] as const),
-      )
-      const counts = { ...NO_COUNTS, ...Object.fromEntries(counted) }
-      const total = counted.reduce((sum, [, count]) => sum + count, 0)
-      const entries: AttentionEntry[] = []
-      let from = after === null ? null : cursorOf(after)
-      let left = limit
-      for (const [kind, source] of sources) {
-        if (from !== null && ATTENTION_KINDS.indexOf(kind) < ATTENTION_KINDS.indexOf(from.kind)) continue
-        const start = from?.kind === kind ? from.after : null
-        from = null
-        if (counts[kind] === 0) continue
-        if (left === 0) return { entries, counts, total, next: `${kind}/` }
-        const { ids, next } = await source.page({ after: start, limit: left })
-        entries.push(...(await source.entries(ids)))
-        if (next !== null) return { entries, counts, total, next: `${kind}/${next}` }
-        left -= ids.length
-      }
-      return { entries, counts, total, next: null }
-    },
   }
 }
 

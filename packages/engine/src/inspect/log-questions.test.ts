@@ -3,8 +3,8 @@ import { isContactEvent, membersAt, type RecordedEvent, stateAt } from '@enfold/
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { MONDAY, pool } from './engine.fixture.ts'
-import { createEngine } from './engine.ts'
+import { MONDAY, pool } from '../engine.fixture.ts'
+import { createEngine } from '../engine.ts'
 
 async function given() {
   const store = createMemoryStore()

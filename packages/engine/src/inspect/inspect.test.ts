@@ -3,8 +3,8 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it } from 'vitest'
-import { answerOf, MONDAY, onAnn, pool } from './engine.fixture.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { answerOf, MONDAY, onAnn, pool } from '../engine.fixture.ts'
+import { besideLog, readingItsWrites } from '../log.fixture.ts'
 
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {

@@ -7,9 +7,9 @@ import {
   type Instant,
   isLeft,
 } from '@enfold/core'
-import type { Campaigns } from './campaigns.ts'
-import * as input from './input.ts'
-import { unhandledKinds } from './kinds.ts'
+import type { Campaigns } from '../campaigns.ts'
+import * as input from '../input.ts'
+import { unhandledKinds } from '../kinds.ts'
 
 export interface CampaignSummary {
   readonly campaignId: CampaignId

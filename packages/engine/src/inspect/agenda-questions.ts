@@ -1,0 +1,147 @@
+/** Questions about what is due: what comes next, and what would go out at once. */
+import {
+  type AgendaEntry,
+  type CampaignId,
+  type ContactId,
+  type DueStep,
+  type Instant,
+  plan,
+  type ReadModel,
+  type UpcomingStep,
+} from '@enfold/core'
+import { createQuestionFacts, type FactsFault } from '../directory.ts'
+import type { EngineContext } from '../execute.ts'
+import * as input from '../input.ts'
+import { pages } from '../paging.ts'
+import { loadContacts, NO_FACTS } from './questioned-contacts.ts'
+
+export interface Upcoming extends UpcomingStep {
+  readonly contactId: ContactId
+  /** As in `ContactView`: why `dueAt` was computed without the contact's facts. */
+  readonly factsFault?: FactsFault
+}
+
+/** Contacts of whom something may be due, and whose facts could not be had for the same reason. */
+export interface BrokenContacts {
+  readonly code: FactsFault['code']
+  readonly contacts: number
+  /** The first of them, and what was wrong there. */
+  readonly example: ContactId
+  readonly message: string
+}
+
+/** What a dispatcher that starts now would do at once. */
+export interface Overdue {
+  /** Contacts of whom something is due. */
+  readonly contacts: number
+  /** Since when the oldest of it is due; `null`: nothing is. */
+  readonly oldest: Instant | null
+  /** How many handlers would be called, by kind and campaign. */
+  readonly dispatches: readonly { readonly kind: string; readonly campaignId: CampaignId; readonly steps: number }[]
+  /** How many steps would be dropped instead, by reason: `late`, `draft`, … */
+  readonly skips: readonly { readonly reason: string; readonly steps: number }[]
+  /** Contacts that are in none of these counts, because their facts could not be had; by reason. */
+  readonly broken: readonly BrokenContacts[]
+}
+
+export interface AgendaQuestions {
+  /** Next steps of one contact, or of everyone up to an instant; by due instant. `limit` counts contacts, default 100. */
+  upcoming(query: {
+    readonly contactId?: ContactId
+    readonly until?: Instant
+    readonly limit?: number
+  }): Promise<readonly Upcoming[]>
+  /** How much would go out if a dispatcher started now: the question before the start after days of standstill. */
+  overdue(): Promise<Overdue>
+}
+
+const END_OF_TIME: Instant = '9999-12-31T23:59:59.999Z'
+const PAGE = 500
+
+export function createAgendaQuestions(context: EngineContext, readModel: ReadModel): AgendaQuestions {
+  return {
+    async upcoming(query) {
+      input.checkInput('inspect.upcoming', query, {
+        'contactId?': input.id,
+        'until?': input.instant,
+        'limit?': input.wholeNumber(1, 10_000),
+      })
+      const { contactId, until = END_OF_TIME, limit = 100 } = query
+      const contacts =
+        contactId === undefined ? (await readModel.agenda(until, limit)).map((entry) => entry.contactId) : [contactId]
+      return upcomingOf(context, contacts, until)
+    },
+    overdue: () => overdue(context, readModel),
+  }
+}
+
+async function upcomingOf(
+  context: EngineContext,
+  contactIds: readonly ContactId[],
+  until: Instant,
+): Promise<readonly Upcoming[]> {
+  const { campaigns, clock } = context
+  await campaigns.fresh()
+  const steps: Upcoming[] = []
+  for (const { contactId, state, facts = NO_FACTS, why } of await loadContacts(context, contactIds))
+    for (const step of plan(contactId, state, campaigns.catalog, facts, clock.now()).upcoming)
+      if (step.dueAt <= until) steps.push({ contactId, ...step, ...why })
+  return steps.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
+}
+
+async function overdue(context: EngineContext, readModel: ReadModel): Promise<Overdue> {
+  const { campaigns, clock, factsOf } = context
+  await campaigns.refresh()
+  const now = clock.now()
+  const asked = createQuestionFacts(factsOf)
+  const tally = createOverdueTally()
+  for await (const { entries } of agendaPages(readModel, now)) {
+    const contactIds = entries.map(({ contactId }) => contactId)
+    for (const { contactId, state, facts, why } of await loadContacts(context, contactIds, asked)) {
+      if (facts === undefined) tally.broken(contactId, why.factsFault as FactsFault)
+      else tally.due(plan(contactId, state, campaigns.catalog, facts, now).due)
+    }
+  }
+  return tally.sum()
+}
+
+function agendaPages(readModel: ReadModel, until: Instant) {
+  return pages(async (after: AgendaEntry | null) => {
+    const entries = await readModel.agenda(until, PAGE, after ?? undefined)
+    return { entries, next: entries.length < PAGE ? null : (entries.at(-1) ?? null) }
+  })
+}
+
+/** Adds up what is due of one contact after the other. */
+function createOverdueTally() {
+  const dispatches = new Map<string, { kind: string; campaignId: CampaignId; steps: number }>()
+  const skips = new Map<string, number>()
+  const broken = new Map<string, BrokenContacts>()
+  let contacts = 0
+  let oldest: Instant | null = null
+  return {
+    due(acts: readonly DueStep[]): void {
+      if (acts.length > 0) contacts += 1
+      for (const act of acts) {
+        if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
+        if (act.act === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
+        if (act.act !== 'dispatch') continue
+        const { kind } = act.step
+        const name = JSON.stringify([kind, act.campaignId])
+        const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }
+        dispatches.set(name, { ...known, steps: known.steps + 1 })
+      }
+    },
+    broken(contactId: ContactId, { code, message }: FactsFault): void {
+      const known = broken.get(code) ?? { code, contacts: 0, example: contactId, message }
+      broken.set(code, { ...known, contacts: known.contacts + 1 })
+    },
+    sum: (): Overdue => ({
+      contacts,
+      oldest,
+      dispatches: [...dispatches.values()],
+      skips: [...skips].map(([reason, steps]) => ({ reason, steps })),
+      broken: [...broken.values()],
+    }),
+  }
+}

@@ -1,0 +1,194 @@
+/** Questions about one contact: everything of it, what the directory knows of it, its history. */
+import {
+  type Catalog,
+  type ContactId,
+  type Facts,
+  fold,
+  type Instant,
+  isInProgress,
+  isSuppressed,
+  plan,
+  type RecordedContactEvent,
+  type ResendRecord,
+  type Run,
+  type RunStatus,
+  recordOf,
+  type SequenceRef,
+  type StepId,
+  type StepRecord,
+  type UpcomingStep,
+  type Version,
+} from '@enfold/core'
+import { type FactsFault, SHORT_MS } from '../directory.ts'
+import type { EngineContext } from '../execute.ts'
+import * as input from '../input.ts'
+import { loadContact, NO_FACTS } from './questioned-contacts.ts'
+
+export interface ContactView {
+  readonly contactId: ContactId
+  /** 0: nothing is recorded of this contact. */
+  readonly version: Version
+  /** `null` where no ban is in force now. */
+  readonly suppressed: null | { readonly until: Instant | null }
+  readonly erased: boolean
+  /** In the order of their first start; with `runs: "all"`, each run by itself, oldest first. */
+  readonly enrollments: readonly EnrollmentView[]
+  /**
+   * Only where the contact's facts could not be had, and why. Due instants that depend on the contact's zone or fields are
+   * then computed without them.
+   */
+  readonly factsFault?: FactsFault
+  /**
+   * Only where there are any: versions of events that are dated after now, because some clock was fast. They have happened,
+   * and the view counts them.
+   */
+  readonly ahead?: readonly Version[]
+}
+
+export interface EnrollmentView extends SequenceRef {
+  readonly run: number
+  readonly status: RunStatus
+  readonly campaignVersion: number
+  readonly startedAt: Instant
+  readonly endedAt: Instant | null
+  /** All steps of the run's version, in order. */
+  readonly steps: readonly StepView[]
+  /**
+   * The step that stands next, and when it is due; of a paused run, when it would be. `opensAt` where it is due and waits
+   * for its window. `null` in a run that is over.
+   */
+  readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt'>
+}
+
+export interface StepView {
+  readonly stepId: StepId
+  /** Between two attempts a step is `pending`. */
+  readonly status: 'pending' | 'dispatched' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held'
+  /** When it came to be so; `null` while untouched. */
+  readonly at: Instant | null
+  readonly reason?: string
+  readonly resends?: readonly { readonly resend: number; readonly status: string; readonly at: Instant }[]
+}
+
+interface ContactOptions {
+  readonly runs?: 'newest' | 'all'
+  readonly at?: Instant
+}
+
+export interface ContactQuestions {
+  /**
+   * Everything of one contact as it stands now; with `at`, as it stood at that instant, events of that very instant
+   * included (AUDIT-2). Due instants of then are computed with the facts of now: the directory has no others. Answers
+   * also while the directory is down or slow; see `factsFault`.
+   */
+  contact(
+    contactId: ContactId,
+    options?: { readonly runs?: 'newest' | 'all'; readonly at?: Instant },
+  ): Promise<ContactView>
+  /**
+   * What the directory knows of the contact, as decisions see it now; `null`: it does not know the contact (START-6).
+   *
+   * @throws EnfoldFault `DIRECTORY_SILENT`, `DIRECTORY_FAILED`, `FACTS_UNREADABLE`
+   */
+  facts(contactId: ContactId): Promise<Facts | null>
+  /** The recorded events of one contact, in order; empty if there are none. */
+  history(contactId: ContactId): Promise<readonly RecordedContactEvent[]>
+  /** The engine's clock. What is recorded as later than this was written by a process whose clock is fast (AUDIT-2). */
+  now(): Instant
+}
+
+export function createContactQuestions(context: EngineContext): ContactQuestions {
+  return {
+    async contact(contactId, options = {}) {
+      input.id('inspect.contact', contactId)
+      input.checkInput('inspect.contact', options, { 'runs?': input.oneOf('newest', 'all'), 'at?': input.instant })
+      return contactView(context, contactId, options)
+    },
+    async history(contactId) {
+      input.id('inspect.history', contactId)
+      return context.historyOf(contactId)
+    },
+    now: () => context.clock.now(),
+    async facts(contactId) {
+      input.id('inspect.facts', contactId)
+      return context.factsOf(contactId, SHORT_MS)
+    },
+  }
+}
+
+async function contactView(
+  context: EngineContext,
+  contactId: ContactId,
+  { runs = 'newest', at }: ContactOptions,
+): Promise<ContactView> {
+  const { campaigns, clock } = context
+  await campaigns.fresh()
+  const loaded = await loadContact(context, contactId)
+  const { facts = NO_FACTS, why } = loaded
+  const history = at === undefined ? loaded.history : loaded.history.filter((event) => event.at <= at)
+  const state = at === undefined ? loaded.state : fold(history)
+  const { version } = state
+  const now = at ?? clock.now()
+  const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
+  const enrollments = state.enrollments.flatMap(({ campaignId, sequenceId, runs: all }) =>
+    (runs === 'all' ? all : all.slice(-1)).map((run) =>
+      enrollmentView(
+        { campaignId, sequenceId },
+        run,
+        upcoming,
+        stepIdsOf(campaigns.catalog, { campaignId, sequenceId }, run),
+      ),
+    ),
+  )
+  const suppressed = isSuppressed(state, now) ? state.suppressed : null
+  const real = clock.now()
+  const ahead = history.flatMap((event) => (event.at > real ? [event.version] : []))
+  const view = { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
+  return ahead.length === 0 ? view : { ...view, ahead }
+}
+
+function stepIdsOf(catalog: Catalog, { campaignId, sequenceId }: SequenceRef, run: Run): readonly StepId[] {
+  const { campaign } = catalog.version(campaignId, run.campaignVersion)
+  return campaign.sequences.get(sequenceId)?.steps.map((step) => step.id) ?? []
+}
+
+function enrollmentView(
+  ref: SequenceRef,
+  run: Run,
+  upcoming: readonly UpcomingStep[],
+  stepIds: readonly StepId[],
+): EnrollmentView {
+  const next = isInProgress(run)
+    ? upcoming.find((s) => s.run === run.run && s.sequenceId === ref.sequenceId && s.campaignId === ref.campaignId)
+    : undefined
+  return {
+    ...ref,
+    run: run.run,
+    status: run.status,
+    campaignVersion: run.campaignVersion,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    steps: stepIds.map((stepId) => stepView(stepId, recordOf(run, stepId))),
+    next: next === undefined ? null : nextOf(next),
+  }
+}
+
+function nextOf({ stepId, dueAt, opensAt }: UpcomingStep): NonNullable<EnrollmentView['next']> {
+  return { stepId, dueAt, ...(opensAt === undefined ? {} : { opensAt }) }
+}
+
+function stepView(stepId: StepId, record: StepRecord | undefined): StepView {
+  if (record === undefined) return { stepId, status: 'pending', at: null }
+  const { status, at, reason, resends } = record
+  return {
+    stepId,
+    status: status === 'retrying' ? 'pending' : status,
+    at,
+    ...(reason === null ? {} : { reason }),
+    ...(resends.length === 0 ? {} : { resends: resends.map(resendView) }),
+  }
+}
+
+function resendView({ resend, status, at }: ResendRecord) {
+  return { resend, status, at }
+}

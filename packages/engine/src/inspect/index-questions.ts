@@ -1,0 +1,216 @@
+/** Questions that the index answers: who is in which sequence, and how many. */
+import {
+  type CampaignId,
+  type ContactId,
+  EnfoldFault,
+  type Page,
+  parseTag,
+  type ReadModel,
+  type SequenceId,
+  type SequenceRef,
+  type Tag,
+  type TagQuery,
+  tagOf,
+  waitingTagOf,
+} from '@enfold/core'
+import type { Campaigns } from '../campaigns.ts'
+import { type SearchDirectory, searchFault } from '../directory.ts'
+import { yieldToEventLoop } from '../event-loop.ts'
+import * as input from '../input.ts'
+
+export type MemberStatus = 'active' | 'waiting' | 'either'
+
+export interface MembersView {
+  readonly contacts: readonly ContactId[]
+  readonly total: number
+  /** Pass it as `after` for the next page; `null` at the end. */
+  readonly next: ContactId | null
+}
+
+export interface SequenceQuery extends SequenceRef {
+  /** Default "active": in progress. */
+  readonly status?: 'active' | 'waiting'
+}
+
+export interface SearchQuery {
+  readonly all?: readonly SequenceQuery[]
+  readonly any?: readonly SequenceQuery[]
+  readonly none?: readonly SequenceQuery[]
+  /** Handed to the host's directory; the answer is what both find. */
+  readonly text?: string
+  readonly after?: ContactId | null
+  /** 1 to 1,000. Default 50. */
+  readonly limit?: number
+}
+
+export interface SearchView {
+  readonly contacts: readonly ContactId[]
+  /** `null` where the host's directory searches: it does not say. */
+  readonly total: number | null
+  readonly next: ContactId | null
+}
+
+export interface SequenceMembership extends SequenceRef {
+  readonly status: 'active' | 'waiting'
+}
+
+export interface SequenceCounts {
+  readonly sequenceId: SequenceId
+  /** In progress: active or paused. */
+  readonly active: number
+  readonly waiting: number
+}
+
+export interface IndexQuestions {
+  /** Who is in a sequence. `status` default "active". Rule INDEX-2. */
+  contactsInSequence(query: {
+    readonly campaignId: CampaignId
+    readonly sequenceId: SequenceId
+    readonly status?: MemberStatus
+    readonly after?: ContactId | null
+    readonly limit?: number
+  }): Promise<MembersView>
+  /** The sequences that a contact is in or waits at the end of, from the index. */
+  sequencesOf(contactId: ContactId): Promise<readonly SequenceMembership[]>
+  /**
+   * Contacts by their active sequences: all, any, none; and by the host's own search. Where the host's search finds many
+   * that the index passes over, a page may have fewer contacts than `limit`, or none, and `next` leads on.
+   */
+  search(query: SearchQuery): Promise<SearchView>
+  /** How many are in each sequence of a campaign, in the order of its newest version. */
+  counts(query: { readonly campaignId: CampaignId }): Promise<readonly SequenceCounts[]>
+}
+
+const LIMIT = input.wholeNumber(1, 1000)
+/** Pages of the host's search that one question reads, and for how long. */
+const SEARCH_PAGES = 100
+const SEARCH_MS = 30_000
+
+export function createIndexQuestions(
+  readModel: ReadModel,
+  campaigns: Campaigns,
+  searchDirectory: SearchDirectory | null,
+): IndexQuestions {
+  return {
+    async contactsInSequence(query) {
+      input.checkInput('inspect.contactsInSequence', query, {
+        campaignId: input.id,
+        sequenceId: input.id,
+        'status?': input.oneOf('active', 'waiting', 'either'),
+        'after?': input.idOrNull,
+        'limit?': LIMIT,
+      })
+      const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
+      const page = { after, limit }
+      const [active, waiting] = [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)]
+      if (status === 'either') return readModel.search({ any: [active, waiting] }, page)
+      return readModel.members(status === 'active' ? active : waiting, page)
+    },
+    async sequencesOf(contactId) {
+      input.id('inspect.sequencesOf', contactId)
+      return membershipsOf(await readModel.tagsOf(contactId))
+    },
+    async search(query) {
+      input.checkInput('inspect.search', query, {
+        'all?': sequenceQueries,
+        'any?': sequenceQueries,
+        'none?': sequenceQueries,
+        'text?': input.text,
+        'after?': input.idOrNull,
+        'limit?': LIMIT,
+      })
+      const { text, after = null, limit = 50 } = query
+      const tags = { all: tagsFor(query.all), any: tagsFor(query.any), none: tagsFor(query.none) }
+      if (text === undefined) return readModel.search(tags, { after, limit })
+      if (searchDirectory === null)
+        throw EnfoldFault.invalidInput('inspect.search.text', text, 'no text: your contacts directory has no search')
+      return searchedAndFiltered(readModel, searchDirectory, text, tags, { after, limit })
+    },
+    async counts(query) {
+      input.checkInput('inspect.counts', query, { campaignId: input.id })
+      await campaigns.fresh()
+      return countsOf(readModel, campaigns, query.campaignId)
+    },
+  }
+}
+
+function membershipsOf(tags: readonly Tag[]): readonly SequenceMembership[] {
+  return tags.flatMap((tag) => {
+    const parsed = parseTag(tag)
+    if (parsed === null) return []
+    const { campaignId, sequenceId, waiting } = parsed
+    return [{ campaignId, sequenceId, status: waiting ? ('waiting' as const) : ('active' as const) }]
+  })
+}
+
+async function countsOf(
+  readModel: ReadModel,
+  { catalog }: Campaigns,
+  campaignId: CampaignId,
+): Promise<readonly SequenceCounts[]> {
+  const versions = catalog.find(campaignId)?.versions ?? []
+  // Newest first, then sequences that only older versions have: somebody may still be in one.
+  const ids = new Set([...versions].reverse().flatMap(({ campaign }) => [...campaign.sequences.keys()]))
+  return Promise.all(
+    [...ids].map(async (sequenceId) => ({
+      sequenceId,
+      active: await readModel.count(tagOf(campaignId, sequenceId)),
+      waiting: await readModel.count(waitingTagOf(campaignId, sequenceId)),
+    })),
+  )
+}
+
+/** The host finds, the index filters; pages of the host are read until one of ours is full, or that took long enough. */
+async function searchedAndFiltered(
+  readModel: ReadModel,
+  search: SearchDirectory,
+  text: string,
+  tags: Required<TagQuery>,
+  first: Page,
+): Promise<SearchView> {
+  const { limit } = first
+  const found: ContactId[] = []
+  const told = new Set<ContactId>()
+  const startedAt = performance.now()
+  for (let page = first; ; ) {
+    const { contacts, next } = await search(text, page)
+    for (const contactId of contacts) {
+      if (matches(new Set(await readModel.tagsOf(contactId)), tags)) found.push(contactId)
+      if (found.length === limit)
+        return { contacts: found, total: null, next: contactId === contacts.at(-1) ? next : contactId }
+    }
+    if (next === null) return { contacts: found, total: null, next: null }
+    if (next === page.after || told.has(next))
+      throw searchFault('returned the same next for two pages: it would never come to an end')
+    told.add(next)
+    const isEnough = told.size === SEARCH_PAGES || performance.now() - startedAt > SEARCH_MS
+    if (isEnough) return { contacts: found, total: null, next }
+    page = { after: next, limit }
+    await yieldToEventLoop()
+  }
+}
+
+export function sequenceQueries(path: string, value: unknown): void {
+  if (!Array.isArray(value))
+    throw EnfoldFault.invalidInput(path, value, 'a list of { campaignId, sequenceId, status? }')
+  for (const [i, query] of value.entries())
+    input.checkInput(`${path}[${i}]`, query, {
+      campaignId: input.id,
+      sequenceId: input.id,
+      'status?': input.oneOf('active', 'waiting'),
+    })
+}
+
+export function tagsFor(queries: readonly SequenceQuery[] = []): readonly Tag[] {
+  return queries.map(({ campaignId, sequenceId, status }) =>
+    status === 'waiting' ? waitingTagOf(campaignId, sequenceId) : tagOf(campaignId, sequenceId),
+  )
+}
+
+function matches(tags: ReadonlySet<Tag>, query: Required<TagQuery>): boolean {
+  return (
+    query.all.every((tag) => tags.has(tag)) &&
+    (query.any.length === 0 || query.any.some((tag) => tags.has(tag))) &&
+    !query.none.some((tag) => tags.has(tag))
+  )
+}

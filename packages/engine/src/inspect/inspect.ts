@@ -1,0 +1,42 @@
+/** Read-only questions of operators: the console, the API and the command line all ask here. */
+import type { ActionStore, ReadModel } from '@enfold/core'
+import { type ActionQuestions, createActionQuestions } from '../actions/action-questions.ts'
+import type { SearchDirectory } from '../directory.ts'
+import type { EngineContext } from '../execute.ts'
+import { type AgendaQuestions, createAgendaQuestions } from './agenda-questions.ts'
+import type { AttentionQuestions } from './attention.ts'
+import type { CampaignQuestions } from './campaign-questions.ts'
+import { type ContactQuestions, createContactQuestions } from './contact-questions.ts'
+import { createExplainQuestions, type ExplainQuestions } from './explain-questions.ts'
+import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
+import { createLogQuestions, type LogQuestions } from './log-questions.ts'
+
+export interface Inspect
+  extends ContactQuestions,
+    ExplainQuestions,
+    IndexQuestions,
+    AgendaQuestions,
+    ActionQuestions,
+    AttentionQuestions,
+    CampaignQuestions,
+    LogQuestions {}
+
+export function createInspect(
+  context: EngineContext,
+  readModel: ReadModel,
+  searchDirectory: SearchDirectory | null,
+  actions: ActionStore | null,
+  attention: AttentionQuestions,
+  campaigns: CampaignQuestions,
+): Inspect {
+  return {
+    ...createContactQuestions(context),
+    ...createExplainQuestions(context),
+    ...createIndexQuestions(readModel, context.campaigns, searchDirectory),
+    ...createAgendaQuestions(context, readModel),
+    ...createActionQuestions(actions, context.clock),
+    ...attention,
+    ...campaigns,
+    ...createLogQuestions(context, readModel),
+  }
+}
