@@ -12,11 +12,11 @@ import {
   type TransactionalStore,
   type WorkerId,
 } from '@enfold/core'
+import { longestCallMs } from './dispatch/handler-call.ts'
+import type { KindLimit } from './dispatch/limits.ts'
 import type { Observer } from './engine-events.ts'
-import { longestCallMs } from './handler-call.ts'
 import * as input from './input.ts'
 import { type Handlers, handlersOf } from './kinds.ts'
-import type { KindLimit } from './limits.ts'
 import type { ProjectionOptions } from './projection/projection.ts'
 import type { Log } from './troubles.ts'
 

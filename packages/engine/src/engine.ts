@@ -38,7 +38,8 @@ import { createCampaigns } from './campaigns.ts'
 import { systemClock } from './clock.ts'
 import { answering, type ContactVerbs, createContactVerbs, metaOf, ORDER, type Order } from './contact-verbs.ts'
 import { createFacts, createSearch, SHORT_MS } from './directory.ts'
-import { createDispatcher, type DispatchCounts, type DueOptions } from './dispatch.ts'
+import { createDispatcher, type DueOptions } from './dispatch/dispatcher.ts'
+import type { DispatchCounts } from './dispatch/tally.ts'
 import { observedBy } from './engine-events.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { type CommandContext, createHistoryOf, type EngineContext, type Executed, execute } from './execute.ts'
@@ -190,7 +191,15 @@ export function createEngine(options: EngineOptions): Engine {
   // Two who were given one id must not take each other's claims for their own.
   const claimer = `${workerId.slice(0, 160).toWellFormed()} ${crypto.randomUUID().slice(0, 8)}`
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
-  const dispatcher = createDispatcher(context, readModel, kinds, claimer, dispatchOptions, wakeSignal, projection)
+  const dispatcher = createDispatcher({
+    context,
+    readModel,
+    kinds,
+    worker: claimer,
+    options: dispatchOptions,
+    wakeSignal,
+    projection,
+  })
   const lifetime = createLifetime()
   const actions = actionsOf(options)
   const attention = createAttentionQuestions(context, readModel, kinds, projection)

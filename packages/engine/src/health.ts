@@ -1,7 +1,7 @@
 /** How an engine and its store stand: whether work gets done, and if not, which. */
 import { type Backlog, type Clock, epochMsOf, type ReadModel } from '@enfold/core'
 import type { BrakeHealth } from './brakes.ts'
-import type { Dispatcher, DispatcherHealth } from './dispatch.ts'
+import type { Dispatcher, DispatcherHealth } from './dispatch/dispatcher.ts'
 import { lineOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import type { Projection, ProjectionHealth } from './projection/projection.ts'

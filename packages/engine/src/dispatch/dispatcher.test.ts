@@ -23,9 +23,9 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, typesOf, until } from './engine.fixture.ts'
-import type { EngineEvent } from './engine-events.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, typesOf, until } from '../engine.fixture.ts'
+import type { EngineEvent } from '../engine-events.ts'
+import { besideLog, readingItsWrites } from '../log.fixture.ts'
 
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const stores: { readonly [name: string]: () => Store } = {

@@ -3,7 +3,7 @@
  * hundreds of steps due. A worker that stands still prolongs nothing, and another follows (STEP-6).
  */
 import type { Claim, Clock, ContactId, ReadModel } from '@enfold/core'
-import type { Holding } from './due-work.ts'
+import type { Holding } from './holding.ts'
 
 export interface Leases {
   /** From now on the claim is prolonged, until the answer is called. */

@@ -5,7 +5,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, expect, it } from 'vitest'
-import { answerOf, createGate, createRecorder, MONDAY, temporaryDirectory, typesOf, until } from './engine.fixture.ts'
+import { answerOf, createGate, createRecorder, MONDAY, temporaryDirectory, typesOf, until } from '../engine.fixture.ts'
 
 const directory = temporaryDirectory()
 const sent: StepOutcome = { outcome: 'sent' }

@@ -1,7 +1,7 @@
 /** One call of the host's handler, from which nothing bad can come out: it answers, or it failed (STEP-7). */
 import { EnfoldFault, type StepCall, type StepHandler, type StepOutcome } from '@enfold/core'
-import { realWait } from './clock.ts'
-import { errorNames } from './error-names.ts'
+import { realWait } from '../clock.ts'
+import { errorNames } from '../error-names.ts'
 
 export interface HandlerAnswer {
   readonly outcome: StepOutcome

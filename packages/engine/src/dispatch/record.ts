@@ -13,9 +13,9 @@ import {
   type RecordedContactEvent,
   type RecordOutcome,
 } from '@enfold/core'
-import { observeBrakes } from './brakes.ts'
-import { realWait } from './clock.ts'
-import { yieldToEventLoop } from './event-loop.ts'
+import { observeBrakes } from '../brakes.ts'
+import { realWait } from '../clock.ts'
+import { yieldToEventLoop } from '../event-loop.ts'
 import {
   appendSurely,
   type ContactSnapshot,
@@ -23,8 +23,8 @@ import {
   type EngineContext,
   factsBehind,
   requirementsOf,
-} from './execute.ts'
-import { inSpan, traceparent } from './telemetry.ts'
+} from '../execute.ts'
+import { inSpan, traceparent } from '../telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
 const MAX_OUTCOMES = 100

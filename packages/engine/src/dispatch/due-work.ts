@@ -1,0 +1,189 @@
+/**
+ * The life of a due step, for one claimed contact, from top to bottom:
+ * decide what is due and append `StepDispatched` → call the handler → append the outcome.
+ * Rules STEP-4 to STEP-9, STOP-6, ONCE-3. Who claims, how many at once and how often is decided by `dispatcher.ts`.
+ */
+import {
+  type Claim,
+  type ContactEvent,
+  type ContactId,
+  type DispatchDue,
+  derivedCommandId,
+  isLeft,
+  isMarkOfPlan,
+  plan,
+  type ReadModel,
+} from '@enfold/core'
+import type { DispatchOptions } from '../engine-options.ts'
+import {
+  type ContactSnapshot,
+  type EngineContext,
+  type Executed,
+  execute,
+  type LoadedContact,
+  load,
+} from '../execute.ts'
+import type { Kinds } from '../kinds.ts'
+import { restoreContact } from '../read-model.ts'
+import { type Holding, isStillHeld } from './holding.ts'
+import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'
+import { outcomeOf, type Sender, send } from './send.ts'
+import { createUnknownContacts, type UnknownContacts } from './unknown-contacts.ts'
+
+/** What ends work before its time. */
+export interface WorkSignals {
+  /** Aborts handlers that outlast a shutdown. */
+  readonly giveUp: AbortSignal
+  /** As `RecorderOptions`. */
+  readonly onFault: RecorderOptions['onFault']
+  readonly abandoned: AbortSignal
+}
+
+export interface Worked {
+  /** What was recorded. */
+  readonly events: readonly ContactEvent[]
+  /** Whether the claim is still this worker's to give back. */
+  readonly held: boolean
+}
+
+export interface DueWork {
+  /** Does what is due of the contact, at most `limit` steps of it. */
+  work(holding: Holding, limit: number, signals: WorkSignals): Promise<Worked>
+  /** Handlers that were called and have not answered. */
+  inFlight(): number
+}
+
+interface Worker extends Sender {
+  readonly readModel: ReadModel
+  readonly unknown: UnknownContacts
+}
+
+export function createDueWork(
+  context: EngineContext,
+  readModel: ReadModel,
+  kinds: Kinds,
+  options: DispatchOptions,
+): DueWork {
+  const unknown = createUnknownContacts(context.clock)
+  const worker: Worker = { context, readModel, kinds, options, unknown, inFlight: 0 }
+  return {
+    work: (holding, limit, signals) => work(worker, holding, limit, signals),
+    inFlight: () => worker.inFlight,
+  }
+}
+
+async function work(worker: Worker, holding: Holding, limit: number, signals: WorkSignals): Promise<Worked> {
+  const { context, options } = worker
+  if (!isStillHeld(context.observe, options, holding, null)) return { events: [], held: false }
+  const loaded = await load(context, holding.claim.contactId)
+  if (await isLeftToTheDirectory(worker, holding.claim, loaded)) return { events: [], held: true }
+  const { events, known } = await dispatchDue(worker, holding.claim, limit, loaded)
+  if (events.length === 0) return nothingDue(worker, holding.claim, known)
+  const sent = await sendAndRecord(worker, holding, events, known, signals)
+  await clearMarkOfPlan(worker, holding.claim, known)
+  return { events: [...events, ...sent.events], held: sent.held }
+}
+
+/**
+ * Whether the directory does not know the contact, of which something is due: then it is asked again later, and the
+ * contact's wake is moved to that instant.
+ */
+async function isLeftToTheDirectory(worker: Worker, { contactId }: Claim, contact: LoadedContact): Promise<boolean> {
+  const { context, readModel, unknown } = worker
+  if ((contact.facts ?? null) !== null) {
+    unknown.isKnown(contactId)
+    return false
+  }
+  await context.campaigns.ensure(contact.state)
+  const { due } = plan(contactId, contact.state, context.campaigns.catalog, null, context.clock.now())
+  const askAgainAt = due.length === 0 ? null : unknown.askAgainAt(contactId)
+  if (askAgainAt === null) return false
+  await restoreContact(context, readModel, contactId, { factsOf: async () => null, notBefore: askAgainAt })
+  return true
+}
+
+/** Decides what is due and appends it. From here on the expected version decides who wins against a stop or a goal. */
+async function dispatchDue(
+  worker: Worker,
+  { contactId, kind }: Claim,
+  limit: number,
+  loaded: LoadedContact,
+): Promise<Executed<DispatchDue>> {
+  const due: DispatchDue = {
+    type: 'DispatchDue',
+    commandId: derivedCommandId('due', crypto.randomUUID()),
+    actor: null,
+    contactId,
+    inFlight: new Set(),
+    limit,
+    permits: { get: (one) => permitsOf(worker, one, kind) },
+  }
+  const executed = await execute(worker.context, due, loaded)
+  if (isLeft(executed)) throw new Error(`The dispatcher was refused: ${executed.left.type}`)
+  return executed.right
+}
+
+/**
+ * Nothing of a kind that this worker has no handler for (KIND-1). Of kinds that have a limit, one of the kind that the
+ * claim was made for; another such kind waits for a claim of its own.
+ */
+function permitsOf({ kinds, options }: Worker, kind: string, claimed: string): number | undefined {
+  if (kinds.handlerOf(kind) === undefined) return 0
+  return Object.hasOwn(options.kinds, kind) ? (kind === claimed ? 1 : 0) : undefined
+}
+
+/** Claimed, but nothing is due: the contact's facts have changed since its wake was written. */
+async function nothingDue(worker: Worker, { contactId }: Claim, known: ContactSnapshot): Promise<Worked> {
+  await restoreKnown(worker, contactId, known)
+  return { events: [], held: true }
+}
+
+/** Calls the handlers of all that was dispatched, and records each outcome when it is there. */
+async function sendAndRecord(
+  worker: Worker,
+  holding: Holding,
+  events: readonly ContactEvent[],
+  known: ContactSnapshot,
+  signals: WorkSignals,
+): Promise<Worked> {
+  const { contactId } = holding.claim
+  const recorder = createRecorder(worker.context, { contactId, known, ...signals })
+  const settled = await Promise.allSettled(
+    events.map((event) => sendOne(worker, holding, event, known, recorder, signals.giveUp)),
+  )
+  // All have come to their end before the fault of one is passed on.
+  const sent = settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+  return { events: sent.flatMap((one) => one.events), held: sent.every((one) => one.held) }
+}
+
+async function sendOne(
+  worker: Worker,
+  holding: Holding,
+  event: ContactEvent,
+  known: ContactSnapshot,
+  recorder: Recorder,
+  giveUp: AbortSignal,
+): Promise<Worked> {
+  if (event.type !== 'StepDispatched') return { events: [], held: true }
+  const outcome = await send(worker, event, holding, known, giveUp)
+  if (outcome === null) return { events: [], held: false }
+  const command = outcomeOf(worker, holding.claim.contactId, event.data, outcome)
+  return { events: await recorder.add(command), held: true }
+}
+
+/**
+ * A contact with a run that could not be planned is claimed for no kind. That the run can be planned now, by a newer
+ * release, is not seen by the appends of its steps.
+ */
+async function clearMarkOfPlan(worker: Worker, { contactId, kind }: Claim, known: ContactSnapshot): Promise<void> {
+  if (kind !== '') return
+  if ((await worker.readModel.tagsOf(contactId)).some(isMarkOfPlan)) await restoreKnown(worker, contactId, known)
+}
+
+/** Sets the contact's rows right by the facts that are known already. */
+async function restoreKnown({ context, readModel }: Worker, contactId: ContactId, known: ContactSnapshot) {
+  await restoreContact(context, readModel, contactId, { factsOf: async () => known.facts ?? null })
+}

@@ -1,0 +1,126 @@
+/** One dispatched step: the call of its handler, and the outcome as a command. */
+import {
+  type AttemptRef,
+  type ContactEventOf,
+  type ContactId,
+  derivedCommandId,
+  epochMsOf,
+  type Instant,
+  instantOf,
+  type RecordOutcome,
+  type Run,
+  runOf,
+  type StepCall,
+  type StepHandler,
+  type StepOutcome,
+} from '@enfold/core'
+import type { DispatchOptions } from '../engine-options.ts'
+import type { ContactSnapshot, EngineContext } from '../execute.ts'
+import type { Kinds } from '../kinds.ts'
+import { inSpan, recordError } from '../telemetry.ts'
+import { callHandler } from './handler-call.ts'
+import { type Holding, isStillHeld } from './holding.ts'
+
+export type Dispatched = ContactEventOf<'StepDispatched'>
+
+export interface Sender {
+  readonly context: EngineContext
+  readonly kinds: Kinds
+  readonly options: DispatchOptions
+  /** Handlers that were called and have not answered. */
+  inFlight: number
+}
+
+/** Calls the handler; `null` if it must not be called any more. */
+export async function send(
+  sender: Sender,
+  event: Dispatched,
+  holding: Holding,
+  known: ContactSnapshot,
+  giveUp: AbortSignal,
+): Promise<StepOutcome | null> {
+  const { clock, observe } = sender.context
+  if (!isStillHeld(observe, sender.options, holding, attemptOf(event.data))) return null
+  const call = callOf(sender, event, holding.claim.contactId, known)
+  const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
+  const now = clock.now()
+  const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(event.data.timing?.dueAt ?? now))
+  observe({ type: 'step-dispatched', ...about, lagMs })
+  const startedAt = performance.now()
+  const { outcome, error } = await called(sender, call, giveUp)
+  const durationMs = performance.now() - startedAt
+  observe({ type: 'step-answered', ...about, outcome, durationMs, ...(error === undefined ? {} : { error }) })
+  return outcome
+}
+
+function called(sender: Sender, call: Omit<StepCall, 'signal'>, giveUp: AbortSignal) {
+  const { exceptionMessages, handlerTimeoutMs } = sender.options
+  const attributes = {
+    'enfold.contact': call.contactId,
+    'enfold.campaign': call.campaignId,
+    'enfold.step': call.step.id,
+    'enfold.kind': call.step.kind,
+  }
+  return inSpan('enfold.dispatch', attributes, async (span) => {
+    sender.inFlight += 1
+    const handler = handlerFor(sender.kinds, call.step.kind)
+    const answer = await callHandler(handler, call, handlerTimeoutMs, giveUp).finally(() => {
+      sender.inFlight -= 1
+    })
+    span.setAttribute('enfold.outcome', answer.outcome.outcome)
+    if (answer.error !== undefined) recordError(span, answer.error, exceptionMessages)
+    return answer
+  })
+}
+
+/** It was there when the step was dispatched; a host's function that gives it no more fails this attempt. */
+function handlerFor(kinds: Kinds, kind: string): StepHandler {
+  return kinds.handlerOf(kind) ?? (() => ({ outcome: 'failed', reason: 'handler-withdrawn' }))
+}
+
+function callOf(
+  { context }: Sender,
+  { data }: Dispatched,
+  contactId: ContactId,
+  { state, facts }: ContactSnapshot,
+): Omit<StepCall, 'signal'> {
+  const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
+  const { campaignVersion } = runOf(state, data) as Run
+  const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)
+  const found = campaign.sequences.get(sequenceId)?.steps.find((one) => one.id === stepId)
+  if (found === undefined) throw new Error(`Version ${campaignVersion} of ${campaignId} has no step ${stepId}.`)
+  const step = { ...found, params: found.params ?? {} }
+  return { contactId, campaignId, sequenceId, run, step, facts: facts ?? {}, attempt, resend, idempotencyKey }
+}
+
+/** What the handler answered, as a command that records it. */
+export function outcomeOf(
+  sender: Sender,
+  contactId: ContactId,
+  data: Dispatched['data'],
+  outcome: StepOutcome,
+): RecordOutcome {
+  const attempt = attemptOf(data)
+  return {
+    type: 'RecordOutcome',
+    // The same for the same attempt, so that recording it twice is recording it once.
+    commandId: derivedCommandId('outcome', data.idempotencyKey, String(attempt.attempt)),
+    actor: null,
+    contactId,
+    ...attempt,
+    outcome,
+    retryAt: retryAt(sender, attempt.attempt, outcome),
+  }
+}
+
+/** Capped exponential back-off with full jitter, never before what the handler was told. */
+function retryAt({ context, options }: Sender, attempt: number, outcome: StepOutcome): Instant {
+  const { baseMs, capMs } = options.backOff
+  const jittered = context.random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))
+  const asked = outcome.outcome === 'failed' ? (outcome.retryAfterMs ?? 0) : 0
+  return instantOf(epochMsOf(context.clock.now()) + Math.max(jittered, asked))
+}
+
+function attemptOf({ campaignId, sequenceId, run, stepId, resend, attempt }: AttemptRef): AttemptRef {
+  return { campaignId, sequenceId, run, stepId, resend, attempt }
+}
