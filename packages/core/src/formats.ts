@@ -2,7 +2,7 @@
 import Type, { type TProperties } from 'typebox'
 import { isLegalId, MAX_ID_LENGTH } from './ids.ts'
 import type { JsonScalar } from './json.ts'
-import { durationMs, signedDurationMs } from './timers/duration.ts'
+import { A_DURATION, A_SIGNED_DURATION, durationMs, signedDurationMs } from './timers/duration.ts'
 import { isLocalDate, isLocalDateTime, isWallTime } from './timers/wall-time.ts'
 import { isTimeZone } from './timers/zones.ts'
 
@@ -20,11 +20,11 @@ interface Format {
 export const FORMATS = {
   'enfold-id': { expected: `an id of 1 to ${MAX_ID_LENGTH} well-formed characters`, check: isLegalId },
   'enfold-duration': {
-    expected: 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"',
+    expected: A_DURATION,
     check: (text) => durationMs(text) !== null,
   },
   'enfold-signed-duration': {
-    expected: 'an ISO 8601 duration of elapsed time, with "-" for before, such as "-PT1H" or "P1D"',
+    expected: A_SIGNED_DURATION,
     check: (text) => signedDurationMs(text) !== null,
   },
   'enfold-time-zone': {

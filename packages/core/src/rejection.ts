@@ -81,11 +81,12 @@ export type Rejection =
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** It ended before all of its contacts were read: only whoever has them can begin anew. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
-  /** The command id was used before, for something else; of a signal `signalId` is what the host gave. */
+  /** The command id was used before, for something else; `signalId`, `actionId`: what the host gave of a signal, of an action. */
   | {
       readonly type: 'CommandIdReused'
       readonly commandId: CommandId
       readonly signalId?: string
+      readonly actionId?: ActionId
       readonly usedFor: string
     }
 
@@ -165,6 +166,8 @@ export function describeRejection(rejection: Rejection): string {
     case 'CommandIdReused':
       if (r.signalId !== undefined)
         return `The signal id ${show(r.signalId)} was used before, for ${r.usedFor}. Use a new one for another signal.`
+      if (r.actionId !== undefined)
+        return `The action id ${show(r.actionId)} was used before, for ${r.usedFor}. Use a new one for another action.`
       return `The command id ${show(r.commandId)} was used before, for ${r.usedFor}. Use a new one for another command.`
   }
 }

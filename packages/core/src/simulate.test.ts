@@ -157,6 +157,11 @@ describe('simulating', () => {
     expect(path(() => simulate(pool, { from: 'P1D', happenings }))).toBe('from')
     expect(path(() => simulate(pool, { from, horizon: 'P1M', happenings }))).toBe('horizon')
     expect(path(() => simulate(pool, { from, happenings: [{ at: '2 days', start: 'vip' }] }))).toBe('happenings[0].at')
+    const duration = 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"'
+    const expected = (more: object) => () => simulate(pool, { from, happenings, ...more })
+    for (const name of ['horizon', 'handlersTake'])
+      expect(expected({ [name]: 5 })).toThrow(`${name} is 5; expected ${duration}.`)
+    expect(expected({ happenings: [{ at: 5, start: 'vip' }] })).toThrow(`5; expected an instant, or ${duration}.`)
     const unknown = [{ at: from, begin: 'vip' }] as unknown as Happening[]
     expect(path(() => simulate(pool, { from, happenings: unknown }))).toBe('happenings[0]')
   })

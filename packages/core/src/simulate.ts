@@ -16,6 +16,7 @@ import { plan } from './plan.ts'
 import type { Facts, StepOutcome } from './ports/index.ts'
 import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
+import { A_DURATION } from './timers/duration.ts'
 import { VERBS, type VerbFacts, type VerbName, type VerbOf } from './verbs/index.ts'
 import { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
 
@@ -214,11 +215,11 @@ function orderedBy(happening: Happening, path: string, campaignId: string, meta:
 
 function instantIn(path: string, at: string, from: Instant): Instant {
   if (isInstant(at)) return at
-  return instantOf(epochMsOf(from) + msOf(path, at))
+  return instantOf(epochMsOf(from) + msOf(path, at, `an instant, or ${A_DURATION}`))
 }
 
-function msOf(path: string, text: string): number {
+function msOf(path: string, text: string, expected = A_DURATION): number {
   const ms = durationMs(text)
-  if (ms === null) throw EnfoldFault.invalidInput(path, text, 'an instant, or an ISO 8601 duration such as "P12D"')
+  if (ms === null) throw EnfoldFault.invalidInput(path, text, expected)
   return ms
 }

@@ -3,7 +3,7 @@ import { durationInWords } from '../describe/duration.ts'
 import { EnfoldFault } from '../fault.ts'
 import { opt, propertiesOf, text, words } from '../formats.ts'
 import { epochMsOf, type Instant, instantOf } from '../ids.ts'
-import { durationMs } from './duration.ts'
+import { A_DURATION, durationMs } from './duration.ts'
 import type { TimerKind } from './kind.ts'
 import { zoned } from './zones.ts'
 
@@ -27,7 +27,7 @@ export const after: TimerKind<AfterForm> = {
 /** @throws EnfoldFault `INVALID_INPUT` for a duration that no valid definition has */
 export function elapsed(from: Instant, after: string): Instant {
   const ms = durationMs(after)
-  if (ms === null) throw EnfoldFault.invalidInput('timer.after', after, 'an ISO 8601 duration such as "PT2H" or "P3D"')
+  if (ms === null) throw EnfoldFault.invalidInput('timer.after', after, A_DURATION)
   return instantOf(epochMsOf(from) + ms)
 }
 

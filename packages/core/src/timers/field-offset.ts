@@ -3,7 +3,7 @@ import { EnfoldFault } from '../fault.ts'
 import { Name, opt, propertiesOf, text } from '../formats.ts'
 import { instantOf } from '../ids.ts'
 import { elapsedWords } from './after.ts'
-import { signedDurationMs } from './duration.ts'
+import { A_SIGNED_DURATION, signedDurationMs } from './duration.ts'
 import { isEmpty, momentIn } from './field-value.ts'
 import type { TimerKind } from './kind.ts'
 import { WhenPast } from './on.ts'
@@ -29,7 +29,7 @@ export const fieldOffset: TimerKind<FieldOffsetForm> = {
     const moment = momentIn(value, zone.timeZone)
     if (moment === null) return { none: 'field-unreadable', field: timer.field }
     const offsetMs = signedDurationMs(timer.offset)
-    if (offsetMs === null) throw EnfoldFault.invalidInput('timer.offset', timer.offset, 'a duration such as "-PT1H"')
+    if (offsetMs === null) throw EnfoldFault.invalidInput('timer.offset', timer.offset, A_SIGNED_DURATION)
     const dueMs = moment.epochMilliseconds + offsetMs
     return {
       moment: zoned(instantOf(dueMs), zone.timeZone),

@@ -8,6 +8,7 @@ import {
   type ContactDirectory,
   type ContactId,
   derivedCommandId,
+  describeRejection,
   EnfoldFault,
   type EventStore,
   NO_OUTCOMES,
@@ -264,10 +265,9 @@ describe.each(Object.keys(stores))('on the %s store', (name) => {
       contacts: { get: () => ({}), search: async () => ({ contacts: ['ann'], next: null }) },
     })
     const first = await answerOf(engine.processAction(order()))
-    expect(await rejectionOf(engine.processAction(order(other)))).toMatchObject({
-      type: 'CommandIdReused',
-      commandId: 'monday-mail',
-    })
+    const rejection = await rejectionOf(engine.processAction(order(other)))
+    expect(rejection).toMatchObject({ type: 'CommandIdReused', actionId: 'monday-mail' })
+    expect(describeRejection(rejection)).toMatch(/^The action id "monday-mail" was used before, for start of "nurture"/)
     expect(await engine.inspect.action('monday-mail')).toEqual(first)
     expect(await typesOf(engine, 'dora')).toEqual([])
   })

@@ -133,7 +133,7 @@ async function isSameOrder(
 
 function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rejection {
   const usedFor = `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}, with an actor and contacts of its own`
-  return { type: 'CommandIdReused', commandId: `${actionId}`, usedFor }
+  return { type: 'CommandIdReused', commandId: `${actionId}`, actionId, usedFor }
 }
 
 /** The record when it knows all its contacts; `null`: another process has begun anew. */
