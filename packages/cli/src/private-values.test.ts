@@ -6,7 +6,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConsole } from '@enfold/console'
-import { type CampaignDefinition, encodeEvent, type StepOutcome } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  encodeEvent,
+  HELD_VALUES,
+  type HeldValues,
+  orThrow,
+  type StepOutcome,
+} from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createApi } from '@enfold/http'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -19,42 +26,75 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { enfold } from './given-log.ts'
 
-/** As `docs/guides/erase.md` lists them: what stays as it was given, until and after an erasure. */
-const RECORDED = [
-  'action-id',
-  'actor',
-  'campaign-name',
-  'command-id',
-  'fail-reason',
-  'pattern-value',
-  'read-field',
-  'read-tag',
-  'reason',
-  'receipt',
-  'signal-id',
-  'skip-reason',
-] as const
-/** Where else it was written, and where nothing of it may be found. */
-const NOWHERE = [
-  'body-cut-short',
-  'csv-cell',
-  'directory-message',
-  'directory-name',
-  'error-code',
-  'error-message',
-  'error-name',
-  'header',
-  'private-date',
-  'private-field',
-  'signal-data',
-  'time-zone',
-  'unread-field',
-  'unread-tag',
-] as const
-type Place = (typeof RECORDED | typeof NOWHERE)[number]
-const isRecorded = (place: string) => (RECORDED as readonly string[]).includes(place)
+/**
+ * Each place, and where the guide speaks of it: in the row that `erase` counts as this kind; in the row of what the
+ * definition holds; in the table of what stands outside the events; `null`: nothing of it may be found anywhere.
+ */
+const PLACES = {
+  'action-id': 'actionIds',
+  'action-reason': 'outside',
+  actor: 'actors',
+  'body-cut-short': null,
+  'campaign-name': 'definition',
+  'command-id': 'commandIds',
+  'csv-cell': null,
+  'directory-message': null,
+  'directory-name': null,
+  'error-code': null,
+  'error-message': null,
+  'error-name': null,
+  'fail-reason': 'handlerReasons',
+  header: null,
+  path: null,
+  'pattern-value': 'definition',
+  'private-date': null,
+  'private-field': null,
+  'private-test': 'tests',
+  query: null,
+  'read-date': 'dates',
+  'read-field': 'fields',
+  'read-tag': 'tags',
+  reason: 'reasons',
+  receipt: 'receipts',
+  'search-text': null,
+  'signal-data': null,
+  'signal-id': 'signalIds',
+  'skip-reason': 'handlerReasons',
+  'time-zone': null,
+  'unread-field': null,
+  'unread-tag': null,
+} as const satisfies { readonly [place: string]: keyof HeldValues | 'definition' | 'outside' | null }
+type Place = keyof typeof PLACES
+
+/** What `erase` counts, and no mark can be: digits of a digest, cleaned names of zones, what only an import brings. */
+const UNMARKED: readonly string[] = ['dataDigests', 'extensions', 'timeZones', 'traces']
+
+const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/guides/erase.md'), 'utf8')
+/** The rows of the table under a heading of the guide, each as its cells. */
+function rowsUnder(heading: string): readonly (readonly string[])[] {
+  const section = GUIDE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+  const rows = section.split('\n').filter((line) => line.startsWith('| '))
+  return rows.slice(1).map((row) => row.split(' | ').map((cell) => cell.replace(/^\| | ?\|$/g, '').trim()))
+}
+const IN_EVENTS = rowsUnder('What an event can hold of a person')
+const isKept = ([, recorded = 'never']: readonly string[]) => !recorded.startsWith('never')
+/** The kinds of `HeldValues` that the guide names, where it says that something is recorded. */
+const NAMED = IN_EVENTS.filter(isKept).flatMap((row) => /`(\w+)`/.exec(row[2] ?? '')?.[1] ?? [])
+const isNamed = (where: string) =>
+  where === 'definition'
+    ? IN_EVENTS.some((row) => isKept(row) && row[1]?.startsWith('in the definition'))
+    : where === 'outside'
+      ? rowsUnder("Outside the contact's events").some(([, held]) =>
+          held?.includes('the `reason` and `actor` of the action'),
+        )
+      : NAMED.includes(where)
+
+/** What stays as it was given, until and after an erasure, by the guide's own word. */
+const RECORDED = Object.entries(PLACES).flatMap(([place, where]) => (where !== null && isNamed(where) ? [place] : []))
+const isRecorded = (place: string) => RECORDED.includes(place)
 const mark = (place: Place) => `0${place}@people.example`
 /** In texts and in addresses of pages. */
 const MARKS = /0([a-z-]+)(?:@|%40)people\.example/g
@@ -90,7 +130,7 @@ const definition: CampaignDefinition = {
             all: [
               { tag: mark('read-tag') },
               { field: 'city', equals: mark('read-field') },
-              { any: [{ field: 'income', atLeast: 1 }, { tag: mark('read-tag') }] },
+              { any: [{ field: 'income', in: [mark('private-test')] }, { tag: mark('read-tag') }] },
             ],
           },
         },
@@ -105,6 +145,7 @@ const definition: CampaignDefinition = {
         { id: 'skipped', kind: 'skipped' },
         { id: 'failed', kind: 'failed' },
         { id: 'thrown', kind: 'thrown', maxAttempts: 1 },
+        { id: 'since', kind: 'sent', timer: { field: 'since', offsetDays: 0, at: '09:00', occurrence: 'exact' } },
         { id: 'born', kind: 'sent', timer: { field: 'born', offsetDays: 0, at: '09:00', occurrence: 'exact' } },
         { id: 'late', kind: 'sent', timer: { afterDays: 1, at: '09:00' } },
       ],
@@ -126,22 +167,43 @@ const facts = {
     city: mark('read-field'),
     income: mark('private-field'),
     born: mark('private-date'),
+    since: mark('read-date'),
     street: mark('unread-field'),
   },
+}
+
+/** What this process writes on its outputs from now on, the default `log` of the engine among it. */
+function outputOfProcess(): () => string {
+  const pieces: string[] = []
+  const keep = (...given: unknown[]) => {
+    pieces.push(given.map(String).join(' '))
+    return true
+  }
+  const kept = [
+    ...[process.stderr, process.stdout].map((stream) => vi.spyOn(stream, 'write').mockImplementation(keep as never)),
+    ...(['debug', 'error', 'info', 'log', 'warn'] as const).map((name) =>
+      vi.spyOn(console, name).mockImplementation(keep as never),
+    ),
+  ]
+  onTestFinished(() => {
+    for (const one of kept) one.mockRestore()
+  })
+  return () => pieces.join('\n')
 }
 
 async function given() {
   const path = join(folder, 'store.db')
   const store = createSqliteStore({ path })
   const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
-  const lines: string[] = []
+  const written = outputOfProcess()
   const contacts = {
+    search: async () => ({ contacts: ['c-3'], next: null }),
     get(id: string) {
       if (id !== 'c-down') return facts
       throw Object.assign(new Error(mark('directory-message')), { name: mark('directory-name') })
     },
   }
-  const engine = createEngine({ store, clock, handlers, contacts, log: (line) => lines.push(line) })
+  const engine = createEngine({ store, clock, handlers, contacts })
   const authorize = () => ({ actor: 'olga', may: 'write' }) as const
   const api = createApi({ engine, authorize })
   const pages = createConsole({
@@ -160,12 +222,12 @@ async function given() {
     const answer = await from(new Request(`http://crm.example${url}`, { ...init, headers: all }))
     return `${JSON.stringify([...answer.headers])} ${await answer.text()}`
   }
-  return { path, store, clock, lines, engine, api, pages, answerTo }
+  return { path, store, clock, written, engine, api, pages, answerTo }
 }
 type Given = Awaited<ReturnType<typeof given>>
 
 /** Writes each mark in its place. */
-async function plant({ engine, clock, api, answerTo }: Given): Promise<readonly string[]> {
+async function plant({ engine, clock, api, pages, answerTo }: Given): Promise<readonly string[]> {
   await engine.publish(definition, { actor: mark('actor') })
   await engine.signal({
     contactId: 'c-1',
@@ -184,16 +246,32 @@ async function plant({ engine, clock, api, answerTo }: Given): Promise<readonly 
   const list = `contactId,email\nc-2,${mark('csv-cell')}\nc-down,${mark('csv-cell')}\n`
   const action = `action=start&campaignId=pool&sequenceId=all&actionId=${encodeURIComponent(mark('action-id'))}`
   answers.push(await answerTo(api, `/actions/csv?${action}`, { method: 'POST', headers: csv, body: list }))
-  for (let at = 0; at < 3000; at++) {
-    if ((await engine.inspect.action(mark('action-id')))?.state === 'done') break
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
+  const isDone = async () => (await engine.inspect.action(mark('action-id')))?.state === 'done'
+  await expect.poll(isDone).toBe(true)
+  await engine.processAction({
+    ...{ action: 'stop', actionId: 'found', campaignId: 'pool', sequenceId: 'all', actor: mark('actor') },
+    ...{ contacts: { search: mark('search-text') }, reason: mark('action-reason') },
+  })
   const json = { 'content-type': 'application/json' }
   for (const body of [`{"name":${mark('body-cut-short')}`, `["${mark('body-cut-short')}",]`])
     answers.push(await answerTo(api, '/signals', { method: 'POST', headers: json, body }))
   await engine.startSequence({ ...order, contactId: 'c-down' }).catch(() => {})
+  for (const path of NO_PATHS) answers.push(await answerTo(api, path))
+  // These repeat what was asked for to the one who asked, and to nobody else.
+  for (const path of [...NO_PATHS, ...ECHOES]) {
+    await answerTo(api, path)
+    await answerTo(pages, `/console${path}`)
+  }
   return answers
 }
+
+/** Addresses that there are not, and some that ask for what there is not. */
+const NO_PATHS = [`/nothing/${mark('path')}`, `/${mark('path')}`, `/contacts/c-1/${mark('path')}`]
+const ECHOES = [
+  ...['', '/history', '/sequences', '/upcoming'].map((part) => `/contacts/${mark('path')}${part}`),
+  ...[`/campaigns/${mark('path')}`, `/actions/${mark('path')}`, `/contacts/c-1/history/${mark('path')}/explain`],
+  ...[`/contacts?text=${mark('query')}`, `/search?text=${mark('query')}`, `/contacts/c-1?more=${mark('query')}`],
+]
 
 const CONTACT = '/contacts/c-1'
 const ACTION = `/actions/${encodeURIComponent(mark('action-id'))}`
@@ -209,11 +287,18 @@ const PAGES = [
 ]
 
 /** What is found where. */
-async function found({ path, store, engine, api, pages, answerTo, lines }: Given) {
+async function found({ path, store, engine, api, pages, answerTo, written }: Given) {
   const files = readdirSync(folder).filter((name) => join(folder, name).startsWith(path))
   const database = files.map((name) => readFileSync(join(folder, name), 'latin1')).join('')
   let log = ''
   for await (const event of store.readAll(0)) log += encodeEvent(event)
+  const exported = await enfold(['export', `sqlite:${path}`])
+  expect(exported.status).toBe(0)
+  const asked = await Promise.all(
+    [['history', 'c-1'], ['state', 'c-1'], ['verify'], ['stats'], ['history', 'c-down']].map(([command = '', ...of]) =>
+      enfold([command, ...of, `sqlite:${path}`]),
+    ),
+  )
   let [http, console] = ['', '']
   for (const question of QUESTIONS) http += await answerTo(api, question)
   for (const page of PAGES) console += await answerTo(pages, `/console${page}`)
@@ -225,35 +310,54 @@ async function found({ path, store, engine, api, pages, answerTo, lines }: Given
   return {
     database: marksIn(database),
     log: marksIn(log),
+    exported: marksIn(exported.stdout),
+    cli: marksIn(asked.map(({ stdout, stderr }) => stdout + stderr).join('\n')),
+    cliErrors: marksIn(exported.stderr),
     http: marksIn(http),
     console: marksIn(console),
     health: marksIn(JSON.stringify(await engine.health())),
     spans: marksIn(JSON.stringify(told)),
     metrics: marksIn(JSON.stringify(measured)),
-    lines: marksIn(lines.join('\n')),
+    written: marksIn(written()),
   }
 }
+
+/** In the records of actions; the id also stands in the events of contacts of whom anything was done. */
+const OF_ACTIONS: readonly string[] = ['action-id', 'action-reason']
+
+it('ERASE-1: the guide names each kind of value that erase counts, and each kind that is planted here', () => {
+  expect(NAMED.toSorted()).toEqual(HELD_VALUES.toSorted())
+  for (const [place, where] of Object.entries(PLACES))
+    expect([place, where === null || isNamed(where)]).toEqual([place, true])
+  const planted = Object.values(PLACES).flatMap((where) => where ?? [])
+  expect(HELD_VALUES.filter((kind) => !planted.includes(kind)).toSorted()).toEqual([...UNMARKED].toSorted())
+})
 
 it('ERASE-1, LOG-4: what a host writes is found where the guide says, before and after an erasure', async () => {
   const world = await given()
   const answers = await plant(world)
   expect(marksIn(answers.join('\n')).filter((place) => !isRecorded(place))).toEqual([])
   const check = async () => {
-    const { database, log, http, console, ...elsewhere } = await found(world)
+    const { database, log, exported, http, console, cli, ...elsewhere } = await found(world)
     expect(database).toEqual(RECORDED)
     // The record of an action is no event; its id stands in those of its contacts, if anything was done of them.
-    expect(log).toEqual(RECORDED.filter((place) => place !== 'action-id' || log.includes(place)))
-    for (const seen of [http, console]) expect(seen.filter((place) => !isRecorded(place))).toEqual([])
-    expect(elsewhere).toEqual({ health: [], spans: [], metrics: [], lines: [] })
+    expect(log).toEqual(RECORDED.filter((place) => !OF_ACTIONS.includes(place) || log.includes(place)))
+    expect(exported).toEqual(log)
+    for (const seen of [http, console, cli]) expect(seen.filter((place) => !isRecorded(place))).toEqual([])
+    expect(elsewhere).toEqual({ health: [], spans: [], metrics: [], written: [], cliErrors: [] })
     // The proof looked where something is to be seen.
     expect(http).toEqual(expect.arrayContaining(['actor', 'reason', 'receipt', 'campaign-name', 'action-id']))
     expect(console).toEqual(expect.arrayContaining(['actor', 'reason', 'campaign-name', 'action-id']))
   }
   await check()
-  expect(world.lines.join('\n')).toContain('threw')
+  expect(world.written()).toContain('threw')
   expect(spans.getFinishedSpans().some(({ events }) => events.length > 0)).toBe(true)
-  const erased = await world.engine.erase({ contactId: 'c-1', actor: 'olga' })
-  expect(erased).toMatchObject({ right: { outcome: 'erased' } })
+  const erased = orThrow(await world.engine.erase({ contactId: 'c-1', actor: 'olga' }))
+  expect(erased.outcome).toBe('erased')
+  // What is counted is what was found, and what the guide names.
+  const counted = HELD_VALUES.filter((kind) => erased.holds[kind] > 0 && !UNMARKED.includes(kind))
+  const planted = new Set(Object.entries(PLACES).flatMap(([place, where]) => (OF_ACTIONS.includes(place) ? [] : where)))
+  expect(counted.toSorted()).toEqual(NAMED.filter((kind) => planted.has(kind as keyof HeldValues)).toSorted())
   await check()
   await world.engine.close()
   await world.store.close()
