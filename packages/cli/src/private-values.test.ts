@@ -329,7 +329,7 @@ it('ERASE-1: the guide names each kind of value that erase counts, and each kind
   expect(NAMED.toSorted()).toEqual(HELD_VALUES.toSorted())
   for (const [place, where] of Object.entries(PLACES))
     expect([place, where === null || isNamed(where)]).toEqual([place, true])
-  const planted = Object.values(PLACES).flatMap((where) => where ?? [])
+  const planted: readonly string[] = Object.values(PLACES).flatMap((where) => where ?? [])
   expect(HELD_VALUES.filter((kind) => !planted.includes(kind)).toSorted()).toEqual([...UNMARKED].toSorted())
 })
 
