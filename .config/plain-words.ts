@@ -11,7 +11,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
     /\b(?<!\b(?:fall(?:s|en|ing)?|fell|lag(?:s|ged|ging)?|left|leaves?|leaving) )behind(?! an? (?:\w+ )?(?:proxy|pooler|balancer))\b/i,
     'after, later than',
   ],
-  [/\bbesides?\b/i, 'next to, separate, in addition to'],
+  [/\bbeside\b/i, 'next to, separate'],
   [/\bwho(?:m|mever|ever)\b/i, 'anyone who, a contact that'],
   [/\bwho is in\b/i, 'the contacts in'],
   [/\bnone of (?:his|hers|theirs)\b/i, 'no … of the contact'],

@@ -311,7 +311,7 @@ function createProgram(
 /** What commander says of the arguments, with nothing invisible of theirs; only its own hint stands on a second line. */
 const complaint = (text: string) =>
   plain(text.trimEnd())
-    // What was meant for an option that is misspelt may be a secret.
+    // What was meant for an option that is misspelled may be a secret.
     .replace(/^(error: unknown option '[^=']*)=.*'/, "$1=…'")
     .replace(/'[^\s':/]+:(?!\/)[^']*@/g, "'…@")
     .replace('\\u{a}(Did you mean', '\n(Did you mean')

@@ -85,7 +85,7 @@ it('AUDIT-4: verify holds the events of a store against schema and limits, as th
   const { status, stderr } = await enfold(['verify', `sqlite:${path}`])
   expect({ status, stderr: stderr.split('\n')[0] }).toEqual({
     status: 1,
-    stderr: `sqlite:${path}:2: wrong-data: /data/odd is nothing that is known here (is it misspelt?)`,
+    stderr: `sqlite:${path}:2: wrong-data: /data/odd is not known here (misspelled?)`,
   })
   const kept = await enfold(['verify', '--keep-going', `sqlite:${path}`])
   expect(kept.status).toBe(1)

@@ -530,7 +530,7 @@ describe("the host's contacts", () => {
     const published = await enfold(['publish', store, given('mornings.json', JSON.stringify(mornings))])
     expect(published).toMatchObject({
       status: 0,
-      stderr: expect.stringContaining('/sequences/0: has nothing before it'),
+      stderr: expect.stringContaining('/sequences/0: has no route to it'),
     })
     await said('start', store, 'ann', 'mornings/s')
     const [started] = await historyOf('ann')

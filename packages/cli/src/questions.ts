@@ -383,7 +383,7 @@ export async function askExplainNot(
   }
 }
 
-/** @throws InvalidLogError for a contact that the log does not tell of: the id may be misspelt */
+/** @throws InvalidLogError for a contact that the log does not tell of: the id may be misspelled */
 function requireKnown(contactId: ContactId, history: readonly RecordedContactEvent[]): void {
   if (history.length === 0) throw new InvalidLogError(`The log tells of no contact ${named(contactId)}.`)
 }

@@ -61,8 +61,8 @@ interface KeySet<Key> {
   add(key: Key): boolean
   delete(key: Key): boolean
   has(key: Key): boolean
-  /** In the order of pages, from the first behind `after` on. */
-  behind(after?: Key): Iterable<Key>
+  /** In the order of pages, from the first after `after` on. */
+  keysAfter(after?: Key): Iterable<Key>
 }
 
 interface Keys<Key> {
@@ -120,7 +120,7 @@ function indexOf<Key>(keys: Keys<Key>, makeSet: () => KeySet<Key>, combine: Comb
       lists?.set(key, listOf(rest))
       if (rest.length === 0) everyone.delete(key)
     },
-    members: (tag, after, limit) => take(setOf(tag).behind(keys.keyOf(after)), limit).map(keys.idOf),
+    members: (tag, after, limit) => take(setOf(tag).keysAfter(keys.keyOf(after)), limit).map(keys.idOf),
     count: (tag) => setOf(tag).size,
     search({ all, any, none }, after, limit) {
       const operands = { all: all.map(setOf), any: any.map(setOf), none: none.map(setOf), everyone }
@@ -149,12 +149,12 @@ function walk<Key>({ all, any, none, everyone }: Sets<Key>, after: Key, limit: n
     (any.length === 0 || any.some((set) => set.has(key))) &&
     !none.some((set) => set.has(key))
   const page: Key[] = []
-  for (const key of base.behind(after)) {
+  for (const key of base.keysAfter(after)) {
     if (fits(key)) page.push(key)
     if (page.length === limit) break
   }
   let total = 0
-  for (const key of base.behind()) if (fits(key)) total++
+  for (const key of base.keysAfter()) if (fits(key)) total++
   return { keys: page, total }
 }
 
@@ -200,7 +200,7 @@ function hashSet(): KeySet<string> {
     add: (key) => keys.size < keys.add(key).size,
     delete: (key) => keys.delete(key),
     has: (key) => keys.has(key),
-    *behind(after) {
+    *keysAfter(after) {
       let passed = after === undefined
       for (const key of keys) {
         if (passed) yield key
@@ -243,7 +243,7 @@ function sortedIds(width: number): KeySet<string> {
       const [chunk, at] = place(key)
       return chunk[at] === key
     },
-    *behind(after) {
+    *keysAfter(after) {
       let [chunk, at, index] = after === undefined ? ([chunks[0] as string[], 0, 0] as const) : place(after)
       if (chunk[at] === after) at++
       for (; index < chunks.length; index++, at = 0) {
@@ -304,7 +304,7 @@ function sortedSlots(): KeySet<number> {
       return true
     },
     has: (slot) => has(place(slot), slot),
-    *behind(after) {
+    *keysAfter(after) {
       let [index, at] = after === undefined ? [0, 0] : place(after + 1)
       for (; index < chunks.length; index++, at = 0) {
         const { slots, length } = chunks[index] as { slots: Uint32Array; length: number }
@@ -314,7 +314,7 @@ function sortedSlots(): KeySet<number> {
   }
 }
 
-/** The last index for which a test holds that holds up to some index and not behind it; -1 if it holds for none. */
+/** The last index for which a test holds that holds up to some index and not after it; -1 if it holds for none. */
 function lastWhere(length: number, holds: (index: number) => boolean): number {
   let low = 0
   let high = length
@@ -350,7 +350,7 @@ class Bitset implements KeySet<number> {
   has(slot: number): boolean {
     return (((this.words[slot >>> 5] ?? 0) >>> (slot & 31)) & 1) === 1
   }
-  *behind(after = -1): Iterable<number> {
+  *keysAfter(after = -1): Iterable<number> {
     const from = after + 1
     for (let w = from >>> 5; w < this.words.length; w++) {
       let word = this.words[w] as number
@@ -377,7 +377,7 @@ function combineBitsets(sets: Sets<number>, after: number, limit: number): Found
     word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
     total += Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
   }
-  return { keys: take(answer.behind(after), limit), total }
+  return { keys: take(answer.keysAfter(after), limit), total }
 }
 
 /** The part of roaring-wasm that is used here. */
@@ -418,7 +418,7 @@ function roaring(folder: string): Contender {
     has(slot: number) {
       return this.bitmap.has(slot)
     }
-    *behind(after = -1) {
+    *keysAfter(after = -1) {
       for (let slots = page(this.bitmap, after, 50); slots.length > 0; slots = page(this.bitmap, slots.at(-1) ?? 0, 50))
         yield* slots
     }

@@ -1,6 +1,6 @@
 /**
  * The answers to commands, computed from the events that a command added, so that a repeat gives the same answer from
- * the log alone (ONCE-1). A command that added nothing left no trace and is decided anew.
+ * the log alone (ONCE-1). A command that added nothing left no trace and is decided again.
  */
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import { type AnswerTo, type ContactCommand, deciderOf } from './contact-commands.ts'

@@ -78,7 +78,7 @@ export class AppendRules {
   }
 
   #idViolation(owner: number, { id, stream, commandId }: RecordedEvent, index: number): Violation | null {
-    if (this.#ids.has(owner, id)) return broken('LOG-3', 'its id stands in the log already')
+    if (this.#ids.has(owner, id)) return broken('LOG-3', 'its id is in the log already')
     if (id === eventIdOf(stream, commandId, index)) return null
     return broken('LOG-3', `its id is not that of event ${index + 1} of its command in this stream`)
   }
@@ -94,7 +94,7 @@ export class AppendRules {
     if (!CAUSES[type].includes(cause.by)) return broken('AUDIT-3', `${type} caused by ${cause.by}`)
     const isRoot = causationId === commandId
     if (!isRoot && !this.#ids.has(owner, causationId))
-      return broken('AUDIT-3', 'its cause is no event of this stream before it, and not its command')
+      return broken('AUDIT-3', 'its cause is neither an earlier event of this stream nor its command')
     if (state === null) return isRoot ? null : broken('AUDIT-3', 'a publication that follows from an event')
     switch (cause.by) {
       case 'signal':
@@ -169,8 +169,7 @@ const runKey = (what: string, { campaignId, sequenceId, run }: RunRef) => keyOf(
 function sameAppend(append: Append, event: RecordedEvent, index: number): Violation | null {
   if (event.at !== append.at) return broken('LOG-3', `its instant is not that of its append, ${append.at}`)
   if (event.actor !== append.actor) return broken('LOG-3', 'its actor is not that of its append')
-  if (index > 0 && event.order !== undefined)
-    return broken('ONCE-1', 'a digest of the order behind the first event of it')
+  if (index > 0 && event.order !== undefined) return broken('ONCE-1', 'a digest of the order after its first event')
   return null
 }
 
@@ -199,7 +198,7 @@ function followsFrom(
     const isTaken = routes.some(
       (route) => route.outcome === 'started' && route.to === ref.sequenceId && route.run === ref.run,
     )
-    return isTaken ? null : broken('ROUTE-2', 'a start that its cause took no route to')
+    return isTaken ? null : broken('ROUTE-2', 'a start without an open route from its cause')
   }
   return source.type !== 'GoalSatisfied' || stopsBy(source.data, state, campaigns).includes(runKey('stop', ref))
     ? null

@@ -194,7 +194,7 @@ export function sizeProblems(input: unknown): CampaignProblem[] {
   return (['nodes', 'steps', 'routes'] as const).flatMap((what) =>
     found[what] <= MOST[what]
       ? []
-      : [{ path: '', message: `has ${found[what]} ${what}; a campaign has at most ${MOST[what]}. Make several of it` }],
+      : [{ path: '', message: `has ${found[what]} ${what}; a campaign has at most ${MOST[what]}. Split it` }],
   )
 }
 
@@ -293,12 +293,12 @@ function check(validator: Validator, value: unknown, path: string): CampaignProb
   formatProblems(validator.Type() as Schema, value, path, ofFormat)
   for (const error of errors) {
     const at = path + error.instancePath
-    // Our formats say what is expected; the patterns beside them are for validators of other languages.
+    // Our formats say what is expected; the patterns next to them are for validators of other languages.
     if (ofFormat.some((one) => one.path === at)) continue
     const found = valueAt(value, error.instancePath)
     switch (error.keyword) {
       case 'boolean':
-        problems.push({ ...problem(at, found), message: 'is no property that is known here (is it misspelt?)' })
+        problems.push({ ...problem(at, found), message: 'is not a known property (misspelled?)' })
         break
       case 'additionalProperties':
         break // Named one by one by 'boolean'.
@@ -372,7 +372,7 @@ function allErrors(validator: Validator, value: unknown): ReturnType<Validator['
 }
 
 export function problem(path: string, value: unknown, expected?: string): CampaignProblem {
-  const message = expected === undefined ? 'is not right' : `is ${show(value)}; expected ${expected}`
+  const message = expected === undefined ? 'is not valid' : `is ${show(value)}; expected ${expected}`
   return value === undefined ? { path, message } : { path, value: value as JsonValue, message }
 }
 

@@ -193,7 +193,7 @@ describe('invalid definitions', () => {
     ['an unknown zone', { ...good, timeZone: 'Mars/Olympus' }, ['/timeZone']],
     ['a zone that nothing can be computed in', { ...good, timeZone: 'PST' }, ['/timeZone']],
     ['a field that is no object', { ...good, fields: { f: true } }, ['/fields/f']],
-    ['a misspelt field option', { ...good, fields: { f: { privat: true } } }, ['/fields/f/privat']],
+    ['a misspelled field option', { ...good, fields: { f: { privat: true } } }, ['/fields/f/privat']],
     ['goals that are no list', { ...good, goals: {}, sequences: [{ id: 's', steps: [email] }] }, ['/goals']],
     ['a goal without when', { ...good, goals: [{ id: 'g' }] }, ['/goals/0/when']],
     ['a goal without patterns', { ...good, goals: [{ id: 'g', when: [] }] }, ['/goals/0/when']],
@@ -432,7 +432,7 @@ describe('hostile input', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
   })
 
-  it('VERSION-2: 10,000 goals behind one sequence are a campaign', () => {
+  it('VERSION-2: 10,000 goals after one sequence are a campaign', () => {
     const goals = Array.from({ length: 10_000 }, (_, i) => ({ id: `g${i}`, when: { kind: 'k' }, next: ['s'] }))
     const sequences = [{ id: 's', steps: [email], next: goals.map((goal) => goal.id) }]
     const defined = defineCampaign({ id: 'c', goals, sequences })
@@ -483,7 +483,7 @@ describe('warnings', () => {
   }
 
   it('VERSION-2: a sequence that only a hand can start', () => {
-    const alone = 'has nothing before it'
+    const alone = 'has no route to it'
     expect(warningsOf({ id: 'c', goals: [], sequences: [{ id: 's', steps: [email] }] })).toEqual([
       ['/sequences/0', alone],
     ])

@@ -111,7 +111,7 @@ export function isPrivateField(definition: CampaignDefinition, field: string): b
 interface Node {
   readonly path: string
   readonly id: string
-  /** `null` in place of what is no route at all; problems of shape name it. */
+  /** `null` instead of what is no route at all; problems of shape name it. */
   readonly next: readonly (Route | null)[]
 }
 
@@ -258,7 +258,7 @@ function warningsOf(
   definition.sequences.forEach((sequence, i) => {
     const path = `/sequences/${i}`
     if ((before.get(sequence.id) ?? []).every((id) => id === sequence.id))
-      warnings.push({ path, value: sequence.id, message: 'has nothing before it: only a hand can start it' })
+      warnings.push({ path, value: sequence.id, message: 'has no route to it: it can only be started manually' })
     if (loops.has(sequence.id))
       warnings.push({
         path,

@@ -43,7 +43,7 @@ describe('the hash chain', () => {
     expect(digestOf({ ...event, cause: { by: 'operator', reason: 'asked' } })).not.toBe(digestOf(event))
   })
 
-  it('AUDIT-4: a hash is the SHA-256 of the hash before and the digest, one behind the other', async () => {
+  it('AUDIT-4: a hash is the SHA-256 of the hash before, followed by the digest', async () => {
     const [first, second] = [await sha256('first'), await sha256('second')]
     expect(chainHash(null, first)).toBe(await sha256(first))
     expect(chainHash(chainHash(null, first), second)).toBe(await sha256((await sha256(first)) + second))

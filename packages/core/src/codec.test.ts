@@ -302,7 +302,7 @@ function changed(change: (line: Parsed) => void, line = STARTED_LINE): string {
   return JSON.stringify(parsed)
 }
 
-/** The line of `started` with these attributes in place of its own, or with these properties of its data. */
+/** The line of `started` with these attributes instead of its own, or with these properties of its data. */
 const withAttributes = (attributes: object, line = STARTED_LINE) => changed((it) => Object.assign(it, attributes), line)
 const withData = (data: object, line = STARTED_LINE) => changed((it) => Object.assign(it.data, data), line)
 
@@ -552,7 +552,7 @@ describe('a damaged line', () => {
   })
 
   it.each(['actr', 'ator', '__proto__', 'Tenant', 'a/b', 'hashes', '7up', 'a'.repeat(41)])(
-    'AUDIT-5: an attribute that is not known (%s) is refused, for it may be a known one misspelt',
+    'AUDIT-5: an attribute that is not known (%s) is refused, for it may be a known one misspelled',
     (attribute) => {
       const line = STARTED_LINE.replace('"actor"', JSON.stringify(attribute))
       expect(problem(line)).toMatchObject({ reason: 'not-an-event', attribute })

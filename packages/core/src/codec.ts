@@ -57,7 +57,7 @@ const UPCASTERS: Upcasters = {}
  *
  * | attribute | what |
  * |---|---|
- * | `type` | the event's type behind `EVENT_TYPE_PREFIX` |
+ * | `type` | `EVENT_TYPE_PREFIX` and the event's type |
  * | `source`, `subject` | `/enfold/contacts` and the contact's id, or `/enfold/campaigns` and the campaign's |
  * | `id`, `time` | of the event |
  * | `schemaversion`, `streamversion` | numbers |
@@ -68,7 +68,7 @@ const UPCASTERS: Upcasters = {}
  * | `orderdigest` | the event's `order`, where it has one |
  * | `hash` | of the chain (`chain.ts`), where the log has one |
  * | others | extension attributes (`extensions.ts`), by name |
- * | `data` | the event's data, and `cause` beside it: an object, which attributes cannot hold. So `.data.sequenceId` and `.data.cause.by` are where one looks for them; no event has a `cause` of its own |
+ * | `data` | the event's data with `cause` added: an object, which attributes cannot hold. So queries read `.data.sequenceId` and `.data.cause.by`; no event's data has a `cause` |
  *
  * The line is *canonical*: attributes and the members of the data stand in the order of the schema, `cause` last; what is
  * JSON of the host (a definition, the value of a field) keeps the order that the host gave it; all is written as
@@ -139,7 +139,7 @@ function subjectOf(event: NewEvent & { readonly stream: StreamId }): string {
 }
 
 /**
- * The event of one line, checked against its schema whole: also a property that is not known is refused, for a misspelt one
+ * The event of one line, checked against its schema whole: also a property that is not known is refused, for a misspelled one
  * must not pass as left out. So is a line that is spelt otherwise than `encodeEvent` spells its event (a key twice, white
  * space, an escape, another order): two programs that read the same bytes must never read two events. Lines of older schema
  * versions are brought up to date; the event then has the current `schema`, and what it was in `recordedAs`.
@@ -238,7 +238,7 @@ function eventIn(line: ParsedObject, upcasters: Upcasters): Either<DecodeProblem
 
 /**
  * Whether the line is another spelling of its event than the canonical one. Asked of what was parsed, which takes half the
- * time of writing the event anew: `JSON.stringify` gives the line again only if no key stands twice in it, nothing is
+ * time of writing the event again: `JSON.stringify` gives the line again only if no key stands twice in it, nothing is
  * escaped that need not be, and numbers and white space are as it writes them; the rest is the order of the keys.
  */
 function otherSpelling(
@@ -268,7 +268,7 @@ function otherSpelling(
 }
 
 function notCanonical(index: number): DecodeProblem {
-  const message = `is not spelt as Enfold spells this event, from character ${index + 1} on: a key stands twice or in another place, or there is white space, an escape or a number in another form`
+  const message = `is not in the canonical form, from character ${index + 1} on: a key stands twice or in another place, or there is white space, an escape or a number in another form`
   return { reason: 'not-canonical', message }
 }
 

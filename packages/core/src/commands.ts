@@ -10,7 +10,7 @@ import type { StepOutcome } from './ports/index.ts'
 export interface CommandMeta {
   /** The same id again has the same effect, once, and the same answer (ONCE-1). */
   readonly commandId: CommandId
-  /** The host's id of whoever orders it; `null` for the engine itself. */
+  /** The host's id of the person or program that orders it; `null` for the engine itself. */
   readonly actor: string | null
   /** For people, recorded as it is. Write no personal data here (LOG-4). */
   readonly reason?: string

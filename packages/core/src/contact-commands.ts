@@ -1,4 +1,4 @@
-/** All commands on a contact: those of the verbs, and the two of the dispatcher. Who decides each, and what it answers. */
+/** All commands on a contact: those of the verbs, and the two of the dispatcher. What decides each, and its answer. */
 import type { OfContact } from './commands.ts'
 import { dispatchDue } from './decision/dispatch-due.ts'
 import { recordOutcome } from './decision/record-outcome.ts'
@@ -15,7 +15,7 @@ type AnswerBy<D> = D extends { answerFrom(added: never): infer Answer } ? Answer
 /** An order that `decide` turns into events and an answer, or refuses. */
 export type ContactCommand = CommandOf<Deciders>
 
-/** What a command answers, by its type. `run` is 0 if the contact never was in the sequence. */
+/** The answer of a command, by its type. `run` is 0 if the contact never was in the sequence. */
 export type Answers = { [D in Deciders as CommandOf<D>['type']]: AnswerBy<D> }
 
 export type AnswerTo<Command extends ContactCommand> = Answers[Command['type']]

@@ -27,8 +27,8 @@ const course = campaign({
         { id: 'b', kind: 'email', timer: { after: 'P1D' } },
       ],
     },
-    { id: 'behind', steps: [{ id: 'a', kind: 'email' }] },
-    { id: 'before', steps: [{ id: 'a', kind: 'email', timer: { after: 'P1D' } }], next: ['behind'] },
+    { id: 'after', steps: [{ id: 'a', kind: 'email' }] },
+    { id: 'before', steps: [{ id: 'a', kind: 'email', timer: { after: 'P1D' } }], next: ['after'] },
     {
       id: 'draft',
       steps: [
@@ -250,7 +250,7 @@ describe('sending one step again', () => {
     expect(done.plan.upcoming).toMatchObject([{ stepId: 'b', dueAt: '2026-03-08T09:00:00.000Z' }])
   })
 
-  it('RESEND-4: what a pause added while the step was held is not added to the wait behind it', () => {
+  it('RESEND-4: what a pause added while the step was held is not added to the wait after it', () => {
     const held = story.given(start('careful'), dispatch(), report('careful', 'a', failed), pause('careful'))
     const resumed = held.at('P3D').given(resume('careful', { shift: true }))
     const done = resumed.given(resend('careful', 'a')).dispatched()
@@ -267,7 +267,7 @@ describe('sending one step again', () => {
 })
 
 describe('cancelling one step', () => {
-  it('CANCEL-1: the step is taken out, the steps behind keep their due times', () => {
+  it('CANCEL-1: a cancelled step is taken out, and later steps keep their due times', () => {
     const { after } = underway
       .at('PT3H')
       .when(cancel('s', 'b'))
@@ -294,15 +294,15 @@ describe('cancelling one step', () => {
       .thenAnswer({ dispatched: 0, skipped: 0, failed: 0, completed: 1 })
   })
 
-  it('CANCEL-1: and what is behind the sequence starts then', () => {
+  it('CANCEL-1: if the last step is cancelled, what follows the sequence starts when it would have been due', () => {
     const cancelled = story.given(start('before')).at('PT1H').given(cancel('before', 'a'))
     cancelled
       .at('2026-03-03T09:00:00.000Z')
       .when(dispatch())
       .thenEvents(
         'SequenceCompleted',
-        ['SequenceStarted', { sequenceId: 'behind' }],
-        ['StepDispatched', { sequenceId: 'behind' }],
+        ['SequenceStarted', { sequenceId: 'after' }],
+        ['StepDispatched', { sequenceId: 'after' }],
       )
   })
 
@@ -344,7 +344,7 @@ describe('cancelling one step', () => {
     expect(pausedAgain.plan.wakeAt).toBe('2026-03-15T09:00:00.000Z')
   })
 
-  it('CANCEL-2: again answers already_cancelled', () => {
+  it('CANCEL-2: cancelling again returns already_cancelled', () => {
     underway.given(cancel('s', 'b')).when(cancel('s', 'b')).thenNothing({ outcome: 'already_cancelled', run: 1 })
   })
 

@@ -7,7 +7,7 @@ const { start, stop, pause, signal, dispatch, report } = commands
 const email = { id: 'one', kind: 'email' }
 const wait = { id: 'wait', kind: 'email', timer: { after: 'P1D' } }
 
-/** asked → nurture → reminded → remind → bought → onboarding; and, beside it, news. */
+/** asked → nurture → reminded → remind → bought → onboarding; and, separate from it, news. */
 const pool = campaign({
   id: 'pool',
   goals: [
@@ -42,7 +42,7 @@ const robot = { data: { product: 'robot', price: 900 } }
 const inGarden = { campaignId: 'garden' }
 
 describe('matching', () => {
-  it('GOAL-1: a signal that matches nothing answers an empty list', () => {
+  it('GOAL-1: a signal that matches nothing returns an empty list', () => {
     story.when(signal('api-called')).thenNothing({ goals: [] })
     story.when(signal('form-submitted', { data: { form: 'other' } })).thenNothing({ goals: [] })
     story.when(signal('form-submitted')).thenNothing({ goals: [] })
@@ -296,7 +296,7 @@ describe('effects', () => {
     sequences: [{ id: 'series', steps: [email, wait], next: ['clicked'] }],
   })
 
-  it('GOAL-6: the sequence that the goal leads to is neither stopped nor reset, and answers already_active', () => {
+  it('GOAL-6: the sequence that the goal leads to is neither stopped nor reset, and gets already_active', () => {
     const before = scenario({ campaigns: [again] })
       .given(start('series'))
       .dispatched()
@@ -318,7 +318,7 @@ describe('effects', () => {
     expect(after.plan).toEqual(before.plan)
   })
 
-  it('GOAL-6: if the sequence that the goal leads to is waiting, it starts anew', () => {
+  it('GOAL-6: if the sequence that the goal leads to is waiting, it starts again', () => {
     scenario({ campaigns: [again] })
       .given(start('series'))
       .passed('P1D')
@@ -334,7 +334,7 @@ describe('effects', () => {
     expect(after.state.enrollments).toEqual(before.state.enrollments)
   })
 
-  it('GOAL-8: a goal with nothing behind it only stops', () => {
+  it('GOAL-8: a goal that leads nowhere only stops', () => {
     story
       .given(start('nurture'), start('news'))
       .when(signal('tag-applied', { data: { tag: 'stop-mail' } }))
@@ -414,7 +414,7 @@ describe('effects', () => {
       .thenNothing({ goals: [] })
   })
 
-  it('START-6: a signal about a contact whom the directory does not know is refused', () => {
+  it('START-6: a signal about a contact that the directory does not know is refused', () => {
     story.facts(null).when(signal('purchased', robot)).thenRejected('ContactUnknown', { contactId: 'contact' })
   })
 })

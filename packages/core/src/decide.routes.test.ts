@@ -173,7 +173,7 @@ describe('decision diamonds', () => {
   })
 })
 
-describe('sequences behind sequences', () => {
+describe('sequences that follow sequences', () => {
   const chain = campaign({
     id: 'chain',
     goals: [{ id: 'bought', when: { kind: 'purchased' } }],
@@ -234,7 +234,7 @@ describe('sequences behind sequences', () => {
       ])
   })
 
-  it('ROUTE-4: a sequence that leads to itself starts anew', () => {
+  it('ROUTE-4: a sequence that leads to itself starts again', () => {
     const { after } = story
       .given(start('loop'))
       .at('P1D')
@@ -243,7 +243,7 @@ describe('sequences behind sequences', () => {
     expect(after.plan.upcoming).toMatchObject([{ sequenceId: 'loop', run: 2, dueAt: '2026-03-04T09:00:00.000Z' }])
   })
 
-  it('VERSION-1: what is behind starts in the published version, or in the run’s own if that lacks it', () => {
+  it('VERSION-1: what follows starts in the published version, or in the run’s own if that lacks it', () => {
     const inFlight = story.given(start('first'), dispatch())
     const reported = report('first', 'one', sent)
     const starts = (campaignVersion: number) => ['SequenceStarted', { sequenceId: 'second', campaignVersion }] as const
@@ -255,7 +255,7 @@ describe('sequences behind sequences', () => {
     inFlight.publish(alone).when(reported).thenEvents('StepSent', 'SequenceCompleted', starts(1))
   })
 
-  it('ROUTE-4: nothing starts behind the sequences of an unpublished campaign', () => {
+  it('ROUTE-4: nothing starts after the sequences of an unpublished campaign', () => {
     story
       .given(start('last'), start('first'), dispatch())
       .unpublish()

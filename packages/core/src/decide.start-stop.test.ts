@@ -144,7 +144,7 @@ describe('starting by hand', () => {
     story.when(start('__proto__')).thenRejected('SequenceUnknown', { sequenceId: '__proto__' })
   })
 
-  it('START-6: a contact whom the directory does not know', () => {
+  it('START-6: a start of a contact that the directory does not know is rejected', () => {
     for (const command of [start('nurture'), restart('nurture')])
       story.facts(null).when(command).thenRejected('ContactUnknown', { contactId: 'contact' })
   })
@@ -161,7 +161,7 @@ describe('starting by hand', () => {
 })
 
 describe('stopping by hand', () => {
-  it('STOP-1: nothing of a stopped run is dispatched any more, and nothing behind the sequence starts', () => {
+  it('STOP-1: no step of a stopped run is dispatched, and nothing that follows the sequence starts', () => {
     const { after } = story
       .given(start('onboarding'))
       .when(stop('onboarding'))
@@ -205,7 +205,7 @@ describe('stopping by hand', () => {
       })
   })
 
-  it('STOP-3: stopAll of a contact who is in nothing changes nothing', () => {
+  it('STOP-3: stopAll of a contact without runs changes nothing', () => {
     story.given(start('care'), stop('care')).when(stopAll()).thenNothing({ outcome: 'not_active', stopped: [] })
   })
 
@@ -245,7 +245,7 @@ describe('stopping by hand', () => {
       })
   })
 
-  it('STOP-4: what was in flight when the ban began starts no sequence behind it', () => {
+  it('STOP-4: a step in flight when the ban began starts no sequence when it is done', () => {
     const inFlight = story.given(start('onboarding'), commands.dispatch(), suppress())
     inFlight.when(report('onboarding', 'hello', { outcome: 'sent' })).thenEvents('StepSent')
   })
@@ -290,7 +290,7 @@ describe('stopping by hand', () => {
       .thenAnswer({ outcome: 'stopped', run: 1 })
   })
 
-  it('STOP-5: stopping what is over, or never began, answers not_active', () => {
+  it('STOP-5: stopping a run that is over, or never began, returns not_active', () => {
     story.given(start('care')).passed('P30D').when(stop('care')).thenNothing({ outcome: 'not_active', run: 1 })
     story.given(start('care'), stop('care')).when(stop('care')).thenNothing({ outcome: 'not_active', run: 1 })
     story.when(stop('care')).thenNothing({ outcome: 'not_active', run: 0 })
@@ -389,7 +389,7 @@ describe('pausing by hand', () => {
       .thenEvents(['StepDispatched', { attempt: 2 }])
   })
 
-  it('PAUSE-1: stops and goals apply as ever, a start answers already_active', () => {
+  it('PAUSE-1: while paused, stops and goals still apply, and a start returns already_active', () => {
     paused.when(stop('nurture')).thenEvents(['SequenceStopped', { run: 1 }])
     paused
       .when(signal('purchased'))
@@ -449,7 +449,7 @@ describe('pausing by hand', () => {
     expect(after.plan.wakeAt).toBe('2026-03-04T11:00:00.000Z')
   })
 
-  it('PAUSE-2: the wait behind what was in flight when the pause began is longer only since its outcome', () => {
+  it('PAUSE-2: the wait after a step in flight when the pause began grows only from its outcome on', () => {
     const resumed = story
       .given(start('nurture'), commands.dispatch(), pause('nurture'))
       .at('PT1H')
@@ -491,7 +491,7 @@ describe('pausing by hand', () => {
     expect(resumed.plan.wakeAt).toBe(instantOf(Date.parse('2026-03-02T09:00:00Z') + 12 * 86_400_000))
   })
 
-  it('PAUSE-3: pausing twice answers already_paused, resuming what runs not_paused', () => {
+  it('PAUSE-3: pausing twice returns already_paused, resuming a running run not_paused', () => {
     paused.when(pause('nurture')).thenNothing({ outcome: 'already_paused', run: 1 })
     story.given(start('nurture')).when(resume('nurture')).thenNothing({ outcome: 'not_paused', run: 1 })
   })
@@ -552,7 +552,7 @@ describe('repeats', () => {
       .thenNothing({ outcome: 'recorded' })
   })
 
-  it('ONCE-1: a command that changed nothing left no trace, and is decided anew', () => {
+  it('ONCE-1: a command that changed nothing left no trace, and is decided again', () => {
     story
       .given(start('nurture'), start('nurture', { commandId: 'again' }), stop('nurture'))
       .when(start('nurture', { commandId: 'again' }))

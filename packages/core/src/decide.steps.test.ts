@@ -40,14 +40,14 @@ describe('the order of steps', () => {
     expect(after.plan.wakeAt).toBe('2026-03-03T14:00:00.000Z')
   })
 
-  it('STEP-1: the anchor behind a step that failed for good, or was skipped, is that instant', () => {
+  it('STEP-1: the anchor after a step that failed for good, or was skipped, is that instant', () => {
     const inFlight = one(a, b).given(start('s')).at('PT2H').given(dispatch()).at('PT1H')
     const outcomes = [{ ...failed, permanent: true }, { outcome: 'skipped', reason: 'unsubscribed' } as const]
     for (const outcome of outcomes)
       expect(inFlight.given(report('s', 'a', outcome)).plan.wakeAt).toBe('2026-03-03T12:00:00.000Z')
   })
 
-  it('STEP-1: the anchor behind a cancelled step is the instant at which it would have been due', () => {
+  it('STEP-1: the anchor after a cancelled step is the instant at which it would have been due', () => {
     const after = one(a, b).given(start('s')).at('PT1H').given(commands.cancel('s', 'a'))
     expect(after.plan.wakeAt).toBe('2026-03-03T11:00:00.000Z')
   })
@@ -252,7 +252,7 @@ describe('failures', () => {
       .thenEvents(['StepFailed', { consequence: 'continue', retryAt: null }])
   })
 
-  it('STEP-5: onFailure stop ends the run, and nothing behind the sequence starts', () => {
+  it('STEP-5: onFailure stop ends the run, and nothing that follows the sequence starts', () => {
     scenario({
       campaigns: [
         campaign({
@@ -438,7 +438,7 @@ describe('too late', () => {
 })
 
 describe('what the directory no longer knows', () => {
-  it('STEP-4: a step of a contact whom the directory no longer knows is skipped, and the event says why', () => {
+  it('STEP-4: a step of a contact that the directory no longer knows is skipped, and the event says why', () => {
     one({ id: 'a' }, { id: 'b' })
       .given(start('s'))
       .facts(null)

@@ -327,7 +327,7 @@ describe('since when a wait runs', () => {
     expect(since(after.at('P1D').given(cancel('s', 'b')))).toBe('2026-03-02T10:00:00.000Z')
   })
 
-  it('CANCEL-1: the wait behind a cancelled step whose moment had gone by is not counted from before it was reached', () => {
+  it('CANCEL-1: the wait after a cancelled step whose moment was past is not counted from before it was reached', () => {
     const steps = [{ id: 'a' }, { id: 'b', timer: { on: '2026-03-02T09:30' } }, { id: 'c', timer: { after: 'P1D' } }]
     const slow = one(...steps)
       .given(start('s'))

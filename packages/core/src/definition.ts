@@ -43,7 +43,7 @@ export interface GoalDefinition<Target extends string = string> {
   readonly name?: string
   /** One pattern or several, any of which will do. */
   readonly when: SignalPattern | readonly SignalPattern[]
-  /** Default "anyone": an entry point. "members": only who is in one of the campaign's sequences (GOAL-2). */
+  /** Default "anyone": an entry point. "members": only contacts that are in one of the campaign's sequences (GOAL-2). */
   readonly achievableBy?: 'anyone' | 'members'
   /** Default []: an exit (GOAL-8). */
   readonly next?: readonly Route<Target>[]

@@ -80,7 +80,7 @@ describe('the fold', () => {
     expect(enrollmentOf(state, { campaignId: 'late', sequenceId: 'late' })).toBe(enrollments.at(-1))
   })
 
-  it('LOG-1: no events are a contact of whom nothing is recorded', () => {
+  it('LOG-1: folding no events gives an empty contact', () => {
     expect(fold([])).toEqual(initialContact)
     expect(initialContact).toEqual({ version: 0, suppressed: null, erased: false, enrollments: [] })
   })

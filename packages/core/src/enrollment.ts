@@ -72,7 +72,7 @@ export interface ContactState {
   readonly enrollments: readonly Enrollment[]
 }
 
-/** A contact of whom nothing is recorded. */
+/** A contact without events. */
 export const initialContact: ContactState = frozen({ version: 0, suppressed: null, erased: false, enrollments: [] })
 
 /**
@@ -300,7 +300,7 @@ function start(state: Mutable<ContactState>, ref: RunRef & { campaignVersion: nu
     enrollment = state.enrollments[state.enrollments.length - 1] as Mutable<Enrollment>
   }
   const before = enrollment.runs[enrollment.runs.length - 1]
-  // Who starts anew has left the end at which they waited (START-4).
+  // A new start ends the wait of the run before (START-4).
   if (before?.status === 'waiting') before.status = 'completed'
   enrollment.runs.push({
     run: ref.run,

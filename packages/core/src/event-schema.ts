@@ -332,7 +332,7 @@ function lineKind(type: EventType): LineKind {
       check ??= Compile(schema())
       return check.Check(line)
     },
-    problemIn: (line) => problemIn(schema(), line, []) ?? { path: [], message: 'is not right' },
+    problemIn: (line) => problemIn(schema(), line, []) ?? { path: [], message: 'is not valid' },
   }
 }
 
@@ -373,9 +373,7 @@ function problemIn(schema: TSchema, value: unknown, path: readonly string[]): Li
       if (problem !== null) return problem
     }
     const unknown = Object.keys(value).find((key) => !Object.hasOwn(properties, key))
-    return unknown === undefined
-      ? null
-      : { path: [...path, unknown], message: 'is nothing that is known here (is it misspelt?)' }
+    return unknown === undefined ? null : { path: [...path, unknown], message: 'is not known here (misspelled?)' }
   }
   if (items !== undefined && Array.isArray(value)) {
     for (const [index, item] of value.entries()) {

@@ -21,7 +21,7 @@ import type { JsonObject, JsonValue } from './json.ts'
 /** The schema version of events written by this release. Older ones are brought up to date by the codec. */
 export const SCHEMA_VERSION = 1
 
-/** Why an event happened. Who ordered it stands beside it, in `actor`. */
+/** Why an event happened. `actor` says who ordered it. */
 export type Cause =
   /** A person or program of the host, through a verb. */
   | { readonly by: 'operator'; readonly reason?: string }
@@ -181,7 +181,7 @@ export interface EventMeta {
   readonly correlationId: string
   /** The id of the event, or else of the command, that led to this one directly. */
   readonly causationId: string
-  /** The host's id of whoever ordered it; `null` where the engine acted by itself. */
+  /** The host's id of the person or program that ordered it; `null` if the engine acted by itself. */
   readonly actor: string | null
   readonly cause: Cause
   /** W3C trace context (`traceparent`) of the command, where the host traces. */

@@ -1,6 +1,6 @@
 /**
- * Extension attributes of CloudEvents: what other programs add to a line. Enfold carries them, and makes nothing of
- * them: no rule reads one, and no hash covers one, so that whoever passes an event on may add his own.
+ * Extension attributes of CloudEvents: what other programs add to a line. Enfold carries them and ignores
+ * them: no rule reads one, and no hash covers one, so that any program that passes an event on may add its own.
  */
 
 /** By name. Values are what CloudEvents knows as Boolean, Integer, String and what is written as one. */
@@ -14,7 +14,7 @@ const NAME = /^[a-z][a-z0-9]{0,39}$/
 
 /** Why an attribute is none; `null`: it may stand in a line. @param known names that an event itself may have */
 export function extensionProblem(name: string, value: unknown, known: readonly string[]): string | null {
-  if (!NAME.test(name)) return 'is nothing that is known here (is it misspelt?)'
+  if (!NAME.test(name)) return 'is not known here (misspelled?)'
   const meant = known.find((one) => isNearly(name, one))
   if (meant !== undefined) return `is nothing that is known here (did you mean ${meant}?)`
   if (typeof value === 'boolean') return null

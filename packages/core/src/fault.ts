@@ -36,7 +36,7 @@ export type FaultCode =
   | 'FACTS_UNREADABLE'
   /** The log mentions a campaign version that it does not hold. */
   | 'CAMPAIGN_VERSION_MISSING'
-  /** The read model beside the log does not show the position yet; the wait for it was too short, or nobody feeds it. */
+  /** A separate read model does not show the position yet; the wait for it was too short, or nothing feeds it. */
   | 'PROJECTION_BEHIND'
   /** One contact's event could not be projected, again and again; `details` name the event. */
   | 'PROJECTION_STOPPED'

@@ -65,7 +65,7 @@ type Frozen<T> = T extends readonly (infer Item)[]
 type Described<P extends TProperties> = Frozen<Type.Static<Type.TObject<P>>>
 
 /**
- * The properties of a form, which compile only if they describe exactly that. The form is written out beside them: a public
+ * The properties of a form, which compile only if they describe exactly that. The form is also written out: a public
  * type that is computed from a schema names TypeBox, an ES module only, and a host in CommonJS could not compile it.
  */
 export const propertiesOf =

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 it.each([
   [42, '42'],
   [42n, '42n'],
-])('a number in place of an id is refused with the way to make an id of it: %s', (value, shown) => {
+])('a number instead of an id is refused, and the message says how to make an id from it: %s', (value, shown) => {
   expect(() => requireId('signal.contactId', value)).toThrow(
     `signal.contactId is ${shown}; expected a string of 1 to 200 well-formed characters. Of a number, pass String(id).`,
   )

@@ -33,7 +33,7 @@ export interface InProcessTransactionOptions {
 export interface BeginsTransactions extends TransactionalStore {
   /**
    * Begins a transaction for `engine.withTransaction`. The verbs see what it has written; others do from its commit on.
-   * Where a server would let others wait for a contact until then, here whoever commits first is first.
+   * A server would let others wait for a contact until then; here the first commit wins.
    *
    * @example
    * const tx = store.transaction()

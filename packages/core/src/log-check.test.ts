@@ -114,7 +114,7 @@ describe('a clock', () => {
     expect((await verify(logUntil('2026-03-01T13:00:00.000Z'))).warnings).toEqual([])
   })
 
-  it('AUDIT-4: another stream may be a minute behind; what is more is told once for as long as it lasts', async () => {
+  it('AUDIT-4: another stream may be a minute earlier; a longer difference is reported once while it lasts', async () => {
     const events = (contactId: string, at: string, position: number) => {
       const stream = `contact-${contactId}`
       const [started] = scene.events

@@ -27,7 +27,7 @@ const textOf = (bytes: Bytes) => new TextDecoder('utf-8', { ignoreBOM: true }).d
 
 const published = Compile(eventJsonSchema)
 
-/** What chance does to the bytes of a line: some of them changed, lost, added, doubled, or all behind them cut off. */
+/** What chance does to the bytes of a line: some of them changed, lost, added, doubled, or everything after them cut off. */
 const damage = fc.record({
   kind: fc.constantFrom('change', 'lose', 'add', 'cut', 'repeat'),
   at: fc.nat(),
@@ -97,7 +97,7 @@ describe('damage', () => {
 
     for (let done = 0; done < DAMAGED; done += LINES_IN_A_LOG) {
       const count = Math.min(LINES_IN_A_LOG, DAMAGED - done)
-      // Behind each damaged line stands one that is whole: it must be found again.
+      // After each damaged line there is a whole one: it must be found again.
       const expected: { readonly line: Bytes; readonly isWhole: boolean }[] = []
       for (const [i, by] of fc.sample(damages, { numRuns: count, seed: done + 1 }).entries()) {
         const source = sources[(done + i) % sources.length] as Bytes

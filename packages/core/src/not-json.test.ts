@@ -41,7 +41,7 @@ const ODD: readonly (readonly [string, unknown, RegExp])[] = [
   ['an error', new TypeError('x'), /^is a TypeError/],
   ['bytes', new Uint8Array(2), /^is an? Uint8Array/],
   ['a regular expression', /x/, /^is a RegExp/],
-  ['a Date of no time', new Date(Number.NaN), /^is a Date of no time/],
+  ['a Date of no time', new Date(Number.NaN), /^is an invalid Date/],
   ['an instance with private values', new Order(), /^is an Order; .*no properties of its own/],
   ['a cycle', cycle, /^holds itself/],
   ['too many levels', nested(200), /^is nested deeper than 128/],

@@ -72,7 +72,7 @@ function memberOf(value: object, key: string): Read {
 function asWritten(value: unknown, key: string): Read {
   if (typeof value !== 'object' || value === null) return { value }
   if (value instanceof Date && Number.isNaN(value.getTime()))
-    return { what: 'is a Date of no time', expected: 'a Date that is one' }
+    return { what: 'is an invalid Date', expected: 'a valid Date' }
   try {
     const { toJSON } = value as { readonly toJSON?: unknown }
     return { value: typeof toJSON === 'function' ? toJSON.call(value, key) : value }
@@ -81,7 +81,7 @@ function asWritten(value: unknown, key: string): Read {
   }
 }
 
-/** What was expected in place of a value that JSON cannot say; `null`: it can. */
+/** What was expected instead of a value that JSON cannot hold; `null` if JSON can hold it. */
 function oddity(value: unknown): string | null {
   switch (typeof value) {
     case 'number':

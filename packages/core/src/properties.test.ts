@@ -99,7 +99,7 @@ describe('laws', () => {
     }
   })
 
-  always('ONCE-1: a command given again at any later time changes nothing and answers the same', (history) => {
+  always('ONCE-1: a command given again at any later time changes nothing and returns the same', (history) => {
     for (const { command, decision } of history.played) {
       if (decision === null || decision.events.length === 0) continue
       const context = { campaigns: history.campaigns, facts: history.facts, now: history.now }

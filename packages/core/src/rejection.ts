@@ -79,7 +79,7 @@ export type Rejection =
   | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
   | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' })
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
-  /** It ended before all of its contacts were read: only whoever has them can begin anew. */
+  /** It ended before all of its contacts were read: order it again, with all of its contacts. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
   /** The command id was used before, for something else; `signalId`, `actionId`: what the host gave of a signal, of an action. */
   | {
@@ -122,7 +122,7 @@ export function describeRejection(rejection: Rejection): string {
   const r = rejection
   switch (r.type) {
     case 'CampaignInvalid':
-      return `The definition has ${r.problems.length} problem(s): ${r.problems.map((p) => `${p.path || '/'} ${p.message}`).join('; ')}`
+      return `The definition has ${r.problems.length === 1 ? '1 problem' : `${r.problems.length} problems`}: ${r.problems.map((p) => `${p.path || '/'} ${p.message}`).join('; ')}`
     case 'CampaignUnknown':
       return r.known?.length === 0
         ? `There is no campaign ${show(r.campaignId)}. Nothing is published in this store.`
@@ -142,13 +142,13 @@ export function describeRejection(rejection: Rejection): string {
     case 'ContactErased':
       return `The contact ${show(r.contactId)} was erased.`
     case 'InstantPast':
-      return `The instant ${r.instant} is over; it is ${r.now}. Name a later one.`
+      return `The instant ${r.instant} is in the past; it is now ${r.now}. Name a later one.`
     case 'EnrollmentNotActive':
       return r.status === null
         ? `The contact was never in the sequence ${show(r.sequenceId)}.`
         : `Run ${r.run} of the sequence ${show(r.sequenceId)} is ${r.status}.`
     case 'TooManyStarts':
-      return `The sequence ${show(r.sequenceId)} was started ${r.most} times for this contact within an hour. The next start is taken at ${r.until}; a loop, perhaps, of sequences or signals?`
+      return `The sequence ${show(r.sequenceId)} was started ${r.most} times for this contact within an hour. The next start is possible at ${r.until}. Do sequences or signals form a loop?`
     case 'RunUnknown':
       return `The sequence ${show(r.sequenceId)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
     case 'StepNotReached':

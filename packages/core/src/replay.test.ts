@@ -116,7 +116,7 @@ describe('given the question why', () => {
     expect(explain(ada.events, 'no such event')).toEqual([])
   })
 
-  it('AUDIT-3: a stop by a clock that was fast is a stop, and the step behind it is not said to be due', () => {
+  it('AUDIT-3: a stop by a fast clock is a stop, and a step after it is not reported as due', () => {
     const step = { campaignId: 'pool', sequenceId: 'nurture', stepId: 'two' }
     const ask = (now: string) => explainNot('bob', bob.events, step, { campaigns: bob.context.campaigns, now })
     const before = '2026-03-01T13:30:00.000Z'

@@ -107,7 +107,7 @@ export interface ContactDifference {
   readonly events: readonly RecordedContactEvent[]
 }
 
-/** Contacts of whom something was recorded after the first instant and up to the second, by contact id. */
+/** Contacts with events after the first instant and up to the second, by contact id. */
 export async function diff(log: Log, from: Instant, to: Instant): Promise<readonly ContactDifference[]> {
   const before = createTagIndex()
   const after = createTagIndex()
@@ -159,7 +159,7 @@ export interface Verified {
   /** In the order of the log; the first 1,000. */
   readonly warnings: readonly LogWarning[]
   readonly warningCount: number
-  /** `null`: no seal was given. `after`: how many events stand behind those that were sealed. */
+  /** `null`: no seal was given. `after`: how many events follow those that were sealed. */
   readonly seal: null | { readonly after: number; readonly breach: SealBreach | null }
 }
 

@@ -58,7 +58,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text)
 const bytesOf = (of: readonly string[]) => utf8(of.map((line) => `${line}\n`).join(''))
 
 describe('a seal', () => {
-  it('AUDIT-4: holds for the log that was sealed, and for that log with more behind it', async () => {
+  it('AUDIT-4: a seal holds for the log that was sealed, and for that log with more events after it', async () => {
     const seal = await sealOf(log.slice(0, 200), NOON)
     expect(seal).toMatchObject({ events: 200, position: 200, sealedAt: NOON })
     expect((await verify(log.slice(0, 200), { seal })).seal).toEqual({ after: 0, breach: null })
@@ -128,7 +128,7 @@ describe('a seal', () => {
     )
   }, 120_000)
 
-  it('AUDIT-4: a stream whose hashes were all made anew after a change is found as well', async () => {
+  it('AUDIT-4: a stream whose hashes were all computed again after a change is found as well', async () => {
     const seal = await sealOf(log, NOON)
     const i = log.findIndex(({ type, version }) => type === 'StepSent' && version > 2)
     const sent = log[i] as RecordedEvent & { readonly type: 'StepSent' }
@@ -159,7 +159,7 @@ describe('a seal', () => {
     expect((await verify(moved, { seal })).seal?.breach).toMatchObject({ from: 42, to: 42 })
   })
 
-  it('AUDIT-4: an event behind the seal cannot pretend to have been before it', async () => {
+  it('AUDIT-4: an event after the seal cannot pretend to have been before it', async () => {
     const seal = await sealOf(log.slice(0, 10), NOON)
     const late = { ...(log[10] as RecordedEvent), position: 9 }
     expect((await verify([...log.slice(0, 10), late], { seal })).seal?.breach).toMatchObject({ from: 11, to: 11 })

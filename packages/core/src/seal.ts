@@ -1,6 +1,6 @@
 /**
  * Seals: a small record of what a log was, kept outside of it, by which any later change is found (AUDIT-4).
- * A hash chain alone can be written anew by whoever can write the log; a seal that somebody else keeps cannot.
+ * Anyone who can write the log can also write its hash chain again; not so a seal that somebody else keeps.
  * Signing it is left to the caller: core has no keys.
  */
 import { chainHash, digestOf, type Hash } from './chain.ts'
@@ -93,7 +93,7 @@ export class SealCheck {
     this.seal = seal
   }
 
-  /** Events behind those that were sealed. */
+  /** Events after those that were sealed. */
   get after(): number {
     return this.#after
   }

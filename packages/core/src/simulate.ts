@@ -77,7 +77,7 @@ export interface Timeline {
     readonly answer: AnswerTo<ContactCommand> | null
   }[]
   readonly state: ContactState
-  /** The next due instant behind the horizon; `null`: nothing is left to come. */
+  /** The next due instant after the horizon; `null`: nothing is left to come. */
   readonly wakeAt: Instant | null
   /** True if `maxEvents` cut it. */
   readonly cut: boolean

@@ -60,7 +60,7 @@ const faultOf = (work: () => unknown): EnfoldFault => {
 }
 
 describe('tags', () => {
-  it('INDEX-1: a tag is both ids, percent-encoded, with ~waiting behind it while the run waits', () => {
+  it('INDEX-1: a tag is both ids, percent-encoded, and ends with ~waiting while the run waits', () => {
     expect(tagOf('pool-owners', 'nurture')).toBe('pool-owners/nurture')
     expect(waitingTagOf('pool-owners', 'nurture')).toBe('pool-owners/nurture~waiting')
     expect(tagOf('a/b', 'ünï ~')).toBe('a%2Fb/%C3%BCn%C3%AF%20%7E')
@@ -224,7 +224,7 @@ describe('the projector', () => {
     expect(tagChanges('ann', eventOf(type as Silent, data as never))).toEqual([])
   })
 
-  it('INDEX-1: a run that waits, is started anew, and is erased has the one tag, the other, and none', () => {
+  it('INDEX-1: a waiting run has the waiting tag, a new start the active tag, and an erasure none', () => {
     const index = createTagIndex()
     const events = [
       eventOf('SequenceStarted', { ...run, campaignVersion: 1 }),
@@ -253,13 +253,13 @@ function given(...changes: readonly TagChange[]): MemoryTagIndex {
   return index
 }
 
-/** All pages, one after the other; throws where they lead back, lest a mistake makes a test without an end. */
+/** All pages, one after the other; throws if they lead back, so that a mistake does not make a test without an end. */
 function allPages(pageBehind: (after: ContactId | null) => Members): ContactId[] {
   const contacts: ContactId[] = []
   const cursors = new Set<ContactId | null>()
   let next: ContactId | null = null
   do {
-    if (cursors.has(next)) throw new Error(`The page behind ${next} comes a second time.`)
+    if (cursors.has(next)) throw new Error(`The page after ${next} comes a second time.`)
     cursors.add(next)
     const page = pageBehind(next)
     contacts.push(...page.contacts)
@@ -299,7 +299,7 @@ describe('the index', () => {
     expect(index.search({ any: ['a/b'] }, { after: null, limit: 2 }).next).toBeNull()
   })
 
-  it('INDEX-2: paging goes on behind a contact that has left meanwhile, also one that was erased', () => {
+  it('INDEX-2: paging goes on after a contact that has left meanwhile, also one that was erased', () => {
     const index = given(...['ann', 'bob', 'cid', 'dan'].map((contact) => add(contact, 'a/b')))
     index.apply([remove('bob', 'a/b')])
     expect(index.members('a/b', { after: 'bob', limit: 1 })).toEqual({ contacts: ['cid'], total: 3, next: 'cid' })
@@ -309,7 +309,7 @@ describe('the index', () => {
     expect(index.contacts('cid', 1)).toEqual(['dan'])
   })
 
-  it('INDEX-2: a contact that comes back has its old place, so a page that is behind it does not show it again', () => {
+  it('INDEX-2: a contact that comes back has its old place, so a later page does not show it again', () => {
     const index = given(add('ann', 'a/b'), add('bob', 'a/b'), add('cid', 'a/b'))
     index.apply([remove('ann', 'a/b'), add('ann', 'a/b')])
     expect(index.members('a/b', first).contacts).toEqual(['ann', 'bob', 'cid'])
@@ -418,7 +418,7 @@ describe('the index', () => {
     expect(index.contacts(null, 10_000)).toHaveLength(10_000)
   })
 
-  it('INDEX-2: a page behind a contact that never had a tag is refused, rather than begun anew or called the end', () => {
+  it('INDEX-2: a page after a contact that never had a tag is refused, rather than started again or called the end', () => {
     const index = given(add('ann', 'x/1'))
     const fault = { code: 'INVALID_INPUT', details: { path: 'page.after', value: 'bob' } }
     expect(faultOf(() => index.members('x/1', { after: 'bob', limit: 1 }))).toMatchObject(fault)
@@ -583,7 +583,7 @@ describe('an index of many contacts', () => {
         expect(page.total).toBe(expected.length)
         return page
       })
-      // The total is that of all pages also where a page begins behind a whole block.
+      // The total is that of all pages also if a page begins after a whole block.
       expect(index.search(query, { after: contact(COUNT - 1), limit: 1 }).total).toBe(expected.length)
       expect(firstDifference(pages, expected)).toBeNull()
     }

@@ -137,7 +137,7 @@ export interface MemoryTagIndex {
   tagsOf(contactId: ContactId): readonly Tag[]
   /** The tags that at least one contact has, in the order of `compareIds`. */
   tags(): readonly Tag[]
-  /** Contacts that have at least one tag, marks too: those behind `after`, at most `limit`. */
+  /** Contacts that have at least one tag, marks too: those after `after`, at most `limit`. */
   contacts(after: ContactId | null, limit: number): readonly ContactId[]
 }
 

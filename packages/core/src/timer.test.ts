@@ -165,7 +165,7 @@ describe('clock changes', () => {
   })
 
   it('TIME-5: a date that the zone skipped moves forward to the next one, a day of elapsed time after the day before', () => {
-    // Samoa had no 30 December 2011. The anchor is 08:00 on the 29th, 10 hours behind UTC; then it is 14 ahead.
+    // Samoa had no 30 December 2011. The anchor is 08:00 on the 29th, at UTC-10; then it is UTC+14.
     const anchor = '2011-12-29T18:00'
     expect(dueAt({ afterDays: 1 }, anchor, apia)).toBe(utc('2011-12-30T18:00'))
     expect(dueAt({ afterDays: 2 }, anchor, apia)).toBe(utc('2011-12-30T18:00'))
@@ -742,7 +742,7 @@ describe('zones', () => {
     })
   })
 
-  it('TIME-5: answers about zones stay right when more names were asked than are remembered', () => {
+  it('TIME-5: results about zones stay right when there are more names than the cache holds', () => {
     for (let i = 0; i < 3_000; i++) expect(isTimeZone(`Nowhere/${i}`)).toBe(false)
     expect(isTimeZone(berlin)).toBe(true)
     expect(isTimeZone('Nowhere/0')).toBe(false)

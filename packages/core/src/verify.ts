@@ -1,5 +1,5 @@
 /**
- * Which events may follow which: the order that every contact's history keeps, whoever wrote it (AUDIT-4).
+ * Which events may follow which: the order that every contact's history keeps, whatever program wrote it (AUDIT-4).
  * Written against the rules and not against `decide`, so that one can be held against the other.
  */
 import { brakedUntil } from './brake.ts'
@@ -218,7 +218,7 @@ function onTime(
   const { timing } = data
   const isFirst = data.resend === 0 && data.attempt === 1
   if (timing === null) return isFirst ? broken('STEP-1', 'a first attempt without its timing') : null
-  if (!isFirst) return broken('STEP-1', 'a timing of what is no first attempt')
+  if (!isFirst) return broken('STEP-1', 'a timing on an attempt that is not the first')
   if (at < timing.dueAt) return broken('STEP-1', `a dispatch ${msBetween(at, timing.dueAt)} ms before it was due`)
   return counted(run, step, timing, campaigns.version(data.campaignId, run.campaignVersion).campaign, data.sequenceId)
 }
@@ -294,7 +294,7 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
     return broken('GOAL-1', `no pattern ${pattern} of the goal is for signals of kind ${JSON.stringify(kind)}`)
   const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
-    return broken('GOAL-2', 'a goal for members, of somebody who is none')
+    return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
   return routesFrom(goal.next, routes, 'GOAL-3')
 }
 

@@ -916,7 +916,7 @@ function withInterruption(store: Store, interruption: () => Promise<void>): Stor
   }
 }
 
-/** Each verb with each of its properties missing, misspelt, or of a wrong type; and the path that is to be named. */
+/** Each verb with each of its properties missing, misspelled, or of a wrong type; and the path that is to be named. */
 function* wrongOrders(): Generator<readonly [Verb, unknown, string]> {
   const wrongIds = [undefined, null, '', 5, {}, ['ann'], 'x'.repeat(201), '\ud800']
   const wrong: { readonly [property: string]: readonly unknown[] } = {
@@ -956,8 +956,8 @@ function* wrongOrders(): Generator<readonly [Verb, unknown, string]> {
         if (verb === 'signal' && property === 'actor' && value === undefined) continue
         yield [verb, { ...whole, [property]: value }, `${verb}.${property}`]
       }
-      const misspelt = `${property}s`
-      yield [verb, { ...whole, [misspelt]: 'x' }, `${verb}.${misspelt}`]
+      const misspelled = `${property}s`
+      yield [verb, { ...whole, [misspelled]: 'x' }, `${verb}.${misspelled}`]
     }
   }
 }

@@ -121,7 +121,7 @@ export function jsonObject(path: string, value: unknown): JsonObject {
 export type Shape = Readonly<Record<string, Check>>
 
 /**
- * Checks an input against its shape. What the shape does not know is refused: an option that is misspelt must not be
+ * Checks an input against its shape. What the shape does not know is refused: an option that is misspelled must not be
  * ignored.
  */
 export function checkInput(verb: string, input: unknown, shape: Shape): void {

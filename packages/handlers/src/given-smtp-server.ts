@@ -82,7 +82,7 @@ const OBEDIENT: Record<Moment, Reply> = {
   QUIT: '221 2.0.0 bye',
 }
 
-/** By moment, or by a whole command line (`RCPT TO:<ann@people.test>`). Of a list each is used once, the last for ever. */
+/** By moment, or by a whole command line (`RCPT TO:<ann@people.test>`). Each entry of a list is used once, the last without end. */
 export type Script = { readonly [moment: string]: Reply | readonly Reply[] }
 
 export async function givenScriptedSmtpServer(replies: Script) {

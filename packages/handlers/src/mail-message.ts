@@ -55,7 +55,7 @@ export class MailRefused extends Error {
 /** Has the idempotency key a second time: some relays (Amazon SES) give a mail a Message-ID of their own. */
 export const IDEMPOTENCY_HEADER = 'Idempotency-Key'
 
-/** Set from elsewhere. `To`, `Cc` and `Bcc` among a mail's headers would add recipients behind the template's back. */
+/** Set from elsewhere. `To`, `Cc` and `Bcc` among a mail's headers would add recipients that the template does not know. */
 const RESERVED_HEADERS = new Set(
   'message-id idempotency-key list-unsubscribe list-unsubscribe-post from sender to cc bcc reply-to subject'.split(' '),
 )

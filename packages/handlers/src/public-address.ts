@@ -1,6 +1,6 @@
 /**
  * Where a webhook may go: to hosts on the public internet, and to those that the operator named. Anything else would
- * let whoever writes a webhook's address reach what only this machine can reach (SSRF).
+ * let anyone who writes a webhook's address reach what only this machine can reach (SSRF).
  */
 import dns from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
@@ -16,7 +16,7 @@ const OF_THE_CLOUD: ReadonlySet<string> = new Set([
   '192.0.0.192', // Oracle Cloud: metadata; also in a reserved range
 ])
 
-/** ISATAP (RFC 5214): the last 64 bits hold an IPv4 address, behind 0000:5efe or 0200:5efe, under any prefix. */
+/** ISATAP (RFC 5214): the last 64 bits hold 0000:5efe or 0200:5efe and an IPv4 address, under any prefix. */
 function carriesIpv4(address: ipaddr.IPv6): boolean {
   const [, , , , marker, isatap] = address.parts
   return isatap === 0x5efe && (marker === 0 || marker === 0x0200)
@@ -39,7 +39,7 @@ export function isPublicAddress(address: string): boolean {
 export const ADDRESS_REFUSED = 'ADDRESS_REFUSED'
 
 /**
- * A lookup for `http.request`, which connects to what it answers and asks once: the address that was checked is the
+ * A lookup for `http.request`, which connects to its result and asks once: the address that was checked is the
  * one connected to, whatever the name resolves to a moment later (DNS rebinding). One address that is not public
  * refuses the name.
  */
@@ -72,7 +72,7 @@ export function webhookUrl(text: string, allowed: ReadonlySet<string>): URL | Ur
   if (url.username !== '' || url.password !== '') return 'url-credentials'
   const literal = url.hostname.replace(/^\[(.*)\]$/, '$1')
   if (isIP(literal) === 0) return url
-  // `URL` reads 2130706433, 0177.1 and 0x7f.1 as addresses. Whoever writes one so means to hide it.
+  // `URL` reads 2130706433, 0177.1 and 0x7f.1 as addresses. Such a spelling is meant to hide the address.
   const plain = text.toLowerCase().includes(`//${url.hostname}`)
   return plain && (allowed.has(url.hostname) || isPublicAddress(literal)) ? url : 'address-refused'
 }

@@ -16,7 +16,7 @@ interface Received {
   readonly body: string
 }
 
-/** A real server on the loopback that answers as told, and what it was sent. */
+/** A real server on the loopback with the given responses, and what it was sent. */
 async function givenReceiver(answer: (response: ServerResponse, request: IncomingMessage) => void) {
   const received: Received[] = []
   const server = createServer(async (request, response) => {
@@ -34,7 +34,7 @@ async function givenReceiver(answer: (response: ServerResponse, request: Incomin
   return { server, port, received, url: `http://localhost:${port}/hook` }
 }
 
-/** Port of a server that says these bytes to whoever connects, and then does as told. */
+/** Port of a server that sends these bytes on each connection, and then does as told. */
 async function givenRawReceiver(bytes: string, then: 'end' | 'reset' | 'hang') {
   const server = createTcpServer((socket) => {
     onTestFinished(() => void socket.destroy())
@@ -298,7 +298,7 @@ describe('a call that is aborted', () => {
     await closed.promise
   })
 
-  it('STEP-4: while the host looks up the address answers at once', async () => {
+  it('STEP-4: an abort while the host looks up the address returns at once', async () => {
     const abort = new AbortController()
     const never = new Promise<string>(() => {})
     const sending = givenWebhook(() => never)(givenCall({ signal: abort.signal }))
@@ -329,7 +329,7 @@ describe('addresses that are not public', () => {
     expect(connections).toBe(0)
   })
 
-  it('are refused behind a harmless name, whose address is asked for once and connected to (DNS rebinding)', async () => {
+  it('private addresses of a harmless name are refused; the name is looked up once and that address connected to (DNS rebinding)', async () => {
     let connections = 0
     let lookups = 0
     const receiver = await givenReceiver((response) => response.end())

@@ -47,7 +47,7 @@ export interface SignedWebhookOptions {
   readonly maxResponseBytes?: number
   /** The body to send, as a JSON value. Default: a `WebhookPayload`. Throwing: tried again, unless `permanent: true`. */
   readonly body?: (call: StepCall) => JsonValue | Promise<JsonValue>
-  /** Finds a name's addresses, with the interface of `dns.lookup`, which is the default. What it answers is checked. */
+  /** Finds a name's addresses, with the interface of `dns.lookup`, which is the default. Its result is checked. */
   readonly lookup?: LookupFunction
 }
 
@@ -189,7 +189,7 @@ function payloadOf(call: StepCall): JsonValue {
 
 const TRY_AGAIN = new Set([408, 425, 429])
 
-/** A gateway says that the receiver behind it gave no answer that it could use. */
+/** A gateway says that the receiver gave no response that it could use. */
 const ANSWER_LOST = new Set([502, 504])
 
 function outcomeOf(response: http.IncomingMessage): StepOutcome {

@@ -398,7 +398,7 @@ describe('a call that is aborted', () => {
     expect(template).not.toHaveBeenCalled()
   })
 
-  it('STEP-4: while the template thinks answers at once, and nothing is sent', async () => {
+  it('STEP-4: an abort while the template runs returns at once, and nothing is sent', async () => {
     const server = await givenSmtpServer()
     const abort = new AbortController()
     const thought = Promise.withResolvers<Mail>()

@@ -1,5 +1,5 @@
 /**
- * The step handler that sends mail over SMTP. What a mail says and to whom is the host's `template`; what a reply
+ * The step handler that sends mail over SMTP. The host's `template` chooses text and recipients; what a reply
  * means is `smtp-outcome.ts`; connections, encoding and DKIM are nodemailer's.
  */
 import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
@@ -49,8 +49,8 @@ export interface SmtpMail {
 /**
  * A step handler (STEP-4) that sends one mail per call.
  *
- * The idempotency key is the mail's Message-ID, `<key@domain>`, and its `Idempotency-Key` header: whoever gets an
- * attempt twice can tell.
+ * The idempotency key is the mail's Message-ID, `<key@domain>`, and its `Idempotency-Key` header: a recipient of
+ * two copies can tell.
  *
  * | what happened | outcome |
  * |---|---|
@@ -150,7 +150,7 @@ function transportOf({ transport, allowPlainAuth = false }: SmtpMailOptions): {
   return { transporter, close: () => transporter.close() }
 }
 
-/** With `secure`, the connection begins with TLS; without, the server offers it (STARTTLS), or whoever stands between does not. */
+/** With `secure`, the connection begins with TLS; without, the server offers it (STARTTLS), unless an attacker in between removes the offer. */
 function sendsPasswordAbroad({ auth, host = 'localhost', secure = false, service, url }: SMTPPoolOptions): boolean {
   if (url !== undefined && URL.canParse(url)) {
     const { hostname, protocol, username } = new URL(url)

@@ -1,5 +1,5 @@
 /**
- * What came of handing a mail to a server, told apart by SMTP's own codes. The texts beside the codes are dropped:
+ * The outcome of handing a mail to a server, by SMTP's own codes. The texts next to the codes are dropped:
  * servers quote the recipient's address in them, and the log holds none (LOG-4).
  */
 import type { StepOutcome } from '@enfold/core'

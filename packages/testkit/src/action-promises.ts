@@ -58,7 +58,7 @@ export const actionPromises = {
     expect(await one.saveAction(record('a', 2), { add: ['x'] })).toBe(1)
   },
 
-  'BULK-1: contacts are numbered from 1 in their order, each once, whoever names them again': async ({ store }) => {
+  'BULK-1: contacts are numbered from 1 in their order, each once, also if they are named again': async ({ store }) => {
     expect(await store.saveAction(record('a', 1), { add: ['c', 'a', 'c', 'b'] })).toBe(3)
     expect(await store.saveAction(record('a', 2), { add: ['d', 'a', 'd', 'e'] })).toBe(2)
     expect(await store.saveAction(record('other', 1), { add: ['e'] })).toBe(1)
@@ -66,7 +66,7 @@ export const actionPromises = {
     expect(await store.actionContacts('other', 0, 10)).toEqual([pending(1, 'e')])
   },
 
-  'BULK-2: contacts can be forgotten to begin anew, and are numbered from 1 again': async ({ store }) => {
+  'BULK-2: contacts can be forgotten to begin again, and are numbered from 1 again': async ({ store }) => {
     await store.saveAction(record('a', 1), { add: ['x', 'y', 'z'] })
     await store.saveAction(record('other', 1), { add: ['x'] })
     expect(await store.saveAction(record('a', 2), { clear: true, add: ['z', 'x'] })).toBe(2)

@@ -297,7 +297,7 @@ function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
 
 // --- Histories ------------------------------------------------------------------------------------------------------
 
-/** One command of a history: what it found, and what came of it. */
+/** One command of a history: what it found, and its result. */
 export interface Played {
   readonly command: ContactCommand
   readonly context: DecisionContext

@@ -45,7 +45,7 @@ export const logPromises = {
     }
   },
 
-  'ONCE-2: a wrong expectation writes nothing and answers with the actual version': async ({ store }) => {
+  'ONCE-2: a wrong expectation writes nothing and returns the actual version': async ({ store }) => {
     expect(await store.append(ann, [start(1)], 1)).toEqual({ outcome: 'conflict', actual: 0 })
     expect(await collect(store.readAll())).toEqual([])
     await store.append(ann, [start(1), start(2)], 'no-stream')
@@ -130,7 +130,7 @@ export const logPromises = {
       actual: 1,
       outdated: true,
     })
-    // Whoever is late himself hears of that first; and what was written is a repeat, whatever has moved on since.
+    // A late writer gets the conflict first; and what was written is a repeat, whatever has changed since.
     expect(await store.append(ann, [start(2)], 0, undefined, requires(1))).toEqual({ outcome: 'conflict', actual: 1 })
     expect(await store.append(ann, [start(1)], 'no-stream', undefined, requires(0))).toMatchObject({ repeated: true })
     expect(await store.append(ann, [start(2)], 1, undefined, requires(1))).toMatchObject({ version: 2 })
@@ -191,7 +191,7 @@ export const logPromises = {
     expect(await collect(store.readAll())).toHaveLength(3)
   },
 
-  'ONCE-1: a repeat answers with what was recorded, not with what was handed in again': async ({ store }) => {
+  'ONCE-1: a repeat returns what was recorded, not what was passed in again': async ({ store }) => {
     await store.append(ann, [completion(1, 'then')], 'no-stream')
     const again = await appended(store.append(ann, [completion(1, 'now')], 'no-stream'))
     expect(again.repeated).toBe(true)
@@ -358,7 +358,7 @@ export const logPromises = {
     expect(await store.readMany([])).toEqual(new Map())
   },
 
-  'readAll gives the whole log in the order of its positions, and what is behind a position': async ({ store }) => {
+  'readAll gives the whole log in the order of its positions, and what follows a position': async ({ store }) => {
     for (const n of upTo(10)) {
       await store.append(ann, [start(n)], n)
       await store.append(bob, [sampleStart('bob', n)], n)
@@ -462,7 +462,7 @@ export const logPromises = {
     expect(await subscription.next()).toMatchObject({ done: true })
   },
 
-  'a subscription begins behind any position': async ({ store }) => {
+  'a subscription begins after any position': async ({ store }) => {
     const { events } = await appended(store.append(ann, upTo(5).map(start), 'no-stream'))
     const positions = [0, ...positionsOf(events)]
     for (const [i, after] of positions.entries()) {
@@ -648,7 +648,7 @@ export const logPromises = {
     expect((await store.readMany([ann])).get(ann)).toEqual(before)
   },
 
-  'ONCE-3: what was acknowledged is there for whoever opens the store next': async (given) => {
+  'ONCE-3: what was acknowledged is there when the store is opened again': async (given) => {
     const { store } = given
     if (given.processes !== 'many') given.skip('the store serves one process')
     await someOfBoth(store)

@@ -44,7 +44,7 @@ export function upTo(count: number): number[] {
   return [...Array(count).keys()]
 }
 
-/** What all pages hold, until there is no next one. A store that pages in circles fails instead of going on for ever. */
+/** What all pages hold, until there is no next one. A store that pages in circles fails instead of going on without end. */
 export async function allPages<Item, After>(
   first: After | null,
   read: (after: After | null) => Promise<{ readonly items: readonly Item[]; readonly next: After | null }>,

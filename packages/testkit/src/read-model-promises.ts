@@ -154,7 +154,7 @@ export const readModelPromises = {
     expect(searched).toEqual(rest)
   },
 
-  'INDEX-2: search answers all, any and none, counted and in pages': async (given) => {
+  'INDEX-2: a search combines all, any and none, counted and in pages': async (given) => {
     const { store } = given
     const tags: readonly Tag[] = [red, green, blue]
     const held = new Map<ContactId, readonly Tag[]>()
@@ -185,7 +185,7 @@ export const readModelPromises = {
     }
   },
 
-  'INDEX-2: a search for nothing in particular finds whoever has a tag': async (given) => {
+  'INDEX-2: a search without conditions finds every contact that has a tag': async (given) => {
     const { store } = given
     const write = writer(given)
     await write('ann', [add('ann', red)], null)
@@ -209,7 +209,7 @@ export const readModelPromises = {
     expect([anybody.contacts.toSorted(), anybody.total]).toEqual([['bob', 'cid'], 2])
     const without = await store.search({ none: [blue] }, page(10))
     expect([without.contacts.toSorted(), without.total]).toEqual([['bob', 'cid'], 2])
-    // Whoever has a mark has rows, which a rebuild must find.
+    // A contact with a mark has rows, which a rebuild must find.
     expect((await store.indexed(null, 10)).toSorted()).toEqual(['ann', 'bob', 'cid'])
     await write('bob', [remove('bob', red)], null)
     await write('ann', [remove('ann', held), remove('ann', ofDemo)], null)
@@ -370,7 +370,7 @@ export const readModelPromises = {
     ])
   },
 
-  'whoever lost their worker come by wake instant among the others': async (given) => {
+  'contacts that lost their worker come by wake instant among the others': async (given) => {
     const { store } = given
     const write = writer(given)
     await write('old', [], at(0))
@@ -401,7 +401,7 @@ export const readModelPromises = {
     const mine = await store.claimDue(at(1), 'w1', 10, MINUTE_MS)
     await store.release(mine.slice(0, 1))
     expect(idsOf(await store.claimDue(at(1), 'w2', 10, 10 * MINUTE_MS))).toEqual(['ann'])
-    // Too late: ann is another's by now, and bob's lease runs out and he becomes another's too.
+    // Too late: ann belongs to another worker by now, and so does bob once the lease runs out.
     await store.release(mine.slice(0, 1))
     expect(idsOf(await store.claimDue(at(3), 'w3', 10, 10 * MINUTE_MS))).toEqual(['bob'])
     await store.release(mine)
@@ -543,7 +543,7 @@ export const readModelPromises = {
     expect(await store.restore({ contactId: 'ann', version: 2, tags: [blue], wakeAt: at(1) })).toBe(true)
   },
 
-  'restore clears whom the log does not know': async ({ store }) => {
+  'restore clears contacts that the log does not know': async ({ store }) => {
     await store.apply([{ contactId: 'ghost', version: 3, derived: derived([add('ghost', red)], at(0)) }], 9)
     expect(await store.restore({ contactId: 'ghost', version: 0, tags: [], wakeAt: null })).toBe(true)
     expect(await store.indexed(null, 10)).toEqual([])
@@ -621,7 +621,7 @@ export const readModelPromises = {
     expect(idsOf(await store.claimDue(at(0), 'w', 1000, MINUTE_MS)).toSorted()).toEqual(HOSTILE_IDS.toSorted())
   },
 
-  'ONCE-3: tags, agenda, leases and checkpoint are there for whoever opens the store next': async (given) => {
+  'ONCE-3: tags, agenda, leases and checkpoint are there when the store is opened again': async (given) => {
     const { store } = given
     if (given.processes !== 'many') given.skip('the store serves one process')
     const write = writer(given)

@@ -98,7 +98,7 @@ describe('a story', () => {
 })
 
 describe('a projection', () => {
-  it('INDEX-1: the changes of some events, behind others', () => {
+  it('INDEX-1: changes of some events are computed after others', () => {
     const { events } = story.given(start('s'), stop('s'))
     const [first, second] = events as [(typeof events)[number], (typeof events)[number]]
     const tags = projection(tagChanges)

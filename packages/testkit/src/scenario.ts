@@ -311,7 +311,7 @@ function scenarioOf(story: Story): Scenario {
       for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
         const { due, wakeAt } = scene.plan
         const next = due.length > 0 ? scene.now : wakeAt
-        // Nothing due, and a wake that is not behind us: a handler is still at work.
+        // Nothing due, and a wake that is not in the future: a handler is still at work.
         if (next === null || next > end || (due.length === 0 && next <= scene.now)) return scene.at(end)
         scene = dispatchedOf(next > scene.now ? scene.at(next) : scene, outcomeOf)
       }

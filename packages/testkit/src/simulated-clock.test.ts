@@ -44,7 +44,7 @@ describe('the simulated clock', () => {
     expect(() => createSimulatedClock(START).advance(by)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
   })
 
-  it('lets go whoever waited once the time has passed, the earlier first', async () => {
+  it('a wait resolves once its time has passed, the earlier first', async () => {
     const clock = createSimulatedClock(START)
     const { signal } = new AbortController()
     const order: string[] = []
@@ -66,7 +66,7 @@ describe('the simulated clock', () => {
     expect(order).toEqual(['sooner', 'later', 'first', 'second'])
   })
 
-  it('lets go whoever waited when the signal aborts, and at once if it has', async () => {
+  it('a wait ends when the signal aborts, and at once if it already has', async () => {
     const clock = createSimulatedClock(START)
     const controller = new AbortController()
     const waiting = clock.wait(1000, controller.signal)

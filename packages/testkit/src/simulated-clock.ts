@@ -1,4 +1,4 @@
-/** Time that stands still until a test moves it. Whoever waits by this clock goes on when the test says so, not before. */
+/** Time that stands still until a test moves it. What waits by this clock goes on when the test says so, not before. */
 import { type Clock, durationMs, EnfoldFault, epochMsOf, type Instant, instantOf, isInstant } from '@enfold/core'
 
 export interface SimulatedClock extends Clock {
@@ -33,7 +33,7 @@ export function createSimulatedClock(start: Instant): SimulatedClock {
     now = instant
     const over = waiting.filter(({ until }) => until <= now)
     waiting = waiting.filter(({ until }) => until > now)
-    // Whoever waited for the earlier instant goes on first; sorting keeps the order of those who waited for the same.
+    // The earlier instant goes first; sorting keeps the order of waits for the same instant.
     for (const { goOn } of over.sort((a, b) => (a.until < b.until ? -1 : a.until > b.until ? 1 : 0))) goOn()
   }
 

@@ -1,5 +1,5 @@
 /**
- * Forgeries: logs that somebody wrote who knows the format and can compute every id and every hash anew, and who wants
+ * Forgeries: logs that somebody wrote who knows the format and can compute every id and every hash again, and who wants
  * something to have happened that did not, or the other way round. `verify` must name each with its line. What a seal alone
  * can find (a whole legal history instead of another) is none of these.
  */
@@ -254,7 +254,7 @@ function drop(name: string, where: Where): Forgery {
   }
 }
 
-/** Versions, positions, ids that the forger did not choose, and hashes: all made anew, so that only the lie is left. */
+/** Versions, positions, ids that the forger did not choose, and hashes: all computed again, so that only the forgery is left. */
 function forged(before: readonly RecordedEvent[], log: readonly RecordedEvent[], index: number): Forged {
   const known = new Set(before.map(({ id }) => id))
   const heads = new Map<string, { version: number; hash: string | null }>()

@@ -20,7 +20,7 @@ export interface DispatchDueAnswer {
 /**
  * Everything that is due, in one append: dispatches, skips, and the ends of runs with what they lead to, which may be
  * due at once in their turn. A sequence opens once per decision at most, so that a loop without a wait takes a turn
- * like every other contact instead of a worker for ever.
+ * like every other contact instead of a worker without end.
  */
 export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
   command: 'DispatchDue',

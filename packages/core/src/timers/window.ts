@@ -123,7 +123,7 @@ function isOpen(window: AnyWindow, moment: Temporal.ZonedDateTime, due: Temporal
   const [from, to] = [minuteOf(window.from), minuteOf(window.to)]
   if (from < to) return minute >= from && minute < to && opensOn(window, date)
   if (minute >= from) return opensOn(window, date)
-  // The part behind midnight belongs to the day on which it opened, and stays out of a date that is closed.
+  // The part after midnight belongs to the day on which it opened, and stays out of a date that is closed.
   return minute < to && opensOn(window, date.subtract({ days: 1 })) && !isExcepted(window, date)
 }
 

@@ -11,7 +11,7 @@ const zonesAsked = new Map<string, boolean>()
  * True for a zone that dates and times can be computed in: IANA names and their aliases in any case, and fixed offsets
  * ("+01:00"). The one check is that the library which does the arithmetic takes it: `Intl` also takes "PST", "IST" and
  * some 20 other abbreviations, which mean different things to different people, and which nothing could be computed in.
- * Answers are remembered, a bounded number of them. Rule TIME-5.
+ * Results are cached, a bounded number of them. Rule TIME-5.
  */
 export function isTimeZone(text: unknown): text is string {
   // The longest name has 32 characters. What is longer is not worth remembering.

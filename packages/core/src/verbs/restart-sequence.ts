@@ -11,7 +11,7 @@ export interface RestartSequence extends OfSequence {
   readonly type: 'RestartSequence'
 }
 
-/** Whoever was not in the sequence is started. START-3. */
+/** A contact that was not in the sequence is started. START-3. */
 export const restartSequence = defineVerb<RestartSequence>()({
   command: 'RestartSequence',
   word: 'restart',

@@ -13,7 +13,7 @@ export interface StartSequence extends OfSequence {
 export const startSequence = defineVerb<StartSequence>()({
   command: 'StartSequence',
   word: 'start',
-  summary: 'Starts a sequence from its first step; whoever is in it stays as he is',
+  summary: 'Starts a sequence from its first step; a contact that is in it keeps its place',
   about: 'sequence',
   permission: ['start'],
   readsFacts: true,

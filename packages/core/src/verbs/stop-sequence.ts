@@ -16,7 +16,7 @@ export interface StopSequence extends OfSequence {
 export const stopSequence = defineVerb<StopSequence>()({
   command: 'StopSequence',
   word: 'stop',
-  summary: 'Takes the contact out of a sequence; his other sequences go on',
+  summary: 'Takes the contact out of a sequence; its other sequences go on',
   about: 'sequence',
   permission: ['stop'],
   readsFacts: false,

@@ -101,7 +101,7 @@ export interface VerbFacts {
   readonly command: string
   /** Its name in paths, on the command line and in stories: 'stop-all'. */
   readonly word: string
-  /** What it does, in one line for whoever reads the API. */
+  /** What it does, in one line for readers of the API. */
   readonly summary: string
   readonly about: About
   /** All of these are needed. */

@@ -523,7 +523,7 @@ describe('input validation', () => {
     ['two sources', { ids: [], search: 'x' }],
     ['a text for a list', { ids: 'ann' }],
     ['a search for nothing', { search: '' }],
-    ['a query that is misspelt', { query: { every: [] } }],
+    ['a query that is misspelled', { query: { every: [] } }],
     ['nothing', null],
   ])('BULK-1: %s is refused', async (_, contacts) => {
     const { engine } = await given(createMemoryStore())
