@@ -43,12 +43,18 @@ export default defineConfig({
     env: { NODE_COMPILE_CACHE: `${root}node_modules/.cache/compiled` },
     include:
       bundle === undefined
-        ? ['packages/*/src/**/*.test.ts', 'examples/**/*.test.ts', 'docs/**/*.test.ts', '.config/*.test.ts']
+        ? [
+            'packages/*/src/**/*.test.ts',
+            'packages/bench/soak/**/*.test.ts',
+            'examples/**/*.test.ts',
+            'docs/**/*.test.ts',
+            '.config/*.test.ts',
+          ]
         : ['packages/core/src/**/*.test.ts'],
     // Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes.
     exclude: [
       '**/node_modules/**',
-      ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/**'] : []),
+      ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/src/**'] : []),
       // Long proofs of what the gate proves in short: `pnpm soak`.
       ...(process.env.ENFOLD_SOAK === undefined ? ['**/*.soak.test.ts'] : []),
     ],

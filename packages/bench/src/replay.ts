@@ -34,11 +34,7 @@ export const replayBenchmark: Benchmark = {
   quick: { lines: 2_000 },
   figures: { speed: { title: 'speed', unit: 'lines/s', better: 'more' } },
   async prepare(given) {
-    await run(process.execPath, [
-      join(packages, 'core/bench/make-log.ts'),
-      logIn(given),
-      String(sizeOf(given, 'lines')),
-    ])
+    await run(process.execPath, [join(packages, 'bench/src/make-log.ts'), logIn(given), String(sizeOf(given, 'lines'))])
   },
   contenders: {
     limit: {

@@ -2,7 +2,7 @@ import { decodeEvent, encodeEvent, isLeft, isRight, type RecordedEvent, readLog 
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { respelt, SPELLINGS } from '../soak/attack/spellings.ts'
+import { respelt, SPELLINGS } from './spellings.fixture.ts'
 
 const RUNS = Number(process.env.ENFOLD_RUNS ?? 300)
 

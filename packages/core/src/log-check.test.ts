@@ -13,7 +13,7 @@ import { commands, historyArbitrary, logOf, scenario } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { pickBy, tallyOf } from '../soak/attack/tally.ts'
+import { pickBy, tallyOf } from './tally.fixture.ts'
 
 const LOGS = Math.ceil(runs(300) / 50)
 const NOON = '2026-03-01T12:00:00.000Z'

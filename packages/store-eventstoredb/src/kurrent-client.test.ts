@@ -5,4 +5,5 @@ import { eventStoreDbContract } from './contract.fixture.ts'
 eventStoreDbContract('@kurrent/kurrentdb-client', {
   connect: (url) => KurrentDBClient.connectionString(url.replace(/^esdb:/, 'kurrentdb:')),
   expectation: 'streamState',
+  battery: true,
 })

@@ -5,10 +5,13 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Client, Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { soak } from '../soak/soak.ts'
+
 import { openDatabase } from './database.ts'
 import { createEventLog } from './event-log.ts'
+
 import { givenStore } from './given-postgres.ts'
+
+import { soak } from './writers.fixture.ts'
 
 const server = givenServer()
 

@@ -557,7 +557,7 @@ describe('input validation', () => {
 describe('BULK-2: killed half-way', () => {
   it('the next process goes on: the same results, nothing twice', { timeout: 60_000 }, async () => {
     const path = sqliteFile()
-    const program = fileURLToPath(new URL('../../bench/bulk-process.ts', import.meta.url))
+    const program = fileURLToPath(new URL('./bulk-process.fixture.ts', import.meta.url))
     const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', program, path, '5000'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

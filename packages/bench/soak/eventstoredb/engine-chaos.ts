@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { campaign, contactStream, isEnfoldFault, isLeft, type RecordedEvent, verify } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { randomOf } from '@enfold/test-servers/eventstoredb'
 import { createSimulatedClock } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { createEventStoreDbStore } from '../src/index.ts'
 import { type ChaosServer, fakeChaosServer } from './chaos-server.ts'
 import { pause } from './pick.ts'
 
@@ -68,6 +68,9 @@ interface Acknowledged {
   readonly left: { readonly [type in 'SequenceStarted' | 'SequenceStopped' | 'GoalSatisfied']?: number }
 }
 
+/** How often an order is given to processes that give up at once, before it is given to one that does not. */
+const HASTY_ATTEMPTS = 10
+
 export async function engineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { seed, commands, careless } = options
   const random = randomOf(seed)
@@ -85,10 +88,13 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   const acknowledged: Acknowledged[] = []
   let isOver = false
 
-  /** A process: a client, a store and an engine of its own, which feeds the read model, too. */
-  function begin() {
+  /**
+   * A process: a client, a store and an engine of its own, which feeds the read model, too. A patient one does not give
+   * up: a machine that has other things to do may answer a hasty one nothing, however often it is asked.
+   */
+  function begin(options: ChaosServer['options'] = server.options) {
     const client = EventStoreDBClient.connectionString(server.url)
-    const store = createEventStoreDbStore({ client, prefix, ...server.options })
+    const store = createEventStoreDbStore({ client, prefix, ...options })
     const engine = createEngine({
       store,
       readModel,
@@ -117,6 +123,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     }
   }
 
+  const patient = begin({ ...server.options, callTimeoutMs: 5000, giveUpAfterMs: 60_000 })
   const processes = [begin(), begin()]
   const some = (): Engine => processes[Math.floor(random() * processes.length)]?.engine as Engine
 
@@ -159,11 +166,11 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   }
 
   /** Gives an order until it is answered. */
-  async function insist<Answer>(commandId: string, give: (commandId: string) => Promise<Answer>) {
+  async function insist<Answer>(commandId: string, give: (engine: Engine, commandId: string) => Promise<Answer>) {
     for (let attempt = 0; ; attempt++)
       try {
         const id = careless === undefined ? commandId : `${commandId} again ${attempt}`
-        return { id, answer: await give(id) }
+        return { id, answer: await give(attempt < HASTY_ATTEMPTS ? some() : patient.engine, id) }
       } catch (error) {
         expectTransient(error)
         // Ended before its time, by what failed elsewhere.
@@ -181,23 +188,27 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
       if (what === 'signal') {
         const signal = { contactId, kind: 'purchased' }
         // What a signal leads to stands under ids of the engine's own.
-        const { id, answer } = await insist(name, (signalId) => some().signal({ ...signal, signalId }))
+        const { id, answer } = await insist(name, (engine, signalId) => engine.signal({ ...signal, signalId }))
         if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
         acknowledged.push({ contactId, commandId: id, left: { GoalSatisfied: answer.right.goals.length } })
         continue
       }
       if (what === 'start') {
-        const { id, answer } = await insist(name, (commandId) => some().startSequence({ ...nurture, commandId }))
+        const { id, answer } = await insist(name, (engine, commandId) =>
+          engine.startSequence({ ...nurture, commandId }),
+        )
         if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
         const started = answer.right.outcome === 'started' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: started } })
       } else if (what === 'stop') {
-        const { id, answer } = await insist(name, (commandId) => some().stopSequence({ ...nurture, commandId }))
+        const { id, answer } = await insist(name, (engine, commandId) => engine.stopSequence({ ...nurture, commandId }))
         if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
         const stopped = answer.right.outcome === 'stopped' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStopped: stopped } })
       } else {
-        const { id, answer } = await insist(name, (commandId) => some().restartSequence({ ...nurture, commandId }))
+        const { id, answer } = await insist(name, (engine, commandId) =>
+          engine.restartSequence({ ...nurture, commandId }),
+        )
         if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
         const stopped = answer.right.outcome === 'restarted' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: 1, SequenceStopped: stopped } })
@@ -207,7 +218,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   }
 
   try {
-    await processes[0]?.engine.publish(pool)
+    await patient.engine.publish(pool)
     server.disturb()
     const others = Promise.all([killNowAndThen(), beginAnewNowAndThen(), workOn(0), workOn(1)])
     // What fails among the others ends all of it at once.
@@ -217,7 +228,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     server.calm()
 
     // At rest: what the dead had claimed comes free, and everything that is due is done.
-    const engine = processes[0]?.engine as Engine
+    const { engine } = patient
     for (let at = await engine.runDue(); at.wakeAt !== null; at = await engine.runDue()) clock.advance('P1D')
     const client = EventStoreDBClient.connectionString(server.url)
     const store = createEventStoreDbStore({ client, prefix, ...server.options, giveUpAfterMs: 60_000 })
@@ -245,7 +256,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     }
   } finally {
     isOver = true
-    for (const one of processes) await one.end()
+    for (const one of [...processes, patient]) await one.end()
     await readModel.close()
     await server.stop()
     rmSync(folder, { recursive: true, force: true })

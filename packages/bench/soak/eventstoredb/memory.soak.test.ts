@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { memory } from '../soak/memory.ts'
+import { memory } from './memory.ts'
 
 it('reads: many events and many early exits leave no memory and no call behind', { timeout: 120_000 }, async () => {
   // Exits that are not cancelled leave about 200 KB each: 40 MB, and half of the calls open.

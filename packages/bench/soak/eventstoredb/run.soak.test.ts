@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { yourChaosServer } from '../soak/chaos-server.ts'
-import { engineChaos } from '../soak/engine-chaos.ts'
+import { yourChaosServer } from './chaos-server.ts'
+import { engineChaos } from './engine-chaos.ts'
 
-const soak = fileURLToPath(new URL('../soak/soak.ts', import.meta.url))
+const soak = fileURLToPath(new URL('./run.ts', import.meta.url))
 const endings: (() => Promise<void>)[] = []
 afterEach(async () => {
   vi.unstubAllEnvs()

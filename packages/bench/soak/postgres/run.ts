@@ -1,7 +1,7 @@
 /** `pnpm soak:postgres`: half a million events, on a server of its own or on that of ENFOLD_POSTGRES_URL; exit status 1 if anything is wrong. */
 import { startPostgres } from '@enfold/test-servers/postgres'
 import { Pool } from 'pg'
-import { soak } from './soak.ts'
+import { soak } from '../../../store-postgres/src/writers.fixture.ts'
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
 

@@ -1,7 +1,7 @@
 /**
  * Measures ways to keep the tag index in memory, and prints the tables of docs/decisions/0002-tag-index.md:
  *
- *     node --expose-gc packages/core/bench/tag-index.ts [--rounds=5] [--only=<contender>] [--roaring-wasm=<folder>]
+ *     node --expose-gc packages/bench/src/tag-index.ts [--rounds=5] [--only=<contender>] [--roaring-wasm=<folder>]
  *
  * Each contender runs in a fresh process, in turns. roaring-wasm is no dependency: it takes part if the folder that it
  * was installed to (`…/node_modules/roaring-wasm`) is named.
@@ -12,8 +12,7 @@ import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { compareIds } from '../src/ids.ts'
-import { createTagIndex } from '../src/tag-index.ts'
+import { compareIds, createTagIndex } from '@enfold/core'
 
 interface Query {
   readonly all: readonly string[]

@@ -1,6 +1,6 @@
 /**
  * `pnpm soak:attack`: a fault at every call of a store, over every store, in every story; exit status 1 if one of them
- * breaks a promise. What the stories and the faults are: `../src/fault-injection.fixture.ts`.
+ * breaks a promise. What the stories and the faults are: `engine/src/fault-injection.fixture.ts`.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { startPostgres } from '@enfold/test-servers/postgres'
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { attack, FAULTS, type Pair, pairOf, STORIES } from '../src/fault-injection.fixture.ts'
-import { besideLog } from '../src/log.fixture.ts'
+import { attack, FAULTS, type Pair, pairOf, STORIES } from '../../engine/src/fault-injection.fixture.ts'
+import { besideLog } from '../../engine/src/log.fixture.ts'
 
 const { values } = parseArgs({ options: { store: { type: 'string', multiple: true }, every: { type: 'string' } } })
 const every = Number(values.every ?? 1)

@@ -1,10 +1,10 @@
 /** What the store costs above the bare client, side by side on the same fake server. */
 import { randomUUID } from 'node:crypto'
 import { contactStream } from '@enfold/core'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { openServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client'
-import { createEventStoreDbStore } from '../src/index.ts'
 
 /** Microseconds for each event or append: the best of some rounds, taken in turns. */
 export async function overhead(): Promise<Record<string, Micros>> {

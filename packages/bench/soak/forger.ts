@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { verify } from '@enfold/core'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
-import { pickBy, tallyOf } from './tally.ts'
+import { pickBy, tallyOf } from '../../core/src/tally.fixture.ts'
 
 const { values } = parseArgs({ options: { logs: { type: 'string' }, seed: { type: 'string' } } })
 const [count, seed] = [Number(values.logs ?? 200), Number(values.seed ?? 1)]

@@ -1,5 +1,6 @@
 /** The server that the chaos plays on: a fake that breaks on demand, or yours, and a command of yours that breaks it. */
 import { spawn } from 'node:child_process'
+import type { EventStoreDbStoreOptions } from '@enfold/store-eventstoredb'
 import {
   type Call,
   type FakeServer,
@@ -8,7 +9,6 @@ import {
   randomOf,
   startFakeServer,
 } from '@enfold/test-servers/eventstoredb'
-import type { EventStoreDbStoreOptions } from '../src/index.ts'
 import { pause, pick } from './pick.ts'
 
 export interface ChaosServer {

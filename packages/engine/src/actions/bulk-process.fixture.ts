@@ -1,9 +1,10 @@
-/** For `src/actions/bulk.test.ts`: a process that processes an action, and says what it has written, to be killed in the middle. */
+/** For `bulk.test.ts`: a process that processes an action, and says what it has written, to be killed in the middle. */
+
 import { writeSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { onAnn, pool } from '../src/engine.fixture.ts'
+import { onAnn, pool } from '../engine.fixture.ts'
 
 const [, program, path, count] = process.argv
 

@@ -1,6 +1,6 @@
 /** The forger at work: each forgery on many logs, and whether `verify` named its line. */
 import { type RecordedEvent, verify } from '@enfold/core'
-import { FORGERIES, type Pick } from './forger.ts'
+import { FORGERIES, type Pick } from './forger.fixture.ts'
 
 /** What became of one forgery over all logs. */
 export interface Tally {

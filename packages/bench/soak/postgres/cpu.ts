@@ -1,5 +1,5 @@
 /**
- * `node packages/store-postgres/soak/cpu.ts`: what an append costs the server, in processor time of its session, which
+ * `node packages/bench/soak/postgres/cpu.ts`: what an append costs the server, in processor time of its session, which
  * other programs on the machine hardly change; times on the clock they do. On a server of its own, on this machine.
  */
 import { readFileSync } from 'node:fs'

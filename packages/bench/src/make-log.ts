@@ -1,6 +1,6 @@
 /**
  * Writes a log of a million events to measure with: the first 5,082 of the fixture of schema version 1 (the demo), told
- * again and again of other contacts. `node bench/make-log.ts FILE [EVENTS]`
+ * again and again of other contacts. `node packages/bench/src/make-log.ts FILE [EVENTS]`
  */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { join } from 'node:path'

@@ -2,10 +2,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contactStream } from '@enfold/core'
+import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient } from '@eventstore/db-client'
-import { createEventStoreDbStore } from '../src/index.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
