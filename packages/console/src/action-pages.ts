@@ -2,17 +2,19 @@
  * Start or stop a campaign sequence for many: choose, preview, process, follow, results. Rules BULK-1 to BULK-3.
  * The way is one of forms, each with all that was said before, so that nothing is kept in between.
  */
+import { ACTION_OUTCOMES, ACTION_VERBS, type ActionVerb, type CampaignId, parseTag } from '@enfold/core'
+import type { ActionPreview, ActionView } from '@enfold/engine'
 import {
-  ACTION_OUTCOMES,
-  ACTION_VERBS,
-  type ActionVerb,
-  type CampaignId,
-  type Either,
-  parseTag,
-  type Rejection,
-} from '@enfold/core'
-import type { ActionPreview, ActionView, ProcessOptions } from '@enfold/engine'
-import { actionScope, type Scope, whilePermitted } from '@enfold/http'
+  actionScope,
+  begun,
+  CSV_HEADERS,
+  EVENT_STREAM_HEADERS,
+  isOver,
+  progressOf,
+  type Scope,
+  streamed,
+  whilePermitted,
+} from '@enfold/http'
 import { html } from 'hono/html'
 import { answerOf, type Call, type Html, link, may, needed, numberOf, redirect, seen, textOf } from './call.ts'
 import { Failure } from './failure.ts'
@@ -157,11 +159,15 @@ export async function process(call: Call): Promise<Response> {
   const { selection, ...target } = order
   const actionId = needed(call.form, 'actionId')
   const preview = previewOf(call.form.get('preview'))
-  await begun(call, (options) =>
-    call.engine.processAction(
-      { ...target, actionId, contacts: sourceOf(selection), actor: call.actor.actor },
-      { ...options, ...(preview === null ? {} : { preview }) },
-    ),
+  await begun(
+    async (options) =>
+      answerOf(
+        await call.engine.processAction(
+          { ...target, actionId, contacts: sourceOf(selection), actor: call.actor.actor },
+          { ...options, ...(preview === null ? {} : { preview }) },
+        ),
+      ),
+    call.failed,
   )
   return redirect(link(call, ['actions', actionId], { back: String(paramsOf(selection.search)) }))
 }
@@ -176,19 +182,6 @@ function previewOf(text: string | null): ActionPreview | null {
   }
 }
 
-/** Answers as soon as an action knows its contacts; it goes on behind the answer. */
-async function begun(
-  call: Call,
-  begin: (options: ProcessOptions) => Promise<Either<Rejection, ActionView>>,
-): Promise<void> {
-  const { promise: collected, resolve } = Promise.withResolvers<unknown>()
-  let isAnswered = false
-  const over = begin({ onProgress: resolve }).then(answerOf)
-  over.catch((error) => isAnswered && call.failed(error))
-  await Promise.race([collected, over])
-  isAnswered = true
-}
-
 // --- Follow, and results --------------------------------------------------------------------------------------------
 
 async function actionOf(call: Call): Promise<ActionView> {
@@ -197,8 +190,6 @@ async function actionOf(call: Call): Promise<ActionView> {
   if (action === null || !may(call, 'read', [action.campaignId])) throw new Failure(404, 'There is no such action.')
   return action
 }
-
-const isOver = ({ state }: ActionView) => state === 'done' || state === 'cancelled'
 
 export async function actionPage(call: Call): Promise<Page> {
   const action = await actionOf(call)
@@ -303,7 +294,7 @@ export async function cancelAction(call: Call): Promise<Response> {
 
 export async function resumeAction(call: Call): Promise<Response> {
   const { actionId } = await actionOf(call)
-  await begun(call, (options) => call.engine.resumeAction(actionId, options))
+  await begun(async (options) => answerOf(await call.engine.resumeAction(actionId, options)), call.failed)
   return backToAction(call, actionId)
 }
 
@@ -316,57 +307,21 @@ function backToAction(call: Call, actionId: string): Response {
 export async function resultsCsv(call: Call): Promise<Response> {
   const { actionId, campaignId } = await actionOf(call)
   const pages = whilePermitted(call.engine.inspect.actionCsv(actionId), () => call.stillSees(campaignId))
-  return streamed(call, pages, {
-    'content-type': 'text/csv; charset=utf-8; header=present',
-    'content-disposition': 'attachment; filename="results.csv"',
-  })
+  return streamed(pages, call.failed, CSV_HEADERS)
 }
-
-/** How often progress is looked up: in the store, for another process may be at work. */
-const LOOK_MS = 250
 
 export async function progressStream(call: Call): Promise<Response> {
   await actionOf(call)
-  return streamed(call, lines(), { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
-
-  async function* lines(): AsyncGenerator<string> {
-    let revision = -1
-    let wasStill = false
-    while (!call.request.signal.aborted) {
-      const action = await actionOf(call)
-      const still = isStill(action)
-      if (action.revision !== revision || still !== wasStill) {
-        // What was permitted when the stream began may have been taken away.
-        if (!(await call.stillSees(action.campaignId))) return
-        const { contacts, processed, state } = action
-        yield `data: ${JSON.stringify({ contacts, processed, state, still, text: progressText(action) })}\n\n`
-        revision = action.revision
-        wasStill = still
-      }
-      if (isOver(action)) return
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    }
-  }
-}
-
-function streamed(call: Call, pieces: AsyncIterable<string>, headers: Record<string, string>): Response {
-  const iterator = pieces[Symbol.asyncIterator]()
-  const encoder = new TextEncoder()
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await iterator.next()
-        if (done) controller.close()
-        else controller.enqueue(encoder.encode(value))
-      } catch (error) {
-        // The status was sent long ago: a body that is cut short is all that can be said.
-        call.failed(error)
-        controller.error(error)
-      }
-    },
-    async cancel() {
-      await iterator.return?.()
+  const progress = progressOf({
+    signal: call.request.signal,
+    look: () => actionOf(call),
+    isStillPermitted: ({ campaignId }) => call.stillSees(campaignId),
+    stateOf: (action) => `${action.revision} ${isStill(action)}`,
+    eventOf(action) {
+      const { contacts, processed, state } = action
+      const shown = { contacts, processed, state, still: isStill(action), text: progressText(action) }
+      return `data: ${JSON.stringify(shown)}\n\n`
     },
   })
-  return new Response(body, { headers })
+  return streamed(progress, call.failed, EVENT_STREAM_HEADERS)
 }

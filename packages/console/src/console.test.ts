@@ -6,7 +6,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ASSETS } from './assets.ts'
-import { type Console, createConsole, routes } from './console.ts'
+import { type Console, createConsole } from './console.ts'
 import {
   ACTORS,
   authorize,
@@ -24,6 +24,7 @@ import {
 } from './given-console.ts'
 import { campaignGraph } from './graph.ts'
 import { tokenOf } from './guard.ts'
+import { routes } from './routes.ts'
 import { when } from './when.ts'
 import { OUTCOMES } from './words.ts'
 
@@ -136,28 +137,28 @@ describe('permissions', () => {
     ['/search?text=ada', 'get /search', null, 200, 200, 200],
     ['/search?rule=all&in=pool/nurture', 'get /search', null, 200, 403, 200],
     ['/search?rule=none&in=pool/nurture', 'get /search', null, 200, 403, 200],
-    ['/contacts/ada', 'get /contacts/:contactId', null, 200, 200, 200],
+    ['/contacts/ada', 'get /contacts/{contactId}', null, 200, 200, 200],
     [
       '/contacts/ada/why?campaign=pool&sequence=nurture&step=mistake-2',
-      'get /contacts/:contactId/why',
+      'get /contacts/{contactId}/why',
       null,
       200,
       403,
       200,
     ],
-    ['/contacts/ada/why?event=POOL', 'get /contacts/:contactId/why', null, 200, 404, 200],
+    ['/contacts/ada/why?event=POOL', 'get /contacts/{contactId}/why', null, 200, 404, 200],
     [
       '/contacts/ada/order?do=stop&campaign=pool&sequence=nurture',
-      'get /contacts/:contactId/order',
+      'get /contacts/{contactId}/order',
       null,
       403,
       403,
       200,
     ],
-    ['/contacts/ada/order?do=stop-all', 'get /contacts/:contactId/order', null, 403, 403, 200],
-    ['/contacts/ada/order', 'post /contacts/:contactId/order', order, 403, 403, 303],
-    ['/contacts/ada/order', 'post /contacts/:contactId/order', { do: 'suppress', reason: 'test' }, 403, 403, 303],
-    ['/contacts/ada/refresh', 'post /contacts/:contactId/refresh', {}, 403, 403, 303],
+    ['/contacts/ada/order?do=stop-all', 'get /contacts/{contactId}/order', null, 403, 403, 200],
+    ['/contacts/ada/order', 'post /contacts/{contactId}/order', order, 403, 403, 303],
+    ['/contacts/ada/order', 'post /contacts/{contactId}/order', { do: 'suppress', reason: 'test' }, 403, 403, 303],
+    ['/contacts/ada/refresh', 'post /contacts/{contactId}/refresh', {}, 403, 403, 303],
     ['/actions/choose', 'post /actions/choose', { contact: 'zoe' }, 403, 200, 200],
     ['/actions/preview', 'post /actions/preview', start, 403, 403, 200],
     ['/actions', 'post /actions', start, 403, 403, 303],
@@ -169,13 +170,13 @@ describe('permissions', () => {
       403,
       303,
     ],
-    ['/actions/act', 'get /actions/:actionId', null, 200, 404, 200],
-    ['/actions/act/results.csv', 'get /actions/:actionId/results.csv', null, 200, 404, 200],
-    ['/actions/act/progress', 'get /actions/:actionId/progress', null, 200, 404, 200],
-    ['/actions/act/cancel', 'post /actions/:actionId/cancel', {}, 403, 404, 303],
-    ['/actions/act/resume', 'post /actions/:actionId/resume', {}, 403, 404, 303],
+    ['/actions/act', 'get /actions/{actionId}', null, 200, 404, 200],
+    ['/actions/act/results.csv', 'get /actions/{actionId}/results.csv', null, 200, 404, 200],
+    ['/actions/act/progress', 'get /actions/{actionId}/progress', null, 200, 404, 200],
+    ['/actions/act/cancel', 'post /actions/{actionId}/cancel', {}, 403, 404, 303],
+    ['/actions/act/resume', 'post /actions/{actionId}/resume', {}, 403, 404, 303],
     ['/campaigns', 'get /campaigns', null, 200, 200, 200],
-    ['/campaigns/pool?node=nurture', 'get /campaigns/:campaignId', null, 200, 403, 200],
+    ['/campaigns/pool?node=nurture', 'get /campaigns/{campaignId}', null, 200, 403, 200],
     ['/now', 'get /now', null, 200, 200, 200],
     ['/attention', 'get /attention', null, 200, 200, 200],
     ['/audit', 'get /audit', null, 200, 200, 200],
@@ -316,7 +317,7 @@ describe('orders that are not the operator’s', () => {
     const before = await world.engine.inspect.history('ada')
     const actions = await world.engine.inspect.actions()
     for (const { path } of routes) {
-      const to = path.replace(':contactId', 'ada').replace(':campaignId', 'pool').replace(':actionId', 'act')
+      const to = path.replace('{contactId}', 'ada').replace('{campaignId}', 'pool').replace('{actionId}', 'act')
       await send(pages, `${to}?do=stop&campaign=pool&sequence=nurture&reason=x&commandId=get&action=stop&actionId=get`)
     }
     expect(await world.engine.inspect.history('ada')).toEqual(before)

@@ -2,6 +2,7 @@
  * What keeps others out: who may order something through a browser, what a page may load, how much a body may hold.
  * Who may do what is said by the host's `authorize`, and judged in `call.ts`.
  */
+import { piecesOf } from '@enfold/http'
 import { Failure } from './failure.ts'
 
 /** Headers of every answer. `nonce`: of the page's own script and stylesheet. */
@@ -118,23 +119,8 @@ export async function formOf(request: Request, maxBytes: number): Promise<URLSea
     413,
     `The form holds more than ${maxBytes.toLocaleString('en')} bytes: choose fewer contacts.`,
   )
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge
   const decoder = new TextDecoder()
   let text = ''
-  let bytes = 0
-  for await (const piece of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += piece.byteLength
-    if (bytes > maxBytes) throw tooLarge
-    text += decoder.decode(piece, { stream: true })
-  }
+  for await (const piece of piecesOf(request, maxBytes, () => tooLarge)) text += decoder.decode(piece, { stream: true })
   return new URLSearchParams(text + decoder.decode())
-}
-
-/** The value of a cookie of ours; `null` where it is none that we would have set. */
-export function cookieOf(request: Request, name: string): string | null {
-  for (const part of (request.headers.get('cookie') ?? '').split(';')) {
-    const [key, value] = part.split('=', 2)
-    if (key?.trim() === name && value !== undefined && /^[\w%+.~-]{1,200}$/.test(value.trim())) return value.trim()
-  }
-  return null
 }

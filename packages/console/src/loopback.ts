@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net'
 import type { Actor } from '@enfold/http'
 import { getRequestListener } from '@hono/node-server'
 import { type ConsoleOptions, createConsole } from './console.ts'
-import { cookieOf, safeHeaders, secret } from './guard.ts'
+import { cookieOf } from './cookies.ts'
+import { safeHeaders, secret } from './guard.ts'
 
 export interface LoopbackOptions extends Omit<ConsoleOptions, 'authorize' | 'basePath'> {
   /** Who whoever opens the address is, and what he may. */

@@ -4,22 +4,22 @@ import { html } from 'hono/html'
 import { ASSETS } from './assets.ts'
 import { type Call, type Html, link, may } from './call.ts'
 
-export interface Page {
-  readonly title: string
-  /** Which part of the navigation it belongs to. */
-  readonly part?: 'search' | 'campaigns' | 'now' | 'audit'
-  readonly body: Html
-  /** Seconds after which a browser without script asks again. */
-  readonly refresh?: number
-  readonly status?: number
-}
-
 const PARTS = [
   ['search', [''], 'Search'],
   ['campaigns', ['campaigns'], 'Campaigns'],
   ['now', ['now'], 'Now'],
   ['audit', ['audit'], 'Audit'],
 ] as const
+
+export interface Page {
+  readonly title: string
+  /** Which part of the navigation it belongs to. */
+  readonly part?: (typeof PARTS)[number][0]
+  readonly body: Html
+  /** Seconds after which a browser without script asks again. */
+  readonly refresh?: number
+  readonly status?: number
+}
 
 export function document(call: Call, { title, part, body, refresh }: Page): Html {
   const { actor, chosenZone, nonce, request, timeZone, url } = call

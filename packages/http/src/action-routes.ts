@@ -2,6 +2,15 @@
 import { ACTION_VERBS, type ActionId, type Either, type Rejection } from '@enfold/core'
 import type { ActionOrder, ActionTarget, ActionView, ContactSource, Engine, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
+import {
+  begun,
+  CSV_HEADERS,
+  EVENT_STREAM_HEADERS,
+  isOver,
+  progressOf,
+  streamed,
+  whilePermitted,
+} from './action-stream.ts'
 import { campaignsOf } from './contact-routes.ts'
 import { type Actor, type Scope, sees } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
@@ -11,10 +20,6 @@ import * as s from './schemas.ts'
 const LIST = { column: s.opt(s.Text) }
 const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
 const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
-
-/** How often progress is looked up, and how often a silent stream says that it is alive. */
-const LOOK_MS = 250
-const ALIVE_MS = 15_000
 
 type Target = Static<typeof s.ActionTarget>
 
@@ -70,18 +75,13 @@ const orderingOne = async (call: Call) => {
   return actionScope({ action, campaignId })
 }
 
-/** Begins an action and answers as soon as its contacts are known; it goes on behind the answer. */
-async function begun(
+/** Begins an action and answers as soon as its contacts are known; it goes on after the answer. */
+async function replyOnceBegun(
   call: Call<unknown, unknown>,
   begin: (options: ProcessOptions) => Promise<Either<Rejection, ActionView>>,
 ): Promise<Reply> {
-  const { promise: collected, resolve } = Promise.withResolvers<ActionView>()
-  let isAnswered = false
-  const over = begin({ onProgress: resolve }).then(answerOf)
-  over.catch((error) => isAnswered && call.failed(error))
-  const action = await Promise.race([collected, over])
-  isAnswered = true
-  return new Reply(action.state === 'done' || action.state === 'cancelled' ? 200 : 202, action)
+  const action = await begun((options) => begin(options).then(answerOf), call.failed)
+  return new Reply(isOver(action) ? 200 : 202, action)
 }
 
 function orderOfAction(
@@ -137,7 +137,7 @@ export const actionRoutes: readonly Route[] = [
     handle(call) {
       const { contacts, preview, ...order } = call.body
       const ordered = orderOfAction(call, order, contactsOf(contacts))
-      return begun(call, (options) =>
+      return replyOnceBegun(call, (options) =>
         call.engine.processAction(ordered, { ...options, ...given({ preview }) } as never),
       )
     },
@@ -154,7 +154,7 @@ export const actionRoutes: readonly Route[] = [
     handle(call) {
       const { column, ...order } = call.query
       const ordered = orderOfAction(call, order, given({ csv: call.upload(), column }) as ContactSource)
-      return begun(call, (options) => call.engine.processAction(ordered, options))
+      return replyOnceBegun(call, (options) => call.engine.processAction(ordered, options))
     },
   }),
   route({
@@ -203,10 +203,7 @@ export const actionRoutes: readonly Route[] = [
       streamed(
         whilePermitted(call.engine.inspect.actionCsv(call.path.actionId as string), call.stillPermitted),
         call.failed,
-        {
-          'content-type': 'text/csv; charset=utf-8; header=present',
-          'content-disposition': 'attachment; filename="results.csv"',
-        },
+        CSV_HEADERS,
       ),
   }),
   route({
@@ -217,13 +214,23 @@ export const actionRoutes: readonly Route[] = [
     answers: { 200: 'text/event-stream' },
     scope: readingOne,
     handle: async (call) =>
-      streamed(progressOf(call), call.failed, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }),
+      streamed(
+        progressOf({
+          signal: call.request.signal,
+          look: () => recordOf(call),
+          isStillPermitted: call.stillPermitted,
+          stateOf: ({ revision }) => String(revision),
+          eventOf: (action) => `id: ${action.revision}\nevent: progress\ndata: ${JSON.stringify(action)}\n\n`,
+        }),
+        call.failed,
+        EVENT_STREAM_HEADERS,
+      ),
   }),
   route({
     id: 'cancelAction',
     method: 'post',
     path: '/actions/{actionId}/cancel',
-    summary: 'Ends an action behind the group of contacts in hand',
+    summary: 'Ends an action after the group of contacts in hand',
     body: s.closed({}),
     answers: { 200: s.Action },
     scope: orderingOne,
@@ -238,76 +245,7 @@ export const actionRoutes: readonly Route[] = [
     body: s.closed({}),
     answers: { 200: s.Action, 202: s.Action },
     scope: orderingOne,
-    handle: (call) => begun(call, (options) => call.engine.resumeAction(call.path.actionId as string, options)),
+    handle: (call) =>
+      replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId as string, options)),
   }),
 ]
-
-/**
- * Asks before each further page: what was permitted when the file began may have been taken away. Then the file breaks
- * off, because one that ended there would pass for a whole one.
- */
-export async function* whilePermitted(
-  pages: AsyncIterable<string>,
-  isStillPermitted: () => Promise<boolean>,
-): AsyncGenerator<string> {
-  let isFirst = true
-  for await (const page of pages) {
-    if (!isFirst && !(await isStillPermitted()))
-      throw new Error('A file was broken off: who downloads it may not see it any more.')
-    isFirst = false
-    yield page
-  }
-}
-
-/** Looked up in the store, for another process may be at work. */
-async function* progressOf(call: Call): AsyncGenerator<string> {
-  const { signal } = call.request
-  let revision = -1
-  let silentMs = 0
-  while (!signal.aborted) {
-    const action = await recordOf(call)
-    const isNews = action.revision !== revision
-    // What was permitted when the stream began may have been taken away.
-    if ((isNews || silentMs >= ALIVE_MS) && !(await call.stillPermitted())) return
-    if (isNews) {
-      yield `id: ${action.revision}\nevent: progress\ndata: ${JSON.stringify(action)}\n\n`
-      revision = action.revision
-      silentMs = 0
-    } else if (silentMs >= ALIVE_MS) {
-      yield ': still here\n\n'
-      silentMs = 0
-    }
-    if (action.state === 'done' || action.state === 'cancelled') return
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    silentMs += LOOK_MS
-  }
-}
-
-/** A body that is made as it is read. */
-function streamed(
-  pieces: AsyncIterable<string>,
-  failed: (error: unknown) => void,
-  headers: Readonly<Record<string, string>>,
-): Response {
-  const iterator = pieces[Symbol.asyncIterator]()
-  const encoder = new TextEncoder()
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { done, value } = await iterator.next()
-        if (done) controller.close()
-        else controller.enqueue(encoder.encode(value))
-      } catch (error) {
-        // The status was sent long ago: a body that is cut short is all that can be said.
-        failed(error)
-        controller.error(error)
-      }
-    },
-    async cancel() {
-      await iterator.return?.()
-    },
-  })
-  return new Response(body, {
-    headers: { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers },
-  })
-}

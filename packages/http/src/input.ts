@@ -2,6 +2,7 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { problem, Refused } from './problem.ts'
+import { piecesOf } from './shell.ts'
 
 type Validator = ReturnType<typeof Compile>
 const validators = new WeakMap<TSchema, Validator>()
@@ -25,31 +26,6 @@ function sentence(keyword: string, params: unknown, message: string): string {
     return `has properties that nobody knows: ${additionalProperties.map((name) => JSON.stringify(name)).join(', ')}`
   if (keyword === 'enum' && allowedValues !== undefined) return `must be one of ${allowedValues.join(', ')}`
   return message
-}
-
-// --- Path -----------------------------------------------------------------------------------------------------------
-
-/**
- * An id as a segment of a path. `.` and `..` cannot stand there in any encoding: URLs resolve them. So a segment that
- * begins with `~` is the rest of it, and that is needed for these two and for ids that begin with `~`.
- *
- * @example
- * pathSegment('a/b') // 'a%2Fb'
- * pathSegment('..')  // '~..'
- */
-export function pathSegment(id: string): string {
-  const encoded = encodeURIComponent(id)
-  return id === '.' || id === '..' || id.startsWith('~') ? `~${encoded}` : encoded
-}
-
-/** The id that a raw segment stands for; `null` if it is not encoded as it must be. */
-export function idOfSegment(segment: string): string | null {
-  try {
-    const decoded = decodeURIComponent(segment)
-    return decoded.startsWith('~') ? decoded.slice(1) : decoded
-  } catch {
-    return null
-  }
 }
 
 // --- Query ----------------------------------------------------------------------------------------------------------
@@ -79,25 +55,16 @@ function parsed(schema: TSchema | undefined, text: string): unknown {
 /** Deeper than this no honest document goes, and checking it could exhaust the stack. */
 const MAX_DEPTH = 64
 
-/** The pieces of a body, up to a number of bytes. */
-export async function* piecesOf(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
-  const announced = Number(request.headers.get('content-length') ?? 0)
-  if (announced > maxBytes) throw tooLarge(maxBytes)
-  if (request.body === null) return
-  let bytes = 0
-  for await (const piece of request.body as unknown as AsyncIterable<Uint8Array>) {
-    bytes += piece.byteLength
-    if (bytes > maxBytes) throw tooLarge(maxBytes)
-    yield piece
-  }
-}
+/** The body as it comes, up to a number of bytes. */
+export const uploadOf = (request: Request, maxBytes: number): AsyncGenerator<Uint8Array> =>
+  piecesOf(request, maxBytes, () => tooLarge(maxBytes))
 
 /** The body as JSON; an empty one is `{}`. */
 export async function jsonOf(request: Request, maxBytes: number): Promise<unknown> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let text = ''
   try {
-    for await (const piece of piecesOf(request, maxBytes)) text += decoder.decode(piece, { stream: true })
+    for await (const piece of uploadOf(request, maxBytes)) text += decoder.decode(piece, { stream: true })
     text += decoder.decode()
   } catch (error) {
     if (error instanceof Refused) throw error

@@ -10,7 +10,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { givenApi, senderTo } from './given-api.ts'
-import { pathSegment } from './input.ts'
+import { pathSegment } from './path.ts'
 
 /** The API for servers of node:http. Without `overrideGlobalObjects`, the host's own `Request` stays as it is. */
 const listenerOf = (api: Api): RequestListener => getRequestListener(api, { overrideGlobalObjects: false })

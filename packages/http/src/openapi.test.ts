@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { expect, it } from 'vitest'
 import { givenApi, pool } from './given-api.ts'
-import { pathSegment } from './input.ts'
+import { pathSegment } from './path.ts'
 
 /** What a schema of the document may say; those that a generator does not know fail the test. */
 interface Schema {
