@@ -67,10 +67,10 @@ describe('createBatcher', () => {
       { afterMs: 1, most: 2 },
     )
     const slow = add(1)
-    await vi.waitFor(() => expect(batches).toHaveLength(1))
+    await expect.poll(() => batches).toHaveLength(1)
     expect(await add(9)).toBe(9)
     const [second, third] = [add(2), add(3)]
-    await vi.waitFor(() => expect(batches).toHaveLength(3))
+    await expect.poll(() => batches).toHaveLength(3)
     const fourth = add(4)
     await new Promise(setImmediate)
     expect(batches).toEqual([[1], [9], [2, 3]])

@@ -80,7 +80,7 @@ export async function startPostgres({
         await server.start()
         running = true
       } catch (error) {
-        if (attempt === 200)
+        if (attempt === 600)
           throw new Error(`PostgreSQL did not start:\n${problems.slice(-20).join('')}`, { cause: error })
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
@@ -141,7 +141,7 @@ function lockOf(data: string): Lock | null {
 async function stopLeftOver(data: string): Promise<void> {
   const lock = lockOf(data)
   if (lock === null) return
-  const client = new Client({ connectionString: urlOn(lock.port), connectionTimeoutMillis: 5000 })
+  const client = new Client({ connectionString: urlOn(lock.port), connectionTimeoutMillis: 30_000 })
   client.on('error', () => {})
   try {
     await client.connect()
@@ -167,14 +167,14 @@ async function freePort(): Promise<number> {
 }
 
 /**
- * Waits up to 4 s until every client has left the server, or one of its databases. Pools say that they have ended before
+ * Waits up to 30 s until every client has left the server, or one of its databases. Pools say that they have ended before
  * their last connection has, and a connection that the server cuts would be an error that nobody catches.
  */
 export async function deserted(url: string, database: string | null = null): Promise<void> {
   const client = new Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
-  for (let look = 0; look < 200; look++) {
+  for (let look = 0; look < 1500; look++) {
     const { rowCount } = await client.query(
       `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
          AND datname = coalesce($1, datname)`,
