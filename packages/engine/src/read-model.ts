@@ -22,7 +22,9 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
-import { type ContactSnapshot, type EngineContext, factsBehind, load, plannedOf } from './execute.ts'
+import { plannedOf } from './derive.ts'
+import type { EngineContext } from './engine-context.ts'
+import { type ContactSnapshot, factsBehind, load } from './load-contact.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {

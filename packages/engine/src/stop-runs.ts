@@ -17,7 +17,7 @@ import {
 } from '@enfold/core'
 import { realWait } from './clock.ts'
 import type { createContactVerbs } from './contact-verbs.ts'
-import type { EngineContext } from './execute.ts'
+import type { EngineContext } from './engine-context.ts'
 import { pages } from './paging.ts'
 import type { Projection } from './projection/projection.ts'
 

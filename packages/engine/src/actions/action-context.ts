@@ -1,6 +1,6 @@
 /** How an action is ordered, and what the parts of bulk work with. */
 import type { ActionId, ActionStore, ActionVerb, ContactId, SequenceRef } from '@enfold/core'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import type { ActionView } from './action-questions.ts'
 import type { ContactSource } from './contact-source.ts'
 

@@ -14,7 +14,7 @@ import {
   type ReadModel,
   type Rejection,
 } from '@enfold/core'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import type { IndexQuestions } from '../inspect/index-questions.ts'
 import type { Lifetime } from '../lifetime.ts'

@@ -21,8 +21,10 @@ import {
   type Rejection,
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
-import { type ContactSnapshot, type EngineContext, execute } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
+import { execute } from '../execute.ts'
 import { lineOf } from '../fault-words.ts'
+import type { ContactSnapshot } from '../load-contact.ts'
 import type { ActionOrder } from './action-context.ts'
 
 /** What is done to each contact, and why. */

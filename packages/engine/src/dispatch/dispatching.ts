@@ -1,8 +1,8 @@
 /** What one dispatcher works with and keeps track of. */
 import type { Claim, ContactId, ReadModel, WorkerId } from '@enfold/core'
 import { createBatcher } from '../batch.ts'
+import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
-import type { EngineContext } from '../execute.ts'
 import type { Kinds } from '../kinds.ts'
 import { createMutex } from '../mutex.ts'
 import type { Projection } from '../projection/projection.ts'

@@ -14,16 +14,11 @@ import {
   plan,
   type ReadModel,
 } from '@enfold/core'
+import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
-import {
-  type ContactSnapshot,
-  type EngineContext,
-  type Executed,
-  execute,
-  type LoadedContact,
-  load,
-} from '../execute.ts'
+import { type Executed, execute } from '../execute.ts'
 import type { Kinds } from '../kinds.ts'
+import { type ContactSnapshot, type LoadedContact, load } from '../load-contact.ts'
 import { restoreContact } from '../read-model.ts'
 import { type Holding, isStillHeld } from './holding.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'

@@ -7,23 +7,16 @@ import {
   type ContactEvent,
   type ContactId,
   decideOutcomes,
-  fold,
   isEnfoldFault,
   type OutcomesDecision,
-  type RecordedContactEvent,
   type RecordOutcome,
 } from '@enfold/core'
+import { appendDecided, giveWay } from '../append-decided.ts'
 import { observeBrakes } from '../brakes.ts'
 import { realWait } from '../clock.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
-import {
-  appendSurely,
-  type ContactSnapshot,
-  derive,
-  type EngineContext,
-  factsBehind,
-  requirementsOf,
-} from '../execute.ts'
+import { type ContactSnapshot, factsBehind, type LoadedContact, loadedFrom } from '../load-contact.ts'
 import { inSpan, traceparent } from '../telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -105,8 +98,8 @@ interface Recorded {
 }
 
 /**
- * Load, fold, decide, append, as `execute` does; for several outcomes of one contact at once. Where another writer was
- * first, again: how often does not count, since each time one of the two has got on.
+ * Load, decide, append, as `execute` does; for several outcomes of one contact at once. Where another writer was first,
+ * again: how often does not count, since each time one of the two has got on.
  *
  * @param fresh whether `before` may be as the log has it
  */
@@ -120,44 +113,31 @@ function recordOutcomes(
   return inSpan('enfold.command', { 'enfold.command': 'RecordOutcome', 'enfold.contact': contactId }, async () => {
     const trace = traceparent()
     const commands = trace === undefined ? outcomes : outcomes.map((command) => ({ ...command, trace }))
+    const ids = new Set(commands.map(({ commandId }) => commandId))
     const startedAt = performance.now()
-    const asked = await factsBehind(context.factsOf, contactId, before.facts)
+    const asked = { areFactsOld: false, ...(await factsBehind(context.factsOf, contactId, before.facts)) }
     const { facts = {} } = asked
-    let known: ContactSnapshot = { ...before, ...asked }
-    let history: readonly RecordedContactEvent[] = []
+    let contact: LoadedContact = { ...before, ...asked, history: [] }
     for (let attempt = 1; ; attempt++) {
-      if (attempt > 1 || !fresh) {
-        history = await context.historyOf(contactId)
-        const { version = 0, position = 0 } = history.at(-1) ?? {}
-        known = { state: fold(history), ...asked, version, position }
-      }
+      if (attempt > 1 || !fresh) contact = loadedFrom(await context.historyOf(contactId), asked)
       await context.campaigns.fresh()
-      await context.campaigns.ensure(known.state)
+      await context.campaigns.ensure(contact.state)
       const deciding = { campaigns: context.campaigns.catalog, facts, now: context.clock.now() }
-      const { events, answers, state } = decideOutcomes(commands, history, deciding, known.state)
+      const { events, answers, state } = decideOutcomes(commands, contact.history, deciding, contact.state)
       // What stands there already was written by a try whose answer was lost.
-      const ids = new Set(commands.map(({ commandId }) => commandId))
-      const written = history.filter(({ commandId }) => ids.has(commandId))
+      const written = contact.history.filter(({ commandId }) => ids.has(commandId))
       if (events.length === 0) {
         tell(context, commands, answers, written, startedAt)
-        return { events: written, known }
+        return { events: written, known: contact }
       }
-      const required = await requirementsOf(context, events)
-      if (required === null) continue
-      const derived = derive(context, contactId, { before: known.state, state, events }, asked)
-      const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-        appendSurely(context, contactId, known.state.version, { events, derived, ...required }),
-      )
-      if (result.outcome === 'appended' && !result.repeated) {
+      const result = await appendDecided(context, contactId, contact, { events, state })
+      if (result?.outcome === 'appended' && !result.repeated) {
         const { version, position } = result
         observeBrakes(context.observe, contactId, events)
         tell(context, commands, answers, [...written, ...events], startedAt)
         return { events: [...written, ...events], known: { state, ...asked, version, position } }
       }
-      if (result.outcome === 'conflict') context.observe({ type: 'conflict', contactId, attempt })
-      // Published anew, or unpublished, since this process looked.
-      if (result.outcome === 'conflict' && result.outdated === true) await context.campaigns.refresh()
-      if (attempt > 1) await realWait(context.random() * Math.min(2 ** Math.min(attempt, 10), 100))
+      if (result?.outcome === 'conflict') await giveWay(context, contactId, attempt, result)
     }
   })
 }

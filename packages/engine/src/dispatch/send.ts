@@ -14,9 +14,10 @@ import {
   type StepHandler,
   type StepOutcome,
 } from '@enfold/core'
+import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
-import type { ContactSnapshot, EngineContext } from '../execute.ts'
 import type { Kinds } from '../kinds.ts'
+import type { ContactSnapshot } from '../load-contact.ts'
 import { inSpan, recordError } from '../telemetry.ts'
 import { callHandler } from './handler-call.ts'
 import { type Holding, isStillHeld } from './holding.ts'

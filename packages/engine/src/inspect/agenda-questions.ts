@@ -10,7 +10,7 @@ import {
   type UpcomingStep,
 } from '@enfold/core'
 import { createQuestionFacts, type FactsFault } from '../directory.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { pages } from '../paging.ts'
 import { loadContacts, NO_FACTS } from './questioned-contacts.ts'

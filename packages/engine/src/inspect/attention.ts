@@ -18,7 +18,7 @@ import {
   type StepId,
   stepsWaiting,
 } from '@enfold/core'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { wordsOf } from '../fault-words.ts'
 import * as input from '../input.ts'
 import type { Kinds } from '../kinds.ts'

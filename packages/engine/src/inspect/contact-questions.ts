@@ -20,7 +20,7 @@ import {
   type Version,
 } from '@enfold/core'
 import { type FactsFault, SHORT_MS } from '../directory.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { loadContact, NO_FACTS } from './questioned-contacts.ts'
 

@@ -14,7 +14,7 @@ import {
   type Timing,
 } from '@enfold/core'
 import type { FactsFault } from '../directory.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { loadContact } from './questioned-contacts.ts'
 

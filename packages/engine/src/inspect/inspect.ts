@@ -2,7 +2,7 @@
 import type { ActionStore, ReadModel } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from '../actions/action-questions.ts'
 import type { SearchDirectory } from '../directory.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { type AgendaQuestions, createAgendaQuestions } from './agenda-questions.ts'
 import type { AttentionQuestions } from './attention.ts'
 import type { CampaignQuestions } from './campaign-questions.ts'

@@ -23,8 +23,8 @@ import {
   tagChanges,
   type Verified,
 } from '@enfold/core'
+import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
-import type { EngineContext } from '../execute.ts'
 import * as input from '../input.ts'
 
 /** What happened lately, as the end of the log tells it. */

@@ -1,7 +1,8 @@
 /** Contacts for a question: with what the log and the directory have of them now, whether the directory answers or not. */
 import type { ContactId, Facts } from '@enfold/core'
 import { createQuestionFacts, type FactsFault, type FactsForQuestion } from '../directory.ts'
-import { type EngineContext, type LoadedContact, load } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
+import { type LoadedContact, load } from '../load-contact.ts'
 
 export interface QuestionedContact extends LoadedContact {
   readonly contactId: ContactId

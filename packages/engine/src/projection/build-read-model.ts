@@ -3,8 +3,9 @@ import type { Clock, ContactDirectory, EventStore, Position, ReadModel } from '@
 import { createCampaigns } from '../campaigns.ts'
 import { systemClock } from '../clock.ts'
 import { createFacts, SHORT_MS } from '../directory.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { type Observer, observedBy } from '../engine-events.ts'
-import { createHistoryOf, type EngineContext } from '../execute.ts'
+import { createHistoryOf } from '../load-contact.ts'
 import { createProjection } from './projection.ts'
 
 /**

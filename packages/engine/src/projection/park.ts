@@ -19,7 +19,7 @@ import {
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
 import { realWait } from '../clock.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { lineOf } from '../fault-words.ts'
 import { pages } from '../paging.ts'
 import { restoreContact } from '../read-model.ts'

@@ -17,7 +17,7 @@ import {
 } from '@enfold/core'
 import { createBatcher } from '../batch.ts'
 import { realWait } from '../clock.ts'
-import type { EngineContext } from '../execute.ts'
+import type { EngineContext } from '../engine-context.ts'
 import type { FaultWords } from '../fault-words.ts'
 import { aborted, type Following, followInTurn, projectToHead } from './follow.ts'
 import {

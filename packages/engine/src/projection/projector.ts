@@ -14,7 +14,8 @@ import {
   unplannedMarks,
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
-import { derive, type EngineContext, plannedOf } from '../execute.ts'
+import { derive, plannedOf } from '../derive.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { createMutex } from '../mutex.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
 import {

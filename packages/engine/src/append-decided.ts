@@ -1,0 +1,95 @@
+/** Appends what was decided on a contact, with what the read model must be told; and gives way to another writer. */
+import {
+  type AppendResult,
+  type CampaignId,
+  type Conflict,
+  type ContactEvent,
+  type ContactId,
+  type ContactState,
+  campaignStream,
+  contactStream,
+  isEnfoldFault,
+  type StreamAppend,
+  type Version,
+} from '@enfold/core'
+import { realWait } from './clock.ts'
+import { derive } from './derive.ts'
+import type { CommandContext } from './engine-context.ts'
+import type { ContactSnapshot } from './load-contact.ts'
+import { inSpan } from './telemetry.ts'
+
+/**
+ * Expects the version that was decided on.
+ *
+ * @returns `null`: what is known of a campaign was too old, and was looked up; decide again
+ */
+export async function appendDecided(
+  context: CommandContext,
+  contactId: ContactId,
+  before: ContactSnapshot,
+  { events, state }: { readonly events: readonly ContactEvent[]; readonly state: ContactState },
+): Promise<AppendResult | null> {
+  const required = await requirementsOf(context, events)
+  if (required === null) return null
+  const derived = derive(context, contactId, { before: before.state, state, events }, before)
+  return inSpan('enfold.append', { 'enfold.events': events.length }, () =>
+    appendSurely(context, contactId, before.state.version, { events, derived, ...required }),
+  )
+}
+
+/** Another writer was first: tells of it, and waits for a moment, longer each time. */
+export async function giveWay(
+  { campaigns, observe, random }: CommandContext,
+  contactId: ContactId,
+  attempt: number,
+  { outdated }: Conflict,
+): Promise<void> {
+  observe({ type: 'conflict', contactId, attempt })
+  // Published anew, or unpublished, since this process looked.
+  if (outdated === true) await campaigns.refresh()
+  // The first loser goes again at once.
+  if (attempt > 1) await realWait(random() * Math.min(2 ** Math.min(attempt, 10), 100))
+}
+
+/**
+ * What an append of these events requires: a start of a run rests on the campaign as it is published, so that nothing
+ * starts any more once it is unpublished (VERSION-3). `null`: the log cannot check that, and what is known of the campaign
+ * was too old for it; it was looked up, so decide again.
+ */
+async function requirementsOf(
+  { campaigns, viewMs }: CommandContext,
+  events: readonly ContactEvent[],
+): Promise<Pick<StreamAppend, 'requires'> | null> {
+  const started = events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data.campaignId] : []))
+  if (started.length === 0) return {}
+  if (viewMs !== null && campaigns.ageMs() > viewMs) {
+    await campaigns.refresh()
+    return null
+  }
+  const versionOf = (campaignId: CampaignId) => campaigns.catalog.find(campaignId)?.version ?? 0
+  return {
+    requires: [...new Set(started)].map((id) => ({ stream: campaignStream(id), version: versionOf(id) })),
+  }
+}
+
+/**
+ * An append whose answer was lost may have been written. The same events with the same ids, expected at the same
+ * version, cannot be written twice, so one more try tells (ONCE-3).
+ */
+async function appendSurely(
+  { append }: CommandContext,
+  contactId: ContactId,
+  version: Version,
+  what: Pick<StreamAppend, 'events' | 'derived' | 'requires'>,
+): Promise<AppendResult> {
+  const expected = version === 0 ? 'no-stream' : version
+  const one = { stream: contactStream(contactId), expected, ...what } as const
+  try {
+    return await append(one)
+  } catch (error) {
+    // Another process was first with the same command, and found less to do: its events are some of these (ONCE-1).
+    if (isEnfoldFault(error) && error.code === 'EVENT_ID_REUSED') return { outcome: 'conflict', actual: version }
+    if (isEnfoldFault(error) && error.code !== 'STORE_UNAVAILABLE') throw error
+    return await append(one)
+  }
+}

@@ -1,0 +1,30 @@
+/** What the parts of the engine work with. */
+import type { AppendResult, Clock, ContactId, EventStore, RecordedContactEvent, StreamAppend } from '@enfold/core'
+import type { Campaigns } from './campaigns.ts'
+import type { FactsOf } from './directory.ts'
+import type { Observer } from './engine-events.ts'
+
+/** What it takes to execute a command. */
+export interface CommandContext {
+  /** All events of a contact, in order. Commands on many contacts share a look. */
+  readonly historyOf: (contactId: ContactId) => Promise<readonly RecordedContactEvent[]>
+  /** Group commit: commands on many contacts share a transaction. */
+  readonly append: (append: StreamAppend) => Promise<AppendResult>
+  readonly campaigns: Campaigns
+  readonly factsOf: FactsOf
+  readonly clock: Clock
+  readonly observe: Observer
+  readonly random: () => number
+  /** Called when something may have become due. */
+  readonly wakeUp: () => void
+  /**
+   * How old the view of a campaign may be when a start of its sequences is appended, in milliseconds of real time;
+   * `null`: the store checks it in the append.
+   */
+  readonly viewMs: number | null
+}
+
+/** What every part of the engine works with. */
+export interface EngineContext extends CommandContext {
+  readonly store: EventStore
+}
