@@ -105,7 +105,7 @@ export type ContactVerbs = {
   readonly [Name in keyof typeof VERBS]: (order: OrderOf<Name>) => Answered<AnswerOf<Name>>
 }
 
-/** The shape of an order, checked at the input. */
+/** The shape of an order. */
 export const ORDER = { actor: input.actor, 'reason?': input.text, 'commandId?': input.commandId }
 const CONTACT = { contactId: input.id, ...ORDER }
 const SEQUENCE = { ...CONTACT, campaignId: input.id, sequenceId: input.id }
@@ -124,7 +124,9 @@ function placed<Command extends ContactCommand>({ answer, version, position }: E
 }
 
 /** Executes a checked command. */
-type Execute = <Command extends ContactCommand>(command: Command) => Promise<Either<Rejection, Executed<Command>>>
+export type Execute = <Command extends ContactCommand>(
+  command: Command,
+) => Promise<Either<Rejection, Executed<Command>>>
 
 /** Has a checked command executed, and gives the answer with its place. */
 export function answering(execute: Execute) {

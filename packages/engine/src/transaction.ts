@@ -1,5 +1,6 @@
-/** The input validation of `withTransaction`: what of a host's client can be told to be wrong before anything is asked of it. */
+/** `withTransaction`: the verbs on contacts inside a transaction of the host's. */
 import {
+  type ContactDirectory,
   type Either,
   EnfoldFault,
   type EventStore,
@@ -9,6 +10,40 @@ import {
   type TransactionalStore,
   type TransactionClient,
 } from '@enfold/core'
+import { type ContactVerbs, createContactVerbs, type Execute } from './contact-verbs.ts'
+import { createFacts } from './directory.ts'
+import type { CommandContext } from './engine-context.ts'
+import * as input from './input.ts'
+import { createHistoryOf } from './load-contact.ts'
+
+interface Parts {
+  readonly context: CommandContext
+  readonly contacts: ContactDirectory | undefined
+  readonly contactsTimeoutMs: number
+  readonly store: EventStore & Partial<TransactionalStore>
+  readonly executeOver: (context: CommandContext) => Execute
+}
+
+export function createWithTransaction({ context, contacts, contactsTimeoutMs, store, executeOver }: Parts) {
+  return (client: TransactionClient, given: { readonly contacts?: ContactDirectory } = {}): ContactVerbs => {
+    input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
+    const bound = boundTo(store, client)
+    const executeInside = executeOver({
+      ...context,
+      historyOf: createHistoryOf(bound),
+      campaigns: context.campaigns.through(bound),
+      // One by one: the connection is one, and the transaction the host's.
+      append: ({ stream, events, expected, derived, requires }) =>
+        bound.append(stream, events, expected, derived, requires),
+      factsOf: given.contacts === undefined ? context.factsOf : createFacts(given.contacts, contactsTimeoutMs),
+      // Nothing is due before the commit. The store tells of that.
+      wakeUp: () => {},
+    })
+    // Without a directory everybody exists, and the host's own may ask the transaction.
+    if (contacts === undefined || given.contacts !== undefined) return createContactVerbs(executeInside)
+    return createContactVerbs((command) => executeInside(command).then(toldOfTransaction))
+  }
+}
 
 /** What the transactions of drivers have in place of `query`, and the one line that gives it to them. */
 const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
@@ -18,14 +53,14 @@ const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
 ]
 
 /** Of a contact that the directory did not know, in a transaction that it was not asked in: that it was not. */
-export function toldOfTransaction<Answer>(either: Either<Rejection, Answer>): Either<Rejection, Answer> {
+function toldOfTransaction<Answer>(either: Either<Rejection, Answer>): Either<Rejection, Answer> {
   return isLeft(either) && either.left.type === 'ContactUnknown'
     ? left({ ...either.left, outsideTransaction: true })
     : either
 }
 
 /** @throws EnfoldFault `INVALID_INPUT` */
-export function boundTo(
+function boundTo(
   store: EventStore & Partial<TransactionalStore>,
   client: TransactionClient,
 ): ReturnType<TransactionalStore['inTransaction']> {

@@ -19,6 +19,7 @@ import { createBatcher } from '../batch.ts'
 import { realWait } from '../clock.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { FaultWords } from '../fault-words.ts'
+import * as input from '../input.ts'
 import { aborted, type Following, followInTurn, projectToHead } from './follow.ts'
 import {
   discardParked,
@@ -131,6 +132,27 @@ export function createProjection(
     parked: (page) => parkedPage(parking, page),
     retry: (contactId) => ifParked(projector, contactId, () => retryParked(parking, contactId)),
     discard: (contactId) => ifParked(projector, contactId, () => discardParked(parking, contactId)),
+  }
+}
+
+/** For operators: with their input checked. */
+export function parkedContactsOf(projection: Projection): ParkedContacts {
+  return {
+    async parked(page = {}) {
+      input.checkInput('projection.parked', page, {
+        'after?': input.idOrNull,
+        'limit?': input.wholeNumber(1, 1000),
+      })
+      return projection.parked(page)
+    },
+    async retry(contactId) {
+      input.id('projection.retry', contactId)
+      return projection.retry(contactId)
+    },
+    async discard(contactId) {
+      input.id('projection.discard', contactId)
+      return projection.discard(contactId)
+    },
   }
 }
 

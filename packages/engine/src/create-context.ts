@@ -1,0 +1,30 @@
+/** Puts together what the parts of the engine work with. */
+import { createAppendQueue } from './append-queue.ts'
+import { createCampaigns } from './campaigns.ts'
+import { createFacts } from './directory.ts'
+import type { EngineContext } from './engine-context.ts'
+import type { EngineOptions } from './engine-options.ts'
+import { createHistoryOf } from './load-contact.ts'
+
+interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
+  readonly contactsTimeoutMs: number
+  readonly gateMs: number
+}
+
+export function createContext(
+  { store, contacts, campaignRefreshMs = 1000, random = Math.random }: EngineOptions,
+  { clock, contactsTimeoutMs, gateMs, observe, wakeUp }: Given,
+): EngineContext {
+  return {
+    store,
+    historyOf: createHistoryOf(store),
+    append: createAppendQueue(store),
+    campaigns: createCampaigns(store, campaignRefreshMs),
+    factsOf: createFacts(contacts, contactsTimeoutMs),
+    clock,
+    observe,
+    random,
+    wakeUp,
+    viewMs: store.settled === undefined ? gateMs / 2 : null,
+  }
+}

@@ -1,0 +1,168 @@
+/** `publish` and `unpublish`: decided on the catalogue of campaigns as it is, and again where another process was first. */
+import {
+  type CampaignDefinition,
+  type CampaignEvent,
+  type CampaignId,
+  campaignStream,
+  checkDefinition,
+  decidePublish,
+  decideUnpublish,
+  type Either,
+  EnfoldFault,
+  isLeft,
+  left,
+  notJsonIn,
+  orderDigest,
+  type Position,
+  type PublishAnswer,
+  type PublishCampaign,
+  type RecordedEvent,
+  type Rejection,
+  right,
+  sameDefinition,
+  type UnpublishAnswer,
+  type UnpublishCampaign,
+} from '@enfold/core'
+import { metaOf, ORDER, type Order } from './contact-verbs.ts'
+import type { EngineContext } from './engine-context.ts'
+import * as input from './input.ts'
+import { unhandledKinds } from './kinds.ts'
+import type { Unpublished } from './stop-runs.ts'
+
+export interface Publishing {
+  /**
+   * Publishes a definition, or says that it is published already. `version` is the campaign's: 1, 2, 3 … `warnings` name
+   * what is legal but suspicious, and kinds of steps that this engine has no handler for (KIND-1): the latter only if it
+   * has handlers, and they can be listed.
+   */
+  publish(
+    definition: unknown,
+    order?: Order,
+  ): Promise<Either<Rejection, PublishAnswer & { readonly position: Position }>>
+  /** Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). */
+  unpublish(
+    campaignId: CampaignId,
+    order: Order & { readonly stopRuns?: boolean },
+  ): Promise<Either<Rejection, UnpublishAnswer & { readonly position: Position; readonly stopped: number }>>
+}
+
+interface Parts {
+  readonly context: EngineContext
+  /** Kinds that this engine has handlers for; `null`: they cannot be listed. */
+  readonly handledKinds: readonly string[] | null
+  readonly stopRuns: (unpublished: Unpublished) => Promise<{ readonly stopped: number; readonly position: Position }>
+  /** @throws EnfoldFault `CLOSED` */
+  readonly requireOpen: () => void
+}
+
+const MAX_ATTEMPTS = 20
+const UNPUBLISH = { ...ORDER, 'stopRuns?': input.flag }
+
+export function createPublishing({ context, handledKinds, requireOpen, stopRuns }: Parts): Publishing {
+  return {
+    async publish(given, order = { actor: null }) {
+      input.checkInput('publish.order', order, ORDER)
+      requireOpen()
+      const definition = copied(given)
+      const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
+      const published = await decideOnCampaign(context, publication(context, command))
+      if (isLeft(published)) return published
+      const unhandled = unhandledKinds(definition as CampaignDefinition, handledKinds)
+      return right({ ...published.right, warnings: [...published.right.warnings, ...unhandled] })
+    },
+    async unpublish(campaignId, order) {
+      input.id('unpublish.campaignId', campaignId)
+      input.checkInput('unpublish.order', order, UNPUBLISH)
+      requireOpen()
+      const alsoStops = order.stopRuns === true
+      const stops = alsoStops ? { stopRuns: true } : {}
+      const command = { type: 'UnpublishCampaign', campaignId, ...metaOf(order), ...stops } as const
+      const unpublished = await decideOnCampaign(context, unpublication(context, command))
+      if (isLeft(unpublished)) return unpublished
+      if (!alsoStops) return right({ ...unpublished.right, stopped: 0 })
+      return right({ ...unpublished.right, ...(await stopRuns({ ...command, ...unpublished.right })) })
+    },
+  }
+}
+
+/** An order on a campaign, and how it is decided. */
+interface CampaignOrder<Answer> {
+  readonly command: PublishCampaign | UnpublishCampaign
+  decide(): Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: Answer }>
+  /** Asked when it was decided: before that it may be no id. */
+  campaignId(): CampaignId
+  /** The answer of the first time, from the events of the same command id; `null`: they are of another order. */
+  answerAgain(events: readonly RecordedEvent[]): Answer | null
+}
+
+function publication({ campaigns, clock }: EngineContext, command: PublishCampaign): CampaignOrder<PublishAnswer> {
+  const definition = command.definition as CampaignDefinition
+  return {
+    command,
+    decide: () => decidePublish(command, campaigns.catalog, clock.now()),
+    campaignId: () => definition.id,
+    answerAgain([event]) {
+      if (event?.type !== 'CampaignPublished' || !sameDefinition(event.data.definition, definition)) return null
+      const checked = checkDefinition(event.data.definition, campaigns.catalog)
+      const warnings = isLeft(checked) ? [] : checked.right.warnings
+      return { outcome: 'published', version: event.data.campaignVersion, warnings }
+    },
+  }
+}
+
+function unpublication(
+  { campaigns, clock }: EngineContext,
+  command: UnpublishCampaign,
+): CampaignOrder<UnpublishAnswer> {
+  return {
+    command,
+    decide: () => decideUnpublish(command, campaigns.catalog, clock.now()),
+    campaignId: () => command.campaignId,
+    answerAgain: ([event]) =>
+      event?.type === 'CampaignUnpublished' ? { outcome: 'unpublished', version: event.data.campaignVersion } : null,
+  }
+}
+
+/** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
+async function decideOnCampaign<Answer>(
+  { campaigns, store }: EngineContext,
+  order: CampaignOrder<Answer>,
+): Promise<Either<Rejection, Answer & { readonly position: Position }>> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    await campaigns.refresh()
+    const decided = order.decide()
+    if (isLeft(decided)) return decided
+    const stream = campaignStream(order.campaignId())
+    const history = (await store.readMany([stream])).get(stream) ?? []
+    const before = history.filter((event) => event.commandId === order.command.commandId)
+    if (before.length > 0) return answerAgain(order, before)
+    const { events, answer } = decided.right
+    if (events.length === 0) return right({ ...answer, position: history.at(-1)?.position ?? 0 })
+    const version = campaigns.catalog.find(order.campaignId())?.version ?? 0
+    const result = await store.append(stream, events, version === 0 ? 'no-stream' : version)
+    if (result.outcome === 'conflict' || result.repeated) continue
+    for (const event of result.events) campaigns.catalog.apply(event as CampaignEvent & RecordedEvent)
+    return right({ ...answer, position: result.position })
+  }
+  throw new EnfoldFault('CONTENTION', 'Other processes published the campaign again and again. Try again.')
+}
+
+/** The command id was used: by the same order, which is answered as the first time, or by another. */
+function answerAgain<Answer>(
+  order: CampaignOrder<Answer>,
+  before: readonly RecordedEvent[],
+): Either<Rejection, Answer & { readonly position: Position }> {
+  const digest = before[0]?.order
+  const isSame = digest === undefined || digest === orderDigest(order.command)
+  const answer = isSame ? order.answerAgain(before) : null
+  if (answer !== null) return right({ ...answer, position: before.at(-1)?.position as Position })
+  const usedFor = before.map(({ type }) => type).join(', ')
+  return left({ type: 'CommandIdReused', commandId: order.command.commandId, usedFor })
+}
+
+/** The definition as it is now: what the host does with its object later is none of the publication's. */
+function copied(definition: unknown): unknown {
+  if (definition === undefined) return null
+  for (const _ of notJsonIn(definition)) return definition // `decidePublish` says what is wrong with it.
+  return JSON.parse(JSON.stringify(definition))
+}
