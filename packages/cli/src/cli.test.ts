@@ -295,6 +295,18 @@ describe('faults', () => {
     const { faults } = JSON.parse((await enfold(['verify', path, '--json'])).stdout)
     expect(faults[0].rule).toBe(rule)
     if (line !== 0) expect(faults[0].line).toBe(line > 0 ? line : damaged().length)
+    // What verify refuses is sealed by nobody, and imported up to the line before it only.
+    const [key, seal, store] = [file(`${name}-key`), file(`${name}.seal`), `sqlite:${file(`${name}.db`)}`]
+    await enfold(['keygen', key])
+    const place = `${path}:${faults[0].line}: ${rule}: `
+    const refused = await enfold(['seal', path, '--key', key, '--out', seal])
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining(place)])
+    expect(existsSync(seal)).toBe(false)
+    const imported = await enfold(['import', path, '--into', store])
+    expect([imported.status, imported.stderr]).toEqual([1, expect.stringContaining(place)])
+    expect((await enfold(['export', store])).stdout.trimEnd().split('\n')).toEqual(
+      damaged().slice(0, faults[0].line - 1),
+    )
   })
 
   /** A dispatch for Dan, who was stopped the day before. */

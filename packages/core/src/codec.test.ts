@@ -749,6 +749,16 @@ describe('whatever the line', () => {
     expect(refused).toBeGreaterThan(runs(1000) / 2)
   })
 
+  it('VERSION-2: a definition in a log has the limits of one that is published', () => {
+    const sequences = Array.from({ length: 20_001 }, () => null)
+    const line = withData({ definition: { id: 'pool', goals: [], sequences } }, PUBLISHED_LINE)
+    expect(problem(line)).toMatchObject({
+      reason: 'wrong-data',
+      path: '/data/definition',
+      message: expect.stringContaining('20001 nodes'),
+    })
+  })
+
   it('AUDIT-5: values nested deeper than any stack', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000)
     expect(problem(deep)).toMatchObject({ reason: 'wrong-data', path: '/0/0' })

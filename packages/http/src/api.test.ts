@@ -401,6 +401,14 @@ describe('input that is wrong', () => {
       { 'content-type': 'application/x-www-form-urlencoded' },
     ],
     ['an empty body of no kind', 415, 'POST', `${NURTURE}/start`, '', { 'content-type': 'text/plain' }],
+    [
+      "an id of the engine's own as the key",
+      400,
+      'POST',
+      `${NURTURE}/pause`,
+      {},
+      { 'idempotency-key': derivedCommandId('outcome', 'x') },
+    ],
     ['a search of a directory that has none', 400, 'POST', '/contacts/search', { text: 'ann' }],
   ])('is refused, with its place: %s', async (_, status, method, path, body, headers) => {
     const { send, errors } = await givenApi()
