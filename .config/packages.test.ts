@@ -31,7 +31,7 @@ const published = readdirSync(PACKAGES)
   .filter(({ manifest }) => manifest.private !== true)
 
 it.each(published.map(({ manifest }) => manifest))(
-  '$name says what it is, for whom, and what of it is for use',
+  '$name has a description, keywords, and the list of its exports',
   (manifest) => {
     expect(manifest).toMatchObject({
       description: expect.stringMatching(/^\S.{20,160}$/),
@@ -43,7 +43,7 @@ it.each(published.map(({ manifest }) => manifest))(
       files: expect.arrayContaining(['dist']),
       publishConfig: { access: 'public' },
     })
-    // Where it is developed is for whoever publishes it to say.
+    // The publisher names the repository.
     for (const field of ['repository', 'homepage', 'bugs']) expect(manifest).not.toHaveProperty(field)
     expect(Object.keys(manifest.exports ?? {})).toEqual(expect.arrayContaining(entriesFor(manifest)))
   },

@@ -25,7 +25,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\ba \w+ of yours\b/i, 'your own'],
   [/\bof before\b/i, 'older, earlier'],
   [/\b(?:it|that|which|who|what an? \w+|engine|store|server|handler|console|page|call|host) answers\b/i, 'returns'],
-  [/\banswers (?:an?|the same|its|whether|when|once|with|nothing|already|not|true|false|null|[`'"\d])/i, 'returns'],
+  [/\banswers (?:an?\b|the same|its|whether|when|once|with|nothing|already|not|true|false|null|[`'"\d])/i, 'returns'],
   [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],
 ]
 
@@ -33,7 +33,17 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
 const LEFT_OUT = /^LICENSE$|^\.config\/plain-words\.ts$|\/fixtures\/|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
 
 /** Folders whose texts are not plain yet. */
-const NOT_YET = ['.config/', '.github/', '.changeset/', 'README.md', 'docs/', 'examples/', 'packages/']
+const NOT_YET = [
+  'docs/decisions/',
+  'packages/cli/',
+  'packages/console/',
+  'packages/core/src/log-check.ts',
+  'packages/core/src/plan.ts',
+  'packages/core/src/ports',
+  'packages/engine/',
+  'packages/http/',
+  'packages/store-',
+]
 
 const problems = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
   encoding: 'utf8',

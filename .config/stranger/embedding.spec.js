@@ -36,7 +36,7 @@ test.each([
   await store.close()
 })
 
-test('the API answers a request, and refuses one of the wrong shape', async () => {
+test('the API serves a request, and refuses one of the wrong shape', async () => {
   const store = createMemoryStore()
   const engine = createEngine({ store, handlers: {} })
   const api = createApi({ engine, authorize: () => ({ actor: 'anna', may: 'write' }) })

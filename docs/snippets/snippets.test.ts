@@ -1,7 +1,7 @@
 /**
- * What the pages and the packages' READMEs show is code that runs, and what it prints. Each `x.ts` beside this file is
+ * What the pages and the packages' READMEs show is code that runs, and what it prints. Each `x.ts` next to this file is
  * run, and must print `x.txt`. Pages and READMEs hold copies under a comment that names file and region, so that they
- * read alike on the site, on a code host and in an editor. `ENFOLD_WRITE_SNIPPETS=1` copies anew.
+ * read alike on the site, on a code host and in an editor. `ENFOLD_WRITE_SNIPPETS=1` copies again.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

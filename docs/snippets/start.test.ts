@@ -8,7 +8,7 @@ import { expect, it, onTestFinished } from 'vitest'
 const DOCS = join(import.meta.dirname, '..')
 const ENFOLD = join(DOCS, '../packages/cli/src/index.ts')
 
-/** A console block: what is typed behind `$`, and what is answered. */
+/** A console block: what is typed after `$`, and the output. */
 interface Block {
   readonly mark: string
   readonly typed: string

@@ -38,13 +38,13 @@ async function given() {
   }
 }
 
-it("GOAL-12: whoever signs up at the host's own route gets the first mail at once", async () => {
+it("GOAL-12: a contact that signs up at the host's own route gets the first mail at once", async () => {
   const { mailed, signUp } = await given()
   expect((await signUp('ada')).status).toBe(201)
   expect(await mailed).toBe('hello for ada')
 })
 
-it('GOAL-10: signing up twice is signing up once; the API shows it to whom it is for', async () => {
+it('GOAL-10: signing up twice has the effect of one; the API shows it to an authorized caller', async () => {
   const { mailed, signUp, contact } = await given()
   const [first, second] = [await signUp('ada'), await signUp('ada')]
   expect(await second.json()).toEqual(await first.json())

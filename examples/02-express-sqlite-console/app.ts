@@ -1,5 +1,5 @@
 /**
- * A CRM on Express: its own route enrols whoever signs up, the API and the console are mounted beside it, and a
+ * A CRM on Express: its own route enrolls each sign-up, the API and the console are mounted next to it, and a
  * worker sends the mails.
  */
 

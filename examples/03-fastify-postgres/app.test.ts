@@ -20,7 +20,7 @@ const typesOf = async (id: string) => (await crm.engine.inspect.history(id)).map
 const becomeCustomer = (id: string, sequence = 'letters') =>
   crm.app.inject({ method: 'POST', url: '/customers', payload: { id, plan: 'gold', sequence } })
 
-it('START-1: a customer and his run are true by one commit', async () => {
+it('START-1: one commit writes a customer and their run', async () => {
   expect((await becomeCustomer('ann')).statusCode).toBe(201)
   expect(await customers()).toEqual(['ann'])
   expect(await typesOf('ann')).toEqual(['SequenceStarted'])

@@ -1,4 +1,4 @@
-/** Enfold as a module of NestJS: gives the engine to whoever asks for `ENGINE`, works while the application runs, and closes with it. */
+/** Enfold as a module of NestJS: provides the engine as `ENGINE`, works while the application runs, and closes with it. */
 import type { Store } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import type {

@@ -6,7 +6,7 @@ import { startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { expect, it, onTestFinished } from 'vitest'
 import { startCrm } from './app.ts'
 
-it('INDEX-1: the log is on the server, the index in a file; without the file it is made anew', async () => {
+it('INDEX-1: the log is on the server, the index in a file; without the file it is built again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'enfold-eventstoredb-'))
   const server = await startFakeServer()
   onTestFinished(async () => {

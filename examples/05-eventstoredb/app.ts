@@ -1,4 +1,4 @@
-/** The log on EventStoreDB, index and agenda in a SQLite file beside it: the engine feeds the one from the other. */
+/** The log on EventStoreDB, index and agenda in a separate SQLite file: the engine feeds the one from the other. */
 import type { StepHandler } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'

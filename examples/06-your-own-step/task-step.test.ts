@@ -41,12 +41,12 @@ it('STEP-4: a step of your own kind is done by your own handler', async () => {
   ])
 })
 
-it('STEP-6: a worker that dies behind the deed, and tries again, does it once', async () => {
+it('STEP-6: a worker that dies after the step, and tries again, does it once', async () => {
   let calls = 0
   const { clock, engine, list, stepsOf } = await given((task) => (call) => {
     const answer = task(call)
     calls += 1
-    if (calls === 1) throw new Error('the connection is lost behind the commit')
+    if (calls === 1) throw new Error('the connection is lost after the commit')
     return answer
   })
   await engine.runDue()

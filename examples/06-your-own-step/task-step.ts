@@ -17,7 +17,7 @@ export function createTaskList(path: string) {
 
   const task: StepHandler = ({ contactId, step, idempotencyKey }) => {
     const { title } = step.params
-    // No retry will mend that; `onFailure` of the step says how the sequence goes on.
+    // No retry will fix that; `onFailure` of the step says how the sequence goes on.
     if (typeof title !== 'string') return { outcome: 'failed', reason: 'no-title', permanent: true }
     insert.run(idempotencyKey, contactId, title)
     return { outcome: 'sent' }

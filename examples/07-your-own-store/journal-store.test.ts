@@ -47,7 +47,7 @@ describe('a journal', () => {
     return { path, store, sent, engineOf }
   }
 
-  it('ONCE-3: what was acknowledged is there for whoever opens it next, with index and agenda', async () => {
+  it('ONCE-3: what was acknowledged is there when the store is opened again, with index and agenda', async () => {
     const { path, store, sent, engineOf } = await given()
     const next = await openJournalStore(path)
     onTestFinished(() => next.close())
@@ -58,7 +58,7 @@ describe('a journal', () => {
     await store.close()
   })
 
-  it('ONCE-3: a line that a crash cut short is forgotten, and the next one begins anew', async () => {
+  it('ONCE-3: a line that a crash cut short is dropped, and the next append replaces it', async () => {
     const { path, store } = await given()
     const before = await eventsOf(store)
     await store.close()

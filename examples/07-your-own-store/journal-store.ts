@@ -1,12 +1,12 @@
 /**
- * A store of one's own: everything in memory, and each write in a file before it is done, a line each. Whoever opens the
- * file again does the writes again, and is where the other was. For one process, and as many contacts as memory holds.
+ * A store of one's own: everything in memory, and each write in a file before it is done, a line each. Opening the
+ * file repeats the writes. For one process, and as many contacts as memory holds.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 import type { Store } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 
-/** What changes a store for good. Leases are not among it: whoever held one is gone with the process. */
+/** What changes a store for good. Leases are not: their holder is gone with the process. */
 const WRITES = ['append', 'appendMany', 'apply', 'restore', 'saveAction'] as const
 
 export async function openJournalStore(path: string): Promise<Store> {

@@ -51,7 +51,7 @@ describe('a moment of it', () => {
     signal('contract-signed'),
   )
 
-  it('STOP-1: nothing goes out behind a stop', () => {
+  it('STOP-1: nothing is sent after a stop', () => {
     const story = signed.given(stop('contract')).passed('P400D')
     expect(story.events.map(({ type }) => type)).toEqual(['GoalSatisfied', 'SequenceStarted', 'SequenceStopped'])
   })

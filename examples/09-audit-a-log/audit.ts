@@ -37,7 +37,7 @@ export async function faultsOf(path: string, sealed: Awaited<ReturnType<typeof s
   return breach === null ? faults : [...faults, `events ${breach.from} to ${breach.to}: ${breach.message}`]
 }
 
-/** Why a contact got a step: from the dispatch back to whoever or whatever began it (AUDIT-3). */
+/** Why a contact got a step: from the dispatch back to the person or signal that began it (AUDIT-3). */
 export async function whyGot(path: string, contactId: string, stepId: string): Promise<readonly string[]> {
   const own: RecordedContactEvent[] = []
   for await (const event of eventsOf(path))

@@ -200,7 +200,7 @@ describe('the demo on PostgreSQL', () => {
   }
   const mailsIn = (out: string) => readdirSync(join(out, 'outbox')).sort()
 
-  it('tells the same story as on SQLite, and leaves no server behind', async () => {
+  it('tells the same story as on SQLite, and stops its server', async () => {
     const [file, server] = [newPath(), given()]
     const onFile = await run('--out', file, ...SHORT)
     const onServer = await run('--store', 'postgres', '--out', server, ...SHORT)
@@ -274,7 +274,7 @@ describe('the demo on EventStoreDB', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     const onYours = await run('--store', 'eventstoredb', '--out', newPath(), ...short)
     expect(onYours.stderr).toMatch(/^Using the server of ENFOLD_EVENTSTOREDB_URL, in streams .* enfold-demo-\w+-\n$/)
-    expect(onYours.stdout).toMatch(/events\/s \(a server of yours, read model in SQLite\)/)
+    expect(onYours.stdout).toMatch(/events\/s \(your own server, read model in SQLite\)/)
     expect(steady(onYours.stdout)).toBe(steady(onFile.stdout))
     expect((await yours.calls()).append).toBeGreaterThan(0)
   })
@@ -331,7 +331,7 @@ describe('what the demo is given', () => {
     ])
   })
 
-  it('names twenty wrong lines at most, and says how many there are beside them', () => {
+  it('names twenty wrong lines at most, and says how many more there are', () => {
     const contacts = fileOf('contacts.csv', [...CONTACTS, ...Array.from({ length: 25 }, () => ',,,,')].join('\n'))
     const { wrong } = readContacts(contacts)
     const lines = inWords(wrong).split('\n')

@@ -46,13 +46,13 @@ const HELP = `Plays a campaign on a SQLite file, on PostgreSQL or on EventStoreD
   --console          then show it in the console, in a browser of this machine, until Ctrl-C
   --keep             go on where the last run ended; without it, a run starts clean
   --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
-  --campaign FILE    a definition as JSON; mails come from templates/NAME.txt beside it (campaign.json)
+  --campaign FILE    a definition as JSON; mails come from templates/NAME.txt next to it (campaign.json)
   --contacts FILE    CSV with the columns id, name, email, timeZone, tags and any field (contacts.csv)
   --happenings FILE  JSON lines: what happened in the CRM, and what the staff ordered (happenings.jsonl)
   --out FOLDER       where the store, the outbox and the journal go (out)
   --help             this
 
-The files in brackets are those beside demo.ts. Wrong lines in any of them are named, and nothing is written.`
+The files in brackets are those next to demo.ts. Wrong lines in any of them are named, and nothing is written.`
 
 interface Input {
   readonly campaign: CampaignDefinition
@@ -107,7 +107,7 @@ function readArguments() {
     if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
     if (store === 'eventstoredb' && values.keep)
       throw new Misuse(
-        '--keep goes on with a log that was kept: that of the fake server is gone, and on a server of yours each run begins new streams.',
+        '--keep goes on with a log that was kept: that of the fake server is gone, and on your own server each run begins new streams.',
       )
     return { ...values, days, store }
   } catch (error) {
@@ -239,8 +239,8 @@ interface Again {
 }
 
 /**
- * Hands everything over a second time that left a trace in the log. What changed nothing left none, and would be decided
- * anew on what is the case now (ONCE-1): a host that hands over twice keeps a journal, as this one does.
+ * Repeats everything that left a trace in the log. What changed nothing left none, and would be decided
+ * again on the present state (ONCE-1): a host that repeats keeps a journal, as this one does.
  */
 async function handOverAgain(
   engine: Parameters<typeof handOver>[0],

@@ -20,7 +20,7 @@ export function searchIn(contacts: ReadonlyMap<ContactId, Contact>): NonNullable
   }
 }
 
-/** Resolves when whoever looks has seen enough. What is ordered is done: mails go to the outbox. */
+/** Resolves when the viewer ends it. Orders are carried out: mails go to the outbox. */
 export async function look(
   engine: Engine,
   clock: SimulatedClock,

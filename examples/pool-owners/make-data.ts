@@ -1,6 +1,6 @@
 /**
  * Makes contacts.csv and happenings.jsonl: invented people, and 90 days of what they and the staff do. The same bytes
- * on every run. `node make-data.ts` writes beside this file, `node make-data.ts FOLDER` elsewhere.
+ * on every run. `node make-data.ts` writes next to this file, `node make-data.ts FOLDER` elsewhere.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -79,7 +79,7 @@ writeFileSync(join(FOLDER, 'contacts.csv'), table.map((row) => `${row.map(quoted
 
 const happenings: { readonly at: string; readonly contact: string; readonly [key: string]: unknown }[] = []
 
-/** `day` counts from the first, fractions included; what would lie behind the last day does not happen. */
+/** `day` counts from the first, fractions included; what would be after the last day does not happen. */
 function happens(day: number, { id }: Person, what: { readonly [key: string]: unknown }): void {
   const at = instantOf(FIRST_DAY_MS + Math.floor((day * DAY_MS) / MINUTE_MS) * MINUTE_MS)
   if (day < DAYS) happenings.push({ at, contact: id, ...what })

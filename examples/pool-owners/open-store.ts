@@ -24,7 +24,7 @@ export interface DemoStore {
 
 /** Where each store has its files in a folder; by one of them a folder is known to hold an earlier run. */
 const placeOf = { sqlite: 'enfold-demo.db', postgres: 'postgres', eventstoredb: 'enfold-demo-read-model.db' } as const
-/** On a server of yours. */
+/** On your own server. */
 const SCHEMA = 'enfold_demo'
 
 export function holdsRun(folder: string): boolean {
@@ -146,7 +146,7 @@ async function openEventStoreDb(folder: string, say: (line: string) => void): Pr
   }
   return {
     store: { ...readModel, ...log, close },
-    inWords: `${isFake ? 'a fake of EventStoreDB' : 'a server of yours'}, read model in SQLite`,
+    inWords: `${isFake ? 'a fake of EventStoreDB' : 'your own server'}, read model in SQLite`,
     async close() {
       await close()
       const where = isFake ? 'was in memory' : `is in the streams ${prefix}… of your server`

@@ -126,7 +126,7 @@ function checker({ campaign, contacts }: Known) {
         `says ${found.length === 0 ? 'nothing that happens' : found.join(' and ')}; expected one of ${[...words.keys()].join(', ')}`,
       )
     if (strange.length > 0)
-      problems.push(`has ${strange.map(show).join(', ')}; beside what happens it may have ${ABOUT.join(', ')}`)
+      problems.push(`has ${strange.map(show).join(', ')}; apart from what happens it may have ${ABOUT.join(', ')}`)
     for (const word of found) problems.push(...(words.get(word)?.(word, rest[word]) ?? []))
     return problems
   }

@@ -126,7 +126,7 @@ async function whoIsWhere({ engine, campaign }: Played): Promise<string[]> {
     const ids = `${contacts.map(named).join(', ')}${next === null ? '' : ', …'}`
     rows.push([`  ${named(sequenceId)}`, String(active), String(waiting), ids])
   }
-  return ['Who is in which sequence now', ...table(rows)]
+  return ['Contacts in each sequence now', ...table(rows)]
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -139,7 +139,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** The contact to whom the greatest variety of things happened. */
+/** The contact with the greatest variety of events. */
 function oneLife({ byContact, zone }: Reader): string[] {
   let richest: { readonly id: ContactId; readonly kinds: number } | null = null
   for (const [id, events] of byContact) {

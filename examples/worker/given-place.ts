@@ -101,7 +101,7 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
       for (const attempt of inFlight) attempt.killed = true
       return inFlight
     },
-    /** Whether the mail of each attempt at the contact was begun: the server knows for whom. */
+    /** Whether the mail of each attempt at the contact was begun: the server records the contact. */
     hasBegun(contactId: string): boolean {
       const begun = readFileSync(`${mailFile}.begun`, 'utf8')
         .split('\n')

@@ -46,7 +46,7 @@ const engine = createEngine({
     shutdownMs: Number(settings['shutdown-ms']),
     pollMs: Number(settings['poll-ms']),
     backOff: { baseMs: backOffMs, capMs: backOffMs * 120 },
-    // No more mails at once than connections: whoever waits in the mailer's queue waits on the handler's time.
+    // No more mails at once than connections: a wait in the mailer's queue counts as the handler's time.
     kinds: { email: { concurrency: connections } },
   },
   observe(signal) {

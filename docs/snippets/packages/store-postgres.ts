@@ -17,7 +17,7 @@ orThrow(
 
 // #endregion store
 
-// Within a transaction of yours: both stand, or neither.
+// Within your own transaction: both rows and events, or neither.
 await pool.query('CREATE TABLE customers (id text PRIMARY KEY)')
 // #region transaction
 const client = await pool.connect()
@@ -29,7 +29,7 @@ console.log('before the commit:', (await engine.inspect.contactsInSequence(seque
 await client.query('COMMIT')
 client.release()
 // #endregion transaction
-console.log('behind it:', (await engine.inspect.contactsInSequence(sequence)).contacts)
+console.log('after it:', (await engine.inspect.contactsInSequence(sequence)).contacts)
 
 // A worker does this all the time: engine.run({ signal })
 const { sent, completed } = await engine.runDue()

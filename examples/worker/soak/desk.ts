@@ -1,7 +1,7 @@
 /**
  * The operator's process: takes orders as JSON lines `{ verb, order }` on stdin, carries them out all at once, and prints
- * an answer for each, `{ commandId, answer }`. Whoever has the answer has the order's acknowledgement. Dies like the workers;
- * where the store is away, gives the order again under the same id until it is known.
+ * an answer for each, `{ commandId, answer }`. The answer is the order's acknowledgement. Dies like the workers;
+ * if the store is down, gives the order again under the same id until it is known.
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'

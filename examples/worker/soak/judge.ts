@@ -89,7 +89,7 @@ export function judge(evidence: Evidence): Verdict {
       check(JSON.stringify(again) === JSON.stringify(answer), 'ONCE-1', 'an order was answered differently', answers)
   }
 
-  // Contacts: whoever was not stopped has had everything.
+  // Contacts that were not stopped have had everything.
   let stops = 0
   for (const [contactId, { enrollments }] of ledger.contacts) {
     const run = newestRun(enrollments[0])
@@ -151,7 +151,7 @@ export function judge(evidence: Evidence): Verdict {
     }
   }
 
-  // Stops: nothing is dispatched behind one; what had been dispatched before may be on its way.
+  // Stops: nothing is dispatched after one; what had been dispatched before may be on its way.
   let begunAfterStop = 0
   let latestAfterStopMs = 0
   for (const { order, answers, acknowledgedAt } of given.values()) {

@@ -1,8 +1,8 @@
 /**
- * An SMTP server in a process of its own that outlives every kill. Before it answers 250 it writes a line for the mail
+ * An SMTP server in a process of its own that outlives every kill. Before it replies 250 it writes a line for the mail
  * into a file, synchronously: `{ key, contactId, begunAt, acceptedAt }`. The key is the left side of the Message-ID.
- * It takes up to `--slowness-ms` before it writes, and as much before it answers, so that kills meet mails in any state.
- * Prints its port, then the key of each mail. Beside the file, in `….begun`, stands for whom each mail was begun.
+ * It takes up to `--slowness-ms` before it writes, and as much before it replies, so that kills meet mails in any state.
+ * Prints its port, then the key of each mail. The file `….begun` next to it has the contact of each mail that was begun.
  */
 import { fsyncSync, openSync, writeSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'

@@ -1,5 +1,5 @@
 /**
- * Kills workers again and again while they mail, and the database server with them, and says what came of it. Real
+ * Kills workers again and again while they mail, and the database server with them, and reports the result. Real
  * processes, a real SQLite file or PostgreSQL server, a real SMTP server, real time. Drawn from the seed: which worker is
  * killed, after how many mails and milliseconds, when contacts are stopped, and how long the database is away.
  */
@@ -175,7 +175,7 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
   }
 }
 
-/** Again and again until the store answers. */
+/** Again and again until the store responds. */
 async function whenThere(ask: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++)
     try {

@@ -1,4 +1,4 @@
-/** A bulk action that starts many contacts, beside the same rows on SQLite in batches of a thousand: time and memory. */
+/** A bulk action that starts many contacts, compared with the same rows on SQLite in batches of a thousand: time and memory. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -104,7 +104,7 @@ export const bulkMillionBenchmark: Benchmark = {
   full: { contacts: 1_000_000 },
   quick: { contacts: 1_400 },
   rounds: 1,
-  // Beside the limit a tenth of it stands already.
+  // A tenth of the limit is there already.
   contenders: { enfold: shape.contenders.enfold },
   wanted: [
     // Constant, but for what the page cache of SQLite (64 MB) and the garbage collector let lie.

@@ -1,4 +1,4 @@
-/** PostgreSQL by the number of connections: single appends beside the bare call of the function that does them, and orders. */
+/** PostgreSQL by the number of connections: single appends next to the bare call of the function that does them, and orders. */
 import { contactStream, eventIdOf, type NewEvent } from '@enfold/core'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql'

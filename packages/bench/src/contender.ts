@@ -15,5 +15,5 @@ const contender = key === null ? undefined : benchmark.contenders[key]
 if (key !== null && contender === undefined) throw new Error(`No ${name}, ${key}.`)
 const measured: Measured | null = contender === undefined ? null : await contender.run(given)
 if (contender === undefined) await benchmark.prepare?.(given)
-// Sent before anything is waited for: a library that leaves a timer behind must not hold up the round.
+// Sent before anything is waited for: a library that leaves a timer running must not hold up the round.
 process.send?.(measured, () => process.exit(0))

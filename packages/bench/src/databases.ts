@@ -1,7 +1,7 @@
 /** Databases of the runner's server: an empty one, or a copy of one that was prepared. */
 import { Client, Pool } from 'pg'
 
-/** The URL of a database of this name, made anew. `template`: a database that nobody is connected to. */
+/** The URL of a new database of this name. `template`: a database that nobody is connected to. */
 export async function freshDatabase(server: string, name: string, template = 'template1'): Promise<string> {
   const client = new Client({ connectionString: server })
   await client.connect()

@@ -48,7 +48,7 @@ async function letWork(steps: number, processes: number, kind: WorkerKind, where
     await allDone.promise
     return (performance.now() - startedAt) / 1000
   } finally {
-    // Whoever is asked to end closes what it has open; its exit is awaited, lest it be measured with the next.
+    // A process that is told to end closes what it has open; its exit is awaited, so that it is not measured with the next.
     await Promise.all(
       workers.map(async (worker) => {
         if (worker.exitCode !== null || worker.signalCode !== null) return

@@ -1,5 +1,5 @@
 /**
- * What the store on EventStoreDB costs above its client, and Emmett's store beside it. The server is the wire-level fake of
+ * What the store on EventStoreDB costs above its client, and Emmett's store next to it. The server is the wire-level fake of
  * `@enfold/store-eventstoredb`, in a process of its own: it keeps events in memory, so that what is measured is the way to
  * it. With ENFOLD_EVENTSTOREDB_URL it is yours, where each run leaves streams that begin with "bench-".
  */

@@ -225,7 +225,7 @@ function withRun(
 
 // --- Contenders -----------------------------------------------------------------------------------------------------
 
-/** Contacts that are folded again and again, so that what is measured is the fold and not the memory behind it. */
+/** Contacts that are folded again and again, so that what is measured is the fold and not the memory. */
 const HOT = 5_000
 
 /** Folds the histories until all events are told, as many contacts after one another ask for their states. */

@@ -1,6 +1,6 @@
 /**
  * `pnpm bench [name…] [--rounds=5] [--quick] [--docs]`: measures, prints the tables, and writes each result into
- * `results/`. `--docs` writes all that stands there into `docs/` and the README as well; with `--rounds=0` without measuring anew.
+ * `results/`. `--docs` writes all that stands there into `docs/` and the README as well; with `--rounds=0` without measuring again.
  * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

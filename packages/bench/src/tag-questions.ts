@@ -113,12 +113,12 @@ async function fill(model: ReadModel, contacts: number): Promise<void> {
       return { contactId, version: 1, derived: { tags, wakeAt: null } }
     })
     await model.apply(changes, first + changes.length)
-    // SQLite answers without ever letting go of the process, in which the others wait for their servers.
+    // SQLite blocks the process, in which the others wait for their servers.
     await new Promise(setImmediate)
   }
 }
 
-/** The table that a host would make: who is in what, and an index by contact. */
+/** The table that a host would make: contact and sequence, with an index by contact. */
 async function fillTable(pool: Pool, size: string, contacts: number): Promise<void> {
   const table = `plain_${size}`
   await pool.query(`CREATE TABLE ${table} (tag text COLLATE "C", contact text COLLATE "C")`)
@@ -181,7 +181,7 @@ function heapNow(): number {
 
 export const indexBenchmark: Benchmark = {
   name: 'index',
-  what: 'one sequence with {large} contacts (and one with {small}), who are in one of a hundred others each: a page of 50 behind a random contact with its total, the count, and all, any and none of two tags; p99 of {questions} questions of each kind, or of as many as fit into 0.4 seconds',
+  what: 'one sequence with {large} contacts (and one with {small}), who are in one of a hundred others each: a page of 50 after a random contact with its total, the count, and all, any and none of two tags; p99 of {questions} questions of each kind, or of as many as fit into 0.4 seconds',
   full: { small: 10_000, large: 1_000_000, questions: 200 },
   quick: { small: 200, large: 400, questions: 20 },
   figures: {

@@ -22,7 +22,7 @@ export function makeKeys(path: string): Answer {
   ])
   return {
     json: { privateKey: path, publicKey: publicPath },
-    text: () => `${plain(path)} seals: keep it from whoever can write the log. ${plain(publicPath)} verifies.`,
+    text: () => `${plain(path)} seals: keep it from anyone who can write the log. ${plain(publicPath)} verifies.`,
   }
 }
 

@@ -85,7 +85,7 @@ export function createFakeLog(): FakeLog {
     Object.assign(stateOf(stream), { truncateBefore: $tb, maxCount: $maxCount })
   }
 
-  /** `null`: may be written. Else what the server answers without writing. */
+  /** `null`: may be written. Else the server's reply without writing. */
   function check(stream: string, ids: readonly string[], expected: Expected): Decision | null {
     const state = stateOf(stream)
     const current = state.records.length - 1
@@ -100,7 +100,7 @@ export function createFakeLog(): FakeLog {
     }
     if (wanted > current) return refused
     if (wanted === current) return null
-    // Behind the expectation stands something: the same ids at the same places are taken for a repeat, whatever they hold.
+    // There are events after the expected version: the same ids at the same places are taken for a repeat, whatever they hold.
     const places = ids.map((id, i) => state.records[wanted + 1 + i]?.id === id)
     if (places.every((same) => same)) return success(state.records[wanted + ids.length] as LogRecord)
     return wanted === -1 && isSoftDeleted(state) && !places[0] ? null : refused

@@ -10,12 +10,12 @@ export interface GivenServer {
   readonly asUser: { readonly credentials?: { readonly username: string; readonly password: string } }
   /** `null`: the server is yours, and obeys nobody here. */
   readonly fake: RemoteFakeServer | null
-  /** Ends a fake; a server of yours is left alone. */
+  /** Ends a fake; your own server is left alone. */
   stop(): Promise<void>
 }
 
 /**
- * Connects to nothing yet. What is written on a server of yours stays there, so write under a prefix of your own.
+ * Connects to nothing yet. What is written on your own server stays there, so use a separate prefix.
  *
  * @param options of the fake
  */

@@ -40,7 +40,7 @@ export const NOT_MODELLED = [
 
 /**
  * What happens to one call:
- * `unavailable`: refused, nothing done. `lost-answer`: done, then an error in place of the answer. `no-answer`: done,
+ * `unavailable`: refused, nothing done. `lost-answer`: done, then an error instead of the answer. `no-answer`: done,
  * never answered. `ignored`: neither done nor answered. `cancelled`: the server cancels, nothing done. `quiet-end`: ends
  * without an error and without (more) data. `not-leader`: refused, and another node named. `no-leader`: refused by a
  * follower that knows none. `not-ready`: refused by a node that has just started. `denied`: no rights.
@@ -556,7 +556,7 @@ export async function startFakeServer(options: FakeServerOptions = {}): Promise<
   }
 }
 
-/** The way to end a call with a status: one that is destroyed sends none, and the client waits for ever. */
+/** The way to end a call with a status: one that is destroyed sends none, and the client waits without end. */
 function fail(call: ReadCall | BatchCall, error: Partial<StatusObject>): void {
   call.emit('error', error)
 }

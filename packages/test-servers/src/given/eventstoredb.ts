@@ -4,7 +4,7 @@ import { afterAll, beforeAll } from 'vitest'
 import type { FakeServer } from '../eventstoredb/server.ts'
 
 /**
- * Call it once in a file, outside of tests. What it answers is given to `createEventStoreDbStore`: each prefix is a log
+ * Call it once in a file, outside of tests. Pass its result to `createEventStoreDbStore`: each prefix is a log
  * of its own.
  */
 export function givenEventStoreDb(): (prefix: string) => {

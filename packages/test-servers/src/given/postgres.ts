@@ -1,7 +1,7 @@
 /**
  * For tests: a database of its own for each test file that asks, on one server for the whole run
  * (`.config/shared-postgres.ts`), and a schema for each test. A file that kills its server asks for one of its own.
- * `ENFOLD_POSTGRES_URL` uses a server of yours instead; tests that kill the server then skip.
+ * `ENFOLD_POSTGRES_URL` uses your own server instead; tests that kill the server then skip.
  */
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
@@ -12,7 +12,7 @@ import { deserted, type PostgresServer, startPostgres } from '../postgres/postgr
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Answers each connection with the URL of the server that all test files share. */
+    /** Sends on each connection the URL of the server that all test files share. */
     sharedPostgresPort: number
   }
 }
