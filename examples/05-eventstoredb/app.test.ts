@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isRight } from '@enfold/core'
+import { orThrow } from '@enfold/core'
 import { startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { expect, it, onTestFinished } from 'vitest'
 import { startCrm } from './app.ts'
@@ -23,16 +23,15 @@ it('INDEX-1: the log is on the server, the index in a file; without the file it 
     { id: 'hello', kind: 'email' },
     { id: 'later', kind: 'email', timer: { after: 'P1D' } },
   ]
-  await crm.engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps }] })
-  const started = await crm.engine.startSequence({ contactId: 'ada', ...sequence, actor: 'olga' })
-  if (!isRight(started)) throw new Error(started.left.type)
-  await crm.engine.waitFor(started.right.position, { timeoutMs: 30_000 })
+  orThrow(await crm.engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps }] }))
+  const { position } = orThrow(await crm.engine.startSequence({ contactId: 'ada', ...sequence, actor: 'olga' }))
+  await crm.engine.waitFor(position, { timeoutMs: 30_000 })
   expect(await crm.engine.inspect.contactsInSequence(sequence)).toMatchObject({ contacts: ['ada'] })
   expect(await sent.promise).toBe('hello for ada')
   await crm.close()
 
   const again = startCrm(server.url, join(folder, 'another.db'), () => ({ outcome: 'sent' }))
-  await again.engine.waitFor(started.right.position, { timeoutMs: 30_000 })
+  await again.engine.waitFor(position, { timeoutMs: 30_000 })
   expect(await again.engine.inspect.contactsInSequence(sequence)).toMatchObject({ contacts: ['ada'] })
   await again.close()
 }, 60_000)

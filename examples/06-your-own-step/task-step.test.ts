@@ -1,5 +1,5 @@
 import type { StepHandler } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
@@ -13,20 +13,22 @@ async function given(handlerOf: (task: StepHandler) => StepHandler = (task) => t
     await engine.close()
     list.close()
   })
-  await engine.publish({
-    id: 'trial',
-    goals: [],
-    sequences: [
-      {
-        id: 'care',
-        steps: [
-          { id: 'call', kind: 'task', params: { title: 'Call them' } },
-          { id: 'nothing', kind: 'task', maxAttempts: 3 },
-        ],
-      },
-    ],
-  })
-  await engine.startSequence({ contactId: 'ada', campaignId: 'trial', sequenceId: 'care', actor: 'olga' })
+  orThrow(
+    await engine.publish({
+      id: 'trial',
+      goals: [],
+      sequences: [
+        {
+          id: 'care',
+          steps: [
+            { id: 'call', kind: 'task', params: { title: 'Call them' } },
+            { id: 'nothing', kind: 'task', maxAttempts: 3 },
+          ],
+        },
+      ],
+    }),
+  )
+  orThrow(await engine.startSequence({ contactId: 'ada', campaignId: 'trial', sequenceId: 'care', actor: 'olga' }))
   const stepsOf = async () => (await engine.inspect.contact('ada')).enrollments[0]?.steps
   return { list, clock, engine, stepsOf }
 }

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RecordedEvent, StepHandler, Store } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createSimulatedClock } from '@enfold/testkit'
 import { storeBattery } from '@enfold/testkit/battery'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -41,9 +41,9 @@ describe('a journal', () => {
     }
     const engineOf = (on: Store) => createEngine({ store: on, clock: createSimulatedClock(NOON), handlers: { email } })
     const engine = engineOf(store)
-    await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }] }] })
+    orThrow(await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }] }] }))
     for (const contactId of ['ann', '__proto__'])
-      await engine.startSequence({ contactId, campaignId: 'c', sequenceId: 's', actor: 'olga' })
+      orThrow(await engine.startSequence({ contactId, campaignId: 'c', sequenceId: 's', actor: 'olga' }))
     return { path, store, sent, engineOf }
   }
 

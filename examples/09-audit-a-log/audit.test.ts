@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine } from '@enfold/engine'
+import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -15,20 +15,22 @@ beforeAll(async () => {
   const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
   const store = createMemoryStore()
   const engine = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) } })
-  await engine.publish({
-    id: 'pool',
-    goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
-    sequences: [
-      {
-        id: 'nurture',
-        steps: [
-          { id: 'one', kind: 'email' },
-          { id: 'two', kind: 'email', timer: { after: 'P2D' } },
-        ],
-      },
-    ],
-  })
-  await engine.signal({ contactId: 'ada', kind: 'form-submitted', actor: 'web' })
+  orThrow(
+    await engine.publish({
+      id: 'pool',
+      goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
+      sequences: [
+        {
+          id: 'nurture',
+          steps: [
+            { id: 'one', kind: 'email' },
+            { id: 'two', kind: 'email', timer: { after: 'P2D' } },
+          ],
+        },
+      ],
+    }),
+  )
+  orThrow(await engine.signal({ contactId: 'ada', kind: 'form-submitted', actor: 'web' }))
   await engine.runDue()
   clock.advance('P2D')
   await engine.runDue()

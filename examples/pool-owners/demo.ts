@@ -13,8 +13,8 @@ import {
   type Instant,
   instantOf,
   isEnfoldFault,
-  isLeft,
   idInWords as named,
+  orThrow,
   type RecordedEvent,
   type Store,
 } from '@enfold/core'
@@ -177,9 +177,8 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
   const handlers = createOutbox({ folder: paths.outbox, sender, contacts, templates, clock })
   const engine = createEngine({ store, handlers: { ...handlers }, contacts: directory, clock })
 
-  const published = await engine.publish(campaign, { actor: 'demo' })
-  if (isLeft(published)) throw new Error(`The campaign was refused: ${published.left.type}`)
-  for (const { path, message } of published.right.warnings) process.stderr.write(`warning: ${path} ${message}\n`)
+  const { warnings } = orThrow(await engine.publish(campaign, { actor: 'demo' }))
+  for (const { path, message } of warnings) process.stderr.write(`warning: ${path} ${message}\n`)
 
   const again = earlier.length === 0 ? null : await handOverAgain(engine, input, journal, store, earlier)
   const progress = createProgress(from, until)

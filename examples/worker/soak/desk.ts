@@ -5,7 +5,7 @@
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isEnfoldFault } from '@enfold/core'
+import { isEnfoldFault, isLeft, RejectionError } from '@enfold/core'
 import { createEngine, type SequenceOrder, type StepOrder } from '@enfold/engine'
 import { openStore } from '../open-store.ts'
 
@@ -34,7 +34,7 @@ async function give({ verb, order }: Order) {
 
 async function obey({ verb, order }: Order): Promise<void> {
   const answered = await give({ verb, order } as Order)
-  if (answered._tag === 'Left') throw new Error(`${verb} was refused: ${JSON.stringify(answered.left)}`)
+  if (isLeft(answered)) throw new RejectionError(answered.left)
   const { outcome, run, position } = answered.right
   const acknowledgement: Acknowledgement = { commandId: order.commandId, answer: { outcome, run, position } }
   process.stdout.write(`${JSON.stringify(acknowledgement)}\n`)

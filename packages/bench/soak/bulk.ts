@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { contactOf, isLeft, type Store } from '@enfold/core'
+import { contactOf, orThrow, type Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -52,7 +52,7 @@ async function work(where: string, contacts: number): Promise<void> {
       },
     },
   )
-  if (isLeft(answer)) throw new Error(`Refused: ${JSON.stringify(answer.left)}`)
+  orThrow(answer)
   await engine.close()
   await store.close()
   process.disconnect()

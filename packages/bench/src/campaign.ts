@@ -1,6 +1,6 @@
 /** The campaign that the benchmarks work with, an engine over a store, and contacts for it. */
 import { join } from 'node:path'
-import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { createEngine, type Engine, type EngineOptions, orThrow } from '@enfold/engine'
 
 /** One sequence for each distance of the first step. None ends, so that a step is two events and no more. */
 export const campaign = {
@@ -20,8 +20,7 @@ function step(id: string, after?: string) {
 /** An engine whose handler does nothing, with the campaign published. */
 export async function givenEngine(options: Omit<EngineOptions, 'handlers'>): Promise<Engine> {
   const engine = createEngine({ handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
-  const published = await engine.publish(campaign)
-  if (published._tag === 'Left') throw new Error(`Not published: ${JSON.stringify(published.left)}`)
+  orThrow(await engine.publish(campaign))
   return engine
 }
 
@@ -50,8 +49,7 @@ export async function enrol(
     },
     { onProgress: ({ processed }) => onGroup(processed) },
   )
-  if (answer._tag === 'Left') throw new Error(`Rejected: ${JSON.stringify(answer.left)}`)
-  return answer.right.outcomes.started
+  return orThrow(answer).outcomes.started
 }
 
 export function* contactIds(count: number, from = 0): Generator<string> {

@@ -1,6 +1,7 @@
 /** What one order and one due step cost when many others are enrolled: they should cost the same. On SQLite, durable. */
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { orThrow } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { type Benchmark, type Contender, type Given, sizeOf, timed } from './benchmark.ts'
 import { enrol, fileOfWaiting, givenEngine, orderOf } from './campaign.ts'
@@ -19,8 +20,7 @@ function among(size: string, title: string): Contender {
       // Other ids in each round, spread over those that are there.
       const start = async (count: number) => {
         for (let i = 0; i < count; i++) {
-          const answer = await engine.startSequence(orderOf(`contact-${number++}-${process.pid}`, 'now'))
-          if (answer._tag === 'Left') throw new Error(`Rejected: ${JSON.stringify(answer.left)}`)
+          orThrow(await engine.startSequence(orderOf(`contact-${number++}-${process.pid}`, 'now')))
         }
       }
       await start(commands / 2)

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Store } from '@enfold/core'
+import { orThrow } from '@enfold/core'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { makeWorkerUtils, run } from 'graphile-worker'
@@ -64,8 +65,7 @@ async function onStore(given: Given, store: Store): Promise<Measured> {
   const running = engine.run({ signal: end.signal })
   const order: Order = async (number, ahead) => {
     const sequence = ahead ? 'soon' : 'now'
-    const answer = await engine.startSequence(orderOf(`${sequence}-${number}`, sequence))
-    if (answer._tag === 'Left') throw new Error(`Rejected: ${JSON.stringify(answer.left)}`)
+    orThrow(await engine.startSequence(orderOf(`${sequence}-${number}`, sequence)))
   }
   const measured = await steadily(given, order, lags)
   end.abort()

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
-import { type Clock, type ContactId, campaign, type Either, isLeft } from '@enfold/core'
+import { type Clock, type ContactId, campaign, orThrow } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { run } from './cli.ts'
@@ -129,15 +129,15 @@ export async function fillStore(
     clock.advance('P1D')
     await engine.runDue()
   }
-  await right(engine.publish(pool, { actor: 'olga' }))
+  orThrow(await engine.publish(pool, { actor: 'olga' }))
   for (const [i, contactId] of contacts.entries()) {
     const signal = { contactId, kind: 'form-submitted', signalId: `form-${i}` }
-    if (i % 3 === 0) await right(engine.startSequence({ ...on(contactId), commandId: `start-${i}` }))
-    else await right(engine.signal(signal))
+    if (i % 3 === 0) orThrow(await engine.startSequence({ ...on(contactId), commandId: `start-${i}` }))
+    else orThrow(await engine.signal(signal))
     clock.advance('PT1M')
   }
   await engine.runDue()
-  await right(engine.cancelStep({ ...on('cleo'), stepId: 'three' }))
+  orThrow(await engine.cancelStep({ ...on('cleo'), stepId: 'three' }))
   await day()
   await happenings(engine)
   for (let i = 0; i < 3; i++) await day()
@@ -146,21 +146,16 @@ export async function fillStore(
 }
 
 async function happenings(engine: Engine): Promise<void> {
-  await right(engine.signal({ contactId: 'ann', kind: 'purchased', signalId: 'order-1' }))
-  await right(engine.signal({ contactId: 'cleo', kind: 'purchased', signalId: 'order-2' }))
-  await right(engine.stopSequence({ ...on('dan'), reason: 'asked to \u202e be left\nalone' }))
-  await right(engine.resendStep({ ...on('dan'), stepId: 'one' }))
-  await right(engine.restartSequence(on('__proto__')))
-  await right(engine.pauseSequence(on('constructor')))
-  await right(engine.suppress({ contactId: 'a/b', actor: 'olga' }))
-  await right(engine.erase({ contactId: '😀', actor: 'olga' }))
+  orThrow(await engine.signal({ contactId: 'ann', kind: 'purchased', signalId: 'order-1' }))
+  orThrow(await engine.signal({ contactId: 'cleo', kind: 'purchased', signalId: 'order-2' }))
+  orThrow(await engine.stopSequence({ ...on('dan'), reason: 'asked to \u202e be left\nalone' }))
+  orThrow(await engine.resendStep({ ...on('dan'), stepId: 'one' }))
+  orThrow(await engine.restartSequence(on('__proto__')))
+  orThrow(await engine.pauseSequence(on('constructor')))
+  orThrow(await engine.suppress({ contactId: 'a/b', actor: 'olga' }))
+  orThrow(await engine.erase({ contactId: '😀', actor: 'olga' }))
 }
 
 function on(contactId: ContactId) {
   return { contactId, campaignId: pool.id, sequenceId: 'nurture', actor: 'olga' }
-}
-
-async function right(answering: Promise<Either<unknown, unknown>>): Promise<void> {
-  const answered = await answering
-  if (isLeft(answered)) throw new Error(`Rejected: ${JSON.stringify(answered.left)}`)
 }

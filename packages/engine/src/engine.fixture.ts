@@ -7,6 +7,7 @@ import {
   campaign,
   type Either,
   isLeft,
+  orThrow,
   type RecordedContactEvent,
   type Rejection,
   type StepCall,
@@ -65,9 +66,7 @@ export function temporaryDirectory(): string {
 
 /** The answer; a rejection is a failed test. */
 export async function answerOf<Answer>(given: Promise<Either<Rejection, Answer>>): Promise<Answer> {
-  const either = await given
-  if (isLeft(either)) throw new Error(`Rejected: ${JSON.stringify(either.left)}`)
-  return either.right
+  return orThrow(await given)
 }
 
 /** The rejection; an answer is a failed test. */

@@ -10,7 +10,7 @@ import {
   type ContactEvent,
   campaign,
   type Either,
-  isLeft,
+  orThrow,
   type Position,
   type Rejection,
   type Store,
@@ -110,9 +110,7 @@ async function given(makeReadModel: () => Store) {
 }
 
 async function answerOf<Answer>(given: Promise<Either<Rejection, Answer>>): Promise<Answer> {
-  const either = await given
-  if (isLeft(either)) throw new Error(`Rejected: ${JSON.stringify(either.left)}`)
-  return either.right
+  return orThrow(await given)
 }
 
 const typesOf = async (engine: Engine, contactId = 'ann') =>

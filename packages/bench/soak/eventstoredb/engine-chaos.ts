@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { campaign, contactStream, isEnfoldFault, isLeft, type RecordedEvent, verify } from '@enfold/core'
+import { campaign, contactStream, isEnfoldFault, orThrow, type RecordedEvent, verify } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -189,28 +189,24 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
         const signal = { contactId, kind: 'purchased' }
         // What a signal leads to stands under ids of the engine's own.
         const { id, answer } = await insist(name, (engine, signalId) => engine.signal({ ...signal, signalId }))
-        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
-        acknowledged.push({ contactId, commandId: id, left: { GoalSatisfied: answer.right.goals.length } })
+        acknowledged.push({ contactId, commandId: id, left: { GoalSatisfied: orThrow(answer).goals.length } })
         continue
       }
       if (what === 'start') {
         const { id, answer } = await insist(name, (engine, commandId) =>
           engine.startSequence({ ...nurture, commandId }),
         )
-        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
-        const started = answer.right.outcome === 'started' ? 1 : 0
+        const started = orThrow(answer).outcome === 'started' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: started } })
       } else if (what === 'stop') {
         const { id, answer } = await insist(name, (engine, commandId) => engine.stopSequence({ ...nurture, commandId }))
-        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
-        const stopped = answer.right.outcome === 'stopped' ? 1 : 0
+        const stopped = orThrow(answer).outcome === 'stopped' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStopped: stopped } })
       } else {
         const { id, answer } = await insist(name, (engine, commandId) =>
           engine.restartSequence({ ...nurture, commandId }),
         )
-        if (isLeft(answer)) throw new Error(JSON.stringify(answer.left))
-        const stopped = answer.right.outcome === 'restarted' ? 1 : 0
+        const stopped = orThrow(answer).outcome === 'restarted' ? 1 : 0
         acknowledged.push({ contactId, commandId: id, left: { SequenceStarted: 1, SequenceStopped: stopped } })
       }
       await pause(random() * 30)
