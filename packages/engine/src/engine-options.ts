@@ -105,53 +105,43 @@ const DISPATCH_DEFAULTS: DispatchOptions = {
   backOff: { baseMs: 30_000, capMs: 3_600_000 },
 }
 
+const OPTIONS: input.Shape = {
+  store: input.withMethod('appendMany', 'a store'),
+  'readModel?': input.anything,
+  'onPoison?': input.anything,
+  handlers: (_, value) => void handlersOf(value as Handlers),
+  'contacts?': directory,
+  'clock?': input.withMethod('now', 'an object with now()'),
+  'observe?': input.callable(),
+  'dispatch?': input.anything,
+  'contactsTimeoutMs?': input.wholeNumber(1, 86_400_000),
+  'campaignRefreshMs?': input.wholeNumber(0, 86_400_000),
+  'gateMs?': input.wholeNumber(2, 600_000),
+  'log?': (path, value) => {
+    if (value !== false) input.callable('a function that takes a line, or false')(path, value)
+  },
+  'lateAfterMs?': input.wholeNumber(1, 31_536_000_000),
+  'workerId?': input.id,
+  'random?': input.callable('a function that yields numbers from 0 to 1'),
+}
+
+const MS = input.wholeNumber(1, 86_400_000)
+const DISPATCH: input.Shape = {
+  'concurrency?': input.wholeNumber(1, 10_000),
+  'kinds?': kindLimits,
+  'exceptionMessages?': input.flag,
+  'handlerTimeoutMs?': MS,
+  'leaseMs?': MS,
+  'pollMs?': MS,
+  'shutdownMs?': MS,
+  'backOff?': (path, value) => input.checkInput(path, value, { baseMs: MS, capMs: MS }),
+}
+
 /** The options of the dispatcher with their defaults; throws `INVALID_INPUT` for any option that cannot be. */
 export function checkedOptions(options: EngineOptions): DispatchOptions {
-  input.checkInput('createEngine', options, {
-    store: input.anything,
-    'readModel?': input.anything,
-    'onPoison?': input.anything,
-    handlers: input.anything,
-    'contacts?': input.anything,
-    'clock?': input.anything,
-    'observe?': input.anything,
-    'dispatch?': input.anything,
-    'contactsTimeoutMs?': input.wholeNumber(1, 86_400_000),
-    'campaignRefreshMs?': input.wholeNumber(0, 86_400_000),
-    'gateMs?': input.wholeNumber(2, 600_000),
-    'log?': input.anything,
-    'lateAfterMs?': input.wholeNumber(1, 31_536_000_000),
-    'workerId?': input.id,
-    'random?': input.anything,
-  })
-  const { store, handlers, clock, contacts, observe, random } = options
-  if (typeof store?.appendMany !== 'function') throw EnfoldFault.invalidInput('createEngine.store', store, 'a store')
-  handlersOf(handlers)
-  if (clock !== undefined && typeof clock.now !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.clock', clock, 'an object with now()')
-  if (contacts !== undefined && typeof contacts.get !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.contacts', contacts, 'an object with get(contactId)')
-  for (const name of ['getMany', 'search'] as const)
-    if (contacts?.[name] !== undefined && typeof contacts[name] !== 'function')
-      throw EnfoldFault.invalidInput(`createEngine.contacts.${name}`, contacts[name], 'a function, or nothing')
-  if (options.log !== undefined && options.log !== false && typeof options.log !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.log', options.log, 'a function that takes a line, or false')
-  if (observe !== undefined && typeof observe !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.observe', observe, 'a function')
-  if (random !== undefined && typeof random !== 'function')
-    throw EnfoldFault.invalidInput('createEngine.random', random, 'a function that yields numbers from 0 to 1')
-  const ms = input.wholeNumber(1, 86_400_000)
+  input.checkInput('createEngine', options, OPTIONS)
   const dispatch = options.dispatch ?? {}
-  input.checkInput('createEngine.dispatch', dispatch, {
-    'concurrency?': input.wholeNumber(1, 10_000),
-    'kinds?': kindLimits,
-    'exceptionMessages?': input.flag,
-    'handlerTimeoutMs?': ms,
-    'leaseMs?': ms,
-    'pollMs?': ms,
-    'shutdownMs?': ms,
-    'backOff?': (path, value) => input.checkInput(path, value, { baseMs: ms, capMs: ms }),
-  })
+  input.checkInput('createEngine.dispatch', dispatch, DISPATCH)
   const given = Object.fromEntries(Object.entries(dispatch).filter(([, value]) => value !== undefined))
   const merged: DispatchOptions = { ...DISPATCH_DEFAULTS, ...given }
   const longestMs = longestCallMs(merged.handlerTimeoutMs)
@@ -162,6 +152,13 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
       `more than ${longestMs} (handlerTimeoutMs and the time to give up): else another worker takes a contact whose handler still runs`,
     )
   return merged
+}
+
+function directory(path: string, value: unknown): void {
+  input.withMethod('get', 'an object with get(contactId)')(path, value)
+  const contacts = value as Partial<ContactDirectory>
+  for (const name of ['getMany', 'search'] as const)
+    if (contacts[name] !== undefined) input.callable('a function, or nothing')(`${path}.${name}`, contacts[name])
 }
 
 function kindLimits(path: string, value: unknown): void {

@@ -73,6 +73,19 @@ export const abortSignal: Check = (path, value) => {
 
 export const anything: Check = () => {}
 
+export function callable(expected = 'a function'): Check {
+  return (path, value) => {
+    if (typeof value !== 'function') throw EnfoldFault.invalidInput(path, value, expected)
+  }
+}
+
+export function withMethod(method: string, expected: string): Check {
+  return (path, value) => {
+    if (typeof (value as Record<string, unknown> | null | undefined)?.[method] !== 'function')
+      throw EnfoldFault.invalidInput(path, value, expected)
+  }
+}
+
 export function oneOf(...words: readonly string[]): Check {
   return (path, value) => {
     if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
@@ -85,6 +98,9 @@ export function wholeNumber(min: number, max: number): Check {
       throw EnfoldFault.invalidInput(path, value, `a whole number from ${min} to ${max}`)
   }
 }
+
+/** How many a page may hold. */
+export const pageSize: Check = wholeNumber(1, 1000)
 
 /** True for a Map, a Set, a Date …: JSON would make an empty object of them, or no object. An instance of a class may be one. */
 function isNoRecord(value: object): boolean {

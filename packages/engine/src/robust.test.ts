@@ -226,7 +226,7 @@ describe('given many contacts due at once', () => {
   })
 })
 
-describe('given a doorbell', () => {
+describe('given a wake signal', () => {
   it('STEP-7: a waiter that came after the end takes no notification from the next', async () => {
     const clock = createSimulatedClock(MONDAY)
     const wakeSignal = createWakeSignal(clock)

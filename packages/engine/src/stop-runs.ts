@@ -27,7 +27,7 @@ export interface Unpublished extends Omit<UnpublishCampaign, 'type'> {
   readonly position: Position
 }
 
-interface Context {
+interface Parts {
   readonly context: EngineContext & {
     readonly store: EventStore & { settled?(stream: string, timeoutMs: number): Promise<void> }
   }
@@ -41,7 +41,7 @@ const WAIT_MS = 30_000
 
 /** @param stop executes a stop and gives its answer with its place */
 export function createStopRuns(
-  { context, readModel, projection, gateMs }: Context,
+  { context, readModel, projection, gateMs }: Parts,
   stop: (command: StopSequence) => ReturnType<ReturnType<typeof createContactVerbs>['stopSequence']>,
 ) {
   const { campaigns, store } = context

@@ -65,7 +65,7 @@ export function createActionQuestions(actionStore: ActionStore | null, clock: Cl
       actionId: input.id,
       'outcome?': outcomeOf,
       'after?': input.wholeNumber(0, Number.MAX_SAFE_INTEGER),
-      'limit?': input.wholeNumber(1, 1000),
+      'limit?': input.pageSize,
     })
     const { actionId, outcome, after = 0, limit = 50 } = query
     // One more than the page, to see whether there is a next one.
@@ -76,7 +76,7 @@ export function createActionQuestions(actionStore: ActionStore | null, clock: Cl
 
   return {
     async actions(query = {}) {
-      input.checkInput('inspect.actions', query, { 'after?': input.idOrNull, 'limit?': input.wholeNumber(1, 1000) })
+      input.checkInput('inspect.actions', query, { 'after?': input.idOrNull, 'limit?': input.pageSize })
       const { after = null, limit = 50 } = query
       const found = (await actionStore?.actions(after, limit + 1)) ?? []
       const actions = found.slice(0, limit)

@@ -57,7 +57,7 @@ const TARGET = {
   contacts: checkSource,
 }
 const ORDER = { ...TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
-const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': callable }
+const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': input.callable() }
 const PREVIEW = { ...TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
 
 /** @param store `null`: the store keeps no actions, and every verb says so */
@@ -115,10 +115,6 @@ function requireActionStore(store: ActionStore | null): ActionStore {
 function verb(path: string, value: unknown): void {
   if (typeof value !== 'string' || !Object.hasOwn(ACTION_VERBS, value))
     throw EnfoldFault.invalidInput(path, value, Object.keys(ACTION_VERBS).join(', '))
-}
-
-function callable(path: string, value: unknown): void {
-  if (typeof value !== 'function') throw EnfoldFault.invalidInput(path, value, 'a function')
 }
 
 function preview(path: string, value: unknown): void {

@@ -130,7 +130,7 @@ export function createAttentionQuestions(
         'kind?': input.oneOf(...ATTENTION_KINDS),
         'campaigns?': input.ids,
         'after?': cursorOrNull,
-        'limit?': input.wholeNumber(1, 1000),
+        'limit?': input.pageSize,
       })
       const sources = sourcesFor(query)
       const counted = await Promise.all(sources.map(async (source) => [source.kind, await source.count()] as const))

@@ -81,7 +81,6 @@ export interface IndexQuestions {
   counts(query: { readonly campaignId: CampaignId }): Promise<readonly SequenceCounts[]>
 }
 
-const LIMIT = input.wholeNumber(1, 1000)
 /** Pages of the host's search that one question reads, and for how long. */
 const SEARCH_PAGES = 100
 const SEARCH_MS = 30_000
@@ -98,7 +97,7 @@ export function createIndexQuestions(
         sequenceId: input.id,
         'status?': input.oneOf('active', 'waiting', 'either'),
         'after?': input.idOrNull,
-        'limit?': LIMIT,
+        'limit?': input.pageSize,
       })
       const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
       const page = { after, limit }
@@ -117,7 +116,7 @@ export function createIndexQuestions(
         'none?': sequenceQueries,
         'text?': input.text,
         'after?': input.idOrNull,
-        'limit?': LIMIT,
+        'limit?': input.pageSize,
       })
       const { text, after = null, limit = 50 } = query
       const tags = { all: tagsFor(query.all), any: tagsFor(query.any), none: tagsFor(query.none) }

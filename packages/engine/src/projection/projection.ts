@@ -141,7 +141,7 @@ export function parkedContactsOf(projection: Projection): ParkedContacts {
     async parked(page = {}) {
       input.checkInput('projection.parked', page, {
         'after?': input.idOrNull,
-        'limit?': input.wholeNumber(1, 1000),
+        'limit?': input.pageSize,
       })
       return projection.parked(page)
     },
