@@ -14,33 +14,20 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from './engine.fixture.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from './store.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
 const sqliteFile = () => join(directory, `${++files}.db`)
 const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
 
-/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
-const stores: { readonly [name: string]: () => Store } = {
-  memory: () => createMemoryStore(),
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-}
-
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
-const closing = <T extends { close(): Promise<void> }>(one: T): T => {
-  opened.push(one)
-  return one
-}
+const closing = closingAfterEach()
 
 function engineOver(store: Store, more: Partial<EngineOptions> = {}): Engine {
   const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  return closing(store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
+  return closing(asHostsUseIt(engine, store))
 }
 
 interface Given {
@@ -230,7 +217,7 @@ async function endOfLog(store: Store): Promise<{ readonly count: number; readonl
   return { count, position }
 }
 
-describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
+eachStore((makeStore) => {
   describe.each(rows.map((row) => [row.verb, row] as const))('%s', (verb, row) => {
     it('answers as the contract says, with the version and the position of its last event', async () => {
       const { engine, store } = await given(makeStore)

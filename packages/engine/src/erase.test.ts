@@ -3,8 +3,9 @@ import { HELD_VALUES, type HeldValues, heldInWords } from '@enfold/core'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { answerOf, MONDAY, until } from './engine.fixture.ts'
+import { closingAfterEach } from './store.fixture.ts'
 
 const campaign = {
   id: 'pool',
@@ -46,10 +47,7 @@ const facts = {
   fields: { city: 'Ulm', income: 90_000, birthday: '2020-02-29' },
 }
 
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.close()
-})
+const closing = closingAfterEach()
 
 async function given(handlers: EngineOptions['handlers']) {
   const engine = createEngine({
@@ -58,7 +56,7 @@ async function given(handlers: EngineOptions['handlers']) {
     contacts: { get: () => facts },
     handlers,
   })
-  opened.push(engine)
+  closing(engine)
   await answerOf(engine.publish(campaign))
   return engine
 }

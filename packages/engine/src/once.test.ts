@@ -1,23 +1,21 @@
 /** One id, one order (ONCE-1), and ids that are the engine's own: on a memory store; stores keep what an event carries. */
 import { derivedCommandId, describeRejection, type Store } from '@enfold/core'
-import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf } from './engine.fixture.ts'
+import { closingAfterEach } from './store.fixture.ts'
 
 const ann = { contactId: 'ann', actor: 'olga' }
 const nurture = onAnn('nurture')
 
-const opened: Engine[] = []
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.close()
-})
+const closing = closingAfterEach()
 
 async function given(store: Store = createMemoryStore(), more: Partial<EngineOptions> = {}) {
   const clock = createSimulatedClock(MONDAY)
   const engine = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  opened.push(engine)
+  closing(engine)
   await answerOf(engine.publish(pool))
   return { engine, store, clock }
 }
@@ -64,7 +62,7 @@ it('ONCE-1: two processes with one id and two orders at once: one is done, the o
   await answerOf(engine.startSequence(nurture))
   const interrupted = withInterruption(store, () => engine.pauseSequence({ ...nurture, commandId: 'k' }))
   const slow = createEngine({ store: interrupted, clock, handlers: {} })
-  opened.push(slow)
+  closing(slow)
   expect(await rejectionOf(slow.stopSequence({ ...nurture, commandId: 'k' }))).toMatchObject({
     type: 'CommandIdReused',
     usedFor: 'SequencePaused',

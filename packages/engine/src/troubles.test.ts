@@ -2,23 +2,21 @@ import { EnfoldFault, type StepHandler, type StepOutcome, type Store } from '@en
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, until } from './engine.fixture.ts'
 import { plainName } from './error-names.ts'
+import { closingAfterEach } from './store.fixture.ts'
 
 const MARKER = 'ann@example.org +49 170 1234567'
 const sent: StepOutcome = { outcome: 'sent' }
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
+const closing = closingAfterEach()
 
 async function given(handler: StepHandler, options: Partial<EngineOptions> = {}, store: Store = createMemoryStore()) {
   const lines: string[] = []
   const clock = createSimulatedClock(MONDAY)
   const log = (line: string) => lines.push(line)
   const engine = createEngine({ store, clock, random: () => 1, handlers: { email: handler }, log, ...options })
-  opened.push(engine)
+  closing(engine)
   const steps = [{ id: 'one', kind: 'email', maxAttempts: 50 }]
   await answerOf(
     engine.publish({

@@ -1,11 +1,11 @@
 /** Unpublishing with stops: after the answer no run of the campaign is open, and none opens. Rule VERSION-3. */
 import { join } from 'node:path'
 import type { Store } from '@enfold/core'
-import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   answerOf,
   createGate,
@@ -16,7 +16,8 @@ import {
   rejectionOf,
   temporaryDirectory,
 } from './engine.fixture.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { besideLog } from './log.fixture.ts'
+import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -28,10 +29,7 @@ const stores: { readonly [name: string]: () => Store } = {
   'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 
-const opened: Engine[] = []
-afterEach(async () => {
-  for (const engine of opened.splice(0)) await engine.close()
-})
+const closing = closingAfterEach()
 
 const nurture = onAnn('nurture')
 const STOP_ALL = { actor: 'olga', commandId: 'u', stopRuns: true }
@@ -43,12 +41,12 @@ function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
   const engineOver = (one: Store, options: Partial<EngineOptions> = {}) => {
     const handlers = { email: recorder.handler }
     const engine = createEngine({ store: one, clock, handlers, gateMs: 100, ...more, ...options })
-    opened.push(engine)
+    closing(engine)
     return engine
   }
   const first = engineOver(store)
-  const engine = store.capabilities.projectsInAppend ? first : readingItsWrites(first)
-  if (!store.capabilities.projectsInAppend) opened.push(engine)
+  const engine = asHostsUseIt(first, store)
+  if (!store.capabilities.projectsInAppend) closing(engine)
   return { store, clock, engine, engineOver, recorder }
 }
 

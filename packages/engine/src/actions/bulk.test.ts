@@ -20,9 +20,10 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from '../engine.fixture.ts'
-import { besideLog, headOf, readingItsWrites } from '../log.fixture.ts'
+import { headOf } from '../log.fixture.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -30,26 +31,13 @@ const sqliteFile = () => join(directory, `bulk-${++files}.db`)
 
 const MANY = runs(3000)
 
-/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
-const stores: { readonly [name: string]: () => Store } = {
-  memory: () => createMemoryStore(),
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-}
-
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
-const closing = <T extends { close(): Promise<void> }>(one: T): T => {
-  opened.push(one)
-  return one
-}
+const closing = closingAfterEach()
 
 async function given(store: Store, more: Partial<EngineOptions> = {}) {
   closing(store)
   const clock = createSimulatedClock(MONDAY)
   const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...more })
-  const engine = closing(store.capabilities.projectsInAppend ? made : readingItsWrites(made))
+  const engine = closing(asHostsUseIt(made, store))
   await answerOf(engine.publish(pool))
   return { engine, store, clock }
 }
@@ -97,8 +85,7 @@ async function csvOf(engine: Engine, actionId = 'monday-mail'): Promise<string> 
   return csv
 }
 
-describe.each(Object.keys(stores))('on the %s store', (name) => {
-  const makeStore = stores[name] as () => Store
+eachStore((makeStore) => {
   const contacts: ContactDirectory = { get: (id) => (id.startsWith('un') ? null : {}) }
 
   it('BULK-1: each contact has its result, and the preview foretells them without a trace', async () => {

@@ -20,27 +20,13 @@ import {
   violationOf,
 } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, typesOf, until } from '../engine.fixture.ts'
 import type { EngineEvent } from '../engine-events.ts'
-import { besideLog, readingItsWrites } from '../log.fixture.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 
-/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
-const stores: { readonly [name: string]: () => Store } = {
-  memory: () => createMemoryStore(),
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-}
-
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
-const closing = <T extends { close(): Promise<void> }>(one: T): T => {
-  opened.push(one)
-  return one
-}
+const closing = closingAfterEach()
 
 /** A campaign of one sequence, `nurture`, with these steps. */
 function course(steps: readonly StepDefinition[], goals: readonly GoalDefinition[] = []): CampaignDefinition {
@@ -70,20 +56,12 @@ async function given(
   const store = closing(makeStore())
   const clock = createSimulatedClock(MONDAY)
   const told: EngineEvent[] = []
-  const asHostsUseIt = (engine: Engine) => (store.capabilities.projectsInAppend ? engine : readingItsWrites(engine))
-  const other = (another: StepHandler, others: Partial<EngineOptions> = {}) =>
-    closing(
-      asHostsUseIt(
-        createEngine({
-          store,
-          clock,
-          random: () => 1,
-          observe: (event) => told.push(event),
-          handlers: { email: another },
-          ...others,
-        }),
-      ),
-    )
+  const other = (another: StepHandler, others: Partial<EngineOptions> = {}) => {
+    const handlers = { email: another }
+    const observe = (event: EngineEvent) => told.push(event)
+    const made = createEngine({ store, clock, random: () => 1, observe, handlers, ...others })
+    return closing(asHostsUseIt(made, store))
+  }
   const engine = other(handler, more)
   await answerOf(engine.publish(Array.isArray(steps) ? course(steps) : steps))
   return { engine, store, clock, told, other }
@@ -102,7 +80,7 @@ async function expectLegal(engine: Engine, contactId = 'ann'): Promise<void> {
   })
 }
 
-describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
+eachStore((makeStore) => {
   // --- The life of a step -------------------------------------------------------------------------------------------
 
   it('STEP-4: the handler of a step without params gets an empty object', async () => {

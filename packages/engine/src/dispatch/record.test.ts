@@ -4,21 +4,20 @@ import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { answerOf, createGate, createRecorder, MONDAY, temporaryDirectory, typesOf, until } from '../engine.fixture.ts'
+import { closingAfterEach } from '../store.fixture.ts'
 
 const directory = temporaryDirectory()
 const sent: StepOutcome = { outcome: 'sent' }
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
+const closing = closingAfterEach()
 
 /** An engine over the store, and a campaign of so many sequences of one step, all of them started by one signal. */
 async function given(store: Store, sequences: number, options: Partial<EngineOptions>) {
   const clock = createSimulatedClock(MONDAY)
   const engine = createEngine({ store, clock, random: () => 0, handlers: {}, ...options })
-  opened.push(store, engine)
+  closing(store)
+  closing(engine)
   const ids = Array.from({ length: sequences }, (_, i) => `sequence ${i}`)
   await answerOf(
     engine.publish({
@@ -84,7 +83,7 @@ it('STEP-11: a claim is prolonged while an outcome waits for a slow store, and n
   const dispatch = { leaseMs: 400, handlerTimeoutMs: 100 }
   const { engine, clock, ask } = await given(store, 2, { handlers: { email: handler }, dispatch })
   const another = createEngine({ store, clock, dispatch, handlers: { email: handler } })
-  opened.push(another)
+  closing(another)
   await ask()
   const working = engine.runDue()
   await until(() => calls.length === 2)

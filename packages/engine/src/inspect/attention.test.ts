@@ -17,9 +17,10 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { answerOf, MONDAY, temporaryDirectory } from '../engine.fixture.ts'
-import { besideLog, readingItsWrites } from '../log.fixture.ts'
+import { besideLog } from '../log.fixture.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 import type { AttentionEntry, AttentionQuery } from './attention.ts'
 
 const directory = temporaryDirectory()
@@ -34,10 +35,7 @@ const stores: { readonly [name: string]: () => Store } = {
   'a log with memory next to it': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
+const closing = closingAfterEach()
 
 const shop = campaign({
   id: 'shop',
@@ -59,7 +57,7 @@ const club = campaign({ ...shop, id: 'club' })
 /** Steps of contacts whose id has one of these words come to it, until `mended`. */
 async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
   const store = makeStore()
-  opened.push(store)
+  closing(store)
   const clock = createSimulatedClock(MONDAY)
   const world = { mended: false }
   const handler = ({ contactId }: { readonly contactId: string }) =>
@@ -67,8 +65,8 @@ async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) 
       ? ({ outcome: 'sent' } as const)
       : ({ outcome: 'failed', reason: 'smtp-550', permanent: true, unknown: true } as const)
   const made = createEngine({ store, clock, handlers: { email: handler, sms: handler }, ...more })
-  const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
-  opened.push(engine)
+  const engine = asHostsUseIt(made, store)
+  closing(engine)
   await answerOf(engine.publish(shop))
   await answerOf(engine.publish(club))
   const start = (contactId: string, sequenceId: string, campaignId = 'shop') =>
@@ -102,7 +100,7 @@ async function paged(engine: Engine, query: AttentionQuery) {
   }
 }
 
-describe.each(Object.entries(stores))('over %s', (_, makeStore) => {
+eachStore((makeStore) => {
   it('INDEX-5: what is held or failed waits until somebody sees to it, and the index agrees with the log', async () => {
     const { engine, store, clock, world, start } = await given(makeStore)
     await start('bad ann', 'careful')
@@ -233,7 +231,7 @@ describe.each(Object.entries(stores))('over %s', (_, makeStore) => {
     const some = await paged(engine, { kind: 'failed', campaigns: ['shop', 'club'], limit: 500 })
     expect([some.totals, some.pages, some.entries.length]).toEqual([[1000], 2, 1000])
   })
-})
+}, stores)
 
 /** A month has no fixed length: what stands in the log was published by a release that was less strict. */
 async function publishedByAnOlderRelease(store: Store): Promise<void> {

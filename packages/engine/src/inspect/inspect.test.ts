@@ -1,21 +1,11 @@
 import { type CampaignDefinition, type Store, tagOf, waitingTagOf } from '@enfold/core'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, hostileIds, type SimulatedClock } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { answerOf, MONDAY, onAnn, pool } from '../engine.fixture.ts'
-import { besideLog, readingItsWrites } from '../log.fixture.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 
-/** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
-const stores: { readonly [name: string]: () => Store } = {
-  memory: () => createMemoryStore(),
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-}
-
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
+const closing = closingAfterEach()
 
 interface Given {
   readonly engine: Engine
@@ -26,12 +16,12 @@ interface Given {
 
 async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}): Promise<Given> {
   const store = makeStore()
-  opened.push(store)
+  closing(store)
   const clock = createSimulatedClock(MONDAY)
   const another = (options: Partial<EngineOptions> = {}) => {
     const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) }, ...options })
-    const engine = store.capabilities.projectsInAppend ? made : readingItsWrites(made)
-    opened.push(engine)
+    const engine = asHostsUseIt(made, store)
+    closing(engine)
     return engine
   }
   const engine = another(more)
@@ -57,7 +47,7 @@ async function everyPage(
   }
 }
 
-describe.each(Object.entries(stores))('over the %s store', (_, makeStore) => {
+eachStore((makeStore) => {
   describe('campaigns', () => {
     it('VERSION-1: are all that ever were published, with each version of their definition', async () => {
       const { engine, another } = await given(makeStore)

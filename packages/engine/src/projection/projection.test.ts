@@ -22,7 +22,7 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   answerOf,
   createGate,
@@ -36,6 +36,7 @@ import {
 } from '../engine.fixture.ts'
 import type { EngineEvent } from '../engine-events.ts'
 import { headOf, logOnly, readModelOnly, withMishaps } from '../log.fixture.ts'
+import { closingAfterEach } from '../store.fixture.ts'
 
 const directory = temporaryDirectory()
 let files = 0
@@ -49,14 +50,7 @@ const readModels: { readonly [name: string]: () => Store } = {
   PostgreSQL: () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 }),
 }
 
-const opened: { close(): Promise<void> }[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one.close()
-})
-const closing = <T extends { close(): Promise<void> }>(one: T): T => {
-  opened.push(one)
-  return one
-}
+const closing = closingAfterEach()
 
 const clock = createSimulatedClock(MONDAY)
 const nurture = { campaignId: 'pool', sequenceId: 'nurture' }
