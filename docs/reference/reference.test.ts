@@ -96,6 +96,8 @@ describe('given the page of events', () => {
     SequencePaused: true,
     SequenceResumed: true,
     SequenceCompleted: true,
+    SignalReceived: true,
+    SignalsDropped: true,
     GoalSatisfied: true,
     StepDispatched: true,
     StepSent: true,

@@ -133,7 +133,7 @@ function runIn(state: LiveState, ref: { campaignId: string; sequenceId: string; 
 }
 
 function newState(): LiveState {
-  return { version: 0, suppressed: null, erased: false, enrollments: [] }
+  return { version: 0, suppressed: null, erased: false, keptSignals: 0, signalsDroppedAt: null, enrollments: [] }
 }
 
 function newRun({ data, at, id, correlationId }: ContactEvent & { type: 'SequenceStarted' }) {

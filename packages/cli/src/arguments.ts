@@ -1,6 +1,7 @@
 /** What may stand on the command line: each function makes a value of an argument, or says what was expected. */
 import {
   ENGINE_ID_PREFIX,
+  type GoalQuestion,
   type Instant,
   instantOf,
   isCallersCommandId,
@@ -41,6 +42,13 @@ export function sequenceIn(value: string): SequenceRef {
   const [campaignId, sequenceId, ...more] = decodedIds(value)
   if (campaignId !== undefined && sequenceId !== undefined && more.length === 0) return { campaignId, sequenceId }
   throw new InvalidArgumentError('Expected CAMPAIGN/SEQUENCE, each percent-encoded.')
+}
+
+/** A goal as `CAMPAIGN/GOAL`, each percent-encoded. */
+export function goalIn(value: string): Omit<GoalQuestion, 'signalId'> {
+  const [campaignId, goalId, ...more] = decodedIds(value)
+  if (campaignId !== undefined && goalId !== undefined && more.length === 0) return { campaignId, goalId }
+  throw new InvalidArgumentError('Expected CAMPAIGN/GOAL, each percent-encoded.')
 }
 
 export function stepIn(value: string): Omit<StepRef, 'run'> {

@@ -191,6 +191,14 @@ describe('answers', () => {
     expect(answer.evidence.map(({ type }) => type)).toEqual(evidence)
   })
 
+  it('SIGNAL-5: why a signal did not satisfy a goal', async () => {
+    const asked = ['explain', 'ann', '--goal', 'pool%2F1/bought', '--signal', 'order-1', log]
+    expect(await answerOf(asked)).toMatchObject({ reason: 'satisfied', evidence: [{ type: 'GoalSatisfied' }] })
+    expect(await answerOf([...asked.slice(0, -2), 'order-9', log])).toMatchObject({ reason: 'not-recorded' })
+    const half = await enfold(asked.filter((_, i) => i !== 4 && i !== 5))
+    expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('--goal and --signal go together') })
+  })
+
   it('AUDIT-3: a run and an instant may be named', async () => {
     const step = ['explain', '__proto__', '--step', 'pool%2F1/nurture/two', log]
     expect(await answerOf([...step, '--run', '1'])).toMatchObject({ reason: 'sent' })

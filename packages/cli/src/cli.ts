@@ -2,10 +2,10 @@
  * The arguments of `enfold`, its answers and its exit status. What is asked and answered is in `questions.ts`; the
  * commands that give orders are in `order-commands.ts`.
  */
-import { type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
+import { type GoalQuestion, type Instant, instantOf, isEnfoldFault, type StepRef } from '@enfold/core'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { aheadInWords } from './ahead.ts'
-import { idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from './arguments.ts'
+import { goalIn, idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from './arguments.ts'
 import { withStoreFirst } from './command-options.ts'
 import { CommandFailedError, InvalidLogError, UsageError } from './errors.ts'
 import { addOrderCommands } from './order-commands.ts'
@@ -13,6 +13,7 @@ import {
   type Answer,
   askDiff,
   askExplain,
+  askExplainGoal,
   askExplainNot,
   askHistory,
   askMembers,
@@ -110,6 +111,14 @@ interface SharedOptions {
   readonly json?: boolean
   readonly keepGoing?: boolean
   readonly readModel?: string
+}
+
+interface ExplainOptions {
+  readonly step?: Omit<StepRef, 'run'>
+  readonly goal?: Omit<GoalQuestion, 'signalId'>
+  readonly signal?: string
+  readonly run?: number
+  readonly at?: Instant
 }
 
 // --- The commands ---------------------------------------------------------------------------------------------------
@@ -247,11 +256,13 @@ function createProgram(
       answer(source, options, (log) => askHistory(log, contactId, options.changes === true, clockNow())),
     )
 
-  command('explain', 'say why an event happened, or why a step did not')
+  command('explain', 'say why an event happened, or why a step or a goal did not')
     .addArgument(contact())
-    .argument('[event]', 'id of the event; not with --step')
+    .argument('[event]', 'id of the event; not with --step or --goal')
     .argument('[source]')
     .addOption(new Option('--step <step>', 'why not: CAMPAIGN/SEQUENCE/STEP, each percent-encoded').argParser(stepIn))
+    .addOption(new Option('--goal <goal>', 'why a signal did not satisfy it: CAMPAIGN/GOAL').argParser(goalIn))
+    .addOption(new Option('--signal <id>', 'with --goal: the id of the signal').argParser(idIn))
     .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn))
     .addOption(at('with --step: as of then (default: now)'))
     .action(
@@ -259,9 +270,17 @@ function createProgram(
         contactId: string,
         first: string | undefined,
         second: string | undefined,
-        options: SharedOptions & { step?: Omit<StepRef, 'run'>; run?: number; at?: Instant },
+        options: SharedOptions & ExplainOptions,
       ) => {
-        const { step, run } = options
+        const { step, run, goal, signal } = options
+        if ((goal === undefined) !== (signal === undefined)) throw new UsageError('--goal and --signal go together.')
+        if (goal !== undefined && signal !== undefined) {
+          if (step !== undefined || second !== undefined)
+            throw new UsageError('explain takes the id of an event, --step, or --goal with --signal.')
+          return answer(first, options, (log) =>
+            askExplainGoal(log, contactId, { ...goal, signalId: signal }, clockNow()),
+          )
+        }
         if (step === undefined) {
           if (first === undefined)
             throw new UsageError('explain needs the id of an event, or --step. See: enfold history.')

@@ -76,6 +76,7 @@ interface VerbOptions extends GivenOptions {
   readonly data?: JsonObject
   readonly signalId?: string
   readonly at?: Instant
+  readonly automated?: true
 }
 
 /** What is named after the contacts, by what a verb is about. */
@@ -132,6 +133,7 @@ const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
     new Option('--data <json>', 'an object, which patterns match against').argParser(objectIn),
     new Option('--signal-id <id>', 'the same id again has no second effect (default: drawn)').argParser(idIn),
     new Option('--at <instant>', 'when it happened (default: now)').argParser(instantIn),
+    new Option('--automated', 'a program caused it and no person, such as a mail scanner'),
   ],
 }
 
@@ -150,12 +152,13 @@ const ORDERS: { readonly [One in About]: (named: readonly string[], options: Ver
     ...(run === undefined ? {} : { run }),
     ...orderedBy(options),
   }),
-  signal: ([kind = ''], { data = {}, signalId = randomUUID(), at, ...options }) => ({
+  signal: ([kind = ''], { data = {}, signalId = randomUUID(), at, automated, ...options }) => ({
     kind: read(textIn, kind),
     data,
     signalId,
     actor: actorOf(options),
     ...(at === undefined ? {} : { occurredAt: at }),
+    ...(automated === true ? { automated } : {}),
   }),
 }
 

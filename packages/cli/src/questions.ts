@@ -14,6 +14,8 @@ import {
   diff,
   explain,
   explainNot,
+  explainNotSatisfied,
+  type GoalQuestion,
   type Instant,
   isCampaignEvent,
   type LogPlace,
@@ -375,10 +377,37 @@ export async function askExplainNot(
         ...(why.dueAt === null
           ? []
           : [`due ${why.dueAt}, as far as the log knows, which holds no zone or field of the contact`]),
-        ...why.evidence.flatMap((event) => [
-          `    ${event.at}${markOf(event.at, clock)}  ${describeEvent(event)}, ${describeCause(event)}`,
-          ...describeEvidence(event).map((line) => `        ${line}`),
-        ]),
+        ...eventLines(why.evidence, clock),
+      ].join('\n'),
+  }
+}
+
+/** Events that show something, with what each of them saw. */
+function eventLines(events: readonly RecordedContactEvent[], clock: Instant): readonly string[] {
+  return events.flatMap((event) => [
+    `    ${event.at}${markOf(event.at, clock)}  ${describeEvent(event)}, ${describeCause(event)}`,
+    ...describeEvidence(event).map((line) => `        ${line}`),
+  ])
+}
+
+/** Why did this signal not satisfy this goal? */
+export async function askExplainGoal(
+  source: Source,
+  contactId: ContactId,
+  question: GoalQuestion,
+  clock: Instant,
+): Promise<Answer> {
+  const { history, campaigns } = await read(source, contactId)
+  const why = explainNotSatisfied(history, question, campaigns)
+  const ahead = aheadIn(why.evidence, clock)
+  const { campaignId, goalId, signalId } = question
+  return {
+    json: { contactId, ...question, ahead, ...why },
+    ahead,
+    text: (paint) =>
+      [
+        `${named(campaignId)}/${named(goalId)} by the signal ${named(signalId)} of ${named(contactId)}: ${paint('bold', why.reason)}${why.detail === null ? '' : ` (${plain(why.detail)})`}`,
+        ...eventLines(why.evidence, clock),
       ].join('\n'),
   }
 }

@@ -21,6 +21,10 @@ interface Append {
   count: number
   /** The last event of it that may have led to others: a goal, the end of a run, a ban. */
   source: ContactEvent | null
+  /** Of the signal that it records or that satisfied its goals; `null`: neither yet. */
+  signalId: string | null
+  /** The event of the signal itself, where it is kept: its goals follow from it. */
+  received: EventId | null
   readonly goals: Set<string>
   /** What must follow in it, each as what `keyOf` makes of an event. */
   readonly owed: Set<string>
@@ -60,6 +64,8 @@ export class AppendRules {
         hasDigest: event.order !== undefined,
         count: 0,
         source: null,
+        signalId: null,
+        received: null,
         goals: new Set(),
         owed: new Set(),
       }
@@ -98,9 +104,9 @@ export class AppendRules {
     if (state === null) return isRoot ? null : broken('AUDIT-3', 'a publication that follows from an event')
     switch (cause.by) {
       case 'signal':
-        return isRoot
+        return isRoot || append.received === causationId
           ? this.#signalViolation(owner, event, append)
-          : broken('AUDIT-3', 'a signal that follows from an event')
+          : broken('AUDIT-3', 'a signal that follows from an event which is no signal')
       case 'operator':
       case 'bulk':
         // The stops of a ban follow from it.
@@ -115,20 +121,40 @@ export class AppendRules {
     }
   }
 
-  /** One signal is one append (GOAL-3), and has one effect (GOAL-10). */
+  /** One signal is one append (GOAL-3), stands first in it (SIGNAL-2), and has one effect (GOAL-10). */
   #signalViolation(owner: number, event: RecordedEvent, append: Append): Violation | null {
-    if (event.type !== 'GoalSatisfied' || event.cause.by !== 'signal') return null
-    const { data, cause } = event
-    const { signalId, kind, campaignId, goalId } = data
-    if (cause.signalId !== signalId || cause.kind !== kind)
+    if (event.cause.by !== 'signal') return null
+    if (event.type !== 'GoalSatisfied' && !isSignal(event)) return null
+    const { signalId } = event.data
+    const kind = 'kind' in event.data ? event.data.kind : event.cause.kind
+    if (event.cause.signalId !== signalId || event.cause.kind !== kind)
       return broken('GOAL-1', 'its cause is another signal than that of its goal')
-    const goal = keyOf('goal', campaignId, goalId)
-    if (append.goals.has(goal)) return broken('GOAL-10', 'one signal satisfies the same goal twice')
-    const isFirst = append.goals.size === 0
-    append.goals.add(goal)
+    if (append.signalId !== null && append.signalId !== signalId) return broken('GOAL-3', 'two signals in one append')
+    if (isSignal(event) && append.count > 1)
+      return broken('SIGNAL-2', 'a signal that is not the first event of its append')
+    if (event.type === 'GoalSatisfied') {
+      const { campaignId, goalId } = event.data
+      const goal = keyOf('goal', campaignId, goalId)
+      if (append.goals.has(goal)) return broken('GOAL-10', 'one signal satisfies the same goal twice')
+      append.goals.add(goal)
+    } else
+      for (const { campaignId, goalId } of event.data.unmet) {
+        const goal = keyOf('goal', campaignId, goalId)
+        if (append.goals.has(goal)) return broken('SIGNAL-5', 'one goal is unmet twice')
+        append.goals.add(goal)
+      }
+    const isFirst = append.signalId === null
+    append.signalId = signalId
     if (!isFirst || this.#ids.add(owner, uuidOf(JSON.stringify(['signal', signalId])))) return null
     return broken('GOAL-10', 'its signal was counted before, in another append')
   }
+}
+
+/** A signal itself, and not what follows from it. */
+function isSignal(
+  event: RecordedEvent | ContactEvent,
+): event is Extract<typeof event, { type: 'SignalReceived' | 'SignalsDropped' }> {
+  return event.type === 'SignalReceived' || event.type === 'SignalsDropped'
 }
 
 const BY_HAND: readonly Cause['by'][] = ['operator', 'bulk']
@@ -141,6 +167,8 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   SequencePaused: BY_HAND,
   SequenceResumed: BY_HAND,
   SequenceCompleted: BY_STEP,
+  SignalReceived: ['signal'],
+  SignalsDropped: ['signal'],
   GoalSatisfied: ['signal'],
   StepDispatched: BY_STEP,
   StepSent: BY_STEP,
@@ -246,6 +274,10 @@ function ofStep(event: ContactEvent, stepId: string, isRoot: boolean, state: Con
 function note(append: Append, event: ContactEvent, state: ContactState, campaigns: Catalog): void {
   const { owed } = append
   switch (event.type) {
+    case 'SignalReceived':
+    case 'SignalsDropped':
+      append.received = event.id
+      return
     case 'GoalSatisfied':
       append.source = event
       for (const stop of stopsBy(event.data, state, campaigns)) owed.add(stop)

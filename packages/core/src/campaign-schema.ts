@@ -13,6 +13,7 @@ import { closed, FORMATS, formatCalled, Id, Name, opt, Scalar, text, words } fro
 import { isLegalId } from './ids.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
+import { MAX_KEPT_VALUES } from './signal-kept.ts'
 import { TIMERS } from './timers/timers.ts'
 import { WINDOWS, windowProblem } from './timers/window.ts'
 
@@ -23,9 +24,21 @@ const timers = ({ window }: Slots) =>
   )
 
 /** A hole that the published schema fills with a reference and the problem finder fills by hand. */
-type Slots = Readonly<Record<'timer' | 'window' | 'route' | 'condition' | 'when', TSchema>>
+type Slots = Readonly<Record<'timer' | 'window' | 'route' | 'condition' | 'when' | 'test', TSchema>>
 
-const PATTERN = closed({ kind: Name, match: opt(Type.Record(Type.String(), Scalar)) })
+const pattern = ({ test }: Slots) =>
+  closed({ kind: Name, match: opt(Type.Record(Type.String(), test)), automated: opt(Type.Boolean()) })
+
+/** The tests of a pattern, by the key that tells them apart. A scalar stands for itself (MATCH-1). */
+const TESTS = {
+  atLeast: closed({ atLeast: Type.Number() }),
+  atMost: closed({ atMost: Type.Number() }),
+  in: closed({ in: Type.Array(Scalar) }),
+  not: closed({ not: Scalar }),
+  exists: closed({ exists: Type.Boolean() }),
+}
+
+const Kept = closed({ keep: opt(Type.Array(Name)), private: opt(Type.Array(Name)) })
 
 const conditions = ({ condition }: Slots) => ({
   tag: closed({ tag: Name }),
@@ -66,6 +79,7 @@ const campaign = (slots: Slots, options: object = {}) => {
       fields: opt(Type.Record(Type.String(), closed({ private: opt(Type.Boolean()) }))),
       revision: opt(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
       brake: opt(Type.Integer({ minimum: 1, maximum: 10_000 })),
+      signals: opt(Type.Record(Type.String(), Kept)),
       goals: Type.Array(
         closed({
           id: Id,
@@ -96,6 +110,7 @@ const references: Slots = {
   route: reference('route'),
   condition: reference('condition'),
   when: reference('when'),
+  test: reference('test'),
 }
 
 /**
@@ -114,7 +129,8 @@ export const campaignJsonSchema: JsonObject = JSON.parse(
           Type.Array(Type.Union(Object.values(WINDOWS)), { minItems: 1 }),
         ]),
         condition: Type.Union(Object.values(conditions(references))),
-        when: Type.Union([PATTERN, Type.Array(PATTERN, { minItems: 1 })]),
+        when: Type.Union([pattern(references), Type.Array(pattern(references), { minItems: 1 })]),
+        test: Type.Union([Scalar, ...Object.values(TESTS)]),
         route: Type.Union([Id, ...Object.values(routes(references))]),
       },
     }),
@@ -122,11 +138,12 @@ export const campaignJsonSchema: JsonObject = JSON.parse(
 )
 
 const hole = Type.Unknown()
-const holes: Slots = { timer: hole, window: hole, route: hole, condition: hole, when: hole }
+const holes: Slots = { timer: hole, window: hole, route: hole, condition: hole, when: hole, test: hole }
 
 interface Validators {
   readonly campaign: Validator
   readonly pattern: Validator
+  readonly tests: ReadonlyMap<string, Validator>
   readonly timers: ReadonlyMap<string, Validator>
   readonly windows: ReadonlyMap<string, Validator>
   readonly conditions: ReadonlyMap<string, Validator>
@@ -140,7 +157,8 @@ function validators(): Validators {
     new Map(Object.entries(forms).map(([key, schema]) => [key, Compile(schema) as Validator] as const))
   compiled ??= {
     campaign: Compile(campaign(holes)) as unknown as Validator,
-    pattern: Compile(PATTERN) as unknown as Validator,
+    pattern: Compile(pattern(holes)) as unknown as Validator,
+    tests: each(TESTS),
     timers: each(timers(holes)),
     windows: each(WINDOWS),
     conditions: each(conditions(holes)),
@@ -208,11 +226,13 @@ export function shapeProblems(input: unknown): CampaignProblem[] {
   each(definition?.goals, (goal, g) => {
     const when: unknown = goal?.when
     const path = `/goals/${g}/when`
-    if (!Array.isArray(when)) problems.push(...(when === undefined ? [] : check(v.pattern, when, path)))
+    if (!Array.isArray(when)) problems.push(...(when === undefined ? [] : patternProblems(v, when, path)))
     else if (when.length === 0) problems.push(problem(path, when, 'at least one pattern'))
-    else when.forEach((pattern, i) => void problems.push(...check(v.pattern, pattern, `${path}/${i}`)))
+    else when.forEach((one, i) => void problems.push(...patternProblems(v, one, `${path}/${i}`)))
     each(goal?.next, (route, i) => problems.push(...routeProblems(v, route, `/goals/${g}/next/${i}`)))
   })
+  for (const [kind, kept] of Object.entries(isObject(definition?.signals) ? definition.signals : {}))
+    problems.push(...keptProblems(kept, `/signals/${pointer(kind)}`))
   each(definition?.sequences, (sequence, s) => {
     each(sequence?.next, (route, i) => problems.push(...routeProblems(v, route, `/sequences/${s}/next/${i}`)))
     each(sequence?.steps, (step, i) => {
@@ -226,6 +246,37 @@ export function shapeProblems(input: unknown): CampaignProblem[] {
 
 function each<T>(list: readonly T[] | undefined, visit: (item: T, index: number) => void): void {
   if (Array.isArray(list)) list.forEach(visit)
+}
+
+function patternProblems(v: Validators, value: unknown, path: string): CampaignProblem[] {
+  const match = isObject(value) && isObject(value.match) ? value.match : {}
+  return [
+    ...check(v.pattern, value, path),
+    ...Object.entries(match).flatMap(([key, test]) => testProblems(v, test, `${path}/match/${pointer(key)}`)),
+  ]
+}
+
+function testProblems(v: Validators, test: unknown, path: string): CampaignProblem[] {
+  if (test === null || ['string', 'number', 'boolean'].includes(typeof test)) return []
+  return oneOf(v.tests, test, path, 'a text, a number, true, false, null, or a test')
+}
+
+/** Each name once, and no more of them than a signal can keep (SIGNAL-3). */
+function keptProblems(kept: unknown, path: string): CampaignProblem[] {
+  const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+  const lists = isObject(kept) ? (['keep', 'private'] as const).map((key) => [key, listOf(kept[key])] as const) : []
+  const names = lists.flatMap(([key, list]) => list.map((name, i) => ({ name, path: `${path}/${key}/${i}` })))
+  const first = new Map<unknown, string>()
+  const problems = names.flatMap((one) => {
+    const before = first.get(one.name)
+    if (before === undefined) first.set(one.name, one.path)
+    return before === undefined ? [] : [problem(one.path, one.name, `a name that stands once; it is ${before} already`)]
+  })
+  if (names.length <= MAX_KEPT_VALUES) return problems
+  return [
+    ...problems,
+    { path, message: `has ${names.length} names; of one signal at most ${MAX_KEPT_VALUES} values are kept` },
+  ]
 }
 
 function timerProblems(v: Validators, timer: unknown, path: string): CampaignProblem[] {

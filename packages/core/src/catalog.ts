@@ -5,7 +5,7 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { type Campaign, defineCampaign, publishedCampaign, sameDefinition } from './campaign.ts'
 import type { PublishCampaign, UnpublishCampaign } from './commands.ts'
-import type { CampaignDefinition, GoalDefinition, SequenceDefinition } from './definition.ts'
+import type { CampaignDefinition, GoalDefinition, SequenceDefinition, SignalPattern } from './definition.ts'
 import { type CampaignEvent, SCHEMA_VERSION } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import {
@@ -20,6 +20,7 @@ import {
 import { nearestFirst } from './nearest.ts'
 import { orderDigest } from './order.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
+import type { KeptKind } from './signal-kept.ts'
 import { warningsAmong } from './value-warnings.ts'
 
 /** A campaign's place in the catalogue. */
@@ -62,6 +63,8 @@ export interface Catalog {
   kinds(): ReadonlySet<string>
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
   goalsFor(kind: string): readonly GoalMatch[]
+  /** What the published campaigns together keep of signals of this kind; `null`: none of them declares it (SIGNAL-1). */
+  keptOf(kind: string): KeptKind | null
 }
 
 /**
@@ -76,6 +79,7 @@ export function createCatalog(): Catalog {
   // Both are computed from `entries` at need, and forgotten when an event comes.
   let published: readonly PublishedCampaign[] | undefined
   let byKind: Map<string, GoalMatch[]> | undefined
+  let kept: ReadonlyMap<string, KeptKind> | undefined
   const kinds = new Set<string>()
 
   const catalog: Catalog = {
@@ -86,6 +90,7 @@ export function createCatalog(): Catalog {
       entries.set(campaignId, evolveEntry(campaignId, entry, event))
       published = undefined
       byKind = undefined
+      kept = undefined
       for (const { steps } of entries.get(campaignId)?.versions.at(-1)?.campaign.sequences.values() ?? [])
         for (const step of steps) kinds.add(step.kind)
     },
@@ -121,13 +126,29 @@ export function createCatalog(): Catalog {
       }
       return byKind.get(kind) ?? []
     },
+    keptOf(kind) {
+      kept ??= keptKinds(catalog.published())
+      return kept.get(kind) ?? null
+    },
   }
   return catalog
 }
 
+function keptKinds(published: readonly PublishedCampaign[]): ReadonlyMap<string, KeptKind> {
+  const kinds = new Map<string, { readonly keep: Set<string>; readonly private: Set<string> }>()
+  for (const { campaign } of published)
+    for (const [kind, declared] of Object.entries(campaign.definition.signals ?? {})) {
+      const known = kinds.get(kind) ?? { keep: new Set(), private: new Set() }
+      kinds.set(kind, known)
+      for (const name of declared.keep ?? []) known.keep.add(name)
+      for (const name of declared.private ?? []) known.private.add(name)
+    }
+  return kinds
+}
+
 /** What a goal's `when` says, as a list in either form. */
-export function patternsOf(goal: GoalDefinition) {
-  return Array.isArray(goal.when) ? goal.when : [goal.when]
+export function patternsOf(goal: GoalDefinition): readonly SignalPattern[] {
+  return [goal.when].flat()
 }
 
 function evolveEntry(

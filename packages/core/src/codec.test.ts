@@ -21,6 +21,7 @@ import {
   isRight,
   type JsonValue,
   type LogEntry,
+  type MatchTest,
   type Observation,
   type RecordedEvent,
   type RouteTaken,
@@ -115,6 +116,15 @@ const cause: fc.Arbitrary<Cause> = fc.oneof(
   fc.record({ ...by('sequence'), ...run }),
   fc.record({ ...by('step'), stepId: id }),
 )
+const scalar = json.map((value) => (typeof value === 'object' ? null : value))
+const matchTest: fc.Arbitrary<MatchTest> = fc.oneof(
+  scalar,
+  fc.record({ atLeast: fc.integer() }),
+  fc.record({ atMost: fc.integer() }),
+  fc.record({ in: fc.array(scalar, { maxLength: 3 }) }),
+  fc.record({ not: scalar }),
+  fc.record({ exists: fc.boolean() }),
+)
 const definition: fc.Arbitrary<CampaignDefinition> = fc.record(
   {
     id,
@@ -124,7 +134,7 @@ const definition: fc.Arbitrary<CampaignDefinition> = fc.record(
     goals: fc.array(
       fc.record({
         id,
-        when: fc.record({ kind: fc.string({ minLength: 1 }), match: fc.dictionary(fc.string(), fc.boolean()) }),
+        when: fc.record({ kind: fc.string({ minLength: 1 }), match: fc.dictionary(fc.string(), matchTest) }),
         next: fc.array(fc.record({ to: id, if: fc.record({ all: fc.constant([{ tag: 'customer' }]) }) })),
       }),
       { maxLength: 2 },
@@ -148,12 +158,32 @@ const definition: fc.Arbitrary<CampaignDefinition> = fc.record(
   { requiredKeys: ['id', 'goals', 'sequences'] },
 )
 
+const unmet = fc.array(
+  fc.record({
+    campaignId: id,
+    goalId: id,
+    because: fc.constantFrom(...(['not_member', 'suppressed', 'automated'] as const)),
+    saw,
+  }),
+)
+
 const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
   SequenceStarted: fc.record({ ...run, campaignVersion: count }),
   SequenceStopped: fc.record(run),
   SequencePaused: fc.record(run),
   SequenceResumed: fc.record({ ...run, shiftMs: natural }),
   SequenceCompleted: fc.record({ ...run, waiting: fc.boolean(), routes, saw }),
+  SignalReceived: fc.record({
+    signalId: id,
+    kind: text,
+    occurredAt: instant,
+    automated: fc.boolean(),
+    data: fc.dictionary(fc.oneof(text, fc.constant('__proto__')), scalar),
+    clipped: fc.array(text),
+    tests: saw,
+    unmet,
+  }),
+  SignalsDropped: fc.record({ count, signalId: id, unmet }),
   GoalSatisfied: fc.record(
     {
       campaignId: id,
@@ -169,7 +199,7 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
         fc.record({
           campaignId: id,
           goalId: id,
-          outcome: fc.constantFrom(...(['satisfied', 'not_member'] as const)),
+          outcome: fc.constantFrom(...(['satisfied', 'not_member', 'automated'] as const)),
         }),
       ),
     },

@@ -32,6 +32,8 @@ export interface CampaignDefinition {
   readonly revision?: number
   /** At most so many starts of one sequence for one contact within an hour: 1 to 10,000. Default 60 (BRAKE-1). */
   readonly brake?: number
+  /** Kinds of signals that are recorded whether or not they satisfy a goal, and what of them (SIGNAL-1). Default: none. */
+  readonly signals?: { readonly [kind: string]: KeptSignal }
   /** In the order in which one signal's goals are handled (GOAL-3). */
   readonly goals: readonly GoalDefinition[]
   readonly sequences: readonly SequenceDefinition[]
@@ -49,10 +51,32 @@ export interface GoalDefinition<Target extends string = string> {
   readonly next?: readonly Route<Target>[]
 }
 
-/** Matches a signal of this `kind` whose `data` has every value of `match`, exactly equal. */
+/** Matches a signal of this `kind` whose `data` passes every test of `match`. */
 export interface SignalPattern {
   readonly kind: string
-  readonly match?: { readonly [key: string]: JsonScalar }
+  readonly match?: { readonly [key: string]: MatchTest }
+  /** True: automated signals satisfy it, too (MATCH-2). Default false. */
+  readonly automated?: boolean
+}
+
+/**
+ * A value to be exactly equal to, or one test. Nothing is converted, and a value that the signal does not have passes only
+ * `{ exists: false }` (MATCH-1).
+ */
+export type MatchTest =
+  | JsonScalar
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly in: readonly JsonScalar[] }
+  | { readonly not: JsonScalar }
+  | { readonly exists: boolean }
+
+/** What is recorded of the data of a kind of signal (SIGNAL-1): at most 20 values in all. */
+export interface KeptSignal {
+  /** Names of values that are recorded as they are: texts up to 500 characters, numbers, booleans, null. */
+  readonly keep?: readonly string[]
+  /** Names of values of which only the outcomes of tests are recorded. */
+  readonly private?: readonly string[]
 }
 
 export interface SequenceDefinition<Target extends string = string> {

@@ -82,7 +82,14 @@ describe('the fold', () => {
 
   it('LOG-1: folding no events gives an empty contact', () => {
     expect(fold([])).toEqual(initialContact)
-    expect(initialContact).toEqual({ version: 0, suppressed: null, erased: false, enrollments: [] })
+    expect(initialContact).toEqual({
+      version: 0,
+      suppressed: null,
+      erased: false,
+      keptSignals: 0,
+      signalsDroppedAt: null,
+      enrollments: [],
+    })
   })
 
   it('LOG-5: one by one, all at once and in two parts give the same', () => {

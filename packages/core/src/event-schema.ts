@@ -120,7 +120,14 @@ const Observations = list(
     { description: 'an observation: { tag, present }, { field, value } or { field, test, holds }' },
   ),
 )
-const Matched = list(closed({ campaignId: Id, goalId: Id, outcome: words('satisfied', 'not_member') }))
+const Matched = list(closed({ campaignId: Id, goalId: Id, outcome: words('satisfied', 'not_member', 'automated') }))
+const Unmet = list(
+  closed({ campaignId: Id, goalId: Id, because: words('not_member', 'suppressed', 'automated'), saw: Observations }),
+)
+const Scalar = Type.Unsafe<JsonScalar>({
+  type: ['string', 'number', 'boolean', 'null'],
+  description: 'a text, a number, true, false or null',
+})
 
 /** What is wrong with a definition, first things first; `null`: nothing. Never throws. */
 function definitionProblem(value: unknown): { readonly path: string; readonly message: string } | null {
@@ -175,6 +182,17 @@ const EVENTS = ofEvents({
   SequencePaused: RUN,
   SequenceResumed: { ...RUN, shiftMs: whole(0) },
   SequenceCompleted: { ...RUN, waiting: Flag, routes: Routes, saw: Observations },
+  SignalReceived: {
+    signalId: Id,
+    kind: Text,
+    occurredAt: Instant,
+    automated: Flag,
+    data: Type.Record(Type.String(), Scalar, { description: 'an object of scalars' }),
+    clipped: list(Text),
+    tests: Observations,
+    unmet: Unmet,
+  },
+  SignalsDropped: { count: whole(1), signalId: Id, unmet: Unmet },
   GoalSatisfied: {
     campaignId: Id,
     goalId: Id,

@@ -16,7 +16,7 @@ import type {
   StreamId,
   Version,
 } from './ids.ts'
-import type { JsonObject, JsonValue } from './json.ts'
+import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
 
 /** The schema version of events written by this release. Older ones are brought up to date by the codec. */
 export const SCHEMA_VERSION = 1
@@ -96,7 +96,20 @@ export interface Timing {
 export interface MatchedGoal {
   readonly campaignId: CampaignId
   readonly goalId: GoalId
-  readonly outcome: 'satisfied' | 'not_member'
+  readonly outcome: 'satisfied' | 'not_member' | 'automated'
+}
+
+/**
+ * A goal that a kept signal matched and did not satisfy (SIGNAL-5). `not_member`: it is for members of its campaign, and
+ * the contact was none. `suppressed`: the contact was banned. `automated`: the signal was, and no pattern of the goal takes
+ * such ones.
+ */
+export interface UnmetGoal {
+  readonly campaignId: CampaignId
+  readonly goalId: GoalId
+  readonly because: 'not_member' | 'suppressed' | 'automated'
+  /** What its pattern read of the signal, as far as that is kept. */
+  readonly saw: readonly Observation[]
 }
 
 /** The data of each event of a contact's stream. */
@@ -110,6 +123,29 @@ export interface ContactEventData {
     readonly waiting: boolean
     readonly routes: readonly RouteTaken[]
     readonly saw: readonly Observation[]
+  }
+  /**
+   * A signal of a kind that a campaign keeps, first in its append (SIGNAL-2). `data`: its kept values. `clipped`: names of
+   * values that could not be kept. `tests`: outcomes of tests of private values.
+   */
+  SignalReceived: {
+    readonly signalId: string
+    readonly kind: string
+    readonly occurredAt: Instant
+    readonly automated: boolean
+    readonly data: { readonly [key: string]: JsonScalar }
+    readonly clipped: readonly string[]
+    readonly tests: readonly Observation[]
+    readonly unmet: readonly UnmetGoal[]
+  }
+  /**
+   * More signals came than are kept of one contact: at most one such event for each day in UTC (SIGNAL-6). `count`: how many
+   * the process has dropped of this contact since the last one, this signal included. `unmet` as in `SignalReceived`.
+   */
+  SignalsDropped: {
+    readonly count: number
+    readonly signalId: string
+    readonly unmet: readonly UnmetGoal[]
   }
   GoalSatisfied: {
     readonly campaignId: CampaignId

@@ -13,6 +13,7 @@ export const HELD_VALUES = [
   'actors',
   'commandIds',
   'signalIds',
+  'signalValues',
   'actionIds',
   'receipts',
   'handlerReasons',
@@ -28,7 +29,7 @@ export const HELD_VALUES = [
 
 /**
  * How many different values of each kind. `reasons`: why, as an order says it. `commandIds`, `signalIds`, `actionIds`:
- * those that are no UUID, which is what the engine draws. `receipts`, `handlerReasons`: what handlers answered. `tags`,
+ * those that are no UUID, which is what the engine draws. `signalValues`: what campaigns keep of signals. `receipts`, `handlerReasons`: what handlers answered. `tags`,
  * `fields`, `dates`: what conditions and timers read; `tests`: of private fields, the test and its outcome. `timeZones`:
  * that a timer was computed in. `dataDigests`: of the data of signals, four digits each. `traces`: W3C trace contexts.
  * `extensions`: what another program added before an import.
@@ -70,6 +71,10 @@ type Hold = (kind: keyof HeldValues, value: string | null | undefined) => void
 
 function holdData(event: ContactEvent, hold: Hold): void {
   switch (event.type) {
+    case 'SignalReceived':
+      for (const [name, value] of Object.entries(event.data.data)) hold('signalValues', canonicalJson([name, value]))
+      for (const one of event.data.tests) holdSeen(one, hold)
+      return
     case 'SequenceCompleted':
     case 'GoalSatisfied':
       for (const one of event.data.saw) holdSeen(one, hold)
@@ -90,6 +95,7 @@ function holdData(event: ContactEvent, hold: Hold): void {
       holdTiming(event.data.timing, hold)
       return
     // Ids of the campaign, numbers and instants only. A new type of event has to be put somewhere here.
+    case 'SignalsDropped':
     case 'SequenceStarted':
     case 'SequenceStopped':
     case 'SequencePaused':
@@ -136,6 +142,7 @@ const WORDS: { readonly [Kind in keyof HeldValues]: readonly [one: string, many:
   actors: ['actor', 'actors'],
   commandIds: ['command id', 'command ids'],
   signalIds: ['signal id', 'signal ids'],
+  signalValues: ['kept value of a signal', 'kept values of signals'],
   actionIds: ['action id', 'action ids'],
   receipts: ['receipt', 'receipts'],
   handlerReasons: ['reason of a handler', 'reasons of handlers'],

@@ -90,6 +90,11 @@ describe('a seal', () => {
           const start = bytesOf(lines.slice(0, i)).length
           const place = start + (n % bytesOf([lines[i] as string]).length)
           bytes[place] = (bytes[place] as number) ^ bits
+          // A new name of the attribute `hash` makes it another program's. An event that is the only one of its stream may
+          // have no hash, so only the seal tells that something is not what it was.
+          const [flipped] = new TextDecoder().decode(bytes).split('\n').slice(i)
+          const alone = short.filter(({ stream }) => stream === short[i]?.stream).length === 1
+          if (alone && !flipped?.includes('"hash":')) return { what: 'hash renamed', bytes, line: i + 1 }
           return { what: 'byte flipped', bytes, line: i + 1 }
         }),
       },
@@ -122,7 +127,9 @@ describe('a seal', () => {
     )
     await fc.assert(
       fc.asyncProperty(change, async ({ what, bytes, line }) => {
-        expect({ what, ...(await firstFound(bytes, seal)) }).toEqual({ what, from: line, to: line })
+        const found = await firstFound(bytes, seal)
+        if (what === 'hash renamed') expect(found).not.toBeNull()
+        else expect({ what, ...found }).toEqual({ what, from: line, to: line })
       }),
       { numRuns: MUTATIONS },
     )

@@ -25,7 +25,7 @@ interface Said<Options extends VerbFacts['takes']> {
   readonly contact: keyof Options extends never ? true : Required<OptionsOf<Options>>
   readonly sequence: SequenceId
   readonly step: readonly [SequenceId, StepId]
-  readonly signal: { readonly kind: string; readonly data?: JsonObject }
+  readonly signal: { readonly kind: string; readonly data?: JsonObject; readonly automated?: boolean }
 }
 
 type HappeningOf<Verb extends VerbFacts, Word extends string> = {
@@ -207,8 +207,9 @@ function orderedBy(happening: Happening, path: string, campaignId: string, meta:
       return commandOf(name, { ...meta, campaignId, sequenceId, stepId, ...options })
     }
     case 'signal': {
-      const { kind, data = {} } = about as Said<never>['signal']
-      return commandOf(name, { ...meta, signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false })
+      const { kind, data = {}, automated = false } = about as Said<never>['signal']
+      const signal = { signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false }
+      return commandOf(name, { ...meta, ...signal, ...(automated ? { automated } : {}) })
     }
   }
 }

@@ -199,6 +199,17 @@ describe('the projector', () => {
   const silent: { readonly [Type in Silent]: ContactEventData[Type] } = {
     SequencePaused: run,
     SequenceResumed: { ...run, shiftMs: 0 },
+    SignalReceived: {
+      signalId: 's',
+      kind: 'purchased',
+      occurredAt: '2026-03-01T09:00:00.000Z',
+      automated: false,
+      data: {},
+      clipped: [],
+      tests: [],
+      unmet: [],
+    },
+    SignalsDropped: { count: 1, signalId: 's', unmet: [] },
     GoalSatisfied: {
       campaignId: 'a/b',
       goalId: 'g',

@@ -1,10 +1,11 @@
 /** What the values that a definition compares with are warned of: legal, but surely not what was meant (VERSION-2). */
-import type { CampaignDefinition, Condition, Route, SignalPattern } from './definition.ts'
+import type { CampaignDefinition, Condition, MatchTest, Route, SignalPattern } from './definition.ts'
 import { typeName } from './fault.ts'
 import type { CampaignId } from './ids.ts'
 import { isUnsafeInteger, type JsonScalar, jsonPointerSegment } from './json.ts'
 import { nearest } from './nearest.ts'
 import type { CampaignProblem } from './rejection.ts'
+import { isTest } from './signal-match.ts'
 
 /** A value of the definition that something of a contact or a signal is compared with. */
 interface Compared {
@@ -103,12 +104,9 @@ interface Matched extends Compared {
 
 function patternValues(definition: CampaignDefinition): Matched[] {
   return patterns(definition).flatMap(({ kind, match, path }) =>
-    Object.entries(match ?? {}).map(([key, value]) => ({
-      kind,
-      key,
-      path: `${path}/match/${jsonPointerSegment(key)}`,
-      value,
-    })),
+    Object.entries(match ?? {}).flatMap(([key, test]) =>
+      valuesOf(test, `${path}/match/${jsonPointerSegment(key)}`).map((compared) => ({ kind, key, ...compared })),
+    ),
   )
 }
 
@@ -120,6 +118,15 @@ function patterns({ goals }: CampaignDefinition): (SignalPattern & { readonly pa
       path: `/goals/${g}/when${Array.isArray(when) ? `/${i}` : ''}`,
     })),
   )
+}
+
+function valuesOf(test: MatchTest, path: string): Compared[] {
+  if (!isTest(test)) return [{ path, value: test }]
+  if ('in' in test) return test.in.map((value, i) => ({ path: `${path}/in/${i}`, value }))
+  if ('not' in test) return [{ path: `${path}/not`, value: test.not }]
+  if ('atLeast' in test) return [{ path: `${path}/atLeast`, value: test.atLeast }]
+  if ('atMost' in test) return [{ path: `${path}/atMost`, value: test.atMost }]
+  return []
 }
 
 function conditionValues({ goals, sequences }: CampaignDefinition): Compared[] {

@@ -75,6 +75,9 @@ export function violationOf(
         everyStepResolved(state, data, campaigns) ??
         ended(state, event, campaigns)
       )
+    case 'SignalReceived':
+    case 'SignalsDropped':
+      return null // Facts, not orders: of a banned contact, too (SIGNAL-4). Their place in the append is in append-rules.ts.
     case 'GoalSatisfied':
       return (
         expect('STOP-4', !isSuppressed(state, event.at), 'a goal of a suppressed contact') ??

@@ -79,6 +79,8 @@ export interface Signal {
   readonly actor?: string | null
   /** True: a sequence's own step caused it (GOAL-11). Default false. */
   readonly fromStep?: boolean
+  /** True: a program caused it and no person, such as a mail scanner that opens every link (MATCH-2). Default false. */
+  readonly automated?: boolean
 }
 
 /** An answer, and where the log stood behind it: `version` of the contact's stream, `position` in the whole log. */
@@ -144,6 +146,7 @@ const SIGNAL = {
   'occurredAt?': input.instant,
   'actor?': input.actor,
   'fromStep?': input.flag,
+  'automated?': input.flag,
 }
 const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNAL } satisfies Record<About, object>
 const CHECKS = { flag: input.flag, instantOrNull: input.instantOrNull } satisfies Record<keyof TakenTypes, unknown>
@@ -206,5 +209,6 @@ function signalOf(signal: Signal) {
     data: input.jsonObject('signal.data', data),
     ...(signal.occurredAt === undefined ? {} : { occurredAt: signal.occurredAt }),
     fromStep,
+    ...(signal.automated === true ? { automated: true } : {}),
   }
 }

@@ -4,6 +4,7 @@ import { createCampaigns } from './campaigns.ts'
 import { createFacts } from './directory.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { EngineOptions } from './engine-options.ts'
+import { createKeptSignals } from './kept-signals.ts'
 import { createHistoryOf } from './load-contact.ts'
 
 interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
@@ -12,7 +13,7 @@ interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
 }
 
 export function createContext(
-  { store, contacts, campaignRefreshMs = 1000, random = Math.random }: EngineOptions,
+  { store, contacts, campaignRefreshMs = 1000, maxKeptSignals, random = Math.random }: EngineOptions,
   { clock, contactsTimeoutMs, gateMs, observe, wakeUp }: Given,
 ): EngineContext {
   return {
@@ -24,6 +25,7 @@ export function createContext(
     clock,
     observe,
     random,
+    keptSignals: createKeptSignals(maxKeptSignals),
     wakeUp,
     viewMs: store.settled === undefined ? gateMs / 2 : null,
   }

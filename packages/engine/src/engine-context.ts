@@ -3,6 +3,7 @@ import type { AppendResult, Clock, ContactId, EventStore, RecordedContactEvent, 
 import type { Campaigns } from './campaigns.ts'
 import type { FactsOf } from './directory.ts'
 import type { Observer } from './engine-events.ts'
+import type { KeptSignals } from './kept-signals.ts'
 
 /** What it takes to execute a command. */
 export interface CommandContext {
@@ -15,6 +16,7 @@ export interface CommandContext {
   readonly clock: Clock
   readonly observe: Observer
   readonly random: () => number
+  readonly keptSignals: KeptSignals
   /** Called when something may have become due. */
   readonly wakeUp: () => void
   /**

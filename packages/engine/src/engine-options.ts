@@ -66,6 +66,11 @@ export interface EngineOptions {
    * this long before it stops. The same for all processes. Default 2,000. Other stores check, and nobody waits.
    */
   readonly gateMs?: number
+  /**
+   * So many signals of one contact are kept, of kinds that a campaign declares; what is over is counted, once a day
+   * (SIGNAL-6). 0: none. Default 10,000.
+   */
+  readonly maxKeptSignals?: number
   /** Names this worker in claims, each engine's with an addition of its own. Default: drawn. */
   readonly workerId?: WorkerId
   /** From 0 to 1, for back-off. Default `Math.random`. */
@@ -121,6 +126,7 @@ const OPTIONS: input.Shape = {
     if (value !== false) input.callable('a function that takes a line, or false')(path, value)
   },
   'lateAfterMs?': input.wholeNumber(1, 31_536_000_000),
+  'maxKeptSignals?': input.wholeNumber(0, 10_000_000),
   'workerId?': input.id,
   'random?': input.callable('a function that yields numbers from 0 to 1'),
 }

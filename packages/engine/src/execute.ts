@@ -3,6 +3,7 @@ import {
   type AnswerTo,
   type ContactCommand,
   type ContactEvent,
+  type DecisionContext,
   decideOnce,
   type Either,
   EnfoldFault,
@@ -58,7 +59,7 @@ async function executeTraced<Command extends ContactCommand>(
   let written = false
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const contact = await contactFor(context, command, attempt === 1 ? known : undefined)
-    const decision = decideOnce(command, contact.history, decidingOn(context, contact), contact.state)
+    const decision = decideOnce(command, contact.history, decidingOn(context, command, contact), contact.state)
     if (isLeft(decision)) {
       // Published a moment ago by another process? Look before refusing.
       if (!refreshed && STALE_REJECTIONS.has(decision.left.type)) {
@@ -72,6 +73,7 @@ async function executeTraced<Command extends ContactCommand>(
     const { answer, events, recorded, state } = decision.right
     const { history } = contact
     if (events.length === 0) {
+      if (recorded.length === 0) context.keptSignals.decided(command, contact.state, events, context.campaigns.catalog)
       const appended = written ? recorded : []
       tell.decided(appended)
       // A repeat answers with the place of the first time.
@@ -87,6 +89,7 @@ async function executeTraced<Command extends ContactCommand>(
     if (command.type !== BY_DISPATCHER) context.wakeUp()
     if (!result.repeated) {
       tell.appended(events)
+      context.keptSignals.decided(command, contact.state, events, context.campaigns.catalog)
       const { version, position } = result
       const { facts, areFactsOld = false } = contact
       return right({
@@ -129,8 +132,12 @@ async function contactFor(
 /** Of a contact whose facts nothing reads. */
 const NOT_READ: Facts = Object.freeze({})
 
-function decidingOn({ campaigns, clock }: CommandContext, { facts = NOT_READ }: ContactSnapshot) {
-  return { campaigns: campaigns.catalog, facts, now: clock.now() }
+function decidingOn(
+  { campaigns, clock, keptSignals }: CommandContext,
+  { contactId }: ContactCommand,
+  { facts = NOT_READ }: ContactSnapshot,
+): DecisionContext {
+  return { campaigns: campaigns.catalog, facts, now: clock.now(), signals: keptSignals.limitsFor(contactId) }
 }
 
 /** Tells observers what became of a command. */

@@ -101,6 +101,20 @@ const reads: readonly Route[] = [
     },
   }),
   route({
+    id: 'explainGoal',
+    method: 'get',
+    path: '/contacts/{contactId}/goals/{campaignId}/{goalId}/explain',
+    summary: 'Why a signal did not satisfy a goal, or did, from what is recorded of the signal',
+    query: s.closed({ signalId: s.Id }),
+    answers: { 200: s.ExplainedGoal },
+    scope: ({ path }) => reading([path.campaignId as CampaignId]),
+    async handle({ actor, engine, path, query }) {
+      const asked = { contactId: path.contactId as string, campaignId: path.campaignId as string }
+      const why = await engine.inspect.explainNot({ ...asked, goalId: path.goalId as string, ...query })
+      return { ...why, evidence: seenBy(actor, why.evidence) }
+    },
+  }),
+  route({
     id: 'getSequences',
     method: 'get',
     path: '/contacts/{contactId}/sequences',

@@ -22,6 +22,7 @@ const REQUESTS: {
   getHistory: { path: '/contacts/ann/history', verbs: ['read'], others: true },
   explainEvent: { path: '/contacts/ann/history/EVENT/explain', verbs: ['read'], others: true },
   explainStep: { path: '/contacts/ann/sequences/pool/nurture/steps/one/explain', verbs: ['read'] },
+  explainGoal: { path: '/contacts/ann/goals/pool/bought/explain?signalId=s1', verbs: ['read'] },
   getSequences: { path: '/contacts/ann/sequences', verbs: ['read'], others: true },
   getUpcomingOfContact: { path: '/contacts/ann/upcoming', verbs: ['read'], others: true },
   getUpcoming: { path: '/upcoming', verbs: ['read'], others: true },

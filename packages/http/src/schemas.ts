@@ -57,6 +57,7 @@ export const SignalBody = closed({
   signalId: opt(Id),
   occurredAt: opt(Instant),
   fromStep: opt(Flag),
+  automated: opt(Flag),
 })
 
 // --- Answers --------------------------------------------------------------------------------------------------------
@@ -146,6 +147,12 @@ export const ExplainedStep = closed({
   evidence: list(Event),
   chain: list(closed({ event: Event, saw: list(JsonData), routes: list(JsonData), timing: orNull(JsonData) })),
   factsFault: opt(FactsFault),
+})
+export const ExplainedGoal = closed({
+  reason: Type.String(),
+  detail: orNull(Type.String()),
+  saw: list(JsonData),
+  evidence: list(Event),
 })
 export const Sequences = closed({
   sequences: list(closed({ campaignId: Id, sequenceId: Id, status: words('active', 'waiting') })),

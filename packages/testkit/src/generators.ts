@@ -25,6 +25,8 @@ import {
   initialContact,
   instantOf,
   isLeft,
+  type JsonObject,
+  type MatchTest,
   newestRun,
   plan,
   type RecordedCampaignEvent,
@@ -240,6 +242,7 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
         id: idArbitrary,
         timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'Pacific/Apia'),
         fields: fc.constant({ spend: { private: true } }),
+        signals: signalsArbitrary,
         goals: fc.tuple(
           ...goalIds.map((id) =>
             fc.record(
@@ -276,8 +279,33 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
 
 const patternArbitrary = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS), match: fc.constant({ which: 1 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom(...SIGNAL_KINDS),
+      match: fc.constantFrom<Record<string, MatchTest>>(
+        { which: 1 },
+        { which: { atLeast: 1 }, colour: { exists: false } },
+        { which: { in: [1, 2] } },
+        { colour: { not: 'red' } },
+      ),
+      automated: fc.boolean(),
+    }),
+  },
 )
+
+/** What is kept of some kinds; of others nothing. */
+const signalsArbitrary = fc.dictionary(
+  fc.constantFrom(...SIGNAL_KINDS),
+  fc.constantFrom({ keep: ['which', 'colour'] }, { keep: ['which'], private: ['colour'] }, {}),
+)
+/** What signals hold. */
+const SIGNAL_DATA: readonly JsonObject[] = [
+  {},
+  { which: 1 },
+  { which: 2, colour: 'red' },
+  { which: '1', colour: ['blue'] },
+]
 
 function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
   return fc
@@ -470,7 +498,8 @@ function play(
     catalogue(decided.right.events)
   }
   const run = (command: ContactCommand) => {
-    const context: DecisionContext = { campaigns, facts, now: now() }
+    // So few are kept that some histories have more (SIGNAL-6).
+    const context: DecisionContext = { campaigns, facts, now: now(), signals: { most: 4, dropped: 0 } }
     const decided = decide(command, state, context)
     const decision = isLeft(decided) ? null : { events: decided.right.events, answer: decided.right.answer }
     played.push({ command, context, before: state, decision, at: events.length })
@@ -514,9 +543,8 @@ function play(
           return { ...((isTouched && pick(touched, a)) || { ...ref, stepId }), ...Object.fromEntries(options) }
         }
         case 'signal': {
-          const data = b % 2 ? { which: 1 } : {}
-          const signal = { signalId: `k${commandCount}`, kind: pick(SIGNAL_KINDS, a), data }
-          return { ...signal, occurredAt: now(), fromStep: b % 7 === 0 }
+          const signal = { signalId: `k${commandCount}`, kind: pick(SIGNAL_KINDS, a), data: pick(SIGNAL_DATA, b) }
+          return { ...signal, occurredAt: now(), fromStep: b % 7 === 0, ...(b % 5 === 0 ? { automated: true } : {}) }
         }
       }
     }

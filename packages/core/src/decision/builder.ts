@@ -15,6 +15,7 @@ import {
 import { contactStream, type EventId, eventIdOf, type Instant } from '../ids.ts'
 import { type AnyOrder, orderDigest } from '../order.ts'
 import type { Facts } from '../ports/index.ts'
+import { MAX_KEPT_SIGNALS } from '../signal-kept.ts'
 
 /** What the world looks like to a decision. */
 export interface DecisionContext {
@@ -22,6 +23,15 @@ export interface DecisionContext {
   /** `null`: the host's directory knows no such contact. */
   readonly facts: Facts | null
   readonly now: Instant
+  /** How signals of kinds that a campaign keeps are recorded. Left out: the first 10,000 of a contact (SIGNAL-6). */
+  readonly signals?: SignalLimits
+}
+
+export interface SignalLimits {
+  /** At most so many of one contact are kept. */
+  readonly most: number
+  /** How many of this contact this process has dropped since it last recorded so. */
+  readonly dropped: number
 }
 
 /** Why an event happens: its cause in words of the domain, and the ids that link it to what came before. */
@@ -48,6 +58,7 @@ export function correlationOf({ correlationId, commandId }: CommandMeta): string
 /** Each event added changes the state that the next part of the decision sees. */
 export interface DecisionBuilder extends DecisionContext {
   readonly contactId: string
+  readonly signals: SignalLimits
   readonly events: readonly ContactEvent[]
   /** As it is now. It changes with each event that is added: take what you need of it before. */
   state(): ContactState
@@ -62,7 +73,7 @@ export interface DecisionBuilder extends DecisionContext {
 export function createDecisionBuilder(
   first: OfContact & AnyOrder,
   initial: ContactState,
-  { campaigns, facts, now }: DecisionContext,
+  { campaigns, facts, now, signals = { most: MAX_KEPT_SIGNALS, dropped: 0 } }: DecisionContext,
 ): DecisionBuilder {
   // Copied once, when the first event comes, and not for each: with 3,000 runs a copy takes 2 ms.
   let live: LiveContact | null = null
@@ -75,6 +86,7 @@ export function createDecisionBuilder(
     campaigns,
     facts,
     now,
+    signals,
     contactId: command.contactId,
     events,
     state: () => live ?? initial,

@@ -88,6 +88,42 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Completed Seven mistakes, run 2, and waits for a goal',
     ],
   ],
+  SignalReceived: [
+    [
+      {
+        type: 'SignalReceived',
+        data: {
+          ...{ signalId: 'order-1', kind: 'purchased', occurredAt: AT, automated: false },
+          ...{ data: {}, clipped: [], tests: [], unmet: [] },
+        },
+      },
+      'Received the signal order-1 (purchased)',
+      'Received the signal order-1 (purchased)',
+    ],
+    [
+      {
+        type: 'SignalReceived',
+        data: {
+          ...{ signalId: 'a b', kind: 'clicked', occurredAt: AT, automated: true },
+          ...{ data: {}, clipped: [], tests: [], unmet: [] },
+        },
+      },
+      'Received the automated signal "a b" (clicked)',
+      'Received the automated signal "a b" (clicked)',
+    ],
+  ],
+  SignalsDropped: [
+    [
+      { type: 'SignalsDropped', data: { count: 1, signalId: 's', unmet: [] } },
+      'Dropped a signal: too many are kept',
+      'Dropped a signal: too many are kept',
+    ],
+    [
+      { type: 'SignalsDropped', data: { count: 3, signalId: 's', unmet: [] } },
+      'Dropped 3 signals: too many are kept',
+      'Dropped 3 signals: too many are kept',
+    ],
+  ],
   GoalSatisfied: [
     [
       {
@@ -229,6 +265,31 @@ describe('a cause in words', () => {
 })
 
 describe('evidence in words', () => {
+  it('SIGNAL-5: a signal shows what is kept of it, and which goals it did not satisfy', () => {
+    const received = event({
+      type: 'SignalReceived',
+      data: {
+        ...{ signalId: 's', kind: 'purchased', occurredAt: AT, automated: true, data: { total: 20 } },
+        clipped: ['items'],
+        tests: [{ field: 'coupon', test: '{"exists":true}', holds: true }],
+        unmet: [
+          { campaignId: 'pool', goalId: 'bought', because: 'automated', saw: [] },
+          { campaignId: 'pool', goalId: 'left', because: 'not_member', saw: [] },
+          { campaignId: 'pool', goalId: 'asked', because: 'suppressed', saw: [] },
+        ],
+      },
+    })
+    expect(describeEvidence(received, names)).toEqual([
+      'Happened at 2026-03-02',
+      'Kept total: 20',
+      'Could not keep items: no scalar, too long or one too many',
+      'Saw that the private field coupon passes the test {"exists":true}',
+      'Did not satisfy the goal A purchase: it takes no automated signals',
+      'Did not satisfy the goal pool/left: the contact was no member of the campaign',
+      'Did not satisfy the goal pool/asked: the contact was suppressed',
+    ])
+  })
+
   it('AUDIT-3: a goal shows when it happened, its routes, and what their conditions read', () => {
     const satisfied = event({
       type: 'GoalSatisfied',

@@ -4,6 +4,7 @@ import { durationInWords } from './duration.ts'
 import {
   campaignInWords,
   goalInWords,
+  idInWords,
   instantInWords,
   runInWords,
   stepInWords,
@@ -37,6 +38,12 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return `Resumed ${runInWords(data, wording)}${data.shiftMs > 0 ? `; the wait is ${durationInWords(data.shiftMs)} longer` : ''}`
     case 'SequenceCompleted':
       return `Completed ${runInWords(data, wording)}${data.waiting ? ', and waits for a goal' : ''}`
+    case 'SignalReceived':
+      return `Received the ${data.automated ? 'automated ' : ''}signal ${idInWords(data.signalId)} (${visibleText(data.kind)})`
+    case 'SignalsDropped':
+      return data.count === 1
+        ? 'Dropped a signal: too many are kept'
+        : `Dropped ${data.count} signals: too many are kept`
     case 'GoalSatisfied':
       return `Satisfied the goal ${goalInWords(data, wording)}`
     case 'StepDispatched':

@@ -1,7 +1,7 @@
 /** What a decision saw and chose, a line each. */
-import type { NewEvent, Observation, RouteTaken, Timing } from '../events.ts'
+import type { NewEvent, Observation, RouteTaken, Timing, UnmetGoal } from '../events.ts'
 import type { CampaignId } from '../ids.ts'
-import { idInWords, instantInWords, valueInWords, visibleText, type Wording } from './wording.ts'
+import { goalInWords, idInWords, instantInWords, valueInWords, visibleText, type Wording } from './wording.ts'
 
 /**
  * What the decision saw and chose, a line each; empty for most events. Of a private field only the test and its outcome
@@ -19,6 +19,16 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
         ...routes(data.campaignId, data.routes, wording),
         ...sights(data.saw),
       ]
+    case 'SignalReceived':
+      return [
+        `Happened at ${instantInWords(data.occurredAt, wording)}`,
+        ...Object.entries(data.data).map(([name, value]) => `Kept ${idInWords(name)}: ${valueInWords(value)}`),
+        ...data.clipped.map((name) => `Could not keep ${idInWords(name)}: no scalar, too long or one too many`),
+        ...sights(data.tests),
+        ...goalsUnmet(data.unmet, wording),
+      ]
+    case 'SignalsDropped':
+      return goalsUnmet(data.unmet, wording)
     case 'SequenceCompleted':
       return [...routes(data.campaignId, data.routes, wording), ...sights(data.saw)]
     case 'StepDispatched':
@@ -62,6 +72,16 @@ function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: 
     const node = name?.({ campaignId, sequenceId: to }) ?? name?.({ campaignId, goalId: to }) ?? idInWords(to)
     return `Route to ${node}: ${ROUTES[outcome]}${run === undefined ? '' : `, run ${run}`}`
   })
+}
+
+const UNMET: Readonly<Record<UnmetGoal['because'], string>> = {
+  not_member: 'the contact was no member of the campaign',
+  suppressed: 'the contact was suppressed',
+  automated: 'it takes no automated signals',
+}
+
+function goalsUnmet(unmet: readonly UnmetGoal[], wording: Wording): string[] {
+  return unmet.map((one) => `Did not satisfy the goal ${goalInWords(one, wording)}: ${UNMET[one.because]}`)
 }
 
 function sights(saw: readonly Observation[]): string[] {

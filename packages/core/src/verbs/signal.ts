@@ -1,16 +1,18 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import type { Campaign } from '../campaign.ts'
 import { targetOf } from '../campaign.ts'
-import { type PublishedCampaign, patternsOf } from '../catalog.ts'
+import { type Catalog, type PublishedCampaign, patternsOf } from '../catalog.ts'
 import type { OfContact } from '../commands.ts'
 import { type Causation, correlationOf, type DecisionBuilder } from '../decision/builder.ts'
 import { routesTaken, startRoutes } from '../decision/routing.ts'
 import { stop } from '../decision/stopping.ts'
-import type { GoalDefinition, SignalPattern } from '../definition.ts'
+import type { GoalDefinition } from '../definition.ts'
 import { type ContactState, isOpen, isSuppressed, newestRun } from '../enrollment.ts'
-import type { ContactEvent, MatchedGoal, SequenceRef } from '../events.ts'
+import type { ContactEvent, MatchedGoal, SequenceRef, UnmetGoal } from '../events.ts'
 import type { CampaignId, Instant } from '../ids.ts'
 import type { JsonObject } from '../json.ts'
+import { keptOf, seenBy } from '../signal-kept.ts'
+import { passesTests, takesSignal } from '../signal-match.ts'
 import { defineVerb, type GoalAnswer } from './verb.ts'
 
 /** Something happened in the CRM. Its command id is made of the signal id (GOAL-10). */
@@ -23,9 +25,11 @@ export interface HandleSignal extends OfContact {
   readonly occurredAt?: Instant
   /** True: a sequence's own step caused it (GOAL-11). */
   readonly fromStep: boolean
+  /** A program caused it and no person; only there if so (MATCH-2). */
+  readonly automated?: true
 }
 
-/** Satisfies the goals that it matches, with what follows from each. GOAL-1 to GOAL-11. */
+/** Satisfies the goals that it matches, with what follows from each. GOAL-1 to GOAL-11, SIGNAL-1 to SIGNAL-6. */
 export const signal = defineVerb<HandleSignal>()({
   command: 'HandleSignal',
   word: 'signal',
@@ -39,29 +43,27 @@ export const signal = defineVerb<HandleSignal>()({
   answers: { goals: 'goals' },
   recordedBy: 'GoalSatisfied',
   decide(command, decision) {
-    const { contactId, kind } = command
+    const { contactId } = command
     if (decision.facts === null) return left({ type: 'ContactUnknown', contactId })
-    // GOAL-11: the note of a sequence's own step is none of the contact's doing.
-    if (command.fromStep && kind === 'note-added') return right({ goals: [] })
-    const matches = decision.campaigns.goalsFor(kind).flatMap(({ published, goal }) => {
-      const pattern = patternsOf(goal).findIndex((one: SignalPattern) => matchesPattern(one, command))
-      return pattern === -1 ? [] : [{ published, goal, pattern }]
-    })
-    const unmoved = (outcome: 'suppressed' | 'not_member') =>
-      right({ goals: matches.map((match) => ({ ...goalOf(match), outcome, stopped: [], started: [] })) })
-    if (isSuppressed(decision.state(), decision.now)) return unmoved('suppressed')
+    const matches = matchesOf(command, decision.campaigns)
+    const unmet = keep(decision, command)
+    const isBanned = isSuppressed(decision.state(), decision.now)
     // Filled while the goals are handled, each on the state that the one before left (GOAL-3).
     const matched: MatchedGoal[] = []
     let isFirst = true
     for (const match of matches) {
-      const { published, goal } = match
-      const member = goal.achievableBy !== 'members' || isMember(decision.state(), published.campaignId)
-      matched.push({ ...goalOf(match), outcome: member ? 'satisfied' : 'not_member' })
-      if (!member) continue
+      const outcome = outcomeOf(match, decision, isBanned)
+      if (outcome !== 'suppressed') matched.push({ ...goalOf(match), outcome })
+      if (outcome !== 'satisfied') {
+        unmet(match, outcome)
+        continue
+      }
       satisfy(decision, command, { ...match, ...(isFirst ? { matched } : {}) })
       isFirst = false
     }
-    return isFirst ? unmoved('not_member') : right(null)
+    if (decision.events.length > 0) return right(null)
+    const outcomes = matches.map((match) => ({ ...goalOf(match), outcome: outcomeOf(match, decision, isBanned) }))
+    return right({ goals: outcomes.map((one) => ({ ...one, stopped: [], started: [] })) })
   },
   answerFrom: (added) => ({ goals: goalAnswers(added) }),
 })
@@ -71,14 +73,70 @@ interface Match {
   readonly goal: GoalDefinition
   /** Index of the pattern that matched. */
   readonly pattern: number
+  /** False: the signal is automated, and no pattern that it passes takes such ones (MATCH-2). */
+  readonly isTaken: boolean
+}
+
+/** The goals that the signal matches, in the order in which they are handled (GOAL-1). */
+function matchesOf(signal: HandleSignal, campaigns: Catalog): readonly Match[] {
+  // GOAL-11: the note of a sequence's own step is none of the contact's doing.
+  if (signal.fromStep && signal.kind === 'note-added') return []
+  return campaigns.goalsFor(signal.kind).flatMap(({ published, goal }) => {
+    const patterns = patternsOf(goal)
+    const taken = patterns.findIndex((one) => passesTests(one, signal) && takesSignal(one, signal))
+    const pattern = taken === -1 ? patterns.findIndex((one) => passesTests(one, signal)) : taken
+    return pattern === -1 ? [] : [{ published, goal, pattern, isTaken: taken !== -1 }]
+  })
 }
 
 const goalOf = ({ published, goal }: Match) => ({ campaignId: published.campaignId, goalId: goal.id })
 
-function matchesPattern(pattern: SignalPattern, { kind, data }: HandleSignal): boolean {
-  if (pattern.kind !== kind) return false
-  return Object.entries(pattern.match ?? {}).every(([key, value]) => Object.hasOwn(data, key) && data[key] === value)
+function outcomeOf(
+  { published, goal, isTaken }: Match,
+  decision: DecisionBuilder,
+  isBanned: boolean,
+): GoalAnswer['outcome'] {
+  if (isBanned) return 'suppressed'
+  if (!isTaken) return 'automated'
+  const isMissing = goal.achievableBy === 'members' && !isMember(decision.state(), published.campaignId)
+  return isMissing ? 'not_member' : 'satisfied'
 }
+
+/**
+ * Records a signal of a kind that a campaign keeps, before anything that follows from it (SIGNAL-1 to SIGNAL-6).
+ *
+ * @returns takes each goal that is not satisfied, while the event is not appended yet
+ */
+function keep(decision: DecisionBuilder, command: HandleSignal): (match: Match, because: UnmetGoal['because']) => void {
+  const { signalId, kind, data, occurredAt = decision.now, automated = false } = command
+  const declared = decision.campaigns.keptOf(kind)
+  if (declared === null) return () => {}
+  const patterns = decision.campaigns.goalsFor(kind).flatMap(({ goal }) => patternsOf(goal))
+  const kept = keptOf(
+    data,
+    declared,
+    patterns.filter((one) => one.kind === kind),
+  )
+  const unmet: UnmetGoal[] = []
+  const why: Causation = {
+    cause: { by: 'signal', signalId, kind },
+    causationId: command.commandId,
+    correlationId: correlationOf(command),
+  }
+  const { keptSignals, signalsDroppedAt } = decision.state()
+  const { most, dropped } = decision.signals
+  if (keptSignals < most) decision.add('SignalReceived', { signalId, kind, occurredAt, automated, ...kept, unmet }, why)
+  else if (signalsDroppedAt === null || dateOf(signalsDroppedAt) < dateOf(decision.now))
+    decision.add('SignalsDropped', { count: dropped + 1, signalId, unmet }, why)
+  return (match, because) => {
+    const pattern = patternsOf(match.goal)[match.pattern]
+    const saw = pattern === undefined ? [] : seenBy(pattern, data, kept, declared)
+    unmet.push({ ...goalOf(match), because, saw })
+  }
+}
+
+/** The date of an instant, in UTC. */
+const dateOf = (instant: Instant) => instant.slice(0, 10)
 
 function isMember(state: ContactState, campaignId: CampaignId): boolean {
   return state.enrollments.some((e) => e.campaignId === campaignId && isOpen(newestRun(e)))
@@ -109,7 +167,7 @@ function satisfy(
     },
     {
       cause: { by: 'signal', signalId: command.signalId, kind: command.kind },
-      causationId: command.commandId,
+      causationId: signalEventOf(decision)?.id ?? command.commandId,
       correlationId: correlationOf(command),
     },
   )
@@ -130,13 +188,21 @@ function satisfy(
   startRoutes(decision, routes, campaignId, campaignVersion, why)
 }
 
+/** Where the signal itself stands in the append (SIGNAL-2). */
+function signalEventOf({ events }: DecisionBuilder): ContactEvent | undefined {
+  return events[0]?.type === 'SignalReceived' || events[0]?.type === 'SignalsDropped' ? events[0] : undefined
+}
+
 function isUpstream(campaign: Campaign, goalId: string, { sequenceId }: SequenceRef): boolean {
   return campaign.upstreamOf(goalId).has(sequenceId)
 }
 
 function goalAnswers(events: readonly ContactEvent[]): readonly GoalAnswer[] {
   const satisfied = events.filter((event) => event.type === 'GoalSatisfied')
-  const matched = satisfied[0]?.data.matched ?? []
+  const [first] = events
+  const unmet = first?.type === 'SignalReceived' || first?.type === 'SignalsDropped' ? first.data.unmet : []
+  const none = unmet.map(({ campaignId, goalId, because }) => ({ campaignId, goalId, outcome: because }))
+  const matched = satisfied[0]?.data.matched ?? none
   return matched.map(({ campaignId, goalId, outcome }) => {
     const goal = satisfied.find((event) => event.data.campaignId === campaignId && event.data.goalId === goalId)
     const stopped = events.flatMap(({ type, data, cause }) =>

@@ -43,7 +43,7 @@ export type Takes = { readonly [option: string]: keyof TakenTypes }
 export interface GoalAnswer {
   readonly campaignId: CampaignId
   readonly goalId: GoalId
-  readonly outcome: 'satisfied' | 'not_member' | 'suppressed'
+  readonly outcome: 'satisfied' | 'not_member' | 'suppressed' | 'automated'
   readonly stopped: readonly { readonly sequenceId: SequenceId; readonly run: number }[]
   readonly started: readonly {
     readonly sequenceId: SequenceId

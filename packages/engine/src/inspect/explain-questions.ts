@@ -4,7 +4,10 @@ import {
   type EventId,
   explain,
   explainNot,
+  explainNotSatisfied,
+  type GoalQuestion,
   type NotRun,
+  type NotSatisfied,
   nowFor,
   type Observation,
   type RecordedContactEvent,
@@ -65,6 +68,15 @@ export interface ExplainQuestions {
    * // chain: SequenceStopped, because GoalSatisfied, whose cause is { by: 'signal', … }
    */
   explain(query: ExplainQuery): Promise<Explanation>
+  /**
+   * Why a signal did not satisfy a goal, or did. It reads what is recorded of the signal, so the kind should be one that a
+   * campaign keeps (SIGNAL-1); of others only satisfied goals are known.
+   *
+   * @example
+   * await inspect.explainNot({ contactId: 'ada', campaignId: 'shop', goalId: 'bought', signalId: 'order-7' })
+   * // { reason: 'no-match', detail: 'total was 20, expected {"atLeast":100}', saw: […], evidence: […] }
+   */
+  explainNot(query: GoalQuestion & { readonly contactId: ContactId }): Promise<NotSatisfied>
 }
 
 type EventQuery = Extract<ExplainQuery, { readonly eventId: EventId }>
@@ -72,6 +84,12 @@ type StepQuery = Exclude<ExplainQuery, EventQuery>
 
 export function createExplainQuestions(context: EngineContext): ExplainQuestions {
   return {
+    async explainNot(query) {
+      const ids = { contactId: input.id, campaignId: input.id, goalId: input.id, signalId: input.id }
+      input.checkInput('inspect.explainNot', query, ids)
+      await context.campaigns.fresh()
+      return explainNotSatisfied(await context.historyOf(query.contactId), query, context.campaigns.catalog)
+    },
     async explain(query) {
       if (typeof query === 'object' && query !== null && 'eventId' in query) {
         input.checkInput('inspect.explain', query, { contactId: input.id, eventId: input.id })

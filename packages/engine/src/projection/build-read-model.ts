@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts'
 import { createFacts, SHORT_MS } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { type Observer, observedBy } from '../engine-events.ts'
+import { createKeptSignals } from '../kept-signals.ts'
 import { createHistoryOf } from '../load-contact.ts'
 import { createProjection } from './projection.ts'
 
@@ -42,6 +43,7 @@ export async function buildReadModel(options: {
     observe: observedBy(observe === undefined ? [] : [observe]),
     random: Math.random,
     wakeUp() {},
+    keptSignals: createKeptSignals(),
     viewMs: null,
   }
   const { onPoison = 'stop' } = options

@@ -1,0 +1,85 @@
+import { campaign, createCatalog, decidePublish, explainNotSatisfied, isRight, type SignalPattern } from '@enfold/core'
+import { commands, scenario } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+
+const { start, signal, suppress } = commands
+
+const when: SignalPattern = { kind: 'purchased', match: { total: { atLeast: 100 }, coupon: { exists: true } } }
+const shop = campaign({
+  id: 'shop',
+  signals: { purchased: { keep: ['total'], private: ['coupon'] }, 'note-added': {}, clicked: {} },
+  goals: [
+    { id: 'bought', when },
+    { id: 'won', when: { kind: 'purchased' }, achievableBy: 'members' },
+    { id: 'noted', when: { kind: 'note-added' } },
+    { id: 'clicked', when: { kind: 'clicked' } },
+    { id: 'opened', when: { kind: 'opened' } },
+  ],
+  sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }], next: ['won'] }],
+})
+const story = scenario({ campaigns: [shop] })
+const catalog = createCatalog()
+const published = decidePublish(
+  { type: 'PublishCampaign', definition: shop, commandId: 'p', actor: null },
+  catalog,
+  '2026-03-01T09:00:00.000Z',
+)
+if (isRight(published)) for (const event of published.right.events) catalog.apply({ ...event, version: 1 })
+
+const why = (told: typeof story, goalId: string, signalId = 's1', campaignId = 'shop') =>
+  explainNotSatisfied(told.events, { campaignId, goalId, signalId }, catalog)
+
+describe('why a signal did not satisfy a goal', () => {
+  it('SIGNAL-5: it did', () => {
+    const told = story.given(signal('purchased', { signalId: 's1', data: { total: 120, coupon: 'A' } }))
+    expect(why(told, 'bought')).toMatchObject({ reason: 'satisfied', detail: null })
+  })
+
+  it('SIGNAL-5: a kept value did not pass its test', () => {
+    const told = story.given(signal('purchased', { signalId: 's1', data: { total: 20, coupon: 'A' } }))
+    expect(why(told, 'bought')).toMatchObject({
+      reason: 'no-match',
+      detail: 'total was 20, expected {"atLeast":100}',
+      saw: [{ field: 'total', value: 20 }],
+      evidence: [{ type: 'SignalReceived' }],
+    })
+  })
+
+  it('SIGNAL-5: a private value did not pass its test, and is not told', () => {
+    const told = story.given(signal('purchased', { signalId: 's1', data: { total: 120 } }))
+    expect(why(told, 'bought')).toMatchObject({
+      reason: 'no-match',
+      detail: 'coupon did not pass {"exists":true}',
+      saw: [{ field: 'coupon', test: '{"exists":true}', holds: false }],
+    })
+  })
+
+  it('SIGNAL-5: the contact was no member, or was suppressed', () => {
+    const bought = signal('purchased', { signalId: 's1', data: { total: 120 } })
+    expect(why(story.given(bought), 'won')).toMatchObject({ reason: 'not_member' })
+    expect(why(story.given(suppress(), bought), 'won')).toMatchObject({ reason: 'suppressed' })
+    expect(why(story.given(start('nurture'), bought), 'won')).toMatchObject({ reason: 'satisfied' })
+  })
+
+  it('MATCH-2: the signal was automated', () => {
+    const told = story.given(signal('clicked', { signalId: 's1', automated: true }))
+    expect(why(told, 'clicked')).toMatchObject({ reason: 'automated' })
+  })
+
+  it('GOAL-11: it was the note of a step of a sequence', () => {
+    const told = story.given(signal('note-added', { signalId: 's1', fromStep: true }))
+    expect(why(told, 'noted')).toMatchObject({ reason: 'from-step' })
+  })
+
+  it('SIGNAL-5: the goal is for another kind, or there is none of that name, or no such campaign was published', () => {
+    const told = story.given(signal('clicked', { signalId: 's1' }))
+    expect(why(told, 'bought')).toMatchObject({ reason: 'other-kind', detail: 'it is for "purchased"' })
+    expect(why(told, 'none')).toMatchObject({ reason: 'goal-unknown' })
+    expect(why(told, 'bought', 's1', 'other')).toMatchObject({ reason: 'not-published' })
+  })
+
+  it('SIGNAL-2: nothing is known of a signal that is not kept and satisfied nothing', () => {
+    const told = story.given(signal('viewed', { signalId: 's1' }))
+    expect(why(told, 'bought')).toEqual({ reason: 'not-recorded', detail: null, saw: [], evidence: [] })
+  })
+})
