@@ -3,9 +3,8 @@ import { ATTENTION_KINDS, type AttentionEntry, type AttentionKind, type Attentio
 import { html } from 'hono/html'
 import { type Call, type Html, link, textOf } from './call.ts'
 import { Failure } from './failure.ts'
-import { badge, contactLink, type Page, table } from './page.ts'
+import { badge, contactLink, type Page, recordedWhen, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
-import { when } from './when.ts'
 
 /** Contacts on a page, and on the page "Now". */
 const LIMIT = 50
@@ -79,7 +78,7 @@ async function entriesTable(call: Call, { entries }: AttentionView): Promise<Htm
     ['Since', 'What', 'Where', 'Contact', 'Reason', ''],
     entries.map(
       (one) =>
-        html`<tr><td>${one.since === null ? '–' : when(one.since, call.timeZone)}</td><td>${badge(one.kind)}</td><th scope="row">${whereOf(one, titles)}</th><td>${one.contactId === null ? `${one.contacts.toLocaleString('en')} contacts` : contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason ?? ''}</bdi></td><td>${why(call, one)}</td></tr>`,
+        html`<tr><td>${one.since === null ? '–' : recordedWhen(call, one.since)}</td><td>${badge(one.kind)}</td><th scope="row">${whereOf(one, titles)}</th><td>${one.contactId === null ? `${one.contacts.toLocaleString('en')} contacts` : contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason ?? ''}</bdi></td><td>${why(call, one)}</td></tr>`,
     ),
     'Nothing waits for you.',
   )

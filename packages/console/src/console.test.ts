@@ -59,7 +59,7 @@ it('ERASE-1: the page of an erased contact says how many values of the host its 
   expect(await page('gardener')).toContain('Those of its events that you may see hold 1 reason, 1 actor.')
 })
 
-it('AUDIT-2: the history marks what a fast clock has dated after now', async () => {
+it('AUDIT-2: history, runs and causes mark what a fast clock has dated after now', async () => {
   const { engine, store } = world
   await engine.startSequence({ contactId: 'fay', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
   expect((await send(pages, '/contacts/fay')).text).not.toContain('after now')
@@ -69,8 +69,13 @@ it('AUDIT-2: the history marks what a fast clock has dated after now', async () 
   const { text } = await send(pages, '/contacts/fay')
   expect(
     text.match(/<time datetime="2026-06-01T09:00:00.000Z"[^>]*>[^<]*<\/time> <span class="badge warm">after now/g),
-  ).toHaveLength(1)
-  expect(text.match(/after now/g)).toHaveLength(1)
+    // Its line of the history, and the end of the run.
+  ).toHaveLength(2)
+  expect(text.match(/after now/g)).toHaveLength(2)
+  const [started, stopped] = await engine.inspect.history('fay')
+  expect((await send(pages, `/contacts/fay/why?event=${started?.id}`)).text).not.toContain('after now')
+  expect((await send(pages, `/contacts/fay/why?event=${stopped?.id}`)).text).toContain('after now')
+  expect((await send(pages, '/now')).text).toContain('after now')
 })
 
 it('TIME-4: Compute due times again moves a wake, as the directory says now, and fails while it is down', async () => {

@@ -24,7 +24,7 @@ import { type Call, type Html, link, may, numberOf, redirect, seen } from './cal
 import { Failure } from './failure.ts'
 import { isProof, proofOf } from './guard.ts'
 import { mayGive, type OrderName } from './order-page.ts'
-import { badge, hidden, notice, type Page, table } from './page.ts'
+import { badge, hidden, notice, type Page, recordedWhen, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
 import { CHANGED, OUTCOMES } from './words.ts'
@@ -41,8 +41,6 @@ interface Shown {
   readonly titles: Titles
   /** `null`: now. Then, nothing can be ordered. */
   readonly at: Instant | null
-  /** Versions of events that are dated after now. */
-  readonly ahead: ReadonlySet<number>
 }
 
 export async function contactPage(call: Call): Promise<Page> {
@@ -61,7 +59,7 @@ export async function contactPage(call: Call): Promise<Page> {
     [...runs, ...campaignsIn(history)].map(({ campaignId }) => campaignId),
   )
   const name = (await call.namesOf([contactId])).get(contactId)
-  const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at, ahead: new Set(view.ahead) }
+  const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at }
   const past = at === null ? history : history.filter((event) => event.at <= at)
   const body = html`${await done(call, contactId)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
@@ -235,7 +233,7 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   const can = (name: OrderName) => mayGive(call, name, [campaignId])
   return html`<article class="card">
 <div class="bar"><h3>${titles.of(run)}</h3><span>${badge(status)} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
-<p>Since ${when(startedAt, call.timeZone, zone)}. ${
+<p>Since ${recordedWhen(call, startedAt, zone)}. ${
     next === null
       ? status === 'waiting'
         ? 'All steps are done; waits for a goal.'
@@ -260,7 +258,7 @@ function stepTable(shown: Shown, run: EnrollmentView): Html {
     run.steps.map(
       (step) => html`<tr><th scope="row"><bdi>${step.stepId}</bdi></th>
 <td>${badge(step.status)}${step.reason === undefined ? '' : html` <bdi>${step.reason}</bdi>`}${(step.resends ?? []).map((one) => html` <span class="quiet">resend ${one.resend}: ${one.status}</span>`)}</td>
-<td>${step.at === null ? (run.next?.stepId === step.stepId ? html`due ${when(run.next.dueAt, call.timeZone, zone)}` : '') : when(step.at, call.timeZone, zone)}</td>
+<td>${step.at === null ? (run.next?.stepId === step.stepId ? html`due ${when(run.next.dueAt, call.timeZone, zone)}` : '') : recordedWhen(call, step.at, zone)}</td>
 <td class="orders">${stepOrders(shown, run, step)}</td></tr>`,
     ),
   )
@@ -303,7 +301,7 @@ function endedRuns(shown: Shown, runs: readonly EnrollmentView[]): Html {
   return html`<section><h2>Earlier runs</h2>${ended.map(
     (
       run,
-    ) => html`<details class="card"><summary>${titles.of(run)} ${badge(run.status)} <span class="quiet">run ${run.run}</span> ${when(run.startedAt, call.timeZone, zone)} to ${run.endedAt === null ? '?' : when(run.endedAt, call.timeZone, zone)}</summary>
+    ) => html`<details class="card"><summary>${titles.of(run)} ${badge(run.status)} <span class="quiet">run ${run.run}</span> ${recordedWhen(call, run.startedAt, zone)} to ${run.endedAt === null ? '?' : recordedWhen(call, run.endedAt, zone)}</summary>
 ${stepTable(shown, run)}</details>`,
   )}</section>`
 }
@@ -330,7 +328,7 @@ function whyLink(
 }
 
 function historyOf(shown: Shown, history: readonly RecordedContactEvent[], before: number | null): Html {
-  const { ahead, call, contactId, titles, zone } = shown
+  const { call, contactId, titles, zone } = shown
   const until = before === null ? history : history.filter(({ version }) => version < before)
   const page = until.slice(-HISTORY_PAGE).reverse()
   const oldest = page.at(-1)
@@ -339,7 +337,7 @@ function historyOf(shown: Shown, history: readonly RecordedContactEvent[], befor
     ['When', 'What', 'Cause', ''],
     page.map((event) => {
       const sentence = describeEvent(event, titles.wording)
-      return html`<tr><td>${when(event.at, call.timeZone, zone)}${ahead.has(event.version) ? html` ${badge('after now')}` : ''}</td><td><bdi>${sentence}</bdi></td><td><bdi>${describeCause(event, titles.wording)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
+      return html`<tr><td>${recordedWhen(call, event.at, zone)}</td><td><bdi>${sentence}</bdi></td><td><bdi>${describeCause(event, titles.wording)}</bdi></td><td>${whyLink(shown, { event: event.id }, sentence)}</td></tr>`
     }),
     `Nothing is recorded of this contact${ofYours(call)}.`,
   )}
@@ -356,7 +354,7 @@ export const whyScope = ({ url: { searchParams } }: Call): Scope => ({
 
 /** The chain of causes of an event, or why a step did or did not run (AUDIT-3). */
 export async function whyPage(call: Call): Promise<Page> {
-  const { actor, engine, path, timeZone, url } = call
+  const { actor, engine, path, url } = call
   const contactId = path.contactId as string
   const params = url.searchParams
   const eventId = params.get('event')
@@ -394,7 +392,7 @@ ${explained.step === null ? '' : html`<p class="answer"><bdi>${describeNotRun(ex
 ${chain.length === 0 ? '' : html`<p class="hint">Each line happened because of the one below it.</p>`}
 <ol class="chain">${chain.map(
     (one) => html`<li><p><strong><bdi>${describeEvent(one.event, titles.wording)}</bdi></strong><br>
-<span class="quiet">${when(one.event.at, timeZone, zone)}, <bdi>${describeCause(one.event, titles.wording)}</bdi></span></p>
+<span class="quiet">${recordedWhen(call, one.event.at, zone)}, <bdi>${describeCause(one.event, titles.wording)}</bdi></span></p>
 <ul>${describeEvidence(one.event, titles.wording).map((text) => html`<li><bdi>${text}</bdi></li>`)}</ul></li>`,
   )}</ol>`
   return { title: question, part: 'search', body }

@@ -5,7 +5,7 @@ import { html } from 'hono/html'
 import { attentionSection } from './attention-page.ts'
 import { type Call, type Html, link, may, seen } from './call.ts'
 import { barChart, lineChart } from './chart.ts'
-import { badge, contactLink, type Page, table } from './page.ts'
+import { badge, contactLink, type Page, recordedWhen, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { span, when, whenNext } from './when.ts'
 
@@ -52,7 +52,7 @@ ${await attentionSection(call)}
 <p class="hint">${
     activity.from === null || activity.to === null
       ? 'The log holds no events of contacts.'
-      : html`From ${activity.events.toLocaleString('en')} events, ${when(activity.from, timeZone)} to ${when(activity.to, timeZone)}: ${activity.complete ? 'the whole log' : 'the end of the log, and no further back'}.`
+      : html`From ${activity.events.toLocaleString('en')} events, ${recordedWhen(call, activity.from)} to ${recordedWhen(call, activity.to)}: ${activity.complete ? 'the whole log' : 'the end of the log, and no further back'}.`
   }</p></section>`
   return { title: 'Now', part: 'now', body, refresh: 60 }
 }

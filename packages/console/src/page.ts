@@ -1,8 +1,9 @@
 /** The frame of every page: head, navigation, footer; and the few parts that all pages share. */
-import type { ContactId } from '@enfold/core'
+import type { ContactId, Instant } from '@enfold/core'
 import { html } from 'hono/html'
 import { ASSETS } from './assets.ts'
 import { type Call, type Html, link, may } from './call.ts'
+import { when } from './when.ts'
 
 const PARTS = [
   ['search', [''], 'Search'],
@@ -75,6 +76,12 @@ export function hidden(
 }
 
 /** The names of statuses and outcomes, as badges: colour, and always the word. */
+/** The instant of what is recorded; marked where it is after now, because some clock was fast. */
+export function recordedWhen({ engine, timeZone }: Call, at: Instant, contactZone: string | null = null): Html {
+  const shown = when(at, timeZone, contactZone)
+  return at > engine.inspect.now() ? html`${shown} ${badge('after now')}` : shown
+}
+
 export function badge(word: string): Html {
   return html`<span class="badge ${TONES.get(word) ?? ''}">${word.replaceAll('_', ' ')}</span>`
 }
