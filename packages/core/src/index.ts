@@ -50,12 +50,10 @@ export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
 export * from './held-values.ts'
 export * from './ids.ts'
-export {
-  type BeginsTransactions,
-  createInProcessTransactions,
-  type InProcessTransaction,
-  type InProcessTransactionOptions,
-  type TransactionalLog,
+export type {
+  BeginsTransactions,
+  InProcessTransaction,
+  InProcessTransactionOptions,
 } from './in-process-transaction.ts'
 export {
   canonicalJson,
@@ -88,7 +86,6 @@ export * from './routes.ts'
 export { type Seal, type SealBreach, sealOf, sealText } from './seal.ts'
 export { type KeptKind, MAX_KEPT_SIGNALS } from './signal-kept.ts'
 export * from './simulate.ts'
-export { appendOf, checkAppend } from './stream-append.ts'
 export * from './tag-index.ts'
 export * from './timer.ts'
 export * from './verbs/index.ts'

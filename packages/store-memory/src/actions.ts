@@ -1,5 +1,6 @@
 /** Bulk actions in memory: records, and their contacts in order. */
-import { type ActionContact, type ActionId, type ActionRecord, type ActionStore, EnfoldFault } from '@enfold/core'
+import type { ActionContact, ActionId, ActionRecord, ActionStore } from '@enfold/core'
+import { type Synchronous, unknownCursor } from '@enfold/core/store'
 
 interface Kept {
   record: ActionRecord
@@ -7,12 +8,12 @@ interface Kept {
   readonly known: Set<string>
 }
 
-export function createActions(): ActionStore {
+export function createActions(): Synchronous<ActionStore> {
   /** In the order of their first saves. */
   const actions = new Map<ActionId, Kept>()
 
   return {
-    async saveAction(record, { clear = false, add = [], results = [] } = {}) {
+    saveAction(record, { clear = false, add = [], results = [] } = {}) {
       const kept = actions.get(record.actionId) ?? { record, contacts: [], known: new Set() }
       if (record.revision !== (actions.has(record.actionId) ? kept.record.revision + 1 : 1)) return null
       if (clear) {
@@ -34,16 +35,16 @@ export function createActions(): ActionStore {
       actions.set(record.actionId, kept)
       return kept.contacts.length - before
     },
-    async action(actionId) {
+    action(actionId) {
       return structuredClone(actions.get(actionId)?.record ?? null)
     },
-    async actions(after, limit) {
+    actions(after, limit) {
       const newestFirst = [...actions.values()].reverse()
       const place = after === null ? -1 : newestFirst.findIndex(({ record }) => record.actionId === after)
-      if (after !== null && place === -1) throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      if (after !== null && place === -1) throw unknownCursor(after, 'an action')
       return newestFirst.slice(place + 1, place + 1 + limit).map(({ record }) => structuredClone(record))
     },
-    async actionContacts(actionId, after, limit, outcome) {
+    actionContacts(actionId, after, limit, outcome) {
       const contacts = actions.get(actionId)?.contacts ?? []
       const found: ActionContact[] = []
       for (let i = after; i < contacts.length && found.length < limit; i++) {

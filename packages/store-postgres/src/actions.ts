@@ -1,21 +1,8 @@
 /** Bulk actions in their two tables. */
-import {
-  type ActionChange,
-  type ActionContact,
-  type ActionId,
-  type ActionOutcome,
-  type ActionRecord,
-  EnfoldFault,
-} from '@enfold/core'
+import type { ActionOutcome, ActionStore } from '@enfold/core'
+import { unknownCursor } from '@enfold/core/store'
 import type { Database } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
-
-export interface SqlActions {
-  save(record: ActionRecord, change?: ActionChange): Promise<number | null>
-  find(actionId: ActionId): Promise<ActionRecord | null>
-  list(after: ActionId | null, limit: number): Promise<ActionRecord[]>
-  contacts(actionId: ActionId, after: number, limit: number, outcome?: ActionOutcome): Promise<ActionContact[]>
-}
 
 interface ContactRow {
   readonly number: string
@@ -25,9 +12,13 @@ interface ContactRow {
   readonly reason: string | null
 }
 
-export function createSqlActions({ query, write, schema }: Pick<Database, 'query' | 'write' | 'schema'>): SqlActions {
+export function createActionTables({
+  query,
+  write,
+  schema,
+}: Pick<Database, 'query' | 'write' | 'schema'>): ActionStore {
   return {
-    async save(record, { clear = false, add = [], results = [] } = {}) {
+    async saveAction(record, { clear = false, add = [], results = [] } = {}) {
       const rows = await write<{ added: string | null }>(
         `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::integer[], $7::text[],
            $8::integer[], $9::text[])::text AS added`,
@@ -46,13 +37,13 @@ export function createSqlActions({ query, write, schema }: Pick<Database, 'query
       const added = rows[0]?.added ?? null
       return added === null ? null : Number(added)
     },
-    async find(actionId) {
+    async action(actionId) {
       const rows = await query<{ record: string }>(`SELECT record FROM ${schema}.actions WHERE id = $1`, [
         toText(actionId),
       ])
       return rows[0] === undefined ? null : JSON.parse(rows[0].record)
     },
-    async list(after, limit) {
+    async actions(after, limit) {
       const rows = await query<{ known: string; record: string | null }>(
         `SELECT mark.known::text, a.record FROM (
            SELECT $1::text IS NULL OR EXISTS (SELECT FROM ${schema}.actions WHERE id = $1) AS known,
@@ -64,10 +55,10 @@ export function createSqlActions({ query, write, schema }: Pick<Database, 'query
          ) a ON true ORDER BY a.number DESC`,
         [after === null ? null : toText(after), String(limit)],
       )
-      if (rows[0]?.known !== 'true') throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      if (rows[0]?.known !== 'true') throw unknownCursor(after, 'an action')
       return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record)]))
     },
-    async contacts(actionId, after, limit, outcome) {
+    async actionContacts(actionId, after, limit, outcome) {
       const rows = await query<ContactRow>(
         `SELECT c.number::text, c.contact, c.outcome, c.run::text, c.reason FROM ${schema}.action_contacts c
          WHERE c.action = (SELECT a.number FROM ${schema}.actions a WHERE a.id = $1) AND c.number > $2::bigint

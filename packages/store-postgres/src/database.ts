@@ -3,7 +3,8 @@
  * error turned into a fault. Keeps no state in a session, so that a pooler may stand between.
  */
 import { createHash } from 'node:crypto'
-import { EnfoldFault, type TransactionClient } from '@enfold/core'
+import type { TransactionClient } from '@enfold/core'
+import { createOpenWork, type OpenWork } from '@enfold/core/store'
 import type { Pool, QueryConfig } from 'pg'
 import { faultOf, isRace, poolExhausted } from './faults.ts'
 import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
@@ -27,10 +28,10 @@ export interface Database {
   refuseIfOutdated(): Promise<void>
   /** The same within a transaction of the host: nothing is tried again, since that is the host's to do. */
   inTransaction(client: TransactionClient): HostTransaction
-  /** Throws `CLOSED` after `close`. */
-  refuseIfClosed(): void
-  /** Lets work in progress finish. Twice is once. */
-  close(): Promise<void>
+  /** Closed by the store; then nothing is asked any more. */
+  readonly open: OpenWork
+  /** Ends the pool, if it is the store's own. */
+  free(): Promise<void>
 }
 
 export interface DatabaseOptions {
@@ -47,14 +48,8 @@ const MAX_ATTEMPTS = 10
 export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: DatabaseOptions): Database {
   const place = `PostgreSQL, schema ${schema}`
   const connect = connectorOf(pool, place)
-  const working = new Set<Promise<unknown>>()
-  const names = new Map<string, string>()
+  const open = createOpenWork('PostgreSQL')
   let opening: Promise<void> | undefined
-  let closing: Promise<void> | undefined
-
-  function refuseIfClosed(): void {
-    if (closing !== undefined) throw new EnfoldFault('CLOSED', 'The PostgreSQL store was closed. Open it again.')
-  }
 
   async function opened(): Promise<void> {
     // What failed may work the next time: the server may be back.
@@ -65,45 +60,20 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     await opening
   }
 
-  /** By what it says, so that two releases on one connection of a pooler mean the same by the same name. */
-  function nameOf(text: string): string {
-    const name = names.get(text) ?? `enfold_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
-    names.set(text, name)
-    return name
-  }
-
-  async function patiently<Row extends object>(statement: QueryConfig): Promise<Row[]> {
-    await opened()
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await askOnce<Row>(connect, statement)
-      } catch (error) {
-        const fault = faultOf(error, place)
-        if (!isRace(fault) || attempt === MAX_ATTEMPTS) throw fault
-        // Jitter, so that those who were in each other's way are not so again.
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** attempt, 100)))
-      }
-    }
-  }
-
-  async function tracked<Row extends object>(statement: QueryConfig): Promise<Row[]> {
-    refuseIfClosed()
-    const work = patiently<Row>(statement)
-    working.add(work)
-    try {
-      return await work
-    } finally {
-      working.delete(work)
-    }
-  }
+  const ask = <Row extends object>(statement: QueryConfig) =>
+    open.run(async () => {
+      await opened()
+      return askPatiently<Row>(connect, statement, place)
+    })
+  const nameOf = createNames()
 
   const query: Query = (text, values = []) =>
-    tracked({ text, values: [...values], ...(prepare ? { name: nameOf(text) } : {}) })
+    ask({ text, values: [...values], ...(prepare ? { name: nameOf(text) } : {}) })
   const checks: SchemaChecks = {
     // On the host's connection, too: all others may be held by transactions like this one. Only what is to be made or
     // brought up to date needs one of its own.
     async opened(bound) {
-      refuseIfClosed()
+      open.refuseIfClosed()
       if (opening === undefined && (await isUpToDate(bound, schema))) opening = Promise.resolve()
       await opened()
     },
@@ -120,7 +90,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     // Quoted, because it may be a word of SQL.
     schema: `"${schema}"`,
     query,
-    queryOnce: (text, values = []) => tracked({ text, values: [...values] }),
+    queryOnce: (text, values = []) => ask({ text, values: [...values] }),
     gate: {
       // For this statement alone: nothing stays in the session.
       condition: (_, lockMs) => `set_config('lock_timeout', '${lockMs}', true) <> '' AND ${checks.isCurrent}`,
@@ -136,13 +106,38 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     isCurrent: checks.isCurrent,
     refuseIfOutdated,
     inTransaction: (client) => joinHostTransaction(client, place, checks),
-    refuseIfClosed,
-    close() {
-      closing ??= Promise.allSettled(working).then(async () => {
-        if (ownsPool) await pool.end()
-      })
-      return closing
+    open,
+    async free() {
+      if (ownsPool) await pool.end()
     },
+  }
+}
+
+/** Names of statements: by what they say, so that two releases on one connection of a pooler mean the same by the same name. */
+function createNames(): (text: string) => string {
+  const names = new Map<string, string>()
+  return (text) => {
+    const name = names.get(text) ?? `enfold_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+    names.set(text, name)
+    return name
+  }
+}
+
+/** What another transaction was in the way of is tried again. */
+async function askPatiently<Row extends object>(
+  connect: Connect,
+  statement: QueryConfig,
+  place: string,
+): Promise<Row[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await askOnce<Row>(connect, statement)
+    } catch (error) {
+      const fault = faultOf(error, place)
+      if (!isRace(fault) || attempt === MAX_ATTEMPTS) throw fault
+      // Jitter, so that those who were in each other's way are not so again.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(2 ** attempt, 100)))
+    }
   }
 }
 

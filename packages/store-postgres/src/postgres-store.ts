@@ -1,20 +1,10 @@
 /** The store for many workers: one schema of a PostgreSQL database. Events, index and agenda in one transaction. */
 import {
   type AppendResult,
-  appendOf,
-  type CaughtUp,
   type ChangeNotifications,
   type ChecksRequired,
-  type Claim,
-  checkAppend,
-  contactStream,
   EnfoldFault,
-  type EventFilter,
-  epochMsOf,
-  instantOf,
   type Locked,
-  type Position,
-  type RecordedEvent,
   type Store,
   type StreamAppend,
   type StreamId,
@@ -23,14 +13,17 @@ import {
   tagOf,
   waitingTagOf,
 } from '@enfold/core'
+import { appendOf, checkAppend, createChanges, createStore, type LogPart } from '@enfold/core/store'
 import { type ClientConfig, Pool } from 'pg'
-import { createSqlActions } from './actions.ts'
-import { appendAroundLocks, appendPatiently, tryAgain, untilNothingLeft, untilUnlocked } from './around-locks.ts'
-import { openDatabase } from './database.ts'
-import { createEventLog, type EventLog, FIRST_SIZE } from './event-log.ts'
-import { createNews } from './news.ts'
+import { createActionTables } from './actions.ts'
+import { createAgenda } from './agenda.ts'
+import { appendAroundLocks, appendPatiently } from './around-locks.ts'
+import { type Database, openDatabase } from './database.ts'
+import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
+import { createNews, type News } from './news.ts'
 import type { PostgresPool } from './pool.ts'
-import { createSqlReadModel } from './read-model.ts'
+import { createProjection } from './projection.ts'
+import { createTagIndex, nameTags } from './tag-index.ts'
 
 export interface PostgresStoreOptions {
   /** Where the database is, as `postgres://role:password@host:5432/database`. The store then has a pool of its own. */
@@ -87,202 +80,94 @@ export function createPostgresStore(
   // What more of it is used is `pg`'s own, and read with care.
   const pool = (options.pool as Pool | undefined) ?? ownPool(options)
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
+  const { refuseIfClosed } = database.open
+  const changes = createChanges()
   const channel = `enfold_${schema}`
-  const news = createNewsOf(options, pool, channel, onNews)
-  const log = createEventLog({ ...database, hashChain, channel: null })
-  const model = createSqlReadModel(database)
-  const bulk = createSqlActions(database)
-  const waiting = new Set<() => void>()
   const listeners = new Set<() => void>()
-  /** How many times anybody is known to have written, to tell whether something came between a look and the wait for more. */
-  let writes = 0
-
-  function rouse(): void {
-    writes += 1
-    for (const wake of waiting) wake()
-  }
-
-  function onNews(): void {
-    rouse()
+  const news = createNewsOf(options, pool, channel, () => {
+    changes.notifyWaiters()
     for (const listener of listeners) listener()
-  }
-
-  async function appendBy<Result extends AppendResult | Locked>(
-    write: (appends: readonly StreamAppend[]) => Promise<readonly Result[]>,
-    appends: readonly StreamAppend[],
-  ): Promise<readonly Result[]> {
-    database.refuseIfClosed()
-    const tags = tagsPublishedIn(appends)
-    // Named before anybody wears them: whoever names one within a long transaction makes all wait who come to it.
-    if (tags.length > 0) await model.name(tags)
-    const results = await appended(write, appends)
-    if (results.some((result) => result.outcome === 'appended' && !result.repeated)) {
-      news?.tell()
-      rouse()
-    }
-    return results
-  }
-
-  async function* readAllOf(from: EventLog, after: Position = 0, filter?: EventFilter): AsyncGenerator<RecordedEvent> {
-    // Asked before each start and signal, and nearly always in vain. What is not to be seen here yet, the log in order
-    // would not give either.
-    if (filter?.streams === 'campaigns' && !(await from.hasCampaignsBehind(after))) return
-    for (let position = after, size = FIRST_SIZE; ; ) {
-      const batch = await from.all(position, size, filter)
-      for (const event of batch.events) {
-        yield event
-        database.refuseIfClosed()
-        position = event.position
-      }
-      if (batch.isLast) return
-      size = batch.nextSize
-    }
-  }
-
-  /** Until somebody writes, the store is closed, the poll for other processes is due, or the signal aborts. */
-  async function somethingNew(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = () => resolve()
-    // A subscription alone keeps no process alive.
-    const timer = setTimeout(wake, pollMs).unref()
-    waiting.add(wake)
-    signal.addEventListener('abort', wake)
-    await promise
-    signal.removeEventListener('abort', wake)
-    waiting.delete(wake)
-    clearTimeout(timer)
-  }
-
-  return {
+  })
+  const log = createEventLog({ ...database, hashChain, channel: null })
+  const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
-    async append(stream, events, expected, derived, requires) {
-      const one = appendOf(stream, events, expected, derived, requires)
-      const [result] = await appendBy(async () => [await appendPatiently(log, one, lockWaitMs)], [one])
-      return result as AppendResult
+    log: logPartOf(database, log, news, lockWaitMs),
+    index: createTagIndex(database),
+    agenda: createAgenda(database, lockWaitMs),
+    projection: createProjection(database, lockWaitMs),
+    actions: createActionTables(database),
+    open: database.open,
+    changes,
+    pollMs,
+    async free() {
+      await news?.close()
+      await database.free()
     },
-    appendMany: (appends) => appendBy((all) => appendAroundLocks(log, all), appends),
-    async settled(stream, timeoutMs) {
-      const startedAt = performance.now()
-      // Those that began since saw what was committed before.
-      let under = await log.requiring(stream, null)
-      for (let pauseMs = 5; under.length > 0; pauseMs = Math.min(2 * pauseMs, 200)) {
-        if (performance.now() - startedAt >= timeoutMs) throw unsettled(stream)
-        await new Promise((resolve) => setTimeout(resolve, pauseMs))
-        under = await log.requiring(stream, under)
-      }
-    },
-    async *readStream(stream, from = 1) {
-      for (let next = from, size = FIRST_SIZE; ; ) {
-        const batch = await log.stream(stream, next, size)
-        for (const event of batch.events) {
-          yield event
-          database.refuseIfClosed()
-        }
-        if (batch.isLast) return
-        next = (batch.events.at(-1) as RecordedEvent).version + 1
-        size = batch.nextSize
-      }
-    },
-    async readMany(streams) {
-      database.refuseIfClosed()
-      return log.streams(streams)
-    },
-    readAll: (after, filter) => readAllOf(log, after, filter),
-    async *subscribe(after, signal, filter): AsyncGenerator<RecordedEvent | CaughtUp> {
-      database.refuseIfClosed()
+  })
+  return {
+    ...store,
+    readAll: (after, filter) => readAllOf(log, refuseIfClosed, after, filter),
+    subscribe(after, signal, filter) {
       news?.listen()
-      let caughtUp: Position | null = null
-      for (let position = after, size = FIRST_SIZE; !signal.aborted; ) {
-        const before = writes
-        const batch = await log.all(position, size, filter)
-        for (const event of batch.events) {
-          yield event
-          if (signal.aborted) return
-          database.refuseIfClosed()
-          position = event.position
-        }
-        size = batch.nextSize
-        if (!batch.isLast) continue
-        position = Math.max(position, batch.head)
-        if (caughtUp !== position) {
-          caughtUp = position
-          yield { type: 'CaughtUp', position }
-          if (signal.aborted) return
-        }
-        if (writes === before) await somethingNew(signal)
-        database.refuseIfClosed()
-      }
-    },
-    contacts: async (after, limit) => log.contacts(after, checkedLimit(limit)),
-    inTransaction(client) {
-      const bound = createEventLog({
-        ...database.inTransaction(client),
-        schema: database.schema,
-        hashChain,
-        channel: news === null ? null : channel,
-      })
-      return {
-        async append(stream, events, expected, derived, requires) {
-          const [result] = await appended(bound.append, [appendOf(stream, events, expected, derived, requires)])
-          return result as AppendResult
-        },
-        readMany: (streams) => bound.streams(streams),
-        readAll: (after, filter) => readAllOf(bound, after, filter),
-      }
+      return store.subscribe(after, signal, filter)
     },
     watch(listener) {
       news?.listen()
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    async close() {
-      const closed = database.close()
-      rouse()
-      await news?.close()
-      await closed
+    settled: (stream, timeoutMs) => settled(log, stream, timeoutMs),
+    inTransaction(client) {
+      const at = { ...database.inTransaction(client), schema: database.schema, hashChain }
+      return boundTo(createEventLog({ ...at, channel: news === null ? null : channel }), refuseIfClosed)
     },
+  }
+}
 
-    apply: (changes, position) =>
-      model.apply(
-        changes.map(({ contactId, version, derived }) => ({ contactId, version, ...derived })),
-        position,
-      ),
-    checkpoint: () => model.checkpoint(),
-    members: (tag, page) => model.members(tag, page),
-    tagsOf: (contactId) => model.tagsOf(contactId),
-    search: (tags, page) => model.search(tags, page),
-    count: (tag) => model.count(tag),
-    claimDue: async (now, worker, limit, leaseMs, maxPerKind) =>
-      model.claim(now, worker, checkedLimit(limit), instantOf(epochMsOf(now) + leaseMs), maxPerKind),
-    async release(claims) {
-      database.refuseIfClosed()
-      if (claims.length > 0) await untilNothingLeft(model.release, claims, lockWaitMs)
+function logPartOf(database: Database, log: EventLog, news: News | null, lockWaitMs: number): LogPart {
+  async function appendBy<Result extends AppendResult | Locked>(
+    append: () => Promise<readonly Result[]>,
+    appends: readonly StreamAppend[],
+  ): Promise<readonly Result[]> {
+    const tags = tagsPublishedIn(appends)
+    // Named before any contact has them: a long transaction that names one would keep all others waiting who come to it.
+    if (tags.length > 0) await nameTags(database, tags)
+    const results = await append()
+    if (results.some((result) => result.outcome === 'appended' && !result.repeated)) news?.tell()
+    return results
+  }
+  return {
+    ...log,
+    appendMany: (appends) => appendBy(() => appendAroundLocks(log, appends), appends),
+    async appendOne(one) {
+      const [result] = await appendBy(async () => [await appendPatiently(log, one, lockWaitMs)], [one])
+      return result as AppendResult
     },
-    async renew(claims, now, leaseMs) {
-      database.refuseIfClosed()
-      if (claims.length === 0) return []
-      const all: Claim[] = []
-      const renew = async (some: readonly Claim[]) => {
-        const { renewed, locked } = await model.renew(some, now, instantOf(epochMsOf(now) + leaseMs))
-        all.push(...renewed)
-        return locked
-      }
-      // The lock may be that of an outcome which this worker is just recording.
-      await tryAgain(renew, await renew(claims), Math.min(1000, leaseMs / 10))
-      return all
-    },
-    nextWake: (maxPerKind) => model.nextWake(maxPerKind),
-    backlog: (kinds, now) => model.backlog(kinds, now),
-    agenda: async (until, limit, after) => model.agenda(until, checkedLimit(limit), after),
-    restore: (projection) =>
-      untilUnlocked(() => model.restore(projection), contactStream(projection.contactId), lockWaitMs),
-    indexed: (after, limit) => model.indexed({ after, limit }),
+  }
+}
 
-    saveAction: (record, change) => bulk.save(record, change),
-    action: (actionId) => bulk.find(actionId),
-    actions: async (after, limit) => bulk.list(after, checkedLimit(limit)),
-    actionContacts: async (actionId, after, limit, outcome) =>
-      bulk.contacts(actionId, after, checkedLimit(limit), outcome),
+/** What a command needs of the store, on the connection of a host's transaction. */
+function boundTo(log: EventLog, refuseIfClosed: () => void): ReturnType<TransactionalStore['inTransaction']> {
+  return {
+    async append(stream, events, expected, derived, requires) {
+      const one = appendOf(stream, events, expected, derived, requires)
+      checkAppend(one)
+      const [result] = await log.append([one])
+      return result as AppendResult
+    },
+    readMany: (streams) => log.readMany(streams),
+    readAll: (after, filter) => readAllOf(log, refuseIfClosed, after, filter),
+  }
+}
+
+async function settled(log: EventLog, stream: StreamId, timeoutMs: number): Promise<void> {
+  const startedAt = performance.now()
+  // Those that began since saw what was committed before.
+  let under = await log.requiring(stream, null)
+  for (let pauseMs = 5; under.length > 0; pauseMs = Math.min(2 * pauseMs, 200)) {
+    if (performance.now() - startedAt >= timeoutMs) throw unsettled(stream)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    under = await log.requiring(stream, under)
   }
 }
 
@@ -300,14 +185,6 @@ function tagsPublishedIn(appends: readonly StreamAppend[]): readonly Tag[] {
         for (const { id } of definition.sequences) tags.push(tagOf(campaignId, id), waitingTagOf(campaignId, id))
       }
   return tags
-}
-
-async function appended<Result>(
-  append: (appends: readonly StreamAppend[]) => Promise<readonly Result[]>,
-  appends: readonly StreamAppend[],
-): Promise<readonly Result[]> {
-  for (const one of appends) checkAppend(one)
-  return appends.length === 0 ? [] : append(appends)
 }
 
 function ownPool({
@@ -346,11 +223,6 @@ function createNewsOf(
         : // A pool hides its password from whoever lists its options.
           { ...pool.options, password: pool.options.password }
   return createNews({ ...config, keepAlive: true }, channel, onNews)
-}
-
-function checkedLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1) return limit
-  throw EnfoldFault.invalidInput('limit', limit, 'a whole number from 1')
 }
 
 function checked(options: PostgresStoreOptions): PostgresStoreOptions {

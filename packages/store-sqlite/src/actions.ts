@@ -1,22 +1,9 @@
 /** Bulk actions in their two tables. Writes stand within a transaction of the caller. */
 import type { DatabaseSync } from 'node:sqlite'
-import {
-  type ActionChange,
-  type ActionContact,
-  type ActionId,
-  type ActionOutcome,
-  type ActionRecord,
-  EnfoldFault,
-} from '@enfold/core'
+import type { ActionId, ActionOutcome, ActionRecord, ActionStore } from '@enfold/core'
+import { type Synchronous, unknownCursor } from '@enfold/core/store'
 import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
-
-export interface SqlActions {
-  save(record: ActionRecord, change?: ActionChange): number | null
-  find(actionId: ActionId): ActionRecord | null
-  list(after: ActionId | null, limit: number): ActionRecord[]
-  contacts(actionId: ActionId, after: number, limit: number, outcome?: ActionOutcome): ActionContact[]
-}
 
 interface ActionRow {
   readonly number: number
@@ -32,7 +19,7 @@ interface ContactRow {
   readonly reason: string | null
 }
 
-export function createSqlActions(connection: DatabaseSync): SqlActions {
+export function createActionTables(connection: DatabaseSync): Synchronous<ActionStore> {
   const byId = connection.prepare('SELECT number, revision, record FROM actions WHERE id = ?')
   const insert = connection.prepare('INSERT INTO actions (id, revision, record) VALUES (?, ?, ?)')
   const update = connection.prepare('UPDATE actions SET revision = ?, record = ? WHERE number = ?')
@@ -56,7 +43,7 @@ export function createSqlActions(connection: DatabaseSync): SqlActions {
   const rowOf = (actionId: ActionId) => byId.get(toText(actionId)) as ActionRow | undefined
 
   return {
-    save(record, change = {}) {
+    saveAction(record, change = {}) {
       const row = rowOf(record.actionId)
       if (record.revision !== (row?.revision ?? 0) + 1) return null
       const json = JSON.stringify(record)
@@ -73,16 +60,16 @@ export function createSqlActions(connection: DatabaseSync): SqlActions {
         setResult.run(outcome, run, reason === null ? null : toText(reason), action, number)
       return added
     },
-    find(actionId) {
+    action(actionId) {
       const row = rowOf(actionId)
       return row === undefined ? null : (JSON.parse(row.record) as ActionRecord)
     },
-    list(after, limit) {
+    actions(after, limit) {
       const before = after === null ? Number.MAX_SAFE_INTEGER : rowOf(after)?.number
-      if (before === undefined) throw EnfoldFault.invalidInput('after', after, 'null, or an action')
+      if (before === undefined) throw unknownCursor(after, 'an action')
       return (newestFirst.all(before, limit) as { record: string }[]).map(({ record }) => JSON.parse(record))
     },
-    contacts(actionId, after, limit, outcome) {
+    actionContacts(actionId, after, limit, outcome) {
       const action = rowOf(actionId)?.number
       if (action === undefined) return []
       const rows =

@@ -4,14 +4,15 @@ import { DatabaseSync } from 'node:sqlite'
 import { contactStream, type RecordedEvent, type Store } from '@enfold/core'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createAgendaTable } from './agenda.ts'
 import { openDatabase } from './database.ts'
 import { createEventLog } from './event-log.ts'
 import { givenPath } from './given-file.ts'
 import { givenProcess } from './given-process.ts'
 import { migrations } from './migrations/index.ts'
 import { eventOf, TAG, WAKE_AT } from './other-process.ts'
-import { createSqlReadModel } from './read-model.ts'
 import { storeOn } from './sqlite-store.ts'
+import { createTagTables } from './tag-index.ts'
 
 function open(path: string, options: { busyTimeoutMs?: number; readOnly?: boolean } = {}): Store {
   const store = createSqliteStore({ path, ...options })
@@ -68,9 +69,39 @@ describe('the file', () => {
     await expect(dump).toMatchFileSnapshot('../schema.sql')
   })
 
+  it('a subscription loses no event that another process writes between its looks at events and head', async () => {
+    const path = givenPath()
+    const database = openDatabase({ path, synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
+    const other = open(path)
+    await start(other, 'ann')
+    let writeNow = false
+    const prepare = database.connection.prepare.bind(database.connection)
+    database.connection.prepare = (sql) => {
+      const statement = prepare(sql)
+      if (!sql.includes('max(position)')) return statement
+      const get = statement.get.bind(statement)
+      statement.get = () => {
+        // It is written before this returns, as if another process did it at this moment.
+        if (writeNow) void start(other, 'bob')
+        writeNow = false
+        return get()
+      }
+      return statement
+    }
+    const store = storeOn(database, { path, pollMs: 1 })
+    onTestFinished(() => store.close())
+    const streams: string[] = []
+    writeNow = true
+    for await (const event of store.subscribe(0, new AbortController().signal)) {
+      if (event.type !== 'CaughtUp') streams.push(event.stream)
+      if (event.type === 'CaughtUp' && event.position === 6) break
+    }
+    expect(streams).toEqual([...Array(3).fill(contactStream('ann')), ...Array(3).fill(contactStream('bob'))])
+  })
+
   it('waits for the disk with each answer, and not with a claim, whatever becomes of the claim', async () => {
     const database = openDatabase({ path: givenPath(), synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
-    onTestFinished(() => database.close())
+    onTestFinished(() => database.open.close(() => database.connection.close()))
     const [normal, full] = [1, 2]
     const mode = () => Object.values(database.connection.prepare('PRAGMA synchronous').get() ?? {})[0]
     expect(await database.write(mode)).toBe(full)
@@ -368,9 +399,10 @@ describe('questions', () => {
   it('never read a whole table, nor sort one', () => {
     const all = plans((connection) => {
       createEventLog(connection, true)
-      const model = createSqlReadModel(connection)
+      createAgendaTable(connection)
+      const { index } = createTagTables(connection)
       for (const query of [{ all: ['a', 'b'], none: ['c'] }, { any: ['a', 'b'] }, { all: ['a'] }, { none: ['a'] }, {}])
-        model.search(query, { after: null, limit: 10 })
+        index.search(query, { after: null, limit: 10 })
     })
     expect(all.size).toBeGreaterThan(20)
     for (const [sql, plan] of all) {
@@ -391,7 +423,8 @@ describe('questions', () => {
     const all = [
       ...plans((connection) => {
         createEventLog(connection, true)
-        createSqlReadModel(connection).members('a', { after: null, limit: 10 })
+        createAgendaTable(connection)
+        createTagTables(connection).index.members('a', { after: null, limit: 10 })
       }),
     ]
     const planOf = (part: RegExp) => all.filter(([sql]) => part.test(sql)).map(([, plan]) => plan)

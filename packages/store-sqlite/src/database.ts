@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { EnfoldFault, type FaultCode } from '@enfold/core'
+import { createOpenWork, type OpenWork } from '@enfold/core/store'
 import { migrations } from './migrations/index.ts'
 
 // Not imported: an import of what an old Node lacks fails before core can say which Node is needed.
@@ -19,6 +20,8 @@ export const LIMIT = 'LIMIT +?'
 
 export interface Database {
   readonly connection: DatabaseSync
+  /** Closed by the store; then nothing is read or written any more. */
+  readonly open: OpenWork
   /** Runs synchronous reads; waits while another process keeps the file locked. */
   read<T>(work: () => T): Promise<T>
   /** Runs synchronous work in one transaction: all of it, or nothing. Waits for other writers. */
@@ -28,12 +31,8 @@ export interface Database {
    * reaches it with the next `write` at the latest.
    */
   writeFleeting<T>(work: () => T): Promise<T>
-  /** Throws `CLOSED` after `close`. */
-  refuseIfClosed(): void
   /** Within `read`: throws where nothing could be written any more. */
   refuseIfOutdated(): void
-  /** Lets those who wait for a lock finish. Twice is once. */
-  close(): Promise<void>
 }
 
 export interface DatabaseOptions {
@@ -45,15 +44,10 @@ export interface DatabaseOptions {
 
 export function openDatabase(options: DatabaseOptions): Database {
   const { path, synchronous, busyTimeoutMs } = options
-  const connection = openPatiently(options)
+  const connection = openFile(options)
   const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
   const schemaVersion = connection.prepare('PRAGMA user_version')
-  const waiting = new Set<Promise<unknown>>()
-  let closing: Promise<void> | undefined
-
-  function refuseIfClosed(): void {
-    if (closing !== undefined) throw new EnfoldFault('CLOSED', 'The SQLite store was closed. Open it again.')
-  }
+  const open = createOpenWork('SQLite')
 
   /** A newer release may bring the file up to date while this process has it open. */
   function refuseIfOutdated(): void {
@@ -66,34 +60,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     )
   }
 
-  async function patiently<T>(work: () => T): Promise<T> {
-    refuseIfClosed()
-    try {
-      return faultsOf(path, work)
-    } catch (error) {
-      if (!isBusy(error)) throw error
-    }
-    const trying = tryAgain(work)
-    waiting.add(trying)
-    try {
-      return await trying
-    } finally {
-      waiting.delete(trying)
-    }
-  }
-
-  /** SQLite's own wait would block the whole process; between these tries it breathes. */
-  async function tryAgain<T>(work: () => T): Promise<T> {
-    for (const giveUpAt = performance.now() + busyTimeoutMs; ; ) {
-      // Jitter, so that waiting processes do not knock all at once.
-      await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10))
-      try {
-        return faultsOf(path, work)
-      } catch (error) {
-        if (!isBusy(error) || performance.now() >= giveUpAt) throw error
-      }
-    }
-  }
+  const patiently = <T>(work: () => T) => open.run(() => untilNotBusy(path, busyTimeoutMs, work))
 
   function inTransaction<T>(work: () => T): T {
     begin?.run()
@@ -125,19 +92,29 @@ export function openDatabase(options: DatabaseOptions): Database {
           connection.exec(`PRAGMA synchronous = ${synchronous}`)
         }
       }),
-    refuseIfClosed,
+    open,
     refuseIfOutdated,
-    close() {
-      closing ??= Promise.allSettled(waiting).then(() => connection.close())
-      return closing
-    },
   }
 }
 
-function openPatiently(options: DatabaseOptions): DatabaseSync {
+/** SQLite's own wait would block the whole process; between these tries it breathes. */
+async function untilNotBusy<T>(path: string, busyTimeoutMs: number, work: () => T): Promise<T> {
+  for (let giveUpAt = Number.NaN; ; ) {
+    try {
+      return faultsOf(path, work)
+    } catch (error) {
+      giveUpAt = Number.isNaN(giveUpAt) ? performance.now() + busyTimeoutMs : giveUpAt
+      if (!isBusy(error) || performance.now() >= giveUpAt) throw error
+    }
+    // Jitter, so that waiting processes do not try all at once.
+    await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10))
+  }
+}
+
+function openFile(options: DatabaseOptions): DatabaseSync {
   for (const giveUpAt = performance.now() + options.busyTimeoutMs; ; ) {
     try {
-      return faultsOf(options.path, () => open(options))
+      return faultsOf(options.path, () => connectionTo(options))
     } catch (error) {
       if (!isBusy(error) || performance.now() >= giveUpAt) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 10)
@@ -163,7 +140,7 @@ function refuseNoFile(path: string): void {
     )
 }
 
-function open({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
+function connectionTo({ path, synchronous, readOnly }: DatabaseOptions): DatabaseSync {
   refuseNoFile(path)
   if (!readOnly) refuseForeign(path)
   const connection = new sqlite.DatabaseSync(path, { readOnly, enableForeignKeyConstraints: false })

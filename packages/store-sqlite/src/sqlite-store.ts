@@ -1,25 +1,41 @@
 /** The embedded store: one file, through the SQLite that Node brings. Events, index and agenda in one transaction. */
 import {
+  type ActionStore,
+  type Agenda,
   type AppendResult,
-  appendOf,
   type BeginsTransactions,
-  type CaughtUp,
   type ChecksRequired,
   contactOf,
-  contactStream,
-  createInProcessTransactions,
   EnfoldFault,
-  epochMsOf,
-  instantOf,
-  type RecordedEvent,
+  type ProjectionStore,
   type Store,
   type StreamAppend,
+  type TagIndex,
   type Version,
 } from '@enfold/core'
-import { createSqlActions } from './actions.ts'
+import {
+  createChanges,
+  createInProcessTransactions,
+  createStore,
+  inRuns,
+  type LogPart,
+  leaseEnd,
+} from '@enfold/core/store'
+import { createActionTables } from './actions.ts'
+import {
+  type AgendaTable,
+  backlog,
+  claim,
+  createAgendaTable,
+  entriesUntil,
+  nextWake,
+  release,
+  renew,
+} from './agenda.ts'
 import { type Database, openDatabase } from './database.ts'
-import { createEventLog, FIRST_SIZE } from './event-log.ts'
-import { createSqlReadModel } from './read-model.ts'
+import { createEventLog } from './event-log.ts'
+import { createProjection } from './projection.ts'
+import { createTagTables } from './tag-index.ts'
 
 export interface SqliteStoreOptions {
   /** A file, made if there is none; ":memory:" for one that goes with the store. */
@@ -55,182 +71,96 @@ export function createSqliteStore(options: SqliteStoreOptions): Store & ChecksRe
 /** The store of a database that is open. */
 export function storeOn(database: Database, options: SqliteStoreOptions): Store & ChecksRequired & BeginsTransactions {
   const { pollMs = 200, hashChain = true } = options
-  const { read, write, writeFleeting } = database
-  const log = createEventLog(database.connection, hashChain)
-  const model = createSqlReadModel(database.connection)
-  const actions = createSqlActions(database.connection)
-  const waiting = new Set<() => void>()
-  /** How many times this store has written, to tell whether something came between a look and the wait for more. */
-  let writes = 0
+  const { connection, open, read, write } = database
+  const changes = createChanges()
+  const log = createEventLog(connection, hashChain)
+  const tags = createTagTables(connection)
+  const agenda = createAgendaTable(connection)
+  const projection = createProjection(connection, tags, agenda, log.version)
+  const { action, actions, actionContacts, saveAction } = createActionTables(connection)
 
   function project({ stream, derived }: StreamAppend, version: Version): void {
     const contactId = contactOf(stream)
-    if (contactId !== null && derived !== undefined) model.project(contactId, version, derived)
+    if (contactId !== null && derived !== undefined) projection.project(contactId, version, derived)
   }
 
-  async function appendMany(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]> {
-    const results = await write(() => appends.map((one) => log.append(one, project)))
-    writes += 1
-    for (const wake of waiting) wake()
-    return results
-  }
-
-  /** For transactions: all of them, or none if one meets another version than it expects. */
-  async function appendAll(appends: readonly StreamAppend[]): Promise<boolean> {
-    const undone = new Error('Another has written meanwhile.')
-    try {
-      await write(() => {
-        for (const one of appends) {
-          const result = log.append(one, project)
-          if (result.outcome === 'conflict' || result.repeated) throw undone
-        }
-      })
-    } catch (error) {
-      if (error === undone) return false
-      throw error
-    }
-    writes += 1
-    for (const wake of waiting) wake()
-    return true
-  }
-
-  /** Until this store writes or is closed, the poll for other processes is due, or the signal aborts. */
-  async function news(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const wake = () => resolve()
-    // A subscription alone keeps no process alive.
-    const timer = setTimeout(wake, pollMs).unref()
-    waiting.add(wake)
-    signal.addEventListener('abort', wake)
-    await promise
-    signal.removeEventListener('abort', wake)
-    waiting.delete(wake)
-    clearTimeout(timer)
-  }
-
-  const store: Store & ChecksRequired = {
+  const { streamPage, logPage, readMany, contacts } = log
+  const { checkpoint, apply, restore } = projection.port
+  const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
-    async append(stream, events, expected, derived, requires) {
-      const [result] = await appendMany([appendOf(stream, events, expected, derived, requires)])
-      return result as AppendResult
+    log: {
+      ...inRuns<Omit<LogPart, 'appendMany' | 'appendOne'>>(read, { streamPage, logPage, readMany, contacts }),
+      appendMany: (appends) => write(() => appends.map((one) => log.append(one, project))),
     },
-    appendMany,
-    // One writes at a time.
-    async settled() {
-      database.refuseIfClosed()
+    index: inRuns<TagIndex>(read, tags.index),
+    agenda: agendaOf(database, agenda),
+    projection: {
+      ...inRuns<Pick<ProjectionStore, 'checkpoint'>>(read, { checkpoint }),
+      ...inRuns<Omit<ProjectionStore, 'checkpoint'>>(write, { apply, restore }),
     },
-    async *readStream(stream, from = 1) {
-      for (let next = from, size = FIRST_SIZE; ; ) {
-        const batch = await read(() => log.stream(stream, next, size))
-        for (const event of batch.events) {
-          yield event
-          database.refuseIfClosed()
-        }
-        if (batch.isLast) return
-        next = (batch.events.at(-1) as RecordedEvent).version + 1
-        size = batch.nextSize
-      }
+    actions: {
+      ...inRuns<Omit<ActionStore, 'saveAction'>>(read, { action, actions, actionContacts }),
+      ...inRuns<Pick<ActionStore, 'saveAction'>>(write, { saveAction }),
     },
-    readMany: (streams) => read(() => new Map(streams.map((stream) => [stream, log.wholeStream(stream)]))),
-    async *readAll(after = 0, filter) {
-      for (let position = after, size = FIRST_SIZE; ; ) {
-        const batch = await read(() => log.all(position, size, filter))
-        for (const event of batch.events) {
-          yield event
-          database.refuseIfClosed()
-          position = event.position
-        }
-        if (batch.isLast) return
-        size = batch.nextSize
-      }
+    open,
+    changes,
+    pollMs,
+    free: () => connection.close(),
+  })
+  const transactions = createInProcessTransactions({
+    readMany: store.readMany,
+    readAll: store.readAll,
+    head: () => read(() => log.head()),
+    async appendAll(appends) {
+      const areWritten = await writtenTogether(database, appends, (one) => log.append(one, project))
+      if (areWritten) changes.notifyWaiters()
+      return areWritten
     },
-    async *subscribe(after, signal, filter): AsyncGenerator<RecordedEvent | CaughtUp> {
-      for (let position = after, size = FIRST_SIZE; !signal.aborted; ) {
-        // Both in one look, so that nothing comes in between: behind the last batch there is nothing up to the head.
-        const [batch, head] = await read(() => [log.all(position, size, filter), log.head()] as const)
-        for (const event of batch.events) {
-          yield event
-          if (signal.aborted) return
-          database.refuseIfClosed()
-          position = event.position
-        }
-        size = batch.nextSize
-        if (!batch.isLast) continue
-        position = Math.max(position, head)
-        yield { type: 'CaughtUp', position }
-        for (;;) {
-          const before = writes
-          if (signal.aborted || (await read(() => log.head())) > position) break
-          if (writes === before) await news(signal)
-        }
-      }
-    },
-    contacts: (after, limit) => read(() => log.contacts(after, checkedLimit(limit))),
-    async close() {
-      const closed = database.close()
-      for (const wake of waiting) wake()
-      await closed
-    },
+  })
+  // `settled`: one writes at a time.
+  return { ...store, ...transactions, settled: async () => open.refuseIfClosed() }
+}
 
-    apply: (changes, position) =>
-      write(() => {
-        for (const { contactId, version, derived } of changes)
-          if (version > model.version(contactId)) model.project(contactId, version, derived)
-        model.setCheckpoint(position)
-      }),
-    checkpoint: () => read(() => model.checkpoint()),
-    members: (tag, page) => read(() => model.members(tag, page)),
-    tagsOf: (contactId) => read(() => model.tagsOf(contactId)),
-    search: (query, page) => read(() => model.search(query, page)),
-    count: (tag) => read(() => model.count(tag)),
+function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: AgendaTable): Agenda {
+  return {
     async claimDue(now, worker, limit, leaseMs, maxPerKind) {
-      checkedLimit(limit)
       // Nothing due is the usual answer to a poll, and needs no write lock.
-      const due = await read(() => model.nextWake(maxPerKind))
+      const due = await read(() => nextWake(table, maxPerKind))
       if (due === null || due > now) return []
-      return await writeFleeting(() => model.claim(now, worker, limit, instantOf(epochMsOf(now) + leaseMs), maxPerKind))
+      return writeFleeting(() => claim(table, now, worker, limit, leaseEnd(now, leaseMs), maxPerKind))
     },
-    release: (claims) => writeFleeting(() => model.release(claims)),
-    renew: (claims, now, leaseMs) => writeFleeting(() => model.renew(claims, now, instantOf(epochMsOf(now) + leaseMs))),
+    release: (claims) => writeFleeting(() => release(table, claims)),
+    renew: (claims, now, leaseMs) => writeFleeting(() => renew(table, claims, now, leaseEnd(now, leaseMs))),
     nextWake: (maxPerKind) =>
       read(() => {
         // Whoever would work on what is due, or answers for the health of it, could not.
-        database.refuseIfOutdated()
-        return model.nextWake(maxPerKind)
+        refuseIfOutdated()
+        return nextWake(table, maxPerKind)
       }),
-    backlog: (kinds, now) => read(() => model.backlog(kinds, now)),
-    agenda: (until, limit, after) => read(() => model.agenda(until, checkedLimit(limit), after)),
-    restore: (projection) =>
-      write(() => {
-        const { contactId, version } = projection
-        // Beside another log there are no streams here: then what was projected last is what is known.
-        const known = log.version(contactStream(contactId))
-        const isCurrent = known > 0 ? version === known : version === 0 || version >= model.version(contactId)
-        if (isCurrent) model.replace(projection)
-        return isCurrent
-      }),
-    indexed: (after, limit) => read(() => model.indexed({ after, limit })),
-
-    saveAction: (record, change) => write(() => actions.save(record, change)),
-    action: (actionId) => read(() => actions.find(actionId)),
-    actions: (after, limit) => read(() => actions.list(after, checkedLimit(limit))),
-    actionContacts: (actionId, after, limit, outcome) =>
-      read(() => actions.contacts(actionId, after, checkedLimit(limit), outcome)),
-  }
-  return {
-    ...store,
-    ...createInProcessTransactions({
-      readMany: store.readMany,
-      readAll: store.readAll,
-      head: () => read(() => log.head()),
-      appendAll,
-    }),
+    backlog: (kinds, now) => read(() => backlog(table, kinds, now)),
+    agenda: (until, limit, after) => read(() => entriesUntil(table, until, limit, after)),
   }
 }
 
-function checkedLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1) return limit
-  throw EnfoldFault.invalidInput('limit', limit, 'a whole number from 1')
+/** All of them, or none and false if one meets another version than it expects. */
+async function writtenTogether(
+  { write }: Database,
+  appends: readonly StreamAppend[],
+  append: (one: StreamAppend) => AppendResult,
+): Promise<boolean> {
+  const undone = new Error('Another has written meanwhile.')
+  try {
+    await write(() => {
+      for (const one of appends) {
+        const result = append(one)
+        if (result.outcome === 'conflict' || result.repeated) throw undone
+      }
+    })
+    return true
+  } catch (error) {
+    if (error === undone) return false
+    throw error
+  }
 }
 
 function checked(options: SqliteStoreOptions): SqliteStoreOptions {

@@ -1,0 +1,163 @@
+/** The call of the function that appends, and what its answer says of each append. */
+import {
+  type Appended,
+  type AppendResult,
+  type Conflict,
+  contactOf,
+  digestOf,
+  type ExpectedVersion,
+  type Locked,
+  type NewEvent,
+  type RecordedEvent,
+  type StreamAppend,
+  type Version,
+} from '@enfold/core'
+import { appendedOf, versionExpected } from '@enfold/core/store'
+import { projectionTexts } from './derived-texts.ts'
+import { COLUMNS, eventOf, placed, type Row } from './event-rows.ts'
+import { idReused } from './faults.ts'
+import type { AppendGate } from './host-transaction.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import type { Query } from './query.ts'
+
+/** Where it is called. */
+export interface AppendCall {
+  readonly query: Query
+  readonly schema: string
+  readonly hashChain: boolean
+  readonly gate: AppendGate
+  /** Told of each append in its own transaction; `null`: none is. */
+  readonly channel: string | null
+}
+
+interface Answer {
+  readonly outcomes: string
+  readonly versions: string
+  readonly event_positions: string
+  readonly event_hashes: string
+}
+
+/** The same append with and without streams that it requires. */
+export interface AppendStatements {
+  readonly plain: string
+  readonly requiring: string
+}
+
+/** @param lockMs how long it may wait for a lock that another transaction holds */
+export function appendStatements(
+  { schema, gate, channel }: AppendCall,
+  name: 'append' | 'append_around_locks',
+  lockMs: number,
+): AppendStatements {
+  const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
+  // The function is called for each row of `open`, so not at all where its condition does not hold.
+  const expecting = (expected: string, gateFrom: number) => `
+  SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
+  FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)} OFFSET 0) open
+  CROSS JOIN LATERAL ${schema}.${name}(
+    open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
+    $12::boolean[], $13::integer[], $14::text[], $15::boolean[]) a`
+  return {
+    plain: expecting('$2::integer[]', 16),
+    // In the same statement, and only for those who require something: nobody else has a parameter more.
+    requiring: expecting(`${schema}.expecting($2::integer[], $16::integer[], $17::text[], $18::integer[])`, 19),
+  }
+}
+
+async function answerTo(at: AppendCall, statement: string, values: readonly string[]): Promise<Answer> {
+  const [answer] = await at.query<Answer>(statement, [...values, ...at.gate.values()])
+  if (answer !== undefined) return answer
+  const refusal = await at.gate.refusal()
+  if (refusal !== null) throw refusal
+  return answerTo(at, statement, values)
+}
+
+export async function appendBy(
+  at: AppendCall,
+  statements: AppendStatements,
+  appends: readonly StreamAppend[],
+): Promise<readonly (AppendResult | Locked)[]> {
+  const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
+  const required = requirementsOf(appends)
+  const statement = required.length === 0 ? statements.plain : statements.requiring
+  const answer = await answerTo(at, statement, [
+    textArray(appends.map(({ stream }) => toText(stream))),
+    plainArray(appends.map(({ expected }) => versionOf(expected))),
+    plainArray(appends.map(({ events }) => events.length)),
+    textArray(events.map(({ event }) => toText(event.id))),
+    textArray(events.map(({ event }) => bodyOf(event))),
+    textArray(at.hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
+    ...projectionTexts(appends.map(projectionOf)),
+    ...required,
+  ])
+  return Promise.all(resultsOf(at, appends, answer))
+}
+
+function resultsOf(at: AppendCall, appends: readonly StreamAppend[], answer: Answer) {
+  const { outcomes, versions, event_positions, event_hashes } = answer
+  const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
+  const hash = at.hashChain ? event_hashes.split(',') : []
+  const results: (AppendResult | Locked | Promise<AppendResult>)[] = []
+  let first = 0
+  for (const [n, { stream, events, expected }] of appends.entries()) {
+    const actual = Number(before[n])
+    if (outcome[n] === 'a') {
+      const recorded = events.map((event, i) =>
+        placed(event, stream, actual + 1 + i, Number(position[first + i]), hash[first + i]),
+      )
+      results.push(appendedOf(recorded, false))
+    } else if (outcome[n] === 'c') results.push(conflict(expected, actual))
+    else if (outcome[n] === 'l') results.push({ outcome: 'locked' })
+    else if (outcome[n] === 'r') results.push(recordedBefore(at, events))
+    else throw idReused(events.map(({ id }) => id).join(', '))
+    first += events.length
+  }
+  return results
+}
+
+/** What was recorded under these ids the first time; it is never changed, so a second look may come later. */
+async function recordedBefore({ query, schema }: AppendCall, events: readonly NewEvent[]): Promise<Appended> {
+  const ids = textArray(events.map(({ id }) => toText(id)))
+  const rows = await query<Row>(
+    `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.id = ANY ($1::text[]) ORDER BY e.version`,
+    [ids],
+  )
+  const found = new Map(rows.map((row) => [fromText(row.id), eventOf(row)]))
+  return appendedOf(
+    events.map(({ id }) => found.get(id) as RecordedEvent),
+    true,
+  )
+}
+
+/** No stream has more events than an integer of PostgreSQL counts. */
+function versionOf(expected: ExpectedVersion): number {
+  return Math.min(versionExpected(expected), 2 ** 31 - 1)
+}
+
+/** As parameters: for each requirement the number of its append, its stream, and its version. None: nothing is required. */
+function requirementsOf(appends: readonly StreamAppend[]): readonly string[] {
+  const all = appends.flatMap(({ requires = [] }, n) => requires.map(({ stream, version }) => ({ n, stream, version })))
+  if (all.length === 0) return []
+  return [
+    plainArray(all.map(({ n }) => n + 1)),
+    textArray(all.map(({ stream }) => toText(stream))),
+    plainArray(all.map(({ version }) => versionOf(version))),
+  ]
+}
+
+/** Where the stream has the version that was expected, a required one has not. */
+function conflict(expected: ExpectedVersion, actual: Version): Conflict {
+  return { outcome: 'conflict', actual, ...(versionOf(expected) === actual ? { outdated: true } : {}) }
+}
+
+function projectionOf({ stream, derived }: StreamAppend) {
+  const contactId = contactOf(stream)
+  return contactId === null || derived === undefined ? null : { contactId, ...derived }
+}
+
+/** Everything that has no column of its own. */
+function bodyOf(event: NewEvent): string {
+  const { id, stream, version, position, hash, ...body } = event as RecordedEvent
+  return JSON.stringify(body)
+}

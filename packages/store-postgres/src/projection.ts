@@ -1,0 +1,53 @@
+/** Writes index and agenda apart from appends. */
+import { type ContactProjection, contactStream, epochMsOf, type ProjectionStore } from '@enfold/core'
+import { untilUnlocked } from './around-locks.ts'
+import type { Database } from './database.ts'
+import { othersText, projectionTexts } from './derived-texts.ts'
+import { plainArray, textArray, toText } from './pg-text.ts'
+
+/** @param lockWaitMs how long a repair waits for a contact that another transaction keeps */
+export function createProjection(
+  database: Pick<Database, 'query' | 'write' | 'schema'>,
+  lockWaitMs: number,
+): ProjectionStore {
+  const { query, write, schema } = database
+  return {
+    async apply(changes, position) {
+      const [contacts = '', ...texts] = projectionTexts(
+        changes.map(({ contactId, derived }) => ({ contactId, ...derived })),
+      )
+      await write(
+        `SELECT ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
+           $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::boolean[],
+           $11::bigint)::text`,
+        [contacts, plainArray(changes.map(({ version }) => version)), ...texts, String(position)],
+      )
+    },
+    async checkpoint() {
+      const [row] = await query<{ position: string }>(`SELECT position::text FROM ${schema}.checkpoint`)
+      return Number(row?.position)
+    },
+    restore: (projection) =>
+      untilUnlocked(() => restore(database, projection), contactStream(projection.contactId), lockWaitMs),
+  }
+}
+
+async function restore(
+  { write, schema }: Pick<Database, 'write' | 'schema'>,
+  { contactId, version, tags, wakeAt, lane, others }: ContactProjection,
+): Promise<boolean> {
+  const [answer] = await write<{ restored: string }>(
+    `SELECT CASE WHEN set_config('lock_timeout', '100', true) <> ''
+       THEN ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6, $7::text[])::text END AS restored`,
+    [
+      toText(contactId),
+      String(version),
+      wakeAt === null ? null : String(epochMsOf(wakeAt)),
+      toText(lane?.kind ?? ''),
+      toText(lane?.campaignId ?? ''),
+      othersText(others),
+      textArray([...new Set(tags)].map(toText)),
+    ],
+  )
+  return answer?.restored === 'true'
+}

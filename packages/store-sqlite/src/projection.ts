@@ -1,0 +1,56 @@
+/** Writes the rows of index and agenda. All within a transaction of the caller. */
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  type ContactId,
+  contactStream,
+  type Derived,
+  type ProjectionStore,
+  type StreamId,
+  type Version,
+} from '@enfold/core'
+import type { Synchronous } from '@enfold/core/store'
+import { type AgendaTable, projectedVersion, setWake } from './agenda.ts'
+import type { TagTables } from './tag-index.ts'
+
+export interface Projection {
+  project(contactId: ContactId, version: Version, derived: Derived): void
+  readonly port: Synchronous<ProjectionStore>
+}
+
+/** @param versionOf of a stream in the log of the same file */
+export function createProjection(
+  connection: DatabaseSync,
+  tags: TagTables,
+  agenda: AgendaTable,
+  versionOf: (stream: StreamId) => Version,
+): Projection {
+  const checkpoint = connection.prepare('SELECT position FROM checkpoint')
+  const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = max(position, ?)')
+
+  function project(contactId: ContactId, version: Version, derived: Derived): void {
+    for (const one of derived.tags) tags.change(one)
+    setWake(agenda, contactId, version, derived)
+  }
+
+  return {
+    project,
+    port: {
+      apply(changes, position) {
+        for (const { contactId, version, derived } of changes)
+          if (version > projectedVersion(agenda, contactId)) project(contactId, version, derived)
+        setCheckpoint.run(position)
+      },
+      checkpoint: () => (checkpoint.get() as { position: number }).position,
+      restore({ contactId, version, tags: all, wakeAt, lane = null, others = [] }) {
+        // As the read model of another log it has no streams: then what was projected last is what is known.
+        const known = versionOf(contactStream(contactId))
+        const isCurrent =
+          known > 0 ? version === known : version === 0 || version >= projectedVersion(agenda, contactId)
+        if (!isCurrent) return false
+        const added = all.map((tag) => ({ change: 'add', contactId, tag }) as const)
+        project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
+        return true
+      },
+    },
+  }
+}

@@ -1,0 +1,174 @@
+/** Contacts by tag, in two tables. All within a transaction of the caller. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import {
+  type ContactId,
+  compareIds,
+  type Members,
+  type Page,
+  type Tag,
+  type TagChange,
+  type TagIndex,
+  type TagQuery,
+} from '@enfold/core'
+import type { Synchronous } from '@enfold/core/store'
+import { LIMIT } from './database.ts'
+import { fromText, toText } from './id-text.ts'
+
+interface TagRow {
+  readonly id: number
+  readonly members: number
+}
+
+/** The tags that are marks. */
+const MARKS = "(SELECT id FROM tags WHERE tag >= '~' AND tag < '\x7f')"
+
+/** A tag that nobody ever had. */
+const UNKNOWN_TAG: TagRow = { id: 0, members: 0 }
+
+export interface TagTables {
+  change(one: TagChange): void
+  readonly index: Synchronous<TagIndex>
+}
+
+/** The statements on the two tables, and those that are made for what a query looks like, which are kept. */
+type Statements = ReturnType<typeof statementsOn>
+
+function statementsOn(connection: DatabaseSync) {
+  const made = new Map<string, StatementSync>()
+  return {
+    tagRow: connection.prepare('SELECT id, members FROM tags WHERE tag = ?'),
+    newTag: connection.prepare('INSERT INTO tags (tag) VALUES (?)'),
+    add: connection.prepare('INSERT INTO memberships (tag, contact) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+    remove: connection.prepare('DELETE FROM memberships WHERE tag = ? AND contact = ?'),
+    clear: connection.prepare('DELETE FROM memberships WHERE contact = ?'),
+    tagsOf: connection.prepare('SELECT t.tag FROM memberships m JOIN tags t ON t.id = m.tag WHERE m.contact = ?'),
+    made(sql: string): StatementSync {
+      const statement = made.get(sql) ?? connection.prepare(sql)
+      if (made.size > 100) made.clear()
+      made.set(sql, statement)
+      return statement
+    },
+  }
+}
+
+export function createTagTables(connection: DatabaseSync): TagTables {
+  const on = statementsOn(connection)
+  return {
+    change: (one) => change(on, one),
+    index: {
+      members: (tag, page) => search(on, { all: [tag] }, page),
+      search: (query, page) => search(on, query, page),
+      tagsOf: (contactId) =>
+        (on.tagsOf.all(toText(contactId)) as { tag: string }[]).map(({ tag }) => fromText(tag)).sort(compareIds),
+      count: (tag) => tagOf(on, tag).members,
+      indexed: (after, limit) => taggedPage(on, [], toText(after ?? ''), limit, true).map(fromText),
+    },
+  }
+}
+
+function tagOf(on: Statements, tag: Tag): TagRow {
+  return (on.tagRow.get(toText(tag)) as TagRow | undefined) ?? UNKNOWN_TAG
+}
+
+function change(on: Statements, one: TagChange): void {
+  const contact = toText(one.contactId)
+  if (one.change === 'clear') on.clear.run(contact)
+  else if (one.change === 'remove') on.remove.run(tagOf(on, one.tag).id, contact)
+  else {
+    const { id } = tagOf(on, one.tag)
+    on.add.run(id || on.newTag.run(toText(one.tag)).lastInsertRowid, contact)
+  }
+}
+
+function search(on: Statements, query: TagQuery, page: Page): Members {
+  const rowsOf = (tags: readonly Tag[] = []) => [...new Set(tags)].map((tag) => tagOf(on, tag))
+  const [all, any, none] = [rowsOf(query.all), rowsOf(query.any), rowsOf(query.none)]
+  const after = toText(page.after ?? '')
+  // One more than the page, to see whether there is a next one.
+  const limit = page.limit + 1
+  const found =
+    any.length > 0
+      ? // The contacts of each tag up to the end of the page, put together.
+        [...new Set(any.flatMap((tag) => pageOf(on, distinct([...all, tag]), none, after, limit)))].sort(compareIds)
+      : all.length > 0
+        ? pageOf(on, all, none, after, limit)
+        : taggedPage(on, none, after, limit)
+  const contacts: ContactId[] = found.slice(0, page.limit).map(fromText)
+  const next = found.length > page.limit ? (contacts.at(-1) ?? null) : null
+  return { contacts, total: total(on, all, any, none), next }
+}
+
+/** Reads one tag, the rarest of `all`, and looks the others up by the primary key. `all` is not empty. */
+function intersection(all: readonly TagRow[], none: readonly TagRow[]) {
+  const [rarest, ...others] = [...all].sort((a, b) => a.members - b.members) as [TagRow, ...TagRow[]]
+  const held = '(SELECT count(*) FROM memberships WHERE tag IN (?) AND contact = m.contact)'
+  const sql = [
+    'FROM memberships m WHERE tag = ?',
+    ...(others.length === 0 ? [] : [`${held.replace('?', marks(others))} = ${others.length}`]),
+    ...(none.length === 0 ? [] : [`${held.replace('?', marks(none))} = 0`]),
+  ].join(' AND ')
+  return { sql, values: [rarest, ...others, ...none].map(({ id }) => id) }
+}
+
+function pageOf(
+  on: Statements,
+  all: readonly TagRow[],
+  none: readonly TagRow[],
+  after: string,
+  limit: number,
+): string[] {
+  const { sql, values } = intersection(all, none)
+  const page = on.made(`SELECT contact ${sql} AND contact > ? ORDER BY contact ${LIMIT}`)
+  return contactsOf(page.all(...values, after, limit))
+}
+
+function countOf(on: Statements, all: readonly TagRow[], none: readonly TagRow[]): number {
+  if (all.length === 1 && none.length === 0) return (all[0] as TagRow).members
+  const { sql, values } = intersection(all, none)
+  return (on.made(`SELECT count(*) AS n ${sql}`).get(...values) as { n: number }).n
+}
+
+/** Adds up what is counted already where it can: a scan is only made of the rarest tags. */
+function total(on: Statements, all: readonly TagRow[], any: readonly TagRow[], none: readonly TagRow[]): number {
+  if (any.length > 0) {
+    const commonFirst = [...any].sort((a, b) => b.members - a.members)
+    return commonFirst.reduce(
+      (sum, tag, i) => sum + countOf(on, distinct([...all, tag]), [...none, ...commonFirst.slice(0, i)]),
+      0,
+    )
+  }
+  const base = all.length > 0 ? countOf(on, all, []) : tagged(on)
+  return none.length > 0 ? base - total(on, all, none, []) : base
+}
+
+function tagged(on: Statements): number {
+  const sql = `SELECT count(DISTINCT contact) AS n FROM memberships INDEXED BY memberships_of_contact
+    WHERE tag NOT IN ${MARKS}`
+  return (on.made(sql).get() as { n: number }).n
+}
+
+/** Marks are no tags of sequences (`isMark`): a contact that has no other is in no sequence. */
+function taggedPage(
+  on: Statements,
+  none: readonly TagRow[],
+  after: string,
+  limit: number,
+  withMarks = false,
+): string[] {
+  const without = `AND NOT EXISTS (SELECT 1 FROM memberships WHERE tag IN (${marks(none)}) AND contact = m.contact)`
+  const page = on.made(
+    `SELECT DISTINCT contact FROM memberships m INDEXED BY memberships_of_contact
+     WHERE contact > ? ${withMarks ? '' : `AND tag NOT IN ${MARKS}`} ${none.length > 0 ? without : ''}
+     ORDER BY contact ${LIMIT}`,
+  )
+  return contactsOf(page.all(after, ...none.map(({ id }) => id), limit))
+}
+
+const contactsOf = (rows: readonly unknown[]) => (rows as { contact: string }[]).map(({ contact }) => contact)
+
+const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ')
+
+/** Each known tag once; a tag that nobody ever had stays, since nobody has it. */
+function distinct(tags: readonly TagRow[]): TagRow[] {
+  return [...new Map(tags.map((tag) => [tag.id, tag])).values()]
+}
