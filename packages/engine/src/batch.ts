@@ -1,11 +1,11 @@
 /**
  * Batching: what is asked for while an earlier batch is being written goes together in the next one. One transaction
- * (and one fsync) then serves many contacts, and whoever is alone does not wait.
+ * (and one fsync) then serves many contacts, and a single caller does not wait.
  */
 import { type FaultCode, isEnfoldFault } from '@enfold/core'
 import { yieldToEventLoop } from './event-loop.ts'
 
-/** Faults that every contact meets. Any other is one contact's own affair, and harms nobody else (STEP-7). */
+/** Faults that every contact meets. Any other concerns one contact, and harms no other (STEP-7). */
 const FAULTS_OF_STORE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'CLOSED',
   'STORE_UNAVAILABLE',
@@ -83,7 +83,7 @@ export function createBatcher<Item, Result>(
   async function drain(): Promise<void> {
     writing = true
     while (queue.length > 0) {
-      // Callers whom the batch before has answered ask for their next step by then. Eight callers who each wait for their
+      // Callers that the batch before has answered ask for their next step by then. Eight callers who each wait for their
       // answer go eight together; without it two on average did, and SQLite took 1,665 orders a second, not 3,400.
       await yieldToEventLoop()
       const batch = queue.slice(0, maxItems)

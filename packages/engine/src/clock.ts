@@ -12,7 +12,7 @@ export function realWait(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    // setTimeout takes 31 bits of milliseconds; whoever waits longer looks again.
+    // setTimeout takes 31 bits of milliseconds; a longer wait ends early and is repeated.
     const timer = setTimeout(done, Math.min(Math.max(0, ms), 2_147_483_647))
     signal?.addEventListener('abort', done)
   })

@@ -1,6 +1,6 @@
 /**
- * The verbs on one contact, from the table of core: each checks its input and makes a command of it. Who executes it is
- * the caller's affair.
+ * The verbs on one contact, from the table of core: each checks its input and makes a command of it. The caller
+ * executes it.
  */
 import {
   type About,
@@ -83,7 +83,7 @@ export interface Signal {
   readonly automated?: boolean
 }
 
-/** An answer, and where the log stood behind it: `version` of the contact's stream, `position` in the whole log. */
+/** An answer, and where the log stood after it: `version` of the contact's stream, `position` in the whole log. */
 export type Answered<Answer> = Promise<
   Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
 >
@@ -120,7 +120,7 @@ export const metaOf = ({ actor, reason, commandId }: Order) => ({
   ...(reason === undefined ? {} : { reason }),
 })
 
-/** An answer with where the log stood behind it. */
+/** An answer with where the log stood after it. */
 function placed<Command extends ContactCommand>({ answer, version, position }: Executed<Command>) {
   return { ...(answer as Answers[Command['type']]), version, position }
 }

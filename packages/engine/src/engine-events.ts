@@ -76,7 +76,7 @@ export type EngineEvent =
   | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
   /** Contacts are due for kinds that this engine has no handler for (KIND-1). Told at most once a minute. */
   | { readonly type: 'kinds-waiting'; readonly kinds: readonly Backlog[] }
-  /** The projection lost the log or the read model, and begins again behind its checkpoint after a pause. */
+  /** The projection lost the log or the read model, and begins again at its checkpoint after a pause. */
   | { readonly type: 'projection-failed'; readonly error: unknown; readonly pauseMs: number }
   /** An event could not be projected; its contact waits until an operator retries or discards it. */
   | {
@@ -102,7 +102,7 @@ export function observedBy(observers: readonly Observer[]): Observer {
         // One that is async after all must not end the process with a rejection of its own.
         Promise.resolve(observer(event) as unknown).catch(() => {})
       } catch {
-        // The host's own affair: there is nobody left to tell.
+        // An observer that throws has nobody left to tell.
       }
   }
 }

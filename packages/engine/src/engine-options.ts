@@ -31,7 +31,7 @@ export interface EngineOptions {
    * The engine feeds it (`run`, `project`, `runDue`), so it shows what was recorded a moment later; see `waitFor`.
    */
   readonly readModel?: ReadModel & Partial<ActionStore>
-  /** Of a read model beside the log: what to do with a contact of whom an event cannot be projected. Default "stop". */
+  /** Of a separate read model: what to do with a contact if an event of it cannot be projected. Default "stop". */
   readonly onPoison?: ProjectionOptions['onPoison']
   /**
    * By the `kind` of step that they do: a record, an instance of a class with a method for each kind, or a function from
@@ -180,10 +180,10 @@ function kindLimits(path: string, value: unknown): void {
     })
 }
 
-/** The read model to use, the one given or the store itself; and whether it lies beside the log and must be fed. */
+/** The read model to use, the one given or the store itself; and whether it is separate from the log and must be fed. */
 export function readModelOf({ store, readModel, onPoison }: EngineOptions): {
   readonly readModel: ReadModel
-  readonly beside: boolean
+  readonly isSeparate: boolean
 } {
   const isOwn = readModel === undefined || (readModel as unknown) === store
   const model = (readModel ?? store) as Partial<ReadModel>
@@ -200,12 +200,12 @@ export function readModelOf({ store, readModel, onPoison }: EngineOptions): {
         readModel,
         isOwn ? 'a read model, because the store is only a log: pass a SQL store as readModel' : 'a read model',
       )
-  const beside = !isOwn || store.capabilities?.projectsInAppend === false
-  if (onPoison !== undefined && !beside)
+  const isSeparate = !isOwn || store.capabilities?.projectsInAppend === false
+  if (onPoison !== undefined && !isSeparate)
     throw EnfoldFault.invalidInput('createEngine.onPoison', onPoison, 'nothing: the store projects in the append')
   if (onPoison !== undefined && onPoison !== 'stop' && onPoison !== 'park')
     throw EnfoldFault.invalidInput('createEngine.onPoison', onPoison, '"stop" or "park"')
-  return { readModel: model as ReadModel, beside }
+  return { readModel: model as ReadModel, isSeparate }
 }
 
 /** What keeps bulk actions: the read model or the store, where one of them does; `null`: neither. */

@@ -54,8 +54,8 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Running {
   /** How this engine and its store stand. Never throws. */
   health(): Promise<Health>
   /**
-   * Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. What a read model
-   * beside the log does not show yet is waited for: throws `PROJECTION_BEHIND` if nobody feeds it.
+   * Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. What a separate
+   * read model does not show yet is waited for: throws `PROJECTION_BEHIND` if nobody feeds it.
    */
   verifyIndex(): Promise<IndexReport>
   /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
@@ -81,7 +81,7 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Running {
 export function createEngine(options: EngineOptions): Engine {
   const dispatchOptions = checkedOptions(options)
   const { store, handlers, contacts, clock = systemClock, contactsTimeoutMs = 30_000, gateMs = 2000 } = options
-  const { readModel, beside } = readModelOf(options)
+  const { readModel, isSeparate } = readModelOf(options)
   const actions = actionsOf(options)
   const lifetime = createLifetime()
   const wakeSignal = createWakeSignal(clock)
@@ -91,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { campaigns } = context
   const factsOf = createFacts(contacts, Math.min(contactsTimeoutMs, SHORT_MS))
   const { onPoison = 'stop' } = options
-  const projection = beside ? createProjection({ ...context, factsOf }, readModel, { onPoison }) : projectedInAppend
+  const projection = isSeparate ? createProjection({ ...context, factsOf }, readModel, { onPoison }) : projectedInAppend
   const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
   const handledKinds = kindsOf(handlers)
   const worker = workerNamed(options.workerId)
@@ -121,7 +121,7 @@ export function createEngine(options: EngineOptions): Engine {
     withTransaction: createWithTransaction({ context, contacts, contactsTimeoutMs, executeOver, store }),
     ...createPublishing({ context, handledKinds, stopRuns, requireOpen: lifetime.requireOpen }),
     ...createBulk(context, readModel, inspect, actions, lifetime),
-    ...createRunning({ dispatcher, projection, beside, store, wakeSignal, lifetime }),
+    ...createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }),
     inspect,
     projection: parkedContactsOf(projection),
     verifyIndex: () => verifyIndex(context, readModel, (position) => projection.waitFor(position, WAIT_MS)),

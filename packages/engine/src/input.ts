@@ -133,7 +133,7 @@ export function jsonObject(path: string, value: unknown): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject
 }
 
-/** What may be passed, by name: a check, and `?` behind the name of what may be left out. */
+/** What may be passed, by name: a check, and `?` after the name of what may be left out. */
 export type Shape = Readonly<Record<string, Check>>
 
 /**

@@ -37,7 +37,7 @@ export function handlersOf(handlers: Handlers): HandlerOf {
       'an object of step handlers by kind, an instance of a class, or a function from kind to handler',
     )
   const record = given as { readonly [kind: string]: unknown }
-  // Fields of an instance are its own affair; of a plain record each entry is meant as a handler.
+  // Fields of an instance may be anything; of a plain record each entry is meant as a handler.
   for (const kind of Object.keys(record)) if (isPlain(record)) checked(kind, record[kind])
   return (kind) => {
     const found = isPlain(record) ? (Object.hasOwn(record, kind) ? record[kind] : undefined) : method(record, kind)

@@ -66,7 +66,7 @@ export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandCon
  * The facts after a handler was called: a step may have changed them, and routes and timers read them (ROUTE-1). Where the
  * directory fails just then, those before must do: an outcome that is not recorded would be sent again.
  */
-export async function factsBehind(
+export async function factsAfter(
   factsOf: FactsOf,
   contactId: ContactId,
   before: ContactSnapshot['facts'],

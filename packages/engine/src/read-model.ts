@@ -24,7 +24,7 @@ import {
 import { realWait } from './clock.ts'
 import { plannedOf } from './derive.ts'
 import type { EngineContext } from './engine-context.ts'
-import { type ContactSnapshot, factsBehind, load } from './load-contact.ts'
+import { type ContactSnapshot, factsAfter, load } from './load-contact.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -155,7 +155,7 @@ export async function restoreContact(
   for (let looks = 1, lastVersion = -1; ; looks++) {
     const asked =
       factsOf === undefined
-        ? factsBehind(context.factsOf, contactId, undefined)
+        ? factsAfter(context.factsOf, contactId, undefined)
         : factsOf(contactId).then((facts) => ({ facts }))
     const loaded = await load(context, contactId, asked)
     await context.campaigns.ensure(loaded.state)

@@ -40,7 +40,7 @@ interface Parts {
   readonly dispatcher: Dispatcher
   readonly projection: Projection
   /** Whether the read model must be fed. */
-  readonly beside: boolean
+  readonly isSeparate: boolean
   readonly store: Partial<ChangeNotifications>
   readonly wakeSignal: WakeSignal
   readonly lifetime: Lifetime
@@ -55,7 +55,7 @@ const DUE = {
   'timeoutMs?': input.wholeNumber(1, 86_400_000),
 }
 
-export function createRunning({ dispatcher, projection, beside, store, wakeSignal, lifetime }: Parts): Running {
+export function createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }: Parts): Running {
   const project = (signal: AbortSignal) => lifetime.track(projection.run(AbortSignal.any([signal, lifetime.closing])))
   return {
     async runDue(options = {}) {
@@ -69,7 +69,7 @@ export function createRunning({ dispatcher, projection, beside, store, wakeSigna
       const { signal, project: feeds = true } = options
       // What other processes and transactions of the host make due is heard of at once, where the store can tell.
       const unwatch = store.watch?.(wakeSignal.notify)
-      const running = beside && feeds ? both(signal, project, dispatcher.run) : dispatcher.run(signal)
+      const running = isSeparate && feeds ? both(signal, project, dispatcher.run) : dispatcher.run(signal)
       return running.finally(unwatch)
     },
     async project(options) {

@@ -36,7 +36,7 @@ interface Parts {
   readonly gateMs: number
 }
 
-/** How long a host's transaction that started something of the campaign may stay open, and a read model be behind. */
+/** How long a host's transaction that started something of the campaign may stay open, and how long a read model may lag. */
 const WAIT_MS = 30_000
 
 /** @param stop executes a stop and gives its answer with its place */

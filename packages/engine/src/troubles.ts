@@ -25,7 +25,7 @@ export interface Troubles {
 
 const EVERY_MS = 60_000
 const MOST_CAUSES = 1000
-/** So many failures in a row, of whatever contacts, are not one contact's own affair. */
+/** So many failures in a row, of whatever contacts, do not concern one contact only. */
 const FAILURES_IN_A_ROW = 10
 
 export function createTroubles(log: Log | null, now: () => Instant): Troubles {
@@ -45,7 +45,7 @@ export function createTroubles(log: Log | null, now: () => Instant): Troubles {
     try {
       log(`enfold: ${cause}${times}`)
     } catch {
-      // The host's own affair, and there is nobody left to tell.
+      // A log that throws has nobody left to tell.
     }
   }
 

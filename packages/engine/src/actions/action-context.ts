@@ -4,7 +4,7 @@ import type { EngineContext } from '../engine-context.ts'
 import type { ActionView } from './action-questions.ts'
 import type { ContactSource } from './contact-source.ts'
 
-/** What to do, and to whom. */
+/** What to do, and for which contacts. */
 export interface ActionTarget extends SequenceRef {
   readonly action: ActionVerb
   readonly contacts: ContactSource
@@ -25,7 +25,7 @@ export interface ActionOrder extends ActionTarget {
 export interface ProcessOptions {
   /** Cancels the action: the group in hand is finished (at most 500 contacts), and no other begun. */
   readonly signal?: AbortSignal
-  /** Called when it is known for whom it is, and after each group. What it throws is passed over. */
+  /** Called when its contacts are known, and after each group. What it throws is ignored. */
   readonly onProgress?: (action: ActionView) => void
 }
 

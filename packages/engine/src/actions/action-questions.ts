@@ -38,7 +38,7 @@ export interface ActionQuestions {
   actionContacts(query: {
     readonly actionId: ActionId
     readonly outcome?: ActionOutcome
-    /** The number behind which to go on; 0 for the first page. */
+    /** The number after which to go on; 0 for the first page. */
     readonly after?: number
     /** 1 to 1,000. Default 50. */
     readonly limit?: number

@@ -1,6 +1,6 @@
 /**
  * Bulk: an action over many contacts. Its contacts are collected first, into the action store, so that what it does
- * cannot change whom it is for, each counts once, and it can be resumed by its id alone; then they are processed in
+ * cannot change which contacts it is for, each counts once, and it can be resumed by its id alone; then they are processed in
  * groups. Rules BULK-1 to BULK-3. The parts: `contact-source.ts` reads the contacts, `one-contact.ts` does the work on
  * each, `process-action.ts` is the life of an action, `preview.ts` looks ahead.
  */
@@ -46,7 +46,7 @@ export interface Bulk {
   ): Promise<Either<Rejection, ActionView>>
   /** Goes on with an action whose process died, from what the store holds of it. */
   resumeAction(actionId: ActionId, options?: ProcessOptions): Promise<Either<Rejection, ActionView>>
-  /** Ends an action, whichever process works on it: it stops behind the group in hand. What is over stays as it is. */
+  /** Ends an action, whichever process works on it: it stops after the group that is being processed. What is over stays as it is. */
   cancelAction(actionId: ActionId, order: { readonly actor: string | null }): Promise<Either<Rejection, ActionView>>
 }
 

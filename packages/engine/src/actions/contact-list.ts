@@ -1,6 +1,6 @@
 /**
  * The one reader of lists of contacts: for the API, the console and the command line. It reads ids out of delimited
- * text in constant memory, and refuses what could be read in two ways: an id that is none stands in the log for ever.
+ * text in constant memory, and refuses what could be read in two ways: a wrong id would stay in the log.
  */
 import { EnfoldFault, isLegalId, MAX_ID_LENGTH } from '@enfold/core'
 import { type CastingContext, CsvError, parse } from 'csv-parse'
@@ -393,7 +393,7 @@ function sentenceOf({ code }: CsvError): string {
   return 'cannot be read'
 }
 
-/** Hands the pieces on as fast as they are taken. What goes wrong on the way is thrown to whoever reads. */
+/** Hands the pieces on as fast as they are taken. What goes wrong on the way is thrown to the reader. */
 async function feed(parser: ReturnType<typeof parse>, head: string, pieces: Pieces): Promise<void> {
   try {
     await take(parser, head)

@@ -74,7 +74,7 @@ export function describeSource(source: ContactSource): ActionRecord['source'] {
 }
 
 /**
- * The digest of a source that says for itself whom it names, which is what was ordered, whoever it finds; `null`: that of
+ * The digest of a source that is its own description, which is what was ordered, whichever contacts it finds; `null`: that of
  * the contacts has to be made (`contactsDigest`), as they come. Four digits: a text of a search may be a name.
  */
 export function digestOfSource(actionId: ActionId, source: ContactSource): string | null {

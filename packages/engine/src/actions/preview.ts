@@ -63,7 +63,7 @@ function createDistinct(limit: number) {
   let repeated = 0
   let complete = true
   return {
-    /** Those of the group that were not named before, and for whom there is a place. */
+    /** Those of the group that were not named before, up to the limit. */
     add: (group: readonly ContactId[]): readonly ContactId[] =>
       group.filter((contactId) => {
         if (seen.has(contactId)) {

@@ -254,6 +254,6 @@ function tell(onProgress: ProcessOptions['onProgress'], view: ActionView): void 
   try {
     onProgress?.(view)
   } catch {
-    // What the host's function throws is the host's own affair: the action goes on.
+    // What the host's function throws does not end the action.
   }
 }

@@ -16,7 +16,7 @@ import { observeBrakes } from '../brakes.ts'
 import { realWait } from '../clock.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
-import { type ContactSnapshot, factsBehind, type LoadedContact, loadedFrom } from '../load-contact.ts'
+import { type ContactSnapshot, factsAfter, type LoadedContact, loadedFrom } from '../load-contact.ts'
 import { inSpan, traceparent } from '../telemetry.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
@@ -115,7 +115,7 @@ function recordOutcomes(
     const commands = trace === undefined ? outcomes : outcomes.map((command) => ({ ...command, trace }))
     const ids = new Set(commands.map(({ commandId }) => commandId))
     const startedAt = performance.now()
-    const asked = { areFactsOld: false, ...(await factsBehind(context.factsOf, contactId, before.facts)) }
+    const asked = { areFactsOld: false, ...(await factsAfter(context.factsOf, contactId, before.facts)) }
     const { facts = {} } = asked
     let contact: LoadedContact = { ...before, ...asked, history: [] }
     for (let attempt = 1; ; attempt++) {

@@ -1,4 +1,4 @@
-/** Contacts of whom something is due and whom the directory does not know: asked about again, for an hour (FACTS-3). */
+/** Contacts that have something due and that the directory does not know: asked about again, for an hour (FACTS-3). */
 import { type Clock, type ContactId, epochMsOf, type Instant, instantOf } from '@enfold/core'
 
 /** Replicas lag, and deletions are undone. After so long, it is true that there is no such contact. */

@@ -21,7 +21,7 @@ export interface Upcoming extends UpcomingStep {
   readonly factsFault?: FactsFault
 }
 
-/** Contacts of whom something may be due, and whose facts could not be had for the same reason. */
+/** Contacts that may have something due, and whose facts could not be read, for the same reason. */
 export interface BrokenContacts {
   readonly code: FactsFault['code']
   readonly contacts: number
@@ -32,7 +32,7 @@ export interface BrokenContacts {
 
 /** What a dispatcher that starts now would do at once. */
 export interface Overdue {
-  /** Contacts of whom something is due. */
+  /** Contacts that have something due. */
   readonly contacts: number
   /** Since when the oldest of it is due; `null`: nothing is. */
   readonly oldest: Instant | null

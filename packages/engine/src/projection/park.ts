@@ -47,7 +47,7 @@ export type RetryOutcome =
 
 /** What operators do about contacts that the projection has parked (`onPoison: 'park'`). */
 export interface ParkedContacts {
-  /** In a fixed order: those behind `after`. Default `limit` 100, at most 1,000. */
+  /** In a fixed order: those after `after`. Default `limit` 100, at most 1,000. */
   parked(page?: {
     readonly after?: ContactId | null
     readonly limit?: number

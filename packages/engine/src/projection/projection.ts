@@ -33,10 +33,10 @@ import {
 } from './park.ts'
 import { createProjector, type Projector, show } from './projector.ts'
 
-/** Of a projection that feeds a read model beside the log. */
+/** Of a projection that feeds a separate read model. */
 export interface ProjectionOptions {
   /**
-   * What to do with a contact of whom an event cannot be projected, after three tries. `stop` (default): end with the
+   * What to do with a contact if an event of it cannot be projected, after three tries. `stop` (default): end with the
    * fault `PROJECTION_STOPPED`, which names the event. `park`: leave the contact as it is shown, dispatch nothing of it,
    * let its later events wait, and go on with everyone else; see `engine.projection`.
    */
@@ -51,7 +51,7 @@ export interface ProjectionLag {
   readonly lagMs: number
 }
 
-/** How the projection stands: the lag of the read model, whoever feeds it, and what this process has to do with it. */
+/** How the projection stands: the lag of the read model, whichever process feeds it, and what this process does for it. */
 export interface ProjectionHealth extends ProjectionLag {
   /** Whether this process follows the log. Another one may. */
   readonly running: boolean

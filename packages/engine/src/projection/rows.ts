@@ -105,10 +105,10 @@ export function nameOf({ id, type, stream, version, position }: RecordedContactE
 }
 
 function outOfOrder(event: RecordedContactEvent, given: Version, how?: string): EnfoldFault {
-  const what = how ?? (event.version <= given ? `again, behind version ${given}` : `right behind version ${given}`)
+  const what = how ?? (event.version <= given ? `again, after version ${given}` : `right after version ${given}`)
   return new EnfoldFault(
     'PROJECTION_OUT_OF_ORDER',
-    `The log gave ${nameOf(event)}, ${what}. Nothing of it was projected. Check the log with \`enfold verify\`; if it is whole, the subscription lost or repeated an event: run the projection again, which begins behind its checkpoint.`,
+    `The log gave ${nameOf(event)}, ${what}. Nothing of it was projected. Check the log with \`enfold verify\`; if it is whole, the subscription lost or repeated an event: run the projection again, which begins at its checkpoint.`,
     { ...placeOf(event), given },
   )
 }
