@@ -6,7 +6,7 @@
  *
  * `pnpm test:runtimes`: on Bun and Deno as well, which are downloaded for it, with the tests of core.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -24,16 +24,37 @@ const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
 const project = join(folder, 'project')
 let failed = false
 
+interface Ended {
+  readonly isRight: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function start(command: string, args: readonly string[], cwd: string): Promise<Ended> {
+  const options = { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 } as const
+  return new Promise((resolve) => {
+    execFile(command, args, options, (error, stdout, stderr) =>
+      resolve({ isRight: error === null, stdout, stderr: stderr === '' && error !== null ? String(error) : stderr }),
+    )
+  })
+}
+
 /** What it printed; `null` if it failed, which is told. */
-function run(command: string, args: readonly string[], cwd: string): string | null {
-  try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
-    process.stdout.write(`${stdout ?? ''}${stderr ?? ''}${stdout === undefined ? String(error) : ''}\n`)
-    failed = true
-    return null
+async function run(command: string, args: readonly string[], cwd: string): Promise<string | null> {
+  const { isRight, stdout, stderr } = await start(command, args, cwd)
+  if (isRight) return stdout
+  process.stdout.write(`${stdout}${stderr}\n`)
+  failed = true
+  return null
+}
+
+/** Two of them at a time, for each keeps a core busy. */
+async function all(tasks: readonly (() => Promise<void>)[]): Promise<void> {
+  const waiting = [...tasks]
+  const work = async () => {
+    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) await task()
   }
+  await Promise.all([work(), work()])
 }
 
 function judge(what: string, isRight: boolean): void {
@@ -56,14 +77,17 @@ interface Packed {
   readonly tarball: string
 }
 
-function pack(): readonly Packed[] {
-  return readdirSync('packages').flatMap((name) => {
+async function pack(): Promise<readonly Packed[]> {
+  const packed: Packed[] = []
+  const tasks = readdirSync('packages').map((name) => async () => {
     const cwd = join('packages', name)
     const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as Manifest
-    if (manifest.private === true) return []
-    execFileSync('pnpm', ['pack', '--pack-destination', join(folder, name)], { cwd, stdio: 'ignore' })
-    return [{ manifest, tarball: join(folder, name, readdirSync(join(folder, name))[0] as string) }]
+    if (manifest.private === true) return
+    if ((await run('pnpm', ['pack', '--pack-destination', join(folder, name)], cwd)) === null) return
+    packed.push({ manifest, tarball: join(folder, name, readdirSync(join(folder, name))[0] as string) })
   })
+  await all(tasks)
+  return packed.sort((a, b) => (a.manifest.name < b.manifest.name ? -1 : 1))
 }
 
 // --- The stranger's project -----------------------------------------------------------------------------------------
@@ -73,7 +97,7 @@ const README = readFileSync('README.md', 'utf8')
 const block = (language: string) => new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(README)?.[1] ?? ''
 
 /** Everything that only a workspace knows is left behind: the tarballs alone say what they need. */
-function install(packed: readonly Packed[]): void {
+async function install(packed: readonly Packed[]): Promise<void> {
   const version = (name: string) => JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')).version
   mkdirSync(project)
   const tarballs = Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
@@ -84,7 +108,7 @@ function install(packed: readonly Packed[]): void {
     overrides: Object.fromEntries(packed.map(({ manifest: { name } }) => [name, `$${name}`])),
   })
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error']
-  judge('all packages install into an empty project', run('npm', ['install', ...quiet], project) !== null)
+  judge('all packages install into an empty project', (await run('npm', ['install', ...quiet], project)) !== null)
 }
 
 function write(name: string, content: string | object): void {
@@ -97,81 +121,96 @@ function asCommonJs(code: string): string {
   return `async function main() {\n${body}}\nmain()\n`
 }
 
-function runExample(): void {
-  const expected = block('text')
+function writeExample(): void {
   write('example.mjs', block('ts'))
   write('example.cjs', asCommonJs(block('ts')))
   write('example.mts', block('ts'))
-  for (const name of ['example.mjs', 'example.cjs', 'example.mts'])
-    judge(`${name} prints what the README says`, run(process.execPath, [name], project) === expected)
 }
 
-/** Without `skipLibCheck` for ours: their declarations are part of the program. */
-function checkTypes(packed: readonly Packed[]): void {
+async function runExample(): Promise<void> {
+  for (const name of ['example.mjs', 'example.cjs', 'example.mts'])
+    judge(`${name} prints what the README says`, (await run(process.execPath, [name], project)) === block('text'))
+}
+
+function writeAll(packed: readonly Packed[]): void {
   const names = packed.flatMap(({ manifest }) => entriesOf(manifest))
   write('all.mts', names.map((name, i) => `export * as n${i} from '${name}'\n`).join(''))
   write('all.cts', names.map((name, i) => `import n${i} = require('${name}')\n`).join('') + use(names.length))
+}
+
+/** Without `skipLibCheck` for ours: their declarations are part of the program. */
+function checkTypes(): readonly (() => Promise<void>)[] {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
-  for (const [module, resolution, files] of [
-    ['node16', 'node16', ['example.mts', 'all.mts', 'all.cts']],
-    ['esnext', 'bundler', ['example.mts', 'all.mts']],
-    // As old as it is, it is what some hosts have: it knows no exports, and goes by main and types. Not all types that ours name do so.
-    ['commonjs', 'node10', ['all.cts', '--ignoreDeprecations', '6.0', '--skipLibCheck']],
-  ] as const) {
+  return (
+    [
+      ['node16', 'node16', ['example.mts', 'all.mts', 'all.cts']],
+      ['esnext', 'bundler', ['example.mts', 'all.mts']],
+      // As old as it is, it is what some hosts have: it knows no exports, and goes by main and types. Not all types that ours name do so.
+      ['commonjs', 'node10', ['all.cts', '--ignoreDeprecations', '6.0', '--skipLibCheck']],
+    ] as const
+  ).map(([module, resolution, files]) => async () => {
     const args = [tsc, ...strict, '--module', module, '--moduleResolution', resolution, ...files]
-    judge(`TypeScript, module resolution ${resolution}`, run(process.execPath, args, project) !== null)
-  }
+    judge(`TypeScript, module resolution ${resolution}`, (await run(process.execPath, args, project)) !== null)
+  })
 }
 
 /**
  * The oldest TypeScript that hosts may have. The types of Node of today are not for it, so only what it says of ours and
  * of the program counts.
  */
-function checkOldTypeScript(): void {
+async function checkOldTypeScript(): Promise<void> {
   const tsc = join(ROOT, 'node_modules/typescript-5.0/bin/tsc')
-  for (const [module, files] of [
-    ['node16', ['example.mts', 'all.mts', 'all.cts']],
-    ['esnext', ['example.mts', 'all.mts']],
-  ] as const) {
-    const resolution = module === 'node16' ? module : 'bundler'
-    const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--types', 'node']
-    const args = [tsc, ...options, '--module', module, '--moduleResolution', resolution, ...files]
-    const { stdout, status } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
-    const ours = stdout.split('\n').filter((line) => line !== '' && !/^(node_modules\/@types\/| )/.test(line))
-    process.stdout.write(ours.map((line) => `${line}\n`).join(''))
-    judge(`TypeScript 5.0, module resolution ${resolution}`, status !== null && ours.length === 0)
-  }
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--types', 'node']
+  const resolution = ['--module', 'node16', '--moduleResolution', 'node16']
+  const files = ['example.mts', 'all.mts', 'all.cts']
+  const { isRight, stdout, stderr } = await start(process.execPath, [tsc, ...options, ...resolution, ...files], project)
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  const ours = lines.filter((line) => !/^(node_modules\/@types\/| )/.test(line))
+  process.stdout.write([...ours, ...(lines.length === 0 ? [stderr] : [])].map((line) => `${line}\n`).join(''))
+  // It ran to its end: it found nothing, or it said what it found.
+  judge('TypeScript 5.0, module resolution node16', ours.length === 0 && (isRight || lines.length > 0))
 }
 
 const use = (count: number) => `export const all = [${Array.from({ length: count }, (_, i) => `n${i}`)}]\n`
 
 /** Each entry of each package that is code, in both module systems; and the command. */
-function loadAll(packed: readonly Packed[]): void {
-  for (const { manifest } of packed) {
-    for (const name of loadableEntriesOf(manifest)) {
-      for (const system of ['import', 'require']) {
-        const code = `Promise.resolve(${system}('${name}')).then((names) => process.exit(Object.keys(names).length > 0 ? 0 : 1))`
-        judge(`${system}('${name}')`, run(process.execPath, ['--eval', code], project) !== null)
-      }
-    }
-    for (const command of Object.keys(manifest.bin ?? {}))
-      judge(`${command} --help`, run(join(project, 'node_modules/.bin', command), ['--help'], project) !== null)
-  }
+function loadAll(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
+  const names = packed.flatMap(({ manifest }) => loadableEntriesOf(manifest))
+  const systems = (['import', 'require'] as const).map((system) => async () => {
+    const code = `(async () => {
+      const count = async (name) => Object.keys(await ${system}(name)).length
+      for (const name of ${JSON.stringify(names)})
+        console.log(name, await count(name).catch((error) => { console.error(name, error); return 0 }))
+    })()`
+    const { stdout, stderr } = await start(process.execPath, ['--eval', code], project)
+    const counts = new Map(stdout.split('\n').map((line) => line.split(' ') as [string, string]))
+    process.stdout.write(stderr)
+    for (const name of names) judge(`${system}('${name}')`, Number(counts.get(name)) > 0)
+  })
+  const commands = packed.flatMap(({ manifest }) => Object.keys(manifest.bin ?? {}))
+  return [
+    ...systems,
+    ...commands.map((command) => async () => {
+      const printed = await run(join(project, 'node_modules/.bin', command), ['--help'], project)
+      judge(`${command} --help`, printed !== null)
+    }),
+  ]
 }
 
 /** With its own loader of modules, which requires no ES module, and without a line of configuration. */
-function runJest(packed: readonly Packed[]): void {
+function runJest(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
   mkdirSync(join(project, 'jest'))
   copyFileSync('.config/stranger/embedding.spec.js', join(project, 'jest/embedding.spec.js'))
   write(
     'jest/entries.json',
     packed.flatMap(({ manifest }) => loadableEntriesOf(manifest)),
   )
-  for (const version of ['29', '30']) {
+  return ['29', '30'].map((version) => async () => {
     const jest = join(ROOT, `node_modules/jest-${version}/bin/jest.js`)
-    judge(`jest ${version} embeds the engine and requires every entry`, run(process.execPath, [jest], project) !== null)
-  }
+    const printed = await run(process.execPath, [jest], project)
+    judge(`jest ${version} embeds the engine and requires every entry`, printed !== null)
+  })
 }
 
 /** Says "Node 20" of whatever Node it is imported by. */
@@ -191,23 +230,36 @@ function oldNode(): readonly [string, ...string[]] {
 }
 
 /** Whatever a host imports first, it is told which Node it needs, and nothing is done. */
-function refuseOldNode(packed: readonly Packed[]): void {
+function refuseOldNode(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
   const [command, ...args] = oldNode()
   const told = /^(?:EnfoldFault: )?Enfold needs Node 22\.15 or newer, and this is Node \d+\.\d+\.\d+\.$/m
-  const refused = (what: string, ...program: readonly string[]) => {
-    const { status, stdout, stderr } = spawnSync(command, [...args, ...program], { cwd: project, encoding: 'utf8' })
-    judge(`${command} ${what} is refused by its version`, status !== 0 && stdout === '' && told.test(stderr))
+  const refused = async (what: string, ...program: readonly string[]) => {
+    const { isRight, stdout, stderr } = await start(command, [...args, ...program], project)
+    judge(`${command} ${what} is refused by its version`, !isRight && stdout === '' && told.test(stderr))
   }
-  refused('example.mjs', 'example.mjs')
-  refused('example.cjs', 'example.cjs')
-  for (const { manifest } of packed) {
-    for (const name of loadableEntriesOf(manifest)) {
-      refused(`import('${name}')`, '--eval', `import('${name}')`)
-      refused(`require('${name}')`, '--eval', `require('${name}')`)
-    }
-    for (const path of Object.values(manifest.publishConfig?.bin ?? {}))
-      refused(`${manifest.name}/${path}`, join('node_modules', manifest.name, path), '--help')
-  }
+  const names = packed.flatMap(({ manifest }) => loadableEntriesOf(manifest))
+  const systems = (['import', 'require'] as const).map((system) => async () => {
+    const code = `(async () => {
+      const load = async (name) => ${system}(name)
+      for (const name of ${JSON.stringify(names)})
+        await load(name).then(() => console.log(JSON.stringify([name, null])), (error) => console.log(JSON.stringify([name, error.message])))
+    })()`
+    const { stdout, stderr } = await start(command, [...args, '--eval', code], project)
+    process.stdout.write(stderr)
+    const lines = stdout.split('\n').filter((line) => line.startsWith('['))
+    const said = new Map(lines.map((line) => JSON.parse(line) as [string, string | null]))
+    for (const name of names)
+      judge(`${command} ${system}('${name}') is refused by its version`, told.test(said.get(name) ?? ''))
+  })
+  return [
+    ...['example.mjs', 'example.cjs'].map((name) => () => refused(name, name)),
+    ...systems,
+    ...packed.flatMap(({ manifest }) =>
+      Object.values(manifest.publishConfig?.bin ?? {}).map(
+        (path) => () => refused(`${manifest.name}/${path}`, join('node_modules', manifest.name, path), '--help'),
+      ),
+    ),
+  ]
 }
 
 /** JSON Schemas: what knows no exports looks for them at the package's root, and has no types for them anyway. */
@@ -231,11 +283,11 @@ const onFile = (code: string) =>
     .replace('createMemoryStore()', "createSqliteStore({ path: 'example.db' })")
 
 /** In a folder of their own: nobody else of this workspace needs them. */
-function tryRuntimes(packed: readonly Packed[]): void {
+async function tryRuntimes(packed: readonly Packed[]): Promise<void> {
   const home = join(folder, 'runtimes')
   mkdirSync(home)
   writeFileSync(join(home, 'package.json'), JSON.stringify({ pnpm: { onlyBuiltDependencies: ['bun', 'deno'] } }))
-  run('pnpm', ['add', '--dir', home, '--ignore-workspace', 'bun', 'deno'], '.')
+  await run('pnpm', ['add', '--dir', home, '--ignore-workspace', 'bun', 'deno'], '.')
   const entries = packed.flatMap(({ manifest }) => loadableEntriesOf(manifest))
   write('all.mjs', entries.map((name) => `import '${name}'\n`).join(''))
   write('file.mjs', onFile(block('ts')))
@@ -246,42 +298,52 @@ function tryRuntimes(packed: readonly Packed[]): void {
     { name: 'deno', args: ['run', '--allow-all'], coreTests: ['run', '--allow-all', ...vitest, 'packages/core'] },
   ]) {
     const command = join(home, 'node_modules/.bin', name)
-    process.stdout.write(`\n${name}: ${run(command, ['--version'], '.')?.split('\n')[0]}\n`)
+    process.stdout.write(`\n${name}: ${(await run(command, ['--version'], '.'))?.split('\n')[0]}\n`)
     const printed = (file: string) => run(command, [...args, file], project)
-    judge(`${name}: example.mjs prints what the README says`, printed('example.mjs') === expected)
-    judge(`${name}: every entry of every package loads`, printed('all.mjs') !== null)
+    judge(`${name}: example.mjs prints what the README says`, (await printed('example.mjs')) === expected)
+    judge(`${name}: every entry of every package loads`, (await printed('all.mjs')) !== null)
     // Deno's node:sqlite (2.9) keeps the result codes of SQLite to itself: a busy file could not be told from a broken one.
-    if (name === 'bun') judge(`${name}: the same on a file of SQLite`, printed('file.mjs') === expected)
-    judge(`${name}: the tests of core`, run(command, coreTests, ROOT) !== null)
+    if (name === 'bun') judge(`${name}: the same on a file of SQLite`, (await printed('file.mjs')) === expected)
+    judge(`${name}: the tests of core`, (await run(command, coreTests, ROOT)) !== null)
+  }
+}
+
+/** What publint and are-the-types-wrong say of one package. */
+function judgePackage({ manifest, tarball }: Packed): () => Promise<void> {
+  const attw = (...args: readonly string[]) => run('attw', [tarball, ...args, '--format', 'ascii', '--no-emoji'], '.')
+  const schemas = exceptSchemas(manifest)
+  return async () => {
+    const said = [
+      await run('publint', ['run', tarball, '--strict'], '.'),
+      // A package with a command and no code to import has no types.
+      entriesOf(manifest).length > 0 ? await attw(...schemas) : '',
+      // With the schemas, as everything finds them that knows exports.
+      schemas.length > 0 ? await attw('--profile', 'node16') : '',
+    ]
+    process.stdout.write(`\n${manifest.name}\n${said.join('')}`)
   }
 }
 
 // --- In order -------------------------------------------------------------------------------------------------------
 
 try {
-  const packed = pack()
-  for (const { manifest, tarball } of packed) {
-    process.stdout.write(`\n${manifest.name}\n`)
-    process.stdout.write(run('publint', ['run', tarball, '--strict'], '.') ?? '')
-    // A package with a command and no code to import has no types.
-    if (entriesOf(manifest).length > 0)
-      process.stdout.write(
-        run('attw', [tarball, ...exceptSchemas(manifest), '--format', 'ascii', '--no-emoji'], '.') ?? '',
-      )
-    // With the schemas, as everything finds them that knows exports.
-    if (exceptSchemas(manifest).length > 0)
-      process.stdout.write(run('attw', [tarball, '--profile', 'node16', '--format', 'ascii', '--no-emoji'], '.') ?? '')
-  }
+  const packed = await pack()
+  await all(packed.map(judgePackage))
   process.stdout.write('\nAn empty project\n')
-  install(packed)
+  await install(packed)
   if (existsSync(join(project, 'node_modules'))) {
-    runExample()
-    checkTypes(packed)
-    checkOldTypeScript()
-    loadAll(packed)
-    runJest(packed)
-    refuseOldNode(packed)
-    if (process.argv.includes('--runtimes')) tryRuntimes(packed)
+    writeExample()
+    writeAll(packed)
+    const tasks = [
+      checkTypes(),
+      checkOldTypeScript(),
+      runJest(packed),
+      [runExample],
+      loadAll(packed),
+      refuseOldNode(packed),
+    ]
+    await all(tasks.flat())
+    if (process.argv.includes('--runtimes')) await tryRuntimes(packed)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
