@@ -336,7 +336,7 @@ try {
     writeAll(packed)
     const tasks = [
       checkTypes(),
-      checkOldTypeScript(),
+      [checkOldTypeScript],
       runJest(packed),
       [runExample],
       loadAll(packed),

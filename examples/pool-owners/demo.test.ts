@@ -59,6 +59,15 @@ function fewFiles(days = Number.POSITIVE_INFINITY): readonly string[] {
 }
 const FEW = fewFiles()
 
+/** A day of the first happenings on SQLite: what the same on another store is held against. */
+const SHORT = ['--days', '1', ...fewFiles(20)]
+let onFile: Promise<{ readonly out: string; readonly stdout: string }> | undefined
+const shortOnFile = () => {
+  const out = newPath()
+  onFile ??= run('--out', out, ...SHORT).then(({ stdout }) => ({ out, stdout }))
+  return onFile
+}
+
 async function logOf(folder: string): Promise<readonly RecordedEvent[]> {
   const store = createSqliteStore({ path: join(folder, 'enfold-demo.db') })
   const events: RecordedEvent[] = []
@@ -192,7 +201,6 @@ describe('the demo', () => {
 })
 
 describe('the demo on PostgreSQL', () => {
-  const SHORT = ['--days', '1', ...fewFiles(20)]
   const given = () => {
     const out = newPath()
     onTestFinished(() => removePostgres(join(out, 'postgres')))
@@ -201,8 +209,8 @@ describe('the demo on PostgreSQL', () => {
   const mailsIn = (out: string) => readdirSync(join(out, 'outbox')).sort()
 
   it('tells the same story as on SQLite, and stops its server', async () => {
-    const [file, server] = [newPath(), given()]
-    const onFile = await run('--out', file, ...SHORT)
+    const server = given()
+    const { out: file, stdout: toldOnFile } = await shortOnFile()
     const onServer = await run('--store', 'postgres', '--out', server, ...SHORT)
     expect({ status: onServer.status, stderr: onServer.stderr }).toEqual({
       status: 0,
@@ -215,7 +223,7 @@ describe('the demo on PostgreSQL', () => {
     expect(onServer.stdout).toMatch(/events\/s \(PostgreSQL 1\d/)
     const told = steady(onServer.stdout)
     expect(told).toMatch(/[1-9]\d\d events in the log, \d\d+ mails in the outbox/)
-    expect(told).toBe(steady(onFile.stdout))
+    expect(told).toBe(steady(toldOnFile))
     expect(mailsIn(server)).toEqual(mailsIn(file))
     expect(existsSync(join(server, 'postgres', 'data', 'postmaster.pid'))).toBe(false)
 
@@ -251,31 +259,32 @@ describe('the demo on PostgreSQL', () => {
 describe('the demo on EventStoreDB', () => {
   it('says that the server is a fake, and tells the same story as on SQLite', async () => {
     vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', '')
-    const short = ['--days', '1', ...fewFiles(20)]
-    const [file, server] = [newPath(), newPath()]
-    const onFile = await run('--out', file, ...short)
-    const onServer = await run('--store', 'eventstoredb', '--out', server, ...short)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const server = newPath()
+    const { out: file, stdout: toldOnFile } = await shortOnFile()
+    const onServer = await run('--store', 'eventstoredb', '--out', server, ...SHORT)
     expect({ status: onServer.status, stderr: onServer.stderr }).toEqual({
       status: 0,
       stderr: 'Starting a fake of EventStoreDB, which speaks its protocol and keeps the log in memory\n',
     })
     expect(onServer.stdout).toMatch(/events\/s \(a fake of EventStoreDB, read model in SQLite\)/)
     expect(steady(onServer.stdout)).toMatch(/Index held against the log for [1-9]\d* contacts: 0 differences/)
-    expect(steady(onServer.stdout)).toBe(steady(onFile.stdout))
+    expect(steady(onServer.stdout)).toBe(steady(toldOnFile))
     expect(readdirSync(join(server, 'outbox')).sort()).toEqual(readdirSync(join(file, 'outbox')).sort())
-    const kept = await run('--store', 'eventstoredb', '--keep', '--out', server, ...short)
+    const kept = await run('--store', 'eventstoredb', '--keep', '--out', server, ...SHORT)
     expect({ status: kept.status, stdout: kept.stdout }).toEqual({ status: 2, stdout: '' })
     expect(kept.stderr).toMatch(/the fake server is gone/)
+  })
 
-    // Any other server is used as it is, in streams of the run's own.
+  it.runIf(soaking)('uses a server of yours as it is, in streams of the run’s own', async () => {
     const yours = await forkFakeServer({ shuffle: 1 })
     onTestFinished(() => yours.stop())
     vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', yours.url)
     onTestFinished(() => void vi.unstubAllEnvs())
-    const onYours = await run('--store', 'eventstoredb', '--out', newPath(), ...short)
+    const onYours = await run('--store', 'eventstoredb', '--out', newPath(), ...SHORT)
     expect(onYours.stderr).toMatch(/^Using the server of ENFOLD_EVENTSTOREDB_URL, in streams .* enfold-demo-\w+-\n$/)
     expect(onYours.stdout).toMatch(/events\/s \(your own server, read model in SQLite\)/)
-    expect(steady(onYours.stdout)).toBe(steady(onFile.stdout))
+    expect(steady(onYours.stdout)).toBe(steady((await shortOnFile()).stdout))
     expect((await yours.calls()).append).toBeGreaterThan(0)
   })
 })

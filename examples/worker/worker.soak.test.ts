@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { SHORT } from './given-place.ts'
-import { soak } from './soak/soak.ts'
+import { givenPlace, SHORT } from './given-place.ts'
+import { atRest, soak } from './soak/soak.ts'
 
 /** Real processes in real time: how long it takes depends on the machine. */
 const PATIENCE_MS = 600_000
@@ -28,6 +28,61 @@ describe('given a worker that is killed again and again', () => {
     async () => {
       const figures = await soak({ kills: 8, steps: 160, seed: 3, onUnknown: 'retry', workers: 2, ...SHORT })
       expect(figures.killsAtWork).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('given a worker that freezes and wakes after its lease', () => {
+  it(
+    'STOP-6, STEP-6: with mails half sent, another takes over under the same keys, and stops hold',
+    async () => {
+      const place = await givenPlace('retry', 200)
+      await place.start(0, 33)
+      const frozen = place.worker(SHORT)
+      await place.until(() => place.mails().length >= 12 && place.ledger.inFlight().length >= 4)
+      await place.freeze(frozen)
+      const abandoned = await place.abandoned()
+      // Of a mail that was frozen before its first word nobody could say whether it was begun before the stop.
+      const begun = abandoned.filter(({ contactId }) => place.hasBegun(contactId))
+      const stopped = begun.filter((_, i) => i % 2 === 0).map(({ contactId }) => Number(contactId.slice(7)))
+      await Promise.all(stopped.map(place.stop))
+      const other = place.worker(SHORT)
+      await atRest(place.ledger)
+      frozen.signal('SIGCONT')
+      await place.start(33, 40)
+      await atRest(place.ledger)
+      for (const worker of [frozen, other]) worker.signal('SIGTERM')
+      const endings = await Promise.all([frozen.ended, other.ended])
+
+      const verdict = await place.verdict({ endings })
+      expect(abandoned.length).toBeGreaterThan(1)
+      expect(stopped.length).toBeGreaterThan(0)
+      expect(verdict).toMatchObject({ contacts: 40, stops: stopped.length, begunAfterStop: 0 })
+      expect(frozen.lines.some((line) => line.includes('outcome-stale'))).toBe(true)
+    },
+    PATIENCE_MS,
+  )
+
+  it(
+    'STOP-6, STEP-6: what it had sent before a stop is recorded when it wakes',
+    async () => {
+      const place = await givenPlace()
+      await place.start(0, 1)
+      const frozen = place.faltering('handled', 'SIGSTOP')
+      await place.until(() => place.mails().length === 1)
+      await place.abandoned()
+      await place.stop(0)
+      const other = place.faltering('never', 'never')
+      await atRest(place.ledger)
+      const before = [...place.ledger.sendings.values()].flat().map(({ end }) => end?.reason)
+      frozen.signal('SIGCONT')
+      await place.until(() => [...place.ledger.sendings.values()].flat()[0]?.end?.type === 'StepSent')
+      for (const worker of [frozen, other]) worker.signal('SIGTERM')
+      const endings = await Promise.all([frozen.ended, other.ended])
+
+      expect(before).toEqual(['unknown-outcome'])
+      expect(await place.verdict({ endings })).toMatchObject({ stops: 1, sendings: 1, dispatches: 1, repeats: 0 })
     },
     PATIENCE_MS,
   )
