@@ -2,7 +2,7 @@ import { EnfoldFault, type StepHandler, type StepOutcome, type Store } from '@en
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { answerOf, createGate, createRecorder, eventsOf, MONDAY, onAnn, until } from './engine.fixture.ts'
 import { plainName } from './error-names.ts'
 import { closingAfterEach } from './store.fixture.ts'
@@ -47,6 +47,44 @@ it('a handler that always throws makes one line, names no value, and health is n
     ok: false,
     failingKinds: [{ kind: 'email', failures: 10, since: MONDAY }],
   })
+})
+
+it('without a log of the host it is on stderr: each cause at once, then at most once a minute, with its count', async () => {
+  let nowMs = performance.now()
+  const time = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  onTestFinished(() => {
+    time.mockRestore()
+    written.mockRestore()
+  })
+  const lines = () => written.mock.calls.map(([text]) => text)
+  let code = 'EAUTH'
+  const { engine, clock } = await given(
+    () => {
+      throw Object.assign(new Error(MARKER), { name: 'SmtpError', code })
+    },
+    { log: undefined } as never,
+  )
+  const fail = async (times: number) => {
+    for (let i = 0; i < times; i++) {
+      clock.advance('PT2H')
+      await engine.runDue()
+    }
+  }
+  await answerOf(engine.startSequence(onAnn('nurture')))
+  await fail(3)
+  nowMs += 59_999
+  await fail(1)
+  expect(lines()).toEqual(['enfold: the handler of "email" threw SmtpError EAUTH\n'])
+  code = 'ETLS'
+  await fail(1)
+  code = 'EAUTH'
+  nowMs += 1
+  await fail(1)
+  expect(lines().slice(1)).toEqual([
+    'enfold: the handler of "email" threw SmtpError ETLS\n',
+    'enfold: the handler of "email" threw SmtpError EAUTH (4 times)\n',
+  ])
 })
 
 it('what a handler threw is recorded in a shape that can hold no address', async () => {
