@@ -168,9 +168,8 @@ function directory(path: string, value: unknown): void {
 }
 
 function kindLimits(path: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null)
-    throw EnfoldFault.invalidInput(path, value, 'an object of limits by kind')
-  for (const [kind, limit] of Object.entries(value))
+  input.named(path, value, 'an object of limits by kind')
+  for (const [kind, limit] of Object.entries(value as object))
     input.checkInput(`${path}.${kind}`, limit, {
       'concurrency?': input.wholeNumber(1, 10_000),
       'perSecond?': (at, given) => {

@@ -849,6 +849,11 @@ describe('createEngine', () => {
     ['createEngine.dispatch.concurrency', { store, handlers: {}, dispatch: { concurrency: 0 } }],
     ['createEngine.dispatch.leaseMs', { store, handlers: {}, dispatch: { leaseMs: 30_000 } }],
     ['createEngine.dispatch.backOff.baseMs', { store, handlers: {}, dispatch: { backOff: { baseMs: -5, capMs: 5 } } }],
+    ['createEngine.dispatch', { store, handlers: {}, dispatch: new Map([['concurrency', 1]]) }],
+    [
+      'createEngine.dispatch.kinds',
+      { store, handlers: {}, dispatch: { kinds: new Map([['email', { concurrency: 1 }]]) } },
+    ],
     ['createEngine.dispatch.backoff', { store, handlers: {}, dispatch: { backoff: {} } }],
     ['createEngine.observe', { store, handlers: {}, observe: 'console' }],
     ['createEngine.random', { store, handlers: {}, random: 0.5 }],
@@ -856,6 +861,14 @@ describe('createEngine', () => {
   ])('refuses options that cannot be: %s', (path, options) => {
     expect(() => createEngine(options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', details: expect.objectContaining({ path }) }),
+    )
+  })
+
+  it('a Date in place of an instant is told how to become one', async () => {
+    const { engine } = await given(createMemoryStore)
+    const until = new Date('2027-01-01T00:00:00.000Z') as never
+    await expect(engine.suppress({ contactId: 'ann', actor: null, until })).rejects.toThrow(
+      /^suppress\.until is a Date; expected an instant in UTC .*: pass date\.toISOString\(\)\.$/,
     )
   })
 

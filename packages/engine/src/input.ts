@@ -51,12 +51,11 @@ export const actor: Check = (path, value) => {
 }
 
 export const instant: Check = (path, value) => {
-  if (!isInstant(value))
-    throw EnfoldFault.invalidInput(
-      path,
-      value,
-      'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
-    )
+  if (isInstant(value)) return
+  const expected = 'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"'
+  // As JSON it would look like what was expected.
+  if (value instanceof Date) throw EnfoldFault.unshownInput(path, 'is a Date', `${expected}: pass date.toISOString()`)
+  throw EnfoldFault.invalidInput(path, value, expected)
 }
 
 export const instantOrNull: Check = (path, value) => {
@@ -133,6 +132,22 @@ export function jsonObject(path: string, value: unknown): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject
 }
 
+const NO_OPTIONS: ReadonlySet<string> = new Set(
+  ['Array', 'Map', 'Set', 'Date', 'Promise'].map((tag) => `[object ${tag}]`),
+)
+
+/**
+ * Throws for what holds nothing by name, though it is an object: read as one, a Map of limits would be none at all.
+ */
+export function named(path: string, value: unknown, expected: string): void {
+  if (typeof value !== 'object' || value === null) throw EnfoldFault.invalidInput(path, value, expected)
+  const tag = Object.prototype.toString.call(value)
+  if (!NO_OPTIONS.has(tag)) return
+  const fix =
+    tag === '[object Map]' ? ', as Object.fromEntries makes one' : tag === '[object Promise]' ? ': await it' : ''
+  throw EnfoldFault.unshownInput(path, `is ${typeName(value)}`, `${expected}${fix}`)
+}
+
 /** What may be passed, by name: a check, and `?` after the name of what may be left out. */
 export type Shape = Readonly<Record<string, Check>>
 
@@ -141,8 +156,7 @@ export type Shape = Readonly<Record<string, Check>>
  * ignored.
  */
 export function checkInput(verb: string, input: unknown, shape: Shape): void {
-  if (typeof input !== 'object' || input === null || Array.isArray(input))
-    throw EnfoldFault.invalidInput(verb, input, `an object with ${Object.keys(shape).join(', ')}`)
+  named(verb, input, `an object with ${Object.keys(shape).join(', ')}`)
   const given = input as Record<string, unknown>
   for (const [key, check] of Object.entries(shape)) {
     const optional = key.endsWith('?')

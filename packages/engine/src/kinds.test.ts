@@ -71,6 +71,10 @@ it('KIND-2: what holds no handlers is refused, and says which kind', () => {
   }
   expect(refused({ email: 'smtp://localhost' })).toContain('createEngine.handlers.email')
   for (const handlers of [null, undefined, 'email', 1]) expect(refused(handlers)).toContain('createEngine.handlers')
+  const map = new Map([['email', () => sent]])
+  expect(refused(map)).toMatch(/^createEngine\.handlers is a Map; expected .*, as Object\.fromEntries makes one\.$/)
+  for (const handlers of [[() => sent], new Set(), Promise.resolve({})])
+    expect(refused(handlers)).toContain('createEngine.handlers is a')
   expect(() => handlersOf((() => 'mail') as unknown as Handlers)('email')).toThrow('createEngine.handlers.email')
 })
 

@@ -7,6 +7,7 @@ import {
   nearest,
   type StepHandler,
 } from '@enfold/core'
+import * as input from './input.ts'
 
 /**
  * Handlers by the `kind` of step that they do: a record, an instance of a class whose methods are named as kinds are, or
@@ -30,12 +31,11 @@ export function handlersOf(handlers: Handlers): HandlerOf {
     const ofKind = given as (kind: string) => unknown
     return (kind) => checked(kind, ofKind(kind) ?? undefined)
   }
-  if (typeof given !== 'object' || given === null)
-    throw EnfoldFault.invalidInput(
-      'createEngine.handlers',
-      given,
-      'an object of step handlers by kind, an instance of a class, or a function from kind to handler',
-    )
+  input.named(
+    'createEngine.handlers',
+    given,
+    'a function from kind to handler, an instance of a class, or an object of step handlers by kind',
+  )
   const record = given as { readonly [kind: string]: unknown }
   // Fields of an instance may be anything; of a plain record each entry is meant as a handler.
   for (const kind of Object.keys(record)) if (isPlain(record)) checked(kind, record[kind])
