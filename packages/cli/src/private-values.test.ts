@@ -48,10 +48,12 @@ const PLACES = {
   'error-name': null,
   'fail-reason': 'handlerReasons',
   header: null,
+  'kept-value': 'signalValues',
   path: null,
   'pattern-value': 'definition',
   'private-date': null,
   'private-field': null,
+  'private-kept': null,
   'private-test': 'tests',
   query: null,
   'read-date': 'dates',
@@ -119,6 +121,7 @@ const definition: CampaignDefinition = {
   id: 'pool',
   name: mark('campaign-name'),
   fields: { income: { private: true }, born: { private: true } },
+  signals: { asked: { keep: ['shirt'], private: ['coupon'] } },
   goals: [
     {
       id: 'asked',
@@ -232,7 +235,12 @@ async function plant({ engine, clock, api, pages, answerTo }: Given): Promise<re
   await engine.signal({
     contactId: 'c-1',
     kind: 'asked',
-    data: { form: mark('pattern-value'), name: mark('signal-data') },
+    data: {
+      form: mark('pattern-value'),
+      name: mark('signal-data'),
+      shirt: mark('kept-value'),
+      coupon: mark('private-kept'),
+    },
     signalId: mark('signal-id'),
     actor: mark('actor'),
   })
