@@ -23,7 +23,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bcame of it\b/i, 'the result'],
   [/\bin place of\b/i, 'instead of'],
   [/\ba \w+ of yours\b/i, 'your own'],
-  [/\bof before\b/i, 'older, earlier'],
+  [/\bof before\b(?!\.)/i, 'older, earlier'],
   [/\b(?:it|that|which|who|what an? \w+|engine|store|server|handler|console|page|call|host) answers\b/i, 'returns'],
   [/\banswers (?:an?\b|the same|its|whether|when|once|with|nothing|already|not|true|false|null|[`'"\d])/i, 'returns'],
   [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],

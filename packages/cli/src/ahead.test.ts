@@ -85,7 +85,7 @@ describe('AUDIT-3: why a step did not run', () => {
     expect(stdout).toContain(`as of ${FAST}: stopped\n`)
     expect(stdout).not.toContain('due')
     expect(stderr).toBe(note)
-    // Of whom nobody stopped, it is.
+    // For a contact that nobody stopped, it is.
     expect(await answerOf(['explain', 'bob', '--step', 'pool%2F1/nurture/one', log])).toMatchObject({ reason: 'due' })
   })
 })

@@ -31,7 +31,7 @@ beforeEach(async () => {
   await said('publish', store, definition, '--create', '--actor', 'olga')
 })
 
-/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+/** What was said on the standard output; anything but exit status 0 and an empty error output is a failed test. */
 async function said(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await enfold(args)
   if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
@@ -102,7 +102,7 @@ describe('an order for everyone of a file', () => {
     expect(await inSequence()).toEqual(['ann', 'bob'])
   })
 
-  it('BULK-1: --in means who is in a sequence, or waits at its end', async () => {
+  it('BULK-1: --in means the contacts that are in a sequence, or wait at its end', async () => {
     await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
     await said('stop', store, 'bob', NURTURE)
     expect(withoutIds(await said('restart', store, '--in', NURTURE, NURTURE, '--yes'))).toBe(
@@ -259,7 +259,7 @@ describe('an action that is cut short', () => {
     expect(events).toBe(2001)
   }
 
-  it('BULK-3: Ctrl-C ends it behind the group in hand, and it says how to go on', async () => {
+  it('BULK-3: Ctrl-C ends an action after the current group, and the output says how to continue', async () => {
     const interrupting = host('interrupting.mjs', "process.kill(process.pid, 'SIGINT')")
     const { status, stdout, stderr } = await enfoldProcess(order('--host-module', interrupting))
     expect(status).toBe(1)
@@ -310,7 +310,7 @@ describe('an action that is cut short', () => {
     await goesOn('a')
   })
 
-  it('BULK-2: done, it says again what came of it; its id is of no use for another order', async () => {
+  it('BULK-2: a finished action prints its result again, and its id is refused for another order', async () => {
     await said(...order('--action-id', 'a'))
     await goesOn('a')
     expect(await enfold(['stop', store, '--from', many, NURTURE, '--yes', '--action-id', 'a'])).toMatchObject({
@@ -392,7 +392,7 @@ describe('misuse', () => {
     return file(name)
   }
 
-  it('a results file that cannot be written leaves none behind', async () => {
+  it('a results file that cannot be written leaves no file', async () => {
     const csv = join(file('no-such-folder'), 'results.csv')
     const { status } = await enfold(['start', store, '--from', three, NURTURE, '-y', '--csv', csv])
     expect(status).toBe(1)

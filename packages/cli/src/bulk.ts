@@ -74,7 +74,7 @@ export async function processMany(
   const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(selector, io, progress.show) })
   const stored = await engine.inspect.action(actionId)
   let preview: ActionPreview | null = null
-  // Whoever goes on with an action agreed to it before.
+  // An action that is continued was confirmed before.
   if (options.yes !== true && (stored === null || stored.state === 'collecting')) {
     const previewed = await engine.previewAction(orderNow())
     progress.done()

@@ -25,8 +25,11 @@ export async function publishFile(
   } catch (error) {
     throw new UsageError(`${plain(path)} is no JSON: ${plain(messageOf(error))}`)
   }
-  const beside = { ...(readModel === undefined ? {} : { readModel }), ...(onPoison === undefined ? {} : { onPoison }) }
-  return withEngine(url, create ? 'create' : 'write', beside, async (engine) => {
+  const readModelOptions = {
+    ...(readModel === undefined ? {} : { readModel }),
+    ...(onPoison === undefined ? {} : { onPoison }),
+  }
+  return withEngine(url, create ? 'create' : 'write', readModelOptions, async (engine) => {
     const answered = await engine.publish(definition, ordered)
     const { commandId } = ordered
     if (isLeft(answered)) {

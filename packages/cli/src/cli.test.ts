@@ -389,7 +389,7 @@ describe('bad lines', () => {
     ['another packed file, cut', 'cut.jsonl.zst', () => zstdCompressSync(whole()).subarray(0, -30), 'not-unpacked', 0],
     ['one that is not packed', 'plain.jsonl.gz', whole, 'not-unpacked', 1],
     [
-      'something behind the end of a packed file',
+      'something after the end of a packed file',
       'more.jsonl.zst',
       () => Buffer.concat([zstdCompressSync(whole()), Buffer.from('more')]),
       'not-unpacked',
@@ -749,7 +749,7 @@ describe('damage', () => {
   it(`AUDIT-5: each of many damaged lines is reported, each other one is read`, async () => {
     mkdirSync(file('fuzz'), { recursive: true })
     const sources = lines.map((line) => Buffer.from(line))
-    // What damage does to one line; none of it leaves an event behind, and none makes a line end.
+    // What damage does to one line; none of it leaves an event, and none makes a line end.
     const damage: fc.Arbitrary<Damage> = fc.oneof(
       fc
         .double({ min: 0, max: 0.999, noNaN: true })

@@ -26,7 +26,7 @@ export interface GivenOptions extends OrderOptions {
 export function withStore(command: Command): Command {
   return command
     .argument('<store>', STORE_URLS)
-    .option('--store <url>', 'the store, in place of the first argument')
+    .option('--store <url>', 'the store, instead of the first argument')
     .option('--read-model <url>', 'of a log that keeps no index and agenda: sqlite:PATH or postgres://…')
 }
 
@@ -114,7 +114,7 @@ export function selecting(command: Command, names: readonly string[]): Command {
     .addOption(new Option('--column <name>', 'with --from: the column of ids, if another').argParser(textIn))
     .option('--allow-unknown', 'with --from: contacts that the directory does not know are fine')
     .option('--allow-untouched', 'with --from: contacts for which nothing changes are fine')
-    .addOption(new Option('--in <sequence>', 'the contacts: who is in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
+    .addOption(new Option('--in <sequence>', 'the contacts: those in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
 }
 
 /**

@@ -119,10 +119,10 @@ it('with --write, orders are taken in the name of --actor', async () => {
   await store.close()
 })
 
-it('opens a log on EventStoreDB with its read model beside it', async () => {
+it('opens a log on EventStoreDB with its separate read model', async () => {
   const server = await forkFakeServer({ shuffle: 1 })
   onTestFinished(() => server.stop())
-  const store = ['--store', server.url, '--read-model', `sqlite:${join(folder, 'beside.db')}`]
+  const store = ['--store', server.url, '--read-model', `sqlite:${join(folder, 'read-model.db')}`]
   const definition = join(folder, 'pool.json')
   writeFileSync(
     definition,

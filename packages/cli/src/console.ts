@@ -1,4 +1,4 @@
-/** `enfold console`: the operator's pages over a store, for whoever sits at this machine, until told to stop. */
+/** `enfold console`: the operator's pages over a store, for the user of this machine, until told to stop. */
 import { serveOnLoopback } from '@enfold/console'
 import { type Streams, writeLine } from './streams.ts'
 import { plain } from './text.ts'

@@ -40,14 +40,14 @@ afterAll(() => server.stop())
 
 let log: string
 let readModel: string
-let beside: readonly string[]
+let readModelArgs: readonly string[]
 beforeEach(() => {
   log = `${server.url}&prefix=t${randomUUID()}-`
   readModel = `sqlite:${file(`${randomUUID()}.db`)}`
-  beside = ['--read-model', readModel]
+  readModelArgs = ['--read-model', readModel]
 })
 
-/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+/** What was said on the standard output; anything but exit status 0 and an empty error output is a failed test. */
 async function said(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await enfold(args)
   if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
@@ -55,42 +55,50 @@ async function said(...args: readonly string[]): Promise<string> {
 }
 
 async function givenStarted(...contacts: readonly string[]): Promise<void> {
-  await said('publish', log, definition, '--create', ...beside)
-  await said('start', log, ...contacts, NURTURE, '--yes', ...beside)
+  await said('publish', log, definition, '--create', ...readModelArgs)
+  await said('start', log, ...contacts, NURTURE, '--yes', ...readModelArgs)
 }
 
 describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 60_000 }, () => {
   it('START-1, STEP-4, STOP-1: orders are given, what is due is shown and done, and each command sees what the one before did', async () => {
     await givenStarted('ann', 'bob')
-    expect(await said('due', log, ...beside)).toContain('2 email of "pool/1"')
-    expect(await said('run', log, '--handlers', handlers, '--once', ...beside)).toContain('2 steps sent')
-    expect(await said('start', log, 'ann', NURTURE, ...beside)).toContain('ann is in "pool/1"/nurture already')
-    // Of whom the index says that they are in it.
-    expect(await said('stop', log, NURTURE, '--in', NURTURE, '--yes', ...beside)).toContain('2 contacts: 2 stopped')
-    expect(await said('due', log, ...beside)).toContain('Nothing is overdue.')
-    expect(await said('verify', log, ...beside)).toMatch(/Index held against the log for 2 contacts: 0 differences/)
+    expect(await said('due', log, ...readModelArgs)).toContain('2 email of "pool/1"')
+    expect(await said('run', log, '--handlers', handlers, '--once', ...readModelArgs)).toContain('2 steps sent')
+    expect(await said('start', log, 'ann', NURTURE, ...readModelArgs)).toContain('ann is in "pool/1"/nurture already')
+    // The contacts that are in it by the index.
+    expect(await said('stop', log, NURTURE, '--in', NURTURE, '--yes', ...readModelArgs)).toContain(
+      '2 contacts: 2 stopped',
+    )
+    expect(await said('due', log, ...readModelArgs)).toContain('Nothing is overdue.')
+    expect(await said('verify', log, ...readModelArgs)).toMatch(
+      /Index held against the log for 2 contacts: 0 differences/,
+    )
   })
 
-  it('VERSION-3: a campaign is unpublished with all its runs, and a read model that was lost is made anew', async () => {
+  it('VERSION-3: a campaign is unpublished with all its runs, and a lost read model is built again', async () => {
     await givenStarted('ann', 'bob', 'cid')
-    beside = ['--read-model', `sqlite:${file(`${randomUUID()}.db`)}`]
-    expect(await said('unpublish', log, 'pool/1', '--stop-runs', '--yes', ...beside)).toContain('stopped 3 runs')
-    expect(await said('verify', log, ...beside)).toContain('Index held against the log for 3 contacts: 0 differences')
+    readModelArgs = ['--read-model', `sqlite:${file(`${randomUUID()}.db`)}`]
+    expect(await said('unpublish', log, 'pool/1', '--stop-runs', '--yes', ...readModelArgs)).toContain('stopped 3 runs')
+    expect(await said('verify', log, ...readModelArgs)).toContain(
+      'Index held against the log for 3 contacts: 0 differences',
+    )
   })
 
   it('TIMER-9: an order without the directory of the host lets the worker, who has it, look at the contact at once', async () => {
-    await said('publish', log, definition, '--create', ...beside)
+    await said('publish', log, definition, '--create', ...readModelArgs)
     await givenStarted('ann')
-    await said('run', log, '--handlers', handlers, '--once', ...beside)
-    await said('pause', log, 'ann', NURTURE, ...beside)
-    await said('resume', log, 'ann', NURTURE, ...beside)
+    await said('run', log, '--handlers', handlers, '--once', ...readModelArgs)
+    await said('pause', log, 'ann', NURTURE, ...readModelArgs)
+    await said('resume', log, 'ann', NURTURE, ...readModelArgs)
     // The second step waits for a day. The worker looks, finds nothing, and sets the wake.
-    expect(await said('run', log, '--handlers', handlers, '--once', ...beside)).toMatch(/0 steps sent.*next at \d{4}-/)
+    expect(await said('run', log, '--handlers', handlers, '--once', ...readModelArgs)).toMatch(
+      /0 steps sent.*next at \d{4}-/,
+    )
   })
 
   it('AUDIT-2 to AUDIT-4: questions are answered by the server alone', async () => {
     await givenStarted('ann')
-    await said('run', log, '--handlers', handlers, '--once', ...beside)
+    await said('run', log, '--handlers', handlers, '--once', ...readModelArgs)
     const history = JSON.parse(await said('history', 'ann', log, '--json')) as { readonly events: { id: string }[] }
     expect(history.events).toHaveLength(3)
     expect(await said('explain', 'ann', history.events[1]?.id as string, log)).toContain('one')
@@ -102,7 +110,7 @@ describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 
 
   it('AUDIT-1: what is exported is imported into another server, in its order and with its hashes, and repeating it adds nothing', async () => {
     await givenStarted('ann', 'bob', 'cid', 'dan')
-    await said('run', log, '--handlers', handlers, '--once', ...beside)
+    await said('run', log, '--handlers', handlers, '--once', ...readModelArgs)
     const path = file(`${randomUUID()}.jsonl`)
     await said('export', log, '--out', path)
     const there = `${server.url}&prefix=t${randomUUID()}-`
@@ -129,9 +137,9 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeou
     if (kind === 'PostgreSQL') {
       const url = new URL(postgres.url)
       url.searchParams.set('schema', givenSchema(postgres))
-      beside = ['--read-model', url.href]
+      readModelArgs = ['--read-model', url.href]
     }
-    const at = ['--store', log, ...beside]
+    const at = ['--store', log, ...readModelArgs]
     const ordered = async (command: string, ...words: readonly string[]) => said(command, ...words, ...at, '--yes')
     expect(await said('publish', definition, '--create', ...at)).toContain('published version 1')
     expect(await ordered('start', 'ann', 'bob', NURTURE)).toContain('2 contacts: 2 started')
@@ -178,8 +186,8 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeou
       [['start', '--store', log, '--yes', `sqlite:${file('other.db')}`, 'ann', NURTURE], 'named twice'],
       [['due', '--store'], '--store names nothing'],
       [['start', `sqlite:${file('other.db')}`, 'ann', NURTURE, '--on-poison', 'park'], 'goes with --read-model'],
-      [['due', log, ...beside, '--on-poison', 'park'], 'unknown option'],
-      [['due', '--store=', ...beside], '--store names nothing'],
+      [['due', log, ...readModelArgs, '--on-poison', 'park'], 'unknown option'],
+      [['due', '--store=', ...readModelArgs], '--store names nothing'],
     ] as const) {
       const { status, stderr } = await enfold(args)
       expect(status).toBe(2)
@@ -208,31 +216,31 @@ describe('given an event that no index can show', { timeout: 60_000 }, () => {
     const direct = openEventStoreDb(log, { hashChain: true })
     await direct.append(contactStream('eve'), [poison], 'no-stream')
     await direct.close()
-    const stopped = await enfold(['start', log, 'bob', NURTURE, ...beside])
+    const stopped = await enfold(['start', log, 'bob', NURTURE, ...readModelArgs])
     expect(stopped.status).toBe(1)
     expect(stopped.stderr).toMatch(/PROJECTION_STOPPED.*lost/s)
 
-    const park = [...beside, '--on-poison', 'park']
+    const park = [...readModelArgs, '--on-poison', 'park']
     expect(await said('start', log, 'bob', NURTURE, ...park)).toContain('bob')
-    expect(await said('parked', log, ...beside)).toContain(
+    expect(await said('parked', log, ...readModelArgs)).toContain(
       `eve: parked at version 1, SequenceStarted, event ${poison.id}`,
     )
-    const tried = await enfold(['parked', log, '--retry', ...beside])
+    const tried = await enfold(['parked', log, '--retry', ...readModelArgs])
     expect(tried).toMatchObject({ status: 1, stdout: '' })
     expect(tried.stderr).toMatch(/eve: still parked: .*lost/)
-    expect((await enfold(['parked', log, 'bob', '--retry', ...beside])).stderr).toContain('bob: is not parked')
-    const asked = await enfold(['parked', log, 'eve', '--discard', ...beside])
+    expect((await enfold(['parked', log, 'bob', '--retry', ...readModelArgs])).stderr).toContain('bob: is not parked')
+    const asked = await enfold(['parked', log, 'eve', '--discard', ...readModelArgs])
     expect(asked.status).toBe(2)
     expect(asked.stderr).toContain('This would take 1 contact out of index and agenda')
-    expect(await said('parked', log, 'eve', '--discard', '--yes', ...beside)).toContain('eve: discarded')
-    expect(await said('parked', log, '--json', ...beside)).toBe('')
+    expect(await said('parked', log, 'eve', '--discard', '--yes', ...readModelArgs)).toContain('eve: discarded')
+    expect(await said('parked', log, '--json', ...readModelArgs)).toBe('')
     const worked = await enfold(['run', log, '--handlers', handlers, '--once', ...park])
     expect(worked.stdout).toContain('2 steps sent')
   })
 })
 
 describe('given a server that fails an append of an import', { timeout: 60_000 }, () => {
-  it('AUDIT-1: the order of the log stays, for nothing behind it is written before it', async () => {
+  it('AUDIT-1: the order of the log stays, because no later event is written before an earlier one', async () => {
     const contacts = Array.from({ length: 30 }, (_, i) => `c${i}`)
     await givenStarted(...contacts)
     const path = file(`${randomUUID()}.jsonl`)
@@ -271,11 +279,11 @@ describe('what is refused: exit status 2', () => {
     }
     expect(await refusal('due', log, '--read-model', log)).toContain('--read-model is no store of tables')
     expect(await refusal('due', log, '--read-model', 'out.jsonl')).toContain('--read-model is no store of tables')
-    expect(await refusal('due', log, ...beside)).toContain('There is no file')
+    expect(await refusal('due', log, ...readModelArgs)).toContain('There is no file')
     expect(existsSync(readModel.slice('sqlite:'.length))).toBe(false)
     const store = `sqlite:${file('own.db')}`
     await said('publish', store, definition, '--create')
-    expect(await refusal('due', store, ...beside)).toContain('keeps no index and agenda')
+    expect(await refusal('due', store, ...readModelArgs)).toContain('keeps no index and agenda')
   })
 
   it('a connection string that the client cannot read, without the password in it', async () => {

@@ -1,6 +1,6 @@
 /**
- * A log on EventStoreDB or KurrentDB by its URL, through whichever of the two clients is installed, and a read model
- * beside it. Which URLs there are is in `store-url.ts`.
+ * A log on EventStoreDB or KurrentDB by its URL, through whichever of the two clients is installed, and a separate
+ * read model. Which URLs there are is in `store-url.ts`.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -93,7 +93,7 @@ function connect(connectionString: string): Client {
   }
   const names = usable.map(({ name }) => name)
   throw new UsageError(
-    `To reach this server the command line needs a client that is not installed. Beside it, or in this folder: npm install ${names.join(', or npm install ')}`,
+    `To reach this server the command line needs a client that is not installed. Install it next to the command line, or in this folder: npm install ${names.join(', or npm install ')}`,
   )
 }
 

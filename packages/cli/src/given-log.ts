@@ -63,7 +63,7 @@ export function enfoldProcess(args: readonly string[], input: string | Uint8Arra
   })
 }
 
-/** The JSON answer; anything but exit status 0 and silence beside it is a failed test. */
+/** The JSON answer; anything but exit status 0 and an empty error output is a failed test. */
 export async function answerOf([command = '', ...args]: readonly string[]): Promise<unknown> {
   const { status, stdout, stderr } = await enfold([command, '--json', ...args])
   if (status !== 0 || stderr !== '') throw new Error(`enfold ${command} ${args.join(' ')}: ${status} ${stderr}`)

@@ -64,7 +64,7 @@ it('AUDIT-5: a reader sees what is there when it gets there; a line that is not 
 })
 
 it('AUDIT-5: the command line answers from the whole lines, says that the last is cut, and ends', async () => {
-  const path = join(folder, 'grows-beside.jsonl')
+  const path = join(folder, 'grows-meanwhile.jsonl')
   writeFileSync(path, '')
   let writing = true
   const written = write(path, 997, () => new Promise((resolve) => setTimeout(resolve, 5))).finally(() => {

@@ -92,11 +92,11 @@ it('AUDIT-4: verify holds the events of a store against schema and limits, as th
   expect(kept.stderr).toContain('Bad lines: 1.')
 })
 
-it('VERSION-3: a log that checks nothing in the append stays so beside a read model that could', async () => {
-  const beside = createSqliteStore({ path: file('beside.db') })
+it('VERSION-3: a log that checks nothing in the append stays so with a read model that could', async () => {
+  const readModel = createSqliteStore({ path: file('read-model.db') })
   const { settled: _, ...log } = createSqliteStore({ path: file('log.db') })
-  expect(beside).toHaveProperty('settled')
-  const both = besideLog(log, beside)
+  expect(readModel).toHaveProperty('settled')
+  const both = besideLog(log, readModel)
   expect((both as { readonly settled?: unknown }).settled).toBeUndefined()
   await both.close()
 })

@@ -29,7 +29,7 @@ function subjectIn(line: Buffer): Buffer | null {
   if (line.length <= BEGINNING.length || line.compare(BEGINNING, 0, BEGINNING.length, 0, BEGINNING.length) !== 0)
     return null
   const at = line.indexOf(SUBJECT, BEGINNING.length)
-  // Behind another brace it would be a part of the data.
+  // After another brace it would be a part of the data.
   if (at < 0 || line.subarray(1, at).includes(BRACE)) return null
   const from = at + SUBJECT.length
   const subject = line.subarray(from, Math.max(from, line.indexOf(QUOTE, from)))

@@ -27,7 +27,7 @@ beforeEach(async () => {
   expect(published).toMatchObject({ status: 0, stderr: '' })
 })
 
-/** What was said on the standard output; anything but exit status 0 and silence beside it is a failed test. */
+/** What was said on the standard output; anything but exit status 0 and an empty error output is a failed test. */
 async function said(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await enfold(args)
   if (status !== 0 || stderr !== '') throw new Error(`enfold ${args.join(' ')}: ${status} ${stderr}`)
@@ -119,7 +119,7 @@ describe('refresh', () => {
     expect(await typesOf('ann')).toEqual(['SequenceStarted'])
   })
 
-  it('TIME-4: knows nothing of a contact without a module of yours, and says so', async () => {
+  it('TIME-4: due knows nothing of a contact without a host module, and says so', async () => {
     expect(await enfold(['refresh', store, 'ann'])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--host-module FILE'),
@@ -221,7 +221,7 @@ describe('an order for one contact', () => {
       ],
       [['unsuppress', store, 'ada'], 'ada is suppressed no longer, at version 11, command <id>'],
       [['unsuppress', store, 'ada'], 'ada is not suppressed: nothing changed, at version 11'],
-      [['suppress', store, 'ada'], 'suppressed ada for ever, at version 12, command <id>'],
+      [['suppress', store, 'ada'], 'suppressed ada without end, at version 12, command <id>'],
       [['suppress', store, 'ada'], 'ada is suppressed already: nothing changed, at version 12'],
       [['erase', store, 'ada', '--yes'], 'erased ada; its events hold 1 actor, at version 13, command <id>'],
     ]
@@ -360,7 +360,7 @@ describe('an order for many', () => {
     expect(await inSequence()).toEqual(['ann', 'bob'])
   })
 
-  it('BULK-1: --in means who is in a sequence, or waits at its end', async () => {
+  it('BULK-1: --in means the contacts that are in a sequence, or wait at its end', async () => {
     await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
     await said('stop', store, 'bob', NURTURE)
     expect(withoutIds(await said('pause', store, '--in', NURTURE, NURTURE, '--yes'))).toBe(
@@ -470,7 +470,7 @@ describe("the host's contacts", () => {
      }`,
   )
 
-  it('START-6: whom the directory does not know is refused, where it is named', async () => {
+  it('START-6: with a host module, a contact that its directory does not know is refused', async () => {
     expect(await enfold(['start', store, 'nobody', NURTURE, '--host-module', host])).toMatchObject({
       status: 1,
       stderr: 'nobody: The directory knows no contact "nobody".\n',
@@ -526,7 +526,7 @@ describe("the host's contacts", () => {
       goals: [],
       sequences: [{ id: 's', steps: [{ id: 'm', kind: 'email', timer: { afterDays: 1, at: '08:00' } }] }],
     }
-    // What is suspicious in a definition is said beside the answer.
+    // Warnings about a definition go to the error output.
     const published = await enfold(['publish', store, given('mornings.json', JSON.stringify(mornings))])
     expect(published).toMatchObject({
       status: 0,

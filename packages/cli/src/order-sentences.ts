@@ -40,7 +40,7 @@ export interface Sentences<Name extends VerbName> {
 
 export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   startSequence: {
-    help: 'start contacts in a sequence; who is in it already goes on',
+    help: 'start contacts in a sequence; a contact that is in it keeps its place',
     options: {},
     would: (order, contacts) => `start ${sequenceName(order)} for ${contacts}`,
     did: {
@@ -164,7 +164,7 @@ function stepName({ stepId, ...ref }: OrderOf<'cancelStep'>): string {
 }
 
 function spanOf(until: Instant | null | undefined): string {
-  return until === null || until === undefined ? 'for ever' : `until ${until}`
+  return until === null || until === undefined ? 'without end' : `until ${until}`
 }
 
 function runsInWords(runs: readonly RunRef[]): string {

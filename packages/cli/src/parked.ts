@@ -24,7 +24,7 @@ export async function tellParked(
   options: ParkedOptions,
 ): Promise<boolean> {
   const { retry = false, discard = false } = options
-  // Whoever is looked at was parked before: the projection is not what is to be mended here, and parks whom it meets.
+  // These contacts are parked already: the projection parks them again if they still fail.
   // A store that keeps its own index parks nobody.
   const parking = options.readModel === undefined ? {} : ({ onPoison: 'park' } as const)
   return withEngine(url, 'write', { ...options, ...parking }, async (engine) => {
@@ -43,14 +43,19 @@ export async function tellParked(
     let fine = unknown.length === 0
     for (const one of parked.values()) {
       if (!(retry || discard)) await tell(io, options, one.contactId, inWords(one), one, true)
-      else fine = (await mend(io, engine, one.contactId, options)) && fine
+      else fine = (await retryOrDiscard(io, engine, one.contactId, options)) && fine
     }
     if (parked.size === 0 && ids.length === 0 && options.json !== true) await writeLine(io.stdout, 'Nobody is parked.')
     return fine
   })
 }
 
-async function mend(io: Streams, engine: Engine, contactId: ContactId, options: ParkedOptions): Promise<boolean> {
+async function retryOrDiscard(
+  io: Streams,
+  engine: Engine,
+  contactId: ContactId,
+  options: ParkedOptions,
+): Promise<boolean> {
   if (options.discard === true) {
     const answer = await engine.projection.discard(contactId)
     await tell(io, options, contactId, answer.outcome.replace('_', ' '), answer, true)

@@ -54,7 +54,7 @@ describe('a log read in partitions', () => {
     expect(together(partitions).ahead.events).toBeGreaterThan(0)
   })
 
-  it('AUDIT-5: every bad line is reported once, in order, whoever read it', async () => {
+  it('AUDIT-5: every bad line is reported once, in order, whichever thread read it', async () => {
     const damaged = lines
       .with(40, 'nothing')
       .with(7, (lines[7] as string).slice(0, -1))

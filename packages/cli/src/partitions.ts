@@ -54,7 +54,7 @@ export interface BadLine {
   readonly message: string
 }
 
-/** Answers for the contacts of a log, or of a partition of one. */
+/** Results for the contacts of a log, or of a partition of one. */
 export async function answerFor(question: Question, log: Log): Promise<Partition> {
   if (question.ask === 'members') {
     const { at, now, ...sequence } = question

@@ -330,7 +330,7 @@ async function found({ path, store, engine, api, pages, answerTo, written }: Giv
   }
 }
 
-/** In the records of actions; the id also stands in the events of contacts of whom anything was done. */
+/** In the records of actions; the id is also in the events of contacts that the action changed. */
 const OF_ACTIONS: readonly string[] = ['action-id', 'action-reason']
 
 it('ERASE-1: the guide names each kind of value that erase counts, and each kind that is planted here', () => {

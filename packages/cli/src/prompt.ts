@@ -1,4 +1,4 @@
-/** Asks whoever sits at the terminal before something is done that touches many. */
+/** Asks the user of the terminal to confirm an order that changes many contacts. */
 import { createInterface } from 'node:readline'
 import { CommandFailedError, UsageError } from './errors.ts'
 import type { Streams } from './streams.ts'

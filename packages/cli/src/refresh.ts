@@ -1,4 +1,4 @@
-/** When something of a contact is due, computed anew: for those whose time zone or dates have changed. */
+/** Computes again when something of a contact is due, after its time zone or dates have changed. */
 import type { ContactId } from '@enfold/core'
 import { messageOf, UsageError } from './errors.ts'
 import { type Streams, writeLine } from './streams.ts'

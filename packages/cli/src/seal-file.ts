@@ -1,5 +1,5 @@
 /**
- * Seals as files: signed with Ed25519, so that whoever holds the public key can tell a seal from a forgery. What is
+ * Seals as files: signed with Ed25519, so that anyone with the public key can tell a seal from a forgery. What is
  * sealed, and how a log is held against it, is in `@enfold/core`.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'

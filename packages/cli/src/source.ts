@@ -38,7 +38,7 @@ export interface Source {
   readonly gateMs: number
   /** In the order of the log, once. Throws `InvalidLogError` at the first bad line, unless told to keep going. */
   batches(): AsyncGenerator<readonly RecordedEvent[]>
-  /** Answers a question that contacts answer independently: a long file on several cores, anything else here. */
+  /** Asks a question that each contact answers independently: a long file on several cores, anything else here. */
   ask(question: Question): Promise<readonly Partition[]>
   /** As `batches`, one by one. */
   events(): AsyncGenerator<RecordedEvent>
@@ -247,7 +247,7 @@ function unpacked(name: string, file: Readable): Readable {
     : name.endsWith('.zst')
       ? createZstdDecompress({ rejectGarbageAfterEnd: true })
       : null
-  // What goes wrong is thrown to whoever reads the last of them.
+  // An error is thrown to the reader of the last of them.
   return unpack === null ? file : pipeline(file, unpack, () => {})
 }
 

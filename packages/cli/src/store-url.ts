@@ -30,12 +30,12 @@ export function openStore(
   if (isEventStoreDb(url)) {
     if (readModel === undefined)
       throw new UsageError(
-        'This server keeps the log alone. Name the store that keeps index and agenda beside it: --read-model sqlite:PATH.',
+        'This server keeps the log alone. Name the store for index and agenda: --read-model sqlite:PATH.',
       )
-    const beside = isEventStoreDb(readModel) ? null : openStore(readModel, access === 'read' ? 'read' : 'create')
-    if (beside === null)
+    const index = isEventStoreDb(readModel) ? null : openStore(readModel, access === 'read' ? 'read' : 'create')
+    if (index === null)
       throw new UsageError('--read-model is no store of tables; expected sqlite:PATH or postgres://ROLE@HOST/DATABASE.')
-    return besideLog(openEventStoreDb(url, { hashChain }), beside)
+    return besideLog(openEventStoreDb(url, { hashChain }), index)
   }
   if (readModel !== undefined)
     throw new UsageError('--read-model goes with a log that keeps no index and agenda, such as esdb://HOST:2113.')

@@ -15,7 +15,7 @@ export interface Streams {
 
 const guarded = new WeakSet<object>()
 
-/** From now on whatever is written to it as text has no password in it, whoever writes it: client libraries warn there. */
+/** From now on whatever is written to it as text has no password in it, whatever writes it: client libraries warn there. */
 export function guardWrites(to: NodeJS.WriteStream): void {
   if (guarded.has(to)) return
   guarded.add(to)
@@ -24,7 +24,7 @@ export function guardWrites(to: NodeJS.WriteStream): void {
     write(typeof chunk === 'string' ? withoutPasswords(chunk) : chunk, ...rest)) as typeof to.write
 }
 
-/** Writes a line, and waits for whoever reads it where they are slower. */
+/** Writes a line, and waits for a slower reader. */
 export async function writeLine(to: NodeJS.WriteStream, line: string): Promise<void> {
   if (!to.write(`${line}\n`)) await once(to, 'drain')
 }

@@ -105,14 +105,14 @@ interface Target {
 /** A server is a log alone, and has no rows to set. */
 type Opened = EventStore & Partial<Pick<ReadModel, 'restore'>>
 
-/** A log on a server needs no read model for this: whoever works on it feeds one from the log. */
+/** A log on a server needs no read model for this: its workers feed one from the log. */
 function openTarget(into: string, hashChain: boolean): Opened | null {
   return isEventStoreDb(into)
     ? openEventStoreDb(into, { hashChain, inOrder: true })
     : openStore(into, 'create', { hashChain })
 }
 
-/** Sets the marks of a contact of whom steps failed (`stepsWaiting`): they follow from all its events together. */
+/** Sets the marks of a contact with failed steps (`stepsWaiting`): they follow from all its events together. */
 async function mark(
   contactId: ContactId,
   read: EventStore['readStream'],
@@ -130,7 +130,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
   const stored = target.hashed.readAll()[Symbol.asyncIterator]()
   const check = new LogCheck({ gateMs })
   const batch: StreamAppend[] = []
-  /** Of whom something may wait for a person. */
+  /** Contacts with something that may wait for a person. */
   const failed = new Set<ContactId>()
   let kind: keyof Target = 'hashed'
   let [events, known, moved] = [0, 0, 0]
@@ -205,7 +205,7 @@ function appendOf(event: RecordedEvent): StreamAppend {
   const contactId = contactOf(stream)
   const append = { stream, events: [body as RecordedEvent], expected: version - 1 }
   if (contactId === null || isCampaignEvent(event)) return append
-  // When something is due depends on the contact's facts, which a log does not hold: so whoever dispatches first looks
+  // When something is due depends on the contact's facts, which a log does not hold: so the first dispatcher looks
   // at each contact once, and sets its wake right.
   return { ...append, derived: { tags: tagChanges(contactId, event), wakeAt: event.at } }
 }

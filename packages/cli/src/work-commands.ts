@@ -36,7 +36,9 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
   addAttention(program, io)
 
   feeding(
-    hosted(storeCommand(program, 'refresh', 'compute anew when contacts are due, whose zone or dates have changed')),
+    hosted(
+      storeCommand(program, 'refresh', 'compute again when contacts are due, after their zone or dates have changed'),
+    ),
   )
     .argument('<contacts...>', 'ids')
     .action((url: string, words: readonly string[], options: OrderOptions) =>

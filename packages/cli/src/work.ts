@@ -12,9 +12,9 @@ export interface WorkOptions {
   readonly json?: boolean
   /** Until nothing is due, instead of until it is told to stop. */
   readonly once?: boolean
-  /** URL of the store that keeps index and agenda beside a log. */
+  /** URL of the separate store that keeps index and agenda. */
   readonly readModel?: string
-  /** What to do with a contact of whom an event cannot be shown in the read model. Default "stop". */
+  /** What to do with a contact with an event that cannot be shown in the read model. Default "stop". */
   readonly onPoison?: 'stop' | 'park'
 }
 

@@ -53,7 +53,7 @@ export async function choosePage(call: Call): Promise<Page> {
   const selection = selectionOf(call.form)
   const chosen = call.form.get('action')
   const body = html`<h1>Start/Stop a Campaign Sequence</h1>
-<p>${await whom(call, selection)}</p>
+<p>${await recipientsOf(call, selection)}</p>
 <form method="post" autocomplete="off" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
 ${hidden(call)}${selectionFields(selection)}
 <label>Action <select name="action" required>${(Object.keys(ACTION_VERBS) as ActionVerb[])
@@ -86,7 +86,7 @@ export async function sequenceOptions(call: Call, selected: string | null): Prom
   )}`
 }
 
-async function whom(call: Call, { contacts, search }: Selection): Promise<Html> {
+async function recipientsOf(call: Call, { contacts, search }: Selection): Promise<Html> {
   if (contacts === 'all')
     return html`This action is for <strong>all results</strong> of your search${search.text === null ? '' : html` for “<bdi>${search.text}</bdi>”`}. The preview counts them.`
   const names = await call.namesOf(contacts.slice(0, 3))
@@ -98,17 +98,17 @@ async function whom(call: Call, { contacts, search }: Selection): Promise<Html> 
 
 function orderOf({ form }: Call): Order {
   const action = form.get('action')
-  if (!isVerb(action)) throw new Failure(400, 'The action is neither start, stop nor restart.')
+  if (!isVerb(action)) throw new Failure(400, 'Unknown action; expected start, stop or restart.')
   const parsed = parseTag(needed(form, 'sequence'))
-  if (parsed === null || parsed.waiting) throw new Failure(400, 'This is no sequence.')
+  if (parsed === null || parsed.waiting) throw new Failure(400, 'Unknown sequence.')
   const { campaignId, sequenceId } = parsed
   return { action, campaignId, sequenceId, reason: reasonOf(form), selection: selectionOf(form) }
 }
 
-/** Every order has one: it stands in the log beside who gave it. */
+/** Every order has one: the log keeps it with the actor. */
 export function reasonOf(form: URLSearchParams): string {
   const reason = textOf(form, 'reason')
-  if (reason === null) throw new Failure(422, 'Say why: the reason is kept with the order.')
+  if (reason === null) throw new Failure(422, 'A reason is required. It is kept with the order.')
   if (reason.length > 500) throw new Failure(422, 'The reason is longer than 500 characters.')
   return reason
 }
@@ -134,8 +134,8 @@ export async function previewPage(call: Call): Promise<Page> {
   )
   const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
   const body = html`<h1>${VERB_WORDS[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
-<p>${await whom(call, selection)} Nothing was changed so far. This is what would happen now:</p>
-${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'Nobody was found.')}
+<p>${await recipientsOf(call, selection)} Nothing was changed so far. This is what would happen now:</p>
+${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'No contact found.')}
 ${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}
 <p>Reason: <q><bdi>${reason}</bdi></q></p>
 <div class="buttons">

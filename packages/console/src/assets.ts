@@ -3,7 +3,7 @@ import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'
 
 export interface Asset {
-  /** Another one with each change, so that browsers may keep it for ever. */
+  /** Another one with each change, so that browsers may keep it without end. */
   readonly name: string
   readonly type: string
   readonly text: string

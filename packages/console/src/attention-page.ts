@@ -12,7 +12,7 @@ const FEW = 10
 
 /** What each kind means, and what to do about it. */
 const MEANINGS: { readonly [kind in AttentionKind]: string } = {
-  held: 'The run stands still until somebody resends or cancels the step.',
+  held: 'The run waits until somebody resends or cancels the step.',
   failed:
     'The last sending failed for good. It leaves this list when the step is sent after all, when the run is stopped, or when a new run begins.',
   unplanned: 'The schedule of the run cannot be computed by this release. Stop the run, or install a release that can.',

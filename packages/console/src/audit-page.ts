@@ -1,4 +1,4 @@
-/** Audit: what was ordered over many contacts and by whom; and whether the log can be true. */
+/** Audit: actions over many contacts and their actors; and whether the log can be true. */
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
 import { stateBadge } from './action-pages.ts'
@@ -30,10 +30,10 @@ ${table(
     const { action, actionId, actor, campaignId, contacts, orderedAt, reason, sequenceId } = one
     return html`<tr><td>${when(orderedAt, call.timeZone)}</td><td><bdi>${actor ?? '–'}</bdi></td><th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th><td class="number">${contacts.toLocaleString('en')}</td><td>${stateBadge(one)}</td><td><bdi>${reason ?? ''}</bdi></td><td><a href="${link(call, ['actions', actionId])}">Results<span class="unseen"> of ${actionId}</span></a></td></tr>`
   }),
-  'There were none so far.',
+  'No actions yet.',
 )}
 ${next === null ? '' : html`<p><a rel="next" href="${link(call, ['audit'], { after: next })}">Older actions</a></p>`}
-<p class="hint">Orders for one contact stand in the contact’s history, with who gave them and why.</p></section>`
+<p class="hint">Orders for one contact are in the contact’s history, with who gave them and why.</p></section>`
   return { title: 'Audit', part: 'audit', body, ...(call.verification.running === null ? {} : { refresh: 3 }) }
 }
 
@@ -89,7 +89,7 @@ ${
 }`
 }
 
-/** Begins a look at the log, unless one is under way. It goes on behind the answer; the page says how it came out. */
+/** Begins a look at the log, unless one is under way. It continues after the response; the page shows the result. */
 export async function verifyLog(call: Call): Promise<Response> {
   const { actor, engine, verification } = call
   verification.running ??= (async () => {

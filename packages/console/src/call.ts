@@ -30,7 +30,7 @@ export interface Call {
   namesOf(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, string>>
   /** Asks `authorize` again, for an answer that lasts: whether this actor still sees the campaign. Never rejects. */
   stillSees(campaignId: CampaignId): Promise<boolean>
-  /** Tells the host of an error behind an answer that was given already. */
+  /** Reports an error to the host after the response has begun. */
   failed(error: unknown): void
   /** What is known of the last look at the whole log, by this console. */
   readonly verification: Verification

@@ -27,7 +27,7 @@ export async function campaignsPage(call: Call): Promise<Page> {
     title: 'Campaigns',
     part: 'campaigns',
     body: html`<h1>Campaigns</h1>${table('Campaigns', heads, rows, 'No campaign was published so far.')}
-<p class="hint">Active and waiting count runs: whoever is in two sequences counts twice.</p>`,
+<p class="hint">Active and waiting count runs: a contact in two sequences counts twice.</p>`,
   }
 }
 
@@ -51,7 +51,7 @@ export async function campaignPage(call: Call): Promise<Page> {
   const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1><span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
 ${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
-<div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see who is in it.</p>` : await nodeOf(call, view, selected)}</div></div>
+<div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected)}</div></div>
 <h2>Sequences</h2>
 ${table(
   'Sequences',

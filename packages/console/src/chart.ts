@@ -1,4 +1,4 @@
-/** Charts as SVG, made on the server; with their numbers as a table beside, for whoever cannot see them. */
+/** Charts as SVG, made on the server; with their numbers as a table, for readers who cannot see them. */
 import type { Instant } from '@enfold/core'
 import { epochMsOf } from '@enfold/core'
 import { html } from 'hono/html'

@@ -203,7 +203,7 @@ describe('permissions', () => {
     const to = path.replace('POOL', await eventOf('StepDispatched'))
     const before = (await world.engine.inspect.history('ada')).length
     const nobody = await send(pages, to, options(null))
-    expect([nobody.status, nobody.text]).toEqual([401, 'Say who you are.\n'])
+    expect([nobody.status, nobody.text]).toEqual([401, 'Authentication required.\n'])
     expect((await send(pages, to, options('stranger'))).status).toBe(401)
     expect((await send(pages, to, options('reader'))).status).toBe(reader)
     expect((await send(pages, to, options('gardener'))).status).toBe(wrong)
@@ -457,7 +457,7 @@ describe('what is said is true', () => {
       }
   })
 
-  it('a search for everybody lists who is in a sequence, and says so', async () => {
+  it('a search without conditions lists the contacts that are in a sequence, and says so', async () => {
     await world.engine.startSequence({ ...ofPool, contactId: 'was-in' })
     await world.engine.stopSequence({ ...ofPool, contactId: 'was-in' })
     const { text } = await send(pages, '/search?text=')

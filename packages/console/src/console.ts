@@ -32,7 +32,7 @@ import { chosenZoneOf } from './zone.ts'
 export interface ConsoleOptions {
   readonly engine: Engine
   /**
-   * Who sends the request, and what he may, as for `createApi`. Asked for every request, before anything else. `null` is
+   * Who sends the request, and what they may do, as for `createApi`. Called for every request, before anything else. `null` is
    * answered with 401. There is no console without it.
    */
   readonly authorize: Authorize
@@ -52,7 +52,7 @@ export interface ConsoleOptions {
   readonly secret?: string
   /** Of a form, in bytes: some thousand ticked contacts fit. Default 1,048,576. */
   readonly maxBodyBytes?: number
-  /** Told of every error that is answered with a 5xx, or that came behind an answer, for your logger. */
+  /** Told of every error that is answered with a 5xx, or that came after a response had begun, for your logger. */
   readonly onError?: (error: unknown, request: Request) => void
 }
 
@@ -121,8 +121,8 @@ export function createConsole(options: ConsoleOptions): Console {
     },
     answerNobody: (status) =>
       status === 401
-        ? bare(401, 'Say who you are.')
-        : bare(500, 'The server could not find out who you are. It was told to its operator.'),
+        ? bare(401, 'Authentication required.')
+        : bare(500, 'The server could not authenticate the request. The error has been reported.'),
   })
 }
 
@@ -164,7 +164,7 @@ async function callOf(context: Context, route: Route | null, actor: Actor, reque
   }
 }
 
-const illegalId = () => new Failure(400, 'This address names nothing: a part of it is no legal id.')
+const illegalId = () => new Failure(400, 'Invalid address: a part of it is no legal id.')
 
 async function stillSees({ authorize, failed }: Context, campaignId: CampaignId, request: Request): Promise<boolean> {
   try {

@@ -1,6 +1,6 @@
 /**
- * One contact: where he is, what comes next, what happened and why, now or at any instant before. What can be ordered
- * for him is in `order-page.ts`.
+ * One contact: its sequences, what comes next, what happened and why, now or at any earlier instant. Orders are
+ * in `order-page.ts`.
  */
 import {
   type ContactId,
@@ -123,7 +123,7 @@ function instantAsked(params: URLSearchParams, instants: readonly Instant[], tim
   const text = params.get('at')
   if (text !== null && text !== '') {
     const instant = instantOfField(text, timeZone)
-    if (instant === null) throw new Failure(400, 'This is no date and time.')
+    if (instant === null) throw new Failure(400, 'Invalid date or time.')
     return instant
   }
   const moment = numberOf(params, 'moment')
@@ -376,7 +376,7 @@ export async function whyPage(call: Call): Promise<Page> {
     const event = visible.get(one.event.id)
     return event === undefined ? [] : [{ ...one, event }]
   })
-  // Where the event itself is none of his, neither is what led to it.
+  // If the actor may not see the event itself, neither what led to it.
   if (eventId !== null && chain[0]?.event.id !== eventId) throw new Failure(404, 'This contact has no such event.')
   const titles = await titlesOf(
     call,

@@ -1,4 +1,4 @@
-/** For tests and pictures: the console behind a real server, in a real browser. One of each for a whole file. */
+/** For tests and pictures: the console on a real server, in a real browser. One of each for a whole file. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

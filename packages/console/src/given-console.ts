@@ -1,4 +1,4 @@
-/** For tests and pictures: an engine with two campaigns and some weeks behind it, actors by a header, forms in a word. */
+/** For tests and pictures: an engine with two campaigns and some weeks of history, actors by a header, forms in a word. */
 import {
   type CampaignDefinition,
   type ContactDirectory,

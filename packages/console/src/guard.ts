@@ -91,7 +91,7 @@ export function checkSender(request: Request, form: URLSearchParams, token: stri
   if (!isSameSite(request))
     throw new Failure(403, 'This order did not come from the console. Open the page again, and order it there.')
   if (!isEqual(form.get('token') ?? '', token))
-    throw new Failure(403, 'This page is too old, or was opened by somebody else. Open it again, and order it there.')
+    throw new Failure(403, 'This page has expired. Reload it and try again.')
 }
 
 function isSameSite({ headers, url }: Request): boolean {
@@ -114,7 +114,8 @@ function isEqual(a: string, b: string): boolean {
 /** The fields of a form. Nothing else is read, and no more than this many bytes. */
 export async function formOf(request: Request, maxBytes: number): Promise<URLSearchParams> {
   const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/x-www-form-urlencoded') throw new Failure(415, 'Only forms of the console are read here.')
+  if (type !== 'application/x-www-form-urlencoded')
+    throw new Failure(415, 'Unsupported media type. Only forms of the console are accepted.')
   const tooLarge = new Failure(
     413,
     `The form holds more than ${maxBytes.toLocaleString('en')} bytes: choose fewer contacts.`,

@@ -1,5 +1,5 @@
 /**
- * The console for whoever sits at this machine: on loopback only, opened by an address with a token that works once.
+ * The console for the user of this machine: on loopback only, opened by an address with a token that works once.
  * For a look at a store, and for demos. A host mounts `createConsole` into its own server, with its own sessions.
  */
 import { once } from 'node:events'
@@ -12,7 +12,7 @@ import { cookieOf } from './cookies.ts'
 import { safeHeaders, secret } from './guard.ts'
 
 export interface LoopbackOptions extends Omit<ConsoleOptions, 'authorize' | 'basePath'> {
-  /** Who whoever opens the address is, and what he may. */
+  /** The actor that opens the address, and what they may do. */
   readonly actor: Actor
   /** Default 0: any that is free. */
   readonly port?: number
@@ -41,7 +41,7 @@ export async function serveOnLoopback({ actor, port = 0, ...options }: LoopbackO
   const listener = getRequestListener(async (request) => {
     const url = new URL(request.url)
     // A name of another site that leads here (DNS rebinding) is none of ours.
-    if (!ours.has(url.host)) return refused('This console answers at its own address only.')
+    if (!ours.has(url.host)) return refused('This console is available at its own address only.')
     const given = url.searchParams.get('token')
     if (given === null) return pages(request)
     if (given !== token) return refused('This address was opened before. Start the console again.')

@@ -39,7 +39,7 @@ const KINDS: { readonly [Word in PageWord]: Kind } = {
   },
   stop: {
     title: 'Stop',
-    says: 'No further step of it goes out. Other sequences of the contact go on. A goal that is satisfied later can start it again.',
+    says: 'No further step of it is sent. Other sequences of the contact go on. A goal that is satisfied later can start it again.',
   },
   restart: {
     title: 'Restart',
@@ -47,11 +47,11 @@ const KINDS: { readonly [Word in PageWord]: Kind } = {
   },
   pause: {
     title: 'Pause',
-    says: 'Nothing of it goes out until it is resumed.',
+    says: 'None of its steps is sent until it is resumed.',
   },
   resume: {
     title: 'Resume',
-    says: 'Due times stand as they were: what fell due meanwhile goes out now. Or let the wait in progress be longer by the pause.',
+    says: 'Due times stay as they were, and what fell due meanwhile is sent now. Or make the current wait longer by the pause.',
     fields: () =>
       html`<label class="tick"><input type="checkbox" name="shift" value="yes"> Make the wait in progress longer by the pause</label>`,
     taken: ({ form }) => ({ shift: form.get('shift') === 'yes' }),
@@ -68,7 +68,7 @@ const KINDS: { readonly [Word in PageWord]: Kind } = {
     taken: ({ form, timeZone }) => {
       const text = form.get('until') ?? ''
       const until = text === '' ? null : instantOfField(text, timeZone)
-      if (text !== '' && until === null) throw new Failure(422, 'This is no date and time.')
+      if (text !== '' && until === null) throw new Failure(422, 'Invalid date or time.')
       return { until }
     },
   },
@@ -82,7 +82,7 @@ const KINDS: { readonly [Word in PageWord]: Kind } = {
   },
   cancel: {
     title: 'Cancel',
-    says: 'The step is left out of this run. The wait before it is not: the steps behind it keep their times.',
+    says: 'The step is left out of this run. Its wait stays, so later steps keep their times.',
   },
 }
 
@@ -95,7 +95,7 @@ type NamedKind = Kind & { readonly name: string; readonly verb: VerbName; readon
 function kindOf(from: URLSearchParams): NamedKind {
   const name = from.get('do') ?? ''
   const verb = BY_WORD.get(name)
-  if (verb === undefined || !Object.hasOwn(KINDS, name)) throw new Failure(400, 'There is no such order.')
+  if (verb === undefined || !Object.hasOwn(KINDS, name)) throw new Failure(400, 'Unknown order.')
   return { ...KINDS[name as OrderName], name, verb, of: VERBS[verb].about }
 }
 
@@ -106,7 +106,7 @@ function subjectOf(call: Call, from: URLSearchParams, { of }: NamedKind): Subjec
   if (of === 'contact') return none
   const tag = from.get('in')
   const parsed = tag === null ? null : parseTag(tag)
-  if (tag !== null && parsed === null) throw new Failure(400, 'This is no sequence.')
+  if (tag !== null && parsed === null) throw new Failure(400, 'Unknown sequence.')
   const campaignId = parsed?.campaignId ?? needed(from, 'campaign')
   const sequenceId = parsed?.sequenceId ?? needed(from, 'sequence')
   if (of === 'sequence') return { ...none, campaignId, sequenceId }

@@ -29,7 +29,7 @@ const RULE_WORDS: Readonly<Record<Rule, string>> = {
 export async function searchPage(call: Call): Promise<Page> {
   const params = call.url.searchParams
   const search = searchOf(params)
-  // Whoever sees some campaigns only cannot ask for everybody.
+  // An actor limited to some campaigns cannot list all contacts.
   const isForAll = search.text === null && search.conditions.length === 0
   const wasAsked = isForAll ? params.has('text') && may(call, 'read', 'all') : true
   const form = await searchForm(call, search)
@@ -91,7 +91,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   const query = queryOf(search)
   const searched = await found(call, search, after)
   const isById = after === null && search.conditions.length === 0 && isLegalId(search.text)
-  // Who is named by his id comes first, whatever else the directory finds.
+  // A contact with exactly this id comes first, whatever else the directory finds.
   const byId = isById && (await isKnown(call, search.text)) ? [search.text] : []
   const contacts = [...new Set([...byId, ...(searched?.contacts ?? [])])]
   const fault =
@@ -99,7 +99,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
       ? ''
       : html`<p class="notice warm" role="alert"><bdi>${searched.fault}</bdi> Contacts are still found by their id, and by their sequences.</p>`
   if (contacts.length === 0)
-    return html`${fault}<p class="empty">Nobody was found.</p>${
+    return html`${fault}<p class="empty">No contact found.</p>${
       isLegalId(search.text)
         ? html`<p><a href="${link(call, ['contacts', search.text])}">Open a contact of the id <bdi>${search.text}</bdi> anyway</a></p>`
         : ''

@@ -1,5 +1,5 @@
 /**
- * Whom an operator means: a search, as a link and as fields of a form; and either its ticked results or all of it.
+ * The contacts that an operator means: a search, as a link and as fields of a form; and either its ticked results or all of it.
  */
 import { type ContactId, isLegalId, parseTag, tagOf, waitingTagOf } from '@enfold/core'
 import type { ContactSource, SearchQuery, SequenceQuery } from '@enfold/engine'
@@ -34,7 +34,7 @@ export function searchOf(from: URLSearchParams): Search {
   const conditions = from.getAll('in').flatMap((tag, i): Condition[] => {
     if (tag === '') return []
     const rule = (rules[i] ?? 'all') as Rule
-    if (!RULES.includes(rule) || parseTag(tag) === null) throw new Failure(400, 'This search cannot be read.')
+    if (!RULES.includes(rule) || parseTag(tag) === null) throw new Failure(400, 'Invalid search.')
     return [{ rule, tag }]
   })
   return { text: textOf(from, 'text'), conditions }
@@ -59,7 +59,7 @@ export function queryOf({ text, conditions }: Search): Pick<SearchQuery, 'all' |
 
 function sequenceOfTag(tag: string): SequenceQuery {
   const parsed = parseTag(tag)
-  if (parsed === null) throw new Failure(400, 'This search cannot be read.')
+  if (parsed === null) throw new Failure(400, 'Invalid search.')
   const { campaignId, sequenceId, waiting } = parsed
   return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active' }
 }
@@ -67,14 +67,14 @@ function sequenceOfTag(tag: string): SequenceQuery {
 export const activeTag = tagOf
 export const waitingTag = waitingTagOf
 
-/** Whom a form names. Nobody is a mistake that is said at once. */
+/** The contacts that a form names. None at all is an error. */
 export function selectionOf(form: URLSearchParams): Selection {
   const search = searchOf(form)
   if (form.get('of') === 'all') return { search, contacts: 'all' }
   const contacts = form.getAll('contact')
   if (contacts.length === 0)
-    throw new Failure(422, 'Nobody was ticked. Go back, and tick somebody or take all results.')
-  if (!contacts.every(isLegalId)) throw new Failure(400, 'One of the contacts is no id.')
+    throw new Failure(422, 'No contact is selected. Go back and select some, or take all results.')
+  if (!contacts.every(isLegalId)) throw new Failure(400, 'One of the contact ids is invalid.')
   return { search, contacts: [...new Set(contacts)] }
 }
 

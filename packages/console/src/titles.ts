@@ -7,7 +7,7 @@ import { wallTime } from './when.ts'
 export interface Titles {
   campaign(campaignId: CampaignId): string
   sequence(ref: SequenceRef): string
-  /** "Seven mistakes", with the campaign behind it. */
+  /** "Seven mistakes", followed by the campaign. */
   of(ref: SequenceRef): Html
   definition(campaignId: CampaignId): CampaignDefinition | undefined
   /** Events and causes by these titles, in the operator's zone. */

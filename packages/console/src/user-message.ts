@@ -8,7 +8,7 @@ export const TITLES: ReadonlyMap<number, string> = new Map([
   [409, 'It cannot be done as things stand'],
   [422, 'Something is missing'],
   [500, 'Something broke'],
-  [503, 'Not now'],
+  [503, 'Service unavailable'],
 ])
 
 /** Faults that pass by themselves. */
@@ -30,7 +30,7 @@ export function userMessageOf(error: unknown): { readonly status: number; readon
     // It says where, and never what stands there.
     if (error.code === 'FACTS_UNREADABLE') return { status: 500, text: error.message }
     if (PASSING.has(error.code))
-      return { status: 503, text: 'The store or the directory does not answer. Try again in a while.' }
+      return { status: 503, text: 'The store or the directory does not respond. Try again in a while.' }
   }
-  return { status: 500, text: 'The server met an error. It was told to its operator.' }
+  return { status: 500, text: 'Internal error. The error has been reported.' }
 }

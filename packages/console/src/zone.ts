@@ -17,7 +17,7 @@ export function chosenZoneOf(request: Request): string | null {
 export async function chooseZone(call: Call): Promise<Response> {
   const { basePath, form, request, url } = call
   const zone = form.get('zone')?.trim()
-  if (!isTimeZone(zone)) throw new Failure(422, 'This is no time zone that this machine knows, such as Europe/Berlin.')
+  if (!isTimeZone(zone)) throw new Failure(422, 'Unknown time zone. Expected a name such as Europe/Berlin.')
   const back = form.get('back') ?? ''
   const response = redirect((back === '' ? null : ownPath(back, basePath, url)) ?? `${basePath}/`)
   response.headers.append(

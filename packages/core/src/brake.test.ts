@@ -29,7 +29,7 @@ describe('the brake', () => {
     rested.at('PT1H').when(start('round')).thenAnswer({ outcome: 'started', run: 4 })
   })
 
-  it('BRAKE-1: a refused restart stops nothing, and a start of a run in progress answers already_active', () => {
+  it('BRAKE-1: a refused restart stops nothing, and a start of a run in progress gets already_active', () => {
     braked.when(restart('round')).thenRejected('TooManyStarts', {})
     braked.when(start('round')).thenNothing({ outcome: 'already_active', run: 3 })
     braked.when(stop('round')).thenAnswer({ outcome: 'stopped', run: 3 })

@@ -55,7 +55,7 @@ export interface Catalog {
   /** Throws `CAMPAIGN_VERSION_MISSING`: the log promises that a run's version stands before the run. */
   version(campaignId: CampaignId, campaignVersion: number): PublishedCampaign
   has(campaignId: CampaignId, campaignVersion: number): boolean
-  /** Every campaign that ever was published, by id. */
+  /** Every campaign that was ever published, by id. */
   entries(): readonly CatalogEntry[]
   /** Published campaigns, by id. */
   published(): readonly PublishedCampaign[]

@@ -21,7 +21,7 @@ export function digestOf(event: NewEvent & { readonly stream: StreamId }): Hash 
 }
 
 /**
- * The hash of an event: SHA-256 of its predecessor's hash and its own digest, both as 64 hexadecimal digits, one behind
+ * The hash of an event: SHA-256 of its predecessor's hash and its own digest, both as 64 hexadecimal digits, one after
  * the other. `previous` is `null` for the first event of a stream, and for the first after events without a hash.
  *
  * @example

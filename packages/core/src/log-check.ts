@@ -1,6 +1,6 @@
 /**
  * Holds a log against the rules, event by event (AUDIT-4): its places, its hashes, the order of events (`verify.ts`), what
- * belongs together (`append-rules.ts`), and its publications. For whoever reads a log and must not take one that lies:
+ * belongs together (`append-rules.ts`), and its publications. For readers that must not accept a log that lies:
  * `verify`, `import`, `seal`.
  */
 import { isRight } from 'fp-ts/lib/Either.js'

@@ -328,7 +328,7 @@ function scheduled(look: Look): void {
       causedBy = record.eventId
     } else if (record !== undefined && isResolved(record)) {
       anchor = later(record.at, run.shiftMs)
-      // A step without a timer takes no time of its own: what is punctual behind it is what was punctual before it.
+      // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, run.shiftMs)
       causedBy = record.eventId
     } else {

@@ -47,7 +47,7 @@ export class SlotSet {
     block.size--
     this.size--
     if (block.size === 0) this.blocks[index] = undefined
-    // Half of the limit, lest a contact that comes and goes at the limit turns the block over each time.
+    // Half of the limit, so that a contact that comes and goes at the limit does not convert the block each time.
     else if (block.words !== null && block.size === MAX_OFFSETS / 2) toOffsets(block, block.words)
     return true
   }

@@ -70,7 +70,7 @@ export async function* whilePermitted(
   let isFirst = true
   for await (const page of pages) {
     if (!isFirst && !(await isStillPermitted()))
-      throw new Error('A file was broken off: who downloads it may not see it any more.')
+      throw new Error('The download was ended: the caller may not see the file any more.')
     isFirst = false
     yield page
   }

@@ -114,7 +114,7 @@ it('BULK-2: the same id is the same action, and another order under it is refuse
   expect(await send('POST', '/actions', { body: nowhere })).toMatchObject({ status: 404 })
 })
 
-it('BULK-2: what fails behind the answer is told to the host, and goes on when it is resumed', async () => {
+it('BULK-2: an action that fails after the response is reported to the host, and continues when it is resumed', async () => {
   const store = createMemoryStore()
   let broken = true
   const failing: Store = {
@@ -135,7 +135,7 @@ it('BULK-2: what fails behind the answer is told to the host, and goes on when i
   expect((await send('POST', '/actions/nothing/resume')).status).toBe(404)
 })
 
-it('BULK-3: an action is cancelled while it runs, and says by whom', async () => {
+it('BULK-3: an action is cancelled while it runs, and says who did it', async () => {
   const { send, engine } = await givenApi()
   const begun = await send('POST', '/actions', {
     body: { ...TARGET, contacts: { ids: many(20_000) }, actionId: 'long' },
@@ -151,7 +151,7 @@ it('BULK-3: an action is cancelled while it runs, and says by whom', async () =>
   expect(text.match(/,"pending",/g)).toHaveLength(20_000 - ended.processed)
 })
 
-it('a listener to progress who goes away leaves nothing behind', async () => {
+it('a listener to progress that goes away leaves nothing open', async () => {
   const { api, engine } = await givenApi()
   await engine.processAction({ ...TARGET, actionId: 'a', actor: null, contacts: { ids: ['ann'] } })
   const response = await api(

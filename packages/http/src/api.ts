@@ -1,6 +1,6 @@
 /**
  * `createApi`: the engine as a function from `Request` to `Response`. The life of a request: who sends it, which route,
- * is it of the right shape, may he, do it, answer. Routes stand in tables beside this file.
+ * is its shape right, is it allowed, do it, respond. The tables of routes are in separate files.
  */
 import { ENGINE_ID_PREFIX, isCallersCommandId, isLegalId } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
@@ -19,7 +19,7 @@ import { checkedOptions, wholeNumberTo } from './surface-options.ts'
 export interface ApiOptions {
   readonly engine: Engine
   /**
-   * Who sends the request, and what he may. Asked for every request, before anything else. `null` is answered with 401.
+   * Who sends the request, and what they may do. Called for every request, before anything else. `null` gives 401.
    * There is no API without it.
    */
   readonly authorize: Authorize
@@ -31,7 +31,7 @@ export interface ApiOptions {
   readonly maxUploadBytes?: number
   /** Signals in one request. 1 to 1,000; default 1,000. */
   readonly maxBatch?: number
-  /** Told of every error that is answered with a 5xx, or that came behind an answer, for your logger. */
+  /** Told of every error that is answered with a 5xx, or that came after a response had begun, for your logger. */
   readonly onError?: (error: unknown, request: Request) => void
 }
 
@@ -86,12 +86,16 @@ export function createApi(options: ApiOptions): Api {
     },
     answerNowhere: (allowed) =>
       allowed.length === 0
-        ? problemResponse(problem('NotFound', 'There is nothing at this address.'))
-        : problemResponse(problem('MethodNotAllowed', `Here go ${allowed.join(', ')}.`), { allow: allowed.join(', ') }),
+        ? problemResponse(problem('NotFound', 'No resource at this address.'))
+        : problemResponse(problem('MethodNotAllowed', `Method not allowed; allowed: ${allowed.join(', ')}.`), {
+            allow: allowed.join(', '),
+          }),
     answerNobody: (status) =>
       status === 401
-        ? problemResponse(problem('Unauthenticated', 'Say who you are.'), { 'www-authenticate': 'Bearer' })
-        : problemResponse(problem('Fault', 'The server could not find out who you are. It was told to its operator.')),
+        ? problemResponse(problem('Unauthenticated', 'Authentication required.'), { 'www-authenticate': 'Bearer' })
+        : problemResponse(
+            problem('Fault', 'The server could not authenticate the request. The error has been reported.'),
+          ),
   })
 }
 

@@ -1,4 +1,4 @@
-/** Campaigns: which there are, who is in them, publishing. And how the engine stands. */
+/** Campaigns: the list, their contacts, publishing. And the health of the engine. */
 
 import { type CampaignId, type CampaignProblem, campaignJsonSchema, campaignUnknown } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
@@ -30,7 +30,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'listCampaigns',
     method: 'get',
     path: '/campaigns',
-    summary: 'Every campaign that ever was published',
+    summary: 'Every campaign that was ever published',
     answers: { 200: s.Campaigns },
     scope: reading('any'),
     async handle({ actor, engine }) {
@@ -61,7 +61,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getCounts',
     method: 'get',
     path: '/campaigns/{campaignId}/counts',
-    summary: 'How many are in each of its sequences',
+    summary: 'The number of contacts in each of its sequences',
     answers: { 200: s.Counts },
     scope: readingHere,
     handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: idOf(call) }) }),
@@ -70,7 +70,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getContactsInSequence',
     method: 'get',
     path: '/campaigns/{campaignId}/sequences/{sequenceId}/contacts',
-    summary: 'Who is in a sequence',
+    summary: 'The contacts of a sequence',
     query: s.closed({ status: s.opt(s.words('active', 'waiting', 'either')), after: s.opt(s.Id), limit: s.Limit }),
     answers: { 200: s.Found },
     scope: readingHere,
@@ -85,7 +85,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'checkCampaign',
     method: 'post',
     path: '/campaigns/check',
-    summary: 'What publishing would say of a definition; nothing is published',
+    summary: 'The problems and warnings that publishing would report; nothing is published',
     body: Definition,
     answers: { 200: s.Checked },
     scope: reading('any'),
@@ -132,7 +132,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getAttention',
     method: 'get',
     path: '/attention',
-    summary: 'What waits for a person: held, failed for good, not to be planned, of no known kind, parked',
+    summary: 'What waits for a person: held, failed for good, unplanned, unhandled, parked',
     query: s.closed({
       kind: s.opt(s.words(...ATTENTION_KINDS)),
       campaignId: s.opt(s.Id),
@@ -152,7 +152,7 @@ export const campaignRoutes: readonly Route[] = [
     method: 'get',
     path: '/health',
     summary:
-      'How engine and store stand; 503 where work does not get done: the store does not answer, due work is late, or a handler fails again and again. For readiness and alerts, not for liveness. Of faults, those who may see some campaigns only are told the codes',
+      'How engine and store stand; 503 if work does not get done: the store does not respond, due work is late, or a handler fails again and again. For readiness and alerts, not for liveness. Of faults, those who may see some campaigns only are told the codes',
     answers: { 200: s.Health, 503: s.Health },
     scope: reading('any'),
     async handle({ actor, engine }) {

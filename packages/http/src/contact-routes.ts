@@ -1,4 +1,4 @@
-/** One contact: what is known of him, and what is ordered for him. Also the search for contacts, and signals. */
+/** One contact: its state, and orders for it. Also the search for contacts, and signals. */
 import {
   type CampaignId,
   eventIdOf,
@@ -34,7 +34,7 @@ const reads: readonly Route[] = [
     id: 'getContact',
     method: 'get',
     path: '/contacts/{contactId}',
-    summary: 'Everything of one contact as it stands now: sequences, steps, what is next',
+    summary: 'One contact now: sequences, steps, what is next',
     query: s.closed({ runs: s.opt(s.words('newest', 'all')) }),
     answers: { 200: s.Contact },
     etag: true,
@@ -49,21 +49,20 @@ const reads: readonly Route[] = [
     id: 'getHistory',
     method: 'get',
     path: '/contacts/{contactId}/history',
-    summary:
-      'The recorded events of one contact, in order; `after` is a version; `ahead`: those that are dated after now',
+    summary: 'The recorded events of one contact, in order; `after` is a version; `ahead`: those dated after now',
     query: s.closed({ after: s.opt(s.whole(0)), limit: s.Limit }),
     answers: { 200: s.History },
     etag: true,
     scope: reading('any'),
     async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
-      const behind = (await engine.inspect.history(path.contactId as string)).slice(after)
-      const page = behind.slice(0, limit)
+      const later = (await engine.inspect.history(path.contactId as string)).slice(after)
+      const page = later.slice(0, limit)
       const events = seenBy(actor, page)
       const now = engine.inspect.now()
       const ahead = events.flatMap(({ at, version }) => (at > now ? [version] : []))
       return {
         events,
-        next: behind.length > limit ? (page.at(-1)?.version ?? null) : null,
+        next: later.length > limit ? (page.at(-1)?.version ?? null) : null,
         ...(ahead.length === 0 ? {} : { ahead }),
       }
     },
@@ -78,7 +77,7 @@ const reads: readonly Route[] = [
     async handle({ actor, engine, path }) {
       const chain = explain(await engine.inspect.history(path.contactId as string), path.eventId as string)
       const seen = seenBy(actor, chain)
-      // Where the event itself is none of his, neither is what led to it.
+      // If the actor may not see the event itself, neither what led to it.
       if (seenBy(actor, chain.slice(0, 1)).length === 0)
         throw new Refused(problem('NotFound', 'This contact has no such event.'))
       return { chain: seen }
@@ -155,7 +154,7 @@ const reads: readonly Route[] = [
     id: 'getOverdue',
     method: 'get',
     path: '/overdue',
-    summary: 'How much would go out if a dispatcher started now',
+    summary: 'How much would be sent if a dispatcher started now',
     answers: { 200: s.Overdue },
     scope: reading('all'),
     handle: ({ engine }) => engine.inspect.overdue(),
@@ -196,7 +195,7 @@ const refresh = route({
   id: 'refresh',
   method: 'post',
   path: '/contacts/{contactId}/refresh',
-  summary: 'Computes anew when something of the contact is due: its time zone or a date of it has changed',
+  summary: 'Computes again when something of the contact is due, after its time zone or one of its dates has changed',
   body: s.closed({}),
   answers: { 200: s.Refreshed },
   scope: { verbs: ['refresh'], campaigns: 'all' },
@@ -237,14 +236,14 @@ const signals: readonly Route[] = [
     id: 'signals',
     method: 'post',
     path: '/signals/batch',
-    summary: 'Several at once, each answered by itself, in their order',
+    summary: 'Several signals at once; a result for each, in their order',
     body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
     scope: scopeOf(VERBS.signal),
     async handle(call) {
       const { actor, body, commandId, engine, limits } = call
       if (body.signals.length > limits.maxBatch)
-        throw new Refused(problem('BodyTooLarge', `There are more than ${limits.maxBatch} signals in one request.`))
+        throw new Refused(problem('BodyTooLarge', `A request may have at most ${limits.maxBatch} signals.`))
       for (const [i, { data }] of body.signals.entries()) checkIntegers(data, `/signals/${i}/data`)
       const results = new Array<unknown>(body.signals.length)
       // Those of one contact in their order; those of different contacts share transactions.

@@ -17,13 +17,13 @@ export function checkShape(schema: TSchema, value: unknown, where: string): void
     path: where + instancePath,
     message: keyword === '~refine' ? 'is no legal id or instant' : sentence(keyword, params, message),
   }))
-  throw new Refused(problem('InputInvalid', `The ${where} is not right: ${problems[0]?.message ?? 'wrong'}.`, problems))
+  throw new Refused(problem('InputInvalid', `Invalid ${where}: ${problems[0]?.message ?? 'wrong'}.`, problems))
 }
 
 function sentence(keyword: string, params: unknown, message: string): string {
   const { additionalProperties, allowedValues } = params as Record<string, readonly unknown[] | undefined>
   if (keyword === 'additionalProperties' && additionalProperties !== undefined)
-    return `has properties that nobody knows: ${additionalProperties.map((name) => JSON.stringify(name)).join(', ')}`
+    return `has unknown properties: ${additionalProperties.map((name) => JSON.stringify(name)).join(', ')}`
   if (keyword === 'enum' && allowedValues !== undefined) return `must be one of ${allowedValues.join(', ')}`
   return message
 }

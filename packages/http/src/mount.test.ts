@@ -39,7 +39,7 @@ const HOSTS: { readonly [name: string]: { readonly basePath: string; serve(api: 
     serve(api) {
       const app = express()
       app.use('/api/enfold', listenerOf(api))
-      // Parsers of the host come behind it: the API reads its bodies itself.
+      // Parsers of the host come after it: the API reads its bodies itself.
       app.use(express.json())
       return listening(createServer(app))
     },
@@ -99,7 +99,7 @@ describe.each(Object.entries(HOSTS))('mounted in %s', (_, { basePath, serve }) =
     return { ...given, origin, send: senderTo(`${origin}/api/enfold`) }
   }
 
-  it('it answers to everybody as it does by itself', async () => {
+  it('the mounted API responds as it does by itself', async () => {
     const { send } = await given()
     const start = '/contacts/ann/sequences/pool/nurture/start'
     expect(await send('POST', start, { as: null })).toMatchObject({ status: 401 })

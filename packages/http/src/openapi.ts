@@ -74,7 +74,7 @@ function operation({ id, summary, method, path, query, body, csv, answers }: Rou
         Object.entries(answers).map(([status, answer]) => [
           status,
           {
-            description: status === '202' ? 'It has begun' : status === '503' ? 'Not now' : 'It is done',
+            description: status === '202' ? 'It has begun' : status === '503' ? 'Service unavailable' : 'It is done',
             content:
               typeof answer === 'string'
                 ? { [answer]: { schema: { type: 'string' } } }
@@ -83,7 +83,7 @@ function operation({ id, summary, method, path, query, body, csv, answers }: Rou
         ]),
       ),
       default: {
-        description: 'It was refused',
+        description: 'The request was refused',
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
       },
     },

@@ -79,7 +79,7 @@ function inPool(action: string): string {
   return `action=${action}&campaignId=pool&sequenceId=nurture`
 }
 
-/** Ann is in sequences of both campaigns, has a step behind her and one before her; an action has been done. */
+/** Ann is in sequences of both campaigns, with one step done and one to come; an action has been done. */
 async function givenAnn(actor: { current: Actor | null }): Promise<GivenApi & { readonly eventId: string }> {
   const given = await givenApi({ authorize: () => actor.current })
   const { engine } = given
@@ -121,7 +121,7 @@ describe('every route', () => {
       return answers
     }
 
-    it('is closed to nobody, to whoever lacks one verb, and to whoever has all the others', async () => {
+    it('a route is closed without an actor, without its verb, and with all other verbs', async () => {
       const lacking = request.verbs.map((verb) => ({ actor: 'x', may: PERMISSIONS.filter((one) => one !== verb) }))
       const answers = await outcomes([null, ...lacking, { actor: 'x', may: [] }])
       expect(answers.map(({ status }) => status)).toEqual([401, ...lacking.map(() => 403), 403])
@@ -134,7 +134,7 @@ describe('every route', () => {
       expect(answer?.changed).toBe(false)
     })
 
-    it('is closed to whoever has other campaigns, or shows nothing of this one', async () => {
+    it('a route is closed to an actor of other campaigns, or shows nothing of this one', async () => {
       const [answer] = await outcomes([{ actor: 'gil', may: 'write', campaigns: ['garden'] }])
       // Of an action elsewhere it is not said that it exists.
       expect(answer?.status).toBe(request.others === true ? 200 : request.path.startsWith('/actions/first') ? 404 : 403)
@@ -142,7 +142,7 @@ describe('every route', () => {
       if (request.path !== '/campaigns/check') expect(answer?.text).not.toMatch(/nurture|asked on/)
     })
 
-    it('is open to whoever has the verb and the campaign, and answers in its shape', async () => {
+    it('a route is open to an actor with the verb and the campaign, and responds in its shape', async () => {
       const campaigns = [pool.id, garden.id]
       const ofBoth = { actor: 'olga', may: request.verbs, campaigns }
       const ofAll = { actor: 'olga', may: request.verbs }
@@ -166,7 +166,7 @@ describe('every route', () => {
   })
 })
 
-describe('whoever has some campaigns', () => {
+describe('an actor limited to some campaigns', () => {
   const gil: Actor = { actor: 'gil', may: 'write', campaigns: ['garden'] }
 
   it('finds contacts by those only: other sequences, none, and everybody are closed', async () => {
@@ -197,7 +197,7 @@ describe('whoever has some campaigns', () => {
     }
   })
 
-  it('starts nobody because of what he is in elsewhere', async () => {
+  it('starts no contact because of its sequences in other campaigns', async () => {
     const { send } = await givenApi({ authorize: () => gil })
     const query = { all: [{ campaignId: 'pool', sequenceId: 'nurture' }] }
     const body = { action: 'start', campaignId: 'garden', sequenceId: 'tips', contacts: { query } }

@@ -4,15 +4,15 @@ import { type CampaignId, EnfoldFault, isLegalId, PERMISSIONS, type Permission }
 /** What can be allowed one by one: a permission of core, where each verb says which it needs. */
 export type Verb = Permission
 
-/** Whoever sends a request, as your `authorize` knows him. */
+/** The authenticated caller, as returned by `authorize`. */
 export interface Actor {
-  /** Your id of him; recorded with all that he does. */
+  /** Your id of the caller; recorded with every order. */
   readonly actor: string
   /** "read": looks only. "write": everything. Or exactly these; a restart needs `start` and `stop`. */
   readonly may: 'read' | 'write' | readonly Verb[]
   /**
    * Only these campaigns. What concerns all campaigns of a contact (stop all, suppress, erase, refresh, signals) is then denied,
-   * and what he reads of a contact shows these only. Left out: all.
+   * and responses about a contact are filtered to these campaigns. Default: all.
    */
   readonly campaigns?: readonly CampaignId[]
 }
@@ -27,15 +27,16 @@ export interface Scope {
   readonly campaigns: 'any' | 'all' | readonly CampaignId[]
 }
 
-/** Why the actor may not, as a sentence; `null`: he may. */
+/** Why the actor may not, as a sentence; `null` if they may. */
 export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
   const verbs: readonly Verb[] = may === 'write' ? PERMISSIONS : may === 'read' ? ['read'] : may
   const missing = scope.verbs.find((verb) => !verbs.includes(verb))
   if (missing !== undefined) return `You may not do this: it needs the permission "${missing}".`
   if (campaigns === undefined || scope.campaigns === 'any') return null
-  if (scope.campaigns === 'all') return 'You may not do this: it concerns all campaigns, and you have some of them.'
+  if (scope.campaigns === 'all')
+    return 'You may not do this: it concerns all campaigns, and you have access to some only.'
   const other = scope.campaigns.find((campaignId) => !campaigns.includes(campaignId))
-  return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is none of yours.`
+  return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is not one of yours.`
 }
 
 export function sees({ campaigns }: Actor, campaignId: CampaignId): boolean {

@@ -31,15 +31,15 @@ export class Refused extends Error {
 
 /** The API's own kinds. */
 const OWN = {
-  Unauthenticated: [401, 'Nobody is signed in'],
+  Unauthenticated: [401, 'Authentication required'],
   Forbidden: [403, 'Not allowed'],
-  NotFound: [404, 'There is no such thing'],
-  MethodNotAllowed: [405, 'Not by this method'],
-  InputInvalid: [400, 'The request is not right'],
+  NotFound: [404, 'Not found'],
+  MethodNotAllowed: [405, 'Method not allowed'],
+  InputInvalid: [400, 'Invalid request'],
   BodyTooLarge: [413, 'The body is too large'],
-  MediaTypeUnsupported: [415, 'The body is of another kind'],
-  Unavailable: [503, 'Not now'],
-  Fault: [500, 'Something is broken here'],
+  MediaTypeUnsupported: [415, 'Unsupported media type'],
+  Unavailable: [503, 'Service unavailable'],
+  Fault: [500, 'Internal error'],
 } as const
 
 export function problem(type: keyof typeof OWN, detail: string, problems?: Problem['problems']): Problem {
@@ -56,7 +56,7 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   ContactUnknown: [404, 'There is no such contact'],
   ContactSuppressed: [409, 'The contact is suppressed'],
   ContactErased: [409, 'The contact was erased'],
-  InstantPast: [422, 'The instant is over'],
+  InstantPast: [422, 'The instant is in the past'],
   EnrollmentNotActive: [409, 'The contact is not in the sequence'],
   TooManyStarts: [409, 'The sequence was started too often'],
   RunUnknown: [404, 'There is no such run'],
@@ -102,7 +102,7 @@ const TRANSIENT: ReadonlySet<FaultCode> = new Set<FaultCode>([
 /** Of anything thrown. What is not the sender's affair says nothing about the inside. */
 export function thrownProblem(error: unknown): Problem {
   if (error instanceof Refused) return error.problem
-  if (!isEnfoldFault(error)) return problem('Fault', 'The server met an error. It was told to its operator.')
+  if (!isEnfoldFault(error)) return problem('Fault', 'Internal error. The error has been reported.')
   if (isSendersFault(error)) {
     const { path, expected } = error.details as { path: string; expected: string }
     return problem('InputInvalid', error.message, [{ path, message: `expected ${expected}` }])
@@ -113,7 +113,7 @@ export function thrownProblem(error: unknown): Problem {
   if (error.code === 'FACTS_UNREADABLE')
     return { ...problem('Fault', error.message), type: PROBLEM_PREFIX + error.code }
   return {
-    ...problem('Fault', 'The server met a fault. It was told to its operator.'),
+    ...problem('Fault', 'Internal error. The error has been reported.'),
     type: PROBLEM_PREFIX + error.code,
   }
 }

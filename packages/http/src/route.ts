@@ -21,7 +21,7 @@ export interface Call<Query = unknown, Body = unknown> {
   readonly limits: Limits
   /** Asks `authorize` again: for an answer that lasts. Never rejects. */
   stillPermitted(): Promise<boolean>
-  /** Tells the host of an error behind an answer that was given already. */
+  /** Reports an error to the host after the response has begun. */
   failed(error: unknown): void
 }
 
@@ -47,7 +47,7 @@ export interface Route {
   readonly csv?: boolean
   /** Shape by status; a text is a media type. */
   readonly answers: { readonly [status: number]: TSchema | string }
-  /** Answers with an `ETag`, and 304 to whoever has it already. */
+  /** Sends an `ETag`, and 304 to a client that has it already. */
   readonly etag?: boolean
   /** What the request is about to do. Asked before anything is done. */
   scope(call: Call): Scope | Promise<Scope>

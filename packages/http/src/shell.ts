@@ -1,6 +1,6 @@
 /**
  * What the API and the console share: who sends a request, which route, what goes wrong before one is found, and how a
- * body is read. What a route answers, and in which form it refuses, is each one's own.
+ * body is read. The response of a route, and the form of a refusal, belong to each.
  */
 import { isLegalId } from '@enfold/core'
 import { Hono } from 'hono'

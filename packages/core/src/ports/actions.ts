@@ -6,14 +6,14 @@ import type { ActionId, ContactId } from '../ids.ts'
 export interface ActionChange {
   /** Forget all contacts of the action. */
   readonly clear?: boolean
-  /** Contacts to be put behind those that are there, in this order; one that is there already is passed over. */
+  /** Contacts to append to those that are there, in this order; one that is there already is ignored. */
   readonly add?: readonly ContactId[]
   /** Of contacts that were added; a later result replaces an earlier one. */
   readonly results?: readonly ActionResult[]
 }
 
 /**
- * Keeps what the log does not hold of bulk actions: who ordered what, for whom, and what became of each (BULK-1).
+ * Keeps what the log does not hold of bulk actions: who ordered what, for which contacts, and the result of each (BULK-1).
  *
  * Promises: a save is one transaction, durable when it resolves, and visible to every later call. Of two saves with
  * the same revision one is written. Contacts are numbered 1, 2, 3 … without gaps, each of them once.
@@ -27,7 +27,7 @@ export interface ActionStore {
   saveAction(record: ActionRecord, change?: ActionChange): Promise<number | null>
   /** As it was saved last; `null` if it never was. */
   action(actionId: ActionId): Promise<ActionRecord | null>
-  /** By their first save, the newest first: those behind `after`, which must be one of them; at most `limit` (≥ 1). */
+  /** By their first save, the newest first: those after `after`, which must be one of them; at most `limit` (≥ 1). */
   actions(after: ActionId | null, limit: number): Promise<readonly ActionRecord[]>
   /** By number: those above `after` (0 for all), with this outcome if one is named; at most `limit` (≥ 1). */
   actionContacts(

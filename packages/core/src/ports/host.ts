@@ -44,7 +44,7 @@ export interface StepCall {
   readonly signal: AbortSignal
 }
 
-/** What a handler answers. */
+/** What a handler returns. */
 export type StepOutcome =
   /**
    * `receipt`: an opaque id of the sending, at most 500 characters, recorded. No address or text (LOG-4). In this and in

@@ -62,7 +62,7 @@ export interface CaughtUp {
  * The append-only log: one stream per contact, one per campaign (LOG-1).
  *
  * Promises: an append is all or nothing and durable when it resolves. An append whose event ids all stand in the
- * stream already answers `repeated` with what was recorded the first time, whatever was expected; ids that are partly
+ * stream already returns `repeated` with what was recorded the first time, whatever was expected; ids that are partly
  * there, or in another stream, throw `EVENT_ID_REUSED`. A `hash` that comes with an event is not taken over. Versions are 1, 2, 3 … per stream, positions grow in the order
  * of `readAll`, and a reader never passes a position that an append in progress can still take.
  * Every method throws an `EnfoldFault` for faults; after `close` each throws `CLOSED`.
@@ -80,7 +80,7 @@ export interface EventStore {
    * in the order of the list. **Between streams no order is promised**: which event comes first in the log is the
    * store's affair, as with separate calls that are made at the same time. To have one event after another, wait for
    * the first. If it throws for what it was given (`INVALID_INPUT`, `EVENT_ID_REUSED`), nothing was written. After
-   * another fault a store without transactions may have written some; the same call again answers `repeated` for those.
+   * another fault a store without transactions may have written some; the same call again returns `repeated` for those.
    * A stream that another open transaction keeps makes nobody else wait: it is answered `locked` where others wrote.
    */
   appendMany(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
@@ -92,7 +92,7 @@ export interface EventStore {
   readAll(after?: Position, filter?: EventFilter): AsyncIterable<RecordedEvent>
   /** As `readAll`, and goes on with what is recorded later, until the signal aborts; then it ends without an error. */
   subscribe(after: Position, signal: AbortSignal, filter?: EventFilter): AsyncIterable<RecordedEvent | CaughtUp>
-  /** Contacts that have a stream, in a fixed order: those behind `after`, at most `limit`. */
+  /** Contacts that have a stream, in a fixed order: those after `after`, at most `limit`. */
   contacts(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
   /** Lets work in progress finish, then frees everything. Twice is once. */
   close(): Promise<void>

@@ -43,7 +43,7 @@ export interface ChangeNotifications {
  * passes `requires` over.
  *
  * Promises: where a required stream has another version, nothing is written, and the answer is a conflict, `outdated` if
- * the stream itself is as expected. (A repeat answers `repeated` all the same.)
+ * the stream itself is as expected. (A repeat returns `repeated` all the same.)
  */
 export interface ChecksRequired {
   /**

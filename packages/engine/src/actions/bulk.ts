@@ -44,7 +44,7 @@ export interface Bulk {
     order: ActionOrder,
     options?: ProcessOptions & { readonly preview?: ActionPreview },
   ): Promise<Either<Rejection, ActionView>>
-  /** Goes on with an action whose process died, from what the store holds of it. */
+  /** Continues an action whose process died, from what the store holds of it. */
   resumeAction(actionId: ActionId, options?: ProcessOptions): Promise<Either<Rejection, ActionView>>
   /** Ends an action, whichever process works on it: it stops after the group that is being processed. What is over stays as it is. */
   cancelAction(actionId: ActionId, order: { readonly actor: string | null }): Promise<Either<Rejection, ActionView>>

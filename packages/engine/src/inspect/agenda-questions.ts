@@ -51,7 +51,7 @@ export interface AgendaQuestions {
     readonly until?: Instant
     readonly limit?: number
   }): Promise<readonly Upcoming[]>
-  /** How much would go out if a dispatcher started now: the question before the start after days of standstill. */
+  /** How much would be sent if a dispatcher started now: the question before the start after days of standstill. */
   overdue(): Promise<Overdue>
 }
 

@@ -43,7 +43,7 @@ export interface CampaignQuestions {
    * this engine (KIND-1). Nothing is published.
    */
   checkCampaign(definition: unknown): Promise<CheckedDefinition>
-  /** Every campaign that ever was published, by id. */
+  /** Every campaign that was ever published, by id. */
   campaigns(): Promise<readonly CampaignSummary[]>
   /** One campaign with its definition, the newest or that of `version`; `null`: there is none. */
   campaign(campaignId: CampaignId, options?: { readonly version?: number }): Promise<CampaignView | null>
