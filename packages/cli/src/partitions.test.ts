@@ -66,7 +66,7 @@ describe('a log read in partitions', () => {
     expect(first.bad.map(({ line }) => line)).toEqual([8])
   })
 
-  it('a thread that cannot read says so, and none is left behind', async () => {
+  it('a thread that cannot read says so, and all others end', async () => {
     const asked = scanInParallel(join(folder, 'none.jsonl'), 2, false, EVERYTHING, () => {})
     await expect(asked).rejects.toThrow('ENOENT')
   })

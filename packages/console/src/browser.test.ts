@@ -287,7 +287,7 @@ describe('pages', () => {
     expect([(await shown())[0], await ticked()]).toEqual([second, []])
     await page.getByText('Actions', { exact: true }).click()
     await page.getByRole('button', { name: 'for those that are ticked' }).click()
-    await page.getByText('Nobody was ticked').waitFor()
+    await page.getByText('No contact is selected').waitFor()
     expect(await members()).toContain(second)
     await page.context().close()
   })

@@ -707,7 +707,7 @@ describe('an action whose process died', () => {
     as = later
     const reader = (response.body as ReadableStream<Uint8Array>).getReader()
     expect(new TextDecoder().decode((await reader.read()).value)).toContain('"contactId"')
-    await expect(reader.read()).rejects.toThrow('may not see it any more')
+    await expect(reader.read()).rejects.toThrow('may not see the file any more')
     expect(errors).toHaveLength(1)
   })
 

@@ -45,7 +45,7 @@ export async function giveWay(
   { outdated }: Conflict,
 ): Promise<void> {
   observe({ type: 'conflict', contactId, attempt })
-  // Published anew, or unpublished, since this process looked.
+  // Published again, or unpublished, since this process looked.
   if (outdated === true) await campaigns.refresh()
   // The first loser goes again at once.
   if (attempt > 1) await realWait(random() * Math.min(2 ** Math.min(attempt, 10), 100))

@@ -99,7 +99,7 @@ type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells
 
 /** What the verb is ordered with. */
 type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] & OptionsOf<VerbOf<Name>['takes']>
-/** What it answers. */
+/** Its answer. */
 type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
 
 /** What can be ordered for one contact. */

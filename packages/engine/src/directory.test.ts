@@ -176,7 +176,7 @@ describe.each(FAILING)('given a directory that %s', (_, fails) => {
   })
 })
 
-it('FACTS-1: with a read model beside the log, the wake after a stop is right too', async () => {
+it('FACTS-1: with a separate read model, the wake after a stop is right too', async () => {
   const directory = createFickle()
   const clock = createSimulatedClock(MONDAY)
   const handlers = { email: () => ({ outcome: 'sent' }) as const }
@@ -343,7 +343,7 @@ describe('given values of a host that must not be told', () => {
   })
 })
 
-describe('given a contact whom the directory does not know', () => {
+describe('given a contact that the directory does not know', () => {
   it('FACTS-3: it is asked again, with longer and longer pauses, for an hour; then the step is skipped', async () => {
     const directory = createFickle()
     const { engine, clock } = await given(directory.contacts)
@@ -399,9 +399,9 @@ describe('given a search of the host that is broken', () => {
     ['whose next is always the same', () => ({ contacts: ['ann'], next: 'ann' })],
     ['that goes round in a circle', ({ after }) => ({ contacts: ['ann'], next: after === 'ann' ? 'bob' : 'ann' })],
     ['that finds nobody and has always more', ({ after }) => ({ contacts: [], next: `${Number(after ?? 0) + 1}` })],
-    ['that answers no list', () => ({ contacts: 'ann', next: null })],
-    ['that answers what is no id', () => ({ contacts: [new Date(0)], next: null })],
-    ['that answers nothing', () => undefined],
+    ['that returns no list', () => ({ contacts: 'ann', next: null })],
+    ['that returns something that is no id', () => ({ contacts: [new Date(0)], next: null })],
+    ['that returns nothing', () => undefined],
     ['that hangs', () => new Promise(() => {})],
     ['that throws', () => Promise.reject(new Error('anna@example.org'))],
   ])('%s, an action ends with a fault that says so, and other work has its turn', async (_, search) => {

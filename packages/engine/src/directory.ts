@@ -1,5 +1,5 @@
 /**
- * The host's directory of contacts. What it answers is checked and copied before anything trusts it. A message about it
+ * The host's directory of contacts. What it returns is checked and copied before it is used. A message about it
  * names the contact, the place and the type of what stands there, never a value. Rules FACTS-1, FACTS-2.
  */
 import {
@@ -117,7 +117,7 @@ function askTogether(directory: ContactDirectory, timeoutMs: number) {
 function threw(error: unknown, about: string): EnfoldFault {
   return new EnfoldFault(
     'DIRECTORY_FAILED',
-    `The contacts directory threw ${typeName(error)} ${about}. Its own error is the cause of this one. Mend it and try again.`,
+    `The contacts directory threw ${typeName(error)} ${about}. Its own error is the cause of this one. Fix it and try again.`,
     {},
     error,
   )
@@ -356,5 +356,5 @@ export function createSearch(directory: ContactDirectory | undefined, timeoutMs:
 
 /** Of what a search returned. */
 export function searchFault(what: string): EnfoldFault {
-  return new EnfoldFault('DIRECTORY_FAILED', `contacts.search ${what}. Mend the directory and try again.`)
+  return new EnfoldFault('DIRECTORY_FAILED', `contacts.search ${what}. Fix the directory and try again.`)
 }

@@ -56,7 +56,7 @@ export function onAnn(sequenceId: string, more: { readonly commandId?: string; r
   return { contactId: 'ann', campaignId: 'pool', sequenceId, actor: 'olga', ...more }
 }
 
-/** A directory that is removed behind the tests of the file: ask for it outside of them. */
+/** A directory that is removed after the tests of the file: ask for it outside of them. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'enfold-engine-'))
   // The end of the process is too late: workers of the test runner are told to go, and hear no exit.
@@ -81,7 +81,7 @@ export interface Recorder {
   readonly handler: StepHandler
 }
 
-/** A handler that remembers its calls, and answers `sent` or what it is told. */
+/** A handler that remembers its calls, and returns `sent` or what it is told. */
 export function createRecorder(answer: (call: StepCall) => StepOutcome | Promise<StepOutcome> = sent): Recorder {
   const calls: StepCall[] = []
   return {

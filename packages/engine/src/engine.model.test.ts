@@ -1,5 +1,5 @@
 /**
- * The engine on SQLite, on PostgreSQL, and on a log with its read model beside it, against a model of one contact that
+ * The engine on SQLite, on PostgreSQL, and on a log with a separate read model, against a model of one contact that
  * was written from the rules (`docs/reference/rules.md`) and not from the decider: no events, no plan, only what each sequence is doing and what has been mailed.
  */
 import { join } from 'node:path'
@@ -162,7 +162,7 @@ class Model {
           if (!this.banned() && !this.handlerFails) this.mails += step.resendsToDo
           step.resendsToDo = 0
         }
-    // Handlers run beside each other: first all that is due is begun, then what came of it is heard, in the same order.
+    // Handlers run in parallel: first all that is due is begun, then the outcomes arrive, in the same order.
     for (;;) {
       const begun = this.begin()
       if (begun.length === 0) return
@@ -488,7 +488,7 @@ const handlerFails = (fails: boolean) =>
   )
 
 const reopen = new Happening(
-  'the process begins anew',
+  'the process restarts',
   () => ({}),
   async (real) => {
     await real.engine.close()
@@ -562,15 +562,15 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
     const schema = newSchema()
     return () => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 })
   },
-  'log, sqlite beside it': () => (path) => besideLog(sqlite(path), sqlite(`${path}.read-model`)),
-  'log, memory beside it'() {
-    // What is in memory is there for whoever begins anew, as a server would be.
+  'log, sqlite read model': () => (path) => besideLog(sqlite(path), sqlite(`${path}.read-model`)),
+  'log, memory read model'() {
+    // What is in memory is there after a restart, as a server would be.
     const log = createMemoryStore()
     const readModel = createMemoryStore()
     return () => ({ ...besideLog(log, readModel), close: async () => {} })
   },
-  'EventStoreDB, sqlite beside it': () => besideEventStoreDb(sqlite),
-  'EventStoreDB, PostgreSQL beside it'() {
+  'EventStoreDB, sqlite read model': () => besideEventStoreDb(sqlite),
+  'EventStoreDB, PostgreSQL read model'() {
     const schema = newSchema()
     return besideEventStoreDb(() => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 }))
   },
@@ -584,8 +584,8 @@ function besideEventStoreDb(open: (path: string) => Store): (path: string) => St
 /** What takes a file microseconds takes a server milliseconds. */
 const SERVERS: ReadonlySet<string> = new Set([
   'PostgreSQL',
-  'EventStoreDB, sqlite beside it',
-  'EventStoreDB, PostgreSQL beside it',
+  'EventStoreDB, sqlite read model',
+  'EventStoreDB, PostgreSQL read model',
 ])
 
 it.each(Object.entries(stores))(

@@ -92,9 +92,9 @@ const onPostgres = () => createPostgresStore({ connectionString: server.url, sch
 const stores = {
   'one store': createMemoryStore,
   PostgreSQL: onPostgres,
-  'a log with its read model beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'EventStoreDB, SQLite beside it': () => besideLog(newLog(), createSqliteStore({ path: ':memory:' })),
-  'EventStoreDB, PostgreSQL beside it': () => besideLog(newLog(), onPostgres()),
+  'a log with a separate read model': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'EventStoreDB, SQLite read model': () => besideLog(newLog(), createSqliteStore({ path: ':memory:' })),
+  'EventStoreDB, PostgreSQL read model': () => besideLog(newLog(), onPostgres()),
 }
 
 /** As many times fewer runs. */
@@ -174,7 +174,7 @@ it.each(Object.entries(stores))(
           clock,
           contacts: { get: () => facts },
           handlers: { email: handler, task: handler },
-          // As in a simulation: a minute behind each failure.
+          // As in a simulation: a minute after each failure.
           dispatch: { backOff: { baseMs: 60_000, capMs: 60_000 } },
           random: () => 1,
         })

@@ -61,7 +61,7 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Running {
   /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
   rebuildIndex(): Promise<{ readonly contacts: number }>
   /**
-   * Computes a contact's next wake anew: for when its facts changed in a way that moves a timer (zone, date field).
+   * Computes a contact's next wake again: for when its facts changed in a way that moves a timer (zone, date field).
    * `wakeAt`: when something of it is due next; `null`: nothing is. Nothing is recorded.
    *
    * @throws EnfoldFault `DIRECTORY_SILENT`, `DIRECTORY_FAILED`, `FACTS_UNREADABLE`: the wake stays as it was

@@ -232,7 +232,7 @@ eachStore((makeStore) => {
     })
 
     if (row.again !== undefined)
-      it('with another command id, is decided anew on the state that it finds', async () => {
+      it('a command with another command id is decided again on the state that it finds', async () => {
         const { engine } = await given(makeStore)
         await prepare(engine, row)
         await answerOf(call(engine, verb, row.order))
@@ -295,7 +295,7 @@ eachStore((makeStore) => {
       })
   })
 
-  it('ONCE-1: what changed nothing left no trace and is decided anew', async () => {
+  it('ONCE-1: a command that changed nothing left no trace and is decided again', async () => {
     const { engine } = await given(makeStore)
     const stop = { ...nurture, commandId: 'k' }
     expect(await answerOf(engine.stopSequence(stop))).toMatchObject({ outcome: 'not_active', run: 0, version: 0 })
@@ -303,14 +303,14 @@ eachStore((makeStore) => {
     expect(await answerOf(engine.stopSequence(stop))).toMatchObject({ outcome: 'stopped', run: 1, version: 2 })
   })
 
-  it('GOAL-1: a signal that matches no goal answers an empty list', async () => {
+  it('GOAL-1: a signal that matches no goal returns an empty list', async () => {
     const { engine } = await given(makeStore)
     const answer = await answerOf(engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'other' } }))
     expect(answer).toEqual({ goals: [], version: 0, position: 0 })
     expect(await typesOf(engine)).toEqual([])
   })
 
-  it('GOAL-2: a goal for members answers not_member to others', async () => {
+  it('GOAL-2: a goal for members returns not_member for others', async () => {
     const { engine } = await given(makeStore)
     const { goals } = await answerOf(engine.signal(purchase))
     expect(goals).toEqual([{ campaignId: 'pool', goalId: 'bought', outcome: 'not_member', stopped: [], started: [] }])
@@ -799,7 +799,7 @@ eachStore((makeStore) => {
 
 describe('a file', () => {
   it.each(rows.map((row) => [row.verb, row] as const))(
-    'ONCE-1: %s with the same id after the process began anew',
+    'ONCE-1: %s with the same id after a restart of the process',
     async (verb, row) => {
       const path = sqliteFile()
       const clock = createSimulatedClock(MONDAY)

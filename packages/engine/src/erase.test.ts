@@ -1,4 +1,4 @@
-/** What an erasure answers of the values that remain in the contact's stream (ERASE-1). */
+/** What an erasure returns of the values that remain in the contact's stream (ERASE-1). */
 import { HELD_VALUES, type HeldValues, heldInWords } from '@enfold/core'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'

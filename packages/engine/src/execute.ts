@@ -76,7 +76,7 @@ async function executeTraced<Command extends ContactCommand>(
       if (recorded.length === 0) context.keptSignals.decided(command, contact.state, events, context.campaigns.catalog)
       const appended = written ? recorded : []
       tell.decided(appended)
-      // A repeat answers with the place of the first time.
+      // A repeat returns the place of the first time.
       const { version, position } = recorded.at(-1) ?? contact
       return right({ answer, events: appended, version, position, known: contact, history })
     }

@@ -16,7 +16,7 @@ export function wordsOf(error: unknown): FaultWords {
   const { code, details, message } = error
   // Without a path it is no input of a verb that was refused, and quotes none.
   if (code !== 'INVALID_INPUT' || details.path === undefined) return { code, message }
-  return { code, message: `${String(details.path)} is not right; expected ${String(details.expected)}.` }
+  return { code, message: `${String(details.path)} is invalid; expected ${String(details.expected)}.` }
 }
 
 /** The same in one line. */

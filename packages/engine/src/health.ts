@@ -13,7 +13,7 @@ import type { FailingKind, Troubles } from './troubles.ts'
  */
 export interface Health {
   readonly ok: boolean
-  /** `null`: it answers. */
+  /** `null`: it responds. */
   readonly storeFault: string | null
   /**
    * By how much the oldest due contact is late, in milliseconds, whether a worker holds it or not; 0: nothing is due.

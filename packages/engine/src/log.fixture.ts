@@ -1,5 +1,5 @@
 /**
- * For the tests of this package: a log that does not project in the append, with a read model beside it. Both are stores
+ * For the tests of this package: a log that does not project in the append, with a separate read model. Both are stores
  * of ours, of which one serves only as the log and the other only as the read model.
  */
 import type { CaughtUp, Either, EventStore, Position, ReadModel, RecordedEvent, Store, Version } from '@enfold/core'
@@ -96,7 +96,7 @@ export function readingItsWrites(engine: Engine): Engine {
 
 const NO_VERBS: ReadonlySet<keyof Engine> = new Set<keyof Engine>(['waitFor', 'health', 'run', 'project'])
 
-/** What a subscription does wrong, decided for each event anew. */
+/** What a subscription does wrong, decided for each event separately. */
 export type Mishap = 'none' | 'throws' | 'ends' | 'repeats' | 'skips'
 
 /** The log with a subscription that goes wrong where the test says so. */

@@ -76,7 +76,7 @@ describe.each([
       await engine.runDue()
     }
     expect(email.calls).toHaveLength(1)
-    // Seen by whoever watches, and on the agenda: to be looked at again, and nothing is known to be due.
+    // Observers see it, and it is on the agenda: to be looked at again, and nothing is known to be due.
     expect(told).toContainEqual(
       expect.objectContaining({
         type: 'contact-not-planned',

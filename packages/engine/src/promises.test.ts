@@ -1,6 +1,6 @@
 /**
- * The two promises that operators trust, held against races: many callers stop, satisfy goals and start anew, while many
- * workers on the same store dispatch, some of which never answer. What is checked is the log that they left.
+ * The two promises that operators trust, held against races: many callers stop, satisfy goals and start again, while many
+ * workers on the same store dispatch, some of which never finish. What is checked is the log that they left.
  */
 import { join } from 'node:path'
 import {
@@ -39,12 +39,13 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
     return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
   },
   // Each worker feeds the one read model, at the same time as the others.
-  'log, memory beside it'() {
+  'log, memory read model'() {
     const store = besideLog(createMemoryStore(), createMemoryStore())
     return Array.from({ length: WORKERS }, () => store)
   },
-  'log, sqlite beside it'() {
-    const open = (name: string) => createSqliteStore({ path: join(directory, `beside-${name}`), synchronous: 'NORMAL' })
+  'log, sqlite read model'() {
+    const open = (name: string) =>
+      createSqliteStore({ path: join(directory, `read-model-${name}`), synchronous: 'NORMAL' })
     return Array.from({ length: WORKERS }, () => besideLog(open('log.db'), open('read-model.db')))
   },
 }
@@ -70,7 +71,7 @@ interface Deed {
 }
 
 it.each(Object.entries(stores))(
-  'STOP-6, GOAL-12: over the %s store, nothing is dispatched behind a stop or a goal, whoever races whom',
+  'STOP-6, GOAL-12: over the %s store, nothing is dispatched after a stop or a goal, in any race',
   async (_, openStores) => {
     const opened = openStores()
     const store = opened[0] as Store
@@ -175,7 +176,7 @@ it.each(Object.entries(stores))(
   120_000,
 )
 
-/** A contact's few moments: started, and then stopped in one of the ways that there are, some of them anew. */
+/** A contact's few moments: started, and then stopped in one of the ways that there are, some of them again. */
 async function live(
   contactId: string,
   any: () => Engine,
@@ -209,7 +210,7 @@ async function live(
   }
 }
 
-/** Of no run is anything dispatched behind its stop, save what was ordered by hand behind it. Answers how many stops. */
+/** No step of a run is dispatched after its stop, except by a later order by hand. Returns the number of stops. */
 function expectNothingBehindStops(history: readonly RecordedContactEvent[]): number {
   const stopped = new Set<string>()
   const ordered = new Set<string>()

@@ -58,7 +58,7 @@ function projectionOf(
   return { contactId, version, tags, ...wake }
 }
 
-/** The tags of a contact behind these events, as the projector has them. */
+/** The tags of a contact after these events, as the projector has them. */
 export function tagsBehind(
   contactId: ContactId,
   events: readonly RecordedContactEvent[],
@@ -83,7 +83,7 @@ function tagsByState(state: ContactState): readonly Tag[] {
 }
 
 /**
- * Rebuilds every contact's tags from its events beside the live index, and its marks of steps that wait for a person, and
+ * Rebuilds every contact's tags from its events, separate from the live index, and its marks of steps that wait for a person, and
  * reports each difference (INDEX-3).
  *
  * @param shown resolves when the read model shows what is recorded up to a position
@@ -107,7 +107,7 @@ export async function verifyIndex(
       const expected = [...tagsBehind(contactId, history), ...marks].sort()
       const byState = [...tagsByState(state), ...marks].sort()
       if (same(expected, found) && same(expected, byState)) break
-      // A read model beside the log may only be late.
+      // A separate read model may only be late.
       if (look === 1) {
         await shown(history.at(-1)?.position ?? 0)
         continue

@@ -148,7 +148,7 @@ describe('given hosts that misbehave', () => {
     expect(rejections).toEqual([])
   })
 
-  it('INDEX-1: a read model beside a store that is its own, which nothing would feed, is refused', async () => {
+  it('INDEX-1: a separate read model for a store that has its own, which nothing would feed, is refused', async () => {
     await expect(given({ readModel: createMemoryStore() })).rejects.toThrow(/createEngine\.readModel/)
   })
 })

@@ -119,7 +119,7 @@ describe('given a host that has set up OpenTelemetry', () => {
     }
   })
 
-  it('INDEX-2: by how many events a read model beside the log lags is a metric', async () => {
+  it('INDEX-2: the number of events by which a separate read model lags is a metric', async () => {
     const store = logOnly(createMemoryStore())
     const engine = createEngine({ store, readModel: createMemoryStore(), handlers: {} })
     await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] })

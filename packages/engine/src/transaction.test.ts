@@ -138,7 +138,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(await traces('ann')).toEqual(NOTHING)
   })
 
-  it('answers an append with what the log would: repeats, conflicts, versions', async () => {
+  it('an append returns what the log would: repeats, conflicts, versions', async () => {
     const { store, engine } = await givenEngine()
     await engine.startSequence({ ...order('ann'), commandId: 'c1' })
     const [first] = await engine.inspect.history('ann')

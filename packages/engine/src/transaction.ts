@@ -45,7 +45,7 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
   }
 }
 
-/** What the transactions of drivers have in place of `query`, and the one line that gives it to them. */
+/** What the transactions of drivers have instead of `query`, and the one line that adds it. */
 const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
   ['$queryRawUnsafe', '{ query: (text, values) => tx.$queryRawUnsafe(text, ...values) }, for Prisma'],
   ['executeQuery', '{ query: (text, values) => trx.executeQuery(CompiledQuery.raw(text, values)) }, for Kysely'],

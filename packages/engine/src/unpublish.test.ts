@@ -26,7 +26,7 @@ const stores: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
   sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
   // A log that checks nothing in the append.
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 
 const closing = closingAfterEach()
@@ -66,7 +66,7 @@ function heldBack(store: Store) {
 }
 
 describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
-  it('VERSION-3: who is in is stopped, once, also where the answer was lost', async () => {
+  it('VERSION-3: a run is stopped once, also if the reply was lost', async () => {
     const { engine, recorder } = given(makeStore)
     await answerOf(engine.publish(pool))
     for (const contactId of ['ann', 'bob']) await answerOf(engine.startSequence({ ...nurture, contactId }))
@@ -76,7 +76,7 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(recorder.calls).toEqual([])
   })
 
-  it('VERSION-3: who is in is stopped where nobody feeds the index', async () => {
+  it('VERSION-3: runs are stopped also if nothing feeds the index', async () => {
     const { engineOver, store } = given(makeStore)
     const alone = engineOver(store)
     await answerOf(alone.publish(pool))
@@ -116,7 +116,7 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(completed?.data).toMatchObject({ routes: [{ to: 'second', outcome: 'not_published' }] })
   })
 
-  if (name !== 'log, memory beside it')
+  if (name !== 'log, memory read model')
     it('VERSION-3: a start that was decided before the unpublishing and comes after its answer is refused', async () => {
       const { engine, engineOver, store } = given(makeStore)
       await answerOf(engine.publish(pool))
@@ -139,12 +139,12 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     letGo()
     await answerOf(late)
     const [started] = await engine.inspect.history('ann')
-    expect(started?.data).toMatchObject({ campaignVersion: name === 'log, memory beside it' ? 1 : 2 })
+    expect(started?.data).toMatchObject({ campaignVersion: name === 'log, memory read model' ? 1 : 2 })
   })
 })
 
 it('VERSION-3: with a log that checks nothing, what was on its way within gateMs is stopped too', async () => {
-  const { engine, engineOver, store } = given(stores['log, memory beside it'] as () => Store, { gateMs: 1000 })
+  const { engine, engineOver, store } = given(stores['log, memory read model'] as () => Store, { gateMs: 1000 })
   await answerOf(engine.publish(pool))
   const { held, reached, letGo } = heldBack(store)
   const late = engineOver(held).startSequence(nurture)

@@ -285,7 +285,7 @@ it('BULK-3: a file of results breaks off when it is no longer permitted', async 
     actor.current = later
     const reader = (response.body as ReadableStream<Uint8Array>).getReader()
     expect(new TextDecoder().decode((await reader.read()).value)).toBe('"contactId","outcome","run","reason"\n')
-    await expect(reader.read()).rejects.toThrow('may not see it any more')
+    await expect(reader.read()).rejects.toThrow('may not see the file any more')
     expect(errors).toHaveLength(1)
   }
 })

@@ -192,7 +192,7 @@ eachStore((makeStore) => {
     const other = await answerOf(engine.startSequence({ ...onAnn('vip'), contactId: 'bystander' }))
     expect(other.position).toBeGreaterThan(done.position)
     expect(await engine.inspect.action(done.actionId)).toMatchObject({ position: done.position })
-    // Whom it leaves as he is counts with where he stands; who is not known, nowhere.
+    // A contact that it leaves unchanged counts with its state; an unknown one does not.
     const again = order({ actionId: 'again', contacts: { ids: ['bystander'] }, sequenceId: 'vip' })
     expect(await answerOf(engine.processAction(again))).toMatchObject({ position: other.position })
   })
@@ -245,7 +245,7 @@ eachStore((makeStore) => {
     { what: 'another actor', other: { actor: 'otto' } },
     { what: 'other contacts', other: { contacts: { ids: ['dora'] } } },
     { what: 'one contact more', other: { contacts: { ids: ['ann', 'bob', 'cem', 'dora'] } } },
-    { what: 'a list in place of a CSV', other: { contacts: { csv: 'contactId\nann\nbob\ncem\n' } } },
+    { what: 'a list instead of a CSV', other: { contacts: { csv: 'contactId\nann\nbob\ncem\n' } } },
     { what: 'a search', other: { contacts: { search: 'ann' } } },
   ])('BULK-2: the same id with $what is refused, and nothing happens', async ({ other }) => {
     const { engine } = await given(makeStore(), {
@@ -295,7 +295,7 @@ eachStore((makeStore) => {
     for (const id of ['c0', 'c599', 'c1199']) expect(await typesOf(engine, id)).toEqual(['SequenceStarted'])
   })
 
-  it('BULK-2: with contacts that were never all read it begins anew, and cannot be resumed without them', async () => {
+  it('BULK-2: an action whose contacts were never all read begins again, and cannot be resumed without them', async () => {
     const { engine } = await given(makeStore())
     async function* broken() {
       yield* many(700)
@@ -344,7 +344,7 @@ eachStore((makeStore) => {
     expect(done.state).toBe('done')
   })
 
-  it('BULK-3: cancelled by its signal, it stops behind the group in hand, for good', async () => {
+  it('BULK-3: an action cancelled by its signal stops after the current group, for good', async () => {
     const { engine, clock } = await given(makeStore())
     const abort = new AbortController()
     const onProgress = ({ processed }: ActionView) => processed === 500 && abort.abort()
@@ -358,7 +358,7 @@ eachStore((makeStore) => {
     expect((await resultsOf(engine)).filter(([, outcome]) => outcome === null)).toHaveLength(700)
   })
 
-  it('BULK-3: cancelled by whoever, what was done all the same has its result', async () => {
+  it('BULK-3: after a cancellation, everything that was done has its result', async () => {
     const { engine, store } = await given(makeStore())
     const late: ContactDirectory = {
       async get(id) {

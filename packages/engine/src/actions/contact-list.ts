@@ -143,7 +143,7 @@ function firstLineOf(text: string): Omit<Head, 'text'> & { readonly isWhole: boo
     if (quoted) {
       if (character === '"') quoted = false
     } else if (character === '"') {
-      // Of two quotes within quotes, the second begins anew.
+      // Of two quotes within quotes, the second begins again.
       quoted = isCellStart || text[i - 1] === '"'
     } else if (character === '\n' || character === '\r') {
       return { line: text.slice(empty.length, i), number, isWhole: true }

@@ -136,7 +136,7 @@ function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rej
   return { type: 'CommandIdReused', commandId: `${actionId}`, actionId, usedFor }
 }
 
-/** The record when it knows all its contacts; `null`: another process has begun anew. */
+/** The record when it knows all its contacts; `null`: another process has begun again. */
 async function collect(
   { context, contactsOf, actionStore, requireOpen }: ActionContext,
   begun: ActionRecord,

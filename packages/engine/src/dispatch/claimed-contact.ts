@@ -63,7 +63,7 @@ async function workOn(
     count(tally, events)
     dispatched = events.some((event) => event.type === 'StepDispatched')
     if (events.length === 0) budget.capacity += 1
-    // A claim that is given back while its row is that of before would be due again at once.
+    // A claim that is released while its row is the old one would be due again at once.
     else await projection.show(contactId)
     letGo()
     if (held) await release(holding.claim)

@@ -171,7 +171,7 @@ eachStore((makeStore) => {
     const { engine, clock } = await given(makeStore, steps, handler)
     await engine.startSequence(nurture)
     clock.advance('P7D')
-    // The step behind a late one counts from the moment of the skip.
+    // The step after a late one counts from the moment of the skip.
     expect(await engine.runDue()).toMatchObject({ dispatched: 2, sent: 2, skipped: 1 })
     expect(calls.map(({ step }) => step.id)).toEqual(['soon', 'whenever'])
 
@@ -517,7 +517,7 @@ eachStore((makeStore) => {
   })
 
   it.each([undefined, null, 5, 'sent', {}, { outcome: 'maybe' }, ['sent'], { outcome: { sent: true } }])(
-    'STEP-7: the answer %j is a failure that no retry mends',
+    'STEP-7: the answer %j is a failure without retry',
     async (nonsense) => {
       const { engine } = await given(makeStore, [email('one')], ({ contactId }) =>
         contactId === 'ann' ? (nonsense as unknown as StepOutcome) : sent,
@@ -563,7 +563,7 @@ eachStore((makeStore) => {
     expect(await eventsOf(engine, 'StepFailed')).toMatchObject([{ data: { reason: 'timeout', consequence: 'retry' } }])
     const [ann, bob] = [...calls].sort((a, b) => (a.contactId < b.contactId ? -1 : 1))
     expect(ann?.signal.reason).toMatchObject({ message: 'The handler took more than 20 ms.' })
-    // A call that was answered is not aborted behind its back.
+    // A call that has returned is not aborted later.
     expect(bob?.signal.aborted).toBe(false)
   })
 
@@ -587,7 +587,8 @@ eachStore((makeStore) => {
 
   it('STEP-7: a contact whose log is damaged stops nobody else', async (context) => {
     const { engine, store, clock, told } = await given(makeStore, [email('one')], () => sent)
-    if (!store.capabilities.projectsInAppend) context.skip('beside a log it is parked: project.test.ts')
+    if (!store.capabilities.projectsInAppend)
+      context.skip('with a separate read model it is parked: projection.test.ts')
     await store.append(
       contactStream('ann'),
       [
@@ -631,7 +632,7 @@ eachStore((makeStore) => {
     expect(await engine.runDue()).toMatchObject({ sent: 1 })
   })
 
-  it('STEP-4: a directory that fails behind a sending does not make it be sent again', async () => {
+  it('STEP-4: a directory that fails after a sending does not cause a second sending', async () => {
     let down = false
     const contacts = {
       get(): Facts {
@@ -654,7 +655,7 @@ eachStore((makeStore) => {
 
   // --- Facts --------------------------------------------------------------------------------------------------------
 
-  it('ROUTE-1: the routes behind a step see what the step itself changed', async () => {
+  it('ROUTE-1: the routes after a step see what the step itself changed', async () => {
     const tags: string[] = []
     const campaign: CampaignDefinition = {
       id: 'pool',
@@ -853,7 +854,7 @@ eachStore((makeStore) => {
   })
 
   describe('STEP-6: a worker that stood still until its lease may be over', () => {
-    /** The process stands still for a minute of its own time right behind what the store does. */
+    /** The process stands still for a minute of its own time right after what the store does. */
     const standsStillBehind = (name: 'claimDue' | 'appendMany', isIt: (args: unknown) => boolean) => () => {
       const store = makeStore()
       let stood = false
@@ -871,7 +872,7 @@ eachStore((makeStore) => {
     }
     afterEach(() => void vi.restoreAllMocks())
 
-    it('calls no handler behind its dispatch; another follows', async () => {
+    it('a worker that is frozen after a dispatch calls no handler; another takes over', async () => {
       const { calls, handler } = createRecorder()
       const dispatches = (appends: unknown) =>
         (appends as readonly StreamAppend[]).some(({ events }) => events[0]?.type === 'StepDispatched')
@@ -892,7 +893,7 @@ eachStore((makeStore) => {
       expect(calls).toMatchObject([{ attempt: 2 }])
     })
 
-    it('dispatches nothing behind its claim; another follows', async () => {
+    it('a worker that is frozen after a claim dispatches nothing; another takes over', async () => {
       const { calls, handler } = createRecorder()
       const always = () => true
       const { engine, clock, told, other } = await given(standsStillBehind('claimDue', always), [email('one')], handler)
@@ -983,7 +984,7 @@ eachStore((makeStore) => {
       await idle()
       await other(handler).startSequence(nurture)
       await idle()
-      // Who feeds a read model beside the log hears of it there, and need not poll.
+      // A process that feeds a separate read model is notified there, and need not poll.
       if (store.capabilities.projectsInAppend) expect(calls).toEqual([])
       clock.advance(700)
       await until(() => calls.length === 1)
@@ -1069,7 +1070,7 @@ eachStore((makeStore) => {
     expect(await store.claimDue(clock.now(), 'another', 10, 1000)).toHaveLength(1)
   })
 
-  it('handlers that outlast shutdownMs are told to end, what is not known is recorded so, and run can begin anew', async () => {
+  it('handlers that outlast shutdownMs are told to end, their outcomes are recorded as unknown, and run can begin again', async () => {
     const signals: AbortSignal[] = []
     const { calls, handler } = createRecorder(({ signal, attempt }) => {
       signals.push(signal)

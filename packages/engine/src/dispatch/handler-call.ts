@@ -1,4 +1,4 @@
-/** One call of the host's handler, from which nothing bad can come out: it answers, or it failed (STEP-7). */
+/** One call of the host's handler, which always ends in an outcome: its own, or a failure (STEP-7). */
 import { EnfoldFault, type StepCall, type StepHandler, type StepOutcome } from '@enfold/core'
 import { realWait } from '../clock.ts'
 import { errorNames } from '../error-names.ts'
@@ -20,8 +20,8 @@ export function longestCallMs(timeoutMs: number): number {
 }
 
 /**
- * Calls the handler and waits at most `timeoutMs` for it. Then its signal aborts, and what it answers
- * to that within `graceMs` still counts: only the handler knows whether it was about to send or had sent.
+ * Calls the handler and waits at most `timeoutMs` for it. Then its signal aborts, and what it returns
+ * within `graceMs` still counts: only the handler knows whether it was about to send or had sent.
  *
  * @param stop aborts the call's signal early: the engine shuts down and has waited long enough
  */
@@ -95,7 +95,7 @@ function checkedOutcome(given: unknown): StepOutcome | null {
   }
 }
 
-/** Nonsense is a failure that no retry mends: what was done is not known. */
+/** Nonsense is a failure without retry: what was done is not known. */
 function nonsense(kind: string, given: unknown): HandlerAnswer {
   const what =
     given === null || given === undefined ? 'nothing' : typeof given === 'object' ? 'another object' : typeof given

@@ -14,7 +14,7 @@ export interface UnknownContacts {
 }
 
 /**
- * Remembered by this process: another worker, and this one after it was started anew, waits as long again. That
+ * Remembered by this process: another worker, and this one after a restart, waits as long again. That
  * can only make the wait longer.
  */
 export function createUnknownContacts(clock: Clock): UnknownContacts {

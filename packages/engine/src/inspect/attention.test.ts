@@ -54,14 +54,14 @@ const shop = campaign({
 })
 const club = campaign({ ...shop, id: 'club' })
 
-/** Steps of contacts whose id has one of these words come to it, until `mended`. */
+/** Steps of contacts whose id has one of these words come to it, until `fixed`. */
 async function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
   const store = makeStore()
   closing(store)
   const clock = createSimulatedClock(MONDAY)
-  const world = { mended: false }
+  const world = { fixed: false }
   const handler = ({ contactId }: { readonly contactId: string }) =>
-    world.mended || !contactId.startsWith('bad')
+    world.fixed || !contactId.startsWith('bad')
       ? ({ outcome: 'sent' } as const)
       : ({ outcome: 'failed', reason: 'smtp-550', permanent: true, unknown: true } as const)
   const made = createEngine({ store, clock, handlers: { email: handler, sms: handler }, ...more })
@@ -140,7 +140,7 @@ eachStore((makeStore) => {
     expect((await engine.verifyIndex()).differences).toEqual([])
 
     clock.advance('PT1H')
-    world.mended = true
+    world.fixed = true
     for (const order of [of('bad bob', 'news'), of('bad ann', 'careful')])
       await answerOf(engine.resendStep({ ...order, stepId: order.sequenceId === 'news' ? 'mail' : 'sms' }))
     await engine.runDue()

@@ -33,7 +33,7 @@ export interface CampaignView extends CampaignSummary {
 export interface CheckedDefinition {
   readonly valid: boolean
   readonly problems: readonly CampaignProblem[]
-  /** Legal but suspicious (VERSION-2): the warnings that `publish` answers with. */
+  /** Legal but suspicious (VERSION-2): the warnings that `publish` returns. */
   readonly warnings: readonly CampaignProblem[]
 }
 

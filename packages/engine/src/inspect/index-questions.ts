@@ -1,4 +1,4 @@
-/** Questions that the index answers: who is in which sequence, and how many. */
+/** Questions to the index: the contacts of a sequence, and how many. */
 import {
   type CampaignId,
   type ContactId,
@@ -62,7 +62,7 @@ export interface SequenceCounts {
 }
 
 export interface IndexQuestions {
-  /** Who is in a sequence. `status` default "active". Rule INDEX-2. */
+  /** The contacts of a sequence. `status` default "active". Rule INDEX-2. */
   contactsInSequence(query: {
     readonly campaignId: CampaignId
     readonly sequenceId: SequenceId

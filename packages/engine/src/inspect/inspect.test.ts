@@ -34,7 +34,7 @@ const vip = { campaignId: 'pool', sequenceId: 'vip' }
 const by = { actor: 'olga' }
 const letters = (count: number) => Array.from({ length: count }, (_, i) => `contact ${String(i).padStart(3, '0')}`)
 
-/** Every page of an answer, as whoever scrolls to the end sees it. */
+/** Every page of an answer, up to the end. */
 async function everyPage(
   ask: (after: string | null) => Promise<{ readonly contacts: readonly string[]; readonly next: string | null }>,
 ): Promise<string[][]> {
@@ -71,7 +71,7 @@ eachStore((makeStore) => {
   })
 
   describe('contact', () => {
-    it('of whom nothing is recorded is empty', async () => {
+    it('a contact without events is empty', async () => {
       const { engine } = await given(makeStore)
       expect(await engine.inspect.contact('nobody')).toEqual({
         contactId: 'nobody',
@@ -284,7 +284,7 @@ eachStore((makeStore) => {
     }
     const named = (...numbers: readonly number[]) => numbers.map((i) => letters(12)[i] as string)
 
-    it('contactsInSequence answers who is in progress, waiting, or either, in pages that neither repeat nor skip', async () => {
+    it('contactsInSequence returns contacts in progress, waiting, or either, in pages that neither repeat nor skip', async () => {
       const { engine } = await crowd()
       const ask = async (status?: 'active' | 'waiting' | 'either') => {
         const query = { ...nurture, ...(status === undefined ? {} : { status }) }
@@ -359,7 +359,7 @@ eachStore((makeStore) => {
       expect(await engine.inspect.counts({ campaignId: 'nowhere' })).toEqual([])
     })
 
-    it('counts a sequence that the newest version no longer has, behind those that it has', async () => {
+    it('counts lists a sequence that the newest version no longer has, after those that it has', async () => {
       const { engine } = await crowd()
       const without: CampaignDefinition = {
         ...pool,

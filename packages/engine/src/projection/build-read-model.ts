@@ -11,7 +11,7 @@ import { createProjection } from './projection.ts'
 
 /**
  * Fills a read model from the log, up to the head or to a position, next to the one that is in use; one that was filled
- * in part is filled further. When it is full, make the engine anew with it: it goes on from there.
+ * in part is filled further. When it is full, make a new engine with it: it goes on from there.
  *
  * Leases are not in the log: let no dispatcher work by the old read model when the first one works by the new one.
  *

@@ -36,7 +36,7 @@ export interface ParkedContact {
     readonly version: Version
     readonly position: Position
   }
-  /** What was thrown; `null` where another process met it, or this one before it was started anew. */
+  /** What was thrown; `null` if another process met it, or this one before a restart. */
   readonly reason: string | null
 }
 
@@ -188,7 +188,7 @@ export function isFaultCode(error: unknown, code: string): boolean {
 function poisoned(event: RecordedContactEvent, error: unknown): EnfoldFault {
   return new EnfoldFault(
     'PROJECTION_STOPPED',
-    `${nameOf(event)} could not be projected in ${TRIES} tries: ${lineOf(error)}. Mend what is said there and run the projection again; or run it with onPoison "park", which leaves this contact out and goes on with the others.`,
+    `${nameOf(event)} could not be projected in ${TRIES} tries: ${lineOf(error)}. Fix that and run the projection again; or run it with onPoison "park", which leaves this contact out and goes on with the others.`,
     placeOf(event),
     error,
   )

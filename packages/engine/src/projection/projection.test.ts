@@ -68,7 +68,7 @@ interface Given {
   engine(more?: Partial<EngineOptions>): Engine
 }
 
-/** A log in memory with a published campaign; engines are made over it, and over a read model beside it. */
+/** A log in memory with a published campaign; engines are made over it, and over a separate read model. */
 async function given(makeReadModel: () => Store = createMemoryStore): Promise<Given> {
   const log = closing(logOnly(createMemoryStore()))
   const readModel = closing(makeReadModel())
@@ -129,23 +129,20 @@ function startedBy(commandId: string, contactId: string, campaignId = 'pool', ru
 
 const gone = () => new EnfoldFault('STORE_UNAVAILABLE', 'The read model is gone. Try again.')
 
-/** The read model, where each batch may come to grief before or behind its commit. */
-function withFaults(
-  readModel: ReadModel,
-  fault: (changes: readonly Change[]) => 'before' | 'behind' | null,
-): ReadModel {
+/** The read model, where each batch may fail before or after its commit. */
+function withFaults(readModel: ReadModel, fault: (changes: readonly Change[]) => 'before' | 'after' | null): ReadModel {
   return {
     ...readModel,
     async apply(changes, checkpoint) {
       const when = fault(changes)
       if (when === 'before') throw gone()
       await readModel.apply(changes, checkpoint)
-      if (when === 'behind') throw gone()
+      if (when === 'after') throw gone()
     },
   }
 }
 
-describe.each(Object.entries(readModels))('given a log with a read model beside it, in %s', (_, makeReadModel) => {
+describe.each(Object.entries(readModels))('given a log with a separate read model, in %s', (_, makeReadModel) => {
   it('INDEX-1: the read model shows what is recorded, as soon as one waits for it', async () => {
     const { engine: make, readModel } = await given(makeReadModel)
     const engine = make()
@@ -194,7 +191,7 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
     expect(await inNurture(readModel)).toEqual([...HOSTILE_IDS].sort())
   })
 
-  it('INDEX-3: rebuildIndex sets right what was damaged, ahead of the log and behind it', async () => {
+  it('INDEX-3: rebuildIndex corrects rows that are older than the log, and rows that are newer', async () => {
     const { engine: make, readModel, log } = await given(makeReadModel)
     const engine = make()
     feeding(engine)
@@ -210,7 +207,7 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
     expect(await engine.runDue()).toMatchObject({ sent: 2 })
   })
 
-  it('INDEX-3: a fresh read model is filled beside the live one, up to a position or to the head, and takes its place', async () => {
+  it('INDEX-3: a fresh read model is filled next to the live one, up to a position or to the head, and takes its place', async () => {
     const { engine: make, log, mailed } = await given(makeReadModel)
     const live = make()
     const feed = feeding(live)
@@ -230,7 +227,7 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
   })
 
   it.each([1, 2, 3])(
-    'ONCE-3: drops, redeliveries and crashes before and behind a commit leave each event in the read model once (seed %i)',
+    'ONCE-3: drops, redeliveries and crashes before and after a commit leave each event in the read model once (seed %i)',
     async (seed) => {
       const world = await given(makeReadModel)
       const { engine, checkpoints } = await chaos(world, seed, 2, withFaults)
@@ -277,7 +274,7 @@ describe.each(Object.entries(readModels))('given a log with a read model beside 
       contacts: [{ contactId: 'ann', event, reason: expect.stringContaining('ghost') }],
       next: null,
     })
-    // What comes later waits behind it, and is not tried each time.
+    // Later events wait, and are not tried each time.
     await log.append(broken, [startedBy('later', 'ann')], 1)
     await first.runDue()
     expect(told.filter((one) => one.type === 'contact-parked')).toHaveLength(1)
@@ -357,7 +354,7 @@ async function chaos(
   makeRough: typeof withFaults,
 ): Promise<{ readonly engine: Engine; readonly checkpoints: readonly Position[] }> {
   const random = randomFrom(seed)
-  const happened = { throws: 0, ends: 0, repeats: 0, before: 0, behind: 0 }
+  const happened = { throws: 0, ends: 0, repeats: 0, before: 0, after: 0 }
   const mishap = () => {
     const n = random()
     const what = n < 0.02 ? 'throws' : n < 0.04 ? 'ends' : n < 0.1 ? 'repeats' : 'none'
@@ -366,7 +363,7 @@ async function chaos(
   }
   const fault = () => {
     const n = random()
-    const when = n < 0.1 ? 'before' : n < 0.2 ? 'behind' : null
+    const when = n < 0.1 ? 'before' : n < 0.2 ? 'after' : null
     if (when !== null) happened[when] += 1
     return when
   }
@@ -410,10 +407,10 @@ describe('given a log that nobody projects', () => {
     const { engine: make, log } = await given()
     const engine = make()
     await start(engine, 'ann')
-    const behind = await headOf(log)
+    const head = await headOf(log)
     clock.advance('PT1M')
     expect((await engine.health()).projection).toEqual({
-      behind,
+      behind: head,
       lagMs: 60_000,
       running: false,
       parked: 0,
@@ -500,7 +497,7 @@ describe('given a log that nobody projects', () => {
           isSent ||= appends.some(({ events }) => events.some(({ type }) => type === 'StepSent'))
           return results
         },
-        // Behind the outcome, the stream is read for the row.
+        // After the outcome, the stream is read for the row.
         async readMany(streams) {
           if (isSent) {
             writing.open()
@@ -513,7 +510,7 @@ describe('given a log that nobody projects', () => {
         ...readModelOnly(readModel),
         claimDue(...asked) {
           claims += 1
-          // Whoever claims without end lets nobody else have a say, not even the clock of the test.
+          // A loop of claims without end blocks everything else, even the clock of the test.
           if (claims > 100) throw new Error('It claims again and again.')
           return readModel.claimDue(...asked)
         },
@@ -595,7 +592,7 @@ describe('given a subscription that does wrong', () => {
     return all
   }
 
-  it('LOG-1: an event left out is a fault that names the one behind it', async () => {
+  it('LOG-1: an event left out is a fault that names the next one', async () => {
     const { log, engine: make, readModel } = await given()
     const feeder = make({ store: withMishaps(log, (event) => (event.version === 2 ? 'skips' : 'none')) })
     const { ended } = feeding(feeder)
@@ -648,7 +645,7 @@ describe('given a subscription that does wrong', () => {
 })
 
 describe('given stores that go away', () => {
-  it.each(['before', 'behind'] as const)(
+  it.each(['before', 'after'] as const)(
     'ONCE-3: a batch that fails %s its commit is done once, when the read model is back',
     async (when) => {
       const { engine: make, readModel, told } = await given()

@@ -71,7 +71,7 @@ export interface Projection extends ParkedContacts {
    * @throws EnfoldFault `PROJECTION_STOPPED`, `PROJECTION_OUT_OF_ORDER`: both name the event
    */
   run(signal: AbortSignal): Promise<void>
-  /** Projects what is recorded now; answers whether there was anything. Throws what `run` throws, and faults of a store. */
+  /** Projects what is recorded now; returns whether there was anything. Throws what `run` throws, and faults of a store. */
   toHead(until?: Position): Promise<boolean>
   /** Writes one contact's row as the log has it now, wherever the projection is. */
   show(contactId: ContactId): Promise<void>
