@@ -29,8 +29,9 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],
 ]
 
-/** Files that quote such words, and formats that are data. */
-const LEFT_OUT = /^LICENSE$|^\.config\/plain-words\.ts$|\/fixtures\/|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
+/** Files that quote such words, migrations (which are not edited once they have run), and formats that are data. */
+const LEFT_OUT =
+  /^LICENSE$|^\.config\/plain-words\.ts$|\/fixtures\/|\/migrations\/|\/schema\.sql$|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
 
 /** Folders whose texts are not plain yet. */
 const NOT_YET = ['docs/decisions/', 'packages/bench/soak/', 'packages/store-', '.changeset/']

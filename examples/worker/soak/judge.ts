@@ -8,7 +8,7 @@ import type { Ending } from './process.ts'
 
 export interface Evidence {
   readonly onUnknown: 'retry' | 'hold'
-  /** There was one worker: what is in flight when it is dead is exactly what it left behind. */
+  /** There was one worker: what is in flight when it is dead is exactly what it left. */
   readonly killsFollowed: boolean
   readonly ledger: Ledger
   readonly given: ReadonlyMap<string, Given>
