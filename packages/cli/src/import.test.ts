@@ -1,6 +1,7 @@
 /** An import counts what it wrote, and takes no event twice; a store is held against what a file is held against. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { encodeEvent, type RecordedEvent } from '@enfold/core'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
@@ -90,6 +91,27 @@ it('AUDIT-4: verify holds the events of a store against schema and limits, as th
   const kept = await enfold(['verify', '--keep-going', `sqlite:${path}`])
   expect(kept.status).toBe(1)
   expect(kept.stderr).toContain('Bad lines: 1.')
+})
+
+it('AUDIT-5: an event of a store that is nested too deep ends no command, and is named', async () => {
+  const path = file('deep.db')
+  const store = createSqliteStore({ path, hashChain: false })
+  const [published, started] = events as [RecordedEvent, RecordedEvent]
+  for (const { stream, version, position: _, hash: __, ...event } of [published, started])
+    await store.append(stream, [event as never], version - 1)
+  await store.close()
+  // What no store of ours writes: somebody wrote it into the file. SQLite itself takes up to 1,000 levels.
+  const levels = 500
+  const database = new DatabaseSync(path)
+  const deep = `{"deep":${'['.repeat(levels)}${']'.repeat(levels)},`
+  database
+    .prepare('UPDATE events SET body = replace(body, \'"data":{\', \'"data":\' || ?) WHERE position = 2')
+    .run(deep)
+  database.close()
+  for (const command of ['verify', 'export']) {
+    const { status, stderr } = await enfold([command, `sqlite:${path}`])
+    expect([command, status, stderr]).toEqual([command, 1, expect.stringContaining(`sqlite:${path}:2: wrong-data: `)])
+  }
 })
 
 it('VERSION-3: a log that checks nothing in the append stays so with a read model that could', async () => {
