@@ -11,6 +11,7 @@ import {
   describeCause,
   describeEvent,
   describeEvidence,
+  describeNotSatisfied,
   diff,
   explain,
   explainNot,
@@ -406,7 +407,8 @@ export async function askExplainGoal(
     ahead,
     text: (paint) =>
       [
-        `${named(campaignId)}/${named(goalId)} by the signal ${named(signalId)} of ${named(contactId)}: ${paint('bold', why.reason)}${why.detail === null ? '' : ` (${plain(why.detail)})`}`,
+        `${named(campaignId)}/${named(goalId)} by the signal ${named(signalId)} of ${named(contactId)}: ${paint('bold', why.reason)}`,
+        describeNotSatisfied(why),
         ...eventLines(why.evidence, clock),
       ].join('\n'),
   }

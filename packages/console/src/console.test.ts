@@ -78,6 +78,22 @@ it('AUDIT-2: history, runs and causes mark what a fast clock has dated after now
   expect((await send(pages, '/now')).text).toContain('after now')
 })
 
+it('SIGNAL-5: the page of a signal says which goals it satisfied, and why not the others', async () => {
+  const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
+  const sequences = [{ id: 'thanks', steps: [{ id: 'one', kind: 'email' }] }]
+  const when = { kind: 'purchased', match: { total: { atLeast: 100 } } }
+  const signals = { purchased: { keep: ['total'] } }
+  await engine.publish({ id: 'shop', signals, goals: [{ id: 'bought', when }], sequences })
+  await engine.publish({ id: 'club', goals: [{ id: 'won', when: { kind: 'purchased' } }], sequences })
+  await engine.signal({ contactId: 'ada', kind: 'purchased', signalId: 'order-7', data: { total: 20 } })
+  const [received] = await engine.inspect.history('ada')
+  const { text } = await send(consoleOf({ ...world, engine }), `/contacts/ada/why?event=${received?.id}`)
+  expect(text).toContain('Received the signal order-7 (purchased)')
+  expect(text).toContain('Not satisfied: a value did not match (total was 20, expected {&quot;atLeast&quot;:100})')
+  expect(text).toContain('<bdi>won</bdi>')
+  await engine.close()
+})
+
 it('TIME-4: Compute due times again moves a wake, as the directory says now, and fails while it is down', async () => {
   let born: string | null = '1980-04-11'
   const store = createMemoryStore()

@@ -25,6 +25,7 @@ import { Failure } from './failure.ts'
 import { isProof, proofOf } from './guard.ts'
 import { mayGive, type OrderName } from './order-page.ts'
 import { badge, hidden, notice, type Page, recordedWhen, table } from './page.ts'
+import { signalGoals } from './signal-goals.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
 import { CHANGED, OUTCOMES } from './words.ts'
@@ -394,6 +395,7 @@ ${chain.length === 0 ? '' : html`<p class="hint">Each line happened because of t
     (one) => html`<li><p><strong><bdi>${describeEvent(one.event, titles.wording)}</bdi></strong><br>
 <span class="quiet">${recordedWhen(call, one.event.at, zone)}, <bdi>${describeCause(one.event, titles.wording)}</bdi></span></p>
 <ul>${describeEvidence(one.event, titles.wording).map((text) => html`<li><bdi>${text}</bdi></li>`)}</ul></li>`,
-  )}</ol>`
+  )}</ol>
+${eventId === null || chain[0] === undefined ? '' : await signalGoals(call, contactId, chain[0].event)}`
   return { title: question, part: 'search', body }
 }

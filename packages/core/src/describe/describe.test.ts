@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest'
 import type { ContactEvent, EventType, NewEvent } from '../events.ts'
 import type { NotRun } from '../explain.ts'
 import { durationInWords } from './duration.ts'
-import { describeCause, describeEvent, describeEvidence, describeNotRun, idInWords, type Wording } from './index.ts'
+import {
+  describeCause,
+  describeEvent,
+  describeEvidence,
+  describeNotRun,
+  describeNotSatisfied,
+  idInWords,
+  type Wording,
+} from './index.ts'
 
 const AT = '2026-03-02T09:00:00.000Z'
 const run = { campaignId: 'pool', sequenceId: 'a/b', run: 2 }
@@ -402,4 +410,15 @@ it.each([
   [93_784_567, '1 day 2 hours 3 minutes 5 seconds'],
 ])('TIME-1: %d ms are said as %s', (ms, expected) => {
   expect(durationInWords(ms)).toBe(expected)
+})
+
+it.each([
+  [{ reason: 'satisfied', detail: null }, 'Satisfied'],
+  [
+    { reason: 'no-match', detail: 'total was 20,\nexpected 100' },
+    'Not satisfied: a value did not match (total was 20,\\u{a}expected 100)',
+  ],
+  [{ reason: 'not-recorded', detail: null }, 'Not known: nothing is recorded of the signal'],
+] as const)('SIGNAL-5: why a signal did not satisfy a goal: %j', (why, expected) => {
+  expect(describeNotSatisfied(why)).toBe(expected)
 })
