@@ -18,17 +18,12 @@ import {
 import { html } from 'hono/html'
 import { answerOf, type Call, type Html, link, may, needed, numberOf, redirect, seen, textOf } from './call.ts'
 import { Failure } from './failure.ts'
+import { ACTION_TEXTS, ACTION_TITLES } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, type Selection, searchOf, selectionFields, selectionOf, sourceOf } from './selection.ts'
 import { titlesOf } from './titles.ts'
 import { span, when } from './when.ts'
-import { ACTION_WORDS } from './words.ts'
 
-const VERB_WORDS: Readonly<Record<ActionVerb, string>> = {
-  start: 'Start',
-  stop: 'Stop',
-  restart: 'Restart (stop, then start)',
-}
 const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(ACTION_VERBS, text)
 
 /** What the forms say so far. */
@@ -44,9 +39,11 @@ interface Order {
 
 /** Either is enough: which actions are offered depends on it. */
 export function chooseScope(call: Call): Scope {
-  const verb = (['start', 'stop'] as const).find((one) => may(call, [one], 'any'))
-  if (verb === undefined) throw new Failure(403, 'You may not do this: it needs the permission "start" or "stop".')
-  return { verbs: [verb], campaigns: 'any' }
+  const verbs = Object.values(ACTION_VERBS).map(({ permission }) => permission)
+  const allowed = verbs.find((permission) => may(call, permission, 'any'))
+  if (allowed !== undefined) return { verbs: allowed, campaigns: 'any' }
+  const named = [...new Set(verbs.flat())].map((permission) => JSON.stringify(permission))
+  throw new Failure(403, `You may not do this: it needs the permission ${named.join(' or ')}.`)
 }
 
 export async function choosePage(call: Call): Promise<Page> {
@@ -59,7 +56,7 @@ ${hidden(call)}${selectionFields(selection)}
 <label>Action <select name="action" required>${(Object.keys(ACTION_VERBS) as ActionVerb[])
     .filter((verb) => may(call, ACTION_VERBS[verb].permission, 'any'))
     .map(
-      (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${VERB_WORDS[verb]}</option>`,
+      (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${ACTION_TITLES[verb]}</option>`,
     )}</select></label>
 <label>Sequence <select name="sequence" required><option value="">choose one</option>${await sequenceOptions(call, call.form.get('sequence'))}</select></label>
 <label>Reason <input name="reason" required maxlength="500" value="${call.form.get('reason') ?? ''}" placeholder="For the record; no personal data"></label>
@@ -129,11 +126,11 @@ export async function previewPage(call: Call): Promise<Page> {
   const names = await call.namesOf(ACTION_OUTCOMES.flatMap((outcome) => preview.samples[outcome]))
   const rows = ACTION_OUTCOMES.filter((outcome) => preview.outcomes[outcome] > 0).map(
     (outcome) => html`<tr><th scope="row" class="number">${preview.outcomes[outcome].toLocaleString('en')}</th>
-<td>${badge(outcome)} ${ACTION_WORDS.get(outcome)}</td>
+<td>${badge(outcome)} ${ACTION_TEXTS[outcome]}</td>
 <td>${preview.samples[outcome].map((contactId) => html`<span class="tag">${contactLink(call, contactId, names)}</span> `)}${preview.outcomes[outcome] > preview.samples[outcome].length ? '…' : ''}</td></tr>`,
   )
   const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
-  const body = html`<h1>${VERB_WORDS[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
 <p>${await recipientsOf(call, selection)} Nothing was changed so far. This is what would happen now:</p>
 ${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'No contact found.')}
 ${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}
@@ -209,7 +206,7 @@ export async function actionPage(call: Call): Promise<Page> {
   const mayOrder = may(call, ACTION_VERBS[action.action].permission, [campaignId])
   const post = (verb: string, label: string) =>
     html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">${hidden(call, { back: String(paramsOf(back)) })}<button>${label}</button></form>`
-  const body = html`<h1>${VERB_WORDS[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
 <p>${stateBadge(action)} Ordered by <bdi>${action.actor ?? 'nobody named'}</bdi>, ${when(action.orderedAt, call.timeZone)}${action.reason === null ? '' : html`: <q><bdi>${action.reason}</bdi></q>`}${
     action.state === 'cancelled'
       ? html` Cancelled${action.cancelledBy === null ? '' : html` by <bdi>${action.cancelledBy}</bdi>`}.`

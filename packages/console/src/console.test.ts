@@ -24,9 +24,9 @@ import {
 } from './given-console.ts'
 import { campaignGraph } from './graph.ts'
 import { tokenOf } from './guard.ts'
+import { OUTCOMES } from './order-sentences.ts'
 import { routes } from './routes.ts'
 import { when } from './when.ts'
-import { OUTCOMES } from './words.ts'
 
 let world: World
 let pages: Console

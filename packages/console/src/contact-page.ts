@@ -15,6 +15,7 @@ import {
   isTimeZone,
   type RecordedContactEvent,
   seenZone,
+  VERBS,
 } from '@enfold/core'
 import type { ContactView, EnrollmentView, FactsFault, StepView } from '@enfold/engine'
 import { type Scope, seenBy } from '@enfold/http'
@@ -23,12 +24,12 @@ import { sequenceOptions } from './action-pages.ts'
 import { type Call, type Html, link, may, numberOf, redirect, seen } from './call.ts'
 import { Failure } from './failure.ts'
 import { isProof, proofOf } from './guard.ts'
-import { mayGive, type OrderName } from './order-page.ts'
+import { mayGive } from './order-page.ts'
+import { OUTCOMES, offeredFor, type PageVerb, sentencesOf, UNCHANGED } from './order-sentences.ts'
 import { badge, hidden, notice, type Page, recordedWhen, table } from './page.ts'
 import { signalGoals } from './signal-goals.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when, whenNext } from './when.ts'
-import { CHANGED, OUTCOMES } from './words.ts'
 
 const HISTORY_PAGE = 100
 
@@ -100,7 +101,7 @@ async function done({ url, token }: Call, contactId: ContactId): Promise<Html> {
   const outcome = url.searchParams.get('did') ?? ''
   const text = OUTCOMES.get(outcome)
   const isOurs = await isProof(url.searchParams.get('proof') ?? '', token, contactId, outcome)
-  return text === undefined || !isOurs ? html`` : notice(text, CHANGED.has(outcome) ? 'good' : 'warm')
+  return text === undefined || !isOurs ? html`` : notice(text, UNCHANGED.has(outcome) ? 'warm' : 'good')
 }
 
 function standing(
@@ -159,8 +160,7 @@ ${
 
 function order(
   { at, call, contactId }: Shown,
-  name: OrderName,
-  label: string,
+  name: PageVerb,
   ref: {
     readonly campaignId?: string
     readonly sequenceId?: string
@@ -171,13 +171,13 @@ function order(
 ): Html {
   if (at !== null) return html``
   const to = link(call, ['contacts', contactId, 'order'], {
-    do: name,
+    do: VERBS[name].word,
     campaign: ref.campaignId,
     sequence: ref.sequenceId,
     step: ref.stepId,
     run: ref.run,
   })
-  return html`<a class="button small" href="${to}">${label}${about === '' ? '' : html`<span class="unseen"> ${about}</span>`}</a> `
+  return html`<a class="button small" href="${to}">${sentencesOf(name).button ?? sentencesOf(name).title}${about === '' ? '' : html`<span class="unseen"> ${about}</span>`}</a> `
 }
 
 function orders(
@@ -192,13 +192,14 @@ function orders(
   const isIn = enrollments.some(({ status }) => status === 'active' || status === 'paused' || status === 'waiting')
   return html`<div class="buttons">
 ${
-  mayGive(call, 'start', 'any')
-    ? html`<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="line"><input type="hidden" name="do" value="start">
+  mayGive(call, 'startSequence', 'any')
+    ? html`<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="line"><input type="hidden" name="do" value="${VERBS.startSequence.word}">
 <label class="unseen" for="start">Sequence to start</label><select id="start" name="in" required><option value="">a sequence …</option>${options}</select> <button>Start</button></form>`
     : ''
 }
-${isIn && mayGive(call, 'stop-all', 'all') ? order(shown, 'stop-all', 'Stop all') : ''}
-${mayGive(call, suppressed === null ? 'suppress' : 'unsuppress', 'all') ? (suppressed === null ? order(shown, 'suppress', 'Suppress') : order(shown, 'unsuppress', 'Lift the ban')) : ''}
+${offeredFor('contact', { enrollments, suppressed })
+  .filter((name) => mayGive(call, name, 'all'))
+  .map((name) => order(shown, name))}
 ${isIn ? refreshForm(call, contactId) : ''}
 </div>`
 }
@@ -231,7 +232,6 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   const { call, titles, zone } = shown
   const { campaignId, next, sequenceId, startedAt, status } = run
   const about = titles.sequence(run)
-  const can = (name: OrderName) => mayGive(call, name, [campaignId])
   return html`<article class="card">
 <div class="bar"><h3>${titles.of(run)}</h3><span>${badge(status)} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
 <p>Since ${recordedWhen(call, startedAt, zone)}. ${
@@ -242,10 +242,9 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
       : html`Next: <strong><bdi>${next.stepId}</bdi></strong>, ${whenNext(next, call.timeZone, zone)}`
   }</p>
 <div class="buttons">
-${can('stop') ? order(shown, 'stop', 'Stop', { campaignId, sequenceId }, about) : ''}
-${can('restart') ? order(shown, 'restart', 'Restart', { campaignId, sequenceId }, about) : ''}
-${can('pause') && status === 'active' ? order(shown, 'pause', 'Pause', { campaignId, sequenceId }, about) : ''}
-${can('resume') && status === 'paused' ? order(shown, 'resume', 'Resume', { campaignId, sequenceId }, about) : ''}
+${offeredFor('sequence', run)
+  .filter((name) => mayGive(call, name, [campaignId]))
+  .map((name) => order(shown, name, { campaignId, sequenceId }, about))}
 </div>
 <details${status === 'waiting' ? '' : html` open`}><summary>${run.steps.length === 1 ? 'One step' : `${run.steps.length} steps`}</summary>${stepTable(shown, run)}</details>
 </article>`
@@ -265,17 +264,15 @@ function stepTable(shown: Shown, run: EnrollmentView): Html {
   )
 }
 
-function stepOrders(shown: Shown, run: EnrollmentView, { status, stepId }: StepView): Html {
+function stepOrders(shown: Shown, run: EnrollmentView, step: StepView): Html {
   const { at, call, titles } = shown
+  const { stepId } = step
   // Why a step did or did not run is answered as of now.
   if (at !== null) return html``
   const ref = { campaignId: run.campaignId, sequenceId: run.sequenceId, stepId, run: run.run }
   const about = `${stepId} of ${titles.sequence(run)}, run ${run.run}`
-  // As CANCEL-1 and RESEND-2 have it; the engine decides again.
-  const canCancel =
-    (status === 'pending' || status === 'held') && isInProgress(run.status) && mayGive(call, 'cancel', [run.campaignId])
-  const canResend = ['sent', 'failed', 'skipped', 'held'].includes(status) && mayGive(call, 'resend', [run.campaignId])
-  return html`${canCancel ? order(shown, 'cancel', 'Cancel', ref, about) : ''}${canResend ? order(shown, 'resend', 'Resend', ref, about) : ''}${whyLink(shown, { step: ref }, about)}`
+  const names = offeredFor('step', { run, step }).filter((name) => mayGive(call, name, [run.campaignId]))
+  return html`${names.map((name) => order(shown, name, ref, about))}${whyLink(shown, { step: ref }, about)}`
 }
 
 function upcoming(shown: Shown, runs: readonly EnrollmentView[]): Html {

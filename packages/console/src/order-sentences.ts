@@ -1,0 +1,172 @@
+/** What an operator reads of each order: its page, its buttons, and what came of it. The compiler asks for those of a new verb. */
+import { type ActionOutcome, type ActionVerb, VERB_NAMES, VERBS, type VerbName, type VerbOf } from '@enfold/core'
+import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
+import { html } from 'hono/html'
+import type { Call, Html } from './call.ts'
+import { Failure } from './failure.ts'
+import { instantOfField } from './when.ts'
+
+/** The verbs that have a page. An erasure is no order to be given in passing; a signal is none at all. */
+export type PageVerb = Exclude<VerbName, 'erase' | 'signal'>
+
+/** What the contact's page shows of it, by what a verb is about. */
+interface ShownAs {
+  readonly contact: Pick<ContactView, 'enrollments' | 'suppressed'>
+  readonly sequence: EnrollmentView
+  readonly step: { readonly run: EnrollmentView; readonly step: StepView }
+  readonly signal: never
+}
+
+export interface Sentences<Name extends PageVerb = PageVerb> {
+  readonly title: string
+  /** What will happen, in a sentence or two. */
+  readonly says: string
+  /** On the contact's page. Default: the title. */
+  readonly button?: string
+  /** Whether the contact's page has a button for it. */
+  offered(about: ShownAs[VerbOf<Name>['about']]): boolean
+  /** Further fields of the form. */
+  readonly fields?: (call: Call) => Html
+  /** What the verb takes of them. */
+  readonly taken?: (call: Call) => object
+}
+
+const isInProgress = (status: EnrollmentView['status']) => status === 'active' || status === 'paused'
+
+const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
+  startSequence: {
+    title: 'Start',
+    says: 'It starts at the very first step, even if the contact had some or all of it before. If it is in progress already, nothing is changed.',
+    // It has a form of its own, with the sequences to choose from.
+    offered: () => false,
+  },
+  stopSequence: {
+    title: 'Stop',
+    says: 'No further step of it is sent. Other sequences of the contact go on. A goal that is satisfied later can start it again.',
+    offered: ({ status }) => isInProgress(status) || status === 'waiting',
+  },
+  restartSequence: {
+    title: 'Restart',
+    says: 'It is stopped, and started again at its first step.',
+    offered: ({ status }) => isInProgress(status) || status === 'waiting',
+  },
+  pauseSequence: {
+    title: 'Pause',
+    says: 'None of its steps is sent until it is resumed.',
+    offered: ({ status }) => status === 'active',
+  },
+  resumeSequence: {
+    title: 'Resume',
+    says: 'Due times stay as they were, and what fell due meanwhile is sent now. Or make the current wait longer by the pause.',
+    offered: ({ status }) => status === 'paused',
+    fields: () =>
+      html`<label class="tick"><input type="checkbox" name="shift" value="yes"> Make the wait in progress longer by the pause</label>`,
+    taken: ({ form }) => ({ shift: form.get('shift') === 'yes' }),
+  },
+  stopAll: {
+    title: 'Stop all sequences',
+    says: 'The contact is taken out of every sequence of every campaign. Goals that are satisfied later can start them again: only a ban forbids that.',
+    button: 'Stop all',
+    offered: ({ enrollments }) => enrollments.some(({ status }) => isInProgress(status) || status === 'waiting'),
+  },
+  suppress: {
+    title: 'Suppress',
+    says: 'Everything is stopped, and nothing can start, by hand or by a goal, until the ban ends or is lifted.',
+    offered: ({ suppressed }) => suppressed === null,
+    fields: ({ timeZone }) =>
+      html`<label>Until <input type="datetime-local" name="until"> <small>in ${timeZone}; empty: without end</small></label>`,
+    taken: ({ form, timeZone }) => {
+      const text = form.get('until') ?? ''
+      const until = text === '' ? null : instantOfField(text, timeZone)
+      if (text !== '' && until === null) throw new Failure(422, 'Invalid date or time.')
+      return { until }
+    },
+  },
+  unsuppress: {
+    title: 'Lift the ban',
+    says: 'Sequences can be started again. Those that were stopped stay stopped.',
+    offered: ({ suppressed }) => suppressed !== null,
+  },
+  resendStep: {
+    title: 'Resend',
+    says: 'The step is sent once more, now, outside the schedule. The times of all other steps stay as they are.',
+    // As RESEND-2 has it; the engine decides again.
+    offered: ({ step: { status } }) => ['sent', 'failed', 'skipped', 'held'].includes(status),
+  },
+  cancelStep: {
+    title: 'Cancel',
+    says: 'The step is left out of this run. Its wait stays, so later steps keep their times.',
+    // As CANCEL-1 has it; the engine decides again.
+    offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
+  },
+}
+
+const isPageVerb = (name: VerbName): name is PageVerb => Object.hasOwn(SENTENCES, name)
+
+const PAGE_VERBS = VERB_NAMES.filter(isPageVerb)
+
+export function sentencesOf<Name extends PageVerb>(name: Name): Sentences<Name> {
+  return SENTENCES[name]
+}
+
+/** The verb of a page, by its word; `null`: there is no such page. */
+export function pageVerbOf(word: string): PageVerb | null {
+  return PAGE_VERBS.find((name) => VERBS[name].word === word) ?? null
+}
+
+/** The verbs that the page has a button for, for what it shows. */
+export function offeredFor<About extends keyof ShownAs>(about: About, shown: ShownAs[About]): readonly PageVerb[] {
+  return PAGE_VERBS.filter((name) => VERBS[name].about === about && offers(SENTENCES[name], shown))
+}
+
+function offers({ offered }: { offered(about: never): boolean }, shown: object): boolean {
+  return offered(shown as never)
+}
+
+const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]]: string } = {
+  started: 'Started from its first step.',
+  restarted: 'Stopped, and started again from its first step.',
+  already_active: 'It is in the sequence already. Nothing was changed, and nothing reset.',
+  stopped: 'Stopped. No further step of it is sent.',
+  not_active: 'It was not in the sequence. Nothing was changed.',
+  paused: 'Paused. None of its steps is sent until it is resumed.',
+  already_paused: 'It was paused already. Nothing was changed.',
+  resumed: 'Resumed.',
+  not_paused: 'It was not paused. Nothing was changed.',
+  resent: 'The step is sent again as soon as a dispatcher comes by. The schedule stays as it is.',
+  cancelled: 'The step was cancelled. Later steps keep their times.',
+  already_cancelled: 'The step was cancelled already. Nothing was changed.',
+  suppressed: 'Suppressed: everything was stopped, and nothing can start until it is lifted.',
+  already_suppressed: 'Suppressed already, in the same way. Nothing was changed.',
+  unsuppressed: 'The ban was lifted.',
+  not_suppressed: 'There was no ban. Nothing was changed.',
+}
+
+/** What an order came to, by its outcome. */
+export const OUTCOMES: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(OUTCOME_TEXTS),
+  // Not a verb: it changes when a contact is due, and no event says so.
+  ['refreshed', 'Due times were computed again, with what the directory says now.'],
+])
+
+/** Outcomes that changed nothing are no success to be shown as one. */
+export const UNCHANGED: ReadonlySet<string> = new Set(PAGE_VERBS.flatMap((name) => VERBS[name].unchanged))
+
+/** An action over many, in a list to choose from. */
+export const ACTION_TITLES: { readonly [Verb in ActionVerb]: string } = {
+  start: 'Start',
+  stop: 'Stop',
+  restart: 'Restart (stop, then start)',
+}
+
+/** What an action comes to for a contact, as a preview and a result say it. */
+export const ACTION_TEXTS: { readonly [Outcome in ActionOutcome]: string } = {
+  started: 'start at the first step',
+  restarted: 'are stopped, and start again',
+  already_active: 'are in it already, and stay where they are',
+  stopped: 'are taken out',
+  not_active: 'are not in it, and stay as they are',
+  contact_unknown: 'are unknown to the directory',
+  suppressed: 'are suppressed, and not started',
+  failed: 'fail, each with its reason',
+}
