@@ -1,25 +1,61 @@
-/** A verb is written once. What names it elsewhere is a text of a screen or a command line, and the list does not grow. */
+/**
+ * A verb is written once: in its file and in the table. What else names it is a text of a screen or of the command line,
+ * and the list does not grow. `.config/new-verb.ts` shows the same by adding one.
+ */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { VERBS } from '../packages/core/src/index.ts'
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import type { routes } from '../packages/console/src/console.ts'
+import { CAMPAIGN_VERBS, VERB_NAMES, VERBS } from '../packages/core/src/index.ts'
+import type { Route } from '../packages/http/src/route.ts'
 
 const PACKAGES = join(import.meta.dirname, '../packages')
-const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|(^|\/)given-[^/]+\.ts$|^(bench|driver-tests)\//
+const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|(^|\/)given-[^/]+\.ts$|^(bench|driver-tests|test-servers)\//
 
 const sources = globSync('*/src/**/*.ts', { cwd: PACKAGES })
   .filter((file) => !NOT_PRODUCT.test(file))
-  .map((file) => ({ file, text: readFileSync(join(PACKAGES, file), 'utf8') }))
-const naming = (word: string) => sources.filter(({ text }) => new RegExp(`\\b${word}\\b`).test(text))
+  .map((file) => ({ file, text: codeOf(readFileSync(join(PACKAGES, file), 'utf8')) }))
 
-// Verbs whose names are no words of stories and screens as well, and that the engine gives no order of itself.
-it.each(['restartSequence', 'pauseSequence', 'resumeSequence', 'resendStep', 'cancelStep'] as const)(
-  'the verb %s and its command are named by at most five files each',
-  (name) => {
-    expect(naming(name).length).toBeGreaterThan(0)
-    for (const word of [name, VERBS[name].command]) {
-      const files = naming(word).map(({ file }) => file)
-      expect(files.slice(5), `${word} stands in ${files.join(', ')}`).toEqual([])
+/** Without comments: an example in a docstring may use any verb. */
+function codeOf(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
+}
+
+const naming = (pattern: RegExp) => sources.filter(({ text }) => pattern.test(text)).map(({ file }) => file)
+
+/** As a method, as a row or as a declaration: these names are words of other things as well, such as an abort's `signal`. */
+const asVerb = (name: string) =>
+  new RegExp(`\\b(engine|verbs|VERBS|SENTENCES)\\.${name}\\b|^ {2}${name}(,$|: \\{$)|\\b${name} = defineVerb`, 'm')
+const isWord: ReadonlySet<string> = new Set(['signal', 'suppress', 'unsuppress', 'erase'])
+
+describe('a verb is written once', () => {
+  it.each(VERB_NAMES)('the verb %s and its command are named by at most five files each', (name) => {
+    const patterns = [
+      isWord.has(name) ? asVerb(name) : new RegExp(`\\b${name}\\b`),
+      commandPattern(VERBS[name].command),
+    ]
+    for (const pattern of patterns) {
+      const files = naming(pattern)
+      expect(files.length).toBeGreaterThan(0)
+      expect(files.slice(5), `${pattern} matches ${files.join(', ')}`).toEqual([])
     }
-  },
-)
+  })
+})
+
+const commandPattern = (command: string) => new RegExp(`\\b${command}\\b`)
+
+describe('permissions', () => {
+  it('a route without a scope does not compile, in HTTP API and console', () => {
+    expectTypeOf<Omit<Route, 'scope'>>().not.toExtend<Route>()
+    type Page = (typeof routes)[number]
+    expectTypeOf<Omit<Page, 'scope'>>().not.toExtend<Page>()
+  })
+
+  it('a permission of an order is named in the file of its verb, and nowhere on a surface', () => {
+    const permissions = [...Object.values(VERBS), ...Object.values(CAMPAIGN_VERBS)].flatMap(
+      ({ permission }) => permission,
+    )
+    const literal = new RegExp(`(verbs|permission): \\[[^\\]]*'(${[...new Set(permissions)].join('|')})'`)
+    expect(naming(literal).filter((file) => !file.startsWith('core/src/verbs/'))).toEqual([])
+  })
+})

@@ -2,6 +2,7 @@
 import { type CampaignId, describeRejection, isLeft } from '@enfold/core'
 import { messageOf, UsageError } from './errors.ts'
 import type { Ordered } from './operations.ts'
+import { CAMPAIGN_SENTENCES } from './order-sentences.ts'
 import { confirm } from './prompt.ts'
 import { readText, type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
@@ -51,14 +52,7 @@ export async function publishFile(
     else {
       for (const warning of warnings)
         await writeLine(stderr, `${plain(path)}: ${plain(warning.path) || '/'}: ${plain(warning.message)}`)
-      await writeLine(
-        stdout,
-        outcome === 'published'
-          ? `published version ${version} of ${named(campaignId)}, command ${named(commandId)}`
-          : outcome === 'superseded'
-            ? `version ${version} of ${named(campaignId)} has a higher revision: nothing changed`
-            : `${named(campaignId)} is published already as it is: nothing changed, at version ${version}`,
-      )
+      await writeLine(stdout, CAMPAIGN_SENTENCES.publish.did[outcome](named(campaignId), version, named(commandId)))
     }
     return true
   })
@@ -90,10 +84,7 @@ export async function unpublish(
       return false
     }
     const { outcome, version, stopped } = answered.right
-    const told =
-      outcome === 'unpublished'
-        ? `unpublished ${named(campaignId)}, which was at version ${version}, command ${named(commandId)}`
-        : `${named(campaignId)} is not published: nothing changed, at version ${version}`
+    const told = CAMPAIGN_SENTENCES.unpublish.did[outcome](named(campaignId), version, named(commandId))
     const text = stopRuns ? `${told}; stopped ${counted(stopped, 'run')}` : told
     await writeLine(stdout, options.json === true ? jsonText({ campaignId, commandId, answer: answered.right }) : text)
     return true

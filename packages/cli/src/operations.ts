@@ -59,7 +59,7 @@ export function operationOf<Name extends VerbName>(name: Name, order: Identified
   const verb: VerbFacts = VERBS[name]
   const sentences: Sentences<Name> = SENTENCES[name]
   const { campaignId, sequenceId, commandId, kind, signalId } = order as Partial<
-    OrderOf<'startSequence'> & OrderOf<'signal'>
+    SequenceRef & { readonly commandId: CommandId; readonly kind: string; readonly signalId: string }
   >
   const isOfSequence = campaignId !== undefined && sequenceId !== undefined
   return {

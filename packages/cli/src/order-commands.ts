@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import {
   type About,
+  CAMPAIGN_VERBS,
   type Instant,
   instantOf,
   type JsonObject,
@@ -31,7 +32,7 @@ import {
 import type { ContactSelector } from './contact-selector.ts'
 import { UsageError } from './errors.ts'
 import { type IdentifiedOrder, isActionVerb, operationOf } from './operations.ts'
-import { SENTENCES } from './order-sentences.ts'
+import { CAMPAIGN_SENTENCES, SENTENCES } from './order-sentences.ts'
 import { runOrder } from './run-order.ts'
 import type { Streams } from './streams.ts'
 import { withEngine } from './with-engine.ts'
@@ -51,14 +52,14 @@ type Finish = (fine: Promise<boolean>) => Promise<void>
 // --- Campaigns ------------------------------------------------------------------------------------------------------
 
 function addCampaignCommands(program: Command, io: Streams, done: Finish): void {
-  orderCommand(program, 'publish', 'publish a campaign, or say that it is published already')
+  orderCommand(program, CAMPAIGN_VERBS.publish.word, CAMPAIGN_SENTENCES.publish.help)
     .argument('<file>', 'its definition as JSON; "-": the standard input')
     .option('--create', 'make the store if there is none')
     .action((url: string, path: string, options: GivenOptions & { create?: boolean }) =>
       done(publishFile(io, url, path, options.create === true, orderedBy(options), options)),
     )
 
-  asking(orderCommand(program, 'unpublish', 'refuse new starts and goals of a campaign; runs go on'))
+  asking(orderCommand(program, CAMPAIGN_VERBS.unpublish.word, CAMPAIGN_SENTENCES.unpublish.help))
     .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
     .option('--stop-runs', 'and stop every run of it')
     .action((url: string, campaignId: string, options: GivenOptions & { stopRuns?: boolean }) =>

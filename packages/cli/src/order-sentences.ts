@@ -1,5 +1,14 @@
 /** Every order in words: its help, what it would do, and what it did. The compiler asks for those of a new verb. */
-import { type GoalAnswer, heldInWords, type Instant, type RunRef, type VerbName, type VerbOf } from '@enfold/core'
+import {
+  type CampaignOutcome,
+  type CampaignVerbName,
+  type GoalAnswer,
+  heldInWords,
+  type Instant,
+  type RunRef,
+  type VerbName,
+  type VerbOf,
+} from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import { named, sequenceName } from './text.ts'
 
@@ -155,6 +164,33 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
         return { outcome: 'satisfied', changed: true, text: `${contact} ${told}` }
       const why = goals.length === 0 ? '' : ` (${told})`
       return { outcome: 'no_goal', changed: false, text: `${contact} satisfied no goal${why}` }
+    },
+  },
+}
+
+interface CampaignSentences<Name extends CampaignVerbName> {
+  readonly help: string
+  readonly did: {
+    readonly [Outcome in CampaignOutcome<Name>]: (campaign: string, version: number, command: string) => string
+  }
+}
+
+export const CAMPAIGN_SENTENCES: { readonly [Name in CampaignVerbName]: CampaignSentences<Name> } = {
+  publish: {
+    help: 'publish a campaign, or say that it is published already',
+    did: {
+      published: (campaign, version, command) => `published version ${version} of ${campaign}, command ${command}`,
+      superseded: (campaign, version) => `version ${version} of ${campaign} has a higher revision: nothing changed`,
+      unchanged: (campaign, version) =>
+        `${campaign} is published already as it is: nothing changed, at version ${version}`,
+    },
+  },
+  unpublish: {
+    help: 'refuse new starts and goals of a campaign; runs go on',
+    did: {
+      unpublished: (campaign, version, command) =>
+        `unpublished ${campaign}, which was at version ${version}, command ${command}`,
+      not_published: (campaign, version) => `${campaign} is not published: nothing changed, at version ${version}`,
     },
   },
 }

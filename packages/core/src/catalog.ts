@@ -22,6 +22,7 @@ import { orderDigest } from './order.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
 import type { KeptKind } from './signal-kept.ts'
 import { warningsAmong } from './value-warnings.ts'
+import type { CampaignOutcome } from './verbs/campaign-verbs.ts'
 
 /** A campaign's place in the catalogue. */
 export interface CatalogEntry {
@@ -183,7 +184,7 @@ function readable(campaignId: CampaignId, definition: CampaignDefinition): Campa
 /** `unchanged`: this very definition is published already. `superseded`: the newest version has a higher `revision`; nothing
  * was written (VERSION-2a). `warnings`: legal but suspicious (VERSION-2). */
 export interface PublishAnswer {
-  readonly outcome: 'published' | 'unchanged' | 'superseded'
+  readonly outcome: CampaignOutcome<'publish'>
   /** Of the campaign: 1, 2, 3 … */
   readonly version: number
   readonly warnings: readonly CampaignProblem[]
@@ -191,7 +192,7 @@ export interface PublishAnswer {
 
 /** What unpublishing came to. */
 export interface UnpublishAnswer {
-  readonly outcome: 'unpublished' | 'not_published'
+  readonly outcome: CampaignOutcome<'unpublish'>
   /** The newest version of the campaign. */
   readonly version: number
 }

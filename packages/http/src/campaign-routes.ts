@@ -1,9 +1,16 @@
 /** Campaigns: the list, their contacts, publishing. And the health of the engine. */
 
-import { type CampaignId, type CampaignProblem, campaignJsonSchema, campaignUnknown } from '@enfold/core'
+import {
+  CAMPAIGN_VERBS,
+  type CampaignId,
+  type CampaignProblem,
+  type CampaignVerbFacts,
+  campaignJsonSchema,
+  campaignUnknown,
+} from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
-import { type Actor, sees } from './permissions.ts'
+import { type Actor, type Scope, sees } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
 import { answerOf, type Call, found, given, orderOf, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
@@ -15,6 +22,15 @@ function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] 
 }
 
 const idOf = ({ path }: Call<unknown, unknown>) => path.campaignId as CampaignId
+/** What an order on the campaign of the path needs, with the options that it is given. */
+const orderingHere = (
+  call: Call<unknown, unknown>,
+  { permission, optionPermissions }: CampaignVerbFacts,
+  options: { readonly [option: string]: unknown } = {},
+): Scope => {
+  const more = Object.entries(optionPermissions).flatMap(([option, verbs]) => (options[option] === true ? verbs : []))
+  return { verbs: [...permission, ...more], campaigns: [idOf(call)] }
+}
 const readingHere = (call: Call) => reading([idOf(call)])
 
 /** Published as it is; checked by publishing, which names every problem with its place. */
@@ -95,10 +111,10 @@ export const campaignRoutes: readonly Route[] = [
     id: 'publishCampaign',
     method: 'put',
     path: '/campaigns/{campaignId}',
-    summary: 'Publishes a definition as the next version, or says that it is published already',
+    summary: CAMPAIGN_VERBS.publish.summary,
     body: Definition,
     answers: { 200: s.Published },
-    scope: (call) => ({ verbs: ['publish'], campaigns: [idOf(call)] }),
+    scope: (call) => orderingHere(call, CAMPAIGN_VERBS.publish),
     async handle(call) {
       // The permission is for the campaign of the path: the document must not name another.
       if ((call.body as { id?: unknown }).id !== idOf(call))
@@ -115,14 +131,11 @@ export const campaignRoutes: readonly Route[] = [
   route({
     id: 'unpublishCampaign',
     method: 'post',
-    path: '/campaigns/{campaignId}/unpublish',
-    summary: 'Refuses new starts and goals from now on; with `stopRuns` every run is stopped too',
+    path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.unpublish.word}`,
+    summary: CAMPAIGN_VERBS.unpublish.summary,
     body: s.closed({ reason: s.opt(s.Text), stopRuns: s.opt(s.Flag) }),
     answers: { 200: s.Unpublished },
-    scope: (call) => ({
-      verbs: call.body.stopRuns === true ? ['publish', 'stop'] : ['publish'],
-      campaigns: [idOf(call)],
-    }),
+    scope: (call) => orderingHere(call, CAMPAIGN_VERBS.unpublish, call.body),
     handle: async (call) =>
       answerOf(
         await call.engine.unpublish(idOf(call), { ...orderOf(call), ...given({ stopRuns: call.body.stopRuns }) }),

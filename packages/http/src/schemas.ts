@@ -4,6 +4,7 @@ import {
   ACTION_VERBS,
   type ActionVerb,
   type AnswerTypes,
+  CAMPAIGN_VERBS,
   isInstant,
   isLegalId,
   type JsonObject,
@@ -199,13 +200,13 @@ export const Campaign = closed({
 export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
 const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String(), campaignId: opt(Id) })
 export const Published = closed({
-  outcome: words('published', 'unchanged', 'superseded'),
+  outcome: words(...CAMPAIGN_VERBS.publish.outcomes),
   version: Count,
   warnings: list(Warning),
   position: Count,
 })
 export const Unpublished = closed({
-  outcome: words('unpublished', 'not_published'),
+  outcome: words(...CAMPAIGN_VERBS.unpublish.outcomes),
   version: Count,
   position: Count,
   stopped: Count,

@@ -45,9 +45,16 @@ export const ACTION_VERBS = {
   restart: restartSequence,
 } as const satisfies Readonly<Record<ActionVerb, VerbFacts>>
 
+export {
+  CAMPAIGN_VERBS,
+  type CampaignOutcome,
+  type CampaignVerbFacts,
+  type CampaignVerbName,
+} from './campaign-verbs.ts'
 export type { CancelStep } from './cancel-step.ts'
 export type { EraseContact } from './erase.ts'
 export type { PauseSequence } from './pause-sequence.ts'
+export { PERMISSIONS, type Permission } from './permission.ts'
 export type { ResendStep } from './resend-step.ts'
 export type { RestartSequence } from './restart-sequence.ts'
 export type { ResumeSequence } from './resume-sequence.ts'
@@ -61,8 +68,6 @@ export {
   type About,
   type AnswerTypes,
   type GoalAnswer,
-  PERMISSIONS,
-  type Permission,
   type TakenTypes,
   type Takes,
   TOLD,

@@ -10,23 +10,7 @@ import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, 
 import { type HeldValues, heldValues } from '../held-values.ts'
 import type { CampaignId, GoalId, Instant, SequenceId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
-
-/** What can be allowed one by one. `pause` is also resume, `publish` also unpublish, `suppress` also lifting it. */
-export const PERMISSIONS = [
-  'read',
-  'start',
-  'stop',
-  'pause',
-  'signal',
-  'resend',
-  'cancel',
-  'suppress',
-  'erase',
-  'refresh',
-  'publish',
-] as const
-
-export type Permission = (typeof PERMISSIONS)[number]
+import type { Permission } from './permission.ts'
 
 /** What a command names: the contact alone, a sequence of a campaign, one of its steps, or what happened in the CRM. */
 export type About = 'contact' | 'sequence' | 'step' | 'signal'
