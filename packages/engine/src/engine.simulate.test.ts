@@ -227,7 +227,8 @@ function order(engine: Engine, campaignId: string, happening: Happening): Promis
   if ('suppress' in h) return engine.suppress({ ...contact, until: h.suppress.until })
   if ('unsuppress' in h) return engine.unsuppress(contact)
   if ('erase' in h) return engine.erase(contact)
-  return engine.signal({ contactId: 'contact', kind: h.signal.kind, data: h.signal.data ?? {} })
+  if ('signal' in h) return engine.signal({ contactId: 'contact', kind: h.signal.kind, data: h.signal.data ?? {} })
+  throw new Error(`This test makes no happening such as ${JSON.stringify(h)}.`)
 }
 
 /** What both say, without the place in the log, which a simulation does not have. */
