@@ -114,6 +114,5 @@ for (const [file, message] of left) say(`  ${file}: ${message}`)
 
 const expected = [...new Set(SENTENCES.map(([file]) => file))].sort()
 const isAsSaid = left.size === 0 && JSON.stringify([...missing.keys()].sort()) === JSON.stringify(expected)
-if (!isAsSaid)
-  say(`Expected: the compiler asks for sentences in ${expected.join(' and ')}, and for nothing else.`)
+if (!isAsSaid) say(`Expected: the compiler asks for sentences in ${expected.join(' and ')}, and for nothing else.`)
 process.exitCode = isAsSaid ? 0 : 1
