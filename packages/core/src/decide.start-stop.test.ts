@@ -39,7 +39,7 @@ describe('starting by hand', () => {
       .when(start('nurture'))
       .thenEvents(['SequenceStarted', { campaignId: 'pool', sequenceId: 'nurture', run: 1, campaignVersion: 1 }])
       .thenAnswer({ outcome: 'started', run: 1 })
-    expect(after.plan.due).toMatchObject([{ act: 'dispatch', stepId: 'one', run: 1, dueAt: story.now }])
+    expect(after.plan.due).toMatchObject([{ action: 'dispatch', stepId: 'one', run: 1, dueAt: story.now }])
   })
 
   it('START-1: who had some of the sequence before has all of it again', () => {
@@ -49,7 +49,7 @@ describe('starting by hand', () => {
       .given(stop('nurture'))
       .when(start('nurture'))
       .thenAnswer({ outcome: 'started', run: 2 })
-    expect(after.plan.due).toMatchObject([{ act: 'dispatch', stepId: 'one', run: 2 }])
+    expect(after.plan.due).toMatchObject([{ action: 'dispatch', stepId: 'one', run: 2 }])
   })
 
   it('START-2: starting an active sequence changes nothing', () => {
@@ -414,7 +414,7 @@ describe('pausing by hand', () => {
 
   it('PAUSE-2: what fell due meanwhile is due now', () => {
     const { after } = paused.at('P3D').when(resume('nurture')).thenAnswer({ outcome: 'resumed', run: 1 })
-    expect(after.plan.due).toMatchObject([{ act: 'dispatch', stepId: 'two', dueAt: '2026-03-03T09:00:00.000Z' }])
+    expect(after.plan.due).toMatchObject([{ action: 'dispatch', stepId: 'two', dueAt: '2026-03-03T09:00:00.000Z' }])
   })
 
   it('PAUSE-2: what expired meanwhile is skipped as late', () => {

@@ -181,8 +181,7 @@ export interface ContactEventData {
     readonly retryAt: Instant | null
   }
   /**
-   * Reasons of the engine: `draft`, `late`, `past`, `field-empty`, `field-unreadable`, `condition`, `suppressed`; any
-   * other is the handler's. `saw`: what the step's condition read, where it was asked.
+   * `reason`: one of the engine's (`REASONS`), or the handler's. `saw`: what the step's condition read, where it was asked.
    */
   StepSkipped: AttemptRef & {
     readonly reason: string

@@ -123,8 +123,8 @@ export function explainNot(
   if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
     return { ...because('window', shown), dueAt: next.opensAt }
   if (dueAt !== null && dueAt <= now) {
-    const skip = due.find((act) => act.act === 'skip' && act.resend === 0 && isOfRun(act))
-    const detail = facts !== undefined && skip?.act === 'skip' ? skip.reason : null
+    const skip = due.find((step) => step.action === 'skip' && step.resend === 0 && isOfRun(step))
+    const detail = facts !== undefined && skip?.action === 'skip' ? skip.reason : null
     return { ...because('due', shown, detail), dueAt }
   }
   const detail =

@@ -5,7 +5,7 @@
 import type { ContactEvent, Observation, Timing } from './events.ts'
 import { ENGINE_ID_PREFIX } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
-import { ENGINE_REASONS } from './plan.ts'
+import { ENGINE_REASONS } from './reasons.ts'
 
 /** Every place of an event where a host's value can stand. The contact id itself stands in all of them, and is not counted. */
 export const HELD_VALUES = [

@@ -19,10 +19,11 @@ import {
 import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import type { Facts, Lane, OtherLane } from './ports/index.ts'
+import { REASONS } from './reasons.ts'
 import { decideCondition } from './routes.ts'
-import { type Due, dueOf, durationMs, opensAt } from './timer.ts'
+import { dueOf, durationMs, opensAt } from './timer.ts'
 
-interface Act {
+interface DueAction {
   /** Since when it is due; never later than the plan's `now`. */
   readonly dueAt: Instant
   /** The event that this follows from. */
@@ -36,19 +37,21 @@ interface Seen {
 
 /** One thing that is due. */
 export type DueStep =
-  | (Act &
+  | (DueAction &
       AttemptRef &
-      Seen & { readonly act: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
-  | (Act & AttemptRef & Seen & { readonly act: 'skip'; readonly reason: string; readonly timing: Timing | null })
+      Seen & { readonly action: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
+  | (DueAction &
+      AttemptRef &
+      Seen & { readonly action: 'skip'; readonly reason: string; readonly timing: Timing | null })
   /** A worker died between dispatch and outcome, and no further attempt is allowed (STEP-6). */
-  | (Act &
+  | (DueAction &
       AttemptRef & {
-        readonly act: 'fail'
+        readonly action: 'fail'
         readonly reason: string
         readonly consequence: 'continue' | 'stop' | 'hold'
       })
   /** All steps of the run are resolved, and the waits of cancelled ones are over. */
-  | (Act & RunRef & { readonly act: 'complete' })
+  | (DueAction & RunRef & { readonly action: 'complete' })
 
 /** The next step of a run in progress. */
 export interface UpcomingStep extends StepRef {
@@ -87,25 +90,6 @@ export interface PlanFault extends RunRef {
 /** How long until a run that cannot be planned is looked at again: what is wrong is seldom gone by itself. */
 const FAULT_RETRY_MS = 3_600_000
 
-/** Reasons that the engine itself gives for a step that was not sent. */
-export const REASONS = {
-  draft: 'draft',
-  late: 'late',
-  suppressed: 'suppressed',
-  condition: 'condition',
-  contactUnknown: 'contact-unknown',
-  unknownOutcome: 'unknown-outcome',
-} as const
-
-/** All that the engine itself gives as the reason of a skip or a failure. Any other is a handler's. */
-export const ENGINE_REASONS: ReadonlySet<string> = new Set<string>([
-  ...Object.values(REASONS),
-  ...Object.keys({ past: true, 'field-empty': true, 'field-unreadable': true } satisfies Record<
-    NonNullable<Due['skip']>,
-    true
-  >),
-])
-
 const NONE: ReadonlySet<string> = new Set()
 
 /**
@@ -135,9 +119,9 @@ export function plan(
     if (known === undefined) wakes.push({ at, lane: next })
     else if (at < known.at) Object.assign(known, { at, lane: next })
   }
-  const push = (act: DueStep, beginsAt: Instant = act.dueAt) => {
-    wake(beginsAt, { kind: act.act === 'dispatch' ? act.step.kind : '', campaignId: act.campaignId })
-    if (beginsAt <= now) due.push(act)
+  const push = (step: DueStep, beginsAt: Instant = step.dueAt) => {
+    wake(beginsAt, { kind: step.action === 'dispatch' ? step.step.kind : '', campaignId: step.campaignId })
+    if (beginsAt <= now) due.push(step)
   }
   const fault = (one: PlanFault) => {
     faults.push(one)
@@ -147,7 +131,7 @@ export function plan(
     for (const enrollment of state.enrollments)
       for (const run of enrollment.runs) {
         if (!isInProgress(run) && !hasLooseEnds(run)) continue
-        lookAt({ contactId, state, catalog, facts, now, inFlight }, enrollment, run, { push, wake, upcoming, fault })
+        planOne({ contactId, state, catalog, facts, now, inFlight }, enrollment, run, { push, wake, upcoming, fault })
       }
   due.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
   wakes.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
@@ -183,9 +167,9 @@ export function dueOfRun(
   const due: DueStep[] = []
   const run = runOf(state, ref)
   if (run === undefined || state.erased || !(isInProgress(run) || hasLooseEnds(run))) return due
-  lookAt({ contactId, state, catalog, facts, now, inFlight }, ref, run, {
-    push(act, beginsAt = act.dueAt) {
-      if (beginsAt <= now) due.push(act)
+  planOne({ contactId, state, catalog, facts, now, inFlight }, ref, run, {
+    push(step, beginsAt = step.dueAt) {
+      if (beginsAt <= now) due.push(step)
     },
     wake() {},
     fault() {}, // The plan that goes with the decision tells of it.
@@ -200,7 +184,7 @@ interface Wake {
 }
 
 /** What a plan is made from. */
-interface Given {
+interface PlanInput {
   readonly contactId: ContactId
   readonly state: ContactState
   readonly catalog: Catalog
@@ -210,21 +194,21 @@ interface Given {
 }
 
 /** Where it goes. */
-interface Found {
+interface PlanOutput {
   /** `beginsAt` default: when it is due. */
-  push(act: DueStep, beginsAt?: Instant): void
+  push(step: DueStep, beginsAt?: Instant): void
   wake(at: Instant, next: Lane): void
   fault(one: PlanFault): void
   readonly upcoming: UpcomingStep[]
 }
 
-function lookAt(
-  given: Given,
+function planOne(
+  input: PlanInput,
   { campaignId, sequenceId }: SequenceRef,
   run: Run,
-  { push, wake, fault, upcoming }: Found,
+  { push, wake, fault, upcoming }: PlanOutput,
 ): void {
-  const { contactId, state, catalog, facts, now, inFlight } = given
+  const { contactId, state, catalog, facts, now, inFlight } = input
   const { campaign } = catalog.version(campaignId, run.campaignVersion)
   const sequence = campaign.sequences.get(sequenceId) as SequenceDefinition
   const timerContext = {
@@ -232,7 +216,7 @@ function lookAt(
     campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
     isPrivate: (field: string) => isPrivateField(campaign.definition, field),
   }
-  const look: Look = {
+  const planner: RunPlanner = {
     ref: { campaignId, sequenceId, run: run.run },
     run,
     sequence,
@@ -252,14 +236,14 @@ function lookAt(
   }
   // What is wrong with one run must lose neither the outcome that is being recorded nor the contact's other runs.
   try {
-    scheduled(look)
-    for (const record of run.steps) for (const resend of record.resends) resent(look, record, resend)
+    planRun(planner)
+    for (const record of run.steps) for (const resend of record.resends) planResend(planner, record, resend)
   } catch (error) {
-    fault({ ...look.ref, error })
+    fault({ ...planner.ref, error })
   }
 }
 
-interface Look {
+interface RunPlanner {
   readonly ref: RunRef
   readonly run: Run
   readonly sequence: SequenceDefinition
@@ -271,7 +255,7 @@ interface Look {
   /** When the step, due at an instant, may begin at a moment or after it. */
   opensAt(step: StepDefinition, dueAt: Instant, moment: Instant): Instant
   conditionOf(step: StepDefinition): ReturnType<typeof decideCondition> | null
-  push(act: DueStep, beginsAt?: Instant): void
+  push(step: DueStep, beginsAt?: Instant): void
   wake(at: Instant, step: StepDefinition): void
   readonly upcoming: UpcomingStep[]
 }
@@ -295,19 +279,22 @@ interface Arrival {
 }
 
 /**
- * Since when the wait in progress runs: since the step before was resolved, or the run began. A cancelled step leaves the
- * wait as it was (CANCEL-1).
+ * Since when the wait after a resolved step runs: since the step was resolved. `null`: the step begins no wait, and the one
+ * before it goes on. So it is with a cancelled step (CANCEL-1).
  */
+function waitAfter({ status, at }: StepRecord): Instant | null {
+  return status === 'cancelled' ? null : at
+}
+
+/** Since when the wait in progress runs: since the last step that began one was resolved, or the run began. */
 export function waitSince(run: Run): Instant {
-  return run.steps.reduce(
-    (latest, step) => (isResolved(step) && step.status !== 'cancelled' && step.at > latest ? step.at : latest),
-    run.startedAt,
-  )
+  const waits = run.steps.flatMap((step) => (isResolved(step) ? (waitAfter(step) ?? []) : []))
+  return waits.reduce(latest, run.startedAt)
 }
 
 /** The one step of the run that stands next, if its schedule is not over. */
-function scheduled(look: Look): void {
-  const { run, sequence, ref } = look
+function planRun(planner: RunPlanner): void {
+  const { run, sequence, ref } = planner
   const startedAt = later(run.startedAt, run.shiftedMs)
   let anchor = later(run.startedAt, run.shiftMs)
   let punctual = startedAt
@@ -317,90 +304,91 @@ function scheduled(look: Look): void {
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
     const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst }
-    byWait = record?.status === 'cancelled'
-    if (record?.status === 'cancelled') {
+    if (record === undefined || !isResolved(record)) {
+      if (record === undefined) planPending(planner, step, arrival, causedBy)
+      else planStarted(planner, step, record)
+      return
+    }
+    const resolvedAt = waitAfter(record)
+    byWait = resolvedAt === null
+    causedBy = record.eventId
+    if (resolvedAt === null) {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
-      const dueAt = record.dueAt === null ? look.dueOf(step, arrival).timing.dueAt : later(record.dueAt, run.shiftMs)
+      const dueAt = record.dueAt === null ? planner.dueOf(step, arrival).timing.dueAt : later(record.dueAt, run.shiftMs)
       // A moment that had gone by is no reason to count the next wait from before the step was reached.
       if (record.dueAt !== null || dueAt > anchor) anchor = dueAt
       if (step.timer !== undefined) punctual = dueAt
-      causedBy = record.eventId
-    } else if (record !== undefined && isResolved(record)) {
-      anchor = later(record.at, run.shiftMs)
+    } else {
+      anchor = later(resolvedAt, run.shiftMs)
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, run.shiftMs)
-      causedBy = record.eventId
-    } else {
-      if (record === undefined) pending(look, step, arrival, causedBy)
-      else touched(look, step, record)
-      return
     }
     isFirst = false
   }
   // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
   if (run.status === 'active' || (run.status === 'paused' && !byWait))
-    look.push({ act: 'complete', ...ref, dueAt: anchor, causedBy })
+    planner.push({ action: 'complete', ...ref, dueAt: anchor, causedBy })
 }
 
-function pending(look: Look, step: StepDefinition, arrival: Arrival, causedBy: EventId): void {
-  const { run, ref } = look
+function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival, causedBy: EventId): void {
+  const { run, ref } = planner
   if (!isInProgress(run)) return
-  const { timing, skip } = look.dueOf(step, arrival)
+  const { timing, skip } = planner.dueOf(step, arrival)
   const { dueAt } = timing
   const paused = run.status === 'paused'
   const show = (opening: Opening = {}) =>
-    void look.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused, ...opening })
+    void planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused, ...opening })
   if (paused) {
     show()
     return
   }
   const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy, timing }
   const reason = step.draft === true ? REASONS.draft : skip
-  if (reason === null) show(begin(look, step, attempt, dueAt))
+  if (reason === null) show(begin(planner, step, attempt, dueAt))
   else {
     show()
-    look.push({ act: 'skip', ...attempt, attempt: 0, reason })
+    planner.push({ action: 'skip', ...attempt, attempt: 0, reason })
   }
 }
 
 /** A step that was dispatched before: in flight, given up by its worker, waiting for a retry, or held. */
-function touched(look: Look, step: StepDefinition, record: StepRecord): void {
-  const { run, ref } = look
+function planStarted(planner: RunPlanner, step: StepDefinition, record: StepRecord): void {
+  const { run, ref } = planner
   const inProgress = isInProgress(run)
   const status = record.status as 'dispatched' | 'retrying' | 'held'
   const firstDueAt = record.dueAt ?? record.at
   const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : firstDueAt
-  const opening = status === 'held' ? {} : nextAttempt(look, step, record, status, firstDueAt)
+  const opening = status === 'held' ? {} : nextAttempt(planner, step, record, status, firstDueAt)
   if (inProgress)
-    look.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused', ...opening })
+    planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused', ...opening })
 }
 
 /** What is due next of a step that was dispatched before. */
 function nextAttempt(
-  look: Look,
+  planner: RunPlanner,
   step: StepDefinition,
   record: StepRecord,
   status: 'dispatched' | 'retrying',
   firstDueAt: Instant,
 ): Opening {
-  const { run, ref } = look
+  const { run, ref } = planner
   const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId, timing: null }
   if (status === 'dispatched') {
-    if (look.isInFlight(step.id, 0)) {
-      look.wake(record.at, step)
+    if (planner.isInFlight(step.id, 0)) {
+      planner.wake(record.at, step)
       return {}
     }
     const consequence = isInProgress(run) ? afterUnknown(step, record.attempt) : 'continue'
     if (run.status === 'paused') return {}
     if (consequence !== null) {
       const reason = REASONS.unknownOutcome
-      look.push({ act: 'fail', ...base, attempt: record.attempt, dueAt: record.at, reason, consequence })
+      planner.push({ action: 'fail', ...base, attempt: record.attempt, dueAt: record.at, reason, consequence })
       return {}
     }
   } else if (run.status !== 'active') return {}
   const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : record.at
-  return begin(look, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt)
+  return begin(planner, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt)
 }
 
 /** When the window of a step opens that waits for it; nothing where it does not. */
@@ -412,52 +400,59 @@ type Opening = Pick<UpcomingStep, 'opensAt'>
  * @param firstDueAt when the step was due: what lateness counts from, also of a retry
  */
 function begin(
-  look: Look,
+  planner: RunPlanner,
   step: StepDefinition,
-  attempt: Act & AttemptRef & { readonly timing: Timing | null },
+  attempt: DueAction & AttemptRef & { readonly timing: Timing | null },
   firstDueAt: Instant,
 ): Opening {
   const { dueAt } = attempt
-  const { refused, seen } = gates(look, step, firstDueAt, dueAt)
+  const { refused, seen } = gates(planner, step, firstDueAt, dueAt)
   if (refused !== null) {
-    look.push({ act: 'skip', ...attempt, attempt: attempt.attempt - 1, ...seen, reason: refused })
+    planner.push({ action: 'skip', ...attempt, attempt: attempt.attempt - 1, ...seen, reason: refused })
     return {}
   }
-  const moment = latest(dueAt, look.now)
-  const opening = look.opensAt(step, firstDueAt, moment)
-  const dispatch = { act: 'dispatch', ...attempt, ...seen, step } as const
+  const moment = latest(dueAt, planner.now)
+  const opening = planner.opensAt(step, firstDueAt, moment)
+  const dispatch = { action: 'dispatch', ...attempt, ...seen, step } as const
   if (opening === moment) {
-    look.push(dispatch, dueAt)
+    planner.push(dispatch, dueAt)
     return {}
   }
   // If it is too late before the window opens, that is the next thing to happen to it.
   const expiresAt = expiryOf(step, firstDueAt)
-  look.push(dispatch, expiresAt === null ? opening : earliest(opening, later(expiresAt, 1)))
+  planner.push(dispatch, expiresAt === null ? opening : earliest(opening, later(expiresAt, 1)))
   return { opensAt: opening }
 }
 
 /** A resend stands outside the schedule: it is due at once, in a run of any status (RESEND-1, RESEND-2). */
-function resent(look: Look, record: StepRecord, resend: ResendRecord): void {
-  const { run, ref, sequence } = look
+function planResend(planner: RunPlanner, record: StepRecord, resend: ResendRecord): void {
+  const { run, ref, sequence } = planner
   if (!PENDING_RESEND.has(resend.status)) return
   const step = sequence.steps.find((s) => s.id === record.stepId) as StepDefinition
   const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
   if (resend.status === 'dispatched') {
-    if (look.isInFlight(step.id, resend.resend)) {
-      look.wake(resend.at, step)
+    if (planner.isInFlight(step.id, resend.resend)) {
+      planner.wake(resend.at, step)
       return
     }
     const stoppedSince = run.status === 'stopped' && run.endedAt !== null && resend.at <= run.endedAt
-    if (stoppedSince || look.suppressed || afterUnknown(step, resend.attempt) !== null) {
+    if (stoppedSince || planner.suppressed || afterUnknown(step, resend.attempt) !== null) {
       const { unknownOutcome: reason } = REASONS
-      look.push({ act: 'fail', ...base, attempt: resend.attempt, dueAt: resend.at, reason, consequence: 'continue' })
+      planner.push({
+        action: 'fail',
+        ...base,
+        attempt: resend.attempt,
+        dueAt: resend.at,
+        reason,
+        consequence: 'continue',
+      })
       return
     }
   }
   const dueAt = resend.retryAt ?? resend.at
-  const reason = look.suppressed ? REASONS.suppressed : look.factsKnown ? null : REASONS.contactUnknown
-  if (reason === null) look.push({ act: 'dispatch', ...base, attempt: resend.attempt + 1, step, dueAt })
-  else look.push({ act: 'skip', ...base, attempt: resend.attempt, dueAt, reason })
+  const reason = planner.suppressed ? REASONS.suppressed : planner.factsKnown ? null : REASONS.contactUnknown
+  if (reason === null) planner.push({ action: 'dispatch', ...base, attempt: resend.attempt + 1, step, dueAt })
+  else planner.push({ action: 'skip', ...base, attempt: resend.attempt, dueAt, reason })
 }
 
 /** What follows an unknown outcome: `null` is another attempt with the same key (STEP-6). */
@@ -480,7 +475,7 @@ export function maxAttemptsOf(step: StepDefinition): number {
  * @returns why it must not be dispatched; and what its condition read, if it was asked
  */
 function gates(
-  { now, factsKnown, conditionOf }: Look,
+  { now, factsKnown, conditionOf }: RunPlanner,
   step: StepDefinition,
   firstDueAt: Instant,
   at: Instant,

@@ -3,12 +3,14 @@
  * (TIME-1 to TIME-8). No clock is read. What becomes of a step that is due, late or skipped is decided elsewhere; what a
  * kind of timer means is in its file in `timers/`.
  */
+
 import type { Temporal } from 'temporal-polyfill'
 import type { Timing } from './events.ts'
 import { show } from './fault.ts'
 import { epochMsOf, type Instant, instantOf } from './ids.ts'
 import type { JsonValue } from './json.ts'
 import type { Facts } from './ports/index.ts'
+import { REASONS, type TimerReason } from './reasons.ts'
 import { elapsed } from './timers/after.ts'
 import type { Arrival } from './timers/kind.ts'
 import { type Timer, withKind } from './timers/timers.ts'
@@ -51,7 +53,7 @@ export interface Due {
    * `past`: the wanted moment lies before the punctual arrival (TIME-3). `field-empty`: the field has no value.
    * `field-unreadable`: it has one that is no date (TIME-8).
    */
-  readonly skip: null | 'past' | 'field-empty' | 'field-unreadable'
+  readonly skip: null | TimerReason
 }
 
 /**
@@ -82,7 +84,7 @@ export function dueOf(timer: Timer | undefined, anchor: Instant, context: TimerC
   if ('none' in wanted) return { timing: { anchor, dueAt: punctual, ...read }, skip: wanted.none }
   const isPast = wanted.moment.epochMilliseconds < epochMsOf(punctual)
   if (isPast && wanted.whenPast === 'skip')
-    return { timing: { anchor, dueAt: punctual, ...zone, ...read }, skip: 'past' }
+    return { timing: { anchor, dueAt: punctual, ...zone, ...read }, skip: REASONS.past }
   let due = isPast ? zoned(punctual, zone.timeZone) : wanted.moment
   if (timer.window !== undefined) due = nextInside(timer.window, due, due)
   return { timing: { anchor, dueAt: instantOf(due.epochMilliseconds), ...zone, ...read }, skip: null }

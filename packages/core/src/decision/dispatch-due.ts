@@ -35,27 +35,27 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
     const placeOf = places(decision)
     let queue = plan(contactId, decision.state(), campaigns, facts, now, inFlight).due.map(placed(placeOf))
     for (let i = 0, left = command.limit; i < queue.length && left > 0; i++) {
-      const { act } = queue[i] as Queued
-      if (act.act === 'dispatch') {
-        const count = used.get(act.step.kind) ?? 0
-        if (count >= (command.permits?.get(act.step.kind) ?? Number.POSITIVE_INFINITY)) continue
-        used.set(act.step.kind, count + 1)
-        inFlight.add(idempotencyKeyOf({ contactId, ...act }))
+      const { due } = queue[i] as Queued
+      if (due.action === 'dispatch') {
+        const count = used.get(due.step.kind) ?? 0
+        if (count >= (command.permits?.get(due.step.kind) ?? Number.POSITIVE_INFINITY)) continue
+        used.set(due.step.kind, count + 1)
+        inFlight.add(idempotencyKeyOf({ contactId, ...due }))
         // Only what cannot end a run may follow in a sequence that this decision opened.
-      } else if (opened.has(nameOf(act))) continue
+      } else if (opened.has(nameOf(due))) continue
       left -= 1
       const before = decision.events.length
-      perform(decision, act)
-      if (act.act === 'dispatch') continue
+      perform(decision, due)
+      if (due.action === 'dispatch') continue
       const started = startedIn(decision.events.slice(before))
       for (const ref of started) opened.add(nameOf(ref))
       // It may have stopped or ended its run, and with it what else was due of it (STOP-6), made its next step due, or
       // opened other runs. What was found of all others stands.
-      const news = [act, ...started].flatMap((ref) =>
+      const news = [due, ...started].flatMap((ref) =>
         dueOfRun(contactId, decision.state(), campaigns, facts, now, ref, inFlight),
       )
       queue = inOrder(
-        queue.slice(i + 1).filter((other) => !isOfRun(other.act, act)),
+        queue.slice(i + 1).filter((other) => !isOfRun(other.due, due)),
         news.map(placed(placeOf)),
       )
       i = -1
@@ -70,14 +70,14 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
   }),
 }
 
-/** A due act, and the place of its enrollment among those of the contact. */
+/** What is due, and the place of its enrollment among those of the contact. */
 interface Queued {
-  readonly act: DueStep
+  readonly due: DueStep
   readonly place: number
 }
 
 function placed(placeOf: (ref: SequenceRef) => number) {
-  return (act: DueStep): Queued => ({ act, place: placeOf(act) })
+  return (due: DueStep): Queued => ({ due, place: placeOf(due) })
 }
 
 /** The places of enrollments in the state of a decision, found without a look at all of them for each. */
@@ -94,15 +94,15 @@ function startedIn(events: readonly ContactEvent[]): readonly RunRef[] {
   return events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data] : []))
 }
 
-function isOfRun(act: RunRef, { campaignId, sequenceId, run }: RunRef): boolean {
-  return act.run === run && act.sequenceId === sequenceId && act.campaignId === campaignId
+function isOfRun(due: RunRef, { campaignId, sequenceId, run }: RunRef): boolean {
+  return due.run === run && due.sequenceId === sequenceId && due.campaignId === campaignId
 }
 
 /** `rest` is in order, by due instant and of the same by enrollment; each of the few others is put in its place. */
 function inOrder(rest: Queued[], news: readonly Queued[]): Queued[] {
   for (const one of news) {
-    const { dueAt } = one.act
-    const at = rest.findIndex(({ act, place }) => act.dueAt > dueAt || (act.dueAt === dueAt && place > one.place))
+    const { dueAt } = one.due
+    const at = rest.findIndex(({ due, place }) => due.dueAt > dueAt || (due.dueAt === dueAt && place > one.place))
     rest.splice(at === -1 ? rest.length : at, 0, one)
   }
   return rest
@@ -112,34 +112,34 @@ function nameOf({ campaignId, sequenceId }: SequenceRef): string {
   return JSON.stringify([campaignId, sequenceId])
 }
 
-/** Turns one due act into its events. */
-function perform(decision: DecisionBuilder, act: DueStep): void {
-  const { campaignId, sequenceId, run } = act
+/** Turns what is due into its events. */
+function perform(decision: DecisionBuilder, due: DueStep): void {
+  const { campaignId, sequenceId, run } = due
   const ref: RunRef = { campaignId, sequenceId, run }
   const { campaignVersion, correlationId } = runOf(decision.state(), ref) as Run
-  if (act.act === 'complete') {
+  if (due.action === 'complete') {
     // The last step was cancelled: what ends the run is that step's schedule.
     const { campaign } = decision.campaigns.version(campaignId, campaignVersion)
     const stepId = (campaign.sequences.get(sequenceId) as SequenceDefinition).steps.at(-1)?.id as string
-    complete(decision, ref, { cause: { by: 'step', stepId }, causationId: act.causedBy, correlationId })
+    complete(decision, ref, { cause: { by: 'step', stepId }, causationId: due.causedBy, correlationId })
     return
   }
-  const { stepId, resend, attempt } = act
-  const why: Causation = { cause: { by: 'step', stepId }, causationId: act.causedBy, correlationId }
+  const { stepId, resend, attempt } = due
+  const why: Causation = { cause: { by: 'step', stepId }, causationId: due.causedBy, correlationId }
   const sending = { ...ref, stepId, resend, attempt }
-  const seen = 'saw' in act && act.saw !== undefined ? { saw: act.saw } : {}
-  switch (act.act) {
+  const seen = 'saw' in due && due.saw !== undefined ? { saw: due.saw } : {}
+  switch (due.action) {
     case 'dispatch': {
       const idempotencyKey = idempotencyKeyOf({ contactId: decision.contactId, ...sending })
-      decision.add('StepDispatched', { ...sending, idempotencyKey, timing: act.timing, ...seen }, why)
+      decision.add('StepDispatched', { ...sending, idempotencyKey, timing: due.timing, ...seen }, why)
       return
     }
     case 'skip':
-      decision.add('StepSkipped', { ...sending, reason: act.reason, timing: act.timing, ...seen }, why)
+      decision.add('StepSkipped', { ...sending, reason: due.reason, timing: due.timing, ...seen }, why)
       afterResolution(decision, ref, stepId)
       return
     case 'fail':
-      decision.add('StepFailed', { ...sending, reason: act.reason, consequence: act.consequence, retryAt: null }, why)
-      if (act.consequence !== 'hold') afterResolution(decision, ref, stepId)
+      decision.add('StepFailed', { ...sending, reason: due.reason, consequence: due.consequence, retryAt: null }, why)
+      if (due.consequence !== 'hold') afterResolution(decision, ref, stepId)
   }
 }

@@ -23,7 +23,7 @@ export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: 
   }
   const { campaigns, contactId, facts, now } = decision
   const due = dueOfRun(contactId, decision.state(), campaigns, facts, now, ref)
-  if (due.some(({ act }) => act === 'complete')) complete(decision, ref, why)
+  if (due.some(({ action }) => action === 'complete')) complete(decision, ref, why)
 }
 
 /** `SequenceCompleted`, and in the same append a start for each open route to a sequence (ROUTE-4, ROUTE-5, STEP-8). */

@@ -1,7 +1,9 @@
 /** `field` with `offset`: so long before or after a date-time of the contact. Rule TIME-8. */
+
 import { EnfoldFault } from '../fault.ts'
 import { Name, opt, propertiesOf, text } from '../formats.ts'
 import { instantOf } from '../ids.ts'
+import { REASONS } from '../reasons.ts'
 import { elapsedWords } from './after.ts'
 import { A_SIGNED_DURATION, signedDurationMs } from './duration.ts'
 import { isEmpty, momentIn } from './field-value.ts'
@@ -25,9 +27,9 @@ export const FIELD_OFFSET = propertiesOf<FieldOffsetForm>()({
 export const fieldOffset: TimerKind<FieldOffsetForm> = {
   wanted(timer, { zone, field }) {
     const value = field(timer.field)
-    if (isEmpty(value)) return { none: 'field-empty', field: timer.field }
+    if (isEmpty(value)) return { none: REASONS.fieldEmpty, field: timer.field }
     const moment = momentIn(value, zone.timeZone)
-    if (moment === null) return { none: 'field-unreadable', field: timer.field }
+    if (moment === null) return { none: REASONS.fieldUnreadable, field: timer.field }
     const offsetMs = signedDurationMs(timer.offset)
     if (offsetMs === null) throw EnfoldFault.invalidInput('timer.offset', timer.offset, A_SIGNED_DURATION)
     const dueMs = moment.epochMilliseconds + offsetMs

@@ -1,7 +1,9 @@
 /** `field` with `offsetDays`: days before or after a date field of the contact, at a wall time. Rule TIME-4. */
+
 import type { Temporal } from 'temporal-polyfill'
 import Type from 'typebox'
 import { Name, opt, propertiesOf, WallTime, words } from '../formats.ts'
+import { REASONS } from '../reasons.ts'
 import { dateIn, isEmpty } from './field-value.ts'
 import type { Arrival, TimerKind } from './kind.ts'
 import { WhenPast } from './on.ts'
@@ -27,9 +29,9 @@ export const FIELD = propertiesOf<FieldForm>()({
 export const field: TimerKind<FieldForm> = {
   wanted(timer, arrival) {
     const value = arrival.field(timer.field)
-    if (isEmpty(value)) return { none: 'field-empty', field: timer.field }
+    if (isEmpty(value)) return { none: REASONS.fieldEmpty, field: timer.field }
     const date = dateIn(value, arrival.zone.timeZone)
-    if (date === null) return { none: 'field-unreadable', field: timer.field }
+    if (date === null) return { none: REASONS.fieldUnreadable, field: timer.field }
     const moment = timer.occurrence === 'next' ? nextOccurrence(timer, date, arrival) : occurrence(timer, date, arrival)
     return { moment, whenPast: timer.whenPast ?? 'skip', field: timer.field }
   },

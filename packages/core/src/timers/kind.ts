@@ -1,6 +1,7 @@
 /** What a kind of timer is: a shape, the moment that it asks for, and how it is said in words. */
 import type { Temporal } from 'temporal-polyfill'
 import type { JsonValue } from '../json.ts'
+import type { TimerReason } from '../reasons.ts'
 import type { Zone } from './zones.ts'
 
 /** Where a run stands when the moment of a step is asked for. */
@@ -26,7 +27,7 @@ export type Wanted =
       readonly whenPast: 'skip' | 'send'
       readonly field?: string
     }
-  | { readonly none: 'field-empty' | 'field-unreadable'; readonly field: string }
+  | { readonly none: Exclude<TimerReason, 'past'>; readonly field: string }
 
 export interface TimerKind<T> {
   wanted(timer: T, arrival: Arrival): Wanted

@@ -124,8 +124,8 @@ function createOverdueTally() {
       if (acts.length > 0) contacts += 1
       for (const act of acts) {
         if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
-        if (act.act === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
-        if (act.act !== 'dispatch') continue
+        if (act.action === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
+        if (act.action !== 'dispatch') continue
         const { kind } = act.step
         const name = JSON.stringify([kind, act.campaignId])
         const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }

@@ -1,0 +1,18 @@
+/** Reasons that the engine itself gives for a step that was not sent. */
+export const REASONS = {
+  draft: 'draft',
+  late: 'late',
+  past: 'past',
+  fieldEmpty: 'field-empty',
+  fieldUnreadable: 'field-unreadable',
+  suppressed: 'suppressed',
+  condition: 'condition',
+  contactUnknown: 'contact-unknown',
+  unknownOutcome: 'unknown-outcome',
+} as const
+
+/** Why a timer asks for no moment. */
+export type TimerReason = (typeof REASONS)['past' | 'fieldEmpty' | 'fieldUnreadable']
+
+/** Any other reason of a skip or a failure is a handler's. */
+export const ENGINE_REASONS: ReadonlySet<string> = new Set(Object.values(REASONS))
