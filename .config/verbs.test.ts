@@ -5,7 +5,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import type { routes } from '../packages/console/src/console.ts'
+import type { routes } from '../packages/console/src/routes.ts'
 import { CAMPAIGN_VERBS, VERB_NAMES, VERBS } from '../packages/core/src/index.ts'
 import type { Route } from '../packages/http/src/route.ts'
 
