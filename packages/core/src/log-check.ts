@@ -3,9 +3,7 @@
  * belongs together (`append-rules.ts`), and its publications. For readers that must not accept a log that lies:
  * `verify`, `import`, `seal`.
  */
-import { isRight } from 'fp-ts/lib/Either.js'
 import { AppendRules, owedAtEnd, type StreamAppends } from './append-rules.ts'
-import { defineCampaign, sameDefinition } from './campaign.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { chainHash, digestOf, type Hash } from './chain.ts'
 import { evolveInPlace, type LiveContact, liveContact } from './enrollment.ts'
@@ -21,33 +19,12 @@ import {
   type StreamId,
   type Version,
 } from './ids.ts'
-import { describeRejection } from './rejection.ts'
+import { type LogPlace, type LogWarning, LogWarnings } from './log-warnings.ts'
+import { publicationViolation } from './publication-rules.ts'
 import { type Violation, violationOf } from './verify.ts'
-
-/** Where an event stands in a log. */
-export interface LogPlace {
-  /** 1 for the first event of the log. */
-  readonly number: number
-  readonly stream: StreamId
-  readonly version: Version
-  readonly position: Position
-}
 
 /** A fault of a log: the first event that shows it, and the rule that it breaks. */
 export interface LogFault extends Violation, LogPlace {}
-
-/** What no rule forbids, and an auditor should look at. */
-export interface LogWarning extends LogPlace {
-  /**
-   * `clock-back`: an event earlier than the one before it in its stream, or by more than a minute than one before it in the
-   * log. `ahead`: an event after now. `late-catalogue`: a start or goal that was decided before the campaign was
-   * unpublished, and recorded after.
-   */
-  readonly warning: 'clock-back' | 'ahead' | 'late-catalogue'
-  /** By how much. */
-  readonly byMs: number
-  readonly message: string
-}
 
 /** What is known of a stream. */
 interface StreamHead extends StreamAppends {
@@ -60,20 +37,12 @@ interface StreamHead extends StreamAppends {
   broken: boolean
 }
 
-/** So many warnings are kept; the others are counted. */
-const MAX_WARNINGS = 1000
-
-/** Of two events of different streams: what clocks of several machines may differ by, and what waiting for a lock takes. */
-const LOG_TOLERANCE_MS = 60_000
-
 /** Keeps the state of each contact, and 16 bytes for each event. */
 export class LogCheck {
   readonly faults: LogFault[] = []
-  readonly warnings: LogWarning[] = []
-  warningCount = 0
   events = 0
   hashed = 0
-  readonly #now: Instant | null
+  readonly #warnings: LogWarnings
   readonly #gateMs: number
   readonly #campaigns = createCatalog()
   readonly #states = new Map<ContactId, LiveContact>()
@@ -83,18 +52,25 @@ export class LogCheck {
   /** Campaigns whose stream has a fault: what refers to their versions cannot be judged. */
   readonly #doubtful = new Set<CampaignId>()
   #position: Position = 0
-  #latest: Instant = ''
   /** No digest of an order yet: an early release wrote it, which did not check in the append what is published. */
   #isEarly = true
-  #isBack = false
 
   /**
    * @param options `now`: for warnings of events after it; left out: none. `gateMs`: for how long after an unpublishing a
    *   start by a late catalogue is a warning and no fault; 0 where the store checks it in the append
    */
   constructor(options: { readonly now?: Instant; readonly gateMs?: number } = {}) {
-    this.#now = options.now ?? null
+    this.#warnings = new LogWarnings(options.now ?? null)
     this.#gateMs = options.gateMs ?? 0
+  }
+
+  /** The first thousand; `warningCount` of them were found. */
+  get warnings(): readonly LogWarning[] {
+    return this.#warnings.kept
+  }
+
+  get warningCount(): number {
+    return this.#warnings.count
   }
 
   get contacts(): number {
@@ -109,7 +85,7 @@ export class LogCheck {
     const head = entryOf(this.#heads, stream, () => noHead(this.#heads.size))
     const violation = head.broken ? null : this.#violationOf(event, head)
     if (event.hash !== undefined) this.hashed += 1
-    this.#warn(event, head)
+    this.#warnings.ofClock(event, this.events, head.at)
     head.version = version
     head.position = position
     head.number = this.events
@@ -173,8 +149,9 @@ export class LogCheck {
     const isBorne = this.#gateMs > 0 ? byMs <= this.#gateMs : this.#isEarly && byMs <= 0
     if (!isBorne)
       return { rule: 'VERSION-3', message: `${event.type} of a campaign that is not published since ${since}` }
-    this.#tell(
+    this.#warnings.add(
       event,
+      this.events,
       'late-catalogue',
       Math.abs(byMs),
       `was decided before the campaign was known to be unpublished at ${since}`,
@@ -184,7 +161,7 @@ export class LogCheck {
 
   #ofCampaign(event: RecordedCampaignEvent, head: StreamHead): Violation | null {
     const violation =
-      this.#publicationViolation(event) ??
+      publicationViolation(this.#campaigns, event) ??
       hashViolation(event, head) ??
       this.#appends.violationOf(head, event, null, this.#campaigns)
     if (violation !== null) return violation
@@ -193,72 +170,6 @@ export class LogCheck {
     else this.#unpublishedAt.delete(campaignId)
     this.#campaigns.apply(event)
     return null
-  }
-
-  #publicationViolation({ type, data, stream }: RecordedCampaignEvent): Violation | null {
-    const { campaignId, campaignVersion } = data
-    if (campaignOf(stream) !== campaignId)
-      return { rule: 'LOG-1', message: `${type} of ${JSON.stringify(campaignId)} in a stream that is another's` }
-    const entry = this.#campaigns.find(campaignId)
-    const newest = entry?.versions.length ?? 0
-    if (type === 'CampaignUnpublished') {
-      if (entry === undefined || entry.published === null)
-        return { rule: 'VERSION-3', message: 'an unpublishing of what is not published' }
-      if (campaignVersion === newest) return null
-      return {
-        rule: 'VERSION-3',
-        message: `an unpublishing of version ${campaignVersion}, where ${newest} is published`,
-      }
-    }
-    if (campaignVersion !== newest + 1)
-      return { rule: 'VERSION-1', message: `a publication of version ${campaignVersion} after version ${newest}` }
-    const defined = defineCampaign(data.definition)
-    if (!isRight(defined)) return { rule: 'VERSION-2', message: describeRejection(defined.left) }
-    const { id } = defined.right
-    if (id !== campaignId)
-      return { rule: 'VERSION-1', message: `a definition whose id is ${JSON.stringify(id)}, published as another's` }
-    const { revision = -1 } = defined.right.definition
-    const { revision: newestRevision = -1 } = entry?.versions.at(-1)?.campaign.definition ?? {}
-    if (revision < newestRevision)
-      return {
-        rule: 'VERSION-2a',
-        message: `a publication of a lower revision than ${newestRevision}, which is published`,
-      }
-    const before = entry?.published?.campaign.definition
-    if (before === undefined || !sameDefinition(before, defined.right.definition)) return null
-    return { rule: 'VERSION-1', message: 'a publication of what is published already' }
-  }
-
-  #warn(event: RecordedEvent, head: StreamHead): void {
-    const { at } = event
-    if (this.#now !== null && at > this.#now)
-      this.#tell(event, 'ahead', epochMsOf(at) - epochMsOf(this.#now), `is after now, ${this.#now}: a clock was fast`)
-    if (at < head.at)
-      this.#tell(
-        event,
-        'clock-back',
-        epochMsOf(head.at) - epochMsOf(at),
-        `is earlier than ${head.at} before it in its stream`,
-      )
-    if (at >= this.#latest) {
-      this.#latest = at
-      this.#isBack = false
-      return
-    }
-    const backMs = epochMsOf(this.#latest) - epochMsOf(at)
-    const isBack = backMs > LOG_TOLERANCE_MS
-    // Once for as long as it lasts.
-    if (isBack && !this.#isBack && at >= head.at)
-      this.#tell(event, 'clock-back', backMs, `is earlier than ${this.#latest} before it in the log`)
-    this.#isBack = isBack
-  }
-
-  #tell(event: RecordedEvent, warning: LogWarning['warning'], byMs: number, what: string): void {
-    this.warningCount += 1
-    if (this.warnings.length >= MAX_WARNINGS) return
-    const { stream, version, position } = event
-    const message = `${event.at} ${what} (by ${byMs} ms)`
-    this.warnings.push({ warning, byMs, message, number: this.events, stream, version, position })
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { evolve, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventData, ContactEventType } from './events.ts'
 import { markChanges, markOf, marksOf, stepsWaiting, unplannedMarks } from './marks.ts'
-import { isMark, parseTag, tagOf } from './tag-index.ts'
+import { isMark, parseTag, tagOf } from './tags.ts'
 
 const at = (minute: number) => `2026-03-02T09:${String(minute).padStart(2, '0')}:00.000Z`
 const enrollment = { campaignId: 'c', sequenceId: 's', run: 1 }

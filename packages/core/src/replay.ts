@@ -15,10 +15,12 @@ import {
 } from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
-import { entryOf, LogCheck, type LogFault, type LogWarning } from './log-check.ts'
+import { entryOf, LogCheck, type LogFault } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
+import type { LogWarning } from './log-warnings.ts'
 import { type Seal, type SealBreach, SealCheck } from './seal.ts'
-import { createTagIndex, type MemoryTagIndex, tagChanges, tagOf, waitingTagOf } from './tag-index.ts'
+import { createTagIndex, type MemoryTagIndex } from './tag-index.ts'
+import { tagChanges, tagOf, waitingTagOf } from './tags.ts'
 
 export interface ReplayOptions {
   /** Only events at or before this instant. Default: all. */
@@ -147,7 +149,8 @@ export function changesOf(
   })
 }
 
-export type { LogFault, LogPlace, LogWarning } from './log-check.ts'
+export type { LogFault } from './log-check.ts'
+export type { LogPlace, LogWarning } from './log-warnings.ts'
 
 export interface Verified {
   readonly events: number

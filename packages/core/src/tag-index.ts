@@ -1,121 +1,9 @@
-/**
- * The projector: contact events in, changes of active-sequence tags out (INDEX-1); and the index in memory that these
- * changes make (INDEX-2). It knows nothing of the reducer. Why it counts in bits: docs/decisions/0002-tag-index.md.
- */
-import type { ContactEvent, ContactEventType } from './events.ts'
+/** The index in memory that changes of tags make (INDEX-2). Why it counts in bits: docs/decisions/0002-tag-index.md. */
 import { EnfoldFault } from './fault.ts'
-import { type CampaignId, type ContactId, compareIds, requireId, type SequenceId, type Tag } from './ids.ts'
+import { type ContactId, compareIds, type Tag } from './ids.ts'
 import type { Members, Page, TagChange, TagQuery } from './ports/index.ts'
 import { BLOCK_SHIFT, blockOf, collect, countBits, NOBODY, type SlotQuery, SlotSet } from './slot-set.ts'
-
-// --- Tags -----------------------------------------------------------------------------------------------------------
-
-/** What a tag says: the sequence, and whether the run waits at its end. */
-export interface ParsedTag {
-  readonly campaignId: CampaignId
-  readonly sequenceId: SequenceId
-  readonly waiting: boolean
-}
-
-const WAITING = '~waiting'
-
-/**
- * The tag of a contact whose run of the sequence is in progress: both ids percent-encoded, joined by a slash.
- * Throws `INVALID_INPUT` for what is no id (LOG-6).
- *
- * @example
- * tagOf('pool-owners', 'nurture') // 'pool-owners/nurture'
- * tagOf('a/b', 'c~waiting')       // 'a%2Fb/c%7Ewaiting'
- */
-export function tagOf(campaignId: CampaignId, sequenceId: SequenceId): Tag {
-  return `${encoded('campaignId', campaignId)}/${encoded('sequenceId', sequenceId)}`
-}
-
-/**
- * The tag of a contact whose run stands at the end of the sequence and waits for a goal. Throws as `tagOf`.
- *
- * @example
- * waitingTagOf('pool-owners', 'nurture') // 'pool-owners/nurture~waiting'
- */
-export function waitingTagOf(campaignId: CampaignId, sequenceId: SequenceId): Tag {
-  return tagOf(campaignId, sequenceId) + WAITING
-}
-
-// encodeURIComponent leaves `~` alone, and a sequence named `b~waiting` would have the tag of `b` that waits.
-function encoded(path: string, id: string): string {
-  return encodeURIComponent(requireId<string>(path, id)).replaceAll('~', '%7E')
-}
-
-/**
- * What a tag says, or `null` for every text that is not exactly what `tagOf` or `waitingTagOf` yields.
- *
- * @example
- * parseTag('pool-owners/nurture~waiting') // { campaignId: 'pool-owners', sequenceId: 'nurture', waiting: true }
- * parseTag('customer')                    // null
- */
-export function parseTag(tag: Tag): ParsedTag | null {
-  const waiting = tag.endsWith(WAITING)
-  const sequence = waiting ? tag.slice(0, -WAITING.length) : tag
-  const slash = sequence.indexOf('/')
-  try {
-    const campaignId = decodeURIComponent(sequence.slice(0, Math.max(slash, 0)))
-    const sequenceId = decodeURIComponent(sequence.slice(slash + 1))
-    return tagOf(campaignId, sequenceId) === sequence ? { campaignId, sequenceId, waiting } : null
-  } catch {
-    return null
-  }
-}
-
-/**
- * Whether a tag is a mark of the engine's (`marks.ts`), and none of a sequence: those encode `~`. A store keeps marks as
- * it keeps tags, and passes them over where it is asked who has any tag at all.
- *
- * @example
- * isMark('~held')               // true
- * isMark('pool-owners/nurture') // false
- */
-export function isMark(tag: Tag): boolean {
-  return tag.startsWith('~')
-}
-
-const NO_CHANGES: readonly TagChange[] = []
-
-/** The events that change tags: all that a question about who was where needs to read. */
-export const INDEX_EVENTS: ReadonlySet<ContactEventType> = new Set<ContactEventType>([
-  'SequenceStarted',
-  'SequenceStopped',
-  'SequenceCompleted',
-  'ContactErased',
-])
-
-/**
- * What an event changes in the contact's tags, in the order in which it is to be done; empty for most events.
- * Rules INDEX-1 and ERASE-1. A paused run is in progress, so pausing changes nothing.
- *
- * @example
- * index.apply(tagChanges('ann', event))
- */
-export function tagChanges(contactId: ContactId, event: ContactEvent): readonly TagChange[] {
-  switch (event.type) {
-    case 'SequenceStarted':
-    case 'SequenceStopped':
-    case 'SequenceCompleted': {
-      const { campaignId, sequenceId } = event.data
-      const inProgress = event.type === 'SequenceStarted'
-      const waiting = event.type === 'SequenceCompleted' && event.data.waiting
-      return [
-        { change: inProgress ? 'add' : 'remove', contactId, tag: tagOf(campaignId, sequenceId) },
-        { change: waiting ? 'add' : 'remove', contactId, tag: waitingTagOf(campaignId, sequenceId) },
-      ]
-    }
-    case 'ContactErased':
-      return [{ change: 'clear', contactId }]
-    default:
-      return NO_CHANGES
-  }
-}
-
-// --- The index ------------------------------------------------------------------------------------------------------
+import { isMark } from './tags.ts'
 
 /**
  * Contacts by tag, in memory. Pages come in the order in which contacts had their first tag; a contact keeps its place
@@ -152,6 +40,104 @@ interface Entry {
 const NOTHING: readonly Entry[] = []
 const MAX_LIMIT = 10_000
 
+/** Who has which tag: what the questions below are asked of. */
+class TagTable {
+  // A contact's slot is its number, counted from 0 in the order of first tags.
+  readonly #slots = new Map<ContactId, number>()
+  readonly #contactIds: ContactId[] = []
+  readonly #held: (readonly Entry[])[] = []
+  readonly #entries = new Map<Tag, Entry>()
+  /** Who has a tag of a sequence, and who has a mark. */
+  readonly tagged = new SlotSet()
+  readonly marked = new SlotSet()
+
+  #slotFor(contactId: ContactId): number {
+    let slot = this.#slots.get(contactId)
+    if (slot === undefined) {
+      slot = this.#contactIds.length
+      this.#slots.set(contactId, slot)
+      this.#contactIds.push(contactId)
+      this.#held.push(NOTHING)
+    }
+    return slot
+  }
+
+  #entryFor(tag: Tag): Entry {
+    let entry = this.#entries.get(tag)
+    if (entry === undefined) {
+      const alone: Entry[] = []
+      entry = { tag, members: new SlotSet(), alone, isMark: isMark(tag) }
+      alone.push(entry)
+      this.#entries.set(tag, entry)
+    }
+    return entry
+  }
+
+  #add(slot: number, entry: Entry): void {
+    if (!entry.members.add(slot)) return
+    const before = this.#held[slot] ?? NOTHING
+    // `concat` makes a list of exactly the length; spreading and pushing leave room for 17, which is 120 bytes.
+    this.#held[slot] = before.length === 0 ? entry.alone : before.concat(entry)
+    if (entry.isMark) this.marked.add(slot)
+    else this.tagged.add(slot)
+  }
+
+  #remove(slot: number, entry: Entry): void {
+    if (!entry.members.delete(slot)) return
+    if (entry.members.size === 0) this.#entries.delete(entry.tag)
+    const before = this.#held[slot] ?? NOTHING
+    const rest = before.toSpliced(before.indexOf(entry), 1)
+    this.#held[slot] = rest.length > 1 ? rest : (rest[0]?.alone ?? NOTHING)
+    if (!rest.some((one) => one.isMark === entry.isMark)) (entry.isMark ? this.marked : this.tagged).delete(slot)
+  }
+
+  make(change: TagChange): void {
+    if (change.change === 'add') {
+      this.#add(this.#slotFor(change.contactId), this.#entryFor(change.tag))
+      return
+    }
+    const slot = this.#slots.get(change.contactId)
+    if (slot === undefined) return
+    const going = change.change === 'clear' ? this.#held[slot] : [this.#entries.get(change.tag)]
+    for (const entry of going ?? NOTHING) if (entry !== undefined) this.#remove(slot, entry)
+  }
+
+  slotAfter(path: string, after: ContactId | null): number {
+    if (after === null) return 0
+    const slot = this.#slots.get(after)
+    if (slot !== undefined) return slot + 1
+    throw EnfoldFault.invalidInput(path, after, 'null, or the last contact of a page of this index')
+  }
+
+  membersOf(tag: Tag): SlotSet {
+    return this.#entries.get(tag)?.members ?? NOBODY
+  }
+
+  tagsOf(contactId: ContactId): Tag[] {
+    return (this.#held[this.#slots.get(contactId) ?? -1] ?? NOTHING).map(({ tag }) => tag)
+  }
+
+  tags(): Tag[] {
+    return [...this.#entries.keys()]
+  }
+
+  /** `total` where it is known; else every block is counted. */
+  pageOf(query: SlotQuery, from: number, limit: number, total?: number): Members {
+    const found: number[] = []
+    let counted = 0
+    const blocks = Math.max(this.tagged.blocks.length, this.marked.blocks.length)
+    for (let b = total === undefined ? 0 : from >>> BLOCK_SHIFT; b < blocks; b++) {
+      if (total !== undefined && found.length > limit) break
+      const words = blockOf(query, b)
+      if (words === null) continue
+      if (total === undefined) counted += countBits(words)
+      collect(words, b << BLOCK_SHIFT, from, limit + 1, found)
+    }
+    const contacts = found.slice(0, limit).map((slot) => this.#contactIds[slot] as ContactId)
+    return { contacts, total: total ?? counted, next: found.length > limit ? (contacts.at(-1) ?? null) : null }
+  }
+}
+
 /**
  * An empty index.
  *
@@ -161,115 +147,29 @@ const MAX_LIMIT = 10_000
  * index.members('pool-owners/nurture', { after: null, limit: 50 }) // { contacts: ['ann'], total: 1, next: null }
  */
 export function createTagIndex(): MemoryTagIndex {
-  // A contact's slot is its number, counted from 0 in the order of first tags.
-  const slots = new Map<ContactId, number>()
-  const contactIds: ContactId[] = []
-  const held: (readonly Entry[])[] = []
-  const entries = new Map<Tag, Entry>()
-  /** Who has a tag of a sequence, and who has a mark. */
-  const tagged = new SlotSet()
-  const marked = new SlotSet()
-
-  function slotFor(contactId: ContactId): number {
-    let slot = slots.get(contactId)
-    if (slot === undefined) {
-      slot = contactIds.length
-      slots.set(contactId, slot)
-      contactIds.push(contactId)
-      held.push(NOTHING)
-    }
-    return slot
-  }
-
-  function entryFor(tag: Tag): Entry {
-    let entry = entries.get(tag)
-    if (entry === undefined) {
-      const alone: Entry[] = []
-      entry = { tag, members: new SlotSet(), alone, isMark: isMark(tag) }
-      alone.push(entry)
-      entries.set(tag, entry)
-    }
-    return entry
-  }
-
-  function add(slot: number, entry: Entry): void {
-    if (!entry.members.add(slot)) return
-    const before = held[slot] ?? NOTHING
-    // `concat` makes a list of exactly the length; spreading and pushing leave room for 17, which is 120 bytes.
-    held[slot] = before.length === 0 ? entry.alone : before.concat(entry)
-    if (entry.isMark) marked.add(slot)
-    else tagged.add(slot)
-  }
-
-  function remove(slot: number, entry: Entry): void {
-    if (!entry.members.delete(slot)) return
-    if (entry.members.size === 0) entries.delete(entry.tag)
-    const before = held[slot] ?? NOTHING
-    const rest = before.toSpliced(before.indexOf(entry), 1)
-    held[slot] = rest.length > 1 ? rest : (rest[0]?.alone ?? NOTHING)
-    if (!rest.some((one) => one.isMark === entry.isMark)) (entry.isMark ? marked : tagged).delete(slot)
-  }
-
-  function make(change: TagChange): void {
-    if (change.change === 'add') {
-      add(slotFor(change.contactId), entryFor(change.tag))
-      return
-    }
-    const slot = slots.get(change.contactId)
-    if (slot === undefined) return
-    const going = change.change === 'clear' ? held[slot] : [entries.get(change.tag)]
-    for (const entry of going ?? NOTHING) if (entry !== undefined) remove(slot, entry)
-  }
-
-  function slotBehind(path: string, after: ContactId | null): number {
-    if (after === null) return 0
-    const slot = slots.get(after)
-    if (slot !== undefined) return slot + 1
-    throw EnfoldFault.invalidInput(path, after, 'null, or the last contact of a page of this index')
-  }
-
-  const membersOf = (tag: Tag): SlotSet => entries.get(tag)?.members ?? NOBODY
-
-  /** `total` where it is known; else every block is counted. */
-  function pageOf(query: SlotQuery, from: number, limit: number, total?: number): Members {
-    const found: number[] = []
-    let counted = 0
-    const blocks = Math.max(tagged.blocks.length, marked.blocks.length)
-    for (let b = total === undefined ? 0 : from >>> BLOCK_SHIFT; b < blocks; b++) {
-      if (total !== undefined && found.length > limit) break
-      const words = blockOf(query, b)
-      if (words === null) continue
-      if (total === undefined) counted += countBits(words)
-      collect(words, b << BLOCK_SHIFT, from, limit + 1, found)
-    }
-    const contacts = found.slice(0, limit).map((slot) => contactIds[slot] as ContactId)
-    return { contacts, total: total ?? counted, next: found.length > limit ? (contacts.at(-1) ?? null) : null }
-  }
-
+  const table = new TagTable()
+  const membersOf = (tag: Tag) => table.membersOf(tag)
   return {
     apply(changes) {
-      for (const change of changes) make(change)
+      for (const change of changes) table.make(change)
     },
     members(tag, { after, limit }) {
-      const members = membersOf(tag)
+      const members = table.membersOf(tag)
       const query = { any: [members], all: [], none: [] }
-      return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit), members.size)
+      return table.pageOf(query, table.slotAfter('page.after', after), checked('page.limit', limit), members.size)
     },
     search({ all = [], any = [], none = [] }, { after, limit }) {
       const required = all.map(membersOf)
-      const base = any.length > 0 ? any.map(membersOf) : [required[0] ?? tagged]
+      const base = any.length > 0 ? any.map(membersOf) : [required[0] ?? table.tagged]
       const query = { any: base, all: required, none: none.map(membersOf) }
-      return pageOf(query, slotBehind('page.after', after), checked('page.limit', limit))
+      return table.pageOf(query, table.slotAfter('page.after', after), checked('page.limit', limit))
     },
-    count: (tag) => membersOf(tag).size,
-    tagsOf(contactId) {
-      const entriesOfContact = held[slots.get(contactId) ?? -1] ?? NOTHING
-      return entriesOfContact.map((entry) => entry.tag).sort(compareIds)
-    },
-    tags: () => [...entries.keys()].sort(compareIds),
+    count: (tag) => table.membersOf(tag).size,
+    tagsOf: (contactId) => table.tagsOf(contactId).sort(compareIds),
+    tags: () => table.tags().sort(compareIds),
     contacts(after, limit) {
-      const query = { any: [tagged, marked], all: [], none: [] }
-      return pageOf(query, slotBehind('after', after), checked('limit', limit), MAX_LIMIT).contacts
+      const query = { any: [table.tagged, table.marked], all: [], none: [] }
+      return table.pageOf(query, table.slotAfter('after', after), checked('limit', limit), MAX_LIMIT).contacts
     },
   }
 }
