@@ -299,6 +299,8 @@ function recipe(state: Mutable<ContactState>, event: ContactEvent): void {
       state.erased = true
       for (const { runs } of state.enrollments) for (const run of runs) if (isOpen(run)) end(run, 'stopped', event.at)
       return
+    default:
+      event satisfies never
   }
 }
 
