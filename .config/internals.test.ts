@@ -1,6 +1,6 @@
 /**
  * `docs/internals.md` holds a drawing of the packages, made here of what they import, and names files. The drawing must be
- * the packages as they are, and every file must exist. `ENFOLD_WRITE_SNIPPETS=1` draws it anew.
+ * the packages as they are, and every file must exist. `ENFOLD_WRITE_SNIPPETS=1` draws it again.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'

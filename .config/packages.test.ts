@@ -106,7 +106,7 @@ it('the public names of all packages are those that were decided on', async () =
     return `  ${(flags & ts.SymbolFlags.Value) === 0 ? 'type ' : 'value'}  ${symbol.name}`
   }
   await expect(lines.join('\n')).toMatchFileSnapshot('public-names.txt')
-}, 120_000)
+})
 
 it('core and all that it depends on bundle for a browser: nothing of Node is imported', async () => {
   const { metafile } = await build({

@@ -90,7 +90,7 @@ const esm: Options = { ...shared, format: 'esm' }
 const commonJs: Options = {
   ...shared,
   format: 'cjs',
-  // Several entries share what they have in common, as in the ES module build, in place of a copy each.
+  // Several entries share what they have in common, as in the ES module build, instead of a copy each.
   splitting: true,
   noExternal: Object.keys(manifest.dependencies ?? {})
     .filter((name) => !name.startsWith('@enfold/') && isEsmOnly(name))

@@ -15,7 +15,7 @@ export default defineConfig({
   define: { 'process.env.ENFOLD_SCALE': JSON.stringify(scale), 'process.env.ENFOLD_CORE': '"browser"' },
   test: {
     include: ['packages/core/src/**/*.test.ts'],
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     browser: {
       enabled: true,
       headless: true,

@@ -17,11 +17,13 @@ const LONGEST = [
   'examples/worker/worker.test.ts',
   'examples/pool-owners/demo.test.ts',
   'packages/store-eventstoredb/src/kurrent-client.test.ts',
-  'packages/core/src/seal.test.ts',
-  'packages/store-eventstoredb/src/engine.test.ts',
-  'packages/engine/src/promises.test.ts',
-  'packages/store-postgres/src/pooler.test.ts',
+  'packages/store-postgres/src/postgres-store.test.ts',
   'packages/console/src/browser.test.ts',
+  'packages/cli/src/guide.test.ts',
+  'packages/engine/src/fault-injection.test.ts',
+  'packages/store-eventstoredb/src/eventstore-client.test.ts',
+  'packages/core/src/log-check.test.ts',
+  'packages/core/src/properties.test.ts',
 ]
 
 class LongestFirst extends BaseSequencer {
@@ -60,8 +62,9 @@ export default defineConfig({
     ],
     // The suite of core keeps nothing in its modules, so its bundles are loaded once for all of it: a third of the time.
     isolate: bundle === undefined,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // No test fails on a time: these only end what hangs.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.
     expect: { poll: { timeout: 30_000, interval: 20 } },
     globalSetup: `${root}.config/shared-postgres.ts`,

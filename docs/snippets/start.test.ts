@@ -71,4 +71,4 @@ it('the first ten minutes go as the page says', async () => {
   worker.kill('SIGTERM')
   expect(await ended).toBe(0)
   expect(said).toBe(work?.shown)
-}, 120_000)
+})

@@ -34,4 +34,4 @@ it('INDEX-1: the log is on the server, the index in a file; without the file it 
   await again.engine.waitFor(position, { timeoutMs: 30_000 })
   expect(await again.engine.inspect.contactsInSequence(sequence)).toMatchObject({ contacts: ['ada'] })
   await again.close()
-}, 60_000)
+})

@@ -276,7 +276,7 @@ describe('the demo on EventStoreDB', () => {
     expect(kept.stderr).toMatch(/the fake server is gone/)
   })
 
-  it.runIf(soaking)('uses a server of yours as it is, in streams of the run’s own', async () => {
+  it.runIf(soaking)('uses your own server as it is, in streams of the run’s own', async () => {
     const yours = await forkFakeServer({ shuffle: 1 })
     onTestFinished(() => yours.stop())
     vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', yours.url)

@@ -29,7 +29,7 @@ function openStore(where: string): Store {
     : createSqliteStore({ path: where })
 }
 
-/** The process that is killed, and the one that goes on: the same order, as whoever starts it again would give it. */
+/** The process that is killed, and the one that goes on: the same order, as anyone who starts it again would give it. */
 async function work(where: string, contacts: number): Promise<void> {
   const store = openStore(where)
   const engine = createEngine({ store, handlers: {} })

@@ -59,7 +59,7 @@ async function givenStarted(...contacts: readonly string[]): Promise<void> {
   await said('start', log, ...contacts, NURTURE, '--yes', ...readModelArgs)
 }
 
-describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 60_000 }, () => {
+describe('given a log on EventStoreDB and its read model in SQLite', () => {
   it('START-1, STEP-4, STOP-1: orders are given, what is due is shown and done, and each command sees what the one before did', async () => {
     await givenStarted('ann', 'bob')
     expect(await said('due', log, ...readModelArgs)).toContain('2 email of "pool/1"')
@@ -132,7 +132,7 @@ describe('given a log on EventStoreDB and its read model in SQLite', { timeout: 
   })
 })
 
-describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeout: 120_000 }, () => {
+describe('given --store, and index and agenda in SQLite or PostgreSQL', () => {
   it.each(['SQLite', 'PostgreSQL'])('every command goes over a server with its read model in %s', async (kind) => {
     if (kind === 'PostgreSQL') {
       const url = new URL(postgres.url)
@@ -196,7 +196,7 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', { timeou
   })
 })
 
-describe('given an event that no index can show', { timeout: 60_000 }, () => {
+describe('given an event that no index can show', () => {
   /** Of a version of a campaign that was never published. */
   const poison: NewEvent = {
     type: 'SequenceStarted',
@@ -239,7 +239,7 @@ describe('given an event that no index can show', { timeout: 60_000 }, () => {
   })
 })
 
-describe('given a server that fails an append of an import', { timeout: 60_000 }, () => {
+describe('given a server that fails an append of an import', () => {
   it('AUDIT-1: the order of the log stays, because no later event is written before an earlier one', async () => {
     const contacts = Array.from({ length: 30 }, (_, i) => `c${i}`)
     await givenStarted(...contacts)

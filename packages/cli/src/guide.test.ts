@@ -14,7 +14,7 @@ const withoutIds = (line: string | undefined) => line?.replace(UUID, '<id>').rep
 
 beforeAll(() => {
   execFileSync(process.execPath, [join(ROOT, 'examples/pool-owners/demo.ts'), '--out', folder], { stdio: 'ignore' })
-}, 120_000)
+})
 
 it('AUDIT-3: the guide shows real answers', async () => {
   const guide = readFileSync(join(ROOT, 'docs/guides/audit.md'), 'utf8')
@@ -32,7 +32,7 @@ it('AUDIT-3: the guide shows real answers', async () => {
     expect({ command, status, stderr }).toEqual({ command, status: Number(exit), stderr: '' })
     expectLines(stdout.replaceAll(`${folder}/`, 'demo/').split('\n'), shown.split('\n'), ids)
   }
-}, 60_000)
+})
 
 /** A line "…" stands for any number of lines. Learns which id of the guide is which of this run. */
 function expectLines(told: readonly string[], shown: readonly string[], ids: Map<string, string>): void {

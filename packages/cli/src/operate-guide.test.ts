@@ -37,4 +37,4 @@ it('LOG-3: the guide shows what orders say', async () => {
     const inOrder = (text: string) => (/^(run|due) /.test(command) ? text.split('\n').toSorted() : text.split('\n'))
     expect({ command, told: inOrder(told) }).toEqual({ command, told: inOrder(lasting(shown)) })
   }
-}, 60_000)
+})

@@ -7,7 +7,7 @@ import { type GivenBrowser, givenBrowser } from './given-browser.ts'
 import { BASE, consoleOf, givenWorld, overOf, type World } from './given-console.ts'
 
 // Seconds, more on a machine that has other things to do.
-vi.setConfig({ testTimeout: 120_000 })
+vi.setConfig({ testTimeout: 300_000 })
 
 let world: World
 let given: GivenBrowser
@@ -16,12 +16,12 @@ const broken: unknown[] = []
 beforeAll(async () => {
   world = await givenWorld({ weeks: 3 })
   given = await givenBrowser(consoleOf(world, { onError: (error) => broken.push(error) }))
-}, 120_000)
+})
 afterAll(async () => {
   await given.close()
   await world.close()
   expect(broken).toEqual([])
-}, 60_000)
+})
 
 /** A page that notes whatever its browser complains of: refused scripts and styles, errors. */
 async function opened(options: Parameters<GivenBrowser['open']>[0] = {}) {

@@ -14,7 +14,7 @@ interface Member extends Span {
 }
 /** Where things stand in a line. */
 interface Outline {
-  /** Members of each object; those within a definition are the host's JSON, whose order is the host's. */
+  /** Members of each object; those within a definition, a value or a signal's data are the host's JSON, whose order is the host's. */
   readonly objects: readonly { readonly members: readonly Member[]; readonly isHosts: boolean }[]
   /** Keys and values. */
   readonly strings: readonly Span[]
@@ -119,7 +119,7 @@ function outlineOf(line: string): Outline {
     while (line[end] !== '"') end += line[end] === '\\' ? 2 : 1
     return token(end + 1, strings)
   }
-  function value(isHosts: boolean): Span {
+  function value(isHosts: boolean, depth: number): Span {
     const from = at
     const [first] = line.slice(at, at + 1)
     if (first === '"') return text()
@@ -131,13 +131,15 @@ function outlineOf(line: string): Outline {
         if (line[at] === ',') token(at + 1)
         const begin = at
         if (first === '[') {
-          value(isHosts)
+          value(isHosts, depth + 1)
           continue
         }
         const key = text()
         token(at + 1)
         const name = line.slice(key.from, key.to)
-        const inner = value(isHosts || name === '"definition"' || name === '"value"')
+        // The data of a signal lies within the data of its event.
+        const beginsHosts = name === '"definition"' || name === '"value"' || (name === '"data"' && depth > 0)
+        const inner = value(isHosts || beginsHosts, depth + 1)
         members.push({ from: begin, to: at, key, value: inner })
       }
       token(at + 1)
@@ -147,6 +149,6 @@ function outlineOf(line: string): Outline {
     while (!',}]'.includes(line[end] ?? ',')) end++
     return token(end, /^-?\d/.test(line.slice(at, end)) ? numbers : undefined)
   }
-  value(false)
+  value(false, 0)
   return { objects, strings, numbers, gaps }
 }

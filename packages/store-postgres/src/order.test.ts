@@ -196,7 +196,7 @@ it('a short soak: sixteen writers, four readers, rollbacks and killed connection
   expect(report.killed).toBeGreaterThan(0)
   // So that it can fail: whoever goes by positions alone loses some of this very log.
   expect(report.lostByNaive).toBeGreaterThan(0)
-}, 60_000)
+})
 
 describe('counts', () => {
   it('are right when many start and stop the same sequence at once, through rollbacks, and stay few rows', async () => {

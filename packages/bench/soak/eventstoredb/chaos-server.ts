@@ -1,4 +1,4 @@
-/** The server that the chaos plays on: a fake that breaks on demand, or yours, and a command of yours that breaks it. */
+/** The server that the chaos plays on: a fake that breaks on demand, or yours, and your own command that breaks it. */
 import { spawn } from 'node:child_process'
 import type { EventStoreDbStoreOptions } from '@enfold/store-eventstoredb'
 import {
@@ -19,7 +19,7 @@ export interface ChaosServer {
   readonly killEveryMs: number | null
   /** Kills a node, and resolves when it is on its way back. */
   kill(): Promise<void>
-  /** From now on calls meet faults by chance; a server of yours has its own. */
+  /** From now on calls meet faults by chance; your own server has its own. */
   disturb(): void
   calm(): void
   stop(): Promise<void>
@@ -30,9 +30,9 @@ export async function fakeChaosServer(seed: number): Promise<ChaosServer> {
   const random = randomOf(seed)
   const server = await startFakeServer({ shuffle: seed })
   return {
-    // A cluster, so that the client looks for the leader anew after each failure.
+    // A cluster, so that the client looks for the leader again after each failure.
     url: server.clusterUrl,
-    // Short, so that the store gives up often and whoever ordered has to order again.
+    // Short, so that the store gives up often and the one who ordered has to order again.
     options: { callTimeoutMs: 250, giveUpAfterMs: 60 },
     killEveryMs: 300,
     async kill() {

@@ -26,7 +26,7 @@ describe('a server that dies every half second and loses answers', { timeout: 60
     [2, 'sqlite'],
     [3, 'sqlite'],
   ] as const)(
-    'ONCE-1, ONCE-3: every acknowledged command of engines that begin anew stands in the log once, and the read model is what the log says (seed %i, %s)',
+    'ONCE-1, ONCE-3: every acknowledged command of engines that begin again stands in the log once, and the read model is what the log says (seed %i, %s)',
     async (seed, readModel) => {
       const report = await engineChaos({ seed, readModel, contacts: 8, commands: 6 })
       expect(report.problems).toEqual([])

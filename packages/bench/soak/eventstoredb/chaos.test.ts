@@ -13,7 +13,7 @@ describe('a server that dies every half second and loses answers', { timeout: 30
     expect(reports.flatMap(({ problems }) => problems)).toEqual([])
   })
 
-  it('ONCE-1, ONCE-3: every acknowledged command of engines that begin anew stands in the log once, and the read model is what the log says', async () => {
+  it('ONCE-1, ONCE-3: every acknowledged command of engines that begin again stands in the log once, and the read model is what the log says', async () => {
     const reports = await playUntil(
       (seed) => engineChaos({ seed, readModel: 'sqlite', contacts: 4, commands: 5 }),
       sawAll('kills', 'restarts', 'retries', 'steps'),

@@ -1,5 +1,5 @@
 /**
- * Two engines over a server that is killed and loses answers (a fake one, or yours), a read model beside it, and processes that begin anew:
+ * Two engines over a server that is killed and loses answers (a fake one, or yours), a read model next to it, and processes that begin again:
  * orders are given and due steps are done all the while. At the end every acknowledged command must stand in the log
  * once, and the read model must be what the log says. A careless variant must fail.
  */
@@ -28,7 +28,7 @@ export interface EngineChaosOptions {
   readonly lastsMs?: number
   /** Default: a fake one. It is stopped at the end. */
   readonly server?: ChaosServer
-  /** `fresh-command-ids`: whoever got no answer gives the order again under another id. */
+  /** `fresh-command-ids`: a host that got no answer gives the order again under another id. */
   readonly careless?: 'fresh-command-ids'
 }
 
@@ -41,9 +41,9 @@ export interface EngineChaosReport {
   readonly steps: number
   readonly calls: number
   readonly kills: number
-  /** Engines that were closed in the middle and made anew. */
+  /** Engines that were closed in the middle and made again. */
   readonly restarts: number
-  /** Orders that got a fault in place of an answer. */
+  /** Orders that got a fault instead of an answer. */
   readonly retries: number
   /** Faults that ended `runDue`. */
   readonly faults: number
@@ -280,7 +280,7 @@ function* problemsOf(log: readonly RecordedEvent[], acknowledged: readonly Ackno
   for (const key of left.keys()) yield `${key} stands in the log, and nobody was told so.`
 }
 
-/** Other faults are faults of the engine: `CLOSED` is that of the process that began anew. */
+/** Other faults are faults of the engine: `CLOSED` is that of the process that began again. */
 function expectTransient(error: unknown): void {
   if (!isEnfoldFault(error) || !['STORE_UNAVAILABLE', 'CLOSED', 'CONTENTION'].includes(error.code)) throw error
 }

@@ -10,7 +10,7 @@ import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-
 export async function overhead(): Promise<Record<string, Micros>> {
   const server = await openServer()
   const client = EventStoreDBClient.connectionString(server.url)
-  // A server of yours keeps the streams of every run.
+  // Your own server keeps the streams of every run.
   const prefix = `overhead-${randomUUID()}-`
   const store = createEventStoreDbStore({ client, prefix, ...server.asUser })
   const unchained = createEventStoreDbStore({ client, prefix, hashChain: false, ...server.asUser })

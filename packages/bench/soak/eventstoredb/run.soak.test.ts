@@ -1,4 +1,4 @@
-/** The soak against a server of yours: here one of ours in another process, which only a command can kill. */
+/** The soak against your own server: here one of ours in another process, which only a command can kill. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
@@ -22,7 +22,7 @@ async function givenYours() {
 }
 const few = { seed: 1, readModel: 'sqlite', contacts: 4, commands: 4 } as const
 
-describe('the soak on a server of yours', { timeout: 120_000 }, () => {
+describe('the soak on your own server', () => {
   it('ONCE-1, ONCE-3: the command of --kill is called again and again, and every acknowledged order stands in the log once', async () => {
     const { pid } = await givenYours()
     const server = await yourChaosServer(`kill -USR2 ${pid}`, 0.5)
@@ -39,11 +39,11 @@ describe('the soak on a server of yours', { timeout: 120_000 }, () => {
     await expect(engineChaos({ ...few, lastsMs: 60_000, server })).rejects.toThrow('ended with status 3: exit 3')
   })
 
-  it('--help names --kill and --every, and --kill without a server of yours is refused', () => {
+  it('--help names --kill and --every, and --kill without your own server is refused', () => {
     const { ENFOLD_EVENTSTOREDB_URL: _, ...env } = process.env
     const help = execFileSync(process.execPath, [soak, '--help'], { encoding: 'utf8', env })
     expect(help).toMatch(/--kill COMMAND[\s\S]*--every N/)
     const refused = () => execFileSync(process.execPath, [soak, '--kill', 'true'], { stdio: 'pipe', env })
-    expect(refused).toThrow(/--kill is for a server of yours/)
+    expect(refused).toThrow(/--kill is for your own server/)
   })
 })

@@ -1,7 +1,7 @@
 /**
  * `pnpm soak:eventstoredb`: chaos with 20 seeds and its careless variants, of the store alone and of the engine over it;
  * memory over 1,000,000 events read and 10,000 reads that are left early; and what the store costs above the bare client.
- * On a server of yours: the chaos of the engine, and the costs. Exit status 1 if a promise is broken.
+ * On your own server: the chaos of the engine, and the costs. Exit status 1 if a promise is broken.
  */
 import { parseArgs } from 'node:util'
 import { chaos } from './chaos.ts'
@@ -12,7 +12,7 @@ import { overhead } from './overhead.ts'
 
 const HELP = `Usage: pnpm soak:eventstoredb [OPTIONS]
 
-Without a server of yours, on fake ones:
+Without your own server, on fake ones:
   --seeds N       how many times the chaos is played, each time otherwise (20)
   --commands N    commands of each contact in the chaos of the store (100)
   --events N      events that are read while memory is watched (1000000)
@@ -44,7 +44,7 @@ if (values.help) {
 for (const name of ['seeds', 'commands', 'events', 'exits', 'seconds', 'every'] as const)
   if (!(Number(values[name]) > 0)) misused(`--${name} is "${values[name]}"; expected a number above 0.`)
 if (values.kill !== undefined && !isYours)
-  misused('--kill is for a server of yours: name it with ENFOLD_EVENTSTOREDB_URL. The fake ones are killed anyway.')
+  misused('--kill is for your own server: name it with ENFOLD_EVENTSTOREDB_URL. The fake ones are killed anyway.')
 
 let broken = 0
 function report(what: string, figures: object, isBroken: boolean): void {

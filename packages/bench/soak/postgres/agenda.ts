@@ -1,6 +1,6 @@
 /**
  * `pnpm soak:agenda`: the agenda with ten million contacts (`ENFOLD_CONTACTS`) in it, a
- * hundred thousand of them due, and what a worker asks of it. Prints the plan of each statement behind a claim, times and
+ * hundred thousand of them due, and what a worker asks of it. Prints the plan of each statement of a claim, times and
  * sizes. Exit status 1 if anything but an index range scan finds what is due, or a claim looks at more than it takes.
  */
 import { type Claim, instantOf } from '@enfold/core'
@@ -66,7 +66,7 @@ async function fill(owner: Pool): Promise<void> {
     `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
      WHERE indrelid = '${SCHEMA}.agenda'::regclass AND NOT indisprimary`,
   )
-  // Indexes are made behind the rows: a tenth of the time.
+  // Indexes are made after the rows: a tenth of the time.
   for (const { name } of rows) await owner.query(`DROP INDEX ${name}`)
   await owner.query(`ALTER TABLE ${SCHEMA}.agenda DROP CONSTRAINT agenda_pkey`)
   await owner.query(

@@ -443,7 +443,7 @@ eachStore((makeStore) => {
     expect(await engine.inspect.action('nothing')).toBeNull()
   })
 
-  it('BULK-3: thousands of contacts that nobody holds in a list', { timeout: 120_000 }, async () => {
+  it('BULK-3: thousands of contacts that nobody holds in a list', async () => {
     const { engine } = await given(makeStore())
     let named = 0
     let ahead = 0
@@ -542,7 +542,7 @@ describe('input validation', () => {
 })
 
 describe('BULK-2: killed half-way', () => {
-  it('the next process goes on: the same results, nothing twice', { timeout: 60_000 }, async () => {
+  it('the next process goes on: the same results, nothing twice', async () => {
     const path = sqliteFile()
     const program = fileURLToPath(new URL('./bulk-process.fixture.ts', import.meta.url))
     const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', program, path, '5000'], {

@@ -727,7 +727,7 @@ describe('given stores that go away', () => {
     expect(await readModel.checkpoint()).toBe(head)
     expect((await auditor.verifyIndex()).differences).toEqual([])
     await expectAgendaOf(auditor, readModel)
-  }, 120_000)
+  })
 })
 
 /** A process that projects, killed with its first batch on the way, or between that and the next. */
