@@ -864,7 +864,7 @@ describe('createEngine', () => {
     )
   })
 
-  it('a Date in place of an instant is told how to become one', async () => {
+  it('a Date instead of an instant is told how to become one', async () => {
     const { engine } = await given(createMemoryStore)
     const until = new Date('2027-01-01T00:00:00.000Z') as never
     await expect(engine.suppress({ contactId: 'ann', actor: null, until })).rejects.toThrow(

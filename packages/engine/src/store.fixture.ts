@@ -8,7 +8,7 @@ import { besideLog, readingItsWrites } from './log.fixture.ts'
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const STORES: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  'log, memory beside it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
 }
 
 /** The same tests over each store. */

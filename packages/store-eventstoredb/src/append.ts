@@ -1,4 +1,4 @@
-/** Appends: with the revision that they expect, each once however often an answer is lost, and what a repeat answers. */
+/** Appends: with the revision that they expect, each once however often a reply is lost, and the result of a repeat. */
 import { randomUUID } from 'node:crypto'
 import {
   type Appended,
@@ -108,7 +108,7 @@ async function write(
       version: first + i,
       ...(hash === null ? {} : { hash }),
     }))
-    // Where a stream was deleted, the versions go on behind what is gone.
+    // Where a stream was deleted, the versions go on after what is gone.
     const grown = growingHead(first === head.version + 1 && head !== EMPTY ? head : undefined)
     grown.add(places)
     at.heads.offer(stream, grown)

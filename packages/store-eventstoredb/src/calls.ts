@@ -30,7 +30,7 @@ export interface Calls {
   append(name: string, events: readonly ProposedEvent[], revision: number): Promise<Written | 'refused'>
   /** At most `count` events from a revision on; 'missing' if there is no such stream. */
   read(name: string, from: number, count: number): Promise<readonly StoredEvent[] | 'missing'>
-  /** The position of the last record of the whole log, whoever wrote it. */
+  /** The position of the last record of the whole log, of any writer. */
   end(): Promise<Position>
 }
 
@@ -140,7 +140,7 @@ interface Found {
   readonly isSure: boolean
 }
 
-/** For those who ask at the same time: one who comes while it is done waits for the next, which begins after he came. */
+/** For those who ask at the same time: a caller that comes while it runs waits for the next one. */
 function shared<T>(deed: () => Promise<T>): () => Promise<T> {
   let current: Promise<T> | null = null
   let next: Promise<T> | null = null
@@ -187,7 +187,7 @@ function eventsOf(reading: Reading, silenceMs: number): Promise<StoredEvent[]> {
       cancel = () => {}
       resolve(events)
     })
-    // Left without this a call that was not read to its end stays open for ever.
+    // Left without this a call that was not read to its end stays open without end.
     cancel = () => reading.cancel().catch(() => {})
   } else {
     const items = reading[Symbol.asyncIterator]()

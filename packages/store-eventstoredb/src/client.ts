@@ -30,7 +30,7 @@ export interface StoredEvent {
   readonly position?: { readonly commit: bigint; readonly prepare: bigint } | undefined
 }
 
-/** What an append answers. `position` is missing where a server does not say. */
+/** The result of an append. `position` is missing if a server does not say. */
 export interface AppendAnswer {
   readonly success: boolean
   readonly nextExpectedRevision: bigint

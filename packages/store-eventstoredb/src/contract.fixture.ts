@@ -22,7 +22,7 @@ import { soaking } from '@enfold/testkit/runs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEventStoreDbStore, type EventStoreDbStoreOptions } from './index.ts'
 
-/** A client as a test uses it: for the store, and by hand beside it. */
+/** A client as a test uses it: for the store, and by hand. */
 export type TestClient = EventStoreDbStoreOptions['client'] & {
   deleteStream(stream: string, options?: object): Promise<unknown>
   tombstoneStream(stream: string, options?: object): Promise<unknown>
@@ -88,7 +88,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
     )
 
   describe(`${name}: each row of the table`, () => {
-    /** A store, others on the same streams, and a client beside them. */
+    /** A store, others on the same streams, and a separate client. */
     async function given(
       prove: (the: {
         prefix: string
@@ -166,7 +166,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         }),
       )
 
-    withFaults('repeat rule: after an append that was given up, the same call answers what became of it', () =>
+    withFaults('repeat rule: after an append that was given up, the same call returns its result', () =>
       given(async ({ open }) => {
         for (const fault of ['lost-answer', 'unavailable'] as const) {
           const event = sampleStart(fault, 1)
@@ -402,7 +402,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         expect((await collect(open().readStream(ann, 2))).map(({ version }) => version)).toEqual([2])
       }))
 
-    withFaults('subscriptions: one that drops, in whatever way, goes on behind the last event that was given', () =>
+    withFaults('subscriptions: one that drops, in whatever way, goes on after the last event that was given', () =>
       given(async ({ open }) => {
         const store = open({ callTimeoutMs: 400 })
         const stop = new AbortController()
@@ -434,7 +434,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
       }),
     )
 
-    it('subscriptions: caught up is said behind the last event, though the server says it earlier', () =>
+    it('subscriptions: caught up is said after the last event, though the server says it earlier', () =>
       given(async ({ open }) => {
         const store = open()
         await store.append(ann, upTo(50).map(start), 'no-stream')
@@ -448,7 +448,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         expect(given).toBe(50)
       }))
 
-    withFaults('subscriptions: whoever has no rights is told, instead of waiting for ever', () =>
+    withFaults('subscriptions: a caller without rights gets an error, instead of waiting without end', () =>
       given(async ({ open }) => {
         await fake.inject('subscribe', 'denied')
         const denied = collect(open().subscribe(0, new AbortController().signal))

@@ -184,7 +184,7 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
     }
   })
 
-  it('GOAL-12: goals race with the worker on every contact, and nothing of nurture is sent behind its goal', async () => {
+  it('GOAL-12: goals race with the worker on every contact, and nothing of nurture is sent after its goal', async () => {
     const { engine, begin, clock } = await given(makeReadModel)
     const contacts = Array.from({ length: 30 }, (_, i) => `c${i}`)
     await Promise.all(contacts.map((contactId) => answerOf(engine.startSequence({ ...onAnn, contactId }))))
@@ -212,7 +212,7 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
     const ids = Array.from({ length: 510 }, (_, i) => `c${i}`)
     const order = { actionId: 'fair', action: 'start', ...nurture, contacts: { ids }, actor: 'olga' } as const
     const before = server.calls().append
-    // The first process dies behind its first batch of results.
+    // The first process dies after its first batch of results.
     const dying: Store = {
       ...readModel,
       saveAction(record, change) {
@@ -230,7 +230,7 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
     await expectWholeIndex(engine, 510)
   })
 
-  it('ONCE-3: an engine that begins anew follows the log from the checkpoint, not from its beginning', async () => {
+  it('ONCE-3: a restarted engine follows the log from the checkpoint, not from its beginning', async () => {
     const { engine, begin, readModel, clock, mailed, begunBehind } = await given(makeReadModel)
     const feed = engine.project({ signal: new AbortController().signal })
     await answerOf(engine.startSequence(onAnn))

@@ -34,7 +34,7 @@ const KNOWN_IDS = 50_000
  *
  * Where it falls short of `EventStore`: ids are looked for in the stream only, so that one that stands in another stream
  * is written again; and `appendMany` appends stream by stream, so that after a fault some of it may stand. The same call
- * again then answers `repeated` for those, as ever. `contacts` reads the log from where the page before ended: all
+ * again then returns `repeated` for those, as always. `contacts` reads the log from where the page before ended: all
  * pages together cost one reading of all contacts' events.
  *
  * @throws EnfoldFault `INVALID_INPUT` for options that cannot be

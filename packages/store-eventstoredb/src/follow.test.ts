@@ -89,7 +89,7 @@ it('subscriptions: what was searched without a find need not be searched again a
   await events.return(undefined)
 })
 
-it('subscriptions: events behind a checkpoint that came before a drop are given again, none is left out', async () => {
+it('subscriptions: events after a checkpoint that came before a drop are given again, none is left out', async () => {
   const { asked, events } = clientWith(
     (subscription, { filter }) => {
       for (const position of [10, 20]) subscription.push(event(position))

@@ -1,6 +1,6 @@
 /**
  * The whole log from a position on, over as many subscriptions as it takes: none of the clients resumes one by itself.
- * Resumes behind the last event that the consumer was done with. What the server says of a position, that it is a
+ * Resumes after the last event that the consumer was done with. What the server says of a position, that it is a
  * checkpoint or the end, runs up to 16 events ahead of the consumer, and is held back until it has been given those.
  */
 import { EnfoldFault, type Position } from '@enfold/core'
@@ -15,12 +15,12 @@ export interface FollowOptions {
   readonly prefixes: readonly string[]
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly callTimeoutMs: number
-  /** Without a word from the server for so long, it throws; `Infinity`: it tries for ever. */
+  /** Without a word from the server for so long, it throws; `Infinity`: it tries without end. */
   readonly giveUpAfterMs: number
 }
 
 /**
- * Events behind `after`, each once and in order; `null` where everything recorded so far has been given. Ends without an
+ * Events after `after`, each once and in order; `null` where everything recorded so far has been given. Ends without an
  * error when the signal aborts.
  */
 export async function* follow(
@@ -157,5 +157,5 @@ async function* listen(
   }
 }
 
-/** A live log may be silent for long; after so many deadlines it is asked again, lest the connection be dead. */
+/** A live log may be silent for long; after so many deadlines it is asked again, because the connection may be dead. */
 const LIVE_SILENCES = 12

@@ -21,7 +21,7 @@ export interface StreamHeads {
 
 /** The head of a stream from its first event on; it grows with what is read or written. */
 export interface GrowingHead extends Head {
-  /** Events that stand behind those that it has. */
+  /** Events after those that it has. */
   add(events: readonly Pick<RecordedEvent, 'id' | 'version' | 'hash'>[]): void
 }
 

@@ -53,7 +53,7 @@ describe('events on the wire', () => {
     })
   })
 
-  it('what older and newer releases wrote beside our own names comes back too', () => {
+  it('attributes of older and newer releases next to our own names come back too', () => {
     const older: NewEvent = Object.assign(sampleStart('ann', 1), {
       recordedAs: { schema: 0, data: {} },
       trace: '00-1-2-01',

@@ -13,7 +13,7 @@ import {
 } from '@enfold/core'
 import type { ProposedEvent, StoredEvent } from './client.ts'
 
-/** The names of streams, all behind one prefix. */
+/** The names of streams, all with one prefix. */
 export interface StreamNames {
   /** @throws EnfoldFault `INVALID_INPUT` for a stream that is neither a contact's nor a campaign's */
   nameOf(stream: StreamId): string

@@ -1,5 +1,5 @@
 /**
- * Who is due when, and who holds whom: for each lane a heap by instant, whose outdated entries are dropped when they
+ * When contacts are due, and which worker holds each: for each lane a heap by instant, whose outdated entries are dropped when they
  * come up.
  */
 import {

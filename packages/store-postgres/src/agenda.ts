@@ -143,7 +143,7 @@ async function nextWake(database: Asked, maxPerKind: MaxPerKind = new Map()): Pr
      FROM ${schema}.lanes() WHERE kind <> ALL ($1::text[])`,
     [textArray(closed)],
   )) as [{ at: string | null; current: string }]
-  // Whoever would work on what is due, or answers for the health of it, could not.
+  // Workers and health checks could not read it.
   if (current === 'false') await refuseIfOutdated()
   const other = closed.length === 0 ? null : await otherWake(database, closed)
   const first = at === null || (other !== null && Number(other) < Number(at)) ? other : at

@@ -141,10 +141,10 @@ async function askPatiently<Row extends object>(
   }
 }
 
-/** How long to wait for a connection of a pool that would wait for ever by itself. */
+/** How long to wait for a connection of a pool that would wait without end by itself. */
 const CONNECT_MS = 10_000
 
-/** A pool of the host's may wait for ever, and a store that waits along could keep its own health check from speaking. */
+/** A pool of the host's may wait without end, and a store that waits along could keep its own health check from speaking. */
 function connectorOf(pool: Pool, place: string): Connect {
   // What only looks like a pool may have no options.
   if ((pool.options as Pool['options'] | undefined)?.connectionTimeoutMillis) return () => pool.connect()

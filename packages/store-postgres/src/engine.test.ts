@@ -48,7 +48,7 @@ it('STEP-4: of four workers each step is done by one', async () => {
   await first.publish(pool)
   await Promise.all(contacts.map((id, i) => engines[i % 4]?.startSequence(order(id))))
   const counts = await Promise.all(engines.map((engine) => engine.runDue()))
-  // Whoever found the last ones taken looks again: by then they are done.
+  // A worker that found the last ones taken looks again: by then they are done.
   const again = await Promise.all(engines.map((engine) => engine.runDue()))
   expect([...counts, ...again].reduce((sum, { sent }) => sum + sent, 0)).toBe(180)
   expect(calls).toHaveLength(180)
@@ -56,7 +56,7 @@ it('STEP-4: of four workers each step is done by one', async () => {
   expect((await first.verifyIndex()).differences).toEqual([])
 })
 
-it('GOAL-12, ONCE-2: goals and workers race on every contact, and nothing of nurture is sent behind its goal', async () => {
+it('GOAL-12, ONCE-2: goals and workers race on every contact, and nothing of nurture is sent after its goal', async () => {
   const { engines, first } = givenWorkers(3)
   await first.publish(pool)
   await Promise.all(contacts.map((id, i) => engines[i % 3]?.startSequence(order(id))))
@@ -81,7 +81,7 @@ it('GOAL-12, ONCE-2: goals and workers race on every contact, and nothing of nur
 })
 
 it.skipIf(!server.isOurs)(
-  'ONCE-3: workers go on behind a server that is killed and restarted, and each step is recorded once',
+  'ONCE-3: workers go on after the server was killed and restarted, and each step is recorded once',
   async () => {
     const { engines, clock, calls, first } = givenWorkers(4)
     await first.publish(pool)

@@ -147,7 +147,7 @@ describe('a server', () => {
     expect(faults).toEqual(new Set(['STORE_UNAVAILABLE']))
   })
 
-  it('ONCE-1: whose answer is lost behind the commit has written, and the same event ids tell', async () => {
+  it('ONCE-1: an append whose reply is lost after the commit was written, and the same event ids tell', async () => {
     const schema = givenSchema(server)
     const direct = givenStore(server, { schema })
     await direct.checkpoint()
@@ -203,7 +203,7 @@ describe('a server', () => {
     ['25006', 'STORE_READ_ONLY'],
     ['XX001', 'STORE_CORRUPT'],
     ['58030', 'STORE_UNAVAILABLE'],
-  ])('that answers %s means %s: nothing is written, and room makes it work again', async (sqlState, code) => {
+  ])('a server that reports %s means %s: nothing is written, and room makes it work again', async (sqlState, code) => {
     const store = givenStore(server)
     await store.append(ann, [start(1)], 'no-stream')
     const failing = await givenFailure(store, sqlState, 2)
@@ -296,7 +296,7 @@ describe('a server', () => {
     const url = new URL(server.url)
     url.password = 'wrong'
     const stranger = givenStore(server, { pool: new Pool({ connectionString: url.href }) })
-    // A server of yours may trust whoever comes.
+    // Your own server may trust every caller.
     if (server.isOurs) await expect(stranger.checkpoint()).rejects.toThrow(/refused the login/)
     const lost = createPostgresStore({ connectionString: server.url.replace(/\/[^/]*$/, '/nowhere') })
     await expect(lost.checkpoint()).rejects.toThrow(fault('STORE_UNAVAILABLE'))

@@ -81,7 +81,7 @@ function unwrapped(error: unknown): DriverError[] {
 /** Five characters, as the standard has them; P2010 and EPIPE look alike and are Prisma's and the network's. */
 const SQL_STATE = /^(?:[0-9][0-9A-Z]{4}|EF\d{3}|F0\d{3}|HV[0-9A-Z]{3}|P0\d{3}|XX\d{3})$/
 
-/** What Prisma says in place of an SQLSTATE: write conflicts, an exhausted pool, a lost server. */
+/** What Prisma says instead of an SQLSTATE: write conflicts, an exhausted pool, a lost server. */
 const PRISMA: ReadonlyMap<unknown, string> = new Map([
   ['P2034', '40001'],
   ['TransactionWriteConflict', '40001'],
@@ -130,7 +130,7 @@ export function faultOf(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || isEnfoldFault(error)) return error
   const errors = unwrapped(error)
   const found = findState(errors)
-  // Of a wrapper not even the cause is kept: whoever logs a fault logs its causes.
+  // Of a wrapper not even the cause is kept: a log of a fault includes its causes.
   const cause = found?.from ?? errors.findLast((one) => one instanceof Error)
   if (found !== null) {
     const { constraint, detail } = found.from

@@ -183,7 +183,7 @@ describe('withTransaction refuses', () => {
   })
 })
 
-describe('a client that answers', () => {
+describe('a client that returns', () => {
   const shapes: { readonly [name: string]: (rows: object[]) => unknown } = {
     'a list of rows': (rows) => rows,
     'rows and metadata': (rows) => [rows, { rowCount: rows.length }],

@@ -103,7 +103,7 @@ export function joinHostTransaction(
 
 const mutexes = new WeakMap<object, <T>(work: () => Promise<T>) => Promise<T>>()
 
-/** One for each client, whoever asks it: drivers refuse a second statement before the first is answered, or mix them up. */
+/** One for each client, shared by all callers: drivers refuse a second statement before the first is answered, or mix them up. */
 function mutexOf(client: TransactionClient) {
   const known = mutexes.get(client)
   if (known !== undefined) return known

@@ -18,7 +18,7 @@ describe("a contact that a host's open transaction has written to", () => {
     answerOf(await engine.startSequence(order('bob')))
     const client = await given.begin()
     answerOf(await engine.withTransaction(client).startSequence(order('ann')))
-    // Awaited inside the transaction, so that waiting for its end would be waiting for ever.
+    // Awaited inside the transaction, so that waiting for its end would never return.
     const forAnn = [engine.startSequence(onboarding('ann')), engine.startSequence(onboarding('ann'))]
     expect(answerOf(await engine.stopSequence(order('bob')))).toMatchObject({ outcome: 'stopped' })
     const others = ['cid', 'dot', 'eve'].map((id) => engine.startSequence(order(id)))

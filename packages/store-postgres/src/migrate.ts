@@ -58,11 +58,11 @@ async function migrate(client: PoolClient, ask: Query, schema: string): Promise<
   await client.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
   // Asked again: another process may have been first.
   let { version } = await versionOf(ask, schema)
-  // Appends read this table in the statement that writes. None that has read the old version is under way behind this.
+  // Appends read this table in the statement that writes. None that has read the old version is in progress after this.
   if (version > 0 && version < migrations.length)
     await client.query(`LOCK TABLE "${schema}".migrations IN ACCESS EXCLUSIVE MODE`)
   if (version < migrations.length) {
-    // Whoever owns a schema that is there need not be allowed to make one, and would be asked first whether he is.
+    // The owner of an existing schema need not be allowed to make one, which PostgreSQL would check first.
     const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
     if (rows.length === 0) await client.query(`CREATE SCHEMA "${schema}"`)
     await client.query(

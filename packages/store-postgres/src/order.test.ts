@@ -135,7 +135,7 @@ describe('a reader', () => {
     expect(await ours()).toEqual([stream('old'), stream('second')])
   })
 
-  it('gets the events of a stream in the order of their versions, whoever waited for whom', async () => {
+  it('a reader gets the events of a stream in the order of their versions, whichever writer waited', async () => {
     const { store, pool, append } = await givenReaders()
     const [slow, late] = [await givenClient(), await givenClient()]
     await slow.query('BEGIN')
@@ -158,7 +158,7 @@ describe('a reader', () => {
     expect(versions).toEqual([1, 2, 3, 4])
   })
 
-  it('keeps order behind position 2^32, where the announced numbers begin anew, and behind 2^31', async () => {
+  it('a reader keeps order after position 2^32, where the announced numbers start again, and after 2^31', async () => {
     for (const before of [2 ** 31 - 2, 2 ** 32 - 2]) {
       const { store, pool, append, ours } = await givenReaders()
       await pool.query(`SELECT setval('${store.schema}.positions', ${before})`)
@@ -169,7 +169,7 @@ describe('a reader', () => {
       expect(await ours()).toEqual([])
       await slow.query('COMMIT')
       expect(await ours()).toEqual(['slow', 'a', 'b', 'c', 'd'].map(stream))
-      // And one that begins behind the turn waits for nobody before it.
+      // And one that begins after the turn waits for nobody before it.
       await slow.query('BEGIN')
       await append(store.inTransaction(slow), 'slower')
       expect(await ours()).toEqual([])
@@ -194,7 +194,7 @@ it('a short soak: sixteen writers, four readers, rollbacks and killed connection
   expect(report.events).toBeGreaterThanOrEqual(10_000)
   expect(report.rolledBack).toBeGreaterThan(0)
   expect(report.killed).toBeGreaterThan(0)
-  // So that it can fail: whoever goes by positions alone loses some of this very log.
+  // So that it can fail: a reader by positions alone loses some of this very log.
   expect(report.lostByNaive).toBeGreaterThan(0)
 })
 

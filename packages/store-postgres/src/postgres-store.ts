@@ -28,7 +28,7 @@ import { createTagIndex, nameTags } from './tag-index.ts'
 export interface PostgresStoreOptions {
   /** Where the database is, as `postgres://role:password@host:5432/database`. The store then has a pool of its own. */
   readonly connectionString?: string
-  /** Instead of a connection string: a pool of yours. It stays open when the store is closed. */
+  /** Instead of a connection string: your own pool. It stays open when the store is closed. */
   readonly pool?: PostgresPool
   /** Of the store's own pool. Default 10. */
   readonly maxConnections?: number
@@ -201,7 +201,7 @@ function ownPool({
     keepAlive: true,
     application_name: 'enfold',
   })
-  // An idle connection that breaks is thrown away by the pool; whoever asks next gets a new one.
+  // An idle connection that breaks is thrown away by the pool; the next caller gets a new one.
   pool.on('error', () => {})
   // One that breaks while it is being closed is nobody's any more, and its error would end the process.
   pool.on('connect', (client) => void client.on('error', () => {}))
@@ -220,7 +220,7 @@ function createNewsOf(
       ? { connectionString: notify }
       : given === undefined
         ? { connectionString }
-        : // A pool hides its password from whoever lists its options.
+        : // A pool hides its password when its options are listed.
           { ...pool.options, password: pool.options.password }
   return createNews({ ...config, keepAlive: true }, channel, onNews)
 }

@@ -175,8 +175,8 @@ describe('the schema', () => {
     await owner.query(`CREATE SCHEMA ${older}; CREATE TABLE ${older}.migrations (version integer PRIMARY KEY);
       INSERT INTO ${older}.migrations VALUES (1);
       GRANT USAGE ON SCHEMA ${older} TO ${role}; GRANT SELECT ON ${older}.migrations TO ${role}`)
-    const behind = givenStore(server, { schema: older, pool: givenPool({ connectionString: url.href }) })
-    await expect(behind.checkpoint()).rejects.toThrow(/from version 1 to .* Let its owner open the store once/)
+    const outdated = givenStore(server, { schema: older, pool: givenPool({ connectionString: url.href }) })
+    await expect(outdated.checkpoint()).rejects.toThrow(/from version 1 to .* Let its owner open the store once/)
   })
 
   it('is not made where that was not asked for', async () => {

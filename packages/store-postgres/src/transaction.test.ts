@@ -60,7 +60,7 @@ describe("a transaction of the host's", () => {
     const signal = { contactId: 'ann', kind: 'purchased', signalId: 's1' }
     const goals = answerOf(await verbs.signal(signal)).goals
     expect(goals).toMatchObject([{ goalId: 'bought', stopped: [{ sequenceId: 'nurture' }] }])
-    // GOAL-10, within the transaction and behind it.
+    // GOAL-10, within the transaction and after it.
     expect(answerOf(await verbs.signal(signal)).goals).toEqual(goals)
     await client.query('COMMIT')
     expect(answerOf(await given.engine.signal(signal)).goals).toEqual(goals)

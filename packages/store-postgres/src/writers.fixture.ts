@@ -157,7 +157,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     await killer.end()
   }
 
-  /** Connections that were killed last are found dead by whoever uses them first: then it is read again. */
+  /** Connections that were killed last are found dead at their next use: then it is read again. */
   async function wholeLog(): Promise<readonly RecordedEvent[]> {
     for (;;)
       try {
@@ -198,7 +198,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   for (const [i, seen] of followed.entries())
     if (seen.length !== positions.length || seen.some((position, k) => position !== positions[k]))
       problems.push(`reader ${i} saw ${seen.length} of ${positions.length} events, or in another order`)
-  // What lies behind the last that it saw, it might have seen yet.
+  // It might still see what is after the last that it saw.
   const lastOfNaive = [...naive].at(-1) ?? 0
   const lostByNaive = positions.filter((position) => position <= lastOfNaive && !naive.has(position)).length
 

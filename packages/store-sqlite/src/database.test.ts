@@ -35,7 +35,7 @@ function start(store: Store, contactId: string) {
   return store.append(contactStream(contactId), events, 'no-stream', { tags, wakeAt: WAKE_AT })
 }
 
-/** Every contact has all its three events, its tag and its place on the agenda, or nothing; answers with those. */
+/** Every contact has all its three events, its tag and its place on the agenda, or nothing; returns those. */
 async function wholeContacts(store: Store): Promise<string[]> {
   const contacts = [...(await store.contacts(null, 1_000_000))].toSorted()
   const events = await collect(store.readAll())
@@ -57,7 +57,7 @@ async function wholeContacts(store: Store): Promise<string[]> {
 }
 
 describe('the file', () => {
-  it('has the schema of schema.sql (`vitest run -u` writes it anew)', async () => {
+  it('has the schema of schema.sql (`vitest run -u` writes it again)', async () => {
     const path = givenPath()
     await open(path).close()
     const connection = new DatabaseSync(path)

@@ -13,7 +13,7 @@ const sqlite = process.getBuiltinModule('node:sqlite')
 const APPLICATION_ID = 0x456e666f
 
 /**
- * With its plus, because SQLite (3.53) plans a statement anew each time that the bare parameter of a LIMIT is
+ * With its plus, because SQLite (3.53) plans a statement again each time that the bare parameter of a LIMIT is
  * bound: an empty stream then takes 15 µs to read instead of 2.
  */
 export const LIMIT = 'LIMIT +?'

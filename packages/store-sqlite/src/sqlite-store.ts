@@ -45,7 +45,7 @@ export interface SqliteStoreOptions {
    * the end of the process, but the last of it may be lost when the power fails.
    */
   readonly synchronous?: 'FULL' | 'NORMAL'
-  /** Default false. True: the file must be there and is not written to; whoever tries gets `STORE_READ_ONLY`. */
+  /** Default false. True: the file must be there and is not written to; a write throws `STORE_READ_ONLY`. */
   readonly readOnly?: boolean
   /** Default true: each event gets a hash over its predecessor's and its own digest. */
   readonly hashChain?: boolean
@@ -133,7 +133,7 @@ function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: Ag
     renew: (claims, now, leaseMs) => writeFleeting(() => renew(table, claims, now, leaseEnd(now, leaseMs))),
     nextWake: (maxPerKind) =>
       read(() => {
-        // Whoever would work on what is due, or answers for the health of it, could not.
+        // Workers and health checks could not read it.
         refuseIfOutdated()
         return nextWake(table, maxPerKind)
       }),

@@ -1,4 +1,4 @@
-/** Reads the same events over and over, wholly and in part, and says how much memory that left behind. */
+/** Reads the same events over and over, wholly and in part, and says how much memory stayed in use. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { contactStream } from '@enfold/core'
