@@ -63,7 +63,18 @@ export default defineConfig({
       },
       {
         text: 'Guides',
-        items: pagesOf('guides', 'write-a-campaign', 'embed', 'migrate', 'test', 'operate', 'http', 'audit', 'erase'),
+        items: pagesOf(
+          'guides',
+          'write-a-campaign',
+          'embed',
+          'migrate',
+          'test',
+          'operate',
+          'http',
+          'audit',
+          'erase',
+          'own-store',
+        ),
       },
       {
         text: 'Reference',

@@ -9,6 +9,11 @@ import { createMemoryStore } from '@enfold/store-memory'
 /** What changes a store for good. Leases are not: their holder is gone with the process. */
 const WRITES = ['append', 'appendMany', 'apply', 'restore', 'saveAction'] as const
 
+/** What the command line calls for `--store module:journal-store.ts?path=FILE`. */
+export function openStore({ parameters }: { readonly parameters: URLSearchParams }): Promise<Store> {
+  return openJournalStore(parameters.get('path') ?? 'journal.jsonl')
+}
+
 export async function openJournalStore(path: string): Promise<Store> {
   const memory = createMemoryStore()
   const write = (name: (typeof WRITES)[number], args: readonly unknown[]) =>

@@ -24,7 +24,7 @@ import {
 } from './questions.ts'
 import { makeKeys, readSeal, sealLog } from './seal-file.ts'
 import { openSource, type Source } from './source.ts'
-import { STORE_URLS } from './store-url.ts'
+import { STORE_HELP, STORE_URLS } from './store-url.ts'
 import { guardWrites, type Streams } from './streams.ts'
 import { jsonText, paintFor, plain } from './text.ts'
 import { exportLog, importLog } from './transfer.ts'
@@ -89,7 +89,7 @@ async function answer(
     throw new UsageError('The log is named twice: by --store and as an argument.')
   const named = url ?? store
   if (named === undefined) throw new UsageError('Which log? Name it with --store URL, or as the last argument.')
-  const source = openSource(named, { keepGoing, json, stdin, stderr, readModel, foreign })
+  const source = await openSource(named, { keepGoing, json, stdin, stderr, readModel, foreign })
   try {
     const answered = await ask(source)
     const text = answered === null ? '' : json ? jsonText(answered.json) : answered.text(paintFor(stdout))
@@ -146,11 +146,7 @@ function createProgram(
   A log is named by --store URL, or by the last argument:
     FILE.jsonl, FILE.jsonl.gz, FILE.jsonl.zst   a file of JSON lines, as "export" writes it
     -                                           the standard input
-    sqlite:PATH                                 a SQLite store, which is only read
-    postgres://ROLE@HOST/DATABASE?schema=NAME   a PostgreSQL store, likewise; its schema is enfold unless you name it.
-                                                The password stands in the URL, or in PGPASSWORD
-    esdb://HOST:2113?tls=false                  EventStoreDB; also kurrentdb://…. The client is yours to install.
-                                                Orders, due and run need --read-model sqlite:PATH as well.
+${STORE_HELP}
 
   Orders (publish, start, stop, …), due, attention, run, parked and console take a store as their first argument, or
   --store URL, then the contacts, then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import type { ContactId, SequenceRef } from '@enfold/core'
 import { contactsOfCsv, type Engine } from '@enfold/engine'
 import { UsageError } from './errors.ts'
-import { requireFile } from './store-url.ts'
+import { requireFile } from './places.ts'
 import type { Streams } from './streams.ts'
 import { plain } from './text.ts'
 

@@ -7,8 +7,9 @@ import { contactStream, type NewEvent } from '@enfold/core'
 import { forkFakeServer, type RemoteFakeServer } from '@enfold/test-servers/eventstoredb'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
+import { openEventStoreDb } from './eventstoredb.ts'
 import { BINARY, enfold, pool, temporaryDirectory } from './given-log.ts'
+import { logOpenerFor } from './store-url.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)
@@ -312,8 +313,8 @@ describe('what is refused: exit status 2', () => {
 
   it('and only URLs of such servers are taken for one', () => {
     for (const url of ['esdb://a', 'esdb+discover://a', 'kurrentdb://a', 'kurrent+discover://a', 'kdb://a'])
-      expect(isEventStoreDb(url)).toBe(true)
+      expect(logOpenerFor(url)).toBeDefined()
     for (const url of ['esdb', 'sqlite:esdb://a', './esdb://a', 'http://esdb', '__proto__'])
-      expect(isEventStoreDb(url)).toBe(false)
+      expect(logOpenerFor(url)).toBeUndefined()
   })
 })

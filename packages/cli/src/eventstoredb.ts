@@ -18,10 +18,6 @@ const CLIENTS = [
   { name: '@kurrent/kurrentdb-client', exported: 'KurrentDBClient', protocols: /^(esdb|kurrentdb|kurrent|kdb)/ },
 ] as const
 
-export function isEventStoreDb(url: string): boolean {
-  return /^(esdb|kurrentdb|kurrent|kdb)(\+discover)?:\/\//.test(url)
-}
-
 /**
  * Nothing is asked of the server yet.
  *

@@ -5,7 +5,7 @@ import { createSimulatedClock } from '@enfold/testkit'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './given-log.ts'
 import { createNewFile, writeNewFiles } from './new-file.ts'
-import { withoutPasswords } from './store-url.ts'
+import { withoutPasswords } from './places.ts'
 import { guardWrites } from './streams.ts'
 import { jsonText } from './text.ts'
 

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { ContactDirectory, ContactId } from '@enfold/core'
 import type { Handlers } from '@enfold/engine'
 import { CommandFailedError, messageOf, UsageError } from './errors.ts'
-import { requireFile } from './store-url.ts'
+import { requireFile } from './places.ts'
 import { plain } from './text.ts'
 
 export interface HostModule {

@@ -7,7 +7,7 @@ import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { answerOf, type Ended, enfold, enfoldProcess, fillStore, pool, temporaryDirectory } from './given-log.ts'
-import { withoutPasswords } from './store-url.ts'
+import { withoutPasswords } from './places.ts'
 
 const server = givenServer()
 const folder = temporaryDirectory()

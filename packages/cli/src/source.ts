@@ -20,10 +20,11 @@ import {
   type Store,
 } from '@enfold/core'
 import { InvalidLogError, messageOf, UsageError } from './errors.ts'
-import { isEventStoreDb, type Log, openEventStoreDb } from './eventstoredb.ts'
+import type { Log } from './eventstoredb.ts'
 import { answerFor, type Partition, partitionsFor, type Question, scanInParallel } from './partitions.ts'
+import { requireFile, withoutPasswords } from './places.ts'
 import { createProgress, type Progress } from './progress.ts'
-import { openStore, requireFile, STORE_URLS, withoutPasswords } from './store-url.ts'
+import { logOpenerFor, openStore, STORE_URLS, unknownScheme } from './store-url.ts'
 import { jsonText, plain } from './text.ts'
 
 export interface Source {
@@ -64,11 +65,11 @@ export interface SourceOptions {
 }
 
 /** @throws UsageError if there is no such file, or the URL is of a kind that is not known */
-export function openSource(url: string, options: SourceOptions): Source {
+export async function openSource(url: string, options: SourceOptions): Promise<Source> {
   const { readModel } = options
-  if (isEventStoreDb(url) && readModel === undefined)
-    return storeSource(withoutPasswords(url), openEventStoreDb(url, { hashChain: true }), null, options)
-  const store = openStore(url, 'read', { readModel })
+  const openLog = readModel === undefined ? logOpenerFor(url) : undefined
+  if (openLog !== undefined) return storeSource(withoutPasswords(url), openLog(url, { hashChain: true }), null, options)
+  const store = await openStore(url, 'read', { readModel })
   return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, store, options)
 }
 
@@ -152,8 +153,8 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
 }
 
 function logSource(name: string, { keepGoing, json, foreign = false, stdin, stderr }: SourceOptions): Source {
-  const scheme = /^(postgres(ql)?|esdb|kurrentdb|https?):/.exec(name)?.[1]
-  if (scheme !== undefined) throw new UsageError(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
+  const scheme = unknownScheme(name)
+  if (scheme !== null) throw new UsageError(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
   const size = name === '-' ? 0 : requireFile(name)
   const bad: number[] = []
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { UsageError } from './errors.ts'
-import { requireFile, withoutPasswords } from './store-url.ts'
+import { requireFile, withoutPasswords } from './places.ts'
 import { plain } from './text.ts'
 
 /** `process`, or what a test hands in. */

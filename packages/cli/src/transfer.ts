@@ -23,11 +23,11 @@ import {
   writeLog,
 } from '@enfold/core'
 import { InvalidLogError, UsageError } from './errors.ts'
-import { isEventStoreDb, openEventStoreDb } from './eventstoredb.ts'
 import { createNewFile } from './new-file.ts'
+import { placeName, withoutPasswords } from './places.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
-import { openStore, placeName, STORE_URLS, withoutPasswords } from './store-url.ts'
+import { logOpenerFor, openStore, STORE_URLS } from './store-url.ts'
 import { counted, plain } from './text.ts'
 
 /** Fewer and larger writes: a line at a time costs a system call each. */
@@ -83,8 +83,8 @@ function packing(path: string): (NodeJS.ReadWriteStream & Writable)[] {
  * @param gateMs as for `verify`
  */
 export async function importLog(source: Source, into: string, gateMs: number): Promise<Answer> {
-  const hashed = openTarget(into, true)
-  const plain = openTarget(into, false)
+  const hashed = await openTarget(into, true)
+  const plain = await openTarget(into, false)
   if (hashed === null || plain === null) throw new UsageError(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
   try {
     return await importInto({ hashed, plain }, source, withoutPasswords(into), gateMs)
@@ -106,10 +106,13 @@ interface Target {
 type Opened = EventStore & Partial<Pick<ReadModel, 'restore'>>
 
 /** A log on a server needs no read model for this: its workers feed one from the log. */
-function openTarget(into: string, hashChain: boolean): Opened | null {
-  return isEventStoreDb(into)
-    ? openEventStoreDb(into, { hashChain, inOrder: true })
-    : openStore(into, 'create', { hashChain })
+async function openTarget(into: string, hashChain: boolean): Promise<Opened | null> {
+  if (into.startsWith('module:'))
+    throw new UsageError('--into takes no store of a module: an import opens a store twice, with hashes and without.')
+  const openLog = logOpenerFor(into)
+  return openLog === undefined
+    ? await openStore(into, 'create', { hashChain })
+    : openLog(into, { hashChain, inOrder: true })
 }
 
 /** Sets the marks of a contact with failed steps (`stepsWaiting`): they follow from all its events together. */
@@ -140,7 +143,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     const store = target[kind]
     // A server takes each append by itself, and commits those of different streams as it likes. The SQL stores, which
     // alone get several at once here, write them in one transaction, in the order of the list.
-    for (const together of isEventStoreDb(into) ? batch.map((one) => [one]) : [batch])
+    for (const together of logOpenerFor(into) !== undefined ? batch.map((one) => [one]) : [batch])
       for (const result of together.length === 0 ? [] : await store.appendMany(together))
         if (result.outcome !== 'appended')
           throw new InvalidLogError(
@@ -187,7 +190,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     text: () =>
       [
         `${counted(imported, 'event')} imported into ${plain(into)}${known > 0 ? `, which held the ${known.toLocaleString('en')} before` : ''}`,
-        ...(moved > 0 && !isEventStoreDb(into)
+        ...(moved > 0 && logOpenerFor(into) === undefined
           ? [
               `${counted(moved, 'event')} had another position than its number in the log: positions are 1, 2, 3 … in the store.`,
             ]

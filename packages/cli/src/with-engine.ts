@@ -3,7 +3,9 @@ import { type ContactDirectory, instantOf, type Store } from '@enfold/core'
 import { buildReadModel, createEngine, type Engine } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { type HostModule, loadHostModule } from './host-module.ts'
-import { type Access, openStore, placeName, STORE_URLS } from './store-url.ts'
+import type { Access } from './places.ts'
+import { placeName } from './places.ts'
+import { openStore, STORE_URLS, unknownScheme } from './store-url.ts'
 import { plain } from './text.ts'
 
 /** What every command on a store takes. */
@@ -19,16 +21,16 @@ export interface OrderOptions {
 }
 
 /** @throws UsageError for what is no store (a log can only be read), and for `onPoison` if there is no read model to feed */
-export function openForOrders(
+export async function openForOrders(
   url: string,
   access: Access,
   { readModel, onPoison }: Pick<OrderOptions, 'readModel' | 'onPoison'>,
-): Store {
+): Promise<Store> {
   if (onPoison !== undefined && readModel === undefined)
     throw new UsageError('--on-poison goes with --read-model: any other store shows its events as it takes them.')
-  const store = openStore(url, access, { readModel })
+  const store = await openStore(url, access, { readModel })
   if (store !== null) return store
-  if (/^[a-z]+:\/\//i.test(url))
+  if (unknownScheme(url) !== null)
     throw new UsageError(`${placeName(url)} is no store that is known here; expected ${STORE_URLS}.`)
   throw new UsageError(
     `${placeName(url)} is a log, which can only be read. Orders go to a store, ${STORE_URLS}; "enfold import" makes one of a log.`,
@@ -46,7 +48,7 @@ export async function withEngine<Answer>(
   const { contacts } = host
   if (hostModule !== undefined && contacts === undefined)
     throw new UsageError(`${plain(hostModule)} exports no contacts; expected an object with get(contactId).`)
-  const opened = openForOrders(url, access, options)
+  const opened = await openForOrders(url, access, options)
   const store = contacts === undefined ? wakingAtOnce(opened) : opened
   const directory = contacts === undefined ? {} : { contacts }
   const poison = options.onPoison === undefined ? {} : { onPoison: options.onPoison }

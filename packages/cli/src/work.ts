@@ -3,7 +3,7 @@ import { createCatalog, type Instant, instantOf, isCampaignEvent, type Store } f
 import { createEngine, type EngineEvent, kindsOf } from '@enfold/engine'
 import { messageOf, UsageError } from './errors.ts'
 import { loadHostModule } from './host-module.ts'
-import { withoutPasswords } from './store-url.ts'
+import { withoutPasswords } from './places.ts'
 import type { Streams } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain, sequenceName } from './text.ts'
 import { openForOrders } from './with-engine.ts'
@@ -30,7 +30,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const { handlers, contacts } = host
   if (handlers === undefined)
     throw new UsageError(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
-  const store = openForOrders(url, 'write', options)
+  const store = await openForOrders(url, 'write', options)
   const reporter = createReporter(io, json)
   try {
     const kinds = kindsOf(handlers)
