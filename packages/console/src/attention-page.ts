@@ -39,7 +39,8 @@ ${view.next === null ? '' : html`<p><a rel="next" href="${link(call, ['attention
 export async function attentionSection(call: Call): Promise<Html | ''> {
   const view = await attentionOf(call, FEW)
   if (view.total === 0) return ''
-  return html`<section><h2>Waiting for you</h2><p class="line">${kinds(call, view)}</p>
+  return html`<section><h2>Waiting for you</h2>
+<p class="line">${kinds(call, view)}</p>
 ${await entriesTable(call, view)}
 ${view.next === null ? '' : html`<p><a href="${link(call, ['attention'])}">All that waits</a></p>`}</section>`
 }
@@ -78,7 +79,14 @@ async function entriesTable(call: Call, { entries }: AttentionView): Promise<Htm
     ['Since', 'What', 'Where', 'Contact', 'Reason', ''],
     entries.map(
       (one) =>
-        html`<tr><td>${one.since === null ? '–' : recordedWhen(call, one.since)}</td><td>${badge(one.kind)}</td><th scope="row">${whereOf(one, titles)}</th><td>${one.contactId === null ? `${one.contacts.toLocaleString('en')} contacts` : contactLink(call, one.contactId, names)}</td><td><bdi>${one.reason ?? ''}</bdi></td><td>${why(call, one)}</td></tr>`,
+        html`<tr>
+<td>${one.since === null ? '–' : recordedWhen(call, one.since)}</td>
+<td>${badge(one.kind)}</td>
+<th scope="row">${whereOf(one, titles)}</th>
+<td>${one.contactId === null ? `${one.contacts.toLocaleString('en')} contacts` : contactLink(call, one.contactId, names)}</td>
+<td><bdi>${one.reason ?? ''}</bdi></td>
+<td>${why(call, one)}</td>
+</tr>`,
     ),
     'Nothing waits for you.',
   )

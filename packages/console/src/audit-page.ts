@@ -1,7 +1,7 @@
 /** Audit: actions over many contacts and their actors; and whether the log can be true. */
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
-import { stateBadge } from './action-pages.ts'
+import { stateBadge } from './action-view.ts'
 import { type Call, type Html, link, may, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
@@ -28,7 +28,15 @@ ${table(
   ['Ordered', 'By', 'What', 'Contacts', 'State', 'Reason', ''],
   visible.map((one) => {
     const { action, actionId, actor, campaignId, contacts, orderedAt, reason, sequenceId } = one
-    return html`<tr><td>${when(orderedAt, call.timeZone)}</td><td><bdi>${actor ?? '–'}</bdi></td><th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th><td class="number">${contacts.toLocaleString('en')}</td><td>${stateBadge(one)}</td><td><bdi>${reason ?? ''}</bdi></td><td><a href="${link(call, ['actions', actionId])}">Results<span class="unseen"> of ${actionId}</span></a></td></tr>`
+    return html`<tr>
+<td>${when(orderedAt, call.timeZone)}</td>
+<td><bdi>${actor ?? '–'}</bdi></td>
+<th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th>
+<td class="number">${contacts.toLocaleString('en')}</td>
+<td>${stateBadge(one)}</td>
+<td><bdi>${reason ?? ''}</bdi></td>
+<td><a href="${link(call, ['actions', actionId])}">Results<span class="unseen"> of ${actionId}</span></a></td>
+</tr>`
   }),
   'No actions yet.',
 )}
@@ -65,12 +73,15 @@ ${
     : table(
         'Faults of the log',
         ['Event no.', 'Stream', 'Rule', 'What'],
-        faults
-          .slice(0, FAULTS_SHOWN)
-          .map(
-            ({ message, number, rule, stream, version }) =>
-              html`<tr><td class="number">${number}</td><th scope="row"><bdi>${stream}</bdi> ${version}</th><td>${rule}</td><td><bdi>${message}</bdi></td></tr>`,
-          ),
+        faults.slice(0, FAULTS_SHOWN).map(
+          ({ message, number, rule, stream, version }) =>
+            html`<tr>
+<td class="number">${number}</td>
+<th scope="row"><bdi>${stream}</bdi> ${version}</th>
+<td>${rule}</td>
+<td><bdi>${message}</bdi></td>
+</tr>`,
+        ),
       )
 }
 ${
@@ -79,12 +90,14 @@ ${
     : table(
         'Differences of the index',
         ['Contact', 'By the log', 'In the index'],
-        index.differences
-          .slice(0, FAULTS_SHOWN)
-          .map(
-            ({ contactId, expected, found }) =>
-              html`<tr><th scope="row"><bdi>${contactId}</bdi></th><td>${expected.join(' ')}</td><td>${found.join(' ')}</td></tr>`,
-          ),
+        index.differences.slice(0, FAULTS_SHOWN).map(
+          ({ contactId, expected, found }) =>
+            html`<tr>
+<th scope="row"><bdi>${contactId}</bdi></th>
+<td>${expected.join(' ')}</td>
+<td>${found.join(' ')}</td>
+</tr>`,
+        ),
       )
 }`
 }

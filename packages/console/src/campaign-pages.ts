@@ -18,8 +18,14 @@ export async function campaignsPage(call: Call): Promise<Page> {
     campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
       const counts = await call.engine.inspect.counts({ campaignId })
       const sum = (of: 'active' | 'waiting') => counts.reduce((all, one) => all + one[of], 0).toLocaleString('en')
-      return html`<tr><th scope="row"><a href="${link(call, ['campaigns', campaignId])}"><bdi>${name}</bdi></a> <small class="id"><bdi>${campaignId}</bdi></small></th>
-<td>${badge(published ? 'published' : 'unpublished')}</td><td class="number">${version}</td><td>${when(publishedAt, call.timeZone)}</td><td class="number">${sum('active')}</td><td class="number">${sum('waiting')}</td></tr>`
+      return html`<tr>
+<th scope="row"><a href="${link(call, ['campaigns', campaignId])}"><bdi>${name}</bdi></a> <small class="id"><bdi>${campaignId}</bdi></small></th>
+<td>${badge(published ? 'published' : 'unpublished')}</td>
+<td class="number">${version}</td>
+<td>${when(publishedAt, call.timeZone)}</td>
+<td class="number">${sum('active')}</td>
+<td class="number">${sum('waiting')}</td>
+</tr>`
     }),
   )
   const heads = ['Campaign', 'State', 'Version', 'Published', 'Active', 'Waiting']
@@ -48,7 +54,8 @@ export async function campaignPage(call: Call): Promise<Page> {
   const numbers = new Map(counts.map(({ sequenceId, active, waiting }) => [sequenceId, { active, waiting }]))
   const selected = url.searchParams.get('node')
   const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
-  const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1><span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
+  const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1>
+<span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
 ${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
 <div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected)}</div></div>
@@ -58,19 +65,25 @@ ${table(
   ['Sequence', 'Steps', 'Active', 'Waiting'],
   counts.map(({ sequenceId, active, waiting }) => {
     const sequence = definition.sequences.find(({ id }) => id === sequenceId)
-    return html`<tr><th scope="row"><a href="${hrefOf(sequenceId)}"><bdi>${sequence?.name ?? sequenceId}</bdi></a>${sequence === undefined ? html` <span class="quiet">not in this version</span>` : ''}</th><td class="number">${sequence?.steps.length ?? ''}</td><td class="number">${active.toLocaleString('en')}</td><td class="number">${waiting.toLocaleString('en')}</td></tr>`
+    return html`<tr>
+<th scope="row"><a href="${hrefOf(sequenceId)}"><bdi>${sequence?.name ?? sequenceId}</bdi></a>${sequence === undefined ? html` <span class="quiet">not in this version</span>` : ''}</th>
+<td class="number">${sequence?.steps.length ?? ''}</td>
+<td class="number">${active.toLocaleString('en')}</td>
+<td class="number">${waiting.toLocaleString('en')}</td>
+</tr>`
   }),
 )}
 <h2>Versions</h2>
 ${table(
   'Versions',
   ['Version', 'Published'],
-  [...versions]
-    .reverse()
-    .map(
-      (one) =>
-        html`<tr><th scope="row"><a href="${link(call, ['campaigns', campaignId], { version: one.version })}"${one.version === shownVersion ? html` aria-current="true"` : ''}>Version ${one.version}</a></th><td>${when(one.publishedAt, timeZone)}</td></tr>`,
-    ),
+  [...versions].reverse().map(
+    (one) =>
+      html`<tr>
+<th scope="row"><a href="${link(call, ['campaigns', campaignId], { version: one.version })}"${one.version === shownVersion ? html` aria-current="true"` : ''}>Version ${one.version}</a></th>
+<td>${when(one.publishedAt, timeZone)}</td>
+</tr>`,
+  ),
 )}`
   return { title: name, part: 'campaigns', body }
 }
@@ -82,7 +95,8 @@ async function problemsOf({ actor, engine }: Call, definition: CampaignDefinitio
     ({ campaignId }) => campaignId === undefined || sees(actor, campaignId),
   )
   if (problems.length === 0) return html``
-  return html`<section class="notice warm"><h2>To look at</h2><ul>${problems.map(({ message, path }) => html`<li><code>${path === '' ? '/' : path}</code> ${message}</li>`)}</ul></section>`
+  return html`<section class="notice warm"><h2>To look at</h2>
+<ul>${problems.map(({ message, path }) => html`<li><code>${path === '' ? '/' : path}</code> ${message}</li>`)}</ul></section>`
 }
 
 async function nodeOf(call: Call, { campaignId, definition }: CampaignView, node: string): Promise<Html> {
@@ -120,7 +134,10 @@ ${table(
   ['Contact', 'Next'],
   rows.map(
     ({ contactId, isPaused, next }) =>
-      html`<tr><th scope="row">${contactLink(call, contactId, names)}</th><td>${isPaused ? badge('paused') : ''} ${next === null ? '' : html`<bdi>${next.stepId}</bdi>, ${whenNext(next, call.timeZone)}`}</td></tr>`,
+      html`<tr>
+<th scope="row">${contactLink(call, contactId, names)}</th>
+<td>${isPaused ? badge('paused') : ''} ${next === null ? '' : html`<bdi>${next.stepId}</bdi>, ${whenNext(next, call.timeZone)}`}</td>
+</tr>`,
   ),
 )}
 ${members.next === null ? '' : html`<p><a rel="next" href="${to({ status, after: members.next })}">More contacts</a></p>`}`
@@ -139,7 +156,12 @@ function stepsOf(
     ['Step', 'Kind', 'Timer', heading],
     steps.map(
       (step) =>
-        html`<tr><th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th><td>${step.kind}</td><td>${stepTimer(step)}</td><td class="number">${before(step.id)}</td></tr>`,
+        html`<tr>
+<th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th>
+<td>${step.kind}</td>
+<td>${stepTimer(step)}</td>
+<td class="number">${before(step.id)}</td>
+</tr>`,
     ),
   )
 }

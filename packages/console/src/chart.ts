@@ -40,12 +40,11 @@ export function barChart(title: string, bars: readonly Bar[], names: readonly st
     table(
       title,
       ['Hour', ...names],
-      bars
-        .slice(-48)
-        .map(
-          ({ at, parts }) =>
-            html`<tr><th scope="row">${wallTime(at, timeZone)}</th>${parts.map((part) => html`<td class="number">${part}</td>`)}</tr>`,
-        ),
+      bars.slice(-48).map(
+        ({ at, parts }) =>
+          html`<tr>
+<th scope="row">${wallTime(at, timeZone)}</th>${parts.map((part) => html`<td class="number">${part}</td>`)}</tr>`,
+      ),
     ),
   )
 }
@@ -75,7 +74,11 @@ export function lineChart(title: string, lines: readonly Line[], timeZone: strin
       ['Sequence', dayOf(first.at, timeZone), dayOf(last.at, timeZone)],
       lines.map(
         ({ name, points }) =>
-          html`<tr><th scope="row"><bdi>${name}</bdi></th><td class="number">${points[0]?.value ?? 0}</td><td class="number">${points.at(-1)?.value ?? 0}</td></tr>`,
+          html`<tr>
+<th scope="row"><bdi>${name}</bdi></th>
+<td class="number">${points[0]?.value ?? 0}</td>
+<td class="number">${points.at(-1)?.value ?? 0}</td>
+</tr>`,
       ),
     ),
   )

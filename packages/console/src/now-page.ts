@@ -44,7 +44,12 @@ ${await attentionSection(call)}
     ['When', 'Step', 'Sequence', 'Contact'],
     upcoming.map(
       (step) =>
-        html`<tr><td>${whenNext(step, timeZone)}</td><th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th><td>${titles.of(step)}</td><td>${contactLink(call, step.contactId, names)}</td></tr>`,
+        html`<tr>
+<td>${whenNext(step, timeZone)}</td>
+<th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th>
+<td>${titles.of(step)}</td>
+<td>${contactLink(call, step.contactId, names)}</td>
+</tr>`,
     ),
     'Nothing is scheduled.',
   )}</section>
@@ -93,11 +98,19 @@ ${
         [
           ...overdue.dispatches.map(
             ({ campaignId, kind, steps }) =>
-              html`<tr><td class="number">${steps}</td><th scope="row">${kind}</th><td><bdi>${campaignId}</bdi></td></tr>`,
+              html`<tr>
+<td class="number">${steps}</td>
+<th scope="row">${kind}</th>
+<td><bdi>${campaignId}</bdi></td>
+</tr>`,
           ),
           ...overdue.skips.map(
             ({ reason, steps }) =>
-              html`<tr><td class="number">${steps}</td><th scope="row">would be skipped</th><td>${reason}</td></tr>`,
+              html`<tr>
+<td class="number">${steps}</td>
+<th scope="row">would be skipped</th>
+<td>${reason}</td>
+</tr>`,
           ),
         ],
       )}</section>`

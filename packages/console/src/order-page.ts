@@ -2,7 +2,7 @@
 import { type About, type ContactId, parseTag, VERBS } from '@enfold/core'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
-import { reasonOf } from './action-pages.ts'
+import { reasonOf } from './action-order.ts'
 import { answerOf, type Call, link, may, needed, numberOf, redirect } from './call.ts'
 import { Failure } from './failure.ts'
 import { proofOf } from './guard.ts'

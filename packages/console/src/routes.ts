@@ -1,28 +1,22 @@
 /** Every page and every order: where it is, what it is about to do, and who makes it. No route compiles without a scope. */
 import type { Scope } from '@enfold/http'
-import {
-  actionLookScope,
-  actionOrderScope,
-  actionPage,
-  cancelAction,
-  choosePage,
-  chooseScope,
-  previewPage,
-  process,
-  progressStream,
-  resultsCsv,
-  resumeAction,
-  targetScope,
-} from './action-pages.ts'
+import { targetScope } from './action-order.ts'
+import { actionPage, cancelAction, resumeAction } from './action-page.ts'
+import { progressStream, resultsCsv } from './action-stream.ts'
+import { actionLookScope, actionOrderScope } from './action-view.ts'
 import { attentionPage } from './attention-page.ts'
 import { auditPage, verifyLog } from './audit-page.ts'
 import type { Call } from './call.ts'
 import { campaignPage, campaignScope, campaignsPage } from './campaign-pages.ts'
-import { contactPage, refreshContact, refreshScope, whyPage, whyScope } from './contact-page.ts'
+import { choosePage, chooseScope } from './choose-page.ts'
+import { refreshContact, refreshScope } from './contact-orders.ts'
+import { contactPage } from './contact-page.ts'
 import { nowPage } from './now-page.ts'
 import { giveOrder, orderPage, orderScope } from './order-page.ts'
 import type { Page } from './page.ts'
+import { previewPage, process } from './preview-page.ts'
 import { searchPage } from './search-page.ts'
+import { whyPage, whyScope } from './why-page.ts'
 import { chooseZone } from './zone.ts'
 
 export interface Route {

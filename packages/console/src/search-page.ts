@@ -43,7 +43,8 @@ async function searchForm(call: Call, { text, conditions }: Search): Promise<Htm
 <select name="rule" aria-label="Condition ${i + 1}">${RULES.map(
     (one) => html`<option value="${one}"${one === rule ? html` selected` : ''}>${RULE_WORDS[one]}</option>`,
   )}</select>
-<select name="in" aria-label="Sequence of condition ${i + 1}"><option value="">any sequence</option>${options(tag)}</select>
+<select name="in" aria-label="Sequence of condition ${i + 1}">
+<option value="">any sequence</option>${options(tag)}</select>
 </p>`
   return html`<form method="get" autocomplete="off" action="${link(call, ['search'])}" role="search" class="search">
 <p class="line"><label class="unseen" for="text">Contact</label>

@@ -1,0 +1,136 @@
+/** An action as it stands: how far it is, what came of each contact; to be cancelled or resumed. */
+import { ACTION_OUTCOMES, ACTION_VERBS, type ActionOutcome } from '@enfold/core'
+import type { ActionView } from '@enfold/engine'
+import { begun, isOver } from '@enfold/http'
+import { html } from 'hono/html'
+import { actionOf, isStill, progressText, stateBadge } from './action-view.ts'
+import { answerOf, type Call, type Html, link, may, numberOf, redirect, textOf } from './call.ts'
+import { ACTION_TITLES } from './order-sentences.ts'
+import { badge, contactLink, hidden, type Page, table } from './page.ts'
+import { paramsOf, searchOf } from './selection.ts'
+import { titlesOf } from './titles.ts'
+import { span, when } from './when.ts'
+
+export async function actionPage(call: Call): Promise<Page> {
+  const action = await actionOf(call)
+  const { actionId, campaignId, sequenceId } = action
+  const params = call.url.searchParams
+  const outcome = ACTION_OUTCOMES.find((one) => one === params.get('outcome'))
+  const found = await call.engine.inspect.actionContacts({
+    actionId,
+    after: numberOf(params, 'after') ?? 0,
+    ...(outcome === undefined ? {} : { outcome }),
+  })
+  const back = searchOf(new URLSearchParams(params.get('back') ?? ''))
+  const here = (query: Readonly<Record<string, string | number | null>>) =>
+    link(call, ['actions', actionId], { back: String(paramsOf(back)), ...query })
+  const titles = await titlesOf(call, [campaignId])
+  const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
+  const mayOrder = may(call, ACTION_VERBS[action.action].permission, [campaignId])
+  const post = (verb: string, label: string) =>
+    html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">
+${hidden(call, { back: String(paramsOf(back)) })}
+<button>${label}</button>
+</form>`
+  const canResume = isStill(action) && action.state === 'running'
+  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+${orderedBy(action, call.timeZone)}
+${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
+${progressBar(call, action)}
+${resultsTable(action, outcome, (one) => here({ outcome: one }))}
+${differences(action)}
+<div class="buttons">
+<a class="button" href="${link(call, ['actions', actionId, 'results.csv'])}" download>Download as CSV</a>
+${!isOver(action) && mayOrder ? html`${canResume ? post('resume', 'Resume the action') : ''}${post('cancel', 'Cancel the action')}` : ''}
+<a class="button quiet" href="${link(call, ['search'])}?${paramsOf(back)}">Return to Quick Search</a>
+</div>
+<h2>Contacts${outcome === undefined ? '' : html`: ${outcome.replaceAll('_', ' ')} <a class="small" href="${here({})}">show all</a>`}</h2>
+${table(
+  'Contacts of the action',
+  ['No.', 'Contact', 'Outcome', 'Run', 'Reason'],
+  found.contacts.map(
+    ({ contactId, number, outcome: one, reason, run }) => html`<tr>
+<td class="number">${number}</td>
+<th scope="row">${contactLink(call, contactId, names)}</th>
+<td>${badge(one ?? 'pending')}</td>
+<td class="number">${run ?? ''}</td>
+<td><bdi>${reason ?? ''}</bdi></td>
+</tr>`,
+  ),
+)}
+${found.next === null ? '' : html`<p><a rel="next" href="${here({ after: found.next, outcome: outcome ?? null })}">More contacts</a></p>`}`
+  return { title: 'Action', part: 'search', body, ...(isOver(action) ? {} : { refresh: 2 }) }
+}
+
+function orderedBy(action: ActionView, timeZone: string): Html {
+  const { actor, cancelledBy, orderedAt, reason, state } = action
+  const why = reason === null ? '' : html`: <q><bdi>${reason}</bdi></q>`
+  const by = cancelledBy === null ? '' : html` by <bdi>${cancelledBy}</bdi>`
+  return html`<p>${stateBadge(action)} Ordered by <bdi>${actor ?? 'nobody named'}</bdi>, ${when(orderedAt, timeZone)}${why}${
+    state === 'cancelled' ? html` Cancelled${by}.` : ''
+  }</p>`
+}
+
+/** The page's script reads the progress where the action is not over. */
+function progressBar(call: Call, action: ActionView): Html {
+  const { actionId, contacts, processed } = action
+  const value = contacts === 0 && isOver(action) ? 1 : processed
+  const progress = link(call, ['actions', actionId, 'progress'])
+  return html`<p class="progress"${
+    isOver(action) ? '' : html` data-still="${isStill(action) ? 'yes' : 'no'}" data-progress="${progress}"`
+  }>
+<progress max="${Math.max(1, contacts)}" value="${value}" aria-label="Contacts processed"></progress>
+<span>${progressText(action)}</span>
+</p>`
+}
+
+function resultsTable(
+  { outcomes }: ActionView,
+  shown: ActionOutcome | undefined,
+  hrefOf: (outcome: ActionOutcome) => string,
+): Html {
+  return table(
+    'Results by outcome',
+    ['Contacts', 'Outcome', ''],
+    ACTION_OUTCOMES.filter((one) => outcomes[one] > 0).map(
+      (one) => html`<tr>
+<th scope="row" class="number">${outcomes[one].toLocaleString('en')}</th>
+<td>${badge(one)}</td>
+<td><a href="${hrefOf(one)}"${one === shown ? html` aria-current="true"` : ''}>Show these<span class="unseen">: ${one.replaceAll('_', ' ')}</span></a></td>
+</tr>`,
+    ),
+    'No contact has a result yet.',
+  )
+}
+
+function differences({ differences }: ActionView): Html {
+  if (differences.length === 0) return html``
+  const said = differences.map(
+    ({ outcome, previewed, happened }) => `${outcome.replaceAll('_', ' ')} ${happened} instead of ${previewed}`,
+  )
+  return html`<p class="notice warm">It came out otherwise than the preview said: ${said.join(', ')}.</p>`
+}
+
+function standstill({ movedAt, orderedAt, state, stillMs }: ActionView, timeZone: string, mayOrder: boolean): Html {
+  const remedy =
+    state === 'collecting'
+      ? 'Not all of its contacts were read, and none was touched: order it again.'
+      : `What is done is kept. ${mayOrder ? 'Resume it' : 'Somebody who may order it can resume it'}, and it goes on where it was.`
+  return html`<p class="notice warm" role="status">Nothing has moved since ${when(movedAt ?? orderedAt, timeZone)}, for ${span(stillMs ?? 0)}: the process that worked on it has probably ended. ${remedy}</p>`
+}
+
+export async function cancelAction(call: Call): Promise<Response> {
+  const { actionId } = await actionOf(call)
+  answerOf(await call.engine.cancelAction(actionId, { actor: call.actor.actor }))
+  return backToAction(call, actionId)
+}
+
+export async function resumeAction(call: Call): Promise<Response> {
+  const { actionId } = await actionOf(call)
+  await begun(async (options) => answerOf(await call.engine.resumeAction(actionId, options)), call.failed)
+  return backToAction(call, actionId)
+}
+
+function backToAction(call: Call, actionId: string): Response {
+  return redirect(link(call, ['actions', actionId], { back: textOf(call.form, 'back') }))
+}

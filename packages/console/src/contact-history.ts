@@ -1,0 +1,49 @@
+/** The history of a contact, and the links that ask why. */
+import { describeCause, describeEvent, type RecordedContactEvent } from '@enfold/core'
+import { html } from 'hono/html'
+import { type Html, link } from './call.ts'
+import { ofYours, type Shown } from './contact-shown.ts'
+import { recordedWhen, table } from './page.ts'
+
+const HISTORY_PAGE = 100
+
+export function whyLink(
+  { call, contactId }: Shown,
+  what:
+    | { readonly event: string }
+    | { readonly step: { campaignId: string; sequenceId: string; stepId: string; run: number } },
+  about: string,
+): Html {
+  const query =
+    'event' in what
+      ? { event: what.event }
+      : {
+          campaign: what.step.campaignId,
+          sequence: what.step.sequenceId,
+          step: what.step.stepId,
+          run: what.step.run,
+        }
+  return html`<a class="why" href="${link(call, ['contacts', contactId, 'why'], query)}">why?<span class="unseen"> ${about}</span></a>`
+}
+
+export function historyOf(shown: Shown, history: readonly RecordedContactEvent[], before: number | null): Html {
+  const { call, contactId, titles, zone } = shown
+  const until = before === null ? history : history.filter(({ version }) => version < before)
+  const page = until.slice(-HISTORY_PAGE).reverse()
+  const oldest = page.at(-1)
+  return html`<section id="history"><h2>History</h2>${table(
+    'History, the newest first',
+    ['When', 'What', 'Cause', ''],
+    page.map((event) => {
+      const sentence = describeEvent(event, titles.wording)
+      return html`<tr>
+<td>${recordedWhen(call, event.at, zone)}</td>
+<td><bdi>${sentence}</bdi></td>
+<td><bdi>${describeCause(event, titles.wording)}</bdi></td>
+<td>${whyLink(shown, { event: event.id }, sentence)}</td>
+</tr>`
+    }),
+    `Nothing is recorded of this contact${ofYours(call)}.`,
+  )}
+${oldest !== undefined && until.length > page.length ? html`<p><a href="${link(call, ['contacts', contactId], { before: oldest.version })}#history">Older</a></p>` : ''}</section>`
+}

@@ -1,0 +1,73 @@
+/** Second page: what would happen. Processing it begins the action. */
+import { ACTION_OUTCOMES } from '@enfold/core'
+import type { ActionPreview } from '@enfold/engine'
+import { begun } from '@enfold/http'
+import { html } from 'hono/html'
+import { orderOf, recipientsOf } from './action-order.ts'
+import { answerOf, type Call, link, needed, redirect } from './call.ts'
+import { ACTION_TEXTS, ACTION_TITLES } from './order-sentences.ts'
+import { badge, contactLink, hidden, type Page, table } from './page.ts'
+import { activeTag, paramsOf, selectionFields, sourceOf } from './selection.ts'
+import { titlesOf } from './titles.ts'
+
+export async function previewPage(call: Call): Promise<Page> {
+  const order = orderOf(call)
+  const { action, campaignId, sequenceId, reason, selection } = order
+  const target = { action, campaignId, sequenceId, contacts: sourceOf(selection) }
+  const preview = answerOf(await call.engine.previewAction(target))
+  const titles = await titlesOf(call, [campaignId])
+  const names = await call.namesOf(ACTION_OUTCOMES.flatMap((outcome) => preview.samples[outcome]))
+  const rows = ACTION_OUTCOMES.filter((outcome) => preview.outcomes[outcome] > 0).map(
+    (outcome) => html`<tr>
+<th scope="row" class="number">${preview.outcomes[outcome].toLocaleString('en')}</th>
+<td>${badge(outcome)} ${ACTION_TEXTS[outcome]}</td>
+<td>${preview.samples[outcome].map((contactId) => html`<span class="tag">${contactLink(call, contactId, names)}</span> `)}${preview.outcomes[outcome] > preview.samples[outcome].length ? '…' : ''}</td>
+</tr>`,
+  )
+  const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
+  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+<p>${await recipientsOf(call, selection)} Nothing was changed so far. This is what would happen now:</p>
+${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'No contact found.')}
+${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}
+<p>Reason: <q><bdi>${reason}</bdi></q></p>
+<div class="buttons">
+${
+  preview.contacts === 0
+    ? ''
+    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}<button class="primary">Process Action</button></form>`
+}
+<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
+<a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a>
+</div>`
+  return { title: 'Preview', part: 'search', body }
+}
+
+const hiddenOf = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
+
+export async function process(call: Call): Promise<Response> {
+  const order = orderOf(call)
+  const { selection, ...target } = order
+  const actionId = needed(call.form, 'actionId')
+  const preview = previewOf(call.form.get('preview'))
+  await begun(
+    async (options) =>
+      answerOf(
+        await call.engine.processAction(
+          { ...target, actionId, contacts: sourceOf(selection), actor: call.actor.actor },
+          { ...options, ...(preview === null ? {} : { preview }) },
+        ),
+      ),
+    call.failed,
+  )
+  return redirect(link(call, ['actions', actionId], { back: String(paramsOf(selection.search)) }))
+}
+
+/** What the page before was told; only for saying later by what things came out otherwise. */
+function previewOf(text: string | null): ActionPreview | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null')
+    return typeof value === 'object' && value !== null ? (value as ActionPreview) : null
+  } catch {
+    return null
+  }
+}
