@@ -1,4 +1,4 @@
-/** What an operator reads of each order: its page, its buttons, and what came of it. The compiler asks for those of a new verb. */
+/** What an operator reads of each order: its page, its buttons, and the result. The compiler asks for those of a new verb. */
 import { type ActionOutcome, type ActionVerb, VERB_NAMES, VERBS, type VerbName, type VerbOf } from '@enfold/core'
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
