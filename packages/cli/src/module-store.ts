@@ -7,7 +7,7 @@ import type { Access } from './places.ts'
 import { requireFile } from './places.ts'
 import { plain } from './text.ts'
 
-/** Some methods of each port: whoever has these has the others. */
+/** Some methods of each port: a store with these has the others. */
 const METHODS = ['appendMany', 'readAll', 'members', 'claimDue', 'restore', 'saveAction', 'close'] as const
 
 /**
