@@ -4,8 +4,8 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { givenBrowser } from './src/given-browser.ts'
-import { consoleOf, givenWorld, overOf } from './src/given-console.ts'
+import { givenBrowser } from './src/browser.fixture.ts'
+import { consoleOf, givenWorld, overOf } from './src/console.fixture.ts'
 
 const folder = process.argv[2] ?? join(import.meta.dirname, 'screenshots')
 mkdirSync(folder, { recursive: true })

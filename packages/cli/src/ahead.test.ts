@@ -4,7 +4,7 @@ import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { answerOf, enfold, pool, temporaryDirectory } from './given-log.ts'
+import { answerOf, enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
 const store = `sqlite:${join(folder, 'fast.db')}`

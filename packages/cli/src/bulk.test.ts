@@ -6,7 +6,7 @@ import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { hostileIds } from '@enfold/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BINARY, enfold, enfoldProcess, pool, temporaryDirectory } from './given-log.ts'
+import { BINARY, enfold, enfoldProcess, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)

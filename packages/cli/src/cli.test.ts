@@ -19,7 +19,7 @@ import { createSimulatedClock, historyArbitrary, hostileIds, logOf } from '@enfo
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { answerOf, BINARY, createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './given-log.ts'
+import { answerOf, BINARY, createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './cli.fixture.ts'
 import { createProgress } from './progress.ts'
 
 const folder = temporaryDirectory()

@@ -10,7 +10,7 @@ import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
-import { enfold } from './given-log.ts'
+import { enfold } from './cli.fixture.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-console-'))
 const path = join(folder, 'store.db')

@@ -7,8 +7,8 @@ import { contactStream, type NewEvent } from '@enfold/core'
 import { forkFakeServer, type RemoteFakeServer } from '@enfold/test-servers/eventstoredb'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BINARY, enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 import { openEventStoreDb } from './eventstoredb.ts'
-import { BINARY, enfold, pool, temporaryDirectory } from './given-log.ts'
 import { logOpenerFor } from './store-url.ts'
 
 const folder = temporaryDirectory()

@@ -14,7 +14,7 @@ import {
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { soaking } from '@enfold/testkit/runs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { answerOf, temporaryDirectory } from './given-log.ts'
+import { answerOf, temporaryDirectory } from './cli.fixture.ts'
 
 interface Answers {
   readonly members: readonly {

@@ -6,7 +6,7 @@ import { encodeEvent, readLog } from '@enfold/core'
 import { historyArbitrary } from '@enfold/testkit'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { enfold, enfoldProcess, temporaryDirectory } from './given-log.ts'
+import { enfold, enfoldProcess, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
 const lines = [

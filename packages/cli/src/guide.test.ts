@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
-import { enfold, temporaryDirectory } from './given-log.ts'
+import { enfold, temporaryDirectory } from './cli.fixture.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const folder = join(temporaryDirectory(), 'demo')

@@ -7,8 +7,8 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { answerOf, enfold, fillStore, temporaryDirectory } from './cli.fixture.ts'
 import { besideLog } from './eventstoredb.ts'
-import { answerOf, enfold, fillStore, temporaryDirectory } from './given-log.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { answerOf, enfold, pool, temporaryDirectory } from './given-log.ts'
+import { answerOf, enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const JOURNAL = join(import.meta.dirname, '../../../examples/07-your-own-store/journal-store.ts')
 

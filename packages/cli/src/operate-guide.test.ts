@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { enfold, temporaryDirectory } from './given-log.ts'
+import { enfold, temporaryDirectory } from './cli.fixture.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const folder = temporaryDirectory()

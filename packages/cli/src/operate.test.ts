@@ -4,7 +4,7 @@ import { contactStream, encodeEvent, isCampaignEvent, type RecordedContactEvent,
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { hostileIds } from '@enfold/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { enfold, pool, temporaryDirectory } from './given-log.ts'
+import { enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)

@@ -5,7 +5,7 @@ import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { aheadOf } from './ahead.ts'
-import { temporaryDirectory } from './given-log.ts'
+import { temporaryDirectory } from './cli.fixture.ts'
 import { answerFor, type Partition, type Question, scanInParallel } from './partitions.ts'
 
 const log = logOf(fc.sample(historyArbitrary(), { numRuns: 60, seed: 5 }))

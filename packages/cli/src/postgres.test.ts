@@ -6,7 +6,7 @@ import { type GivenServer, givenSchema, givenServer } from '@enfold/test-servers
 import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { answerOf, type Ended, enfold, enfoldProcess, fillStore, pool, temporaryDirectory } from './given-log.ts'
+import { answerOf, type Ended, enfold, enfoldProcess, fillStore, pool, temporaryDirectory } from './cli.fixture.ts'
 import { withoutPasswords } from './places.ts'
 
 const server = givenServer()

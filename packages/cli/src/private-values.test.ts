@@ -27,7 +27,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
-import { enfold } from './given-log.ts'
+import { enfold } from './cli.fixture.ts'
 
 /**
  * Each place, and where the guide speaks of it: in the row that `erase` counts as this kind; in the row of what the

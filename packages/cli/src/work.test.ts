@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { contactStream, type RecordedContactEvent } from '@enfold/core'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BINARY, enfold, pool, temporaryDirectory } from './given-log.ts'
+import { BINARY, enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)

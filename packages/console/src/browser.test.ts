@@ -3,8 +3,8 @@
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type GivenBrowser, givenBrowser } from './given-browser.ts'
-import { BASE, consoleOf, givenWorld, overOf, type World } from './given-console.ts'
+import { type GivenBrowser, givenBrowser } from './browser.fixture.ts'
+import { BASE, consoleOf, givenWorld, overOf, type World } from './console.fixture.ts'
 
 // Seconds, more on a machine that has other things to do.
 vi.setConfig({ testTimeout: 300_000 })

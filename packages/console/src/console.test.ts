@@ -6,7 +6,6 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { ASSETS } from './assets.ts'
-import { type Console, createConsole } from './console.ts'
 import {
   ACTORS,
   authorize,
@@ -21,7 +20,8 @@ import {
   type SendOptions,
   send,
   type World,
-} from './given-console.ts'
+} from './console.fixture.ts'
+import { type Console, createConsole } from './console.ts'
 import { campaignGraph } from './graph.ts'
 import { tokenOf } from './guard.ts'
 import { OUTCOMES } from './order-sentences.ts'

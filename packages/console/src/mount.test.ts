@@ -11,7 +11,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express'
 import express from 'express'
 import fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { BASE, consoleOf, givenWorld, type World } from './given-console.ts'
+import { BASE, consoleOf, givenWorld, type World } from './console.fixture.ts'
 
 async function listening(server: Server): Promise<string> {
   if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening')

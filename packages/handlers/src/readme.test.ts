@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { StepHandler } from '@enfold/core'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { givenCall } from './given-call.ts'
-import { givenSmtpServer } from './given-smtp-server.ts'
+import { givenCall } from './call.fixture.ts'
 import type { SmtpMail } from './smtp-mail.ts'
+import { givenSmtpServer } from './smtp-server.fixture.ts'
 
 /** The examples of the README, each as a module that runs from source. */
 async function examples(): Promise<readonly string[]> {

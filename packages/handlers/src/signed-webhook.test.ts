@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type LookupFunction 
 import { text } from 'node:stream/consumers'
 import { isEnfoldFault, type StepOutcome } from '@enfold/core'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { givenCall } from './given-call.ts'
+import { givenCall } from './call.fixture.ts'
 import { type SignedWebhookOptions, signedWebhook } from './signed-webhook.ts'
 import { verifyWebhook } from './webhook-signature.ts'
 

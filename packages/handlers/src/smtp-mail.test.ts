@@ -1,9 +1,9 @@
 import { createTransport } from 'nodemailer'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { givenCall } from './given-call.ts'
-import { givenScriptedSmtpServer, givenSmtpServer, type Reply, type Script } from './given-smtp-server.ts'
+import { givenCall } from './call.fixture.ts'
 import type { Mail } from './mail-message.ts'
 import { type SmtpMailOptions, smtpMail } from './smtp-mail.ts'
+import { givenScriptedSmtpServer, givenSmtpServer, type Reply, type Script } from './smtp-server.fixture.ts'
 
 const MAIL: Mail = { to: 'Ann <ann@people.test>', subject: 'Mistake 1', text: 'Dear Ann, …' }
 

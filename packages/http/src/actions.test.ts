@@ -1,7 +1,7 @@
 import { EnfoldFault, type Store } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { expect, it } from 'vitest'
-import { givenApi, MONDAY } from './given-api.ts'
+import { givenApi, MONDAY } from './api.fixture.ts'
 
 const TARGET = { action: 'start', campaignId: 'pool', sequenceId: 'nurture' } as const
 const IN_POOL = 'campaignId=pool&sequenceId=nurture'

@@ -4,7 +4,7 @@ import { createApi, pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ACTORS, garden, givenApi, MONDAY, pool } from './given-api.ts'
+import { ACTORS, garden, givenApi, MONDAY, pool } from './api.fixture.ts'
 
 const NURTURE = '/contacts/ann/sequences/pool/nurture'
 

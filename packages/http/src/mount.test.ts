@@ -9,7 +9,7 @@ import { NestFactory } from '@nestjs/core'
 import express from 'express'
 import Fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenApi, senderTo } from './given-api.ts'
+import { givenApi, senderTo } from './api.fixture.ts'
 import { pathSegment } from './path.ts'
 
 /** The API for servers of node:http. Without `overrideGlobalObjects`, the host's own `Request` stays as it is. */

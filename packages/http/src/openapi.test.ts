@@ -4,7 +4,7 @@ import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { Compile } from 'typebox/compile'
 import { expect, it } from 'vitest'
-import { givenApi, pool } from './given-api.ts'
+import { givenApi, pool } from './api.fixture.ts'
 import { pathSegment } from './path.ts'
 
 /** What a schema of the document may say; those that a generator does not know fail the test. */

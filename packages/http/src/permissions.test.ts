@@ -1,8 +1,8 @@
 import { PERMISSIONS } from '@enfold/core'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
+import { type GivenApi, garden, givenApi, pool } from './api.fixture.ts'
 import { routes } from './api.ts'
-import { type GivenApi, garden, givenApi, pool } from './given-api.ts'
 import type { Actor, Verb } from './permissions.ts'
 
 /** A request that is right in every way, for each route; in the campaign "pool" where it is of one. */

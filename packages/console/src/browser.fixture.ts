@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import chromium from '@sparticuz/chromium'
 import { type Browser, type BrowserContextOptions, chromium as playwright } from 'playwright-core'
+import { BASE } from './console.fixture.ts'
 import type { Console } from './console.ts'
-import { BASE } from './given-console.ts'
 
 /** Flags that loosen what a browser guards (its tests must meet the real thing), or make it less steady. */
 const UNWANTED = ['--disable-web-security', '--allow-running-insecure-content', '--single-process', '--no-zygote']
