@@ -767,7 +767,8 @@ describe('whatever the line', () => {
           if (kind === 'replace') put(key, value)
           else if (kind === 'swap') put(key, [before])
           else delete node[key]
-          if (kind === 'rename') put(name, before)
+          // The length of an array is a number, and cannot be anything else.
+          if (kind === 'rename') put(Array.isArray(node) && name === 'length' ? 'width' : name, before)
           const text = JSON.stringify(line)
           isDecodedOrExplained(text)
           if (!isRight(decodeEvent(text))) refused++
