@@ -21,8 +21,8 @@ import { isFaultOfStore } from '../batch.ts'
 import { realWait } from '../clock.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { lineOf } from '../fault-words.ts'
+import { restoreContact } from '../index-repair.ts'
 import { pages } from '../paging.ts'
-import { restoreContact } from '../read-model.ts'
 import { nameOf, placeOf } from './rows.ts'
 
 /** A contact that could not be projected and waits for somebody to decide. */

@@ -11,7 +11,7 @@ import {
   type Tag,
   type Version,
 } from '@enfold/core'
-import { tagsBehind } from '../read-model.ts'
+import { tagsBehind } from '../index-repair.ts'
 
 /** A contact as its stream has it up to a version. */
 export interface FoldedContact {
