@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 import type { SequenceRef } from '@enfold/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { commandIdIn, idIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
-import type { ContactSelector } from './contact-selector.ts'
-import { UsageError } from './errors.ts'
-import type { Ordered } from './operations.ts'
-import { isStoreUrl, STORE_URLS } from './store-url.ts'
-import type { OrderOptions } from './with-engine.ts'
+import { commandIdIn, idIn, read, sequenceIn, textIn, wholeNumberIn } from '../arguments.ts'
+import type { ContactSelector } from '../contact-selector.ts'
+import { UsageError } from '../errors.ts'
+import type { Ordered } from '../operations.ts'
+import { isStoreUrl, STORE_URLS } from '../store-url.ts'
+import type { OrderOptions } from '../with-engine.ts'
 
 export interface GivenOptions extends OrderOptions {
   readonly actor?: string

@@ -13,9 +13,16 @@ import {
   type VerbName,
 } from '@enfold/core'
 import { Argument, type Command, Option } from 'commander'
-import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from './arguments.ts'
-import { processMany } from './bulk.ts'
-import { publishFile, unpublish } from './campaign-orders.ts'
+import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from '../arguments.ts'
+import { processMany } from '../bulk.ts'
+import { publishFile, unpublish } from '../campaign-orders.ts'
+import type { ContactSelector } from '../contact-selector.ts'
+import { UsageError } from '../errors.ts'
+import { type IdentifiedOrder, isActionVerb, operationOf } from '../operations.ts'
+import { CAMPAIGN_SENTENCES, SENTENCES } from '../order-sentences.ts'
+import { runOrder } from '../run-order.ts'
+import type { Streams } from '../streams.ts'
+import { withEngine } from '../with-engine.ts'
 import {
   actorOf,
   actorOption,
@@ -28,14 +35,7 @@ import {
   selected,
   selecting,
   storeCommand,
-} from './command-options.ts'
-import type { ContactSelector } from './contact-selector.ts'
-import { UsageError } from './errors.ts'
-import { type IdentifiedOrder, isActionVerb, operationOf } from './operations.ts'
-import { CAMPAIGN_SENTENCES, SENTENCES } from './order-sentences.ts'
-import { runOrder } from './run-order.ts'
-import type { Streams } from './streams.ts'
-import { withEngine } from './with-engine.ts'
+} from './options.ts'
 
 /** @param fail is called where something was refused or failed: exit status 1 */
 export function addOrderCommands(program: Command, io: Streams, fail: () => void): void {

@@ -2,8 +2,17 @@
 import type { CampaignId, Instant } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { type Command, Option } from 'commander'
-import { idIn, instantIn, read, textIn } from './arguments.ts'
-import { askAttention } from './attention.ts'
+import { idIn, instantIn, read, textIn } from '../arguments.ts'
+import { askAttention } from '../attention.ts'
+import { openConsole } from '../console.ts'
+import { askDue } from '../due.ts'
+import { UsageError } from '../errors.ts'
+import { type ParkedOptions, tellParked } from '../parked.ts'
+import { refresh } from '../refresh.ts'
+import type { Streams } from '../streams.ts'
+import { jsonText, type Paint, paintFor } from '../text.ts'
+import type { OrderOptions } from '../with-engine.ts'
+import { type WorkOptions, work } from '../work.ts'
 import {
   actorOf,
   actorOption,
@@ -15,16 +24,7 @@ import {
   portIn,
   storeCommand,
   withStore,
-} from './command-options.ts'
-import { openConsole } from './console.ts'
-import { askDue } from './due.ts'
-import { UsageError } from './errors.ts'
-import { type ParkedOptions, tellParked } from './parked.ts'
-import { refresh } from './refresh.ts'
-import type { Streams } from './streams.ts'
-import { jsonText, type Paint, paintFor } from './text.ts'
-import type { OrderOptions } from './with-engine.ts'
-import { type WorkOptions, work } from './work.ts'
+} from './options.ts'
 
 /** @param fail is called where something was refused or failed: exit status 1 */
 export function addWorkCommands(program: Command, io: Streams, fail: () => void): void {
