@@ -44,5 +44,5 @@ it('LOG-5: a log comes to the same states, plans, decisions and verdict on every
   }
   expect(states.size).toBe(692)
   expect(await verify(log)).toMatchObject({ events: 10_000, hashed: 10_000, faults: [] })
-  expect(digest).toBe('87750b595c8b548778ffd258b23132c658fbad15c7ec5f34018e54010053f028')
+  expect(digest).toBe('60c16c6c0aae28a49305fbb303efb4469fc8ad834e112a61e03fe23799d76908')
 })
