@@ -4,14 +4,14 @@ import type { ActionView } from '@enfold/engine'
 import { begun, isOver } from '@enfold/http'
 import { html } from 'hono/html'
 import { actionOf, isStill, progressText, stateBadge } from './action-view.ts'
-import { answerOf, type Call, type Html, link, may, numberOf, redirect, textOf } from './call.ts'
+import { type ActionCall, answerOf, type Call, type Html, link, may, numberOf, redirect, textOf } from './call.ts'
 import { ACTION_TITLES } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { paramsOf, searchOf } from './selection.ts'
 import { titlesOf } from './titles.ts'
 import { span, when } from './when.ts'
 
-export async function actionPage(call: Call): Promise<Page> {
+export async function actionPage(call: ActionCall): Promise<Page> {
   const action = await actionOf(call)
   const { actionId, campaignId, sequenceId } = action
   const params = call.url.searchParams
@@ -119,13 +119,13 @@ function standstill({ movedAt, orderedAt, state, stillMs }: ActionView, timeZone
   return html`<p class="notice warm" role="status">Nothing has moved since ${when(movedAt ?? orderedAt, timeZone)}, for ${span(stillMs ?? 0)}: the process that worked on it has probably ended. ${remedy}</p>`
 }
 
-export async function cancelAction(call: Call): Promise<Response> {
+export async function cancelAction(call: ActionCall): Promise<Response> {
   const { actionId } = await actionOf(call)
   answerOf(await call.engine.cancelAction(actionId, { actor: call.actor.actor }))
   return backToAction(call, actionId)
 }
 
-export async function resumeAction(call: Call): Promise<Response> {
+export async function resumeAction(call: ActionCall): Promise<Response> {
   const { actionId } = await actionOf(call)
   await begun(async (options) => answerOf(await call.engine.resumeAction(actionId, options)), call.failed)
   return backToAction(call, actionId)

@@ -1,15 +1,15 @@
 /** What is read of an action piece by piece: its progress, and the file of its results. */
 import { CSV_HEADERS, EVENT_STREAM_HEADERS, progressOf, streamed, whilePermitted } from '@enfold/http'
 import { actionOf, isStill, progressText } from './action-view.ts'
-import type { Call } from './call.ts'
+import type { ActionCall } from './call.ts'
 
-export async function resultsCsv(call: Call): Promise<Response> {
+export async function resultsCsv(call: ActionCall): Promise<Response> {
   const { actionId, campaignId } = await actionOf(call)
   const pages = whilePermitted(call.engine.inspect.actionCsv(actionId), () => call.stillSees(campaignId))
   return streamed(pages, call.failed, CSV_HEADERS)
 }
 
-export async function progressStream(call: Call): Promise<Response> {
+export async function progressStream(call: ActionCall): Promise<Response> {
   await actionOf(call)
   const progress = progressOf({
     signal: call.request.signal,

@@ -1,12 +1,12 @@
 /** An action that the actor may see, and how its state is said. */
 import type { ActionView } from '@enfold/engine'
 import { actionScope, type Scope } from '@enfold/http'
-import { type Call, type Html, may } from './call.ts'
+import { type ActionCall, type Html, may } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge } from './page.ts'
 
-export async function actionOf(call: Call): Promise<ActionView> {
-  const action = await call.engine.inspect.action(call.path.actionId as string)
+export async function actionOf(call: ActionCall): Promise<ActionView> {
+  const action = await call.engine.inspect.action(call.path.actionId)
   // Of another's campaign there is none, as far as this actor can see.
   if (action === null || !may(call, 'read', [action.campaignId])) throw new Failure(404, 'There is no such action.')
   return action
@@ -26,11 +26,11 @@ export function progressText({ contacts, processed, state }: ActionView): string
   return `${processed.toLocaleString('en')} of ${contacts.toLocaleString('en')} contacts`
 }
 
-export async function actionLookScope(call: Call): Promise<Scope> {
+export async function actionLookScope(call: ActionCall): Promise<Scope> {
   return { verbs: ['read'], campaigns: [(await actionOf(call)).campaignId] }
 }
 
-export async function actionOrderScope(call: Call): Promise<Scope> {
+export async function actionOrderScope(call: ActionCall): Promise<Scope> {
   const { action, campaignId } = await actionOf(call)
   return actionScope({ action, campaignId })
 }

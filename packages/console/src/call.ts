@@ -2,20 +2,20 @@
 import type { CampaignId, ContactId, Either, Instant, Rejection } from '@enfold/core'
 import { describeRejection, isLeft } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { type Actor, denial, pathSegment, type Scope, sees, type Verb } from '@enfold/http'
+import { type Actor, denial, type PathIds, pathSegment, type Scope, sees, type Verb } from '@enfold/http'
 import type { html } from 'hono/html'
 import { Failure } from './failure.ts'
 
 /** Escaped text. Strings that are put into an `html` template are escaped, these are not. */
 export type Html = ReturnType<typeof html>
 
-export interface Call {
+export interface Call<Path extends string = string> {
   readonly engine: Engine
   readonly actor: Actor
   readonly request: Request
   readonly url: URL
   /** Ids of the path by their names. */
-  readonly path: Readonly<Record<string, string>>
+  readonly path: PathIds<Path>
   /** Fields of a form that was posted, its sender checked; empty otherwise. */
   readonly form: URLSearchParams
   /** Of the page's own script and stylesheet. */
@@ -46,6 +46,11 @@ export interface Verification {
     readonly index: Awaited<ReturnType<Engine['verifyIndex']>> | null
   }
 }
+
+/** A request about one contact, one action, one campaign. */
+export type ContactCall = Call<'/contacts/{contactId}'>
+export type ActionCall = Call<'/actions/{actionId}'>
+export type CampaignCall = Call<'/campaigns/{campaignId}'>
 
 // --- Permissions ----------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
-import { type CampaignDefinition, type CampaignId, describeTimer, type StepDefinition } from '@enfold/core'
+import { type CampaignDefinition, describeTimer, type StepDefinition } from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
 import { type Scope, sees } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, numberOf, seen } from './call.ts'
+import { type Call, type CampaignCall, type Html, link, numberOf, seen } from './call.ts'
 import { Failure } from './failure.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
@@ -37,13 +37,13 @@ export async function campaignsPage(call: Call): Promise<Page> {
   }
 }
 
-export const campaignScope = ({ path }: Call): Scope => ({
+export const campaignScope = ({ path }: CampaignCall): Scope => ({
   verbs: ['read'],
-  campaigns: [path.campaignId as CampaignId],
+  campaigns: [path.campaignId],
 })
 
-export async function campaignPage(call: Call): Promise<Page> {
-  const campaignId = call.path.campaignId as CampaignId
+export async function campaignPage(call: CampaignCall): Promise<Page> {
+  const { campaignId } = call.path
   const { engine, timeZone, url } = call
   const version = numberOf(url.searchParams, 'version')
   const view = await engine.inspect.campaign(campaignId, version === null || version === 0 ? {} : { version })

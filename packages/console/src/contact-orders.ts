@@ -3,7 +3,7 @@ import { type ContactId, heldInWords, heldValues, type RecordedContactEvent, VER
 import type { ContactView } from '@enfold/engine'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, may, redirect } from './call.ts'
+import { type Call, type ContactCall, type Html, link, may, redirect } from './call.ts'
 import { ofYours, type Shown } from './contact-shown.ts'
 import { proofOf } from './guard.ts'
 import { mayGive } from './order-page.ts'
@@ -68,8 +68,8 @@ function refreshForm(call: Call, contactId: ContactId): Html {
 }
 
 /** For when the directory says another time zone or date than before. Nothing is recorded, so no reason is asked for. */
-export async function refreshContact(call: Call): Promise<Response> {
-  const contactId = call.path.contactId as string
+export async function refreshContact(call: ContactCall): Promise<Response> {
+  const { contactId } = call.path
   await call.engine.refreshContact(contactId)
   const proof = await proofOf(call.token, contactId, 'refreshed')
   return redirect(link(call, ['contacts', contactId], { did: 'refreshed', proof }))

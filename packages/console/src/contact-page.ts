@@ -3,7 +3,7 @@ import { type ContactId, type Instant, isTimeZone, seenZone } from '@enfold/core
 import type { ContactView, EnrollmentView } from '@enfold/engine'
 import { seenBy } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, numberOf, seen } from './call.ts'
+import { type Call, type ContactCall, type Html, link, numberOf, seen } from './call.ts'
 import { sequenceOptions } from './choose-page.ts'
 import { historyOf } from './contact-history.ts'
 import { orders } from './contact-orders.ts'
@@ -16,9 +16,9 @@ import { badge, notice, type Page } from './page.ts'
 import { titlesOf } from './titles.ts'
 import { fieldTime, instantOfField, when } from './when.ts'
 
-export async function contactPage(call: Call): Promise<Page> {
+export async function contactPage(call: ContactCall): Promise<Page> {
   const { engine, path, timeZone, url } = call
-  const contactId = path.contactId as string
+  const { contactId } = path
   const history = seenBy(call.actor, await engine.inspect.history(contactId))
   const instants = [...new Set(history.map((event) => event.at))]
   const at = instantAsked(url.searchParams, instants, timeZone)

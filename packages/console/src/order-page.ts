@@ -3,7 +3,7 @@ import { type About, type ContactId, parseTag, VERBS } from '@enfold/core'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
-import { answerOf, type Call, link, may, needed, numberOf, redirect } from './call.ts'
+import { answerOf, type Call, type ContactCall, link, may, needed, numberOf, redirect } from './call.ts'
 import { Failure } from './failure.ts'
 import { proofOf } from './guard.ts'
 import { type PageVerb, pageVerbOf, type Sentences, sentencesOf } from './order-sentences.ts'
@@ -32,8 +32,8 @@ function kindOf(from: URLSearchParams): Kind {
 }
 
 /** Ids that the kind needs. A sequence to be started is chosen by its tag. */
-function subjectOf(call: Call, from: URLSearchParams, { of }: Kind): Subject {
-  const contactId = call.path.contactId as string
+function subjectOf(call: ContactCall, from: URLSearchParams, { of }: Kind): Subject {
+  const { contactId } = call.path
   const none = { contactId, campaignId: '', sequenceId: '', stepId: '', run: null }
   if (of === 'contact') return none
   const tag = from.get('in')
@@ -45,7 +45,7 @@ function subjectOf(call: Call, from: URLSearchParams, { of }: Kind): Subject {
   return { ...none, campaignId, sequenceId, stepId: needed(from, 'step'), run: numberOf(from, 'run') }
 }
 
-export function orderScope(call: Call, from: URLSearchParams): Scope {
+export function orderScope(call: ContactCall, from: URLSearchParams): Scope {
   const kind = kindOf(from)
   const { campaignId } = subjectOf(call, from, kind)
   return { verbs: VERBS[kind.verb].permission, campaigns: kind.of === 'contact' ? 'all' : [campaignId] }
@@ -63,7 +63,7 @@ function idsOf({ contactId, campaignId, sequenceId, stepId, run }: Subject, { of
   return { contactId, campaignId, sequenceId, stepId, ...(run === null ? {} : { run }) }
 }
 
-export async function orderPage(call: Call): Promise<Page> {
+export async function orderPage(call: ContactCall): Promise<Page> {
   const params = call.url.searchParams
   const kind = kindOf(params)
   const about = subjectOf(call, params, kind)
@@ -87,7 +87,7 @@ ${kind.sentences.fields?.(call) ?? ''}
   return { title, part: 'search', body }
 }
 
-export async function giveOrder(call: Call): Promise<Response> {
+export async function giveOrder(call: ContactCall): Promise<Response> {
   const { actor, engine, form } = call
   const kind = kindOf(form)
   const about = subjectOf(call, form, kind)

@@ -27,6 +27,15 @@ export interface Route {
   handle(call: Call): Promise<Page | Response>
 }
 
+type ScopeOf<Path extends string> = Scope | ((call: Call<Path>) => Scope | Promise<Scope>)
+type Handle<Path extends string> = (call: Call<Path>) => Promise<Page | Response>
+
+/** The scope and the handler know the ids of the path by their names. */
+const get = <Path extends Route['path']>(path: Path, scope: ScopeOf<NoInfer<Path>>, handle: Handle<NoInfer<Path>>) =>
+  ({ method: 'get', path, scope, handle }) as Route
+const post = <Path extends Route['path']>(path: Path, scope: ScopeOf<NoInfer<Path>>, handle: Handle<NoInfer<Path>>) =>
+  ({ method: 'post', path, scope, handle }) as Route
+
 /** Cut to what the actor may see. */
 const LOOK: Scope = { verbs: ['read'], campaigns: 'any' }
 /** It concerns the browser alone. */
@@ -34,36 +43,26 @@ const NOTHING: Scope = { verbs: [], campaigns: 'any' }
 
 /** Every page and every order. What a `get` answers changes nothing. */
 export const routes: readonly Route[] = [
-  { method: 'get', path: '/', scope: LOOK, handle: searchPage },
-  { method: 'get', path: '/search', scope: LOOK, handle: searchPage },
-  { method: 'get', path: '/contacts/{contactId}', scope: LOOK, handle: contactPage },
-  { method: 'get', path: '/contacts/{contactId}/why', scope: whyScope, handle: whyPage },
-  {
-    method: 'get',
-    path: '/contacts/{contactId}/order',
-    scope: (call) => orderScope(call, call.url.searchParams),
-    handle: orderPage,
-  },
-  {
-    method: 'post',
-    path: '/contacts/{contactId}/order',
-    scope: (call) => orderScope(call, call.form),
-    handle: giveOrder,
-  },
-  { method: 'post', path: '/contacts/{contactId}/refresh', scope: refreshScope, handle: refreshContact },
-  { method: 'post', path: '/actions/choose', scope: chooseScope, handle: choosePage },
-  { method: 'post', path: '/actions/preview', scope: targetScope, handle: previewPage },
-  { method: 'post', path: '/actions', scope: targetScope, handle: process },
-  { method: 'get', path: '/actions/{actionId}', scope: actionLookScope, handle: actionPage },
-  { method: 'get', path: '/actions/{actionId}/results.csv', scope: actionLookScope, handle: resultsCsv },
-  { method: 'get', path: '/actions/{actionId}/progress', scope: actionLookScope, handle: progressStream },
-  { method: 'post', path: '/actions/{actionId}/cancel', scope: actionOrderScope, handle: cancelAction },
-  { method: 'post', path: '/actions/{actionId}/resume', scope: actionOrderScope, handle: resumeAction },
-  { method: 'get', path: '/campaigns', scope: LOOK, handle: campaignsPage },
-  { method: 'get', path: '/campaigns/{campaignId}', scope: campaignScope, handle: campaignPage },
-  { method: 'get', path: '/now', scope: LOOK, handle: nowPage },
-  { method: 'get', path: '/attention', scope: LOOK, handle: attentionPage },
-  { method: 'get', path: '/audit', scope: LOOK, handle: auditPage },
-  { method: 'post', path: '/audit/verify', scope: { verbs: ['read'], campaigns: 'all' }, handle: verifyLog },
-  { method: 'post', path: '/zone', scope: NOTHING, handle: chooseZone },
+  get('/', LOOK, searchPage),
+  get('/search', LOOK, searchPage),
+  get('/contacts/{contactId}', LOOK, contactPage),
+  get('/contacts/{contactId}/why', whyScope, whyPage),
+  get('/contacts/{contactId}/order', (call) => orderScope(call, call.url.searchParams), orderPage),
+  post('/contacts/{contactId}/order', (call) => orderScope(call, call.form), giveOrder),
+  post('/contacts/{contactId}/refresh', refreshScope, refreshContact),
+  post('/actions/choose', chooseScope, choosePage),
+  post('/actions/preview', targetScope, previewPage),
+  post('/actions', targetScope, process),
+  get('/actions/{actionId}', actionLookScope, actionPage),
+  get('/actions/{actionId}/results.csv', actionLookScope, resultsCsv),
+  get('/actions/{actionId}/progress', actionLookScope, progressStream),
+  post('/actions/{actionId}/cancel', actionOrderScope, cancelAction),
+  post('/actions/{actionId}/resume', actionOrderScope, resumeAction),
+  get('/campaigns', LOOK, campaignsPage),
+  get('/campaigns/{campaignId}', campaignScope, campaignPage),
+  get('/now', LOOK, nowPage),
+  get('/attention', LOOK, attentionPage),
+  get('/audit', LOOK, auditPage),
+  post('/audit/verify', { verbs: ['read'], campaigns: 'all' }, verifyLog),
+  post('/zone', NOTHING, chooseZone),
 ]

@@ -2,7 +2,7 @@
 import { describeCause, describeEvent, describeEvidence, describeNotRun } from '@enfold/core'
 import { type Scope, seenBy } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, link, numberOf } from './call.ts'
+import { type Call, type ContactCall, link, numberOf } from './call.ts'
 import { campaignsIn, factsOf, withoutFacts } from './contact-shown.ts'
 import { Failure } from './failure.ts'
 import { type Page, recordedWhen } from './page.ts'
@@ -16,9 +16,9 @@ export const whyScope = ({ url: { searchParams } }: Call): Scope => ({
 })
 
 /** The chain of causes of an event, or why a step did or did not run (AUDIT-3). */
-export async function whyPage(call: Call): Promise<Page> {
+export async function whyPage(call: ContactCall): Promise<Page> {
   const { actor, engine, path, url } = call
-  const contactId = path.contactId as string
+  const { contactId } = path
   const params = url.searchParams
   const eventId = params.get('event')
   const [campaignId, sequenceId, stepId] = ['campaign', 'sequence', 'step'].map((name) => params.get(name) ?? '')

@@ -34,9 +34,11 @@ export function actionScope({
   return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
 }
 
+/** A request whose path names an action. */
+type ActionCall = Call<unknown, unknown, '/actions/{actionId}'>
+
 /** Of a campaign that the actor does not see there is none, as far as they can tell. */
-async function recordOf({ actor, engine, path }: Call<unknown, unknown>): Promise<ActionView> {
-  const actionId = path.actionId as string
+async function recordOf({ actor, engine, path: { actionId } }: ActionCall): Promise<ActionView> {
   const action = await engine.inspect.action(actionId)
   return found(action !== null && sees(actor, action.campaignId) ? action : null, { type: 'ActionUnknown', actionId })
 }
@@ -69,8 +71,8 @@ export async function visibleActions(
   return { actions, next: visible.length > limit ? (actions.at(-1)?.actionId ?? null) : null }
 }
 
-const readingOne = async (call: Call) => reading([(await recordOf(call)).campaignId])
-const orderingOne = async (call: Call) => {
+const readingOne = async (call: ActionCall) => reading([(await recordOf(call)).campaignId])
+const orderingOne = async (call: ActionCall) => {
   const { action, campaignId } = await recordOf(call)
   return actionScope({ action, campaignId })
 }
@@ -189,8 +191,7 @@ export const actionRoutes: readonly Route[] = [
     query: s.closed({ outcome: s.opt(s.Outcome), after: s.opt(s.whole(0)), limit: s.Limit }),
     answers: { 200: s.ActionContacts },
     scope: readingOne,
-    handle: ({ engine, path, query }) =>
-      engine.inspect.actionContacts({ actionId: path.actionId as string, ...given(query) }),
+    handle: ({ engine, path, query }) => engine.inspect.actionContacts({ actionId: path.actionId, ...given(query) }),
   }),
   route({
     id: 'downloadActionResults',
@@ -201,7 +202,7 @@ export const actionRoutes: readonly Route[] = [
     scope: readingOne,
     handle: async (call) =>
       streamed(
-        whilePermitted(call.engine.inspect.actionCsv(call.path.actionId as string), call.stillPermitted),
+        whilePermitted(call.engine.inspect.actionCsv(call.path.actionId), call.stillPermitted),
         call.failed,
         CSV_HEADERS,
       ),
@@ -235,7 +236,7 @@ export const actionRoutes: readonly Route[] = [
     answers: { 200: s.Action },
     scope: orderingOne,
     handle: async ({ actor, engine, path }) =>
-      answerOf(await engine.cancelAction(path.actionId as string, { actor: actor.actor })),
+      answerOf(await engine.cancelAction(path.actionId, { actor: actor.actor })),
   }),
   route({
     id: 'resumeAction',
@@ -245,7 +246,6 @@ export const actionRoutes: readonly Route[] = [
     body: s.closed({}),
     answers: { 200: s.Action, 202: s.Action },
     scope: orderingOne,
-    handle: (call) =>
-      replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId as string, options)),
+    handle: (call) => replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId, options)),
   }),
 ]

@@ -2,7 +2,6 @@
 
 import {
   CAMPAIGN_VERBS,
-  type CampaignId,
   type CampaignProblem,
   type CampaignVerbFacts,
   campaignJsonSchema,
@@ -21,17 +20,19 @@ function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] 
   return { ...answer, warnings }
 }
 
-const idOf = ({ path }: Call<unknown, unknown>) => path.campaignId as CampaignId
+/** A request whose path names a campaign. */
+type CampaignCall = Pick<Call<unknown, unknown, '/campaigns/{campaignId}'>, 'path'>
+
 /** What an order on the campaign of the path needs, with the options that it is given. */
 const orderingHere = (
-  call: Call<unknown, unknown>,
+  { path }: CampaignCall,
   { permission, optionPermissions }: CampaignVerbFacts,
   options: { readonly [option: string]: unknown } = {},
 ): Scope => {
   const more = Object.entries(optionPermissions).flatMap(([option, verbs]) => (options[option] === true ? verbs : []))
-  return { verbs: [...permission, ...more], campaigns: [idOf(call)] }
+  return { verbs: [...permission, ...more], campaigns: [path.campaignId] }
 }
-const readingHere = (call: Call) => reading([idOf(call)])
+const readingHere = ({ path }: CampaignCall) => reading([path.campaignId])
 
 /** Published as it is; checked by publishing, which names every problem with its place. */
 const Definition = Type.Unsafe<unknown>({
@@ -64,7 +65,7 @@ export const campaignRoutes: readonly Route[] = [
     etag: true,
     scope: readingHere,
     async handle(call) {
-      const campaignId = idOf(call)
+      const { campaignId } = call.path
       const campaign = await call.engine.inspect.campaign(campaignId, given(call.query))
       if (campaign !== null) return campaign
       const published = await call.engine.inspect.campaigns()
@@ -80,7 +81,7 @@ export const campaignRoutes: readonly Route[] = [
     summary: 'The number of contacts in each of its sequences',
     answers: { 200: s.Counts },
     scope: readingHere,
-    handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: idOf(call) }) }),
+    handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: call.path.campaignId }) }),
   }),
   route({
     id: 'getContactsInSequence',
@@ -92,8 +93,8 @@ export const campaignRoutes: readonly Route[] = [
     scope: readingHere,
     handle: (call) =>
       call.engine.inspect.contactsInSequence({
-        campaignId: idOf(call),
-        sequenceId: call.path.sequenceId as string,
+        campaignId: call.path.campaignId,
+        sequenceId: call.path.sequenceId,
         ...given(call.query),
       }),
   }),
@@ -117,10 +118,10 @@ export const campaignRoutes: readonly Route[] = [
     scope: (call) => orderingHere(call, CAMPAIGN_VERBS.publish),
     async handle(call) {
       // The permission is for the campaign of the path: the document must not name another.
-      if ((call.body as { id?: unknown }).id !== idOf(call))
+      if ((call.body as { id?: unknown }).id !== call.path.campaignId)
         throw new Refused(
           problem('InputInvalid', 'The id in the definition is not the one in the path.', [
-            { path: 'body/id', message: `expected ${JSON.stringify(idOf(call))}` },
+            { path: 'body/id', message: `expected ${JSON.stringify(call.path.campaignId)}` },
           ]),
         )
       const { actor, commandId } = call
@@ -138,7 +139,10 @@ export const campaignRoutes: readonly Route[] = [
     scope: (call) => orderingHere(call, CAMPAIGN_VERBS.unpublish, call.body),
     handle: async (call) =>
       answerOf(
-        await call.engine.unpublish(idOf(call), { ...orderOf(call), ...given({ stopRuns: call.body.stopRuns }) }),
+        await call.engine.unpublish(call.path.campaignId, {
+          ...orderOf(call),
+          ...given({ stopRuns: call.body.stopRuns }),
+        }),
       ),
   }),
   route({

@@ -13,21 +13,13 @@ import {
 import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
 import { wrongInput } from './input.ts'
-import { answerSchema, orderRoutes, STEP, scopeOf } from './order-routes.ts'
+import { answerSchema, orderRoutes, STEP, scopeOnContact } from './order-routes.ts'
 import { type Actor, sees } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
-import { answerOf, type Call, given, type Route, reading, route } from './route.ts'
+import { answerOf, given, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
 const HISTORY_PAGE = 100
-
-/** Ids of the path, checked by name before: those that the template has. */
-const contactOf = ({ path }: Call<unknown, unknown>) => ({ contactId: path.contactId as string })
-const sequenceOf = (call: Call<unknown, unknown>) => ({
-  ...contactOf(call),
-  campaignId: call.path.campaignId as string,
-  sequenceId: call.path.sequenceId as string,
-})
 
 const reads: readonly Route[] = [
   route({
@@ -39,9 +31,8 @@ const reads: readonly Route[] = [
     answers: { 200: s.Contact },
     etag: true,
     scope: reading('any'),
-    async handle(call) {
-      const { actor, engine, path, query } = call
-      const contact = await engine.inspect.contact(path.contactId as string, given(query))
+    async handle({ actor, engine, path, query }) {
+      const contact = await engine.inspect.contact(path.contactId, given(query))
       return { ...contact, enrollments: contact.enrollments.filter(({ campaignId }) => sees(actor, campaignId)) }
     },
   }),
@@ -55,7 +46,7 @@ const reads: readonly Route[] = [
     etag: true,
     scope: reading('any'),
     async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
-      const later = (await engine.inspect.history(path.contactId as string)).slice(after)
+      const later = (await engine.inspect.history(path.contactId)).slice(after)
       const page = later.slice(0, limit)
       const events = seenBy(actor, page)
       const now = engine.inspect.now()
@@ -75,7 +66,7 @@ const reads: readonly Route[] = [
     answers: { 200: s.Chain },
     scope: reading('any'),
     async handle({ actor, engine, path }) {
-      const chain = explain(await engine.inspect.history(path.contactId as string), path.eventId as string)
+      const chain = explain(await engine.inspect.history(path.contactId), path.eventId)
       const seen = seenBy(actor, chain)
       // If the actor may not see the event itself, neither what led to it.
       if (seenBy(actor, chain.slice(0, 1)).length === 0)
@@ -90,10 +81,9 @@ const reads: readonly Route[] = [
     summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out',
     query: s.closed({ run: s.opt(s.whole(1)) }),
     answers: { 200: s.ExplainedStep },
-    scope: ({ path }) => reading([path.campaignId as CampaignId]),
-    async handle(call) {
-      const { actor, engine, path, query } = call
-      const asked = { ...sequenceOf(call), stepId: path.stepId as string, ...given(query) }
+    scope: ({ path }) => reading([path.campaignId]),
+    async handle({ actor, engine, path, query }) {
+      const asked = { ...path, ...given(query) }
       const { step, evidence, chain, factsFault } = await engine.inspect.explain(asked)
       const links = chain.flatMap((link) => seenBy(actor, [link.event]).map((event) => ({ ...link, event })))
       return { step, evidence: seenBy(actor, evidence), chain: links, ...given({ factsFault }) }
@@ -106,10 +96,9 @@ const reads: readonly Route[] = [
     summary: 'Why a signal did not satisfy a goal, or did, from what is recorded of the signal',
     query: s.closed({ signalId: s.Id }),
     answers: { 200: s.ExplainedGoal },
-    scope: ({ path }) => reading([path.campaignId as CampaignId]),
+    scope: ({ path }) => reading([path.campaignId]),
     async handle({ actor, engine, path, query }) {
-      const asked = { contactId: path.contactId as string, campaignId: path.campaignId as string }
-      const why = await engine.inspect.explainNot({ ...asked, goalId: path.goalId as string, ...query })
+      const why = await engine.inspect.explainNot({ ...path, ...query })
       return { ...why, evidence: seenBy(actor, why.evidence) }
     },
   }),
@@ -121,7 +110,7 @@ const reads: readonly Route[] = [
     answers: { 200: s.Sequences },
     scope: reading('any'),
     async handle({ actor, engine, path }) {
-      const sequences = await engine.inspect.sequencesOf(path.contactId as string)
+      const sequences = await engine.inspect.sequencesOf(path.contactId)
       return { sequences: sequences.filter(({ campaignId }) => sees(actor, campaignId)) }
     },
   }),
@@ -132,9 +121,9 @@ const reads: readonly Route[] = [
     summary: 'The next steps of one contact, by when they are due',
     answers: { 200: s.UpcomingSteps },
     scope: reading('any'),
-    async handle(call) {
-      const steps = await call.engine.inspect.upcoming(contactOf(call))
-      return { steps: steps.filter(({ campaignId }) => sees(call.actor, campaignId)) }
+    async handle({ actor, engine, path }) {
+      const steps = await engine.inspect.upcoming(path)
+      return { steps: steps.filter(({ campaignId }) => sees(actor, campaignId)) }
     },
   }),
   route({
@@ -199,7 +188,7 @@ const refresh = route({
   body: s.closed({}),
   answers: { 200: s.Refreshed },
   scope: { verbs: ['refresh'], campaigns: 'all' },
-  handle: ({ engine, path }) => engine.refreshContact(path.contactId as string),
+  handle: ({ engine, path }) => engine.refreshContact(path.contactId),
 })
 
 /** The same for the same place of the same batch, so that a batch that is sent again counts once. A UUID, whatever the key is. */
@@ -225,7 +214,7 @@ const signals: readonly Route[] = [
     summary: VERBS.signal.summary,
     body: s.SignalBody,
     answers: { 200: SignalAnswer },
-    scope: scopeOf(VERBS.signal),
+    scope: scopeOnContact(VERBS.signal),
     async handle({ actor, body, commandId, engine }) {
       checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
@@ -239,7 +228,7 @@ const signals: readonly Route[] = [
     summary: 'Several signals at once; a result for each, in their order',
     body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
-    scope: scopeOf(VERBS.signal),
+    scope: scopeOnContact(VERBS.signal),
     async handle(call) {
       const { actor, body, commandId, engine, limits } = call
       if (body.signals.length > limits.maxBatch)

@@ -1,7 +1,6 @@
 /** One route for each order on a contact, from the table of verbs: where it is, what it takes and answers, who may. */
 import {
   type About,
-  type CampaignId,
   HELD_VALUES,
   type TakenTypes,
   type ToldTypes,
@@ -21,7 +20,6 @@ export const STEP = `${SEQUENCE}/steps/{stepId}` as const
 
 type Ordered = Exclude<About, 'signal'>
 
-const PATHS: Readonly<Record<Ordered, `/${string}`>> = { contact: CONTACT, sequence: SEQUENCE, step: STEP }
 /** What a body takes by itself. */
 const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> } = {
   contact: {},
@@ -31,13 +29,13 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
 const TAKEN = { flag: s.Flag, instantOrNull: s.orNull(s.Instant) } satisfies Record<keyof TakenTypes, TSchema>
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
 
-/** What the verb concerns: the campaign that the path names, or all campaigns of the contact. */
-export const scopeOf =
-  ({ about, permission }: VerbFacts) =>
-  ({ path }: Call): Scope => ({
-    verbs: permission,
-    campaigns: about === 'contact' || about === 'signal' ? 'all' : [path.campaignId as CampaignId],
-  })
+/** What a verb needs that concerns all campaigns of the contact. */
+export const scopeOnContact = ({ permission }: VerbFacts): Scope => ({ verbs: permission, campaigns: 'all' })
+
+/** What a verb needs that concerns the campaign of the path. */
+const scopeOnCampaign =
+  ({ permission }: VerbFacts) =>
+  ({ path }: Call<unknown, unknown, typeof SEQUENCE>): Scope => ({ verbs: permission, campaigns: [path.campaignId] })
 
 /** The words and fields of a verb's answer, and where the log stood then. */
 export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
@@ -52,20 +50,21 @@ export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
 
 function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
   const options = Object.entries(verb.takes).map(([option, kind]) => [option, s.opt<TSchema>(TAKEN[kind])])
-  return route({
+  const one = {
     id: name,
     method: 'post',
-    path: `${PATHS[about]}/${verb.word}`,
     summary: verb.summary,
     body: s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) }),
     answers: { 200: answerSchema(verb) },
-    scope: scopeOf(verb),
-    async handle(call) {
+    async handle(call: Call): Promise<unknown> {
       // The body was held against its schema: what it has is what the verb takes.
       const { reason: _, ...taken } = given(call.body as Readonly<Record<string, unknown>>)
       return answerOf<unknown>(await call.engine[name]({ ...call.path, ...taken, ...orderOf(call) } as never))
     },
-  })
+  } as const
+  if (about === 'contact') return route({ ...one, path: `${CONTACT}/${verb.word}`, scope: scopeOnContact(verb) })
+  const place = about === 'sequence' ? SEQUENCE : STEP
+  return route({ ...one, path: `${place}/${verb.word}`, scope: scopeOnCampaign(verb) })
 }
 
 export const orderRoutes: readonly Route[] = VERB_NAMES.flatMap((name) => {

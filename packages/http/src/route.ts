@@ -4,14 +4,15 @@ import type { Engine, Order } from '@enfold/engine'
 import type { Static, TSchema } from 'typebox'
 import type { Actor, Scope } from './permissions.ts'
 import { Refused, rejectionProblem } from './problem.ts'
+import type { PathIds } from './shell.ts'
 
 /** A request that was read and found to be of the right shape. */
-export interface Call<Query = unknown, Body = unknown> {
+export interface Call<Query = unknown, Body = unknown, Path extends string = string> {
   readonly engine: Engine
   readonly actor: Actor
   readonly request: Request
   /** Ids of the path by their names in the template. */
-  readonly path: Readonly<Record<string, string>>
+  readonly path: PathIds<Path>
   readonly query: Query
   readonly body: Body
   /** The body as it comes, up to the limit of uploads; for routes that take a CSV. */
@@ -68,15 +69,19 @@ export class Reply {
   }
 }
 
-type Typed<Q extends TSchema, B extends TSchema> = Omit<Route, 'query' | 'body' | 'scope' | 'handle'> & {
+interface Typed<Q extends TSchema, B extends TSchema, Path extends Route['path']>
+  extends Omit<Route, 'path' | 'query' | 'body' | 'scope' | 'handle'> {
+  readonly path: Path
   readonly query?: Q
   readonly body?: B
-  readonly scope: Scope | ((call: Call<Static<Q>, Static<B>>) => Scope | Promise<Scope>)
-  handle(call: Call<Static<Q>, Static<B>>): Promise<unknown>
+  readonly scope: Scope | ((call: Call<Static<Q>, Static<B>, NoInfer<Path>>) => Scope | Promise<Scope>)
+  handle(call: Call<Static<Q>, Static<B>, NoInfer<Path>>): Promise<unknown>
 }
 
-/** An entry of the table, whose handler knows the types of its query and body. */
-export function route<Q extends TSchema = TSchema, B extends TSchema = TSchema>(one: Typed<Q, B>): Route {
+/** An entry of the table, whose handler knows the types of its path, query and body. */
+export function route<Path extends Route['path'], Q extends TSchema = TSchema, B extends TSchema = TSchema>(
+  one: Typed<Q, B, Path>,
+): Route {
   const { scope } = one
   return { ...one, scope: typeof scope === 'function' ? scope : () => scope } as Route
 }

@@ -78,10 +78,12 @@ function pathWithin(basePath: string, request: Request): string | null {
   return pathname.startsWith(`${basePath}/`) ? pathname.slice(basePath.length) : null
 }
 
-/** The names in the braces of a path. */
-export type PathIds<Path extends string> = string extends Path
-  ? Readonly<Record<string, string>>
-  : { readonly [Name in NamesIn<Path>]: string }
+/** The ids that a path has, by their names in its braces. Of a path that is not known: any. */
+export type PathIds<Path extends string> = Path extends unknown
+  ? string extends Path
+    ? Readonly<Record<string, string>>
+    : { readonly [Name in NamesIn<Path>]: string }
+  : never
 type NamesIn<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never
 
 /**
