@@ -35,15 +35,37 @@ export interface Calls {
 }
 
 export function createCalls(options: CallOptions): Calls {
-  const { client, callTimeoutMs, giveUpAfterMs, maxInFlight } = options
-  // Credentials of its own make a client call the server for each append. Without them `@eventstore/db-client` 6.2.1
-  // sends all appends through one call, which hangs when the server ends its stream. Without TLS it sends none anyway.
-  const credentials = options.credentials ?? { username: '', password: '' }
-  const asUser = options.credentials === undefined ? {} : { credentials }
+  const untilClear = createRetries(options)
+  /** Rejects unless a leader answers now. Those who ask while it looks share the next look. */
+  const leaderAnswers = shared(() => lastPosition(options))
+
+  return {
+    append: (name, events, revision) =>
+      untilClear(`the append to ${name}`, () => appendOnce(options, name, events, revision)),
+    read: (name, from, count) =>
+      untilClear(`the read of ${name}`, async () => {
+        const first = await readOnce(options, name, from, count)
+        if (first.isSure) return first.events
+        // The client of KurrentDB says that a stream is missing, too, where a follower says that there is no leader. No
+        // election is as short as this, so a leader before and after tells that one answered in between.
+        await leaderAnswers()
+        const again = await readOnce(options, name, from, count)
+        if (!again.isSure) await leaderAnswers()
+        return again.events
+      }),
+    end: () => untilClear('the read of the end of the log', () => lastPosition(options)),
+  }
+}
+
+/** Makes a call again until its outcome is known, at most `maxInFlight` calls at once. */
+function createRetries({
+  callTimeoutMs,
+  giveUpAfterMs,
+  maxInFlight,
+}: CallOptions): <T>(doing: string, attempt: () => Promise<T>) => Promise<T> {
   const inTurn = createTurns(maxInFlight)
   const impatience = createImpatience(callTimeoutMs)
-
-  async function untilClear<T>(doing: string, attempt: () => Promise<T>): Promise<T> {
+  return async (doing, attempt) => {
     const giveUpAt = performance.now() + giveUpAfterMs
     for (let n = 0; ; n++) {
       try {
@@ -56,82 +78,76 @@ export function createCalls(options: CallOptions): Calls {
       }
     }
   }
+}
 
-  async function appendOnce(
-    name: string,
-    events: readonly ProposedEvent[],
-    revision: number,
-  ): Promise<Written | 'refused'> {
-    const expected = revision < 0 ? 'no_stream' : BigInt(revision)
-    const answer = client.appendToStream(name, events, {
-      // One client knows the first name, the other the second, and each passes over what it does not know.
-      expectedRevision: expected,
-      streamState: expected,
+// --- One attempt each -----------------------------------------------------------------------------------------------
+
+// Credentials of its own make a client call the server for each append. Without them `@eventstore/db-client` 6.2.1
+// sends all appends through one call, which hangs when the server ends its stream. Without TLS it sends none anyway.
+const NO_CREDENTIALS = { username: '', password: '' }
+
+async function appendOnce(
+  { client, credentials = NO_CREDENTIALS, callTimeoutMs }: CallOptions,
+  name: string,
+  events: readonly ProposedEvent[],
+  revision: number,
+): Promise<Written | 'refused'> {
+  const expected = revision < 0 ? 'no_stream' : BigInt(revision)
+  const answer = client.appendToStream(name, events, {
+    // One client knows the first name, the other the second, and each passes over what it does not know.
+    expectedRevision: expected,
+    streamState: expected,
+    requiresLeader: true,
+    deadline: callTimeoutMs,
+    credentials,
+  }) as Promise<AppendAnswer>
+  try {
+    const { success, nextExpectedRevision, position } = await within(callTimeoutMs, answer)
+    if (!success) return 'refused'
+    return { revision: Number(nextExpectedRevision), position: position ? positionOf(position.commit) : null }
+  } catch (error) {
+    if (failureOf(error) === 'refused') return 'refused'
+    throw error
+  }
+}
+
+async function readOnce(
+  { client, credentials, callTimeoutMs }: CallOptions,
+  name: string,
+  from: number,
+  count: number,
+): Promise<Found> {
+  const reading = client.readStream(name, {
+    fromRevision: BigInt(from),
+    maxCount: count,
+    requiresLeader: true,
+    ...(credentials === undefined ? {} : { credentials }),
+  }) as Reading
+  try {
+    return { events: await eventsOf(reading, callTimeoutMs), isSure: true }
+  } catch (error) {
+    // For a reader a stream that was deleted for good is one that holds nothing.
+    const failure = failureOf(error)
+    if (failure === 'deleted') return { events: 'missing', isSure: true }
+    if (failure === 'missing') return { events: 'missing', isSure: 'cancel' in reading }
+    throw error
+  }
+}
+
+async function lastPosition({ client, credentials, callTimeoutMs }: CallOptions): Promise<Position> {
+  try {
+    const reading = client.readAll({
+      direction: 'backwards',
+      fromPosition: 'end',
+      maxCount: 1,
       requiresLeader: true,
-      deadline: callTimeoutMs,
-      credentials,
-    }) as Promise<AppendAnswer>
-    try {
-      const { success, nextExpectedRevision, position } = await within(callTimeoutMs, answer)
-      if (!success) return 'refused'
-      return { revision: Number(nextExpectedRevision), position: position ? positionOf(position.commit) : null }
-    } catch (error) {
-      if (failureOf(error) === 'refused') return 'refused'
-      throw error
-    }
-  }
-
-  async function readOnce(name: string, from: number, count: number): Promise<Found> {
-    const reading = client.readStream(name, {
-      fromRevision: BigInt(from),
-      maxCount: count,
-      requiresLeader: true,
-      ...asUser,
-    }) as Reading
-    try {
-      return { events: await eventsOf(reading, callTimeoutMs), isSure: true }
-    } catch (error) {
-      // For a reader a stream that was deleted for good is one that holds nothing.
-      const failure = failureOf(error)
-      if (failure === 'deleted') return { events: 'missing', isSure: true }
-      if (failure === 'missing') return { events: 'missing', isSure: 'cancel' in reading }
-      throw error
-    }
-  }
-
-  async function lastPosition(): Promise<Position> {
-    try {
-      const reading = client.readAll({
-        direction: 'backwards',
-        fromPosition: 'end',
-        maxCount: 1,
-        requiresLeader: true,
-        ...asUser,
-      })
-      const [last] = await eventsOf(reading as Reading, callTimeoutMs)
-      return last === undefined ? 0 : positionOf(last.position?.commit)
-    } catch (error) {
-      // The whole log is never missing.
-      throw failureOf(error) === 'missing' ? new NoLeader() : error
-    }
-  }
-  /** Rejects unless a leader answers now. Those who ask while it looks share the next look. */
-  const leaderAnswers = shared(lastPosition)
-
-  return {
-    append: (name, events, revision) => untilClear(`the append to ${name}`, () => appendOnce(name, events, revision)),
-    read: (name, from, count) =>
-      untilClear(`the read of ${name}`, async () => {
-        const first = await readOnce(name, from, count)
-        if (first.isSure) return first.events
-        // The client of KurrentDB says that a stream is missing, too, where a follower says that there is no leader. No
-        // election is as short as this, so a leader before and after tells that one answered in between.
-        await leaderAnswers()
-        const again = await readOnce(name, from, count)
-        if (!again.isSure) await leaderAnswers()
-        return again.events
-      }),
-    end: () => untilClear('the read of the end of the log', lastPosition),
+      ...(credentials === undefined ? {} : { credentials }),
+    })
+    const [last] = await eventsOf(reading as Reading, callTimeoutMs)
+    return last === undefined ? 0 : positionOf(last.position?.commit)
+  } catch (error) {
+    // The whole log is never missing.
+    throw failureOf(error) === 'missing' ? new NoLeader() : error
   }
 }
 

@@ -65,6 +65,22 @@ interface Mark {
   readonly says: Position | null
 }
 
+/** How far one subscription has come. */
+interface Listening {
+  readonly subscription: Subscription
+  /** In the order in which the server said them. */
+  readonly marks: Mark[]
+  /** How many events the consumer has taken. */
+  taken: number
+  /** The consumer was told "no more" once. */
+  isLive: boolean
+  /** Nothing more will come. */
+  isOver: boolean
+  failure: { readonly error: unknown } | null
+  /** Ends the wait for news. */
+  wake: () => void
+}
+
 /**
  * One subscription, until it ends, fails, or the signal aborts: events, positions up to which there are no others, and
  * `null` for "no more".
@@ -72,18 +88,54 @@ interface Mark {
 async function* listen(
   after: Position,
   signal: AbortSignal,
-  { client, prefixes, credentials, callTimeoutMs }: FollowOptions,
+  options: FollowOptions,
 ): AsyncGenerator<StoredEvent | Position | null> {
+  const listening = subscribe(after, options)
+  const { subscription, marks } = listening
+  const abort = () => end(listening)
+  signal.addEventListener('abort', abort)
+  try {
+    for (let isNews = false; ; ) {
+      const item = subscription.read()
+      if (item !== null) {
+        listening.taken += 1
+        isNews = true
+        if (item.event !== undefined) yield item.event
+        if (signal.aborted) return
+        continue
+      }
+      const [next] = marks
+      if (next !== undefined && next.afterEvents <= listening.taken) {
+        marks.shift()
+        if (next.says === null) {
+          listening.isLive = true
+          isNews = false
+        }
+        yield next.says
+        continue
+      }
+      if (listening.isLive && isNews) {
+        isNews = false
+        // Live, the server says no more that it has no more. What is in the socket already is let in first.
+        await new Promise(setImmediate)
+        if (subscription.readableLength === 0 && listening.failure === null && !listening.isOver) yield null
+        continue
+      }
+      if (listening.failure !== null) throw listening.failure.error
+      if (listening.isOver || signal.aborted) return
+      await news(listening, options.callTimeoutMs)
+    }
+  } finally {
+    signal.removeEventListener('abort', abort)
+    subscription.unsubscribe().catch(() => {})
+  }
+}
+
+function subscribe(after: Position, { client, prefixes, credentials }: FollowOptions): Listening {
   const position = BigInt(after)
-  let wake = () => {}
-  let failure: { readonly error: unknown } | null = null
-  let isOver = false
-  let taken = 0
-  const marks: Mark[] = []
-  let isLive = false
   const mark = (says: Position | null) => {
-    marks.push({ afterEvents: taken + subscription.readableLength, says })
-    wake()
+    listening.marks.push({ afterEvents: listening.taken + subscription.readableLength, says })
+    listening.wake()
   }
   const subscription = client.subscribeToAll({
     fromPosition: after === 0 ? 'start' : { commit: position, prepare: position },
@@ -98,63 +150,43 @@ async function* listen(
     requiresLeader: true,
     ...(credentials === undefined ? {} : { credentials }),
   }) as Subscription
-  const end = () => {
-    isOver = true
-    wake()
+  const listening: Listening = {
+    subscription,
+    marks: [],
+    taken: 0,
+    isLive: false,
+    isOver: false,
+    failure: null,
+    wake: () => {},
   }
   // The listeners come first and stay: an error that nobody hears would end the process.
   subscription.on('error', (error) => {
-    failure ??= { error }
-    wake()
+    listening.failure ??= { error }
+    listening.wake()
   })
-  subscription.on('end', end)
-  subscription.on('close', end)
-  subscription.on('readable', () => wake())
+  subscription.on('end', () => end(listening))
+  subscription.on('close', () => end(listening))
+  subscription.on('readable', () => listening.wake())
   subscription.on('caughtUp', () => mark(null))
-  signal.addEventListener('abort', end)
-  try {
-    for (let isNews = false; ; ) {
-      const item = subscription.read()
-      if (item !== null) {
-        taken += 1
-        isNews = true
-        if (item.event !== undefined) yield item.event
-        if (signal.aborted) return
-        continue
-      }
-      const [next] = marks
-      if (next !== undefined && next.afterEvents <= taken) {
-        marks.shift()
-        if (next.says === null) {
-          isLive = true
-          isNews = false
-        }
-        yield next.says
-        continue
-      }
-      if (isLive && isNews) {
-        isNews = false
-        // Live, the server says no more that it has no more. What is in the socket already is let in first.
-        await new Promise(setImmediate)
-        if (subscription.readableLength === 0 && failure === null && !isOver) yield null
-        continue
-      }
-      if (failure !== null) throw (failure as { error: unknown }).error
-      if (isOver || signal.aborted) return
-      const silenceMs = isLive ? LIVE_SILENCES * callTimeoutMs : callTimeoutMs
-      const { promise, resolve } = Promise.withResolvers<void>()
-      const timer = setTimeout(() => {
-        failure ??= { error: new ServerSilent(silenceMs) }
-        resolve()
-      }, silenceMs)
-      wake = resolve
-      await promise
-      clearTimeout(timer)
-    }
-  } finally {
-    signal.removeEventListener('abort', end)
-    subscription.unsubscribe().catch(() => {})
-  }
+  return listening
+}
+
+function end(listening: Listening): void {
+  listening.isOver = true
+  listening.wake()
+}
+
+/** Resolves when there is something to look at; a server that is silent for too long is a failure. */
+async function news(listening: Listening, callTimeoutMs: number): Promise<void> {
+  const silenceMs = listening.isLive ? LIVE_SILENCES * callTimeoutMs : callTimeoutMs
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => {
+    listening.failure ??= { error: new ServerSilent(silenceMs) }
+    resolve()
+  }, silenceMs)
+  listening.wake = resolve
+  await promise
+  clearTimeout(timer)
 }
 
 /** A live log may be silent for long; after so many deadlines it is asked again, because the connection may be dead. */
