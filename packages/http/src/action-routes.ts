@@ -95,10 +95,11 @@ function orderOfAction(
   return { action, actionId, campaignId, sequenceId, contacts, actor: actor.actor, ...given({ reason }) }
 }
 
-const contactsOf = (contacts: Target['contacts']) =>
+/** The contacts of a body, as the engine takes them: without the options that were left out. */
+const sourceOf = (contacts: Target['contacts']) =>
   ('query' in contacts ? { query: given(contacts.query) } : contacts) as ContactSource
 
-export const actionRoutes: readonly Route[] = [
+const previews: readonly Route[] = [
   route({
     id: 'previewAction',
     method: 'post',
@@ -106,11 +107,9 @@ export const actionRoutes: readonly Route[] = [
     summary: 'How many contacts an action would start, stop, leave as they are; nothing is written',
     body: s.ActionTarget,
     answers: { 200: s.Preview },
-    scope: ({ body }) => ({ ...actionScope({ ...body, contacts: contactsOf(body.contacts) }), verbs: ['read'] }),
+    scope: ({ body }) => ({ ...actionScope({ ...body, contacts: sourceOf(body.contacts) }), verbs: ['read'] }),
     async handle({ body: { contacts, limit, ...target }, engine }) {
-      return answerOf(
-        await engine.previewAction(given({ ...target, contacts: contactsOf(contacts) }) as never, given({ limit })),
-      )
+      return answerOf(await engine.previewAction(given({ ...target, contacts: sourceOf(contacts) }), given({ limit })))
     },
   }),
   route({
@@ -125,9 +124,12 @@ export const actionRoutes: readonly Route[] = [
     async handle(call) {
       const { column, limit, ...target } = call.query
       const contacts = given({ csv: call.upload(), column })
-      return answerOf(await call.engine.previewAction(given({ ...target, contacts }) as never, given({ limit })))
+      return answerOf(await call.engine.previewAction(given({ ...target, contacts }), given({ limit })))
     },
   }),
+]
+
+const beginnings: readonly Route[] = [
   route({
     id: 'processAction',
     method: 'post',
@@ -135,12 +137,12 @@ export const actionRoutes: readonly Route[] = [
     summary: 'Begins an action over many contacts; the same id again is the same action',
     body: s.ActionOrder,
     answers: { 200: s.Action, 202: s.Action },
-    scope: ({ body }) => actionScope({ ...body, contacts: contactsOf(body.contacts) }),
+    scope: ({ body }) => actionScope({ ...body, contacts: sourceOf(body.contacts) }),
     handle(call) {
       const { contacts, preview, ...order } = call.body
-      const ordered = orderOfAction(call, order, contactsOf(contacts))
+      const ordered = orderOfAction(call, order, sourceOf(contacts))
       return replyOnceBegun(call, (options) =>
-        call.engine.processAction(ordered, { ...options, ...given({ preview }) } as never),
+        call.engine.processAction(ordered, { ...options, ...given({ preview }) }),
       )
     },
   }),
@@ -159,6 +161,9 @@ export const actionRoutes: readonly Route[] = [
       return replyOnceBegun(call, (options) => call.engine.processAction(ordered, options))
     },
   }),
+]
+
+const reads: readonly Route[] = [
   route({
     id: 'listActions',
     method: 'get',
@@ -193,6 +198,10 @@ export const actionRoutes: readonly Route[] = [
     scope: readingOne,
     handle: ({ engine, path, query }) => engine.inspect.actionContacts({ actionId: path.actionId, ...given(query) }),
   }),
+]
+
+/** What is sent piece by piece, as long as the actor may see it. */
+const streams: readonly Route[] = [
   route({
     id: 'downloadActionResults',
     method: 'get',
@@ -227,6 +236,10 @@ export const actionRoutes: readonly Route[] = [
         EVENT_STREAM_HEADERS,
       ),
   }),
+]
+
+/** Orders on an action that has begun. */
+const orders: readonly Route[] = [
   route({
     id: 'cancelAction',
     method: 'post',
@@ -249,3 +262,5 @@ export const actionRoutes: readonly Route[] = [
     handle: (call) => replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId, options)),
   }),
 ]
+
+export const actionRoutes: readonly Route[] = [...previews, ...beginnings, ...reads, ...streams, ...orders]
