@@ -33,7 +33,7 @@ ${hidden(call, { back: String(paramsOf(back)) })}
 <button>${label}</button>
 </form>`
   const canResume = isStill(action) && action.state === 'running'
-  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.sequenceHtml({ campaignId, sequenceId })}</h1>
 ${orderedBy(action, call.timeZone)}
 ${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
 ${progressBar(call, action)}

@@ -94,7 +94,7 @@ async function entriesTable(call: Call, { entries }: AttentionView): Promise<Htm
 
 function whereOf({ campaignId, sequenceId, stepId, reason, kind }: AttentionEntry, titles: Titles): Html {
   if (campaignId === null || sequenceId === null) return kind === 'unhandled' ? html`<bdi>${reason}</bdi>` : html`–`
-  return html`${stepId === null ? '' : html`<bdi>${stepId}</bdi> · `}${titles.of({ campaignId, sequenceId })}`
+  return html`${stepId === null ? '' : html`<bdi>${stepId}</bdi> · `}${titles.sequenceHtml({ campaignId, sequenceId })}`
 }
 
 function why(call: Call, { contactId, campaignId, sequenceId, stepId, run }: AttentionEntry): Html | '' {

@@ -31,7 +31,7 @@ ${table(
     return html`<tr>
 <td>${when(orderedAt, call.timeZone)}</td>
 <td><bdi>${actor ?? '–'}</bdi></td>
-<th scope="row">${action} ${titles.of({ campaignId, sequenceId })}</th>
+<th scope="row">${action} ${titles.sequenceHtml({ campaignId, sequenceId })}</th>
 <td class="number">${contacts.toLocaleString('en')}</td>
 <td>${stateBadge(one)}</td>
 <td><bdi>${reason ?? ''}</bdi></td>

@@ -2,7 +2,7 @@
 import type { CampaignId, ContactId, Either, Instant, Rejection } from '@enfold/core'
 import { describeRejection, isLeft } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { type Actor, denial, type PathIds, pathSegment, type Scope, sees, type Verb } from '@enfold/http'
+import { type Actor, denial, type PathIds, pathSegment, type Scope, type Verb } from '@enfold/http'
 import type { html } from 'hono/html'
 import { Failure } from './failure.ts'
 
@@ -63,13 +63,6 @@ export function may({ actor }: Call, verbs: Verb | readonly Verb[], campaigns: S
 export function permit({ actor }: Call, scope: Scope): void {
   const why = denial(actor, scope)
   if (why !== null) throw new Failure(403, why)
-}
-
-export function seen<T extends { readonly campaignId: CampaignId }>(
-  { actor }: Call,
-  things: readonly T[],
-): readonly T[] {
-  return things.filter(({ campaignId }) => sees(actor, campaignId))
 }
 
 // --- Links ----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
 import { type CampaignDefinition, describeTimer, type StepDefinition } from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
-import { type Scope, sees } from '@enfold/http'
+import { canSee, type Scope, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type CampaignCall, type Html, link, numberOf, seen } from './call.ts'
+import { type Call, type CampaignCall, type Html, link, numberOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
@@ -13,7 +13,7 @@ import { when, whenNext } from './when.ts'
 const MEMBERS_PAGE = 50
 
 export async function campaignsPage(call: Call): Promise<Page> {
-  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
   const rows = await Promise.all(
     campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
       const counts = await call.engine.inspect.counts({ campaignId })
@@ -92,7 +92,7 @@ ${table(
 async function problemsOf({ actor, engine }: Call, definition: CampaignDefinition): Promise<Html> {
   const checked = await engine.inspect.checkCampaign(definition)
   const problems = [...checked.problems, ...checked.warnings].filter(
-    ({ campaignId }) => campaignId === undefined || sees(actor, campaignId),
+    ({ campaignId }) => campaignId === undefined || canSee(actor, campaignId),
   )
   if (problems.length === 0) return html``
   return html`<section class="notice warm"><h2>To look at</h2>

@@ -1,9 +1,9 @@
 /** Start or stop a sequence for many, first page: which sequence, and why. */
 import { ACTION_VERBS, type ActionVerb } from '@enfold/core'
-import type { Scope } from '@enfold/http'
+import { type Scope, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
 import { recipientsOf } from './action-order.ts'
-import { type Call, type Html, link, may, seen } from './call.ts'
+import { type Call, type Html, link, may } from './call.ts'
 import { Failure } from './failure.ts'
 import { ACTION_TITLES } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
@@ -41,7 +41,7 @@ ${hidden(call)}${selectionFields(selection)}
 
 /** Sequences by campaign. Those of unpublished campaigns can be stopped, too. */
 export async function sequenceOptions(call: Call, selected: string | null): Promise<Html> {
-  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
   const titles = await titlesOf(
     call,
     campaigns.map(({ campaignId }) => campaignId),

@@ -1,9 +1,9 @@
 /** One contact: its sequences, what comes next, what happened, now or at any earlier instant. */
 import { type ContactId, type Instant, isTimeZone, seenZone } from '@enfold/core'
 import type { ContactView, EnrollmentView } from '@enfold/engine'
-import { seenBy } from '@enfold/http'
+import { eventsVisibleTo, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type ContactCall, type Html, link, numberOf, seen } from './call.ts'
+import { type Call, type ContactCall, type Html, link, numberOf } from './call.ts'
 import { sequenceOptions } from './choose-page.ts'
 import { historyOf } from './contact-history.ts'
 import { orders } from './contact-orders.ts'
@@ -19,14 +19,14 @@ import { fieldTime, instantOfField, when } from './when.ts'
 export async function contactPage(call: ContactCall): Promise<Page> {
   const { engine, path, timeZone, url } = call
   const { contactId } = path
-  const history = seenBy(call.actor, await engine.inspect.history(contactId))
+  const history = eventsVisibleTo(call.actor, await engine.inspect.history(contactId))
   const instants = [...new Set(history.map((event) => event.at))]
   const at = instantAsked(url.searchParams, instants, timeZone)
   const [view, facts] = await Promise.all([
     engine.inspect.contact(contactId, { runs: 'all', ...(at === null ? {} : { at }) }),
     factsOf(call, contactId),
   ])
-  const runs = seen(call, view.enrollments) as readonly EnrollmentView[]
+  const runs = visibleTo(call.actor, view.enrollments) as readonly EnrollmentView[]
   const titles = await titlesOf(
     call,
     [...runs, ...campaignsIn(history)].map(({ campaignId }) => campaignId),

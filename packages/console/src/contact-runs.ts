@@ -21,7 +21,7 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   const { campaignId, next, sequenceId, startedAt, status } = run
   const about = titles.sequence(run)
   return html`<article class="card">
-<div class="bar"><h3>${titles.of(run)}</h3>
+<div class="bar"><h3>${titles.sequenceHtml(run)}</h3>
 <span>${badge(status)} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
 <p>Since ${recordedWhen(call, startedAt, zone)}. ${
     next === null
@@ -80,7 +80,7 @@ export function upcoming(shown: Shown, runs: readonly EnrollmentView[]): Html {
       return html`<tr>
 <td>${whenNext(moment, call.timeZone, zone)}</td>
 <th scope="row"><bdi>${stepId}</bdi>${run.status === 'paused' ? html` ${badge('paused')}` : ''}${step?.status === 'held' ? html` ${badge('held')}` : ''}</th>
-<td>${titles.of(run)}</td>
+<td>${titles.sequenceHtml(run)}</td>
 <td class="orders">${step === undefined ? '' : stepOrders(shown, run, step)}</td>
 </tr>`
     }),
@@ -94,7 +94,7 @@ export function endedRuns(shown: Shown, runs: readonly EnrollmentView[]): Html {
   return html`<section><h2>Earlier runs</h2>${ended.map(
     (
       run,
-    ) => html`<details class="card"><summary>${titles.of(run)} ${badge(run.status)} <span class="quiet">run ${run.run}</span> ${recordedWhen(call, run.startedAt, zone)} to ${run.endedAt === null ? '?' : recordedWhen(call, run.endedAt, zone)}</summary>
+    ) => html`<details class="card"><summary>${titles.sequenceHtml(run)} ${badge(run.status)} <span class="quiet">run ${run.run}</span> ${recordedWhen(call, run.startedAt, zone)} to ${run.endedAt === null ? '?' : recordedWhen(call, run.endedAt, zone)}</summary>
 ${stepTable(shown, run)}</details>`,
   )}</section>`
 }

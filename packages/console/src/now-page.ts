@@ -1,9 +1,10 @@
 /** Now: what is due and late, what waits for a person, how the dispatcher does, and what went out lately. */
 import { epochMsOf } from '@enfold/core'
 import type { Activity, Health, Overdue } from '@enfold/engine'
+import { visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
 import { attentionSection } from './attention-page.ts'
-import { type Call, type Html, link, may, seen } from './call.ts'
+import { type Call, type Html, link, may } from './call.ts'
 import { barChart, lineChart } from './chart.ts'
 import { badge, contactLink, type Page, recordedWhen, table } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
@@ -30,7 +31,9 @@ export async function nowPage(call: Call): Promise<Page> {
   const canCount = may(call, 'read', 'all')
   const isCounted = (health.dueLagMs ?? 0) < STANDSTILL_MS || call.url.searchParams.has('count')
   const overdue = canCount && isCounted ? await engine.inspect.overdue() : null
-  const upcoming = seen(call, await engine.inspect.upcoming({ limit: NEXT })).filter(({ status }) => status !== 'held')
+  const upcoming = visibleTo(call.actor, await engine.inspect.upcoming({ limit: NEXT })).filter(
+    ({ status }) => status !== 'held',
+  )
   const titles = await titlesOf(
     call,
     [...activity.sequences, ...upcoming].map(({ campaignId }) => campaignId),
@@ -47,7 +50,7 @@ ${await attentionSection(call)}
         html`<tr>
 <td>${whenNext(step, timeZone)}</td>
 <th scope="row"><bdi>${step.stepId}</bdi>${step.status === 'pending' ? '' : html` ${badge(step.status)}`}${step.paused ? html` ${badge('paused')}` : ''}${step.factsFault === undefined ? '' : html` <span class="badge warm" title="${step.factsFault.message}">without facts</span>`}</th>
-<td>${titles.of(step)}</td>
+<td>${titles.sequenceHtml(step)}</td>
 <td>${contactLink(call, step.contactId, names)}</td>
 </tr>`,
     ),

@@ -71,7 +71,7 @@ export async function orderPage(call: ContactCall): Promise<Page> {
   const titles = await titlesOf(call, kind.of === 'contact' ? [] : [about.campaignId])
   const name = (await call.namesOf([contactId])).get(contactId) ?? contactId
   const title = `${kind.sentences.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
-  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.of(about)}`}</h1>
+  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.sequenceHtml(about)}`}</h1>
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says}</p>
 <form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
 ${hidden(call, {

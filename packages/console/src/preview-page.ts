@@ -25,7 +25,7 @@ export async function previewPage(call: Call): Promise<Page> {
 </tr>`,
   )
   const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
-  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.of({ campaignId, sequenceId })}</h1>
+  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.sequenceHtml({ campaignId, sequenceId })}</h1>
 <p>${await recipientsOf(call, selection)} Nothing was changed so far. This is what would happen now:</p>
 ${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'No contact found.')}
 ${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}

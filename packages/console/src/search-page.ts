@@ -1,9 +1,9 @@
 /** Quick search: contacts by id, by whatever the host's directory finds, and by active sequences. The way to actions. */
 import { type ContactId, type EnfoldFault, isEnfoldFault, isLegalId } from '@enfold/core'
 import type { SearchView } from '@enfold/engine'
-import { campaignsOf } from '@enfold/http'
+import { campaignsOf, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, link, may, permit, seen } from './call.ts'
+import { type Call, type Html, link, may, permit } from './call.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import {
   activeTag,
@@ -59,7 +59,7 @@ ${[...conditions, {}].map(line)}
 
 /** Options of all sequences that the actor may see, by campaign; active ones, and those who wait at their end. */
 async function sequenceOptions(call: Call, conditions: readonly Condition[]) {
-  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
   const titles = await titlesOf(
     call,
     campaigns.map(({ campaignId }) => campaignId),
@@ -108,7 +108,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   const names = await call.namesOf(contacts)
   const rows = await Promise.all(
     contacts.map(async (contactId) => {
-      const sequences = seen(call, await call.engine.inspect.sequencesOf(contactId))
+      const sequences = visibleTo(call.actor, await call.engine.inspect.sequencesOf(contactId))
       return { contactId, sequences }
     }),
   )
@@ -139,7 +139,7 @@ ${table(
     ({ contactId, sequences }) => html`<tr>
 ${canAct ? html`<td class="tick"><input type="checkbox" name="contact" value="${contactId}" autocomplete="off" aria-label="Take ${names.get(contactId) ?? contactId}"></td>` : ''}
 <th scope="row">${contactLink(call, contactId, names)}</th>
-<td>${sequences.length === 0 ? html`<span class="quiet">none</span>` : sequences.map((one) => html`<span class="tag">${titles.of(one)}${one.status === 'waiting' ? badge('waiting') : ''}</span> `)}</td>
+<td>${sequences.length === 0 ? html`<span class="quiet">none</span>` : sequences.map((one) => html`<span class="tag">${titles.sequenceHtml(one)}${one.status === 'waiting' ? badge('waiting') : ''}</span> `)}</td>
 </tr>`,
   ),
 )}

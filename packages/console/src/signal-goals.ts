@@ -1,14 +1,15 @@
 /** What a signal did to each goal for its kind that the reader may see: satisfied, or why not (SIGNAL-5). */
 import { type ContactId, describeNotSatisfied, type RecordedContactEvent } from '@enfold/core'
+import { visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type Html, seen } from './call.ts'
+import type { Call, Html } from './call.ts'
 import { badge, table } from './page.ts'
 
 /** Nothing for events that are no signal. */
 export async function signalGoals(call: Call, contactId: ContactId, event: RecordedContactEvent): Promise<Html> {
   if (event.type !== 'SignalReceived' && event.type !== 'GoalSatisfied') return html``
   const { kind, signalId } = event.data
-  const campaigns = seen(call, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
   const rows: Html[] = []
   for (const { campaignId, name } of campaigns) {
     const view = await call.engine.inspect.campaign(campaignId)

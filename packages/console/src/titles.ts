@@ -8,7 +8,7 @@ export interface Titles {
   campaign(campaignId: CampaignId): string
   sequence(ref: SequenceRef): string
   /** "Seven mistakes", followed by the campaign. */
-  of(ref: SequenceRef): Html
+  sequenceHtml(ref: SequenceRef): Html
   definition(campaignId: CampaignId): CampaignDefinition | undefined
   /** Events and causes by these titles, in the operator's zone. */
   readonly wording: Wording
@@ -26,7 +26,7 @@ export async function titlesOf({ engine, timeZone }: Call, campaignIds: Iterable
     campaign: (campaignId) => known.get(campaignId)?.name ?? campaignId,
     sequence: ({ campaignId, sequenceId }) =>
       known.get(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.name ?? sequenceId,
-    of: (ref) =>
+    sequenceHtml: (ref) =>
       html`<span class="sequence" title="${ref.campaignId} / ${ref.sequenceId}"><bdi>${titles.sequence(ref)}</bdi> <small><bdi>${titles.campaign(ref.campaignId)}</bdi></small></span>`,
     wording: {
       name: ({ campaignId, sequenceId, goalId, stepId }) => {

@@ -1,6 +1,6 @@
 /** Why something happened, or why a step did or did not run (AUDIT-3). */
 import { describeCause, describeEvent, describeEvidence, describeNotRun } from '@enfold/core'
-import { type Scope, seenBy } from '@enfold/http'
+import { eventsVisibleTo, type Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { type Call, type ContactCall, link, numberOf } from './call.ts'
 import { campaignsIn, factsOf, withoutFacts } from './contact-shown.ts'
@@ -30,7 +30,7 @@ export async function whyPage(call: ContactCall): Promise<Page> {
   }
   const explained = await engine.inspect.explain({ contactId, ...(eventId === null ? step : { eventId }) })
   const visible = new Map(
-    seenBy(
+    eventsVisibleTo(
       actor,
       explained.chain.map(({ event }) => event),
     ).map((event) => [event.id, event]),

@@ -12,7 +12,7 @@ import {
   whilePermitted,
 } from './action-stream.ts'
 import { campaignsOf } from './contact-routes.ts'
-import { type Actor, type Scope, sees } from './permissions.ts'
+import { type Actor, canSee, type Scope, visibleTo } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -40,7 +40,7 @@ type ActionCall = Call<unknown, unknown, '/actions/{actionId}'>
 /** Of a campaign that the actor does not see there is none, as far as they can tell. */
 async function recordOf({ actor, engine, path: { actionId } }: ActionCall): Promise<ActionView> {
   const action = await engine.inspect.action(actionId)
-  return found(action !== null && sees(actor, action.campaignId) ? action : null, { type: 'ActionUnknown', actionId })
+  return found(action !== null && canSee(actor, action.campaignId) ? action : null, { type: 'ActionUnknown', actionId })
 }
 
 /**
@@ -55,7 +55,7 @@ export async function visibleActions(
   if (actor.campaigns === undefined) return engine.inspect.actions({ after, limit })
   if (after !== null) {
     const before = await engine.inspect.action(after)
-    if (before === null || !sees(actor, before.campaignId)) return null
+    if (before === null || !canSee(actor, before.campaignId)) return null
   }
   const visible: ActionView[] = []
   for (let from = after; visible.length <= limit; ) {
@@ -63,7 +63,7 @@ export async function visibleActions(
       after: from,
       limit: 1000,
     })
-    visible.push(...page.actions.filter(({ campaignId }) => sees(actor, campaignId)))
+    visible.push(...visibleTo(actor, page.actions))
     if (page.next === null) break
     from = page.next
   }
@@ -71,8 +71,8 @@ export async function visibleActions(
   return { actions, next: visible.length > limit ? (actions.at(-1)?.actionId ?? null) : null }
 }
 
-const readingOne = async (call: ActionCall) => reading([(await recordOf(call)).campaignId])
-const orderingOne = async (call: ActionCall) => {
+const readingAction = async (call: ActionCall) => reading([(await recordOf(call)).campaignId])
+const orderingAction = async (call: ActionCall) => {
   const { action, campaignId } = await recordOf(call)
   return actionScope({ action, campaignId })
 }
@@ -185,7 +185,7 @@ const reads: readonly Route[] = [
     path: '/actions/{actionId}',
     summary: 'One action, with its progress',
     answers: { 200: s.Action },
-    scope: readingOne,
+    scope: readingAction,
     handle: recordOf,
   }),
   route({
@@ -195,7 +195,7 @@ const reads: readonly Route[] = [
     summary: 'The result of each contact; `after` is a number',
     query: s.closed({ outcome: s.opt(s.Outcome), after: s.opt(s.whole(0)), limit: s.Limit }),
     answers: { 200: s.ActionContacts },
-    scope: readingOne,
+    scope: readingAction,
     handle: ({ engine, path, query }) => engine.inspect.actionContacts({ actionId: path.actionId, ...given(query) }),
   }),
 ]
@@ -208,7 +208,7 @@ const streams: readonly Route[] = [
     path: '/actions/{actionId}/results.csv',
     summary: 'The result of each contact, as a CSV file',
     answers: { 200: 'text/csv' },
-    scope: readingOne,
+    scope: readingAction,
     handle: async (call) =>
       streamed(
         whilePermitted(call.engine.inspect.actionCsv(call.path.actionId), call.stillPermitted),
@@ -222,7 +222,7 @@ const streams: readonly Route[] = [
     path: '/actions/{actionId}/progress',
     summary: 'The progress of the action, as server-sent events, until it ends',
     answers: { 200: 'text/event-stream' },
-    scope: readingOne,
+    scope: readingAction,
     handle: async (call) =>
       streamed(
         progressOf({
@@ -247,7 +247,7 @@ const orders: readonly Route[] = [
     summary: 'Ends an action after the current group of contacts',
     body: s.closed({}),
     answers: { 200: s.Action },
-    scope: orderingOne,
+    scope: orderingAction,
     handle: async ({ actor, engine, path }) =>
       answerOf(await engine.cancelAction(path.actionId, { actor: actor.actor })),
   }),
@@ -258,7 +258,7 @@ const orders: readonly Route[] = [
     summary: 'Continues an action whose process died',
     body: s.closed({}),
     answers: { 200: s.Action, 202: s.Action },
-    scope: orderingOne,
+    scope: orderingAction,
     handle: (call) => replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId, options)),
   }),
 ]

@@ -9,30 +9,25 @@ import {
 } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
-import { type Actor, type Scope, sees } from './permissions.ts'
+import { type Actor, canSee, visibleTo } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
-import { answerOf, type Call, found, given, orderOf, Reply, type Route, reading, route } from './route.ts'
+import { answerOf, found, given, onCampaign, orderOf, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
 /** Without the warnings that name a campaign which the actor may not see. */
 function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] }>(actor: Actor, answer: Answer) {
-  const warnings = answer.warnings.filter(({ campaignId }) => campaignId === undefined || sees(actor, campaignId))
+  const warnings = answer.warnings.filter(({ campaignId }) => campaignId === undefined || canSee(actor, campaignId))
   return { ...answer, warnings }
 }
 
-/** A request whose path names a campaign. */
-type CampaignCall = Pick<Call<unknown, unknown, '/campaigns/{campaignId}'>, 'path'>
-
-/** What an order on the campaign of the path needs, with the options that it is given. */
-const orderingHere = (
-  { path }: CampaignCall,
+/** What the verb needs, with the options that it is given. */
+const permissionsOf = (
   { permission, optionPermissions }: CampaignVerbFacts,
-  options: { readonly [option: string]: unknown } = {},
-): Scope => {
-  const more = Object.entries(optionPermissions).flatMap(([option, verbs]) => (options[option] === true ? verbs : []))
-  return { verbs: [...permission, ...more], campaigns: [path.campaignId] }
-}
-const readingHere = ({ path }: CampaignCall) => reading([path.campaignId])
+  options: { readonly [option: string]: unknown },
+) => [
+  ...permission,
+  ...Object.entries(optionPermissions).flatMap(([option, verbs]) => (options[option] === true ? verbs : [])),
+]
 
 /** Published as it is; checked by publishing, which names every problem with its place. */
 const Definition = Type.Unsafe<unknown>({
@@ -52,7 +47,7 @@ export const campaignRoutes: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine }) {
       const campaigns = await engine.inspect.campaigns()
-      return { campaigns: campaigns.filter(({ campaignId }) => sees(actor, campaignId)) }
+      return { campaigns: visibleTo(actor, campaigns) }
     },
   }),
   route({
@@ -63,7 +58,7 @@ export const campaignRoutes: readonly Route[] = [
     query: s.closed({ version: s.opt(s.whole(1)) }),
     answers: { 200: s.Campaign },
     etag: true,
-    scope: readingHere,
+    scope: onCampaign('read'),
     async handle(call) {
       const { campaignId } = call.path
       const campaign = await call.engine.inspect.campaign(campaignId, given(call.query))
@@ -80,7 +75,7 @@ export const campaignRoutes: readonly Route[] = [
     path: '/campaigns/{campaignId}/counts',
     summary: 'The number of contacts in each of its sequences',
     answers: { 200: s.Counts },
-    scope: readingHere,
+    scope: onCampaign('read'),
     handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: call.path.campaignId }) }),
   }),
   route({
@@ -90,7 +85,7 @@ export const campaignRoutes: readonly Route[] = [
     summary: 'The contacts of a sequence',
     query: s.closed({ status: s.opt(s.words('active', 'waiting', 'either')), after: s.opt(s.Id), limit: s.Limit }),
     answers: { 200: s.Found },
-    scope: readingHere,
+    scope: onCampaign('read'),
     handle: (call) =>
       call.engine.inspect.contactsInSequence({
         campaignId: call.path.campaignId,
@@ -115,7 +110,7 @@ export const campaignRoutes: readonly Route[] = [
     summary: CAMPAIGN_VERBS.publish.summary,
     body: Definition,
     answers: { 200: s.Published },
-    scope: (call) => orderingHere(call, CAMPAIGN_VERBS.publish),
+    scope: onCampaign(...CAMPAIGN_VERBS.publish.permission),
     async handle(call) {
       // The permission is for the campaign of the path: the document must not name another.
       if ((call.body as { id?: unknown }).id !== call.path.campaignId)
@@ -136,7 +131,7 @@ export const campaignRoutes: readonly Route[] = [
     summary: CAMPAIGN_VERBS.unpublish.summary,
     body: s.closed({ reason: s.opt(s.Text), stopRuns: s.opt(s.Flag) }),
     answers: { 200: s.Unpublished },
-    scope: (call) => orderingHere(call, CAMPAIGN_VERBS.unpublish, call.body),
+    scope: (call) => onCampaign(...permissionsOf(CAMPAIGN_VERBS.unpublish, call.body))(call),
     handle: async (call) =>
       answerOf(
         await call.engine.unpublish(call.path.campaignId, {

@@ -13,10 +13,10 @@ import {
 import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
 import { wrongInput } from './input.ts'
-import { answerSchema, orderRoutes, STEP, scopeOnContact } from './order-routes.ts'
-import { type Actor, sees } from './permissions.ts'
+import { answerSchema, orderRoutes, STEP } from './order-routes.ts'
+import { type Actor, canSee, visibleTo } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
-import { answerOf, given, type Route, reading, route } from './route.ts'
+import { answerOf, given, onAllCampaigns, onCampaign, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
 const HISTORY_PAGE = 100
@@ -33,7 +33,7 @@ const reads: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine, path, query }) {
       const contact = await engine.inspect.contact(path.contactId, given(query))
-      return { ...contact, enrollments: contact.enrollments.filter(({ campaignId }) => sees(actor, campaignId)) }
+      return { ...contact, enrollments: visibleTo(actor, contact.enrollments) }
     },
   }),
   route({
@@ -48,7 +48,7 @@ const reads: readonly Route[] = [
     async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
       const later = (await engine.inspect.history(path.contactId)).slice(after)
       const page = later.slice(0, limit)
-      const events = seenBy(actor, page)
+      const events = eventsVisibleTo(actor, page)
       const now = engine.inspect.now()
       const ahead = events.flatMap(({ at, version }) => (at > now ? [version] : []))
       return {
@@ -67,11 +67,11 @@ const reads: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine, path }) {
       const chain = explain(await engine.inspect.history(path.contactId), path.eventId)
-      const seen = seenBy(actor, chain)
+      const visible = eventsVisibleTo(actor, chain)
       // If the actor may not see the event itself, neither what led to it.
-      if (seenBy(actor, chain.slice(0, 1)).length === 0)
+      if (eventsVisibleTo(actor, chain.slice(0, 1)).length === 0)
         throw new Refused(problem('NotFound', 'This contact has no such event.'))
-      return { chain: seen }
+      return { chain: visible }
     },
   }),
   route({
@@ -81,12 +81,12 @@ const reads: readonly Route[] = [
     summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out',
     query: s.closed({ run: s.opt(s.whole(1)) }),
     answers: { 200: s.ExplainedStep },
-    scope: ({ path }) => reading([path.campaignId]),
+    scope: onCampaign('read'),
     async handle({ actor, engine, path, query }) {
       const asked = { ...path, ...given(query) }
       const { step, evidence, chain, factsFault } = await engine.inspect.explain(asked)
-      const links = chain.flatMap((link) => seenBy(actor, [link.event]).map((event) => ({ ...link, event })))
-      return { step, evidence: seenBy(actor, evidence), chain: links, ...given({ factsFault }) }
+      const links = chain.flatMap((link) => eventsVisibleTo(actor, [link.event]).map((event) => ({ ...link, event })))
+      return { step, evidence: eventsVisibleTo(actor, evidence), chain: links, ...given({ factsFault }) }
     },
   }),
   route({
@@ -96,10 +96,10 @@ const reads: readonly Route[] = [
     summary: 'Why a signal did not satisfy a goal, or did, from what is recorded of the signal',
     query: s.closed({ signalId: s.Id }),
     answers: { 200: s.ExplainedGoal },
-    scope: ({ path }) => reading([path.campaignId]),
+    scope: onCampaign('read'),
     async handle({ actor, engine, path, query }) {
       const why = await engine.inspect.explainNot({ ...path, ...query })
-      return { ...why, evidence: seenBy(actor, why.evidence) }
+      return { ...why, evidence: eventsVisibleTo(actor, why.evidence) }
     },
   }),
   route({
@@ -111,7 +111,7 @@ const reads: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine, path }) {
       const sequences = await engine.inspect.sequencesOf(path.contactId)
-      return { sequences: sequences.filter(({ campaignId }) => sees(actor, campaignId)) }
+      return { sequences: visibleTo(actor, sequences) }
     },
   }),
   route({
@@ -123,7 +123,7 @@ const reads: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine, path }) {
       const steps = await engine.inspect.upcoming(path)
-      return { steps: steps.filter(({ campaignId }) => sees(actor, campaignId)) }
+      return { steps: visibleTo(actor, steps) }
     },
   }),
   route({
@@ -136,7 +136,7 @@ const reads: readonly Route[] = [
     scope: reading('any'),
     async handle({ actor, engine, query }) {
       const steps = await engine.inspect.upcoming(given(query))
-      return { steps: steps.filter(({ campaignId }) => sees(actor, campaignId)) }
+      return { steps: visibleTo(actor, steps) }
     },
   }),
   route({
@@ -145,7 +145,7 @@ const reads: readonly Route[] = [
     path: '/overdue',
     summary: 'How much would be sent if a dispatcher started now',
     answers: { 200: s.Overdue },
-    scope: reading('all'),
+    scope: onAllCampaigns('read'),
     handle: ({ engine }) => engine.inspect.overdue(),
   }),
   route({
@@ -168,14 +168,17 @@ export function campaignsOf(query: Pick<SearchQuery, 'all' | 'any' | 'none' | 't
 }
 
 /** Events of the actor's campaigns, and those that are of none. */
-export function seenBy(actor: Actor, events: readonly RecordedContactEvent[]): readonly RecordedContactEvent[] {
+export function eventsVisibleTo(
+  actor: Actor,
+  events: readonly RecordedContactEvent[],
+): readonly RecordedContactEvent[] {
   if (actor.campaigns === undefined) return events
   return events.flatMap((event) => {
     const { campaignId } = event.data as { campaignId?: CampaignId }
-    if (campaignId !== undefined && !sees(actor, campaignId)) return []
+    if (campaignId !== undefined && !canSee(actor, campaignId)) return []
     if (!isContactEvent(event) || event.type !== 'GoalSatisfied' || event.data.matched === undefined) return [event]
     // The first goal of a signal names those of all campaigns.
-    const matched = event.data.matched.filter((goal) => sees(actor, goal.campaignId))
+    const matched = event.data.matched.filter((goal) => canSee(actor, goal.campaignId))
     return [{ ...event, data: { ...event.data, matched } }]
   })
 }
@@ -187,7 +190,7 @@ const refresh = route({
   summary: 'Computes again when something of the contact is due, after its time zone or one of its dates has changed',
   body: s.closed({}),
   answers: { 200: s.Refreshed },
-  scope: { verbs: ['refresh'], campaigns: 'all' },
+  scope: onAllCampaigns('refresh'),
   handle: ({ engine, path }) => engine.refreshContact(path.contactId),
 })
 
@@ -214,7 +217,7 @@ const signals: readonly Route[] = [
     summary: VERBS.signal.summary,
     body: s.SignalBody,
     answers: { 200: SignalAnswer },
-    scope: scopeOnContact(VERBS.signal),
+    scope: onAllCampaigns(...VERBS.signal.permission),
     async handle({ actor, body, commandId, engine }) {
       checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
@@ -228,7 +231,7 @@ const signals: readonly Route[] = [
     summary: 'Several signals at once; a result for each, in their order',
     body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
-    scope: scopeOnContact(VERBS.signal),
+    scope: onAllCampaigns(...VERBS.signal.permission),
     async handle(call) {
       const { actor, body, commandId, engine, limits } = call
       if (body.signals.length > limits.maxBatch)

@@ -15,9 +15,18 @@ export {
   whilePermitted,
 } from './action-stream.ts'
 export { type Api, type ApiOptions, createApi } from './api.ts'
-export { campaignsOf, seenBy } from './contact-routes.ts'
+export { campaignsOf, eventsVisibleTo } from './contact-routes.ts'
 export { idOfSegment, pathSegment } from './path.ts'
-export { type Actor, type Authorize, checkedActor, denial, type Scope, sees, type Verb } from './permissions.ts'
+export {
+  type Actor,
+  type Authorize,
+  canSee,
+  checkedActor,
+  denial,
+  type Scope,
+  type Verb,
+  visibleTo,
+} from './permissions.ts'
 export type { Problem } from './problem.ts'
 export {
   idsOf,

@@ -10,8 +10,7 @@ import {
   type VerbName,
 } from '@enfold/core'
 import type { TSchema } from 'typebox'
-import type { Scope } from './permissions.ts'
-import { answerOf, type Call, given, orderOf, type Route, route } from './route.ts'
+import { answerOf, type Call, given, onAllCampaigns, onCampaign, orderOf, type Route, route } from './route.ts'
 import * as s from './schemas.ts'
 
 const CONTACT = '/contacts/{contactId}'
@@ -28,14 +27,6 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
 }
 const TAKEN = { flag: s.Flag, instantOrNull: s.orNull(s.Instant) } satisfies Record<keyof TakenTypes, TSchema>
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
-
-/** What a verb needs that concerns all campaigns of the contact. */
-export const scopeOnContact = ({ permission }: VerbFacts): Scope => ({ verbs: permission, campaigns: 'all' })
-
-/** What a verb needs that concerns the campaign of the path. */
-const scopeOnCampaign =
-  ({ permission }: VerbFacts) =>
-  ({ path }: Call<unknown, unknown, typeof SEQUENCE>): Scope => ({ verbs: permission, campaigns: [path.campaignId] })
 
 /** The words and fields of a verb's answer, and where the log stood then. */
 export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
@@ -62,9 +53,10 @@ function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
       return answerOf<unknown>(await call.engine[name]({ ...call.path, ...taken, ...orderOf(call) } as never))
     },
   } as const
-  if (about === 'contact') return route({ ...one, path: `${CONTACT}/${verb.word}`, scope: scopeOnContact(verb) })
+  if (about === 'contact')
+    return route({ ...one, path: `${CONTACT}/${verb.word}`, scope: onAllCampaigns(...verb.permission) })
   const place = about === 'sequence' ? SEQUENCE : STEP
-  return route({ ...one, path: `${place}/${verb.word}`, scope: scopeOnCampaign(verb) })
+  return route({ ...one, path: `${place}/${verb.word}`, scope: onCampaign(...verb.permission) })
 }
 
 export const orderRoutes: readonly Route[] = VERB_NAMES.flatMap((name) => {

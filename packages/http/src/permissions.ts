@@ -39,8 +39,16 @@ export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
   return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is not one of yours.`
 }
 
-export function sees({ campaigns }: Actor, campaignId: CampaignId): boolean {
+export function canSee({ campaigns }: Actor, campaignId: CampaignId): boolean {
   return campaigns === undefined || campaigns.includes(campaignId)
+}
+
+/** Those of the actor's campaigns. */
+export function visibleTo<T extends { readonly campaignId: CampaignId }>(
+  actor: Actor,
+  things: readonly T[],
+): readonly T[] {
+  return things.filter(({ campaignId }) => canSee(actor, campaignId))
 }
 
 /** Throws for an answer of `authorize` that is neither an actor nor `null`: a slip there must open nothing. */

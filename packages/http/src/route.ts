@@ -1,8 +1,8 @@
 /** What a route is: one entry of a table from which requests are routed, checked and permitted, and documented. */
-import { type Either, isLeft, type Rejection } from '@enfold/core'
+import { type CampaignId, type Either, isLeft, type Rejection } from '@enfold/core'
 import type { Engine, Order } from '@enfold/engine'
 import type { Static, TSchema } from 'typebox'
-import type { Actor, Scope } from './permissions.ts'
+import type { Actor, Scope, Verb } from './permissions.ts'
 import { Refused, rejectionProblem } from './problem.ts'
 import type { PathIds } from './shell.ts'
 
@@ -87,6 +87,14 @@ export function route<Path extends Route['path'], Q extends TSchema = TSchema, B
 }
 
 export const reading = (campaigns: Scope['campaigns']): Scope => ({ verbs: ['read'], campaigns })
+
+/** What needs these permissions, and concerns the campaign of the path. */
+export const onCampaign =
+  (...verbs: readonly Verb[]) =>
+  ({ path }: { readonly path: { readonly campaignId: CampaignId } }): Scope => ({ verbs, campaigns: [path.campaignId] })
+
+/** What needs these permissions, and concerns all campaigns. */
+export const onAllCampaigns = (...verbs: readonly Verb[]): Scope => ({ verbs, campaigns: 'all' })
 
 /** Who orders it, why, and under which id. */
 export function orderOf({ actor, body, commandId }: Call<unknown, unknown>): Order {
