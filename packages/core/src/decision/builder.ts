@@ -22,6 +22,11 @@ export interface DecisionContext {
   readonly campaigns: Catalog
   /** `null`: the host's directory knows no such contact. */
   readonly facts: Facts | null
+  /**
+   * True: `facts` are those of an earlier look, because the host's directory has failed since. What routes read of them may
+   * no longer be so: a run that ends on such routes is left to the next look. Default false.
+   */
+  readonly areFactsOld?: boolean
   readonly now: Instant
   /** How signals of kinds that a campaign keeps are recorded. Left out: the first 10,000 of a contact (SIGNAL-6). */
   readonly signals?: SignalLimits
@@ -73,7 +78,7 @@ export interface DecisionBuilder extends DecisionContext {
 export function createDecisionBuilder(
   first: OfContact & AnyOrder,
   initial: ContactState,
-  { campaigns, facts, now, signals = { most: MAX_KEPT_SIGNALS, dropped: 0 } }: DecisionContext,
+  { campaigns, facts, areFactsOld = false, now, signals = { most: MAX_KEPT_SIGNALS, dropped: 0 } }: DecisionContext,
 ): DecisionBuilder {
   // Copied once, when the first event comes, and not for each: with 3,000 runs a copy takes 2 ms.
   let live: LiveContact | null = null
@@ -85,6 +90,7 @@ export function createDecisionBuilder(
   return {
     campaigns,
     facts,
+    areFactsOld,
     now,
     signals,
     contactId: command.contactId,

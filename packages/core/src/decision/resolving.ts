@@ -21,9 +21,17 @@ export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: 
     stop(decision, ref, run, why)
     return
   }
-  const { campaigns, contactId, facts, now } = decision
+  const { areFactsOld, campaigns, contactId, facts, now } = decision
+  // What its routes read is not known now: the run ends with the next look of a dispatcher (FACTS-1, ROUTE-1).
+  if (areFactsOld === true && routesReadFacts(decision, ref, run)) return
   const due = dueOfRun(contactId, decision.state(), campaigns, facts, now, ref)
   if (due.some(({ action }) => action === 'complete')) complete(decision, ref, why)
+}
+
+function routesReadFacts({ campaigns }: DecisionBuilder, ref: RunRef, run: Run): boolean {
+  const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
+  const next = campaign.sequences.get(ref.sequenceId)?.next ?? []
+  return next.some((route) => typeof route !== 'string' && 'if' in route)
 }
 
 /** `SequenceCompleted`, and in the same append a start for each open route to a sequence (ROUTE-4, ROUTE-5, STEP-8). */

@@ -116,13 +116,13 @@ function recordOutcomes(
     const ids = new Set(commands.map(({ commandId }) => commandId))
     const startedAt = performance.now()
     const asked = { areFactsOld: false, ...(await factsAfter(context.factsOf, contactId, before.facts)) }
-    const { facts = {} } = asked
+    const { facts = {}, areFactsOld } = asked
     let contact: LoadedContact = { ...before, ...asked, history: [] }
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1 || !fresh) contact = loadedFrom(await context.historyOf(contactId), asked)
       await context.campaigns.fresh()
       await context.campaigns.ensure(contact.state)
-      const deciding = { campaigns: context.campaigns.catalog, facts, now: context.clock.now() }
+      const deciding = { campaigns: context.campaigns.catalog, facts, areFactsOld, now: context.clock.now() }
       const { events, answers, state } = decideOutcomes(commands, contact.history, deciding, contact.state)
       // What stands there already was written by a try whose answer was lost.
       const written = contact.history.filter(({ commandId }) => ids.has(commandId))
