@@ -252,10 +252,29 @@ function isLikeHeader(cell: string): boolean {
 }
 
 function isLikeName(cell: string): boolean {
-  if (HEADER_NAMES.has(plainName(cell))) return true
-  const words = cell.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').split(/[\s_.-]+/)
+  const bare = bareOf(cell)
+  if (HEADER_NAMES.has(plainName(bare))) return true
+  const words = bare.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').split(/[\s_.-]+/)
   if (words.every((word) => HEADER_NAMES.has(word.toLowerCase()))) return true
-  return /^[\p{L}\s_.-]+$/u.test(cell) && (/[\s_.-]id$/i.test(cell) || /\p{Ll}I[dD]$/u.test(cell))
+  return /^[\p{L}\s_.-]+$/u.test(bare) && (/[\s_.-]id$/i.test(bare) || /\p{Ll}I[dD]$/u.test(bare))
+}
+
+/** Without quotes and signs around it, and without what follows in brackets: "Customer #", "'Email' (work)", "N°". */
+function bareOf(cell: string): string {
+  return (
+    cell
+      .normalize('NFKC')
+      .replace(/°/g, 'o')
+      // Digits in brackets may tell one id from the next.
+      .replace(/[([{<][^\p{N}]*[)\]}>]\s*$/u, '')
+      .replace(/^[\s\p{P}\p{Sm}\p{Sc}\p{Sk}]+|[\s\p{P}\p{Sm}\p{Sc}\p{Sk}]+$/gu, '')
+  )
+}
+
+/** A name with a number, as "Email 2". As "user2" it can be an id, so this needs a look at the other lines. */
+function isLikeNumberedName(cell: string): boolean {
+  const name = bareOf(cell).replace(/[^\p{L}\p{M}]+$/u, '')
+  return name !== '' && isLikeName(name)
 }
 
 // --- A first line that is unlike the others ---------------------------------------------------------------------------
@@ -276,7 +295,8 @@ const FORMS: readonly { readonly lacks: string; readonly test: (id: string) => b
 
 /**
  * The ids of a list without a header, unless its first line is one in a language that `HEADER_NAMES` does not know:
- * letters alone, and nearly all ids after it have something that it lacks ("Kundennummer" over "K-1").
+ * letters alone, and nearly all ids after it have something that it lacks ("Kundennummer" over "K-1"). Or unless it is
+ * a name with a number, or names between bars, over lines that are not ("Email 2" over "a@b", "Kunde|Name" over "1|Ann").
  */
 async function* withoutOddHeader(ids: AsyncGenerator<string>, where: string): AsyncGenerator<string> {
   try {
@@ -299,14 +319,34 @@ async function* withoutOddHeader(ids: AsyncGenerator<string>, where: string): As
 }
 
 function refuseOddHeader([first, ...others]: readonly string[], where: string): void {
-  if (first === undefined || others.length === 0 || !/^[\p{L}\p{M}\s_.-]+$/u.test(first)) return
-  const odd = FORMS.find(({ test }) => !test(first) && others.filter(test).length >= others.length * MOST)
-  if (odd === undefined) return
+  if (first === undefined || others.length === 0) return
+  const oddity = oddityOf(first, others)
+  if (oddity === null) return
   throw refused(
     where,
-    `looks like a header: it lacks what the lines after it have, ${odd.lacks}`,
+    `looks like a header: ${oddity}`,
     'ids alone, or the name of this column as `column`; if this line is an id, put a line with contactId before it',
   )
+}
+
+const A_NAME = 'it is like the name of a column, and the lines after it are not'
+
+/** What makes the first line unlike the others; `null`: nothing does. Cells between bars are compared one by one. */
+function oddityOf(first: string, others: readonly string[]): string | null {
+  const most = others.length * MOST
+  if (isLikeNumberedName(first) && others.filter((id) => !isLikeNumberedName(id)).length >= most) return A_NAME
+  const cells = first.split('|').map(bareOf)
+  if (!cells.every((cell) => /^[\p{L}\p{M}\s_.-]+$/u.test(cell))) return null
+  const rows = others
+    .map((id) => (cells.length === 1 ? [id] : id.split('|')))
+    .filter((row) => row.length === cells.length)
+  for (const [i, cell] of cells.entries()) {
+    const below = rows.map((row) => bareOf(row[i] ?? ''))
+    const odd = FORMS.find(({ test }) => !test(cell) && below.filter(test).length >= most)
+    if (odd !== undefined) return `it lacks what the lines after it have, ${odd.lacks}`
+    if (cells.length > 1 && isLikeName(cell) && below.filter((one) => !isLikeName(one)).length >= most) return A_NAME
+  }
+  return null
 }
 
 // --- The lines ------------------------------------------------------------------------------------------------------
