@@ -496,6 +496,15 @@ describe('pausing by hand', () => {
     story.given(start('nurture')).when(resume('nurture')).thenNothing({ outcome: 'not_paused', run: 1 })
   })
 
+  it('PAUSE-3: ids that were never published are named, with the nearest; those of an unpublished campaign are known', () => {
+    for (const order of [pause, resume]) {
+      const known = ['nurture', 'onboarding', 'care']
+      story.when(order('nurtur')).thenRejected('SequenceUnknown', { campaignId: 'pool', sequenceId: 'nurtur', known })
+      story.when(order('nurture', { campaignId: 'poo' })).thenRejected('CampaignUnknown', { known: ['pool', 'garden'] })
+      story.unpublish().when(order('nurture')).thenRejected('EnrollmentNotActive', { run: 0, status: null })
+    }
+  })
+
   it('PAUSE-3: a run that is not in progress is refused', () => {
     const waiting = story.given(start('nurture')).passed('P1D')
     for (const command of [pause('nurture'), resume('nurture')]) {

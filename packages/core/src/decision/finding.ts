@@ -20,10 +20,12 @@ export function everKnown(
   return left({ type: 'SequenceUnknown', campaignId, sequenceId, known: nearestFirst(sequenceId, ids) })
 }
 
-/** The run in progress of the command's sequence. */
+/** The run in progress of the command's sequence. Where there was none yet, the ids may be wrong. */
 export function inProgress(command: OfSequence, decision: DecisionBuilder): Either<Rejection, Run> {
   const run = newestRun(enrollmentOf(decision.state(), command))
   if (isInProgress(run)) return right(run)
+  const known = run === undefined ? everKnown(command, decision) : right(null)
+  if (isLeft(known)) return known
   return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run?.run ?? 0, status: run?.status ?? null })
 }
 
