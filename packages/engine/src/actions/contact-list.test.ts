@@ -193,6 +193,18 @@ describe('a list that would fill the memory', () => {
     expect(taken()).toBeLessThan(10)
   })
 
+  it('BULK-1: a long list leaves no listener, and warns of none', async () => {
+    const warned: string[] = []
+    const listen = (warning: Error) => void warned.push(warning.name)
+    process.on('warning', listen)
+    const lines = Array.from({ length: 50_000 }, (_, i) => `contact-${i}`)
+    expect(await idsOf(`id\n${lines.join('\n')}`)).toEqual(lines)
+    // A warning is told in the next turn.
+    await new Promise(setImmediate)
+    process.off('warning', listen)
+    expect(warned).toEqual([])
+  })
+
   it('BULK-1: no more is read ahead than a few pieces', async () => {
     const { csv, taken } = endless('a\n', 99 * 16)
     const list = contactsOfCsv(csv, 'list')

@@ -448,11 +448,19 @@ async function feed(parser: ReturnType<typeof parse>, head: string, pieces: Piec
 }
 
 async function take(parser: ReturnType<typeof parse>, text: string): Promise<void> {
-  for (const slice of slicesOf(text))
-    if (!parser.destroyed && !parser.write(slice))
-      await new Promise<void>((resolve) => {
-        for (const event of ['drain', 'close', 'error'] as const) parser.once(event, () => resolve())
-      })
+  for (const slice of slicesOf(text)) if (!parser.destroyed && !parser.write(slice)) await drained(parser)
+}
+
+/** Until more can be written, or never will. Leaves no listener: a long list drains many times. */
+function drained(parser: ReturnType<typeof parse>): Promise<void> {
+  return new Promise((resolve) => {
+    const events = ['drain', 'close', 'error'] as const
+    const done = () => {
+      for (const event of events) parser.off(event, done)
+      resolve()
+    }
+    for (const event of events) parser.on(event, done)
+  })
 }
 
 function refused(where: string, what: string, expected: string): EnfoldFault {
