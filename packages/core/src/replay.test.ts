@@ -1,4 +1,5 @@
 import {
+  ContactFold,
   campaign,
   changesOf,
   createCatalog,
@@ -56,6 +57,14 @@ function log(): RecordedEvent[] {
   const publication = { ...published.right.events[0], stream: 'campaign-pool', version: 1 } as RecordedEvent
   return [publication, ...events].map((event, i) => ({ ...event, position: i + 1 }))
 }
+
+it('LOG-5: a contact that is folded event by event has the same state as one that is folded at once', () => {
+  const folded = new ContactFold()
+  for (const [i, event] of bob.events.entries()) {
+    folded.add(event)
+    expect(folded.state).toEqual(fold(bob.events.slice(0, i + 1)))
+  }
+})
 
 describe('given a log and nothing else', () => {
   it('AUDIT-2: replaying it gives the state of every contact and the index', async () => {

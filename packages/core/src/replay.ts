@@ -13,7 +13,7 @@ import {
   liveContact,
   type Patch,
 } from './enrollment.ts'
-import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
+import { type ContactEvent, isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
 import { entryOf, LogCheck, type LogFault } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
@@ -62,6 +62,27 @@ export async function replay(log: Log, options: ReplayOptions = {}): Promise<Rep
       index.apply(tagChanges(contactId, event))
     }
   return { contacts, campaigns, index, events, position }
+}
+
+/**
+ * One contact, folded event by event while a log is read. It changes one state in place, where `evolve` makes a new one each
+ * time.
+ *
+ * @example
+ * const ann = new ContactFold()
+ * for await (const event of store.readStream(contactStream('ann'))) if (!isCampaignEvent(event)) ann.add(event)
+ */
+export class ContactFold {
+  readonly #state = liveContact()
+
+  /** After the events so far. It changes with the next event. */
+  get state(): ContactState {
+    return this.#state
+  }
+
+  add(event: ContactEvent): void {
+    evolveInPlace(this.#state, event)
+  }
 }
 
 /** One contact as it was at an instant, events of that very instant included. */

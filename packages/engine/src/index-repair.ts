@@ -1,47 +1,22 @@
-/** The index held against the log (INDEX-3); and index and agenda set to what the log says. */
+/** Index and agenda set to what the log says. Whether the index is what it must be: `verify-index.ts`. */
 import {
   type ContactId,
   type ContactProjection,
-  type ContactState,
   contactStream,
   type EventStore,
   type Facts,
-  fold,
   type Instant,
-  isInProgress,
-  isMarkOfPlan,
   marksOf,
-  newestRun,
-  type Position,
   type ReadModel,
   type RecordedContactEvent,
   type Tag,
   tagChanges,
-  tagOf,
   unplannedMarks,
-  waitingTagOf,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
 import { plannedOf } from './derive.ts'
 import type { EngineContext } from './engine-context.ts'
 import { type ContactSnapshot, factsAfter, load } from './load-contact.ts'
-
-/** One contact whose rows in the index are not what its log says. */
-export interface IndexDifference {
-  readonly contactId: ContactId
-  /** By the projector, from the contact's events. */
-  readonly expected: readonly Tag[]
-  /** In the live index. */
-  readonly found: readonly Tag[]
-  /** By the reducer's state: the same as `expected`, or one of the two is wrong. */
-  readonly byState: readonly Tag[]
-}
-
-export interface IndexReport {
-  /** How many contacts were looked at. */
-  readonly contacts: number
-  readonly differences: readonly IndexDifference[]
-}
 
 const PAGE = 500
 const LOOKS = 5
@@ -71,54 +46,6 @@ export function tagsBehind(
       else if (one.change === 'add') tags.add(one.tag)
       else tags.delete(one.tag)
   return [...tags]
-}
-
-function tagsByState(state: ContactState): readonly Tag[] {
-  return state.enrollments.flatMap((enrollment) => {
-    const { campaignId, sequenceId } = enrollment
-    const run = newestRun(enrollment)
-    if (isInProgress(run)) return [tagOf(campaignId, sequenceId)]
-    return run?.status === 'waiting' ? [waitingTagOf(campaignId, sequenceId)] : []
-  })
-}
-
-/**
- * Rebuilds every contact's tags from its events, separate from the live index, and its marks of steps that wait for a person, and
- * reports each difference (INDEX-3).
- *
- * @param shown resolves when the read model shows what is recorded up to a position
- */
-export async function verifyIndex(
-  context: EngineContext,
-  readModel: ReadModel,
-  shown: (position: Position) => Promise<void>,
-): Promise<IndexReport> {
-  const differences: IndexDifference[] = []
-  let contacts = 0
-  for await (const contactId of everyContact(context.store, readModel)) {
-    contacts += 1
-    // A command between the two looks would show as a difference: only one that stays is one.
-    for (let look = 1; look <= 3; look++) {
-      const history = await context.historyOf(contactId)
-      const state = fold(history)
-      const marks = marksOf(state)
-      // What follows from the plan depends on the release and the hour, as wakes do, and is not held against the log.
-      const found = (await readModel.tagsOf(contactId)).filter((tag) => !isMarkOfPlan(tag)).sort()
-      const expected = [...tagsBehind(contactId, history), ...marks].sort()
-      const byState = [...tagsByState(state), ...marks].sort()
-      if (same(expected, found) && same(expected, byState)) break
-      // A separate read model may only be late.
-      if (look === 1) {
-        await shown(history.at(-1)?.position ?? 0)
-        continue
-      }
-      if ((await context.historyOf(contactId)).length === history.length) {
-        differences.push({ contactId, expected, found, byState })
-        break
-      }
-    }
-  }
-  return { contacts, differences }
 }
 
 /** Sets the tags and the next wake of every contact to what the log says, one by one, while everything goes on. */
@@ -172,22 +99,23 @@ export async function restoreContact(
 
 /** Contacts of the log, then those that the index has and the log has not. */
 async function* everyContact(store: EventStore, readModel: ReadModel): AsyncGenerator<ContactId> {
-  yield* paged((after) => store.contacts(after, PAGE))
-  for await (const contactId of paged((after) => readModel.indexed(after, PAGE))) {
-    const [known] = await store.readMany([contactStream(contactId)]).then((found) => [...found.values()])
-    if ((known?.length ?? 0) === 0) yield contactId
+  for await (const contacts of pagesOf((after, limit) => store.contacts(after, limit))) yield* contacts
+  for await (const contacts of pagesOf((after, limit) => readModel.indexed(after, limit))) {
+    for (const contactId of contacts) {
+      const stream = contactStream(contactId)
+      if (((await store.readMany([stream])).get(stream)?.length ?? 0) === 0) yield contactId
+    }
   }
 }
 
-async function* paged(page: (after: ContactId | null) => Promise<readonly ContactId[]>): AsyncGenerator<ContactId> {
+/** All contacts of a question that is asked page by page, one page at a time. */
+export async function* pagesOf(
+  page: (after: ContactId | null, limit: number) => Promise<readonly ContactId[]>,
+): AsyncGenerator<readonly ContactId[]> {
   for (let after: ContactId | null = null; ; ) {
-    const contacts: readonly ContactId[] = await page(after)
-    yield* contacts
+    const contacts: readonly ContactId[] = await page(after, PAGE)
+    if (contacts.length > 0) yield contacts
     if (contacts.length < PAGE) return
     after = contacts.at(-1) as ContactId
   }
-}
-
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one, i) => one === b[i])
 }

@@ -21,7 +21,6 @@ export type { EngineEvent, Observer } from './engine-events.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type { FaultWords } from './fault-words.ts'
 export type { Health } from './health.ts'
-export type { IndexDifference, IndexReport } from './index-repair.ts'
 export type { AgendaQuestions, BrokenContacts, Overdue, Upcoming } from './inspect/agenda-questions.ts'
 export {
   ATTENTION_KINDS,
@@ -58,3 +57,4 @@ export type { ProjectionHealth, ProjectionLag, ProjectionOptions } from './proje
 export type { Publishing } from './publishing.ts'
 export type { Running } from './running.ts'
 export type { FailingKind, Log } from './troubles.ts'
+export type { IndexDifference, IndexReport } from './verify-index.ts'

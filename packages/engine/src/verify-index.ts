@@ -1,0 +1,237 @@
+/**
+ * Whether the index is what the log says (INDEX-3). The log is read once, and each contact is folded while it is read: stream
+ * by stream it took three readings of everything.
+ */
+import {
+  ContactFold,
+  type ContactId,
+  type ContactState,
+  contactOf,
+  contactStream,
+  type EventStore,
+  fold,
+  isCampaignEvent,
+  isInProgress,
+  isMarkOfPlan,
+  marksOf,
+  newestRun,
+  type Position,
+  type ReadModel,
+  type RecordedContactEvent,
+  type StreamId,
+  type Tag,
+  tagChanges,
+  tagOf,
+  waitingTagOf,
+} from '@enfold/core'
+import type { EngineContext } from './engine-context.ts'
+import { yieldToEventLoop } from './event-loop.ts'
+import { pagesOf, tagsBehind } from './index-repair.ts'
+
+/** One contact whose rows in the index are not what its log says. */
+export interface IndexDifference {
+  readonly contactId: ContactId
+  /** By the projector, from the contact's events. */
+  readonly expected: readonly Tag[]
+  /** In the live index. */
+  readonly found: readonly Tag[]
+  /** By the reducer's state: the same as `expected`, or one of the two is wrong. */
+  readonly byState: readonly Tag[]
+}
+
+export interface IndexReport {
+  /** How many contacts were looked at. */
+  readonly contacts: number
+  readonly differences: readonly IndexDifference[]
+}
+
+/** How much is held while the log is read: so many contacts, and so many events folded into them. */
+export interface HeldAtMost {
+  readonly contacts: number
+  readonly events: number
+}
+
+const HELD_AT_MOST: HeldAtMost = { contacts: 100_000, events: 1_000_000 }
+/** So many contacts are asked for at once. */
+const AT_ONCE = 50
+const LOOKS = 3
+const YIELD_EVERY = 1000
+
+/** A contact by its events: the tags as the projector has them, and the reducer's state. */
+interface LoggedContact {
+  readonly contactId: ContactId
+  readonly tags: readonly Tag[]
+  readonly state: ContactState
+}
+
+interface Verifying {
+  readonly context: Pick<EngineContext, 'store' | 'historyOf'>
+  readonly readModel: ReadModel
+  readonly shown: (position: Position) => Promise<void>
+}
+
+/**
+ * Rebuilds every contact's tags from its events, separate from the live index, and its marks of steps that wait for a person, and
+ * reports each difference (INDEX-3). Contacts that could not be held while the log was read are read again, stream by stream.
+ * Rejected: to read the log again for each part of them. It costs no less for two parts, and grows with their square.
+ *
+ * @param shown resolves when the read model shows what is recorded up to a position
+ */
+export async function verifyIndex(
+  context: Verifying['context'],
+  readModel: ReadModel,
+  shown: Verifying['shown'],
+  heldAtMost: HeldAtMost = HELD_AT_MOST,
+): Promise<IndexReport> {
+  const verifying = { context, readModel, shown }
+  const { store } = context
+  const differences: IndexDifference[] = []
+  let contacts = 0
+  const compare = async (logged: readonly LoggedContact[]) => {
+    contacts += logged.length
+    differences.push(...(await differencesOf(verifying, logged)))
+    await yieldToEventLoop()
+  }
+
+  const { held, isWhole } = await contactsOfLog(store, heldAtMost)
+  for (const some of partsOf([...held.values()])) await compare(some)
+  const others = (page: readonly ContactId[]) =>
+    partsOf(page.filter((contactId) => !held.has(contactStream(contactId))))
+  if (!isWhole)
+    for await (const page of pagesOf((after, limit) => store.contacts(after, limit)))
+      for (const some of others(page)) await compare(await readContacts(store, some))
+  for await (const page of pagesOf((after, limit) => readModel.indexed(after, limit)))
+    for (const some of others(page)) {
+      const read = await readContacts(store, some)
+      await compare(read.filter(({ state }) => state.version === 0))
+    }
+  return { contacts, differences }
+}
+
+/** A contact that is folded while the log is read. */
+class HeldContact implements LoggedContact {
+  readonly #fold = new ContactFold()
+  readonly contactId: ContactId
+  tags: readonly Tag[] = []
+
+  constructor(contactId: ContactId) {
+    this.contactId = contactId
+  }
+
+  get state(): ContactState {
+    return this.#fold.state
+  }
+
+  add(event: RecordedContactEvent): void {
+    this.#fold.add(event)
+    if (tagChanges(this.contactId, event).length > 0) this.tags = tagsBehind(this.contactId, [event], this.tags)
+  }
+}
+
+/**
+ * Folds the contacts of the log. Where more are met than may be held, those that began first are given up for good: only a
+ * contact's first event makes an entry. `isWhole`: nothing was given up or left out.
+ */
+async function contactsOfLog(
+  store: EventStore,
+  atMost: HeldAtMost,
+): Promise<{ readonly held: ReadonlyMap<StreamId, HeldContact>; readonly isWhole: boolean }> {
+  const held = new Map<StreamId, HeldContact>()
+  // One iterator for all: a new one would pass over all that were deleted.
+  const oldestFirst = held.entries()
+  let isWhole = true
+  let read = 0
+  let events = 0
+  for await (const event of store.readAll(0, { streams: 'contacts' })) {
+    if (++read % YIELD_EVERY === 0) await yieldToEventLoop()
+    if (isCampaignEvent(event)) continue
+    let contact = held.get(event.stream)
+    if (contact === undefined) {
+      // A log without a contact's first event is damaged, and its stream tells.
+      const contactId = event.version === 1 ? contactOf(event.stream) : null
+      if (contactId === null) {
+        isWhole = false
+        continue
+      }
+      contact = new HeldContact(contactId)
+      held.set(event.stream, contact)
+    }
+    contact.add(event)
+    events += 1
+    while (held.size > atMost.contacts || (events > atMost.events && held.size > 1)) {
+      const [oldest, { state }] = oldestFirst.next().value as [StreamId, HeldContact]
+      held.delete(oldest)
+      events -= state.version
+      isWhole = false
+    }
+  }
+  return { held, isWhole }
+}
+
+async function readContacts(store: EventStore, contacts: readonly ContactId[]): Promise<readonly LoggedContact[]> {
+  const histories = await store.readMany(contacts.map(contactStream))
+  return contacts.map((contactId) => {
+    const history = (histories.get(contactStream(contactId)) ?? []) as readonly RecordedContactEvent[]
+    return loggedBy(contactId, history)
+  })
+}
+
+function loggedBy(contactId: ContactId, history: readonly RecordedContactEvent[]): LoggedContact {
+  return { contactId, tags: tagsBehind(contactId, history), state: fold(history) }
+}
+
+async function differencesOf(
+  verifying: Verifying,
+  logged: readonly LoggedContact[],
+): Promise<readonly IndexDifference[]> {
+  const found = await Promise.all(logged.map(({ contactId }) => verifying.readModel.tagsOf(contactId)))
+  const differences: IndexDifference[] = []
+  for (const [i, contact] of logged.entries()) {
+    if (differenceOf(contact, found[i] ?? []) === null) continue
+    const difference = await lookAgain(verifying, contact.contactId)
+    if (difference !== null) differences.push(difference)
+  }
+  return differences
+}
+
+function differenceOf({ contactId, tags, state }: LoggedContact, inIndex: readonly Tag[]): IndexDifference | null {
+  const marks = marksOf(state)
+  // What follows from the plan depends on the release and the hour, as wakes do, and is not held against the log.
+  const found = inIndex.filter((tag) => !isMarkOfPlan(tag)).sort()
+  const expected = [...tags, ...marks].sort()
+  const byState = [...tagsByState(state), ...marks].sort()
+  return same(expected, found) && same(expected, byState) ? null : { contactId, expected, found, byState }
+}
+
+/** A command between the two looks would show as a difference: only one that stays is one. */
+async function lookAgain(
+  { context, readModel, shown }: Verifying,
+  contactId: ContactId,
+): Promise<IndexDifference | null> {
+  for (let look = 1; look <= LOOKS; look++) {
+    const history = await context.historyOf(contactId)
+    const difference = differenceOf(loggedBy(contactId, history), await readModel.tagsOf(contactId))
+    if (difference === null) return null
+    // A separate read model may only be late.
+    if (look === 1) await shown(history.at(-1)?.position ?? 0)
+    else if ((await context.historyOf(contactId)).length === history.length) return difference
+  }
+  return null
+}
+
+function tagsByState(state: ContactState): readonly Tag[] {
+  return state.enrollments.flatMap((enrollment) => {
+    const { campaignId, sequenceId } = enrollment
+    const run = newestRun(enrollment)
+    if (isInProgress(run)) return [tagOf(campaignId, sequenceId)]
+    return run?.status === 'waiting' ? [waitingTagOf(campaignId, sequenceId)] : []
+  })
+}
+
+function* partsOf<One>(all: readonly One[]): Generator<readonly One[]> {
+  for (let from = 0; from < all.length; from += AT_ONCE) yield all.slice(from, from + AT_ONCE)
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i])
+}
