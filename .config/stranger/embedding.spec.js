@@ -39,7 +39,7 @@ test.each([
 test('the API serves a request, and refuses one of the wrong shape', async () => {
   const store = createMemoryStore()
   const engine = createEngine({ store, handlers: {} })
-  const api = createApi({ engine, authorize: () => ({ actor: 'anna', may: 'write' }) })
+  const api = createApi({ engine, authorize: () => ({ id: 'anna', may: 'write' }) })
   const signal = (body) =>
     api(
       new Request('http://localhost/signals', {

@@ -17,7 +17,7 @@ async function given() {
       return { outcome: 'sent' }
     },
     authorize: (request) =>
-      request.headers.get('authorization') === 'Bearer secret' ? { actor: 'olga', may: 'write' } : null,
+      request.headers.get('authorization') === 'Bearer secret' ? { id: 'olga', may: 'write' } : null,
   })
   const server = createServer(crm.app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -32,7 +32,7 @@ export async function look(
   const ticking = setInterval(() => clock.advance('PT1S'), 1000)
   const { close, url } = await serveOnLoopback({
     engine,
-    actor: { actor: 'you', may: 'write' },
+    principal: { id: 'you', may: 'write' },
     describe: (contactId) => contacts.get(contactId)?.name ?? null,
   })
   say(`\nThe console: ${url}\nIt can be opened once, by one browser. Ctrl-C ends it.`)

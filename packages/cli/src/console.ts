@@ -22,7 +22,7 @@ export async function openConsole(io: Streams, url: string, command: ConsoleComm
     const pages = await serveOnLoopback({
       engine,
       port,
-      actor: { actor, may: write ? 'write' : 'read' },
+      principal: { id: actor, may: write ? 'write' : 'read' },
       onError: (error) => io.stderr.write(`${plain(String(error))}\n`),
     })
     await writeLine(io.stdout, pages.url)

@@ -207,7 +207,7 @@ async function given() {
     },
   }
   const engine = createEngine({ store, clock, handlers, contacts })
-  const authorize = () => ({ actor: 'olga', may: 'write' }) as const
+  const authorize = () => ({ id: 'olga', may: 'write' }) as const
   const api = createApi({ engine, authorize })
   const pages = createConsole({
     engine,

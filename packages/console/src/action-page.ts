@@ -121,7 +121,7 @@ function standstill({ movedAt, orderedAt, state, stillMs }: ActionView, timeZone
 
 export async function cancelAction(call: ActionCall): Promise<Response> {
   const { actionId } = await actionOf(call)
-  answerOf(await call.engine.cancelAction(actionId, { actor: call.actor.actor }))
+  answerOf(await call.engine.cancelAction(actionId, { actor: call.principal.id }))
   return backToAction(call, actionId)
 }
 

@@ -46,12 +46,12 @@ ${view.next === null ? '' : html`<p><a href="${link(call, ['attention'])}">All t
 }
 
 function attentionOf(
-  { actor, engine }: Call,
+  { principal, engine }: Call,
   limit: number,
   after: string | null = null,
   kind?: AttentionKind,
 ): Promise<AttentionView> {
-  const { campaigns } = actor
+  const { campaigns } = principal
   return engine.inspect.attention({
     limit,
     after,

@@ -13,7 +13,7 @@ const EVENTS = 250_000
 const FAULTS_SHOWN = 50
 
 export async function auditPage(call: Call): Promise<Page> {
-  const found = await visibleActions(call.engine, call.actor, { after: textOf(call.url.searchParams, 'after') })
+  const found = await visibleActions(call.engine, call.principal, { after: textOf(call.url.searchParams, 'after') })
   if (found === null) throw new Failure(404, 'There is no such action.')
   const { actions: visible, next } = found
   const titles = await titlesOf(
@@ -104,13 +104,13 @@ ${
 
 /** Begins a look at the log, unless one is under way. It continues after the response; the page shows the result. */
 export async function verifyLog(call: Call): Promise<Response> {
-  const { actor, engine, verification } = call
+  const { principal, engine, verification } = call
   verification.running ??= (async () => {
     try {
       const report = await engine.inspect.verifyLog({ events: EVENTS })
       // The index is held against every contact's log: as long as that, and no longer.
       const index = report.complete ? await engine.verifyIndex() : null
-      verification.last = { at: report.at, actor: actor.actor, report, index }
+      verification.last = { at: report.at, actor: principal.id, report, index }
     } catch (error) {
       call.failed(error)
     } finally {

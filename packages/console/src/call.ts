@@ -2,7 +2,7 @@
 import type { CampaignId, ContactId, Either, Instant, Rejection } from '@enfold/core'
 import { describeRejection, isLeft } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { type Actor, denial, type PathIds, pathSegment, type Scope, type Verb } from '@enfold/http'
+import { denial, type PathIds, type Principal, pathSegment, type Scope, type Verb } from '@enfold/http'
 import type { html } from 'hono/html'
 import { Failure } from './failure.ts'
 
@@ -11,7 +11,7 @@ export type Html = ReturnType<typeof html>
 
 export interface Call<Path extends string = string> {
   readonly engine: Engine
-  readonly actor: Actor
+  readonly principal: Principal
   readonly request: Request
   readonly url: URL
   /** Ids of the path by their names. */
@@ -55,13 +55,13 @@ export type CampaignCall = Call<'/campaigns/{campaignId}'>
 // --- Permissions ----------------------------------------------------------------------------------------------------
 
 /** Whether the actor may: for what is shown. */
-export function may({ actor }: Call, verbs: Verb | readonly Verb[], campaigns: Scope['campaigns']): boolean {
-  return denial(actor, { verbs: typeof verbs === 'string' ? [verbs] : verbs, campaigns }) === null
+export function may({ principal }: Call, verbs: Verb | readonly Verb[], campaigns: Scope['campaigns']): boolean {
+  return denial(principal, { verbs: typeof verbs === 'string' ? [verbs] : verbs, campaigns }) === null
 }
 
 /** Throws unless the actor may: for what is done. */
-export function permit({ actor }: Call, scope: Scope): void {
-  const why = denial(actor, scope)
+export function permit({ principal }: Call, scope: Scope): void {
+  const why = denial(principal, scope)
   if (why !== null) throw new Failure(403, why)
 }
 

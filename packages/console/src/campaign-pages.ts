@@ -13,7 +13,7 @@ import { when, whenNext } from './when.ts'
 const MEMBERS_PAGE = 50
 
 export async function campaignsPage(call: Call): Promise<Page> {
-  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.principal, await call.engine.inspect.campaigns())
   const rows = await Promise.all(
     campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
       const counts = await call.engine.inspect.counts({ campaignId })
@@ -89,10 +89,10 @@ ${table(
 }
 
 /** Legal but suspicious (VERSION-2); or what a newer release is stricter about. */
-async function problemsOf({ actor, engine }: Call, definition: CampaignDefinition): Promise<Html> {
+async function problemsOf({ principal, engine }: Call, definition: CampaignDefinition): Promise<Html> {
   const checked = await engine.inspect.checkCampaign(definition)
   const problems = [...checked.problems, ...checked.warnings].filter(
-    ({ campaignId }) => campaignId === undefined || canSee(actor, campaignId),
+    ({ campaignId }) => campaignId === undefined || canSee(principal, campaignId),
   )
   if (problems.length === 0) return html``
   return html`<section class="notice warm"><h2>To look at</h2>

@@ -41,7 +41,7 @@ ${hidden(call)}${selectionFields(selection)}
 
 /** Sequences by campaign. Those of unpublished campaigns can be stopped, too. */
 export async function sequenceOptions(call: Call, selected: string | null): Promise<Html> {
-  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.principal, await call.engine.inspect.campaigns())
   const titles = await titlesOf(
     call,
     campaigns.map(({ campaignId }) => campaignId),

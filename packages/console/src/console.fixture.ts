@@ -8,7 +8,7 @@ import {
   type Store,
 } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
-import type { Actor } from '@enfold/http'
+import type { Principal } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { type Console, type ConsoleOptions, createConsole } from './console.ts'
@@ -77,10 +77,10 @@ export const garden: CampaignDefinition = campaign({
 })
 
 /** Who sends a request says so in the header `x-actor`. */
-export const ACTORS: { readonly [name: string]: Actor } = {
-  writer: { actor: 'wanda', may: 'write' },
-  reader: { actor: 'rita', may: 'read' },
-  gardener: { actor: 'gil', may: 'write', campaigns: ['garden'] },
+export const ACTORS: { readonly [name: string]: Principal } = {
+  writer: { id: 'wanda', may: 'write' },
+  reader: { id: 'rita', may: 'read' },
+  gardener: { id: 'gil', may: 'write', campaigns: ['garden'] },
 }
 
 export const authorize: ConsoleOptions['authorize'] = (request) => ACTORS[request.headers.get('x-actor') ?? ''] ?? null
@@ -182,7 +182,7 @@ export const SECRET = 'the-key-of-the-console-of-the-tests'
 /** What a browser would send that has the page open: its cookie, the token of the form, and where it comes from. */
 export async function send(pages: Console, path: string, options: SendOptions = {}) {
   const { as = 'writer', at = BASE, body, form, headers = {}, method = form === undefined ? 'GET' : 'POST' } = options
-  const actor = ACTORS[as ?? '']?.actor ?? ''
+  const actor = ACTORS[as ?? '']?.id ?? ''
   const fields = new URLSearchParams({ token: await tokenOf(SECRET, COOKIE, actor) })
   for (const [name, value] of form instanceof URLSearchParams ? form : Object.entries(form ?? {}))
     for (const one of typeof value === 'string' ? [value] : value) fields.append(name, one)
@@ -207,7 +207,7 @@ export async function send(pages: Console, path: string, options: SendOptions = 
 
 /** What an order's answer leads to: the contact's page, which says what was done. */
 export async function pathAfter(contactId: string, outcome: string, as = 'writer'): Promise<string> {
-  const token = await tokenOf(SECRET, COOKIE, ACTORS[as]?.actor ?? '')
+  const token = await tokenOf(SECRET, COOKIE, ACTORS[as]?.id ?? '')
   return `/contacts/${contactId}?did=${outcome}&proof=${await proofOf(token, contactId, outcome)}`
 }
 

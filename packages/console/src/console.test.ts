@@ -244,7 +244,7 @@ describe('permissions', () => {
   })
 
   it('a mistake in authorize opens nothing', async () => {
-    for (const answer of [{}, { actor: 'x' }, { actor: 'x', may: 'all' }, { actor: '', may: 'read' }, true]) {
+    for (const answer of [{}, { id: 'x' }, { id: 'x', may: 'all' }, { id: '', may: 'read' }, true]) {
       const open = createConsole({ engine: world.engine, authorize: () => answer as never, basePath: BASE })
       expect((await send(open, '/campaigns')).status).toBe(500)
     }

@@ -5,14 +5,14 @@
 import { type CampaignId, isTimeZone } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import {
-  type Actor,
   type Authorize,
-  checkedActor,
   checkedOptions,
+  checkedPrincipal,
   denial,
   FUNCTION,
   idsOf,
   type OnError,
+  type Principal,
   serve,
   tellHost,
   wholeNumberTo,
@@ -89,7 +89,7 @@ type BrowserCall = Call & { readonly cookie: string }
  *
  * @throws EnfoldFault `INVALID_INPUT` for options that cannot be, and without `authorize`
  * @example
- * const pages = createConsole({ engine, authorize: (request) => session(request) && { actor: 'anna', may: 'write' } })
+ * const pages = createConsole({ engine, authorize: (request) => session(request) && { id: 'anna', may: 'write' } })
  * await pages(new Request('http://localhost/'))
  */
 export function createConsole(options: ConsoleOptions): Console {
@@ -111,13 +111,13 @@ export function createConsole(options: ConsoleOptions): Console {
     routes,
     failed,
     files: new Map(Object.values(ASSETS).map((asset) => [`/assets/${asset.name}`, () => assetResponse(asset)])),
-    answer: (route, actor, request) => answer(context, route, actor, request),
-    async answerNowhere(allowed, actor, request) {
+    answer: (route, principal, request) => answer(context, route, principal, request),
+    async answerNowhere(allowed, principal, request) {
       const failure =
         allowed.length === 0
           ? new Failure(404, 'There is no such page.')
           : new Failure(405, `Here go ${allowed.join(', ')} only.`)
-      return refusal(context, failure, await callOf(context, null, actor, request))
+      return refusal(context, failure, await callOf(context, null, principal, request))
     },
     answerNobody: (status) =>
       status === 401
@@ -126,10 +126,10 @@ export function createConsole(options: ConsoleOptions): Console {
   })
 }
 
-async function answer(context: Context, route: Route, actor: Actor, request: Request): Promise<Response> {
-  let call = await callOf(context, null, actor, request)
+async function answer(context: Context, route: Route, principal: Principal, request: Request): Promise<Response> {
+  let call = await callOf(context, null, principal, request)
   try {
-    call = await callOf(context, route, actor, request)
+    call = await callOf(context, route, principal, request)
     if (route.method === 'post') {
       const form = await formOf(request, context.maxBodyBytes)
       checkSender(request, form, call.token)
@@ -146,18 +146,23 @@ async function answer(context: Context, route: Route, actor: Actor, request: Req
 }
 
 /** The request, read. Orders are not checked yet. */
-async function callOf(context: Context, route: Route | null, actor: Actor, request: Request): Promise<BrowserCall> {
+async function callOf(
+  context: Context,
+  route: Route | null,
+  principal: Principal,
+  request: Request,
+): Promise<BrowserCall> {
   const { basePath, describe, engine, key, timeZone, verification } = context
   const cookie = cookieOf(request, SESSION) ?? secret()
   const chosenZone = chosenZoneOf(request)
   const failed = (error: unknown) => context.failed(error, request)
   return {
-    ...{ engine, actor, request, basePath, verification, cookie, chosenZone, failed },
+    ...{ engine, principal, request, basePath, verification, cookie, chosenZone, failed },
     url: new URL(request.url),
     path: route === null ? {} : idsOf(route, request, illegalId),
     form: new URLSearchParams(),
     nonce: secret(),
-    token: await tokenOf(key, cookie, actor.actor),
+    token: await tokenOf(key, cookie, principal.id),
     timeZone: chosenZone ?? timeZone,
     namesOf: (contacts) => namesOf(describe, contacts, failed),
     stillSees: (campaignId) => stillSees(context, campaignId, request),
@@ -168,8 +173,8 @@ const illegalId = () => new Failure(400, 'Invalid address: a part of it is no le
 
 async function stillSees({ authorize, failed }: Context, campaignId: CampaignId, request: Request): Promise<boolean> {
   try {
-    const actor = checkedActor(await authorize(request))
-    return actor !== null && denial(actor, { verbs: ['read'], campaigns: [campaignId] }) === null
+    const principal = checkedPrincipal(await authorize(request))
+    return principal !== null && denial(principal, { verbs: ['read'], campaigns: [campaignId] }) === null
   } catch (error) {
     failed(error, request)
     return false

@@ -19,14 +19,14 @@ import { fieldTime, instantOfField, when } from './when.ts'
 export async function contactPage(call: ContactCall): Promise<Page> {
   const { engine, path, timeZone, url } = call
   const { contactId } = path
-  const history = eventsVisibleTo(call.actor, await engine.inspect.history(contactId))
+  const history = eventsVisibleTo(call.principal, await engine.inspect.history(contactId))
   const instants = [...new Set(history.map((event) => event.at))]
   const at = instantAsked(url.searchParams, instants, timeZone)
   const [view, facts] = await Promise.all([
     engine.inspect.contact(contactId, { runs: 'all', ...(at === null ? {} : { at }) }),
     factsOf(call, contactId),
   ])
-  const runs = visibleTo(call.actor, view.enrollments) as readonly EnrollmentView[]
+  const runs = visibleTo(call.principal, view.enrollments) as readonly EnrollmentView[]
   const titles = await titlesOf(
     call,
     [...runs, ...campaignsIn(history)].map(({ campaignId }) => campaignId),

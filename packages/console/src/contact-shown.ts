@@ -18,7 +18,7 @@ export interface Shown {
 export const isInProgress = (status: EnrollmentView['status']) => status === 'active' || status === 'paused'
 
 /** Those who see some campaigns are not told that there is nothing elsewhere. */
-export const ofYours = ({ actor }: Call) => (actor.campaigns === undefined ? '' : ' in your campaigns')
+export const ofYours = ({ principal }: Call) => (principal.campaigns === undefined ? '' : ' in your campaigns')
 
 export function campaignsIn(history: readonly RecordedContactEvent[]) {
   return history.flatMap(({ data }) => ('campaignId' in data ? [data] : []))

@@ -5,15 +5,15 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Actor } from '@enfold/http'
+import type { Principal } from '@enfold/http'
 import { getRequestListener } from '@hono/node-server'
 import { type ConsoleOptions, createConsole } from './console.ts'
 import { cookieOf } from './cookies.ts'
 import { safeHeaders, secret } from './guard.ts'
 
 export interface LoopbackOptions extends Omit<ConsoleOptions, 'authorize' | 'basePath'> {
-  /** The actor that opens the address, and what they may do. */
-  readonly actor: Actor
+  /** Who opens the address, and what they may do. */
+  readonly principal: Principal
   /** Default 0: any that is free. */
   readonly port?: number
 }
@@ -30,12 +30,12 @@ const COOKIE = 'enfold-loopback'
  * Listens on 127.0.0.1.
  *
  * @example
- * const { url, close } = await serveOnLoopback({ engine, actor: { actor: 'me', may: 'read' } })
+ * const { url, close } = await serveOnLoopback({ engine, principal: { id: 'me', may: 'read' } })
  */
-export async function serveOnLoopback({ actor, port = 0, ...options }: LoopbackOptions): Promise<LoopbackConsole> {
+export async function serveOnLoopback({ principal, port = 0, ...options }: LoopbackOptions): Promise<LoopbackConsole> {
   const session = secret()
   let token: string | null = secret()
-  const authorize = (request: Request) => (cookieOf(request, COOKIE) === session ? actor : null)
+  const authorize = (request: Request) => (cookieOf(request, COOKIE) === session ? principal : null)
   const pages = createConsole({ ...options, authorize })
 
   const listener = getRequestListener(async (request) => {

@@ -22,8 +22,8 @@ const STANDSTILL_MS = 5 * 60_000
 const HOURS = 24 * 7
 
 export async function nowPage(call: Call): Promise<Page> {
-  const { actor, engine, timeZone } = call
-  const { campaigns } = actor
+  const { principal, engine, timeZone } = call
+  const { campaigns } = principal
   const activity = await engine.inspect.activity({ events: EVENTS, ...(campaigns === undefined ? {} : { campaigns }) })
   const health = await engine.health()
   // What is due is counted over all campaigns; those who see some of them see what is next there. After a standstill
@@ -31,7 +31,7 @@ export async function nowPage(call: Call): Promise<Page> {
   const canCount = may(call, 'read', 'all')
   const isCounted = (health.dueLagMs ?? 0) < STANDSTILL_MS || call.url.searchParams.has('count')
   const overdue = canCount && isCounted ? await engine.inspect.overdue() : null
-  const upcoming = visibleTo(call.actor, await engine.inspect.upcoming({ limit: NEXT })).filter(
+  const upcoming = visibleTo(call.principal, await engine.inspect.upcoming({ limit: NEXT })).filter(
     ({ status }) => status !== 'held',
   )
   const titles = await titlesOf(

@@ -88,10 +88,10 @@ ${kind.sentences.fields?.(call) ?? ''}
 }
 
 export async function giveOrder(call: ContactCall): Promise<Response> {
-  const { actor, engine, form } = call
+  const { principal, engine, form } = call
   const kind = kindOf(form)
   const about = subjectOf(call, form, kind)
-  const order = { actor: actor.actor, reason: reasonOf(form), commandId: needed(form, 'commandId') }
+  const order = { actor: principal.id, reason: reasonOf(form), commandId: needed(form, 'commandId') }
   const ordered = { ...idsOf(about, kind), ...order, ...kind.sentences.taken?.(call) }
   const { outcome } = answerOf<unknown>(await engine[kind.verb](ordered as never)) as { readonly outcome: string }
   const proof = await proofOf(call.token, about.contactId, outcome)

@@ -23,7 +23,7 @@ export interface Page {
 }
 
 export function document(call: Call, { title, part, body, refresh }: Page): Html {
-  const { actor, chosenZone, nonce, request, timeZone, url } = call
+  const { principal, chosenZone, nonce, request, timeZone, url } = call
   const canAskForZone = chosenZone === null && request.method === 'GET'
   return html`<!doctype html>
 <html lang="en">
@@ -45,7 +45,7 @@ ${refresh === undefined ? '' : html`<noscript><meta http-equiv="refresh" content
     ([name, segments, label]) =>
       html`<a href="${link(call, segments)}"${name === part ? html` aria-current="page"` : ''}>${label}</a>`,
   )}</nav>
-<span class="who">${may(call, ['start'], 'any') ? '' : html`<span class="badge">${actor.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${actor.actor}</bdi></span>
+<span class="who">${may(call, ['start'], 'any') ? '' : html`<span class="badge">${principal.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${principal.id}</bdi></span>
 </header>
 <main id="main" tabindex="-1">
 ${body}

@@ -53,7 +53,7 @@ export async function process(call: Call): Promise<Response> {
     async (options) =>
       answerOf(
         await call.engine.processAction(
-          { ...target, actionId, contacts: sourceOf(selection), actor: call.actor.actor },
+          { ...target, actionId, contacts: sourceOf(selection), actor: call.principal.id },
           { ...options, ...(preview === null ? {} : { preview }) },
         ),
       ),

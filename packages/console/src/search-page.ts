@@ -59,7 +59,7 @@ ${[...conditions, {}].map(line)}
 
 /** Options of all sequences that the actor may see, by campaign; active ones, and those who wait at their end. */
 async function sequenceOptions(call: Call, conditions: readonly Condition[]) {
-  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.principal, await call.engine.inspect.campaigns())
   const titles = await titlesOf(
     call,
     campaigns.map(({ campaignId }) => campaignId),
@@ -108,7 +108,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
   const names = await call.namesOf(contacts)
   const rows = await Promise.all(
     contacts.map(async (contactId) => {
-      const sequences = visibleTo(call.actor, await call.engine.inspect.sequencesOf(contactId))
+      const sequences = visibleTo(call.principal, await call.engine.inspect.sequencesOf(contactId))
       return { contactId, sequences }
     }),
   )

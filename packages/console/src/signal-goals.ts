@@ -9,7 +9,7 @@ import { badge, table } from './page.ts'
 export async function signalGoals(call: Call, contactId: ContactId, event: RecordedContactEvent): Promise<Html> {
   if (event.type !== 'SignalReceived' && event.type !== 'GoalSatisfied') return html``
   const { kind, signalId } = event.data
-  const campaigns = visibleTo(call.actor, await call.engine.inspect.campaigns())
+  const campaigns = visibleTo(call.principal, await call.engine.inspect.campaigns())
   const rows: Html[] = []
   for (const { campaignId, name } of campaigns) {
     const view = await call.engine.inspect.campaign(campaignId)

@@ -17,7 +17,7 @@ export const whyScope = ({ url: { searchParams } }: Call): Scope => ({
 
 /** The chain of causes of an event, or why a step did or did not run (AUDIT-3). */
 export async function whyPage(call: ContactCall): Promise<Page> {
-  const { actor, engine, path, url } = call
+  const { principal, engine, path, url } = call
   const { contactId } = path
   const params = url.searchParams
   const eventId = params.get('event')
@@ -31,7 +31,7 @@ export async function whyPage(call: ContactCall): Promise<Page> {
   const explained = await engine.inspect.explain({ contactId, ...(eventId === null ? step : { eventId }) })
   const visible = new Map(
     eventsVisibleTo(
-      actor,
+      principal,
       explained.chain.map(({ event }) => event),
     ).map((event) => [event.id, event]),
   )

@@ -12,7 +12,7 @@ import {
   whilePermitted,
 } from './action-stream.ts'
 import { campaignsOf } from './contact-routes.ts'
-import { type Actor, canSee, type Scope, visibleTo } from './permissions.ts'
+import { canSee, type Principal, type Scope, visibleTo } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -38,9 +38,12 @@ export function actionScope({
 type ActionCall = Call<unknown, unknown, '/actions/{actionId}'>
 
 /** Of a campaign that the actor does not see there is none, as far as they can tell. */
-async function recordOf({ actor, engine, path: { actionId } }: ActionCall): Promise<ActionView> {
+async function recordOf({ principal, engine, path: { actionId } }: ActionCall): Promise<ActionView> {
   const action = await engine.inspect.action(actionId)
-  return found(action !== null && canSee(actor, action.campaignId) ? action : null, { type: 'ActionUnknown', actionId })
+  return found(action !== null && canSee(principal, action.campaignId) ? action : null, {
+    type: 'ActionUnknown',
+    actionId,
+  })
 }
 
 /**
@@ -49,13 +52,13 @@ async function recordOf({ actor, engine, path: { actionId } }: ActionCall): Prom
  */
 export async function visibleActions(
   engine: Engine,
-  actor: Actor,
+  principal: Principal,
   { after = null, limit = 50 }: { readonly after?: ActionId | null; readonly limit?: number } = {},
 ): Promise<Awaited<ReturnType<Engine['inspect']['actions']>> | null> {
-  if (actor.campaigns === undefined) return engine.inspect.actions({ after, limit })
+  if (principal.campaigns === undefined) return engine.inspect.actions({ after, limit })
   if (after !== null) {
     const before = await engine.inspect.action(after)
-    if (before === null || !canSee(actor, before.campaignId)) return null
+    if (before === null || !canSee(principal, before.campaignId)) return null
   }
   const visible: ActionView[] = []
   for (let from = after; visible.length <= limit; ) {
@@ -63,7 +66,7 @@ export async function visibleActions(
       after: from,
       limit: 1000,
     })
-    visible.push(...visibleTo(actor, page.actions))
+    visible.push(...visibleTo(principal, page.actions))
     if (page.next === null) break
     from = page.next
   }
@@ -87,12 +90,12 @@ async function replyOnceBegun(
 }
 
 function orderOfAction(
-  { actor, commandId }: Call<unknown, unknown>,
+  { principal, commandId }: Call<unknown, unknown>,
   order: Omit<Static<typeof s.ActionOrder>, 'contacts' | 'preview'>,
   contacts: ContactSource,
 ): ActionOrder {
   const { action, actionId = commandId ?? crypto.randomUUID(), campaignId, reason, sequenceId } = order
-  return { action, actionId, campaignId, sequenceId, contacts, actor: actor.actor, ...given({ reason }) }
+  return { action, actionId, campaignId, sequenceId, contacts, actor: principal.id, ...given({ reason }) }
 }
 
 /** The contacts of a body, as the engine takes them: without the options that were left out. */
@@ -172,8 +175,8 @@ const reads: readonly Route[] = [
     query: s.closed({ after: s.opt(s.Id), limit: s.Limit }),
     answers: { 200: s.Actions },
     scope: reading('any'),
-    async handle({ actor, engine, query }) {
-      return found(await visibleActions(engine, actor, given(query)), {
+    async handle({ principal, engine, query }) {
+      return found(await visibleActions(engine, principal, given(query)), {
         type: 'ActionUnknown',
         actionId: query.after as string,
       })
@@ -248,8 +251,8 @@ const orders: readonly Route[] = [
     body: s.closed({}),
     answers: { 200: s.Action },
     scope: orderingAction,
-    handle: async ({ actor, engine, path }) =>
-      answerOf(await engine.cancelAction(path.actionId, { actor: actor.actor })),
+    handle: async ({ principal, engine, path }) =>
+      answerOf(await engine.cancelAction(path.actionId, { actor: principal.id })),
   }),
   route({
     id: 'resumeAction',

@@ -1,7 +1,7 @@
 /** For the tests of this package: an engine with a campaign, actors by the header, and requests in a word. */
 import { type ContactDirectory, campaign, type Store } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
-import { type Actor, type Api, type ApiOptions, createApi } from '@enfold/http'
+import { type Api, type ApiOptions, createApi, type Principal } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { onTestFinished } from 'vitest'
@@ -32,10 +32,10 @@ export const garden = campaign({
 })
 
 /** Who sends a request says so in the header `authorization`. */
-export const ACTORS: { readonly [name: string]: Actor } = {
-  writer: { actor: 'wanda', may: 'write' },
-  reader: { actor: 'rita', may: 'read' },
-  gardener: { actor: 'gil', may: 'write', campaigns: ['garden'] },
+export const ACTORS: { readonly [name: string]: Principal } = {
+  writer: { id: 'wanda', may: 'write' },
+  reader: { id: 'rita', may: 'read' },
+  gardener: { id: 'gil', may: 'write', campaigns: ['garden'] },
 }
 
 export interface GivenApi {

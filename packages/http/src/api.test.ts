@@ -622,11 +622,11 @@ describe('createApi', () => {
       () => {
         throw new Error('secret')
       },
-      () => ({ actor: 'x' }),
-      () => ({ actor: 'x', may: 'all' }),
-      () => ({ actor: 'x', may: ['read', 'fly'] }),
-      () => ({ actor: '', may: 'write' }),
-      () => ({ actor: 'x', may: 'write', campaigns: 'pool' }),
+      () => ({ id: 'x' }),
+      () => ({ id: 'x', may: 'all' }),
+      () => ({ id: 'x', may: ['read', 'fly'] }),
+      () => ({ id: '', may: 'write' }),
+      () => ({ id: 'x', may: 'write', campaigns: 'pool' }),
       () => true,
     ]
     for (const answer of answers) {

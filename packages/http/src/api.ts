@@ -10,7 +10,7 @@ import { campaignRoutes } from './campaign-routes.ts'
 import { contactRoutes } from './contact-routes.ts'
 import { checkShape, jsonOf, mediaTypeOf, queryOf, uploadOf, wrongInput } from './input.ts'
 import { openApiDocument } from './openapi.ts'
-import { type Actor, type Authorize, checkedActor, denial } from './permissions.ts'
+import { type Authorize, checkedPrincipal, denial, type Principal } from './permissions.ts'
 import { problem, problemFor, problemResponse, Refused, thrownProblem } from './problem.ts'
 import { type Call, type Limits, Reply, type Route } from './route.ts'
 import { idsOf, type OnError, serve, tellHost } from './shell.ts'
@@ -59,7 +59,7 @@ interface Context {
  *
  * @throws EnfoldFault `INVALID_INPUT` for options that cannot be, and without `authorize`
  * @example
- * const api = createApi({ engine, authorize: (request) => session(request) && { actor: 'anna', may: 'write' } })
+ * const api = createApi({ engine, authorize: (request) => session(request) && { id: 'anna', may: 'write' } })
  * await api(new Request('http://localhost/campaigns'))
  */
 export function createApi(options: ApiOptions): Api {
@@ -75,11 +75,11 @@ export function createApi(options: ApiOptions): Api {
     routes,
     failed,
     files: new Map([['/openapi.json', () => new Response(document, { headers: headersOf('private, no-cache') })]]),
-    async answer(route, actor, request) {
+    async answer(route, principal, request) {
       try {
-        return await answer(context, route, actor, request)
+        return await answer(context, route, principal, request)
       } catch (error) {
-        const why = problemFor(actor, thrownProblem(error))
+        const why = problemFor(principal, thrownProblem(error))
         if (why.status >= 500) failed(error, request)
         return problemResponse(why, error instanceof Refused ? error.headers : {})
       }
@@ -99,11 +99,11 @@ export function createApi(options: ApiOptions): Api {
   })
 }
 
-async function answer(context: Context, route: Route, actor: Actor, request: Request): Promise<Response> {
+async function answer(context: Context, route: Route, principal: Principal, request: Request): Promise<Response> {
   const { engine, failed, limits } = context
   const call: Call = {
     engine,
-    actor,
+    principal,
     request,
     path: idsOf(route, request, (name) => wrongInput('path', `/${name}`, 'is no legal id, percent-encoded')),
     query: queryOf(new URL(request.url), route.query ?? NOTHING),
@@ -114,7 +114,7 @@ async function answer(context: Context, route: Route, actor: Actor, request: Req
     stillPermitted: () => isStillPermitted(context, route, call),
     failed: (error) => failed(error, request),
   }
-  const why = denial(actor, await route.scope(call))
+  const why = denial(principal, await route.scope(call))
   if (why !== null) throw new Refused(problem('Forbidden', why))
   const value = await route.handle(call)
   if (value instanceof Response) return value
@@ -124,8 +124,8 @@ async function answer(context: Context, route: Route, actor: Actor, request: Req
 
 async function isStillPermitted({ authorize, failed }: Context, route: Route, call: Call): Promise<boolean> {
   try {
-    const actor = checkedActor(await authorize(call.request))
-    return actor !== null && denial(actor, await route.scope({ ...call, actor })) === null
+    const principal = checkedPrincipal(await authorize(call.request))
+    return principal !== null && denial(principal, await route.scope({ ...call, principal })) === null
   } catch (error) {
     if (!(error instanceof Refused)) failed(error, call.request)
     return false

@@ -9,14 +9,17 @@ import {
 } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
 import Type from 'typebox'
-import { type Actor, canSee, visibleTo } from './permissions.ts'
+import { canSee, type Principal, visibleTo } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
 import { answerOf, found, given, onCampaign, orderOf, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
 /** Without the warnings that name a campaign which the actor may not see. */
-function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] }>(actor: Actor, answer: Answer) {
-  const warnings = answer.warnings.filter(({ campaignId }) => campaignId === undefined || canSee(actor, campaignId))
+function shownTo<Answer extends { readonly warnings: readonly CampaignProblem[] }>(
+  principal: Principal,
+  answer: Answer,
+) {
+  const warnings = answer.warnings.filter(({ campaignId }) => campaignId === undefined || canSee(principal, campaignId))
   return { ...answer, warnings }
 }
 
@@ -45,9 +48,9 @@ export const campaignRoutes: readonly Route[] = [
     summary: 'Every campaign that was ever published',
     answers: { 200: s.Campaigns },
     scope: reading('any'),
-    async handle({ actor, engine }) {
+    async handle({ principal, engine }) {
       const campaigns = await engine.inspect.campaigns()
-      return { campaigns: visibleTo(actor, campaigns) }
+      return { campaigns: visibleTo(principal, campaigns) }
     },
   }),
   route({
@@ -101,7 +104,7 @@ export const campaignRoutes: readonly Route[] = [
     body: Definition,
     answers: { 200: s.Checked },
     scope: reading('any'),
-    handle: async ({ actor, body, engine }) => shownTo(actor, await engine.inspect.checkCampaign(body)),
+    handle: async ({ principal, body, engine }) => shownTo(principal, await engine.inspect.checkCampaign(body)),
   }),
   route({
     id: 'publishCampaign',
@@ -119,9 +122,9 @@ export const campaignRoutes: readonly Route[] = [
             { path: 'body/id', message: `expected ${JSON.stringify(call.path.campaignId)}` },
           ]),
         )
-      const { actor, commandId } = call
-      const order = { actor: actor.actor, ...(commandId === null ? {} : { commandId }) }
-      return shownTo(actor, answerOf(await call.engine.publish(call.body, order)))
+      const { principal, commandId } = call
+      const order = { actor: principal.id, ...(commandId === null ? {} : { commandId }) }
+      return shownTo(principal, answerOf(await call.engine.publish(call.body, order)))
     },
   }),
   route({
@@ -153,10 +156,10 @@ export const campaignRoutes: readonly Route[] = [
     }),
     answers: { 200: s.Attention },
     scope: ({ query: { campaignId } }) => reading(campaignId === undefined ? 'any' : [campaignId]),
-    handle: ({ actor, engine, query: { campaignId, ...query } }) =>
+    handle: ({ principal, engine, query: { campaignId, ...query } }) =>
       engine.inspect.attention({
         ...given(query),
-        ...given({ campaigns: campaignId === undefined ? actor.campaigns : [campaignId] }),
+        ...given({ campaigns: campaignId === undefined ? principal.campaigns : [campaignId] }),
       }),
   }),
   route({
@@ -167,9 +170,9 @@ export const campaignRoutes: readonly Route[] = [
       'How engine and store stand; 503 if work does not get done: the store does not respond, due work is late, or a handler fails again and again. For readiness and alerts, not for liveness. Of faults, those who may see some campaigns only are told the codes',
     answers: { 200: s.Health, 503: s.Health },
     scope: reading('any'),
-    async handle({ actor, engine }) {
+    async handle({ principal, engine }) {
       const health = await engine.health()
-      const seen = actor.campaigns === undefined ? health : { ok: health.ok, codes: codesOf(health) }
+      const seen = principal.campaigns === undefined ? health : { ok: health.ok, codes: codesOf(health) }
       return new Reply(health.ok ? 200 : 503, seen, { 'cache-control': 'no-store' })
     },
   }),

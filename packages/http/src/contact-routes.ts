@@ -14,7 +14,7 @@ import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
 import { wrongInput } from './input.ts'
 import { answerSchema, orderRoutes, STEP } from './order-routes.ts'
-import { type Actor, canSee, visibleTo } from './permissions.ts'
+import { canSee, type Principal, visibleTo } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
 import { answerOf, given, onAllCampaigns, onCampaign, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
@@ -31,9 +31,9 @@ const reads: readonly Route[] = [
     answers: { 200: s.Contact },
     etag: true,
     scope: reading('any'),
-    async handle({ actor, engine, path, query }) {
+    async handle({ principal, engine, path, query }) {
       const contact = await engine.inspect.contact(path.contactId, given(query))
-      return { ...contact, enrollments: visibleTo(actor, contact.enrollments) }
+      return { ...contact, enrollments: visibleTo(principal, contact.enrollments) }
     },
   }),
   route({
@@ -45,10 +45,10 @@ const reads: readonly Route[] = [
     answers: { 200: s.History },
     etag: true,
     scope: reading('any'),
-    async handle({ actor, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
+    async handle({ principal, engine, path, query: { after = 0, limit = HISTORY_PAGE } }) {
       const later = (await engine.inspect.history(path.contactId)).slice(after)
       const page = later.slice(0, limit)
-      const events = eventsVisibleTo(actor, page)
+      const events = eventsVisibleTo(principal, page)
       const now = engine.inspect.now()
       const ahead = events.flatMap(({ at, version }) => (at > now ? [version] : []))
       return {
@@ -65,11 +65,11 @@ const reads: readonly Route[] = [
     summary: 'Why an event happened: the chain back to its root, the event itself first',
     answers: { 200: s.Chain },
     scope: reading('any'),
-    async handle({ actor, engine, path }) {
+    async handle({ principal, engine, path }) {
       const chain = explain(await engine.inspect.history(path.contactId), path.eventId)
-      const visible = eventsVisibleTo(actor, chain)
+      const visible = eventsVisibleTo(principal, chain)
       // If the actor may not see the event itself, neither what led to it.
-      if (eventsVisibleTo(actor, chain.slice(0, 1)).length === 0)
+      if (eventsVisibleTo(principal, chain.slice(0, 1)).length === 0)
         throw new Refused(problem('NotFound', 'This contact has no such event.'))
       return { chain: visible }
     },
@@ -82,11 +82,13 @@ const reads: readonly Route[] = [
     query: s.closed({ run: s.opt(s.whole(1)) }),
     answers: { 200: s.ExplainedStep },
     scope: onCampaign('read'),
-    async handle({ actor, engine, path, query }) {
+    async handle({ principal, engine, path, query }) {
       const asked = { ...path, ...given(query) }
       const { step, evidence, chain, factsFault } = await engine.inspect.explain(asked)
-      const links = chain.flatMap((link) => eventsVisibleTo(actor, [link.event]).map((event) => ({ ...link, event })))
-      return { step, evidence: eventsVisibleTo(actor, evidence), chain: links, ...given({ factsFault }) }
+      const links = chain.flatMap((link) =>
+        eventsVisibleTo(principal, [link.event]).map((event) => ({ ...link, event })),
+      )
+      return { step, evidence: eventsVisibleTo(principal, evidence), chain: links, ...given({ factsFault }) }
     },
   }),
   route({
@@ -97,9 +99,9 @@ const reads: readonly Route[] = [
     query: s.closed({ signalId: s.Id }),
     answers: { 200: s.ExplainedGoal },
     scope: onCampaign('read'),
-    async handle({ actor, engine, path, query }) {
+    async handle({ principal, engine, path, query }) {
       const why = await engine.inspect.explainNot({ ...path, ...query })
-      return { ...why, evidence: eventsVisibleTo(actor, why.evidence) }
+      return { ...why, evidence: eventsVisibleTo(principal, why.evidence) }
     },
   }),
   route({
@@ -109,9 +111,9 @@ const reads: readonly Route[] = [
     summary: 'The sequences that a contact is in, or waits at the end of',
     answers: { 200: s.Sequences },
     scope: reading('any'),
-    async handle({ actor, engine, path }) {
+    async handle({ principal, engine, path }) {
       const sequences = await engine.inspect.sequencesOf(path.contactId)
-      return { sequences: visibleTo(actor, sequences) }
+      return { sequences: visibleTo(principal, sequences) }
     },
   }),
   route({
@@ -121,9 +123,9 @@ const reads: readonly Route[] = [
     summary: 'The next steps of one contact, by when they are due',
     answers: { 200: s.UpcomingSteps },
     scope: reading('any'),
-    async handle({ actor, engine, path }) {
+    async handle({ principal, engine, path }) {
       const steps = await engine.inspect.upcoming(path)
-      return { steps: visibleTo(actor, steps) }
+      return { steps: visibleTo(principal, steps) }
     },
   }),
   route({
@@ -134,9 +136,9 @@ const reads: readonly Route[] = [
     query: s.closed({ until: s.opt(s.Instant), limit: s.Limit }),
     answers: { 200: s.UpcomingSteps },
     scope: reading('any'),
-    async handle({ actor, engine, query }) {
+    async handle({ principal, engine, query }) {
       const steps = await engine.inspect.upcoming(given(query))
-      return { steps: visibleTo(actor, steps) }
+      return { steps: visibleTo(principal, steps) }
     },
   }),
   route({
@@ -169,16 +171,16 @@ export function campaignsOf(query: Pick<SearchQuery, 'all' | 'any' | 'none' | 't
 
 /** Events of the actor's campaigns, and those that are of none. */
 export function eventsVisibleTo(
-  actor: Actor,
+  principal: Principal,
   events: readonly RecordedContactEvent[],
 ): readonly RecordedContactEvent[] {
-  if (actor.campaigns === undefined) return events
+  if (principal.campaigns === undefined) return events
   return events.flatMap((event) => {
     const { campaignId } = event.data as { campaignId?: CampaignId }
-    if (campaignId !== undefined && !canSee(actor, campaignId)) return []
+    if (campaignId !== undefined && !canSee(principal, campaignId)) return []
     if (!isContactEvent(event) || event.type !== 'GoalSatisfied' || event.data.matched === undefined) return [event]
     // The first goal of a signal names those of all campaigns.
-    const matched = event.data.matched.filter((goal) => canSee(actor, goal.campaignId))
+    const matched = event.data.matched.filter((goal) => canSee(principal, goal.campaignId))
     return [{ ...event, data: { ...event.data, matched } }]
   })
 }
@@ -218,10 +220,10 @@ const signals: readonly Route[] = [
     body: s.SignalBody,
     answers: { 200: SignalAnswer },
     scope: onAllCampaigns(...VERBS.signal.permission),
-    async handle({ actor, body, commandId, engine }) {
+    async handle({ principal, body, commandId, engine }) {
       checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
-      return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: actor.actor } as never))
+      return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: principal.id } as never))
     },
   }),
   route({
@@ -233,7 +235,7 @@ const signals: readonly Route[] = [
     answers: { 200: s.closed({ results: s.list(SignalResult) }) },
     scope: onAllCampaigns(...VERBS.signal.permission),
     async handle(call) {
-      const { actor, body, commandId, engine, limits } = call
+      const { principal, body, commandId, engine, limits } = call
       if (body.signals.length > limits.maxBatch)
         throw new Refused(problem('BodyTooLarge', `A request may have at most ${limits.maxBatch} signals.`))
       for (const [i, { data }] of body.signals.entries()) checkIntegers(data, `/signals/${i}/data`)
@@ -246,7 +248,7 @@ const signals: readonly Route[] = [
             try {
               const either = await engine.signal({
                 ...given({ ...one, signalId: one.signalId ?? idInBatch(commandId, i) }),
-                actor: actor.actor,
+                actor: principal.id,
               } as never)
               results[i] = isLeft(either)
                 ? { problem: rejectionProblem(either.left as Rejection) }

@@ -18,11 +18,11 @@ export { type Api, type ApiOptions, createApi } from './api.ts'
 export { campaignsOf, eventsVisibleTo } from './contact-routes.ts'
 export { idOfSegment, pathSegment } from './path.ts'
 export {
-  type Actor,
   type Authorize,
   canSee,
-  checkedActor,
+  checkedPrincipal,
   denial,
+  type Principal,
   type Scope,
   type Verb,
   visibleTo,

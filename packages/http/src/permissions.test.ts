@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
 import { type GivenApi, garden, givenApi, pool } from './api.fixture.ts'
 import { routes } from './api.ts'
-import type { Actor, Verb } from './permissions.ts'
+import type { Principal, Verb } from './permissions.ts'
 
 /** A request that is right in every way, for each route; in the campaign "pool" where it is of one. */
 const REQUESTS: {
@@ -80,7 +80,7 @@ function inPool(action: string): string {
 }
 
 /** Ann is in sequences of both campaigns, with one step done and one to come; an action has been done. */
-async function givenAnn(actor: { current: Actor | null }): Promise<GivenApi & { readonly eventId: string }> {
+async function givenAnn(actor: { current: Principal | null }): Promise<GivenApi & { readonly eventId: string }> {
   const given = await givenApi({ authorize: () => actor.current })
   const { engine } = given
   const order = { contactId: 'ann', actor: 'olga' }
@@ -99,8 +99,8 @@ describe('every route', () => {
   describe.each(routes.map((route) => [route.id, route] as const))('%s', (id, route) => {
     const request = REQUESTS[id] as (typeof REQUESTS)[string]
 
-    async function outcomes(actors: readonly (Actor | null)[]) {
-      const actor: { current: Actor | null } = { current: null }
+    async function outcomes(actors: readonly (Principal | null)[]) {
+      const actor: { current: Principal | null } = { current: null }
       const { send, store, eventId, errors } = await givenAnn(actor)
       const length = async () => {
         let count = 0
@@ -122,20 +122,20 @@ describe('every route', () => {
     }
 
     it('a route is closed without an actor, without its verb, and with all other verbs', async () => {
-      const lacking = request.verbs.map((verb) => ({ actor: 'x', may: PERMISSIONS.filter((one) => one !== verb) }))
-      const answers = await outcomes([null, ...lacking, { actor: 'x', may: [] }])
+      const lacking = request.verbs.map((verb) => ({ id: 'x', may: PERMISSIONS.filter((one) => one !== verb) }))
+      const answers = await outcomes([null, ...lacking, { id: 'x', may: [] }])
       expect(answers.map(({ status }) => status)).toEqual([401, ...lacking.map(() => 403), 403])
       expect(answers.some(({ changed }) => changed)).toBe(false)
     })
 
     it('is open to a reader if it only reads', async () => {
-      const [answer] = await outcomes([{ actor: 'rita', may: 'read' }])
+      const [answer] = await outcomes([{ id: 'rita', may: 'read' }])
       expect(answer?.status).toBe(request.verbs.join() === 'read' ? 200 : 403)
       expect(answer?.changed).toBe(false)
     })
 
     it('a route is closed to an actor of other campaigns, or shows nothing of this one', async () => {
-      const [answer] = await outcomes([{ actor: 'gil', may: 'write', campaigns: ['garden'] }])
+      const [answer] = await outcomes([{ id: 'gil', may: 'write', campaigns: ['garden'] }])
       // Of an action elsewhere it is not said that it exists.
       expect(answer?.status).toBe(request.others === true ? 200 : request.path.startsWith('/actions/first') ? 404 : 403)
       expect(answer?.changed).toBe(false)
@@ -144,8 +144,8 @@ describe('every route', () => {
 
     it('a route is open to an actor with the verb and the campaign, and responds in its shape', async () => {
       const campaigns = [pool.id, garden.id]
-      const ofBoth = { actor: 'olga', may: request.verbs, campaigns }
-      const ofAll = { actor: 'olga', may: request.verbs }
+      const ofBoth = { id: 'olga', may: request.verbs, campaigns }
+      const ofAll = { id: 'olga', may: request.verbs }
       const [limited] = await outcomes([ofBoth])
       const [unlimited] = await outcomes([ofAll])
       expect(unlimited?.status).toBe(request.status ?? 200)
@@ -167,7 +167,7 @@ describe('every route', () => {
 })
 
 describe('an actor limited to some campaigns', () => {
-  const gil: Actor = { actor: 'gil', may: 'write', campaigns: ['garden'] }
+  const gil: Principal = { id: 'gil', may: 'write', campaigns: ['garden'] }
 
   it('finds contacts by those only: other sequences, none, and everybody are closed', async () => {
     const { send } = await givenApi({ authorize: () => gil })
@@ -180,12 +180,12 @@ describe('an actor limited to some campaigns', () => {
   })
 
   it('is told of no other campaign where an id is not known', async () => {
-    const sees = async (actor: Actor) => {
+    const sees = async (actor: Principal) => {
       const { send } = await givenApi({ authorize: () => actor })
       const start = await send('POST', '/contacts/ann/sequences/gardn/tips/start')
       return [start, await send('GET', '/campaigns/gardn')]
     }
-    for (const { body, status } of await sees({ actor: 'olga', may: 'write' })) {
+    for (const { body, status } of await sees({ id: 'olga', may: 'write' })) {
       expect(status).toBe(404)
       expect(body.rejection).toMatchObject({ type: 'CampaignUnknown', known: ['garden', 'pool'] })
       expect(body.detail).toContain('Did you mean "garden"?')
@@ -251,7 +251,7 @@ describe('an actor limited to some campaigns', () => {
 })
 
 it('BULK-3: progress ends when it is no longer permitted', async () => {
-  const actor: { current: Actor | null } = { current: { actor: 'olga', may: 'write' } }
+  const actor: { current: Principal | null } = { current: { id: 'olga', may: 'write' } }
   const { api, engine } = await givenApi({ authorize: () => actor.current })
   const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actionId: 'a', actor: 'olga' } as const
   let goOn = (): void => {}
@@ -268,15 +268,15 @@ it('BULK-3: progress ends when it is no longer permitted', async () => {
   const response = await api(new Request('http://localhost/actions/a/progress'))
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   expect(new TextDecoder().decode((await reader.read()).value)).toContain('"state":"collecting"')
-  actor.current = { actor: 'olga', may: 'write', campaigns: ['garden'] }
+  actor.current = { id: 'olga', may: 'write', campaigns: ['garden'] }
   goOn()
   await over
   expect(await reader.read()).toEqual({ done: true, value: undefined })
 })
 
 it('BULK-3: a file of results breaks off when it is no longer permitted', async () => {
-  for (const later of [null, { actor: 'olga', may: 'write', campaigns: ['garden'] } as const]) {
-    const actor: { current: Actor | null } = { current: { actor: 'olga', may: 'write' } }
+  for (const later of [null, { id: 'olga', may: 'write', campaigns: ['garden'] } as const]) {
+    const actor: { current: Principal | null } = { current: { id: 'olga', may: 'write' } }
     const errors: unknown[] = []
     const { api, engine } = await givenApi({ authorize: () => actor.current, onError: (error) => errors.push(error) })
     const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actionId: 'a', actor: 'olga' } as const

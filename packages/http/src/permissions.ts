@@ -5,9 +5,9 @@ import { type CampaignId, EnfoldFault, isLegalId, PERMISSIONS, type Permission }
 export type Verb = Permission
 
 /** The authenticated caller, as returned by `authorize`. */
-export interface Actor {
-  /** Your id of the caller; recorded with every order. */
-  readonly actor: string
+export interface Principal {
+  /** Your id of the caller; recorded as the actor of every order. */
+  readonly id: string
   /** "read": looks only. "write": everything. Or exactly these; a restart needs `start` and `stop`. */
   readonly may: 'read' | 'write' | readonly Verb[]
   /**
@@ -18,7 +18,7 @@ export interface Actor {
 }
 
 /** Says who sends a request; `null`: nobody that you know. */
-export type Authorize = (request: Request) => Actor | null | Promise<Actor | null>
+export type Authorize = (request: Request) => Principal | null | Promise<Principal | null>
 
 /** What a request is about to do. */
 export interface Scope {
@@ -28,7 +28,7 @@ export interface Scope {
 }
 
 /** Why the actor may not, as a sentence; `null` if they may. */
-export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
+export function denial({ may, campaigns }: Principal, scope: Scope): string | null {
   const verbs: readonly Verb[] = may === 'write' ? PERMISSIONS : may === 'read' ? ['read'] : may
   const missing = scope.verbs.find((verb) => !verbs.includes(verb))
   if (missing !== undefined) return `You may not do this: it needs the permission "${missing}".`
@@ -39,28 +39,28 @@ export function denial({ may, campaigns }: Actor, scope: Scope): string | null {
   return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is not one of yours.`
 }
 
-export function canSee({ campaigns }: Actor, campaignId: CampaignId): boolean {
+export function canSee({ campaigns }: Principal, campaignId: CampaignId): boolean {
   return campaigns === undefined || campaigns.includes(campaignId)
 }
 
 /** Those of the actor's campaigns. */
 export function visibleTo<T extends { readonly campaignId: CampaignId }>(
-  actor: Actor,
+  principal: Principal,
   things: readonly T[],
 ): readonly T[] {
-  return things.filter(({ campaignId }) => canSee(actor, campaignId))
+  return things.filter(({ campaignId }) => canSee(principal, campaignId))
 }
 
-/** Throws for an answer of `authorize` that is neither an actor nor `null`: a slip there must open nothing. */
-export function checkedActor(answer: unknown): Actor | null {
+/** Throws for an answer of `authorize` that is neither a principal nor `null`: a slip there must open nothing. */
+export function checkedPrincipal(answer: unknown): Principal | null {
   if (answer === null || answer === undefined) return null
-  const { actor, may, campaigns } = (typeof answer === 'object' ? answer : {}) as Partial<Record<keyof Actor, unknown>>
-  if (!isLegalId(actor)) throw EnfoldFault.invalidInput('authorize().actor', actor, 'your id of who sends the request')
+  const { id, may, campaigns } = (typeof answer === 'object' ? answer : {}) as Partial<Record<keyof Principal, unknown>>
+  if (!isLegalId(id)) throw EnfoldFault.invalidInput('authorize().id', id, 'your id of who sends the request')
   const isMay =
     may === 'read' || may === 'write' || (Array.isArray(may) && may.every((verb) => PERMISSIONS.includes(verb)))
   if (!isMay)
     throw EnfoldFault.invalidInput('authorize().may', may, `"read", "write" or a list of ${PERMISSIONS.join(', ')}`)
   if (campaigns !== undefined && !(Array.isArray(campaigns) && campaigns.every(isLegalId)))
     throw EnfoldFault.invalidInput('authorize().campaigns', campaigns, 'a list of campaign ids, or nothing')
-  return answer as Actor
+  return answer as Principal
 }

@@ -1,6 +1,6 @@
 /** What went wrong, as problem details (RFC 9457). Each kind has a type that stays the same: programs may rely on it. */
 import { describeRejection, type EnfoldFault, type FaultCode, isEnfoldFault, type Rejection } from '@enfold/core'
-import type { Actor } from './permissions.ts'
+import type { Principal } from './permissions.ts'
 
 /** `type`s are `urn:enfold:problem:` and the type of a rejection, the code of a fault, or one of the API's own. */
 export interface Problem {
@@ -80,7 +80,7 @@ export function rejectionProblem(rejection: Rejection): Problem {
 }
 
 /** For an actor who sees some campaigns only: neither what an id was used for nor which other campaigns there are. */
-export function problemFor({ campaigns }: Actor, one: Problem): Problem {
+export function problemFor({ campaigns }: Principal, one: Problem): Problem {
   const { rejection } = one
   if (campaigns === undefined || rejection === undefined) return one
   if (rejection.type === 'CommandIdReused') return rejectionProblem({ ...rejection, usedFor: 'another command' })

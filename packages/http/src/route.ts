@@ -2,14 +2,14 @@
 import { type CampaignId, type Either, isLeft, type Rejection } from '@enfold/core'
 import type { Engine, Order } from '@enfold/engine'
 import type { Static, TSchema } from 'typebox'
-import type { Actor, Scope, Verb } from './permissions.ts'
+import type { Principal, Scope, Verb } from './permissions.ts'
 import { Refused, rejectionProblem } from './problem.ts'
 import type { PathIds } from './shell.ts'
 
 /** A request that was read and found to be of the right shape. */
 export interface Call<Query = unknown, Body = unknown, Path extends string = string> {
   readonly engine: Engine
-  readonly actor: Actor
+  readonly principal: Principal
   readonly request: Request
   /** Ids of the path by their names in the template. */
   readonly path: PathIds<Path>
@@ -97,10 +97,10 @@ export const onCampaign =
 export const onAllCampaigns = (...verbs: readonly Verb[]): Scope => ({ verbs, campaigns: 'all' })
 
 /** Who orders it, why, and under which id. */
-export function orderOf({ actor, body, commandId }: Call<unknown, unknown>): Order {
+export function orderOf({ principal, body, commandId }: Call<unknown, unknown>): Order {
   const { reason } = (body ?? {}) as { reason?: string }
   return {
-    actor: actor.actor,
+    actor: principal.id,
     ...(reason === undefined ? {} : { reason }),
     ...(commandId === null ? {} : { commandId }),
   }

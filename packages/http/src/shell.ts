@@ -5,7 +5,7 @@
 import { isLegalId } from '@enfold/core'
 import { Hono } from 'hono'
 import { idOfSegment } from './path.ts'
-import { type Actor, type Authorize, checkedActor } from './permissions.ts'
+import { type Authorize, checkedPrincipal, type Principal } from './permissions.ts'
 
 export type OnError = (error: unknown, request: Request) => void
 
@@ -22,9 +22,9 @@ export interface Surface<R extends ServedRoute> {
   /** What is the same for everyone who is known, by its path. */
   readonly files: ReadonlyMap<string, () => Response>
   /** Must not reject: what goes wrong is a response. */
-  answer(route: R, actor: Actor, request: Request): Promise<Response>
+  answer(route: R, principal: Principal, request: Request): Promise<Response>
   /** No route is there. `allowed`: the methods by which there would be one; empty: none. */
-  answerNowhere(allowed: readonly string[], actor: Actor, request: Request): Response | Promise<Response>
+  answerNowhere(allowed: readonly string[], principal: Principal, request: Request): Response | Promise<Response>
   /** 401: `authorize` knows nobody. 500: it failed. Nothing of the inside may stand there. */
   answerNobody(status: 401 | 500): Response
   /** Tells the host. Must not throw. */
@@ -35,23 +35,23 @@ export interface Surface<R extends ServedRoute> {
 export function serve<R extends ServedRoute>(surface: Surface<R>): (request: Request) => Promise<Response> {
   const { authorize, basePath, files, routes } = surface
   // As it was sent: decoding is done once, segment by segment, when the route is known.
-  const app = new Hono<{ readonly Bindings: { readonly actor: Actor } }>({
+  const app = new Hono<{ readonly Bindings: { readonly principal: Principal } }>({
     getPath: (request) => pathWithin(basePath, request) ?? '',
   })
   for (const route of routes)
     app.on(route.method.toUpperCase(), route.path.replace(/\{(\w+)\}/g, ':$1'), ({ env, req }) =>
-      surface.answer(route, env.actor, req.raw),
+      surface.answer(route, env.principal, req.raw),
     )
   for (const [path, file] of files) app.get(path, file)
   app.notFound(async ({ env, req }) => {
     const path = pathWithin(basePath, req.raw) ?? ''
     const allowed = ['GET', 'POST', 'PUT'].filter((method) => app.router.match(method, path)[0].length > 0)
-    return surface.answerNowhere(allowed, env.actor, req.raw)
+    return surface.answerNowhere(allowed, env.principal, req.raw)
   })
   return async (request) => {
     try {
-      const actor = checkedActor(await authorize(request))
-      return actor === null ? surface.answerNobody(401) : await app.fetch(request, { actor })
+      const principal = checkedPrincipal(await authorize(request))
+      return principal === null ? surface.answerNobody(401) : await app.fetch(request, { principal })
     } catch (error) {
       // Only `authorize` can throw here. What it threw opens nothing, and is nobody's fault outside.
       surface.failed(error, request)
