@@ -77,9 +77,8 @@ export async function openSource(url: string, options: SourceOptions): Promise<S
 const GATE_MS = 2000
 
 function storeSource(name: string, log: Log, store: Store | null, options: SourceOptions): Source {
-  const { keepGoing, json, stderr } = options
-  const bad: number[] = []
-  const all = () => watched(log.readAll(), createProgress(stderr))
+  const bad = createBadLines(name, options)
+  const all = () => watched(log.readAll(), createProgress(options.stderr))
 
   /** Each held against what a line of a file is held against: what is stored may be no event either. */
   async function* events(): AsyncGenerator<RecordedEvent> {
@@ -91,15 +90,8 @@ function storeSource(name: string, log: Log, store: Store | null, options: Sourc
         yield event
         continue
       }
-      bad.push(number)
-      const { reason, message } = problem
-      stderr.write(
-        `${json ? jsonText({ file: name, line: number, reason, message }) : `${plain(name)}:${number}: ${reason}: ${plain(message)}`}\n`,
-      )
-      if (!keepGoing)
-        throw new InvalidLogError(
-          `Event ${number} is no event: stopped before it. Commands that only read take --keep-going.`,
-        )
+      bad.report(number, problem)
+      if (!options.keepGoing) throw stopped('Event', number)
     }
   }
 
@@ -116,8 +108,8 @@ function storeSource(name: string, log: Log, store: Store | null, options: Sourc
       yield* log.readAll(0, { streams: 'campaigns' })
       yield* log.readStream(contactStream(contactId))
     },
-    badLines: () => bad.length,
-    lineOf: (n) => lineAmong(bad, n),
+    badLines: bad.count,
+    lineOf: bad.lineOf,
     close: () => log.close(),
   }
 }
@@ -132,11 +124,26 @@ function problemOf(event: RecordedEvent): Pick<DecodeProblem, 'reason' | 'messag
   }
 }
 
-/** Bad lines are no events: each one before the n-th event moves it a line further. */
-function lineAmong(bad: readonly number[], n: number): number {
-  let line = n
-  for (const one of bad) if (one <= line) line += 1
-  return line
+/** Says of each line that is no event what is wrong with it, and keeps its number. */
+function createBadLines(name: string, { json, stderr }: SourceOptions) {
+  const bad: number[] = []
+  return {
+    report(line: number, { reason, message }: { readonly reason: string; readonly message: string }): void {
+      bad.push(line)
+      const text = json
+        ? jsonText({ file: name, line, reason, message })
+        : `${plain(name)}:${line}: ${reason}: ${plain(message)}`
+      stderr.write(`${text}\n`)
+    },
+    count: () => bad.length,
+    first: () => bad[0],
+    /** Bad lines are no events: each one before the n-th event moves it a line further. */
+    lineOf(n: number): number {
+      let line = n
+      for (const one of bad) if (one <= line) line += 1
+      return line
+    },
+  }
 }
 
 async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress): AsyncGenerator<RecordedEvent> {
@@ -152,46 +159,36 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
   }
 }
 
-function logSource(name: string, { keepGoing, json, foreign = false, stdin, stderr }: SourceOptions): Source {
+function logSource(name: string, options: SourceOptions): Source {
+  const { keepGoing, foreign = false, stdin, stderr } = options
   const scheme = unknownScheme(name)
   if (scheme !== null) throw new UsageError(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
   const size = name === '-' ? 0 : requireFile(name)
-  const bad: number[] = []
-
-  function report(line: number, reason: string, message: string): void {
-    bad.push(line)
-    const text = json
-      ? jsonText({ file: name, line, reason, message })
-      : `${plain(name)}:${line}: ${reason}: ${plain(message)}`
-    stderr.write(`${text}\n`)
-  }
+  const bad = createBadLines(name, options)
 
   async function* batches(): AsyncGenerator<readonly RecordedEvent[]> {
     const file = name === '-' ? null : createReadStream(name, { highWaterMark: 256 * 1024 })
     const progress = createProgress(stderr)
-    const options = { keepGoing, foreign }
     let lastLine = 0
     try {
-      for await (const entries of readLogBatches(unpacked(name, file ?? stdin), options)) {
+      for await (const entries of readLogBatches(unpacked(name, file ?? stdin), { keepGoing, foreign })) {
         const events: RecordedEvent[] = []
         for (const { line, event, problem } of entries) {
           lastLine = line
           if (event !== undefined) events.push(event)
           else {
             progress.done()
-            report(line, problem.reason, problem.message)
+            bad.report(line, problem)
           }
         }
         yield events
-        if (bad.length > 0 && !keepGoing)
-          throw new InvalidLogError(
-            `Line ${lastLine} is no event: stopped before it. Commands that only read take --keep-going.`,
-          )
+        if (bad.count() > 0 && !keepGoing) throw stopped('Line', lastLine)
         progress.show(lastLine, file === null || size === 0 ? null : Math.min(1, file.bytesRead / size))
       }
     } catch (error) {
       if (!isUnpacking(error)) throw error
-      report(lastLine + 1, 'not-unpacked', `cannot be unpacked from about here on: ${(error as Error).message}`)
+      const message = `cannot be unpacked from about here on: ${(error as Error).message}`
+      bad.report(lastLine + 1, { reason: 'not-unpacked', message })
       if (!keepGoing)
         throw new InvalidLogError(
           'The file is cut or damaged: stopped there. Commands that only read take --keep-going.',
@@ -211,8 +208,9 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
         progress.show(line, Math.min(1, bytesRead / size)),
       )
       progress.done()
-      for (const { line, reason, message } of answered.bad) report(line, reason, message)
-      if (bad.length > 0 && !keepGoing) throw stopped(bad[0] as number)
+      for (const one of answered.bad) bad.report(one.line, one)
+      const first = bad.first()
+      if (first !== undefined && !keepGoing) throw stopped('Line', first)
       return answered.partitions
     } finally {
       progress.done()
@@ -232,14 +230,14 @@ function logSource(name: string, { keepGoing, json, foreign = false, stdin, stde
       for await (const events of batches())
         for (const event of events) if (isCampaignEvent(event) || contactOf(event.stream) === contactId) yield event
     },
-    badLines: () => bad.length,
-    lineOf: (n) => lineAmong(bad, n),
+    badLines: bad.count,
+    lineOf: bad.lineOf,
     async close() {},
   }
 }
 
-const stopped = (line: number) =>
-  new InvalidLogError(`Line ${line} is no event: stopped before it. Commands that only read take --keep-going.`)
+const stopped = (what: 'Line' | 'Event', number: number) =>
+  new InvalidLogError(`${what} ${number} is no event: stopped before it. Commands that only read take --keep-going.`)
 
 /** By the ending of its name. Left to itself, Node unpacks the first of several packed pieces and drops what follows. */
 function unpacked(name: string, file: Readable): Readable {
