@@ -1,8 +1,9 @@
 /** The index in memory that changes of tags make (INDEX-2). Why it counts in bits: docs/decisions/0002-tag-index.md. */
+
+import { Bitmap, type BitmapQuery, BLOCK_SHIFT, blockOf, collect, countBits, NOBODY } from './bitmap.ts'
 import { EnfoldFault } from './fault.ts'
 import { type ContactId, compareIds, type Tag } from './ids.ts'
 import type { Members, Page, TagChange, TagQuery } from './ports/index.ts'
-import { BLOCK_SHIFT, blockOf, collect, countBits, NOBODY, type SlotQuery, SlotSet } from './slot-set.ts'
 import { isMark } from './tags.ts'
 
 /**
@@ -31,7 +32,7 @@ export interface MemoryTagIndex {
 
 interface Entry {
   readonly tag: Tag
-  readonly members: SlotSet
+  readonly members: Bitmap
   /** What a contact holds that has this tag only: one list for all of them, since most contacts have one tag. */
   readonly alone: readonly Entry[]
   readonly isMark: boolean
@@ -48,8 +49,8 @@ class TagTable {
   readonly #held: (readonly Entry[])[] = []
   readonly #entries = new Map<Tag, Entry>()
   /** Who has a tag of a sequence, and who has a mark. */
-  readonly tagged = new SlotSet()
-  readonly marked = new SlotSet()
+  readonly tagged = new Bitmap()
+  readonly marked = new Bitmap()
 
   #slotFor(contactId: ContactId): number {
     let slot = this.#slots.get(contactId)
@@ -66,7 +67,7 @@ class TagTable {
     let entry = this.#entries.get(tag)
     if (entry === undefined) {
       const alone: Entry[] = []
-      entry = { tag, members: new SlotSet(), alone, isMark: isMark(tag) }
+      entry = { tag, members: new Bitmap(), alone, isMark: isMark(tag) }
       alone.push(entry)
       this.#entries.set(tag, entry)
     }
@@ -109,7 +110,7 @@ class TagTable {
     throw EnfoldFault.invalidInput(path, after, 'null, or the last contact of a page of this index')
   }
 
-  membersOf(tag: Tag): SlotSet {
+  membersOf(tag: Tag): Bitmap {
     return this.#entries.get(tag)?.members ?? NOBODY
   }
 
@@ -122,7 +123,7 @@ class TagTable {
   }
 
   /** `total` where it is known; else every block is counted. */
-  pageOf(query: SlotQuery, from: number, limit: number, total?: number): Members {
+  pageOf(query: BitmapQuery, from: number, limit: number, total?: number): Members {
     const found: number[] = []
     let counted = 0
     const blocks = Math.max(this.tagged.blocks.length, this.marked.blocks.length)

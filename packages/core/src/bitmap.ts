@@ -1,6 +1,6 @@
 /**
- * Sets of small whole numbers in blocks of 65,536: few of a block as sorted offsets, many as bits. The index gives each
- * contact such a number, its slot, and a tag is a set of them. Why so: docs/decisions/0002-tag-index.md.
+ * Roaring bitmaps: sets of small whole numbers in blocks of 65,536, few of a block as sorted offsets, many as bits. The
+ * index gives each contact such a number, its slot, and a tag is a set of them. Why so: docs/decisions/0002-tag-index.md.
  */
 
 export const BLOCK_SHIFT = 16
@@ -17,7 +17,7 @@ interface Block {
   words: Uint32Array | null
 }
 
-export class SlotSet {
+export class Bitmap {
   size = 0
   readonly blocks: (Block | undefined)[] = []
 
@@ -53,7 +53,7 @@ export class SlotSet {
   }
 }
 
-export const NOBODY = new SlotSet()
+export const NOBODY = new Bitmap()
 
 function insertOffset(block: Block, offset: number): boolean {
   const at = lowerBound(block, offset)
@@ -120,10 +120,10 @@ function spread(block: Block, words: Uint32Array): Uint32Array {
 }
 
 /** Slots in at least one of `any` (which names one or more), in each of `all`, and in none of `none`. */
-export interface SlotQuery {
-  readonly any: readonly SlotSet[]
-  readonly all: readonly SlotSet[]
-  readonly none: readonly SlotSet[]
+export interface BitmapQuery {
+  readonly any: readonly Bitmap[]
+  readonly all: readonly Bitmap[]
+  readonly none: readonly Bitmap[]
 }
 
 // Scratch of `blockOf`, written before it is read in every call. Shared, because many indexes hold one contact only.
@@ -131,7 +131,7 @@ const answer = new Uint32Array(BLOCK_WORDS)
 const operand = new Uint32Array(BLOCK_WORDS)
 
 /** The bits of one block of the answer, good until the next call; `null` if there are none. */
-export function blockOf({ any, all, none }: SlotQuery, index: number): Uint32Array | null {
+export function blockOf({ any, all, none }: BitmapQuery, index: number): Uint32Array | null {
   answer.fill(0)
   let found = false
   for (const { blocks } of any) {
