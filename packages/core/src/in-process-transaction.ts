@@ -5,13 +5,14 @@
  */
 import type { NewEvent, RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
-import type { EventId, Position, StreamId, Version } from './ids.ts'
+import type { Position, StreamId, Version } from './ids.ts'
+import { readStatement, type Statement } from './in-process-statement.ts'
 import type { AppendResult, EventStore, StreamAppend, TransactionalStore, TransactionClient } from './ports/index.ts'
 import { appendOf, checkAppend } from './stream-append.ts'
 
 /**
- * What `engine.withTransaction` takes of such a store. `query('COMMIT')` and `query('ROLLBACK')` end it as the methods
- * do, and `query('BEGIN')` does nothing, so that a service may treat it as a client.
+ * What `engine.withTransaction` takes of such a store. A service may treat it as a client: COMMIT and ROLLBACK as
+ * statements end it as the methods do, BEGIN does nothing, and ROLLBACK TO forgets what was written since the SAVEPOINT.
  */
 export interface InProcessTransaction extends TransactionClient {
   /**
@@ -25,7 +26,7 @@ export interface InProcessTransaction extends TransactionClient {
 }
 
 export interface InProcessTransactionOptions {
-  /** What answers the statements of the host itself. Left out, all but BEGIN, COMMIT and ROLLBACK are refused. */
+  /** What answers the statements of the host itself. Left out, they are refused. Those on transactions are not among them. */
   readonly query?: TransactionClient['query']
 }
 
@@ -51,12 +52,22 @@ export interface TransactionalLog extends Pick<EventStore, 'readMany' | 'readAll
 }
 
 interface Open {
-  readonly appends: StreamAppend[]
-  /** What it has written, by stream; and the version that each stream had before. */
-  readonly events: Map<StreamId, RecordedEvent[]>
+  readonly writes: Write[]
+  /** What it has written, by stream; and the version that each of these streams had before. */
+  readonly events: Map<StreamId, readonly RecordedEvent[]>
   readonly before: Map<StreamId, Version>
-  readonly known: Map<EventId, RecordedEvent>
+  /** The newest last, each with how many writes there were. */
+  readonly savepoints: { readonly name: string; readonly writes: number }[]
+  /** One after the other, as on a connection: what is between two reads of the log must not change. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   isOver: boolean
+}
+
+interface Write {
+  readonly append: StreamAppend
+  readonly events: readonly RecordedEvent[]
+  /** How many events the transaction has with these. */
+  readonly count: number
 }
 
 /** @param log what the transactions are of */
@@ -64,23 +75,22 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
   const transactions = new WeakMap<object, Open>()
   return {
     transaction({ query } = {}) {
-      const open: Open = { appends: [], events: new Map(), before: new Map(), known: new Map(), isOver: false }
+      const open = begun()
       const client: InProcessTransaction = {
-        commit: () => commit(log, open),
-        async rollback() {
-          open.isOver = true
-        },
+        commit: () => open.inTurn(() => commit(log, open)),
+        rollback: () =>
+          open.inTurn(async () => {
+            open.isOver = true
+          }),
         async query(text, values) {
-          const [word = ''] = text.trim().toUpperCase().split(/[\s;]/)
-          if (word === 'COMMIT') await client.commit()
-          else if (word === 'ROLLBACK') await client.rollback()
-          else if (word !== 'BEGIN' && query !== undefined) return query(text, values)
-          else if (word !== 'BEGIN')
-            throw EnfoldFault.unshownInput(
-              'transaction.query',
-              `is asked a statement of the host's, ${word}`,
-              'BEGIN, COMMIT or ROLLBACK; what else the host asks is answered by transaction({ query })',
-            )
+          const statement = readStatement(text)
+          if (statement.does === 'other') {
+            if (query === undefined) throw unanswered(statement.word)
+            return query(text, values)
+          }
+          if (statement.does === 'commit') await client.commit()
+          else if (statement.does === 'rollback') await client.rollback()
+          else if ('name' in statement) await open.inTurn(async () => moveTo(open, statement))
           return { rows: [] }
         },
       }
@@ -100,61 +110,110 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
   }
 }
 
+function begun(): Open {
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    writes: [],
+    events: new Map(),
+    before: new Map(),
+    savepoints: [],
+    inTurn(work) {
+      const turn = last.then(work)
+      last = turn.catch(() => {})
+      return turn
+    },
+    isOver: false,
+  }
+}
+
 async function commit(log: TransactionalLog, open: Open): Promise<void> {
   if (open.isOver) return
   open.isOver = true
-  if (open.appends.length === 0 || (await log.appendAll(open.appends))) return
+  if (open.writes.length === 0 || (await log.appendAll(open.writes.map(({ append }) => append)))) return
   throw contention()
 }
 
-function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore['inTransaction']> {
-  const refuseIfOver = () => {
-    if (open.isOver)
-      throw EnfoldFault.unshownInput(
-        'withTransaction.client',
-        'has ended its transaction',
-        'a new one of store.transaction()',
-      )
+/** Sets a savepoint, goes back to one, or takes it away with all that came after it. */
+function moveTo(open: Open, { does, name }: Extract<Statement, { readonly name: string }>): void {
+  refuseIfOver(open)
+  const { savepoints, writes } = open
+  if (does === 'savepoint') {
+    savepoints.push({ name, writes: writes.length })
+    return
   }
-
-  async function readMany(streams: readonly StreamId[]) {
-    refuseIfOver()
-    const found = await log.readMany(streams)
-    return new Map(
-      streams.map((stream) => [stream, [...(found.get(stream) ?? []), ...(open.events.get(stream) ?? [])]]),
+  const at = savepoints.findLastIndex((one) => one.name === name)
+  const savepoint = savepoints[at]
+  if (savepoint === undefined)
+    throw EnfoldFault.unshownInput(
+      'transaction.query',
+      `is asked ${does.toUpperCase()} a savepoint that the transaction does not have`,
+      'the name of an earlier SAVEPOINT. Nothing was changed',
     )
-  }
+  savepoints.length = does === 'release' ? at : at + 1
+  if (does === 'rollback to') for (const write of writes.splice(savepoint.writes).reverse()) forget(open, write)
+}
 
+function forget({ events, before }: Open, { append: { stream }, events: { length } }: Write): void {
+  const left = (events.get(stream) ?? []).slice(0, -length)
+  events.set(stream, left)
+  if (left.length === 0) before.delete(stream)
+}
+
+function refuseIfOver(open: Open): void {
+  if (open.isOver)
+    throw EnfoldFault.unshownInput(
+      'withTransaction.client',
+      'has ended its transaction',
+      'a new one of store.transaction()',
+    )
+}
+
+function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore['inTransaction']> {
   return {
-    readMany,
+    readMany: (streams) =>
+      open.inTurn(async () => {
+        refuseIfOver(open)
+        const found = await log.readMany(streams)
+        return new Map(
+          streams.map((stream) => [stream, [...(found.get(stream) ?? []), ...(open.events.get(stream) ?? [])]]),
+        )
+      }),
     readAll(after, filter) {
-      refuseIfOver()
+      refuseIfOver(open)
       return log.readAll(after, filter)
     },
-    async append(stream, events, expected, derived, requires = []): Promise<AppendResult> {
-      refuseIfOver()
-      checkAppend({ stream, events })
-      const recorded = (await log.readMany([stream])).get(stream) ?? []
-      const mine = open.events.get(stream) ?? []
-      const before = open.before.get(stream) ?? recorded.length
-      if (before !== recorded.length) throw contention()
-      const all = [...recorded, ...mine]
-      const repeated = events.flatMap(({ id }) => all.find((event) => event.id === id) ?? [])
-      if (repeated.length > 0) return appended(repeated, true)
-      const actual = all.length
-      if (actual !== (expected === 'no-stream' ? 0 : expected)) return { outcome: 'conflict', actual }
-      const required = await log.readMany(requires.map((one) => one.stream))
-      if (requires.some((one) => (required.get(one.stream)?.length ?? 0) !== one.version))
-        return { outcome: 'conflict', actual, outdated: true }
-      const position = (await log.head()) + open.known.size
-      const written = events.map((event, i) => placed(event, stream, actual + 1 + i, position + 1 + i))
-      open.before.set(stream, before)
-      open.events.set(stream, [...mine, ...written])
-      for (const event of written) open.known.set(event.id, event)
-      open.appends.push(appendOf(stream, events, actual === 0 ? 'no-stream' : actual, derived, requires))
-      return appended(written, false)
-    },
+    append: (stream, events, expected, derived, requires) =>
+      open.inTurn(() => append(log, open, appendOf(stream, events, expected, derived, requires))),
   }
+}
+
+async function append(log: TransactionalLog, open: Open, one: StreamAppend): Promise<AppendResult> {
+  const { stream, events, expected, requires = [] } = one
+  refuseIfOver(open)
+  checkAppend(one)
+  const recorded = (await log.readMany([stream])).get(stream) ?? []
+  const mine = open.events.get(stream) ?? []
+  const before = open.before.get(stream) ?? recorded.length
+  if (before !== recorded.length) throw contention()
+  const all = [...recorded, ...mine]
+  const repeated = events.flatMap(({ id }) => all.find((event) => event.id === id) ?? [])
+  if (repeated.length > 0) return appended(repeated, true)
+  const actual = all.length
+  if (actual !== (expected === 'no-stream' ? 0 : expected)) return { outcome: 'conflict', actual }
+  const required = await log.readMany(requires.map((each) => each.stream))
+  if (requires.some((each) => (required.get(each.stream)?.length ?? 0) !== each.version))
+    return { outcome: 'conflict', actual, outdated: true }
+  const count = open.writes.at(-1)?.count ?? 0
+  const position = (await log.head()) + count
+  const written = events.map((event, i) => placed(event, stream, actual + 1 + i, position + 1 + i))
+  open.before.set(stream, before)
+  open.events.set(stream, [...mine, ...written])
+  open.writes.push({
+    append: { ...one, expected: actual === 0 ? 'no-stream' : actual },
+    events: written,
+    count: count + written.length,
+  })
+  return appended(written, false)
 }
 
 function placed(event: NewEvent, stream: StreamId, version: Version, position: Position): RecordedEvent {
@@ -164,6 +223,14 @@ function placed(event: NewEvent, stream: StreamId, version: Version, position: P
 function appended(events: readonly RecordedEvent[], repeated: boolean): AppendResult {
   const { version, position } = events.at(-1) as RecordedEvent
   return { outcome: 'appended', version, position, events, repeated }
+}
+
+function unanswered(word: string): EnfoldFault {
+  return EnfoldFault.unshownInput(
+    'transaction.query',
+    `is asked a statement of the host's, ${word}`,
+    'BEGIN, COMMIT, ROLLBACK or one on a savepoint; what else the host asks is answered by transaction({ query })',
+  )
 }
 
 function contention(): EnfoldFault {

@@ -120,6 +120,83 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     await expect(store.transaction().query('SELECT 1', [])).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   })
 
+  it('appends one after the other too, and commits what was asked for before its commit', async () => {
+    const { store, engine } = await givenEngine()
+    await engine.startSequence(order('ann'))
+    const [first] = await engine.inspect.history('ann')
+    if (first === undefined) expect.fail('nothing was recorded')
+    const tx = store.transaction()
+    const bound = store.inTransaction(tx)
+    const event = (n: number) => ({ ...first, id: `00000000-0000-5000-8000-00000000000${n}` })
+    const answers = Promise.all([
+      bound.append(contactStream('bob'), [event(1)], 'no-stream'),
+      bound.append(contactStream('bob'), [event(2)], 'no-stream'),
+      bound.append(contactStream('cem'), [event(3)], 'no-stream'),
+    ])
+    await tx.commit()
+    expect(await answers).toMatchObject([
+      { outcome: 'appended', version: 1, position: 3 },
+      { outcome: 'conflict', actual: 1 },
+      { outcome: 'appended', version: 1, position: 4 },
+    ])
+    expect(await engine.inspect.history('bob')).toHaveLength(1)
+    expect(await engine.inspect.history('cem')).toHaveLength(1)
+  })
+
+  it('reads statements as a server does, with and without an answer to those of the host', async () => {
+    const { store, engine, traces } = await givenEngine()
+    const asked: string[] = []
+    const options = {
+      async query(text: string) {
+        asked.push(text)
+        return { rows: [] }
+      },
+    }
+    const ends = [
+      'COMMIT',
+      'commit;',
+      '/* x */ COMMIT',
+      '-- x\nEND',
+      'Commit Work',
+      'END TRANSACTION;',
+      'ROLLBACK',
+      'abort work',
+    ]
+    for (const [i, end] of ends.entries())
+      for (const given of [options, {}]) {
+        const id = `${end} ${given === options}`
+        const client = store.transaction(given)
+        await client.query(i % 2 === 0 ? 'START TRANSACTION' : 'begin isolation level read committed', [])
+        await engine.withTransaction(client).startSequence(order(id))
+        await client.query(end, [])
+        expect((await traces(id)).events, id).toEqual(/commit|end/i.test(end) ? ['SequenceStarted'] : [])
+      }
+    expect(asked).toEqual([])
+  })
+
+  it('goes back to a savepoint: what was written since is forgotten, what was written before is committed', async () => {
+    const { store, engine, traces } = await givenEngine()
+    const client = store.transaction()
+    const verbs = engine.withTransaction(client)
+    await verbs.startSequence(order('ann'))
+    await client.query('SAVEPOINT a', [])
+    await verbs.stopSequence(order('ann'))
+    await verbs.startSequence(order('bob'))
+    await client.query('savepoint "B"', [])
+    await verbs.startSequence(order('cem'))
+    await client.query('ROLLBACK TO SAVEPOINT A', [])
+    await expect(client.query('ROLLBACK TO "B"', [])).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    // Free again for others, because nothing of this is in the transaction any more.
+    await engine.startSequence(order('bob'))
+    expect(await verbs.startSequence(order('ann'))).toMatchObject({ right: { outcome: 'already_active', version: 1 } })
+    expect(await verbs.startSequence(order('dee'))).toMatchObject({ right: { outcome: 'started' } })
+    await client.query('RELEASE a', [])
+    await expect(client.query('ROLLBACK TO a', [])).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    await client.query('COMMIT', [])
+    for (const id of ['ann', 'bob', 'dee']) expect((await traces(id)).events, id).toEqual(['SequenceStarted'])
+    expect(await traces('cem')).toEqual({ events: [], tags: [], due: 3 })
+  })
+
   it('is refused where it is of another store', async () => {
     const { engine } = await givenEngine()
     const other = createMemoryStore()
