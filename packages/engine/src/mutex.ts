@@ -8,3 +8,18 @@ export function createMutex() {
     return mine
   }
 }
+
+/** A mutex for each key, for as long as somebody has it or waits for it. */
+export function createMutexes<Key>() {
+  const last = new Map<Key, Promise<unknown>>()
+  return function exclusively<T>(key: Key, work: () => Promise<T>): Promise<T> {
+    const mine = (last.get(key) ?? Promise.resolve()).then(work)
+    const ended = mine
+      .catch(() => {})
+      .then(() => {
+        if (last.get(key) === ended) last.delete(key)
+      })
+    last.set(key, ended)
+    return mine
+  }
+}

@@ -120,6 +120,31 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     await expect(store.transaction().query('SELECT 1', [])).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   })
 
+  it('does one after the other what is asked at once, of one contact and of many', async () => {
+    const { store, engine, traces } = await givenEngine()
+    const tx = store.transaction()
+    const verbs = engine.withTransaction(tx)
+    const flips = Array.from({ length: 30 }, (_, i) =>
+      i % 2 === 0
+        ? verbs.startSequence(order('ann'))
+        : engine.withTransaction(tx).stopSequence({ ...order('ann'), commandId: `stop-${i}` }),
+    )
+    const twice = { ...order('bob'), commandId: 'once' }
+    const [first, second, ...others] = await Promise.all([
+      verbs.startSequence(twice),
+      verbs.startSequence(twice),
+      ...['cem', 'dee', 'eve'].map((id) => verbs.startSequence(order(id))),
+    ])
+    const versions = (await Promise.all(flips)).map((answer) => (isLeft(answer) ? null : answer.right.version))
+    expect(versions).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+    expect(second).toEqual(first)
+    const positions = others.map((answer) => (isLeft(answer) ? null : answer.right.position))
+    expect(new Set(positions).size).toBe(3)
+    await tx.commit()
+    expect((await traces('ann')).events).toHaveLength(30)
+    expect((await traces('bob')).events).toEqual(['SequenceStarted'])
+  })
+
   it('appends one after the other too, and commits what was asked for before its commit', async () => {
     const { store, engine } = await givenEngine()
     await engine.startSequence(order('ann'))

@@ -1,6 +1,7 @@
 /** `withTransaction`: the verbs on contacts inside a transaction of the host's. */
 import {
   type ContactDirectory,
+  type ContactId,
   type Either,
   EnfoldFault,
   type EventStore,
@@ -15,6 +16,7 @@ import { createFacts } from './directory.ts'
 import type { CommandContext } from './engine-context.ts'
 import * as input from './input.ts'
 import { createHistoryOf } from './load-contact.ts'
+import { createMutexes } from './mutex.ts'
 
 interface Parts {
   readonly context: CommandContext
@@ -28,7 +30,8 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
   return (client: TransactionClient, given: { readonly contacts?: ContactDirectory } = {}): ContactVerbs => {
     input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
     const bound = boundTo(store, client)
-    const executeInside = executeOver({
+    const inTurn = turnsOf(client)
+    const executeAsked = executeOver({
       ...context,
       historyOf: createHistoryOf(bound),
       campaigns: context.campaigns.through(bound),
@@ -39,10 +42,23 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
       // Nothing is due before the commit. The store tells of that.
       wakeUp: () => {},
     })
+    const executeInside: Execute = (command) => inTurn(command.contactId, () => executeAsked(command))
     // Without a directory everybody exists, and the host's own may ask the transaction.
     if (contacts === undefined || given.contacts !== undefined) return createContactVerbs(executeInside)
     return createContactVerbs((command) => executeInside(command).then(toldOfTransaction))
   }
+}
+
+const turns = new WeakMap<object, ReturnType<typeof createMutexes<ContactId>>>()
+
+/**
+ * For each client, shared by all who have verbs on it: what is asked at once about one contact is done one after the
+ * other, from the look at the contact to the append. They would only be in each other's way, and all are of one caller.
+ */
+function turnsOf(client: TransactionClient) {
+  const known = turns.get(client) ?? createMutexes<ContactId>()
+  turns.set(client, known)
+  return known
 }
 
 /** What the transactions of drivers have instead of `query`, and the one line that adds it. */
