@@ -306,7 +306,7 @@ describe('a server', () => {
 
 describe('a pool', () => {
   it('STORE_BUSY: of which every connection is in use is a fault after a while, and then works again', async () => {
-    const store = givenStore(server, { maxConnections: 1, connectTimeoutMs: 100 })
+    const store = givenStore(server, { maxConnections: 1, connectTimeoutMs: 1_000 })
     // On a busy machine the first connection may take longer than that; the pool keeps it.
     const connected = () =>
       store.checkpoint().then(
