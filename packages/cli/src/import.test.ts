@@ -15,12 +15,14 @@ const file = (name: string) => join(folder, name)
 const server = givenServer()
 const CONTACTS = [...hostileIds, 'ann', 'bob', 'cleo', 'dan', 'eve']
 let events: RecordedEvent[] = []
+let whole: readonly RecordedEvent[] = []
 
 beforeAll(async () => {
   await fillStore(file('given.db'), createSimulatedClock('2026-03-01T09:00:00.000Z'), CONTACTS)
   const opened = createSqliteStore({ path: file('given.db'), readOnly: true })
   for await (const event of opened.readAll()) events.push(event)
   await opened.close()
+  whole = events
   // Fewer are enough, and end between two appends.
   const end = events.findIndex(({ commandId }, i) => i > 25 && commandId !== events[i - 1]?.commandId)
   events = events.slice(0, end)
@@ -31,6 +33,8 @@ function given(name: string, of: readonly RecordedEvent[]): string {
   return file(name)
 }
 
+/** A beginning that ends between two appends. */
+const HALF = 9
 let stores = 0
 const kinds: readonly [string, () => string][] = [
   ['SQLite', () => `sqlite:${file(`into-${stores++}.db`)}`],
@@ -47,13 +51,40 @@ const kinds: readonly [string, () => string][] = [
 describe.each(kinds)('into %s', (_, newStore) => {
   it('AUDIT-1: what import says that it wrote is what stands in the store', async () => {
     const into = newStore()
-    const half = given('half.jsonl', events.slice(0, 10))
-    expect(await answerOf(['import', half, '--into', into])).toMatchObject({ events: 10, imported: 10, known: 0 })
-    expect(await answerOf(['stats', into])).toMatchObject({ events: 10 })
+    const half = given('half.jsonl', events.slice(0, HALF))
+    expect(await answerOf(['import', half, '--into', into])).toMatchObject({ events: HALF, imported: HALF, known: 0 })
+    expect(await answerOf(['stats', into])).toMatchObject({ events: HALF })
     const all = given('all.jsonl', events)
-    const answer = { events: events.length, imported: events.length - 10, known: 10 }
+    const answer = { events: events.length, imported: events.length - HALF, known: HALF }
     expect(await answerOf(['import', all, '--into', into])).toMatchObject(answer)
     expect(await answerOf(['stats', into])).toMatchObject({ events: events.length })
+  })
+
+  it('AUDIT-4: a log that is cut within an append is refused with its last line, and the whole one adds the rest', async () => {
+    const into = newStore()
+    const at = whole.findIndex(
+      ({ type, commandId, stream, data }, i) =>
+        i > 12 &&
+        type === 'GoalSatisfied' &&
+        data.routes.some(({ outcome }) => outcome === 'started') &&
+        whole[i + 1]?.commandId === commandId &&
+        whole[i + 1]?.stream === stream,
+    )
+    const before = whole.findIndex(
+      ({ commandId, stream }) => commandId === whole[at]?.commandId && stream === whole[at]?.stream,
+    )
+    const cut = given('cut.jsonl', whole.slice(0, at + 1))
+    // Also where the store holds a beginning, and where it holds all that is whole.
+    await answerOf(['import', given('beginning.jsonl', whole.slice(0, HALF)), '--into', into])
+    for (let i = 0; i < 2; i++) {
+      const { status, stdout, stderr } = await enfold(['import', cut, '--into', into])
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+      expect(stderr).toContain(`${cut}:${at + 1}: GOAL-3: the last append of the stream lacks the `)
+      expect(stderr).toContain(`Imported were the ${before} events that are whole appends;`)
+      expect(await answerOf(['stats', into])).toMatchObject({ events: before })
+    }
+    const answer = { events: whole.length, imported: whole.length - before, known: before }
+    expect(await answerOf(['import', given('rest.jsonl', whole), '--into', into])).toMatchObject(answer)
   })
 
   it('AUDIT-4: an id that stands twice is refused with its line, and not counted', async () => {

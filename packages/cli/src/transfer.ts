@@ -14,6 +14,7 @@ import {
   fold,
   isCampaignEvent,
   LogCheck,
+  type LogFault,
   marksOf,
   type ReadModel,
   type RecordedContactEvent,
@@ -151,15 +152,17 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
           )
     batch.length = 0
   }
+  const refusal = ({ number, rule, message }: LogFault, imported: string) =>
+    new InvalidLogError(
+      `${plain(source.name)}:${source.lineOf(number)}: ${rule}: ${plain(message)}. Imported were ${imported}.`,
+    )
 
   for await (const event of source.events()) {
     events += 1
     const fault = check.add(event)
     if (fault !== null) {
       await flush()
-      throw new InvalidLogError(
-        `${plain(source.name)}:${source.lineOf(events)}: ${fault.rule}: ${plain(fault.message)}. Imported were the ${counted(events - 1, 'event')} before it.`,
-      )
+      throw refusal(fault, `the ${counted(events - 1, 'event')} before it`)
     }
     const contactId = contactOf(event.stream)
     if (contactId !== null && event.type === 'StepFailed' && event.data.consequence !== 'retry') failed.add(contactId)
@@ -177,11 +180,22 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
       storeGoesOn = false
     }
     const kindOfThis = event.hash === undefined ? 'plain' : 'hashed'
-    if (batch.length >= BATCH || kind !== kindOfThis) await flush()
+    // An append that turns out to be cut is left out whole: so what stands in one is written together, where it can be.
+    const isFull = batch.length >= BATCH && !isOfSameAppend(batch.at(-1), event)
+    if (isFull || kind !== kindOfThis) await flush()
     kind = kindOfThis
     batch.push(appendOf(event))
   }
+  const [cut, ...others] = check.end()
+  const read = batch.length
+  if (cut !== undefined) keepWhole(batch, [cut, ...others])
+  const leftOut = read - batch.length
   await flush()
+  if (cut !== undefined)
+    throw refusal(
+      cut,
+      `the ${counted(events - leftOut, 'event')} that are whole appends; import the whole log to add the rest`,
+    )
   if (target.plain.restore !== undefined)
     for (const contactId of failed) await mark(contactId, target.plain.readStream, target.plain.restore)
   const imported = events - known
@@ -197,6 +211,19 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
           : []),
       ].join('\n'),
   }
+}
+
+function isOfSameAppend(before: StreamAppend | undefined, { stream, commandId }: RecordedEvent): boolean {
+  return before?.stream === stream && before.events.at(-1)?.commandId === commandId
+}
+
+/** Leaves only what is a whole append, so that a store never begins with half of one. */
+function keepWhole(batch: StreamAppend[], cut: readonly LogFault[]): void {
+  const streams = new Set(cut.map(({ stream }) => stream))
+  const commandOf = (append: StreamAppend | undefined) => append?.events.at(-1)?.commandId
+  const last = new Map(batch.map((append) => [append.stream, commandOf(append)]))
+  const kept = batch.filter((append) => !streams.has(append.stream) || commandOf(append) !== last.get(append.stream))
+  batch.splice(0, batch.length, ...kept)
 }
 
 function isSame(a: RecordedEvent, b: RecordedEvent): boolean {
