@@ -454,14 +454,28 @@ describe('a password', () => {
     return { server, told }
   }
 
-  it('does not go to another machine that offers no TLS', async () => {
+  it.each<[string, (port: number) => object]>([
+    ['by its options', () => abroad],
+    ['by its URL', (port) => ({ url: `smtp://crm:hunter2@0.0.0.0:${port}` })],
+    ['by a URL without slashes', (port) => ({ url: `smtp:crm:hunter2@0.0.0.0:${port}` })],
+    ['by a URL whose query names the host', (port) => ({ url: `smtp://:${port}?host=0.0.0.0`, auth })],
+    ['by a host with a URL that names none', (port) => ({ url: `smtp:?port=${port}`, host: '0.0.0.0', auth })],
+    ['by a URL in the query of the URL', (port) => ({ url: `smtp:?url=smtp:crm:hunter2@0.0.0.0:${port}` })],
+    ['one connection per mail', (port) => ({ url: `smtp:crm:hunter2@0.0.0.0:${port}`, pool: false })],
+    ['by a name that only looks like this machine', () => ({ host: '127.999.1.1', auth })],
+  ])('does not go to another machine that offers no TLS, %s', async (_, transport) => {
     const { server, told } = await givenServerWithoutTls()
-    for (const transport of [abroad, { url: `smtp://crm:hunter2@0.0.0.0:${server.port}` }])
-      expect(await givenHandler(server.port, {}, transport)(givenCall())).toMatchObject({
-        outcome: 'failed',
-        reason: expect.stringMatching(/^smtp-/),
-      })
+    expect(
+      await givenHandler(server.port, {}, { host: undefined, ...transport(server.port) })(givenCall()),
+    ).toMatchObject({ outcome: 'failed', reason: expect.stringMatching(/^smtp-/) })
     expect([told, server.mails]).toEqual([[], []])
+  })
+
+  it('does not go to the localhost of a proxy', async () => {
+    const { server, told } = await givenServerWithoutTls()
+    const transport = { auth, getSocket: (_: unknown, done: (error: null, none: false) => void) => done(null, false) }
+    expect(await givenHandler(server.port, {}, transport)(givenCall())).toMatchObject({ outcome: 'failed' })
+    expect(told).toEqual([])
   })
 
   it('goes there where that is said by name, and to this machine', async () => {
@@ -473,9 +487,28 @@ describe('a password', () => {
     expect(told).toEqual(['hunter2', 'hunter2'])
   })
 
-  it.each([{ ignoreTLS: true }, { requireTLS: false }])('%j with it is refused, and the password not shown', (more) => {
-    const make = () => givenHandler(25, {}, { ...abroad, ...more })
+  it.each([
+    { ...abroad, ignoreTLS: true },
+    { ...abroad, requireTLS: false },
+    { url: 'smtp://crm:hunter2@example.com?requireTLS=false' },
+    { url: 'smtp://crm:hunter2@example.com?ignoreTLS=true' },
+    { url: 'smtp://crm:hunter2@example.com?requireTLS=0', requireTLS: true },
+    { url: 'smtp://crm:hunter2@localhost?host=example.com&ignoreTLS=true' },
+  ])('%j with it is refused, and the password not shown', (transport) => {
+    const make = () => givenHandler(25, {}, transport)
     expect(make).toThrow(/allowPlainAuth: true/)
+    expect(make).not.toThrow(/hunter2/)
+  })
+
+  it.each([
+    '',
+    '//crm:hunter2@example.com',
+    'https://crm:hunter2@example.com',
+    'smtp://crm:hunter2@exa mple%00.com',
+    'smtp://crm:hunter2@[::1',
+  ])('the URL %j is refused, and the password not shown', (url) => {
+    const make = () => givenHandler(25, {}, { url })
+    expect(make).toThrow(/smtpMail\.transport\.url/)
     expect(make).not.toThrow(/hunter2/)
   })
 })

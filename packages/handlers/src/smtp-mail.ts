@@ -2,6 +2,7 @@
  * The step handler that sends mail over SMTP. The host's `template` chooses text and recipients; what a reply
  * means is `smtp-outcome.ts`; connections, encoding and DKIM are nodemailer's.
  */
+import { isIPv4 } from 'node:net'
 import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
 import { type Mail, type MailAddress, MailRefused, messageOf, type Unsubscribe } from './mail-message.ts'
@@ -135,28 +136,62 @@ function transportOf({ transport, allowPlainAuth = false }: SmtpMailOptions): {
   if ('sendMail' in transport) return { transporter: transport, close() {} }
   // One requeue makes good a pooled connection that the server had dropped; further ones are the engine's retries.
   const defaults = { pool: true, maxRequeues: 1, disableFileAccess: true, disableUrlAccess: true }
-  const isAtRisk = !allowPlainAuth && sendsPasswordAbroad(transport)
-  if (isAtRisk && (transport.ignoreTLS === true || transport.requireTLS === false))
-    throw EnfoldFault.invalidInput(
-      'smtpMail.transport',
-      'without TLS',
-      'TLS where a password is sent to another machine; `allowPlainAuth: true` says that it may go without',
-    )
-  const transporter: Transporter = createTransport({
-    ...defaults,
-    ...transport,
-    ...(isAtRisk ? { requireTLS: true } : {}),
-  })
+  const transporter = created({ ...defaults, ...transport })
+  // What nodemailer made of the options, of the URL, of what stands in the URL's query and of a service's name: the
+  // URL wins over the options, so these alone say where the password goes. Nothing is connected yet.
+  const final = (transporter.transporter as unknown as { readonly options: FinalOptions }).options
+  if (!allowPlainAuth && sendsPasswordAbroad(final)) {
+    if (final.ignoreTLS || !(final.requireTLS ?? true))
+      throw EnfoldFault.invalidInput(
+        'smtpMail.transport',
+        'without TLS',
+        'TLS where a password is sent to another machine; `allowPlainAuth: true` says that it may go without',
+      )
+    final.requireTLS = true
+  }
   return { transporter, close: () => transporter.close() }
 }
 
-/** With `secure`, the connection begins with TLS; without, the server offers it (STARTTLS), unless an attacker in between removes the offer. */
-function sendsPasswordAbroad({ auth, host = 'localhost', secure = false, service, url }: SMTPPoolOptions): boolean {
-  if (url !== undefined && URL.canParse(url)) {
-    const { hostname, protocol, username } = new URL(url)
-    return (auth !== undefined || username !== '') && protocol !== 'smtps:' && !THIS_MACHINE.test(hostname)
+function created(options: SMTPPoolOptions): Transporter {
+  if (options.url === undefined) return createTransport(options)
+  const refused = () =>
+    EnfoldFault.invalidInput(
+      'smtpMail.transport.url',
+      'a text that is not shown, for it may hold a password',
+      'smtp://user:password@host:port or smtps://…, with special characters of the password percent-encoded',
+    )
+  if (typeof options.url !== 'string' || !/^smtps?:/i.test(options.url)) throw refused()
+  try {
+    return createTransport(options)
+  } catch {
+    // The error of nodemailer holds the URL.
+    throw refused()
   }
-  return auth !== undefined && !secure && (service !== undefined || !THIS_MACHINE.test(host))
 }
 
-const THIS_MACHINE = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)\.?$/i
+/** As nodemailer resolved them. Out of a URL's query come texts, numbers and flags. */
+interface FinalOptions {
+  readonly auth?: unknown
+  readonly host?: unknown
+  readonly port?: unknown
+  readonly secure?: unknown
+  readonly ignoreTLS?: unknown
+  requireTLS?: unknown
+  /** Ways to the server that do not go by its host's name, or give the name to another machine. */
+  readonly proxy?: unknown
+  readonly connection?: unknown
+  readonly socket?: unknown
+  readonly getSocket?: unknown
+}
+
+/** With `secure`, the connection begins with TLS; without, the server offers it (STARTTLS), unless an attacker in between removes the offer. */
+function sendsPasswordAbroad(final: FinalOptions): boolean {
+  const { auth, host, port, secure = Number(port) === 465 } = final
+  if (!auth || secure) return false
+  const isByName = !final.proxy && !final.connection && !final.socket && !final.getSocket
+  return !(isByName && isThisMachine(`${host || 'localhost'}`))
+}
+
+function isThisMachine(host: string): boolean {
+  return /^localhost\.?$/i.test(host) || /^\[?::1\]?$/.test(host) || (isIPv4(host) && host.startsWith('127.'))
+}
