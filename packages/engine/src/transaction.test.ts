@@ -258,3 +258,22 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(await bound.append(stream, [next], 1)).toMatchObject({ repeated: true, version: 2 })
   })
 })
+
+it.each([
+  ['outside the transaction is told that it was', false],
+  ['inside it is told no more than elsewhere', true],
+])('a directory that fails %s', async (_, isInside) => {
+  const store = createMemoryStore()
+  const cause = new Error('timeout exceeded when trying to connect')
+  const contacts = { get: () => Promise.reject(cause) }
+  const engine = createEngine({ store, handlers: {}, contacts })
+  onTestFinished(() => engine.close())
+  await engine.publish(pool)
+  const verbs = engine.withTransaction(store.transaction(), isInside ? { contacts } : {})
+  const start = verbs.startSequence(order('ann'))
+  await expect(start).rejects.toMatchObject({ code: 'DIRECTORY_FAILED', cause })
+  const advice = /same pool.*withTransaction\(client, \{ contacts \}\)/
+  await expect(start).rejects.toThrow(
+    isInside ? expect.objectContaining({ message: expect.not.stringMatching(advice) }) : advice,
+  )
+})

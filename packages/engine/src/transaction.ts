@@ -5,6 +5,7 @@ import {
   type Either,
   EnfoldFault,
   type EventStore,
+  isEnfoldFault,
   isLeft,
   left,
   type Rejection,
@@ -12,7 +13,7 @@ import {
   type TransactionClient,
 } from '@enfold/core'
 import { type ContactVerbs, createContactVerbs, type Execute } from './contact-verbs.ts'
-import { createFacts } from './directory.ts'
+import { createFacts, type FactsOf } from './directory.ts'
 import type { CommandContext } from './engine-context.ts'
 import * as input from './input.ts'
 import { createHistoryOf } from './load-contact.ts'
@@ -38,7 +39,7 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
       // One by one: the connection is one, and the transaction the host's.
       append: ({ stream, events, expected, derived, requires }) =>
         bound.append(stream, events, expected, derived, requires),
-      factsOf: given.contacts === undefined ? context.factsOf : createFacts(given.contacts, contactsTimeoutMs),
+      factsOf: given.contacts === undefined ? outside(context.factsOf) : createFacts(given.contacts, contactsTimeoutMs),
       // Nothing is due before the commit. The store tells of that.
       wakeUp: () => {},
     })
@@ -59,6 +60,22 @@ function turnsOf(client: TransactionClient) {
   const known = turns.get(client) ?? createMutexes<ContactId>()
   turns.set(client, known)
   return known
+}
+
+const OUTSIDE =
+  'It was asked outside the transaction: if it takes its connections from the same pool, it may wait for one that the ' +
+  'open transactions hold. Pass one that reads in the transaction: withTransaction(client, { contacts }).'
+
+/** A directory that waits for a connection which its own caller holds gets none; its fault alone would not tell. */
+function outside(factsOf: FactsOf): FactsOf {
+  return async (contactId, withinMs) => {
+    try {
+      return await factsOf(contactId, withinMs)
+    } catch (error) {
+      if (!isEnfoldFault(error) || (error.code !== 'DIRECTORY_SILENT' && error.code !== 'DIRECTORY_FAILED')) throw error
+      throw new EnfoldFault(error.code, `${error.message} ${OUTSIDE}`, error.details, error.cause)
+    }
+  }
 }
 
 /** What the transactions of drivers have instead of `query`, and the one line that adds it. */

@@ -3,6 +3,7 @@
 import { describeRejection, type EnfoldFault, isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
+import type { PoolClient } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { answerOf, givenHost, NOTHING, order, STARTED, traces } from './given-host.ts'
 import { givenStore } from './given-postgres.ts'
@@ -112,6 +113,55 @@ describe('the directory of contacts', () => {
     )
     await client.query('COMMIT')
     expect(await traces(given, 'ann')).toEqual(STARTED)
+  })
+})
+
+describe('a directory of contacts on the pool that the transactions are on', () => {
+  async function givenShared(contactsTimeoutMs = 30_000) {
+    const given = await givenHost(server, { shared: 2 })
+    const knows = (client: Host['host'] | PoolClient) => ({
+      async get(id: string) {
+        const { rows } = await client.query(`SELECT $1::text AS id`, [id])
+        return rows.length === 0 ? null : {}
+      },
+    })
+    const { store, clock, host } = given
+    const engine = createEngine({ store, clock, handlers: {}, contacts: knows(host), contactsTimeoutMs })
+    onTestFinished(() => engine.close())
+    return { ...given, engine, knows }
+  }
+
+  it('does not stand in the way when it reads in the transaction: ten at once all commit', async () => {
+    const { engine, host, knows, store } = await givenShared()
+    const ids = Array.from({ length: 10 }, (_, i) => `c${i}`)
+    const start = async (id: string) => {
+      const client = await host.connect()
+      try {
+        await client.query('BEGIN')
+        answerOf(await engine.withTransaction(client, { contacts: knows(client) }).startSequence(order(id)))
+        await client.query('COMMIT')
+      } finally {
+        client.release()
+      }
+    }
+    await Promise.all(ids.map(start))
+    for (const id of ids) expect(await traces({ store, engine }, id)).toEqual(STARTED)
+  })
+
+  it('is a fault that says why when it waits for a connection which they hold', async () => {
+    const { engine, begin } = await givenShared(200)
+    const clients = [await begin(), await begin()]
+    const starts = clients.map((client, i) => engine.withTransaction(client).startSequence(order(`c${i}`)))
+    for (const one of await Promise.allSettled(starts))
+      expect(one).toMatchObject({
+        reason: {
+          code: 'DIRECTORY_SILENT',
+          details: { timeoutMs: 200 },
+          message: expect.stringMatching(
+            /same pool, .* open transactions hold.*withTransaction\(client, \{ contacts \}\)/,
+          ),
+        },
+      })
   })
 })
 
