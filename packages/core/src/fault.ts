@@ -44,7 +44,9 @@ export type FaultCode =
   | 'PROJECTION_OUT_OF_ORDER'
 
 /**
- * The one error class of all Enfold packages. `code` is for programs, `message` ends with what to do next.
+ * The one error class of all Enfold packages. `code` is for programs, `message` ends with what to do next. `cause`, where
+ * there is one, is the error of a driver or of the host, as it was thrown: it may hold the values of a statement, so log
+ * `code` and `message`, and not the whole fault. Enfold itself prints no cause.
  *
  * @example
  * try { await engine.runDue() } catch (error) { if (isEnfoldFault(error) && error.code === 'STORE_BUSY') retryLater() }

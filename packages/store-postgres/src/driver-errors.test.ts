@@ -1,5 +1,6 @@
 /** What drivers and their wrappers throw, as faults: the right code, and nothing of the values that were sent. */
 
+import { inspect } from 'node:util'
 import { EnfoldFault } from '@enfold/core'
 import { describe, expect, it } from 'vitest'
 import { faultOf } from './faults.ts'
@@ -53,7 +54,8 @@ describe.each(Object.entries(wrappers))('an error of %s', (_, wrap) => {
     expect([fault.code, fault.details.sqlState]).toEqual([code, state])
     expect(fault.message).not.toContain(SECRET)
     expect(fault.message).not.toContain('Failed query')
-    expect(String(fault.cause)).not.toContain(SECRET)
+    // All of it, however deep: a log of a fault includes its causes.
+    expect(inspect(fault, { depth: 20, showHidden: true })).not.toContain(SECRET)
   })
 })
 

@@ -7,7 +7,7 @@ const GONE: Meaning = [
   'STORE_UNAVAILABLE',
   'PostgreSQL cannot be reached. Whether the last append was written is not known; the same event ids again tell.',
 ]
-const BROKEN: Meaning = ['STORE_UNAVAILABLE', 'PostgreSQL failed; see the cause.']
+const BROKEN: Meaning = ['STORE_UNAVAILABLE', 'PostgreSQL failed; see the cause, or the log of the server.']
 const RACED: Meaning = [
   'CONTENTION',
   'Another transaction was in the way. Nothing was written; roll back and try again.',
@@ -125,13 +125,16 @@ export function isLocked(error: unknown): boolean {
 /**
  * The fault that an error of the driver means; faults, and what is no error, as they are. The driver's own message
  * stands in ours only where the server says it of names and of itself: others hold statements with their parameters.
+ * The `cause` is the driver's own error, as it came: it may hold values, and no line of ours prints it.
  */
 export function faultOf(error: unknown, place: string): unknown {
   if (!(error instanceof Error) || isEnfoldFault(error)) return error
   const errors = unwrapped(error)
   const found = findState(errors)
   // Of a wrapper not even the cause is kept: a log of a fault includes its causes.
-  const cause = found?.from ?? errors.findLast((one) => one instanceof Error)
+  // Nor what it notes of the server's answer in an object of its own, as Prisma does: that holds values.
+  const kept = found?.from ?? errors.findLast((one) => one instanceof Error)
+  const cause = kept instanceof Error ? kept : undefined
   if (found !== null) {
     const { constraint, detail } = found.from
     if (found.state === 'EF001' || (found.state === '23505' && constraint === 'events_id'))
