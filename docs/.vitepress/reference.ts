@@ -17,10 +17,13 @@ const packages = readdirSync(join(root, 'packages')).filter((name) => {
   return manifest.private !== true && manifest.exports?.['.'] !== undefined
 })
 
+/** What a package offers under a name of its own: `@enfold/core/store`, for authors of stores. */
+const more = ['core/src/store/index.ts']
+
 const app = await Application.bootstrapWithPlugins({
   plugin: ['typedoc-plugin-markdown'],
   tsconfig: join(root, '.config/tsconfig.json'),
-  entryPoints: packages.map((name) => join(root, 'packages', name, 'src/index.ts')),
+  entryPoints: [...packages.map((name) => `${name}/src/index.ts`), ...more].map((file) => join(root, 'packages', file)),
   router: 'module',
   readme: 'none',
   out,
