@@ -62,10 +62,13 @@ export interface ActionRecord extends SequenceRef {
   /** What a preview promised, where one was handed in. */
   readonly preview: ActionCounts | null
   /**
-   * Of the contacts as they were named, so that the id given again with other contacts is found out. Absent until all are
-   * known. Of a search or a query it has four digits, too few to confirm a guess of its text.
+   * Of the contacts as they were named, so that the id given again with other contacts is found out. It is there from the
+   * beginning where they can be read twice; of a stream when all of them are known. Of a search or a query it has four
+   * digits, too few to confirm a guess of its text.
    */
   readonly contactsDigest?: string
+  /** Of a stream that was cancelled while it was read: the digest is that of its first so many contacts. */
+  readonly digestOfFirst?: number
 }
 
 /** One contact's place in an action. */
@@ -115,7 +118,7 @@ export function contactsDigest(before: string, contacts: readonly ContactId[]): 
 /** An action as it is ordered. */
 export type BegunAction = Pick<
   ActionRecord,
-  'action' | 'actionId' | 'actor' | 'campaignId' | 'preview' | 'reason' | 'sequenceId' | 'source'
+  'action' | 'actionId' | 'actor' | 'campaignId' | 'contactsDigest' | 'preview' | 'reason' | 'sequenceId' | 'source'
 >
 
 /** What became of some contacts, and up to where in the log their events stand. */
@@ -210,11 +213,19 @@ export function cancelledAction(
   record: ActionRecord,
   cancelledBy: string | null,
   now: Instant,
-  collected?: { readonly added: number; readonly named: number },
+  collected?: { readonly added: number; readonly named: number; readonly contactsDigest: string },
 ): ActionRecord {
-  const counted =
-    collected === undefined ? {} : { contacts: collected.added, repeated: collected.named - collected.added }
-  return { ...movedAction(record, now), ...counted, state: 'cancelled', endedAt: now, cancelledBy }
+  const cancelled: ActionRecord = { ...movedAction(record, now), state: 'cancelled', endedAt: now, cancelledBy }
+  if (collected === undefined) return cancelled
+  const { added, named, contactsDigest: digest } = collected
+  const counted = { ...cancelled, contacts: added, repeated: named - added }
+  return record.contactsDigest === undefined ? { ...counted, contactsDigest: digest, digestOfFirst: named } : counted
+}
+
+/** It was cancelled while a stream was read: what had been read of it tells the same order from another. */
+export function cancelledStream(record: ActionRecord, named: number, digest: string): ActionRecord {
+  requireState(record, 'cancelled')
+  return { ...record, revision: record.revision + 1, contactsDigest: digest, digestOfFirst: named }
 }
 
 /** Whether it has ended: nothing begins any more. */

@@ -36,6 +36,8 @@ export interface ActionContext {
   readonly contactsOf: (source: ContactSource) => AsyncIterable<ContactId>
   /** @throws EnfoldFault `INVALID_INPUT` where the store keeps no actions */
   readonly actionStore: () => ActionStore
+  /** Streams that are being read in this process: each promise resolves when it is read, or has failed. */
+  readonly reading: Map<ActionId, Promise<unknown>>
   /** @throws EnfoldFault `CLOSED` */
   readonly requireOpen: () => void
 }

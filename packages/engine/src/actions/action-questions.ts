@@ -16,7 +16,7 @@ import {
 import * as input from '../input.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
 
-export interface ActionView extends Omit<ActionRecord, 'contactsDigest'> {
+export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst'> {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
   readonly differences: readonly ActionDifference[]
   /**
@@ -51,7 +51,7 @@ export interface ActionQuestions {
 }
 
 /** An action as operators see it. */
-export function viewOf({ contactsDigest: _, ...record }: ActionRecord, now: Instant): ActionView {
+export function viewOf({ contactsDigest: _, digestOfFirst: __, ...record }: ActionRecord, now: Instant): ActionView {
   const isOver = record.state === 'done' || record.state === 'cancelled'
   const stillMs = isOver ? null : Math.max(0, epochMsOf(now) - epochMsOf(record.movedAt ?? record.orderedAt))
   return { ...record, differences: differencesFromPreview(record), stillMs }

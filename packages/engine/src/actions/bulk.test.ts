@@ -21,7 +21,17 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import { describe, expect, it } from 'vitest'
-import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, temporaryDirectory, typesOf } from '../engine.fixture.ts'
+import {
+  answerOf,
+  createGate,
+  eventsOf,
+  MONDAY,
+  onAnn,
+  pool,
+  rejectionOf,
+  temporaryDirectory,
+  typesOf,
+} from '../engine.fixture.ts'
 import { headOf } from '../log.fixture.ts'
 import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 
@@ -312,6 +322,88 @@ eachStore((makeStore) => {
     expect(done).toMatchObject({ contacts: 1, repeated: 1, outcomes: counts({ started: 1 }) })
     expect(await resultsOf(engine)).toEqual([['bob', 'started', null]])
   })
+
+  /** Contacts that come when the gate is opened. */
+  function heldStream(ids: readonly string[]) {
+    const gate = createGate()
+    const reached = createGate()
+    async function* stream() {
+      reached.open()
+      await gate.passed
+      yield* ids
+    }
+    return { ids: stream(), reached: reached.passed, letGo: gate.open }
+  }
+
+  it.each([
+    { what: 'a list', contacts: () => ({ ids: ['eve'] }) },
+    { what: 'a stream', contacts: () => ({ ids: new Map([['eve', 1]]).keys() }) },
+    { what: 'a CSV', contacts: () => ({ csv: 'eve\n' }) },
+  ])('BULK-2: while a stream is read, the same id with other contacts as $what is refused', async ({ contacts }) => {
+    const { engine } = await given(makeStore())
+    const held = heldStream(['ann', 'bob', 'cem'])
+    const first = answerOf(engine.processAction(order({ contacts: { ids: held.ids } })))
+    await held.reached
+    const second = rejectionOf(engine.processAction(order({ contacts: contacts() })))
+    held.letGo()
+    expect(await second).toMatchObject({ type: 'CommandIdReused', actionId: 'monday-mail' })
+    expect(await first).toMatchObject({ state: 'done', outcomes: counts({ started: 3 }) })
+    expect(await typesOf(engine, 'eve')).toEqual([])
+  })
+
+  it('BULK-2: two processes, two streams, one id: one order is done, the other refused', async () => {
+    const store = makeStore()
+    const { engine } = await given(store)
+    const second = closing(createEngine({ store, handlers: {} }))
+    const held = heldStream(['ann', 'bob', 'cem'])
+    const first = rejectionOf(engine.processAction(order({ contacts: { ids: held.ids } })))
+    await held.reached
+    const done = await answerOf(second.processAction(order({ contacts: { ids: ['eve'] } })))
+    held.letGo()
+    expect(done).toMatchObject({ state: 'done', outcomes: counts({ started: 1 }) })
+    expect(await first).toMatchObject({ type: 'CommandIdReused' })
+    expect(await typesOf(engine)).toEqual([])
+  })
+
+  it('BULK-2: a list that another process is still collecting is known: other contacts are refused, the same go on', async () => {
+    const store = makeStore()
+    const dying: Store = {
+      ...store,
+      async saveAction(record, change) {
+        if (change?.add !== undefined) throw new EnfoldFault('STORE_UNAVAILABLE', 'The disk is gone. Try again.')
+        return store.saveAction(record, change)
+      },
+    }
+    const { engine } = await given(dying)
+    await expect(engine.processAction(order())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    const next = closing(createEngine({ store, handlers: {} }))
+    const other = order({ contacts: { ids: ['eve'] } })
+    expect(await rejectionOf(next.processAction(other))).toMatchObject({ type: 'CommandIdReused' })
+    expect(await answerOf(next.processAction(order()))).toMatchObject({ outcomes: counts({ started: 3 }) })
+    expect(await typesOf(engine, 'eve')).toEqual([])
+  })
+
+  it.each(['ordered', 'aborted'])(
+    'BULK-3: cancelled while a stream is read, %s: the same contacts are answered so, others are refused',
+    async (how) => {
+      const { engine } = await given(makeStore())
+      const abort = new AbortController()
+      const ids = many(1200)
+      async function* stream() {
+        yield* ids.slice(0, 700)
+        if (how === 'aborted') abort.abort()
+        else await answerOf(engine.cancelAction('monday-mail', { actor: 'otto' }))
+        yield* ids.slice(700)
+      }
+      const options = { signal: abort.signal }
+      const cancelled = await answerOf(engine.processAction(order({ contacts: { ids: stream() } }), options))
+      expect(cancelled.state).toBe('cancelled')
+      expect(await answerOf(engine.processAction(order({ contacts: { ids } })))).toEqual(cancelled)
+      const other = order({ contacts: { ids: ['eve'] } })
+      expect(await rejectionOf(engine.processAction(other))).toMatchObject({ type: 'CommandIdReused' })
+      expect(await typesOf(engine, 'c0')).toEqual([])
+    },
+  )
 
   it('BULK-2: a second process takes an action over; the first leaves off; nobody is counted twice', async () => {
     const store = makeStore()

@@ -72,6 +72,7 @@ export function createBulk(
     context,
     contactsOf: (source) => contactsOf(source, inspect, readModel),
     actionStore: () => requireActionStore(store),
+    reading: new Map(),
     requireOpen: () => lifetime.requireOpen('Make a new one, and resume the action.'),
   }
   /** `close` waits for it. */

@@ -82,6 +82,12 @@ export function digestOfSource(actionId: ActionId, source: ContactSource): strin
   return contactsDigest(actionId, [canonicalJson(JSON.parse(JSON.stringify(source)))]).slice(0, 4)
 }
 
+/** Whether its contacts can be read twice. What is no list and no text may be a stream, which is gone when it is read. */
+export function isReadOnce(source: ContactSource): boolean {
+  if ('ids' in source) return !Array.isArray(source.ids) && !(source.ids instanceof Set)
+  return 'csv' in source && typeof source.csv !== 'string' && !Array.isArray(source.csv)
+}
+
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
 export function contactsOf(
   source: ContactSource,

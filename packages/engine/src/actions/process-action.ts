@@ -11,6 +11,7 @@ import {
   advancedAction,
   beginAction,
   cancelledAction,
+  cancelledStream,
   collectedAction,
   contactsDigest,
   type Either,
@@ -24,7 +25,7 @@ import {
 import { yieldToEventLoop } from '../event-loop.ts'
 import type { ActionContext, ActionOrder, ProcessOptions } from './action-context.ts'
 import { type ActionView, viewOf } from './action-questions.ts'
-import { type ContactSource, describeSource, digestOfSource } from './contact-source.ts'
+import { type ContactSource, describeSource, digestOfSource, isReadOnce } from './contact-source.ts'
 import { allOf, GROUP, groupsOf } from './groups.ts'
 import { executedFor, historiesOf, type PositionedOutcome, refusalOf } from './one-contact.ts'
 import type { ActionPreview } from './preview.ts'
@@ -37,16 +38,46 @@ export async function processAction(
   previewed: ActionPreview | undefined,
   options: ProcessOptions,
 ): Promise<Either<Rejection, ActionView>> {
+  const { context, reading } = actions
+  const { actionId } = order
+  // Which contacts a stream has is known when it is read: until then nobody can tell whether this order is the same.
+  for (let other = reading.get(actionId); other !== undefined; other = reading.get(actionId)) await other
+  const read = Promise.withResolvers<void>()
+  if (isReadOnce(order.contacts)) reading.set(actionId, read.promise)
+  let collected: Collected | Either<Rejection, ActionView>
+  try {
+    const stored = await actions.actionStore().action(actionId)
+    if (stored !== null && !(await isSameOrder(actions, stored, order))) return left(reused(stored))
+    if (stored !== null && stored.state !== 'collecting') return resumed(actions, stored, options)
+    const refused = await refusalOf(context, order)
+    if (refused !== null) return left(refused)
+    collected = await collectedBy(actions, order, stored, previewed, options)
+  } finally {
+    if (reading.get(actionId) === read.promise) reading.delete(actionId)
+    read.resolve()
+  }
+  if ('_tag' in collected) return collected
+  return right(await work(actions, collected.record, options))
+}
+
+interface Collected {
+  readonly record: ActionRecord
+}
+
+/** The action with all its contacts; or the answer, where another process was first. */
+async function collectedBy(
+  actions: ActionContext,
+  order: ActionOrder,
+  stored: ActionRecord | null,
+  previewed: ActionPreview | undefined,
+  options: ProcessOptions,
+): Promise<Collected | Either<Rejection, ActionView>> {
   const { context, actionStore } = actions
-  const { action, actionId, actor, campaignId, reason = null, sequenceId } = order
-  const stored = await actionStore().action(actionId)
-  if (stored !== null && !(await isSameOrder(actions, stored, order))) return left(reused(stored))
-  if (stored !== null && stored.state !== 'collecting') return resumed(actions, stored, options)
-  const refused = await refusalOf(context, order)
-  if (refused !== null) return left(refused)
+  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId } = order
   const preview = previewed?.complete === true ? previewed.outcomes : null
-  const source = describeSource(order.contacts)
-  const begun = { action, actionId, actor, campaignId, preview, reason, sequenceId, source }
+  const source = describeSource(contacts)
+  const digest = isReadOnce(contacts) ? {} : { contactsDigest: await digestOf(actions, actionId, contacts) }
+  const begun = { action, actionId, actor, campaignId, preview, reason, sequenceId, source, ...digest }
   const record = beginAction(begun, stored, context.clock.now())
   // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
   if ((await actionStore().saveAction(record, { clear: true })) === null) {
@@ -56,8 +87,14 @@ export async function processAction(
       ? takenOver(actions, actionId)
       : left(reused(first))
   }
-  const collected = await collect(actions, record, order.contacts, options)
-  return collected === null ? takenOver(actions, actionId) : right(await work(actions, collected, options))
+  const collected = await collect(actions, record, contacts, options)
+  if (collected.record !== null) return { record: collected.record }
+  const other = await actionStore().action(actionId)
+  // With the signal its reading ended too early to compare.
+  const isKnown = other?.contactsDigest !== undefined && !options.signal?.aborted
+  return isKnown && other.contactsDigest !== collected.contactsDigest
+    ? left(reused(other))
+    : takenOver(actions, actionId)
 }
 
 export async function resumeAction(
@@ -107,12 +144,11 @@ async function takenOver(
   return stored === null ? left({ type: 'ActionUnknown', actionId }) : right(viewOf(stored, context.clock.now()))
 }
 
-/** Verb, sequence, who orders it, and the contacts as they are named; while none is known, those may be others. */
-async function isSameOrder(
-  { contactsOf, requireOpen }: ActionContext,
-  stored: ActionRecord,
-  order: ActionOrder,
-): Promise<boolean> {
+/**
+ * Verb, sequence, who orders it, and the contacts as they are named. Of a stream whose reading came to no end none is
+ * known, and none was touched: there they may be others.
+ */
+async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: ActionOrder): Promise<boolean> {
   const { action, actor, actionId, campaignId, sequenceId, contacts } = order
   const same =
     stored.action === action &&
@@ -121,14 +157,31 @@ async function isSameOrder(
     stored.actor === actor
   if (!same || stored.contactsDigest === undefined) return same
   if (stored.source.from !== describeSource(contacts).from) return false
-  let digest = digestOfSource(actionId, contacts)
-  if (digest !== null) return digest === stored.contactsDigest
-  digest = actionId
+  // A stream that is read to be compared could not be collected afterwards.
+  if (stored.state === 'collecting' && isReadOnce(contacts)) return false
+  return (await digestOf(actions, actionId, contacts, stored.digestOfFirst)) === stored.contactsDigest
+}
+
+/** @param first of so many contacts */
+async function digestOf(
+  { contactsOf, requireOpen }: ActionContext,
+  actionId: ActionId,
+  contacts: ContactSource,
+  first = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const ofSource = digestOfSource(actionId, contacts)
+  if (ofSource !== null) return ofSource
+  if (first === 0) return actionId
+  let digest: string = actionId
+  let named = 0
   for await (const group of groupsOf(contactsOf(contacts))) {
     requireOpen()
     digest = contactsDigest(digest, group)
+    named += group.length
+    if (named >= first) break
+    await yieldToEventLoop()
   }
-  return digest === stored.contactsDigest
+  return digest
 }
 
 function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rejection {
@@ -136,43 +189,60 @@ function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rej
   return { type: 'CommandIdReused', commandId: `${actionId}`, actionId, usedFor }
 }
 
-/** The record when it knows all its contacts; `null`: another process has begun again. */
+/**
+ * The record when it knows all its contacts; `null`: another process has begun again. The digest is that of all contacts all
+ * the same, so that it can be compared with what that process was told.
+ */
 async function collect(
   { context, contactsOf, actionStore, requireOpen }: ActionContext,
   begun: ActionRecord,
   source: ContactSource,
   { signal }: ProcessOptions,
-): Promise<ActionRecord | null> {
+): Promise<{ readonly record: ActionRecord | null; readonly contactsDigest: string }> {
   const now = () => context.clock.now()
   let record = begun
-  let digest = begun.actionId
+  let digest: string = begun.actionId
   let added = 0
   let named = 0
+  let isMine = true
+  const whole = () => begun.contactsDigest ?? digestOfSource(begun.actionId, source) ?? digest
   for await (const group of groupsOf(contactsOf(source))) {
     requireOpen()
     if (signal?.aborted) break
     digest = contactsDigest(digest, group)
-    record = movedAction(record, now())
-    const addedNow = await actionStore().saveAction(record, { add: group })
-    if (addedNow === null) return cancelledMeanwhile(actionStore(), record.actionId)
-    added += addedNow
     named += group.length
+    if (isMine) {
+      record = movedAction(record, now())
+      const addedNow = await actionStore().saveAction(record, { add: group })
+      const cancelled = addedNow === null ? await cancelledMeanwhile(actionStore(), begun, named, digest) : null
+      if (cancelled !== null) return { record: cancelled, contactsDigest: whole() }
+      isMine = addedNow !== null
+      added += addedNow ?? 0
+    }
     await yieldToEventLoop()
   }
-  const known = { added, named, contactsDigest: digestOfSource(begun.actionId, source) ?? digest }
+  if (!isMine) return { record: null, contactsDigest: whole() }
+  const known = { added, named, contactsDigest: whole() }
   const collected = signal?.aborted
     ? cancelledAction(record, null, now(), known)
     : collectedAction(record, known, now())
   const isSaved = (await actionStore().saveAction(collected)) !== null
-  return isSaved ? collected : cancelledMeanwhile(actionStore(), record.actionId)
+  const saved = isSaved ? collected : await cancelledMeanwhile(actionStore(), begun, named, digest)
+  return { record: saved, contactsDigest: known.contactsDigest }
 }
 
+/** As it was cancelled; `null`: it was not. Of a stream it is noted what was read of it. */
 async function cancelledMeanwhile(
   store: ReturnType<ActionContext['actionStore']>,
-  actionId: ActionId,
+  { actionId, contactsDigest: known }: ActionRecord,
+  named: number,
+  digest: string,
 ): Promise<ActionRecord | null> {
   const stored = await store.action(actionId)
-  return stored?.state === 'cancelled' ? stored : null
+  if (stored?.state !== 'cancelled') return null
+  if (known !== undefined || stored.contactsDigest !== undefined) return stored
+  const noted = cancelledStream(stored, named, digest)
+  return (await store.saveAction(noted)) === null ? stored : noted
 }
 
 /** Group after group until the action is over, or another process goes on with it. */
