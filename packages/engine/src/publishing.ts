@@ -39,7 +39,10 @@ export interface Publishing {
     definition: unknown,
     order?: Order,
   ): Promise<Either<Rejection, PublishAnswer & { readonly position: Position }>>
-  /** Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). */
+  /**
+   * Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). An answer
+   * `not_published` is not remembered: the same command id after a later publication unpublishes that.
+   */
   unpublish(
     campaignId: CampaignId,
     order: Order & { readonly stopRuns?: boolean },

@@ -94,6 +94,18 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect((await engine.inspect.history('ann')).map(({ type }) => type)).toEqual(['SequenceStarted'])
   })
 
+  it('VERSION-3: a command id that found the campaign unpublished is not remembered: it unpublishes a later publication', async () => {
+    const { engine } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await answerOf(engine.unpublish('pool', { actor: 'olga' }))
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'not_published', stopped: 1 })
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'not_published', stopped: 0 })
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence({ ...nurture, contactId: 'bob' }))
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ version: 2, stopped: 1 })
+  })
+
   it('VERSION-3: a worker that knows an old catalogue starts nothing by a route', async () => {
     const { engine, engineOver, store, clock, recorder } = given(makeStore)
     const chain = {
