@@ -322,11 +322,11 @@ describe('an action that is cut short', () => {
   it('BULK-3: one that somebody else cancelled says so, and what was done: exit status 1', async () => {
     const opened = createSqliteStore({ path })
     const engine = createEngine({ store: opened, handlers: {} })
-    const ids = ['ann', 'bob']
+    const contacts = { ids: MANY }
     const stop = new AbortController()
     stop.abort()
     await engine.processAction(
-      { action: 'start', campaignId: 'pool/1', sequenceId: 'nurture', contacts: { ids }, actionId: 'a', actor: 'olga' },
+      { action: 'start', campaignId: 'pool/1', sequenceId: 'nurture', contacts, actionId: 'a', actor: 'olga' },
       { signal: stop.signal },
     )
     await engine.close()
