@@ -4,6 +4,7 @@
  * can find (a whole legal history instead of another) is none of these.
  */
 import {
+  type CampaignDefinition,
   campaignOf,
   chainHash,
   contactOf,
@@ -13,7 +14,9 @@ import {
   idempotencyKeyOf,
   instantOf,
   type RecordedEvent,
+  type Route,
   type SendingRef,
+  type StepDefinition,
 } from '@enfold/core'
 
 type Data = Record<string, unknown>
@@ -102,6 +105,7 @@ export const FORGERIES: readonly Forgery[] = [
   drop('a stop by a goal left out', (event) => event.type === 'SequenceStopped' && event.cause.by === 'goal'),
   drop('a start by a goal left out', (event) => event.type === 'SequenceStarted' && event.cause.by === 'goal'),
   drop('a start by a finished sequence left out', (e) => e.type === 'SequenceStarted' && e.cause.by === 'sequence'),
+  ...(['closed', 'already_active', 'not_published', 'brake', 'goal'] as const).map(hideStart),
 
   // --- Causes and ids -----------------------------------------------------------------------------------------------
   change('a cause that is not in the log', byStep, (event) => ({
@@ -175,6 +179,23 @@ export const FORGERIES: readonly Forgery[] = [
     if (sent === undefined || newestRun(log, event) !== event.data.run) return null
     return [afterwards(sent as unknown as Draft)]
   }),
+  append('a step skipped before its turn', startByHand, (event, log) => {
+    const steps = stepsOf(log, event)
+    const isInProgress = steps.length > 1 && !isOver(log, event) && newestRun(log, event) === event.data.run
+    const isTouched = ofSequence(log, event).some(
+      ({ data }) => data.run === event.data.run && steps.slice(-2).some(({ id }) => id === data.stepId),
+    )
+    return isInProgress && !isTouched ? [skipOf(event, steps.at(-1)?.id as string, 'draft')] : null
+  }),
+  change('a skip before it was due', skippedUnsent, (event) => {
+    const timing = event.data.timing as Data & { readonly dueAt: string }
+    return withData(event, { timing: { ...timing, dueAt: later(event.at, 1) } })
+  }),
+  change('a skip for a reason that its step does not have', skippedUnsent, (event) =>
+    event.data.reason === 'draft'
+      ? withData(event, { reason: 'contact-unknown' })
+      : withData(event, { reason: 'draft' }),
+  ),
   change('a run that waits where it is over, or is over where it waits', ofType('SequenceCompleted'), (event) =>
     withData(event, { waiting: event.data.waiting !== true }),
   ),
@@ -252,6 +273,40 @@ function drop(name: string, where: Where): Forgery {
       return shows < 0 ? null : forged(log, rest, first)
     },
   }
+}
+
+/** A start that a goal or a finished sequence led to, told as another outcome of its route, and left out. */
+function hideStart(outcome: string): Forgery {
+  return {
+    name: `a start hidden as a route that is ${outcome}`,
+    forge(log, pick) {
+      const places = placesIn(log, (event) => startRoutesOf(event, log, outcome).length > 0)
+      const event = pick(places)
+      if (event === undefined) return null
+      const [to] = startRoutesOf(draft(event), log, outcome)
+      const routes = (draft(event).data.routes as Data[]).map((route) =>
+        route.to === to ? { to, outcome, ...(outcome === 'already_active' ? { run: route.run } : {}) } : route,
+      )
+      const start = log.find(
+        (one) => one.type === 'SequenceStarted' && one.causationId === event.id && one.data.sequenceId === to,
+      )
+      const changed = log.with(log.indexOf(event), withData(draft(event), { routes }) as unknown as RecordedEvent)
+      return forged(
+        log,
+        changed.filter((one) => one !== start),
+        log.indexOf(event),
+      )
+    },
+  }
+}
+
+/** Where a route led to a start; with `closed`, only routes that have no condition. */
+function startRoutesOf(event: Draft, log: readonly RecordedEvent[], outcome: string): readonly unknown[] {
+  if (event.type !== 'GoalSatisfied' && event.type !== 'SequenceCompleted') return []
+  const bare = nextOf(log, event).filter((route) => typeof route === 'string')
+  return (event.data.routes as Data[])
+    .filter((route) => route.outcome === 'started' && (outcome !== 'closed' || bare.includes(route.to as string)))
+    .map(({ to }) => to)
 }
 
 /** Versions, positions, ids that the forger did not choose, and hashes: all computed again, so that only the forgery is left. */
@@ -337,6 +392,53 @@ function loneGoal(event: Draft, log: readonly RecordedEvent[]): boolean {
 function followsInAppend(event: Draft, log: readonly RecordedEvent[]): boolean {
   const before = log.find(({ stream, version }) => stream === event.stream && version === event.version - 1)
   return before?.commandId === event.commandId
+}
+
+/** A step that the engine passed over without an attempt. */
+function skippedUnsent({ type, data }: Draft): boolean {
+  return type === 'StepSkipped' && data.resend === 0 && data.attempt === 0
+}
+
+/** The definition that the event's run, or the goal, is of. */
+function definitionOf(log: readonly RecordedEvent[], event: Draft): CampaignDefinition | undefined {
+  const { campaignId, sequenceId, run } = event.data
+  const started = log.find(
+    (one) =>
+      one.type === 'SequenceStarted' &&
+      one.stream === event.stream &&
+      one.data.campaignId === campaignId &&
+      one.data.sequenceId === sequenceId &&
+      one.data.run === run,
+  )
+  const version =
+    event.data.campaignVersion ?? (started === undefined ? undefined : draft(started).data.campaignVersion)
+  for (const one of log)
+    if (one.type === 'CampaignPublished' && one.data.campaignId === campaignId && one.data.campaignVersion === version)
+      return one.data.definition
+  return undefined
+}
+function stepsOf(log: readonly RecordedEvent[], event: Draft): readonly StepDefinition[] {
+  return definitionOf(log, event)?.sequences.find(({ id }) => id === event.data.sequenceId)?.steps ?? []
+}
+function nextOf(log: readonly RecordedEvent[], event: Draft): readonly Route[] {
+  const { goals = [], sequences = [] } = definitionOf(log, event) ?? {}
+  const node =
+    event.type === 'GoalSatisfied'
+      ? goals.find(({ id }) => id === event.data.goalId)
+      : sequences.find(({ id }) => id === event.data.sequenceId)
+  return node?.next ?? []
+}
+/** As the engine tells a skip of this run's step. */
+function skipOf(start: Draft, stepId: string, reason: string): Draft {
+  return {
+    ...afterwards(start),
+    type: 'StepSkipped',
+    data: {
+      ...runOf(start),
+      ...{ stepId, resend: 0, attempt: 0, reason, timing: { anchor: start.at, dueAt: start.at } },
+    },
+    cause: { by: 'step', stepId },
+  }
 }
 
 function ofSequence(log: readonly RecordedEvent[], event: Draft): readonly Draft[] {

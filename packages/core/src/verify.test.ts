@@ -157,6 +157,98 @@ describe('an event that breaks the order', () => {
   })
 })
 
+describe('a step that was passed over without an attempt', () => {
+  const timing = { anchor: story.now, dueAt: story.now }
+  const skip = (stepId: string, more: Partial<ContactEventData['StepSkipped']> = {}) =>
+    forged('StepSkipped', { ...run, stepId, resend: 0, attempt: 0, reason: 'contact-unknown', timing, ...more })
+  const nextDay = instantOf(Date.parse(story.now) + 86_400_000)
+
+  it.each<[string, string, { readonly events: readonly ContactEvent[] }, ContactEvent]>([
+    ['STEP-1', 'before its turn', began, skip('b')],
+    ['STEP-1', 'before its turn, while another is in flight', inFlight, skip('b')],
+    ['STEP-1', 'before it was due', began, skip('a', { timing: { anchor: story.now, dueAt: nextDay } })],
+    ['TIME-1', 'after another wait than its timer says', underway, skip('b')],
+    ['STEP-1', 'without its timing', began, skip('a', { timing: null })],
+    ['STEP-1', 'for a reason of a handler', began, skip('a', { reason: 'no-address' })],
+    ['STEP-1', 'as suppressed, which ends a run', began, skip('a', { reason: 'suppressed' })],
+    ['STEP-3', 'as a draft, and is none', began, skip('a', { reason: 'draft' })],
+    ['STEP-9', 'as late, and never is', began, skip('a', { reason: 'late' })],
+    ['STEP-10', 'for a condition that it has not', began, skip('a', { reason: 'condition' })],
+    ['TIME-3', 'as past, without a timer', began, skip('a', { reason: 'past' })],
+    ['TIME-8', 'for a field that no timer reads', began, skip('a', { reason: 'field-empty' })],
+    ['RESEND-1', 'a resend as suppressed, who is not', resent, skip('a', { resend: 1, reason: 'suppressed' })],
+  ])('AUDIT-4: %s: %s', (rule, _, history, event) => {
+    expect(violationOf('contact', fold(history.events), event, campaigns)).toMatchObject({ rule })
+  })
+
+  it('AUDIT-4: in its turn, when it is due, for what may be so: no fault', () => {
+    expect(violationOf('contact', began.state, skip('a'), campaigns)).toBeNull()
+    expect(
+      violationOf('contact', resent.state, skip('a', { resend: 1, reason: 'contact-unknown' }), campaigns),
+    ).toBeNull()
+  })
+})
+
+describe('what is told of routes', () => {
+  const spent = { field: 'spend', atLeast: 9 }
+  const forks = scenario({
+    campaigns: [
+      {
+        id: 'c',
+        goals: [{ id: 'g', when: { kind: 'k' } }],
+        sequences: [
+          {
+            id: 's',
+            steps: [{ id: 'a', kind: 'email' }],
+            next: ['t', 'g', { to: 'vip', if: spent }, { to: 'rest', otherwise: true }],
+          },
+          {
+            id: 't',
+            steps: [{ id: 'a', kind: 'email' }],
+            next: [
+              { to: 'vip', if: spent },
+              { to: 'rest', otherwise: true },
+            ],
+          },
+          { id: 'vip', steps: [{ id: 'a', kind: 'email' }] },
+          { id: 'rest', steps: [{ id: 'a', kind: 'email' }] },
+        ],
+      },
+    ],
+  })
+  const sent = { outcome: 'sent' } as const
+  const found = (from: 's' | 't', change: (to: string, outcome: string) => object) => {
+    const { state, events } = forks.given(start(from), dispatch(), report(from, 'a', sent))
+    const ended = events.findIndex(({ type }) => type === 'SequenceCompleted')
+    const event = events[ended] as Extract<ContactEvent, { type: 'SequenceCompleted' }>
+    const routes = event.data.routes.map((route) => ({ ...route, ...change(route.to, route.outcome) }))
+    expect(state.version).toBe(events.length)
+    const told = { ...event, data: { ...event.data, routes } }
+    return violationOf('contact', fold(events.slice(0, ended)), told, forks.context.campaigns)
+  }
+  const only = (one: string, outcome: string, run?: number) => (to: string) =>
+    to === one ? { outcome, ...(run === undefined ? {} : { run }) } : {}
+
+  it('AUDIT-4: as it was decided: no fault', () => {
+    expect(found('s', () => ({}))).toBeNull()
+    expect(found('t', () => ({}))).toBeNull()
+  })
+
+  it.each<[string, 's' | 't', string, (to: string) => object]>([
+    ['ROUTE-1', 's', 'closed, without a condition', only('t', 'closed')],
+    ['ROUTE-4', 's', 'already active, and is not', only('t', 'already_active', 1)],
+    ['ROUTE-4', 's', 'not published, and is', only('t', 'not_published')],
+    ['ROUTE-4', 's', 'held by a brake that holds nothing', only('t', 'brake')],
+    ['ROUTE-4', 's', 'as a goal, and is a sequence', only('t', 'goal')],
+    ['ROUTE-4', 's', 'as a sequence, and is a goal', only('g', 'not_published')],
+    ['ROUTE-1', 's', 'open, for when no other is', only('rest', 'started', 1)],
+    ['ROUTE-1', 't', 'closed, though no other is open', only('rest', 'closed')],
+    ['ROUTE-1', 't', 'open, and so is the other', only('vip', 'started', 1)],
+  ])('AUDIT-4: %s: from %s, %s', (rule, from, _, change) => {
+    expect(found(from, change)).toMatchObject({ rule })
+  })
+})
+
 describe('an event that keeps the order', () => {
   it('AUDIT-4: every event of a history that was decided may stand where it stands', () => {
     const rich = underway

@@ -3,9 +3,9 @@
  * Written against the rules and not against `decide`, so that one can be held against the other.
  */
 import { brakedUntil } from './brake.ts'
-import { type Campaign, stepOf, targetOf } from './campaign.ts'
+import { type Campaign, stepOf } from './campaign.ts'
 import { type Catalog, patternsOf } from './catalog.ts'
-import type { Route, StepDefinition } from './definition.ts'
+import type { StepDefinition } from './definition.ts'
 import {
   type ContactState,
   enrollmentOf,
@@ -19,9 +19,11 @@ import {
   recordOf,
   type StepRecord,
 } from './enrollment.ts'
-import type { AttemptRef, ContactEvent, ContactEventOf, RouteTaken, RunRef, StepRef, Timing } from './events.ts'
+import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
 import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf } from './ids.ts'
 import { maxAttemptsOf } from './plan.ts'
+import { REASONS } from './reasons.ts'
+import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
 
 /** A rule, and how the event breaks it. */
@@ -91,7 +93,8 @@ export function violationOf(
       return stepKnown(state, data, campaigns) ?? outcome(state, data, type) ?? failed(state, event, campaigns)
     case 'StepSkipped':
       return (
-        stepKnown(state, data, campaigns) ?? (data.attempt === 0 ? skipped(state, data) : outcome(state, data, type))
+        stepKnown(state, data, campaigns) ??
+        (data.attempt === 0 ? skipped(state, event, campaigns) : outcome(state, data, type))
       )
     case 'StepResent': {
       const record = find(state, data)?.steps.find((step) => step.stepId === data.stepId)
@@ -298,7 +301,8 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
-  return routesFrom(goal.next, routes, 'GOAL-3')
+  const routing = { own: campaign, published: campaign, ending: null, at: event.at }
+  return routesViolation(state, goal.next, routes, routing, 'GOAL-3')
 }
 
 /** A run that ended went where its sequence leads, and waits only where a goal can still move it on (ROUTE-4, ROUTE-5). */
@@ -307,23 +311,18 @@ function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, 
   const { campaignId, sequenceId, waiting, routes } = event.data
   if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(campaignId, run.campaignVersion)
+  const published = publishedFor(campaigns.find(campaignId)?.published ?? null, run.campaignVersion, event.at)
+  const routing = { own: campaign, published, ending: sequenceId, at: event.at }
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waits = !movedOn && campaign.beforeGoals.has(sequenceId)
   return (
-    routesFrom(campaign.sequences.get(sequenceId)?.next, routes, 'ROUTE-4') ??
+    routesViolation(state, campaign.sequences.get(sequenceId)?.next, routes, routing, 'ROUTE-4') ??
     expect(
       'ROUTE-5',
       waiting === waits,
       waits ? 'a run that ends where it should wait' : 'a run that waits for nothing',
     )
   )
-}
-
-/** What became of routes is told of the routes that there are, each once. */
-function routesFrom(next: readonly Route[] = [], routes: readonly RouteTaken[], rule: string): Violation | null {
-  const [ways, told] = [new Set(next.map(targetOf)), new Set(routes.map(({ to }) => to))]
-  const isSame = told.size === routes.length && told.size === ways.size && routes.every(({ to }) => ways.has(to))
-  return expect(rule, isSame, 'routes that its version does not have, or not all of them')
 }
 
 /** What follows from a failure is what the step says (STEP-5, STEP-6). */
@@ -348,18 +347,69 @@ function failed(state: ContactState, event: ContactEventOf<'StepFailed'>, campai
 const RULE_OF_STATUS = { paused: 'PAUSE-1', stopped: 'STOP-6', completed: 'STEP-8', waiting: 'STEP-8', active: '' }
 const MAY_DISPATCH: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
 
-/** A step that was resolved without having been dispatched. */
-function skipped(state: ContactState, data: AttemptRef): Violation | null {
+/** A step that was resolved without having been dispatched: by the engine alone, when it was due and for what the step says. */
+function skipped(
+  state: ContactState,
+  { at, data }: ContactEventOf<'StepSkipped'>,
+  campaigns?: Catalog,
+): Violation | null {
   const run = find(state, data) as Run
   const record = recordOf(run, data.stepId)
+  const { reason, timing } = data
   if (data.resend > 0) {
     const resend = record?.resends[data.resend - 1]
-    return expect('RESEND-1', resend?.status === 'requested', 'a skip of a resend that was not waiting')
+    const isGiven = reason === REASONS.contactUnknown || (reason === REASONS.suppressed && isSuppressed(state, at))
+    return (
+      expect('RESEND-1', resend?.status === 'requested', 'a skip of a resend that was not waiting') ??
+      expect('RESEND-1', isGiven, `a resend skipped as ${JSON.stringify(reason)}, which was not so`)
+    )
   }
-  return (
+  const outOfTurn =
     expect('STOP-6', run.status === 'active', `a skip in a run that is ${run.status}`) ??
-    expect('STEP-1', record === undefined, `a skip of a step that is ${record?.status}`)
-  )
+    expect('STEP-1', record === undefined, `a skip of a step that is ${record?.status}`) ??
+    everyStepResolved(state, data, campaigns, data.stepId)
+  const step = campaigns === undefined ? undefined : stepIn(run, data, campaigns)
+  if (outOfTurn !== null || campaigns === undefined || step === undefined) return outOfTurn
+  if (timing === null) return broken('STEP-1', 'a skip without its timing')
+  if (at < timing.dueAt) return broken('STEP-1', `a skip ${msBetween(at, timing.dueAt)} ms before it was due`)
+  const { campaign } = campaigns.version(data.campaignId, run.campaignVersion)
+  return counted(run, step, timing, campaign, data.sequenceId) ?? reasonViolation(step, reason, timing, at)
+}
+
+/** Whether a scheduled step can be skipped for this reason. What the contact's facts were, is not known. */
+function reasonViolation(step: StepDefinition, reason: string, timing: Timing, at: Instant): Violation | null {
+  const { timer, expiresAfter } = step
+  if ((step.draft === true) !== (reason === REASONS.draft))
+    return broken(
+      'STEP-3',
+      step.draft === true ? 'a draft skipped for another reason' : 'skipped as a draft, and is none',
+    )
+  switch (reason) {
+    case REASONS.draft:
+    case REASONS.contactUnknown:
+      return null
+    case REASONS.past:
+      return expect('TIME-3', canBePast(timer), 'skipped as past, with a timer that never is')
+    case REASONS.fieldEmpty:
+    case REASONS.fieldUnreadable:
+      return expect(
+        'TIME-8',
+        timer !== undefined && 'field' in timer,
+        'skipped for a field that its timer does not read',
+      )
+    case REASONS.condition:
+      return expect('STEP-10', step.if !== undefined, 'skipped for a condition that it has not')
+    case REASONS.late: {
+      const isLate = expiresAfter !== undefined && msBetween(timing.dueAt, at) > (durationMs(expiresAfter) ?? 0)
+      return expect('STEP-9', isLate, 'skipped as late, and was not')
+    }
+    default:
+      return broken('STEP-1', `a step that was never dispatched, skipped as ${JSON.stringify(reason)}`)
+  }
+}
+
+function canBePast(timer: StepDefinition['timer']): boolean {
+  return timer !== undefined && ('on' in timer || 'field' in timer) && timer.whenPast !== 'send'
 }
 
 /** What a handler answered, or the engine for a worker that died; possibly long after the run ended (STOP-6). */

@@ -1,0 +1,103 @@
+/**
+ * What is told of routes, held against the definition and the contact's state (AUDIT-4): a start that is told as anything
+ * else is hidden. What a condition read is not known, so whether it held is taken from what is told.
+ */
+import { brakedUntil } from './brake.ts'
+import { type Campaign, targetOf } from './campaign.ts'
+import type { PublishedCampaign } from './catalog.ts'
+import type { Route } from './definition.ts'
+import { type ContactState, enrollmentOf, isInProgress, newestRun } from './enrollment.ts'
+import type { RouteTaken } from './events.ts'
+import { epochMsOf, type Instant, type SequenceId } from './ids.ts'
+
+/** What routes were decided with. */
+interface Routing {
+  /** The version whose routes they are. */
+  readonly own: Campaign
+  /** The version that was published; `null`: none; `undefined`: a worker may have known of either. */
+  readonly published: Campaign | null | undefined
+  /** The sequence that ends with the event. */
+  readonly ending: SequenceId | null
+  readonly at: Instant
+}
+
+/** For how long after a publication a worker may not know of it: longer than any that works. */
+const LATE_MS = 3_600_000
+
+/**
+ * What a run knew to be published. No catalogue that has the version of the run lacks its publication, and a version is
+ * published once; of another version, one may be late.
+ */
+export function publishedFor(
+  published: PublishedCampaign | null,
+  ofRun: number,
+  at: Instant,
+): Campaign | null | undefined {
+  if (published === null) return null
+  const { campaign, campaignVersion, publishedAt } = published
+  const isSure = campaignVersion === ofRun || epochMsOf(at) - epochMsOf(publishedAt) > LATE_MS
+  return isSure ? campaign : undefined
+}
+
+/** What became of routes is told of the routes that there are, each once, and as it was. */
+export function routesViolation(
+  state: ContactState,
+  next: readonly Route[] = [],
+  routes: readonly RouteTaken[],
+  routing: Routing,
+  rule: string,
+): { readonly rule: string; readonly message: string } | null {
+  const [ways, told] = [new Set(next.map(targetOf)), new Set(routes.map(({ to }) => to))]
+  const isSame = told.size === routes.length && told.size === ways.size && routes.every(({ to }) => ways.has(to))
+  if (!isSame) return { rule, message: 'routes that its version does not have, or not all of them' }
+  const shut = wronglyShut(next, routes)
+  if (shut !== null) return { rule: 'ROUTE-1', message: shut }
+  for (const route of routes) {
+    const lie = lieOf(state, route, routing)
+    if (lie !== null) return { rule, message: `the route to ${JSON.stringify(route.to)} is told ${lie}` }
+  }
+  return null
+}
+
+/** Routes without a condition are open; those with `otherwise` where no other is, and only there. */
+function wronglyShut(next: readonly Route[], routes: readonly RouteTaken[]): string | null {
+  const open = new Set(routes.flatMap(({ to, outcome }) => (outcome === 'closed' ? [] : to)))
+  const bare = next.find((route) => typeof route === 'string' && !open.has(route))
+  if (bare !== undefined) return `the route to ${JSON.stringify(targetOf(bare))} has no condition, and is told closed`
+  const last = next.filter((route) => typeof route !== 'string' && 'otherwise' in route).map(targetOf)
+  const others = next.filter((route) => typeof route === 'string' || 'if' in route).map(targetOf)
+  const closed = last.find((to) => !open.has(to))
+  if (closed !== undefined && !others.some((to) => open.has(to)))
+    return `no other route is open, and that to ${JSON.stringify(closed)}, which is for then, is told closed`
+  const opened = last.find((to) => open.has(to) && !others.includes(to))
+  if (opened !== undefined && others.some((to) => open.has(to) && !last.includes(to)))
+    return `another route is open, and that to ${JSON.stringify(opened)}, which is for when none is, too`
+  return null
+}
+
+/** How an open route is told otherwise than it was. A start is held to its own event. */
+function lieOf(
+  state: ContactState,
+  { to, outcome, run }: RouteTaken,
+  { own, published, ending, at }: Routing,
+): string | null {
+  if (outcome === 'closed') return null
+  if (own.goals.has(to) !== (outcome === 'goal')) return own.goals.has(to) ? 'as a start of a goal' : 'as a goal'
+  const ref = { campaignId: own.id, sequenceId: to }
+  const newest = newestRun(enrollmentOf(state, ref))
+  switch (outcome) {
+    case 'already_active': {
+      const isSo = to !== ending && isInProgress(newest) && newest.run === (run ?? newest.run)
+      return isSo ? null : 'already active, and is not'
+    }
+    case 'not_published':
+      return published === null || published === undefined ? null : 'not published, and its campaign is'
+    case 'brake': {
+      const isSo = published === undefined || brakedUntil(state, ref, (published ?? own).definition, at) !== null
+      return isSo ? null : 'held by the brake, which it was not'
+    }
+    case 'goal':
+    case 'started':
+      return null
+  }
+}
