@@ -145,6 +145,38 @@ it('AUDIT-5: an event of a store that is nested too deep ends no command, and is
   }
 })
 
+it.each([
+  ['a type that is not known', `replace(body, '"type":"', '"type":"Odd')`],
+  ['no data', `json_set(body, '$.data', NULL)`],
+])('AUDIT-5: every question of a store ends at an event with %s, and names its place', async (what, changed) => {
+  const path = file(`${what}.db`)
+  const store = createSqliteStore({ path, hashChain: false })
+  const [published, started] = events as [RecordedEvent, RecordedEvent]
+  for (const { stream, version, position: _, hash: __, ...event } of [published, started])
+    await store.append(stream, [event as never], version - 1)
+  await store.close()
+  const database = new DatabaseSync(path)
+  database.exec(`UPDATE events SET body = ${changed} WHERE position = 2`)
+  const { body } = database.prepare('SELECT body FROM events WHERE position = 2').get() as { body: unknown }
+  expect(String(body)).toMatch(/Odd|"data":null/)
+  database.close()
+  const contact = started.stream.slice('contact-'.length)
+  for (const args of [
+    ['replay'],
+    ['members', 'pool/1', 'nurture'],
+    ['state', decodeURIComponent(contact)],
+    ['history', decodeURIComponent(contact)],
+    ['explain', decodeURIComponent(contact), started.id],
+    ['stats'],
+    ['verify'],
+  ]) {
+    const { status, stdout, stderr } = await enfold([...args, '--store', `sqlite:${path}`])
+    expect([args, status, stdout]).toEqual([args, 1, ''])
+    expect(stderr).toMatch(/:2: [a-z-]+: /)
+    expect(stderr).not.toMatch(/undefined|TypeError/)
+  }
+})
+
 it('VERSION-3: a log that checks nothing in the append stays so with a read model that could', async () => {
   const readModel = createSqliteStore({ path: file('read-model.db') })
   const { settled: _, ...log } = createSqliteStore({ path: file('log.db') })

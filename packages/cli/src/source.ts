@@ -78,22 +78,30 @@ const GATE_MS = 2000
 
 function storeSource(name: string, log: Log, store: Store | null, options: SourceOptions): Source {
   const bad = createBadLines(name, options)
-  const all = () => watched(log.readAll(), createProgress(options.stderr))
 
-  /** Each held against what a line of a file is held against: what is stored may be no event either. */
-  async function* events(): AsyncGenerator<RecordedEvent> {
+  /**
+   * Each held against what a line of a file is held against: what is stored may be no event either.
+   *
+   * @param placeOf what names an event: its number in the log, or its position where not all of the log is read
+   */
+  async function* checked(
+    events: AsyncIterable<RecordedEvent>,
+    placeOf: (event: RecordedEvent, number: number) => number,
+  ): AsyncGenerator<RecordedEvent> {
     let number = 0
-    for await (const event of all()) {
+    for await (const event of events) {
       number += 1
       const problem = problemOf(event)
       if (problem === null) {
         yield event
         continue
       }
-      bad.report(number, problem)
-      if (!options.keepGoing) throw stopped('Event', number)
+      const place = placeOf(event, number)
+      bad.report(place, problem)
+      if (!options.keepGoing) throw stopped('Event', place)
     }
   }
+  const events = () => checked(watched(log.readAll(), createProgress(options.stderr)), (_, number) => number)
 
   return {
     name,
@@ -103,16 +111,18 @@ function storeSource(name: string, log: Log, store: Store | null, options: Sourc
     async *batches() {
       for await (const event of events()) yield [event]
     },
-    ask: async (question) => [await answerFor(question, all())],
+    ask: async (question) => [await answerFor(question, events())],
     async *of(contactId) {
-      yield* log.readAll(0, { streams: 'campaigns' })
-      yield* log.readStream(contactStream(contactId))
+      yield* checked(log.readAll(0, { streams: 'campaigns' }), positionOf)
+      yield* checked(log.readStream(contactStream(contactId)), positionOf)
     },
     badLines: bad.count,
     lineOf: bad.lineOf,
     close: () => log.close(),
   }
 }
+
+const positionOf = ({ position }: RecordedEvent) => position
 
 /** What would be wrong with the line of an event that a store gave. */
 function problemOf(event: RecordedEvent): Pick<DecodeProblem, 'reason' | 'message'> | null {
