@@ -41,6 +41,13 @@ describe('passwords', () => {
     `postgres://localhost/db?user=x&pasword=${SECRET}`,
     `psotgres://crm:${SECRET}@localhost/db`,
     `esdb+discover:admin:${SECRET}@localhost`,
+    `postgres//crm:${SECRET}@localhost`,
+    `postgres%3A//crm:${SECRET}@localhost`,
+    `host=localhost user=crm password=${SECRET} dbname=x`,
+    `host=localhost password='${SECRET}'`,
+    `password = ${SECRET}`,
+    `postgres://127.0.0.1:1/db?pw=${SECRET}`,
+    `crm:${SECRET}@localhost`,
   ])('are in no output: %s', async (url) => {
     for (const args of [
       ['replay', url],
@@ -51,6 +58,10 @@ describe('passwords', () => {
       ['import', join(folder, 'none.jsonl'), '--into', url],
       ['due', 'sqlite:nowhere.db', '--read-model', url],
       [url],
+      ['replay', 'x.jsonl', url],
+      ['verify', logFile, '--seal', url, '--key', url],
+      ['export', logFile, '--out', `/nope/${url}`],
+      ['keygen', `/nope/${url}`],
     ]) {
       const { stdout, stderr, status } = await enfold(args)
       expect([args, status]).not.toEqual([args, 0])

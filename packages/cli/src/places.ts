@@ -11,12 +11,19 @@ const SERVER = String.raw`(?:\b(?:postgres(?:ql)?|pg|esdb|kurrentdb|eventstore)(
 const BEFORE_HOST = new RegExp(`(${SERVER}):[\\s\\S]*@`, 'gi')
 /** Without a host: what follows the user and is no port. */
 const WITHOUT_HOST = new RegExp(`(${SERVER}):(?!\\d{1,5}(?:[/?#,\\s'".);]|$))[^\\s'"/?#@]+`, 'gi')
-const PARAMETER = /([?&;]\w*(?:pas+w|pwd|secret|token)\w*=)[^&#\s'"]*/gi
+const PARAMETER = /((?:^|[?&;\s'"/=])\w*(?:pas+w|pwd|\bpw\b|secret|token)\w* ?= ?)(?:'[^']*'|[^&#\s'"]*)/gi
+/** Of a URL whose beginning is misspelled or was forgotten: a user, a password, a host. */
+const USER_AND_HOST = /((?:^|[\s'"=/])[^\s:/'"@]+(?:\/\/[^\s:/'"@]*)?):[^\s/'"@]+@(?=[^\s'"@])/g
 const OPTION = /(--?[\w-]*(?:pas+w|pwd|secret)[\w-]*[= ])[^\s'"]+/gi
 
 /** The text with every password taken out, of URLs and of options, and rather too much than too little: for every output. */
 export function withoutPasswords(text: string): string {
-  return text.replace(BEFORE_HOST, '$1@').replace(WITHOUT_HOST, '$1:…').replace(PARAMETER, '$1…').replace(OPTION, '$1…')
+  return text
+    .replace(BEFORE_HOST, '$1@')
+    .replace(WITHOUT_HOST, '$1:…')
+    .replace(PARAMETER, '$1…')
+    .replace(OPTION, '$1…')
+    .replace(USER_AND_HOST, '$1:…@')
 }
 
 /** A path or URL as it is named in a message: it may be a URL whose beginning was forgotten. */
