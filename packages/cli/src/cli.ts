@@ -97,5 +97,7 @@ const complaint = (text: string) =>
   plain(text.trimEnd())
     // What was meant for an option that is misspelled may be a secret.
     .replace(/^(error: unknown option '[^=']*)=.*'/, "$1=…'")
+    // So may be what is joined to a letter, as `-p` takes it in other programs.
+    .replace(/^(error: unknown option '-[^-'])[^']+'/, "$1…'")
     .replace(/'[^\s':/]+:(?!\/)[^']*@/g, "'…@")
     .replace('\\u{a}(Did you mean', '\n(Did you mean')

@@ -73,6 +73,8 @@ describe('passwords', () => {
     for (const args of [
       ['replay', `--password=${SECRET}`],
       ['replay', '-', `--pasword=${SECRET}`],
+      ['replay', '-', `-p${SECRET}`],
+      [`-p${SECRET}`],
     ])
       expect((await enfold(args)).stderr).not.toContain(SECRET)
   })
