@@ -48,6 +48,7 @@ describe('passwords', () => {
     `password = ${SECRET}`,
     `postgres://127.0.0.1:1/db?pw=${SECRET}`,
     `crm:${SECRET}@localhost`,
+    `:${SECRET}@localhost`,
   ])('are in no output: %s', async (url) => {
     for (const args of [
       ['replay', url],

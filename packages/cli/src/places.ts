@@ -13,7 +13,7 @@ const BEFORE_HOST = new RegExp(`(${SERVER}):[\\s\\S]*@`, 'gi')
 const WITHOUT_HOST = new RegExp(`(${SERVER}):(?!\\d{1,5}(?:[/?#,\\s'".);]|$))[^\\s'"/?#@]+`, 'gi')
 const PARAMETER = /((?:^|[?&;\s'"/=])\w*(?:pas+w|pwd|\bpw\b|secret|token)\w* ?= ?)(?:'[^']*'|[^&#\s'"]*)/gi
 /** Of a URL whose beginning is misspelled or was forgotten: a user, a password, a host. */
-const USER_AND_HOST = /((?:^|[\s'"=/])[^\s:/'"@]+(?:\/\/[^\s:/'"@]*)?):[^\s/'"@]+@(?=[^\s'"@])/g
+const USER_AND_HOST = /((?:^|[\s'"=/])[^\s:/'"@]*(?:\/\/[^\s:/'"@]*)?):[^\s/'"@]+@(?=[^\s'"@])/g
 const OPTION = /(--?[\w-]*(?:pas+w|pwd|secret)[\w-]*[= ])[^\s'"]+/gi
 
 /** The text with every password taken out, of URLs and of options, and rather too much than too little: for every output. */
