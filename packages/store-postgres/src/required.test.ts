@@ -37,7 +37,8 @@ it("VERSION-3: a start in a host's open transaction is waited for, and stopped w
     return answer
   })
   // The unpublishing itself stands at once, and nobody else waits for the transaction.
-  await expect.poll(() => engine.startSequence(order('bob'))).toMatchObject({ left: { type: 'CampaignNotPublished' } })
+  await expect.poll(async () => (await engine.inspect.campaigns())[0]?.published).toBe(false)
+  expect(await engine.startSequence(order('bob'))).toMatchObject({ left: { type: 'CampaignNotPublished' } })
   expect(answered).toBe(false)
   await client.query('COMMIT')
   expect(await unpublishing).toMatchObject({ right: { stopped: 1 } })
