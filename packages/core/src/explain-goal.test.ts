@@ -10,6 +10,7 @@ const shop = campaign({
   signals: { purchased: { keep: ['total'], private: ['coupon'] }, 'note-added': {}, clicked: {} },
   goals: [
     { id: 'bought', when },
+    { id: 'red', when: { kind: 'purchased', match: { colour: 'red', total: { atLeast: 100 } } } },
     { id: 'won', when: { kind: 'purchased' }, achievableBy: 'members' },
     { id: 'noted', when: { kind: 'note-added' } },
     { id: 'clicked', when: { kind: 'clicked' } },
@@ -43,6 +44,16 @@ describe('why a signal did not satisfy a goal', () => {
       saw: [{ field: 'total', value: 20 }],
       evidence: [{ type: 'SignalReceived' }],
     })
+  })
+
+  it('SIGNAL-5: a value that is not kept is named only where nothing that is known explains it', () => {
+    const of = (total: number) =>
+      why(
+        story.given(signal('purchased', { signalId: 's1', data: { total, colour: total < 100 ? 'red' : 'blue' } })),
+        'red',
+      )
+    expect(of(20)).toMatchObject({ detail: 'total was 20, expected {"atLeast":100}' })
+    expect(of(120)).toMatchObject({ detail: 'colour is not among the kept values, expected "red"', saw: [] })
   })
 
   it('SIGNAL-5: a private value did not pass its test, and is not told', () => {

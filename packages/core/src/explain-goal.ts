@@ -106,6 +106,8 @@ function failedTest(
   { match = {} }: SignalPattern,
   { data, clipped, tests }: Received,
 ): { readonly detail: string; readonly saw: readonly Observation[] } | null {
+  // A value that is not there was not sent, or is not kept: it is named only where nothing that is known explains it.
+  let missing: string | null = null
   for (const [field, test] of Object.entries(match)) {
     const outcome = tests.find((one) => 'test' in one && one.field === field && one.test === JSON.stringify(test))
     if (outcome !== undefined && 'holds' in outcome) {
@@ -116,8 +118,9 @@ function failedTest(
     if (value === undefined && (clipped.includes(field) || tests.some((one) => 'field' in one && one.field === field)))
       continue
     if (passes(test, value)) continue
-    const seen = value === undefined ? 'is not among the kept values' : `was ${JSON.stringify(value)}`
-    return { detail: `${field} ${seen}, expected ${JSON.stringify(test)}`, saw: [{ field, value: value ?? null }] }
+    const expected = `expected ${JSON.stringify(test)}`
+    if (value === undefined) missing ??= `${field} is not among the kept values, ${expected}`
+    else return { detail: `${field} was ${JSON.stringify(value)}, ${expected}`, saw: [{ field, value }] }
   }
-  return null
+  return missing === null ? null : { detail: missing, saw: [] }
 }
