@@ -5,7 +5,7 @@ import { type PostgresServer, startPostgres } from '@enfold/test-servers/postgre
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allBenchmarks } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
-import { shortTableOf, tableOf } from './report.ts'
+import { overviewOf, shortTableOf, tableOf } from './report.ts'
 import { type BenchmarkResult, numberText, runBenchmark } from './rounds.ts'
 
 /** What each benchmark does at its tiny sizes, counted where it ended up. */
@@ -70,7 +70,11 @@ describe('a report', () => {
     expect(results).toHaveLength(benchmarks.length)
     for (const result of results)
       for (const { title } of result.contenders) expect(tableOf(result)).toContain(`| ${title} |`)
-    expect(shortTableOf(results).split('\n')).toHaveLength(2 + results.length)
+    for (const { name } of results) expect(overviewOf(results)).toContain(`| ${name}: `)
+    // Each line of the README has a figure of ours and one to compare it with.
+    const lines = shortTableOf(results).split('\n').slice(2)
+    expect(lines).toHaveLength(3)
+    for (const line of lines) expect(line).toMatch(/^\| [^|]+ \| [\d.,]+ \([^|]+\) \| [\d.,]+ \([^|]+\) \|$/)
     const bars = results.flatMap(({ figures, contenders }) =>
       contenders.filter((one) => one.figures[Object.keys(figures)[0] as string] !== undefined),
     )

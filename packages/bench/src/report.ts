@@ -28,42 +28,78 @@ export function tableOf(result: BenchmarkResult): string {
   ].join('\n')
 }
 
-/** What the README shows: figures of ours, and of a peer. Contenders by the start of their titles. */
-const IN_SHORT = [
+/** The first figure of each benchmark, of Enfold and of what it is compared with, and how much of what was wanted came. */
+export function overviewOf(results: readonly BenchmarkResult[]): string {
+  return table(
+    ['', 'Enfold', 'compared with', 'wanted and reached'],
+    results.map(({ name, figures, contenders, wanted }) => {
+      const [key, figure] = Object.entries(figures)[0] ?? []
+      const shown = contenders.filter((contender) => key !== undefined && contender.figures[key] !== undefined)
+      const isOurs = ({ title }: ContenderResult) => title.startsWith('Enfold')
+      const ours = shown.some(isOurs) ? shown.filter(isOurs) : shown
+      const medians = (some: readonly ContenderResult[]) =>
+        some
+          .map(({ title, figures }) => `${numberText(figures[key ?? '']?.median ?? Number.NaN)} ${shortTitle(title)}`)
+          .join('<br>')
+      return [
+        `${name}: ${figure?.title}, ${figure?.unit}`,
+        medians(ours),
+        medians(shown.filter((one) => !ours.includes(one))),
+        `${wanted.filter(({ reached }) => reached === true).length} of ${wanted.length}`,
+      ]
+    }),
+  )
+}
+
+/** What the README shows: contenders by their keys, and what they are called there. */
+const IN_SHORT: readonly {
+  readonly name: string
+  readonly figure: string
+  readonly what: string
+  readonly ours: readonly [key: string, title: string]
+  readonly others: readonly (readonly [key: string, title: string])[]
+}[] = [
   {
     name: 'dispatch',
     figure: 'speed',
-    what: 'Due steps, dispatched',
-    ours: 'Enfold on SQLite',
-    peer: 'graphile-worker',
+    what: 'due steps',
+    ours: ['sqlite', 'SQLite, one process'],
+    others: [
+      ['graphile', 'graphile-worker'],
+      ['graphileBatched', 'the same in batches'],
+    ],
   },
   {
     name: 'command',
     figure: 'one',
-    what: 'Orders, one at a time',
-    ours: 'Enfold on PostgreSQL',
-    peer: 'emmett-postgresql',
+    what: 'orders, one at a time',
+    ours: ['postgres', 'PostgreSQL'],
+    others: [
+      ['emmettPostgres', 'emmett-postgresql'],
+      ['postgresLimit', 'bare statements'],
+    ],
   },
-  { name: 'replay', figure: 'speed', what: 'Log lines, replayed', ours: 'Enfold, both cores', peer: 'reading lines' },
-] as const
+  {
+    name: 'replay',
+    figure: 'speed',
+    what: 'log lines, replayed',
+    ours: ['two', 'two cores'],
+    others: [['limit', '`JSON.parse` alone']],
+  },
+]
 
-/** Three lines; all else is in `docs/benchmarks.md`. */
+/** Three lines; all else is on the pages of the benchmarks. */
 export function shortTableOf(results: readonly BenchmarkResult[]): string {
   return table(
-    ['', 'Enfold', 'Next to it'],
-    IN_SHORT.flatMap(({ name, figure, what, ours, peer }) => {
+    ['a second', 'Enfold', 'compared with'],
+    IN_SHORT.flatMap(({ name, figure, what, ours, others }) => {
       const result = results.find((one) => one.name === name)
-      const unit = result?.figures[figure]?.unit
-      if (result === undefined || unit === undefined) return []
-      const mediansOf = (start: string) =>
-        result.contenders
-          .filter(({ title }) => title.startsWith(start))
-          .flatMap(({ title, figures }) => {
-            const spread = figures[figure]
-            return spread === undefined ? [] : [`${numberText(spread.median)} (${title})`]
-          })
-          .join('; ')
-      return [[`${what}, ${unit}`, mediansOf(ours), mediansOf(peer)]]
+      if (result === undefined) return []
+      const medianOf = ([key, title]: readonly [key: string, title: string]) => {
+        const spread = result.contenders.find((one) => one.key === key)?.figures[figure]
+        return spread === undefined ? [] : [`${numberText(spread.median)} (${title})`]
+      }
+      return [[what, medianOf(ours).join(''), others.flatMap(medianOf).join('; ')]]
     }),
   )
 }
@@ -105,6 +141,11 @@ function spreadText({ median, min, max }: Spread): string {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n')
+}
+
+/** Without the name that stands in the head of the column, and without what is said about how it was measured. */
+function shortTitle(title: string): string {
+  return title.replace(/^Enfold,? ?/, '').replace(/[,;] (?:without|one round).*$| \((?!`).*$/, '')
 }
 
 function capitalised(text: string): string {

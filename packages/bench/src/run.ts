@@ -10,12 +10,14 @@ import { parseArgs } from 'node:util'
 import { startPostgres } from '@enfold/test-servers/postgres'
 import { allBenchmarks, benchmarkNames, benchmarkOf } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
-import { circumstancesOf, shortTableOf, tableOf } from './report.ts'
+import { circumstancesOf, overviewOf, shortTableOf, tableOf } from './report.ts'
 import { type BenchmarkResult, runBenchmark } from './rounds.ts'
 
 const results = join(import.meta.dirname, '../results')
 const root = join(import.meta.dirname, '../../..')
 const docs = join(root, 'docs')
+/** Where all figures stand; `docs/benchmarks.md` has the first of each. */
+const FULL_PAGE = '0026-what-the-benchmarks-measured.md'
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
 const { values, positionals } = parseArgs({
@@ -78,28 +80,33 @@ async function writeDocs(): Promise<void> {
   const all = (await allBenchmarks())
     .filter(({ name }) => there.includes(`${name}.json`))
     .map(({ name }) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8')) as BenchmarkResult)
-  const intro = [
-    'Median of the rounds, with minimum and maximum. Each contender runs in a fresh process, in turns with the others; ratios are made within a round. "Limit" is the least that any program must do for the same result. What is wanted is written down before it is measured, and what is missed is shown. `pnpm bench` measures all of it.',
-    '',
-    circumstancesOf(all),
-  ].join('\n')
-  const whole = [
+  const short = [
     '# Benchmarks',
     '',
-    intro,
+    `The median of each benchmark's first figure, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and each wanted figure that was missed; [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
     '',
     '![The first figure of each benchmark](images/benchmarks.svg)',
+    '',
+    overviewOf(all),
+    '',
+  ]
+  writeFileSync(join(docs, 'benchmarks.md'), short.join('\n'))
+  const whole = [
+    `# ${Number(FULL_PAGE.slice(0, 4))}. What the benchmarks measured`,
+    '',
+    'Written by `pnpm bench --docs`. Median of the rounds, with minimum and maximum. Each contender runs in a fresh process, in turns with the others; ratios are made within a round. "Limit" is the least that any program must do for the same result. What is wanted is written down before it is measured, and what is missed is shown.',
+    '',
+    circumstancesOf(all),
     '',
     all.map(tableOf).join('\n\n'),
     '',
   ]
-  writeFileSync(join(docs, 'benchmarks.md'), whole.join('\n'))
+  writeFileSync(join(docs, 'decisions', FULL_PAGE), whole.join('\n'))
   const readme = join(root, 'README.md')
   const marks = /(<!-- benchmarks -->\n)[\s\S]*?(<!-- end of benchmarks -->)/
-  const short = `${shortTableOf(all)}\n`
   writeFileSync(
     readme,
-    readFileSync(readme, 'utf8').replace(marks, (_, before, after) => before + short + after),
+    readFileSync(readme, 'utf8').replace(marks, (_, before, after) => `${before}${shortTableOf(all)}\n${after}`),
   )
   writeFileSync(join(docs, 'images/benchmarks.svg'), chartOf(all))
 }
