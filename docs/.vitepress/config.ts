@@ -59,7 +59,7 @@ export default defineConfig({
       { text: 'Start', items: pages('start') },
       {
         text: 'Concepts',
-        items: pagesOf('concepts', 'log', 'enrollment', 'goals', 'delivery', 'tag-index', 'versions', 'scale'),
+        items: pagesOf('concepts', 'log', 'enrollment', 'goals', 'delivery', 'tag-index', 'versions'),
       },
       {
         text: 'Guides',
