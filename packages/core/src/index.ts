@@ -22,6 +22,7 @@ export type { SignalLimits } from './decision/builder.ts'
 export * from './definition.ts'
 export * from './describe/index.ts'
 export {
+  ContactFold,
   type ContactState,
   type Enrollment,
   enrollmentOf,

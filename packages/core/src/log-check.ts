@@ -6,7 +6,7 @@
 import { AppendRules, owedAtEnd, type StreamAppends } from './append-rules.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { chainHash, digestOf, type Hash } from './chain.ts'
-import { evolveInPlace, type LiveContact, liveContact } from './enrollment.ts'
+import { ContactFold } from './enrollment.ts'
 import { isCampaignEvent, type RecordedCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import {
   type CampaignId,
@@ -45,7 +45,7 @@ export class LogCheck {
   readonly #warnings: LogWarnings
   readonly #gateMs: number
   readonly #campaigns = createCatalog()
-  readonly #states = new Map<ContactId, LiveContact>()
+  readonly #contacts = new Map<ContactId, ContactFold>()
   readonly #heads = new Map<StreamId, StreamHead>()
   readonly #appends = new AppendRules()
   readonly #unpublishedAt = new Map<CampaignId, Instant>()
@@ -74,7 +74,7 @@ export class LogCheck {
   }
 
   get contacts(): number {
-    return this.#states.size
+    return this.#contacts.size
   }
 
   /** Takes the next event of the log. Of each stream the first fault is told: what follows it cannot be judged. */
@@ -127,7 +127,8 @@ export class LogCheck {
   #ofContact(event: RecordedContactEvent, head: StreamHead): Violation | null {
     const contactId = contactOf(event.stream)
     if (contactId === null) return { rule: 'LOG-1', message: `${event.type} in a stream that is no contact's` }
-    const state = entryOf(this.#states, contactId, liveContact)
+    const contact = entryOf(this.#contacts, contactId, () => new ContactFold())
+    const { state } = contact
     const campaignId = 'campaignId' in event.data ? event.data.campaignId : null
     const campaigns = campaignId !== null && this.#doubtful.has(campaignId) ? undefined : this.#campaigns
     const violation =
@@ -135,7 +136,7 @@ export class LogCheck {
       (campaigns === undefined ? null : this.#whileUnpublished(event)) ??
       hashViolation(event, head) ??
       this.#appends.violationOf(head, event, state, campaigns ?? NO_CAMPAIGNS)
-    if (violation === null) evolveInPlace(state, event)
+    if (violation === null) contact.add(event)
     return violation
   }
 

@@ -3,17 +3,8 @@
  * Reading events from files is in `codec.ts`; why something happened is in `explain.ts`.
  */
 import { type Catalog, createCatalog } from './catalog.ts'
-import {
-  type ContactState,
-  evolveInPlace,
-  evolveWithPatches,
-  fold,
-  initialContact,
-  type LiveContact,
-  liveContact,
-  type Patch,
-} from './enrollment.ts'
-import { type ContactEvent, isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
+import { ContactFold, type ContactState, evolveWithPatches, fold, initialContact, type Patch } from './enrollment.ts'
+import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
 import { entryOf, LogCheck, type LogFault } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
@@ -44,7 +35,7 @@ export interface Replayed {
  * const { contacts, index } = await replay(store.readAll(), { until: '2026-03-01T00:00:00.000Z' })
  */
 export async function replay(log: Log, options: ReplayOptions = {}): Promise<Replayed> {
-  const contacts = new Map<ContactId, LiveContact>()
+  const folds = new Map<ContactId, ContactFold>()
   const campaigns = createCatalog()
   const index = createTagIndex()
   let events = 0
@@ -58,32 +49,14 @@ export async function replay(log: Log, options: ReplayOptions = {}): Promise<Rep
         continue
       }
       const contactId = contactOf(event.stream) as ContactId
-      evolveInPlace(entryOf(contacts, contactId, liveContact), event)
+      entryOf(folds, contactId, newFold).add(event)
       index.apply(tagChanges(contactId, event))
     }
+  const contacts = new Map([...folds].map(([contactId, contact]) => [contactId, contact.state]))
   return { contacts, campaigns, index, events, position }
 }
 
-/**
- * One contact, folded event by event while a log is read. It changes one state in place, where `evolve` makes a new one each
- * time.
- *
- * @example
- * const ann = new ContactFold()
- * for await (const event of store.readStream(contactStream('ann'))) if (!isCampaignEvent(event)) ann.add(event)
- */
-export class ContactFold {
-  readonly #state = liveContact()
-
-  /** After the events so far. It changes with the next event. */
-  get state(): ContactState {
-    return this.#state
-  }
-
-  add(event: ContactEvent): void {
-    evolveInPlace(this.#state, event)
-  }
-}
+const newFold = () => new ContactFold()
 
 /** One contact as it was at an instant, events of that very instant included. */
 export async function stateAt(log: Log, contactId: ContactId, at: Instant): Promise<ContactState> {

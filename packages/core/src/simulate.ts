@@ -6,7 +6,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { createCatalog, decidePublish } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { decide } from './decide.ts'
-import { type ContactState, evolve, initialContact } from './enrollment.ts'
+import { type ContactState, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
@@ -129,10 +129,8 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   const run = <Command extends ContactCommand>(command: Command) => {
     const decided = decide(command, state, { campaigns, facts: factsAt(now), now })
     if (isLeft(decided)) return { rejection: decided.left, answer: null, added: [] as readonly ContactEvent[] }
-    for (const event of decided.right.events) {
-      events.push(event)
-      state = evolve(state, event)
-    }
+    events.push(...decided.right.events)
+    state = decided.right.state
     return { rejection: null, answer: decided.right.answer, added: decided.right.events }
   }
   const nextMeta = () => ({ contactId, commandId: `command ${++commands}`, actor: null })
