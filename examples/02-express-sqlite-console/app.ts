@@ -46,7 +46,6 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   const listener = getRequestListener(pages, { overrideGlobalObjects: false })
   app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
   // #endregion console
-  // #region signup
   app.post('/signup', express.json(), async (request, response) => {
     const contactId: unknown = request.body?.id
     // The engine throws for anything that is no id. This is the place to say so.
@@ -56,7 +55,6 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
     if (isLeft(answer)) response.status(409).json({ error: describeRejection(answer.left) })
     else response.status(201).json(answer.right)
   })
-  // #endregion signup
 
   const stopping = new AbortController()
   const working = engine.run({ signal: stopping.signal })

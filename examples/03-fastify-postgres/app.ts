@@ -21,7 +21,6 @@ export async function createCrm(connectionString: string, email: StepHandler) {
   const app = Fastify()
   // Of connections that nobody uses: the pool makes new ones.
   pool.on('error', (error) => app.log.warn(error))
-  // #region enrol
   app.post<{ Body: { id: string; plan: string; sequence: string } }>('/customers', async ({ body }, reply) => {
     const client = await pool.connect()
     try {
@@ -40,7 +39,6 @@ export async function createCrm(connectionString: string, email: StepHandler) {
       client.release()
     }
   })
-  // #endregion enrol
   app.addHook('onClose', async () => {
     await engine.close()
     await store.close()

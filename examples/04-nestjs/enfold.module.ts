@@ -11,7 +11,6 @@ import type {
 /** `constructor(@Inject(ENGINE) private readonly engine: Engine) {}` */
 export const ENGINE = Symbol('Enfold engine')
 
-// #region worker
 class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #stopping = new AbortController()
   readonly #engine: Engine
@@ -42,7 +41,6 @@ class Worker implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApp
     await this.#store.close()
   }
 }
-// #endregion worker
 
 // biome-ignore lint/complexity/noStaticOnlyClass: a module of NestJS is a class.
 export class EnfoldModule {
