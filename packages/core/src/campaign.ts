@@ -5,6 +5,7 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import { lineProblems, pointerOf, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
+import { EnfoldFault } from './fault.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
 import { notJsonIn } from './not-json.ts'
@@ -19,6 +20,12 @@ export interface Campaign {
   readonly warnings: readonly CampaignProblem[]
   readonly goals: ReadonlyMap<GoalId, GoalDefinition>
   readonly sequences: ReadonlyMap<SequenceId, SequenceDefinition>
+  /**
+   * The sequence that a run of this version is of.
+   *
+   * @throws EnfoldFault `STORE_CORRUPT` if the version has no such sequence
+   */
+  sequence(sequenceId: SequenceId): SequenceDefinition
   /** The sequences from which the goal can be reached, directly or through others. Computed at its first use, then kept. */
   upstreamOf(goalId: GoalId): ReadonlySet<SequenceId>
   /** The sequences from which some goal can be reached. */
@@ -94,6 +101,18 @@ export function sameDefinition(a: CampaignDefinition, b: CampaignDefinition): bo
 
 export function stepOf(sequence: SequenceDefinition, stepId: StepId): StepDefinition | undefined {
   return sequence.steps.find((step) => step.id === stepId)
+}
+
+/** The step that a run has a record of: its version has it. */
+export function requireStep(sequence: SequenceDefinition, stepId: StepId): StepDefinition {
+  const step = stepOf(sequence, stepId)
+  if (step === undefined) throw lacks(`the sequence ${JSON.stringify(sequence.id)}`, 'step', stepId)
+  return step
+}
+
+function lacks(whole: string, part: 'sequence' | 'step', id: string): EnfoldFault {
+  const message = `The log has a run with the ${part} ${JSON.stringify(id)}, which its version of ${whole} lacks.`
+  return new EnfoldFault('STORE_CORRUPT', `${message} Ask \`enfold verify\` what else is wrong.`, { [`${part}Id`]: id })
 }
 
 export function targetOf(route: Route): string {
@@ -212,7 +231,12 @@ function build(definition: CampaignDefinition): Campaign {
     return known
   }
   const beforeGoals = sequencesBefore([...goals.keys()], before, sequences)
-  const made = { id: definition.id, definition, goals, sequences, upstreamOf, beforeGoals }
+  const sequence = (id: SequenceId): SequenceDefinition => {
+    const found = sequences.get(id)
+    if (found === undefined) throw lacks(`the campaign ${JSON.stringify(definition.id)}`, 'sequence', id)
+    return found
+  }
+  const made = { id: definition.id, definition, goals, sequences, sequence, upstreamOf, beforeGoals }
   return { ...made, warnings: warningsOf(made, before) }
 }
 
@@ -239,7 +263,7 @@ function warningsOf(
   made: Omit<Campaign, 'warnings'>,
   before: ReadonlyMap<string, readonly string[]>,
 ): CampaignProblem[] {
-  const { definition, sequences } = made
+  const { definition } = made
   const warnings: CampaignProblem[] = []
   const hasEntry = definition.goals.some((goal) => goal.achievableBy !== 'members' && (goal.next ?? []).length > 0)
   definition.goals.forEach((goal, i) => {
@@ -254,7 +278,7 @@ function warningsOf(
           'can be satisfied by members only, and no goal of the campaign makes a member: only a start by hand does',
       })
   })
-  const loops = waitlessLoops(sequences)
+  const loops = waitlessLoops(made)
   definition.sequences.forEach((sequence, i) => {
     const path = `/sequences/${i}`
     if ((before.get(sequence.id) ?? []).every((id) => id === sequence.id))
@@ -275,9 +299,9 @@ function warningsOf(
  * The sequences that lead back to themselves through sequences without any wait: those of the strongly connected parts of
  * that graph, by Tarjan's algorithm (1972), with a stack of its own, so that a long chain needs no deep recursion.
  */
-function waitlessLoops(sequences: ReadonlyMap<SequenceId, SequenceDefinition>): ReadonlySet<SequenceId> {
+function waitlessLoops({ sequences, sequence }: Pick<Campaign, 'sequences' | 'sequence'>): ReadonlySet<SequenceId> {
   const nextOf = (id: SequenceId): readonly SequenceId[] => {
-    const { steps, next = [] } = sequences.get(id) as SequenceDefinition
+    const { steps, next = [] } = sequence(id)
     const waits = steps.some((step) => step.timer !== undefined)
     return waits ? [] : next.map(targetOf).filter((target) => sequences.has(target))
   }

@@ -4,6 +4,7 @@
  */
 import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
 import type { AttemptRef, ContactEvent, RunRef, SequenceRef, StepRef } from './events.ts'
+import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
 
 export type RunStatus = 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
@@ -186,6 +187,18 @@ export function runOf(state: ContactState, ref: RunRef): Run | undefined {
   return enrollmentOf(state, ref)?.runs[ref.run - 1]
 }
 
+/**
+ * The run of an event that stands in the log, or that a decision has just added.
+ *
+ * @throws EnfoldFault `STORE_CORRUPT` if there is none
+ */
+export function requireRun(state: ContactState, ref: RunRef): Run {
+  const run = runOf(state, ref)
+  if (run !== undefined) return run
+  const message = `Run ${ref.run} of the sequence ${JSON.stringify(ref.sequenceId)} was never started in this log.`
+  throw new EnfoldFault('STORE_CORRUPT', `${message} Ask \`enfold verify\` what else is wrong.`, { ...ref })
+}
+
 export function recordOf(run: Run, stepId: StepId): StepRecord | undefined {
   return run.steps.find((step) => step.stepId === stepId)
 }
@@ -204,10 +217,18 @@ export function isSuppressed(state: ContactState, now: Instant): boolean {
   return state.suppressed !== null && (state.suppressed.until === null || now < state.suppressed.until)
 }
 
+/** Of a step that was dispatched, and of which more is to come. */
+export type BegunRecord = StepRecord & { readonly status: 'dispatched' | 'retrying' | 'held' }
+
+/** The step was dispatched, and what became of it is still open. */
+export function isBegun(record: StepRecord | undefined): record is BegunRecord {
+  const status = record?.status
+  return status === 'dispatched' || status === 'retrying' || status === 'held'
+}
+
 /** Nothing more will become of the step by itself. */
 export function isResolved(record: StepRecord | undefined): boolean {
-  const status = record?.status
-  return status === 'sent' || status === 'failed' || status === 'skipped' || status === 'cancelled'
+  return record !== undefined && !isBegun(record)
 }
 
 // --- The recipe -----------------------------------------------------------------------------------------------------

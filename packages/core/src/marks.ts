@@ -56,9 +56,10 @@ export function stepsWaiting(state: ContactState): readonly WaitingStep[] {
   if (state.erased) return waiting
   for (const { campaignId, sequenceId, runs } of state.enrollments) {
     const run = newestRun({ campaignId, sequenceId, runs })
-    for (const step of run?.steps ?? []) {
-      const found = failureOf(run as Run, step)
-      if (found !== null) waiting.push({ campaignId, sequenceId, run: (run as Run).run, stepId: step.stepId, ...found })
+    if (run === undefined) continue
+    for (const step of run.steps) {
+      const found = failureOf(run, step)
+      if (found !== null) waiting.push({ campaignId, sequenceId, run: run.run, stepId: step.stepId, ...found })
     }
   }
   return waiting

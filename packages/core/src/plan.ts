@@ -2,11 +2,13 @@
  * What is due now for one contact, what comes next, and when to look again. Rules STEP, PAUSE, CANCEL-1, RESEND-1.
  * Only looks: `decide` turns what is due into events, a dispatcher calls the handlers.
  */
-import { isPrivateField } from './campaign.ts'
+import { isPrivateField, requireStep } from './campaign.ts'
 import type { Catalog } from './catalog.ts'
 import type { SequenceDefinition, StepDefinition } from './definition.ts'
 import {
+  type BegunRecord,
   type ContactState,
+  isBegun,
   isInProgress,
   isResolved,
   isSuppressed,
@@ -210,16 +212,15 @@ function planOne(
 ): void {
   const { contactId, state, catalog, facts, now, inFlight } = input
   const { campaign } = catalog.version(campaignId, run.campaignVersion)
-  const sequence = campaign.sequences.get(sequenceId) as SequenceDefinition
   const timerContext = {
     facts: facts ?? {},
     campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
     isPrivate: (field: string) => isPrivateField(campaign.definition, field),
   }
-  const planner: RunPlanner = {
-    ref: { campaignId, sequenceId, run: run.run },
+  const ref = { campaignId, sequenceId, run: run.run }
+  const planner: Omit<RunPlanner, 'sequence'> = {
+    ref,
     run,
-    sequence,
     now,
     factsKnown: facts !== null,
     suppressed: isSuppressed(state, now),
@@ -236,10 +237,11 @@ function planOne(
   }
   // What is wrong with one run must lose neither the outcome that is being recorded nor the contact's other runs.
   try {
-    planRun(planner)
-    for (const record of run.steps) for (const resend of record.resends) planResend(planner, record, resend)
+    const inSequence = { ...planner, sequence: campaign.sequence(sequenceId) }
+    planRun(inSequence)
+    for (const record of run.steps) for (const resend of record.resends) planResend(inSequence, record, resend)
   } catch (error) {
-    fault({ ...planner.ref, error })
+    fault({ ...ref, error })
   }
 }
 
@@ -304,9 +306,12 @@ function planRun(planner: RunPlanner): void {
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
     const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst }
-    if (record === undefined || !isResolved(record)) {
-      if (record === undefined) planPending(planner, step, arrival, causedBy)
-      else planStarted(planner, step, record)
+    if (record === undefined) {
+      planPending(planner, step, arrival, causedBy)
+      return
+    }
+    if (isBegun(record)) {
+      planStarted(planner, step, record)
       return
     }
     const resolvedAt = waitAfter(record)
@@ -353,10 +358,10 @@ function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival
 }
 
 /** A step that was dispatched before: in flight, given up by its worker, waiting for a retry, or held. */
-function planStarted(planner: RunPlanner, step: StepDefinition, record: StepRecord): void {
+function planStarted(planner: RunPlanner, step: StepDefinition, record: BegunRecord): void {
   const { run, ref } = planner
   const inProgress = isInProgress(run)
-  const status = record.status as 'dispatched' | 'retrying' | 'held'
+  const { status } = record
   const firstDueAt = record.dueAt ?? record.at
   const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : firstDueAt
   const opening = status === 'held' ? {} : nextAttempt(planner, step, record, status, firstDueAt)
@@ -428,7 +433,7 @@ function begin(
 function planResend(planner: RunPlanner, record: StepRecord, resend: ResendRecord): void {
   const { run, ref, sequence } = planner
   if (!PENDING_RESEND.has(resend.status)) return
-  const step = sequence.steps.find((s) => s.id === record.stepId) as StepDefinition
+  const step = requireStep(sequence, record.stepId)
   const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
   if (resend.status === 'dispatched') {
     if (planner.isInFlight(step.id, resend.resend)) {

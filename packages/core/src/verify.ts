@@ -17,6 +17,8 @@ import {
   type ResendRecord,
   type Run,
   recordOf,
+  requireRun,
+  runOf,
   type StepRecord,
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
@@ -59,7 +61,7 @@ export function violationOf(
       )
     }
     case 'SequenceStopped':
-      return ofNewest(state, data) ?? expect('STOP-5', isOpen(find(state, data)), 'a stop of a run that is over')
+      return ofNewest(state, data) ?? expect('STOP-5', isOpen(runOf(state, data)), 'a stop of a run that is over')
     case 'SequencePaused':
       return (
         ofNewest(state, data) ?? expect('PAUSE-3', statusOf(state, data) === 'active', 'a pause of what does not run')
@@ -73,7 +75,7 @@ export function violationOf(
     case 'SequenceCompleted':
       return (
         ofNewest(state, data) ??
-        expect('STEP-8', isInProgress(find(state, data)), 'the end of a run that is not in progress') ??
+        expect('STEP-8', isInProgress(runOf(state, data)), 'the end of a run that is not in progress') ??
         everyStepResolved(state, data, campaigns) ??
         ended(state, event, campaigns)
       )
@@ -97,7 +99,7 @@ export function violationOf(
         (data.attempt === 0 ? skipped(state, event, campaigns) : outcome(state, data, type))
       )
     case 'StepResent': {
-      const record = find(state, data)?.steps.find((step) => step.stepId === data.stepId)
+      const record = runOf(state, data)?.steps.find((step) => step.stepId === data.stepId)
       const reached = record !== undefined && (record.attempt > 0 || record.status === 'skipped')
       return (
         stepKnown(state, data, campaigns) ??
@@ -107,7 +109,7 @@ export function violationOf(
       )
     }
     case 'StepCancelled': {
-      const run = find(state, data)
+      const run = runOf(state, data)
       const status = run === undefined ? undefined : recordOf(run, data.stepId)?.status
       const free = status === undefined || status === 'retrying' || status === 'held'
       return (
@@ -135,12 +137,8 @@ function expect(rule: string, holds: boolean | undefined, message: string): Viol
   return holds === true ? null : broken(rule, message)
 }
 
-function find(state: ContactState, ref: RunRef): Run | undefined {
-  return enrollmentOf(state, ref)?.runs[ref.run - 1]
-}
-
 function statusOf(state: ContactState, ref: RunRef): string | undefined {
-  return find(state, ref)?.status
+  return runOf(state, ref)?.status
 }
 
 function ofNewest(state: ContactState, ref: RunRef): Violation | null {
@@ -149,7 +147,7 @@ function ofNewest(state: ContactState, ref: RunRef): Violation | null {
 }
 
 function stepKnown(state: ContactState, ref: StepRef, campaigns?: Catalog): Violation | null {
-  const run = find(state, ref)
+  const run = runOf(state, ref)
   if (run === undefined) return broken('START-1', `a step of run ${ref.run}, which was never opened`)
   if (campaigns === undefined) return null
   if (!campaigns.has(ref.campaignId, run.campaignVersion))
@@ -162,7 +160,7 @@ function stepKnown(state: ContactState, ref: StepRef, campaigns?: Catalog): Viol
 
 /** Steps run in order: those before it, or all, are resolved. */
 function everyStepResolved(state: ContactState, ref: RunRef, campaigns?: Catalog, before?: string): Violation | null {
-  const run = find(state, ref)
+  const run = runOf(state, ref)
   if (run === undefined || campaigns?.has(ref.campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
   for (const step of campaign.sequences.get(ref.sequenceId)?.steps ?? []) {
@@ -182,7 +180,7 @@ function dispatched(
 ): Violation | null {
   const unknown = stepKnown(state, data, campaigns)
   if (unknown !== null) return unknown
-  const run = find(state, data) as Run
+  const run = requireRun(state, data)
   const record = recordOf(run, data.stepId)
   if (isSuppressed(state, event.at)) return broken('STOP-4', 'a dispatch to a suppressed contact')
   if (data.idempotencyKey !== idempotencyKeyOf({ contactId, ...data }))
@@ -256,7 +254,7 @@ function counted(
 const msBetween = (from: Instant, to: Instant) => epochMsOf(to) - epochMsOf(from)
 
 function pausedMs(state: ContactState, ref: RunRef, at: Instant): number {
-  const pausedAt = find(state, ref)?.pausedAt
+  const pausedAt = runOf(state, ref)?.pausedAt
   return pausedAt == null ? 0 : Math.max(0, msBetween(pausedAt, at))
 }
 
@@ -307,7 +305,7 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
 
 /** A run that ended went where its sequence leads, and waits only where a goal can still move it on (ROUTE-4, ROUTE-5). */
 function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, campaigns?: Catalog): Violation | null {
-  const run = find(state, event.data)
+  const run = runOf(state, event.data)
   const { campaignId, sequenceId, waiting, routes } = event.data
   if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(campaignId, run.campaignVersion)
@@ -332,7 +330,7 @@ function failed(state: ContactState, event: ContactEventOf<'StepFailed'>, campai
   if ((retryAt === null) === (consequence === 'retry'))
     return broken('STEP-5', 'another attempt without an instant, or an instant without another attempt')
   // The next attempt may be due before this event: its instant is drawn when the handler ends, which is before the record.
-  const run = find(state, data)
+  const run = runOf(state, data)
   if (run === undefined || campaigns?.has(data.campaignId, run.campaignVersion) !== true) return null
   const step = stepIn(run, data, campaigns)
   if (step === undefined) return null
@@ -353,7 +351,7 @@ function skipped(
   { at, data }: ContactEventOf<'StepSkipped'>,
   campaigns?: Catalog,
 ): Violation | null {
-  const run = find(state, data) as Run
+  const run = requireRun(state, data)
   const record = recordOf(run, data.stepId)
   const { reason, timing } = data
   if (data.resend > 0) {
@@ -414,7 +412,7 @@ function canBePast(timer: StepDefinition['timer']): boolean {
 
 /** What a handler answered, or the engine for a worker that died; possibly long after the run ended (STOP-6). */
 function outcome(state: ContactState, data: AttemptRef, type: string): Violation | null {
-  const record = recordOf(find(state, data) as Run, data.stepId)
+  const record = recordOf(requireRun(state, data), data.stepId)
   const sending: StepRecord | ResendRecord | undefined = data.resend === 0 ? record : record?.resends[data.resend - 1]
   if (sending === undefined || data.attempt > sending.attempt || data.attempt === 0)
     return broken('STEP-4', `an outcome of attempt ${data.attempt}, which was never dispatched`)

@@ -1,8 +1,7 @@
 /** The dispatcher's order: everything of a contact that is due, in one append (STEP-1 to STEP-4, STEP-9, STEP-10). */
 import { right } from 'fp-ts/lib/Either.js'
 import type { DispatchDue } from '../commands.ts'
-import type { SequenceDefinition } from '../definition.ts'
-import { type Enrollment, type Run, runOf } from '../enrollment.ts'
+import { type Enrollment, requireRun } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'
 import { type DueStep, dueOfRun, plan } from '../plan.ts'
@@ -116,11 +115,11 @@ function nameOf({ campaignId, sequenceId }: SequenceRef): string {
 function perform(decision: DecisionBuilder, due: DueStep): void {
   const { campaignId, sequenceId, run } = due
   const ref: RunRef = { campaignId, sequenceId, run }
-  const { campaignVersion, correlationId } = runOf(decision.state(), ref) as Run
+  const { campaignVersion, correlationId } = requireRun(decision.state(), ref)
   if (due.action === 'complete') {
     // The last step was cancelled: what ends the run is that step's schedule.
     const { campaign } = decision.campaigns.version(campaignId, campaignVersion)
-    const stepId = (campaign.sequences.get(sequenceId) as SequenceDefinition).steps.at(-1)?.id as string
+    const stepId = campaign.sequence(sequenceId).steps.at(-1)?.id ?? ''
     complete(decision, ref, { cause: { by: 'step', stepId }, causationId: due.causedBy, correlationId })
     return
   }

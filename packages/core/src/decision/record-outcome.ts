@@ -1,8 +1,8 @@
 /** The dispatcher's report: what a handler came to, and what follows from it (STEP-5 to STEP-8). */
 import { right } from 'fp-ts/lib/Either.js'
-import { stepOf } from '../campaign.ts'
+import { requireStep } from '../campaign.ts'
 import type { RecordOutcome } from '../commands.ts'
-import type { SequenceDefinition, StepDefinition } from '../definition.ts'
+import type { StepDefinition } from '../definition.ts'
 import {
   type ContactState,
   isInProgress,
@@ -55,7 +55,7 @@ export const recordOutcome: Decider<RecordOutcome, RecordOutcomeAnswer> = {
         break
       case 'failed': {
         const { campaign } = decision.campaigns.version(ref.campaignId, run.campaignVersion)
-        const step = stepOf(campaign.sequences.get(ref.sequenceId) as SequenceDefinition, stepId) as StepDefinition
+        const step = requireStep(campaign.sequence(ref.sequenceId), stepId)
         const consequence = afterFailure(decision.state(), decision.now, run, step, sending, command)
         const retryAt = consequence === 'retry' ? command.retryAt : null
         decision.add('StepFailed', { ...data, reason: outcome.reason, consequence, retryAt }, why)

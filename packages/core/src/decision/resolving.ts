@@ -1,5 +1,5 @@
 /** What a resolved step leads to: the end of its run, and what that leads to in its turn (STEP-5, STEP-8, ROUTE-4). */
-import { isInProgress, type Run, runOf } from '../enrollment.ts'
+import { isInProgress, type Run, requireRun } from '../enrollment.ts'
 import type { Cause, RunRef } from '../events.ts'
 import type { SequenceId } from '../ids.ts'
 import { dueOfRun } from '../plan.ts'
@@ -9,7 +9,7 @@ import { stop } from './stopping.ts'
 
 /** The end of the step's run, by failure (STEP-5) or because it was the last (STEP-8). */
 export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: string): void {
-  const run = runOf(decision.state(), ref) as Run
+  const run = requireRun(decision.state(), ref)
   if (!isInProgress(run)) return
   const why: Causation = {
     cause: { by: 'step', stepId },
@@ -37,10 +37,10 @@ function routesReadFacts({ campaigns }: DecisionBuilder, ref: RunRef, run: Run):
 /** `SequenceCompleted`, and in the same append a start for each open route to a sequence (ROUTE-4, ROUTE-5, STEP-8). */
 export function complete(decision: DecisionBuilder, ref: RunRef, why: Causation): void {
   const { campaigns } = decision
-  const run = runOf(decision.state(), ref) as Run
+  const run = requireRun(decision.state(), ref)
   const own = campaigns.version(ref.campaignId, run.campaignVersion).campaign
   const published = campaigns.find(ref.campaignId)?.published ?? null
-  const next = own.sequences.get(ref.sequenceId)?.next ?? []
+  const next = own.sequence(ref.sequenceId).next ?? []
   const { routes, saw } = routesTaken(decision, own, published?.campaign ?? null, next, ref.sequenceId)
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waiting = !movedOn && own.beforeGoals.has(ref.sequenceId)
