@@ -8,6 +8,7 @@ import { EnfoldFault } from './fault.ts'
 import type { Position, StreamId, Version } from './ids.ts'
 import { readStatement, type Statement } from './in-process-statement.ts'
 import type { AppendResult, EventStore, StreamAppend, TransactionalStore, TransactionClient } from './ports/index.ts'
+import { appendedOf } from './store/checks.ts'
 import { appendOf, checkAppend } from './stream-append.ts'
 
 /**
@@ -197,7 +198,7 @@ async function append(log: TransactionalLog, open: Open, one: StreamAppend): Pro
   if (before !== recorded.length) throw contention()
   const all = [...recorded, ...mine]
   const repeated = events.flatMap(({ id }) => all.find((event) => event.id === id) ?? [])
-  if (repeated.length > 0) return appended(repeated, true)
+  if (repeated.length > 0) return appendedOf(repeated.at(-1) as RecordedEvent, true)
   const actual = all.length
   if (actual !== (expected === 'no-stream' ? 0 : expected)) return { outcome: 'conflict', actual }
   const required = await log.readMany(requires.map((each) => each.stream))
@@ -213,16 +214,11 @@ async function append(log: TransactionalLog, open: Open, one: StreamAppend): Pro
     events: written,
     count: count + written.length,
   })
-  return appended(written, false)
+  return appendedOf(written.at(-1) as RecordedEvent, false)
 }
 
 function placed(event: NewEvent, stream: StreamId, version: Version, position: Position): RecordedEvent {
   return { ...structuredClone(event), stream, version, position } as RecordedEvent
-}
-
-function appended(events: readonly RecordedEvent[], repeated: boolean): AppendResult {
-  const { version, position } = events.at(-1) as RecordedEvent
-  return { outcome: 'appended', version, position, events, repeated }
 }
 
 function unanswered(word: string): EnfoldFault {

@@ -31,21 +31,33 @@ export function appendOf(
  */
 export function checkAppend({ stream, events }: Pick<StreamAppend, 'stream' | 'events'>): void {
   if (events.length === 0) throw EnfoldFault.invalidInput('append.events', events, 'at least one event')
-  for (const [i, event] of events.entries()) {
-    const path = `append.events[${i}] (${event.type})`
-    // In the line the data stand one level down.
-    if (tooDeepIn(event.data, MAX_JSON_DEPTH - 1) !== null)
-      throw EnfoldFault.unshownInput(
-        path,
-        'is nested too deep',
-        `at most ${MAX_JSON_DEPTH} levels in its line of a log`,
-      )
-    // A unit of UTF-16 takes up to three bytes: hardly any event needs counting.
-    if (3 * JSON.stringify(event).length + MOST_AROUND <= MAX_LINE_LENGTH) continue
-    const bytes = new TextEncoder().encode(encodeEvent({ ...event, ...LONGEST_PLACE, stream } as RecordedEvent)).length
-    if (bytes > MAX_LINE_LENGTH)
-      throw EnfoldFault.unshownInput(path, `would have ${bytes} bytes in a log`, `at most ${MAX_LINE_LENGTH}`)
-  }
+  for (const [i, event] of events.entries())
+    checkEvent(stream, event, `append.events[${i}]`, JSON.stringify(event).length)
+}
+
+/**
+ * The same of one event, for a store that has written it as JSON already.
+ *
+ * @param length of the event as JSON, in units of UTF-16
+ * @throws EnfoldFault `INVALID_INPUT`
+ */
+export function checkEvent(stream: StreamId, event: NewEvent, path: string, length: number): void {
+  // In the line the data stand one level down.
+  if (tooDeepIn(event.data, MAX_JSON_DEPTH - 1) !== null)
+    throw EnfoldFault.unshownInput(
+      `${path} (${event.type})`,
+      'is nested too deep',
+      `at most ${MAX_JSON_DEPTH} levels in its line of a log`,
+    )
+  // A unit of UTF-16 takes up to three bytes: hardly any event needs counting.
+  if (3 * length + MOST_AROUND <= MAX_LINE_LENGTH) return
+  const bytes = new TextEncoder().encode(encodeEvent({ ...event, ...LONGEST_PLACE, stream } as RecordedEvent)).length
+  if (bytes > MAX_LINE_LENGTH)
+    throw EnfoldFault.unshownInput(
+      `${path} (${event.type})`,
+      `would have ${bytes} bytes in a log`,
+      `at most ${MAX_LINE_LENGTH}`,
+    )
 }
 
 /** More than what a line has besides what stands in the event: names of attributes, its subject, its place, its hash. */

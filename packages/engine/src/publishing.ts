@@ -144,7 +144,8 @@ async function decideOnCampaign<Answer>(
     const version = campaigns.catalog.find(order.campaignId())?.version ?? 0
     const result = await store.append(stream, events, version === 0 ? 'no-stream' : version)
     if (result.outcome === 'conflict' || result.repeated) continue
-    for (const event of result.events) campaigns.catalog.apply(event as CampaignEvent & RecordedEvent)
+    for (const [i, event] of events.entries())
+      campaigns.catalog.apply({ ...event, version: result.version - events.length + 1 + i })
     return right({ ...answer, position: result.position })
   }
   throw new EnfoldFault('CONTENTION', 'Other processes published the campaign again and again. Try again.')

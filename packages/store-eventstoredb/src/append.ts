@@ -4,20 +4,18 @@ import {
   type Appended,
   type AppendResult,
   chainHash,
-  digestOf,
   EnfoldFault,
+  type EventId,
   type ExpectedVersion,
-  type NewEvent,
-  type RecordedEvent,
   type StreamAppend,
   type StreamId,
   type Version,
 } from '@enfold/core'
-import { appendedOf, checkAppend, idReused, versionExpected } from '@enfold/core/store'
+import { appendedOf, idReused, versionExpected } from '@enfold/core/store'
 import { backOffMs, type Calls, pause } from './calls.ts'
 import type { Serialize } from './serialize.ts'
 import { growingHead, type Head, type StreamHeads } from './stream-heads.ts'
-import { copyOf, proposedOf, recordedOf, type StreamNames } from './wire-event.ts'
+import { type Outgoing, outgoingOf, proposedOf, recordedOf, type StreamNames } from './wire-event.ts'
 
 /** The log, as appends and reads use it. */
 export interface LogAccess {
@@ -33,14 +31,37 @@ export const PAGE = 1000
 /** Of a stream of which nothing is known: it is taken to be empty until the server says otherwise. */
 const EMPTY: Head = { version: 0, hash: null, versions: new Map() }
 
-export async function append(
-  at: LogAccess,
-  stream: StreamId,
-  events: readonly NewEvent[],
-  expected: ExpectedVersion,
-): Promise<AppendResult> {
-  const name = at.names.nameOf(stream)
-  const wanted = versionExpected(expected)
+/** An append that was checked, and made ready to go out. */
+export interface PreparedAppend {
+  readonly stream: StreamId
+  /** Of the stream on the server. */
+  readonly name: string
+  readonly events: readonly Outgoing[]
+  readonly version: Version
+}
+
+/**
+ * @param path of the events, in faults
+ * @throws EnfoldFault `INVALID_INPUT`; `EVENT_ID_REUSED` for an id that stands in it twice
+ */
+export function preparedAppend(
+  { names, hashChain }: Pick<LogAccess, 'names' | 'hashChain'>,
+  { stream, events, expected }: Pick<StreamAppend, 'stream' | 'events' | 'expected'>,
+  path: string,
+): PreparedAppend {
+  const name = names.nameOf(stream)
+  if (events.length === 0) throw EnfoldFault.invalidInput(path, events, 'at least one event')
+  const outgoing = events.map((event, i) => outgoingOf(stream, event, `${path}[${i}]`, hashChain))
+  const ids = new Set<string>()
+  for (const { id } of outgoing) {
+    if (ids.has(id)) throw idReused(id, '')
+    ids.add(id)
+  }
+  return { stream, name, events: outgoing, version: versionExpected(checkedExpectation(expected)) }
+}
+
+export async function append(at: LogAccess, prepared: PreparedAppend): Promise<AppendResult> {
+  const { stream, name, events, version: wanted } = prepared
   // Of this append alone. With the events' own ids the server would answer success for what another process wrote under
   // the same ids, other data or not; so it refuses, and a look into the stream tells a repeat from a conflict.
   const wireIds = events.map(() => randomUUID())
@@ -50,23 +71,23 @@ export async function append(
   for (let round = 0; ; round++) {
     // A stream that is not to be there is not looked for: the server finds it, and then it is.
     if (head === undefined && wanted !== 0) {
-      head = await lookedAt(at, stream)
+      head = await lookedAt(at, stream, name)
       isFresh = true
     }
     const { version, versions } = head ?? EMPTY
-    const before = events.flatMap(({ id }) => versions.get(id) ?? [])
-    if (before.length > 0) {
-      if (before.length < events.length) throw idReused(events.find(({ id }) => versions.has(id))?.id ?? '', stream)
-      const found = await recorded(at, stream, before)
-      if (found.length === events.length && found.every(({ id }, i) => id === events[i]?.id))
-        return appendedOf(found, true)
+    const before = events.filter(({ id }) => versions.has(id))
+    const last = before.at(-1)
+    if (last !== undefined) {
+      if (before.length < events.length) throw idReused((before[0] as Outgoing).id, stream)
+      const place = await placeOf(at, name, versions.get(last.id) as Version, last.id)
+      if (place !== null) return appendedOf(place, true)
       // Somebody deleted from the stream since.
       at.heads.forget(stream)
       head = undefined
     } else if (wanted !== version) {
       if (isFresh) return { outcome: 'conflict', actual: version }
     } else {
-      const result = await write(at, stream, events, wireIds, head ?? EMPTY)
+      const result = await write(at, prepared, wireIds, head ?? EMPTY)
       if (result !== null) return result
     }
     if (performance.now() > giveUpAt)
@@ -76,7 +97,7 @@ export async function append(
         { stream },
       )
     if (round > 0) await pause(backOffMs(round - 1))
-    head = await lookedAt(at, stream)
+    head = await lookedAt(at, stream, name)
     isFresh = true
   }
 }
@@ -84,44 +105,31 @@ export async function append(
 /** `null`: the stream has another version by now, and nothing was written. */
 async function write(
   at: LogAccess,
-  stream: StreamId,
-  events: readonly NewEvent[],
+  { stream, name, events }: PreparedAppend,
   wireIds: readonly string[],
   head: Head,
 ): Promise<Appended | null> {
   let hash = at.hashChain ? head.hash : null
-  const chained = events.map((event, i) => {
-    if (at.hashChain) hash = chainHash(hash, digestOf({ ...event, stream }))
-    return { event, hash, proposed: proposedOf(event, hash, wireIds[i] as string) }
+  const hashes = events.map(({ digest }) => {
+    hash = digest === null ? null : chainHash(hash, digest)
+    return hash
   })
+  const proposed = events.map((event, i) => proposedOf(event, hashes[i] ?? null, wireIds[i] as string))
   try {
-    const written = await at.calls.append(
-      at.names.nameOf(stream),
-      chained.map(({ proposed }) => proposed),
-      head.version - 1,
-    )
+    const written = await at.calls.append(name, proposed, head.version - 1)
     if (written === 'refused') return null
-    const first = written.revision + 2 - events.length
-    const places = chained.map(({ event, hash }, i) => ({
-      ...event,
-      stream,
-      version: first + i,
-      ...(hash === null ? {} : { hash }),
-    }))
+    const version = written.revision + 1
+    const first = version + 1 - events.length
     // Where a stream was deleted, the versions go on after what is gone.
     const grown = growingHead(first === head.version + 1 && head !== EMPTY ? head : undefined)
-    grown.add(places)
+    for (const [i, { id }] of events.entries()) grown.add({ id, version: first + i, hash: hashes[i] ?? null })
     at.heads.offer(stream, grown)
-    // The server tells where the last one stands; where the others do, only a look at them.
-    const { position } = written
-    const [only] = places
-    if (places.length === 1 && position !== null) return appendedOf([{ ...only, position } as RecordedEvent], false)
-    const versions = places.map(({ version }) => version)
-    const found = await recorded(at, stream, versions)
-    if (found.length === places.length) return appendedOf(found, false)
+    if (written.position !== null) return appendedOf({ version, position: written.position }, false)
+    const place = await placeOf(at, name, version, (events.at(-1) as Outgoing).id)
+    if (place !== null) return appendedOf(place, false)
     throw new EnfoldFault(
       'STORE_CORRUPT',
-      `Events that were just appended to ${at.names.nameOf(stream)} are not there. Set no $maxCount, $maxAge or $tb on these streams.`,
+      `An event that was just appended to ${name} is not there. Set no $maxCount, $maxAge or $tb on these streams.`,
       { stream },
     )
   } catch (error) {
@@ -136,18 +144,11 @@ export async function appendMany(
   inTurn: Serialize<StreamId>,
   given: readonly StreamAppend[],
 ): Promise<readonly AppendResult[]> {
-  const all = given.map(({ stream, events, expected }, i) => {
-    at.names.nameOf(stream)
-    return {
-      stream,
-      expected: checkedExpectation(expected),
-      events: copiesOf(stream, events, `appends[${i}].events`),
-    }
-  })
+  const all = given.map((one, i) => preparedAppend(at, one, `appends[${i}].events`))
   // Reused ids are looked for in all streams before the first is written, so that then nothing is.
   await Promise.all(
-    [...new Set(all.map(({ stream }) => stream))].map(async (stream) => {
-      if (at.heads.get(stream) === undefined) await lookedAt(at, stream)
+    [...new Map(all.map(({ stream, name }) => [stream, name]))].map(async ([stream, name]) => {
+      if (at.heads.get(stream) === undefined) await lookedAt(at, stream, name)
     }),
   )
   const claimed = new Map<string, StreamId>()
@@ -160,9 +161,7 @@ export async function appendMany(
       claimed.set(event.id, stream)
     }
   }
-  const outcomes = await Promise.allSettled(
-    all.map(({ stream, events, expected }) => inTurn(stream, () => append(at, stream, events, expected))),
-  )
+  const outcomes = await Promise.allSettled(all.map((one) => inTurn(one.stream, () => append(at, one))))
   return outcomes.map((outcome) => {
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value
@@ -170,49 +169,29 @@ export async function appendMany(
 }
 
 /** What stands in the stream now: what is known of it, and what came since. */
-async function lookedAt(at: LogAccess, stream: StreamId): Promise<Head> {
-  const name = at.names.nameOf(stream)
+async function lookedAt(at: LogAccess, stream: StreamId, name: string): Promise<Head> {
   let head = growingHead(at.heads.get(stream))
   for (let isWhole = false; !isWhole; ) {
     const page = await at.calls.read(name, head.version, PAGE)
     if (page === 'missing') {
       at.heads.forget(stream)
       head = growingHead()
-    } else head.add(page.map((event) => recordedOf(event, at.names)))
+    } else for (const stored of page) head.add(recordedOf(stored, at.names))
     isWhole = page === 'missing' || page.length < PAGE
   }
   at.heads.offer(stream, head)
   return head
 }
 
-/** The events with these ids, as they were recorded; fewer, if what was known of the stream is no longer so. */
-async function recorded(at: LogAccess, stream: StreamId, versions: readonly Version[]): Promise<RecordedEvent[]> {
-  const first = Math.min(...versions)
-  const wanted = new Set(versions)
-  const found = new Map<Version, RecordedEvent>()
-  for (let next = first; found.size < wanted.size; ) {
-    const page = await at.calls.read(at.names.nameOf(stream), next - 1, PAGE)
-    if (page === 'missing' || page.length === 0) break
-    for (const event of page.map((one) => recordedOf(one, at.names)))
-      if (wanted.has(event.version)) found.set(event.version, event)
-    next = Number(page.at(-1)?.revision) + 2
-  }
-  return versions.flatMap((version) => found.get(version) ?? [])
+/** Where the event of this version stands; `null`: another stands there, or none does. */
+async function placeOf(at: LogAccess, name: string, version: Version, id: EventId) {
+  const page = await at.calls.read(name, version - 1, 1)
+  if (page === 'missing' || page[0] === undefined) return null
+  const found = recordedOf(page[0], at.names)
+  return found.id === id && found.version === version ? found : null
 }
 
-export function copiesOf(stream: StreamId, events: readonly NewEvent[], path: string): NewEvent[] {
-  const ids = new Set<string>()
-  const copies = events.map((event, i) => {
-    const copy = copyOf(event, `${path}[${i}]`)
-    if (ids.has(copy.id)) throw idReused(copy.id, '')
-    ids.add(copy.id)
-    return copy
-  })
-  checkAppend({ stream, events: copies })
-  return copies
-}
-
-export function checkedExpectation(expected: ExpectedVersion): ExpectedVersion {
+function checkedExpectation(expected: ExpectedVersion): ExpectedVersion {
   if (expected === 'no-stream') return expected
   if (Number.isSafeInteger(expected) && expected >= 0) return expected
   throw EnfoldFault.invalidInput('expected', expected, '"no-stream", or a version from 0')

@@ -11,13 +11,14 @@ export interface EventStoreDbClient {
   subscribeToAll(options: object): object
 }
 
-/** What goes out. Both clients make JSON of data and metadata. */
+/** What goes out. Both clients make JSON of the data; metadata that are bytes already they pass on as they are. */
 export interface ProposedEvent {
   readonly id: string
   readonly type: string
   readonly contentType: 'application/json'
   readonly data: unknown
-  readonly metadata: unknown
+  /** Of this class itself: the clients do not know a `Buffer` for bytes. */
+  readonly metadata: Uint8Array
 }
 
 /** What comes back. `data` and `metadata` are whatever the JSON says, or bytes or text where it is none. */

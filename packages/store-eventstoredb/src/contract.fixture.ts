@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import {
-  type Appended,
   campaignStream,
   chainHash,
   contactStream,
@@ -182,7 +181,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
       }),
     )
 
-    it('repeat rule: the same ids with other data, from a process that knows less, answer what was recorded', () =>
+    it('repeat rule: the same ids with other data, from a process that knows less, are a repeat of what was recorded', () =>
       given(async ({ open }) => {
         const [mine, theirs] = [open(), open()]
         await mine.append(ann, [start(1)], 'no-stream')
@@ -190,7 +189,8 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         await mine.append(ann, [sampleCompletion('ann', 2, 'mine')], 1)
         // Told to the server with these ids, this would be a success, and the data gone.
         const answer = await theirs.append(ann, [sampleCompletion('ann', 2, 'theirs')], 1)
-        expect(answer).toMatchObject({ repeated: true, version: 2, events: [{ data: { saw: [{ value: 'mine' }] } }] })
+        expect(answer).toMatchObject({ repeated: true, version: 2 })
+        expect((await collect(theirs.readStream(ann)))[1]).toMatchObject({ data: { saw: [{ value: 'mine' }] } })
         await theirs.append(ann, [start(3)], 2)
         expectChain(await collect(mine.readStream(ann)))
       }))
@@ -255,7 +255,8 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
       given(async ({ open }) => {
         const store = open()
         const event = { ...start(1), id: 'not-a-uuid' }
-        expect(await store.append(ann, [event], 'no-stream')).toMatchObject({ events: [{ id: 'not-a-uuid' }] })
+        expect(await store.append(ann, [event], 'no-stream')).toMatchObject({ repeated: false })
+        expect(idsOf(await collect(store.readStream(ann)))).toEqual(['not-a-uuid'])
         expect(await open().append(ann, [event], 'no-stream')).toMatchObject({ repeated: true })
       }))
 
@@ -534,7 +535,9 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
     it("metadata: the server's own tools find correlation and causation", () =>
       given(async ({ open, raw, prefix }) => {
         const event: NewEvent = { ...start(1), correlationId: 'signal-1', causationId: 'command-9', actor: 'joan' }
-        const { events } = (await open().append(ann, [event], 'no-stream')) as Appended
+        const store = open()
+        await store.append(ann, [event], 'no-stream')
+        const [recorded] = await collect(store.readStream(ann))
         const [stored] = await collect(raw.readStream(`${prefix}contact-ann`, {}) as Events)
         expect(stored?.event).toMatchObject({ type: 'SequenceStarted', data: event.data })
         expect(stored?.event?.metadata).toEqual({
@@ -547,7 +550,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
           actor: 'joan',
           cause: event.cause,
           order: event.order,
-          hash: events[0]?.hash,
+          hash: chainHash(null, digestOf(recorded as RecordedEvent)),
         })
       }))
 

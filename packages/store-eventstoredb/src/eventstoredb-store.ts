@@ -1,7 +1,7 @@
 /** The log on EventStoreDB or KurrentDB: promises of `EventStore` kept over streams, expectations and subscriptions. */
 import { type Capabilities, EnfoldFault, type EventStore, type StreamId } from '@enfold/core'
 import { checkedLimit, createOpenWork, type OpenWork } from '@enfold/core/store'
-import { append, appendMany, checkedExpectation, copiesOf } from './append.ts'
+import { append, appendMany, preparedAppend } from './append.ts'
 import { createCalls } from './calls.ts'
 import type { EventStoreDbClient } from './client.ts'
 import { contactsAfter, followLog, type LogReading, pagesOf, readLog, wholeStream } from './read.ts'
@@ -65,10 +65,8 @@ export function createEventStoreDbStore(
     capabilities: { projectsInAppend: false, hashChain },
     append: (stream, events, expected) =>
       open.run(async () => {
-        log.names.nameOf(stream)
-        const copies = copiesOf(stream, events, 'append.events')
-        checkedExpectation(expected)
-        return await inTurn(stream, () => append(log, stream, copies, expected))
+        const prepared = preparedAppend(log, { stream, events, expected }, 'append.events')
+        return await inTurn(stream, () => append(log, prepared))
       }),
     appendMany: (appends) => open.run(() => appendMany(log, inTurn, appends)),
     readStream: (stream, from = 1) =>

@@ -37,7 +37,7 @@ export async function* pagesOf(
     const events = page === 'missing' ? [] : page.map((event) => recordedOf(event, at.names))
     if (page === 'missing') at.heads.forget(stream)
     if (from === 1) {
-      head.add(events)
+      for (const event of events) head.add(event)
       at.heads.offer(stream, head)
     }
     if (events.length > 0) yield events

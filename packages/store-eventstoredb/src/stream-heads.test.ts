@@ -3,7 +3,7 @@ import { createStreamHeads, growingHead } from './stream-heads.ts'
 
 function headOf(stream: string, version: number) {
   const head = growingHead()
-  head.add(Array.from({ length: version }, (_, i) => ({ id: `${stream}${i + 1}`, version: i + 1, hash: `h${i + 1}` })))
+  for (let n = 1; n <= version; n++) head.add({ id: `${stream}${n}`, version: n, hash: `h${n}` })
   return head
 }
 

@@ -21,23 +21,24 @@ export interface StreamHeads {
 
 /** The head of a stream from its first event on; it grows with what is read or written. */
 export interface GrowingHead extends Head {
-  /** Events after those that it has. */
-  add(events: readonly Pick<RecordedEvent, 'id' | 'version' | 'hash'>[]): void
+  /** An event after those that it has. */
+  add(event: Pick<RecordedEvent, 'id' | 'version'> & { readonly hash?: Hash | null | undefined }): void
 }
 
 /** @param before what it grows from; it grows too */
 export function growingHead(before?: Head): GrowingHead {
   const versions = (before?.versions ?? new Map()) as Map<EventId, Version>
-  const head = { version: before?.version ?? 0, hash: before?.hash ?? null, versions }
-  return Object.assign(head, {
-    add(events: readonly Pick<RecordedEvent, 'id' | 'version' | 'hash'>[]) {
-      for (const event of events) {
-        versions.set(event.id, event.version)
-        head.version = event.version
-        head.hash = event.hash ?? null
-      }
+  const head = {
+    version: before?.version ?? 0,
+    hash: before?.hash ?? null,
+    versions,
+    add({ id, version, hash }: Parameters<GrowingHead['add']>[0]) {
+      versions.set(id, version)
+      head.version = version
+      head.hash = hash ?? null
     },
-  })
+  }
+  return head
 }
 
 /** @param capacity how many event ids are kept in all; streams not used for longest go first */

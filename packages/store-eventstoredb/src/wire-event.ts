@@ -4,13 +4,17 @@ import {
   campaignStream,
   contactOf,
   contactStream,
+  digestOf,
   EnfoldFault,
+  type EventId,
+  type Hash,
   isLegalId,
   type NewEvent,
   type Position,
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
+import { checkEvent } from '@enfold/core/store'
 import type { ProposedEvent, StoredEvent } from './client.ts'
 
 /** The names of streams, all with one prefix. */
@@ -65,14 +69,42 @@ interface WireMetadata extends Omit<NewEvent, 'type' | 'data' | 'correlationId' 
   readonly recordedAs?: RecordedEvent['recordedAs']
 }
 
+/** An event as it goes out, but for what is known only when it is written: its hash, and its id on the wire. */
+export interface Outgoing {
+  readonly id: EventId
+  readonly type: string
+  readonly data: unknown
+  /** As JSON, without the hash. */
+  readonly metadata: string
+  /** What the hash is made of; `null`: it gets none. */
+  readonly digest: Hash | null
+}
+
 /**
- * A copy of an event as JSON will give it back, so that nobody changes it before it is sent, and nothing in it can break
- * the client: a bigint or a cycle there ends the process, and the append never answers.
+ * What goes out of an event, copied as JSON will give it back, so that nobody changes it before it is sent, and nothing in
+ * it can break the client: a bigint or a cycle there ends the process, and the append never answers. Everything that does
+ * not depend on the state of the stream is made here, once for all attempts.
+ *
+ * @param hashed whether it will get a hash
+ * @throws EnfoldFault `INVALID_INPUT`
  */
-export function copyOf(event: NewEvent, path: string): NewEvent {
-  let copy: unknown
+export function outgoingOf(stream: StreamId, event: NewEvent, path: string, hashed: boolean): Outgoing {
+  const text = jsonOf(event, path)
+  const copy = (JSON.parse(text) ?? {}) as Partial<RecordedEvent>
+  const { id, type, data } = copy as { readonly [name in 'id' | 'type' | 'data']?: unknown }
+  if (!isLegalId(id))
+    throw EnfoldFault.invalidInput(`${path}.id`, event?.id, 'a string of 1 to 200 well-formed characters')
+  if (typeof type !== 'string' || type === '')
+    throw EnfoldFault.invalidInput(`${path}.type`, event.type, 'the name of an event')
+  if (typeof data !== 'object' || data === null) throw EnfoldFault.invalidInput(`${path}.data`, event.data, 'an object')
+  const placed = Object.assign(copy, { stream }) as RecordedEvent
+  checkEvent(stream, placed, path, text.length)
+  return { id, type, data, metadata: metadataOf(placed), digest: hashed ? digestOf(placed) : null }
+}
+
+function jsonOf(event: NewEvent, path: string): string {
   try {
-    copy = JSON.parse(JSON.stringify(event))
+    return JSON.stringify(event) ?? 'null'
   } catch (error) {
     throw new EnfoldFault(
       'INVALID_INPUT',
@@ -81,28 +113,22 @@ export function copyOf(event: NewEvent, path: string): NewEvent {
       error,
     )
   }
-  const { id, type, data, hash: _, ...rest } = (copy ?? {}) as Record<string, unknown>
-  if (!isLegalId(id))
-    throw EnfoldFault.invalidInput(`${path}.id`, event?.id, 'a string of 1 to 200 well-formed characters')
-  if (typeof type !== 'string' || type === '')
-    throw EnfoldFault.invalidInput(`${path}.type`, event.type, 'the name of an event')
-  if (typeof data !== 'object' || data === null) throw EnfoldFault.invalidInput(`${path}.data`, event.data, 'an object')
-  // A hash that comes along is that of another log, from which the event is imported.
-  return { ...rest, id, type, data } as unknown as NewEvent
 }
 
+/** Without place and hash: an imported event brings those of another log, and a copy made by hand may. */
+function metadataOf(event: RecordedEvent): string {
+  const { type, data, correlationId, causationId, stream, version, position, hash, ...own } = event
+  const metadata: WireMetadata = { $correlationId: correlationId, $causationId: causationId, ...own }
+  return JSON.stringify(metadata)
+}
+
+const encoder = new TextEncoder()
+
 /** @param wireId a UUID, for the server's repeat check; the event's own id is in the metadata */
-export function proposedOf(event: NewEvent, hash: string | null, wireId: string): ProposedEvent {
-  const { type, data, correlationId, causationId, ...own } = event
-  // An imported event brings the place where it stood; a copy made by hand may.
-  const { stream: _, version: __, position: ___, ...meta } = own as typeof own & Partial<RecordedEvent>
-  const metadata: WireMetadata = {
-    $correlationId: correlationId,
-    $causationId: causationId,
-    ...meta,
-    ...(hash === null ? {} : { hash }),
-  }
-  return { id: wireId, type, contentType: 'application/json', data, metadata }
+export function proposedOf({ type, data, metadata }: Outgoing, hash: Hash | null, wireId: string): ProposedEvent {
+  // The metadata of an event have members, its id at least.
+  const whole = hash === null ? metadata : `${metadata.slice(0, -1)},"hash":${JSON.stringify(hash)}}`
+  return { id: wireId, type, contentType: 'application/json', data, metadata: encoder.encode(whole) }
 }
 
 /** @throws EnfoldFault `STORE_CORRUPT` for what Enfold did not write; `STORE_INCOMPATIBLE` for positions that cannot be */

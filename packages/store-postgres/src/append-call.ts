@@ -14,10 +14,10 @@ import {
 } from '@enfold/core'
 import { appendedOf, versionExpected } from '@enfold/core/store'
 import { projectionTexts } from './derived-texts.ts'
-import { COLUMNS, eventOf, placed, type Row } from './event-rows.ts'
+import type { Row } from './event-rows.ts'
 import { idReused } from './faults.ts'
 import type { AppendGate } from './host-transaction.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { plainArray, textArray, toText } from './pg-text.ts'
 import type { Query } from './query.ts'
 
 /** Where it is called. */
@@ -34,7 +34,6 @@ interface Answer {
   readonly outcomes: string
   readonly versions: string
   readonly event_positions: string
-  readonly event_hashes: string
 }
 
 /** The same append with and without streams that it requires. */
@@ -52,7 +51,7 @@ export function appendStatements(
   const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
   // The function is called for each row of `open`, so not at all where its condition does not hold.
   const expecting = (expected: string, gateFrom: number) => `
-  SELECT a.outcomes, a.versions, a.event_positions, a.event_hashes${notice}
+  SELECT a.outcomes, a.versions, a.event_positions${notice}
   FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)} OFFSET 0) open
   CROSS JOIN LATERAL ${schema}.${name}(
     open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
@@ -95,19 +94,16 @@ export async function appendBy(
 }
 
 function resultsOf(at: AppendCall, appends: readonly StreamAppend[], answer: Answer) {
-  const { outcomes, versions, event_positions, event_hashes } = answer
+  const { outcomes, versions, event_positions } = answer
   const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
-  const hash = at.hashChain ? event_hashes.split(',') : []
   const results: (AppendResult | Locked | Promise<AppendResult>)[] = []
   let first = 0
-  for (const [n, { stream, events, expected }] of appends.entries()) {
+  for (const [n, { events, expected }] of appends.entries()) {
     const actual = Number(before[n])
-    if (outcome[n] === 'a') {
-      const recorded = events.map((event, i) =>
-        placed(event, stream, actual + 1 + i, Number(position[first + i]), hash[first + i]),
-      )
-      results.push(appendedOf(recorded, false))
-    } else if (outcome[n] === 'c') results.push(conflict(expected, actual))
+    const last = events.length - 1
+    if (outcome[n] === 'a')
+      results.push(appendedOf({ version: actual + 1 + last, position: Number(position[first + last]) }, false))
+    else if (outcome[n] === 'c') results.push(conflict(expected, actual))
     else if (outcome[n] === 'l') results.push({ outcome: 'locked' })
     else if (outcome[n] === 'r') results.push(recordedBefore(at, events))
     else throw idReused(events.map(({ id }) => id).join(', '))
@@ -116,18 +112,15 @@ function resultsOf(at: AppendCall, appends: readonly StreamAppend[], answer: Ans
   return results
 }
 
-/** What was recorded under these ids the first time; it is never changed, so a second look may come later. */
+/** Where the last of them was recorded the first time; it is never changed, so a second look may come later. */
 async function recordedBefore({ query, schema }: AppendCall, events: readonly NewEvent[]): Promise<Appended> {
-  const ids = textArray(events.map(({ id }) => toText(id)))
-  const rows = await query<Row>(
-    `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.id = ANY ($1::text[]) ORDER BY e.version`,
-    [ids],
+  const { id } = events.at(-1) as NewEvent
+  const [row] = await query<Pick<Row, 'position' | 'version'>>(
+    `SELECT e.position::text, e.version::text FROM ${schema}.events e WHERE e.id = ANY ($1::text[])`,
+    [textArray([toText(id)])],
   )
-  const found = new Map(rows.map((row) => [fromText(row.id), eventOf(row)]))
-  return appendedOf(
-    events.map(({ id }) => found.get(id) as RecordedEvent),
-    true,
-  )
+  const { version, position } = row as Pick<Row, 'position' | 'version'>
+  return appendedOf({ version: Number(version), position: Number(position) }, true)
 }
 
 /** No stream has more events than an integer of PostgreSQL counts. */

@@ -74,7 +74,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
         const results = await store.appendMany(left)
         left = left.flatMap((one, i) => {
           const result = results[i]
-          if (result?.outcome === 'appended') acknowledge(result.events)
+          if (result?.outcome === 'appended') acknowledge(one.events)
           if (result?.outcome === 'conflict') return [{ ...one, expected: result.actual }]
           return result?.outcome === 'locked' ? [one] : []
         })

@@ -35,6 +35,8 @@ export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readM
   head(): Position
 }
 
+type Place = Pick<Row, 'position' | 'stream' | 'version'>
+
 interface Row {
   readonly position: number
   readonly stream: string
@@ -54,7 +56,7 @@ function statementsOn(connection: DatabaseSync) {
       'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
     ),
     headOf: connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1'),
-    byId: connection.prepare(`SELECT ${COLUMNS} FROM events WHERE id = ?`),
+    placeOf: connection.prepare('SELECT position, stream, version FROM events WHERE id = ?'),
     ofStream: connection.prepare(
       `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version ${LIMIT}`,
     ),
@@ -125,36 +127,37 @@ function append(
   if (actual !== versionExpected(expected)) return repeated(on, one) ?? { outcome: 'conflict', actual }
   if (requires.some((required) => versionOf(on, required.stream) !== required.version))
     return repeated(on, one) ?? { outcome: 'conflict', actual, outdated: true }
-  const written: RecordedEvent[] = []
+  let [version, position] = [actual, 0]
   let previous = last?.hash ? hexOf(last.hash) : null
   for (const event of events) {
     // A hash that comes along is that of another log, from which the event is imported.
     const { id, hash: _, ...body } = event as NewEvent & { readonly hash?: string }
-    const version = actual + written.length + 1
     const hash = hashChain ? chainHash(previous, digestOf({ ...event, stream })) : null
     const bytes = hash === null ? null : Buffer.from(hash, 'hex')
-    const { changes, lastInsertRowid } = on.insert.run(text, version, toText(id), JSON.stringify(body), bytes)
+    const { changes, lastInsertRowid } = on.insert.run(text, version + 1, toText(id), JSON.stringify(body), bytes)
     if (changes === 0) {
       // The first one stands there already: perhaps all do. After the first it is too late for that.
-      const before = written.length === 0 ? repeated(on, one) : null
+      const before = version === actual ? repeated(on, one) : null
       if (before === null) throw idReused(id, stream)
       return before
     }
-    const place = { stream, version, position: Number(lastInsertRowid) }
-    written.push({ ...body, id, ...place, ...(hash === null ? {} : { hash }) } as RecordedEvent)
+    version += 1
+    position = Number(lastInsertRowid)
     previous = hash
   }
-  onWritten(one, actual + written.length)
-  return appendedOf(written, false)
+  onWritten(one, version)
+  return appendedOf({ version, position }, false)
 }
 
-/** What was recorded under these ids before; `null` if none was. */
+/** Where these ids were recorded before; `null` if none was. */
 function repeated(on: Statements, { stream, events }: StreamAppend): Appended | null {
-  const before = events.map(({ id }) => on.byId.get(toText(id)) as Row | undefined).map((row) => row && eventOf(row))
-  if (before.every((event) => event === undefined)) return null
-  const taken = before.find((event) => event !== undefined) as RecordedEvent
-  if (!before.every((event) => event?.stream === stream)) throw idReused(taken.id, taken.stream)
-  return appendedOf(before as RecordedEvent[], true)
+  const text = toText(stream)
+  const before = events.map(({ id }) => on.placeOf.get(toText(id)) as Place | undefined)
+  const taken = before.findIndex((place) => place !== undefined)
+  if (taken < 0) return null
+  if (!before.every((place) => place?.stream === text))
+    throw idReused((events[taken] as NewEvent).id, fromText((before[taken] as Place).stream))
+  return appendedOf(before.at(-1) as Place, true)
 }
 
 function eventOf({ position, stream, version, id, body, hash }: Row): RecordedEvent {

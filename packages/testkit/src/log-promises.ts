@@ -34,7 +34,6 @@ export const logPromises = {
     const events = await collect(store.readStream(ann))
     expect(withoutPlace(events)).toEqual([start(1), start(2), start(3)])
     expect(events.map(({ stream, version }) => [stream, version])).toEqual([1, 2, 3].map((version) => [ann, version]))
-    expect([...first.events, ...second.events]).toEqual(events)
     expect([first.position, second.position]).toEqual([events[1]?.position, events[2]?.position])
   },
 
@@ -58,19 +57,16 @@ export const logPromises = {
   'AUDIT-4: each event has a hash over its predecessor’s and its own digest': async (given) => {
     const { store } = given
     if (!store.capabilities.hashChain) given.skip('It says that it writes no hashes.')
-    const written = [
-      await appended(store.append(ann, [start(1), start(2)], 'no-stream')),
-      await appended(store.append(bob, [sampleStart('bob', 1)], 'no-stream')),
-      await appended(store.append(ann, [start(3)], 2)),
-      await appended(store.append(campaignStream('pool'), [samplePublication('pool', 1)], 'no-stream')),
-    ]
+    await appended(store.append(ann, [start(1), start(2)], 'no-stream'))
+    await appended(store.append(bob, [sampleStart('bob', 1)], 'no-stream'))
+    await appended(store.append(ann, [start(3)], 2))
+    await appended(store.append(campaignStream('pool'), [samplePublication('pool', 1)], 'no-stream'))
     const [, other] = await bothOf(given)
-    written.push(await appended(other.append(ann, [start(4), start(5)], 3)))
-    expectChain(written.flatMap(({ events }) => events))
-    expectChain(await collect(store.readAll()))
+    await appended(other.append(ann, [start(4), start(5)], 3))
+    const log = await collect(store.readAll())
+    expect(log).toHaveLength(7)
+    expectChain(log)
     expectChain(await collect(store.readStream(ann)))
-    const again = await appended(store.append(ann, [start(3)], 2))
-    expect(again.events[0]?.hash).toBe(written[2]?.events[0]?.hash)
   },
 
   'AUDIT-4: the chain holds through appends that race, and takes no hash from outside': async (given) => {
@@ -191,11 +187,11 @@ export const logPromises = {
     expect(await collect(store.readAll())).toHaveLength(3)
   },
 
-  'ONCE-1: a repeat returns what was recorded, not what was passed in again': async ({ store }) => {
-    await store.append(ann, [completion(1, 'then')], 'no-stream')
+  'ONCE-1: what was recorded stays, not what is passed in again under its ids': async ({ store }) => {
+    const first = await appended(store.append(ann, [completion(1, 'then')], 'no-stream'))
     const again = await appended(store.append(ann, [completion(1, 'now')], 'no-stream'))
-    expect(again.repeated).toBe(true)
-    expect(withoutPlace(again.events)).toEqual([completion(1, 'then')])
+    expect(again).toEqual({ ...first, repeated: true })
+    expect(withoutPlace(await collect(store.readStream(ann)))).toEqual([completion(1, 'then')])
   },
 
   'ONCE-1: the same append many times at once is written once': async (given) => {
@@ -204,8 +200,9 @@ export const logPromises = {
       upTo(20).map((i) => appended(stores[i % 2 === 0 ? 0 : 1].append(ann, [start(1), start(2)], 'no-stream'))),
     )
     expect(results.filter(({ repeated }) => !repeated)).toHaveLength(1)
-    for (const { version, events } of results) expect([version, versionsOf(events)]).toEqual([2, [1, 2]])
-    expect(await collect(given.store.readAll())).toHaveLength(2)
+    const log = await collect(given.store.readAll())
+    expect(log).toHaveLength(2)
+    for (const { version, position } of results) expect([version, position]).toEqual([2, log[1]?.position])
   },
 
   'event ids that are only partly there throw EVENT_ID_REUSED, and nothing is written': async ({ store }) => {
@@ -332,8 +329,10 @@ export const logPromises = {
         // The log may mix the streams as it likes.
         expect(log.filter(({ stream }) => stream === contactStream(id))).toEqual(events)
       }
-      const byPosition = results.flatMap(({ events }) => events).toSorted((a, b) => a.position - b.position)
-      expect(log).toEqual(byPosition)
+      expect(positionsOf(log)).toEqual(positionsOf(log).toSorted((a, b) => a - b))
+      const placesOf = new Map(log.map(({ id, version, position }) => [id, { version, position }]))
+      for (const [i, { events }] of appends.entries())
+        expect(results[i]).toMatchObject(placesOf.get((events.at(-1) as NewEvent).id) ?? { position: 'in the log' })
     },
 
   'readStream begins at a version, and a stream that is not there is empty': async ({ store }) => {
@@ -463,7 +462,8 @@ export const logPromises = {
   },
 
   'a subscription begins after any position': async ({ store }) => {
-    const { events } = await appended(store.append(ann, upTo(5).map(start), 'no-stream'))
+    await store.append(ann, upTo(5).map(start), 'no-stream')
+    const events = await collect(store.readStream(ann))
     const positions = [0, ...positionsOf(events)]
     for (const [i, after] of positions.entries()) {
       const seen = []
@@ -615,11 +615,10 @@ export const logPromises = {
       null,
     ]
     const events = values.map((value, n) => completion(n, value))
-    const { events: answered } = await appended(store.append(ann, events, 'no-stream'))
+    await store.append(ann, events, 'no-stream')
     const read = await collect(store.readStream(ann))
     // Compared as text: a matcher may not look at `__proto__`.
     const text = (list: readonly NewEvent[]) => list.map((event) => canonicalJson(event.data as unknown as JsonValue))
-    expect(text(answered)).toEqual(text(events))
     expect(text(read)).toEqual(text(events))
     expect(text(read)[0]).toContain('"__proto__":{"admin":true}')
     expect(({} as { admin?: unknown }).admin).toBeUndefined()
@@ -631,18 +630,18 @@ export const logPromises = {
     expect(withoutPlace(await collect(store.readAll()))).toEqual([start(0), big, start(2)])
   },
 
-  'what a caller does to its events, or to those it was given, does not change the log': async ({ store }) => {
+  'what a caller does to its events, or to those it has read, does not change the log': async ({ store }) => {
     const mine = structuredClone(completion(1, { list: [1] }))
-    const { events } = await appended(store.append(ann, [mine], 'no-stream'))
+    await store.append(ann, [mine], 'no-stream')
     const before = structuredClone(await collect(store.readStream(ann)))
     const read = await collect(store.readStream(ann))
     const many = (await store.readMany([ann])).get(ann) as readonly RecordedEvent[]
-    for (const event of [mine, ...events, ...read, ...many]) {
+    for (const event of [mine, ...read, ...many]) {
       attempt(() => Object.assign(event, { type: 'Forged' }))
       attempt(() => Object.assign(event.data, { run: 99 }))
       attempt(() => (event as typeof mine & { data: { saw: unknown[] } }).data.saw.push('forged'))
     }
-    for (const list of [events, many]) attempt(() => (list as RecordedEvent[]).splice(0))
+    attempt(() => (many as RecordedEvent[]).splice(0))
     expect(await collect(store.readStream(ann))).toEqual(before)
     expect(await collect(store.readAll())).toEqual(before)
     expect((await store.readMany([ann])).get(ann)).toEqual(before)

@@ -8,11 +8,13 @@ export type ExpectedVersion = Version | 'no-stream'
 
 export interface Appended {
   readonly outcome: 'appended'
-  /** The stream's version after, and the position of, the last of the events. */
+  /**
+   * The stream's version after, and the position of, the last of the events. The others have the versions before it; where
+   * they stand in the log a read tells: not every server says it of more than the last.
+   */
   readonly version: Version
   readonly position: Position
-  readonly events: readonly RecordedEvent[]
-  /** True if exactly these event ids stood there already: nothing was written, `events` are those of the first time. */
+  /** True if exactly these event ids stood there already: nothing was written, version and place are those of the first time. */
   readonly repeated: boolean
 }
 
@@ -62,7 +64,7 @@ export interface CaughtUp {
  * The append-only log: one stream per contact, one per campaign (LOG-1).
  *
  * Promises: an append is all or nothing and durable when it resolves. An append whose event ids all stand in the
- * stream already returns `repeated` with what was recorded the first time, whatever was expected; ids that are partly
+ * stream already returns `repeated` with the place of the first time, whatever was expected; ids that are partly
  * there, or in another stream, throw `EVENT_ID_REUSED`. A `hash` that comes with an event is not taken over. Versions are 1, 2, 3 … per stream, positions grow in the order
  * of `readAll`, and a reader never passes a position that an append in progress can still take.
  * Every method throws an `EnfoldFault` for faults; after `close` each throws `CLOSED`.

@@ -29,10 +29,12 @@ export function idReused(id: EventId, stream: StreamId): EnfoldFault {
   return new EnfoldFault('EVENT_ID_REUSED', message, { id, stream })
 }
 
-/** @param events at least one, all of one append */
-export function appendedOf(events: readonly RecordedEvent[], repeated: boolean): Appended {
-  const { version, position } = events.at(-1) as RecordedEvent
-  return { outcome: 'appended', version, position, events, repeated }
+/** @param last the last of the events of one append */
+export function appendedOf(
+  { version, position }: Pick<RecordedEvent, 'version' | 'position'>,
+  repeated: boolean,
+): Appended {
+  return { outcome: 'appended', version, position, repeated }
 }
 
 /** The version that an expectation means: 0 for a stream that is not to be there. */
