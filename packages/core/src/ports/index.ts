@@ -4,6 +4,7 @@
  */
 export type * from './actions.ts'
 export type * from './agenda.ts'
+export type * from './counters.ts'
 export type * from './host.ts'
 export type * from './log.ts'
 export type * from './projection.ts'

@@ -1,0 +1,300 @@
+/**
+ * Numbers that add up: by how much events change the counters of campaigns (FUNNEL-1). What a run counts for follows from
+ * its state; why it was stopped, and which goals were satisfied, from the events. So the counters of a contact are the sum
+ * of the differences of all its appends, and equally what its last state and its events say.
+ */
+import type { Catalog } from './catalog.ts'
+import type { SequenceDefinition } from './definition.ts'
+import {
+  type ContactState,
+  initialContact,
+  isInProgress,
+  isOpen,
+  isResolved,
+  newestRun,
+  type Run,
+  recordOf,
+  runOf,
+  type StepRecord,
+} from './enrollment.ts'
+import type { ContactEvent, ContactEventOf, RunRef } from './events.ts'
+import type { CampaignId } from './ids.ts'
+import type { Counter, CounterChange } from './ports/index.ts'
+
+/**
+ * Where a run can be with a step.
+ *
+ * - `waiting`: it stands there, and nothing of the step is in flight: before the first attempt, between two, or paused.
+ * - `inFlight`: handed over, and no outcome yet.
+ * - `held`: it failed, and the run waits for a person.
+ * - `sent`, `failed`, `skipped`, `cancelled`: resolved.
+ * - `left`: the run was stopped while it stood there.
+ */
+export type StepPlace = 'waiting' | 'inFlight' | 'held' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'left'
+
+/** Why a run was stopped. `ban`: the contact was suppressed. */
+export type StoppedBy = 'hand' | 'goal' | 'failure' | 'ban' | 'erasure'
+
+/** What a counter counts, and the key that it is stored by. */
+export type CounterPath =
+  | readonly ['sequence', sequenceId: string, 'started' | 'active' | 'paused' | 'waiting' | 'completed' | StoppedBy]
+  | readonly ['step', sequenceId: string, stepId: string, 'reached' | 'resent' | StepPlace]
+  | readonly ['skipped', sequenceId: string, stepId: string, reason: string]
+  | readonly ['goal', goalId: string, 'satisfied']
+  /** Runs of a sequence that a goal stopped. */
+  | readonly ['from', goalId: string, sequenceId: string]
+
+/** A handler's reason that is longer counts as `other`: counters are for codes, not for texts. */
+const LONGEST_REASON = 60
+
+/**
+ * @example
+ * pathOf(counter) // ['step', 'nurture', 'mistake-1', 'sent']
+ */
+export function counterPath({ key }: Pick<Counter, 'key'>): CounterPath {
+  return JSON.parse(key)
+}
+
+/** Adds up changes of counters. */
+export class CounterSum {
+  readonly #versions = new Map<CampaignId, Map<number, Map<string, number>>>()
+
+  add(campaignId: CampaignId, campaignVersion: number, path: CounterPath, by: number): void {
+    this.#add(campaignId, campaignVersion, JSON.stringify(path), by)
+  }
+
+  /** @param times -1 takes them away */
+  addAll(changes: Iterable<CounterChange>, times = 1): void {
+    for (const { campaignId, campaignVersion, by } of changes)
+      for (const [key, count] of by) this.#add(campaignId, campaignVersion, key, times * count)
+  }
+
+  #add(campaignId: CampaignId, campaignVersion: number, key: string, by: number): void {
+    const versions = this.#versions.get(campaignId) ?? new Map<number, Map<string, number>>()
+    this.#versions.set(campaignId, versions)
+    const counts = versions.get(campaignVersion) ?? new Map<string, number>()
+    versions.set(campaignVersion, counts)
+    const count = (counts.get(key) ?? 0) + by
+    if (count === 0) counts.delete(key)
+    else counts.set(key, count)
+  }
+
+  /** What is not 0. */
+  changes(): readonly CounterChange[] {
+    const changes: CounterChange[] = []
+    for (const [campaignId, versions] of this.#versions)
+      for (const [campaignVersion, by] of versions) if (by.size > 0) changes.push({ campaignId, campaignVersion, by })
+    return changes
+  }
+}
+
+/** Counters as changes from nothing, each version of a campaign once. */
+export function changesOfCounters(counters: Iterable<Counter>): readonly CounterChange[] {
+  const sum = new CounterSum()
+  for (const { campaignId, campaignVersion, key, count } of counters)
+    sum.addAll([{ campaignId, campaignVersion, by: new Map([[key, count]]) }])
+  return sum.changes()
+}
+
+/** Changes from nothing as counters. */
+export function countersOf(changes: Iterable<CounterChange>): readonly Counter[] {
+  const counters: Counter[] = []
+  for (const { campaignId, campaignVersion, by } of changes)
+    for (const [key, count] of by) counters.push({ campaignId, campaignVersion, key, count })
+  return counters
+}
+
+/**
+ * By how much events change the counters: of one append, or of a part of a contact's history.
+ *
+ * @param before the contact before them
+ * @param after and after them
+ * @param campaigns with the versions of its runs
+ */
+export function counterChanges(
+  before: ContactState,
+  events: readonly ContactEvent[],
+  after: ContactState,
+  campaigns: Pick<Catalog, 'has' | 'version'>,
+): readonly CounterChange[] {
+  const noted = new NotedEvents()
+  // A run by its place in the state after: events of keyed and plain runs name it in different ways.
+  const touched = new Map<Run, RunRef>()
+  const touch = (ref: RunRef) => {
+    const run = runOf(after, ref)
+    if (run !== undefined) touched.set(run, ref)
+  }
+  for (const event of events) {
+    noted.add(event)
+    if ('run' in event.data) touch(event.data)
+    // A start ends the wait of the run before (START-4).
+    if (event.type === 'SequenceStarted') touch({ ...event.data, run: event.data.run - 1 })
+    if (event.type === 'ContactErased')
+      for (const enrollment of before.enrollments) {
+        const run = newestRun(enrollment)
+        if (isOpen(run)) touch({ ...enrollment, run: run.run })
+      }
+  }
+  const sum = new CounterSum()
+  for (const [run, ref] of touched) countRun(sum, { ref, was: runOf(before, ref), is: run, noted, campaigns })
+  noted.countGoals(sum)
+  return sum.changes()
+}
+
+/** The counters of one contact, for who folds its events one by one and keeps none of them. */
+export class ContactCounters {
+  readonly #noted = new NotedEvents()
+
+  add(event: ContactEvent): void {
+    this.#noted.add(event)
+  }
+
+  /** @param state after the events that were added */
+  changes(state: ContactState, campaigns: Pick<Catalog, 'has' | 'version'>): readonly CounterChange[] {
+    const sum = new CounterSum()
+    for (const enrollment of state.enrollments)
+      for (const is of enrollment.runs)
+        countRun(sum, { ref: { ...enrollment, run: is.run }, was: undefined, is, noted: this.#noted, campaigns })
+    this.#noted.countGoals(sum)
+    return sum.changes()
+  }
+}
+
+/** The counters of a contact with this history. */
+export function countersOfHistory(
+  history: readonly ContactEvent[],
+  state: ContactState,
+  campaigns: Pick<Catalog, 'has' | 'version'>,
+): readonly CounterChange[] {
+  return counterChanges(initialContact, history, state, campaigns)
+}
+
+/** What the state does not keep. */
+class NotedEvents {
+  readonly #stops = new Map<string, ContactEventOf<'SequenceStopped'>>()
+  readonly #goals: ContactEventOf<'GoalSatisfied'>['data'][] = []
+
+  add(event: ContactEvent): void {
+    if (event.type === 'SequenceStopped') this.#stops.set(runKeyOf(event.data), event)
+    else if (event.type === 'GoalSatisfied') this.#goals.push(event.data)
+  }
+
+  stopOf(ref: RunRef): ContactEventOf<'SequenceStopped'> | undefined {
+    return this.#stops.size === 0 ? undefined : this.#stops.get(runKeyOf(ref))
+  }
+
+  countGoals(sum: CounterSum): void {
+    for (const { campaignId, campaignVersion, goalId } of this.#goals)
+      sum.add(campaignId, campaignVersion, ['goal', goalId, 'satisfied'], 1)
+  }
+}
+
+function runKeyOf({ campaignId, sequenceId, run }: RunRef): string {
+  return JSON.stringify([campaignId, sequenceId, run])
+}
+
+function stoppedBy({ cause, causationId, commandId }: ContactEventOf<'SequenceStopped'>): StoppedBy {
+  if (cause.by === 'goal') return 'goal'
+  if (cause.by === 'step') return 'failure'
+  // What follows from an order and not from the command itself follows from a ban.
+  return causationId === commandId ? 'hand' : 'ban'
+}
+
+interface CountedRun {
+  readonly ref: RunRef
+  /** `undefined`: there was none. */
+  readonly was: Run | undefined
+  readonly is: Run
+  readonly noted: NotedEvents
+  readonly campaigns: Pick<Catalog, 'has' | 'version'>
+}
+
+function countRun(sum: CounterSum, { ref, was, is, noted, campaigns }: CountedRun): void {
+  const { campaignId, sequenceId } = ref
+  const { campaignVersion } = is
+  const count = (path: CounterPath, by: number) => sum.add(campaignId, campaignVersion, path, by)
+  if (was === undefined) count(['sequence', sequenceId, 'started'], 1)
+  if (was?.status !== is.status) {
+    if (was !== undefined && was.status !== 'stopped') count(['sequence', sequenceId, was.status], -1)
+    if (is.status !== 'stopped') count(['sequence', sequenceId, is.status], 1)
+    else {
+      const stop = noted.stopOf(ref)
+      count(['sequence', sequenceId, stop === undefined ? 'erasure' : stoppedBy(stop)], 1)
+      if (stop?.cause.by === 'goal') count(['from', stop.cause.goalId, sequenceId], 1)
+    }
+  }
+  const definition = campaigns.has(campaignId, campaignVersion)
+    ? campaigns.version(campaignId, campaignVersion).campaign.sequences.get(sequenceId)
+    : undefined
+  countSteps(sequenceId, was, is, definition, count)
+}
+
+function countSteps(
+  sequenceId: string,
+  was: Run | undefined,
+  is: Run,
+  definition: SequenceDefinition | undefined,
+  count: (path: CounterPath, by: number) => void,
+): void {
+  const move = (stepId: string, from: StepPlace | null, to: StepPlace | null) => {
+    if (from === to) return
+    if (from === null) count(['step', sequenceId, stepId, 'reached'], 1)
+    else count(['step', sequenceId, stepId, from], -1)
+    if (to === null) count(['step', sequenceId, stepId, 'reached'], -1)
+    else count(['step', sequenceId, stepId, to], 1)
+  }
+  const skipped = ({ stepId, status, reason }: StepRecord, by: number) => {
+    if (status === 'skipped') count(['skipped', sequenceId, stepId, reasonOf(reason)], by)
+  }
+  const [stoodAt, standsAt] = [was === undefined ? null : standing(was, definition), standing(is, definition)]
+  for (const [i, record] of is.steps.entries()) {
+    // Records are only ever added, at the end.
+    const before = was?.steps[i]
+    const { stepId } = record
+    if (was !== undefined && before !== undefined) {
+      if (isSamePlace(was, is, before, record)) continue
+      move(stepId, placeOf(was, before), placeOf(is, record))
+      skipped(before, -1)
+    } else move(stepId, stoodAt === stepId ? pendingIn(was) : null, placeOf(is, record))
+    skipped(record, 1)
+    const resent = record.resends.length - (before?.resends.length ?? 0)
+    if (resent !== 0) count(['step', sequenceId, stepId, 'resent'], resent)
+  }
+  // Where it stands, if nothing of the step was ever recorded.
+  if (standsAt !== null && recordOf(is, standsAt) === undefined)
+    move(standsAt, stoodAt === standsAt ? pendingIn(was) : null, pendingIn(is))
+}
+
+function isSamePlace(was: Run, is: Run, before: StepRecord, after: StepRecord): boolean {
+  return (
+    before.status === after.status &&
+    before.reason === after.reason &&
+    before.resends.length === after.resends.length &&
+    isInProgress(was) === isInProgress(is)
+  )
+}
+
+function pendingIn(run: Run | undefined): StepPlace {
+  return isInProgress(run) ? 'waiting' : 'left'
+}
+
+function placeOf(run: Run, { status }: StepRecord): StepPlace {
+  if (status === 'dispatched') return 'inFlight'
+  if (status === 'retrying') return pendingIn(run)
+  if (status === 'held') return isInProgress(run) ? 'held' : 'left'
+  return status
+}
+
+/** The step at which the run stands, or stood when it was stopped: the first that is not resolved. `null`: at its end. */
+function standing(run: Run, definition: SequenceDefinition | undefined): string | null {
+  for (const [i, { id }] of (definition?.steps ?? []).entries()) {
+    // Records mostly stand in the order of the steps.
+    const inOrder = run.steps[i]
+    if (!isResolved(inOrder?.stepId === id ? inOrder : recordOf(run, id))) return id
+  }
+  return null
+}
+
+function reasonOf(reason: string | null): string {
+  return reason === null || reason.length > LONGEST_REASON ? 'other' : reason
+}

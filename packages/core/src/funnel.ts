@@ -1,0 +1,162 @@
+/** The counters of a campaign as people read them: sequences, their steps and goals in the order of the definition (FUNNEL-3). */
+import { type CounterPath, counterPath, type StepPlace, type StoppedBy } from './counters.ts'
+import type { CampaignDefinition } from './definition.ts'
+import type { GoalId, SequenceId, StepId } from './ids.ts'
+import type { Counter } from './ports/index.ts'
+
+/**
+ * How many runs came to a step, and where they are with it. `reached` is the sum of all others but `resent` and `reasons`.
+ */
+export interface StepNumbers extends Readonly<Record<StepPlace, number>> {
+  readonly stepId: StepId
+  readonly reached: number
+  /** The reasons of `skipped`, the most frequent first. A handler's of more than 60 characters is counted as "other". */
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[]
+  /** How often it was ordered to be sent again, which moves none of the others. */
+  readonly resent: number
+}
+
+/** How many runs of a sequence began, and how they stand. `started` is the sum of `open`, `completed` and `stopped`. */
+export interface SequenceNumbers {
+  readonly sequenceId: SequenceId
+  readonly started: number
+  readonly open: number
+  /** Of the open ones: in progress, paused, and at the end, waiting for a goal. */
+  readonly active: number
+  readonly paused: number
+  readonly waiting: number
+  readonly completed: number
+  readonly stopped: number
+  readonly stoppedBy: Readonly<Record<StoppedBy, number>>
+  readonly steps: readonly StepNumbers[]
+}
+
+export interface GoalNumbers {
+  readonly goalId: GoalId
+  readonly satisfied: number
+  /** From where: how many runs of each sequence it stopped. */
+  readonly from: readonly { readonly sequenceId: SequenceId; readonly runs: number }[]
+}
+
+/** The numbers of a campaign. */
+export interface FunnelNumbers {
+  readonly sequences: readonly SequenceNumbers[]
+  readonly goals: readonly GoalNumbers[]
+}
+
+const PLACES: readonly StepPlace[] = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left']
+const STOPPED_BY: readonly StoppedBy[] = ['hand', 'goal', 'failure', 'ban', 'erasure']
+
+/**
+ * The numbers of a campaign: what its definition has, in its order, and then what only other versions have.
+ *
+ * @param counters of one version, or of all of them, which are added up
+ */
+export function funnelNumbers(definition: CampaignDefinition, counters: Iterable<Counter>): FunnelNumbers {
+  const found = new Numbers()
+  for (const { id, steps } of definition.sequences) {
+    found.stepsOf(id)
+    for (const step of steps) found.stepsOf(id).add(step.id)
+  }
+  for (const { id } of definition.goals) found.goals.add(id)
+  for (const one of counters) found.add(counterPath(one), one.count)
+  return {
+    sequences: [...found.steps].map(([sequenceId, steps]) => sequenceNumbers(found, sequenceId, [...steps])),
+    goals: [...found.goals].map((goalId) => ({
+      goalId,
+      satisfied: found.of(['goal', goalId, 'satisfied']),
+      from: found.listOf('from', goalId).map(([sequenceId, runs]) => ({ sequenceId, runs })),
+    })),
+  }
+}
+
+/** Counts by path; and which sequences, steps and goals there are. */
+class Numbers {
+  readonly #counts = new Map<string, number>()
+  readonly #lists = new Map<string, Map<string, number>>()
+  readonly steps = new Map<SequenceId, Set<StepId>>()
+  readonly goals = new Set<GoalId>()
+
+  stepsOf(sequenceId: SequenceId): Set<StepId> {
+    const known = this.steps.get(sequenceId) ?? new Set()
+    this.steps.set(sequenceId, known)
+    return known
+  }
+
+  add(path: CounterPath, count: number): void {
+    const [what, id, of] = path
+    if (what === 'goal' || what === 'from') this.goals.add(id)
+    else if (what === 'sequence') this.stepsOf(id)
+    else this.stepsOf(id).add(of)
+    const key = JSON.stringify(path)
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count)
+    if (what !== 'skipped' && what !== 'from') return
+    const list = JSON.stringify(path.slice(0, -1))
+    const known = this.#lists.get(list) ?? new Map<string, number>()
+    this.#lists.set(list, known)
+    const last = path[path.length - 1] as string
+    known.set(last, (known.get(last) ?? 0) + count)
+  }
+
+  of(path: CounterPath): number {
+    return this.#counts.get(JSON.stringify(path)) ?? 0
+  }
+
+  /** What stands under a path, the most frequent first. */
+  listOf(...path: readonly string[]): readonly (readonly [string, number])[] {
+    return [...(this.#lists.get(JSON.stringify(path)) ?? [])].filter(([, n]) => n !== 0).sort(([, a], [, b]) => b - a)
+  }
+}
+
+function sequenceNumbers(found: Numbers, sequenceId: SequenceId, steps: readonly StepId[]): SequenceNumbers {
+  const of = (what: Extract<CounterPath, readonly ['sequence', ...string[]]>[2]) =>
+    found.of(['sequence', sequenceId, what])
+  const [active, paused, waiting] = [of('active'), of('paused'), of('waiting')]
+  const stoppedBy = counted(STOPPED_BY, of)
+  return {
+    sequenceId,
+    started: of('started'),
+    open: active + paused + waiting,
+    active,
+    paused,
+    waiting,
+    completed: of('completed'),
+    stopped: STOPPED_BY.reduce((all, by) => all + stoppedBy[by], 0),
+    stoppedBy,
+    steps: steps.map((stepId) => ({
+      stepId,
+      reached: found.of(['step', sequenceId, stepId, 'reached']),
+      ...counted(PLACES, (place) => found.of(['step', sequenceId, stepId, place])),
+      reasons: found.listOf('skipped', sequenceId, stepId).map(([reason, count]) => ({ reason, count })),
+      resent: found.of(['step', sequenceId, stepId, 'resent']),
+    })),
+  }
+}
+
+function counted<Name extends string>(names: readonly Name[], count: (name: Name) => number): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, count(name)])) as Record<Name, number>
+}
+
+/** What of the numbers does not add up (FUNNEL-2), each in a sentence; empty: everything does. */
+export function sumsBroken({ sequences, goals }: FunnelNumbers): readonly string[] {
+  const broken: string[] = []
+  for (const { sequenceId, started, open, completed, stopped, stoppedBy, steps } of sequences) {
+    const name = JSON.stringify(sequenceId)
+    if (started !== open + completed + stopped)
+      broken.push(`${name}: started ${started}, but open, completed and stopped are ${open + completed + stopped}`)
+    const fromGoals = goals
+      .flatMap(({ from }) => from)
+      .reduce((all, one) => all + (one.sequenceId === sequenceId ? one.runs : 0), 0)
+    if (fromGoals !== stoppedBy.goal)
+      broken.push(`${name}: stopped by goals ${stoppedBy.goal}, but goals stopped ${fromGoals}`)
+    for (const step of steps) {
+      const places = PLACES.reduce((all, place) => all + step[place], 0)
+      if (step.reached !== places)
+        broken.push(`${name}, ${JSON.stringify(step.stepId)}: reached ${step.reached}, but places are ${places}`)
+      const skipped = step.reasons.reduce((all, { count }) => all + count, 0)
+      if (skipped !== step.skipped)
+        broken.push(`${name}, ${JSON.stringify(step.stepId)}: skipped ${step.skipped}, but reasons are ${skipped}`)
+    }
+  }
+  return broken
+}
