@@ -6,7 +6,7 @@ import { poolOwners } from './write-a-campaign.ts'
 const { start, stop, signal, cancel } = commands
 const story = scenario({ campaigns: [poolOwners], now: '2026-03-02T15:00:00.000Z' })
 
-it('who buys is taken out of the mistakes and welcomed', () => {
+it('a purchase ends the mistakes and starts the welcome', () => {
   story
     .given(start('nurture'))
     .passed('P1D')
@@ -18,7 +18,7 @@ it('who buys is taken out of the mistakes and welcomed', () => {
     )
 })
 
-it('who was stopped can be started again, from the first step', () => {
+it('a stopped contact can be started again, from the first step', () => {
   story
     .given(start('nurture'), stop('nurture'))
     .when(start('nurture'))
@@ -30,7 +30,7 @@ it('a mistake that was sent cannot be cancelled', () => {
   story.given(start('nurture')).passed('PT1H').when(cancel('nurture', 'mistake-1')).thenRejected('StepAlreadySent')
 })
 
-it('a worker that dies while it welcomes leaves the step for an operator', () => {
+it('a worker that dies during the welcome leaves the step for an operator', () => {
   story
     .given(start('onboarding'))
     .dispatched(() => 'lost')
