@@ -47,6 +47,12 @@ CREATE TABLE enfold.events (
   body text NOT NULL
 );
 
+CREATE TABLE enfold.membership_keys (
+  tag integer NOT NULL,
+  contact text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL
+);
+
 CREATE TABLE enfold.memberships (
   tag integer NOT NULL,
   contact text COLLATE "C" NOT NULL
@@ -60,12 +66,14 @@ CREATE TABLE enfold.migrations (
 CREATE TABLE enfold.tag_counts (
   tag integer NOT NULL,
   members bigint NOT NULL,
-  entry bigint NOT NULL GENERATED ALWAYS AS IDENTITY
+  entry bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+  more bigint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor=0.05);
 
 CREATE TABLE enfold.tags (
   id integer NOT NULL GENERATED ALWAYS AS IDENTITY,
-  tag text COLLATE "C" NOT NULL
+  tag text COLLATE "C" NOT NULL,
+  keyed boolean NOT NULL DEFAULT false
 );
 
 ALTER TABLE enfold.action_contacts ADD CONSTRAINT action_contacts_pkey PRIMARY KEY (action, number);
@@ -85,6 +93,8 @@ ALTER TABLE enfold.events ADD CONSTRAINT events_id UNIQUE (id);
 ALTER TABLE enfold.events ADD CONSTRAINT events_place UNIQUE (stream, version);
 
 ALTER TABLE enfold.events ADD CONSTRAINT events_position PRIMARY KEY ("position");
+
+ALTER TABLE enfold.membership_keys ADD CONSTRAINT membership_keys_pkey PRIMARY KEY (tag, contact, key);
 
 ALTER TABLE enfold.memberships ADD CONSTRAINT memberships_pkey PRIMARY KEY (tag, contact);
 
@@ -120,13 +130,15 @@ CREATE UNIQUE INDEX events_place ON enfold.events USING btree (stream, version);
 
 CREATE UNIQUE INDEX events_position ON enfold.events USING btree ("position");
 
+CREATE UNIQUE INDEX membership_keys_pkey ON enfold.membership_keys USING btree (tag, contact, key);
+
 CREATE INDEX memberships_of_contact ON enfold.memberships USING btree (contact, tag);
 
 CREATE UNIQUE INDEX memberships_pkey ON enfold.memberships USING btree (tag, contact);
 
 CREATE UNIQUE INDEX migrations_pkey ON enfold.migrations USING btree (version);
 
-CREATE INDEX tag_counts_of_tag ON enfold.tag_counts USING btree (tag) INCLUDE (members);
+CREATE INDEX tag_counts_of_tag ON enfold.tag_counts USING btree (tag) INCLUDE (members, more);
 
 CREATE UNIQUE INDEX tags_pkey ON enfold.tags USING btree (id);
 
@@ -140,7 +152,7 @@ CREATE SEQUENCE enfold.tag_counts_entry_seq AS bigint MINVALUE 1 START 1 CACHE 1
 
 CREATE SEQUENCE enfold.tags_id_seq AS integer MINVALUE 1 START 1 CACHE 1;
 
-CREATE OR REPLACE FUNCTION enfold.append(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+CREATE OR REPLACE FUNCTION enfold.append(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -159,7 +171,7 @@ BEGIN
     END IF;
   END LOOP;
   IF cardinality(array_remove(contacts, NULL)) > 0 THEN
-    PERFORM "enfold".project(contacts, answer.reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
+    PERFORM "enfold".project(contacts, answer.reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, keys, added);
   END IF;
   outcomes := array_to_string(answer.outcomes, ',');
   versions := array_to_string(answer.versions, ',');
@@ -169,7 +181,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.append_around_locks(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
+CREATE OR REPLACE FUNCTION enfold.append_around_locks(streams text[], expected integer[], sizes integer[], ids text[], bodies text[], digests text[], contacts text[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], OUT outcomes text, OUT versions text, OUT event_positions text, OUT event_hashes text)
  RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -189,6 +201,7 @@ BEGIN
         contacts[n:n], wakes[n:n], kinds[n:n], campaigns[n:n], others[n:n], cleared[n:n],
         ARRAY(SELECT 1 FROM unnest(tag_of) t WHERE t = n),
         ARRAY(SELECT tags[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
+        ARRAY(SELECT keys[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i),
         ARRAY(SELECT added[i] FROM generate_subscripts(tag_of, 1) i WHERE tag_of[i] = n ORDER BY i)) a;
     EXCEPTION WHEN lock_not_available THEN
       SELECT 'l' AS outcomes, '0' AS versions, array_to_string(array_fill(0, ARRAY[sizes[n]]), ',') AS event_positions,
@@ -299,7 +312,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[], upto bigint)
+CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], upto bigint)
  RETURNS void
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -321,7 +334,7 @@ BEGIN
     FROM unnest(contacts, versions) WITH ORDINALITY AS c (contact, version, n) JOIN "enfold".agenda a ON a.contact = c.contact
     ORDER BY c.n
   );
-  PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, others, cleared, tag_of, tags, added);
+  PERFORM "enfold".project(news, versions, wakes, kinds, campaigns, others, cleared, tag_of, tags, keys, added);
   UPDATE "enfold".checkpoint SET position = greatest(position, upto);
 END
 $function$
@@ -499,7 +512,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], added boolean[])
+CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[])
  RETURNS void
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -507,18 +520,25 @@ CREATE OR REPLACE FUNCTION enfold.project(contacts text[], versions integer[], w
  SET jit TO 'off'
 AS $function$
 DECLARE
-  fold   boolean := false;
-  tag_id integer;
-  number bigint;
+  fold     boolean := false;
+  tag_id   integer;
+  is_keyed boolean;
+  keyed    jsonb[];
+  one      jsonb;
+  number   bigint;
 BEGIN
-  -- One contact, as most commands have: the same in plain statements, which take less time to begin.
-  IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] THEN
+  -- One contact, as most commands have, and no key: the same in plain statements, which take less time to begin.
+  IF cardinality(contacts) = 1 AND contacts[1] IS NOT NULL AND NOT cleared[1] AND '' = ALL (keys) THEN
     INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
     VALUES (contacts[1], versions[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
     ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
       campaign = excluded.campaign, others = excluded.others;
     FOR n IN 1 .. cardinality(tags) LOOP
-      SELECT t.id INTO tag_id FROM "enfold".tags t WHERE t.tag = tags[n];
+      SELECT t.id, t.keyed INTO tag_id, is_keyed FROM "enfold".tags t WHERE t.tag = tags[n];
+      IF is_keyed THEN
+        fold := "enfold".project_key(tag_id, contacts[1], '', added[n]) OR fold;
+        CONTINUE;
+      END IF;
       IF added[n] THEN
         IF tag_id IS NULL THEN
           INSERT INTO "enfold".tags (tag) VALUES (tags[n]) ON CONFLICT DO NOTHING;
@@ -546,9 +566,15 @@ BEGIN
     IF true = ANY (cleared) THEN
       WITH gone AS (
         DELETE FROM "enfold".memberships m USING unnest(contacts, cleared) AS c (contact, clear)
-        WHERE c.clear AND m.contact = c.contact RETURNING m.tag
+        WHERE c.clear AND m.contact = c.contact RETURNING m.tag, m.contact
+      ), gone_keys AS (
+        DELETE FROM "enfold".membership_keys k USING gone g
+        WHERE k.tag = g.tag AND k.contact = g.contact RETURNING k.tag, k.contact
       )
-      INSERT INTO "enfold".tag_counts (tag, members) SELECT g.tag, -count(*) FROM gone g GROUP BY g.tag;
+      INSERT INTO "enfold".tag_counts (tag, members, more)
+      SELECT g.tag, -count(*), coalesce(sum(1 - k.keys), 0) FROM gone g LEFT JOIN (
+        SELECT k.tag, k.contact, count(*) AS keys FROM gone_keys k GROUP BY k.tag, k.contact
+      ) k ON k.tag = g.tag AND k.contact = g.contact GROUP BY g.tag;
     END IF;
 
     IF cardinality(tags) > 0 THEN
@@ -556,29 +582,42 @@ BEGIN
       SELECT DISTINCT c.tag COLLATE "C" FROM unnest(tags, added) AS c (tag, added)
       WHERE c.added AND NOT EXISTS (SELECT FROM "enfold".tags t WHERE t.tag = c.tag) ORDER BY 1
       ON CONFLICT DO NOTHING;
+      IF '' <> ANY (keys) THEN
+        UPDATE "enfold".tags t SET keyed = true WHERE t.id IN (
+          SELECT s.id FROM "enfold".tags s WHERE NOT s.keyed
+          AND s.tag = ANY (ARRAY(SELECT c.tag FROM unnest(tags, keys, added) AS c (tag, key, added) WHERE c.added AND c.key <> ''))
+          ORDER BY s.id FOR UPDATE
+        );
+      END IF;
       WITH change AS MATERIALIZED (
-        SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C") t.id AS tag, contacts[c.of] AS contact, c.added
-        FROM unnest(tag_of, tags, added) WITH ORDINALITY AS c (of, tag, added, n)
+        SELECT DISTINCT ON (t.id, contacts[c.of] COLLATE "C", c.key COLLATE "C")
+          t.id AS tag, t.keyed, contacts[c.of] AS contact, c.key, c.added
+        FROM unnest(tag_of, tags, keys, added) WITH ORDINALITY AS c (of, tag, key, added, n)
         JOIN "enfold".tags t ON t.tag = c.tag
-        WHERE contacts[c.of] IS NOT NULL
+        WHERE contacts[c.of] IS NOT NULL AND (t.keyed OR c.key = '')
         -- What was changed before the contact lost all its tags does not count.
         AND (NOT true = ANY (cleared) OR NOT EXISTS (
           SELECT FROM unnest(contacts, cleared) WITH ORDINALITY AS l (contact, clear, n)
           WHERE l.clear AND l.n > c.of AND l.contact = contacts[c.of]
         ))
-        ORDER BY t.id, contacts[c.of] COLLATE "C", c.n DESC
+        ORDER BY t.id, contacts[c.of] COLLATE "C", c.key COLLATE "C", c.n DESC
       ), came AS (
-        INSERT INTO "enfold".memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added
+        INSERT INTO "enfold".memberships (tag, contact) SELECT c.tag, c.contact FROM change c WHERE c.added AND NOT c.keyed
         ON CONFLICT DO NOTHING RETURNING tag
       ), went AS (
         DELETE FROM "enfold".memberships m USING change c
-        WHERE NOT c.added AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
+        WHERE NOT c.added AND NOT c.keyed AND m.tag = c.tag AND m.contact = c.contact RETURNING m.tag
       ), difference AS (
         INSERT INTO "enfold".tag_counts (tag, members)
         SELECT d.tag, sum(d.by) FROM (SELECT a.tag, 1 AS by FROM came a UNION ALL SELECT w.tag, -1 FROM went w) d
         GROUP BY d.tag HAVING sum(d.by) <> 0 RETURNING entry
       )
-      SELECT bool_or(d.entry % 256 = 0) INTO fold FROM difference d;
+      SELECT coalesce(bool_or(d.entry % 256 = 0), false),
+        ARRAY(SELECT jsonb_build_array(c.tag, c.contact, c.key, c.added) FROM change c WHERE c.keyed)
+      INTO fold, keyed FROM difference d;
+      FOREACH one IN ARRAY keyed LOOP
+        fold := "enfold".project_key((one ->> 0)::integer, one ->> 1, one ->> 2, (one ->> 3)::boolean) OR fold;
+      END LOOP;
     END IF;
   END IF;
 
@@ -588,10 +627,53 @@ BEGIN
       DELETE FROM "enfold".tag_counts t WHERE t.ctid = ANY (ARRAY(
         SELECT s.ctid FROM "enfold".tag_counts s JOIN "enfold".tags t ON t.id = s.tag
         WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
-      )) RETURNING t.tag, t.members
+      )) RETURNING t.tag, t.members, t.more
     )
-    INSERT INTO "enfold".tag_counts (tag, members) SELECT s.tag, sum(s.members) FROM summed s GROUP BY s.tag;
+    INSERT INTO "enfold".tag_counts (tag, members, more)
+    SELECT s.tag, sum(s.members), sum(s.more) FROM summed s GROUP BY s.tag;
   END IF;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.project_key(of_tag integer, of_contact text, of_key text, is_added boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  before text[] := ARRAY(
+    SELECT coalesce(k.key, '') FROM "enfold".memberships m
+    LEFT JOIN "enfold".membership_keys k ON k.tag = m.tag AND k.contact = m.contact
+    WHERE m.tag = of_tag AND m.contact = of_contact
+  );
+  behind text[] := array_remove(before, of_key);
+  kept   text[];
+  number bigint;
+BEGIN
+  IF is_added THEN
+    behind := behind || of_key;
+  END IF;
+  IF cardinality(behind) = cardinality(before) THEN
+    RETURN false;
+  END IF;
+  IF cardinality(before) = 0 THEN
+    INSERT INTO "enfold".memberships (tag, contact) VALUES (of_tag, of_contact);
+  ELSIF cardinality(behind) = 0 THEN
+    DELETE FROM "enfold".memberships m WHERE m.tag = of_tag AND m.contact = of_contact;
+  END IF;
+  -- Without a key alone, it needs no row.
+  kept := CASE WHEN '' <> ANY (behind) THEN behind ELSE ARRAY[]::text[] END;
+  DELETE FROM "enfold".membership_keys k WHERE k.tag = of_tag AND k.contact = of_contact AND k.key <> ALL (kept);
+  INSERT INTO "enfold".membership_keys (tag, contact, key) SELECT of_tag, of_contact, k FROM unnest(kept) k
+  ON CONFLICT DO NOTHING;
+  INSERT INTO "enfold".tag_counts (tag, members, more) VALUES (
+    of_tag, least(cardinality(behind), 1) - least(cardinality(before), 1),
+    greatest(cardinality(behind), 1) - greatest(cardinality(before), 1)
+  ) RETURNING entry INTO number;
+  RETURN number % 256 = 0;
 END
 $function$
 ;
@@ -665,7 +747,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_others text, of_tags text[])
+CREATE OR REPLACE FUNCTION enfold.restore(of_contact text, of_version integer, wake bigint, of_kind text, of_campaign text, of_others text, of_tags text[], of_keys text[])
  RETURNS boolean
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -686,7 +768,7 @@ BEGIN
   END IF;
   PERFORM "enfold".project(
     ARRAY[of_contact], ARRAY[of_version], ARRAY[wake], ARRAY[of_kind], ARRAY[of_campaign], ARRAY[of_others], ARRAY[true],
-    array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, array_fill(true, ARRAY[cardinality(of_tags)])
+    array_fill(1, ARRAY[cardinality(of_tags)]), of_tags, of_keys, array_fill(true, ARRAY[cardinality(of_tags)])
   );
   RETURN true;
 END

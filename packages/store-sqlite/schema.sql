@@ -4,6 +4,18 @@ CREATE TRIGGER membership_added AFTER INSERT ON memberships BEGIN
   UPDATE tags SET members = members + 1 WHERE id = new.tag;
 END;
 
+CREATE TRIGGER membership_key_added AFTER INSERT ON membership_keys BEGIN
+  UPDATE tags SET keyed = keyed + 1, more = more + EXISTS (
+    SELECT 1 FROM membership_keys WHERE tag = new.tag AND contact = new.contact AND key <> new.key
+  ) WHERE id = new.tag;
+END;
+
+CREATE TRIGGER membership_key_removed AFTER DELETE ON membership_keys BEGIN
+  UPDATE tags SET keyed = keyed - 1, more = more - EXISTS (
+    SELECT 1 FROM membership_keys WHERE tag = old.tag AND contact = old.contact
+  ) WHERE id = old.tag;
+END;
+
 CREATE TRIGGER membership_removed AFTER DELETE ON memberships BEGIN
   UPDATE tags SET members = members - 1 WHERE id = old.tag;
 END;
@@ -64,6 +76,13 @@ CREATE TABLE events (
   UNIQUE (stream, version)
 ) STRICT;
 
+CREATE TABLE membership_keys (
+  tag     INTEGER NOT NULL,
+  contact TEXT    NOT NULL,
+  key     TEXT    NOT NULL,
+  PRIMARY KEY (tag, contact, key)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE memberships (
   tag     INTEGER NOT NULL,
   contact TEXT    NOT NULL,
@@ -75,7 +94,7 @@ CREATE TABLE tags (
   tag     TEXT    NOT NULL UNIQUE,
   -- Counting a million members must not read them.
   members INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, keyed INTEGER NOT NULL DEFAULT 0, more  INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE UNIQUE INDEX action_contacts_once ON action_contacts (action, contact);
 

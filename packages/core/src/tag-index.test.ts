@@ -441,25 +441,45 @@ describe('the index', () => {
 
 /** The same answers from plain sets, found by asking every contact. */
 function naiveIndex() {
-  const tags = new Map<ContactId, Set<Tag>>()
-  const has = (contactId: ContactId, tag: Tag) => tags.get(contactId)?.has(tag) ?? false
+  const held = new Map<ContactId, Map<Tag, Set<string>>>()
+  const has = (contactId: ContactId, tag: Tag) => held.get(contactId)?.has(tag) ?? false
+  const keysOf = (contactId: ContactId, tag: Tag) => [...(held.get(contactId)?.get(tag) ?? [])].sort(compareIds)
   return {
     apply(change: TagChange): void {
-      if (change.change === 'clear') tags.get(change.contactId)?.clear()
-      else if (change.change === 'remove') tags.get(change.contactId)?.delete(change.tag)
-      else tags.set(change.contactId, new Set(tags.get(change.contactId)).add(change.tag))
+      const { change: kind, contactId } = change
+      const mine = held.get(contactId) ?? new Map<Tag, Set<string>>()
+      if (kind === 'clear') {
+        mine.clear()
+        return
+      }
+      const { tag, key = '' } = change
+      const keys = mine.get(tag) ?? new Set()
+      if (kind === 'add') held.set(contactId, mine.set(tag, keys.add(key)))
+      else if (keys.delete(key) && keys.size === 0) mine.delete(tag)
     },
     find({ all = [], any = [], none = [] }: TagQuery): ContactId[] {
-      return [...tags.keys()].filter(
+      return [...held.keys()].filter(
         (contactId) =>
-          tags.get(contactId)?.size !== 0 &&
+          held.get(contactId)?.size !== 0 &&
           all.every((tag) => has(contactId, tag)) &&
           (any.length === 0 || any.some((tag) => has(contactId, tag))) &&
           !none.some((tag) => has(contactId, tag)),
       )
     },
-    tagsOf: (contactId: ContactId): Tag[] => [...(tags.get(contactId) ?? [])].sort(compareIds),
-    tags: (): Tag[] => [...new Set([...tags.values()].flatMap((set) => [...set]))].sort(compareIds),
+    /** The contacts, each once for each key that it has any of the tags for. */
+    members(...tags: readonly Tag[]): [ContactId, string][] {
+      return [...held.keys()].flatMap((contactId) =>
+        [...new Set(tags.flatMap((tag) => keysOf(contactId, tag)))]
+          .sort(compareIds)
+          .map((key): [ContactId, string] => [contactId, key]),
+      )
+    },
+    membershipsOf: (contactId: ContactId) =>
+      [...(held.get(contactId)?.keys() ?? [])]
+        .sort(compareIds)
+        .flatMap((tag) => keysOf(contactId, tag).map((key) => (key === '' ? { tag } : { tag, key }))),
+    tagsOf: (contactId: ContactId): Tag[] => [...(held.get(contactId)?.keys() ?? [])].sort(compareIds),
+    tags: (): Tag[] => [...new Set([...held.values()].flatMap((tags) => [...tags.keys()]))].sort(compareIds),
   }
 }
 
@@ -467,11 +487,19 @@ const CONTACTS = ['ann', 'bob', '__proto__', 'a/b', '👩‍🚀', 'eve', 'fay']
 const TAGS = ['x/1', 'x/1~waiting', 'x/2', 'constructor/3', 'y/b%7Ewaiting']
 const anyContact = fc.constantFrom(...CONTACTS)
 const anyTag = fc.constantFrom(...TAGS)
-const anyChange: fc.Arbitrary<TagChange> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ change: fc.constant('add' as const), contactId: anyContact, tag: anyTag }) },
-  { weight: 3, arbitrary: fc.record({ change: fc.constant('remove' as const), contactId: anyContact, tag: anyTag }) },
-  { weight: 1, arbitrary: fc.record({ change: fc.constant('clear' as const), contactId: anyContact }) },
-)
+const changeOf = (change: 'add' | 'remove', keys: fc.Arbitrary<string>): fc.Arbitrary<TagChange> =>
+  fc.record(
+    { change: fc.constant(change), contactId: anyContact, tag: anyTag, key: keys },
+    { requiredKeys: ['change', 'contactId', 'tag'] },
+  )
+const changesWith = (keys: fc.Arbitrary<string>): fc.Arbitrary<TagChange> =>
+  fc.oneof(
+    { weight: 5, arbitrary: changeOf('add', keys) },
+    { weight: 3, arbitrary: changeOf('remove', keys) },
+    { weight: 1, arbitrary: fc.record({ change: fc.constant('clear' as const), contactId: anyContact }) },
+  )
+const anyChange = changesWith(fc.constant(''))
+const anyKeyedChange = changesWith(fc.constantFrom('', 'k', 'K', '__proto__'))
 const someTags = fc.array(fc.constantFrom(...TAGS, 'nobody/has'), { maxLength: 3 })
 const anyQuery: fc.Arbitrary<TagQuery> = fc.record(
   { all: someTags, any: someTags, none: someTags },
@@ -495,6 +523,7 @@ describe('the index against a naive model', () => {
             expect(index.search(query, first)).toEqual({ contacts: expected, total: expected.length, next: null })
             expect(allPages((after) => index.search(query, { after, limit }))).toEqual(expected)
           }
+          expect(TAGS.map((tag) => index.members(tag, first).keys)).toEqual(TAGS.map(() => undefined))
           for (const tag of TAGS) {
             const expected = model.find({ all: [tag] })
             expect(index.count(tag)).toBe(expected.length)
@@ -503,6 +532,46 @@ describe('the index against a naive model', () => {
           }
           for (const contactId of CONTACTS) expect(index.tagsOf(contactId)).toEqual(model.tagsOf(contactId))
           expect(index.tags()).toEqual(model.tags())
+          expect(index.contacts(null, 100)).toEqual(model.find({}))
+        },
+      ),
+      { numRuns: runs(300) },
+    )
+  })
+
+  it('KEY-4: with keys, every answer is that of the model, and pages show each membership once', () => {
+    const cursor = ({ next, nextKey }: Members) =>
+      nextKey === undefined ? { after: next } : { after: next, afterKey: nextKey }
+    const membersIn = ({ contacts, keys }: Members) => contacts.map((contactId, i) => [contactId, keys?.[i] ?? ''])
+    fc.assert(
+      fc.property(
+        fc.array(anyKeyedChange, { maxLength: 40 }),
+        anyQuery,
+        fc.integer({ min: 1, max: 4 }),
+        (changes, query, limit) => {
+          const index = given(...changes)
+          const model = naiveIndex()
+          for (const change of changes) model.apply(change)
+
+          expect(index.search(query, first)).toMatchObject({
+            contacts: model.find(query),
+            total: model.find(query).length,
+          })
+          for (const tags of [...TAGS.map((tag) => [tag]), ['x/1', 'x/1~waiting']]) {
+            const expected = model.members(...tags)
+            const total = tags.reduce((sum, tag) => sum + model.members(tag).length, 0)
+            expect([membersIn(index.members(tags, first)), index.members(tags, first).total]).toEqual([expected, total])
+            const pages = [index.members(tags, { after: null, limit })]
+            for (let last = pages[0]; last !== undefined && last.next !== null; last = pages.at(-1))
+              pages.push(index.members(tags, { ...cursor(last), limit }))
+            expect(pages.flatMap(membersIn)).toEqual(expected)
+            expect(pages).toHaveLength(Math.max(1, Math.ceil(expected.length / limit)))
+          }
+          for (const tag of TAGS) expect(index.count(tag)).toBe(model.members(tag).length)
+          for (const contactId of CONTACTS) {
+            expect(index.tagsOf(contactId)).toEqual(model.tagsOf(contactId))
+            expect(index.membershipsOf(contactId)).toEqual(model.membershipsOf(contactId))
+          }
           expect(index.contacts(null, 100)).toEqual(model.find({}))
         },
       ),

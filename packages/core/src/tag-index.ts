@@ -3,7 +3,8 @@
 import { Bitmap, type BitmapQuery, BLOCK_SHIFT, blockOf, collect, countBits, NOBODY } from './bitmap.ts'
 import { EnfoldFault } from './fault.ts'
 import { type ContactId, compareIds, type Tag } from './ids.ts'
-import type { Members, Page, TagChange, TagQuery } from './ports/index.ts'
+import { MembershipKeys } from './membership-keys.ts'
+import type { Members, Membership, Page, TagChange, TagQuery } from './ports/index.ts'
 import { isMark } from './tags.ts'
 
 /**
@@ -16,14 +17,16 @@ import { isMark } from './tags.ts'
 export interface MemoryTagIndex {
   /** Makes the changes in order. A change that was made already changes nothing. */
   apply(changes: Iterable<TagChange>): void
-  /** Contacts that have the tag. */
-  members(tag: Tag, page: Page): Members
+  /** Memberships of the tag, or of several that exclude one another: a contact once for each of its keys (KEY-4). */
+  members(tag: Tag | readonly Tag[], page: Page): Members
   /** Contacts that the query describes; if `all` and `any` are empty, of all that have any tag but marks. */
   search(query: TagQuery, page: Page): Members
-  /** How many contacts have the tag. */
+  /** How many memberships the tag has: contacts, and where there are keys each of them. */
   count(tag: Tag): number
   /** In the order of `compareIds`; empty for a contact that is not known. */
   tagsOf(contactId: ContactId): readonly Tag[]
+  /** The same with each key by itself. */
+  membershipsOf(contactId: ContactId): readonly Membership[]
   /** The tags that at least one contact has, in the order of `compareIds`. */
   tags(): readonly Tag[]
   /** Contacts that have at least one tag, marks too: those after `after`, at most `limit`. */
@@ -39,6 +42,7 @@ interface Entry {
 }
 
 const NOTHING: readonly Entry[] = []
+
 const MAX_LIMIT = 10_000
 
 /** Who has which tag: what the questions below are asked of. */
@@ -48,6 +52,7 @@ class TagTable {
   readonly #contactIds: ContactId[] = []
   readonly #held: (readonly Entry[])[] = []
   readonly #entries = new Map<Tag, Entry>()
+  readonly #keys = new MembershipKeys()
   /** Who has a tag of a sequence, and who has a mark. */
   readonly tagged = new Bitmap()
   readonly marked = new Bitmap()
@@ -74,8 +79,10 @@ class TagTable {
     return entry
   }
 
-  #add(slot: number, entry: Entry): void {
-    if (!entry.members.add(slot)) return
+  #add(slot: number, entry: Entry, key: string): void {
+    const had = !entry.members.add(slot)
+    if (had || key !== '') this.#keys.add(entry.tag, slot, key, had)
+    if (had) return
     const before = this.#held[slot] ?? NOTHING
     // `concat` makes a list of exactly the length; spreading and pushing leave room for 17, which is 120 bytes.
     this.#held[slot] = before.length === 0 ? entry.alone : before.concat(entry)
@@ -94,13 +101,20 @@ class TagTable {
 
   make(change: TagChange): void {
     if (change.change === 'add') {
-      this.#add(this.#slotFor(change.contactId), this.#entryFor(change.tag))
+      this.#add(this.#slotFor(change.contactId), this.#entryFor(change.tag), change.key ?? '')
       return
     }
     const slot = this.#slots.get(change.contactId)
     if (slot === undefined) return
-    const going = change.change === 'clear' ? this.#held[slot] : [this.#entries.get(change.tag)]
-    for (const entry of going ?? NOTHING) if (entry !== undefined) this.#remove(slot, entry)
+    if (change.change === 'clear') {
+      for (const entry of this.#held[slot] ?? NOTHING) {
+        this.#keys.clear(entry.tag, slot)
+        this.#remove(slot, entry)
+      }
+      return
+    }
+    const entry = this.#entries.get(change.tag)
+    if (entry !== undefined && this.#keys.remove(entry.tag, slot, change.key ?? '')) this.#remove(slot, entry)
   }
 
   slotAfter(path: string, after: ContactId | null): number {
@@ -114,12 +128,59 @@ class TagTable {
     return this.#entries.get(tag)?.members ?? NOBODY
   }
 
+  /** Memberships, which are more than contacts where there are keys. */
+  count(tag: Tag): number {
+    return this.membersOf(tag).size + this.#keys.more(tag)
+  }
+
   tagsOf(contactId: ContactId): Tag[] {
     return (this.#held[this.#slots.get(contactId) ?? -1] ?? NOTHING).map(({ tag }) => tag)
   }
 
+  membershipsOf(contactId: ContactId): Membership[] {
+    const slot = this.#slots.get(contactId) ?? -1
+    return this.tagsOf(contactId)
+      .sort(compareIds)
+      .flatMap((tag) => this.#keys.of(tag, slot).map((key) => (key === '' ? { tag } : { tag, key })))
+  }
+
   tags(): Tag[] {
     return [...this.#entries.keys()]
+  }
+
+  membersPage(tags: readonly Tag[], page: Page): Members {
+    const { after, afterKey, limit } = page
+    const query = { any: tags.map((tag) => this.membersOf(tag)), all: [], none: [] }
+    const total = tags.reduce((sum, tag) => sum + this.count(tag), 0)
+    const from = this.slotAfter('page.after', after)
+    if (!tags.some((tag) => this.#keys.has(tag))) return this.pageOf(query, from, limit, total)
+    return this.#pageOfKeys(tags, query, afterKey === undefined ? from : from - 1, page, total)
+  }
+
+  /** As `pageOf`, of the keys of each contact. */
+  #pageOfKeys(
+    tags: readonly Tag[],
+    query: BitmapQuery,
+    from: number,
+    { afterKey, limit }: Page,
+    total: number,
+  ): Members {
+    const contacts: ContactId[] = []
+    const keys: string[] = []
+    // The first contact may have no key any more after `afterKey`, and one more says whether there is a next page.
+    for (const contactId of this.pageOf(query, Math.max(from, 0), limit + 2, total).contacts) {
+      const slot = this.#slots.get(contactId) as number
+      const held = (this.#held[slot] ?? NOTHING).filter(({ tag }) => tags.includes(tag))
+      const all = [...new Set(held.flatMap(({ tag }) => this.#keys.of(tag, slot)))].sort(compareIds)
+      for (const key of all) {
+        if (slot === from && afterKey !== undefined && compareIds(key, afterKey) <= 0) continue
+        if (contacts.length === limit)
+          return { contacts, keys, total, next: contacts.at(-1) ?? null, nextKey: keys.at(-1) ?? '' }
+        contacts.push(contactId)
+        keys.push(key)
+      }
+    }
+    return { contacts, keys, total, next: null }
   }
 
   /** `total` where it is known; else every block is counted. */
@@ -154,10 +215,9 @@ export function createTagIndex(): MemoryTagIndex {
     apply(changes) {
       for (const change of changes) table.make(change)
     },
-    members(tag, { after, limit }) {
-      const members = table.membersOf(tag)
-      const query = { any: [members], all: [], none: [] }
-      return table.pageOf(query, table.slotAfter('page.after', after), checked('page.limit', limit), members.size)
+    members(tag, page) {
+      checked('page.limit', page.limit)
+      return table.membersPage(typeof tag === 'string' ? [tag] : tag, page)
     },
     search({ all = [], any = [], none = [] }, { after, limit }) {
       const required = all.map(membersOf)
@@ -165,8 +225,9 @@ export function createTagIndex(): MemoryTagIndex {
       const query = { any: base, all: required, none: none.map(membersOf) }
       return table.pageOf(query, table.slotAfter('page.after', after), checked('page.limit', limit))
     },
-    count: (tag) => table.membersOf(tag).size,
+    count: (tag) => table.count(tag),
     tagsOf: (contactId) => table.tagsOf(contactId).sort(compareIds),
+    membershipsOf: (contactId) => table.membershipsOf(contactId),
     tags: () => table.tags().sort(compareIds),
     contacts(after, limit) {
       const query = { any: [table.tagged, table.marked], all: [], none: [] }

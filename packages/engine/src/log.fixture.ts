@@ -27,12 +27,13 @@ export function logOnly(store: Log): Log {
 export function readModelOnly(store: Store): ReadModel {
   const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, backlog, agenda } =
     store
-  const { restore, indexed } = store
+  const { restore, indexed, membershipsOf } = store
   return {
     apply,
     checkpoint,
     members,
     tagsOf,
+    membershipsOf,
     search,
     count,
     claimDue,

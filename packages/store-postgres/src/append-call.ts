@@ -56,11 +56,11 @@ export function appendStatements(
   CROSS JOIN LATERAL ${schema}.${name}(
     open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
     $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-    $12::boolean[], $13::integer[], $14::text[], $15::boolean[]) a`
+    $12::boolean[], $13::integer[], $14::text[], $15::text[], $16::boolean[]) a`
   return {
-    plain: expecting('$2::integer[]', 16),
+    plain: expecting('$2::integer[]', 17),
     // In the same statement, and only for those who require something: nobody else has a parameter more.
-    requiring: expecting(`${schema}.expecting($2::integer[], $16::integer[], $17::text[], $18::integer[])`, 19),
+    requiring: expecting(`${schema}.expecting($2::integer[], $17::integer[], $18::text[], $19::integer[])`, 20),
   }
 }
 

@@ -9,20 +9,23 @@ export interface Projection extends Derived {
 
 /**
  * The parameters that the functions `append` and `apply` take of what is derived, in their order. Of the changes of one
- * contact only their sum goes: what is cleared first, then the last word on each tag.
+ * contact only their sum goes: what is cleared first, then the last word on each tag and key.
  */
 export function projectionTexts(projections: readonly (Projection | null)[]): string[] {
-  const changes: { of: number; tag: Tag; added: boolean }[] = []
+  const changes: { of: number; tag: Tag; key: string; added: boolean }[] = []
   const cleared = projections.map((projection, n) => {
-    const last = new Map<Tag, boolean>()
+    const last = new Map<string, Omit<(typeof changes)[number], 'of'>>()
     let clear = false
     for (const change of projection?.tags ?? []) {
       if (change.change === 'clear') {
         clear = true
         last.clear()
-      } else last.set(change.tag, change.change === 'add')
+      } else {
+        const { tag, key = '' } = change
+        last.set(key === '' ? tag : JSON.stringify([tag, key]), { tag, key, added: change.change === 'add' })
+      }
     }
-    for (const [tag, added] of last) changes.push({ of: n + 1, tag, added })
+    for (const one of last.values()) changes.push({ of: n + 1, ...one })
     return clear
   })
   return [
@@ -34,6 +37,7 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
     plainArray(cleared),
     plainArray(changes.map(({ of }) => of)),
     textArray(changes.map(({ tag }) => toText(tag))),
+    textArray(changes.map(({ key }) => toText(key))),
     plainArray(changes.map(({ added }) => added)),
   ]
 }

@@ -17,6 +17,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'append',
     'append_around_locks',
     'project',
+    'project_key',
     'apply',
     'restore',
     'lanes',
@@ -37,7 +38,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ${s} FROM PUBLIC, ${to}`,
     `GRANT USAGE ON SCHEMA ${s} TO ${to}`,
     `GRANT SELECT ON ${s}.migrations, ${s}.events, ${s}.positions TO ${to}`,
-    `GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.tags, ${s}.memberships, ${s}.tag_counts, ${s}.agenda, ${s}.actions, ${s}.action_contacts TO ${to}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.tags, ${s}.memberships, ${s}.membership_keys, ${s}.tag_counts, ${s}.agenda, ${s}.actions, ${s}.action_contacts TO ${to}`,
     `GRANT SELECT, UPDATE ON ${s}.checkpoint TO ${to}`,
     ...functions.map((name) => `GRANT EXECUTE ON FUNCTION ${s}.${name} TO ${to}`),
   ]

@@ -18,8 +18,8 @@ export function createProjection(
       )
       await write(
         `SELECT ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
-           $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::boolean[],
-           $11::bigint)::text`,
+           $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::text[], $11::boolean[],
+           $12::bigint)::text`,
         [contacts, plainArray(changes.map(({ version }) => version)), ...texts, String(position)],
       )
     },
@@ -34,11 +34,12 @@ export function createProjection(
 
 async function restore(
   { write, schema }: Pick<Database, 'write' | 'schema'>,
-  { contactId, version, tags, wakeAt, lane, others }: ContactProjection,
+  { contactId, version, tags, keyed = [], wakeAt, lane, others }: ContactProjection,
 ): Promise<boolean> {
+  const memberships = [...[...new Set(tags)].map((tag) => ({ tag, key: '' })), ...keyed]
   const [answer] = await write<{ restored: string }>(
     `SELECT CASE WHEN set_config('lock_timeout', '100', true) <> ''
-       THEN ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6, $7::text[])::text END AS restored`,
+       THEN ${schema}.restore($1, $2::integer, $3::bigint, $4, $5, $6, $7::text[], $8::text[])::text END AS restored`,
     [
       toText(contactId),
       String(version),
@@ -46,7 +47,8 @@ async function restore(
       toText(lane?.kind ?? ''),
       toText(lane?.campaignId ?? ''),
       othersText(others),
-      textArray([...new Set(tags)].map(toText)),
+      textArray(memberships.map(({ tag }) => toText(tag))),
+      textArray(memberships.map(({ key }) => toText(key))),
     ],
   )
   return answer?.restored === 'true'

@@ -1,13 +1,15 @@
-/** Contacts by tag. Statements are made for what a query looks like. */
+/** Contacts by tag, and by key (KEY-4). Statements are made for what a query looks like. */
 import {
   type ContactId,
   compareIds,
   type Members,
+  type Membership,
   type Page,
   type Tag,
   type TagIndex,
   type TagQuery,
 } from '@enfold/core'
+import { type MemberRow, pageOfMembers, sortedMemberships } from '@enfold/core/store'
 import type { Database } from './database.ts'
 import { fromText, textArray, toText } from './pg-text.ts'
 import type { Query } from './query.ts'
@@ -23,7 +25,7 @@ type Asked = Pick<Database, 'query' | 'queryOnce' | 'schema'>
 export function createTagIndex(database: Asked): TagIndex {
   const { query, schema } = database
   return {
-    members: (tag, page) => members(database, tag, page),
+    members: (tags, page) => members(database, typeof tags === 'string' ? [tags] : tags, page),
     search: (tags, page) => search(database, tags, page),
     async tagsOf(contactId) {
       const rows = await query<{ tag: string }>(
@@ -32,7 +34,15 @@ export function createTagIndex(database: Asked): TagIndex {
       )
       return rows.map(({ tag }) => fromText(tag)).sort(compareIds)
     },
-    count: async (tag) => (await tagRows(database, [tag])).get(tag)?.members ?? 0,
+    membershipsOf: (contactId) => membershipsOf(database, contactId),
+    async count(tag) {
+      const [row] = await query<{ members: string }>(
+        `SELECT coalesce(sum(c.members + c.more), 0)::text AS members FROM ${schema}.tag_counts c
+         WHERE c.tag = (SELECT id FROM ${schema}.tags WHERE tag = $1)`,
+        [toText(tag)],
+      )
+      return Number(row?.members)
+    },
     async indexed(after, limit) {
       const page = taggedPage(schema, [], true)
       const rows = await query<{ contact: ContactId }>(page, [toText(after ?? ''), String(limit)])
@@ -66,19 +76,72 @@ async function tagRows({ query, schema }: Asked, tags: readonly Tag[]): Promise<
   )
 }
 
-/** `search` for one tag, in one statement: 0.8 ms instead of 1.4, and all of one instant. */
-async function members({ query, schema }: Asked, tag: Tag, page: Page): Promise<Members> {
-  const found = await query<{ contact: string | null; total: string | null }>(
-    `(SELECT contact, NULL AS total FROM ${schema}.memberships
+async function members(database: Asked, tags: readonly Tag[], page: Page): Promise<Members> {
+  const pages = await Promise.all([...new Set(tags)].map((tag) => pageOfTag(database, tag, page)))
+  const total = pages.reduce((sum, one) => sum + one.total, 0)
+  const areKeyed = pages.some(({ isKeyed }) => isKeyed)
+  return {
+    ...pageOfMembers(
+      pages.map(({ rows }) => rows),
+      page.limit,
+      areKeyed,
+    ),
+    total,
+  }
+}
+
+interface TagPage {
+  /** One more than the page, to see whether there is a next one. */
+  readonly rows: readonly MemberRow[]
+  readonly total: number
+  readonly isKeyed: boolean
+}
+
+/** In one statement: 0.8 ms instead of the 1.4 of a search, and all of one instant. Where there are keys, in a second one. */
+async function pageOfTag(database: Asked, tag: Tag, page: Page): Promise<TagPage> {
+  const { query, schema } = database
+  const found = await query<{ contact: string; total: string | null; keyed: string | null }>(
+    `(SELECT contact, NULL AS total, NULL AS keyed FROM ${schema}.memberships
       WHERE tag = (SELECT id FROM ${schema}.tags WHERE tag = $1) AND contact > $2 ORDER BY contact LIMIT $3::bigint)
      UNION ALL
-     SELECT NULL, coalesce(sum(members), 0)::text FROM ${schema}.tag_counts
-     WHERE tag = (SELECT id FROM ${schema}.tags WHERE tag = $1)
+     SELECT NULL, coalesce(sum(members + more), 0)::text, (SELECT keyed::text FROM ${schema}.tags WHERE tag = $1)
+     FROM ${schema}.tag_counts WHERE tag = (SELECT id FROM ${schema}.tags WHERE tag = $1)
      ORDER BY contact NULLS LAST`,
     [toText(tag), toText(page.after ?? ''), String(page.limit + 1)],
   )
-  const total = Number(found.pop()?.total)
-  return { ...pageIn(found, page.limit), total }
+  const counted = found.pop()
+  const isKeyed = counted?.keyed === 'true'
+  const rows = isKeyed
+    ? await keyedRows(database, tag, page)
+    : found.map(({ contact }) => ({ contactId: fromText(contact), key: '' }))
+  return { rows, total: Number(counted?.total), isKeyed }
+}
+
+async function keyedRows({ query, schema }: Asked, tag: Tag, page: Page): Promise<readonly MemberRow[]> {
+  const after =
+    page.afterKey === undefined ? 'm.contact > $2' : `m.contact >= $2 AND (m.contact > $2 OR coalesce(k.key, '') > $4)`
+  const rows = await query<{ contact: string; key: string }>(
+    `SELECT m.contact, coalesce(k.key, '') AS key FROM ${schema}.memberships m
+     LEFT JOIN ${schema}.membership_keys k ON k.tag = m.tag AND k.contact = m.contact
+     WHERE m.tag = (SELECT id FROM ${schema}.tags WHERE tag = $1) AND ${after}
+     ORDER BY m.contact, k.key LIMIT $3::bigint`,
+    [
+      toText(tag),
+      toText(page.after ?? ''),
+      String(page.limit + 1),
+      ...(page.afterKey === undefined ? [] : [toText(page.afterKey)]),
+    ],
+  )
+  return rows.map(({ contact, key }) => ({ contactId: fromText(contact), key: fromText(key) }))
+}
+
+async function membershipsOf({ query, schema }: Asked, contactId: ContactId): Promise<readonly Membership[]> {
+  const rows = await query<{ tag: string; key: string }>(
+    `SELECT t.tag, coalesce(k.key, '') AS key FROM ${schema}.memberships m JOIN ${schema}.tags t ON t.id = m.tag
+     LEFT JOIN ${schema}.membership_keys k ON k.tag = m.tag AND k.contact = m.contact WHERE m.contact = $1`,
+    [toText(contactId)],
+  )
+  return sortedMemberships(rows.map(({ tag, key }) => ({ tag: fromText(tag), key: fromText(key) })))
 }
 
 async function search(database: Asked, { all = [], any = [], none = [] }: TagQuery, page: Page): Promise<Members> {

@@ -41,13 +41,14 @@ export function createProjection(
         setCheckpoint.run(position)
       },
       checkpoint: () => (checkpoint.get() as { position: number }).position,
-      restore({ contactId, version, tags: all, wakeAt, lane = null, others = [] }) {
+      restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [] }) {
         // As the read model of another log it has no streams: then what was projected last is what is known.
         const known = versionOf(contactStream(contactId))
         const isCurrent =
           known > 0 ? version === known : version === 0 || version >= projectedVersion(agenda, contactId)
         if (!isCurrent) return false
-        const added = all.map((tag) => ({ change: 'add', contactId, tag }) as const)
+        const memberships = [...all.map((tag) => ({ tag })), ...keyed]
+        const added = memberships.map((one) => ({ change: 'add', contactId, ...one }) as const)
         project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
         return true
       },

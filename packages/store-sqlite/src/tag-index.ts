@@ -1,4 +1,4 @@
-/** Contacts by tag, in two tables. All within a transaction of the caller. */
+/** Contacts by tag, in two tables; keys: `tag-keys.ts`. All within a transaction of the caller. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
   type ContactId,
@@ -10,20 +10,25 @@ import {
   type TagIndex,
   type TagQuery,
 } from '@enfold/core'
-import type { Synchronous } from '@enfold/core/store'
+import { pageOfMembers, type Synchronous } from '@enfold/core/store'
 import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
+import { createTagKeys } from './tag-keys.ts'
 
 interface TagRow {
   readonly id: number
+  /** Contacts. */
   readonly members: number
+  /** How many more memberships than contacts; and whether any has a key. */
+  readonly more: number
+  readonly keyed: number
 }
 
 /** The tags that are marks. */
 const MARKS = "(SELECT id FROM tags WHERE tag >= '~' AND tag < '\x7f')"
 
 /** A tag that nobody ever had. */
-const UNKNOWN_TAG: TagRow = { id: 0, members: 0 }
+const UNKNOWN_TAG: TagRow = { id: 0, members: 0, more: 0, keyed: 0 }
 
 export interface TagTables {
   change(one: TagChange): void
@@ -36,7 +41,8 @@ type Statements = ReturnType<typeof statementsOn>
 function statementsOn(connection: DatabaseSync) {
   const made = new Map<string, StatementSync>()
   return {
-    tagRow: connection.prepare('SELECT id, members FROM tags WHERE tag = ?'),
+    keys: createTagKeys(connection),
+    tagRow: connection.prepare('SELECT id, members, more, keyed FROM tags WHERE tag = ?'),
     newTag: connection.prepare('INSERT INTO tags (tag) VALUES (?)'),
     add: connection.prepare('INSERT INTO memberships (tag, contact) VALUES (?, ?) ON CONFLICT DO NOTHING'),
     remove: connection.prepare('DELETE FROM memberships WHERE tag = ? AND contact = ?'),
@@ -56,11 +62,12 @@ export function createTagTables(connection: DatabaseSync): TagTables {
   return {
     change: (one) => change(on, one),
     index: {
-      members: (tag, page) => search(on, { all: [tag] }, page),
+      members: (tags, page) => members(on, typeof tags === 'string' ? [tags] : tags, page),
       search: (query, page) => search(on, query, page),
       tagsOf: (contactId) =>
         (on.tagsOf.all(toText(contactId)) as { tag: string }[]).map(({ tag }) => fromText(tag)).sort(compareIds),
-      count: (tag) => tagOf(on, tag).members,
+      membershipsOf: (contactId) => on.keys.of(toText(contactId)),
+      count: (tag) => membershipsOf(tagOf(on, tag)),
       indexed: (after, limit) => taggedPage(on, [], toText(after ?? ''), limit, true).map(fromText),
     },
   }
@@ -72,12 +79,37 @@ function tagOf(on: Statements, tag: Tag): TagRow {
 
 function change(on: Statements, one: TagChange): void {
   const contact = toText(one.contactId)
-  if (one.change === 'clear') on.clear.run(contact)
-  else if (one.change === 'remove') on.remove.run(tagOf(on, one.tag).id, contact)
-  else {
-    const { id } = tagOf(on, one.tag)
-    on.add.run(id || on.newTag.run(toText(one.tag)).lastInsertRowid, contact)
+  if (one.change === 'clear') {
+    on.keys.clear(contact)
+    on.clear.run(contact)
+    return
   }
+  const { id: known, keyed } = tagOf(on, one.tag)
+  const key = toText(one.key ?? '')
+  if (one.change === 'remove') {
+    if (keyed === 0 ? key === '' : on.keys.remove(known, contact, key)) on.remove.run(known, contact)
+    return
+  }
+  const id = known || Number(on.newTag.run(toText(one.tag)).lastInsertRowid)
+  const had = on.add.run(id, contact).changes === 0
+  if (key !== '' || (had && keyed > 0)) on.keys.add(id, contact, key, had)
+}
+
+const membershipsOf = ({ members, more }: TagRow) => members + more
+
+function members(on: Statements, tags: readonly Tag[], page: Page): Members {
+  const rows = distinct(tags.map((tag) => tagOf(on, tag)))
+  const total = rows.reduce((sum, row) => sum + membershipsOf(row), 0)
+  const areKeyed = rows.some(({ keyed }) => keyed > 0)
+  const pages = rows.map((row) =>
+    areKeyed
+      ? on.keys.page(row.id, page)
+      : pageOf(on, [row], [], toText(page.after ?? ''), page.limit + 1).map((contact) => ({
+          contactId: fromText(contact),
+          key: '',
+        })),
+  )
+  return { ...pageOfMembers(pages, page.limit, areKeyed), total }
 }
 
 function search(on: Statements, query: TagQuery, page: Page): Members {

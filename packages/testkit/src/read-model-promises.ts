@@ -3,7 +3,9 @@ import {
   type AgendaEntry,
   type Claim,
   type ContactId,
+  compareIds,
   contactStream,
+  createTagIndex,
   type Derived,
   type Instant,
   instantOf,
@@ -217,6 +219,138 @@ export const readModelPromises = {
     expect((await store.indexed(null, 10)).toSorted()).toEqual(['bob', 'cid'])
     await write('bob', [clear('bob')], null)
     expect([await store.count(held), await store.tagsOf('bob')]).toEqual([0, []])
+  },
+
+  'KEY-4: a contact has a tag while it has it for any key, and is a member once for each': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    await write('ann', [add('ann', red, 'cart 2'), add('ann', red, 'cart 1'), add('ann', blue)], null)
+    await write('bob', [add('bob', red)], null)
+    expect(await shown(store, red)).toEqual(['ann cart 1', 'ann cart 2', 'bob '])
+    expect(await store.membershipsOf('ann')).toEqual([
+      { tag: blue },
+      { tag: red, key: 'cart 1' },
+      { tag: red, key: 'cart 2' },
+    ])
+    expect(await countsOf(store)).toEqual([3, 0, 1])
+    // Everything else is about contacts.
+    expect(await store.tagsOf('ann')).toEqual([blue, red])
+    expect((await store.search({ all: [red] }, page(10))).total).toBe(2)
+    expect((await store.search({ any: [red, blue], none: [green] }, page(10))).contacts.toSorted()).toEqual([
+      'ann',
+      'bob',
+    ])
+    expect((await store.indexed(null, 10)).toSorted()).toEqual(['ann', 'bob'])
+
+    await write('ann', [remove('ann', red, 'cart 1'), remove('ann', red, 'cart 9'), remove('ann', red)], null)
+    expect(await shown(store, red)).toEqual(['ann cart 2', 'bob '])
+    // Without a key, too, for instance of a version that had none.
+    await write('ann', [add('ann', red)], null)
+    expect(await shown(store, red)).toEqual(['ann ', 'ann cart 2', 'bob '])
+    await write('ann', [remove('ann', red, 'cart 2')], null)
+    expect([await shown(store, red), await countsOf(store)]).toEqual([
+      ['ann ', 'bob '],
+      [2, 0, 1],
+    ])
+    await write('ann', [remove('ann', red)], null)
+    expect(await store.tagsOf('ann')).toEqual([blue])
+    expect((await store.search({ all: [red] }, page(10))).contacts).toEqual(['bob'])
+  },
+
+  'KEY-4: pages of members go by contact and key, however many keys a contact has': async (given) => {
+    const { store } = given
+    const write = writer(given)
+    const keys = upTo(7).map((i) => `k${i}`)
+    await write('ann', [...keys.map((key) => add('ann', red, key)), add('ann', green, 'waits')], null)
+    await write('bob', [add('bob', red)], null)
+    await write('cid', [add('cid', red), add('cid', red, ''), add('cid', red, 'k0')], null)
+    const whole = await store.members(red, page(100))
+    expect([whole.contacts.length, whole.total, whole.next]).toEqual([10, 10, null])
+    const both = await store.members([red, green], page(100))
+    expect([both.total, both.keys?.toSorted()]).toEqual([11, ['', '', ...['k0', ...keys].toSorted(), 'waits']])
+    for (const limit of [1, 2, 3, 7, 9, 10, 11]) {
+      const pages = await pagesOf((one) => store.members(red, one), limit)
+      expect(pages.map(({ total }) => total)).toEqual(pages.map(() => 10))
+      expect(pages).toHaveLength(Math.ceil(10 / limit))
+      expect(pages.flatMap(membersIn)).toEqual(membersIn(whole))
+      const ofBoth = await pagesOf((one) => store.members([red, green], one), limit)
+      expect(ofBoth.flatMap(membersIn)).toEqual(membersIn(both))
+    }
+    // What came and went while one pages moves nobody else; a contact alone as a cursor means all of its keys.
+    const at = { after: 'ann', afterKey: 'k2', limit: 2 }
+    await write('ann', [remove('ann', red, 'k2'), remove('ann', red, 'k3')], null)
+    expect(membersIn(await store.members(red, at))).toEqual(['ann k4', 'ann k5'])
+    expect((await store.members(red, { after: 'ann', limit: 100 })).contacts).not.toContain('ann')
+    await write('ann', [clear('ann')], null)
+    expect(membersIn(await store.members(red, at))).not.toContain('ann k4')
+    expect(await shown(store, red)).toEqual(['bob ', 'cid ', 'cid k0'])
+    expect(await store.count(green)).toBe(0)
+  },
+
+  'KEY-4: whatever the changes and their batches, memberships are those of the index in memory': async ({ store }) => {
+    const model = createTagIndex()
+    const contacts = ['ann', 'bob', 'cid']
+    let seed = 7
+    const below = (n: number) => {
+      seed = (seed * 48_271) % 2_147_483_647
+      return seed % n
+    }
+    const anyOf = <T>(all: readonly T[]) => all[below(all.length)] as T
+    for (let version = 1; version <= 60; version++) {
+      const some = version % 2 === 0 ? contacts : [anyOf(contacts)]
+      const changes = some.map((contactId) => {
+        const tags = upTo(below(4)).map((): TagChange => {
+          const key = anyOf(['', '', 'k1', 'k2'])
+          return below(12) === 0 ? clear(contactId) : anyOf([add, add, remove])(contactId, anyOf([red, green]), key)
+        })
+        model.apply(tags)
+        return { contactId, version, derived: derived(tags, null) }
+      })
+      await store.apply(changes, version)
+      for (const contactId of contacts)
+        expect([version, await store.membershipsOf(contactId)]).toEqual([version, model.membershipsOf(contactId)])
+      for (const tag of [red, green]) {
+        const [found, expected] = [await store.members(tag, page(100)), model.members(tag, page(100))]
+        expect([version, membersIn(found).toSorted()]).toEqual([version, membersIn(expected).toSorted()])
+        expect([version, found.total, await store.count(tag)]).toEqual([version, expected.total, expected.total])
+        const query = { all: [tag] }
+        expect((await store.search(query, page(100))).total).toBe(model.search(query, page(100)).total)
+      }
+    }
+  },
+
+  'KEY-4: restore sets keys as well, and takes those that were too many': async (given) => {
+    const { store } = given
+    skipUnlessProjecting(given)
+    await writer(given)('ann', [add('ann', red, 'old'), add('ann', green)], null)
+    const keyed = ['new', '__proto__'].map((key) => ({ tag: red, key }))
+    const row = { contactId: 'ann', version: 1, tags: [blue, red], wakeAt: null }
+    expect(await store.restore({ ...row, keyed })).toBe(true)
+    expect(await store.membershipsOf('ann')).toEqual([
+      { tag: blue },
+      { tag: red },
+      { tag: red, key: '__proto__' },
+      { tag: red, key: 'new' },
+    ])
+    expect(await countsOf(store)).toEqual([3, 0, 1])
+    expect(await store.restore(row)).toBe(true)
+    expect([await store.membershipsOf('ann'), await countsOf(store)]).toEqual([
+      [{ tag: blue }, { tag: red }],
+      [1, 0, 1],
+    ])
+  },
+
+  'LOG-6: any text is a key': async (given) => {
+    const { store } = given
+    await writer(given)(
+      'ann',
+      HOSTILE_IDS.map((key) => add('ann', red, key)),
+      null,
+    )
+    const keys = [...HOSTILE_IDS].sort(compareIds)
+    expect((await store.membershipsOf('ann')).map(({ key }) => key)).toEqual(keys)
+    const pages = await pagesOf((one) => store.members(red, one), 3)
+    expect(pages.flatMap((one) => one.keys ?? [])).toEqual(keys)
   },
 
   'a page has 1 to 10,000 contacts': async ({ store }) => {
@@ -646,6 +780,7 @@ export const readModelPromises = {
       () => store.checkpoint(),
       () => store.members(red, page(10)),
       () => store.tagsOf('ann'),
+      () => store.membershipsOf('ann'),
       () => store.search({}, page(10)),
       () => store.count(red),
       () => store.claimDue(at(0), 'w', 1, 1),
@@ -660,8 +795,13 @@ export const readModelPromises = {
   },
 } as const satisfies Promises<Store>
 
-const add = (contactId: ContactId, tag: Tag): TagChange => ({ change: 'add', contactId, tag })
-const remove = (contactId: ContactId, tag: Tag): TagChange => ({ change: 'remove', contactId, tag })
+const add = (contactId: ContactId, tag: Tag, key?: string): TagChange => changeOf('add', contactId, tag, key)
+const remove = (contactId: ContactId, tag: Tag, key?: string): TagChange => changeOf('remove', contactId, tag, key)
+const changeOf = (change: 'add' | 'remove', contactId: ContactId, tag: Tag, key: string | undefined): TagChange =>
+  key === undefined ? { change, contactId, tag } : { change, contactId, tag, key }
+const membersIn = ({ contacts, keys }: Members) => contacts.map((contactId, i) => `${contactId} ${keys?.[i] ?? ''}`)
+/** All members, without regard to the store's order. */
+const shown = async (store: Store, tag: Tag) => membersIn(await store.members(tag, page(100))).toSorted()
 const clear = (contactId: ContactId): TagChange => ({ change: 'clear', contactId })
 const derived = (tags: readonly TagChange[], wakeAt: Instant | null): Derived => ({ tags, wakeAt })
 const page = (limit: number): Page => ({ after: null, limit })
@@ -719,8 +859,9 @@ async function thirty(given: Given<Store>): Promise<ContactId[]> {
 }
 
 async function pagesOf(read: (page: Page) => Promise<Members>, limit: number): Promise<Members[]> {
-  return await allPages(null, async (after: ContactId | null) => {
-    const members = await read({ after, limit })
-    return { items: [members], next: members.next }
+  return await allPages(null, async (last: Members | null) => {
+    const { next: after, nextKey } = last ?? { next: null }
+    const members = await read(nextKey === undefined ? { after, limit } : { after, afterKey: nextKey, limit })
+    return { items: [members], next: members.next === null ? null : members }
   })
 }

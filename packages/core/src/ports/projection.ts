@@ -1,7 +1,7 @@
 /** How index and agenda are written: in the append, by a projection, or by a repair. */
 import type { ContactId, Instant, Position, Tag, Version } from '../ids.ts'
 import type { Lane, OtherLane } from './agenda.ts'
-import type { TagChange } from './tag-index.ts'
+import type { Membership, TagChange } from './tag-index.ts'
 
 /** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
 export interface Derived {
@@ -20,6 +20,8 @@ export interface ContactProjection {
   readonly contactId: ContactId
   readonly version: Version
   readonly tags: readonly Tag[]
+  /** Memberships with a key other than '' (KEY-4). Left out: none. */
+  readonly keyed?: readonly Required<Membership>[]
   readonly wakeAt: Instant | null
   readonly lane?: Lane | null
   /** As `Derived`. */

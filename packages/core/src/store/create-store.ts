@@ -52,6 +52,7 @@ const LOG: Checks<AskedOfLog> = { readMany: null, contacts: (_, limit) => checke
 const INDEX: Checks<TagIndex> = {
   members: (_, page) => checkedPage(page),
   tagsOf: null,
+  membershipsOf: null,
   search: (_, page) => checkedPage(page),
   count: null,
   indexed: (after, limit) => checkedPage({ after, limit }),

@@ -8,6 +8,15 @@ import { sql as actions } from './003-actions.ts'
 import { sql as required } from './004-required.ts'
 import { sql as lanes } from './005-lanes.ts'
 import { sql as current } from './006-current.ts'
+import { sql as membershipKeys } from './007-membership-keys.ts'
 
 /** @param schema a quoted identifier of small letters, digits and underscores */
-export const migrations: readonly ((schema: string) => string)[] = [log, readModel, actions, required, lanes, current]
+export const migrations: readonly ((schema: string) => string)[] = [
+  log,
+  readModel,
+  actions,
+  required,
+  lanes,
+  current,
+  membershipKeys,
+]
