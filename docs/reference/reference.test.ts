@@ -110,6 +110,7 @@ describe('given the page of events', () => {
     ContactErased: true,
     CampaignPublished: true,
     CampaignUnpublished: true,
+    CampaignUnchanged: true,
   }
 
   it('LOG-2: it has every event', () => {

@@ -181,6 +181,7 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   ContactErased: BY_HAND,
   CampaignPublished: BY_HAND,
   CampaignUnpublished: BY_HAND,
+  CampaignUnchanged: BY_HAND,
 }
 
 function broken(rule: string, message: string): Violation {

@@ -186,7 +186,13 @@ describe('publishing', () => {
       events: [{ type: 'CampaignUnpublished', data: { campaignId: 'c', campaignVersion: 1 } }],
       answer: { outcome: 'unpublished', version: 1 },
     })
-    expect(unpublish(catalog, 'c')).toEqual({ events: [], answer: { outcome: 'not_published', version: 1 } })
+    expect(unpublish(catalog, 'c')).toMatchObject({
+      events: [],
+      remembered: [
+        { type: 'CampaignUnchanged', data: { campaignId: 'c', campaignVersion: 1, outcome: 'not_published' } },
+      ],
+      answer: { outcome: 'not_published', version: 1 },
+    })
     const unknown = decideUnpublish({ type: 'UnpublishCampaign', campaignId: 'x', ...meta }, catalog, now)
     expect(unknown).toMatchObject({ _tag: 'Left', left: { type: 'CampaignUnknown', campaignId: 'x', known: ['c'] } })
   })
@@ -214,7 +220,7 @@ describe('reading', () => {
     expect(catalog.goalsFor('constructor')).toEqual([])
   })
 
-  it('VERSION-3: what is unpublished, or replaced, has no goals; an answer given before is not remembered', () => {
+  it('VERSION-3: what is unpublished, or replaced, has no goals; what was asked before is not kept', () => {
     const catalog = createCatalog()
     publish(catalog, definition('a'))
     publish(catalog, definition('b'))

@@ -22,7 +22,7 @@ import { orderDigest } from './order.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
 import type { KeptKind } from './signal-kept.ts'
 import { warningsAmong } from './value-warnings.ts'
-import type { CampaignOutcome } from './verbs/campaign-verbs.ts'
+import type { CampaignOutcome, UnchangedOutcome } from './verbs/campaign-verbs.ts'
 
 /** A campaign's place in the catalogue. */
 export interface CatalogEntry {
@@ -31,6 +31,8 @@ export interface CatalogEntry {
   readonly version: Version
   /** The version that new runs start with; `null` while unpublished. */
   readonly published: PublishedCampaign | null
+  /** When it was unpublished last; `null`: never. It may have been published since. */
+  readonly unpublishedAt: Instant | null
   /** 1 is the first. Versions are the count of publications. */
   readonly versions: readonly PublishedCampaign[]
 }
@@ -157,9 +159,10 @@ function evolveEntry(
   entry: CatalogEntry | undefined,
   event: CampaignEvent & { readonly version: Version },
 ): CatalogEntry {
-  const before = entry?.versions ?? []
-  if (event.type === 'CampaignUnpublished')
-    return { campaignId, version: event.version, published: null, versions: before }
+  const { published = null, unpublishedAt = null, versions = [] } = entry ?? {}
+  const before = { campaignId, version: event.version, published, unpublishedAt, versions }
+  if (event.type === 'CampaignUnchanged') return before
+  if (event.type === 'CampaignUnpublished') return { ...before, published: null, unpublishedAt: event.at }
   const { campaignVersion, definition } = event.data
   const one: PublishedCampaign = {
     campaignId,
@@ -167,7 +170,7 @@ function evolveEntry(
     publishedAt: event.at,
     campaign: readable(campaignId, definition),
   }
-  return { campaignId, version: event.version, published: one, versions: [...before, one] }
+  return { ...before, published: one, versions: [...versions, one] }
 }
 
 function readable(campaignId: CampaignId, definition: CampaignDefinition): Campaign {
@@ -197,6 +200,18 @@ export interface UnpublishAnswer {
   readonly version: number
 }
 
+/** What an order on a campaign comes to. */
+export interface CampaignDecision<Answer> {
+  /** Empty: the campaign is as it was. */
+  readonly events: readonly CampaignEvent[]
+  /**
+   * What is written instead if the caller chose the command id, and so may give it again: `CampaignUnchanged`, where the
+   * campaign is as it was. Without it the same id would have an effect later (ONCE-1).
+   */
+  readonly remembered: readonly CampaignEvent[]
+  readonly answer: Answer
+}
+
 /**
  * What publishing would say of a definition: what is wrong with it, or what is suspicious, by itself and next to the
  * other campaigns that are published (VERSION-2, VERSION-2a). Writes nothing.
@@ -221,28 +236,38 @@ export function decidePublish(
   command: PublishCampaign,
   catalog: Catalog,
   now: Instant,
-): Either<CampaignInvalid, { readonly events: readonly CampaignEvent[]; readonly answer: PublishAnswer }> {
+): Either<CampaignInvalid, CampaignDecision<PublishAnswer>> {
   const checked = checkDefinition(command.definition, catalog)
   if (isLeft(checked)) return checked
   const { definition, warnings } = checked.right
-  const entry = catalog.find(definition.id)
-  if (entry?.published && sameDefinition(entry.published.campaign.definition, definition)) {
-    const { campaignVersion } = entry.published
-    return right({ events: [], answer: { outcome: 'unchanged', version: campaignVersion, warnings } })
-  }
+  const { id: campaignId } = definition
+  const entry = catalog.find(campaignId)
   const newest = entry?.versions.at(-1)
+  const unchanged = (outcome: UnchangedOutcome & PublishAnswer['outcome'], version: number) =>
+    right(leftAsItWas(campaignId, command, now, { outcome, version, warnings }))
+  if (entry?.published && sameDefinition(entry.published.campaign.definition, definition))
+    return unchanged('unchanged', entry.published.campaignVersion)
   if (newest !== undefined && revisionOf(newest.campaign.definition) > revisionOf(definition))
-    return right({ events: [], answer: { outcome: 'superseded', version: newest.campaignVersion, warnings } })
+    return unchanged('superseded', newest.campaignVersion)
   const campaignVersion = (entry?.versions.length ?? 0) + 1
-  return right({
-    events: [
-      campaignEvent(definition.id, command, now, {
-        type: 'CampaignPublished',
-        data: { campaignId: definition.id, campaignVersion, definition },
-      }),
-    ],
-    answer: { outcome: 'published', version: campaignVersion, warnings },
-  })
+  const events = [
+    campaignEvent(campaignId, command, now, {
+      type: 'CampaignPublished',
+      data: { campaignId, campaignVersion, definition },
+    }),
+  ]
+  return right({ events, remembered: events, answer: { outcome: 'published', version: campaignVersion, warnings } })
+}
+
+function leftAsItWas<Answer extends { readonly outcome: UnchangedOutcome; readonly version: number }>(
+  campaignId: CampaignId,
+  command: PublishCampaign | UnpublishCampaign,
+  now: Instant,
+  answer: Answer,
+): CampaignDecision<Answer> {
+  const data = { campaignId, campaignVersion: answer.version, outcome: answer.outcome }
+  const remembered = [campaignEvent(campaignId, command, now, { type: 'CampaignUnchanged', data })]
+  return { events: [], remembered, answer }
 }
 
 /** Without one, lower than any. */
@@ -255,19 +280,17 @@ export function decideUnpublish(
   command: UnpublishCampaign,
   catalog: Catalog,
   now: Instant,
-): Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: UnpublishAnswer }> {
+): Either<Rejection, CampaignDecision<UnpublishAnswer>> {
   const { campaignId } = command
   const entry = catalog.find(campaignId)
   if (entry === undefined) return left(campaignUnknown(campaignId, catalog.entries()))
   const campaignVersion = entry.versions.length
   if (entry.published === null)
-    return right({ events: [], answer: { outcome: 'not_published', version: campaignVersion } })
-  return right({
-    events: [
-      campaignEvent(campaignId, command, now, { type: 'CampaignUnpublished', data: { campaignId, campaignVersion } }),
-    ],
-    answer: { outcome: 'unpublished', version: campaignVersion },
-  })
+    return right(leftAsItWas(campaignId, command, now, { outcome: 'not_published', version: campaignVersion }))
+  const events = [
+    campaignEvent(campaignId, command, now, { type: 'CampaignUnpublished', data: { campaignId, campaignVersion } }),
+  ]
+  return right({ events, remembered: events, answer: { outcome: 'unpublished', version: campaignVersion } })
 }
 
 function campaignEvent<Body extends Pick<CampaignEvent, 'type' | 'data'>>(

@@ -236,6 +236,11 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
   ContactErased: fc.record({}),
   CampaignPublished: fc.record({ campaignId: id, campaignVersion: count, definition }),
   CampaignUnpublished: fc.record({ campaignId: id, campaignVersion: count }),
+  CampaignUnchanged: fc.record({
+    campaignId: id,
+    campaignVersion: count,
+    outcome: fc.constantFrom(...(['unchanged', 'superseded', 'not_published'] as const)),
+  }),
 }
 const TYPES = Object.keys(DATA) as EventType[]
 
@@ -258,7 +263,7 @@ const REQUIRED = [
 ]
 
 function eventOfType(type: EventType): fc.Arbitrary<RecordedEvent> {
-  const stream = type === 'CampaignPublished' || type === 'CampaignUnpublished' ? campaignStream : contactStream
+  const stream = type.startsWith('Campaign') ? campaignStream : contactStream
   const carried = {
     id,
     schema: fc.constant(SCHEMA_VERSION),

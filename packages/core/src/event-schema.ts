@@ -18,6 +18,7 @@ import {
 import { show } from './fault.ts'
 import { campaignStream, contactStream, isLegalId, MAX_ID_LENGTH, type StreamId } from './ids.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
+import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
 
 /** What stands before the event's name in the `type` of a line: CloudEvents wants a reverse-DNS name there. */
 export const EVENT_TYPE_PREFIX = 'dev.enfold.'
@@ -221,6 +222,11 @@ const EVENTS = ofEvents({
   ContactErased: {},
   CampaignPublished: { campaignId: Id, campaignVersion: whole(1), definition: Definition },
   CampaignUnpublished: { campaignId: Id, campaignVersion: whole(1) },
+  CampaignUnchanged: {
+    campaignId: Id,
+    campaignVersion: whole(1),
+    outcome: words(...CAMPAIGN_VERBS.publish.unchanged, ...CAMPAIGN_VERBS.unpublish.unchanged),
+  },
 })
 
 // --- The line -------------------------------------------------------------------------------------------------------
@@ -330,6 +336,7 @@ interface LineProblem {
 const CAMPAIGN_EVENTS: ReadonlySet<string> = new Set<keyof CampaignEventData>([
   'CampaignPublished',
   'CampaignUnpublished',
+  'CampaignUnchanged',
 ])
 const dataOf = (type: EventType) => closed({ ...EVENTS[type], cause: Cause })
 const sourceOf = (type: EventType) => (CAMPAIGN_EVENTS.has(type) ? EVENT_SOURCES.campaign : EVENT_SOURCES.contact)

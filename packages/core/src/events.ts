@@ -17,6 +17,7 @@ import type {
   Version,
 } from './ids.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
+import type { UnchangedOutcome } from './verbs/campaign-verbs.ts'
 
 /** The schema version of events written by this release. Older ones are brought up to date by the codec. */
 export const SCHEMA_VERSION = 1
@@ -204,6 +205,13 @@ export interface CampaignEventData {
     readonly definition: CampaignDefinition
   }
   CampaignUnpublished: { readonly campaignId: CampaignId; readonly campaignVersion: number }
+  /** An order left the campaign as it was, and its command id stands for that answer from now on (ONCE-1). */
+  CampaignUnchanged: {
+    readonly campaignId: CampaignId
+    /** That the answer named. */
+    readonly campaignVersion: number
+    readonly outcome: UnchangedOutcome
+  }
 }
 
 /** What each event carries besides its type and data before it is recorded (LOG-3). */
@@ -263,6 +271,7 @@ export type ContactEventOf<Type extends ContactEventType> = Extract<ContactEvent
 const CAMPAIGN_EVENT_TYPES: ReadonlySet<string> = new Set<CampaignEventType>([
   'CampaignPublished',
   'CampaignUnpublished',
+  'CampaignUnchanged',
 ])
 
 export function isCampaignEvent<E extends NewEvent>(event: E): event is Extract<E, { type: CampaignEventType }> {

@@ -62,6 +62,20 @@ export const FORGERIES: readonly Forgery[] = [
   append('an unpublishing of what is not published', ofType('CampaignUnpublished'), (event, log) =>
     log.findLast(({ stream }) => stream === event.stream)?.type === 'CampaignUnpublished' ? [fresh(event)] : null,
   ),
+  append('an order that left as it was what it says was not published', lastPublication, (event) => [
+    {
+      ...fresh(event),
+      type: 'CampaignUnchanged',
+      data: {
+        campaignId: event.data.campaignId,
+        campaignVersion: event.data.campaignVersion,
+        outcome: 'not_published',
+      },
+    },
+  ]),
+  change('an order that left another version as it was', ofType('CampaignUnchanged'), (event) =>
+    withData(event, { campaignVersion: (event.data.campaignVersion as number) + 1 }),
+  ),
   append('an unpublishing of an older version', lastPublication, (event) =>
     event.data.campaignVersion === 1
       ? null

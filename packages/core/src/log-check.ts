@@ -168,7 +168,7 @@ export class LogCheck {
     if (violation !== null) return violation
     const { campaignId } = event.data
     if (event.type === 'CampaignUnpublished') this.#unpublishedAt.set(campaignId, event.at)
-    else this.#unpublishedAt.delete(campaignId)
+    if (event.type === 'CampaignPublished') this.#unpublishedAt.delete(campaignId)
     this.#campaigns.apply(event)
     return null
   }

@@ -4,7 +4,7 @@
  */
 import { brakedUntil } from './brake.ts'
 import { type Campaign, targetOf } from './campaign.ts'
-import type { PublishedCampaign } from './catalog.ts'
+import type { CatalogEntry } from './catalog.ts'
 import type { Route } from './definition.ts'
 import { type ContactState, enrollmentOf, isInProgress, newestRun } from './enrollment.ts'
 import type { RouteTaken } from './events.ts'
@@ -16,6 +16,8 @@ interface Routing {
   readonly own: Campaign
   /** The version that was published; `null`: none; `undefined`: a worker may have known of either. */
   readonly published: Campaign | null | undefined
+  /** Whether a worker may have known that none was published. */
+  readonly mayBeUnpublished: boolean
   /** The sequence that ends with the event. */
   readonly ending: SequenceId | null
   readonly at: Instant
@@ -26,17 +28,21 @@ const LATE_MS = 3_600_000
 
 /**
  * What a run knew to be published. No catalogue that has the version of the run lacks its publication, and a version is
- * published once; of another version, one may be late.
+ * published once; of another version, or of an unpublishing before it, one may be late.
  */
 export function publishedFor(
-  published: PublishedCampaign | null,
+  entry: CatalogEntry | undefined,
   ofRun: number,
   at: Instant,
-): Campaign | null | undefined {
-  if (published === null) return null
-  const { campaign, campaignVersion, publishedAt } = published
-  const isSure = campaignVersion === ofRun || epochMsOf(at) - epochMsOf(publishedAt) > LATE_MS
-  return isSure ? campaign : undefined
+): Pick<Routing, 'published' | 'mayBeUnpublished'> {
+  if (entry === undefined || entry.published === null) return { published: null, mayBeUnpublished: true }
+  const { campaign, campaignVersion, publishedAt } = entry.published
+  const atMs = epochMsOf(at)
+  if (campaignVersion === ofRun || atMs - epochMsOf(publishedAt) > LATE_MS)
+    return { published: campaign, mayBeUnpublished: false }
+  const { unpublishedAt } = entry
+  const mayBeUnpublished = unpublishedAt !== null && atMs - epochMsOf(unpublishedAt) <= LATE_MS
+  return { published: undefined, mayBeUnpublished }
 }
 
 /** What became of routes is told of the routes that there are, each once, and as it was. */
@@ -79,7 +85,7 @@ function wronglyShut(next: readonly Route[], routes: readonly RouteTaken[]): str
 function lieOf(
   state: ContactState,
   { to, outcome, run }: RouteTaken,
-  { own, published, ending, at }: Routing,
+  { own, published, mayBeUnpublished, ending, at }: Routing,
 ): string | null {
   if (outcome === 'closed') return null
   if (own.goals.has(to) !== (outcome === 'goal')) return own.goals.has(to) ? 'as a start of a goal' : 'as a goal'
@@ -91,7 +97,7 @@ function lieOf(
       return isSo ? null : 'already active, and is not'
     }
     case 'not_published':
-      return published === null || published === undefined ? null : 'not published, and its campaign is'
+      return mayBeUnpublished ? null : 'not published, and its campaign is'
     case 'brake': {
       const isSo = published === undefined || brakedUntil(state, ref, (published ?? own).definition, at) !== null
       return isSo ? null : 'held by the brake, which it was not'

@@ -299,7 +299,7 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
-  const routing = { own: campaign, published: campaign, ending: null, at: event.at }
+  const routing = { own: campaign, published: campaign, mayBeUnpublished: false, ending: null, at: event.at }
   return routesViolation(state, goal.next, routes, routing, 'GOAL-3')
 }
 
@@ -309,8 +309,8 @@ function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, 
   const { campaignId, sequenceId, waiting, routes } = event.data
   if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(campaignId, run.campaignVersion)
-  const published = publishedFor(campaigns.find(campaignId)?.published ?? null, run.campaignVersion, event.at)
-  const routing = { own: campaign, published, ending: sequenceId, at: event.at }
+  const known = publishedFor(campaigns.find(campaignId), run.campaignVersion, event.at)
+  const routing = { ...known, own: campaign, ending: sequenceId, at: event.at }
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waits = !movedOn && campaign.beforeGoals.has(sequenceId)
   return (

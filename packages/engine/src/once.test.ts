@@ -20,6 +20,12 @@ async function given(store: Store = createMemoryStore(), more: Partial<EngineOpt
   return { engine, store, clock }
 }
 
+async function eventsIn(store: Store): Promise<readonly string[]> {
+  const types: string[] = []
+  for await (const { type } of store.readAll()) types.push(type)
+  return types
+}
+
 /** Between the look of one command and its append, another process does something. */
 function withInterruption(store: Store, interruption: () => Promise<unknown>): Store {
   let interrupted = false
@@ -78,6 +84,41 @@ it('ONCE-1: an unpublishing with stops is another order than one without', async
     type: 'CommandIdReused',
     usedFor: 'CampaignUnpublished',
   })
+})
+
+it('ONCE-1: a publishing that changed nothing changes nothing later, where its id was given', async () => {
+  const { engine } = await given()
+  const two = { ...pool, name: 'Two', revision: 2 }
+  const order = { actor: 'olga', commandId: 'p' }
+  expect(await answerOf(engine.publish(pool, order))).toMatchObject({ outcome: 'unchanged', version: 1 })
+  await answerOf(engine.publish(two))
+  // Without its id in the log, this would publish `pool` again as version 3, had it the revision.
+  expect(await answerOf(engine.publish(pool, order))).toMatchObject({ outcome: 'unchanged', version: 1 })
+  const late = { actor: 'olga', commandId: 'late' }
+  expect(await answerOf(engine.publish(pool, late))).toMatchObject({ outcome: 'superseded', version: 2 })
+  await answerOf(engine.publish({ ...two, name: 'Three' }))
+  expect(await answerOf(engine.publish(pool, late))).toMatchObject({ outcome: 'superseded', version: 2 })
+  expect(await rejectionOf(engine.publish(two, late))).toMatchObject({ usedFor: 'CampaignUnchanged' })
+  expect((await engine.inspect.campaigns()).map(({ version }) => version)).toEqual([3])
+})
+
+it('ONCE-1: an order on a campaign that changes nothing writes nothing, where its id was drawn', async () => {
+  const { engine, store } = await given()
+  const before = await eventsIn(store)
+  await answerOf(engine.publish(pool))
+  await answerOf(engine.publish(pool, { actor: 'olga' }))
+  expect(await eventsIn(store)).toEqual(before)
+  await answerOf(engine.unpublish('pool', { actor: 'olga' }))
+  await answerOf(engine.unpublish('pool', { actor: 'olga' }))
+  expect(await eventsIn(store)).toEqual([...before, 'CampaignUnpublished'])
+})
+
+it('ONCE-1: two processes with one id that changes nothing: both get the same answer, and it stands once', async () => {
+  const { engine, store } = await given()
+  const order = { actor: 'olga', commandId: 'p' }
+  const answers = await Promise.all([engine.publish(pool, order), engine.publish(pool, order)].map(answerOf))
+  expect(answers.map(({ outcome }) => outcome)).toEqual(['unchanged', 'unchanged'])
+  expect(await eventsIn(store)).toEqual(['CampaignPublished', 'CampaignUnchanged'])
 })
 
 it("ONCE-1: no verb takes an id of the engine's own", async () => {

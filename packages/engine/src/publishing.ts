@@ -1,5 +1,6 @@
 /** `publish` and `unpublish`: decided on the catalogue of campaigns as it is, and again where another process was first. */
 import {
+  type CampaignDecision,
   type CampaignDefinition,
   type CampaignEvent,
   type CampaignId,
@@ -40,8 +41,8 @@ export interface Publishing {
     order?: Order,
   ): Promise<Either<Rejection, PublishAnswer & { readonly position: Position }>>
   /**
-   * Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). An answer
-   * `not_published` is not remembered: the same command id after a later publication unpublishes that.
+   * Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). The same
+   * command id again leaves a later publication and its runs alone, also if the first answer was `not_published`.
    */
   unpublish(
     campaignId: CampaignId,
@@ -68,7 +69,7 @@ export function createPublishing({ context, handledKinds, requireOpen, stopRuns 
       requireOpen()
       const definition = copied(given)
       const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
-      const published = await decideOnCampaign(context, publication(context, command))
+      const published = await decideOnCampaign(context, publication(context, command, isGiven(order)))
       if (isLeft(published)) return published
       const unhandled = unhandledKinds(definition as CampaignDefinition, handledKinds)
       return right({ ...published.right, warnings: [...published.right.warnings, ...unhandled] })
@@ -80,7 +81,7 @@ export function createPublishing({ context, handledKinds, requireOpen, stopRuns 
       const alsoStops = order.stopRuns === true
       const stops = alsoStops ? { stopRuns: true } : {}
       const command = { type: 'UnpublishCampaign', campaignId, ...metaOf(order), ...stops } as const
-      const unpublished = await decideOnCampaign(context, unpublication(context, command))
+      const unpublished = await decideOnCampaign(context, unpublication(context, command, isGiven(order)))
       if (isLeft(unpublished)) return unpublished
       if (!alsoStops) return right({ ...unpublished.right, stopped: 0 })
       return right({ ...unpublished.right, ...(await stopRuns({ ...command, ...unpublished.right })) })
@@ -91,38 +92,63 @@ export function createPublishing({ context, handledKinds, requireOpen, stopRuns 
 /** An order on a campaign, and how it is decided. */
 interface CampaignOrder<Answer> {
   readonly command: PublishCampaign | UnpublishCampaign
-  decide(): Either<Rejection, { readonly events: readonly CampaignEvent[]; readonly answer: Answer }>
+  /** Whether the caller chose the command id, and may give it again. */
+  readonly isGiven: boolean
+  decide(): Either<Rejection, CampaignDecision<Answer>>
   /** Asked when it was decided: before that it may be no id. */
   campaignId(): CampaignId
   /** The answer of the first time, from the events of the same command id; `null`: they are of another order. */
   answerAgain(events: readonly RecordedEvent[]): Answer | null
 }
 
-function publication({ campaigns, clock }: EngineContext, command: PublishCampaign): CampaignOrder<PublishAnswer> {
+const isGiven = ({ commandId }: Order) => commandId !== undefined
+
+function publication(
+  { campaigns, clock }: EngineContext,
+  command: PublishCampaign,
+  isGiven: boolean,
+): CampaignOrder<PublishAnswer> {
   const definition = command.definition as CampaignDefinition
   return {
     command,
+    isGiven,
     decide: () => decidePublish(command, campaigns.catalog, clock.now()),
     campaignId: () => definition.id,
     answerAgain([event]) {
-      if (event?.type !== 'CampaignPublished' || !sameDefinition(event.data.definition, definition)) return null
-      const checked = checkDefinition(event.data.definition, campaigns.catalog)
-      const warnings = isLeft(checked) ? [] : checked.right.warnings
-      return { outcome: 'published', version: event.data.campaignVersion, warnings }
+      const first = event === undefined ? null : publishedBy(event, definition)
+      if (first === null) return null
+      const checked = checkDefinition(definition, campaigns.catalog)
+      return { ...first, warnings: isLeft(checked) ? [] : checked.right.warnings }
     },
   }
+}
+
+/** What the order that the event records came to; `null`: it is of another order. */
+function publishedBy(
+  { type, data }: RecordedEvent,
+  definition: CampaignDefinition,
+): Pick<PublishAnswer, 'outcome' | 'version'> | null {
+  if (type === 'CampaignPublished')
+    return sameDefinition(data.definition, definition) ? { outcome: 'published', version: data.campaignVersion } : null
+  if (type !== 'CampaignUnchanged' || data.outcome === 'not_published') return null
+  return { outcome: data.outcome, version: data.campaignVersion }
 }
 
 function unpublication(
   { campaigns, clock }: EngineContext,
   command: UnpublishCampaign,
+  isGiven: boolean,
 ): CampaignOrder<UnpublishAnswer> {
   return {
     command,
+    isGiven,
     decide: () => decideUnpublish(command, campaigns.catalog, clock.now()),
     campaignId: () => command.campaignId,
-    answerAgain: ([event]) =>
-      event?.type === 'CampaignUnpublished' ? { outcome: 'unpublished', version: event.data.campaignVersion } : null,
+    answerAgain([event]) {
+      if (event?.type === 'CampaignUnpublished') return { outcome: 'unpublished', version: event.data.campaignVersion }
+      if (event?.type !== 'CampaignUnchanged' || event.data.outcome !== 'not_published') return null
+      return { outcome: 'not_published', version: event.data.campaignVersion }
+    },
   }
 }
 
@@ -139,7 +165,8 @@ async function decideOnCampaign<Answer>(
     const history = (await store.readMany([stream])).get(stream) ?? []
     const before = history.filter((event) => event.commandId === order.command.commandId)
     if (before.length > 0) return answerAgain(order, before)
-    const { events, answer } = decided.right
+    const { answer } = decided.right
+    const events = order.isGiven ? decided.right.remembered : decided.right.events
     if (events.length === 0) return right({ ...answer, position: history.at(-1)?.position ?? 0 })
     const version = campaigns.catalog.find(order.campaignId())?.version ?? 0
     const result = await store.append(stream, events, version === 0 ? 'no-stream' : version)

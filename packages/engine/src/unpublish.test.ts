@@ -94,7 +94,7 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect((await engine.inspect.history('ann')).map(({ type }) => type)).toEqual(['SequenceStarted'])
   })
 
-  it('VERSION-3: a command id that found the campaign unpublished is not remembered: it unpublishes a later publication', async () => {
+  it('VERSION-3, ONCE-1: a command id that found the campaign unpublished leaves a later publication alone', async () => {
     const { engine } = given(makeStore)
     await answerOf(engine.publish(pool))
     await answerOf(engine.startSequence(nurture))
@@ -103,7 +103,16 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ outcome: 'not_published', stopped: 0 })
     await answerOf(engine.publish(pool))
     await answerOf(engine.startSequence({ ...nurture, contactId: 'bob' }))
-    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject({ version: 2, stopped: 1 })
+    const again = { outcome: 'not_published', version: 1, stopped: 0 }
+    expect(await answerOf(engine.unpublish('pool', STOP_ALL))).toMatchObject(again)
+    expect(await rejectionOf(engine.unpublish('pool', { actor: 'olga', commandId: 'u' }))).toMatchObject({
+      type: 'CommandIdReused',
+      usedFor: 'CampaignUnchanged',
+    })
+    await answerOf(engine.startSequence({ ...nurture, contactId: 'cem' }))
+    expect(await engine.inspect.contactsInSequence({ campaignId: 'pool', sequenceId: 'nurture' })).toMatchObject({
+      total: 2,
+    })
   })
 
   it('VERSION-3: a worker that knows an old catalogue starts nothing by a route', async () => {

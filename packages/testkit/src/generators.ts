@@ -495,7 +495,7 @@ function play(
     }
     const decided = decidePublish(command, campaigns, now())
     if (isLeft(decided)) throw new Error(`The generator made an invalid campaign: ${JSON.stringify(decided.left)}`)
-    catalogue(decided.right.events)
+    catalogue(decided.right.remembered)
   }
   const run = (command: ContactCommand) => {
     // So few are kept that some histories have more (SIGNAL-6).
@@ -596,7 +596,7 @@ function play(
           actor: null,
         }
         const decided = decideUnpublish(command, campaigns, now())
-        if (!isLeft(decided)) catalogue(decided.right.events)
+        if (!isLeft(decided)) catalogue(decided.right.remembered)
         break
       }
       case 'facts':

@@ -61,6 +61,23 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Unpublished pool',
     ],
   ],
+  CampaignUnchanged: [
+    [
+      { type: 'CampaignUnchanged', data: { campaignId: 'pool', campaignVersion: 3, outcome: 'unchanged' } },
+      'Left pool as it was: published already, as version 3',
+      'Left pool as it was: published already, as version 3',
+    ],
+    [
+      { type: 'CampaignUnchanged', data: { campaignId: 'pool', campaignVersion: 3, outcome: 'superseded' } },
+      'Left pool as it was: version 3 has a higher revision',
+      'Left pool as it was: version 3 has a higher revision',
+    ],
+    [
+      { type: 'CampaignUnchanged', data: { campaignId: 'pool', campaignVersion: 3, outcome: 'not_published' } },
+      'Left pool as it was: not published',
+      'Left pool as it was: not published',
+    ],
+  ],
   SequenceStarted: [
     [
       { type: 'SequenceStarted', data: { ...run, campaignVersion: 3 } },

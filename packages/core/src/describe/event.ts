@@ -1,5 +1,6 @@
 /** What happened, as one sentence. */
 import type { ContactEventData, NewEvent } from '../events.ts'
+import type { UnchangedOutcome } from '../verbs/campaign-verbs.ts'
 import { durationInWords } from './duration.ts'
 import {
   campaignInWords,
@@ -28,6 +29,8 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return `Published version ${data.campaignVersion} of ${campaignInWords(data.campaignId, wording)}`
     case 'CampaignUnpublished':
       return `Unpublished ${campaignInWords(data.campaignId, wording)}`
+    case 'CampaignUnchanged':
+      return `Left ${campaignInWords(data.campaignId, wording)} as it was: ${UNCHANGED[data.outcome](data.campaignVersion)}`
     case 'SequenceStarted':
       return `Started ${runInWords(data, wording)} (version ${data.campaignVersion})`
     case 'SequenceStopped':
@@ -65,6 +68,12 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
     case 'ContactErased':
       return 'Erased'
   }
+}
+
+const UNCHANGED: { readonly [Outcome in UnchangedOutcome]: (version: number) => string } = {
+  unchanged: (version) => `published already, as version ${version}`,
+  superseded: (version) => `version ${version} has a higher revision`,
+  not_published: () => 'not published',
 }
 
 function consequence({ consequence, retryAt }: ContactEventData['StepFailed'], wording: Wording): string {

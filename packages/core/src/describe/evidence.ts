@@ -43,6 +43,7 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
       return data.receipt === undefined ? [] : [`Receipt ${visibleText(data.receipt)}`]
     case 'CampaignPublished':
     case 'CampaignUnpublished':
+    case 'CampaignUnchanged':
     case 'SequenceStarted':
     case 'SequenceStopped':
     case 'SequencePaused':

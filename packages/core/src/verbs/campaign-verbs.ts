@@ -15,7 +15,7 @@ export interface CampaignVerbFacts {
   /** Options of its order that need more. */
   readonly optionPermissions: { readonly [option: string]: readonly Permission[] }
   readonly outcomes: readonly string[]
-  /** Those of them that leave the campaign as it was: nothing is recorded. */
+  /** Those of them that leave the campaign as it was. `CampaignUnchanged` records them, for an order whose id was given. */
   readonly unchanged: readonly string[]
   readonly recordedBy: 'CampaignPublished' | 'CampaignUnpublished'
 }
@@ -46,3 +46,5 @@ export const CAMPAIGN_VERBS = {
 
 export type CampaignVerbName = keyof typeof CAMPAIGN_VERBS
 export type CampaignOutcome<Name extends CampaignVerbName> = (typeof CAMPAIGN_VERBS)[Name]['outcomes'][number]
+/** What an order came to that left its campaign as it was. */
+export type UnchangedOutcome = (typeof CAMPAIGN_VERBS)[CampaignVerbName]['unchanged'][number]
