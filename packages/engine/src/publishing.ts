@@ -2,7 +2,6 @@
 import {
   type CampaignDecision,
   type CampaignDefinition,
-  type CampaignEvent,
   type CampaignId,
   campaignStream,
   checkDefinition,
