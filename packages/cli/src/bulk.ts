@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   ACTION_OUTCOMES,
+  ACTION_TROUBLES,
   ACTION_VERBS,
   type ActionContact,
   type ActionCounts,
@@ -46,8 +47,6 @@ export interface BulkOptions extends Allowed {
   readonly csv?: string
 }
 
-/** What stands in the way of these contacts; everything else is as ordered. */
-const TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
 /** What changes nothing: fine for the members of a sequence, a mistake for a list that somebody made. */
 const UNTOUCHED = [...new Set(Object.values(ACTION_VERBS).flatMap(({ unchanged }) => unchanged))]
 /** Of each trouble, so many contacts are named on the screen. */
@@ -105,12 +104,12 @@ function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): Co
   return { ids: showing(idsIn(selector, stdin), show) }
 }
 
-/** What makes exit status 1: `TROUBLES`; and of a list, who is left as they were, unless that is allowed. */
+/** What makes exit status 1: `ACTION_TROUBLES`; and of a list, who is left as they were, unless that is allowed. */
 function notFine(
   { from }: ContactSelector,
   { allowUnknown = false, allowUntouched = false }: Allowed,
 ): readonly ActionOutcome[] {
-  const troubles = TROUBLES.filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
+  const troubles = ACTION_TROUBLES.filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
   return from === undefined || allowUntouched ? troubles : [...troubles, ...UNTOUCHED]
 }
 
@@ -225,7 +224,7 @@ async function report(
     for await (const { number: _, ...result } of resultsOf(engine, actionId))
       await writeLine(stdout, jsonText({ actionId, ...result }))
   } else {
-    for (const outcome of new Set([...TROUBLES, ...bad])) await nameSome(stderr, engine, view, outcome)
+    for (const outcome of new Set([...ACTION_TROUBLES, ...bad])) await nameSome(stderr, engine, view, outcome)
     const tallied = tally(outcomes, asWords)
     const again = repeated === 0 ? '' : `; ${repeated.toLocaleString('en')} named again`
     await writeLine(stdout, `${counted(contacts, 'contact')}${tallied === '' ? '' : `: ${tallied}`}${again}`)

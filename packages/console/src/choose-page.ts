@@ -1,5 +1,5 @@
 /** Start or stop a sequence for many, first page: which sequence, and why. */
-import { ACTION_VERBS, type ActionVerb } from '@enfold/core'
+import { ACTION_VERB_NAMES, ACTION_VERBS } from '@enfold/core'
 import { type Scope, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
 import { recipientsOf } from './action-order.ts'
@@ -26,11 +26,11 @@ export async function choosePage(call: Call): Promise<Page> {
 <p>${await recipientsOf(call, selection)}</p>
 <form method="post" autocomplete="off" action="${link(call, ['actions', 'preview'])}" class="fields" data-sequences>
 ${hidden(call)}${selectionFields(selection)}
-<label>Action <select name="action" required>${(Object.keys(ACTION_VERBS) as ActionVerb[])
-    .filter((verb) => may(call, ACTION_VERBS[verb].permission, 'any'))
-    .map(
-      (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${ACTION_TITLES[verb]}</option>`,
-    )}</select></label>
+<label>Action <select name="action" required>${ACTION_VERB_NAMES.filter((verb) =>
+    may(call, ACTION_VERBS[verb].permission, 'any'),
+  ).map(
+    (verb) => html`<option value="${verb}"${verb === chosen ? html` selected` : ''}>${ACTION_TITLES[verb]}</option>`,
+  )}</select></label>
 <label>Sequence <select name="sequence" required>
 <option value="">choose one</option>${await sequenceOptions(call, call.form.get('sequence'))}</select></label>
 <label>Reason <input name="reason" required maxlength="500" value="${call.form.get('reason') ?? ''}" placeholder="For the record; no personal data"></label>

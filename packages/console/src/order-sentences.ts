@@ -3,6 +3,7 @@ import { type ActionOutcome, type ActionVerb, VERB_NAMES, VERBS, type VerbName, 
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
 import type { Call, Html } from './call.ts'
+import { isInProgress } from './contact-shown.ts'
 import { Failure } from './failure.ts'
 import { instantOfField } from './when.ts'
 
@@ -30,8 +31,6 @@ export interface Sentences<Name extends PageVerb = PageVerb> {
   /** What the verb takes of them. */
   readonly taken?: (call: Call) => object
 }
-
-const isInProgress = (status: EnrollmentView['status']) => status === 'active' || status === 'paused'
 
 const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   startSequence: {

@@ -7,25 +7,12 @@ import type { SequenceRef } from './events.ts'
 import { sha256 } from './hash.ts'
 import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
+import { ACTION_OUTCOMES, type ActionOutcome, type ActionVerb } from './verbs/index.ts'
 
-/** What is done to each contact. */
-export type ActionVerb = 'start' | 'stop' | 'restart'
-
-/** What an action can come to for one contact. `failed`: its result says why. */
-export const ACTION_OUTCOMES = [
-  'started',
-  'restarted',
-  'already_active',
-  'stopped',
-  'not_active',
-  'contact_unknown',
-  'suppressed',
-  'failed',
-] as const
-
-export type ActionOutcome = (typeof ACTION_OUTCOMES)[number]
 /** How many contacts came to each outcome; every outcome is a key. */
 export type ActionCounts = { readonly [outcome in ActionOutcome]: number }
+
+export const ACTION_STATES = ['collecting', 'running', 'cancelled', 'done'] as const
 
 /** One action, as of its last save. */
 export interface ActionRecord extends SequenceRef {
@@ -42,7 +29,7 @@ export interface ActionRecord extends SequenceRef {
    * `collecting`: its contacts are being read, none was touched yet. `running`: it is being processed, or waits for
    * being resumed. `cancelled` and `done` are final.
    */
-  readonly state: 'collecting' | 'running' | 'cancelled' | 'done'
+  readonly state: (typeof ACTION_STATES)[number]
   readonly orderedAt: Instant
   /** When it was last saved: it came further, or a process took it up. Missing on records of an early release. */
   readonly movedAt?: Instant
@@ -88,16 +75,7 @@ export interface ActionContact {
 export type ActionResult = Omit<ActionContact, 'contactId' | 'outcome'> & { readonly outcome: ActionOutcome }
 
 /** Nobody yet. */
-export const NO_OUTCOMES: ActionCounts = {
-  started: 0,
-  restarted: 0,
-  already_active: 0,
-  stopped: 0,
-  not_active: 0,
-  contact_unknown: 0,
-  suppressed: 0,
-  failed: 0,
-}
+export const NO_OUTCOMES = Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, 0])) as ActionCounts
 
 export function addOutcomes(counts: ActionCounts, outcomes: Iterable<ActionOutcome>): ActionCounts {
   const sums: Record<ActionOutcome, number> = { ...counts }

@@ -4,7 +4,7 @@
  */
 import type { SequenceRef, StepRef } from './events.ts'
 import type { CampaignId, CommandId, ContactId, Instant, StepId } from './ids.ts'
-import type { StepOutcome } from './ports/index.ts'
+import type { StepOutcome } from './ports/host.ts'
 
 /** What every command carries. */
 export interface CommandMeta {

@@ -19,7 +19,7 @@ import {
 } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf, RunRef } from './events.ts'
 import type { CampaignId } from './ids.ts'
-import type { Counter, CounterChange } from './ports/index.ts'
+import type { Counter, CounterChange } from './ports/counters.ts'
 
 /**
  * Where a run can be with a step.

@@ -7,7 +7,8 @@ import type { AttemptRef, ContactEvent, RunRef, SequenceRef, StepRef } from './e
 import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
 
-export type RunStatus = 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
+export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stopped'] as const
+export type RunStatus = (typeof RUN_STATUSES)[number]
 
 /** What became of a step so far. A step without a record is pending and untouched. */
 export interface StepRecord {

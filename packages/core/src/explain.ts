@@ -4,7 +4,7 @@ import { type ContactState, enrollmentOf, fold, isSuppressed, newestRun, recordO
 import type { RecordedContactEvent, StepRef } from './events.ts'
 import type { ContactId, EventId, Instant } from './ids.ts'
 import { plan } from './plan.ts'
-import type { Facts } from './ports/index.ts'
+import type { Facts } from './ports/host.ts'
 
 /**
  * The chain from an event back to its root, the event itself first. Each next one led to the one before it.

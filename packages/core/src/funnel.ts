@@ -2,7 +2,7 @@
 import { type CounterPath, counterPath, type StepPlace, type StoppedBy } from './counters.ts'
 import type { CampaignDefinition } from './definition.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
-import type { Counter } from './ports/index.ts'
+import type { Counter } from './ports/counters.ts'
 
 /**
  * How many runs came to a step, and where they are with it. `reached` is the sum of all others but `resent` and `reasons`.

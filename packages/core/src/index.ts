@@ -38,6 +38,7 @@ export {
   newestRun,
   type Patch,
   type ResendRecord,
+  RUN_STATUSES,
   type Run,
   type RunStatus,
   recordOf,

@@ -7,7 +7,7 @@ import { type ContactState, isInProgress, newestRun, type Run, type StepRecord }
 import type { ContactEvent, StepRef } from './events.ts'
 import type { CampaignId, ContactId, Instant, Tag } from './ids.ts'
 import type { PlanFault } from './plan.ts'
-import type { TagChange } from './ports/index.ts'
+import type { TagChange } from './ports/tag-index.ts'
 
 /**
  * - `held`: a step is held, and its run stands still until somebody resends or cancels it (STEP-5, STEP-6).

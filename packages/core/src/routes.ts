@@ -3,7 +3,7 @@ import { targetOf } from './campaign.ts'
 import type { Condition, Route } from './definition.ts'
 import type { Observation } from './events.ts'
 import type { JsonValue } from './json.ts'
-import type { Facts } from './ports/index.ts'
+import type { Facts } from './ports/host.ts'
 
 export interface RouteDecision {
   /** Every target once, in the order of the definition, with whether some route to it is open. */

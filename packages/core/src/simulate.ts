@@ -13,7 +13,7 @@ import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type St
 import type { JsonObject } from './json.ts'
 import { notJsonIn } from './not-json.ts'
 import { plan } from './plan.ts'
-import type { Facts, StepOutcome } from './ports/index.ts'
+import type { Facts, StepOutcome } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
 import { A_DURATION } from './timers/duration.ts'

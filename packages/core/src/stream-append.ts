@@ -4,7 +4,8 @@ import { MAX_JSON_DEPTH, tooDeepIn } from './depth.ts'
 import type { NewEvent, RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { StreamId } from './ids.ts'
-import type { Derived, ExpectedVersion, RequiredVersion, StreamAppend } from './ports/index.ts'
+import type { ExpectedVersion, RequiredVersion, StreamAppend } from './ports/log.ts'
+import type { Derived } from './ports/projection.ts'
 
 /** What is left out stays out. */
 export function appendOf(

@@ -4,7 +4,7 @@ import { Bitmap, type BitmapQuery, BLOCK_SHIFT, blockOf, collect, countBits, NOB
 import { EnfoldFault } from './fault.ts'
 import { type ContactId, compareIds, type Tag } from './ids.ts'
 import { MembershipKeys } from './membership-keys.ts'
-import type { Members, Membership, Page, TagChange, TagQuery } from './ports/index.ts'
+import type { Members, Membership, Page, TagChange, TagQuery } from './ports/tag-index.ts'
 import { isMark } from './tags.ts'
 
 /**

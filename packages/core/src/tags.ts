@@ -1,7 +1,7 @@
 /** Tags of contacts: what they are called, and how events change them (INDEX-1). It knows nothing of the reducer. */
 import type { ContactEvent, ContactEventType } from './events.ts'
 import { type CampaignId, type ContactId, requireId, type SequenceId, type Tag } from './ids.ts'
-import type { TagChange } from './ports/index.ts'
+import type { TagChange } from './ports/tag-index.ts'
 
 /** What a tag says: the sequence, and whether the run waits at its end. */
 export interface ParsedTag {

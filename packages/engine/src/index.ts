@@ -36,7 +36,13 @@ export type {
   CampaignView,
   CheckedDefinition,
 } from './inspect/campaign-questions.ts'
-export type { ContactQuestions, ContactView, EnrollmentView, StepView } from './inspect/contact-questions.ts'
+export {
+  type ContactQuestions,
+  type ContactView,
+  type EnrollmentView,
+  STEP_STATUSES,
+  type StepView,
+} from './inspect/contact-questions.ts'
 export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
 export type {
   IndexQuestions,

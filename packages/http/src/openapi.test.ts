@@ -228,3 +228,12 @@ it('the document is of OpenAPI 3.1, names each operation once, and describes eve
   }
   expect(JSON.parse(JSON.stringify(document))).toEqual(document)
 })
+
+it('MATCH-2: what the document says of the answer to a signal holds for an automated one as well', async () => {
+  const { send } = await givenApi()
+  const body = { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, automated: true }
+  const answer = await send('POST', '/signals', { body })
+  expect(answer.body.goals).toMatchObject([{ outcome: 'automated' }, { outcome: 'automated' }])
+  const schema = document.paths['/signals']?.post?.responses['200']?.content['application/json']?.schema
+  expect([...Compile(schema as never).Errors(answer.body)]).toEqual([])
+})

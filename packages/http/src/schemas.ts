@@ -1,16 +1,19 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
 import {
   ACTION_OUTCOMES,
-  ACTION_VERBS,
-  type ActionVerb,
+  ACTION_STATES,
+  ACTION_VERB_NAMES,
+  type ActionOutcome,
   type AnswerTypes,
   CAMPAIGN_VERBS,
+  GOAL_OUTCOMES,
   isInstant,
   isLegalId,
   type JsonObject,
   MAX_ID_LENGTH,
+  RUN_STATUSES,
 } from '@enfold/core'
-import { ATTENTION_KINDS } from '@enfold/engine'
+import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
 
 export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -80,7 +83,7 @@ export const ANSWERS = {
     closed({
       campaignId: Id,
       goalId: Id,
-      outcome: words('satisfied', 'not_member', 'suppressed'),
+      outcome: words(...GOAL_OUTCOMES),
       stopped: list(closed({ sequenceId: Id, run: Count })),
       started: list(closed({ sequenceId: Id, run: Count, outcome: words('started', 'already_active') })),
     }),
@@ -101,7 +104,7 @@ const FactsFault = closed({ code: Type.String(), message: Type.String() })
 
 const Step = closed({
   stepId: Id,
-  status: words('pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'),
+  status: words(...STEP_STATUSES),
   at: orNull(Instant),
   reason: opt(Type.String()),
   resends: opt(list(closed({ resend: Count, status: Type.String(), at: Instant }))),
@@ -115,7 +118,7 @@ export const Contact = closed({
   enrollments: list(
     closed({
       ...RUN,
-      status: words('active', 'paused', 'waiting', 'completed', 'stopped'),
+      status: words(...RUN_STATUSES),
       campaignVersion: Count,
       startedAt: Instant,
       endedAt: orNull(Instant),
@@ -231,6 +234,7 @@ export const Health = Type.Union([
 
 export const Outcome = words(...ACTION_OUTCOMES)
 const Outcomes = countsOf(ACTION_OUTCOMES)
+const Ids = list(Id)
 export const Preview = closed({
   at: Instant,
   contacts: Count,
@@ -238,10 +242,7 @@ export const Preview = closed({
   complete: Flag,
   outcomes: Outcomes,
   samples: closed(
-    Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, list(Id)])) as unknown as Record<
-      (typeof ACTION_OUTCOMES)[number],
-      ReturnType<typeof list<typeof Id>>
-    >,
+    Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, Ids])) as Record<ActionOutcome, typeof Ids>,
   ),
 })
 
@@ -253,7 +254,7 @@ export const Source = Type.Union([
 ])
 
 export const TARGET = {
-  action: words(...(Object.keys(ACTION_VERBS) as ActionVerb[])),
+  action: words(...ACTION_VERB_NAMES),
   campaignId: Id,
   sequenceId: Id,
   reason: opt(Text),
@@ -270,7 +271,7 @@ export const Action = closed({
   actor: orNull(Type.String()),
   reason: orNull(Type.String()),
   source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),
-  state: words('collecting', 'running', 'cancelled', 'done'),
+  state: words(...ACTION_STATES),
   orderedAt: Instant,
   movedAt: opt(Instant),
   endedAt: orNull(Instant),

@@ -14,7 +14,7 @@ import {
 } from '../events.ts'
 import { contactStream, type EventId, eventIdOf, type Instant } from '../ids.ts'
 import { type AnyOrder, orderDigest } from '../order.ts'
-import type { Facts } from '../ports/index.ts'
+import type { Facts } from '../ports/host.ts'
 import { MAX_KEPT_SIGNALS } from '../signal-kept.ts'
 
 /** What the world looks like to a decision. */

@@ -1,6 +1,7 @@
 /** Bulk actions: what the log does not hold of them. */
-import type { ActionContact, ActionOutcome, ActionRecord, ActionResult } from '../action.ts'
+import type { ActionContact, ActionRecord, ActionResult } from '../action.ts'
 import type { ActionId, ContactId } from '../ids.ts'
+import type { ActionOutcome } from '../verbs/index.ts'
 
 /** What a save brings besides the record: in this order. */
 export interface ActionChange {

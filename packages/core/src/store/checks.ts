@@ -3,7 +3,8 @@ import type { NewEvent, RecordedEvent } from '../events.ts'
 import { EnfoldFault } from '../fault.ts'
 import type { EventId, Instant, StreamId, Version } from '../ids.ts'
 import { epochMsOf, instantOf } from '../ids.ts'
-import type { Appended, ExpectedVersion, Page } from '../ports/index.ts'
+import type { Appended, ExpectedVersion } from '../ports/log.ts'
+import type { Page } from '../ports/tag-index.ts'
 
 /** @throws EnfoldFault `INVALID_INPUT` unless it is a whole number from 1 */
 export function checkedLimit(limit: number): number {

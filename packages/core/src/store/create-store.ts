@@ -1,16 +1,10 @@
 /** A store made of its ports: what all stores check and wait for is added here, once. */
-import type {
-  ActionStore,
-  Agenda,
-  AppendResult,
-  Capabilities,
-  EventStore,
-  Locked,
-  ProjectionStore,
-  Store,
-  StreamAppend,
-  TagIndex,
-} from '../ports/index.ts'
+import type { ActionStore } from '../ports/actions.ts'
+import type { Agenda } from '../ports/agenda.ts'
+import type { AppendResult, EventStore, Locked, StreamAppend } from '../ports/log.ts'
+import type { ProjectionStore } from '../ports/projection.ts'
+import type { Capabilities, Store } from '../ports/store.ts'
+import type { TagIndex } from '../ports/tag-index.ts'
 import { appendOf, checkAppend } from '../stream-append.ts'
 import type { Changes } from './changes.ts'
 import { checkedLimit, checkedPage } from './checks.ts'

@@ -1,6 +1,6 @@
 /** What stores answer of memberships and their keys (KEY-4), made of their rows. */
 import { type ContactId, compareIds, type Tag } from '../ids.ts'
-import type { Members, Membership } from '../ports/index.ts'
+import type { Members, Membership } from '../ports/tag-index.ts'
 
 /** One row of a page of `members`. `key` is '' where there is none. */
 export interface MemberRow {

@@ -1,7 +1,7 @@
 /** Readers of a log that is read in pages. */
 import type { RecordedEvent } from '../events.ts'
 import type { Position, StreamId, Version } from '../ids.ts'
-import type { CaughtUp, EventFilter, EventStore } from '../ports/index.ts'
+import type { CaughtUp, EventFilter, EventStore } from '../ports/log.ts'
 import type { Changes } from './changes.ts'
 
 /** Some events in order, and what to ask for next. */

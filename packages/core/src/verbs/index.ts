@@ -1,5 +1,4 @@
 /** Every verb on one contact. A new one is a file next to these and a row in this table. */
-import type { ActionVerb } from '../action.ts'
 import { cancelStep } from './cancel-step.ts'
 import { erase } from './erase.ts'
 import { pauseSequence } from './pause-sequence.ts'
@@ -38,12 +37,28 @@ export type VerbName = keyof typeof VERBS
 export type VerbOf<Name extends VerbName> = (typeof VERBS)[Name]
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[]
 
-/** What an action over many contacts can do to each. */
+/** What an action over many contacts can do to each, by the words that its order has for them. */
 export const ACTION_VERBS = {
   start: startSequence,
   stop: stopSequence,
   restart: restartSequence,
-} as const satisfies Readonly<Record<ActionVerb, VerbFacts>>
+} as const satisfies Readonly<Record<string, VerbFacts>>
+
+/** What is done to each contact: `start`, `stop`, `restart`. */
+export type ActionVerb = keyof typeof ACTION_VERBS
+
+export const ACTION_VERB_NAMES = Object.keys(ACTION_VERBS) as readonly ActionVerb[]
+
+/** What stands in the way of an action for one contact, which no verb has an outcome for. `failed`: its result says why. */
+export const ACTION_TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
+
+/** What an action can come to for one contact: an outcome of its verb, or what stood in its way. */
+export type ActionOutcome = (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number] | (typeof ACTION_TROUBLES)[number]
+
+export const ACTION_OUTCOMES: readonly ActionOutcome[] = [
+  ...new Set(Object.values(ACTION_VERBS).flatMap(({ outcomes }): readonly ActionOutcome[] => outcomes)),
+  ...ACTION_TROUBLES,
+]
 
 export {
   CAMPAIGN_VERBS,
@@ -67,6 +82,7 @@ export type { UnsuppressContact } from './unsuppress.ts'
 export {
   type About,
   type AnswerTypes,
+  GOAL_OUTCOMES,
   type GoalAnswer,
   type TakenTypes,
   type Takes,

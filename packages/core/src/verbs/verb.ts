@@ -23,11 +23,13 @@ export interface TakenTypes {
 }
 export type Takes = { readonly [option: string]: keyof TakenTypes }
 
+export const GOAL_OUTCOMES = ['satisfied', 'not_member', 'suppressed', 'automated'] as const
+
 /** What became of one goal that a signal matched. */
 export interface GoalAnswer {
   readonly campaignId: CampaignId
   readonly goalId: GoalId
-  readonly outcome: 'satisfied' | 'not_member' | 'suppressed' | 'automated'
+  readonly outcome: (typeof GOAL_OUTCOMES)[number]
   readonly stopped: readonly { readonly sequenceId: SequenceId; readonly run: number }[]
   readonly started: readonly {
     readonly sequenceId: SequenceId

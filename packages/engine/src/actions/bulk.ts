@@ -6,6 +6,7 @@
  */
 import {
   ACTION_OUTCOMES,
+  ACTION_VERB_NAMES,
   ACTION_VERBS,
   type ActionId,
   type ActionStore,
@@ -115,7 +116,7 @@ function requireActionStore(store: ActionStore | null): ActionStore {
 
 function verb(path: string, value: unknown): void {
   if (typeof value !== 'string' || !Object.hasOwn(ACTION_VERBS, value))
-    throw EnfoldFault.invalidInput(path, value, Object.keys(ACTION_VERBS).join(', '))
+    throw EnfoldFault.invalidInput(path, value, ACTION_VERB_NAMES.join(', '))
 }
 
 function preview(path: string, value: unknown): void {

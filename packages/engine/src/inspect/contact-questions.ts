@@ -60,10 +60,12 @@ export interface EnrollmentView extends SequenceRef {
   readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt'>
 }
 
+export const STEP_STATUSES = ['pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'] as const
+
 export interface StepView {
   readonly stepId: StepId
   /** Between two attempts a step is `pending`. */
-  readonly status: 'pending' | 'dispatched' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held'
+  readonly status: (typeof STEP_STATUSES)[number]
   /** When it came to be so; `null` while untouched. */
   readonly at: Instant | null
   readonly reason?: string
