@@ -6,7 +6,9 @@ CREATE TABLE enfold.action_contacts (
   run integer,
   outcome text COLLATE "C",
   contact text COLLATE "C" NOT NULL,
-  reason text
+  reason text,
+  key text COLLATE "C" NOT NULL DEFAULT ''::text,
+  runs text
 );
 
 CREATE TABLE enfold.actions (
@@ -104,7 +106,7 @@ ALTER TABLE enfold.tags ADD CONSTRAINT tags_pkey PRIMARY KEY (id);
 
 ALTER TABLE enfold.tags ADD CONSTRAINT tags_tag_key UNIQUE (tag);
 
-CREATE UNIQUE INDEX action_contacts_once ON enfold.action_contacts USING btree (action, contact);
+CREATE UNIQUE INDEX action_contacts_once ON enfold.action_contacts USING btree (action, contact, key);
 
 CREATE UNIQUE INDEX action_contacts_pkey ON enfold.action_contacts USING btree (action, number);
 
@@ -775,7 +777,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.save_action(of_id text, of_revision integer, of_record text, clear boolean, contacts text[], numbers integer[], outcomes text[], runs integer[], reasons text[])
+CREATE OR REPLACE FUNCTION enfold.save_action(of_id text, of_revision integer, of_record text, clear boolean, contacts text[], keys text[], numbers integer[], outcomes text[], runs integer[], reasons text[], runs_of text[])
  RETURNS integer
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -800,16 +802,21 @@ BEGIN
     DELETE FROM "enfold".action_contacts c WHERE c.action = of_action;
   END IF;
   -- Each once, at its first place; without gaps, whoever is there already.
-  INSERT INTO "enfold".action_contacts (action, number, contact)
+  INSERT INTO "enfold".action_contacts (action, number, contact, key)
   SELECT of_action, coalesce((SELECT max(c.number) FROM "enfold".action_contacts c WHERE c.action = of_action), 0)
-    + row_number() OVER (ORDER BY one.n), one.contact
-  FROM (SELECT g.contact, min(g.n) AS n FROM unnest(contacts) WITH ORDINALITY AS g (contact, n) GROUP BY g.contact) one
-  WHERE NOT EXISTS (SELECT FROM "enfold".action_contacts c WHERE c.action = of_action AND c.contact = one.contact);
-  GET DIAGNOSTICS added = ROW_COUNT;
-  UPDATE "enfold".action_contacts c SET outcome = r.outcome, run = r.run, reason = r.reason
+    + row_number() OVER (ORDER BY one.n), one.contact, one.key
   FROM (
-    SELECT DISTINCT ON (g.number) g.* FROM unnest(numbers, outcomes, runs, reasons) WITH ORDINALITY
-      AS g (number, outcome, run, reason, n) ORDER BY g.number, g.n DESC
+    SELECT g.contact, g.key, min(g.n) AS n FROM unnest(contacts, keys) WITH ORDINALITY AS g (contact, key, n)
+    GROUP BY g.contact, g.key
+  ) one
+  WHERE NOT EXISTS (
+    SELECT FROM "enfold".action_contacts c WHERE c.action = of_action AND c.contact = one.contact AND c.key = one.key
+  );
+  GET DIAGNOSTICS added = ROW_COUNT;
+  UPDATE "enfold".action_contacts c SET outcome = r.outcome, run = r.run, reason = r.reason, runs = r.runs_of
+  FROM (
+    SELECT DISTINCT ON (g.number) g.* FROM unnest(numbers, outcomes, runs, reasons, runs_of) WITH ORDINALITY
+      AS g (number, outcome, run, reason, runs_of, n) ORDER BY g.number, g.n DESC
   ) r
   WHERE c.action = of_action AND c.number = r.number;
   RETURN added;

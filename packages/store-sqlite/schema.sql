@@ -27,7 +27,7 @@ CREATE TABLE action_contacts (
   contact TEXT    NOT NULL,
   outcome TEXT,
   run     INTEGER,
-  reason  TEXT,
+  reason  TEXT, key TEXT NOT NULL DEFAULT '', runs TEXT,
   PRIMARY KEY (action, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -96,7 +96,7 @@ CREATE TABLE tags (
   members INTEGER NOT NULL DEFAULT 0
 , keyed INTEGER NOT NULL DEFAULT 0, more  INTEGER NOT NULL DEFAULT 0) STRICT;
 
-CREATE UNIQUE INDEX action_contacts_once ON action_contacts (action, contact);
+CREATE UNIQUE INDEX action_contacts_once ON action_contacts (action, contact, key);
 
 CREATE INDEX agenda_claimable ON agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
 

@@ -58,21 +58,40 @@ export interface ActionRecord extends SequenceRef {
   readonly digestOfFirst?: number
 }
 
+/** A contact that an action is for; with a key where it is named for one run of it alone (KEY-2). */
+export type ActionItem = ContactId | KeyedContact
+
+export interface KeyedContact {
+  readonly contactId: ContactId
+  readonly key: string
+}
+
+/** What became of one run, where an order was for the runs of every key. */
+export interface KeyedResult {
+  readonly key: string
+  readonly run: number
+  readonly outcome: ActionOutcome
+}
+
 /** One contact's place in an action. */
 export interface ActionContact {
   /** 1, 2, 3 … in the order in which they were named. */
   readonly number: number
   readonly contactId: ContactId
+  /** Only where the contact is named for one key. */
+  readonly key?: string
   /** `null`: not processed yet. */
   readonly outcome: ActionOutcome | null
-  /** Of the sequence; `null` where there is none. */
+  /** Of the sequence; `null` where there is none, or several. */
   readonly run: number | null
   /** Of `failed`: the type of a rejection, or a fault with its sentence. */
   readonly reason: string | null
+  /** Only of a stop of every key: each of its runs (KEY-2). */
+  readonly runs?: readonly KeyedResult[]
 }
 
 /** What became of one contact of an action. */
-export type ActionResult = Omit<ActionContact, 'contactId' | 'outcome'> & { readonly outcome: ActionOutcome }
+export type ActionResult = Omit<ActionContact, 'contactId' | 'key' | 'outcome'> & { readonly outcome: ActionOutcome }
 
 /** Nobody yet. */
 export const NO_OUTCOMES = Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, 0])) as ActionCounts
@@ -87,8 +106,9 @@ export function addOutcomes(counts: ActionCounts, outcomes: Iterable<ActionOutco
  * The digest of contacts as they are named, group after group: `before` is that of the groups before, or the action's id.
  * 16 hexadecimal digits.
  */
-export function contactsDigest(before: string, contacts: readonly ContactId[]): string {
-  return sha256(JSON.stringify([before, ...contacts])).slice(0, 16)
+export function contactsDigest(before: string, contacts: readonly ActionItem[]): string {
+  const named = contacts.map((one) => (typeof one === 'string' ? one : [one.contactId, one.key]))
+  return sha256(JSON.stringify([before, ...named])).slice(0, 16)
 }
 
 // --- The life of an action: begun, collected, advanced in groups, ended. Each of these is one save ------------------

@@ -6,6 +6,7 @@ interface Kept {
   record: ActionRecord
   readonly contacts: ActionContact[]
   readonly known: Set<string>
+  readonly knownWithKeys: Set<string>
 }
 
 export function createActions(): Synchronous<ActionStore> {
@@ -14,22 +15,29 @@ export function createActions(): Synchronous<ActionStore> {
 
   return {
     saveAction(record, { clear = false, add = [], results = [] } = {}) {
-      const kept = actions.get(record.actionId) ?? { record, contacts: [], known: new Set() }
+      const kept = actions.get(record.actionId) ?? { record, contacts: [], known: new Set(), knownWithKeys: new Set() }
       if (record.revision !== (actions.has(record.actionId) ? kept.record.revision + 1 : 1)) return null
       if (clear) {
         kept.contacts.length = 0
         kept.known.clear()
+        kept.knownWithKeys.clear()
       }
       const before = kept.contacts.length
-      for (const contactId of add) {
-        if (kept.known.has(contactId)) continue
-        kept.known.add(contactId)
+      for (const item of add) {
+        const named = typeof item === 'string' ? { contactId: item } : { contactId: item.contactId, key: item.key }
+        const known = typeof item === 'string' ? kept.known : kept.knownWithKeys
+        const name = typeof item === 'string' ? item : JSON.stringify([item.contactId, item.key])
+        if (known.has(name)) continue
+        known.add(name)
         const number = kept.contacts.length + 1
-        kept.contacts.push(Object.freeze({ number, contactId, outcome: null, run: null, reason: null }))
+        kept.contacts.push(Object.freeze({ number, ...named, outcome: null, run: null, reason: null }))
       }
-      for (const { number, outcome, run, reason } of results) {
+      for (const { number, ...result } of results) {
         const contact = kept.contacts[number - 1]
-        if (contact !== undefined) kept.contacts[number - 1] = Object.freeze({ ...contact, outcome, run, reason })
+        if (contact === undefined) continue
+        const { contactId, key } = contact
+        const named = key === undefined ? { contactId } : { contactId, key }
+        kept.contacts[number - 1] = Object.freeze({ number, ...named, ...structuredClone(result) })
       }
       kept.record = structuredClone(record)
       actions.set(record.actionId, kept)

@@ -1,15 +1,17 @@
 /** Bulk actions in their two tables. */
 import type { ActionOutcome, ActionStore } from '@enfold/core'
-import { unknownCursor } from '@enfold/core/store'
+import { actionContactOf, runsText, unknownCursor } from '@enfold/core/store'
 import type { Database } from './database.ts'
 import { fromText, plainArray, textArray, toText } from './pg-text.ts'
 
 interface ContactRow {
   readonly number: string
   readonly contact: string
+  readonly key: string
   readonly outcome: ActionOutcome | null
   readonly run: string | null
   readonly reason: string | null
+  readonly runs: string | null
 }
 
 export function createActionTables({
@@ -19,19 +21,22 @@ export function createActionTables({
 }: Pick<Database, 'query' | 'write' | 'schema'>): ActionStore {
   return {
     async saveAction(record, { clear = false, add = [], results = [] } = {}) {
+      const items = add.map((item) => (typeof item === 'string' ? { contactId: item, key: '' } : item))
       const rows = await write<{ added: string | null }>(
-        `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::integer[], $7::text[],
-           $8::integer[], $9::text[])::text AS added`,
+        `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::text[],
+           $7::integer[], $8::text[], $9::integer[], $10::text[], $11::text[])::text AS added`,
         [
           toText(record.actionId),
           String(record.revision),
           JSON.stringify(record),
           String(clear),
-          textArray(add.map(toText)),
+          textArray(items.map(({ contactId }) => toText(contactId))),
+          textArray(items.map(({ key }) => toText(key))),
           plainArray(results.map(({ number }) => number)),
           textArray(results.map(({ outcome }) => outcome)),
           plainArray(results.map(({ run }) => run)),
           textArray(results.map(({ reason }) => (reason === null ? null : toText(reason)))),
+          textArray(results.map(({ runs }) => runsText(runs))),
         ],
       )
       const added = rows[0]?.added ?? null
@@ -60,18 +65,22 @@ export function createActionTables({
     },
     async actionContacts(actionId, after, limit, outcome) {
       const rows = await query<ContactRow>(
-        `SELECT c.number::text, c.contact, c.outcome, c.run::text, c.reason FROM ${schema}.action_contacts c
+        `SELECT c.number::text, c.contact, c.key, c.outcome, c.run::text, c.reason, c.runs FROM ${schema}.action_contacts c
          WHERE c.action = (SELECT a.number FROM ${schema}.actions a WHERE a.id = $1) AND c.number > $2::bigint
          AND ($4::text IS NULL OR c.outcome = $4) ORDER BY c.number LIMIT $3::bigint`,
         [toText(actionId), String(after), String(limit), outcome ?? null],
       )
-      return rows.map(({ number, contact, outcome, run, reason }) => ({
-        number: Number(number),
-        contactId: fromText(contact),
-        outcome,
-        run: run === null ? null : Number(run),
-        reason: reason === null ? null : fromText(reason),
-      }))
+      return rows.map(({ number, contact, key, outcome, run, reason, runs }) =>
+        actionContactOf({
+          number: Number(number),
+          contactId: fromText(contact),
+          key: fromText(key),
+          outcome,
+          run: run === null ? null : Number(run),
+          reason: reason === null ? null : fromText(reason),
+          runs,
+        }),
+      )
     },
   }
 }

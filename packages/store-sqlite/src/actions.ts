@@ -1,7 +1,7 @@
 /** Bulk actions in their two tables. Writes stand within a transaction of the caller. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { ActionId, ActionOutcome, ActionRecord, ActionStore } from '@enfold/core'
-import { type Synchronous, unknownCursor } from '@enfold/core/store'
+import { actionContactOf, runsText, type Synchronous, unknownCursor } from '@enfold/core/store'
 import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
 
@@ -14,9 +14,11 @@ interface ActionRow {
 interface ContactRow {
   readonly number: number
   readonly contact: string
+  readonly key: string
   readonly outcome: ActionOutcome | null
   readonly run: number | null
   readonly reason: string | null
+  readonly runs: string | null
 }
 
 export function createActionTables(connection: DatabaseSync): Synchronous<ActionStore> {
@@ -27,12 +29,13 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
   const clear = connection.prepare('DELETE FROM action_contacts WHERE action = ?')
   const lastNumber = connection.prepare('SELECT max(number) AS number FROM action_contacts WHERE action = ?')
   const add = connection.prepare(
-    'INSERT INTO action_contacts (action, number, contact) VALUES (?, ?, ?) ON CONFLICT (action, contact) DO NOTHING',
+    `INSERT INTO action_contacts (action, number, contact, key) VALUES (?, ?, ?, ?)
+     ON CONFLICT (action, contact, key) DO NOTHING`,
   )
   const setResult = connection.prepare(
-    'UPDATE action_contacts SET outcome = ?, run = ?, reason = ? WHERE action = ? AND number = ?',
+    'UPDATE action_contacts SET outcome = ?, run = ?, reason = ?, runs = ? WHERE action = ? AND number = ?',
   )
-  const columns = 'number, contact, outcome, run, reason'
+  const columns = 'number, contact, key, outcome, run, reason, runs'
   const contacts = connection.prepare(
     `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? ORDER BY number ${LIMIT}`,
   )
@@ -53,11 +56,13 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
       let added = 0
       if (change.add !== undefined) {
         const before = (lastNumber.get(action) as { number: number | null }).number ?? 0
-        for (const contactId of change.add)
-          added += Number(add.run(action, before + added + 1, toText(contactId)).changes)
+        for (const item of change.add) {
+          const { contactId, key } = typeof item === 'string' ? { contactId: item, key: '' } : item
+          added += Number(add.run(action, before + added + 1, toText(contactId), toText(key)).changes)
+        }
       }
-      for (const { number, outcome, run, reason } of change.results ?? [])
-        setResult.run(outcome, run, reason === null ? null : toText(reason), action, number)
+      for (const { number, outcome, run, reason, runs } of change.results ?? [])
+        setResult.run(outcome, run, reason === null ? null : toText(reason), runsText(runs), action, number)
       return added
     },
     action(actionId) {
@@ -74,13 +79,17 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
       if (action === undefined) return []
       const rows =
         outcome === undefined ? contacts.all(action, after, limit) : contactsWith.all(action, after, outcome, limit)
-      return (rows as unknown as ContactRow[]).map(({ contact, reason, ...row }) => ({
-        number: row.number,
-        contactId: fromText(contact),
-        outcome: row.outcome,
-        run: row.run,
-        reason: reason === null ? null : fromText(reason),
-      }))
+      return (rows as unknown as ContactRow[]).map(({ number, contact, key, outcome, run, reason, runs }) =>
+        actionContactOf({
+          number,
+          contactId: fromText(contact),
+          key: fromText(key),
+          outcome,
+          run,
+          reason: reason === null ? null : fromText(reason),
+          runs,
+        }),
+      )
     },
   }
 }

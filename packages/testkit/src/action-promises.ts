@@ -74,6 +74,28 @@ export const actionPromises = {
     expect(await store.actionContacts('other', 0, 10)).toEqual([pending(1, 'x')])
   },
 
+  'KEY-2: a contact is in an action once for each key it is named with, and a result may be of several runs': async ({
+    store,
+  }) => {
+    const keyed = (contactId: string, key: string) => ({ contactId, key })
+    const hostile = HOSTILE_IDS.map((key) => keyed('x', key))
+    const named = [keyed('x', 'k'), 'x', keyed('x', 'k'), '["x","k"]', 'x', keyed('y', 'k')]
+    expect(await store.saveAction(record('a', 1), { add: named })).toBe(4)
+    expect(await store.saveAction(record('a', 2), { add: [...hostile, ...hostile, 'x'] })).toBe(HOSTILE_IDS.length)
+    const runs = [...HOSTILE_IDS, ''].map((key, i) => ({ key, run: i + 1, outcome: 'stopped' as const }))
+    const stopped: ActionResult = { number: 2, outcome: 'stopped', run: null, reason: null, runs }
+    await store.saveAction(record('a', 3), { results: [result(1, 'started', 7), stopped] })
+    expect(await store.actionContacts('a', 0, 100)).toEqual([
+      { number: 1, contactId: 'x', key: 'k', outcome: 'started', run: 7, reason: null },
+      { number: 2, contactId: 'x', outcome: 'stopped', run: null, reason: null, runs },
+      pending(3, '["x","k"]'),
+      { ...pending(4, 'y'), key: 'k' },
+      ...HOSTILE_IDS.map((key, i) => ({ ...pending(5 + i, 'x'), key })),
+    ])
+    await store.saveAction(record('a', 4), { results: [result(2, 'not_active', 1)] })
+    expect((await store.actionContacts('a', 1, 1))[0]).toEqual({ ...pending(2, 'x'), outcome: 'not_active', run: 1 })
+  },
+
   'BULK-1: results stand with their contacts; others stay as they are': async ({ store }) => {
     await store.saveAction(record('a', 1), { add: ['x', 'y', 'z'] })
     await store.saveAction(record('other', 1), { add: ['x', 'y'] })

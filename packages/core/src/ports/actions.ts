@@ -1,14 +1,14 @@
 /** Bulk actions: what the log does not hold of them. */
-import type { ActionContact, ActionRecord, ActionResult } from '../action.ts'
-import type { ActionId, ContactId } from '../ids.ts'
+import type { ActionContact, ActionItem, ActionRecord, ActionResult } from '../action.ts'
+import type { ActionId } from '../ids.ts'
 import type { ActionOutcome } from '../verbs/index.ts'
 
 /** What a save brings besides the record: in this order. */
 export interface ActionChange {
   /** Forget all contacts of the action. */
   readonly clear?: boolean
-  /** Contacts to append to those that are there, in this order; one that is there already is ignored. */
-  readonly add?: readonly ContactId[]
+  /** Contacts to append to those that are there, in this order; one that is there already, for the same key, is ignored. */
+  readonly add?: readonly ActionItem[]
   /** Of contacts that were added; a later result replaces an earlier one. */
   readonly results?: readonly ActionResult[]
 }
@@ -17,7 +17,8 @@ export interface ActionChange {
  * Keeps what the log does not hold of bulk actions: who ordered what, for which contacts, and the result of each (BULK-1).
  *
  * Promises: a save is one transaction, durable when it resolves, and visible to every later call. Of two saves with
- * the same revision one is written. Contacts are numbered 1, 2, 3 … without gaps, each of them once.
+ * the same revision one is written. Contacts are numbered 1, 2, 3 … without gaps, each of them once for
+ * each key.
  */
 export interface ActionStore {
   /**

@@ -8,6 +8,7 @@
 export { createInProcessTransactions, type TransactionalLog } from '../in-process-transaction.ts'
 export { REQUIRED_NODE } from '../node-version.ts'
 export { appendOf, checkAppend, checkEvent } from '../stream-append.ts'
+export * from './action-rows.ts'
 export * from './changes.ts'
 export * from './checks.ts'
 export * from './create-store.ts'

@@ -9,6 +9,7 @@ import { sql as required } from './004-required.ts'
 import { sql as lanes } from './005-lanes.ts'
 import { sql as current } from './006-current.ts'
 import { sql as membershipKeys } from './007-membership-keys.ts'
+import { sql as actionKeys } from './008-action-keys.ts'
 
 /** @param schema a quoted identifier of small letters, digits and underscores */
 export const migrations: readonly ((schema: string) => string)[] = [
@@ -19,4 +20,5 @@ export const migrations: readonly ((schema: string) => string)[] = [
   lanes,
   current,
   membershipKeys,
+  actionKeys,
 ]

@@ -8,5 +8,6 @@ import { sql as hashChain } from './003-hash-chain.ts'
 import { sql as actions } from './004-actions.ts'
 import { sql as lanes } from './005-lanes.ts'
 import { sql as membershipKeys } from './006-membership-keys.ts'
+import { sql as actionKeys } from './007-action-keys.ts'
 
-export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes, membershipKeys]
+export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes, membershipKeys, actionKeys]
