@@ -37,7 +37,26 @@ export async function appendDecided(
   )
 }
 
-/** Another writer was first: tells of it, and waits for a moment, longer each time. */
+const ATTEMPTS = 20
+const PATIENCE_MS = 10_000
+
+/**
+ * Whether to try once more where other writers were first: twenty times at least, so that a slow machine has them too, and
+ * ten seconds at least, so that each of fifty writers of one contact has its turn.
+ *
+ * @param attempt the one to come, from 1
+ * @param since as `performance.now()` counts
+ */
+export function hasPatience(attempt: number, since: number): boolean {
+  return attempt <= ATTEMPTS || performance.now() - since < PATIENCE_MS
+}
+
+/** A wait after so many conflicts, longer each time. The first loser goes again at once. */
+export async function untilOthersAreDone(random: CommandContext['random'], conflicts: number): Promise<void> {
+  if (conflicts > 1) await realWait(random() * Math.min(2 ** Math.min(conflicts, 10), 100))
+}
+
+/** Another writer was first: tells of it, and waits for a moment. */
 export async function giveWay(
   { campaigns, observe, random }: CommandContext,
   contactId: ContactId,
@@ -47,8 +66,7 @@ export async function giveWay(
   observe({ type: 'conflict', contactId, attempt })
   // Published again, or unpublished, since this process looked.
   if (outdated === true) await campaigns.refresh()
-  // The first loser goes again at once.
-  if (attempt > 1) await realWait(random() * Math.min(2 ** Math.min(attempt, 10), 100))
+  await untilOthersAreDone(random, attempt)
 }
 
 /**

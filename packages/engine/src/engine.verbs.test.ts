@@ -429,6 +429,22 @@ eachStore((makeStore) => {
     expect(history.map(({ version }) => version)).toEqual(history.map((_, i) => i + 1))
   })
 
+  it('ONCE-2: a command and a publication to which others come first thirty times are done all the same', async () => {
+    const store = makeStore()
+    let others = 30
+    const engine = engineOver({
+      ...store,
+      append: async (stream, events, expected, ...rest) =>
+        others-- > 0 ? { outcome: 'conflict', actual: 0 } : store.append(stream, events, expected, ...rest),
+      appendMany: async (appends) =>
+        others-- > 0 ? appends.map(() => ({ outcome: 'conflict', actual: 0 })) : store.appendMany(appends),
+    })
+    expect(await answerOf(engine.publish(pool))).toMatchObject({ outcome: 'published', version: 1 })
+    others = 30
+    expect(await answerOf(engine.startSequence(nurture))).toMatchObject({ outcome: 'started', run: 1 })
+    expect(await eventsOf(engine, 'SequenceStarted')).toHaveLength(1)
+  })
+
   it('ONCE-2: fifty starts at once are one start', async () => {
     const { engine } = await given(makeStore)
     const answers = await Promise.all(Array.from({ length: 50 }, () => answerOf(engine.startSequence(nurture))))

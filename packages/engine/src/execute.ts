@@ -16,7 +16,7 @@ import {
   type Rejection,
   right,
 } from '@enfold/core'
-import { appendDecided, giveWay } from './append-decided.ts'
+import { appendDecided, giveWay, hasPatience } from './append-decided.ts'
 import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { CommandContext } from './engine-context.ts'
 import { type ContactSnapshot, type LoadedContact, type LogPosition, load } from './load-contact.ts'
@@ -31,12 +31,10 @@ export interface Executed<Command extends ContactCommand> extends LogPosition {
   readonly history: readonly RecordedContactEvent[]
 }
 
-const MAX_ATTEMPTS = 20
-
 /**
  * @param known what the caller holds of the contact already, to spare the first look; only for commands whose id
  *   cannot stand in the history that the caller has seen.
- * @throws EnfoldFault `CONTENTION` after twenty conflicts, and whatever store and directory throw
+ * @throws EnfoldFault `CONTENTION` if other writers were always first (`hasPatience`), and whatever store and directory throw
  */
 export function execute<Command extends ContactCommand>(
   context: CommandContext,
@@ -57,7 +55,9 @@ async function executeTraced<Command extends ContactCommand>(
   const tell = createTeller(context, command)
   let refreshed = false
   let written = false
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  const since = performance.now()
+  let attempt = 1
+  for (; hasPatience(attempt, since); attempt++) {
     const contact = await contactFor(context, command, attempt === 1 ? known : undefined)
     const decision = decideOnce(command, contact.history, decidingOn(context, command, contact), contact.state)
     if (isLeft(decision)) {
@@ -104,7 +104,7 @@ async function executeTraced<Command extends ContactCommand>(
     // An answer was lost, or another process has the same command. What it came to there is in the log (ONCE-1).
     written = true
   }
-  throw contention(command)
+  throw contention(command, attempt - 1)
 }
 
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
@@ -161,10 +161,10 @@ function createTeller({ observe }: CommandContext, { contactId, type: command }:
   }
 }
 
-function contention({ contactId, commandId }: ContactCommand): EnfoldFault {
+function contention({ contactId, commandId }: ContactCommand, attempts: number): EnfoldFault {
   return new EnfoldFault(
     'CONTENTION',
-    `Other writers were first ${MAX_ATTEMPTS} times in a row for the contact ${JSON.stringify(contactId)}. Nothing was written; try again with the same command id.`,
+    `Other writers were first ${attempts} times in a row for the contact ${JSON.stringify(contactId)}. Nothing was written; try again with the same command id.`,
     { contactId, commandId },
   )
 }

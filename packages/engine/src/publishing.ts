@@ -23,6 +23,7 @@ import {
   type UnpublishAnswer,
   type UnpublishCampaign,
 } from '@enfold/core'
+import { hasPatience, untilOthersAreDone } from './append-decided.ts'
 import { metaOf, ORDER, type Order } from './contact-verbs.ts'
 import type { EngineContext } from './engine-context.ts'
 import * as input from './input.ts'
@@ -58,7 +59,6 @@ interface Parts {
   readonly requireOpen: () => void
 }
 
-const MAX_ATTEMPTS = 20
 const UNPUBLISH = { ...ORDER, 'stopRuns?': input.flag }
 
 export function createPublishing({ context, handledKinds, requireOpen, stopRuns }: Parts): Publishing {
@@ -153,10 +153,12 @@ function unpublication(
 
 /** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
 async function decideOnCampaign<Answer>(
-  { campaigns, store }: EngineContext,
+  { campaigns, store, random }: EngineContext,
   order: CampaignOrder<Answer>,
 ): Promise<Either<Rejection, Answer & { readonly position: Position }>> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  const since = performance.now()
+  for (let attempt = 1; hasPatience(attempt, since); attempt++) {
+    await untilOthersAreDone(random, attempt - 1)
     await campaigns.refresh()
     const decided = order.decide()
     if (isLeft(decided)) return decided

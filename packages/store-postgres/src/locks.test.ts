@@ -46,7 +46,7 @@ describe("a contact that a host's open transaction has written to", () => {
   })
 
   it('holds no connection of the pool, however many such contacts there are', async () => {
-    const given = await givenHost(server, { maxConnections: 2 })
+    const given = await givenHost(server, { maxConnections: 2, lockWaitMs: 120_000 })
     const { engine } = given
     const client = await given.begin()
     const ids = Array.from({ length: 10 }, (_, i) => `c${i}`)
