@@ -94,7 +94,7 @@ function applyByHand(state: LiveState, event: ContactEvent): void {
       const { campaignId, sequenceId } = event.data
       let enrollment = enrollmentIn(state, campaignId, sequenceId)
       if (enrollment === undefined) {
-        enrollment = { campaignId, sequenceId, runs: [] }
+        enrollment = { campaignId, sequenceId, key: '', runs: [] }
         state.enrollments.push(enrollment)
       }
       enrollment.runs.push({ ...newRun(event), steps: [] })
@@ -146,6 +146,7 @@ function newRun({ data, at, id, correlationId }: ContactEvent & { type: 'Sequenc
     pausedAt: null,
     shiftMs: 0,
     shiftedMs: 0,
+    vars: {},
     eventId: id,
     correlationId,
   }
@@ -177,7 +178,7 @@ function evolveByCopies(state: ContactState, event: ContactEvent): ContactState 
         ? state.enrollments.map((one) =>
             one.sequenceId === sequenceId && one.campaignId === campaignId ? { ...one, runs: [...one.runs, run] } : one,
           )
-        : [...state.enrollments, { campaignId, sequenceId, runs: [run] }]
+        : [...state.enrollments, { campaignId, sequenceId, key: '', runs: [run] }]
       return { ...state, version, enrollments }
     }
     case 'SequenceCompleted':

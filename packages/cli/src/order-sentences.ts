@@ -50,7 +50,10 @@ export interface Sentences<Name extends VerbName> {
 export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   startSequence: {
     help: 'start contacts in a sequence; a contact that is in it keeps its place',
-    options: {},
+    options: {
+      key: 'what the run is about, of a sequence with keys',
+      vars: 'what the run begins with: an object of variables',
+    },
     would: (order, contacts) => `start ${sequenceName(order)} for ${contacts}`,
     did: {
       started: ({ run }, order, contact) => `started run ${run} of ${sequenceName(order)} for ${contact}`,
@@ -59,7 +62,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   stopSequence: {
     help: 'take contacts out of a sequence',
-    options: {},
+    options: { key: 'the run of this key, of a sequence with keys (default: each)' },
     would: (order, contacts) => `stop ${sequenceName(order)} for ${contacts}`,
     did: {
       stopped: ({ run }, order, contact) => `stopped run ${run} of ${sequenceName(order)} for ${contact}`,
@@ -71,7 +74,10 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   restartSequence: {
     help: 'stop, then start, in one',
-    options: {},
+    options: {
+      key: 'what the run is about, of a sequence with keys',
+      vars: 'what the run begins with: an object of variables',
+    },
     would: (order, contacts) => `restart ${sequenceName(order)} for ${contacts}`,
     did: {
       restarted: ({ run }, order, contact) => `restarted ${sequenceName(order)} for ${contact}, as run ${run}`,
@@ -80,7 +86,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   pauseSequence: {
     help: 'hold everything of a sequence',
-    options: {},
+    options: { key: 'the run of this key, of a sequence with keys (default: each)' },
     would: (order, contacts) => `pause ${sequenceName(order)} for ${contacts}`,
     did: {
       paused: ({ run }, order, contact) => `paused run ${run} of ${sequenceName(order)} for ${contact}`,
@@ -90,7 +96,10 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   resumeSequence: {
     help: 'let a sequence go on',
-    options: { shift: 'the wait in progress is longer by the pause (default: due times stand)' },
+    options: {
+      shift: 'the wait in progress is longer by the pause (default: due times stand)',
+      key: 'the run of this key, of a sequence with keys (default: each)',
+    },
     would: (order, contacts) => `resume ${sequenceName(order)} for ${contacts}`,
     did: {
       resumed: ({ run }, order, contact) => `resumed run ${run} of ${sequenceName(order)} for ${contact}`,
@@ -99,7 +108,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   resendStep: {
     help: 'send one step again, now',
-    options: {},
+    options: { key: 'what the run is about, of a sequence with keys' },
     would: (order, contacts) => `send again ${stepName(order)} for ${contacts}`,
     did: {
       resent: ({ run, resend }, order, contact) =>
@@ -108,7 +117,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   },
   cancelStep: {
     help: 'take out a step that was not dispatched yet',
-    options: {},
+    options: { key: 'what the run is about, of a sequence with keys' },
     would: (order, contacts) => `cancel ${stepName(order)} for ${contacts}`,
     did: {
       cancelled: ({ run }, order, contact) => `cancelled ${stepName(order)}, run ${run}, for ${contact}`,

@@ -157,11 +157,11 @@ export function conditionText(condition: Condition): string {
   if ('any' in condition) return condition.any.map(conditionText).join(' or ')
   if ('none' in condition) return `not (${condition.none.map(conditionText).join(' or ')})`
   if ('tag' in condition) return `tag ${condition.tag}`
-  const { field } = condition
-  if ('exists' in condition) return condition.exists ? `has ${field}` : `has no ${field}`
-  if ('equals' in condition) return `${field} = ${JSON.stringify(condition.equals)}`
-  if ('in' in condition) return `${field} in ${JSON.stringify(condition.in)}`
-  return 'atLeast' in condition ? `${field} ≥ ${condition.atLeast}` : `${field} ≤ ${condition.atMost}`
+  const name = 'field' in condition ? condition.field : condition.var
+  if ('exists' in condition) return condition.exists ? `has ${name}` : `has no ${name}`
+  if ('equals' in condition) return `${name} = ${JSON.stringify(condition.equals)}`
+  if ('in' in condition) return `${name} in ${JSON.stringify(condition.in)}`
+  return 'atLeast' in condition ? `${name} ≥ ${condition.atLeast}` : `${name} ≤ ${condition.atMost}`
 }
 
 /** Through the points of the layout, rounded at each. */

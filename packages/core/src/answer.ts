@@ -23,7 +23,7 @@ export function answerFrom<Command extends ContactCommand>(
     const bySignal = command.type === 'HandleSignal' ? { signalId: command.signalId } : {}
     return left({ type: 'CommandIdReused', commandId: command.commandId, ...bySignal, usedFor })
   }
-  return right(deciderOf(command).answerFrom(events))
+  return right(deciderOf(command).answerFrom(events, command))
 }
 
 /** By the digest that the first event carries; where an early release wrote none, by what the events are about. */

@@ -3,7 +3,7 @@
  * of several forms (timer, route, condition), the form is told by its distinguishing key and only that form's problems
  * are named: an `anyOf` would name those of all.
  */
-import Type, { type TSchema } from 'typebox'
+import Type, { type TProperties, type TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Settings } from 'typebox/system'
 import type { CampaignDefinition, Condition, Route } from './definition.ts'
@@ -14,14 +14,18 @@ import { isLegalId } from './ids.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
 import { MAX_KEPT_VALUES } from './signal-kept.ts'
-import { TIMERS } from './timers/timers.ts'
+import { OFFSET_TIMERS, TIMERS } from './timers/timers.ts'
 import { WINDOWS, windowProblem } from './timers/window.ts'
 
 /** The forms of each choice, by the key that tells them apart. */
-const timers = ({ window }: Slots) =>
-  Object.fromEntries(
-    Object.entries(TIMERS).map(([key, properties]) => [key, closed({ ...properties, window: opt(window) })]),
-  )
+const windowed =
+  (forms: Readonly<Record<string, TProperties>>) =>
+  ({ window }: Slots) =>
+    Object.fromEntries(
+      Object.entries(forms).map(([key, properties]) => [key, closed({ ...properties, window: opt(window) })]),
+    )
+const timers = windowed(TIMERS)
+const offsetTimers = windowed(OFFSET_TIMERS)
 
 /** A hole that the published schema fills with a reference and the problem finder fills by hand. */
 type Slots = Readonly<Record<'timer' | 'window' | 'route' | 'condition' | 'when' | 'test', TSchema>>
@@ -36,17 +40,24 @@ const TESTS = {
   in: closed({ in: Type.Array(Scalar) }),
   not: closed({ not: Scalar }),
   exists: closed({ exists: Type.Boolean() }),
+  var: closed({ var: Name }),
 }
 
 const Kept = closed({ keep: opt(Type.Array(Name)), private: opt(Type.Array(Name)) })
 
+/** Tests of a value, which is that of a field or of a variable. */
+const valueTests = (of: 'field' | 'var') => ({
+  equals: closed({ [of]: Name, equals: Scalar }),
+  in: closed({ [of]: Name, in: Type.Array(Scalar) }),
+  atLeast: closed({ [of]: Name, atLeast: Type.Number() }),
+  atMost: closed({ [of]: Name, atMost: Type.Number() }),
+  exists: closed({ [of]: Name, exists: Type.Boolean() }),
+})
+const ofVariables = valueTests('var')
+
 const conditions = ({ condition }: Slots) => ({
   tag: closed({ tag: Name }),
-  equals: closed({ field: Name, equals: Scalar }),
-  in: closed({ field: Name, in: Type.Array(Scalar) }),
-  atLeast: closed({ field: Name, atLeast: Type.Number() }),
-  atMost: closed({ field: Name, atMost: Type.Number() }),
-  exists: closed({ field: Name, exists: Type.Boolean() }),
+  ...valueTests('field'),
   all: closed({ all: Type.Array(condition) }),
   any: closed({ any: Type.Array(condition) }),
   none: closed({ none: Type.Array(condition) }),
@@ -86,6 +97,7 @@ const campaign = (slots: Slots, options: object = {}) => {
           name: opt(Name),
           when: slots.when,
           achievableBy: opt(words('anyone', 'members')),
+          same: opt(Name),
           next,
         }),
       ),
@@ -93,6 +105,8 @@ const campaign = (slots: Slots, options: object = {}) => {
         closed({
           id: Id,
           name: opt(Name),
+          vars: opt(Type.Record(Type.String(), closed({ data: Name }))),
+          per: opt(Name),
           steps: Type.Array(Step, { minItems: 1 }),
           onGoal: opt(words('stop', 'runToCompletion')),
           next,
@@ -123,12 +137,12 @@ export const campaignJsonSchema: JsonObject = JSON.parse(
     title: 'Enfold campaign definition',
     ...campaign(references, {
       $defs: {
-        timer: Type.Union(Object.values(timers(references))),
+        timer: Type.Union([...Object.values(timers(references)), ...Object.values(offsetTimers(references))]),
         window: Type.Union([
           ...Object.values(WINDOWS),
           Type.Array(Type.Union(Object.values(WINDOWS)), { minItems: 1 }),
         ]),
-        condition: Type.Union(Object.values(conditions(references))),
+        condition: Type.Union([...Object.values(conditions(references)), ...Object.values(ofVariables)]),
         when: Type.Union([pattern(references), Type.Array(pattern(references), { minItems: 1 })]),
         test: Type.Union([Scalar, ...Object.values(TESTS)]),
         route: Type.Union([Id, ...Object.values(routes(references))]),
@@ -145,8 +159,10 @@ interface Validators {
   readonly pattern: Validator
   readonly tests: ReadonlyMap<string, Validator>
   readonly timers: ReadonlyMap<string, Validator>
+  readonly offsetTimers: ReadonlyMap<string, Validator>
   readonly windows: ReadonlyMap<string, Validator>
   readonly conditions: ReadonlyMap<string, Validator>
+  readonly ofVariables: ReadonlyMap<string, Validator>
   readonly routes: ReadonlyMap<string, Validator>
 }
 
@@ -160,8 +176,10 @@ function validators(): Validators {
     pattern: Compile(pattern(holes)) as unknown as Validator,
     tests: each(TESTS),
     timers: each(timers(holes)),
+    offsetTimers: each(offsetTimers(holes)),
     windows: each(WINDOWS),
     conditions: each(conditions(holes)),
+    ofVariables: each(ofVariables),
     routes: each(routes(holes)),
   }
   return compiled
@@ -281,13 +299,13 @@ function keptProblems(kept: unknown, path: string): CampaignProblem[] {
 
 function timerProblems(v: Validators, timer: unknown, path: string): CampaignProblem[] {
   const forms = new Map(v.timers)
-  const offset = forms.get('offset')
-  forms.delete('offset')
-  // Two forms begin with a field: so long from its moment, or days from its date.
-  const ofField = isObject(timer) && Object.hasOwn(timer, 'field')
-  if (ofField && Object.hasOwn(timer, 'offset') && offset !== undefined) forms.set('field', offset)
-  else if (ofField && !Object.hasOwn(timer, 'offsetDays'))
-    return [problem(path, timer, 'with "field" either "offset", or "offsetDays", "at" and "occurrence"')]
+  // Two forms begin with a field, and two with a variable: so long from its moment, or days from its date.
+  for (const [source, offset] of v.offsetTimers) {
+    if (!isObject(timer) || !Object.hasOwn(timer, source)) continue
+    if (Object.hasOwn(timer, 'offset')) forms.set(source, offset)
+    else if (!Object.hasOwn(timer, 'offsetDays'))
+      return [problem(path, timer, `with "${source}" either "offset", or "offsetDays", "at" and "occurrence"`)]
+  }
   const problems = oneOf(forms, timer, path, 'a timer')
   const window = isObject(timer) ? timer.window : undefined
   return window === undefined ? problems : [...problems, ...windowProblems(v, window, `${path}/window`)]
@@ -320,7 +338,8 @@ const MAX_CONDITION_DEPTH = 50
 
 function conditionProblems(v: Validators, condition: Condition, path: string, depth: number): CampaignProblem[] {
   if (depth > MAX_CONDITION_DEPTH) return [problem(path, null, `conditions nested at most ${MAX_CONDITION_DEPTH} deep`)]
-  const problems = oneOf(v.conditions, condition, path, 'a condition')
+  const forms = isObject(condition) && Object.hasOwn(condition, 'var') ? v.ofVariables : v.conditions
+  const problems = oneOf(forms, condition, path, 'a condition')
   if (!isObject(condition)) return problems
   for (const key of ['all', 'any', 'none'] as const) {
     const inner = (condition as Record<string, unknown>)[key]

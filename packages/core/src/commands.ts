@@ -27,7 +27,7 @@ export interface OfContact extends CommandMeta {
   readonly contactId: ContactId
 }
 
-/** A command on a contact's place in a sequence. */
+/** A command on a contact's place in a sequence; `key` says in which, where it runs once for each key (KEY-2). */
 export interface OfSequence extends OfContact, SequenceRef {}
 
 /** A command on one step of a contact's run. */

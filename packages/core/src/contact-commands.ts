@@ -10,7 +10,7 @@ const DECIDERS = { ...VERBS, ...OF_DISPATCHER }
 
 type Deciders = (typeof DECIDERS)[keyof typeof DECIDERS]
 type CommandOf<D> = D extends { decide(command: infer Command, decision: never): unknown } ? Command : never
-type AnswerBy<D> = D extends { answerFrom(added: never): infer Answer } ? Answer : never
+type AnswerBy<D> = D extends { answerFrom(added: never, command: never): infer Answer } ? Answer : never
 
 /** An order that `decide` turns into events and an answer, or refuses. */
 export type ContactCommand = CommandOf<Deciders>

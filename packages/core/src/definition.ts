@@ -14,6 +14,8 @@ export type {
   FieldTimer,
   OnTimer,
   Timer,
+  VariableOffsetTimer,
+  VariableTimer,
 } from './timers/timers.ts'
 export type { DaysWindow, Weekday, Window, Windows } from './timers/window.ts'
 
@@ -47,6 +49,11 @@ export interface GoalDefinition<Target extends string = string> {
   readonly when: SignalPattern | readonly SignalPattern[]
   /** Default "anyone": an entry point. "members": only contacts that are in one of the campaign's sequences (GOAL-2). */
   readonly achievableBy?: 'anyone' | 'members'
+  /**
+   * The name of a value of its signals: upstream it stops only runs whose key equals that value (KEY-3). Default: it stops
+   * the runs of every key.
+   */
+  readonly same?: string
   /** Default []: an exit (GOAL-8). */
   readonly next?: readonly Route<Target>[]
 }
@@ -70,6 +77,8 @@ export type MatchTest =
   | { readonly in: readonly JsonScalar[] }
   | { readonly not: JsonScalar }
   | { readonly exists: boolean }
+  /** Equal to this variable of an open run of the contact in the campaign (VAR-2). */
+  | { readonly var: string }
 
 /** What is recorded of the data of a kind of signal (SIGNAL-1): at most 20 values in all. */
 export interface KeptSignal {
@@ -79,10 +88,22 @@ export interface KeptSignal {
   readonly private?: readonly string[]
 }
 
+/** Where a variable comes from: this value of the signal's data. */
+export interface VariableSource {
+  readonly data: string
+}
+
 export interface SequenceDefinition<Target extends string = string> {
   /** Unique among the campaign's goals and sequences. */
   readonly id: SequenceId
   readonly name?: string
+  /**
+   * Values that a run takes from the signal that starts it, or from a start by hand, and keeps: at most 20 (VAR-1). Of a
+   * sequence that is started by another, those that the other's run has under the same names.
+   */
+  readonly vars?: { readonly [name: string]: VariableSource }
+  /** The name of a variable: a contact is then in the sequence once for each of its values, its key (KEY-1). */
+  readonly per?: string
   /** At least one, in order. */
   readonly steps: readonly StepDefinition[]
   /** Default "stop". "runToCompletion": goals do not stop it (GOAL-5). */
@@ -97,17 +118,25 @@ export type Route<Target extends string = string> =
   | { readonly to: Target; readonly if: Condition }
   | { readonly to: Target; readonly otherwise: true }
 
-/** A test of the contact's facts. An absent field equals nothing and is in no range. */
+/**
+ * A test of the contact's facts or, in a sequence, of a variable of the run. An absent field or variable equals nothing
+ * and is in no range.
+ */
 export type Condition =
   | { readonly tag: string }
-  | { readonly field: string; readonly equals: JsonScalar }
-  | { readonly field: string; readonly in: readonly JsonScalar[] }
-  | { readonly field: string; readonly atLeast: number }
-  | { readonly field: string; readonly atMost: number }
-  | { readonly field: string; readonly exists: boolean }
+  | ({ readonly field: string } & ValueTest)
+  | ({ readonly var: string } & ValueTest)
   | { readonly all: readonly Condition[] }
   | { readonly any: readonly Condition[] }
   | { readonly none: readonly Condition[] }
+
+/** One test of a value. */
+export type ValueTest =
+  | { readonly equals: JsonScalar }
+  | { readonly in: readonly JsonScalar[] }
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly exists: boolean }
 
 export interface StepDefinition {
   /** Unique within its sequence. */

@@ -64,7 +64,7 @@ describe('the fold', () => {
       sequenceId: `${'a'.repeat(i)}!`,
     }))
     const all = [...refs, { campaignId: '__proto__', sequenceId: 'constructor' }]
-    const enrollments = all.map((one) => ({ ...one, runs: [] }))
+    const enrollments = all.map((one) => ({ ...one, key: '', runs: [] }))
     const counted = new Proxy(enrollments, {
       get(list, key, receiver) {
         looks += 1
@@ -76,7 +76,7 @@ describe('the fold', () => {
     expect(enrollmentOf(state, { campaignId: 'aa', sequenceId: 'constructor' })).toBeUndefined()
     expect(looks).toBeLessThan(all.length * 10)
     // What is added later is found too.
-    enrollments.push({ campaignId: 'late', sequenceId: 'late', runs: [] })
+    enrollments.push({ campaignId: 'late', sequenceId: 'late', key: '', runs: [] })
     expect(enrollmentOf(state, { campaignId: 'late', sequenceId: 'late' })).toBe(enrollments.at(-1))
   })
 

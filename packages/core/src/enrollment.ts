@@ -3,7 +3,16 @@
  * The recipe believes every event: what may happen is decided in `decide.ts`, what must not is found by `verify.ts`.
  */
 import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
-import type { AttemptRef, ContactEvent, RunRef, SequenceRef, StepRef } from './events.ts'
+import {
+  type AttemptRef,
+  type ContactEvent,
+  type ContactEventData,
+  NO_VARS,
+  type RunRef,
+  type SequenceRef,
+  type StepRef,
+  type Vars,
+} from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
 
@@ -51,6 +60,8 @@ export interface Run {
   readonly shiftMs: number
   /** By how much all shifting pauses together have moved what is counted from the start of the run (TIME-7). */
   readonly shiftedMs: number
+  /** What it began with (VAR-1). They do not change. */
+  readonly vars: Vars
   /** In the order in which they were first touched. */
   readonly steps: readonly StepRecord[]
   /** Of its `SequenceStarted`. */
@@ -61,6 +72,8 @@ export interface Run {
 export interface Enrollment {
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
+  /** What it is about (KEY-1); empty where the sequence has no keys. */
+  readonly key: string
   /** Run n stands at index n - 1. */
   readonly runs: readonly Run[]
 }
@@ -149,14 +162,28 @@ export type { Patch } from 'immer'
 
 // --- Questions ------------------------------------------------------------------------------------------------------
 
-export function refOf({ campaignId, sequenceId }: SequenceRef): SequenceRef {
-  return { campaignId, sequenceId }
+/** The names of an enrollment alone, as events have them: without a key where it is empty. */
+export function refOf({ campaignId, sequenceId, key = '' }: SequenceRef): SequenceRef {
+  return key === '' ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
 }
 
+/** Whether both mean one enrollment: contact apart, the same campaign, sequence and key (KEY-1). */
+export function isSameEnrollment(a: SequenceRef, b: SequenceRef): boolean {
+  return a.sequenceId === b.sequenceId && a.campaignId === b.campaignId && (a.key ?? '') === (b.key ?? '')
+}
+
+/** The enrollment of the key, or of none where the reference has none. */
 export function enrollmentOf({ enrollments }: ContactState, ref: SequenceRef): Enrollment | undefined {
-  if (enrollments.length > FEW)
-    return enrollments[placesOf(enrollments).get(keyOf(ref.campaignId, ref.sequenceId)) ?? -1]
-  return enrollments.find((e) => e.sequenceId === ref.sequenceId && e.campaignId === ref.campaignId)
+  if (enrollments.length > FEW) return enrollments[placesOf(enrollments).get(nameOfEnrollment(ref)) ?? -1]
+  return enrollments.find((one) => isSameEnrollment(one, ref))
+}
+
+/** Every enrollment of the sequence: one for each key that it was ever started with. In the order of first starts. */
+export function enrollmentsOf(
+  { enrollments }: ContactState,
+  { campaignId, sequenceId }: Pick<SequenceRef, 'campaignId' | 'sequenceId'>,
+): readonly Enrollment[] {
+  return enrollments.filter((one) => one.sequenceId === sequenceId && one.campaignId === campaignId)
 }
 
 /** So many are looked through more quickly than they are looked up. */
@@ -171,16 +198,17 @@ function placesOf(enrollments: readonly Enrollment[]): ReadonlyMap<string, numbe
     places.set(enrollments, known)
   }
   for (let at = known.size; at < enrollments.length; at++) {
-    const { campaignId, sequenceId } = enrollments[at] as Enrollment
-    known.set(keyOf(campaignId, sequenceId), at)
+    known.set(nameOfEnrollment(enrollments[at] as Enrollment), at)
   }
   return known
 }
 
-/** One text for the two ids, whatever they hold. */
-const keyOf = (campaignId: CampaignId, sequenceId: SequenceId) => `${campaignId.length} ${campaignId}${sequenceId}`
+/** One text for the ids and the key, whatever they hold: no two enrollments of a contact have the same. */
+export function nameOfEnrollment({ campaignId, sequenceId, key = '' }: SequenceRef): string {
+  return `${campaignId.length} ${sequenceId.length} ${campaignId}${sequenceId}${key}`
+}
 
-export function newestRun(enrollment: Enrollment | undefined): Run | undefined {
+export function newestRun(enrollment: Pick<Enrollment, 'runs'> | undefined): Run | undefined {
   return enrollment?.runs[enrollment.runs.length - 1]
 }
 
@@ -349,10 +377,10 @@ function recipe(state: LiveContact, event: ContactEvent): void {
   }
 }
 
-function start(state: LiveContact, ref: RunRef & { campaignVersion: number }, event: ContactEvent): void {
+function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], event: ContactEvent): void {
   let enrollment = enrollmentIn(state, ref)
   if (enrollment === undefined) {
-    state.enrollments.push({ campaignId: ref.campaignId, sequenceId: ref.sequenceId, runs: [] })
+    state.enrollments.push({ campaignId: ref.campaignId, sequenceId: ref.sequenceId, key: ref.key ?? '', runs: [] })
     // Under immer the list gives a draft of what was put into it, which must be changed instead of it.
     enrollment = lastOf(state.enrollments)
   }
@@ -368,6 +396,7 @@ function start(state: LiveContact, ref: RunRef & { campaignVersion: number }, ev
     pausedAt: null,
     shiftMs: 0,
     shiftedMs: 0,
+    vars: ref.vars === undefined ? NO_VARS : { ...ref.vars },
     steps: [],
     eventId: event.id,
     correlationId: event.correlationId,
@@ -482,9 +511,10 @@ function copyOf(state: ContactState): LiveContact {
   return {
     ...state,
     suppressed: suppressed === null ? null : { ...suppressed },
-    enrollments: enrollments.map(({ campaignId, sequenceId, runs }) => ({
+    enrollments: enrollments.map(({ campaignId, sequenceId, key, runs }) => ({
       campaignId,
       sequenceId,
+      key,
       runs: runs.map((run) => ({
         ...run,
         steps: run.steps.map((step) => ({
@@ -507,6 +537,7 @@ function frozen(state: ContactState): ContactState {
         Object.freeze(step)
       }
       Object.freeze(run.steps)
+      Object.freeze(run.vars)
       Object.freeze(run)
     }
     Object.freeze(enrollment.runs)

@@ -76,9 +76,15 @@ const Instant = Type.String({
 })
 const InstantOrNull = orNull(Instant, 'an instant in UTC with milliseconds, or null')
 
+const Scalar = Type.Unsafe<JsonScalar>({
+  type: ['string', 'number', 'boolean', 'null'],
+  description: 'a text, a number, true, false or null',
+})
+const Scalars = Type.Record(Type.String(), Scalar, { description: 'an object of scalars' })
+
 // --- What events are made of ----------------------------------------------------------------------------------------
 
-const SEQUENCE = { campaignId: Id, sequenceId: Id }
+const SEQUENCE = { campaignId: Id, sequenceId: Id, key: opt(Id) }
 const RUN = { ...SEQUENCE, run: whole(1) }
 const STEP = { ...RUN, stepId: Id }
 const ATTEMPT = { ...STEP, resend: whole(0), attempt: whole(1) }
@@ -101,13 +107,24 @@ const Timing = closed({
   timeZone: opt(Text),
   invalidTimeZone: opt(Text),
   field: opt(closed({ name: Text, value: opt(Json) })),
+  var: opt(closed({ name: Text, value: Scalar })),
 })
 const TimingOrNull = orNull(Timing, 'a timing { anchor, dueAt, … }, or null')
 
 const Routes = list(
   closed({
     to: Id,
-    outcome: words('closed', 'started', 'already_active', 'goal', 'not_published', 'brake'),
+    outcome: words(
+      'closed',
+      'started',
+      'already_active',
+      'goal',
+      'not_published',
+      'brake',
+      'key_missing',
+      'too_many_runs',
+    ),
+    key: opt(Id),
     run: opt(whole(1)),
   }),
 )
@@ -117,18 +134,17 @@ const Observations = list(
       closed({ tag: Text, present: Flag }),
       closed({ field: Text, value: Json }),
       closed({ field: Text, test: Text, holds: Flag }),
+      closed({ var: Text, value: Scalar }),
     ],
-    { description: 'an observation: { tag, present }, { field, value } or { field, test, holds }' },
+    {
+      description: 'an observation: { tag, present }, { field, value }, { field, test, holds } or { var, value }',
+    },
   ),
 )
 const Matched = list(closed({ campaignId: Id, goalId: Id, outcome: words('satisfied', 'not_member', 'automated') }))
 const Unmet = list(
   closed({ campaignId: Id, goalId: Id, because: words('not_member', 'suppressed', 'automated'), saw: Observations }),
 )
-const Scalar = Type.Unsafe<JsonScalar>({
-  type: ['string', 'number', 'boolean', 'null'],
-  description: 'a text, a number, true, false or null',
-})
 
 /** What is wrong with a definition, first things first; `null`: nothing. Never throws. */
 function definitionProblem(value: unknown): { readonly path: string; readonly message: string } | null {
@@ -178,7 +194,7 @@ function ofEvents<const Events extends Record<EventType, TProperties>>(
 }
 
 const EVENTS = ofEvents({
-  SequenceStarted: { ...RUN, campaignVersion: whole(1) },
+  SequenceStarted: { ...RUN, campaignVersion: whole(1), vars: opt(Scalars) },
   SequenceStopped: RUN,
   SequencePaused: RUN,
   SequenceResumed: { ...RUN, shiftMs: whole(0) },
@@ -188,7 +204,7 @@ const EVENTS = ofEvents({
     kind: Text,
     occurredAt: Instant,
     automated: Flag,
-    data: Type.Record(Type.String(), Scalar, { description: 'an object of scalars' }),
+    data: Scalars,
     clipped: list(Text),
     tests: Observations,
     unmet: Unmet,
@@ -202,6 +218,7 @@ const EVENTS = ofEvents({
     kind: Text,
     occurredAt: Instant,
     pattern: whole(0),
+    same: opt(Id),
     routes: Routes,
     saw: Observations,
     matched: opt(Matched),

@@ -33,14 +33,23 @@ export type Cause =
   /** A goal that was satisfied in the same append. */
   | { readonly by: 'goal'; readonly campaignId: CampaignId; readonly goalId: GoalId }
   /** A sequence that was finished in the same append. */
-  | { readonly by: 'sequence'; readonly campaignId: CampaignId; readonly sequenceId: SequenceId; readonly run: number }
+  | ({ readonly by: 'sequence' } & RunRef)
   /** A step's own schedule, or what became of the step. */
   | { readonly by: 'step'; readonly stepId: StepId }
 
+/** A contact's place in a sequence. */
 export interface SequenceRef {
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
+  /** What the run is about, where the sequence runs once for each value of a variable (KEY-1). Absent: it does not. */
+  readonly key?: string
 }
+
+/** Values that a run began with, by the names that its sequence has for them (VAR-1). */
+export interface Vars {
+  readonly [name: string]: JsonScalar
+}
+export const NO_VARS: Vars = Object.freeze({})
 
 /** One run of an enrollment: 1, 2, 3 … */
 export interface RunRef extends SequenceRef {
@@ -67,6 +76,8 @@ export type Observation =
   /** `value` is `null` for a field that the contact does not have. */
   | { readonly field: string; readonly value: JsonValue }
   | { readonly field: string; readonly test: string; readonly holds: boolean }
+  /** A variable of the run; `value` is `null` for one that it does not have (VAR-2). */
+  | { readonly var: string; readonly value: JsonScalar }
 
 /** What became of one route out of a goal or a finished sequence (ROUTE-1 to ROUTE-5). */
 export interface RouteTaken {
@@ -75,9 +86,20 @@ export interface RouteTaken {
   /**
    * `closed`: its condition did not hold. `started` (as `run`), `already_active`: a sequence, and what the start did.
    * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started. `brake`: it
-   * was started too often within an hour (BRAKE-1).
+   * was started too often within an hour (BRAKE-1). `key_missing`: the sequence needs a key, and there is no value for it
+   * (KEY-1). `too_many_runs`: as many runs of it are open, each with another key, as may be (KEY-5).
    */
-  readonly outcome: 'closed' | 'started' | 'already_active' | 'goal' | 'not_published' | 'brake'
+  readonly outcome:
+    | 'closed'
+    | 'started'
+    | 'already_active'
+    | 'goal'
+    | 'not_published'
+    | 'brake'
+    | 'key_missing'
+    | 'too_many_runs'
+  /** Of the run that was started or is in progress, or would have been started; absent where there is none. */
+  readonly key?: string
   readonly run?: number
 }
 
@@ -92,6 +114,8 @@ export interface Timing {
   readonly invalidTimeZone?: string
   /** The date field that the timer read; `value` is absent if the field is private, `null` if it was empty. */
   readonly field?: { readonly name: string; readonly value?: JsonValue }
+  /** The variable that the timer read; `value` is `null` if the run does not have it. */
+  readonly var?: { readonly name: string; readonly value: JsonScalar }
 }
 
 export interface MatchedGoal {
@@ -115,7 +139,8 @@ export interface UnmetGoal {
 
 /** The data of each event of a contact's stream. */
 export interface ContactEventData {
-  SequenceStarted: RunRef & { readonly campaignVersion: number }
+  /** `vars`: what the run began with (VAR-1); absent if there is none. */
+  SequenceStarted: RunRef & { readonly campaignVersion: number; readonly vars?: Vars }
   SequenceStopped: RunRef
   SequencePaused: RunRef
   /** `shiftMs` is by how much the wait in progress became longer: 0 unless the resume asked to shift (PAUSE-2). */
@@ -157,6 +182,8 @@ export interface ContactEventData {
     readonly occurredAt: Instant
     /** Index of the pattern of `when` that matched. Its values are those of the signal, so none is repeated here. */
     readonly pattern: number
+    /** Where the goal has a `same` (KEY-3): the key of the runs that it stops; absent if the signal does not say one. */
+    readonly same?: string
     readonly routes: readonly RouteTaken[]
     readonly saw: readonly Observation[]
     /** On the first goal of a signal only: all goals that it matched, in the order in which they were handled. */

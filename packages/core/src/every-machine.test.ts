@@ -44,5 +44,5 @@ it('LOG-5: a log comes to the same states, plans, decisions and verdict on every
   }
   expect(states.size).toBe(692)
   expect(await verify(log)).toMatchObject({ events: 10_000, hashed: 10_000, faults: [] })
-  expect(digest).toBe('60c16c6c0aae28a49305fbb303efb4469fc8ad834e112a61e03fe23799d76908')
+  expect(digest).toBe('0a20ba7f56b40ab25f01b25ca96ae3adeb82372e24126a0ae24b1658137afee1')
 })

@@ -14,6 +14,8 @@ export const HELD_VALUES = [
   'commandIds',
   'signalIds',
   'signalValues',
+  'variables',
+  'keys',
   'actionIds',
   'receipts',
   'handlerReasons',
@@ -29,7 +31,8 @@ export const HELD_VALUES = [
 
 /**
  * How many different values of each kind. `reasons`: why, as an order says it. `commandIds`, `signalIds`, `actionIds`:
- * those that are no UUID, which is what the engine draws. `signalValues`: what campaigns keep of signals. `receipts`, `handlerReasons`: what handlers answered. `tags`,
+ * those that are no UUID, which is what the engine draws. `signalValues`: what campaigns keep of signals. `variables`, `keys`:
+ * what runs began with, and what they are about. `receipts`, `handlerReasons`: what handlers answered. `tags`,
  * `fields`, `dates`: what conditions and timers read; `tests`: of private fields, the test and its outcome. `timeZones`:
  * that a timer was computed in. `dataDigests`: of the data of signals, four digits each. `traces`: W3C trace contexts.
  * `extensions`: what another program added before an import.
@@ -60,6 +63,7 @@ export function heldValues(events: readonly ContactEvent[]): HeldValues {
     if (order?.includes('-')) hold('dataDigests', order)
     hold('traces', trace)
     for (const [name, value] of Object.entries(extensions ?? {})) hold('extensions', canonicalJson([name, value]))
+    if ('key' in event.data) hold('keys', event.data.key)
     holdData(event, hold)
   }
   return Object.fromEntries([...found].map(([kind, values]) => [kind, values.size])) as HeldValues
@@ -75,8 +79,11 @@ function holdData(event: ContactEvent, hold: Hold): void {
       for (const [name, value] of Object.entries(event.data.data)) hold('signalValues', canonicalJson([name, value]))
       for (const one of event.data.tests) holdSeen(one, hold)
       return
-    case 'SequenceCompleted':
     case 'GoalSatisfied':
+      hold('keys', event.data.same)
+      for (const one of event.data.saw) holdSeen(one, hold)
+      return
+    case 'SequenceCompleted':
       for (const one of event.data.saw) holdSeen(one, hold)
       return
     case 'StepDispatched':
@@ -94,9 +101,11 @@ function holdData(event: ContactEvent, hold: Hold): void {
       for (const one of event.data.saw ?? []) holdSeen(one, hold)
       holdTiming(event.data.timing, hold)
       return
+    case 'SequenceStarted':
+      for (const [name, value] of Object.entries(event.data.vars ?? {})) hold('variables', canonicalJson([name, value]))
+      return
     // Ids of the campaign, numbers and instants only. A new type of event has to be put somewhere here.
     case 'SignalsDropped':
-    case 'SequenceStarted':
     case 'SequenceStopped':
     case 'SequencePaused':
     case 'SequenceResumed':
@@ -114,6 +123,7 @@ function holdData(event: ContactEvent, hold: Hold): void {
 function holdSeen(one: Observation, hold: Hold): void {
   if ('tag' in one) hold('tags', one.tag)
   else if ('test' in one) hold('tests', canonicalJson([one.field, one.test, one.holds]))
+  else if ('var' in one) hold('variables', canonicalJson([one.var, one.value]))
   else if (one.value !== null) hold('fields', canonicalJson([one.field, one.value]))
 }
 
@@ -121,6 +131,7 @@ function holdTiming(timing: Timing | null, hold: Hold): void {
   if (timing === null) return
   hold('timeZones', timing.timeZone)
   hold('timeZones', timing.invalidTimeZone)
+  if (timing.var !== undefined) hold('variables', canonicalJson([timing.var.name, timing.var.value]))
   const { name, value } = timing.field ?? {}
   if (value !== undefined && value !== null) hold('dates', canonicalJson([name, value] as JsonValue))
 }
@@ -143,6 +154,8 @@ const WORDS: { readonly [Kind in keyof HeldValues]: readonly [one: string, many:
   commandIds: ['command id', 'command ids'],
   signalIds: ['signal id', 'signal ids'],
   signalValues: ['kept value of a signal', 'kept values of signals'],
+  variables: ['variable of a run', 'variables of runs'],
+  keys: ['key of a run', 'keys of runs'],
   actionIds: ['action id', 'action ids'],
   receipts: ['receipt', 'receipts'],
   handlerReasons: ['reason of a handler', 'reasons of handlers'],

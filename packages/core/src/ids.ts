@@ -138,11 +138,18 @@ export interface SendingRef {
   readonly stepId: StepId
   /** 0 for the scheduled sending, 1, 2, … for resends. */
   readonly resend: number
+  /** Of the enrollment (KEY-1); absent or empty where the sequence has no keys. */
+  readonly key?: string
 }
 
-/** The idempotency key of a sending: a uuid v5 of exactly the fields of `SendingRef`. Rule STEP-4. */
+/**
+ * The idempotency key of a sending: a uuid v5 of exactly the fields of `SendingRef`. Rules STEP-4, KEY-2. What not every
+ * sending has stands in an object at the end, so that the key of one that has none of it stays what it always was.
+ */
 export function idempotencyKeyOf(s: SendingRef): string {
-  return uuidOf(JSON.stringify([s.contactId, s.campaignId, s.sequenceId, s.run, s.stepId, s.resend]))
+  const { key = '' } = s
+  const more = key === '' ? [] : [{ key }]
+  return uuidOf(JSON.stringify([s.contactId, s.campaignId, s.sequenceId, s.run, s.stepId, s.resend, ...more]))
 }
 
 /**

@@ -27,6 +27,7 @@ export {
   type ContactState,
   type Enrollment,
   enrollmentOf,
+  enrollmentsOf,
   evolve,
   evolveWithPatches,
   fold,
@@ -34,7 +35,9 @@ export {
   isInProgress,
   isOpen,
   isResolved,
+  isSameEnrollment,
   isSuppressed,
+  nameOfEnrollment,
   newestRun,
   type Patch,
   type ResendRecord,
@@ -42,6 +45,7 @@ export {
   type Run,
   type RunStatus,
   recordOf,
+  refOf,
   runOf,
   type StepRecord,
 } from './enrollment.ts'
@@ -94,6 +98,7 @@ export * from './simulate.ts'
 export * from './tag-index.ts'
 export * from './tags.ts'
 export * from './timer.ts'
+export { A_VARIABLE, isVariableValue, MAX_OPEN_KEYS, MAX_VARIABLES, variableIn } from './variables.ts'
 export * from './verbs/index.ts'
 export { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
 export * from './verify.ts'

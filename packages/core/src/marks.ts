@@ -3,7 +3,7 @@
  * stores page through it as through any tag. What a mark says follows from the contact's state, or from its plan; tags of
  * sequences follow from the events alone (INDEX-1).
  */
-import { type ContactState, isInProgress, newestRun, type Run, type StepRecord } from './enrollment.ts'
+import { type ContactState, isInProgress, newestRun, type Run, refOf, type StepRecord } from './enrollment.ts'
 import type { ContactEvent, StepRef } from './events.ts'
 import type { CampaignId, ContactId, Instant, Tag } from './ids.ts'
 import type { PlanFault } from './plan.ts'
@@ -54,12 +54,12 @@ export interface WaitingStep extends StepRef {
 export function stepsWaiting(state: ContactState): readonly WaitingStep[] {
   const waiting: WaitingStep[] = []
   if (state.erased) return waiting
-  for (const { campaignId, sequenceId, runs } of state.enrollments) {
-    const run = newestRun({ campaignId, sequenceId, runs })
+  for (const enrollment of state.enrollments) {
+    const run = newestRun(enrollment)
     if (run === undefined) continue
     for (const step of run.steps) {
       const found = failureOf(run, step)
-      if (found !== null) waiting.push({ campaignId, sequenceId, run: run.run, stepId: step.stepId, ...found })
+      if (found !== null) waiting.push({ ...refOf(enrollment), run: run.run, stepId: step.stepId, ...found })
     }
   }
   return waiting

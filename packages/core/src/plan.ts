@@ -15,6 +15,7 @@ import {
   type ResendRecord,
   type Run,
   recordOf,
+  refOf,
   runOf,
   type StepRecord,
 } from './enrollment.ts'
@@ -207,18 +208,20 @@ interface PlanOutput {
 
 function planOne(
   input: PlanInput,
-  { campaignId, sequenceId }: SequenceRef,
+  enrollment: SequenceRef,
   run: Run,
   { push, wake, fault, upcoming }: PlanOutput,
 ): void {
   const { contactId, state, catalog, facts, now, inFlight } = input
+  const ref = { ...refOf(enrollment), run: run.run }
+  const { campaignId, sequenceId } = ref
   const { campaign } = catalog.version(campaignId, run.campaignVersion)
   const timerContext = {
     facts: facts ?? {},
+    vars: run.vars,
     campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
     isPrivate: (field: string) => isPrivateField(campaign.definition, field),
   }
-  const ref = { campaignId, sequenceId, run: run.run }
   const planner: Omit<RunPlanner, 'sequence'> = {
     ref,
     run,
@@ -226,12 +229,11 @@ function planOne(
     factsKnown: facts !== null,
     suppressed: isSuppressed(state, now),
     isInFlight: (stepId, resend) =>
-      inFlight.size > 0 &&
-      inFlight.has(idempotencyKeyOf({ contactId, campaignId, sequenceId, run: run.run, stepId, resend })),
+      inFlight.size > 0 && inFlight.has(idempotencyKeyOf({ contactId, ...ref, stepId, resend })),
     dueOf: (step, arrival) => dueOf(step.timer, arrival.anchor, { ...timerContext, ...arrival }),
     opensAt: (step, dueAt, moment) => opensAt(step.timer, dueAt, moment, timerContext),
     conditionOf: ({ if: condition }) =>
-      condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate),
+      condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate, run.vars),
     push,
     wake: (at, step) => wake(at, { kind: step.kind, campaignId }),
     upcoming,

@@ -5,6 +5,8 @@ export const REASONS = {
   past: 'past',
   fieldEmpty: 'field-empty',
   fieldUnreadable: 'field-unreadable',
+  variableEmpty: 'variable-empty',
+  variableUnreadable: 'variable-unreadable',
   suppressed: 'suppressed',
   condition: 'condition',
   contactUnknown: 'contact-unknown',
@@ -12,7 +14,12 @@ export const REASONS = {
 } as const
 
 /** Why a timer asks for no moment. */
-export type TimerReason = (typeof REASONS)['past' | 'fieldEmpty' | 'fieldUnreadable']
+export type TimerReason = (typeof REASONS)[
+  | 'past'
+  | 'fieldEmpty'
+  | 'fieldUnreadable'
+  | 'variableEmpty'
+  | 'variableUnreadable']
 
 /** Any other reason of a skip or a failure is a handler's. */
 export const ENGINE_REASONS: ReadonlySet<string> = new Set(Object.values(REASONS))

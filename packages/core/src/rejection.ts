@@ -57,6 +57,7 @@ export type Rejection =
       readonly type: 'EnrollmentNotActive'
       readonly campaignId: CampaignId
       readonly sequenceId: SequenceId
+      readonly key?: string
       readonly run: number
       readonly status: string | null
     }
@@ -65,14 +66,51 @@ export type Rejection =
       readonly type: 'TooManyStarts'
       readonly campaignId: CampaignId
       readonly sequenceId: SequenceId
+      readonly key?: string
       readonly most: number
       readonly until: Instant
+    }
+  /** The sequence runs once for each value of its variable `per`, and nothing says which is meant (KEY-1). */
+  | {
+      readonly type: 'KeyMissing'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly per: string
+    }
+  /**
+   * A start with a key that the run cannot have. `per` is `null` where the sequence has no keys; else `expected` is what the
+   * variable of that name says.
+   */
+  | {
+      readonly type: 'KeyUnexpected'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly key: string
+      readonly per: string | null
+      readonly expected?: string
+    }
+  /** A start with a variable that the sequence does not have. `known`: those that it has, those with a like name first. */
+  | {
+      readonly type: 'VariableUnknown'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly name: string
+      readonly known: readonly string[]
+    }
+  /** As many runs of the sequence are open, each with another key, as may be (KEY-5). */
+  | {
+      readonly type: 'TooManyRuns'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly key: string
+      readonly most: number
     }
   /** There is no such run of the enrollment; `newest` is the last one, 0 if there is none. */
   | {
       readonly type: 'RunUnknown'
       readonly campaignId: CampaignId
       readonly sequenceId: SequenceId
+      readonly key?: string
       readonly run: number
       readonly newest: number
     }
@@ -93,6 +131,7 @@ export type Rejection =
 interface StepRejection {
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
+  readonly key?: string
   readonly run: number
   readonly stepId: StepId
 }
@@ -149,6 +188,16 @@ export function describeRejection(rejection: Rejection): string {
         : `Run ${r.run} of the sequence ${show(r.sequenceId)} is ${r.status}.`
     case 'TooManyStarts':
       return `The sequence ${show(r.sequenceId)} was started ${r.most} times for this contact within an hour. The next start is possible at ${r.until}. Do sequences or signals form a loop?`
+    case 'KeyMissing':
+      return `The sequence ${show(r.sequenceId)} runs once for each ${show(r.per)}, and none is given. Name it as \`key\`.`
+    case 'KeyUnexpected':
+      return r.per === null
+        ? `The sequence ${show(r.sequenceId)} has no keys: its definition has no \`per\`. Leave the key ${show(r.key)} out.`
+        : `The key ${show(r.key)} is not the variable ${show(r.per)} that is given for it, ${show(r.expected)}.`
+    case 'VariableUnknown':
+      return `The sequence ${show(r.sequenceId)} has no variable ${show(r.name)}.${meant(r.name, r.known)}`
+    case 'TooManyRuns':
+      return `The contact is in the sequence ${show(r.sequenceId)} with ${r.most} keys, as many as may be open. ${show(r.key)} would be one more.`
     case 'RunUnknown':
       return `The sequence ${show(r.sequenceId)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
     case 'StepNotReached':

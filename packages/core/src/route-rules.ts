@@ -102,6 +102,8 @@ function lieOf(
       const isSo = published === undefined || brakedUntil(state, ref, (published ?? own).definition, at) !== null
       return isSo ? null : 'held by the brake, which it was not'
     }
+    case 'key_missing':
+    case 'too_many_runs':
     case 'goal':
     case 'started':
       return null

@@ -2,7 +2,7 @@
 import type { SignalPattern } from './definition.ts'
 import type { Observation } from './events.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
-import { passes, valueIn } from './signal-match.ts'
+import { type IsVariable, passes, valueIn } from './signal-match.ts'
 
 /** A kept text has at most so many characters; a longer one is recorded as clipped. */
 const MAX_TEXT = 500
@@ -26,14 +26,20 @@ export interface KeptData {
   readonly tests: readonly Observation[]
 }
 
+/** A pattern, with the variables that it may compare with. */
+interface AskedPattern {
+  readonly pattern: SignalPattern
+  readonly isVariable: IsVariable
+}
+
 /**
  * @param patterns of the signal's kind, in published campaigns
  * @example
  * keptOf({ total: 120, coupon: 'ANN20' }, { keep: new Set(['total']), private: new Set(['coupon']) },
- *   [{ kind: 'purchased', match: { coupon: { exists: true } } }])
+ *   [{ pattern: { kind: 'purchased', match: { coupon: { exists: true } } }, isVariable: () => false }])
  * // { data: { total: 120 }, clipped: [], tests: [{ field: 'coupon', test: '{"exists":true}', holds: true }] }
  */
-export function keptOf(data: JsonObject, kind: KeptKind, patterns: readonly SignalPattern[]): KeptData {
+export function keptOf(data: JsonObject, kind: KeptKind, patterns: readonly AskedPattern[]): KeptData {
   const kept: [string, JsonScalar][] = []
   const clipped: string[] = []
   for (const key of kind.keep) {
@@ -49,23 +55,24 @@ export function keptOf(data: JsonObject, kind: KeptKind, patterns: readonly Sign
 }
 
 /** What a pattern saw of a signal, as far as it may be recorded: kept values, and outcomes of tests of private ones. */
-export function seenBy(
-  pattern: SignalPattern,
-  data: JsonObject,
-  kept: KeptData,
-  kind: KeptKind,
-): readonly Observation[] {
-  const shown = Object.keys(pattern.match ?? {}).flatMap((field): Observation[] => {
+export function seenBy(asked: AskedPattern, data: JsonObject, kept: KeptData, kind: KeptKind): readonly Observation[] {
+  const shown = Object.keys(asked.pattern.match ?? {}).flatMap((field): Observation[] => {
     const value = valueIn(kept.data, field)
     const isAbsent = kind.keep.has(field) && valueIn(data, field) === undefined
     return value !== undefined || isAbsent ? [{ field, value: value ?? null }] : []
   })
-  return [...shown, ...testsOf(pattern, data, kind.private)]
+  return [...shown, ...testsOf(asked, data, kind.private)]
 }
 
-function testsOf({ match = {} }: SignalPattern, data: JsonObject, isPrivate: ReadonlySet<string>): Observation[] {
+function testsOf(
+  { pattern: { match = {} }, isVariable }: AskedPattern,
+  data: JsonObject,
+  isPrivate: ReadonlySet<string>,
+): Observation[] {
   return Object.entries(match).flatMap(([field, test]) =>
-    isPrivate.has(field) ? [{ field, test: JSON.stringify(test), holds: passes(test, valueIn(data, field)) }] : [],
+    isPrivate.has(field)
+      ? [{ field, test: JSON.stringify(test), holds: passes(test, valueIn(data, field), isVariable) }]
+      : [],
   )
 }
 

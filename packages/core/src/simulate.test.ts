@@ -176,7 +176,10 @@ describe('simulating', () => {
     for (const [word, name] of VERB_OF_STORY) {
       const verb: VerbFacts = VERBS[name]
       const options = Object.fromEntries(
-        Object.entries(verb.takes).map(([option, kind]) => [option, kind === 'flag' ? true : null]),
+        Object.entries(verb.takes)
+          // A sequence without keys and variables takes neither.
+          .filter(([, kind]) => kind !== 'key' && kind !== 'vars')
+          .map(([option, kind]) => [option, kind === 'flag' ? true : null]),
       )
       const happening = { at: 'P1D', [word]: about[verb.about](options), ...options } as unknown as Happening
       const [, result] = simulate(pool, { from, happenings: [{ at: 'P0D', start: 'nurture' }, happening] }).results

@@ -5,17 +5,18 @@
  */
 
 import type { Temporal } from 'temporal-polyfill'
-import type { Timing } from './events.ts'
+import type { Timing, Vars } from './events.ts'
 import { show } from './fault.ts'
 import { epochMsOf, type Instant, instantOf } from './ids.ts'
 import type { JsonValue } from './json.ts'
 import type { Facts } from './ports/host.ts'
 import { REASONS, type TimerReason } from './reasons.ts'
 import { elapsed } from './timers/after.ts'
-import type { Arrival } from './timers/kind.ts'
+import type { Arrival, Source } from './timers/kind.ts'
 import { type Timer, withKind } from './timers/timers.ts'
 import { nextInside } from './timers/window.ts'
 import { type Zone, zoned, zoneOf } from './timers/zones.ts'
+import { variableIn } from './variables.ts'
 
 export { durationMs, signedDurationMs } from './timers/duration.ts'
 export { describeTimer } from './timers/timers.ts'
@@ -27,6 +28,8 @@ export { isTimeZone, seenZone } from './timers/zones.ts'
 export interface TimerContext {
   /** Only `timeZone` and the one field that a `field` timer names are read. */
   readonly facts: Facts
+  /** Of the run. Default: none. */
+  readonly vars?: Vars
   /** For contacts without a usable zone of their own. If this machine does not know it either, "UTC" is used. */
   readonly campaignTimeZone: string
   /** True for fields whose value must not be recorded (LOG-4). */
@@ -51,7 +54,7 @@ export interface Due {
   readonly timing: Timing
   /**
    * `past`: the wanted moment lies before the punctual arrival (TIME-3). `field-empty`: the field has no value.
-   * `field-unreadable`: it has one that is no date (TIME-8).
+   * `field-unreadable`: it has one that is no date (TIME-8). `variable-empty`, `variable-unreadable`: the same of a variable.
    */
   readonly skip: null | TimerReason
 }
@@ -80,7 +83,7 @@ export function dueOf(timer: Timer | undefined, anchor: Instant, context: TimerC
   }
   const zone = zoneOf(context.facts.timeZone, context.campaignTimeZone)
   const wanted = withKind(timer, (kind, one) => kind.wanted(one, arrivalOf(anchor, context, zone)))
-  const read = wanted.field === undefined ? {} : { field: fieldSeen(wanted.field, context, 'none' in wanted) }
+  const read = wanted.read === undefined ? {} : valueSeen(wanted.read, context, 'none' in wanted)
   if ('none' in wanted) return { timing: { anchor, dueAt: punctual, ...read }, skip: wanted.none }
   const isPast = wanted.moment.epochMilliseconds < epochMsOf(punctual)
   if (isPast && wanted.whenPast === 'skip')
@@ -113,7 +116,8 @@ function latest(a: Instant, b: Instant): Instant {
   return b
 }
 
-function arrivalOf(anchor: Instant, { facts, startedAt, punctual, isFirst }: TimerContext, zone: Zone): Arrival {
+function arrivalOf(anchor: Instant, context: TimerContext, zone: Zone): Arrival {
+  const { facts, vars, startedAt, punctual, isFirst } = context
   // A kind asks for what it needs; what it does not ask for is not computed.
   const at = (instant: Instant): Temporal.ZonedDateTime => zoned(instant, zone.timeZone)
   return {
@@ -128,25 +132,32 @@ function arrivalOf(anchor: Instant, { facts, startedAt, punctual, isFirst }: Tim
     },
     isFirst: isFirst ?? false,
     zone,
-    field: (name) => fieldOf(facts, name),
+    read: (source) => ('field' in source ? fieldOf(facts, source.field) : variableIn(vars, source.var)),
   }
 }
 
 /** More of what nobody can read is of no use to anybody. */
 const MOST_SHOWN = 200
 
-function fieldSeen(
-  name: string,
-  { facts, isPrivate }: TimerContext,
+function valueSeen(
+  source: Source,
+  { facts, vars, isPrivate }: TimerContext,
   isUnreadable: boolean,
-): NonNullable<Timing['field']> {
-  if (isPrivate(name)) return { name }
+): Pick<Timing, 'field' | 'var'> {
+  if ('var' in source) {
+    const value = variableIn(vars, source.var)
+    return { var: { name: source.var, value: typeof value === 'string' && isUnreadable ? cut(value) : value } }
+  }
+  const { field: name } = source
+  if (isPrivate(name)) return { field: { name } }
   const value = fieldOf(facts, name)
-  return { name, value: isUnreadable ? shortened(value) : value }
+  return { field: { name, value: isUnreadable ? shortened(value) : value } }
 }
 
+const cut = (text: string) => text.slice(0, MOST_SHOWN).toWellFormed()
+
 function shortened(value: JsonValue): JsonValue {
-  if (typeof value === 'string') return value.slice(0, MOST_SHOWN).toWellFormed()
+  if (typeof value === 'string') return cut(value)
   if (typeof value !== 'object' || value === null) return value
   const whole = JSON.stringify(value)
   return whole.length <= MOST_SHOWN ? value : show(value)

@@ -149,7 +149,12 @@ const SIGNAL = {
   'automated?': input.flag,
 }
 const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNAL } satisfies Record<About, object>
-const CHECKS = { flag: input.flag, instantOrNull: input.instantOrNull } satisfies Record<keyof TakenTypes, unknown>
+const CHECKS = {
+  flag: input.flag,
+  instantOrNull: input.instantOrNull,
+  key: input.id,
+  vars: input.vars,
+} satisfies Record<keyof TakenTypes, unknown>
 
 export function createContactVerbs(execute: Execute): ContactVerbs {
   const verbs = VERB_NAMES.map((name) => [name, createVerb(name, execute)] as const)

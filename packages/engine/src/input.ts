@@ -1,10 +1,12 @@
 /** Input validation: what a host passes to a verb is checked here, once, before anything is looked up or written. */
 import {
+  A_VARIABLE,
   ENGINE_ID_PREFIX,
   EnfoldFault,
   isCallersCommandId,
   isInstant,
   isLegalId,
+  isVariableValue,
   type JsonObject,
   MAX_ID_LENGTH,
   notJsonIn,
@@ -130,6 +132,13 @@ export function jsonObject(path: string, value: unknown): JsonObject {
   for (const { keys, what, expected } of notJsonIn(value))
     throw EnfoldFault.unshownInput(placeOf(path, keys), what, expected)
   return JSON.parse(JSON.stringify(value)) as JsonObject
+}
+
+/** What a run begins with: texts, numbers and flags by name (VAR-1). A value is not shown: it may be anything of a person. */
+export const vars: Check = (path, value) => {
+  for (const [name, one] of Object.entries(jsonObject(path, value)))
+    if (one !== null && !isVariableValue(one))
+      throw EnfoldFault.unshownInput(placeOf(path, [name]), `is ${typeName(one)}`, A_VARIABLE)
 }
 
 const NO_OPTIONS: ReadonlySet<string> = new Set(

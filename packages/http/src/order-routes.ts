@@ -2,6 +2,7 @@
 import {
   type About,
   HELD_VALUES,
+  SOMETIMES,
   type TakenTypes,
   type ToldTypes,
   VERB_NAMES,
@@ -25,12 +26,21 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
   sequence: {},
   step: { run: s.opt(s.whole(1)) },
 }
-const TAKEN = { flag: s.Flag, instantOrNull: s.orNull(s.Instant) } satisfies Record<keyof TakenTypes, TSchema>
+const TAKEN = {
+  flag: s.Flag,
+  instantOrNull: s.orNull(s.Instant),
+  key: s.Id,
+  vars: s.Scalars,
+} satisfies Record<keyof TakenTypes, TSchema>
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
 
 /** The words and fields of a verb's answer, and where the log stood then. */
 export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
-  const fields = Object.entries(answers).map(([field, kind]) => [field, s.ANSWERS[kind]])
+  const isSometimes = (kind: (typeof answers)[string]) => SOMETIMES.some((one) => one === kind)
+  const fields = Object.entries(answers).map(([field, kind]) => {
+    const schema: TSchema = s.ANSWERS[kind]
+    return [field, isSometimes(kind) ? s.opt(schema) : schema]
+  })
   const told = Object.entries(tells).map(([field, kind]) => [field, TOLD[kind]])
   return s.closed({
     ...(outcomes.length === 0 ? {} : { outcome: s.words(...outcomes) }),

@@ -10,6 +10,7 @@ import {
   isInstant,
   isLegalId,
   type JsonObject,
+  type JsonScalar,
   MAX_ID_LENGTH,
   RUN_STATUSES,
 } from '@enfold/core'
@@ -37,6 +38,10 @@ export const Instant = Type.Refine(
 )
 export const Text = Type.String({ minLength: 1, maxLength: 10_000 })
 export const Flag = Type.Boolean()
+export const Scalars = Type.Record(
+  Type.String(),
+  Type.Unsafe<JsonScalar>({ type: ['string', 'number', 'boolean', 'null'] }),
+)
 export const JsonData = Type.Unsafe<JsonObject>({ type: 'object' })
 export const whole = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) => Type.Integer({ minimum, maximum })
 const Count = whole(0)
@@ -66,7 +71,7 @@ export const SignalBody = closed({
 
 // --- Answers --------------------------------------------------------------------------------------------------------
 
-const RUN = { campaignId: Id, sequenceId: Id, run: Count }
+const RUN = { campaignId: Id, sequenceId: Id, key: opt(Id), run: Count }
 export const PLACE = { version: Count, position: Count }
 
 /** A count for each of these. */
@@ -84,10 +89,12 @@ export const ANSWERS = {
       campaignId: Id,
       goalId: Id,
       outcome: words(...GOAL_OUTCOMES),
-      stopped: list(closed({ sequenceId: Id, run: Count })),
-      started: list(closed({ sequenceId: Id, run: Count, outcome: words('started', 'already_active') })),
+      stopped: list(closed({ sequenceId: Id, key: opt(Id), run: Count })),
+      started: list(closed({ sequenceId: Id, key: opt(Id), run: Count, outcome: words('started', 'already_active') })),
     }),
   ),
+  key: Id,
+  keyedRuns: list(closed({ key: Type.String(), run: Count, outcome: Type.String() })),
 } satisfies Record<keyof AnswerTypes, TSchema>
 
 export const ProblemBody = Type.Object({

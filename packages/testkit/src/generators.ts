@@ -439,9 +439,11 @@ const WAITS_MS = [0, 1, 60_000, 3_600_000, 86_400_000, 9 * 86_400_000]
 type Order = { readonly [field: string]: unknown }
 
 /** Options of verbs, drawn by a number. */
-const OPTIONS: { readonly [Of in keyof TakenTypes]: (drawn: number, nowMs: number) => TakenTypes[Of] } = {
+const OPTIONS: { readonly [Of in keyof TakenTypes]: (drawn: number, nowMs: number) => TakenTypes[Of] | undefined } = {
   flag: (drawn) => drawn % 2 === 0,
   instantOrNull: (drawn, nowMs) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
+  key: () => undefined,
+  vars: () => undefined,
 }
 
 interface Sending {
@@ -523,7 +525,7 @@ function play(
     const ref = { campaignId: definition.id, sequenceId: sequence.id }
     const stepId = (pick(sequence.steps, b) as StepDefinition).id
     const touched = state.enrollments.flatMap(({ campaignId, sequenceId, runs }) =>
-      (newestRun({ campaignId, sequenceId, runs })?.steps ?? []).map((step) => ({
+      (newestRun({ runs })?.steps ?? []).map((step) => ({
         campaignId,
         sequenceId,
         stepId: step.stepId,
@@ -532,7 +534,9 @@ function play(
     /** What the verb is about, and its options. */
     const orderOf = (name: VerbName): Order => {
       const { about, takes }: VerbFacts = VERBS[name]
-      const options = Object.entries(takes).map(([option, of]) => [option, OPTIONS[of](b, nowMs)] as const)
+      const options = Object.entries(takes)
+        .map(([option, of]) => [option, OPTIONS[of](b, nowMs)] as const)
+        .filter(([, value]) => value !== undefined)
       switch (about) {
         case 'contact':
           return Object.fromEntries(options)

@@ -123,6 +123,8 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string)
       if (instant <= instantOf(Date.now())) throw new UsageError(`${flag} is ${instant}, which is over.`)
       return instant
     }),
+  key: (flag, text) => new Option(`${flag} <key>`, text).argParser(idIn),
+  vars: (flag, text) => new Option(`${flag} <json>`, text).argParser(objectIn),
 }
 
 const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {

@@ -1,7 +1,7 @@
 /** The dispatcher's order: everything of a contact that is due, in one append (STEP-1 to STEP-4, STEP-9, STEP-10). */
 import { right } from 'fp-ts/lib/Either.js'
 import type { DispatchDue } from '../commands.ts'
-import { type Enrollment, requireRun } from '../enrollment.ts'
+import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'
 import { type DueStep, dueOfRun, plan } from '../plan.ts'
@@ -41,13 +41,13 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
         used.set(due.step.kind, count + 1)
         inFlight.add(idempotencyKeyOf({ contactId, ...due }))
         // Only what cannot end a run may follow in a sequence that this decision opened.
-      } else if (opened.has(nameOf(due))) continue
+      } else if (opened.has(nameOfEnrollment(due))) continue
       left -= 1
       const before = decision.events.length
       perform(decision, due)
       if (due.action === 'dispatch') continue
       const started = startedIn(decision.events.slice(before))
-      for (const ref of started) opened.add(nameOf(ref))
+      for (const ref of started) opened.add(nameOfEnrollment(ref))
       // It may have stopped or ended its run, and with it what else was due of it (STOP-6), made its next step due, or
       // opened other runs. What was found of all others stands.
       const news = [due, ...started].flatMap((ref) =>
@@ -84,8 +84,8 @@ function places(decision: DecisionBuilder): (ref: SequenceRef) => number {
   const known = new Map<string, number>()
   return (ref) => {
     const { enrollments } = decision.state()
-    for (let i = known.size; i < enrollments.length; i++) known.set(nameOf(enrollments[i] as Enrollment), i)
-    return known.get(nameOf(ref)) ?? 0
+    for (let i = known.size; i < enrollments.length; i++) known.set(nameOfEnrollment(enrollments[i] as Enrollment), i)
+    return known.get(nameOfEnrollment(ref)) ?? 0
   }
 }
 
@@ -93,8 +93,8 @@ function startedIn(events: readonly ContactEvent[]): readonly RunRef[] {
   return events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data] : []))
 }
 
-function isOfRun(due: RunRef, { campaignId, sequenceId, run }: RunRef): boolean {
-  return due.run === run && due.sequenceId === sequenceId && due.campaignId === campaignId
+function isOfRun(due: RunRef, other: RunRef): boolean {
+  return due.run === other.run && isSameEnrollment(due, other)
 }
 
 /** `rest` is in order, by due instant and of the same by enrollment; each of the few others is put in its place. */
@@ -107,14 +107,10 @@ function inOrder(rest: Queued[], news: readonly Queued[]): Queued[] {
   return rest
 }
 
-function nameOf({ campaignId, sequenceId }: SequenceRef): string {
-  return JSON.stringify([campaignId, sequenceId])
-}
-
 /** Turns what is due into its events. */
 function perform(decision: DecisionBuilder, due: DueStep): void {
-  const { campaignId, sequenceId, run } = due
-  const ref: RunRef = { campaignId, sequenceId, run }
+  const { campaignId, sequenceId } = due
+  const ref: RunRef = { ...refOf(due), run: due.run }
   const { campaignVersion, correlationId } = requireRun(decision.state(), ref)
   if (due.action === 'complete') {
     // The last step was cancelled: what ends the run is that step's schedule.

@@ -7,6 +7,7 @@ import type { SequenceRef } from '../events.ts'
 import { nearestFirst } from '../nearest.ts'
 import { campaignUnknown, type Rejection } from '../rejection.ts'
 import type { DecisionBuilder, DecisionContext } from './builder.ts'
+import { meant, perOf } from './keys.ts'
 
 /** A sequence that some version has or had; for commands that need no published one. */
 export function everKnown(
@@ -20,13 +21,25 @@ export function everKnown(
   return left({ type: 'SequenceUnknown', campaignId, sequenceId, known: nearestFirst(sequenceId, ids) })
 }
 
-/** The run in progress of the command's sequence. Where there was none yet, the ids may be wrong. */
-export function inProgress(command: OfSequence, decision: DecisionBuilder): Either<Rejection, Run> {
-  const run = newestRun(enrollmentOf(decision.state(), command))
-  if (isInProgress(run)) return right(run)
+/**
+ * The runs in progress of the command's sequence: that of its key, or all (KEY-2). At least one. Where there was none yet,
+ * the ids may be wrong.
+ */
+export function eachInProgress(
+  command: OfSequence,
+  decision: DecisionBuilder,
+): Either<Rejection, readonly { readonly ref: SequenceRef; readonly run: Run }[]> {
+  const enrollments = meant(command, decision)
+  const found = enrollments.flatMap((enrollment) => {
+    const run = newestRun(enrollment)
+    return isInProgress(run) ? [{ ref: refOf(enrollment), run }] : []
+  })
+  if (found.length > 0) return right(found)
+  const run = newestRun(enrollments.at(-1))
   const known = run === undefined ? everKnown(command, decision) : right(null)
   if (isLeft(known)) return known
-  return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run?.run ?? 0, status: run?.status ?? null })
+  const ref = refOf(enrollments.at(-1) ?? command)
+  return left({ type: 'EnrollmentNotActive', ...ref, run: run?.run ?? 0, status: run?.status ?? null })
 }
 
 /** The run that a step command means, and what became of its step so far. */
@@ -39,7 +52,11 @@ export function runAndStep(
   const newest = newestRun(enrollment)
   if (newest === undefined) {
     const known = everKnown(ref, decision)
-    return isLeft(known) ? known : left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
+    const per = ref.key === undefined ? perOf(ref, decision) : null
+    if (isLeft(known)) return known
+    return per === null
+      ? left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
+      : left({ type: 'KeyMissing', ...ref, per })
   }
   const run = command.run === undefined ? newest : enrollment?.runs[command.run - 1]
   if (run === undefined) return left({ type: 'RunUnknown', ...ref, run: command.run ?? 0, newest: newest.run })

@@ -1,10 +1,10 @@
 /** What a resolved step leads to: the end of its run, and what that leads to in its turn (STEP-5, STEP-8, ROUTE-4). */
 import { isInProgress, type Run, requireRun } from '../enrollment.ts'
 import type { Cause, RunRef } from '../events.ts'
-import type { SequenceId } from '../ids.ts'
 import { dueOfRun } from '../plan.ts'
+import { varsOfRun } from '../variables.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
-import { routesTaken, startRoutes } from './routing.ts'
+import { type Origin, routesTaken, startRoutes } from './routing.ts'
 import { stop } from './stopping.ts'
 
 /** The end of the step's run, by failure (STEP-5) or because it was the last (STEP-8). */
@@ -40,14 +40,23 @@ export function complete(decision: DecisionBuilder, ref: RunRef, why: Causation)
   const run = requireRun(decision.state(), ref)
   const own = campaigns.version(ref.campaignId, run.campaignVersion).campaign
   const published = campaigns.find(ref.campaignId)?.published ?? null
-  const next = own.sequence(ref.sequenceId).next ?? []
-  const { routes, saw } = routesTaken(decision, own, published?.campaign ?? null, next, ref.sequenceId)
+  const origin: Origin = {
+    own,
+    published: published?.campaign ?? null,
+    next: own.sequence(ref.sequenceId).next ?? [],
+    ending: ref,
+    vars: run.vars,
+    varsFor: (sequence) => varsOfRun(sequence, run.vars),
+  }
+  const { routes, saw } = routesTaken(decision, origin)
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waiting = !movedOn && own.beforeGoals.has(ref.sequenceId)
   decision.add('SequenceCompleted', { ...ref, waiting, routes, saw }, why)
   const cause: Cause = { by: 'sequence', ...ref }
-  // A sequence that the newest version no longer has runs in the version that leads to it.
-  const versionOf = (sequenceId: SequenceId) =>
-    published?.campaign.sequences.has(sequenceId) === true ? published.campaignVersion : run.campaignVersion
-  startRoutes(decision, routes, ref.campaignId, versionOf, { ...why, cause, causationId: decision.lastEventId() })
+  const version = {
+    campaignId: ref.campaignId,
+    own: run.campaignVersion,
+    published: published?.campaignVersion ?? run.campaignVersion,
+  }
+  startRoutes(decision, routes, origin, version, { ...why, cause, causationId: decision.lastEventId() })
 }

@@ -21,7 +21,6 @@ export function stopEverything(decision: DecisionBuilder, why: Causation): numbe
 export function stoppedRuns(events: readonly ContactEvent[]): readonly RunRef[] {
   return events.flatMap((event) => {
     if (event.type !== 'SequenceStopped') return []
-    const { campaignId, sequenceId, run } = event.data
-    return [{ campaignId, sequenceId, run }]
+    return [{ ...refOf(event.data), run: event.data.run }]
   })
 }

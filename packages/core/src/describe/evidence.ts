@@ -65,6 +65,8 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   goal: 'a goal, which waits for its signal',
   not_published: 'can no longer be started',
   brake: 'started too often within an hour',
+  key_missing: 'not started, because no value says its key',
+  too_many_runs: 'not started, because too many runs with other keys are open',
 }
 
 function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: Wording): string[] {
@@ -90,6 +92,7 @@ function sights(saw: readonly Observation[]): string[] {
     if ('tag' in one) return `Saw ${one.present ? 'the' : 'no'} tag ${idInWords(one.tag)}`
     if ('test' in one)
       return `Saw that the private field ${idInWords(one.field)} ${one.holds ? 'passes' : 'fails'} the test ${visibleText(one.test)}`
+    if ('var' in one) return `Saw the variable ${idInWords(one.var)}: ${valueInWords(one.value)}`
     return `Saw the field ${idInWords(one.field)}: ${valueInWords(one.value)}`
   })
 }

@@ -1,5 +1,6 @@
 /** What the engine needs of the host: its contacts, its handlers, the time, and a connection with a transaction open. */
 import type { StepDefinition } from '../definition.ts'
+import type { Vars } from '../events.ts'
 import type { CampaignId, ContactId, Instant, SequenceId } from '../ids.ts'
 import type { JsonObject, JsonValue } from '../json.ts'
 import type { Page } from './tag-index.ts'
@@ -30,7 +31,11 @@ export interface StepCall {
   readonly contactId: ContactId
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
+  /** What the run is about (KEY-1); absent where the sequence has no keys. */
+  readonly key?: string
   readonly run: number
+  /** What the run began with (VAR-1); absent if there is none. */
+  readonly vars?: Vars
   /** As the run's version defines it. */
   readonly step: StepDefinition & { readonly params: JsonObject }
   readonly facts: Facts

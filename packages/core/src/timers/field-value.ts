@@ -1,6 +1,8 @@
 /** What is read of a date field of a contact: its date, or its moment. Rules TIME-4, TIME-8. */
 import { Temporal } from 'temporal-polyfill'
 import type { JsonValue } from '../json.ts'
+import { REASONS } from '../reasons.ts'
+import type { Source, Wanted } from './kind.ts'
 
 /**
  * "2026-05-01"; with a time "2026-05-01T10:00", "2026-05-01 10:00:00.5"; with an offset "2026-05-01T10:00Z",
@@ -40,7 +42,12 @@ function read<T>(value: JsonValue, of: (found: { text: string; offset: boolean }
   }
 }
 
-/** Nothing was entered: that is not the same as something that nobody can read. */
-export function isEmpty(value: JsonValue): boolean {
-  return value === null || value === ''
+/** Why a value is no date: nothing was entered, or something that nobody can read, which is not the same (TIME-8). */
+export function noDate(source: Source, value: JsonValue): Wanted {
+  const isEmpty = value === null || value === ''
+  const [empty, unreadable] =
+    'field' in source
+      ? [REASONS.fieldEmpty, REASONS.fieldUnreadable]
+      : [REASONS.variableEmpty, REASONS.variableUnreadable]
+  return { none: isEmpty ? empty : unreadable, read: source }
 }

@@ -1,49 +1,67 @@
-/** `field` with `offsetDays`: days before or after a date field of the contact, at a wall time. Rule TIME-4. */
+/**
+ * `field` or `var` with `offsetDays`: days before or after a date of the contact or of the run, at a wall time. Rules
+ * TIME-4, VAR-2.
+ */
 
 import type { Temporal } from 'temporal-polyfill'
 import Type from 'typebox'
 import { Name, opt, propertiesOf, WallTime, words } from '../formats.ts'
-import { REASONS } from '../reasons.ts'
-import { dateIn, isEmpty } from './field-value.ts'
-import type { Arrival, TimerKind } from './kind.ts'
+import { dateIn, noDate } from './field-value.ts'
+import type { Arrival, Source, TimerKind, Wanted } from './kind.ts'
 import { WhenPast } from './on.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-/** "exact" takes the year of the field, "next" its next occurrence. `whenPast` default "skip". */
-export interface FieldForm {
-  readonly field: string
+/** Days from a date. "exact" takes the year of the date, "next" its next occurrence. `whenPast` default "skip". */
+interface DaysFrom {
   readonly offsetDays: number
   readonly at: string
   readonly occurrence: 'exact' | 'next'
   readonly whenPast?: 'skip' | 'send'
 }
 
-export const FIELD = propertiesOf<FieldForm>()({
-  field: Name,
+export interface FieldForm extends DaysFrom {
+  readonly field: string
+}
+
+export interface VariableForm extends DaysFrom {
+  readonly var: string
+}
+
+const DAYS_FROM = {
   offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
   at: WallTime,
   occurrence: words('exact', 'next'),
   whenPast: opt(WhenPast),
-})
+}
+export const FIELD = propertiesOf<FieldForm>()({ field: Name, ...DAYS_FROM })
+export const VARIABLE = propertiesOf<VariableForm>()({ var: Name, ...DAYS_FROM })
 
 export const field: TimerKind<FieldForm> = {
-  wanted(timer, arrival) {
-    const value = arrival.field(timer.field)
-    if (isEmpty(value)) return { none: REASONS.fieldEmpty, field: timer.field }
-    const date = dateIn(value, arrival.zone.timeZone)
-    if (date === null) return { none: REASONS.fieldUnreadable, field: timer.field }
-    const moment = timer.occurrence === 'next' ? nextOccurrence(timer, date, arrival) : occurrence(timer, date, arrival)
-    return { moment, whenPast: timer.whenPast ?? 'skip', field: timer.field }
-  },
-  words({ field: name, offsetDays, at }) {
-    const days = Math.abs(offsetDays)
-    const distance = `${days} ${days === 1 ? 'day' : 'days'} ${offsetDays < 0 ? 'before' : 'after'}`
-    return `${offsetDays === 0 ? 'on' : distance} ${name} at ${at}`
-  },
+  wanted: (timer, arrival) => wanted({ field: timer.field }, timer, arrival),
+  words: (timer) => wordsOf(timer.field, timer),
+}
+
+export const variable: TimerKind<VariableForm> = {
+  wanted: (timer, arrival) => wanted({ var: timer.var }, timer, arrival),
+  words: (timer) => wordsOf(timer.var, timer),
+}
+
+function wanted(source: Source, timer: DaysFrom, arrival: Arrival): Wanted {
+  const value = arrival.read(source)
+  const date = dateIn(value, arrival.zone.timeZone)
+  if (date === null) return noDate(source, value)
+  const moment = timer.occurrence === 'next' ? nextOccurrence(timer, date, arrival) : occurrence(timer, date, arrival)
+  return { moment, whenPast: timer.whenPast ?? 'skip', read: source }
+}
+
+function wordsOf(name: string, { offsetDays, at }: DaysFrom): string {
+  const days = Math.abs(offsetDays)
+  const distance = `${days} ${days === 1 ? 'day' : 'days'} ${offsetDays < 0 ? 'before' : 'after'}`
+  return `${offsetDays === 0 ? 'on' : distance} ${name} at ${at}`
 }
 
 /** So many days from the date, at the wall time. */
-function occurrence(timer: FieldForm, date: Temporal.PlainDate, { zone }: Arrival): Temporal.ZonedDateTime {
+function occurrence(timer: DaysFrom, date: Temporal.PlainDate, { zone }: Arrival): Temporal.ZonedDateTime {
   const day = date.add({ days: holdable(timer.offsetDays) })
   return day.toZonedDateTime({ timeZone: zone.timeZone, plainTime: timeOf(timer.at) })
 }
@@ -58,7 +76,7 @@ function occurrence(timer: FieldForm, date: Temporal.PlainDate, { zone }: Arriva
  * Ordinance (section 5) says 1 March. Calendar libraries take the last day of the month (`overflow: 'constrain'` of
  * Temporal, `LocalDate.plusYears` of Java), so a host that computes the birthday itself gets the same day as we do.
  */
-function nextOccurrence(timer: FieldForm, date: Temporal.PlainDate, arrival: Arrival): Temporal.ZonedDateTime {
+function nextOccurrence(timer: DaysFrom, date: Temporal.PlainDate, arrival: Arrival): Temporal.ZonedDateTime {
   const { punctual, isFirst } = arrival
   const earliestMs = punctual.epochMilliseconds + (isFirst ? 1 : 0)
   const sought = punctual.toPlainDate().subtract({ days: holdable(timer.offsetDays) })

@@ -15,19 +15,22 @@ export interface Arrival {
   /** Whether the step is the first of its run. */
   readonly isFirst: boolean
   readonly zone: Zone
-  /** The contact's field; `null` if it is absent or empty. */
-  field(name: string): JsonValue
+  /** What a timer takes its date from; `null` if it is absent or empty. */
+  read(source: Source): JsonValue
 }
 
-/** The moment that a timer asks for, or why there is none. `field`: what it read to find it. */
+/** A field of the contact, or a variable of the run. */
+export type Source = { readonly field: string } | { readonly var: string }
+
+/** The moment that a timer asks for, or why there is none. `read`: where it took the date from. */
 export type Wanted =
   | {
       readonly moment: Temporal.ZonedDateTime
       /** What a moment that is past means. A wait is never past, it is over. */
       readonly whenPast: 'skip' | 'send'
-      readonly field?: string
+      readonly read?: Source
     }
-  | { readonly none: Exclude<TimerReason, 'past'>; readonly field: string }
+  | { readonly none: Exclude<TimerReason, 'past'>; readonly read: Source }
 
 export interface TimerKind<T> {
   wanted(timer: T, arrival: Arrival): Wanted

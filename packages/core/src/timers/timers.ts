@@ -3,8 +3,15 @@ import type { TProperties } from 'typebox'
 import { AFTER, type AfterForm, after } from './after.ts'
 import { AFTER_DAYS, type AfterDaysForm, afterDays } from './after-days.ts'
 import { AFTER_WEEKDAYS, type AfterWeekdaysForm, afterWeekdays } from './after-weekdays.ts'
-import { FIELD, type FieldForm, field } from './field.ts'
-import { FIELD_OFFSET, type FieldOffsetForm, fieldOffset } from './field-offset.ts'
+import { FIELD, type FieldForm, field, VARIABLE, type VariableForm, variable } from './field.ts'
+import {
+  FIELD_OFFSET,
+  type FieldOffsetForm,
+  fieldOffset,
+  VARIABLE_OFFSET,
+  type VariableOffsetForm,
+  variableOffset,
+} from './field-offset.ts'
 import type { TimerKind } from './kind.ts'
 import { ON, type OnForm, on } from './on.ts'
 import { type Windows, windowWords } from './window.ts'
@@ -25,19 +32,35 @@ export type OnTimer = OnForm & Windowed
 export type FieldTimer = FieldForm & Windowed
 /** `field` with `offset`: so long before ("-PT1H") or after a date-time field of the contact. */
 export type FieldOffsetTimer = FieldOffsetForm & Windowed
+/** `var` with `offsetDays`: the same of a date that is a variable of the run (VAR-2). */
+export type VariableTimer = VariableForm & Windowed
+/** `var` with `offset`: the same of a date-time that is a variable of the run (VAR-2). */
+export type VariableOffsetTimer = VariableOffsetForm & Windowed
 
 /** When a step is due, counted from its anchor (STEP-1). Rules TIME-1 to TIME-8. */
-export type Timer = AfterTimer | AfterDaysTimer | AfterWeekdaysTimer | OnTimer | FieldTimer | FieldOffsetTimer
+export type Timer =
+  | AfterTimer
+  | AfterDaysTimer
+  | AfterWeekdaysTimer
+  | OnTimer
+  | FieldTimer
+  | FieldOffsetTimer
+  | VariableTimer
+  | VariableOffsetTimer
 
-/** The properties of each form, by the key that tells it apart; each may have a `window`, too. */
+/**
+ * The properties of each form, by the key that tells it apart; each may have a `window`, too. Two forms begin with `field`
+ * and two with `var`: those with `offset` stand in `OFFSET_TIMERS`.
+ */
 export const TIMERS = {
   after: AFTER,
   afterDays: AFTER_DAYS,
   afterWeekdays: AFTER_WEEKDAYS,
   on: ON,
   field: FIELD,
-  offset: FIELD_OFFSET,
+  var: VARIABLE,
 } satisfies Record<string, TProperties>
+export const OFFSET_TIMERS = { field: FIELD_OFFSET, var: VARIABLE_OFFSET } satisfies Record<string, TProperties>
 
 /** Hands a timer to the kind that it is of. */
 export function withKind<Result>(timer: Timer, use: <T>(kind: TimerKind<T>, timer: T) => Result): Result {
@@ -45,8 +68,8 @@ export function withKind<Result>(timer: Timer, use: <T>(kind: TimerKind<T>, time
   if ('afterDays' in timer) return use(afterDays, timer)
   if ('afterWeekdays' in timer) return use(afterWeekdays, timer)
   if ('on' in timer) return use(on, timer)
-  if ('offset' in timer) return use(fieldOffset, timer)
-  return use(field, timer)
+  if ('offset' in timer) return 'var' in timer ? use(variableOffset, timer) : use(fieldOffset, timer)
+  return 'var' in timer ? use(variable, timer) : use(field, timer)
 }
 
 /**

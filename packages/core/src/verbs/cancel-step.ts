@@ -2,6 +2,7 @@ import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { runAndStep } from '../decision/finding.ts'
+import { answerOfRun } from '../decision/keys.ts'
 import { isInProgress, refOf } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
@@ -10,7 +11,7 @@ export interface CancelStep extends OfStep {
   readonly type: 'CancelStep'
 }
 
-/** Takes a step that was not dispatched yet out of this run. CANCEL-1 to CANCEL-3. */
+/** Takes a step that was not dispatched yet out of this run. CANCEL-1 to CANCEL-3, KEY-2. */
 export const cancelStep = defineVerb<CancelStep>()({
   command: 'CancelStep',
   word: 'cancel',
@@ -18,16 +19,17 @@ export const cancelStep = defineVerb<CancelStep>()({
   about: 'step',
   permission: ['cancel'],
   readsFacts: false,
+  takes: { key: 'key' },
   outcomes: ['cancelled', 'already_cancelled'],
   unchanged: ['already_cancelled'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key' },
   recordedBy: 'StepCancelled',
   decide(command, decision) {
     const found = runAndStep(command, decision)
     if (isLeft(found)) return found
     const { run, record } = found.right
     const ref = { ...refOf(command), run: run.run, stepId: command.stepId }
-    if (record?.status === 'cancelled') return right({ outcome: 'already_cancelled', run: run.run })
+    if (record?.status === 'cancelled') return right(answerOfRun('already_cancelled', ref))
     if (!isInProgress(run))
       return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run.run, status: run.status })
     switch (record?.status) {
@@ -43,5 +45,5 @@ export const cancelStep = defineVerb<CancelStep>()({
     decision.add('StepCancelled', ref, byOperator(command))
     return right(null)
   },
-  answerFrom: (added) => ({ outcome: 'cancelled', run: firstOf(added, 'StepCancelled').run }),
+  answerFrom: (added) => answerOfRun('cancelled', firstOf(added, 'StepCancelled')),
 })

@@ -84,6 +84,8 @@ export {
   type AnswerTypes,
   GOAL_OUTCOMES,
   type GoalAnswer,
+  type KeyedOutcome,
+  SOMETIMES,
   type TakenTypes,
   type Takes,
   TOLD,

@@ -28,6 +28,8 @@ export const VERB_OF_STORY: ReadonlyMap<string, VerbName> = new Map(
  */
 export function commandOf(name: VerbName, order: { readonly [key: string]: unknown }): ContactCommand {
   const { command: type, takes }: { readonly command: string; readonly takes: Takes } = VERBS[name]
-  const options = Object.entries(takes).map(([option, kind]) => [option, order[option] ?? TAKEN[kind]])
+  const options = Object.entries(takes)
+    .map(([option, kind]) => [option, order[option] ?? TAKEN[kind]] as const)
+    .filter(([, value]) => value !== undefined)
   return { type, ...order, ...Object.fromEntries(options) } as unknown as ContactCommand
 }

@@ -1,15 +1,15 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { inProgress } from '../decision/finding.ts'
-import { refOf } from '../enrollment.ts'
-import { defineVerb, firstOf } from './verb.ts'
+import { eachInProgress } from '../decision/finding.ts'
+import { answerFromRuns, answerOfEach, answerOfRun, isForAll } from '../decision/keys.ts'
+import { defineVerb } from './verb.ts'
 
 export interface PauseSequence extends OfSequence {
   readonly type: 'PauseSequence'
 }
 
-/** Holds a run in progress. PAUSE-1, PAUSE-3. */
+/** Holds the runs in progress: that of a key, or all. PAUSE-1, PAUSE-3, KEY-2. */
 export const pauseSequence = defineVerb<PauseSequence>()({
   command: 'PauseSequence',
   word: 'pause',
@@ -17,17 +17,21 @@ export const pauseSequence = defineVerb<PauseSequence>()({
   about: 'sequence',
   permission: ['pause'],
   readsFacts: false,
+  takes: { key: 'key' },
   outcomes: ['paused', 'already_paused'],
   unchanged: ['already_paused'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key', runs: 'keyedRuns' },
   recordedBy: 'SequencePaused',
   decide(command, decision) {
-    const found = inProgress(command, decision)
+    const found = eachInProgress(command, decision)
     if (isLeft(found)) return found
-    const { run, status } = found.right
-    if (status === 'paused') return right({ outcome: 'already_paused', run })
-    decision.add('SequencePaused', { ...refOf(command), run }, byOperator(command))
-    return right(null)
+    const runs = found.right.map(({ ref, run: { run, status } }) => ({ ...ref, run, status }))
+    const active = runs.filter(({ status }) => status === 'active')
+    for (const { status: _, ...ref } of active) decision.add('SequencePaused', ref, byOperator(command))
+    if (active.length > 0) return right(null)
+    const [first] = runs
+    const forAll = first === undefined || isForAll(command, decision)
+    return right(forAll ? answerOfEach('already_paused', runs) : answerOfRun('already_paused', first))
   },
-  answerFrom: (added) => ({ outcome: 'paused', run: firstOf(added, 'SequencePaused').run }),
+  answerFrom: (added, command) => answerFromRuns('paused', command, added),
 })

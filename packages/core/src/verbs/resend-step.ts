@@ -2,6 +2,7 @@ import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { runAndStep } from '../decision/finding.ts'
+import { answerOfRun } from '../decision/keys.ts'
 import { suppression } from '../decision/starting.ts'
 import { isInProgress, refOf, type StepRecord } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
@@ -10,7 +11,7 @@ export interface ResendStep extends OfStep {
   readonly type: 'ResendStep'
 }
 
-/** Sends one step again, now, outside the schedule. RESEND-1 to RESEND-4. */
+/** Sends one step again, now, outside the schedule. RESEND-1 to RESEND-4, KEY-2. */
 export const resendStep = defineVerb<ResendStep>()({
   command: 'ResendStep',
   word: 'resend',
@@ -18,8 +19,9 @@ export const resendStep = defineVerb<ResendStep>()({
   about: 'step',
   permission: ['resend'],
   readsFacts: true,
+  takes: { key: 'key' },
   outcomes: ['resent'],
-  answers: { run: 'count', resend: 'count' },
+  answers: { run: 'count', key: 'key', resend: 'count' },
   recordedBy: 'StepResent',
   decide(command, decision) {
     const { contactId, stepId } = command
@@ -40,8 +42,8 @@ export const resendStep = defineVerb<ResendStep>()({
     return right(null)
   },
   answerFrom(added) {
-    const { resend, run } = firstOf(added, 'StepResent')
-    return { outcome: 'resent', run, resend }
+    const sent = firstOf(added, 'StepResent')
+    return { ...answerOfRun('resent', sent), resend: sent.resend }
   },
 })
 

@@ -1,17 +1,21 @@
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { brake, start, startable } from '../decision/starting.ts'
+import { answerOfRun } from '../decision/keys.ts'
+import { start, startable, tooMany } from '../decision/starting.ts'
 import { stop } from '../decision/stopping.ts'
 import { enrollmentOf, isOpen, newestRun } from '../enrollment.ts'
+import type { Vars } from '../events.ts'
 import { countOf, defineVerb, firstOf } from './verb.ts'
 
 /** Stop, then start, in one append (START-3). */
 export interface RestartSequence extends OfSequence {
   readonly type: 'RestartSequence'
+  /** What the new run begins with (VAR-1). Left out: what the newest run of the enrollment began with. */
+  readonly vars?: Vars
 }
 
-/** A contact that was not in the sequence is started. START-3. */
+/** A contact that was not in the sequence is started. START-3, VAR-1, KEY-1, KEY-5. */
 export const restartSequence = defineVerb<RestartSequence>()({
   command: 'RestartSequence',
   word: 'restart',
@@ -20,21 +24,21 @@ export const restartSequence = defineVerb<RestartSequence>()({
   permission: ['start', 'stop'],
   readsFacts: true,
   readsPublished: true,
+  takes: { key: 'key', vars: 'vars' },
   outcomes: ['restarted', 'started'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key' },
   recordedBy: 'SequenceStarted',
   decide(command, decision) {
-    const found = startable(command, decision)
+    const found = startable(command, decision, true)
     if (isLeft(found)) return found
-    const braked = brake(command, found.right, decision)
-    if (braked !== null) return left(braked)
-    const run = newestRun(enrollmentOf(decision.state(), command))
-    if (isOpen(run)) stop(decision, command, run, byOperator(command))
-    start(decision, command, found.right, byOperator(command))
+    const entry = found.right
+    const refused = tooMany(entry, decision)
+    if (refused !== null) return left(refused)
+    const run = newestRun(enrollmentOf(decision.state(), entry.ref))
+    if (isOpen(run)) stop(decision, entry.ref, run, byOperator(command))
+    start(decision, entry, byOperator(command))
     return right(null)
   },
-  answerFrom: (added) => ({
-    outcome: countOf(added, 'SequenceStopped') > 0 ? 'restarted' : 'started',
-    run: firstOf(added, 'SequenceStarted').run,
-  }),
+  answerFrom: (added) =>
+    answerOfRun(countOf(added, 'SequenceStopped') > 0 ? 'restarted' : 'started', firstOf(added, 'SequenceStarted')),
 })

@@ -1,11 +1,12 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { inProgress } from '../decision/finding.ts'
-import { refOf } from '../enrollment.ts'
-import { epochMsOf } from '../ids.ts'
+import { eachInProgress } from '../decision/finding.ts'
+import { answerFromRuns, answerOfEach, answerOfRun, isForAll } from '../decision/keys.ts'
+import type { Run } from '../enrollment.ts'
+import { epochMsOf, type Instant } from '../ids.ts'
 import { waitSince } from '../plan.ts'
-import { defineVerb, firstOf } from './verb.ts'
+import { defineVerb } from './verb.ts'
 
 export interface ResumeSequence extends OfSequence {
   readonly type: 'ResumeSequence'
@@ -13,7 +14,7 @@ export interface ResumeSequence extends OfSequence {
   readonly shift: boolean
 }
 
-/** Lets a paused run go on. PAUSE-2, PAUSE-3. */
+/** Lets paused runs go on: that of a key, or all. PAUSE-2, PAUSE-3, KEY-2. */
 export const resumeSequence = defineVerb<ResumeSequence>()({
   command: 'ResumeSequence',
   word: 'resume',
@@ -21,22 +22,30 @@ export const resumeSequence = defineVerb<ResumeSequence>()({
   about: 'sequence',
   permission: ['pause'],
   readsFacts: false,
-  takes: { shift: 'flag' },
+  takes: { shift: 'flag', key: 'key' },
   outcomes: ['resumed', 'not_paused'],
   unchanged: ['not_paused'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key', runs: 'keyedRuns' },
   recordedBy: 'SequenceResumed',
   decide(command, decision) {
-    const { now } = decision
-    const found = inProgress(command, decision)
+    const found = eachInProgress(command, decision)
     if (isLeft(found)) return found
-    const run = found.right
-    if (run.status !== 'paused') return right({ outcome: 'not_paused', run: run.run })
-    // A step that was in flight when the pause began may have been resolved since: the wait after it began only then.
-    const [pausedAt, waitAt] = [epochMsOf(run.pausedAt ?? now), epochMsOf(waitSince(run))]
-    const shiftMs = command.shift ? Math.max(0, epochMsOf(now) - Math.max(pausedAt, waitAt)) : 0
-    decision.add('SequenceResumed', { ...refOf(command), run: run.run, shiftMs }, byOperator(command))
-    return right(null)
+    const paused = found.right.filter(({ run }) => run.status === 'paused')
+    for (const { ref, run } of paused) {
+      const shiftMs = command.shift ? pausedFor(run, decision.now) : 0
+      decision.add('SequenceResumed', { ...ref, run: run.run, shiftMs }, byOperator(command))
+    }
+    if (paused.length > 0) return right(null)
+    const runs = found.right.map(({ ref, run }) => ({ ...ref, run: run.run }))
+    const [first] = runs
+    const forAll = first === undefined || isForAll(command, decision)
+    return right(forAll ? answerOfEach('not_paused', runs) : answerOfRun('not_paused', first))
   },
-  answerFrom: (added) => ({ outcome: 'resumed', run: firstOf(added, 'SequenceResumed').run }),
+  answerFrom: (added, command) => answerFromRuns('resumed', command, added),
 })
+
+/** A step that was in flight when the pause began may have been resolved since: the wait after it began only then. */
+function pausedFor(run: Run, now: Instant): number {
+  const [pausedAt, waitAt] = [epochMsOf(run.pausedAt ?? now), epochMsOf(waitSince(run))]
+  return Math.max(0, epochMsOf(now) - Math.max(pausedAt, waitAt))
+}

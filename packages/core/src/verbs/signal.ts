@@ -1,18 +1,19 @@
 import { left, right } from 'fp-ts/lib/Either.js'
 import type { Campaign } from '../campaign.ts'
 import { targetOf } from '../campaign.ts'
-import { type Catalog, type PublishedCampaign, patternsOf } from '../catalog.ts'
+import { type PublishedCampaign, patternsOf } from '../catalog.ts'
 import type { OfContact } from '../commands.ts'
 import { type Causation, correlationOf, type DecisionBuilder } from '../decision/builder.ts'
-import { routesTaken, startRoutes } from '../decision/routing.ts'
+import { type Origin, routesTaken, startRoutes } from '../decision/routing.ts'
 import { stop } from '../decision/stopping.ts'
 import type { GoalDefinition } from '../definition.ts'
 import { type ContactState, isOpen, isSuppressed, newestRun } from '../enrollment.ts'
-import type { ContactEvent, MatchedGoal, SequenceRef, UnmetGoal } from '../events.ts'
+import { type ContactEvent, type MatchedGoal, NO_VARS, type SequenceRef, type UnmetGoal } from '../events.ts'
 import type { CampaignId, Instant } from '../ids.ts'
 import type { JsonObject } from '../json.ts'
 import { keptOf, seenBy } from '../signal-kept.ts'
-import { passesTests, takesSignal } from '../signal-match.ts'
+import { passesTests, takesSignal, valueIn } from '../signal-match.ts'
+import { keyText, variablesIn, varsOfSignal } from '../variables.ts'
 import { defineVerb, type GoalAnswer } from './verb.ts'
 
 /** Something happened in the CRM. Its command id is made of the signal id (GOAL-10). */
@@ -45,7 +46,7 @@ export const signal = defineVerb<HandleSignal>()({
   decide(command, decision) {
     const { contactId } = command
     if (decision.facts === null) return left({ type: 'ContactUnknown', contactId })
-    const matches = matchesOf(command, decision.campaigns)
+    const matches = matchesOf(command, decision)
     const unmet = keep(decision, command)
     const isBanned = isSuppressed(decision.state(), decision.now)
     // Filled while the goals are handled, each on the state that the one before left (GOAL-3).
@@ -78,13 +79,15 @@ interface Match {
 }
 
 /** The goals that the signal matches, in the order in which they are handled (GOAL-1). */
-function matchesOf(signal: HandleSignal, campaigns: Catalog): readonly Match[] {
+function matchesOf(signal: HandleSignal, decision: DecisionBuilder): readonly Match[] {
   // GOAL-11: the note of a sequence's own step is none of the contact's doing.
   if (signal.fromStep && signal.kind === 'note-added') return []
-  return campaigns.goalsFor(signal.kind).flatMap(({ published, goal }) => {
+  const state = decision.state()
+  return decision.campaigns.goalsFor(signal.kind).flatMap(({ published, goal }) => {
     const patterns = patternsOf(goal)
-    const taken = patterns.findIndex((one) => passesTests(one, signal) && takesSignal(one, signal))
-    const pattern = taken === -1 ? patterns.findIndex((one) => passesTests(one, signal)) : taken
+    const isVariable = variablesIn(state, published.campaignId)
+    const taken = patterns.findIndex((one) => passesTests(one, signal, isVariable) && takesSignal(one, signal))
+    const pattern = taken === -1 ? patterns.findIndex((one) => passesTests(one, signal, isVariable)) : taken
     return pattern === -1 ? [] : [{ published, goal, pattern, isTaken: taken !== -1 }]
   })
 }
@@ -111,26 +114,27 @@ function keep(decision: DecisionBuilder, command: HandleSignal): (match: Match, 
   const { signalId, kind, data, occurredAt = decision.now, automated = false } = command
   const declared = decision.campaigns.keptOf(kind)
   if (declared === null) return () => {}
-  const patterns = decision.campaigns.goalsFor(kind).flatMap(({ goal }) => patternsOf(goal))
-  const kept = keptOf(
-    data,
-    declared,
-    patterns.filter((one) => one.kind === kind),
-  )
+  const state = decision.state()
+  const asked = decision.campaigns.goalsFor(kind).flatMap(({ goal, published }) => {
+    const isVariable = variablesIn(state, published.campaignId)
+    return patternsOf(goal).flatMap((pattern) => (pattern.kind === kind ? [{ pattern, isVariable }] : []))
+  })
+  const kept = keptOf(data, declared, asked)
   const unmet: UnmetGoal[] = []
   const why: Causation = {
     cause: { by: 'signal', signalId, kind },
     causationId: command.commandId,
     correlationId: correlationOf(command),
   }
-  const { keptSignals, signalsDroppedAt } = decision.state()
+  const { keptSignals, signalsDroppedAt } = state
   const { most, dropped } = decision.signals
   if (keptSignals < most) decision.add('SignalReceived', { signalId, kind, occurredAt, automated, ...kept, unmet }, why)
   else if (signalsDroppedAt === null || dateOf(signalsDroppedAt) < dateOf(decision.now))
     decision.add('SignalsDropped', { count: dropped + 1, signalId, unmet }, why)
   return (match, because) => {
     const pattern = patternsOf(match.goal)[match.pattern]
-    const saw = pattern === undefined ? [] : seenBy(pattern, data, kept, declared)
+    const isVariable = variablesIn(state, match.published.campaignId)
+    const saw = pattern === undefined ? [] : seenBy({ pattern, isVariable }, data, kept, declared)
     unmet.push({ ...goalOf(match), because, saw })
   }
 }
@@ -149,8 +153,19 @@ function satisfy(
   { published, goal, pattern, matched }: Match & { readonly matched?: MatchedGoal[] },
 ): void {
   const { campaignId, campaignVersion, campaign } = published
-  const next = goal.next ?? []
-  const { routes, saw } = routesTaken(decision, campaign, campaign, next, null)
+  const { data } = command
+  const kept = decision.campaigns.keptOf(command.kind)
+  const isPrivate = (name: string) => kept?.private.has(name) === true
+  const origin: Origin = {
+    own: campaign,
+    published: campaign,
+    next: goal.next ?? [],
+    ending: null,
+    vars: NO_VARS,
+    varsFor: (sequence) => varsOfSignal(sequence, data, isPrivate),
+  }
+  const { routes, saw } = routesTaken(decision, origin)
+  const same = goal.same === undefined || isPrivate(goal.same) ? undefined : keyText(valueIn(data, goal.same))
   decision.add(
     'GoalSatisfied',
     {
@@ -161,6 +176,7 @@ function satisfy(
       kind: command.kind,
       occurredAt: command.occurredAt ?? decision.now,
       pattern,
+      ...(same === undefined ? {} : { same }),
       routes,
       saw,
       ...(matched === undefined ? {} : { matched }),
@@ -176,16 +192,17 @@ function satisfy(
     causationId: decision.lastEventId(),
     correlationId: correlationOf(command),
   }
-  const targets = new Set(next.map(targetOf))
+  const targets = new Set(origin.next.map(targetOf))
   for (const enrollment of decision.state().enrollments) {
     const run = newestRun(enrollment)
     if (enrollment.campaignId !== campaignId || !isOpen(run) || targets.has(enrollment.sequenceId)) continue
+    if (goal.same !== undefined && enrollment.key !== same) continue
     const own = decision.campaigns.version(campaignId, run.campaignVersion).campaign
     const upstream = isUpstream(campaign, goal.id, enrollment) || isUpstream(own, goal.id, enrollment)
     const runsOn = own.sequences.get(enrollment.sequenceId)?.onGoal === 'runToCompletion'
     if (upstream && !runsOn) stop(decision, enrollment, run, why)
   }
-  startRoutes(decision, routes, campaignId, campaignVersion, why)
+  startRoutes(decision, routes, origin, { campaignId, own: campaignVersion, published: campaignVersion }, why)
 }
 
 /** Where the signal itself stands in the append (SIGNAL-2). */
@@ -197,6 +214,8 @@ function isUpstream(campaign: Campaign, goalId: string, { sequenceId }: Sequence
   return campaign.upstreamOf(goalId).has(sequenceId)
 }
 
+const keyed = ({ key }: { readonly key?: string }) => (key === undefined ? {} : { key })
+
 function goalAnswers(events: readonly ContactEvent[]): readonly GoalAnswer[] {
   const satisfied = events.filter((event) => event.type === 'GoalSatisfied')
   const [first] = events
@@ -207,12 +226,12 @@ function goalAnswers(events: readonly ContactEvent[]): readonly GoalAnswer[] {
     const goal = satisfied.find((event) => event.data.campaignId === campaignId && event.data.goalId === goalId)
     const stopped = events.flatMap(({ type, data, cause }) =>
       type === 'SequenceStopped' && cause.by === 'goal' && cause.goalId === goalId && cause.campaignId === campaignId
-        ? [{ sequenceId: data.sequenceId, run: data.run }]
+        ? [{ sequenceId: data.sequenceId, ...keyed(data), run: data.run }]
         : [],
     )
     const started = (goal?.data.routes ?? []).flatMap((route) =>
       route.outcome === 'started' || route.outcome === 'already_active'
-        ? [{ sequenceId: route.to, run: route.run ?? 0, outcome: route.outcome }]
+        ? [{ sequenceId: route.to, ...keyed(route), run: route.run ?? 0, outcome: route.outcome }]
         : [],
     )
     return { campaignId, goalId, outcome, stopped: outcome === 'satisfied' ? stopped : [], started }

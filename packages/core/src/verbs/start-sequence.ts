@@ -1,15 +1,19 @@
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { brake, start, startable } from '../decision/starting.ts'
+import { answerOfRun } from '../decision/keys.ts'
+import { start, startable, tooMany } from '../decision/starting.ts'
 import { enrollmentOf, isInProgress, newestRun } from '../enrollment.ts'
+import type { Vars } from '../events.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 export interface StartSequence extends OfSequence {
   readonly type: 'StartSequence'
+  /** What the run begins with (VAR-1). Left out: nothing but its key. */
+  readonly vars?: Vars
 }
 
-/** A new run, unless one is in progress. START-1, START-2, START-4 to START-6, BRAKE-1. */
+/** A new run, unless one is in progress. START-1, START-2, START-4 to START-6, BRAKE-1, VAR-1, KEY-1, KEY-5. */
 export const startSequence = defineVerb<StartSequence>()({
   command: 'StartSequence',
   word: 'start',
@@ -18,19 +22,21 @@ export const startSequence = defineVerb<StartSequence>()({
   permission: ['start'],
   readsFacts: true,
   readsPublished: true,
+  takes: { key: 'key', vars: 'vars' },
   outcomes: ['started', 'already_active'],
   unchanged: ['already_active'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key' },
   recordedBy: 'SequenceStarted',
   decide(command, decision) {
     const found = startable(command, decision)
     if (isLeft(found)) return found
-    const run = newestRun(enrollmentOf(decision.state(), command))
-    if (isInProgress(run)) return right({ outcome: 'already_active', run: run.run })
-    const braked = brake(command, found.right, decision)
-    if (braked !== null) return left(braked)
-    start(decision, command, found.right, byOperator(command))
+    const entry = found.right
+    const run = newestRun(enrollmentOf(decision.state(), entry.ref))
+    if (isInProgress(run)) return right(answerOfRun('already_active', { ...entry.ref, run: run.run }))
+    const refused = tooMany(entry, decision)
+    if (refused !== null) return left(refused)
+    start(decision, entry, byOperator(command))
     return right(null)
   },
-  answerFrom: (added) => ({ outcome: 'started', run: firstOf(added, 'SequenceStarted').run }),
+  answerFrom: (added) => answerOfRun('started', firstOf(added, 'SequenceStarted')),
 })

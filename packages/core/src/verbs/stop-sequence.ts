@@ -2,9 +2,10 @@ import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { everKnown } from '../decision/finding.ts'
+import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant } from '../decision/keys.ts'
 import { stop } from '../decision/stopping.ts'
-import { enrollmentOf, isOpen, newestRun } from '../enrollment.ts'
-import { defineVerb, firstOf } from './verb.ts'
+import { isOpen, newestRun, type Run } from '../enrollment.ts'
+import { defineVerb } from './verb.ts'
 
 export interface StopSequence extends OfSequence {
   readonly type: 'StopSequence'
@@ -12,7 +13,7 @@ export interface StopSequence extends OfSequence {
   readonly upToVersion?: number
 }
 
-/** Ends the run of one sequence, in progress or waiting at its end. STOP-1, STOP-2, STOP-5. */
+/** Ends the runs of one sequence, in progress or waiting at its end: that of a key, or all. STOP-1, STOP-2, STOP-5, KEY-2. */
 export const stopSequence = defineVerb<StopSequence>()({
   command: 'StopSequence',
   word: 'stop',
@@ -20,20 +21,26 @@ export const stopSequence = defineVerb<StopSequence>()({
   about: 'sequence',
   permission: ['stop'],
   readsFacts: false,
+  takes: { key: 'key' },
   outcomes: ['stopped', 'not_active'],
   unchanged: ['not_active'],
-  answers: { run: 'count' },
+  answers: { run: 'count', key: 'key', runs: 'keyedRuns' },
   recordedBy: 'SequenceStopped',
   decide(command, decision) {
-    const run = newestRun(enrollmentOf(decision.state(), command))
-    if (run === undefined) {
+    const { upToVersion = Number.POSITIVE_INFINITY } = command
+    const forAll = isForAll(command, decision)
+    const enrollments = meant(command, decision)
+    if (enrollments.length === 0) {
       const known = everKnown(command, decision)
-      return isLeft(known) ? known : right({ outcome: 'not_active', run: 0 })
+      if (isLeft(known)) return known
+      return right(forAll ? answerOfEach('not_active', []) : answerOfRun('not_active', { ...command, run: 0 }))
     }
-    const tooNew = command.upToVersion !== undefined && run.campaignVersion > command.upToVersion
-    if (!isOpen(run) || tooNew) return right({ outcome: 'not_active', run: run.run })
-    stop(decision, command, run, byOperator(command))
-    return right(null)
+    const newest = enrollments.map((enrollment) => ({ enrollment, run: newestRun(enrollment) as Run }))
+    const open = newest.filter(({ run }) => isOpen(run) && run.campaignVersion <= upToVersion)
+    for (const { enrollment, run } of open) stop(decision, enrollment, run, byOperator(command))
+    if (open.length > 0) return right(null)
+    const over = newest.map(({ enrollment, run }) => ({ key: enrollment.key, run: run.run }))
+    return right(forAll ? answerOfEach('not_active', over) : answerOfRun('not_active', over[0] ?? { run: 0 }))
   },
-  answerFrom: (added) => ({ outcome: 'stopped', run: firstOf(added, 'SequenceStopped').run }),
+  answerFrom: (added, command) => answerFromRuns('stopped', command, added),
 })

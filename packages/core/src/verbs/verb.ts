@@ -6,7 +6,7 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import type { DecisionBuilder } from '../decision/builder.ts'
-import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef } from '../events.ts'
+import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef, Vars } from '../events.ts'
 import { type HeldValues, heldValues } from '../held-values.ts'
 import type { CampaignId, GoalId, Instant, SequenceId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
@@ -16,10 +16,14 @@ import type { Permission } from './permission.ts'
 export type About = 'contact' | 'sequence' | 'step' | 'signal'
 
 /** What a verb may take besides what it is about, and what it means to leave it out. */
-export const TAKEN = { flag: false, instantOrNull: null } as const
+export const TAKEN = { flag: false, instantOrNull: null, key: undefined, vars: undefined } as const
 export interface TakenTypes {
   readonly flag: boolean
   readonly instantOrNull: Instant | null
+  /** Which enrollment is meant, where the sequence runs once for each key (KEY-2). */
+  readonly key: string
+  /** What a run is to begin with, by the names of the sequence's variables (VAR-1). */
+  readonly vars: Vars
 }
 export type Takes = { readonly [option: string]: keyof TakenTypes }
 
@@ -30,12 +34,22 @@ export interface GoalAnswer {
   readonly campaignId: CampaignId
   readonly goalId: GoalId
   readonly outcome: (typeof GOAL_OUTCOMES)[number]
-  readonly stopped: readonly { readonly sequenceId: SequenceId; readonly run: number }[]
+  /** `key`, where the run has one (KEY-1). */
+  readonly stopped: readonly { readonly sequenceId: SequenceId; readonly key?: string; readonly run: number }[]
   readonly started: readonly {
     readonly sequenceId: SequenceId
+    readonly key?: string
     readonly run: number
     readonly outcome: 'started' | 'already_active'
   }[]
+}
+
+/** What became of one run of a keyed sequence, where an order was for all of them (KEY-2). */
+export interface KeyedOutcome {
+  readonly key: string
+  readonly run: number
+  /** One of the words of the verb. */
+  readonly outcome: string
 }
 
 /** What an answer may hold besides its outcome. */
@@ -43,15 +57,25 @@ export interface AnswerTypes {
   readonly count: number
   readonly runs: readonly RunRef[]
   readonly goals: readonly GoalAnswer[]
+  /** Of the run that the answer is about; absent where it has none. */
+  readonly key: string
+  /** Only of a keyed sequence, where the order named no key. */
+  readonly keyedRuns: readonly KeyedOutcome[]
 }
 export type AnswerFields = { readonly [field: string]: keyof AnswerTypes }
 
+/** What is absent where no key is about. */
+export const SOMETIMES = ['key', 'keyedRuns'] as const satisfies readonly (keyof AnswerTypes)[]
+type Sometimes<Fields extends AnswerFields> = {
+  [Field in keyof Fields]: Fields[Field] extends (typeof SOMETIMES)[number] ? Field : never
+}[keyof Fields]
+
 /** The answer of a verb: its outcome, if it has words for it, and its fields. */
 export type AnswerWith<Outcome extends string, Fields extends AnswerFields> = {
-  readonly [Field in (Outcome extends string ? 'outcome' : never) | keyof Fields]: Field extends keyof Fields
-    ? AnswerTypes[Fields[Field]]
-    : Outcome
-}
+  readonly [Field in
+    | (Outcome extends string ? 'outcome' : never)
+    | Exclude<keyof Fields, Sometimes<Fields>>]: Field extends keyof Fields ? AnswerTypes[Fields[Field]] : Outcome
+} & { readonly [Field in Sometimes<Fields>]?: AnswerTypes[Fields[Field]] }
 
 /** What the engine can tell of the contact's whole history up to the command and with it, next to the answer. */
 export const TOLD = { heldValues } as const
@@ -79,7 +103,7 @@ export interface Decider<Command extends TypedCommand, Answer> {
   readonly recordedBy: ContactEventType | null
   decide(command: Command, decision: DecisionBuilder): Decided<Answer>
   /** @param added what the command added, at least one event */
-  answerFrom(added: readonly ContactEvent[]): Answer
+  answerFrom(added: readonly ContactEvent[], command: Command): Answer
 }
 
 /** What every surface reads of a verb. */
@@ -147,7 +171,7 @@ export function defineVerb<Command extends TypedCommand>() {
       readonly tells?: Told
       readonly readsPublished?: boolean
       decide(command: Command, decision: DecisionBuilder): Decided<AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>>
-      answerFrom(added: readonly ContactEvent[]): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
+      answerFrom(added: readonly ContactEvent[], command: Command): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
     },
   ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told> => {
     const left = { takes: {}, answers: {}, tells: {}, unchanged: [], readsPublished: false }
