@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 const VERBS = [...VERB_NAMES, 'publish', 'unpublish', 'previewAction', 'processAction', 'resumeAction', 'cancelAction']
-const CALL = new RegExp(String.raw`await (?:\w+\.)*engine\.(?:${VERBS.join('|')})\(`, 'g')
+const CALL = new RegExp(String.raw`await (?:\w+\.)+(?:${VERBS.join('|')})\(`, 'g')
 
 /** Lines of the calls that are a statement by themselves. Anywhere else something takes the answer. */
 function droppedIn(text: string): number[] {
@@ -28,6 +28,7 @@ describe('answers of verbs', () => {
   it('a dropped one is found, and one that is used is not', () => {
     expect(droppedIn('const engine = x\nawait engine.publish(campaign)\n')).toEqual([2])
     expect(droppedIn("console.log('a')\n  await crm.engine.startSequence(order)")).toEqual([2])
+    expect(droppedIn('const desk = x\nawait desk.publish(campaign)\n')).toEqual([2])
     expect(droppedIn('orThrow(\n  await engine.publish({}))\nconst a = await engine.stopAll(b)')).toEqual([])
   })
 

@@ -1,7 +1,9 @@
+// #region store
 import { createEngine, orThrow } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 
 const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
+// #endregion store
 orThrow(
   await engine.publish({
     id: 'pool-owners',

@@ -7,6 +7,7 @@ const pool = new Pool({ connectionString: process.env.DATABASE_URL })
 // Tables in the schema "enfold", made at the first use.
 const store = createPostgresStore({ pool })
 const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })
+// #endregion store
 orThrow(
   await engine.publish({
     id: 'pool-owners',
@@ -14,8 +15,6 @@ orThrow(
     sequences: [{ id: 'nurture', steps: [{ id: 'mistake-1', kind: 'email' }] }],
   }),
 )
-
-// #endregion store
 
 // Within your own transaction: both rows and events, or neither.
 await pool.query('CREATE TABLE customers (id text PRIMARY KEY)')
