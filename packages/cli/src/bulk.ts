@@ -24,6 +24,7 @@ import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } fr
 import { type Allowed, type ContactSelector, idsIn, requireList, requireOneWay } from './contact-selector.ts'
 import { CommandFailedError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
+import { placeText } from './places.ts'
 import { createProgress } from './progress.ts'
 import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
@@ -68,7 +69,7 @@ export async function processMany(
   requireOneWay(selector)
   requireList(selector, options)
   if (options.csv !== undefined && existsSync(options.csv))
-    throw new UsageError(`${plain(options.csv)} exists; results overwrite nothing.`)
+    throw new UsageError(`${placeText(options.csv)} exists; results overwrite nothing.`)
   const progress = createProgress(io.stderr, undefined, 'contacts')
   const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(selector, io, progress.show) })
   const stored = await engine.inspect.action(actionId)

@@ -3,6 +3,7 @@ import { type CampaignId, describeRejection, isLeft } from '@enfold/core'
 import { messageOf, UsageError } from './errors.ts'
 import type { Ordered } from './operations.ts'
 import { CAMPAIGN_SENTENCES } from './order-sentences.ts'
+import { placeText } from './places.ts'
 import { confirm } from './prompt.ts'
 import { readText, type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
@@ -24,7 +25,7 @@ export async function publishFile(
   try {
     definition = JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`${plain(path)} is no JSON: ${plain(messageOf(error))}`)
+    throw new UsageError(`${placeText(path)} is no JSON: ${plain(messageOf(error))}`)
   }
   const readModelOptions = {
     ...(readModel === undefined ? {} : { readModel }),
@@ -39,7 +40,7 @@ export async function publishFile(
       const problems =
         rejection.type === 'CampaignInvalid'
           ? rejection.problems.map(
-              (problem) => `${plain(path)}: ${plain(problem.path) || '/'}: ${plain(problem.message)}`,
+              (problem) => `${placeText(path)}: ${plain(problem.path) || '/'}: ${plain(problem.message)}`,
             )
           : [plain(message)]
       if (json) await writeLine(stdout, jsonText({ commandId, rejection, message }))
@@ -51,7 +52,7 @@ export async function publishFile(
     if (json) await writeLine(stdout, jsonText({ campaignId, commandId, answer: answered.right }))
     else {
       for (const warning of warnings)
-        await writeLine(stderr, `${plain(path)}: ${plain(warning.path) || '/'}: ${plain(warning.message)}`)
+        await writeLine(stderr, `${placeText(path)}: ${plain(warning.path) || '/'}: ${plain(warning.message)}`)
       await writeLine(stdout, CAMPAIGN_SENTENCES.publish.did[outcome](named(campaignId), version, named(commandId)))
     }
     return true

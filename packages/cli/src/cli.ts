@@ -9,6 +9,7 @@ import { addOrderCommands } from './commands/orders.ts'
 import { addQuestionCommands } from './commands/questions.ts'
 import { addWorkCommands } from './commands/work.ts'
 import { CommandFailedError, InvalidLogError, UsageError } from './errors.ts'
+import { withArgumentsShown } from './places.ts'
 import { STORE_HELP } from './store-url.ts'
 import { guardWrites, type Streams } from './streams.ts'
 import { paintFor, plain } from './text.ts'
@@ -21,8 +22,8 @@ import { paintFor, plain } from './text.ts'
  */
 export async function run(args: readonly string[], io: Streams): Promise<number> {
   let status = 0
-  guardWrites(io.stderr)
-  const program = createProgram(io)
+  guardWrites(io.stderr, args)
+  const program = createProgram(args, io)
   const fail = () => {
     status = 1
   }
@@ -37,12 +38,13 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (isTold(error)) {
       const code = isEnfoldFault(error) ? `${error.code}: ` : ''
-      io.stderr.write(`${paintFor(io.stderr)('red', plain(code + error.message))}\n`)
+      const message = isSystemError(error) ? withArgumentsShown(error.message, args) : error.message
+      io.stderr.write(`${paintFor(io.stderr)('red', plain(code + message))}\n`)
       return error instanceof UsageError || (isEnfoldFault(error) && CALLERS_FAULT.has(error.code)) ? 2 : 1
     }
     // A mistake of ours, or of a client library: its message may hold the URL, so it is not left to Node to print.
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    io.stderr.write(`${text.split('\n').map(plain).join('\n')}\n`)
+    io.stderr.write(`${withArgumentsShown(text, args).split('\n').map(plain).join('\n')}\n`)
     return 1
   }
 }
@@ -60,7 +62,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /** The command without its subcommands: its help, and how it complains. */
-function createProgram(io: Streams): Command {
+function createProgram(args: readonly string[], io: Streams): Command {
   return new Command('enfold')
     .description(
       'Operates a campaign engine from the terminal; replays its log, answers who was where and why, and verifies it.',
@@ -71,7 +73,7 @@ function createProgram(io: Streams): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(`${paintFor(io.stderr)('red', complaint(text))}\n`),
+      outputError: (text, write) => write(`${paintFor(io.stderr)('red', complaint(withArgumentsShown(text, args)))}\n`),
     })
     .addHelpText(
       'after',

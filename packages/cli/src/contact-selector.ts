@@ -3,9 +3,8 @@ import { createReadStream } from 'node:fs'
 import type { ContactId, SequenceRef } from '@enfold/core'
 import { contactsOfCsv, type Engine } from '@enfold/engine'
 import { UsageError } from './errors.ts'
-import { requireFile } from './places.ts'
+import { placeText, requireFile } from './places.ts'
 import type { Streams } from './streams.ts'
-import { plain } from './text.ts'
 
 export interface ContactSelector {
   readonly ids: readonly ContactId[]
@@ -49,7 +48,7 @@ export function requireOneWay({ ids, from, in: sequence, column }: ContactSelect
 export function idsIn({ from = '-', column }: ContactSelector, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
   if (from !== '-') requireFile(from)
   const options = column === undefined ? {} : { column }
-  return contactsOfCsv(from === '-' ? stdin : createReadStream(from), plain(from), options)
+  return contactsOfCsv(from === '-' ? stdin : createReadStream(from), placeText(from), options)
 }
 
 /** Of a list, what is taken for fine: contacts that nobody knows, and those that are left as they were. */

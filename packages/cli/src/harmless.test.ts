@@ -2,16 +2,82 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSimulatedClock } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
+import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createSink, enfold, enfoldProcess, fillStore, temporaryDirectory } from './cli.fixture.ts'
 import { createNewFile, writeNewFiles } from './new-file.ts'
-import { withoutPasswords } from './places.ts'
+import { placeText, withoutPasswords } from './places.ts'
 import { guardWrites } from './streams.ts'
 import { jsonText } from './text.ts'
 
 const folder = temporaryDirectory()
 const SECRET = 'hunter2'
 const logFile = join(folder, 'log.jsonl')
+
+/** URLs of servers with a password, of which one or two signs are wrong, doubled or forgotten, and parts are missing. */
+function mistyped(password: string): fc.Arbitrary<string> {
+  const sign = (right: string) =>
+    fc.constantFrom(...[right, right, right, '', right + right, ':', '/', ';', '=', ' ', '%3A', '%40', '#', '?', ','])
+  const host = fc.constantFrom('', 'localhost', '127.0.0.1:1', 'h', '[::1]')
+  const ofUrl = fc
+    .record({
+      scheme: fc.constantFrom('', 'postgres', 'postgresql', 'psotgres', 'esdb', 'sqlite', 'module', 'file', 'C'),
+      colon: sign(':'),
+      slashes: fc.constantFrom('//', '//', '/', '', '///', '\\\\'),
+      user: fc.constantFrom('', 'crm', 'a.b', 'crm%20'),
+      between: sign(':'),
+      // One sign must be left that tells a password from the name of a file.
+      at: fc.constantFrom('@', '@', '@@', '%40', '@ '),
+      host,
+      rest: fc.constantFrom('', '/', '/db', '/db?schema=x', '?tls=false', '.jsonl'),
+    })
+    .map(({ scheme, colon, slashes, user, between, at, host: where, rest }) =>
+      [scheme, scheme === '' ? '' : colon, slashes, user, between, password, at, where, rest].join(''),
+    )
+  const withoutAt = fc
+    .tuple(
+      fc.constantFrom('', 'postgres://', 'postgres:', '//'),
+      fc.constantFrom('crm', 'a.b', ''),
+      fc.constantFrom('', '/db'),
+    )
+    .map(([scheme, user, rest]) => `${scheme}${user}:${password}${rest}`)
+  const ofPairs = fc
+    .tuple(fc.constantFrom('password', 'pw', 'pass', 'secret', 'Pwd'), fc.constantFrom('=', ' = ', ': ', ' '))
+    .map(([name, is]) => `host=localhost ${name}${is}${password}`)
+  return fc.oneof({ weight: 5, arbitrary: ofUrl }, withoutAt, ofPairs)
+}
+
+/** Every place that a command takes. */
+function placed(place: string): readonly (readonly string[])[] {
+  const host = join(folder, 'no-module.mjs')
+  return [
+    ['replay', place],
+    ['replay', `--store=${place}`],
+    ['verify', '--store', place],
+    ['stats', place, '--json'],
+    ['state', 'ann', place],
+    ['start', place, 'ann', 'pool/nurture', '--yes', '--actor', 'x'],
+    ['start', `--stroe=${place}`, 'ann', 'pool/nurture'],
+    ['start', '--stroe', place, 'ann', 'pool/nurture'],
+    ['start', logFile, '--from', place, 'pool/nurture', '--actor', 'x', '--yes'],
+    ['publish', place, join(folder, 'none.json'), '--actor', 'x'],
+    ['publish', `sqlite:${join(folder, 'filled.db')}`, place, '--actor', 'x'],
+    ['import', join(folder, 'none.jsonl'), '--into', place],
+    ['import', logFile, '--into', place.replace('sqlite', 'sqlit')],
+    ['due', 'sqlite:nowhere.db', '--read-model', place],
+    ['due', `sqlite:${join(folder, 'filled.db')}`, '--host-module', place],
+    ['run', `sqlite:${join(folder, 'filled.db')}`, '--handlers', place, '--once'],
+    ['run', place, '--handlers', host, '--once'],
+    ['verify', logFile, '--seal', place, '--key', place],
+    ['seal', logFile, '--key', place, '--out', join(folder, 'never.seal')],
+    ['export', logFile, '--out', join(folder, place.startsWith('/') ? `no${place}` : `no/${place}`)],
+    ['keygen', join(folder, 'no', place)],
+    ['console', place, '--port', '1'],
+    ['replay', 'x.jsonl', place],
+    [place],
+  ]
+}
 
 beforeAll(async () => {
   const path = join(folder, 'filled.db')
@@ -70,6 +136,34 @@ describe('passwords', () => {
     }
   })
 
+  it('are in no output, wherever a place is mistyped', async () => {
+    const marker = 'xq7zwj'
+    await fc.assert(
+      fc.asyncProperty(mistyped(marker), fc.nat(), async (place, which) => {
+        const commands = placed(place)
+        const args = commands[which % commands.length] as readonly string[]
+        const { stdout, stderr } = await enfold(args)
+        // A host comes back in small letters.
+        expect((stdout + stderr).toLowerCase()).not.toContain(marker)
+      }),
+      { numRuns: runs(150) },
+    )
+  })
+
+  it.each([
+    ['folder/log.jsonl', 'folder/log.jsonl'],
+    ['sqlite:folder/a b.db', 'sqlite:folder/a b.db'],
+    ['module:./store.js?url=x', 'module:./store.js?…'],
+    ['postgres://crm:pw@db.example:5432/crm?schema=x', 'postgres://db.example/crm?schema=x'],
+    ['esdb://one:2113,two:2113?tls=false', 'esdb://one,two'],
+    ['postgres://db/crm?sslmode=x', 'postgres:…'],
+    ['crm:pw', '…'],
+    ['crm/pw@h', '…'],
+    ['-', '-'],
+  ])('a place is shown as what can be no password: %s', (place, shown) => {
+    expect(placeText(place)).toBe(shown)
+  })
+
   it('are in no option that is not known', async () => {
     for (const args of [
       ['replay', `--password=${SECRET}`],
@@ -97,9 +191,10 @@ describe('passwords', () => {
 
   it('are in no warning of a client library', () => {
     const sink = createSink()
-    guardWrites(sink as never)
+    guardWrites(sink as never, ['stats', `--store=esdb:///${SECRET}@h/d`])
     sink.write(`Warning: cannot parse esdb://admin:${SECRET}@localhost\n`)
-    expect(sink.text()).toBe('Warning: cannot parse esdb://admin@localhost\n')
+    sink.write(`What is esdb:///${SECRET}@h/d?\n`)
+    expect(sink.text()).toBe('Warning: cannot parse esdb://admin@localhost\nWhat is esdb:…?\n')
   })
 
   it('are in no warning of Node, and in no last words', async () => {

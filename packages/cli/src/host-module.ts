@@ -4,8 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { ContactDirectory, ContactId } from '@enfold/core'
 import type { Handlers } from '@enfold/engine'
 import { CommandFailedError, messageOf, UsageError } from './errors.ts'
-import { requireFile } from './places.ts'
-import { plain } from './text.ts'
+import { placeText, requireFile, withPlaceShown } from './places.ts'
 
 export interface HostModule {
   readonly handlers?: Handlers
@@ -21,11 +20,11 @@ export async function loadHostModule(path: string): Promise<HostModule> {
   try {
     exported = await import(pathToFileURL(resolve(path)).href)
   } catch (error) {
-    throw new UsageError(`${plain(path)} cannot be loaded: ${messageOf(error)}`)
+    throw new UsageError(`${placeText(path)} cannot be loaded: ${withPlaceShown(messageOf(error), path)}`)
   }
   const { handlers, contacts, close } = exported
   const wrong = (name: string, expected: string) =>
-    new UsageError(`${plain(path)} exports something else as ${name}; expected ${expected}.`)
+    new UsageError(`${placeText(path)} exports something else as ${name}; expected ${expected}.`)
   if (handlers !== undefined && !isHandlers(handlers))
     throw wrong(
       'handlers',
@@ -62,7 +61,7 @@ function named(path: string, contacts: ContactDirectory): ContactDirectory {
     try {
       return await ask()
     } catch (error) {
-      throw new CommandFailedError(`The contacts of ${plain(path)} cannot be asked: ${messageOf(error)}`, {
+      throw new CommandFailedError(`The contacts of ${placeText(path)} cannot be asked: ${messageOf(error)}`, {
         cause: error,
       })
     }

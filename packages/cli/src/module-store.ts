@@ -3,9 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { isEnfoldFault, type Store } from '@enfold/core'
 import { messageOf, UsageError } from './errors.ts'
-import type { Access } from './places.ts'
-import { requireFile } from './places.ts'
-import { plain } from './text.ts'
+import { type Access, placeText, requireFile, withPlaceShown } from './places.ts'
 
 /** Some methods of each port: a store with these has the others. */
 const METHODS = ['appendMany', 'readAll', 'members', 'claimDue', 'restore', 'saveAction', 'close'] as const
@@ -21,18 +19,20 @@ export async function openModuleStore(url: string, access: Access): Promise<Stor
   requireFile(path)
   const { openStore } = await loaded(path)
   if (typeof openStore !== 'function')
-    throw new UsageError(`${plain(path)} exports no function openStore; expected openStore({ access, parameters }).`)
+    throw new UsageError(
+      `${placeText(path)} exports no function openStore; expected openStore({ access, parameters }).`,
+    )
   let store: Partial<Store> | null | undefined
   try {
     store = await openStore({ access, parameters: new URLSearchParams(query) })
   } catch (error) {
     if (isEnfoldFault(error)) throw error
-    throw new UsageError(`The store of ${plain(path)} cannot be opened: ${messageOf(error)}`)
+    throw new UsageError(`The store of ${placeText(path)} cannot be opened: ${messageOf(error)}`)
   }
   const missing = METHODS.find((name) => typeof store?.[name] !== 'function')
   if (missing !== undefined || store?.capabilities === undefined)
     throw new UsageError(
-      `openStore of ${plain(path)} returns no store: it has no ${missing ?? 'capabilities'}. createStore of @enfold/core/store makes one.`,
+      `openStore of ${placeText(path)} returns no store: it has no ${missing ?? 'capabilities'}. createStore of @enfold/core/store makes one.`,
     )
   return store as Store
 }
@@ -41,6 +41,6 @@ async function loaded(path: string): Promise<Record<string, unknown>> {
   try {
     return await import(pathToFileURL(resolve(path)).href)
   } catch (error) {
-    throw new UsageError(`${plain(path)} cannot be loaded: ${messageOf(error)}`)
+    throw new UsageError(`${placeText(path)} cannot be loaded: ${withPlaceShown(messageOf(error), path)}`)
   }
 }

@@ -1,7 +1,7 @@
 /** Files that a command makes: whole or not at all, over no other, and none is removed that it did not make. */
 import { closeSync, fstatSync, openSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { UsageError } from './errors.ts'
-import { plain } from './text.ts'
+import { placeText } from './places.ts'
 
 export interface NewFile {
   /** Open for writing. */
@@ -17,7 +17,7 @@ export function createNewFile(path: string, mode = 0o644, what = 'nothing is ove
     fd = openSync(path, 'wx', mode)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new UsageError(`${plain(path)} exists; ${what}.`)
+    throw new UsageError(`${placeText(path)} exists; ${what}.`)
   }
   const made = fstatSync(fd)
   return {

@@ -1,7 +1,9 @@
-/** Paths and URLs as messages name them: without a password. */
+/** Paths and URLs as messages name them: nothing of them that may be a password. */
 import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { UsageError } from './errors.ts'
-import { named } from './text.ts'
+import { named, plain } from './text.ts'
 
 /** `read`: nothing is written. `write`: it must be there. `create`: it is made if there is none. */
 export type Access = 'read' | 'write' | 'create'
@@ -26,9 +28,69 @@ export function withoutPasswords(text: string): string {
     .replace(USER_AND_HOST, '$1:…@')
 }
 
-/** A path or URL as it is named in a message: it may be a URL whose beginning was forgotten. */
-export function placeName(path: string): string {
-  return named(withoutPasswords(path).replace(/^[^\s:/]+:(?!\/).*@/, '…@'))
+/**
+ * A path or URL that somebody typed, as every message and result shows it: whole if it is plainly a path, and otherwise
+ * only what can be no password wherever a sign was mistyped or forgotten: the kind of a store, its hosts, database and
+ * schema. So a path with a colon, an @ or another sign of URLs is not shown either.
+ */
+export function placeText(place: string): string {
+  if (isPlainPath(place)) return plain(place)
+  const [, scheme = '', rest = ''] = /^([a-z][a-z\d+.-]*):(.*)$/is.exec(place) ?? []
+  switch (scheme.toLowerCase()) {
+    case 'sqlite':
+      return isPlainPath(rest) ? plain(place) : `${scheme}:…`
+    case 'module': {
+      const [file = ''] = rest.split('?')
+      return isPlainPath(file) ? plain(`${scheme}:${file}${file === rest ? '' : '?…'}`) : `${scheme}:…`
+    }
+    case '':
+      return '…'
+  }
+  const [, hosts = '', database = '', schema = ''] = SERVER_PLACE.exec(rest) ?? []
+  if (hosts !== '') return `${scheme}://${hosts.replace(/:\d+/g, '')}${database}${schema}`
+  return rest.startsWith('//') || isKnownScheme(scheme) ? `${scheme}:…` : '…'
+}
+
+/** `placeText` as a name within a sentence: in quotes where it is no plain word. */
+export function placeName(place: string): string {
+  const shown = placeText(place)
+  return shown.includes('…') ? shown : named(shown)
+}
+
+/** The text, which may be somebody else's, with this place as it is shown. */
+export function withPlaceShown(text: string, place: string): string {
+  const whole = resolve(place)
+  const forms = [place, pathToFileURL(whole).href, whole, encodeURI(place), JSON.stringify(place).slice(1, -1)]
+  const shown = placeText(place)
+  return forms.reduce((left, form) => (form === '' || form === shown ? left : left.replaceAll(form, shown)), text)
+}
+
+/** What `--option=value` gives, or the argument itself, where it is shown otherwise than it was typed. */
+export function withArgumentsShown(text: string, args: readonly string[]): string {
+  const values = args.map((arg) => (/^--[\w-]+=/.test(arg) ? arg.slice(arg.indexOf('=') + 1) : arg))
+  const places = values.filter((value) => value.length > 1 && placeText(value) !== plain(value))
+  return places
+    .sort((a, b) => b.length - a.length)
+    .reduce((left, place) => withPlaceShown(left.replaceAll(plain(place), placeText(place)), place), text)
+}
+
+/** The user and the port are not shown: without a colon or an @, a password stands in their place. */
+const SERVER_PLACE =
+  /^\/\/(?:[^:/?#@]*(?::[^:/?#@]*)?@)?([a-z\d.-]+(?::\d{1,5})?(?:,[a-z\d.-]+(?::\d{1,5})?)*)(\/[\w-]*)?(?:\?(?:tls|tlsVerifyCert)=(?:true|false)|(\?schema=[a-z_][a-z\d_]*))?$/i
+
+/** An argument that is meant for a server, `--store=` before it or not. */
+export function isServerUrl(arg: string): boolean {
+  return isKnownScheme(/^(?:--[\w-]+=)?([a-z+]+):/i.exec(arg)?.[1] ?? '')
+}
+
+function isKnownScheme(scheme: string): boolean {
+  return /^(?:postgres(?:ql)?|(?:esdb|kurrentdb|kurrent|kdb)(?:\+discover)?)$/i.test(scheme)
+}
+
+/** Without any sign that has a meaning in URLs, options or connection strings, and none of their words. */
+function isPlainPath(text: string): boolean {
+  const rest = process.platform === 'win32' ? text.replace(/^[a-z]:(?=[\\/])/i, '').replaceAll('\\', '/') : text
+  return !/[:@?#=&%;,"<>|*\\]|\/\/|(?:pas+w|pwd|secret|token)\w*\s/i.test(rest)
 }
 
 /** Its size in bytes. */

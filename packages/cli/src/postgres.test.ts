@@ -7,7 +7,7 @@ import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { answerOf, type Ended, enfold, enfoldProcess, fillStore, pool, temporaryDirectory } from './cli.fixture.ts'
-import { withoutPasswords } from './places.ts'
+import { placeText } from './places.ts'
 
 const server = givenServer()
 const folder = temporaryDirectory()
@@ -55,7 +55,7 @@ function expectNoPassword({ stdout, stderr }: Pick<Ended, 'stdout' | 'stderr'>, 
 describe('a log in PostgreSQL', () => {
   it('AUDIT-1: out of SQLite, into PostgreSQL and out again, it is the same byte by byte; again, nothing is written', async () => {
     const url = givenUrl()
-    const shown = withoutPasswords(url)
+    const shown = placeText(url)
     const log = await told('export', sqlite)
     const events = log.split('\n').length - 1
     writeFileSync(file('log.jsonl'), log)
@@ -122,7 +122,7 @@ describe('orders on PostgreSQL', () => {
     // As a process of its own: connections do not keep it alive.
     const ran = await enfoldProcess(['run', url, '--handlers', handlers, '--once'])
     expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' })
-    expect(ran.stdout.split('\n')[0]).toBe(`working on ${withoutPasswords(url)}: email, task`)
+    expect(ran.stdout.split('\n')[0]).toBe(`working on ${placeText(url)}: email, task`)
     expect(ran.stdout).toContain('at rest: 2 steps sent')
     expectNoPassword(ran, passwordIn(url))
     expect(await told('stop', url, 'bob', NURTURE)).toContain('stopped')
@@ -139,7 +139,7 @@ describe('orders on PostgreSQL', () => {
     const url = givenUrl()
     await told('publish', url, definition, '--create')
     const ran = await enfold(['run', url, '--handlers', handlers, '--once', '--json'])
-    expect(JSON.parse(ran.stdout.split('\n')[0] as string)).toMatchObject({ working: withoutPasswords(url) })
+    expect(JSON.parse(ran.stdout.split('\n')[0] as string)).toMatchObject({ working: placeText(url) })
     expectNoPassword(ran, passwordIn(url))
   })
 })
@@ -161,10 +161,10 @@ describe('misuse', () => {
       () => ['stop', `mysql://crm:${SECRET}@h/d`, 'a', NURTURE],
       /is no store that is known/,
     ],
-    ['a store where a command stands', () => [at('h/d')], /unknown command 'postgres:\/\/crm@h\/d'/],
+    ['a store where a command stands', () => [at('h/d')], /unknown command 'postgres:\/\/h\/d'/],
     ['two stores', () => ['stats', at('h/d'), at('h/d')], /too many arguments|named twice/],
-    ['a password that holds an @', () => [`postgres://crm:${SECRET}@${SECRET}@h/d`], /'postgres:\/\/crm@h\/d'/],
-    ['a password as a parameter', () => [`postgres://crm@h/d?password=${SECRET}&schema=x`], /\?password=…&schema=x/],
+    ['a password that holds an @', () => [`postgres://crm:${SECRET}@${SECRET}@h/d`], /'postgres:…'/],
+    ['a password as a parameter', () => [`postgres://crm@h/d?password=${SECRET}&schema=x`], /'postgres:…'/],
   ])('%s: exit status 2, a sentence, and no password', async (_, args, expected) => {
     const given = args()
     const ended = await enfold(given)

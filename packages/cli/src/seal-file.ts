@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { isInstant, LogCheck, type Seal, sealOf, sealText } from '@enfold/core'
 import { InvalidLogError, UsageError } from './errors.ts'
 import { writeNewFiles } from './new-file.ts'
+import { placeText, withPlaceShown } from './places.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
 import { counted, plain } from './text.ts'
@@ -21,8 +22,9 @@ export function makeKeys(path: string): Answer {
     { path: publicPath, content: publicKey.export({ type: 'spki', format: 'pem' }), mode: 0o644 },
   ])
   return {
-    json: { privateKey: path, publicKey: publicPath },
-    text: () => `${plain(path)} seals: keep it from anyone who can write the log. ${plain(publicPath)} verifies.`,
+    json: { privateKey: placeText(path), publicKey: placeText(publicPath) },
+    text: () =>
+      `${placeText(path)} seals: keep it from anyone who can write the log. ${placeText(publicPath)} verifies.`,
   }
 }
 
@@ -46,9 +48,9 @@ export async function sealLog(
   writeNewFiles([{ path: out, content: `${JSON.stringify({ ...seal, signature })}\n`, mode: 0o644 }])
   const { events, streams, position, root, sealedAt } = seal
   return {
-    json: { out, sealedAt, events, streams, position, root },
+    json: { out: placeText(out), sealedAt, events, streams, position, root },
     text: () =>
-      `${counted(events, 'event')} of ${counted(streams, 'stream')} up to position ${position} sealed in ${plain(out)}`,
+      `${counted(events, 'event')} of ${counted(streams, 'stream')} up to position ${position} sealed in ${placeText(out)}`,
   }
 }
 
@@ -75,9 +77,11 @@ export function readSeal(path: string, keyPath: string): Seal {
   const key = keyOf(keyPath, createPublicKey, 'a public Ed25519 key (PEM)')
   const text = read(path)
   const seal = sealIn(text)
-  if (seal === null) throw new InvalidLogError(`${plain(path)} is no seal.`)
+  if (seal === null) throw new InvalidLogError(`${placeText(path)} is no seal.`)
   if (!verify(null, Buffer.from(sealText(seal)), key, Buffer.from(seal.signature, 'base64')))
-    throw new InvalidLogError(`${plain(path)} was not signed with the key of ${plain(keyPath)}, or was changed since.`)
+    throw new InvalidLogError(
+      `${placeText(path)} was not signed with the key of ${placeText(keyPath)}, or was changed since.`,
+    )
   return seal
 }
 
@@ -108,13 +112,13 @@ function keyOf(path: string, parse: (pem: string) => KeyObject, expected: string
     if (error instanceof UsageError) throw error
   }
   if (key?.asymmetricKeyType === 'ed25519') return key
-  throw new UsageError(`${plain(path)} holds no key that fits; expected ${expected}, as "enfold keygen" writes it.`)
+  throw new UsageError(`${placeText(path)} holds no key that fits; expected ${expected}, as "enfold keygen" writes it.`)
 }
 
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`${plain(path)} cannot be read: ${(error as Error).message}`)
+    throw new UsageError(`${placeText(path)} cannot be read: ${withPlaceShown((error as Error).message, path)}`)
   }
 }

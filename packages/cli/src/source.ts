@@ -22,7 +22,7 @@ import {
 import { InvalidLogError, messageOf, UsageError } from './errors.ts'
 import type { Log } from './eventstoredb.ts'
 import { answerFor, type Partition, partitionsFor, type Question, scanInParallel } from './partitions.ts'
-import { requireFile, withoutPasswords } from './places.ts'
+import { placeText, requireFile } from './places.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { logOpenerFor, openStore, STORE_URLS, unknownScheme } from './store-url.ts'
 import { jsonText, plain } from './text.ts'
@@ -68,9 +68,9 @@ export interface SourceOptions {
 export async function openSource(url: string, options: SourceOptions): Promise<Source> {
   const { readModel } = options
   const openLog = readModel === undefined ? logOpenerFor(url) : undefined
-  if (openLog !== undefined) return storeSource(withoutPasswords(url), openLog(url, { hashChain: true }), null, options)
+  if (openLog !== undefined) return storeSource(placeText(url), openLog(url, { hashChain: true }), null, options)
   const store = await openStore(url, 'read', { readModel })
-  return store === null ? logSource(url, options) : storeSource(withoutPasswords(url), store, store, options)
+  return store === null ? logSource(url, options) : storeSource(placeText(url), store, store, options)
 }
 
 /** As an engine has it that was told nothing else. */
@@ -169,19 +169,20 @@ async function* watched(events: AsyncIterable<RecordedEvent>, progress: Progress
   }
 }
 
-function logSource(name: string, options: SourceOptions): Source {
+function logSource(path: string, options: SourceOptions): Source {
   const { keepGoing, foreign = false, stdin, stderr } = options
-  const scheme = unknownScheme(name)
+  const scheme = unknownScheme(path)
   if (scheme !== null) throw new UsageError(`${scheme}: is not read here; expected a file, "-" or ${STORE_URLS}.`)
-  const size = name === '-' ? 0 : requireFile(name)
+  const size = path === '-' ? 0 : requireFile(path)
+  const name = placeText(path)
   const bad = createBadLines(name, options)
 
   async function* batches(): AsyncGenerator<readonly RecordedEvent[]> {
-    const file = name === '-' ? null : createReadStream(name, { highWaterMark: 256 * 1024 })
+    const file = path === '-' ? null : createReadStream(path, { highWaterMark: 256 * 1024 })
     const progress = createProgress(stderr)
     let lastLine = 0
     try {
-      for await (const entries of readLogBatches(unpacked(name, file ?? stdin), { keepGoing, foreign })) {
+      for await (const entries of readLogBatches(unpacked(path, file ?? stdin), { keepGoing, foreign })) {
         const events: RecordedEvent[] = []
         for (const { line, event, problem } of entries) {
           lastLine = line
@@ -210,11 +211,11 @@ function logSource(name: string, options: SourceOptions): Source {
   }
 
   async function ask(question: Question): Promise<readonly Partition[]> {
-    const of = /\.(gz|zst)$/.test(name) ? 1 : partitionsFor(size)
+    const of = /\.(gz|zst)$/.test(path) ? 1 : partitionsFor(size)
     if (of === 1) return [await answerFor(question, batches())]
     const progress = createProgress(stderr)
     try {
-      const answered = await scanInParallel(name, of, keepGoing, question, (line, bytesRead) =>
+      const answered = await scanInParallel(path, of, keepGoing, question, (line, bytesRead) =>
         progress.show(line, Math.min(1, bytesRead / size)),
       )
       progress.done()

@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { UsageError } from './errors.ts'
-import { requireFile, withoutPasswords } from './places.ts'
-import { plain } from './text.ts'
+import { isServerUrl, placeText, requireFile, withArgumentsShown, withoutPasswords } from './places.ts'
 
 /** `process`, or what a test hands in. */
 export interface Streams {
@@ -13,15 +12,23 @@ export interface Streams {
   readonly stderr: NodeJS.WriteStream
 }
 
-const guarded = new WeakSet<object>()
+/** Streams that are guarded, with the arguments of the command that writes there. */
+const guarded = new WeakMap<object, { args: readonly string[] }>()
 
-/** From now on whatever is written to it as text has no password in it, whatever writes it: client libraries warn there. */
-export function guardWrites(to: NodeJS.WriteStream): void {
-  if (guarded.has(to)) return
-  guarded.add(to)
+/**
+ * From now on whatever is written to it as text has no password in it, whatever writes it, and URLs of servers among the
+ * arguments stand there as `placeText` has them: client libraries warn of what they cannot parse.
+ */
+export function guardWrites(to: NodeJS.WriteStream, args: readonly string[]): void {
+  const known = guarded.get(to)
+  const guard = known ?? { args }
+  guard.args = args
+  if (known !== undefined) return
+  guarded.set(to, guard)
   const write = to.write.bind(to) as (chunk: unknown, ...rest: unknown[]) => boolean
+  const shown = (text: string) => withoutPasswords(withArgumentsShown(text, guard.args.filter(isServerUrl)))
   to.write = ((chunk: unknown, ...rest: unknown[]) =>
-    write(typeof chunk === 'string' ? withoutPasswords(chunk) : chunk, ...rest)) as typeof to.write
+    write(typeof chunk === 'string' ? shown(chunk) : chunk, ...rest)) as typeof to.write
 }
 
 /** Writes a line, and waits for a slower reader. */
@@ -43,7 +50,7 @@ async function* textOf(path: string, stdin: Readable): AsyncGenerator<string> {
     try {
       return decoder.decode(bytes, { stream })
     } catch {
-      throw new UsageError(`${plain(path)} is not UTF-8.`)
+      throw new UsageError(`${placeText(path)} is not UTF-8.`)
     }
   }
   for await (const chunk of path === '-' ? stdin : createReadStream(path)) yield decoded(Buffer.from(chunk), true)

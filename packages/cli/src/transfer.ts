@@ -25,7 +25,7 @@ import {
 } from '@enfold/core'
 import { InvalidLogError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
-import { placeName, withoutPasswords } from './places.ts'
+import { placeName, placeText } from './places.ts'
 import type { Answer } from './questions.ts'
 import type { Source } from './source.ts'
 import { logOpenerFor, openStore, STORE_URLS } from './store-url.ts'
@@ -56,7 +56,10 @@ export async function exportLog(source: Source, path: string | null, stdout: Wri
     file.discard()
     throw error
   }
-  return { json: { out: path, events }, text: () => `${counted(events, 'event')} in ${plain(path)}` }
+  return {
+    json: { out: placeText(path), events },
+    text: () => `${counted(events, 'event')} in ${placeText(path)}`,
+  }
 }
 
 async function* inChunks(lines: AsyncIterable<string>): AsyncGenerator<Buffer> {
@@ -88,7 +91,7 @@ export async function importLog(source: Source, into: string, gateMs: number): P
   const plain = await openTarget(into, false)
   if (hashed === null || plain === null) throw new UsageError(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
   try {
-    return await importInto({ hashed, plain }, source, withoutPasswords(into), gateMs)
+    return await importInto({ hashed, plain }, source, placeText(into), gateMs)
   } finally {
     await hashed.close()
     await plain.close()

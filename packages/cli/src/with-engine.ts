@@ -3,10 +3,8 @@ import { type ContactDirectory, instantOf, type Store } from '@enfold/core'
 import { buildReadModel, createEngine, type Engine } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { type HostModule, loadHostModule } from './host-module.ts'
-import type { Access } from './places.ts'
-import { placeName } from './places.ts'
+import { type Access, placeName, placeText } from './places.ts'
 import { openStore, STORE_URLS, unknownScheme } from './store-url.ts'
-import { plain } from './text.ts'
 
 /** What every command on a store takes. */
 export interface OrderOptions {
@@ -47,7 +45,7 @@ export async function withEngine<Answer>(
   const host: HostModule = hostModule === undefined ? {} : await loadHostModule(hostModule)
   const { contacts } = host
   if (hostModule !== undefined && contacts === undefined)
-    throw new UsageError(`${plain(hostModule)} exports no contacts; expected an object with get(contactId).`)
+    throw new UsageError(`${placeText(hostModule)} exports no contacts; expected an object with get(contactId).`)
   const opened = await openForOrders(url, access, options)
   const store = contacts === undefined ? wakingAtOnce(opened) : opened
   const directory = contacts === undefined ? {} : { contacts }

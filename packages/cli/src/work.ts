@@ -3,7 +3,7 @@ import { createCatalog, isCampaignEvent, type Store } from '@enfold/core'
 import { createEngine, kindsOf } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { loadHostModule } from './host-module.ts'
-import { withoutPasswords } from './places.ts'
+import { placeText } from './places.ts'
 import type { Streams } from './streams.ts'
 import { named, plain } from './text.ts'
 import { openForOrders } from './with-engine.ts'
@@ -30,7 +30,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
   const host = await loadHostModule(hostPath)
   const { handlers, contacts } = host
   if (handlers === undefined)
-    throw new UsageError(`${plain(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
+    throw new UsageError(`${placeText(hostPath)} exports no handlers; expected an object of functions by kind of step.`)
   const store = await openForOrders(url, 'write', options)
   const reporter = createReporter(io, json)
   try {
@@ -54,7 +54,7 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
     }
     for (const name of STOPS) process.on(name, stop)
     try {
-      const place = withoutPasswords(url)
+      const place = placeText(url)
       reporter.say(`working on ${plain(place)}: ${kinds?.map(named).join(', ') ?? 'what its function handles'}`, {
         working: place,
         kinds,
