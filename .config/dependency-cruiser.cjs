@@ -8,7 +8,7 @@ const only = (name, from, allowed) => ({
   from: { path: `^packages/${from}/src`, pathNot: OF_TESTS },
   to: {
     path: '^packages/',
-    pathNot: [`^packages/${from}/`, ...allowed.map((other) => `^packages/${other}/src/(store/)?index\\.ts$`)],
+    pathNot: [`^packages/${from}/`, ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log)\\.ts$`)],
   },
 })
 
@@ -28,6 +28,7 @@ module.exports = {
           '/src/index\\.ts$',
           '/testkit/src/store-battery\\.ts$',
           '/testkit/src/runs\\.ts$',
+          '/core/src/log\\.ts$',
           '/core/src/store/index\\.ts$',
           '^packages/test-servers/src/[^/]+/index\\.ts$',
         ],

@@ -6,12 +6,12 @@ import {
   defineCampaign,
   describeRejection,
   type EventType,
-  eventJsonSchema,
   type FaultCode,
   isLeft,
   REASONS,
   type Rejection,
 } from '@enfold/core'
+import { eventJsonSchema } from '@enfold/core/log'
 import { describe, expect, it } from 'vitest'
 
 const page = (name: string) => readFileSync(join(import.meta.dirname, `${name}.md`), 'utf8')

@@ -16,8 +16,8 @@ import {
   type RecordedContactEvent,
   type RecordedEvent,
   type StepId,
-  violationOf,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 
 export interface Attempt {
   readonly contactId: ContactId

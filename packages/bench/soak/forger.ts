@@ -3,7 +3,7 @@
  * named with its line, and the rules; ends with 1 if anything was missed, or if sound logs have faults.
  */
 import { parseArgs } from 'node:util'
-import { verify } from '@enfold/core'
+import { verify } from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { pickBy, tallyOf } from '../../core/src/tally.fixture.ts'

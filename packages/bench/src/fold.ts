@@ -8,8 +8,8 @@ import {
   fold,
   initialContact,
   type RecordedContactEvent,
-  replay,
 } from '@enfold/core'
+import { replay } from '@enfold/core/log'
 import { getInMemoryEventStore, type ReadEvent } from '@event-driven-io/emmett'
 import { type Benchmark, type Given, type Measured, sizeOf, timed } from './benchmark.ts'
 

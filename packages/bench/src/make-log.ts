@@ -8,17 +8,14 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import {
-  chainHash,
   contactStream,
-  digestOf,
-  encodeEvent,
   eventIdOf,
   idempotencyKeyOf,
   isCampaignEvent,
   type RecordedContactEvent,
   type RecordedEvent,
-  readLog,
 } from '@enfold/core'
+import { chainHash, digestOf, encodeEvent, readLog } from '@enfold/core/log'
 
 const [path = '', count = '1000000'] = process.argv.slice(2)
 const fixture = createReadStream(join(import.meta.dirname, '../../cli/fixtures/schema-1.jsonl.gz')).pipe(createGunzip())

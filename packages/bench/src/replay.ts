@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type RecordedEvent, readLogBatches, replay } from '@enfold/core'
+import type { RecordedEvent } from '@enfold/core'
+import { readLogBatches, replay } from '@enfold/core/log'
 import { type Benchmark, type Given, sizeOf, timed } from './benchmark.ts'
 
 const run = promisify(execFile)

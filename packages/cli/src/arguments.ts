@@ -1,7 +1,6 @@
 /** What may stand on the command line: each function makes a value of an argument, or says what was expected. */
 import {
   ENGINE_ID_PREFIX,
-  type GoalQuestion,
   type Instant,
   instantOf,
   isCallersCommandId,
@@ -13,6 +12,7 @@ import {
   type StepRef,
   unsafeIntegerIn,
 } from '@enfold/core'
+import type { GoalQuestion } from '@enfold/core/log'
 import { InvalidArgumentError } from 'commander'
 import { UsageError } from './errors.ts'
 import { named } from './text.ts'

@@ -4,15 +4,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import {
-  chainHash,
-  contactStream,
-  digestOf,
-  encodeEvent,
-  isCampaignEvent,
-  type RecordedContactEvent,
-  type RecordedEvent,
-} from '@enfold/core'
+import { contactStream, isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from '@enfold/core'
+import { chainHash, digestOf, encodeEvent } from '@enfold/core/log'
 import { createEngine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock, historyArbitrary, hostileIds, logOf } from '@enfold/testkit'

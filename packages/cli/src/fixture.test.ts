@@ -2,15 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
-import {
-  contactOf,
-  eventJsonSchema,
-  explain,
-  membersAt,
-  type RecordedContactEvent,
-  type RecordedEvent,
-  readLog,
-} from '@enfold/core'
+import { contactOf, type RecordedContactEvent, type RecordedEvent } from '@enfold/core'
+import { eventJsonSchema, explain, membersAt, readLog } from '@enfold/core/log'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { soaking } from '@enfold/testkit/runs'
 import { beforeAll, describe, expect, it } from 'vitest'

@@ -2,7 +2,7 @@
 import { createReadStream, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodeEvent, readLog } from '@enfold/core'
+import { encodeEvent, readLog } from '@enfold/core/log'
 import { historyArbitrary } from '@enfold/testkit'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-import { encodeEvent } from '@enfold/core'
+import { encodeEvent } from '@enfold/core/log'
 import { historyArbitrary, hostileIds, logOf, sampleStart } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -2,7 +2,7 @@
  * Which reader of a log takes which line, told by its bytes before anything is parsed. Nothing else is told so: a line that
  * nobody parses may hide anything, so every question reads every line, and each is read by exactly one reader.
  */
-import { EVENT_TYPE_PREFIX } from '@enfold/core'
+import { EVENT_TYPE_PREFIX } from '@enfold/core/log'
 
 /** True: the line is another reader's. */
 export type Skip = (line: Uint8Array) => boolean

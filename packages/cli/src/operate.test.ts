@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { contactStream, encodeEvent, isCampaignEvent, type RecordedContactEvent, type Store } from '@enfold/core'
+import { contactStream, isCampaignEvent, type RecordedContactEvent, type Store } from '@enfold/core'
+import { encodeEvent } from '@enfold/core/log'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { hostileIds } from '@enfold/testkit'
 import { beforeEach, describe, expect, it } from 'vitest'

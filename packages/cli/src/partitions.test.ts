@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compareIds, encodeEvent, type RecordedEvent } from '@enfold/core'
+import { compareIds, type RecordedEvent } from '@enfold/core'
+import { encodeEvent } from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -6,19 +6,16 @@ import { createReadStream } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import {
-  batchesOf,
   type ContactId,
   contactOf,
   createTagIndex,
   type Instant,
   isCampaignEvent,
-  type Log,
-  membersAt,
   type RecordedEvent,
-  readLogBatches,
   type SequenceRef,
   tagChanges,
 } from '@enfold/core'
+import { batchesOf, type Log, membersAt, readLogBatches } from '@enfold/core/log'
 import { type Ahead, NOT_AHEAD, withAhead } from './ahead.ts'
 import { otherPartitions } from './line-filter.ts'
 

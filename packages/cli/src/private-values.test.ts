@@ -6,14 +6,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConsole } from '@enfold/console'
-import {
-  type CampaignDefinition,
-  encodeEvent,
-  HELD_VALUES,
-  type HeldValues,
-  orThrow,
-  type StepOutcome,
-} from '@enfold/core'
+import { type CampaignDefinition, HELD_VALUES, type HeldValues, orThrow, type StepOutcome } from '@enfold/core'
+import { encodeEvent } from '@enfold/core/log'
 import { createEngine } from '@enfold/engine'
 import { createApi } from '@enfold/http'
 import { createSqliteStore } from '@enfold/store-sqlite'

@@ -5,31 +5,33 @@
 import {
   type ContactId,
   type ContactState,
-  changesOf,
   compareIds,
   createCatalog,
   describeCause,
   describeEvent,
   describeEvidence,
   describeNotSatisfied,
+  type Instant,
+  isCampaignEvent,
+  parseTag,
+  type RecordedContactEvent,
+  type RecordedEvent,
+  type StepRef,
+} from '@enfold/core'
+import {
+  changesOf,
   diff,
   explain,
   explainNot,
   explainNotSatisfied,
   type GoalQuestion,
-  type Instant,
-  isCampaignEvent,
   type LogPlace,
   nowFor,
-  parseTag,
-  type RecordedContactEvent,
-  type RecordedEvent,
   type Seal,
-  type StepRef,
   stateAt,
   type Verified,
   verify,
-} from '@enfold/core'
+} from '@enfold/core/log'
 import { createEngine } from '@enfold/engine'
 import { type Ahead, aheadIn, aheadOf, markOf, NOT_AHEAD, withAhead } from './ahead.ts'
 import { InvalidLogError } from './errors.ts'

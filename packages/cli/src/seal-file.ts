@@ -4,7 +4,8 @@
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { isInstant, LogCheck, type Seal, sealOf, sealText } from '@enfold/core'
+import { isInstant } from '@enfold/core'
+import { LogCheck, type Seal, sealOf, sealText } from '@enfold/core/log'
 import { InvalidLogError, UsageError } from './errors.ts'
 import { writeNewFiles } from './new-file.ts'
 import { placeText, withPlaceShown } from './places.ts'

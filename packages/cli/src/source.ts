@@ -10,15 +10,12 @@ import {
   type ContactId,
   contactOf,
   contactStream,
-  type DecodeProblem,
-  decodeEvent,
-  encodeEvent,
   isCampaignEvent,
   isLeft,
   type RecordedEvent,
-  readLogBatches,
   type Store,
 } from '@enfold/core'
+import { type DecodeProblem, decodeEvent, encodeEvent, readLogBatches } from '@enfold/core/log'
 import { InvalidLogError, messageOf, UsageError } from './errors.ts'
 import type { Log } from './eventstoredb.ts'
 import { answerFor, type Partition, partitionsFor, type Question, scanInParallel } from './partitions.ts'

@@ -10,19 +10,16 @@ import {
   contactStream,
   createTagIndex,
   type EventStore,
-  encodeEvent,
   fold,
   isCampaignEvent,
-  LogCheck,
-  type LogFault,
   marksOf,
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
   type StreamAppend,
   tagChanges,
-  writeLog,
 } from '@enfold/core'
+import { encodeEvent, LogCheck, type LogFault, writeLog } from '@enfold/core/log'
 import { InvalidLogError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
 import { placeName, placeText } from './places.ts'

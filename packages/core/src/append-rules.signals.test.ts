@@ -6,8 +6,8 @@ import {
   eventIdOf,
   isLeft,
   type RecordedEvent,
-  verify,
 } from '@enfold/core'
+import { verify } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 

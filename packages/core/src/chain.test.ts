@@ -1,4 +1,5 @@
-import { canonicalJson, chainHash, digestOf, encodeEvent, type RecordedEvent } from '@enfold/core'
+import { canonicalJson, type RecordedEvent } from '@enfold/core'
+import { chainHash, digestOf, encodeEvent } from '@enfold/core/log'
 import { historyArbitrary } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

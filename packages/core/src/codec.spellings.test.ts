@@ -1,4 +1,5 @@
-import { decodeEvent, encodeEvent, isLeft, isRight, type RecordedEvent, readLog } from '@enfold/core'
+import { isLeft, isRight, type RecordedEvent } from '@enfold/core'
+import { decodeEvent, encodeEvent, readLog } from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

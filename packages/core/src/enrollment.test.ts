@@ -3,7 +3,6 @@ import {
   type ContactState,
   enrollmentOf,
   evolve,
-  evolveWithPatches,
   fold,
   initialContact,
   isInProgress,
@@ -15,6 +14,7 @@ import {
   recordOf,
   runOf,
 } from '@enfold/core'
+import { evolveWithPatches } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 

@@ -1,4 +1,5 @@
-import { EVENT_TYPE_PREFIX, eventJsonSchema, isInstant } from '@enfold/core'
+import { isInstant } from '@enfold/core'
+import { EVENT_TYPE_PREFIX, eventJsonSchema } from '@enfold/core/log'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

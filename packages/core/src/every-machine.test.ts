@@ -2,7 +2,8 @@
  * The log of 10,000 events that `packages/cli/fixtures` keeps, folded, decided on and verified: one digest, in Node as in
  * a browser (`pnpm test:browser`), where SHA-256 is that of a library.
  */
-import { canonicalJson, chainHash, decide, plan, type RecordedEvent, readLog, replay, verify } from '@enfold/core'
+import { canonicalJson, decide, plan, type RecordedEvent } from '@enfold/core'
+import { chainHash, readLog, replay, verify } from '@enfold/core/log'
 import { expect, it } from 'vitest'
 
 const FIXTURE = new URL('../../cli/fixtures/schema-1.jsonl.gz', import.meta.url)

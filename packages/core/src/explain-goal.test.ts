@@ -1,4 +1,5 @@
-import { campaign, createCatalog, decidePublish, explainNotSatisfied, isRight, type SignalPattern } from '@enfold/core'
+import { campaign, createCatalog, decidePublish, isRight, type SignalPattern } from '@enfold/core'
+import { explainNotSatisfied } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 

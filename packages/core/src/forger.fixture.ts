@@ -6,10 +6,8 @@
 import {
   type CampaignDefinition,
   campaignOf,
-  chainHash,
   contactOf,
   contactStream,
-  digestOf,
   eventIdOf,
   idempotencyKeyOf,
   instantOf,
@@ -18,6 +16,7 @@ import {
   type SendingRef,
   type StepDefinition,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 
 type Data = Record<string, unknown>
 /** An event that is being forged: whatever its type. */

@@ -1,5 +1,6 @@
 /**
- * The public names of `@enfold/core`.
+ * What hosts need: campaigns, events and the state that they fold into, verbs and their answers, plans, ports. Who writes a store
+ * finds more in `@enfold/core/store`, who reads a log in `@enfold/core/log`.
  *
  * @packageDocumentation
  */
@@ -13,8 +14,6 @@ export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
 export { campaignJsonSchema } from './campaign-schema.ts'
 export * from './catalog.ts'
-export { chainHash, digestOf, type Hash } from './chain.ts'
-export { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './codec.ts'
 export type { CommandMeta, DispatchDue, PublishCampaign, RecordOutcome, UnpublishCampaign } from './commands.ts'
 export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PUBLISHED } from './contact-commands.ts'
 export * from './counters.ts'
@@ -29,7 +28,6 @@ export {
   enrollmentOf,
   enrollmentsOf,
   evolve,
-  evolveWithPatches,
   fold,
   initialContact,
   isInProgress,
@@ -39,7 +37,6 @@ export {
   isSuppressed,
   nameOfEnrollment,
   newestRun,
-  type Patch,
   type ResendRecord,
   RUN_STATUSES,
   type Run,
@@ -49,10 +46,7 @@ export {
   runOf,
   type StepRecord,
 } from './enrollment.ts'
-export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './events.ts'
-export * from './explain.ts'
-export * from './explain-goal.ts'
 export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
 export * from './funnel.ts'
@@ -70,17 +64,6 @@ export {
   type JsonValue,
   unsafeIntegerIn,
 } from './json.ts'
-export { LogCheck } from './log-check.ts'
-export {
-  batchesOf,
-  type LineProblem,
-  type Log,
-  type LogEntry,
-  type ReadLogOptions,
-  readLog,
-  readLogBatches,
-  writeLog,
-} from './log-file.ts'
 export * from './marks.ts'
 export { nearest } from './nearest.ts'
 export { type NotJson, notJsonIn } from './not-json.ts'
@@ -90,9 +73,7 @@ export * from './plan.ts'
 export * from './ports/index.ts'
 export * from './reasons.ts'
 export * from './rejection.ts'
-export * from './replay.ts'
 export * from './routes.ts'
-export { type Seal, type SealBreach, sealOf, sealText } from './seal.ts'
 export { type KeptKind, MAX_KEPT_SIGNALS } from './signal-kept.ts'
 export * from './simulate.ts'
 export * from './tag-index.ts'
@@ -101,4 +82,3 @@ export * from './timer.ts'
 export { A_VARIABLE, isVariableValue, MAX_OPEN_KEYS, MAX_VARIABLES, variableIn } from './variables.ts'
 export * from './verbs/index.ts'
 export { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
-export * from './verify.ts'

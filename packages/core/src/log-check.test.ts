@@ -1,14 +1,5 @@
-import {
-  createCatalog,
-  decidePublish,
-  eventIdOf,
-  isRight,
-  LogCheck,
-  type RecordedEvent,
-  readLog,
-  verify,
-  writeLog,
-} from '@enfold/core'
+import { createCatalog, decidePublish, eventIdOf, isRight, type RecordedEvent } from '@enfold/core'
+import { LogCheck, readLog, verify, writeLog } from '@enfold/core/log'
 import { commands, historyArbitrary, logOf, scenario } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'

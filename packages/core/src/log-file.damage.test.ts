@@ -2,16 +2,8 @@
  * Logs whose lines were damaged by chance, read to the end. `runs` says how many lines:
  * `pnpm soak` damages 100,000.
  */
-import {
-  campaignStream,
-  decodeEvent,
-  encodeEvent,
-  eventJsonSchema,
-  isRight,
-  type RecordedEvent,
-  readLog,
-  SCHEMA_VERSION,
-} from '@enfold/core'
+import { campaignStream, isRight, type RecordedEvent, SCHEMA_VERSION } from '@enfold/core'
+import { decodeEvent, encodeEvent, eventJsonSchema, readLog } from '@enfold/core/log'
 import { historyArbitrary } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'

@@ -1,15 +1,5 @@
-import {
-  campaignStream,
-  contactStream,
-  type EventMeta,
-  encodeEvent,
-  type LogEntry,
-  type ReadLogOptions,
-  type RecordedEvent,
-  readLog,
-  SCHEMA_VERSION,
-  writeLog,
-} from '@enfold/core'
+import { campaignStream, contactStream, type EventMeta, type RecordedEvent, SCHEMA_VERSION } from '@enfold/core'
+import { encodeEvent, type LogEntry, type ReadLogOptions, readLog, writeLog } from '@enfold/core/log'
 import { historyArbitrary } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

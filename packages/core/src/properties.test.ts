@@ -21,9 +21,9 @@ import {
   tagOf,
   VERBS,
   type VerbFacts,
-  violationOf,
   waitingTagOf,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 import { campaignArbitrary, type History, historyArbitrary } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'

@@ -1,22 +1,14 @@
 import {
   ContactFold,
   campaign,
-  changesOf,
   createCatalog,
   decidePublish,
-  diff,
-  explain,
-  explainNot,
   fold,
   isRight,
-  membersAt,
-  nowFor,
   type RecordedEvent,
-  replay,
-  stateAt,
   tagOf,
-  verify,
 } from '@enfold/core'
+import { changesOf, diff, explain, explainNot, membersAt, nowFor, replay, stateAt, verify } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 

@@ -1,16 +1,15 @@
+import { isRight, type RecordedEvent } from '@enfold/core'
 import {
   chainHash,
   decodeEvent,
   digestOf,
   encodeEvent,
-  isRight,
-  type RecordedEvent,
   readLog,
   type Seal,
   sealOf,
   sealText,
   verify,
-} from '@enfold/core'
+} from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'

@@ -1,5 +1,6 @@
 /** The forger at work: each forgery on many logs, and whether `verify` named its line. */
-import { type RecordedEvent, verify } from '@enfold/core'
+import type { RecordedEvent } from '@enfold/core'
+import { verify } from '@enfold/core/log'
 import { FORGERIES, type Pick } from './forger.fixture.ts'
 
 /** What became of one forgery over all logs. */

@@ -7,8 +7,8 @@ import {
   idempotencyKeyOf,
   initialContact,
   instantOf,
-  violationOf,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 

@@ -12,8 +12,8 @@ import {
   type RecordedEvent,
   type Rejection,
   type Store,
-  verify,
 } from '@enfold/core'
+import { verify } from '@enfold/core/log'
 import { createSimulatedClock } from '@enfold/testkit'
 import { createGate, MONDAY, onAnn, pool } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'

@@ -12,8 +12,8 @@ import {
   type RecordedContactEvent,
   type StepCall,
   type Store,
-  violationOf,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'

@@ -1,5 +1,6 @@
 /** Whatever a host passes, of any depth and length: it is refused, or what is recorded can be read from an export again. */
-import { decodeEvent, encodeEvent, isEnfoldFault, isLeft, type JsonValue, readLog, writeLog } from '@enfold/core'
+import { isEnfoldFault, isLeft, type JsonValue } from '@enfold/core'
+import { decodeEvent, encodeEvent, readLog, writeLog } from '@enfold/core/log'
 import { createEngine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, hostileIds } from '@enfold/testkit'

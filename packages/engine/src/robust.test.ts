@@ -1,4 +1,5 @@
-import { decodeEvent, encodeEvent, type Facts, isRight, type RecordedEvent, type StepHandler } from '@enfold/core'
+import { type Facts, isRight, type RecordedEvent, type StepHandler } from '@enfold/core'
+import { decodeEvent, encodeEvent } from '@enfold/core/log'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'

@@ -2,7 +2,6 @@
 import {
   type CampaignId,
   eventIdOf,
-  explain,
   isContactEvent,
   isLeft,
   type RecordedContactEvent,
@@ -10,6 +9,7 @@ import {
   unsafeIntegerIn,
   VERBS,
 } from '@enfold/core'
+import { explain } from '@enfold/core/log'
 import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
 import { wrongInput } from './input.ts'

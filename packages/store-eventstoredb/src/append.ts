@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import {
   type Appended,
   type AppendResult,
-  chainHash,
   EnfoldFault,
   type EventId,
   type ExpectedVersion,
@@ -11,6 +10,7 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
+import { chainHash } from '@enfold/core/log'
 import { appendedOf, idReused, versionExpected } from '@enfold/core/store'
 import { backOffMs, type Calls, pause } from './calls.ts'
 import type { Serialize } from './serialize.ts'

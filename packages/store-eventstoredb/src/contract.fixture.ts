@@ -5,14 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import {
   campaignStream,
-  chainHash,
   contactStream,
-  digestOf,
   isEnfoldFault,
   type NewEvent,
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import type { RemoteFakeServer } from '@enfold/test-servers/eventstoredb'
 import { type GivenServer, openServer } from '@enfold/test-servers/eventstoredb'
 import { sampleCompletion, samplePublication, sampleStart } from '@enfold/testkit'

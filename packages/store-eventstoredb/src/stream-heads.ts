@@ -3,7 +3,8 @@
  * what some read or append saw, so a head may be old; the expected revision finds that out. It is never wrong, because a
  * stream only grows.
  */
-import type { EventId, Hash, RecordedEvent, StreamId, Version } from '@enfold/core'
+import type { EventId, RecordedEvent, StreamId, Version } from '@enfold/core'
+import type { Hash } from '@enfold/core/log'
 
 export interface Head {
   readonly version: Version

@@ -4,16 +4,15 @@ import {
   campaignStream,
   contactOf,
   contactStream,
-  digestOf,
   EnfoldFault,
   type EventId,
-  type Hash,
   isLegalId,
   type NewEvent,
   type Position,
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
+import { digestOf, type Hash } from '@enfold/core/log'
 import { checkEvent } from '@enfold/core/store'
 import type { ProposedEvent, StoredEvent } from './client.ts'
 

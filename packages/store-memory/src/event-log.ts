@@ -2,9 +2,7 @@
 import {
   type AppendResult,
   type ContactId,
-  chainHash,
   contactOf,
-  digestOf,
   type EventFilter,
   type EventId,
   type NewEvent,
@@ -14,6 +12,7 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import { appendedOf, idReused, type LogPage, unknownCursor, versionExpected, withoutHash } from '@enfold/core/store'
 
 /** How many events a reader gets at once: enough that asking for more costs nothing. */

@@ -4,7 +4,6 @@ import {
   type AppendResult,
   type Conflict,
   contactOf,
-  digestOf,
   type ExpectedVersion,
   type Locked,
   type NewEvent,
@@ -12,6 +11,7 @@ import {
   type StreamAppend,
   type Version,
 } from '@enfold/core'
+import { digestOf } from '@enfold/core/log'
 import { appendedOf, versionExpected } from '@enfold/core/store'
 import { projectionTexts } from './derived-texts.ts'
 import type { Row } from './event-rows.ts'

@@ -4,9 +4,7 @@ import {
   type Appended,
   type AppendResult,
   type ContactId,
-  chainHash,
   contactOf,
-  digestOf,
   type EventStore,
   type NewEvent,
   type Position,
@@ -15,6 +13,7 @@ import {
   type StreamId,
   type Version,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import {
   appendedOf,
   type EventPage,

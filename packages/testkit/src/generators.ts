@@ -10,7 +10,6 @@ import {
   type ContactEvent,
   type ContactState,
   campaignStream,
-  chainHash,
   commandOf,
   contactStream,
   createCatalog,
@@ -18,7 +17,6 @@ import {
   decide,
   decidePublish,
   decideUnpublish,
-  digestOf,
   type Facts,
   type Instant,
   idempotencyKeyOf,
@@ -45,6 +43,7 @@ import {
   type VerbName,
   type Windows,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import fc, { type Arbitrary } from 'fast-check'
 
 /** Ids as no host should have them, and as some host has them. Rule LOG-6. */

@@ -6,9 +6,7 @@ import {
   type ContactId,
   campaignStream,
   canonicalJson,
-  chainHash,
   contactStream,
-  digestOf,
   type EventStore,
   type JsonValue,
   type Locked,
@@ -16,6 +14,7 @@ import {
   type RecordedEvent,
   type StreamId,
 } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import { expect } from 'vitest'
 import { allPages, bothOf, collect, expectFault, type Given, type Promises, upTo, withoutPlace } from './promises.ts'
 import { HOSTILE_IDS, sampleCompletion, samplePublication, sampleStart } from './sample-events.ts'

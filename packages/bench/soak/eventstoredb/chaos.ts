@@ -3,7 +3,8 @@
  * end every event must stand once and in order, in its stream and with the reader. Two careless variants must fail.
  */
 
-import { type ContactEvent, chainHash, contactStream, digestOf, isEnfoldFault, type RecordedEvent } from '@enfold/core'
+import { type ContactEvent, contactStream, isEnfoldFault, type RecordedEvent } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { type Call, type Fault, randomOf, startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'

@@ -2,7 +2,8 @@
  * The commands that ask a log, check it or move it: their arguments and options. What is asked is in `questions.ts`,
  * how a log is opened and an answer printed in `ask-log.ts`.
  */
-import { type GoalQuestion, type Instant, instantOf, type StepRef } from '@enfold/core'
+import { type Instant, instantOf, type StepRef } from '@enfold/core'
+import type { GoalQuestion } from '@enfold/core/log'
 import { Argument, type Command, Option } from 'commander'
 import { goalIn, idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from '../arguments.ts'
 import { type Ask, askLog, type SharedOptions } from '../ask-log.ts'

@@ -17,8 +17,8 @@ import {
   type StepOutcome,
   type Store,
   type StreamAppend,
-  violationOf,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'

@@ -1,7 +1,15 @@
 /** Why something happened to a contact, or why a step did not run (AUDIT-3). */
+import type {
+  ContactId,
+  EventId,
+  Observation,
+  RecordedContactEvent,
+  RouteTaken,
+  SequenceRef,
+  StepId,
+  Timing,
+} from '@enfold/core'
 import {
-  type ContactId,
-  type EventId,
   explain,
   explainNot,
   explainNotSatisfied,
@@ -9,13 +17,7 @@ import {
   type NotRun,
   type NotSatisfied,
   nowFor,
-  type Observation,
-  type RecordedContactEvent,
-  type RouteTaken,
-  type SequenceRef,
-  type StepId,
-  type Timing,
-} from '@enfold/core'
+} from '@enfold/core/log'
 import type { FactsFault } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'

@@ -1,5 +1,6 @@
 /** What the log itself answers: held against what is counted in another way. */
-import { isContactEvent, membersAt, type RecordedEvent, stateAt } from '@enfold/core'
+import { isContactEvent, type RecordedEvent } from '@enfold/core'
+import { membersAt, stateAt } from '@enfold/core/log'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'

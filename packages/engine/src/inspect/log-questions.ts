@@ -12,7 +12,6 @@ import {
   type Instant,
   instantOf,
   isCampaignEvent,
-  LogCheck,
   type Position,
   parseTag,
   type ReadModel,
@@ -21,8 +20,8 @@ import {
   type StreamId,
   type Tag,
   tagChanges,
-  type Verified,
 } from '@enfold/core'
+import { LogCheck, type Verified } from '@enfold/core/log'
 import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
 import * as input from '../input.ts'
