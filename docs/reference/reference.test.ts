@@ -126,10 +126,11 @@ describe('given the page of events', () => {
     const defs = (eventJsonSchema as { readonly $defs: { readonly [name: string]: { readonly properties?: object } } })
       .$defs
     const told = rows(page('events'))
+    const run = ['campaignId', 'sequenceId', 'run', 'key']
     const shorthand = [
-      ['the attempt', ['campaignId', 'sequenceId', 'run', 'stepId', 'resend', 'attempt']],
-      ['the step', ['campaignId', 'sequenceId', 'run', 'stepId']],
-      ['the run', ['campaignId', 'sequenceId', 'run']],
+      ['the attempt', [...run, 'stepId', 'resend', 'attempt']],
+      ['the step', [...run, 'stepId']],
+      ['the run', run],
     ] as const
     for (const type of Object.keys(types)) {
       const data = told.get(type)?.[1] ?? ''
