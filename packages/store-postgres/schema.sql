@@ -40,6 +40,19 @@ CREATE TABLE enfold.checkpoint (
   "position" bigint NOT NULL
 );
 
+CREATE TABLE enfold.counters (
+  version integer NOT NULL,
+  campaign text COLLATE "C" NOT NULL,
+  counts jsonb NOT NULL,
+  entry bigint NOT NULL GENERATED ALWAYS AS IDENTITY
+) WITH (autovacuum_vacuum_scale_factor=0.05);
+
+CREATE TABLE enfold.counters_state (
+  one integer NOT NULL,
+  revision integer NOT NULL,
+  complete boolean NOT NULL
+);
+
 CREATE TABLE enfold.events (
   "position" bigint NOT NULL,
   version integer NOT NULL,
@@ -90,6 +103,10 @@ ALTER TABLE enfold.checkpoint ADD CONSTRAINT checkpoint_one_check CHECK ((one = 
 
 ALTER TABLE enfold.checkpoint ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (one);
 
+ALTER TABLE enfold.counters_state ADD CONSTRAINT counters_state_one_check CHECK ((one = 1));
+
+ALTER TABLE enfold.counters_state ADD CONSTRAINT counters_state_pkey PRIMARY KEY (one);
+
 ALTER TABLE enfold.events ADD CONSTRAINT events_id UNIQUE (id);
 
 ALTER TABLE enfold.events ADD CONSTRAINT events_place UNIQUE (stream, version);
@@ -124,6 +141,10 @@ CREATE INDEX agenda_wake ON enfold.agenda USING btree (wake_at, contact) WHERE (
 
 CREATE UNIQUE INDEX checkpoint_pkey ON enfold.checkpoint USING btree (one);
 
+CREATE INDEX counters_of_campaign ON enfold.counters USING btree (campaign, version);
+
+CREATE UNIQUE INDEX counters_state_pkey ON enfold.counters_state USING btree (one);
+
 CREATE UNIQUE INDEX events_id ON enfold.events USING btree (id);
 
 CREATE INDEX events_of_campaigns ON enfold.events USING btree ("position") WHERE ((stream >= 'campaign-'::text) AND (stream < 'campaign.'::text));
@@ -147,6 +168,8 @@ CREATE UNIQUE INDEX tags_pkey ON enfold.tags USING btree (id);
 CREATE UNIQUE INDEX tags_tag_key ON enfold.tags USING btree (tag);
 
 CREATE SEQUENCE enfold.actions_number_seq AS integer MINVALUE 1 START 1 CACHE 1;
+
+CREATE SEQUENCE enfold.counters_entry_seq AS bigint MINVALUE 1 START 1 CACHE 1;
 
 CREATE SEQUENCE enfold.positions AS bigint MINVALUE 0 START 0 CACHE 1;
 
@@ -444,6 +467,125 @@ BEGIN
     END LOOP;
     open := still;
   END LOOP;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.correct_counters(changes text, of_revision integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE "enfold".counters_state SET revision = revision + 1, complete = true WHERE revision = of_revision;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM "enfold".count_appended('a', ARRAY[changes]);
+  RETURN true;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.count_appended(outcomes text, changes text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  one record;
+BEGIN
+  -- One append, as most commands have: nothing is to be added up.
+  IF cardinality(changes) = 1 THEN
+    IF outcomes <> 'a' OR changes[1] IS NULL THEN
+      RETURN;
+    END IF;
+    FOR one IN
+      INSERT INTO "enfold".counters (campaign, version, counts)
+      SELECT c ->> 0, (c ->> 1)::integer, c -> 2 FROM jsonb_array_elements(changes[1]::jsonb) c
+      RETURNING campaign, version, entry
+    LOOP
+      IF one.entry % 256 = 0 THEN
+        PERFORM "enfold".sum_counters(one.campaign, one.version);
+      END IF;
+    END LOOP;
+    RETURN;
+  END IF;
+  FOR one IN
+    WITH summed AS (
+      SELECT c ->> 0 AS campaign, (c ->> 1)::integer AS version, e.key, sum(e.value::bigint) AS count
+      FROM unnest(changes, string_to_array(outcomes, ',')) AS o (changed, outcome)
+      CROSS JOIN LATERAL jsonb_array_elements(o.changed::jsonb) c CROSS JOIN LATERAL jsonb_each_text(c -> 2) e
+      WHERE o.outcome = 'a' GROUP BY 1, 2, 3 HAVING sum(e.value::bigint) <> 0
+    )
+    INSERT INTO "enfold".counters (campaign, version, counts)
+    SELECT s.campaign, s.version, jsonb_object_agg(s.key, s.count) FROM summed s GROUP BY s.campaign, s.version
+    RETURNING campaign, version, entry
+  LOOP
+    IF one.entry % 256 = 0 THEN
+      PERFORM "enfold".sum_counters(one.campaign, one.version);
+    END IF;
+  END LOOP;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.count_batch(since bigint, changes text, is_complete boolean)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF since IS NULL THEN
+    RETURN true;
+  END IF;
+  IF since <> (SELECT c.position FROM "enfold".checkpoint c FOR UPDATE) THEN
+    RETURN false;
+  END IF;
+  PERFORM "enfold".count_appended('a', ARRAY[changes]);
+  IF NOT is_complete THEN
+    UPDATE "enfold".counters_state SET revision = revision + 1, complete = false;
+  END IF;
+  RETURN true;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.counters_at()
+ RETURNS TABLE(what text, id text, version integer, counts text, revision integer, complete boolean, "position" bigint)
+ LANGUAGE plpgsql
+ ROWS 100
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  last bigint;
+  safe bigint;
+BEGIN
+  IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION 'the log must be read in READ COMMITTED' USING ERRCODE = 'EF002';
+  END IF;
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'what announces an append is not replicated' USING ERRCODE = 'EF003';
+  END IF;
+  last := (SELECT p.last_value FROM "enfold".positions p);
+  SELECT least(last, min(last + CASE WHEN ahead >= 2147483648 THEN ahead - 4294967296 ELSE ahead END)) INTO safe
+  FROM (
+    SELECT (l.objid::bigint - (last & 4294967295) + 4294967296) % 4294967296 AS ahead FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.objsubid = 2
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.classid = "enfold".lock_class(false)::oid
+  ) announced;
+  RETURN QUERY
+    SELECT 'counters', c.campaign::text, c.version, c.counts::text, NULL::integer, NULL::boolean, NULL::bigint
+    FROM "enfold".counters c
+    UNION ALL
+    SELECT 'ahead', e.stream::text, max(e.version), NULL, NULL, NULL, NULL FROM "enfold".events e
+    WHERE e.position > safe AND e.stream || '' >= 'contact-' AND e.stream || '' < 'contact.' GROUP BY e.stream
+    UNION ALL
+    SELECT 'state', NULL, NULL, NULL, s.revision, s.complete,
+      CASE WHEN EXISTS (SELECT FROM "enfold".events) THEN safe ELSE (SELECT c.position FROM "enfold".checkpoint c) END
+    FROM "enfold".counters_state s;
 END
 $function$
 ;
@@ -820,6 +962,33 @@ BEGIN
   ) r
   WHERE c.action = of_action AND c.number = r.number;
   RETURN added;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.sum_counters(of_campaign text, of_version integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RETURN;
+  END IF;
+  WITH gone AS (
+    DELETE FROM "enfold".counters c WHERE c.ctid = ANY (ARRAY(
+      SELECT s.ctid FROM "enfold".counters s
+      WHERE s.campaign = of_campaign AND s.version = of_version FOR UPDATE SKIP LOCKED
+    )) RETURNING c.counts
+  ), summed AS (
+    SELECT e.key, sum(e.value::bigint) AS count FROM gone g CROSS JOIN LATERAL jsonb_each_text(g.counts) e
+    GROUP BY e.key HAVING sum(e.value::bigint) <> 0
+  )
+  INSERT INTO "enfold".counters (campaign, version, counts)
+  SELECT of_campaign, of_version, jsonb_object_agg(s.key, s.count) FROM summed s HAVING count(*) > 0;
 END
 $function$
 ;

@@ -61,6 +61,28 @@ CREATE TABLE checkpoint (
   position INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE counter_changes (
+  entry    INTEGER PRIMARY KEY,
+  campaign TEXT    NOT NULL,
+  version  INTEGER NOT NULL,
+  counts   TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE counters (
+  campaign TEXT    NOT NULL,
+  version  INTEGER NOT NULL,
+  counts   TEXT    NOT NULL,
+  PRIMARY KEY (campaign, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counters_state (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  -- How often they were corrected, or found to lack something.
+  revision INTEGER NOT NULL,
+  -- Whether every event is counted.
+  complete INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE events (
   -- Without AUTOINCREMENT, which writes a second table for each append: no event is ever deleted, so none is reused.
   position   INTEGER PRIMARY KEY,

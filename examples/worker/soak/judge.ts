@@ -69,6 +69,7 @@ export function judge(evidence: Evidence): Verdict {
 
   check(ledger.violations.length === 0, 'AUDIT-4', 'events that may not stand there', ledger.violations)
   check(index.differences.length === 0, 'INDEX-3', 'the index differs', index.differences[0])
+  check(index.counters.length === 0, 'FUNNEL-2', 'a counter differs', index.counters[0])
   check(index.contacts === ledger.contacts.size, 'INDEX-3', 'contacts are missing', index.contacts)
   for (const ending of endings) check(ending === 0, 'ONCE-3', 'a worker that was told to end ended with', ending)
 

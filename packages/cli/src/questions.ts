@@ -8,6 +8,7 @@ import {
   compareIds,
   createCatalog,
   describeCause,
+  describeCounter,
   describeEvent,
   describeEvidence,
   describeNotSatisfied,
@@ -180,10 +181,11 @@ export async function askVerify(
   const [faults, warnings] = [verified.faults.map(lined), verified.warnings.map(lined)]
   const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()
   const differences = index?.differences ?? []
+  const counters = index?.counters ?? []
   const seal = given === null ? null : standingOf(given, verified, source)
   return {
     json: { events, contacts, hashed, faults, warnings, warningCount, index, seal },
-    fault: faults.length > 0 || differences.length > 0 || seal?.breach != null,
+    fault: faults.length > 0 || differences.length + counters.length > 0 || seal?.breach != null,
     text: (paint) =>
       [
         ...faults.map(
@@ -199,6 +201,10 @@ export async function askVerify(
         ...differences.map(
           ({ contactId, expected, found, byState }) =>
             `${paint('red', 'INDEX-3')}: ${named(contactId)} has ${tagsInWords(found)} in the index; the log says ${tagsInWords(expected)}, the state ${tagsInWords(byState)}`,
+        ),
+        ...counters.map(
+          (one) =>
+            `${paint('red', 'FUNNEL-2')}: ${plain(describeCounter(one))}: ${one.found}; the log says ${one.expected}`,
         ),
         ...(seal?.breach == null
           ? []
@@ -218,7 +224,7 @@ export async function askVerify(
         ...(index === null
           ? []
           : [
-              `Index held against the log for ${counted(index.contacts, 'contact')}: ${counted(differences.length, 'difference')}`,
+              `Index held against the log for ${counted(index.contacts, 'contact')}: ${counted(differences.length + counters.length, 'difference')}`,
             ]),
       ].join('\n'),
   }

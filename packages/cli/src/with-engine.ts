@@ -98,7 +98,7 @@ function wakingAtOnce(store: Store): Store {
   return {
     ...store,
     // A separate read model is fed with these.
-    apply: (changes, checkpoint) =>
+    apply: (changes, checkpoint, counted) =>
       store.apply(
         changes.map((change) =>
           change.derived.wakeAt === null
@@ -106,6 +106,7 @@ function wakingAtOnce(store: Store): Store {
             : { ...change, derived: { tags: change.derived.tags, wakeAt: instantOf(Date.now()) } },
         ),
         checkpoint,
+        counted,
       ),
     appendMany: (appends) =>
       store.appendMany(
@@ -113,7 +114,8 @@ function wakingAtOnce(store: Store): Store {
           const { derived, events } = append
           const at = events.at(-1)?.at
           if (derived === undefined || derived.wakeAt === null || at === undefined) return append
-          return { ...append, derived: { tags: derived.tags, wakeAt: at } }
+          const { tags, counters } = derived
+          return { ...append, derived: { tags, wakeAt: at, ...(counters === undefined ? {} : { counters }) } }
         }),
       ),
   }

@@ -1,4 +1,5 @@
 /** Audit: actions over many contacts and their actors; and whether the log can be true. */
+import { describeCounter } from '@enfold/core'
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
 import { stateBadge } from './action-view.ts'
@@ -58,14 +59,14 @@ ${last === null ? html`<p class="hint">Not verified by this process so far. Vers
 
 function result({ timeZone }: Call, { actor, at, index, report }: NonNullable<Call['verification']['last']>): Html {
   const { complete, contacts, events, faults, hashed } = report
-  const isFine = faults.length === 0 && (index === null || index.differences.length === 0)
+  const isFine = faults.length === 0 && (index === null || index.differences.length + index.counters.length === 0)
   return html`<p>${badge(isFine ? 'ok' : 'fault')} ${when(at, timeZone)}, asked by <bdi>${actor}</bdi></p>
 <dl class="figures">
 <div><dt>Events</dt><dd>${events.toLocaleString('en')}${complete ? '' : ', the first of more'}</dd></div>
 <div><dt>Contacts</dt><dd>${contacts.toLocaleString('en')}</dd></div>
 <div><dt>With a hash</dt><dd>${hashed === events ? 'all' : hashed.toLocaleString('en')}</dd></div>
 <div><dt>Faults of the log</dt><dd>${faults.length.toLocaleString('en')}</dd></div>
-<div><dt>Differences of the index</dt><dd>${index === null ? 'not looked at' : index.differences.length.toLocaleString('en')}</dd></div>
+<div><dt>Differences of the index</dt><dd>${index === null ? 'not looked at' : (index.differences.length + index.counters.length).toLocaleString('en')}</dd></div>
 </dl>
 ${
   faults.length === 0
@@ -96,6 +97,22 @@ ${
 <th scope="row"><bdi>${contactId}</bdi></th>
 <td>${expected.join(' ')}</td>
 <td>${found.join(' ')}</td>
+</tr>`,
+        ),
+      )
+}
+${
+  index === null || index.counters.length === 0
+    ? ''
+    : table(
+        'Differences of the counters',
+        ['Counter', 'By the log', 'In the index'],
+        index.counters.slice(0, FAULTS_SHOWN).map(
+          (one) =>
+            html`<tr>
+<th scope="row"><bdi>${describeCounter(one)}</bdi></th>
+<td class="number">${one.expected}</td>
+<td class="number">${one.found}</td>
 </tr>`,
         ),
       )

@@ -11,6 +11,7 @@ import {
   isInProgress,
   isOpen,
   isResolved,
+  nameOfEnrollment,
   newestRun,
   type Run,
   recordOf,
@@ -18,7 +19,7 @@ import {
   type StepRecord,
 } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf, RunRef } from './events.ts'
-import type { CampaignId } from './ids.ts'
+import type { CampaignId, GoalId } from './ids.ts'
 import type { Counter, CounterChange } from './ports/counters.ts'
 
 /**
@@ -49,10 +50,30 @@ const LONGEST_REASON = 60
 
 /**
  * @example
- * pathOf(counter) // ['step', 'nurture', 'mistake-1', 'sent']
+ * counterPath(counter) // ['step', 'nurture', 'mistake-1', 'sent']
  */
 export function counterPath({ key }: Pick<Counter, 'key'>): CounterPath {
   return JSON.parse(key)
+}
+
+/**
+ * A counter in words.
+ *
+ * @example
+ * describeCounter(counter) // '"pool", version 1: step "one" of "nurture", sent'
+ */
+export function describeCounter(counter: Omit<Counter, 'count'>): string {
+  const [what, ...names] = counterPath(counter)
+  const [first = '', second = '', third = ''] = names.map((name) => JSON.stringify(name))
+  const last = names[names.length - 1]
+  const said = {
+    sequence: `sequence ${first}, ${last}`,
+    step: `step ${second} of ${first}, ${last}`,
+    skipped: `step ${second} of ${first}, skipped for ${third}`,
+    goal: `goal ${first}, satisfied`,
+    from: `goal ${first}, from ${second}`,
+  }
+  return `${JSON.stringify(counter.campaignId)}, version ${counter.campaignVersion}: ${said[what]}`
 }
 
 /** Adds up changes of counters. */
@@ -171,16 +192,19 @@ export function countersOfHistory(
 
 /** What the state does not keep. */
 class NotedEvents {
-  readonly #stops = new Map<string, ContactEventOf<'SequenceStopped'>>()
-  readonly #goals: ContactEventOf<'GoalSatisfied'>['data'][] = []
+  readonly #stops = new Map<string, Stop>()
+  readonly #goals: Pick<ContactEventOf<'GoalSatisfied'>['data'], 'campaignId' | 'campaignVersion' | 'goalId'>[] = []
 
   add(event: ContactEvent): void {
-    if (event.type === 'SequenceStopped') this.#stops.set(runKeyOf(event.data), event)
-    else if (event.type === 'GoalSatisfied') this.#goals.push(event.data)
+    if (event.type === 'SequenceStopped') this.#stops.set(runKeyOf(event.data), stopBy(event))
+    else if (event.type === 'GoalSatisfied') {
+      const { campaignId, campaignVersion, goalId } = event.data
+      this.#goals.push({ campaignId, campaignVersion, goalId })
+    }
   }
 
-  stopOf(ref: RunRef): ContactEventOf<'SequenceStopped'> | undefined {
-    return this.#stops.size === 0 ? undefined : this.#stops.get(runKeyOf(ref))
+  stopOf(ref: RunRef): Stop {
+    return (this.#stops.size === 0 ? undefined : this.#stops.get(runKeyOf(ref))) ?? BY_ERASURE
   }
 
   countGoals(sum: CounterSum): void {
@@ -189,15 +213,23 @@ class NotedEvents {
   }
 }
 
-function runKeyOf({ campaignId, sequenceId, run }: RunRef): string {
-  return JSON.stringify([campaignId, sequenceId, run])
+function runKeyOf(ref: RunRef): string {
+  return `${ref.run} ${nameOfEnrollment(ref)}`
 }
 
-function stoppedBy({ cause, causationId, commandId }: ContactEventOf<'SequenceStopped'>): StoppedBy {
-  if (cause.by === 'goal') return 'goal'
-  if (cause.by === 'step') return 'failure'
-  // What follows from an order and not from the command itself follows from a ban.
-  return causationId === commandId ? 'hand' : 'ban'
+interface Stop {
+  readonly by: StoppedBy
+  readonly goalId: GoalId | null
+}
+
+/** Of a run that ended without an event of its own. */
+const BY_ERASURE: Stop = { by: 'erasure', goalId: null }
+
+function stopBy({ cause, causationId, commandId }: ContactEventOf<'SequenceStopped'>): Stop {
+  if (cause.by === 'goal') return { by: 'goal', goalId: cause.goalId }
+  if (cause.by === 'step') return { by: 'failure', goalId: null }
+  // What follows from another event, and not from the order itself, follows from a ban.
+  return { by: causationId === commandId ? 'hand' : 'ban', goalId: null }
 }
 
 interface CountedRun {
@@ -218,9 +250,9 @@ function countRun(sum: CounterSum, { ref, was, is, noted, campaigns }: CountedRu
     if (was !== undefined && was.status !== 'stopped') count(['sequence', sequenceId, was.status], -1)
     if (is.status !== 'stopped') count(['sequence', sequenceId, is.status], 1)
     else {
-      const stop = noted.stopOf(ref)
-      count(['sequence', sequenceId, stop === undefined ? 'erasure' : stoppedBy(stop)], 1)
-      if (stop?.cause.by === 'goal') count(['from', stop.cause.goalId, sequenceId], 1)
+      const { by, goalId } = noted.stopOf(ref)
+      count(['sequence', sequenceId, by], 1)
+      if (goalId !== null) count(['from', goalId, sequenceId], 1)
     }
   }
   const definition = campaigns.has(campaignId, campaignVersion)
@@ -247,7 +279,8 @@ function countSteps(
     if (status === 'skipped') count(['skipped', sequenceId, stepId, reasonOf(reason)], by)
   }
   const [stoodAt, standsAt] = [was === undefined ? null : standing(was, definition), standing(is, definition)]
-  for (const [i, record] of is.steps.entries()) {
+  for (let i = 0; i < is.steps.length; i++) {
+    const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
     const before = was?.steps[i]
     const { stepId } = record

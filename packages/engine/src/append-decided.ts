@@ -8,6 +8,7 @@ import {
   type ContactState,
   campaignStream,
   contactStream,
+  counterChanges,
   isEnfoldFault,
   type StreamAppend,
   type Version,
@@ -31,7 +32,9 @@ export async function appendDecided(
 ): Promise<AppendResult | null> {
   const required = await requirementsOf(context, events)
   if (required === null) return null
-  const derived = derive(context, contactId, { before: before.state, state, events }, before)
+  const counters = counterChanges(before.state, events, state, context.campaigns.catalog)
+  const rows = derive(context, contactId, { before: before.state, state, events }, before)
+  const derived = counters.length === 0 ? rows : { ...rows, counters }
   return inSpan('enfold.append', { 'enfold.events': events.length }, () =>
     appendSurely(context, contactId, before.state.version, { events, derived, ...required }),
   )

@@ -55,12 +55,12 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Running {
   /** How this engine and its store stand. Never throws. */
   health(): Promise<Health>
   /**
-   * Holds index, events and state against each other for every contact (INDEX-3). Changes nothing. What a separate
+   * Holds index, events and state against each other for every contact (INDEX-3), and the counters (FUNNEL-2). Changes nothing. What a separate
    * read model does not show yet is waited for: throws `PROJECTION_BEHIND` if nobody feeds it. Reads the log once. Holds at
    * most 100,000 contacts and the state of 1,000,000 events: contacts above that are read again, each by itself.
    */
   verifyIndex(): Promise<IndexReport>
-  /** Sets index and agenda to what the log says, contact by contact, while everything goes on. */
+  /** Sets index and agenda to what the log says, contact by contact, and then the counters, while everything goes on. */
   rebuildIndex(): Promise<{ readonly contacts: number }>
   /**
    * Computes a contact's next wake again: for when its facts changed in a way that moves a timer (zone, date field).

@@ -377,8 +377,9 @@ async function whatIsBroken(
     )
     if (!isResolved) broken.push(`STEP-6: ${data.idempotencyKey} has no outcome`)
   }
-  const { differences } = await engine.verifyIndex()
+  const { differences, counters } = await engine.verifyIndex()
   for (const difference of differences) broken.push(`INDEX-3: ${JSON.stringify(difference)}`)
+  for (const difference of counters) broken.push(`FUNNEL-2: ${JSON.stringify(difference)}`)
   return broken
 }
 

@@ -70,7 +70,7 @@ function withoutFault(name: string, story: string, played: Story, open: () => Pa
 }
 
 it.each(cases)(
-  'ONCE-1, ONCE-3, STEP-4, STOP-6, VERSION-3, INDEX-3: over $name, a call of "$story" that is $kind breaks no promise',
+  'ONCE-1, ONCE-3, STEP-4, STOP-6, VERSION-3, INDEX-3, FUNNEL-2: over $name, a call of "$story" that is $kind breaks no promise',
   async ({ name, story, kind, each, open, played, from }) => {
     const { calls, broken } = await withoutFault(name, story, played, open)
     expect(broken).toEqual([])

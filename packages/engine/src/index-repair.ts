@@ -17,8 +17,9 @@ import { realWait } from './clock.ts'
 import { plannedOf } from './derive.ts'
 import type { EngineContext } from './engine-context.ts'
 import { type ContactSnapshot, factsAfter, load } from './load-contact.ts'
+import { pagesOf } from './paging.ts'
+import { beginRecount, correct } from './recount.ts'
 
-const PAGE = 500
 const LOOKS = 5
 const LOOK_PAUSE_MS = 50
 
@@ -48,17 +49,21 @@ export function tagsBehind(
   return [...tags]
 }
 
-/** Sets the tags and the next wake of every contact to what the log says, one by one, while everything goes on. */
+/**
+ * Sets the tags and the next wake of every contact to what the log says, one by one, and then the counters, while everything
+ * goes on.
+ */
 export async function rebuildIndex(
   context: EngineContext,
   readModel: ReadModel,
 ): Promise<{ readonly contacts: number }> {
   let contacts = 0
-  await context.campaigns.refresh()
+  const recount = await beginRecount(readModel, context.campaigns)
   for await (const contactId of everyContact(context.store, readModel)) {
     contacts += 1
-    await restoreContact(context, readModel, contactId)
+    await restoreContact(context, readModel, contactId, { onRead: (history) => recount.addHistory(history) })
   }
+  await correct(recount, context.store, readModel, context.campaigns)
   context.wakeUp()
   return { contacts }
 }
@@ -71,12 +76,17 @@ export async function rebuildIndex(
  * @returns the wake that it set
  * @param given.factsOf throws for `refreshContact` alone: every other caller can do without facts (see `nextWake`)
  * @param given.notBefore sets the wake no earlier than this
+ * @param given.onRead told of the history that the rows were set by
  */
 export async function restoreContact(
   context: EngineContext,
   readModel: ReadModel,
   contactId: ContactId,
-  given: { readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>; readonly notBefore?: Instant } = {},
+  given: {
+    readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>
+    readonly notBefore?: Instant
+    readonly onRead?: (history: readonly RecordedContactEvent[]) => void
+  } = {},
 ): Promise<{ readonly wakeAt: Instant | null }> {
   const { notBefore, factsOf } = given
   for (let looks = 1, lastVersion = -1; ; looks++) {
@@ -89,7 +99,10 @@ export async function restoreContact(
     const row = projectionOf(context, contactId, loaded)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
     const set = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
-    if (await readModel.restore(set)) return { wakeAt: set.wakeAt }
+    if (await readModel.restore(set)) {
+      given.onRead?.(loaded.history)
+      return { wakeAt: set.wakeAt }
+    }
     if (loaded.version !== lastVersion) looks = 1
     else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null })
     else await realWait(LOOK_PAUSE_MS)
@@ -105,17 +118,5 @@ async function* everyContact(store: EventStore, readModel: ReadModel): AsyncGene
       const stream = contactStream(contactId)
       if (((await store.readMany([stream])).get(stream)?.length ?? 0) === 0) yield contactId
     }
-  }
-}
-
-/** All contacts of a question that is asked page by page, one page at a time. */
-export async function* pagesOf(
-  page: (after: ContactId | null, limit: number) => Promise<readonly ContactId[]>,
-): AsyncGenerator<readonly ContactId[]> {
-  for (let after: ContactId | null = null; ; ) {
-    const contacts: readonly ContactId[] = await page(after, PAGE)
-    if (contacts.length > 0) yield contacts
-    if (contacts.length < PAGE) return
-    after = contacts.at(-1) as ContactId
   }
 }

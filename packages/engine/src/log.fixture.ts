@@ -27,7 +27,7 @@ export function logOnly(store: Log): Log {
 export function readModelOnly(store: Store): ReadModel {
   const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, backlog, agenda } =
     store
-  const { restore, indexed, membershipsOf } = store
+  const { restore, indexed, membershipsOf, counters, countersAt, correctCounters } = store
   return {
     apply,
     checkpoint,
@@ -44,6 +44,9 @@ export function readModelOnly(store: Store): ReadModel {
     agenda,
     restore,
     indexed,
+    counters,
+    countersAt,
+    correctCounters,
   }
 }
 

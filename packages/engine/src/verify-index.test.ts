@@ -10,7 +10,7 @@ import {
 } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { describe, expect, it } from 'vitest'
-import type { EngineContext } from './engine-context.ts'
+import { createCampaigns } from './campaigns.ts'
 import { type HeldAtMost, verifyIndex } from './verify-index.ts'
 
 const nurture = { campaignId: 'pool', sequenceId: 'nurture', run: 1 }
@@ -69,7 +69,7 @@ async function verified(store: Store, heldAtMost?: HeldAtMost) {
   }
   const historyOf = async (contactId: ContactId) =>
     ((await store.readMany([contactStream(contactId)])).get(contactStream(contactId)) ?? []) as RecordedContactEvent[]
-  const context = { store: watched, historyOf } as Pick<EngineContext, 'store' | 'historyOf'>
+  const context = { store: watched, historyOf, campaigns: createCampaigns(store, 1000) }
   const { contacts, differences } = await verifyIndex(context, store as ReadModel, async () => {}, heldAtMost)
   return { contacts, different: differences.map(({ contactId }) => contactId).sort(), streams }
 }

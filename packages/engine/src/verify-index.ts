@@ -3,9 +3,11 @@
  * by stream it took three readings of everything.
  */
 import {
+  ContactCounters,
   ContactFold,
   type ContactId,
   type ContactState,
+  type CounterChange,
   contactOf,
   contactStream,
   type EventStore,
@@ -26,7 +28,9 @@ import {
 } from '@enfold/core'
 import type { EngineContext } from './engine-context.ts'
 import { yieldToEventLoop } from './event-loop.ts'
-import { pagesOf, tagsBehind } from './index-repair.ts'
+import { tagsBehind } from './index-repair.ts'
+import { pagesOf } from './paging.ts'
+import { addFromStreams, beginRecount, type CounterDifference, counterDifferences, type Recount } from './recount.ts'
 
 /** One contact whose rows in the index are not what its log says. */
 export interface IndexDifference {
@@ -43,6 +47,8 @@ export interface IndexReport {
   /** How many contacts were looked at. */
   readonly contacts: number
   readonly differences: readonly IndexDifference[]
+  /** Counters of which the index says another number than the log (FUNNEL-2). */
+  readonly counters: readonly CounterDifference[]
 }
 
 /** How much is held while the log is read: so many contacts, and so many events folded into them. */
@@ -62,16 +68,18 @@ interface LoggedContact {
   readonly contactId: ContactId
   readonly tags: readonly Tag[]
   readonly state: ContactState
+  /** Its share of the counters. */
+  readonly counted: readonly CounterChange[]
 }
 
 interface Verifying {
-  readonly context: Pick<EngineContext, 'store' | 'historyOf'>
+  readonly context: Pick<EngineContext, 'store' | 'historyOf' | 'campaigns'>
   readonly readModel: ReadModel
   readonly shown: (position: Position) => Promise<void>
 }
 
 /**
- * Rebuilds every contact's tags from its events, separate from the live index, and its marks of steps that wait for a person, and
+ * Rebuilds every contact's tags and the counters from the events, separate from the live index, and its marks of steps that wait for a person, and
  * reports each difference (INDEX-3). Contacts that could not be held while the log was read are read again, stream by stream.
  * Rejected: to read the log again for each part of them. It costs no less for two parts, and grows with their square.
  *
@@ -87,42 +95,56 @@ export async function verifyIndex(
   const { store } = context
   const differences: IndexDifference[] = []
   let contacts = 0
+  const recount = await beginRecount(readModel, context.campaigns)
   const compare = async (logged: readonly LoggedContact[]) => {
     contacts += logged.length
+    for (const { contactId, counted } of logged) if (!recount.isAhead(contactId)) recount.add(counted)
     differences.push(...(await differencesOf(verifying, logged)))
     await yieldToEventLoop()
   }
 
-  const { held, isWhole } = await contactsOfLog(store, heldAtMost)
+  const { held, isWhole } = await contactsOfLog(store, recount, heldAtMost)
   for (const some of partsOf([...held.values()])) await compare(some)
   const others = (page: readonly ContactId[]) =>
     partsOf(page.filter((contactId) => !held.has(contactStream(contactId))))
   if (!isWhole)
     for await (const page of pagesOf((after, limit) => store.contacts(after, limit)))
-      for (const some of others(page)) await compare(await readContacts(store, some))
+      for (const some of others(page)) await compare(await readContacts(store, recount, some))
   for await (const page of pagesOf((after, limit) => readModel.indexed(after, limit)))
     for (const some of others(page)) {
-      const read = await readContacts(store, some)
+      const read = await readContacts(store, recount, some)
       await compare(read.filter(({ state }) => state.version === 0))
     }
-  return { contacts, differences }
+  await addFromStreams(recount, store, recount.ahead)
+  return { contacts, differences, counters: counterDifferences(recount) }
 }
 
 /** A contact that is folded while the log is read. */
 class HeldContact implements LoggedContact {
   readonly #fold = new ContactFold()
+  readonly #counters = new ContactCounters()
+  readonly #recount: Recount
+  /** From the first event on that is not counted any more. */
+  #counted: readonly CounterChange[] | null = null
   readonly contactId: ContactId
   tags: readonly Tag[] = []
 
-  constructor(contactId: ContactId) {
+  constructor(contactId: ContactId, recount: Recount) {
     this.contactId = contactId
+    this.#recount = recount
   }
 
   get state(): ContactState {
     return this.#fold.state
   }
 
+  get counted(): readonly CounterChange[] {
+    return this.#counted ?? this.#counters.changes(this.state, this.#recount.campaigns)
+  }
+
   add(event: RecordedContactEvent): void {
+    if (this.#recount.counts(event)) this.#counters.add(event)
+    else this.#counted ??= this.counted
     this.#fold.add(event)
     if (tagChanges(this.contactId, event).length > 0) this.tags = tagsBehind(this.contactId, [event], this.tags)
   }
@@ -134,6 +156,7 @@ class HeldContact implements LoggedContact {
  */
 async function contactsOfLog(
   store: EventStore,
+  recount: Recount,
   atMost: HeldAtMost,
 ): Promise<{ readonly held: ReadonlyMap<StreamId, HeldContact>; readonly isWhole: boolean }> {
   const held = new Map<StreamId, HeldContact>()
@@ -153,7 +176,7 @@ async function contactsOfLog(
         isWhole = false
         continue
       }
-      contact = new HeldContact(contactId)
+      contact = new HeldContact(contactId, recount)
       held.set(event.stream, contact)
     }
     contact.add(event)
@@ -168,15 +191,19 @@ async function contactsOfLog(
   return { held, isWhole }
 }
 
-async function readContacts(store: EventStore, contacts: readonly ContactId[]): Promise<readonly LoggedContact[]> {
+async function readContacts(
+  store: EventStore,
+  recount: Recount,
+  contacts: readonly ContactId[],
+): Promise<readonly LoggedContact[]> {
   const histories = await store.readMany(contacts.map(contactStream))
   return contacts.map((contactId) => {
     const history = (histories.get(contactStream(contactId)) ?? []) as readonly RecordedContactEvent[]
-    return loggedBy(contactId, history)
+    return { ...loggedBy(contactId, history), counted: recount.countersOf(history) }
   })
 }
 
-function loggedBy(contactId: ContactId, history: readonly RecordedContactEvent[]): LoggedContact {
+function loggedBy(contactId: ContactId, history: readonly RecordedContactEvent[]): Omit<LoggedContact, 'counted'> {
   return { contactId, tags: tagsBehind(contactId, history), state: fold(history) }
 }
 
@@ -194,7 +221,10 @@ async function differencesOf(
   return differences
 }
 
-function differenceOf({ contactId, tags, state }: LoggedContact, inIndex: readonly Tag[]): IndexDifference | null {
+function differenceOf(
+  { contactId, tags, state }: Omit<LoggedContact, 'counted'>,
+  inIndex: readonly Tag[],
+): IndexDifference | null {
   const marks = marksOf(state)
   // What follows from the plan depends on the release and the hour, as wakes do, and is not held against the log.
   const found = inIndex.filter((tag) => !isMarkOfPlan(tag)).sort()

@@ -25,6 +25,7 @@ import {
 } from '@enfold/core/store'
 import { createActions } from './actions.ts'
 import { createAgenda } from './agenda.ts'
+import { createCounters } from './counters.ts'
 import {
   appendTo,
   contactsAfter,
@@ -59,6 +60,7 @@ export function createMemoryStore({
   /** Up to which version each contact's rows of the read model go. */
   const projected = new Map<ContactId, Version>()
   let checkpoint: Position = 0
+  const counters = createCounters(() => (log.events.length > 0 ? log.events.length : checkpoint))
 
   function project(contactId: ContactId, version: Version, { tags: changed, wakeAt, lane, others }: Derived): void {
     tags.apply(changed)
@@ -69,7 +71,9 @@ export function createMemoryStore({
   const append = (appends: readonly StreamAppend[]) =>
     appendTo(log, appends, ({ stream, derived }, version) => {
       const contactId = contactOf(stream)
-      if (contactId !== null && derived !== undefined) project(contactId, version, derived)
+      if (contactId === null || derived === undefined) return
+      project(contactId, version, derived)
+      counters.add(derived.counters)
     })
 
   const logPart: LogPart = inRuns<Omit<LogPart, 'appendOne'>>(atOnce, {
@@ -81,10 +85,15 @@ export function createMemoryStore({
   })
 
   const projection = inRuns<ProjectionStore>(atOnce, {
-    apply(all, position) {
+    apply(all, position, counted) {
+      if (counted !== undefined) {
+        if (counted.since !== checkpoint) return false
+        counters.addBatch(counted)
+      }
       for (const { contactId, version, derived } of all)
         if (version > (projected.get(contactId) ?? 0)) project(contactId, version, derived)
       checkpoint = Math.max(checkpoint, position)
+      return true
     },
     checkpoint: () => checkpoint,
     restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [] }) {
@@ -104,6 +113,7 @@ export function createMemoryStore({
     log: logPart,
     index: inRuns<TagIndex>(atOnce, { ...tags, indexed: tags.contacts }),
     agenda: inRuns(atOnce, agenda.port),
+    counters: inRuns(atOnce, counters.port),
     projection,
     actions: inRuns<ActionStore>(atOnce, createActions()),
     open,

@@ -13,6 +13,7 @@ import {
 } from '@enfold/core'
 import { digestOf } from '@enfold/core/log'
 import { appendedOf, versionExpected } from '@enfold/core/store'
+import { changesText } from './counters.ts'
 import { projectionTexts } from './derived-texts.ts'
 import type { Row } from './event-rows.ts'
 import { idReused } from './faults.ts'
@@ -56,11 +57,12 @@ export function appendStatements(
   CROSS JOIN LATERAL ${schema}.${name}(
     open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
     $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
-    $12::boolean[], $13::integer[], $14::text[], $15::text[], $16::boolean[]) a`
+    $12::boolean[], $13::integer[], $14::text[], $15::text[], $16::boolean[]) a
+  CROSS JOIN LATERAL ${schema}.count_appended(a.outcomes, $17::text[]) counted`
   return {
-    plain: expecting('$2::integer[]', 17),
+    plain: expecting('$2::integer[]', 18),
     // In the same statement, and only for those who require something: nobody else has a parameter more.
-    requiring: expecting(`${schema}.expecting($2::integer[], $17::integer[], $18::text[], $19::integer[])`, 20),
+    requiring: expecting(`${schema}.expecting($2::integer[], $18::integer[], $19::text[], $20::integer[])`, 21),
   }
 }
 
@@ -88,6 +90,7 @@ export async function appendBy(
     textArray(events.map(({ event }) => bodyOf(event))),
     textArray(at.hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
     ...projectionTexts(appends.map(projectionOf)),
+    textArray(appends.map(({ derived }) => changesText(derived?.counters))),
     ...required,
   ])
   return Promise.all(resultsOf(at, appends, answer))

@@ -30,6 +30,11 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'expecting',
     'requiring',
     'is_current',
+    'sum_counters',
+    'count_appended',
+    'count_batch',
+    'correct_counters',
+    'counters_at',
   ]
   return [
     `REVOKE ALL ON SCHEMA ${s} FROM PUBLIC, ${to}`,
@@ -38,7 +43,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ${s} FROM PUBLIC, ${to}`,
     `GRANT USAGE ON SCHEMA ${s} TO ${to}`,
     `GRANT SELECT ON ${s}.migrations, ${s}.events, ${s}.positions TO ${to}`,
-    `GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.tags, ${s}.memberships, ${s}.membership_keys, ${s}.tag_counts, ${s}.agenda, ${s}.actions, ${s}.action_contacts TO ${to}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.tags, ${s}.memberships, ${s}.membership_keys, ${s}.tag_counts, ${s}.agenda, ${s}.counters, ${s}.counters_state, ${s}.actions, ${s}.action_contacts TO ${to}`,
     `GRANT SELECT, UPDATE ON ${s}.checkpoint TO ${to}`,
     ...functions.map((name) => `GRANT EXECUTE ON FUNCTION ${s}.${name} TO ${to}`),
   ]

@@ -18,6 +18,7 @@ import { type ClientConfig, Pool } from 'pg'
 import { createActionTables } from './actions.ts'
 import { createAgenda } from './agenda.ts'
 import { appendAroundLocks, appendPatiently } from './around-locks.ts'
+import { createCounters } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
 import { createNews, type News } from './news.ts'
@@ -94,6 +95,7 @@ export function createPostgresStore(
     log: logPartOf(database, log, news, lockWaitMs),
     index: createTagIndex(database),
     agenda: createAgenda(database, lockWaitMs),
+    counters: createCounters(database),
     projection: createProjection(database, lockWaitMs),
     actions: createActionTables(database),
     open: database.open,

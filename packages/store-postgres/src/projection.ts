@@ -1,6 +1,7 @@
 /** Writes index and agenda apart from appends. */
 import { type ContactProjection, contactStream, epochMsOf, type ProjectionStore } from '@enfold/core'
 import { untilUnlocked } from './around-locks.ts'
+import { changesText } from './counters.ts'
 import type { Database } from './database.ts'
 import { othersText, projectionTexts } from './derived-texts.ts'
 import { plainArray, textArray, toText } from './pg-text.ts'
@@ -12,16 +13,26 @@ export function createProjection(
 ): ProjectionStore {
   const { query, write, schema } = database
   return {
-    async apply(changes, position) {
+    async apply(changes, position, counted) {
       const [contacts = '', ...texts] = projectionTexts(
         changes.map(({ contactId, derived }) => ({ contactId, ...derived })),
       )
-      await write(
-        `SELECT ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
-           $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::text[], $11::boolean[],
-           $12::bigint)::text`,
-        [contacts, plainArray(changes.map(({ version }) => version)), ...texts, String(position)],
+      const [answer] = await write<{ applied: string | null }>(
+        `SELECT CASE WHEN ${schema}.count_batch($13::bigint, $14, $15::boolean) THEN
+           'yes' || ${schema}.apply($1::text[], $2::integer[], $3::bigint[], $4::text[],
+             $5::text[], $6::text[], $7::boolean[], $8::integer[], $9::text[], $10::text[], $11::boolean[],
+             $12::bigint)::text END AS applied`,
+        [
+          contacts,
+          plainArray(changes.map(({ version }) => version)),
+          ...texts,
+          String(position),
+          counted === undefined ? null : String(counted.since),
+          changesText(counted?.changes),
+          String(counted?.complete ?? true),
+        ],
       )
+      return answer?.applied === 'yes'
     },
     async checkpoint() {
       const [row] = await query<{ position: string }>(`SELECT position::text FROM ${schema}.checkpoint`)

@@ -10,6 +10,7 @@ import {
 } from '@enfold/core'
 import type { Synchronous } from '@enfold/core/store'
 import { type AgendaTable, projectedVersion, setWake } from './agenda.ts'
+import type { CounterTables } from './counters.ts'
 import type { TagTables } from './tag-index.ts'
 
 export interface Projection {
@@ -17,15 +18,23 @@ export interface Projection {
   readonly port: Synchronous<ProjectionStore>
 }
 
+/** What a contact's rows stand in, and the counters. */
+interface Tables {
+  readonly tags: TagTables
+  readonly agenda: AgendaTable
+  readonly counters: CounterTables
+}
+
 /** @param versionOf of a stream in the log of the same file */
 export function createProjection(
   connection: DatabaseSync,
-  tags: TagTables,
-  agenda: AgendaTable,
+  { tags, agenda, counters }: Tables,
   versionOf: (stream: StreamId) => Version,
 ): Projection {
   const checkpoint = connection.prepare('SELECT position FROM checkpoint')
   const setCheckpoint = connection.prepare('UPDATE checkpoint SET position = max(position, ?)')
+
+  const checkpointNow = () => (checkpoint.get() as { position: number }).position
 
   function project(contactId: ContactId, version: Version, derived: Derived): void {
     for (const one of derived.tags) tags.change(one)
@@ -35,12 +44,17 @@ export function createProjection(
   return {
     project,
     port: {
-      apply(changes, position) {
+      apply(changes, position, counted) {
+        if (counted !== undefined) {
+          if (counted.since !== checkpointNow()) return false
+          counters.addBatch(counted)
+        }
         for (const { contactId, version, derived } of changes)
           if (version > projectedVersion(agenda, contactId)) project(contactId, version, derived)
         setCheckpoint.run(position)
+        return true
       },
-      checkpoint: () => (checkpoint.get() as { position: number }).position,
+      checkpoint: checkpointNow,
       restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [] }) {
         // As the read model of another log it has no streams: then what was projected last is what is known.
         const known = versionOf(contactStream(contactId))

@@ -5,13 +5,15 @@ import {
   type AppendResult,
   type BeginsTransactions,
   type ChecksRequired,
+  type CounterChange,
+  type CounterStore,
+  CounterSum,
   contactOf,
   EnfoldFault,
   type ProjectionStore,
   type Store,
   type StreamAppend,
   type TagIndex,
-  type Version,
 } from '@enfold/core'
 import {
   createChanges,
@@ -32,9 +34,10 @@ import {
   release,
   renew,
 } from './agenda.ts'
+import { type CounterTables, createCounterTables } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
-import { createEventLog } from './event-log.ts'
-import { createProjection } from './projection.ts'
+import { createEventLog, type EventLog } from './event-log.ts'
+import { createProjection, type Projection } from './projection.ts'
 import { createTagTables } from './tag-index.ts'
 
 export interface SqliteStoreOptions {
@@ -76,24 +79,26 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const log = createEventLog(connection, hashChain)
   const tags = createTagTables(connection)
   const agenda = createAgendaTable(connection)
-  const projection = createProjection(connection, tags, agenda, log.version)
+  const counters = createCounterTables(connection)
+  const projection = createProjection(connection, { tags, agenda, counters }, log.version)
   const { action, actions, actionContacts, saveAction } = createActionTables(connection)
-
-  function project({ stream, derived }: StreamAppend, version: Version): void {
-    const contactId = contactOf(stream)
-    if (contactId !== null && derived !== undefined) projection.project(contactId, version, derived)
-  }
 
   const { streamPage, logPage, readMany, contacts } = log
   const { checkpoint, apply, restore } = projection.port
+  const { correctCounters, ...askedCounters } = counters.port
+  const appendAll = createAppends(log, projection, counters)
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
     log: {
       ...inRuns<Omit<LogPart, 'appendMany' | 'appendOne'>>(read, { streamPage, logPage, readMany, contacts }),
-      appendMany: (appends) => write(() => appends.map((one) => log.append(one, project))),
+      appendMany: (appends) => write(() => appendAll(appends)),
     },
     index: inRuns<TagIndex>(read, tags.index),
     agenda: agendaOf(database, agenda),
+    counters: {
+      ...inRuns<Omit<CounterStore, 'correctCounters'>>(read, askedCounters),
+      ...inRuns<Pick<CounterStore, 'correctCounters'>>(write, { correctCounters }),
+    },
     projection: {
       ...inRuns<Pick<ProjectionStore, 'checkpoint'>>(read, { checkpoint }),
       ...inRuns<Omit<ProjectionStore, 'checkpoint'>>(write, { apply, restore }),
@@ -112,13 +117,42 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     readAll: store.readAll,
     head: () => read(() => log.head()),
     async appendAll(appends) {
-      const areWritten = await writtenTogether(database, appends, (one) => log.append(one, project))
+      const areWritten = await writtenTogether(database, () => appendAll(appends))
       if (areWritten) changes.notifyWaiters()
       return areWritten
     },
   })
   // `settled`: one writes at a time.
   return { ...store, ...transactions, settled: async () => open.refuseIfClosed() }
+}
+
+/**
+ * Appends of one transaction, with what each derives. What they count together is written once, at the end: 500 starts of
+ * one sequence change the same few counters.
+ */
+function createAppends(
+  log: EventLog,
+  projection: Projection,
+  counters: CounterTables,
+): (appends: readonly StreamAppend[]) => readonly AppendResult[] {
+  return (appends) => {
+    const counted: CounterChange[] = []
+    const results = appends.map((one) =>
+      log.append(one, ({ stream, derived }, version) => {
+        const contactId = contactOf(stream)
+        if (contactId === null || derived === undefined) return
+        projection.project(contactId, version, derived)
+        if (derived.counters !== undefined) counted.push(...derived.counters)
+      }),
+    )
+    if (appends.length === 1) counters.add(counted)
+    else {
+      const sum = new CounterSum()
+      sum.addAll(counted)
+      counters.add(sum.changes())
+    }
+    return results
+  }
 }
 
 function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: AgendaTable): Agenda {
@@ -143,18 +177,11 @@ function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: Ag
 }
 
 /** All of them, or none and false if one meets another version than it expects. */
-async function writtenTogether(
-  { write }: Database,
-  appends: readonly StreamAppend[],
-  append: (one: StreamAppend) => AppendResult,
-): Promise<boolean> {
+async function writtenTogether({ write }: Database, append: () => readonly AppendResult[]): Promise<boolean> {
   const undone = new Error('Another has written meanwhile.')
   try {
     await write(() => {
-      for (const one of appends) {
-        const result = append(one)
-        if (result.outcome === 'conflict' || result.repeated) throw undone
-      }
+      if (append().some((result) => result.outcome === 'conflict' || result.repeated)) throw undone
     })
     return true
   } catch (error) {

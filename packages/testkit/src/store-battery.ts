@@ -1,10 +1,11 @@
 /**
  * The promises of the ports, proved on any store: the same tests for ours and for yours. What they ask is written in
- * `log-promises.ts`, `read-model-promises.ts` and `action-promises.ts`; here they are run.
+ * `log-promises.ts`, `read-model-promises.ts`, `counter-promises.ts` and `action-promises.ts`; here they are run.
  */
 import { type Capabilities, EnfoldFault, type EventStore, type Store } from '@enfold/core'
 import { describe, it } from 'vitest'
 import { actionPromises } from './action-promises.ts'
+import { counterPromises } from './counter-promises.ts'
 import { logPromises } from './log-promises.ts'
 import type { Promises } from './promises.ts'
 import { readModelPromises } from './read-model-promises.ts'
@@ -41,11 +42,21 @@ type Log = EventStore & { readonly capabilities: Capabilities }
 export function storeBattery(
   name: string,
   makeStore: () => StoreUnderTest<Store> | Promise<StoreUnderTest<Store>>,
-  options: BatteryOptions<keyof typeof logPromises | keyof typeof readModelPromises | keyof typeof actionPromises> = {},
+  options: BatteryOptions<
+    | keyof typeof logPromises
+    | keyof typeof readModelPromises
+    | keyof typeof counterPromises
+    | keyof typeof actionPromises
+  > = {},
 ): void {
   run(
     name,
-    { 'the log': logPromises, 'the read model': readModelPromises, actions: actionPromises },
+    {
+      'the log': logPromises,
+      'the read model': readModelPromises,
+      counters: counterPromises,
+      actions: actionPromises,
+    },
     makeStore,
     options,
   )

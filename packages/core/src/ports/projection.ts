@@ -1,6 +1,7 @@
 /** How index and agenda are written: in the append, by a projection, or by a repair. */
 import type { ContactId, Instant, Position, Tag, Version } from '../ids.ts'
 import type { Lane, OtherLane } from './agenda.ts'
+import type { CounterChange } from './counters.ts'
 import type { Membership, TagChange } from './tag-index.ts'
 
 /** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
@@ -13,6 +14,8 @@ export interface Derived {
   readonly lane?: Lane | null
   /** What other kinds of steps are due later, each at its first instant, the earliest first. Absent: none. */
   readonly others?: readonly OtherLane[]
+  /** By how much the append changes counters (FUNNEL-1), each version of a campaign once. Absent: none. */
+  readonly counters?: readonly CounterChange[]
 }
 
 /** What a contact's rows in the read model must be, computed from its stream up to `version`. */
@@ -32,7 +35,17 @@ export interface ContactProjection {
 export interface Change {
   readonly contactId: ContactId
   readonly version: Version
+  /** Without `counters`: those of a batch go with its checkpoint. */
   readonly derived: Derived
+}
+
+/** What the events of a batch change in the counters: those between two checkpoints. */
+export interface CountedBatch {
+  /** The checkpoint that the batch follows. */
+  readonly since: Position
+  readonly changes: readonly CounterChange[]
+  /** False: some events of it could not be counted. */
+  readonly complete: boolean
 }
 
 /**
@@ -45,8 +58,11 @@ export interface ProjectionStore {
    * Changes and checkpoint in one transaction; for logs that cannot project in the append. A change whose version is
    * not above that of the contact's rows is skipped. The checkpoint never moves back, so a second, slower projector does
    * no harm.
+   *
+   * @param counted where counters follow the checkpoint. If it is not at `since` any more, nothing is written, and the
+   *   answer is false: each event must be counted once.
    */
-  apply(changes: readonly Change[], checkpoint: Position): Promise<void>
+  apply(changes: readonly Change[], checkpoint: Position, counted?: CountedBatch): Promise<boolean>
   /** The last checkpoint; 0 before the first. */
   checkpoint(): Promise<Position>
   /**

@@ -1,14 +1,15 @@
-/** A whole store, made of the five ports, and what some stores can do besides. */
+/** A whole store, made of the six ports, and what some stores can do besides. */
 import type { StreamId } from '../ids.ts'
 import type { ActionStore } from './actions.ts'
 import type { Agenda } from './agenda.ts'
+import type { CounterStore } from './counters.ts'
 import type { TransactionClient } from './host.ts'
 import type { EventStore } from './log.ts'
 import type { ProjectionStore } from './projection.ts'
 import type { TagIndex } from './tag-index.ts'
 
-/** Index, agenda and what writes them. */
-export interface ReadModel extends TagIndex, Agenda, ProjectionStore {}
+/** Index, agenda, counters and what writes them. */
+export interface ReadModel extends TagIndex, Agenda, CounterStore, ProjectionStore {}
 
 /** What a store can do besides the promises; asked, never found out by a "not supported". */
 export interface Capabilities {

@@ -1,6 +1,7 @@
 /** A store made of its ports: what all stores check and wait for is added here, once. */
 import type { ActionStore } from '../ports/actions.ts'
 import type { Agenda } from '../ports/agenda.ts'
+import type { CounterStore } from '../ports/counters.ts'
 import type { AppendResult, EventStore, Locked, StreamAppend } from '../ports/log.ts'
 import type { ProjectionStore } from '../ports/projection.ts'
 import type { Capabilities, Store } from '../ports/store.ts'
@@ -25,6 +26,7 @@ export interface StoreParts {
   readonly log: LogPart
   readonly index: TagIndex
   readonly agenda: Agenda
+  readonly counters: CounterStore
   readonly projection: ProjectionStore
   readonly actions: ActionStore
   /** Refuses every method after it was closed. */
@@ -59,6 +61,7 @@ const AGENDA: Checks<Agenda> = {
   backlog: null,
   agenda: (_, limit) => checkedLimit(limit),
 }
+const COUNTERS: Checks<CounterStore> = { counters: null, countersAt: null, correctCounters: null }
 const PROJECTION: Checks<ProjectionStore> = { apply: null, checkpoint: null, restore: null }
 const ACTIONS: Checks<ActionStore> = {
   saveAction: null,
@@ -74,7 +77,7 @@ const ACTIONS: Checks<ActionStore> = {
  * Prove the result with `storeBattery` of `@enfold/testkit/battery`.
  */
 export function createStore(parts: StoreParts): Store {
-  const { capabilities, log, index, agenda, projection, actions, open, changes, pollMs, free } = parts
+  const { capabilities, log, index, agenda, counters, projection, actions, open, changes, pollMs, free } = parts
   const { refuseIfClosed } = open
 
   /** The methods of a part, each refused after `close`, and with its check before it. */
@@ -116,6 +119,7 @@ export function createStore(parts: StoreParts): Store {
     ...guarded<AskedOfLog>(log, LOG),
     ...guarded(index, INDEX),
     ...guarded(agenda, AGENDA),
+    ...guarded(counters, COUNTERS),
     ...guarded(projection, PROJECTION),
     ...guarded(actions, ACTIONS),
     async close() {

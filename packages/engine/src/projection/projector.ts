@@ -3,7 +3,11 @@ import {
   type Change,
   type ContactId,
   type ContactState,
+  type CountedBatch,
+  CounterSum,
   contactStream,
+  counterChanges,
+  fold,
   isContactEvent,
   marksOf,
   type Position,
@@ -91,17 +95,24 @@ export function project(projector: Projector, events: readonly RecordedEvent[]):
   })
 }
 
-async function projectNow(projector: Projector, given: readonly RecordedEvent[]): Promise<boolean> {
+async function projectNow(projector: Projector, all: readonly RecordedEvent[]): Promise<boolean> {
   const handled = await beginNow(projector)
-  const events = notGivenBefore(given, handled)
+  const events = notGivenBefore(all, handled)
   const last = events.at(-1)?.position
   if (last === undefined) return false
-  const byContact = eventsByContact(events.filter(isContactEvent))
+  const given = eventsByContact(events.filter(isContactEvent))
+  const byContact = new Map(given)
   for (const contactId of byContact.keys())
     if (await isStillParked(projector.parking, contactId)) byContact.delete(contactId)
   const known = await contactsBefore(projector, byContact, handled)
+  const before = new Map(known)
   const rows = await rowsOf(projector, byContact, known)
-  await write(projector, rows, last)
+  const counted = { since: handled, ...(await countBatch(projector, given, before, known)) }
+  if (!(await write(projector, rows, last, counted))) {
+    // Another projector was first with some of these events: what it has not shown is looked at again.
+    projector.handled = null
+    return projectNow(projector, all)
+  }
   for (const [contactId, now] of known) keep(projector, contactId, now)
   projector.handled = last
   for (const early of projector.waiting) early.abort()
@@ -142,7 +153,9 @@ async function contactsBefore(
     const [first] = byContact.get(contactId) as [RecordedContactEvent]
     const read = await tried(projector.parking, first, async () => {
       const history = histories?.get(contactStream(contactId)) ?? (await projector.context.historyOf(contactId))
-      return { ...foldedFrom(contactId, history), given: givenBefore(first, history, handled) }
+      const now = foldedFrom(contactId, history)
+      const given = givenBefore(first, history, handled)
+      return { ...now, given, counted: given === now.version ? now.state : fold(history.slice(0, given)) }
     })
     if (read !== null) known.set(contactId, read)
   }
@@ -184,6 +197,33 @@ async function rowsOf(
   return rows
 }
 
+/**
+ * What the events change in the counters (FUNNEL-1), those of parked contacts included: counting needs neither a plan nor
+ * facts. A contact whose stream cannot be read is left out, and that is told.
+ */
+async function countBatch(
+  { context }: Projector,
+  given: ReadonlyMap<ContactId, readonly RecordedContactEvent[]>,
+  before: ReadonlyMap<ContactId, FollowedContact>,
+  after: ReadonlyMap<ContactId, FollowedContact>,
+): Promise<Pick<CountedBatch, 'changes' | 'complete'>> {
+  const sum = new CounterSum()
+  let complete = true
+  for (const [contactId, events] of given)
+    try {
+      const [first] = events as readonly [RecordedContactEvent]
+      const was =
+        before.get(contactId)?.counted ?? fold((await context.historyOf(contactId)).slice(0, first.version - 1))
+      const is = after.get(contactId)?.counted ?? fold(events, was)
+      await context.campaigns.ensure(is)
+      sum.addAll(counterChanges(was, events, is, context.campaigns.catalog))
+    } catch (error) {
+      if (isFaultOfStore(error)) throw error
+      complete = false
+    }
+  return { changes: sum.changes(), complete }
+}
+
 /** The contact's rows: what these events change in them; `null`: exactly what they must be, whatever there was. */
 async function changeOf(
   { context }: Projector,
@@ -200,18 +240,27 @@ async function changeOf(
   return { contactId, version, derived: { ...wake, tags: exactly } }
 }
 
-/** All rows and the checkpoint; if that fails for one of them, each by itself, and then the checkpoint. */
-async function write({ parking, readModel }: Projector, rows: readonly Row[], checkpoint: Position): Promise<void> {
+/**
+ * All rows, the counters and the checkpoint; if that fails for one of the rows, each by itself, and then the rest. False: the
+ * checkpoint is another than the counters follow.
+ */
+async function write(
+  { parking, readModel }: Projector,
+  rows: readonly Row[],
+  checkpoint: Position,
+  counted: CountedBatch,
+): Promise<boolean> {
   try {
     return await readModel.apply(
       rows.map(({ change }) => change),
       checkpoint,
+      counted,
     )
   } catch (error) {
     if (isFaultOfStore(error) || rows.length === 0) throw error
   }
   for (const { event, change } of rows) await tried(parking, event, () => readModel.apply([change], 0))
-  await readModel.apply([], checkpoint)
+  return readModel.apply([], checkpoint, counted)
 }
 
 function keep({ followed, parking }: Projector, contactId: ContactId, now: FollowedContact): void {

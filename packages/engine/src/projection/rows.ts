@@ -24,6 +24,8 @@ export interface FoldedContact {
 export interface FollowedContact extends FoldedContact {
   /** Up to where its events have been given. The stream may have been read further. */
   readonly given: Version
+  /** As it was at that version: what the counters count. */
+  readonly counted: ContactState
 }
 
 export function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): FoldedContact {
@@ -82,11 +84,14 @@ export function followedOn(
     given = event.version
   }
   const unread = events.filter((event) => event.version > before.version)
-  if (unread.length === 0) return { ...before, given }
+  // Mostly the stream was read no further than it was given.
+  if (unread.length === 0) return { ...before, given, counted: fold(events, before.counted) }
+  const state = fold(unread, before.state)
   return {
     given,
+    counted: state,
     version: given,
-    state: fold(unread, before.state),
+    state,
     tags: tagsBehind(contactId, unread, before.tags),
   }
 }

@@ -10,6 +10,7 @@ import { sql as lanes } from './005-lanes.ts'
 import { sql as current } from './006-current.ts'
 import { sql as membershipKeys } from './007-membership-keys.ts'
 import { sql as actionKeys } from './008-action-keys.ts'
+import { sql as counters } from './009-counters.ts'
 
 /** @param schema a quoted identifier of small letters, digits and underscores */
 export const migrations: readonly ((schema: string) => string)[] = [
@@ -21,4 +22,5 @@ export const migrations: readonly ((schema: string) => string)[] = [
   current,
   membershipKeys,
   actionKeys,
+  counters,
 ]

@@ -9,5 +9,6 @@ import { sql as actions } from './004-actions.ts'
 import { sql as lanes } from './005-lanes.ts'
 import { sql as membershipKeys } from './006-membership-keys.ts'
 import { sql as actionKeys } from './007-action-keys.ts'
+import { sql as counters } from './008-counters.ts'
 
-export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes, membershipKeys, actionKeys]
+export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes, membershipKeys, actionKeys, counters]
