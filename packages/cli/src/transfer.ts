@@ -20,6 +20,7 @@ import {
   tagChanges,
 } from '@enfold/core'
 import { encodeEvent, LogCheck, type LogFault, writeLog } from '@enfold/core/log'
+import { recountLog } from '@enfold/engine'
 import { InvalidLogError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
 import { placeName, placeText } from './places.ts'
@@ -87,9 +88,12 @@ export async function importLog(source: Source, into: string, gateMs: number): P
   const hashed = await openTarget(into, true)
   const plain = await openTarget(into, false)
   if (hashed === null || plain === null) throw new UsageError(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
+  const target: Target = { hashed, plain, hasWritten: false }
   try {
-    return await importInto({ hashed, plain }, source, placeText(into), gateMs)
+    return await importInto(target, source, placeText(into), gateMs)
   } finally {
+    // What stands in numbers follows from whole histories, also where the import ended in the middle.
+    if (target.hasWritten && isReadModel(plain)) await recountLog({ store: plain, readModel: plain })
     await hashed.close()
     await plain.close()
   }
@@ -101,10 +105,15 @@ const BATCH = 500
 interface Target {
   readonly hashed: EventStore
   readonly plain: Opened
+  hasWritten: boolean
 }
 
 /** A server is a log alone, and has no rows to set. */
-type Opened = EventStore & Partial<Pick<ReadModel, 'restore'>>
+type Opened = EventStore & Partial<ReadModel>
+
+function isReadModel(store: Opened): store is EventStore & ReadModel {
+  return store.restore !== undefined
+}
 
 /** A log on a server needs no read model for this: its workers feed one from the log. */
 async function openTarget(into: string, hashChain: boolean): Promise<Opened | null> {
@@ -136,12 +145,13 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
   const batch: StreamAppend[] = []
   /** Contacts with something that may wait for a person. */
   const failed = new Set<ContactId>()
-  let kind: keyof Target = 'hashed'
+  let kind: 'hashed' | 'plain' = 'hashed'
   let [events, known, moved] = [0, 0, 0]
   let storeGoesOn = true
 
   async function flush(): Promise<void> {
     const store = target[kind]
+    target.hasWritten ||= batch.length > 0
     // A server takes each append by itself, and commits those of different streams as it likes. The SQL stores, which
     // alone get several at once here, write them in one transaction, in the order of the list.
     for (const together of logOpenerFor(into) !== undefined ? batch.map((one) => [one]) : [batch])

@@ -11,4 +11,13 @@ import { sql as membershipKeys } from './006-membership-keys.ts'
 import { sql as actionKeys } from './007-action-keys.ts'
 import { sql as counters } from './008-counters.ts'
 
-export const migrations: readonly string[] = [log, readModel, hashChain, actions, lanes, membershipKeys, actionKeys, counters]
+export const migrations: readonly string[] = [
+  log,
+  readModel,
+  hashChain,
+  actions,
+  lanes,
+  membershipKeys,
+  actionKeys,
+  counters,
+]
