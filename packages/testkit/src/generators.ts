@@ -4,47 +4,24 @@
  */
 import {
   type CampaignDefinition,
-  type CampaignEvent,
   type Condition,
-  type ContactCommand,
-  type ContactEvent,
-  type ContactState,
   campaignStream,
-  commandOf,
   contactStream,
-  createCatalog,
-  type DecisionContext,
-  decide,
-  decidePublish,
-  decideUnpublish,
   type Facts,
-  type Instant,
-  idempotencyKeyOf,
-  initialContact,
-  instantOf,
-  isLeft,
-  type JsonObject,
   type MatchTest,
-  newestRun,
-  plan,
-  type RecordedCampaignEvent,
-  type RecordedContactEvent,
   type RecordedEvent,
   type Route,
-  type SequenceDefinition,
   type StepDefinition,
-  type StepOutcome,
   type StoryWord,
-  type TakenTypes,
   type Timer,
   VERB_OF_STORY,
-  VERBS,
-  type VerbFacts,
-  type VerbName,
   type Windows,
 } from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
 import fc, { type Arbitrary } from 'fast-check'
+import { type History, type Move, type MoveKind, play, SIGNAL_KINDS } from './play.ts'
+
+export type { History, Played } from './play.ts'
 
 /** Ids as no host should have them, and as some host has them. Rule LOG-6. */
 export const hostileIds: readonly string[] = [
@@ -74,7 +51,6 @@ export const idArbitrary: Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }) },
 )
 
-const SIGNAL_KINDS = ['tag-applied', 'note-added', 'form-submitted', 'purchased'] as const
 const TAGS = ['customer', '__proto__'] as const
 const FIELDS = ['spend', 'birthday', 'constructor'] as const
 
@@ -299,12 +275,6 @@ const signalsArbitrary = fc.dictionary(
   fc.constantFrom({ keep: ['which', 'colour'] }, { keep: ['which'], private: ['colour'] }, {}),
 )
 /** What signals hold. */
-const SIGNAL_DATA: readonly JsonObject[] = [
-  {},
-  { which: 1 },
-  { which: 2, colour: 'red' },
-  { which: '1', colour: ['blue'] },
-]
 
 function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
   return fc
@@ -323,39 +293,6 @@ function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
 }
 
 // --- Histories ------------------------------------------------------------------------------------------------------
-
-/** One command of a history: what it found, and its result. */
-export interface Played {
-  readonly command: ContactCommand
-  readonly context: DecisionContext
-  readonly before: ContactState
-  /** `null`: it was refused. */
-  readonly decision: {
-    readonly events: readonly ContactEvent[]
-    readonly answer: unknown
-  } | null
-  /** How many events the history had before. */
-  readonly at: number
-}
-
-/** A contact's history, and how it came about. */
-export interface History {
-  readonly contactId: string
-  readonly definition: CampaignDefinition
-  /** All versions that were published; at the end of the history. */
-  readonly campaigns: DecisionContext['campaigns']
-  readonly events: readonly RecordedContactEvent[]
-  /** The events of the campaign's stream. */
-  readonly publications: readonly RecordedCampaignEvent[]
-  readonly played: readonly Played[]
-  readonly state: ContactState
-  readonly now: Instant
-  readonly facts: Facts | null
-}
-
-/** Numbers that a move is made of; what they mean depends on the state that the move finds. */
-type Move = readonly [kind: MoveKind, a: number, b: number]
-type MoveKind = keyof typeof MOVES | StoryWord
 
 /** How often each comes. The first is what a counterexample shrinks to. Of a verb that is not named: `OFTEN`. */
 const MOVES = {
@@ -381,7 +318,7 @@ const MOVES = {
   publish: 1,
   unpublish: 0.4,
   facts: 1,
-} as const
+} as const satisfies { readonly [Kind in MoveKind]?: number }
 const OFTEN = 2
 const WEIGHTS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(MOVES),
@@ -432,184 +369,6 @@ export function historyArbitrary(size: HistorySize = {}): Arbitrary<History> {
     .map(([definition, contactId, facts, moves]) => play(definition, contactId, facts, moves))
 }
 
-const BEGINNING = Date.parse('2026-03-02T09:00:00.000Z')
-const WAITS_MS = [0, 1, 60_000, 3_600_000, 86_400_000, 9 * 86_400_000]
-
-type Order = { readonly [field: string]: unknown }
-
-/** Options of verbs, drawn by a number. */
-const OPTIONS: { readonly [Of in keyof TakenTypes]: (drawn: number, nowMs: number) => TakenTypes[Of] | undefined } = {
-  flag: (drawn) => drawn % 2 === 0,
-  instantOrNull: (drawn, nowMs) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
-  key: () => undefined,
-  vars: () => undefined,
-}
-
-interface Sending {
-  readonly campaignId: string
-  readonly sequenceId: string
-  readonly run: number
-  readonly stepId: string
-  readonly resend: number
-  readonly attempt: number
-}
-
-function play(
-  definition: CampaignDefinition,
-  contactId: string,
-  factsList: readonly Facts[],
-  moves: readonly Move[],
-): History {
-  const stream = contactStream(contactId)
-  const events: RecordedContactEvent[] = []
-  const played: Played[] = []
-  let publications: RecordedCampaignEvent[] = []
-  let campaigns = createCatalog()
-  let state = initialContact
-  let nowMs = BEGINNING
-  let facts: Facts | null = factsList[0] as Facts
-  let commandCount = 0
-  /** Sendings whose handler runs, and those whose worker was given up but may still report. */
-  const inFlight = new Map<string, Sending>()
-  const givenUp: Sending[] = []
-  const now = () => instantOf(nowMs)
-  const meta = (actor: string | null = 'operator') => ({ contactId, commandId: `k${++commandCount}`, actor })
-
-  // Decisions keep the catalogue that they saw, so each publication makes a new one.
-  const catalogue = (added: readonly CampaignEvent[]) => {
-    publications = [
-      ...publications,
-      ...added.map((event, i) => {
-        const version = publications.length + i + 1
-        return { ...event, stream: campaignStream(definition.id), version, position: events.length + version }
-      }),
-    ]
-    campaigns = createCatalog()
-    for (const publication of publications) campaigns.apply(publication)
-  }
-  const publish = (document: CampaignDefinition) => {
-    const command = {
-      type: 'PublishCampaign' as const,
-      definition: document,
-      commandId: `p${publications.length}`,
-      actor: null,
-    }
-    const decided = decidePublish(command, campaigns, now())
-    if (isLeft(decided)) throw new Error(`The generator made an invalid campaign: ${JSON.stringify(decided.left)}`)
-    catalogue(decided.right.remembered)
-  }
-  const run = (command: ContactCommand) => {
-    // So few are kept that some histories have more (SIGNAL-6).
-    const context: DecisionContext = { campaigns, facts, now: now(), signals: { most: 4, dropped: 0 } }
-    const decided = decide(command, state, context)
-    const decision = isLeft(decided) ? null : { events: decided.right.events, answer: decided.right.answer }
-    played.push({ command, context, before: state, decision, at: events.length })
-    if (isLeft(decided)) return
-    for (const event of decided.right.events) {
-      const version = events.length + 1
-      events.push({ ...event, stream, version, position: version + publications.length })
-      if (event.type === 'StepDispatched') inFlight.set(event.data.idempotencyKey, event.data)
-    }
-    state = decided.right.state
-  }
-
-  publish(definition)
-  for (const [kind, a, b] of moves) {
-    // Mostly what the contact is in, for the rest is refused soon.
-    const wanted = kind === 'resume' ? 'paused' : 'active'
-    const inside = state.enrollments.filter((one) => b % 4 !== 0 && newestRun(one)?.status === wanted)
-    const entered = kind === 'start' || kind === 'restart' ? undefined : pick(inside, a)?.sequenceId
-    const sequence = (definition.sequences.find(({ id }) => id === entered) ??
-      pick(definition.sequences, a)) as SequenceDefinition
-    const ref = { campaignId: definition.id, sequenceId: sequence.id }
-    const stepId = (pick(sequence.steps, b) as StepDefinition).id
-    const touched = state.enrollments.flatMap(({ campaignId, sequenceId, runs }) =>
-      (newestRun({ runs })?.steps ?? []).map((step) => ({
-        campaignId,
-        sequenceId,
-        stepId: step.stepId,
-      })),
-    )
-    /** What the verb is about, and its options. */
-    const orderOf = (name: VerbName): Order => {
-      const { about, takes }: VerbFacts = VERBS[name]
-      const options = Object.entries(takes)
-        .map(([option, of]) => [option, OPTIONS[of](b, nowMs)] as const)
-        .filter(([, value]) => value !== undefined)
-      switch (about) {
-        case 'contact':
-          return Object.fromEntries(options)
-        case 'sequence':
-          return { ...ref, ...Object.fromEntries(options) }
-        case 'step': {
-          const isTouched = kind === 'resend' || b % 4 === 0
-          return { ...((isTouched && pick(touched, a)) || { ...ref, stepId }), ...Object.fromEntries(options) }
-        }
-        case 'signal': {
-          const signal = { signalId: `k${commandCount}`, kind: pick(SIGNAL_KINDS, a), data: pick(SIGNAL_DATA, b) }
-          return { ...signal, occurredAt: now(), fromStep: b % 7 === 0, ...(b % 5 === 0 ? { automated: true } : {}) }
-        }
-      }
-    }
-    // With nobody at work there is nothing to report: time goes on instead.
-    const idle = kind === 'report' && inFlight.size + givenUp.length === 0
-    const move = idle ? 'wake' : kind
-    const verb = VERB_OF_STORY.get(move)
-    if (verb !== undefined) run(commandOf(verb, { ...meta(), ...orderOf(verb) }))
-    switch (move) {
-      case 'wait':
-        nowMs += WAITS_MS[a % WAITS_MS.length] as number
-        break
-      case 'wake': {
-        const { wakeAt } = plan(contactId, state, campaigns, facts, now(), new Set(inFlight.keys()))
-        // Sometimes a little late, as machines are.
-        if (wakeAt !== null) nowMs = Math.max(nowMs, Date.parse(wakeAt) + (b % 5 === 0 ? a * 3_600_000 : 0))
-        run({ type: 'DispatchDue', ...meta(null), inFlight: new Set(inFlight.keys()), limit: 20 })
-        break
-      }
-      case 'dispatch':
-        run({ type: 'DispatchDue', ...meta(null), inFlight: new Set(inFlight.keys()), limit: 1 + (a % 20) })
-        break
-      case 'report': {
-        const late = inFlight.size === 0 || (givenUp.length > 0 && b % 3 === 0)
-        const sending = late ? pick(givenUp, a) : pick([...inFlight.values()], a)
-        if (sending === undefined) break
-        if (!late) inFlight.delete(idempotencyKeyOf({ contactId, ...sending }))
-        const outcome = OUTCOMES[b % OUTCOMES.length] as StepOutcome
-        const { campaignId, sequenceId, run: ofRun, stepId, resend, attempt } = sending
-        const what = { campaignId, sequenceId, run: ofRun, stepId, resend, attempt, outcome }
-        run({ type: 'RecordOutcome', ...meta(null), ...what, retryAt: instantOf(nowMs + 1 + a * 60_000) })
-        break
-      }
-      case 'crash': {
-        const [key, sending] = pick([...inFlight], a) ?? []
-        if (key === undefined || sending === undefined) break
-        inFlight.delete(key)
-        givenUp.push(sending)
-        break
-      }
-      case 'publish':
-        publish(revised(definition, a, b))
-        break
-      case 'unpublish': {
-        const command = {
-          type: 'UnpublishCampaign' as const,
-          campaignId: definition.id,
-          commandId: `p${publications.length}`,
-          actor: null,
-        }
-        const decided = decideUnpublish(command, campaigns, now())
-        if (!isLeft(decided)) catalogue(decided.right.remembered)
-        break
-      }
-      case 'facts':
-        facts = b % 10 === 0 ? null : (pick(factsList, a) as Facts)
-        break
-    }
-  }
-  return { contactId, definition, campaigns, events, publications, played, state, now: now(), facts }
-}
-
 /**
  * One whole log of many histories, as a store would have written it: by instant, positions 1, 2, 3 …, with a hash chain.
  * Of histories that share a contact or a campaign only the first is taken.
@@ -640,29 +399,4 @@ export function logOf(histories: readonly History[]): readonly RecordedEvent[] {
     heads.set(event.stream, hash)
     return { ...event, position: i + 1, hash }
   })
-}
-
-const OUTCOMES: readonly StepOutcome[] = [
-  { outcome: 'sent' },
-  { outcome: 'sent', receipt: 'r' },
-  { outcome: 'failed', reason: 'busy' },
-  { outcome: 'failed', reason: 'gone', permanent: true },
-  { outcome: 'skipped', reason: 'unsubscribed' },
-  { outcome: 'sent' },
-  { outcome: 'failed', reason: 'cut off', unknown: true },
-]
-
-function pick<T>(list: readonly T[], n: number): T | undefined {
-  return list[n % Math.max(1, list.length)]
-}
-
-/** Another version of a campaign: the original, one without its conditions and waits, or one with fewer steps. */
-function revised(definition: CampaignDefinition, a: number, b: number): CampaignDefinition {
-  if (a % 3 === 0) return definition
-  const sequences = definition.sequences.map((sequence) => ({
-    ...sequence,
-    steps: a % 3 === 1 ? sequence.steps.slice(0, 1) : sequence.steps.map(({ id, kind }) => ({ id, kind })),
-    next: b % 2 === 0 ? [] : (sequence.next ?? []),
-  }))
-  return { ...definition, sequences }
 }
