@@ -25,14 +25,14 @@ const files = [
 ].filter((file) => !file.endsWith('answers.test.ts'))
 
 describe('answers of verbs', () => {
-  it('a dropped one is found, and one that is used is not', () => {
+  it('a dropped answer is found, and one that is used is not', () => {
     expect(droppedIn('const engine = x\nawait engine.publish(campaign)\n')).toEqual([2])
     expect(droppedIn("console.log('a')\n  await crm.engine.startSequence(order)")).toEqual([2])
     expect(droppedIn('const desk = x\nawait desk.publish(campaign)\n')).toEqual([2])
     expect(droppedIn('orThrow(\n  await engine.publish({}))\nconst a = await engine.stopAll(b)')).toEqual([])
   })
 
-  it('none is dropped in the README, the documentation and the examples', () => {
+  it('no answer is dropped in the README, the documentation and the examples', () => {
     expect(files.length).toBeGreaterThan(80)
     const dropped = files.flatMap((file) =>
       droppedIn(readFileSync(join(ROOT, file), 'utf8')).map((at) => `${file}:${at}`),

@@ -54,7 +54,7 @@ it('GOAL-10: signing up twice has the effect of one; the API shows it to an auth
   expect(await seen.json()).toMatchObject({ enrollments: [{ campaignId: 'welcome', sequenceId: 'letters', run: 1 }] })
 })
 
-it('ERASE-1: an erased contact cannot sign up, and is told why', async () => {
+it('ERASE-1: an erased contact cannot sign up, and the response says why', async () => {
   const { signUp, crm } = await given()
   orThrow(await crm.engine.erase({ contactId: 'ada', actor: 'olga' }))
   const refused = await signUp('ada')

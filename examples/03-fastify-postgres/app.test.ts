@@ -28,14 +28,14 @@ it('START-1: one commit writes a customer and their run', async () => {
   expect(sent).toEqual(['ann'])
 })
 
-it('START-6: where the campaign refuses, there is no customer either', async () => {
+it('START-6: no customer is written if the campaign refuses the start', async () => {
   const { statusCode, body } = await becomeCustomer('bob', 'no-such-sequence')
   expect(statusCode).toBe(409)
   expect(JSON.parse(body)).toEqual({ error: expect.stringContaining('has no sequence "no-such-sequence"') })
   expect(await customers()).toEqual(['ann'])
 })
 
-it('ONCE-3: where the row is refused, nobody is enrolled', async () => {
+it('ONCE-3: nobody is enrolled if the row is refused', async () => {
   expect((await becomeCustomer('ann')).statusCode).toBe(500)
   expect(await typesOf('ann')).toEqual(['SequenceStarted', 'StepDispatched', 'StepSent', 'SequenceCompleted'])
 })

@@ -7,7 +7,7 @@ const facts = { timeZone: 'America/New_York', fields: { birthday: '1980-02-29', 
 const { signal, stop } = commands
 
 describe('a year of a contract', () => {
-  it('is played to its end: what goes out, and when', () => {
+  it('a year is played to its end: what goes out, and when', () => {
     const { sent, state } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts,
@@ -22,7 +22,7 @@ describe('a year of a contract', () => {
     expect(state.enrollments[0]?.runs[0]?.status).toBe('waiting')
   })
 
-  it('GOAL-3: who renews gets nothing more', () => {
+  it('GOAL-3: a contact that renews gets nothing more', () => {
     const { sent } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts,
@@ -34,7 +34,7 @@ describe('a year of a contract', () => {
     expect(sent).toEqual([])
   })
 
-  it('TIME-4: who has no date in the field is passed over, with the reason', () => {
+  it('TIME-4: a contact without a date in the field is skipped, with the reason', () => {
     const { events } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts: { fields: { ends: '2027-02-01' } },
@@ -56,7 +56,7 @@ describe('a moment of it', () => {
     expect(story.events.map(({ type }) => type)).toEqual(['GoalSatisfied', 'SequenceStarted', 'SequenceStopped'])
   })
 
-  it('GOAL-2: renewing satisfies a goal of members, and of nobody else', () => {
+  it('GOAL-2: renewing satisfies the goal of a member, and of nobody else', () => {
     signed.when(signal('renewed')).thenEvents('GoalSatisfied', ['SequenceStopped', { sequenceId: 'contract', run: 1 }])
     scenario({ campaigns: [renewal] })
       .when(signal('renewed'))

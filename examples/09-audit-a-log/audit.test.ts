@@ -51,7 +51,7 @@ it('AUDIT-4: a change is found, with its place', async () => {
   expect(faults.at(-1)).toBe('events 2 to 2: is not the event that was sealed')
 })
 
-it('AUDIT-3: why a step went out is told up to its root', async () => {
+it('AUDIT-3: explain follows a step that went out to its root', async () => {
   expect(await whyGot(path, 'ada', 'two')).toEqual([
     '2026-03-04T09:00:00.000Z StepDispatched by step',
     '2026-03-02T09:00:00.000Z StepSent by step',
@@ -62,7 +62,7 @@ it('AUDIT-3: why a step went out is told up to its root', async () => {
   expect(await whyGot(path, 'ada', 'three')).toEqual([])
 })
 
-it('AUDIT-2: who was where is known for any instant', async () => {
+it('AUDIT-2: the log says for any instant which contacts were where', async () => {
   expect(await sequencesAt(path, 'ada', '2026-03-03T00:00:00.000Z')).toEqual(['nurture'])
   expect(await sequencesAt(path, 'ada', '2026-03-01T00:00:00.000Z')).toEqual([])
   expect(await sequencesAt(path, 'ada', '2026-03-05T00:00:00.000Z')).toEqual([])

@@ -108,7 +108,7 @@ function expectAsSimulated(log: readonly RecordedEvent[]): void {
 }
 
 describe('the demo', () => {
-  it('tells the story of its 300 contacts, each sentence computed', async () => {
+  it('the demo tells the story of its 300 contacts, each sentence computed', async () => {
     const out = newPath()
     const { status, stdout, stderr } = await run('--out', out)
 
@@ -158,7 +158,7 @@ describe('the demo', () => {
     expect(mail).toContain('Subject: Mistake 1: filling first, testing later\r\n')
   })
 
-  it('sends what simulate() says; starts clean each time, with the same figures; --keep changes nothing that was, and goes on', async () => {
+  it('the demo sends what simulate() says; starts clean each time, with the same figures; --keep changes nothing that was, and goes on', async () => {
     const out = newPath()
     const first = await run('--out', out, ...FEW)
     const log = await logOf(out)
@@ -208,7 +208,7 @@ describe('the demo on PostgreSQL', () => {
   }
   const mailsIn = (out: string) => readdirSync(join(out, 'outbox')).sort()
 
-  it('tells the same story as on SQLite, and stops its server', async () => {
+  it('the demo tells the same story as on SQLite, and stops its server', async () => {
     const server = given()
     const { out: file, stdout: toldOnFile } = await shortOnFile()
     const onServer = await run('--store', 'postgres', '--out', server, ...SHORT)
@@ -257,7 +257,7 @@ describe('the demo on PostgreSQL', () => {
 })
 
 describe('the demo on EventStoreDB', () => {
-  it('says that the server is a fake, and tells the same story as on SQLite', async () => {
+  it('the demo says that the server is a fake, and tells the same story as on SQLite', async () => {
     vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', '')
     onTestFinished(() => void vi.unstubAllEnvs())
     const server = newPath()
@@ -293,7 +293,7 @@ describe('what the demo is given', () => {
   const CONTACTS = ['id,name,email,spend,birthday', 'ann,Ann,ann@example.com,12,1980-02-29']
   const asked = { at: '2026-03-02T09:00:00.000Z', contact: 'ann', signal: { kind: 'form-submitted' } }
 
-  it('names every wrong line of every file, and writes nothing', async () => {
+  it('the demo names every wrong line of every file, and writes nothing', async () => {
     const campaign = fileOf(
       'campaign.json',
       '{\n  "id": "c",\n  "goals": [],\n  "sequences": [\n    {\n      "id": "s",\n      "steps": [{ "id": "one", "kind": "email", "timer": { "after": "soon" } }],\n      "next": ["nowhere"]\n    }\n  ]\n}\n',
@@ -340,7 +340,7 @@ describe('what the demo is given', () => {
     ])
   })
 
-  it('names twenty wrong lines at most, and says how many more there are', () => {
+  it('the demo names twenty wrong lines at most, and says how many more there are', () => {
     const contacts = fileOf('contacts.csv', [...CONTACTS, ...Array.from({ length: 25 }, () => ',,,,')].join('\n'))
     const { wrong } = readContacts(contacts)
     const lines = inWords(wrong).split('\n')
@@ -352,13 +352,13 @@ describe('what the demo is given', () => {
   it.each([
     ['text that ends too soon', '{\n  "id":\n', 2],
     ['a comma too many', '{\n  "id": "c",\n}', 3],
-  ])('names the line of %s in a campaign', (_, content, line) => {
+  ])('the demo names the line of %s in a campaign', (_, content, line) => {
     const { value, wrong } = readCampaign(fileOf('campaign.json', content))
     expect(value).toBeNull()
     expect(wrong).toEqual([{ file: expect.anything(), line, reason: expect.stringMatching(/^is not JSON/) }])
   })
 
-  it('names a quote that is never closed, and a header that lacks a column', () => {
+  it('the demo names a quote that is never closed, and a header that lacks a column', () => {
     const open = readContacts(fileOf('contacts.csv', `${CONTACTS.join('\n')}\nbob,"Bob,,,\n`)).wrong
     expect(open).toEqual([
       { file: expect.anything(), line: expect.any(Number), reason: expect.stringMatching(/quote/i) },
@@ -370,7 +370,7 @@ describe('what the demo is given', () => {
     ])
   })
 
-  it('finds the line of each value of a JSON text, escapes and all', () => {
+  it('the demo finds the line of each value of a JSON text, escapes and all', () => {
     const lines = lineByPointer('{\n "a/b": [1,\n {"~": "}\\"\\n{"}],\n "": {}\n}')
     expect([...lines]).toEqual([
       ['', 1],
@@ -382,7 +382,7 @@ describe('what the demo is given', () => {
     ])
   })
 
-  it('takes hostile ids as they are, and a further column as a field', () => {
+  it('the demo takes hostile ids as they are, and a further column as a field', () => {
     const { value, wrong } = readContacts(
       fileOf('contacts.csv', 'id,name,email,tags,__proto__,phone\n__proto__,A,,x;y,7,0049\n"a ""b"", c",B,,,,\n'),
     )
@@ -415,7 +415,7 @@ describe('what the demo is given', () => {
     expect(stderr).toMatch(sentence)
   })
 
-  it('says with --help what there is', async () => {
+  it('the demo says with --help what there is', async () => {
     const { status, stdout } = await run('--help')
     expect(status).toBe(0)
     for (const option of ['--store', '--keep', '--days', '--campaign', '--contacts', '--happenings', '--out'])

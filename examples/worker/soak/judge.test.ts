@@ -55,12 +55,12 @@ describe('the judge', () => {
     expect(() => judge(evidence(attempts, new Set(leftBehind(line)), 3))).toThrow('STEP-6: an outcome was not recorded')
   })
 
-  it('STOP-6: finds the mail of an attempt that was said to be left', () => {
+  it('STOP-6: the judge finds the mail of an attempt that was said to be left', () => {
     const attempts = [attemptAt(1, null), attemptAt(2, sent)]
     expect(() => judge(evidence(attempts, new Set(leftBehind(line)), 1))).toThrow('STOP-6: sent by a worker')
   })
 
-  it('takes no other line for one', () => {
+  it('the judge takes no other line for one', () => {
     expect(leftBehind(line.replace('lease-lost', 'outcome-stale'))).toEqual([])
     expect(leftBehind("{ type: 'lease-lost', contactId: 'person-1', attempt: null }")).toEqual([])
   })

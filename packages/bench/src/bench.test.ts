@@ -66,7 +66,7 @@ describe('every contender', () => {
 })
 
 describe('a report', () => {
-  it('has a row for each contender and a bar for each first figure', () => {
+  it('a report has a row for each contender and a bar for each first figure', () => {
     expect(results).toHaveLength(benchmarks.length)
     for (const result of results)
       for (const { title } of result.contenders) expect(tableOf(result)).toContain(`| ${title} |`)
@@ -81,7 +81,7 @@ describe('a report', () => {
     expect(chartOf(results).match(/<rect /g)).toHaveLength(bars.length)
   })
 
-  it('shows three digits of a number', () => {
+  it('a report shows three digits of a number', () => {
     expect([1234567.8, 123.4, 12.345, 1.2345, 0.12345].map(numberText)).toEqual([
       '1,234,568',
       '123',

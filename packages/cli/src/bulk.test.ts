@@ -94,7 +94,7 @@ describe('an order for everyone of a file', () => {
     expect(await inSequence()).toEqual(['bob', 'cleo'])
   })
 
-  it('BULK-1: who gives the ids on the standard input cannot be asked there, too', async () => {
+  it('BULK-1: an order that reads its ids from the standard input cannot ask there', async () => {
     const { status, stderr } = await enfold(['start', store, '--from', '-', NURTURE], 'ann\nbob\n', true)
     expect(status).toBe(2)
     expect(stderr).toContain('2 to start. There is no terminal to ask on: --yes goes ahead')
@@ -111,7 +111,7 @@ describe('an order for everyone of a file', () => {
     expect(await said('stop', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
   })
 
-  it('BULK-1: who stands in the way is named, a few of each: exit status 1', async () => {
+  it('BULK-1: contacts that cannot be changed are named, a few of each: exit status 1', async () => {
     await said('suppress', store, ...MANY.slice(0, 7), '--yes')
     const host = given('host.mjs', "export const contacts = { get: (id) => (id === 'c-9' ? null : {}) }")
     const { status, stdout, stderr } = await enfold(
@@ -177,7 +177,7 @@ describe('an order for everyone of a file', () => {
     expect(await inSequence()).toEqual([])
   })
 
-  it('BULK-1: who of a list is left as they were is named, and makes exit status 1 unless that is allowed', async () => {
+  it('BULK-1: a listed contact that is left unchanged is named, and makes exit status 1 unless that is allowed', async () => {
     await said('start', store, 'ann', NURTURE)
     const stopping = ['stop', store, '--from', three, NURTURE, '--yes']
     const { status, stderr } = await enfold(stopping)
@@ -193,7 +193,7 @@ describe('an order for everyone of a file', () => {
     expect((await enfold(['start', store, '--in', NURTURE, NURTURE])).status).toBe(0)
   })
 
-  it('BULK-1: who of a list is unknown makes exit status 1 unless that is allowed', async () => {
+  it('BULK-1: an unknown contact in a list makes exit status 1 unless that is allowed', async () => {
     const host = given('known.mjs', "export const contacts = { get: (id) => (id === 'bob' ? null : {}) }")
     const order = ['start', store, '--from', three, NURTURE, '--yes', '--host-module', host]
     expect((await enfold(order)).status).toBe(1)
@@ -230,7 +230,7 @@ describe('an order for everyone of a file', () => {
     for (const id of oneLine) expect(await typesOf(id), id).toEqual(['SequenceStarted'])
   })
 
-  it('START-6: where nobody can be started, it says so once, and no contact is touched', async () => {
+  it('START-6: a start that is impossible for all is refused once, and no contact is touched', async () => {
     await said('unpublish', store, 'pool/1')
     for (const more of [[], ['--yes']])
       expect(await enfold(['start', store, '--from', three, NURTURE, ...more])).toMatchObject({
@@ -319,7 +319,7 @@ describe('an action that is cut short', () => {
     })
   })
 
-  it('BULK-3: one that somebody else cancelled says so, and what was done: exit status 1', async () => {
+  it('BULK-3: an action that another process cancelled says so, and what was done: exit status 1', async () => {
     const opened = createSqliteStore({ path })
     const engine = createEngine({ store: opened, handlers: {} })
     const contacts = { ids: MANY }

@@ -543,7 +543,7 @@ describe('import', () => {
     expect((await enfold(['verify', path])).stderr).toContain(`${path}:1: not-json: `)
   })
 
-  it('AUDIT-1: so it does for histories of all kinds, with positions from 1', async () => {
+  it('AUDIT-1: histories of all kinds give the same bytes, with positions from 1', async () => {
     const histories = fc.sample(historyArbitrary({ maxMoves: 30 }), { numRuns: 30, seed: 11 })
     const all = logOf(histories).map(encodeEvent)
     expect(all.length).toBeGreaterThan(100)

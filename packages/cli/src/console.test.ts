@@ -54,7 +54,7 @@ async function formOf(get: Awaited<ReturnType<typeof opened>>['get'], to: string
   return { status: page.status, cookie: `${cookie}; ${session}`, token }
 }
 
-it('opens once, for one browser, reads only, and ends at a signal with 0', async () => {
+it('the console opens once, for one browser, reads only, and ends at a signal with 0', async () => {
   const { child, enter, get, url } = await opened()
   expect(url.hostname).toBe('127.0.0.1')
   expect((await get('/contacts/ada')).status).toBe(401)
@@ -72,7 +72,7 @@ it('opens once, for one browser, reads only, and ends at a signal with 0', async
   expect(await once(child, 'exit')).toEqual([0, null])
 })
 
-it('answers at its own address only: a name that leads here from elsewhere is refused', async () => {
+it('the console serves its own address only: a name that leads here from elsewhere is refused', async () => {
   const { enter, url } = await opened()
   const { cookie } = await enter()
   const asked = request(url.origin, { headers: { host: 'evil.example', cookie } }).end()
@@ -119,7 +119,7 @@ it('with --write, orders are taken in the name of --actor', async () => {
   await store.close()
 })
 
-it('opens a log on EventStoreDB with its separate read model', async () => {
+it('the console opens a log on EventStoreDB with its separate read model', async () => {
   const server = await forkFakeServer({ shuffle: 1 })
   onTestFinished(() => server.stop())
   const store = ['--store', server.url, '--read-model', `sqlite:${join(folder, 'read-model.db')}`]

@@ -175,7 +175,7 @@ describe('given --store, and index and agenda in SQLite or PostgreSQL', () => {
     expect(await said('verify', ...at)).toContain('0 differences')
   })
 
-  it('STEP-7: of a store that keeps its own index nobody is parked', async () => {
+  it('STEP-7: a store that keeps its own index parks nobody', async () => {
     const store = `sqlite:${file(`${randomUUID()}.db`)}`
     await said('publish', store, definition, '--create')
     expect(await said('parked', store)).toBe('Nobody is parked.\n')
@@ -311,7 +311,7 @@ describe('what is refused: exit status 2', () => {
     expect(stderr).toContain('npm install @kurrent/kurrentdb-client\n')
   })
 
-  it('and only URLs of such servers are taken for one', () => {
+  it('only URLs of such servers name an EventStoreDB store', () => {
     for (const url of ['esdb://a', 'esdb+discover://a', 'kurrentdb://a', 'kurrent+discover://a', 'kdb://a'])
       expect(logOpenerFor(url)).toBeDefined()
     for (const url of ['esdb', 'sqlite:esdb://a', './esdb://a', 'http://esdb', '__proto__'])

@@ -76,12 +76,12 @@ describe.each([
   ['the log of schema version 1', log],
   ['the store that it was imported into', store],
 ])('the command line over %s', (_, source) => {
-  it('AUDIT-4: finds it sound, its hash chain included', async () => {
+  it('AUDIT-4: the command line finds it sound, its hash chain included', async () => {
     const verified = await answerOf(['verify', source])
     expect(verified).toMatchObject({ events: 10_000, contacts: 692, hashed: 10_000, faults: [] })
   })
 
-  it('LOG-2: counts events of every type that there was when it was made', async () => {
+  it('LOG-2: the command line counts events of every type that there was when it was made', async () => {
     const { byType } = (await answerOf(['stats', source])) as { byType: { type: string }[] }
     const types = (eventJsonSchema as { properties: { type: { enum: string[] } } }).properties.type.enum
     const found = byType.map(({ type }) => `dev.enfold.${type}`)

@@ -115,7 +115,7 @@ describe('passwords', () => {
     `postgres://127.0.0.1:1/db?pw=${SECRET}`,
     `crm:${SECRET}@localhost`,
     `:${SECRET}@localhost`,
-  ])('are in no output: %s', async (url) => {
+  ])('passwords are in no output: %s', async (url) => {
     for (const args of [
       ['replay', url],
       ['replay', `--store=${url}`],
@@ -136,7 +136,7 @@ describe('passwords', () => {
     }
   })
 
-  it('are in no output, wherever a place is mistyped', async () => {
+  it('passwords are in no output, wherever a place is mistyped', async () => {
     const marker = 'xq7zwj'
     await fc.assert(
       fc.asyncProperty(mistyped(marker), fc.nat(), async (place, which) => {
@@ -164,7 +164,7 @@ describe('passwords', () => {
     expect(placeText(place)).toBe(shown)
   })
 
-  it('are in no option that is not known', async () => {
+  it('passwords are in no option that is not known', async () => {
     for (const args of [
       ['replay', `--password=${SECRET}`],
       ['replay', '-', `--pasword=${SECRET}`],
@@ -184,12 +184,12 @@ describe('passwords', () => {
     expect(withoutPasswords(text)).toBe(text)
   })
 
-  it('are in no URL of a server that would be waited for', () => {
+  it('passwords are in no URL of a server that would be waited for', () => {
     for (const url of [`esdb://admin:${SECRET}@localhost:2113?tls=false`, `kurrentdb+discover://a:${SECRET}@b`])
       expect(withoutPasswords(url)).toBe(url.replace(`:${SECRET}`, ''))
   })
 
-  it('are in no warning of a client library', () => {
+  it('passwords are in no warning of a client library', () => {
     const sink = createSink()
     guardWrites(sink as never, ['stats', `--store=esdb:///${SECRET}@h/d`])
     sink.write(`Warning: cannot parse esdb://admin:${SECRET}@localhost\n`)
@@ -197,7 +197,7 @@ describe('passwords', () => {
     expect(sink.text()).toBe('Warning: cannot parse esdb://admin@localhost\nWhat is esdb:…?\n')
   })
 
-  it('are in no warning of Node, and in no last words', async () => {
+  it('passwords are in no warning of Node, and in no last words', async () => {
     const host = join(folder, 'warning.mjs')
     const deed = `process.emitWarning('postgres://crm:${SECRET}@localhost')
       setTimeout(() => { throw new Error('postgres://crm:${SECRET}@localhost') })
@@ -214,13 +214,13 @@ describe('passwords', () => {
 describe('control characters', () => {
   const HOSTILE = '\u001b[31m\u009b2J\u007f\u202e\u2028x'
 
-  it('are in no JSON, which is the same JSON', () => {
+  it('control characters are in no JSON, which is the same JSON', () => {
     const value = { [HOSTILE]: [HOSTILE, '👩‍👩‍👧', '\n'] }
     expect(JSON.parse(jsonText(value))).toEqual(value)
     expect(jsonText(value)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   })
 
-  it('are in no answer of --json and in no complaint about arguments', async () => {
+  it('control characters are in no answer of --json and in no complaint about arguments', async () => {
     for (const args of [
       ['state', HOSTILE, logFile, '--json'],
       ['members', 'pool', HOSTILE, logFile, '--json'],

@@ -129,7 +129,7 @@ describe('refresh', () => {
 })
 
 describe('publish', () => {
-  it('VERSION-1: makes the store only if it is told to', async () => {
+  it('VERSION-1: publish makes the store only if it is told to', async () => {
     const other = `sqlite:${file('other.db')}`
     expect(await enfold(['publish', other, definition])).toMatchObject({ status: 2, stdout: '' })
     expect(existsSync(file('other.db'))).toBe(false)
@@ -141,7 +141,7 @@ describe('publish', () => {
     )
   })
 
-  it('VERSION-1: reads the standard input, and says as JSON what it did', async () => {
+  it('VERSION-1: publish reads the standard input, and says as JSON what it did', async () => {
     const next = JSON.stringify({ ...pool, name: 'Pools' })
     const { status, stdout } = await enfold(['publish', store, '-', '--json', '--command-id', 'p2'], next)
     expect(status).toBe(0)
@@ -184,7 +184,7 @@ describe('publish', () => {
 })
 
 describe('an order for one contact', () => {
-  it('START-1 to PAUSE-3: says what was done, with run, version and command', async () => {
+  it('START-1 to PAUSE-3: an order says what was done, with run, version and command', async () => {
     const lines: [readonly string[], string][] = [
       [['start', store, 'ada', NURTURE], 'started run 1 of "pool/1"/nurture for ada, at version 1, command <id>'],
       [['start', store, 'ada', NURTURE], 'ada is in "pool/1"/nurture already, run 1: nothing changed, at version 1'],
@@ -353,7 +353,7 @@ describe('an order for many', () => {
     expect(await typesOf('ann')).toEqual(['SequenceStarted', 'ContactErased'])
   })
 
-  it('BULK-1: who gives the ids on the standard input cannot be asked there, too', async () => {
+  it('BULK-1: an order that reads its ids from the standard input cannot ask there', async () => {
     const { status, stderr } = await enfold(['start', store, '--from', '-', NURTURE], 'ann\nbob\n', true)
     expect(status).toBe(2)
     expect(stderr).toContain('--yes goes ahead')
@@ -374,7 +374,7 @@ describe('an order for many', () => {
     expect(await said('pause', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
   })
 
-  it('BULK-1: who of a list is left as they were makes exit status 1, unless that is allowed', async () => {
+  it('BULK-1: a listed contact that is left unchanged makes exit status 1, unless that is allowed', async () => {
     await said('start', store, 'ann', NURTURE)
     const list = given('two.txt', 'ann\nbob\n')
     const pausing = ['pause', store, '--from', list, NURTURE, '--yes']
@@ -390,7 +390,7 @@ describe('an order for many', () => {
     expect((await enfold(['pause', store, 'ann', NURTURE])).status).toBe(0)
   })
 
-  it('BULK-1: who of a list is unknown makes exit status 1, unless that is allowed', async () => {
+  it('BULK-1: an unknown contact in a list makes exit status 1, unless that is allowed', async () => {
     const host = given('some.mjs', "export const contacts = { get: (id) => (id === 'bob' ? null : {}) }")
     const signalling = [
       'signal',
@@ -552,7 +552,7 @@ describe("the host's contacts", () => {
 })
 
 describe('attention', () => {
-  it('INDEX-5: tells what waits for a person, in pages, as text and for programs', async () => {
+  it('INDEX-5: attention tells what waits for a person, in pages, as text and for programs', async () => {
     expect(await said('attention', store)).toBe('Nothing waits for you.\n')
     await said('start', store, 'ann', 'bob', 'cem', NURTURE, '--yes')
     const failing = "async () => ({ outcome: 'failed', reason: 'smtp-550', permanent: true })"
@@ -576,7 +576,7 @@ describe('attention', () => {
 })
 
 describe('due', () => {
-  it('shows what is overdue and what is to come, and changes nothing', async () => {
+  it('due shows what is overdue and what is to come, and changes nothing', async () => {
     await said('start', store, 'ann', 'bob', NURTURE, '--yes')
     await said('start', store, 'ann', 'pool%2F1/vip')
     await said('pause', store, 'bob', NURTURE)

@@ -59,7 +59,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('run --once', () => {
-  it('STEP-4: does what is due, says it line by line, and ends', async () => {
+  it('STEP-4: run --once does what is due, says it line by line, and ends', async () => {
     const { status, stdout, stderr } = await enfold(['run', store, '--handlers', given('sent.mjs', SENT), '--once'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     const lines = stdout.trimEnd().split('\n')
@@ -118,14 +118,14 @@ describe('run --once', () => {
 describe('KIND-1: run with handlers for some kinds', () => {
   const mail = "export const handlers = { email: () => ({ outcome: 'sent' }) }"
 
-  it('does what it handles, and says what it leaves to others', async () => {
+  it('run does what it handles, and says what it leaves to others', async () => {
     const { status, stdout, stderr } = await enfold(['run', store, '--handlers', given('mail.mjs', mail), '--once'])
     expect({ status, stderr }).toEqual({ status: 0, stderr: 'left to other workers, for want of a handler: task\n' })
     expect(stdout).toContain(`working on ${store}: email\n`)
     expect((await fromStore()).types).toEqual(['SequenceStarted', 'StepDispatched', 'StepSent'])
   })
 
-  it('names a kind that is due and waits, and as JSON too', async () => {
+  it('run names a kind that is due and waits, and as JSON too', async () => {
     const calls = given('calls.mjs', "export const handlers = { task: () => ({ outcome: 'sent' }) }")
     const text = await enfold(['run', store, '--handlers', calls, '--once'])
     expect(text.status).toBe(0)
@@ -140,7 +140,7 @@ describe('KIND-1: run with handlers for some kinds', () => {
     expect((await fromStore()).types).toEqual(['SequenceStarted'])
   })
 
-  it('KIND-2: takes an instance of a class, and a function from kind to handler', async () => {
+  it('KIND-2: run takes an instance of a class, and a function from kind to handler', async () => {
     const instance = given(
       'instance.mjs',
       "class Mailer { host = 'x'; email() { return { outcome: 'sent' } } }\nexport const handlers = new Mailer()",

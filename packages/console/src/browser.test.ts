@@ -255,7 +255,7 @@ describe('pages', () => {
     await page.context().close()
   })
 
-  it('BULK-1: after Process and Back nobody is ticked in the place of who has left the list', async () => {
+  it('BULK-1: after Process and Back no other contact is ticked in the place of one that has left the list', async () => {
     const { engine } = world
     const ids = ['back-1', 'back-2', 'back-3', 'back-4']
     const target = { campaignId: 'garden', sequenceId: 'tips' } as const

@@ -228,7 +228,7 @@ describe('permissions', () => {
     expect((await send(pages, to, options('writer'))).status).toBe(right)
   })
 
-  it('who has some campaigns sees those only', async () => {
+  it('an actor with some campaigns sees those only', async () => {
     for (const path of ['/contacts/ada', '/campaigns', '/now', '/attention', '/audit', '/search?text=ada']) {
       const { text } = await send(pages, path, { as: 'gardener' })
       expect(text).not.toMatch(/pool|nurture|Mistakes|mistake/i)
@@ -383,7 +383,7 @@ describe('what comes in', () => {
     expect(text).not.toContain('    at ')
   })
 
-  it('nothing outside the base is answered', async () => {
+  it('paths outside the base get no response', async () => {
     for (const path of ['/', '/crm', '/crm/enfoldx', '/crm/enfold-other/now', '//crm/enfold/now']) {
       const request = new Request(`${ORIGIN}${path}`, { headers: { 'x-actor': 'writer' } })
       expect((await pages(request)).status).toBe(404)
@@ -583,7 +583,7 @@ describe('what is said is true', () => {
     }
   })
 
-  it('who sees some campaigns is told of nothing elsewhere, and not that there is nothing', async () => {
+  it('an actor with some campaigns learns nothing of others, and not that there is nothing', async () => {
     await world.engine.startSequence({ ...ofPool, contactId: 'elsewhere' })
     const { text } = await send(pages, '/contacts/elsewhere', { as: 'gardener' })
     expect(text).toContain('Nothing is recorded of this contact in your campaigns.')
@@ -619,7 +619,7 @@ describe('what is said is true', () => {
 })
 
 describe('an action whose process died', () => {
-  it('BULK-2: says since when nothing has moved, and goes on when it is resumed', async () => {
+  it('BULK-2: the page says since when nothing has moved, and the action goes on when it is resumed', async () => {
     const { clock, engine, store } = await givenWorldOfOurs()
     const dying = createEngine({ store, clock, handlers: {} })
     const ids = Array.from({ length: 700 }, (_, i) => `d-${i}`)
@@ -655,7 +655,7 @@ describe('an action whose process died', () => {
     expect((await send(own, '/actions/dead')).text).not.toMatch(/Nothing has moved|standing still/)
   })
 
-  it('BULK-2: one that was still reading its contacts is to be ordered again', async () => {
+  it('BULK-2: an action that was still reading its contacts must be ordered again', async () => {
     const { clock, engine } = await givenWorldOfOurs()
     let goOn = (): void => {}
     const held = new Promise<void>((resolve) => {
@@ -1009,7 +1009,7 @@ describe('the record', () => {
     expect((await world.engine.inspect.history('twice')).length).toBe(1)
   })
 
-  it('of a search for all, the text is not kept', async () => {
+  it('an action on a search for all does not keep its text', async () => {
     await send(pages, '/actions', {
       form: { action: 'start', sequence: 'pool/nurture', reason: 'x', of: 'all', text: 'Nguyen', actionId: 'text' },
     })

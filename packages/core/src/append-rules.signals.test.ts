@@ -48,11 +48,11 @@ describe('a signal in a log', () => {
   const at = events.findIndex(({ type }) => type === 'SignalReceived')
   const received = events[at] as RecordedEvent
 
-  it('SIGNAL-2: as it was decided it has no fault', async () => {
+  it('SIGNAL-2: a signal as it was decided has no fault', async () => {
     expect(await faultsOf(events)).toEqual([])
   })
 
-  it('SIGNAL-2: it stands first in its append, and what follows from it names it as its cause', () => {
+  it('SIGNAL-2: a signal is first in its append, and what follows from it names it as its cause', () => {
     expect(at).toBeGreaterThan(0)
     expect(events[at + 1]).toMatchObject({
       type: 'GoalSatisfied',

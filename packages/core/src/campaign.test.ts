@@ -334,7 +334,7 @@ describe('invalid definitions', () => {
     expect(problemsOf(withTimer(timer)).map((one) => one.message)).toEqual([message])
   })
 
-  it('VERSION-2: of a number for an id it says what was expected', () => {
+  it('VERSION-2: a number instead of an id is refused with what was expected', () => {
     expect(problemsOf({ ...good, id: 5 })[0]?.message).toBe('is 5; expected an id of 1 to 200 well-formed characters')
   })
 
@@ -452,7 +452,7 @@ describe('large definitions', () => {
     expect(defined).toMatchObject({ _tag: 'Right' })
   })
 
-  it('VERSION-2: of a chain each warning is found, of a ring that each leads back to itself', () => {
+  it('VERSION-2: each warning of a chain is found, and each sequence of a ring leads back to itself', () => {
     const ring = ['a', 'b', 'c'].map((id, i, all) => ({ id, steps: [email], next: [all[(i + 1) % 3]] }))
     const chain = [
       { id: 'in', steps: [email], next: ['a'] },

@@ -197,7 +197,7 @@ describe('publishing', () => {
     expect(unknown).toMatchObject({ _tag: 'Left', left: { type: 'CampaignUnknown', campaignId: 'x', known: ['c'] } })
   })
 
-  it('START-6: where nothing was published, no campaign is known', () => {
+  it('START-6: no campaign is known if nothing was published', () => {
     expect(findSequence(createCatalog(), 'c', 's')).toEqual({
       _tag: 'Left',
       left: { type: 'CampaignUnknown', campaignId: 'c', known: [] },

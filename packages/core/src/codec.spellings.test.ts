@@ -156,7 +156,7 @@ describe('a line that is nested', () => {
   const nested = (depth: number) =>
     line.replace('"definition":{', `"definition":{"name":${'['.repeat(depth)}${']'.repeat(depth)},`)
 
-  it('AUDIT-5: too deeply is refused as wrong data, whatever stands there, and ends no reader', async () => {
+  it('AUDIT-5: a line that is nested too deeply is refused as wrong data, whatever it holds, and ends no reader', async () => {
     for (const depth of [126, 4000, 100_000])
       expect((await entriesOf(`${line}\n${nested(depth)}\n`))[1]).toMatchObject({
         line: 2,

@@ -374,12 +374,12 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 describe('a line', () => {
-  it('AUDIT-1: is a CloudEvents 1.0 object, byte for byte the one that is documented', () => {
+  it('AUDIT-1: a line is a CloudEvents 1.0 object, byte for byte the one that is documented', () => {
     expect(encodeEvent(started)).toBe(STARTED_LINE)
     expect(decoded(STARTED_LINE)).toStrictEqual(started)
   })
 
-  it('AUDIT-1: of a campaign has the campaign as its subject, and no actor where none ordered it', () => {
+  it('AUDIT-1: a line of a campaign has the campaign as its subject, and no actor where none ordered it', () => {
     const { actor: _, ...meta } = started
     const line = encodeEvent({
       ...meta,
@@ -393,7 +393,7 @@ describe('a line', () => {
     expect(decoded(line)).toMatchObject({ stream: 'campaign-pool', actor: null })
   })
 
-  it('AUDIT-1: keeps to the types and names of CloudEvents', () => {
+  it('AUDIT-1: a line keeps to the types and names of CloudEvents', () => {
     fc.assert(
       fc.property(anyEvent, (event) => {
         const { data, ...attributes } = JSON.parse(encodeEvent(event)) as Parsed
@@ -821,12 +821,12 @@ describe('a line of an older schema version', () => {
     SequenceStarted: { 0: (data) => ({ ...data, run: (data.run as number) + 1, campaignVersion: 7 }) },
   }
 
-  it('AUDIT-5: is brought up to date by the steps of its event', () => {
+  it('AUDIT-5: a line of an older schema version is brought up to date by the steps of its event', () => {
     const recordedAs = { schema: 0, data: JSON.parse(old).data }
     expect(decoded(old, upcasters)).toEqual({ ...started, schema: SCHEMA_VERSION, recordedAs })
   })
 
-  it('AUDIT-1: goes out again as it was recorded, and keeps the digest that its hash was made of', async () => {
+  it('AUDIT-1: a line of an older schema version goes out again as it was recorded, and keeps the digest that its hash was made of', async () => {
     const event = decoded(old, upcasters)
     expect(encodeEvent(event)).toBe(old)
     const { streamversion: _, position: __, ...line } = JSON.parse(old)

@@ -80,7 +80,7 @@ describe('sending one step again', () => {
     story.given(start('draft'), dispatch()).when(resend('draft', 'a')).thenEvents('StepResent')
   })
 
-  it('RESEND-2: in a run of any status', () => {
+  it('RESEND-2: a step is sent again in a run of any status', () => {
     const waiting = underway.passed('P5D')
     const all = [underway, underway.given(pause('s')), waiting, underway.given(stop('s')), waiting.given(stop('s'))]
     expect(all.map((scene) => scene.state.enrollments[0]?.runs[0]?.status)).toEqual([
@@ -100,7 +100,7 @@ describe('sending one step again', () => {
     }
   })
 
-  it('RESEND-2: in an older run, if it is named', () => {
+  it('RESEND-2: a step is sent again in an older run, if that is named', () => {
     const second = underway.given(stop('s'), start('s'))
     second.when(resend('s', 'a')).thenRejected('StepNotReached', { run: 2, stepId: 'a' })
     second.when(resend('s', 'a', { run: 1 })).thenAnswer({ outcome: 'resent', run: 1, resend: 1 })
@@ -283,7 +283,7 @@ describe('cancelling one step', () => {
     expect(after.plan.upcoming).toMatchObject([{ stepId: 'b', dueAt: '2026-03-03T09:00:00.000Z' }])
   })
 
-  it('CANCEL-1: if it was the last, the run ends when it would have been due', () => {
+  it('CANCEL-1: a run whose last step is cancelled ends when that step would have been due', () => {
     const { after } = underway.given(cancel('s', 'b')).when(cancel('s', 'c')).thenEvents('StepCancelled')
     expect(after.plan).toMatchObject({ due: [], wakeAt: '2026-03-04T09:00:00.000Z', upcoming: [] })
     after.at('2026-03-04T08:59:59.999Z').when(dispatch()).thenNothing()
@@ -367,7 +367,7 @@ describe('cancelling one step', () => {
     held.given(resend('careful', 'a'), dispatch()).when(cancel('careful', 'a')).thenRejected('StepInFlight')
   })
 
-  it('CANCEL-2: who is not in the sequence', () => {
+  it('CANCEL-2: a contact that is not in the sequence is refused', () => {
     story.when(cancel('s', 'b')).thenRejected('EnrollmentNotActive', { run: 0, status: null })
     underway.given(stop('s')).when(cancel('s', 'b')).thenRejected('EnrollmentNotActive', { run: 1, status: 'stopped' })
     underway

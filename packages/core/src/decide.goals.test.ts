@@ -90,7 +90,7 @@ describe('matching', () => {
     story.when(signal('named', { data: { constructor: 'x' } })).thenEvents('GoalSatisfied')
   })
 
-  it('GOAL-2: without a word, anyone may achieve a goal', () => {
+  it('GOAL-2: by default anyone may achieve a goal', () => {
     story
       .when(signal('form-submitted', { data: { form: 'guide' } }))
       .thenEvents(['GoalSatisfied', { goalId: 'asked' }], ['SequenceStarted', { sequenceId: 'nurture' }])
@@ -106,7 +106,7 @@ describe('matching', () => {
     story.given(start('news')).passed('P2D').when(signal('link-clicked')).thenNothing({ goals: notMember })
   })
 
-  it('GOAL-2: who is active, paused or waiting in any of its sequences is a member', () => {
+  it('GOAL-2: a contact that is active, paused or waiting in any of its sequences is a member', () => {
     const satisfied = ['GoalSatisfied', { goalId: 'reminded' }] as const
     story.given(start('news')).when(signal('link-clicked')).thenEvents(satisfied, 'SequenceStarted')
     story.given(start('news'), pause('news')).when(signal('link-clicked')).thenEvents(satisfied, 'SequenceStarted')

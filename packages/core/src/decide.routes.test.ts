@@ -164,7 +164,7 @@ describe('decision diamonds', () => {
     expect(after.state.enrollments).toEqual([])
   })
 
-  it('LOG-4: of a private field only the test and its outcome are recorded', () => {
+  it('LOG-4: a private field is recorded as the test and its outcome only', () => {
     const { after } = story
       .facts({ fields: { health: 4.25 } })
       .when(signal('weighed'))
@@ -219,7 +219,7 @@ describe('sequences that follow sequences', () => {
     expect(after.plan.due).toMatchObject([{ sequenceId: 'second', stepId: 'one' }])
   })
 
-  it('ROUTE-4: after a stop it does not', () => {
+  it('ROUTE-4: after a stop the next sequence does not start', () => {
     const stopped = story.given(start('first'), dispatch(), stop('first'))
     stopped.when(report('first', 'one', sent)).thenEvents('StepSent')
   })
@@ -263,7 +263,7 @@ describe('sequences that follow sequences', () => {
       .thenEvents('StepSent', ['SequenceCompleted', { routes: [{ to: 'second', outcome: 'not_published' }, {}] }])
   })
 
-  it('ROUTE-5: without an open route to a sequence, a run waits if a goal can be reached, also through others', () => {
+  it('ROUTE-5: a run without an open route to a sequence waits if a goal can be reached, also through others', () => {
     for (const sequenceId of ['maybe', 'second'])
       story
         .given(start(sequenceId), dispatch())
@@ -280,7 +280,7 @@ describe('sequences that follow sequences', () => {
       .thenEvents('StepSent', ['SequenceCompleted', { waiting: false }], ['SequenceStarted', { sequenceId: 'third' }])
   })
 
-  it('ROUTE-5: with no goal in reach it is completed', () => {
+  it('ROUTE-5: a run with no goal in reach is completed', () => {
     story
       .given(start('last'), dispatch())
       .when(report('last', 'one', sent))

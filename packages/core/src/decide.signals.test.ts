@@ -79,7 +79,7 @@ describe('kinds that are kept', () => {
       .thenEvents(['SignalReceived', { data: { orderId: 'o-7', colour: 'red' } }])
   })
 
-  it('SIGNAL-3: of a private value only the outcomes of tests are recorded', () => {
+  it('SIGNAL-3: a private value is recorded as the outcomes of tests only', () => {
     const { after } = story
       .given(start('thanks'))
       .when(signal('purchased', { data: { coupon: 'ANN-SECRET', total: 0 } }))
@@ -100,7 +100,7 @@ describe('kinds that are kept', () => {
       .thenEvents(['SignalReceived', { data: { orderId: 'x'.repeat(500), total: null }, clipped: [] }])
   })
 
-  it('SIGNAL-3: of one signal at most 20 values are kept, the others are recorded as clipped', () => {
+  it('SIGNAL-3: at most 20 values of a signal are kept, the others are recorded as clipped', () => {
     const part = (id: string, names: readonly string[]) =>
       campaign({
         id,
@@ -159,7 +159,7 @@ describe('kinds that are kept', () => {
     first.after.when(signal('purchased', { ...given, data: { total: 900 } })).thenRejected('CommandIdReused')
   })
 
-  it('SIGNAL-6: of more signals than are kept, one event a day counts those that were dropped', () => {
+  it('SIGNAL-6: one event a day counts the signals that were dropped', () => {
     const clicked = (i: number) => signal('link-clicked', { signalId: `s${i}`, automated: true, data: {} })
     const { state, context } = story.given(clicked(1), clicked(2), clicked(3))
     const on = (now: string, before: typeof state, dropped: number) => {
@@ -230,7 +230,7 @@ describe('the tests of a pattern', () => {
     expect(passes({ exists: false }, undefined)).toBe(true)
   })
 
-  it('MATCH-1, LOG-6: names of values may be anything', () => {
+  it('MATCH-1, LOG-6: the name of a value may be anything', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', 'toString')), (name) => {
         const when: SignalPattern = { kind: 'k', match: Object.fromEntries([[name, { exists: true }]]) }

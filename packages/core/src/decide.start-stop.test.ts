@@ -42,7 +42,7 @@ describe('starting by hand', () => {
     expect(after.plan.due).toMatchObject([{ action: 'dispatch', stepId: 'one', run: 1, dueAt: story.now }])
   })
 
-  it('START-1: who had some of the sequence before has all of it again', () => {
+  it('START-1: a contact that had some of the sequence before has all of it again', () => {
     const { after } = story
       .given(start('nurture'))
       .dispatched()
@@ -404,7 +404,7 @@ describe('pausing by hand', () => {
       .thenEvents('StepSent')
   })
 
-  it('PAUSE-2: on resuming, due times stand as they were', () => {
+  it('PAUSE-2: resuming keeps due times as they were', () => {
     const { after } = paused
       .at('PT6H')
       .when(resume('nurture'))
@@ -430,7 +430,7 @@ describe('pausing by hand', () => {
     resumed.when(commands.dispatch()).thenEvents(['StepSkipped', { reason: 'late' }], 'SequenceCompleted')
   })
 
-  it('PAUSE-2: with shift, the remaining wait is longer by the pause, and the event says so', () => {
+  it('PAUSE-2: resuming with shift makes the remaining wait longer by the pause, and the event says so', () => {
     const { after } = paused
       .at('P3D')
       .when(resume('nurture', { shift: true }))
@@ -615,7 +615,7 @@ describe('an id stands for one order', () => {
     after.when(again).thenNothing({ outcome: 'restarted', run: 2 })
   })
 
-  it('ONCE-1: of the data of a signal four digits are recorded; what was not stated is no part of the order', () => {
+  it('ONCE-1: the digest of a signal holds four digits for its data; what was not stated is no part of the order', () => {
     const asked = signal('form-submitted', { ...once, signalId: 's-1', data: { email: 'ann@example.org' } })
     const { after } = story.when(asked)
     expect(after.events[0]?.order).toMatch(/^[0-9a-f]{16}-[0-9a-f]{4}$/)
@@ -624,7 +624,7 @@ describe('an id stands for one order', () => {
     after.when({ ...asked, occurredAt: '2020-01-01T00:00:00.000Z' }).thenRejected('CommandIdReused', {})
   })
 
-  it('ONCE-1: where an early release wrote no digest, the events tell what was ordered', () => {
+  it('ONCE-1: the events say what was ordered if an early release wrote no digest', () => {
     const decidedAgain = (type: string, more: object) => {
       const after = story.given(start('nurture', once))
       const [event] = after.events
@@ -643,7 +643,7 @@ describe('an id stands for one order', () => {
 })
 
 describe('a ban until an instant', () => {
-  it('SUPPRESS-1: that is over, or now, is refused', () => {
+  it('SUPPRESS-1: a ban until an instant that is over, or now, is refused', () => {
     for (const until of ['2020-01-01T00:00:00.000Z', story.now])
       story.when(suppress({ until })).thenRejected('InstantPast', { instant: until, now: story.now })
   })

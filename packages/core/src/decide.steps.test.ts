@@ -224,7 +224,7 @@ describe('failures', () => {
       .given(start('s'))
       .passed('P9D', ({ stepId }) => (stepId === 'a' ? failed : sent))
 
-  it('STEP-5: without a word, five attempts are made, then the run goes on', () => {
+  it('STEP-5: by default five attempts are made, then the run goes on', () => {
     const story = exhausted()
     expect(story.events.filter((e) => e.type === 'StepDispatched' && e.data.stepId === 'a')).toHaveLength(5)
     expect(story.events.flatMap((e) => (e.type === 'StepFailed' ? [e.data.consequence] : []))).toEqual([
@@ -300,7 +300,7 @@ describe('workers that die', () => {
       .thenAnswer({ dispatched: 0, skipped: 0, failed: 1, completed: 0 })
   })
 
-  it('STEP-6: with hold it is not tried again', () => {
+  it('STEP-6: a step with onUnknown hold is not tried again', () => {
     const { after } = one({ id: 'a', onUnknown: 'hold' }, { id: 'b' })
       .given(start('s'), dispatch())
       .when(dispatch(lost))
@@ -317,7 +317,7 @@ describe('workers that die', () => {
     after.when(dispatch()).thenEvents(['StepDispatched', { stepId: 'b' }])
   })
 
-  it('STEP-6: after a handler has said that it failed for good, nothing is news', () => {
+  it('STEP-6: no later outcome counts after a handler has failed for good', () => {
     const failedForGood = one({ id: 'a' }, { id: 'b' }).given(start('s'), dispatch())
     failedForGood
       .given(report('s', 'a', { ...failed, permanent: true }))
@@ -346,7 +346,7 @@ describe('workers that die', () => {
       .thenEvents(['StepFailed', { reason: 'unknown-outcome' }])
   })
 
-  it('STEP-6: that a worker which was given up failed is no news', () => {
+  it('STEP-6: a failure that a given-up worker reports does not count', () => {
     const retried = one({ id: 'a' }).given(start('s'), dispatch(), dispatch(lost))
     retried.when(report('s', 'a', failed, { attempt: 1 })).thenNothing({ outcome: 'stale' })
   })
@@ -432,7 +432,7 @@ describe('too late', () => {
     expect(story.events.map((e) => e.type)).toEqual(['SequenceStarted', 'StepSkipped'])
   })
 
-  it('STEP-9: without expiresAfter it is sent however late', () => {
+  it('STEP-9: a step without expiresAfter is sent however late', () => {
     one({ id: 'a' }).given(start('s')).at('P400D').when(dispatch()).thenEvents('StepDispatched')
   })
 })

@@ -39,13 +39,13 @@ describe('given a step with a window from Monday to Friday, 08:00 to 18:00', () 
       .thenEvents(['StepDispatched', { stepId: 'a' }]).after
   }
 
-  it('TIME-2: in time, it begins when it is due', () => {
+  it('TIME-2: a step that is in time begins when it is due', () => {
     expect(waiting.plan).toMatchObject({ wakeAt: due, upcoming: [{ dueAt: due }] })
     expect(waiting.plan.upcoming[0]).not.toHaveProperty('opensAt')
     waiting.at(due).when(dispatch()).thenEvents('StepDispatched')
   })
 
-  it('TIME-2: after downtime it begins when the window opens, and is recorded as due when it was', () => {
+  it('TIME-2: after downtime the step begins when the window opens, and is recorded as due when it was', () => {
     const begun = opens(waiting.at(saturday), monday)
     expect(begun.events.at(-1)).toMatchObject({ at: monday, data: { timing: { anchor: friday, dueAt: due } } })
   })
@@ -57,12 +57,12 @@ describe('given a step with a window from Monday to Friday, 08:00 to 18:00', () 
     opens(after.at('2026-03-06T18:00:30.000Z'), monday)
   })
 
-  it('TIME-2: so does what was paused over the closing', () => {
+  it('TIME-2: a step that was paused over the closing begins when the window opens', () => {
     const resumed = waiting.given(pause('s')).at('2026-03-06T22:00:00.000Z').given(resume('s'))
     opens(resumed, monday)
   })
 
-  it('TIME-2: and an attempt whose worker died', () => {
+  it('TIME-2: an attempt whose worker died begins again when the window opens', () => {
     const attempted = waiting.at(due).given(dispatch()).at('2026-03-06T19:00:00.000Z')
     attempted.when(dispatch(lost)).thenNothing()
     attempted
@@ -109,7 +109,7 @@ describe('given a step with a window from Monday to Friday, 08:00 to 18:00', () 
     )
   })
 
-  it('TIME-2a: with keepTime it moves to the next open day at the time of day at which it was due', () => {
+  it('TIME-2a: a step with keepTime moves to the next open day, at the time of day at which it was due', () => {
     const days = { days: window.days, keepTime: true } as const
     const late = one({ id: 'a', timer: { after: 'PT1H', window: days } })
       .at(friday)
@@ -135,12 +135,12 @@ describe('given steps at one moment', () => {
     ])
   })
 
-  it('TIME-3: also with a step without a timer between them', () => {
+  it('TIME-3: both are sent also with a step without a timer between them', () => {
     const steps = [{ id: 'a', timer: { on: moment } }, { id: 'tag' }, { id: 'b', timer: { on: moment } }]
     expect(sentBy(steps).map(([id]) => id)).toEqual(['a', 'tag', 'b'])
   })
 
-  it('TIME-4: in the same year, not in the next', () => {
+  it('TIME-4: both are sent in the same year, not in the next', () => {
     const next = { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'next' } as const
     const facts = { fields: { birthday: '1980-06-20' } }
     expect(
@@ -195,7 +195,7 @@ describe('given steps at one moment', () => {
 })
 
 describe('given a loop of a year', () => {
-  it.each(['PT0S', 'PT7S'])('TIME-4: it sends once a year, with handlers that take %s', (handlersTake) => {
+  it.each(['PT0S', 'PT7S'])('TIME-4: the loop sends once a year, with handlers that take %s', (handlersTake) => {
     const timer = { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'next' } as const
     const { sent: mails, cut } = simulate(definition([{ id: 'birthday', timer }], { next: ['s'] }), {
       from: '2026-03-02T09:00:00.000Z',
@@ -214,7 +214,7 @@ describe('given a step that is counted from the start', () => {
     start('s'),
   )
 
-  it('TIME-7: it is due so long after the start, whenever the step before it was sent', () => {
+  it('TIME-7: the step is due so long after the start, whenever the step before it was sent', () => {
     const late = story
       .at('P2DT20H')
       .given(dispatch())
@@ -222,7 +222,7 @@ describe('given a step that is counted from the start', () => {
     expect(late.plan.wakeAt).toBe('2026-03-05T09:00:00.000Z')
   })
 
-  it('TIME-7: if the step before it takes longer, it is due at once', () => {
+  it('TIME-7: the step is due at once if the step before it takes longer', () => {
     const late = story
       .at('P4D')
       .given(dispatch())
@@ -257,7 +257,7 @@ describe('given a step with a condition', () => {
   const gold = { fields: { plan: 'gold' } }
   const free = { fields: { plan: 'free' } }
 
-  it('STEP-10: it is asked when the step would be dispatched, and what it saw is recorded', () => {
+  it('STEP-10: the condition is checked when the step would be dispatched, and what it saw is recorded', () => {
     const saw = (plan: string) => [{ field: 'plan', value: plan }]
     story(free)
       .facts(gold)
@@ -272,7 +272,7 @@ describe('given a step with a condition', () => {
     expect(story(free).plan).toMatchObject({ wakeAt: '2026-03-03T09:00:00.000Z', lane: { kind: 'email' } })
   })
 
-  it('STEP-10: it is asked again on a retry, and not of an order by hand', () => {
+  it('STEP-10: the condition is checked again on a retry, and not on an order by hand', () => {
     const retrying = story(gold)
       .at('P1D')
       .given(dispatch())
@@ -297,7 +297,7 @@ describe('given a step with a condition', () => {
     shut.when(dispatch()).thenEvents(['StepSkipped', { reason: 'condition' }], 'SequenceCompleted')
   })
 
-  it('STEP-10: of a private field only the outcome of the test is recorded', () => {
+  it('STEP-10: a private field is recorded as the outcome of the test only', () => {
     const secret = { ...definition([step]), fields: { plan: { private: true } } }
     const shown = scenario({ campaigns: [secret], facts: free })
       .given(start('s'))

@@ -92,7 +92,7 @@ describe('the fold', () => {
     })
   })
 
-  it('LOG-5: one by one, all at once and in two parts give the same', () => {
+  it('LOG-5: folding one by one, all at once and in two parts gives the same', () => {
     expect(busy.events.reduce(evolve, initialContact)).toEqual(busy.state)
     for (let i = 0; i <= busy.events.length; i++)
       expect(fold(busy.events.slice(i), fold(busy.events.slice(0, i)))).toEqual(busy.state)

@@ -30,7 +30,7 @@ describe('the published JSON Schema of a line', () => {
     expect(file, renew).toEqual(eventJsonSchema)
   })
 
-  it('LOG-2: has every event, each with its own source and data', () => {
+  it('LOG-2: the schema has every event, each with its own source and data', () => {
     const types = schema.oneOf.map(({ properties }) => properties.type?.const)
     expect(types).toEqual(schema.properties.type?.enum)
     expect(types).toHaveLength(20)
@@ -40,7 +40,7 @@ describe('the published JSON Schema of a line', () => {
     }
   })
 
-  it('LOG-4: is closed: no object of it but the line, which takes extension attributes, has a property that it does not name', () => {
+  it('LOG-4: the schema is closed: no object of it but the line, which takes extension attributes, has a property that it does not name', () => {
     const open = nodes(eventJsonSchema).filter(
       ([, node]) => node.type === 'object' && node.properties !== undefined && node.additionalProperties !== false,
     )

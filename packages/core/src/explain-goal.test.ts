@@ -32,7 +32,7 @@ const why = (told: typeof story, goalId: string, signalId = 's1', campaignId = '
   explainNotSatisfied(told.events, { campaignId, goalId, signalId }, catalog)
 
 describe('why a signal did not satisfy a goal', () => {
-  it('SIGNAL-5: it did', () => {
+  it('SIGNAL-5: a signal that satisfied the goal is reported as such', () => {
     const told = story.given(signal('purchased', { signalId: 's1', data: { total: 120, coupon: 'A' } }))
     expect(why(told, 'bought')).toMatchObject({ reason: 'satisfied', detail: null })
   })
@@ -78,7 +78,7 @@ describe('why a signal did not satisfy a goal', () => {
     expect(why(told, 'clicked')).toMatchObject({ reason: 'automated' })
   })
 
-  it('GOAL-11: it was the note of a step of a sequence', () => {
+  it('GOAL-11: the reason is that a step of a sequence wrote the note', () => {
     const told = story.given(signal('note-added', { signalId: 's1', fromStep: true }))
     expect(why(told, 'noted')).toMatchObject({ reason: 'from-step' })
   })

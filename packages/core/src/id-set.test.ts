@@ -15,7 +15,7 @@ describe('a set of ids', () => {
     expect(set.has(0, eventIdOf('contact-ada', 'another', 0))).toBe(false)
   })
 
-  it('AUDIT-4: takes nothing that is no uuid', () => {
+  it('AUDIT-4: a set of ids refuses what is no UUID', () => {
     const set = new IdSet()
     for (const id of ['', 'x', '00000000-0000-0000-0000-00000000000g', '__proto__']) {
       expect(set.add(0, id)).toBe(false)

@@ -87,7 +87,7 @@ describe('a clock', () => {
     return [first, { ...started, position: 2 }, { ...stopped, at, position: 3 }]
   }
 
-  it('AUDIT-4: one that went back is a warning of its line, with by how much', async () => {
+  it('AUDIT-4: a clock that went back is a warning of its line, with by how much', async () => {
     const back = await verify(logUntil('2026-03-01T11:59:59.000Z'))
     expect(back.faults).toEqual([])
     expect(back).toMatchObject({
@@ -97,7 +97,7 @@ describe('a clock', () => {
     expect((await verify(logUntil(NOON))).warnings).toEqual([])
   })
 
-  it('AUDIT-4: one that was fast is a warning of its line: the event is after now', async () => {
+  it('AUDIT-4: a clock that was fast is a warning of its line: the event is after now', async () => {
     const now = '2026-03-01T12:30:00.000Z'
     const ahead = await verify(logUntil('2026-03-01T13:00:00.000Z'), { now })
     expect(ahead.faults).toEqual([])

@@ -114,7 +114,7 @@ describe('bad lines', () => {
     expect(closed).toBe(true)
   })
 
-  it('AUDIT-5: with keepGoing the rest is read', async () => {
+  it('AUDIT-5: keepGoing reads the rest', async () => {
     const found = await read(inChunks(withSecond('nothing')), { keepGoing: true })
     expect(found).toEqual([
       { line: 1, event: events[0] },
@@ -180,7 +180,7 @@ describe('bad lines', () => {
   })
 
   // A browser does not say what memory is used.
-  it.skipIf(typeof process.memoryUsage !== 'function')('AUDIT-5: of a line of 100 MB nothing is kept', async () => {
+  it.skipIf(typeof process.memoryUsage !== 'function')('AUDIT-5: nothing of a line of 100 MB is kept', async () => {
     const piece = new Uint8Array(1024 * 1024).fill(120)
     let most = 0
     async function* source() {

@@ -4,7 +4,7 @@ import { campaignUnknown, describeRejection } from './rejection.ts'
 
 const published = (...ids: readonly string[]) => ids.map((campaignId) => ({ campaignId }))
 
-describe('START-6: of an id that is not known the sentence says', () => {
+describe('START-6: the sentence on an unknown id', () => {
   it.each([
     ['what was meant', 'pol', ['garden', 'pool'], 'There is no campaign "pol". Did you mean "pool"?'],
     ['which there are', 'x', ['garden', 'pool'], 'There is no campaign "x". Known are "garden", "pool".'],

@@ -74,7 +74,7 @@ describe('given a log and nothing else', () => {
     expect((await stateAt(log(), 'bob', '2026-03-05T13:00:00.000Z')).enrollments[0]?.runs[0]?.status).toBe('stopped')
   })
 
-  it('AUDIT-2: who was in a sequence at an instant', async () => {
+  it('AUDIT-2: the log says which contacts were in a sequence at an instant', async () => {
     const sequence = { campaignId: 'pool', sequenceId: 'nurture' }
     expect(await membersAt(log(), sequence, '2026-03-01T11:00:00.000Z')).toEqual([])
     expect(await membersAt(log(), sequence, NOON)).toEqual(['ada'])

@@ -65,7 +65,7 @@ describe('a seal', () => {
     expect((await verify(log)).seal).toBeNull()
   })
 
-  it('AUDIT-4: of an empty log, holds for any', async () => {
+  it('AUDIT-4: a seal of an empty log holds for any log', async () => {
     const seal = await sealOf([], NOON)
     expect((await verify([], { seal })).seal).toEqual({ after: 0, breach: null })
     expect((await verify(log, { seal })).seal).toEqual({ after: log.length, breach: null })
@@ -171,7 +171,7 @@ describe('a seal', () => {
     expect((await verify([...log.slice(0, 10), late], { seal })).seal?.breach).toMatchObject({ from: 11, to: 11 })
   })
 
-  it('AUDIT-4: does not depend on whether the log carries hashes', async () => {
+  it('AUDIT-4: a seal does not depend on whether the log carries hashes', async () => {
     const bare = log.map(({ hash: _, ...event }) => event as RecordedEvent)
     const [sealed, ofBare] = [await sealOf(log, NOON), await sealOf(bare, NOON)]
     expect(ofBare).toEqual(sealed)

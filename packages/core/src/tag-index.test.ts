@@ -344,7 +344,7 @@ describe('the index', () => {
     expect(found({ all: ['x/1', 'x/1'] })).toEqual(['ann', 'bob'])
   })
 
-  it('INDEX-2: without all and any, everyone who has a tag, but for none', () => {
+  it('INDEX-2: a query without all and any finds every contact with a tag, but for none', () => {
     const index = given(add('ann', 'x/1'), add('bob', 'x/2'), add('cid', 'x/3'), remove('cid', 'x/3'))
     expect(index.search({}, first).contacts).toEqual(['ann', 'bob'])
     expect(index.search({ all: [], any: [], none: [] }, first).total).toBe(2)
@@ -669,7 +669,7 @@ describe('an index of many contacts', () => {
     }
   }
 
-  it('INDEX-2: answers do not depend on how many of the contacts have a tag, nor on where they stand', () => {
+  it('INDEX-2: answers do not depend on how many contacts have a tag, nor on their order', () => {
     const index = createTagIndex()
     // Slots are given out here; the tags then come in another order: 99,991 is prime, so it reaches every slot once.
     for (let slot = 0; slot < COUNT; slot++) index.apply([add(contact(slot), 'n/everyone')])

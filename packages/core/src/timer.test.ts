@@ -148,7 +148,7 @@ describe('clock changes', () => {
     expect(dueAt({ afterDays: 1, at }, anchor, zone)).toBe(utc(expected))
   })
 
-  it('TIME-5: so do wall times taken from the anchor, and those of "on"', () => {
+  it('TIME-5: wall times taken from the anchor and those of "on" move in the same way', () => {
     expect(due({ afterDays: 1 }, '2026-03-28T01:30:15.250Z', { zone: berlin }).timing.dueAt).toBe(
       '2026-03-29T01:30:15.250Z',
     )
@@ -236,7 +236,7 @@ describe('window', () => {
     expect(dueAt({ after: 'PT0S', window: officeHours }, anchor, berlin)).toBe(utc(expected))
   })
 
-  it('TIME-2: is applied last, to every kind of timer', () => {
+  it('TIME-2: a window is applied last, to every kind of timer', () => {
     const window = officeHours
     const thursday = '2026-06-11T12:00'
     const monday = utc('2026-06-15T06:00')
@@ -248,18 +248,18 @@ describe('window', () => {
     expect(due(birthday, utc(thursday), { zone: berlin, fields: { birthday: '1980-06-13' } }).timing.dueAt).toBe(monday)
   })
 
-  it('TIME-2: without days is open on all seven, and "24:00" is the end of the day', () => {
+  it('TIME-2: a window without days is open on all seven, and "24:00" is the end of the day', () => {
     const evenings: Window = { from: '20:00', to: '24:00' }
     expect(dueAt({ after: 'PT0S', window: evenings }, '2026-06-13T23:59', 'UTC')).toBe(utc('2026-06-13T23:59'))
     expect(dueAt({ after: 'PT0S', window: evenings }, '2026-06-14T00:00', 'UTC')).toBe(utc('2026-06-14T20:00'))
   })
 
-  it('TIME-2: on one day of the week opens a week later if it has just closed', () => {
+  it('TIME-2: a window on one day of the week opens a week later if it has just closed', () => {
     const window: Window = { days: ['wed'], from: '08:00', to: '09:00' }
     expect(dueAt({ after: 'PT0S', window }, '2026-06-10T09:00', 'UTC')).toBe(utc('2026-06-17T08:00'))
   })
 
-  it('TIME-2: opens at its wall time on both sides of a clock change', () => {
+  it('TIME-2: a window opens at its wall time on both sides of a clock change', () => {
     const window: Window = { from: '08:00', to: '18:00' }
     expect(dueAt({ after: 'PT0S', window }, '2026-03-28T17:00', berlin)).toBe(utc('2026-03-29T06:00'))
     expect(dueAt({ after: 'PT0S', window }, '2026-10-24T16:00', berlin)).toBe(utc('2026-10-25T07:00'))
@@ -402,7 +402,7 @@ describe('punctual arrival', () => {
     expect(due({ on: '2026-12-24T08:59' }, anchor, given).skip).toBe('past')
   })
 
-  it('TIME-4: so for exact dates, and for the next occurrence', () => {
+  it('TIME-4: the same holds for exact dates and for the next occurrence', () => {
     const base = { offsetDays: 0, at: '09:00' } as const
     expect(due({ ...base, field: 'day', occurrence: 'exact' }, anchor, given)).toMatchObject({
       timing: { dueAt: punctual },
@@ -437,7 +437,7 @@ describe('field with offset', () => {
     // The clocks go forward at 02:00: an hour before 03:30 is 01:30, and 02:30 is there at 03:30.
     ['2026-03-29T03:30', '-PT1H', '2026-03-29T00:30'],
     ['2026-03-29T02:30', 'PT0S', '2026-03-29T01:30'],
-  ])('TIME-8: of %s, %s is %s in UTC', (startsAt, offset, expected) => {
+  ])('TIME-8: with the value %s, %s is due at %s in UTC', (startsAt, offset, expected) => {
     expect(dueFor(startsAt, offset)).toBe(utc(expected))
   })
 
@@ -451,7 +451,7 @@ describe('field with offset', () => {
     })
   })
 
-  it('TIME-8: of what is unreadable 200 characters are recorded, and nothing if the field is private', () => {
+  it('TIME-8: an unreadable value is recorded up to 200 characters, and not at all if the field is private', () => {
     const anchor = utc('2026-06-10T12:00')
     const fields = { startsAt: 'x'.repeat(1_000) }
     expect(due(timer('-PT1H'), anchor, { fields }).timing.field?.value).toBe('x'.repeat(200))
@@ -489,7 +489,7 @@ describe('in words', () => {
 describe('on', () => {
   const christmas: Timer = { on: '2026-12-24T09:00' }
 
-  it('TIME-3: is a wall time in the zone', () => {
+  it('TIME-3: "on" is a wall time in the zone', () => {
     expect(dueAt(christmas, '2026-06-01T00:00', berlin)).toBe(utc('2026-12-24T08:00'))
     expect(dueAt(christmas, '2026-06-01T00:00', chicago)).toBe(utc('2026-12-24T15:00'))
   })
@@ -577,7 +577,7 @@ describe('field', () => {
     expect(dueFor(next(1), '2028-01-01T00:00', leapling)).toBe(utc('2028-03-01T08:00'))
   })
 
-  it('TIME-4: of a date and time the date counts as written, of an instant as it is in the zone', () => {
+  it('TIME-4: the date of a date and time counts as written, that of an instant as it is in the zone', () => {
     const anchor = '2026-06-01T00:00'
     expect(dueFor(exact(), anchor, born('2026-06-20T23:30'))).toBe(utc('2026-06-20T07:00'))
     expect(dueFor(exact(), anchor, born('2026-06-20 23:30:59.5'))).toBe(utc('2026-06-20T07:00'))
@@ -625,7 +625,7 @@ describe('field', () => {
     expect(due(next(), anchor, { fields })).toStrictEqual(expected)
   })
 
-  it('LOG-4: of a private field only the name is recorded, read, past or empty', () => {
+  it('LOG-4: a private date field is recorded by its name only, whether read, past or empty', () => {
     const anchor = utc('2026-06-01T00:00')
     const secret = { privateFields: ['birthday'], zone: berlin }
     const field = { name: 'birthday' }

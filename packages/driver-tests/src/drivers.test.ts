@@ -256,7 +256,7 @@ describe.each(Object.entries(drivers))('a transaction of %s', (name, connect) =>
     expect(await typesOf('bob')).toEqual([])
   })
 
-  it('is told from the driver without one, which is refused', async () => {
+  it('a transaction is told from the driver without one, which is refused', async () => {
     await expect(engine.withTransaction(driver.outside).startSequence(order('cid'))).rejects.toMatchObject({
       code: 'INVALID_INPUT',
       message: expect.stringContaining('is not inside a transaction'),
@@ -264,7 +264,7 @@ describe.each(Object.entries(drivers))('a transaction of %s', (name, connect) =>
     expect(await typesOf('cid')).toEqual([])
   })
 
-  it('that has failed is CONTENTION, however the driver wraps it, and no fault shows a value', async () => {
+  it('a transaction that has failed is CONTENTION, however the driver wraps it, and no fault shows a value', async () => {
     const failing = driver.transaction(async (client) => {
       await client.query('SELECT 1 / 0', []).catch(() => {})
       const refused = await engine

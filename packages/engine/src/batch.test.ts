@@ -17,14 +17,14 @@ function createWriter(refuse: (items: readonly number[]) => boolean = () => fals
 }
 
 describe('createBatcher', () => {
-  it('writes together what is asked for in one turn, and answers each its own', async () => {
+  it('a batcher writes together what is asked for in one turn, and answers each its own', async () => {
     const { batches, write } = createWriter()
     const add = createBatcher(write, 10)
     expect(await Promise.all([add(1), add(2), add(3)])).toEqual([2, 4, 6])
     expect(batches).toEqual([[1, 2, 3]])
   })
 
-  it('writes together what came while an earlier batch was being written', async () => {
+  it('a batcher writes together what came while an earlier batch was being written', async () => {
     const gate = createGate()
     const batches: (readonly number[])[] = []
     const add = createBatcher(async (items: readonly number[]) => {
@@ -40,21 +40,21 @@ describe('createBatcher', () => {
     expect(batches).toEqual([[1], [2, 3]])
   })
 
-  it('writes at once who is alone', async () => {
+  it('a batcher writes at once who is alone', async () => {
     const { batches, write } = createWriter()
     const add = createBatcher(write, 10)
     expect([await add(1), await add(2)]).toEqual([2, 4])
     expect(batches).toEqual([[1], [2]])
   })
 
-  it('writes no batch greater than its maximum, and keeps the order', async () => {
+  it('a batcher writes no batch greater than its maximum, and keeps the order', async () => {
     const { batches, write } = createWriter()
     const add = createBatcher(write, 2)
     await Promise.all([1, 2, 3, 4, 5].map(add))
     expect(batches).toEqual([[1, 2], [3, 4], [5]])
   })
 
-  it('with an overlap begins the next batch while a slow one is under way, and no more than are allowed', async () => {
+  it('a batcher with an overlap begins the next batch while a slow one is under way, and no more than are allowed', async () => {
     const gate = createGate()
     const batches: (readonly number[])[] = []
     const add = createBatcher(

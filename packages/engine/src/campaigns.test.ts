@@ -26,7 +26,7 @@ function given() {
 }
 
 describe('the catalogue of campaigns', () => {
-  it('VERSION-1: who asks during a look is answered by the next one, which sees what was published meanwhile', async () => {
+  it('VERSION-1: a question during a look waits for the next one, which sees what was published meanwhile', async () => {
     const { campaigns, gate, looks, publish } = given()
     const early = campaigns.refresh()
     while (looks.length === 0) await new Promise(setImmediate)

@@ -402,7 +402,7 @@ describe('given values of a host that must not be told', () => {
 })
 
 describe('given a contact that the directory does not know', () => {
-  it('FACTS-3: it is asked again, with longer and longer pauses, for an hour; then the step is skipped', async () => {
+  it('FACTS-3: the directory is asked again, with longer and longer pauses, for an hour; then the step is skipped', async () => {
     const directory = createFickle()
     const { engine, clock } = await given(directory.contacts)
     await start(engine, 'plain')
@@ -421,7 +421,7 @@ describe('given a contact that the directory does not know', () => {
     expect(await eventsOf(engine, 'StepSkipped')).toMatchObject([{ data: { reason: 'contact-unknown' } }])
   })
 
-  it('FACTS-3: one that is known again within the hour is mailed', async () => {
+  it('FACTS-3: a contact that is known again within the hour is mailed', async () => {
     const directory = createFickle()
     const { engine, clock } = await given(directory.contacts)
     await start(engine, 'plain')

@@ -369,7 +369,7 @@ eachStore((makeStore) => {
       expect(await rejectionOf(call(engine, verb, order))).toEqual({ type: 'ContactErased', contactId: 'ann' })
   })
 
-  it('LOG-3: who ordered it and why stands in the event', async () => {
+  it('LOG-3: the event says who ordered it and why', async () => {
     const { engine } = await given(makeStore)
     await engine.startSequence({ ...nurture, reason: 'asked on the phone', commandId: 'k' })
     expect(await eventsOf(engine, 'SequenceStarted')).toMatchObject([

@@ -135,7 +135,7 @@ it('ERASE-1, ONCE-1: the same erasure again gives the same counts, whatever was 
   expect(await answerOf(engine.erase(order))).toEqual(first)
 })
 
-it('ERASE-1: where the host named nobody and nothing, no value of it is counted', async () => {
+it('ERASE-1: no value is counted if the host named nobody and nothing', async () => {
   const engine = await given(handlers)
   await answerOf(engine.startSequence({ contactId: 'ada', campaignId: 'pool', sequenceId: 'slow', actor: null }))
   const { holds } = await answerOf(engine.erase({ contactId: 'ada', actor: null }))

@@ -136,6 +136,6 @@ it.each([
   ['tel', undefined],
   ['fax', undefined],
   ['', undefined],
-])('of a kind %j the nearest known one is %j', (name, expected) => {
+])('the nearest known kind to %j is %j', (name, expected) => {
   expect(nearest(name, ['email', 'sms', 'task'])).toBe(expected)
 })

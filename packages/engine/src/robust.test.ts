@@ -68,7 +68,7 @@ describe('given a directory of contacts', () => {
     ['a date', new Date(0)],
     ['a function', () => 1],
     ['no number', Number.NaN],
-  ])('LOG-4: with %s in a field is refused by name', async (_, value) => {
+  ])('LOG-4: a directory with %s in a field is refused by name', async (_, value) => {
     const facts = { fields: { spend: value } } as unknown as Facts
     const { engine } = await given({ contacts: { get: () => facts } })
     await expect(engine.startSequence(onAnn('nurture'))).rejects.toMatchObject({
@@ -77,7 +77,7 @@ describe('given a directory of contacts', () => {
     })
   })
 
-  it('START-6: with something else than a function is refused when the engine is made', async () => {
+  it('START-6: a directory with something else than a function is refused when the engine is made', async () => {
     const contacts = { get: () => null, search: 'no' } as unknown as NonNullable<EngineOptions['contacts']>
     await expect(given({ contacts })).rejects.toThrow(/createEngine\.contacts\.search/)
   })

@@ -49,7 +49,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
   }
   const NOTHING = { events: [], tags: [], due: 0 }
 
-  it('shows what it wrote to its own verbs at once, and to all others from its commit on', async () => {
+  it('a transaction shows what it wrote to its own verbs at once, and to all others from its commit on', async () => {
     const { store, engine, sent, traces } = await givenEngine()
     const tx = store.transaction()
     const verbs = engine.withTransaction(tx)
@@ -72,7 +72,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(sent).toEqual(['ann'])
   })
 
-  it('leaves nothing when it rolls back, and takes nothing after its end', async () => {
+  it('a transaction leaves nothing when it rolls back, and takes nothing after its end', async () => {
     const { store, engine, traces } = await givenEngine()
     const tx = store.transaction()
     const verbs = engine.withTransaction(tx)
@@ -84,7 +84,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect((await engine.runDue()).dispatched).toBe(0)
   })
 
-  it('is all or nothing where another has written to one of its contacts meanwhile', async () => {
+  it('a transaction is all or nothing if another has written to one of its contacts meanwhile', async () => {
     const { store, engine, traces } = await givenEngine()
     const tx = store.transaction()
     const verbs = engine.withTransaction(tx)
@@ -97,7 +97,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect((await traces('bob')).events).toEqual(['SequenceStarted'])
   })
 
-  it('can be treated as a client: BEGIN, COMMIT, ROLLBACK, and what the test answers to the rest', async () => {
+  it('a transaction can be treated as a client: BEGIN, COMMIT, ROLLBACK, and what the test answers to the rest', async () => {
     const { store, engine, traces } = await givenEngine()
     const asked: string[] = []
     async function enrol(id: string, end: string) {
@@ -120,7 +120,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     await expect(store.transaction().query('SELECT 1', [])).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   })
 
-  it('does one after the other what is asked at once, of one contact and of many', async () => {
+  it('a transaction does one after the other what is asked at once, of one contact and of many', async () => {
     const { store, engine, traces } = await givenEngine()
     const tx = store.transaction()
     const verbs = engine.withTransaction(tx)
@@ -168,7 +168,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(await engine.inspect.history('cem')).toHaveLength(1)
   })
 
-  it('reads statements as a server does, with and without an answer to those of the host', async () => {
+  it('a transaction reads statements as a server does, with and without an answer to those of the host', async () => {
     const { store, engine, traces } = await givenEngine()
     const asked: string[] = []
     const options = {
@@ -199,7 +199,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(asked).toEqual([])
   })
 
-  it('goes back to a savepoint: what was written since is forgotten, what was written before is committed', async () => {
+  it('a transaction goes back to a savepoint: what was written since is forgotten, what was written before is committed', async () => {
     const { store, engine, traces } = await givenEngine()
     const client = store.transaction()
     const verbs = engine.withTransaction(client)
@@ -222,7 +222,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     expect(await traces('cem')).toEqual({ events: [], tags: [], due: 3 })
   })
 
-  it('is refused where it is of another store', async () => {
+  it('a transaction is refused where it is of another store', async () => {
     const { engine } = await givenEngine()
     const other = createMemoryStore()
     onTestFinished(() => other.close())
@@ -231,7 +231,7 @@ describe.each(Object.entries(stores))('a transaction of the %s store', (_, makeS
     )
   })
 
-  it('VERSION-3: starts nothing of a campaign that was unpublished before its commit', async () => {
+  it('VERSION-3: a transaction starts nothing of a campaign that was unpublished before its commit', async () => {
     const { store, engine, traces } = await givenEngine()
     const tx = store.transaction()
     await engine.withTransaction(tx).startSequence(order('ann'))

@@ -104,24 +104,24 @@ describe('names', () => {
       publicLookup(allowed, lookup)(host, { all }, (error, address) => resolve(error === null ? address : error.code))
     })
 
-  it('with public addresses only are answered as they were found', async () => {
+  it('names with public addresses only are answered as they were found', async () => {
     expect(await lookUp('shop.test', answering('8.8.8.8'), false)).toBe('8.8.8.8')
     expect(await lookUp('shop.test', answering('8.8.8.8', '8.8.4.4'), true)).toHaveLength(2)
   })
 
-  it('with one address that is not public are refused whole', async () => {
+  it('names with one address that is not public are refused whole', async () => {
     expect(await lookUp('shop.test', answering('127.0.0.1'), false)).toBe('ADDRESS_REFUSED')
     expect(await lookUp('shop.test', answering('8.8.8.8', 'fd00::1'), true)).toBe('ADDRESS_REFUSED')
     expect(await lookUp('localhost', dns.lookup, true)).toBe('ADDRESS_REFUSED')
   })
 
-  it('that are allowed may have any address, and no other name by it', async () => {
+  it('names that are allowed may have any address, and no other name by it', async () => {
     const allowed = new Set(['hooks.internal'])
     expect(await lookUp('HOOKS.internal.', answering('10.0.0.1'), false, allowed)).toBe('10.0.0.1')
     expect(await lookUp('a.hooks.internal', answering('10.0.0.1'), false, allowed)).toBe('ADDRESS_REFUSED')
   })
 
-  it('that are not found keep their error', async () => {
+  it('names that are not found keep their error', async () => {
     const failing: LookupFunction = (_host, _options, callback) =>
       callback(Object.assign(new Error('x'), { code: 'ENOTFOUND' }), '')
     expect(await lookUp('shop.test', failing, false)).toBe('ENOTFOUND')

@@ -89,7 +89,7 @@ describe('a webhook that is taken', () => {
     })
   })
 
-  it('STEP-4: keeps its id on every attempt', async () => {
+  it('STEP-4: a webhook keeps its id on every attempt', async () => {
     const receiver = await givenReceiver((response) => response.writeHead(503).end())
     const webhook = givenWebhook(receiver.url)
     await webhook(givenCall({ attempt: 1 }))
@@ -98,7 +98,7 @@ describe('a webhook that is taken', () => {
     expect(ids).toEqual([givenCall().idempotencyKey, givenCall().idempotencyKey])
   })
 
-  it('STEP-4: is signed with the old and the new secret while they change', async () => {
+  it('STEP-4: a webhook is signed with the old and the new secret while they change', async () => {
     const receiver = await givenReceiver((response) => response.end())
     await givenWebhook(receiver.url, { secret: [SECRET, OTHER_SECRET] })(givenCall())
     const [{ request, body }] = receiver.received as [Received]
@@ -107,7 +107,7 @@ describe('a webhook that is taken', () => {
     }
   })
 
-  it("STEP-4: goes to the host's own address with the host's own body, ids as hostile as they may be (LOG-6)", async () => {
+  it("STEP-4: a webhook goes to the host's own address with the host's own body, ids as hostile as they may be (LOG-6)", async () => {
     const receiver = await givenReceiver((response) => response.end())
     const contactId = '__proto__/ü"😀'
     const url = async (call: { contactId: string }) => `${receiver.url}/${encodeURIComponent(call.contactId)}`
@@ -131,7 +131,7 @@ describe('a webhook that is taken', () => {
     expect(outcome).toEqual({ outcome: 'sent', receipt: 'http-200' })
   })
 
-  it('STEP-4: by a receiver that talks without end is sent, and its connection is cut', async () => {
+  it('STEP-4: a webhook whose receiver talks without end is sent, and its connection is cut', async () => {
     const cut = Promise.withResolvers<void>()
     const receiver = await givenReceiver((response) => {
       const talk = () => response.write(Buffer.alloc(16_384)) && setImmediate(talk)
@@ -320,7 +320,7 @@ describe('a call that is aborted', () => {
 describe('addresses that are not public', () => {
   const REFUSED = { outcome: 'failed', permanent: true, reason: 'address-refused' }
 
-  it('are refused, by name or literally, and no connection is made', async () => {
+  it('addresses that are not public are refused, by name or literally, and no connection is made', async () => {
     let connections = 0
     const receiver = await givenReceiver((response) => response.end())
     receiver.server.on('connection', () => connections++)
@@ -351,7 +351,7 @@ describe('addresses that are not public', () => {
     expect([lookups, connections]).toEqual([2, 1])
   })
 
-  it('are refused where other code of this process holds a connection to that name open', async () => {
+  it('addresses that are not public are refused also while other code of this process holds a connection to that name open', async () => {
     const receiver = await givenReceiver((response) => response.end())
     const url = `http://rebind.test:${receiver.port}/`
     const held = get(url, { lookup: answering('127.0.0.1'), agent: globalAgent }).once('response', (r) => r.resume())
@@ -367,7 +367,7 @@ describe('addresses that are not public', () => {
     expect(receiver.received).toHaveLength(1)
   })
 
-  it('that are allowed by name are called', async () => {
+  it('addresses that are not public that are allowed by name are called', async () => {
     const receiver = await givenReceiver((response) => response.end())
     for (const host of ['localhost', 'LOCALHOST', '127.0.0.1']) {
       const webhook = givenWebhook(`http://${host}:${receiver.port}/`, { allow: ['localhost', '127.0.0.1'] })

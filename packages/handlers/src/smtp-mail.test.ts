@@ -42,7 +42,7 @@ describe('a mail that is sent', () => {
     expect(mail?.raw).toContain('guide.txt')
   })
 
-  it('STEP-4: has the idempotency key for Message-ID and header, the same on every attempt, another on a resend', async () => {
+  it('STEP-4: a mail has the idempotency key for Message-ID and header, the same on every attempt, another on a resend', async () => {
     const server = await givenSmtpServer()
     const handler = givenHandler(server.port)
     const key = givenCall().idempotencyKey
@@ -66,7 +66,7 @@ describe('a mail that is sent', () => {
     expect(server.mails[0]?.headers.get('message-id')).toEqual([`<${givenCall().idempotencyKey}@${domain}>`])
   })
 
-  it('STEP-4: goes out over a connection that the mail before left open', async () => {
+  it('STEP-4: a mail goes out over a connection that the mail before left open', async () => {
     const server = await givenSmtpServer()
     const handler = givenHandler(server.port)
     for (const contactId of ['ann', 'bob', 'eve']) await handler(givenCall({ contactId }))
@@ -74,7 +74,7 @@ describe('a mail that is sent', () => {
     expect(server.connections).toBe(1)
   })
 
-  it('STEP-4: goes out over a transport of the host, which close() leaves open', async () => {
+  it('STEP-4: a mail goes out over a transport of the host, which close() leaves open', async () => {
     const server = await givenSmtpServer()
     const transport = createTransport({ host: '127.0.0.1', port: server.port, pool: true })
     onTestFinished(() => transport.close())
@@ -228,7 +228,7 @@ describe('unsubscribing', () => {
     expect(outcome).toEqual({ outcome: 'failed', permanent: true, reason: 'unsubscribe-invalid' })
   })
 
-  it('STEP-7: one that throws is tried again', async () => {
+  it('STEP-7: a template that throws is tried again', async () => {
     const unsubscribe = () => Promise.reject(new RangeError('x'))
     const outcome = await givenHandler(1, { unsubscribe })(givenCall())
     expect(outcome).toEqual({ outcome: 'failed', reason: 'unsubscribe-error-RangeError' })
@@ -345,7 +345,7 @@ describe('a connection that fails', () => {
     expect(server.mails).toEqual([])
   })
 
-  it('STEP-5: nobody listening is tried again', async () => {
+  it('STEP-5: a mail is tried again if nobody listens', async () => {
     const outcome = await givenHandler(1)(givenCall())
     expect(outcome).toEqual({ outcome: 'failed', reason: 'smtp-econnrefused' })
   })
@@ -471,14 +471,14 @@ describe('a password', () => {
     expect([told, server.mails]).toEqual([[], []])
   })
 
-  it('does not go to the localhost of a proxy', async () => {
+  it('a password does not go to the localhost of a proxy', async () => {
     const { server, told } = await givenServerWithoutTls()
     const transport = { auth, getSocket: (_: unknown, done: (error: null, none: false) => void) => done(null, false) }
     expect(await givenHandler(server.port, {}, transport)(givenCall())).toMatchObject({ outcome: 'failed' })
     expect(told).toEqual([])
   })
 
-  it('goes there where that is said by name, and to this machine', async () => {
+  it('a password goes there if that is allowed by name, and to this machine', async () => {
     const { server, told } = await givenServerWithoutTls()
     expect(await givenHandler(server.port, { allowPlainAuth: true }, abroad)(givenCall())).toMatchObject({
       outcome: 'sent',

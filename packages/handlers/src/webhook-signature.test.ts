@@ -15,12 +15,12 @@ const GIVEN = { secret: SECRET, headers: HEADERS, body: BODY, now: TIMESTAMP * 1
 const VALID = { valid: true, id: ID, sentAtMs: TIMESTAMP * 1000 }
 
 describe('signatures as in Standard Webhooks', () => {
-  it('are those of the specification', () => {
+  it('signatures are those of the specification', () => {
     expect(signatureOf(keysOf(SECRET), ID, TIMESTAMP, BODY)).toBe(SIGNATURE)
     expect(verifyWebhook(GIVEN)).toEqual(VALID)
   })
 
-  it('are one per secret, in order, and any will do', () => {
+  it('signatures are one per secret, in order, and any will do', () => {
     const both = signatureOf(keysOf([OTHER_SECRET, SECRET]), ID, TIMESTAMP, BODY)
     expect(both.split(' ')).toHaveLength(2)
     expect(both.split(' ')[1]).toBe(SIGNATURE)
@@ -30,7 +30,7 @@ describe('signatures as in Standard Webhooks', () => {
     expect(verifyWebhook({ ...GIVEN, secret: [OTHER_SECRET, SECRET] })).toEqual(VALID)
   })
 
-  it('are read from the headers of fetch and of node, over bytes as over text', () => {
+  it('signatures are read from the headers of fetch and of node, over bytes as over text', () => {
     expect(verifyWebhook({ ...GIVEN, headers: new Headers(HEADERS), body: Buffer.from(BODY) })).toEqual(VALID)
   })
 
@@ -46,7 +46,7 @@ describe('signatures as in Standard Webhooks', () => {
     expect(verifyWebhook({ ...GIVEN, ...change })).toEqual({ valid: false, reason: 'signature' })
   })
 
-  it('are too old or from the future beyond the tolerance, five minutes by default', () => {
+  it('signatures are too old or from the future beyond the tolerance, five minutes by default', () => {
     const at = (ms: number, toleranceMs?: number) =>
       verifyWebhook({ ...GIVEN, now: TIMESTAMP * 1000 + ms, ...(toleranceMs !== undefined && { toleranceMs }) })
     expect([at(300_000), at(-300_000)]).toEqual([VALID, VALID])
@@ -54,7 +54,7 @@ describe('signatures as in Standard Webhooks', () => {
     expect(at(1001, 1000)).toEqual({ valid: false, reason: 'timestamp' })
   })
 
-  it('want an id without a dot: the signature of "a.1" at 2 would be one of "a" at "1.2"', () => {
+  it('signatures want an id without a dot: the signature of "a.1" at 2 would be one of "a" at "1.2"', () => {
     const id = 'msg.1'
     const headers = {
       ...HEADERS,
@@ -67,7 +67,7 @@ describe('signatures as in Standard Webhooks', () => {
     })
   })
 
-  it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('want the header %s', (name) => {
+  it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('signatures want the header %s', (name) => {
     for (const value of [undefined, '', ['a', 'b']]) {
       expect(verifyWebhook({ ...GIVEN, headers: { ...HEADERS, [name]: value } })).toEqual({
         valid: false,
@@ -76,7 +76,7 @@ describe('signatures as in Standard Webhooks', () => {
     }
   })
 
-  it('want a timestamp in whole seconds', () => {
+  it('signatures want a timestamp in whole seconds', () => {
     for (const timestamp of ['now', '1e3', '-1', ' 1', 'NaN']) {
       const headers = { ...HEADERS, 'webhook-timestamp': timestamp }
       expect(verifyWebhook({ ...GIVEN, headers })).toEqual({ valid: false, reason: 'headers' })

@@ -73,7 +73,7 @@ it('BULK-1: a CSV comes in as it is sent, and what came out goes in again', asyn
   expect((await send('GET', '/actions/second')).body.outcomes).toMatchObject({ stopped: 5 })
 })
 
-it('BULK-1: of a table in a CSV, the column of ids is found by its name, or by the name that is given', async () => {
+it('BULK-1: the column of ids in a CSV is found by its name, or by the name that is given', async () => {
   const { send } = await givenApi()
   const preview = (column: string, body: string) =>
     send('POST', `/actions/preview/csv?action=start&${IN_POOL}${column}`, { body, headers: CSV })

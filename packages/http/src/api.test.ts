@@ -9,7 +9,7 @@ import { ACTORS, garden, givenApi, MONDAY, pool } from './api.fixture.ts'
 const NURTURE = '/contacts/ann/sequences/pool/nurture'
 
 describe('contacts', () => {
-  it('START-1, STOP-1: are started and stopped, and stand as the engine has them', async () => {
+  it('START-1, STOP-1: contacts are started and stopped, and stand as the engine has them', async () => {
     const { send, engine } = await givenApi()
     const started = await send('POST', `${NURTURE}/start`, { body: { reason: 'asked on the phone' } })
     expect(started).toMatchObject({ status: 200, body: { outcome: 'started', run: 1, version: 1 } })
@@ -42,7 +42,7 @@ describe('contacts', () => {
     expect((await send('GET', '/contacts/ann/history?after=1')).body).toMatchObject({ ahead: [2] })
   })
 
-  it('PAUSE-1, RESEND-1, CANCEL-1: are paused, resumed; steps are sent again and cancelled', async () => {
+  it('PAUSE-1, RESEND-1, CANCEL-1: contacts are paused, resumed; steps are sent again and cancelled', async () => {
     const { send, engine } = await givenApi()
     await send('POST', `${NURTURE}/start`)
     await engine.runDue()
@@ -57,7 +57,7 @@ describe('contacts', () => {
     expect((await send('POST', `${NURTURE}/restart`)).body).toMatchObject({ outcome: 'restarted', run: 2 })
   })
 
-  it('STOP-3, STOP-4, ERASE-1: are taken out of everything, suppressed, freed, erased', async () => {
+  it('STOP-3, STOP-4, ERASE-1: contacts are taken out of everything, suppressed, freed, erased', async () => {
     const { send } = await givenApi()
     await send('POST', `${NURTURE}/start`)
     expect((await send('POST', '/contacts/ann/stop-all')).body).toMatchObject({
@@ -86,7 +86,7 @@ describe('contacts', () => {
     })
   })
 
-  it('INDEX-2: are found by their sequences, in pages', async () => {
+  it('INDEX-2: contacts are found by their sequences, in pages', async () => {
     const { send } = await givenApi()
     for (const id of ['ann', 'bob', 'cem']) await send('POST', `/contacts/${id}/sequences/pool/nurture/start`)
     const all = [{ campaignId: 'pool', sequenceId: 'nurture' }]
@@ -144,7 +144,7 @@ describe('contacts', () => {
     expect(await send('GET', `${step}/two/explain?run=0`)).toMatchObject({ status: 400 })
   })
 
-  it('LOG-6: may have any id, in every place of a path', async () => {
+  it('LOG-6: contacts may have any id, in every place of a path', async () => {
     const { send, engine } = await givenApi()
     for (const id of [
       ...HOSTILE_IDS,
@@ -251,7 +251,7 @@ describe('signals', () => {
 })
 
 describe('campaigns', () => {
-  it('VERSION-1, VERSION-3: are published, listed, read in every version, unpublished', async () => {
+  it('VERSION-1, VERSION-3: campaigns are published, listed, read in every version, unpublished', async () => {
     const { send } = await givenApi()
     const next = { ...pool, name: 'Pool' }
     expect((await send('PUT', '/campaigns/pool', { body: next })).body).toMatchObject({
@@ -277,7 +277,7 @@ describe('campaigns', () => {
     expect((await send('GET', '/campaigns/pool')).body.published).toBe(false)
   })
 
-  it('VERSION-2: that are not valid are refused with every problem and its place', async () => {
+  it('VERSION-2: campaigns that are not valid are refused with every problem and its place', async () => {
     const { send } = await givenApi()
     const body = { id: 'pool', goals: [{ id: 'g', when: {}, next: ['nowhere'] }], sequences: [{ id: 's', steps: [] }] }
     const refused = await send('PUT', '/campaigns/pool', { body })
@@ -308,7 +308,7 @@ describe('campaigns', () => {
     expect(again.body.warnings).toMatchObject([{ path: ofType, campaignId: 'pool' }, { path: ofKind }])
   })
 
-  it('are published under the id of the path only: the permission is for that one', async () => {
+  it('campaigns are published under the id of the path only: the permission is for that one', async () => {
     const { send } = await givenApi()
     expect(await send('PUT', '/campaigns/garden', { body: pool, as: 'gardener' })).toMatchObject({ status: 400 })
     expect(await send('PUT', '/campaigns/garden', { body: garden, as: 'gardener' })).toMatchObject({ status: 200 })
@@ -418,7 +418,7 @@ describe('input that is wrong', () => {
     expect(answer.body).toMatchObject({ status, type: expect.stringMatching(/^urn:enfold:problem:\w+$/) })
   })
 
-  it('may stand in the data of a signal under any name, and harms nobody', async () => {
+  it('wrong input may stand in the data of a signal under any name, and harms nobody', async () => {
     const { send } = await givenApi()
     const body = '{"contactId":"ann","kind":"form-submitted","data":{"__proto__":{"form":"guide"},"constructor":1}}'
     const { goals } = (await send('POST', '/signals', { body })).body
@@ -426,7 +426,7 @@ describe('input that is wrong', () => {
     expect(({} as Record<string, unknown>).form).toBeUndefined()
   })
 
-  it('is told by its place and what was expected', async () => {
+  it('wrong input is told by its place and what was expected', async () => {
     const { send } = await givenApi()
     const { body } = await send('POST', '/signals', { body: { contactId: '', kind: 1, extra: true } })
     expect(body).toMatchObject({ type: 'urn:enfold:problem:InputInvalid', status: 400 })
@@ -466,7 +466,7 @@ describe('faults', () => {
     }
   }
 
-  it('of the store that will pass are 503 with Retry-After, and are told to the host', async () => {
+  it('faults of the store that will pass are 503 with Retry-After, and are told to the host', async () => {
     const { send, errors } = await givenApi({ store: broken(new EnfoldFault('STORE_BUSY', 'secret path /x')) })
     const answer = await send('GET', '/contacts/ann')
     expect(answer).toMatchObject({ status: 503, body: { type: 'urn:enfold:problem:STORE_BUSY' } })
@@ -475,7 +475,7 @@ describe('faults', () => {
     expect(errors).toHaveLength(1)
   })
 
-  it('that nobody foresaw are 500 and say nothing of the inside', async () => {
+  it('faults that nobody foresaw are 500 and say nothing of the inside', async () => {
     const { send, errors } = await givenApi({ store: broken(new Error('secret')) })
     const answer = await send('GET', '/contacts/ann')
     expect(answer).toMatchObject({ status: 500, body: { type: 'urn:enfold:problem:Fault' } })
@@ -483,7 +483,7 @@ describe('faults', () => {
     expect(errors).toMatchObject([{ message: 'secret' }])
   })
 
-  it('of the directory are none of the sender', async () => {
+  it('faults of the directory are not blamed on the sender', async () => {
     const { send } = await givenApi({ contacts: { get: () => ({ tags: 'no list' }) as never } })
     const answer = await send('POST', `${NURTURE}/start`)
     // Where it is wrong is said, and not what stands there.
@@ -526,7 +526,7 @@ describe('faults', () => {
     expect((await send('POST', '/actions/preview', { body: bulk })).body.outcomes).toMatchObject({ stopped: 1 })
   })
 
-  it('are told by their codes alone to those who may not see everything', async () => {
+  it('faults are told by their codes alone to those who may not see everything', async () => {
     let answer: () => unknown = () => ({})
     const { send, engine } = await givenApi({ contacts: { get: () => answer() as never } })
     await engine.startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: null })
@@ -542,7 +542,7 @@ describe('faults', () => {
     expect(all.text).not.toContain('1980-02')
   })
 
-  it('of the store make it unhealthy', async () => {
+  it('faults of the store make it unhealthy', async () => {
     const { send } = await givenApi()
     expect(await send('GET', '/health')).toMatchObject({ status: 200, body: { ok: true } })
     const store: Store = { ...createMemoryStore(), nextWake: () => Promise.reject(new Error('gone')) }
@@ -552,7 +552,7 @@ describe('faults', () => {
 })
 
 describe('what waits for a person', () => {
-  it('INDEX-5: is listed in pages, of their campaigns to those who have some', async () => {
+  it('INDEX-5: what waits for a person is listed in pages, of their campaigns to those who have some', async () => {
     const { send, engine, store, clock } = await givenApi()
     const failing = createEngine({
       ...{ store, clock },
@@ -583,7 +583,7 @@ describe('what waits for a person', () => {
 })
 
 describe('createApi', () => {
-  it('without authorize makes no API, neither by its types nor at run time', async () => {
+  it('createApi without authorize makes no API, neither by its types nor at run time', async () => {
     const { engine } = await givenApi()
     // @ts-expect-error There is no API without it.
     expect(() => createApi({ engine })).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
@@ -601,7 +601,7 @@ describe('createApi', () => {
     { onError: 'log' },
     { authorise: () => null },
     { engine: {} },
-  ])('refuses an option that cannot be: %j', async (wrong) => {
+  ])('createApi refuses an option that cannot be: %j', async (wrong) => {
     const { engine } = await givenApi()
     const authorize = () => ACTORS.writer as never
     expect(() => createApi({ engine, authorize, ...(wrong as object) })).toThrow(
@@ -609,7 +609,7 @@ describe('createApi', () => {
     )
   })
 
-  it('answers under its base path, and nowhere else', async () => {
+  it('createApi answers under its base path, and nowhere else', async () => {
     const { send } = await givenApi({ basePath: '/api/enfold' })
     expect((await send('GET', '/api/enfold/campaigns')).status).toBe(200)
     expect((await send('GET', '/api/enfold/openapi.json')).body.servers).toEqual([{ url: '/api/enfold' }])

@@ -169,7 +169,7 @@ describe('every route', () => {
 describe('an actor limited to some campaigns', () => {
   const gil: Principal = { id: 'gil', may: 'write', campaigns: ['garden'] }
 
-  it('finds contacts by those only: other sequences, none, and everybody are closed', async () => {
+  it('such an actor finds contacts by those only: other sequences, none, and everybody are closed', async () => {
     const { send } = await givenApi({ authorize: () => gil })
     const mine = { campaignId: 'garden', sequenceId: 'tips' }
     const other = { campaignId: 'pool', sequenceId: 'nurture' }
@@ -179,7 +179,7 @@ describe('an actor limited to some campaigns', () => {
       expect(await statusOf(closed)).toBe(403)
   })
 
-  it('is told of no other campaign where an id is not known', async () => {
+  it('such an actor is told of no other campaign where an id is not known', async () => {
     const sees = async (actor: Principal) => {
       const { send } = await givenApi({ authorize: () => actor })
       const start = await send('POST', '/contacts/ann/sequences/gardn/tips/start')
@@ -197,7 +197,7 @@ describe('an actor limited to some campaigns', () => {
     }
   })
 
-  it('starts no contact because of its sequences in other campaigns', async () => {
+  it('such an actor starts no contact because of its sequences in other campaigns', async () => {
     const { send } = await givenApi({ authorize: () => gil })
     const query = { all: [{ campaignId: 'pool', sequenceId: 'nurture' }] }
     const body = { action: 'start', campaignId: 'garden', sequenceId: 'tips', contacts: { query } }
@@ -207,7 +207,7 @@ describe('an actor limited to some campaigns', () => {
     expect((await send('POST', '/actions', { body: ids })).status).toBe(202)
   })
 
-  it('reads of a signal only what it did in them', async () => {
+  it('such an actor reads of a signal only what it did in them', async () => {
     const { send, engine } = await givenApi({ authorize: () => gil })
     await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } })
     const { body, text } = await send('GET', '/contacts/ann/history')
@@ -220,7 +220,7 @@ describe('an actor limited to some campaigns', () => {
     expect(text).not.toContain('pool')
   })
 
-  it('finds no action of another campaign, and cannot tell it from one that there is not', async () => {
+  it('such an actor finds no action of another campaign, and cannot tell it from one that there is not', async () => {
     const { send, engine } = await givenApi({ authorize: () => gil })
     const elsewhere = {
       action: 'start',

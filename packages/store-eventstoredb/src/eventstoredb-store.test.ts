@@ -39,7 +39,7 @@ describe('options', () => {
     ['callTimeoutMs', { callTimeoutMs: 0 }],
     ['giveUpAfterMs', { giveUpAfterMs: 1.5 }],
     ['maxInFlight', { maxInFlight: -1 }],
-  ])('that cannot be are refused by name: %s %o', (name, options) => {
+  ])('options that cannot be are refused by name: %s %o', (name, options) => {
     const make = () => createEventStoreDbStore({ client, ...options } as Parameters<typeof createEventStoreDbStore>[0])
     expect(make).toThrow(
       expect.objectContaining({

@@ -80,13 +80,13 @@ describe('events on the wire', () => {
     { metadata: {} },
     { metadata: new Uint8Array(3) },
     { data: 'text' },
-  ])('that Enfold did not write are a fault: %o', (over) => {
+  ])('events that Enfold did not write are a fault: %o', (over) => {
     expect(() => recordedOf(stored(over), names)).toThrow(expect.objectContaining({ code: 'STORE_CORRUPT' }))
   })
 })
 
 describe('positions', () => {
-  it('are numbers up to 2^53, and refused beyond', () => {
+  it('positions are numbers up to 2^53, and refused beyond', () => {
     expect(positionOf(BigInt(Number.MAX_SAFE_INTEGER))).toBe(Number.MAX_SAFE_INTEGER)
     for (const commit of [2n ** 53n, 2n ** 64n - 1n, undefined])
       expect(() => positionOf(commit)).toThrow(expect.objectContaining({ code: 'STORE_INCOMPATIBLE' }))

@@ -48,7 +48,7 @@ describe.each(Object.entries(wrappers))('an error of %s', (_, wrap) => {
     ['53100', 'STORE_FULL'],
     ['57P01', 'STORE_UNAVAILABLE'],
     ['22P02', 'STORE_UNAVAILABLE'],
-  ])('with SQLSTATE %s is %s, and shows no value', (state, code) => {
+  ])('an error with SQLSTATE %s is %s, and shows no value', (state, code) => {
     const fault = faultOf(wrap(serverError(state)), 'PostgreSQL') as EnfoldFault
     expect(fault).toBeInstanceOf(EnfoldFault)
     expect([fault.code, fault.details.sqlState]).toEqual([code, state])

@@ -43,7 +43,7 @@ function givenWorkers(count: number) {
 const order = (contactId: string) => ({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'crm' })
 const contacts = Array.from({ length: 60 }, (_, i) => `c${i}`)
 
-it('STEP-4: of four workers each step is done by one', async () => {
+it('STEP-4: each step is done by one of four workers', async () => {
   const { engines, calls, first } = givenWorkers(4)
   await first.publish(pool)
   await Promise.all(contacts.map((id, i) => engines[i % 4]?.startSequence(order(id))))

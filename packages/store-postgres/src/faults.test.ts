@@ -336,7 +336,7 @@ describe('a pool', () => {
     await surely(() => store.append(contactStream('bob'), [sampleStart('bob', 1)], 'no-stream'))
   })
 
-  it("of the host's stays open when the store is closed", async () => {
+  it("a pool of the host's stays open when the store is closed", async () => {
     const pool = givenPool()
     const store = givenStore(server, { pool })
     await store.checkpoint()

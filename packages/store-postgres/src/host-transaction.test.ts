@@ -33,7 +33,7 @@ async function faultFrom(promise: Promise<unknown>): Promise<EnfoldFault> {
 }
 
 describe('a pool that host and store share', () => {
-  it('of two connections serves 200 transactions at once, commits and rollbacks, and health answers meanwhile', async () => {
+  it('a shared pool of two connections serves 200 transactions at once, commits and rollbacks, and health answers meanwhile', async () => {
     const given = await givenHost(server, { shared: 2 })
     const ids = Array.from({ length: 200 }, (_, i) => `c${String(i).padStart(3, '0')}`)
     const enrolling = ids.map((id, i) => enrol(given, id, i % 3 === 0 ? 'ROLLBACK' : 'COMMIT'))
@@ -50,7 +50,7 @@ describe('a pool that host and store share', () => {
     expect([total, [...contacts].sort()]).toEqual([committed.length, committed])
   })
 
-  it('serves transactions on a store that was not opened yet', async () => {
+  it('a shared pool serves transactions on a store that was not opened yet', async () => {
     const given = await givenHost(server, { shared: 2 })
     const store = givenStore(server, { pool: given.host, schema: given.schema })
     const engine = createEngine({ store, clock: given.clock, handlers: {} })
@@ -59,7 +59,7 @@ describe('a pool that host and store share', () => {
     expect(await given.customers()).toEqual(['ann', 'bob', 'cid', 'dot'])
   })
 
-  it('is asked one thing at a time by each transaction, however many verbs are under way', async () => {
+  it('a shared pool is asked one thing at a time by each transaction, however many verbs are under way', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     let underWay = 0
@@ -80,7 +80,7 @@ describe('a pool that host and store share', () => {
 })
 
 describe('the directory of contacts', () => {
-  it('START-6: on another connection does not see the transaction, and the rejection says what helps', async () => {
+  it('START-6: the directory on another connection does not see the transaction, and the rejection says what helps', async () => {
     const given = await givenHost(server)
     const knows = (client: Pick<Host['host'], 'query'>) => ({
       async get(id: string) {
@@ -131,7 +131,7 @@ describe('a directory of contacts on the pool that the transactions are on', () 
     return { ...given, engine, knows }
   }
 
-  it('does not stand in the way when it reads in the transaction: ten at once all commit', async () => {
+  it('a directory on that pool does not stand in the way when it reads in the transaction: ten at once all commit', async () => {
     const { engine, host, knows, store } = await givenShared()
     const ids = Array.from({ length: 10 }, (_, i) => `c${i}`)
     const start = async (id: string) => {
@@ -148,7 +148,7 @@ describe('a directory of contacts on the pool that the transactions are on', () 
     for (const id of ids) expect(await traces({ store, engine }, id)).toEqual(STARTED)
   })
 
-  it('is a fault that says why when it waits for a connection which they hold', async () => {
+  it('a directory on that pool is a fault that says why when it waits for a connection which they hold', async () => {
     const { engine, begin } = await givenShared(200)
     const clients = [await begin(), await begin()]
     const starts = clients.map((client, i) => engine.withTransaction(client).startSequence(order(`c${i}`)))

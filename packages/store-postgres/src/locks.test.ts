@@ -12,7 +12,7 @@ const server = givenServer()
 const onboarding = (contactId: string) => order(contactId, 'onboarding')
 
 describe("a contact that a host's open transaction has written to", () => {
-  it('makes no order for anyone else wait, in its batch or later', async () => {
+  it('such a contact makes no order for anyone else wait, in its batch or later', async () => {
     const given = await givenHost(server)
     const { engine } = given
     answerOf(await engine.startSequence(order('bob')))
@@ -30,7 +30,7 @@ describe("a contact that a host's open transaction has written to", () => {
     expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted', 'SequenceStarted'])
   })
 
-  it('is CONTACT_LOCKED after the stated time; nothing was written, and the same command works later', async () => {
+  it('such a contact is CONTACT_LOCKED after the stated time; nothing was written, and the same command works later', async () => {
     const given = await givenHost(server, { lockWaitMs: 50 })
     const client = await given.begin()
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
@@ -45,7 +45,7 @@ describe("a contact that a host's open transaction has written to", () => {
     expect(answerOf(await given.engine.stopSequence(stop))).toMatchObject({ outcome: 'stopped' })
   })
 
-  it('holds no connection of the pool, however many such contacts there are', async () => {
+  it('such a contact holds no connection of the pool, however many such contacts there are', async () => {
     const given = await givenHost(server, { maxConnections: 2, lockWaitMs: 120_000 })
     const { engine } = given
     const client = await given.begin()
@@ -60,7 +60,7 @@ describe("a contact that a host's open transaction has written to", () => {
       expect(answerOf(one)).toMatchObject({ outcome: 'started', version: 1 })
   })
 
-  it('keeps no worker from giving back the claims of others, and is given back when the transaction ends', async () => {
+  it('such a contact keeps no worker from giving back the claims of others, and is given back when the transaction ends', async () => {
     const given = await givenHost(server)
     const { store, engine, clock } = given
     for (const id of ['ann', 'bob']) answerOf(await engine.startSequence(order(id)))
@@ -77,7 +77,7 @@ describe("a contact that a host's open transaction has written to", () => {
     expect(await store.claimDue(clock.now(), 'w3', 2, 1000)).toMatchObject([{ contactId: 'ann' }])
   })
 
-  it('STEP-11: keeps the outcome of its step in memory past lockWaitMs, and has it recorded when the transaction ends', async () => {
+  it('STEP-11: such a contact keeps the outcome of its step in memory past lockWaitMs, and has it recorded when the transaction ends', async () => {
     const given = await givenHost(server, { lockWaitMs: 50 })
     const { store, clock } = given
     const calls: string[] = []
@@ -119,7 +119,7 @@ describe("a contact that a host's open transaction has written to", () => {
     expect(calls).toEqual(['ann'])
   })
 
-  it('keeps no worker from prolonging its claims of others', async () => {
+  it('such a contact keeps no worker from prolonging its claims of others', async () => {
     const given = await givenHost(server)
     const { store, engine, clock } = given
     for (const id of ['ann', 'bob', 'cid']) answerOf(await engine.startSequence(order(id)))

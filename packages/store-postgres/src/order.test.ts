@@ -71,7 +71,7 @@ async function givenReaders() {
 }
 
 describe('a reader', () => {
-  it('waits for an append with a lower position; one that goes by positions alone loses it', async () => {
+  it('a reader waits for an append with a lower position; one that goes by positions alone loses it', async () => {
     const { store, append, ours, naive } = await givenReaders()
     const slow = await givenClient()
     await slow.query('BEGIN')
@@ -84,7 +84,7 @@ describe('a reader', () => {
     expect(await ours()).toEqual([stream('slow'), stream('quick')])
   })
 
-  it('goes on when that append is rolled back, or its writer dies', async () => {
+  it('a reader goes on when that append is rolled back, or its writer dies', async () => {
     const { store, pool, append, ours } = await givenReaders()
     const [back, dying] = [await givenClient(), await givenClient()]
     for (const client of [back, dying]) await client.query('BEGIN')
@@ -99,7 +99,7 @@ describe('a reader', () => {
     expect(await ours()).toEqual([stream('quick')])
   })
 
-  it('waits for no transaction that appends nothing, nor for one of another database', async () => {
+  it('a reader waits for no transaction that appends nothing, nor for one of another database', async () => {
     const { store, pool, append, ours } = await givenReaders()
     const idle = await givenClient()
     await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
@@ -178,7 +178,7 @@ describe('a reader', () => {
     }
   })
 
-  it('is refused in a transaction that sees only what was before it', async () => {
+  it('a reader is refused in a transaction that sees only what was before it', async () => {
     const { store } = await givenReaders()
     const client = await givenClient()
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
@@ -199,7 +199,7 @@ it('a short soak: sixteen writers, four readers, rollbacks and killed connection
 })
 
 describe('counts', () => {
-  it('are right when many start and stop the same sequence at once, through rollbacks, and stay few rows', async () => {
+  it('counts are right when many start and stop the same sequence at once, through rollbacks, and stay few rows', async () => {
     const store = givenStore(server)
     const write = (to: Pick<Store, 'append'>, id: string, n: number, change: 'add' | 'remove') =>
       to.append(stream(id), [sampleStart(id, n)], n - 1, {
@@ -219,7 +219,7 @@ describe('counts', () => {
     expect(rows[0].n).toBeLessThan(512)
   })
 
-  it('of a tag nobody waits for: an open transaction that starts a sequence keeps no other from starting it', async () => {
+  it('counts of a tag nobody waits for: an open transaction that starts a sequence keeps no other from starting it', async () => {
     const store = givenStore(server)
     const derived = (id: string) => ({ tags: [{ change: 'add', contactId: id, tag: 'a/b' }] as const, wakeAt: null })
     await store.append(stream('first'), [sampleStart('first', 1)], 'no-stream', derived('first'))

@@ -52,7 +52,7 @@ it("VERSION-3: what is decided in a host's transaction after the answer starts n
   expect(await inside.startSequence(order('ann'))).toMatchObject({ left: { type: 'CampaignNotPublished' } })
 })
 
-it('ONCE-2: who waits for a transaction that waits for them is told so in time', async () => {
+it('ONCE-2: a call that waits for a transaction which waits for it fails in time', async () => {
   const { engine, client, store } = await given()
   await engine.withTransaction(client).startSequence(order('ann'))
   await expect(store.settled(campaignStream('pool'), 50)).rejects.toMatchObject({ code: 'CONTENTION' })

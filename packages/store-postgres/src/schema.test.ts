@@ -30,7 +30,7 @@ async function streamsOf(store: Store): Promise<string[]> {
 }
 
 describe('the schema', () => {
-  it('is what schema.sql says', async () => {
+  it('the schema is what schema.sql says', async () => {
     const schema = givenSchema(server)
     await givenStore(server, { schema }).checkpoint()
     const dump = (await dumpOf(givenPool(), schema)).replaceAll(schema, 'enfold')
@@ -39,7 +39,7 @@ describe('the schema', () => {
     expect(dump).toBe(readFileSync(file, 'utf8'))
   })
 
-  it('is made once, however many processes open it at once', async () => {
+  it('the schema is made once, however many processes open it at once', async () => {
     const schema = givenSchema(server)
     const stores = Array.from({ length: 8 }, () => givenStore(server, { schema }))
     expect(await Promise.all(stores.map((store) => store.checkpoint()))).toEqual(Array(8).fill(0))
@@ -47,14 +47,14 @@ describe('the schema', () => {
     expect(rows).toEqual(migrations.map((_, i) => ({ version: i + 1 })))
   })
 
-  it('may be named by a word of SQL', async () => {
+  it('the schema may be named by a word of SQL', async () => {
     onTestFinished(async () => void (await givenPool().query('DROP SCHEMA "select" CASCADE')))
     const store = givenStore(server, { schema: 'select' })
     await store.append(ann, [sampleStart('ann', 1)], 'no-stream')
     expect(await streamsOf(store)).toEqual([ann])
   })
 
-  it('that the owner of the database made is filled by a role that may make none', async () => {
+  it('the schema that the owner of the database made is filled by a role that may make none', async () => {
     const schema = givenSchema(server)
     const role = `owner_of_${schema}`
     const pool = givenPool()
@@ -73,7 +73,7 @@ describe('the schema', () => {
   })
 
   it.each(migrations.slice(1).map((_, i) => i + 1))(
-    'of version %i is brought up to date, and what it holds stays',
+    'the schema of version %i is brought up to date, and what it holds stays',
     async (version) => {
       const schema = givenSchema(server)
       const pool = givenPool()
@@ -103,7 +103,7 @@ describe('the schema', () => {
     },
   )
 
-  it('of another program is refused and left as it was', async () => {
+  it('the schema of another program is refused and left as it was', async () => {
     const schema = givenSchema(server)
     const pool = givenPool()
     await pool.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.theirs (x int)`)
@@ -112,7 +112,7 @@ describe('the schema', () => {
     expect(rows).toEqual([{ tablename: 'theirs' }])
   })
 
-  it('of a newer release is refused', async () => {
+  it('the schema of a newer release is refused', async () => {
     const schema = givenSchema(server)
     await givenStore(server, { schema }).checkpoint()
     await givenPool().query(`INSERT INTO ${schema}.migrations VALUES (${migrations.length + 1})`)
@@ -121,7 +121,7 @@ describe('the schema', () => {
     await expect(store.checkpoint()).rejects.toThrow(`version ${migrations.length + 1}`)
   })
 
-  it('that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
+  it('the schema that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
     const schema = givenSchema(server)
     const store = givenStore(server, { schema })
     const wakeAt = '2026-03-01T09:00:00.000Z'
@@ -151,7 +151,7 @@ describe('the schema', () => {
     expect(await store.action('a')).toBe(null)
   })
 
-  it('is told of to a role that may not make it: what its owner runs, and then it works', async () => {
+  it('the schema is told of to a role that may not make it: what its owner runs, and then it works', async () => {
     const schema = givenSchema(server)
     const role = `app_of_${schema}`
     const owner = givenPool()
@@ -179,7 +179,7 @@ describe('the schema', () => {
     await expect(outdated.checkpoint()).rejects.toThrow(/from version 1 to .* Let its owner open the store once/)
   })
 
-  it('is not made where that was not asked for', async () => {
+  it('the schema is not made where that was not asked for', async () => {
     const schema = givenSchema(server)
     const store = givenStore(server, { schema, migrate: false })
     await expect(store.checkpoint()).rejects.toThrow(fault('STORE_INCOMPATIBLE'))
@@ -187,7 +187,7 @@ describe('the schema', () => {
     expect(await store.checkpoint()).toBe(0)
   })
 
-  it('is not opened where transactions begin in another isolation, or in a database of another encoding', async () => {
+  it('the schema is not opened where transactions begin in another isolation, or in a database of another encoding', async () => {
     const url = `${server.url}?options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`
     const strict = givenStore(server, { pool: givenPool({ connectionString: url }) })
     await expect(strict.checkpoint()).rejects.toThrow(/read committed/)
@@ -233,7 +233,7 @@ describe('two tenants in one database', () => {
 })
 
 describe('the role of the application', () => {
-  it('may do all that a store does, and neither change nor delete nor forge an event', async () => {
+  it('the role of the application may do all that a store does, and neither change nor delete nor forge an event', async () => {
     const schema = givenSchema(server)
     const role = `app_${schema}"'`
     const owner = givenPool()
@@ -293,7 +293,7 @@ describe('the role of the application', () => {
       await expect(pool.query(forbidden)).rejects.toMatchObject({ code: '42501' })
   })
 
-  it('is told by a fault what it lacks', async () => {
+  it('the role of the application is told by a fault what it lacks', async () => {
     const schema = givenSchema(server)
     await givenStore(server, { schema }).checkpoint()
     const role = `poor_${schema}`

@@ -10,7 +10,7 @@ import { givenStore } from './given-postgres.ts'
 const server = givenServer()
 
 describe("a transaction of the host's", () => {
-  it('makes all true with its commit: its own rows, the event, the tag and the place on the agenda', async () => {
+  it('a transaction of the host makes all true with its commit: its own rows, the event, the tag and the place on the agenda', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
@@ -25,7 +25,7 @@ describe("a transaction of the host's", () => {
     expect(given.sent).toEqual(['ann'])
   })
 
-  it('leaves nothing when it rolls back', async () => {
+  it('a transaction of the host leaves nothing when it rolls back', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
@@ -38,7 +38,7 @@ describe("a transaction of the host's", () => {
     expect(answerOf(await given.engine.startSequence({ ...order('ann'), commandId: 'c' }))).toMatchObject({ run: 1 })
   })
 
-  it('leaves nothing when its connection dies', async () => {
+  it('a transaction of the host leaves nothing when its connection dies', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
@@ -67,7 +67,7 @@ describe("a transaction of the host's", () => {
     expect(await given.store.tagsOf('ann')).toEqual(['pool/onboarding'])
   })
 
-  it('is not spoiled by a conflict, a rejection or a misuse', async () => {
+  it('a transaction of the host is not spoiled by a conflict, a rejection or a misuse', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     await client.query(`INSERT INTO ${given.schema}.customers VALUES ('ann')`)
@@ -136,7 +136,7 @@ describe("a transaction of the host's", () => {
     answerOf(await engine.withTransaction(client, { contacts }).startSequence(order('ann')))
   })
 
-  it('that stays open keeps nobody from publishing, and from seeing what was published', async () => {
+  it('a transaction of the host that stays open keeps nobody from publishing, and from seeing what was published', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     answerOf(await given.engine.withTransaction(client).startSequence(order('ann')))
@@ -187,7 +187,7 @@ describe("a transaction of the host's", () => {
     expect(sent).toEqual(['ann'])
   })
 
-  it('keeps nobody waiting who starts the same sequence, not even the first that anybody starts', async () => {
+  it('a transaction of the host keeps nobody waiting who starts the same sequence, not even the first that anybody starts', async () => {
     const given = await givenHost(server)
     const [one, two] = [await given.begin(), await given.begin()]
     answerOf(await given.engine.withTransaction(one).startSequence(order('ann')))
@@ -202,7 +202,7 @@ describe("a transaction of the host's", () => {
     expect(contacts).toEqual(['ann', 'bob', 'cid'])
   })
 
-  it('is refused by a store that joins none, and without a client', async () => {
+  it('a transaction of the host is refused by a store that joins none, and without a client', async () => {
     const given = await givenHost(server)
     const { inTransaction: _, ...plain } = given.store
     const engine = createEngine({ store: plain, handlers: {} })

@@ -57,7 +57,7 @@ async function wholeContacts(store: Store): Promise<string[]> {
 }
 
 describe('the file', () => {
-  it('has the schema of schema.sql (`vitest run -u` writes it again)', async () => {
+  it('the file has the schema of schema.sql (`vitest run -u` writes it again)', async () => {
     const path = givenPath()
     await open(path).close()
     const connection = new DatabaseSync(path)
@@ -99,7 +99,7 @@ describe('the file', () => {
     expect(streams).toEqual([...Array(3).fill(contactStream('ann')), ...Array(3).fill(contactStream('bob'))])
   })
 
-  it('waits for the disk with each answer, and not with a claim, whatever becomes of the claim', async () => {
+  it('the file waits for the disk with each answer, and not with a claim, whatever becomes of the claim', async () => {
     const database = openDatabase({ path: givenPath(), synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
     onTestFinished(() => database.open.close(() => database.connection.close()))
     const [normal, full] = [1, 2]
@@ -114,7 +114,7 @@ describe('the file', () => {
     expect(await database.write(mode)).toBe(full)
   })
 
-  it('is brought up to date from each earlier version, with what it holds', async () => {
+  it('the file is brought up to date from each earlier version, with what it holds', async () => {
     for (let version = 1; version < migrations.length; version++) {
       const path = givenPath()
       const connection = new DatabaseSync(path)
@@ -142,7 +142,7 @@ describe('the file', () => {
     }
   })
 
-  it('of a newer release is refused, with both versions, and left untouched', async () => {
+  it('the file of a newer release is refused, with both versions, and left untouched', async () => {
     const path = givenPath()
     await open(path).close()
     const connection = new DatabaseSync(path)
@@ -157,7 +157,7 @@ describe('the file', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
-  it('that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
+  it('the file that a newer release brings up to date while it is open takes no more writes, and says so', async () => {
     const path = givenPath()
     const store = open(path)
     await start(store, 'ann')
@@ -175,7 +175,7 @@ describe('the file', () => {
     expect(await collect(store.readAll())).toHaveLength(3)
   })
 
-  it.each(['DELETE', 'WAL'])('of another program is refused and left untouched (journal mode %s)', (mode) => {
+  it.each(['DELETE', 'WAL'])('the file of another program is refused and left untouched (journal mode %s)', (mode) => {
     const path = givenPath()
     const connection = new DatabaseSync(path)
     connection.exec(`PRAGMA journal_mode = ${mode}; CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)`)
@@ -185,7 +185,7 @@ describe('the file', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
-  it('of another program that has it open is refused, and what is not yet in the file itself stays where it is', () => {
+  it('the file of another program that has it open is refused, and what is not yet in the file itself stays where it is', () => {
     const path = givenPath()
     const theirs = new DatabaseSync(path)
     onTestFinished(() => theirs.close())
@@ -198,28 +198,28 @@ describe('the file', () => {
     expect(theirs.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 1 }])
   })
 
-  it('that is no database is refused and left untouched', () => {
+  it('the file that is no database is refused and left untouched', () => {
     const path = givenPath()
     writeFileSync(path, 'Dear diary, '.repeat(1000))
     expect(() => open(path)).toThrow(fault('STORE_INCOMPATIBLE'))
     expect(readFileSync(path, 'utf8')).toBe('Dear diary, '.repeat(1000))
   })
 
-  it('that cannot be is a fault that names it', () => {
+  it('the file that cannot be is a fault that names it', () => {
     const path = `${givenPath()}/no/such/folder.db`
     expect(() => open(path)).toThrow(fault('STORE_UNAVAILABLE'))
     expect(() => open(path)).toThrow(path)
     expect(() => open(givenPath(), { readOnly: true })).toThrow(fault('STORE_UNAVAILABLE'))
   })
 
-  it('that is a folder is refused with a file to name in its place', () => {
+  it('the file that is a folder is refused with a file to name in its place', () => {
     const folder = dirname(givenPath())
     expect(() => open(folder)).toThrow(fault('INVALID_INPUT'))
     expect(() => open(folder)).toThrow(/is ".*"; expected the path of a file, not of a folder: ".*enfold\.db"/)
     expect(() => open(`${folder}/none/a.db`)).toThrow(`there is no folder "${folder}/none"`)
   })
 
-  it('that is damaged says so', async () => {
+  it('the file that is damaged says so', async () => {
     const path = givenPath()
     const store = open(path)
     for (let n = 0; n < 200; n++) await start(store, `c${n}`)
@@ -259,7 +259,7 @@ describe('the file', () => {
     { path: 'x', busyTimeoutMs: 0 },
     { path: 'x', pollMs: 0.5 },
     { path: 'x', readOnly: 'yes' },
-  ])('is not opened with %o', (options) => {
+  ])('the file is not opened with %o', (options) => {
     expect(() => createSqliteStore(options as never)).toThrow(fault('INVALID_INPUT'))
   })
 })
@@ -317,7 +317,7 @@ describe('several processes', () => {
     expect(await wholeContacts(impatient)).toEqual(['ann', 'cid'])
   })
 
-  it('ONCE-3: one that is killed in the middle loses nothing acknowledged and leaves nothing half written', async () => {
+  it('ONCE-3: a process that is killed in the middle loses nothing acknowledged and leaves nothing half written', async () => {
     const path = givenPath()
     const acknowledged: string[] = []
     for (const round of [0, 1, 2, 3, 4]) {

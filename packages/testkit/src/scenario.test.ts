@@ -58,7 +58,7 @@ describe('what a verdict says when it is wrong', () => {
 })
 
 describe('a story', () => {
-  it('LOG-5: is immutable: two ends share a beginning', () => {
+  it('LOG-5: a story is immutable: two ends share a beginning', () => {
     const began = story.given(start('s'))
     expect(began.given(stop('s')).events).toHaveLength(2)
     expect(began.events).toHaveLength(1)

@@ -27,7 +27,7 @@ describe('the simulated clock', () => {
     expect(clock.now()).toBe('2026-03-04T10:30:00.001Z')
   })
 
-  it('goes to an instant, and never back', () => {
+  it('the simulated clock goes to an instant, and never back', () => {
     const clock = createSimulatedClock(START)
     clock.set('2026-12-24T00:00:00.000Z')
     expect(clock.now()).toBe('2026-12-24T00:00:00.000Z')
@@ -40,7 +40,7 @@ describe('the simulated clock', () => {
     expect(() => createSimulatedClock(START).set(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
   })
 
-  it.each(['3 days', '', -1, 0.5, Number.NaN])('refuses to advance by %j', (by) => {
+  it.each(['3 days', '', -1, 0.5, Number.NaN])('the simulated clock refuses to advance by %j', (by) => {
     expect(() => createSimulatedClock(START).advance(by)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
   })
 

@@ -178,7 +178,7 @@ eachStore((makeStore) => {
     expect(await answerOf(engine.previewAction(target, { limit: 1200 }))).toMatchObject({ complete: true })
   })
 
-  it('BULK-1: of a tag query, all members of that moment are stopped, though that removes them from the index', async () => {
+  it('BULK-1: an action on a tag query stops all members of that moment, though that removes them from the index', async () => {
     const { engine } = await given(makeStore())
     await answerOf(engine.processAction(order({ actionId: 'in', contacts: { ids: many(1300) } })))
     await answerOf(engine.startSequence({ ...onAnn('vip'), contactId: 'c7' }))
@@ -207,7 +207,7 @@ eachStore((makeStore) => {
     expect(await answerOf(engine.processAction(again))).toMatchObject({ position: other.position })
   })
 
-  it('BULK-1: of a search, all pages of the directory count, narrowed by sequences where they are named', async () => {
+  it('BULK-1: an action on a search reads all pages of the directory, narrowed by sequences if they are named', async () => {
     const ids = many(2500)
     const search: ContactDirectory['search'] = async (text, { after, limit }) => {
       expect(text).toBe('pool')

@@ -153,7 +153,7 @@ eachStore((makeStore) => {
     expect(await store.count(markOf('failed', 'shop'))).toBe(0)
   })
 
-  it('ERASE-1: of an erased contact nothing waits', async () => {
+  it('ERASE-1: nothing waits of an erased contact', async () => {
     const { engine, start } = await given(makeStore)
     await start('bad ann', 'careful')
     await start('bad bob', 'news')

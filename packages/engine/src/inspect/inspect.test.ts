@@ -49,7 +49,7 @@ async function everyPage(
 
 eachStore((makeStore) => {
   describe('campaigns', () => {
-    it('VERSION-1: are all that ever were published, with each version of their definition', async () => {
+    it('VERSION-1: campaigns are all that ever were published, with each version of their definition', async () => {
       const { engine, another } = await given(makeStore)
       const named = { ...pool, name: 'Pool owners' }
       await answerOf(engine.publish(named))
@@ -82,7 +82,7 @@ eachStore((makeStore) => {
       })
     })
 
-    it('AUDIT-2: names the events that a fast clock has dated after now, and counts them', async () => {
+    it('AUDIT-2: the view of a contact names the events that a fast clock has dated after now, and counts them', async () => {
       const { engine, clock, another } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
       const fast = another({ clock: createSimulatedClock('2026-03-02T12:00:00.000Z') })
@@ -100,7 +100,7 @@ eachStore((makeStore) => {
       expect(await engine.inspect.contact('ann')).not.toHaveProperty('ahead')
     })
 
-    it('shows each enrollment with all its steps and what comes next', async () => {
+    it('the view of a contact shows each enrollment with all its steps and what comes next', async () => {
       const { engine, clock } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
       await engine.runDue()
@@ -140,7 +140,7 @@ eachStore((makeStore) => {
       })
     })
 
-    it('shows a step in each of its states, with its reason and its resends', async () => {
+    it('the view of a contact shows a step in each of its states, with its reason and its resends', async () => {
       const steps = ['sent', 'skipped', 'failed', 'cancelled', 'held'].map((id) => ({
         id,
         kind: 'email',
@@ -183,7 +183,7 @@ eachStore((makeStore) => {
       expect(view?.next).toMatchObject({ stepId: 'held' })
     })
 
-    it('shows a step between two attempts as pending, and when the next one is', async () => {
+    it('the view of a contact shows a step between two attempts as pending, and when the next one is', async () => {
       const { engine } = await given(makeStore, {
         handlers: { email: () => ({ outcome: 'failed', reason: 'busy', retryAfterMs: 7_200_000 }) },
       })
@@ -194,7 +194,7 @@ eachStore((makeStore) => {
       expect(view?.next).toEqual({ stepId: 'one', dueAt: '2026-03-02T11:00:00.000Z' })
     })
 
-    it('shows the newest run, or all of them, oldest first, each in its own version', async () => {
+    it('the view of a contact shows the newest run, or all of them, oldest first, each in its own version', async () => {
       const { engine, clock } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
       await engine.runDue()
@@ -216,7 +216,7 @@ eachStore((makeStore) => {
       expect(enrollments.map(({ steps }) => steps.length)).toEqual([3, 1])
     })
 
-    it('shows a paused run with what would come next, and a waiting one without', async () => {
+    it('the view of a contact shows a paused run with what would come next, and a waiting one without', async () => {
       const { engine, clock } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
       for (const day of ['P1D', 'P1D', 'P1D']) {
@@ -236,7 +236,7 @@ eachStore((makeStore) => {
       ])
     })
 
-    it('STOP-4: shows a ban while it is in force', async () => {
+    it('STOP-4: the view of a contact shows a ban while it is in force', async () => {
       const { engine, clock } = await given(makeStore)
       await engine.suppress({ contactId: 'ann', ...by, until: '2026-03-03T09:00:00.000Z' })
       await engine.suppress({ contactId: 'bob', ...by })
@@ -246,7 +246,7 @@ eachStore((makeStore) => {
       expect((await engine.inspect.contact('ann')).suppressed).toBeNull()
     })
 
-    it('ERASE-1: shows that a contact was erased', async () => {
+    it('ERASE-1: the view of a contact shows that a contact was erased', async () => {
       const { engine } = await given(makeStore)
       await engine.startSequence(onAnn('nurture'))
       await engine.erase({ contactId: 'ann', ...by })
@@ -349,7 +349,7 @@ eachStore((makeStore) => {
       })
     })
 
-    it('counts answers how many are in each sequence, and wait at its end', async () => {
+    it('counts says how many are in each sequence, and wait at its end', async () => {
       const { engine } = await crowd()
       expect(await engine.inspect.counts({ campaignId: 'pool' })).toEqual([
         { sequenceId: 'nurture', active: 7, waiting: 3 },
@@ -555,7 +555,7 @@ eachStore((makeStore) => {
       expect((await engine.inspect.explain(step('one'))).step).toMatchObject({ reason: 'due' })
     })
 
-    it('AUDIT-3: where nothing is recorded, there is nothing to show', async () => {
+    it('AUDIT-3: explain shows nothing if nothing is recorded', async () => {
       const { engine } = await given(makeStore)
       const nothing = { contactId: 'ann', evidence: [], chain: [] }
       expect(await engine.inspect.explain({ contactId: 'ann', eventId: 'no-such-event' })).toEqual({

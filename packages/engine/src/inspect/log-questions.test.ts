@@ -54,7 +54,7 @@ async function played() {
 }
 
 describe('activity', () => {
-  it('counts sendings by the hour, as the log has them', async () => {
+  it('activity counts sendings by the hour, as the log has them', async () => {
     const { engine, store } = await played()
     const { complete, events, from, hours, to } = await engine.inspect.activity()
     const log: RecordedEvent[] = []
@@ -107,7 +107,7 @@ describe('activity', () => {
     expect(await fill(3000, 3001)).toEqual([false, 1500, 3001])
   })
 
-  it('tells of some campaigns only, where asked to', async () => {
+  it('activity tells of some campaigns only, where asked to', async () => {
     const { engine } = await played()
     const { hours, sequences } = await engine.inspect.activity({ campaigns: ['another'] })
     expect([hours, sequences]).toEqual([[], []])
@@ -115,7 +115,7 @@ describe('activity', () => {
     await expect(engine.inspect.activity({ campaigns: 'pool' as never })).rejects.toThrow(/inspect.activity.campaigns/)
   })
 
-  it('of an empty log there is nothing to tell', async () => {
+  it('activity is empty for an empty log', async () => {
     const { engine } = await given()
     const nothing = { from: null, to: null, events: 0, complete: true, hours: [], sequences: [] }
     expect(await engine.inspect.activity()).toEqual(nothing)
@@ -123,7 +123,7 @@ describe('activity', () => {
 })
 
 describe('verifyLog', () => {
-  it('AUDIT-4: finds nothing wrong with what the engine wrote, and says how far it read', async () => {
+  it('AUDIT-4: verifyLog finds nothing wrong with what the engine wrote, and says how far it read', async () => {
     const { clock, engine } = await played()
     const all = await engine.inspect.verifyLog()
     expect(all).toMatchObject({ at: clock.now(), complete: true, contacts: 12, faults: [], seal: null })
@@ -134,7 +134,7 @@ describe('verifyLog', () => {
 })
 
 describe('contact at an instant', () => {
-  it('AUDIT-2: is what the events up to then make of it', async () => {
+  it('AUDIT-2: a contact at an instant is what the events up to then make of it', async () => {
     const { engine, store } = await played()
     const history = await engine.inspect.history('c-4')
     for (const { at } of history) {

@@ -814,7 +814,7 @@ describe('given a store that projects in the append', () => {
     ['onPoison', { store: logOnly(createMemoryStore()), readModel: createMemoryStore(), onPoison: 'skip' }],
     ['readModel', { store: logOnly(createMemoryStore()), readModel: {} }],
     ['readModel', { store: logOnly(createMemoryStore()) }],
-  ])('refuses options that cannot be: %s', (name, options) => {
+  ])('such a store refuses options that cannot be: %s', (name, options) => {
     expect(() => createEngine({ ...options, handlers: {} } as never)).toThrow(
       expect.objectContaining({ details: expect.objectContaining({ path: `createEngine.${name}` }) }),
     )
