@@ -50,8 +50,8 @@ export async function askAttention(url: string, choice: AttentionChoice, options
   })
 }
 
-function placeOf({ campaignId, sequenceId }: AttentionEntry): string {
-  return campaignId === null || sequenceId === null ? '' : sequenceName({ campaignId, sequenceId })
+function placeOf({ campaignId, sequenceId, key = '' }: AttentionEntry): string {
+  return campaignId === null || sequenceId === null ? '' : sequenceName({ campaignId, sequenceId, key })
 }
 
 function totalInWords({ counts }: AttentionView): string {

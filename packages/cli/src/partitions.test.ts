@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compareIds, type RecordedEvent } from '@enfold/core'
-import { encodeEvent } from '@enfold/core/log'
+import { type Enrolled, encodeEvent } from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -35,15 +35,15 @@ const QUESTIONS: readonly Question[] = [
 
 /** What all partitions say together. */
 function together(partitions: readonly Partition[]) {
-  const lists = new Map<string, string[]>()
+  const lists = new Map<string, Enrolled[]>()
   for (const partition of partitions)
-    for (const [tag, ids] of partition.lists) lists.set(tag, [...(lists.get(tag) ?? []), ...ids])
+    for (const [tag, members] of partition.lists) lists.set(tag, [...(lists.get(tag) ?? []), ...members])
   return {
     events: partitions.reduce((sum, partition) => sum + partition.events, 0),
     contacts: partitions.reduce((sum, partition) => sum + partition.contacts, 0),
     ahead: aheadOf(partitions.map(({ ahead }) => ahead)),
     position: Math.max(...partitions.map(({ position }) => position)),
-    lists: new Map([...lists].map(([tag, ids]) => [tag, ids.sort(compareIds)])),
+    lists: new Map([...lists].map(([tag, all]) => [tag, all.sort((a, b) => compareIds(a.contactId, b.contactId))])),
   }
 }
 

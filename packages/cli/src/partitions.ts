@@ -11,11 +11,13 @@ import {
   createTagIndex,
   type Instant,
   isCampaignEvent,
+  type MemoryTagIndex,
+  type Page,
   type RecordedEvent,
   type SequenceRef,
   tagChanges,
 } from '@enfold/core'
-import { batchesOf, type Log, membersAt, readLogBatches } from '@enfold/core/log'
+import { batchesOf, type Enrolled, enrolledAt, type Log, readLogBatches } from '@enfold/core/log'
 import { type Ahead, NOT_AHEAD, withAhead } from './ahead.ts'
 import { otherPartitions } from './line-filter.ts'
 
@@ -41,8 +43,8 @@ export interface Partition {
   readonly ahead: Ahead
   /** Of `members`: whether the log tells of the sequence at all. */
   readonly known: boolean
-  /** Contacts by tag; of `members`, the one list under "". */
-  readonly lists: ReadonlyMap<string, readonly ContactId[]>
+  /** Contacts by tag, each once for each of its keys; of `members`, the one list under "". */
+  readonly lists: ReadonlyMap<string, readonly Enrolled[]>
 }
 
 export interface BadLine {
@@ -64,7 +66,7 @@ export async function answerFor(question: Question, log: Log): Promise<Partition
         yield batch
       }
     }
-    const members = await membersAt(watched(), sequence, at)
+    const members = await enrolledAt(watched(), sequence, at)
     return { events: 0, contacts: 0, position: 0, ahead, known, lists: new Map([['', members]]) }
   }
   const index = createTagIndex()
@@ -81,18 +83,21 @@ export async function answerFor(question: Question, log: Log): Promise<Partition
       contacts.add(contactId)
       index.apply(tagChanges(contactId, event))
     }
-  const lists = new Map<string, ContactId[]>()
-  for (const tag of index.tags()) {
-    const members: ContactId[] = []
-    for (let after: ContactId | null = null; ; ) {
-      const page = index.members(tag, { after, limit: 10_000 })
-      members.push(...page.contacts)
-      if (page.next === null) break
-      after = page.next
-    }
-    lists.set(tag, members)
-  }
+  const lists = new Map(index.tags().map((tag) => [tag, enrolledIn(index, tag)]))
   return { events, contacts: contacts.size, position, ahead, known: true, lists }
+}
+
+function enrolledIn(index: MemoryTagIndex, tag: string): readonly Enrolled[] {
+  const members: Enrolled[] = []
+  for (let page: Page = { after: null, limit: 10_000 }; ; ) {
+    const { contacts, keys = [], next, nextKey } = index.members(tag, page)
+    for (const [i, contactId] of contacts.entries()) {
+      const key = keys[i] ?? ''
+      members.push(key === '' ? { contactId } : { contactId, key })
+    }
+    if (next === null) return members
+    page = { ...page, after: next, ...(nextKey === undefined ? {} : { afterKey: nextKey }) }
+  }
 }
 
 /** A version that has the sequence, or a contact's event in it: a log may hold contacts alone. */

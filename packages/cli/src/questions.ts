@@ -14,6 +14,7 @@ import {
   describeNotSatisfied,
   type Instant,
   isCampaignEvent,
+  type NamedMembership,
   parseTag,
   type RecordedContactEvent,
   type RecordedEvent,
@@ -68,7 +69,8 @@ export async function askReplay(source: Source, at: Instant | null, now: Instant
   const tags = [...new Set(partitions.flatMap(({ lists }) => [...lists.keys()]))].sort(compareIds)
   const sequences = tags.map((tag) => {
     const { campaignId, sequenceId, waiting } = parseTag(tag) as NonNullable<ReturnType<typeof parseTag>>
-    return { campaignId, sequenceId, status: waiting ? 'waiting' : 'active', contacts: membersIn(partitions, tag) }
+    const status = waiting ? 'waiting' : 'active'
+    return { campaignId, sequenceId, status, ...membersIn(partitions, tag) }
   })
   return {
     json: { at, events, contacts, position, ahead, sequences },
@@ -84,7 +86,7 @@ export async function askReplay(source: Source, at: Instant | null, now: Instant
             sequenceName(one),
             one.status,
             String(one.contacts.length),
-            `${one.contacts.slice(0, FEW).map(named).join(', ')}${one.contacts.length > FEW ? ', …' : ''}`,
+            `${memberNames(one, named).slice(0, FEW).join(', ')}${one.contacts.length > FEW ? ', …' : ''}`,
           ]),
         ),
       ].join('\n'),
@@ -93,9 +95,29 @@ export async function askReplay(source: Source, at: Instant | null, now: Instant
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 
+/** Contacts; where any is there for a key, a contact once for each of its keys, and the keys in the same order (KEY-4). */
+interface MemberList {
+  readonly contacts: readonly ContactId[]
+  readonly keys?: readonly string[]
+}
+
 /** What all partitions list under a tag, by contact id. */
-function membersIn(partitions: readonly Partition[], tag: string): readonly ContactId[] {
-  return partitions.flatMap(({ lists }) => lists.get(tag) ?? []).sort(compareIds)
+function membersIn(partitions: readonly Partition[], tag: string): MemberList {
+  const members = partitions
+    .flatMap(({ lists }) => lists.get(tag) ?? [])
+    .sort((a, b) => compareIds(a.contactId, b.contactId) || compareIds(a.key ?? '', b.key ?? ''))
+  const contacts = members.map(({ contactId }) => contactId)
+  return members.every(({ key }) => key === undefined)
+    ? { contacts }
+    : { contacts, keys: members.map(({ key }) => key ?? '') }
+}
+
+/** Each contact, with its key where it has one: "ann", "ann for cart-7". */
+function memberNames({ contacts, keys = [] }: MemberList, word: (text: string) => string): readonly string[] {
+  return contacts.map((contactId, i) => {
+    const key = keys[i] ?? ''
+    return key === '' ? word(contactId) : `${word(contactId)} for ${word(key)}`
+  })
 }
 
 export async function askMembers(
@@ -107,19 +129,19 @@ export async function askMembers(
 ): Promise<Answer> {
   const partitions = await source.ask({ ask: 'members', ...sequence, status, at: at ?? END, now })
   const ahead = aheadOf(partitions.map((partition) => partition.ahead))
-  const contacts = membersIn(partitions, '')
+  const members = membersIn(partitions, '')
   if (!partitions.some(({ known }) => known))
     throw new InvalidLogError(`The log tells of no sequence ${sequenceName(sequence)}. See: enfold replay.`)
   return {
-    json: { ...sequence, status, at, ahead, total: contacts.length, contacts },
+    json: { ...sequence, status, at, ahead, total: members.contacts.length, ...members },
     ahead,
-    text: () => contacts.map(plain).join('\n'),
+    text: () => memberNames(members, plain).join('\n'),
   }
 }
 
 export async function askDiff(source: Source, from: Instant, to: Instant): Promise<Answer> {
   const contacts = await diff(source.batches(), from, to)
-  const tags = (list: readonly string[]) => list.map(tagInWords).join(', ')
+  const tags = (list: readonly NamedMembership[]) => list.map(tagInWords).join(', ')
   return {
     json: { from, to, contacts },
     text: (paint) =>
@@ -131,9 +153,10 @@ export async function askDiff(source: Source, from: Instant, to: Instant): Promi
   }
 }
 
-function tagInWords(tag: string): string {
+function tagInWords(one: NamedMembership): string {
+  const { tag, key = '' } = typeof one === 'string' ? { tag: one } : one
   const parsed = parseTag(tag)
-  return parsed === null ? named(tag) : `${sequenceName(parsed)}${parsed.waiting ? ' (waiting)' : ''}`
+  return parsed === null ? named(tag) : `${sequenceName({ ...parsed, key })}${parsed.waiting ? ' (waiting)' : ''}`
 }
 
 export async function askStats(source: Source, now: Instant): Promise<Answer> {
@@ -252,7 +275,8 @@ function standingOf({ sealedAt, events }: Seal, { seal, faults }: Verified, sour
   return { sealedAt, events, after, breach: { lines: first === last ? `${first}` : `${first}-${last}`, message } }
 }
 
-const tagsInWords = (tags: readonly string[]) => (tags.length === 0 ? 'nothing' : tags.map(tagInWords).join(', '))
+const tagsInWords = (tags: readonly NamedMembership[]) =>
+  tags.length === 0 ? 'nothing' : tags.map(tagInWords).join(', ')
 
 // --- One contact ----------------------------------------------------------------------------------------------------
 

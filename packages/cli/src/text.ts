@@ -14,9 +14,9 @@ export function jsonText(value: unknown): string {
   )
 }
 
-/** "pool-owners/nurture" */
-export function sequenceName(ref: SequenceRef): string {
-  return `${named(ref.campaignId)}/${named(ref.sequenceId)}`
+/** "pool-owners/nurture"; of one key "pool-owners/nurture for cart-7" */
+export function sequenceName({ campaignId, sequenceId, key = '' }: SequenceRef): string {
+  return `${named(campaignId)}/${named(sequenceId)}${key === '' ? '' : ` for ${named(key)}`}`
 }
 
 /** Gives a text a look. */

@@ -8,11 +8,11 @@ import {
   type ContactId,
   contactOf,
   contactStream,
-  createTagIndex,
   type EventStore,
   fold,
   isCampaignEvent,
   marksOf,
+  membershipsAfter,
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
@@ -133,10 +133,11 @@ async function mark(
 ): Promise<void> {
   const events: RecordedContactEvent[] = []
   for await (const event of read(contactStream(contactId))) events.push(event as RecordedContactEvent)
-  const index = createTagIndex()
-  index.apply(events.flatMap((event) => tagChanges(contactId, event)))
-  const tags = [...index.tagsOf(contactId), ...marksOf(fold(events))]
-  await restore({ contactId, version: events.length, tags, wakeAt: events.at(-1)?.at ?? null })
+  const memberships = membershipsAfter(contactId, events)
+  const tags = memberships.flatMap(({ tag, key }) => (key === undefined ? [tag] : []))
+  const keyed = memberships.flatMap(({ tag, key }) => (key === undefined ? [] : [{ tag, key }]))
+  const row = { contactId, version: events.length, tags: [...tags, ...marksOf(fold(events))], keyed }
+  await restore({ ...row, wakeAt: events.at(-1)?.at ?? null })
 }
 
 async function importInto(target: Target, source: Source, into: string, gateMs: number): Promise<Answer> {

@@ -9,9 +9,18 @@ import { type ContactId, compareIds, contactOf, type Instant, type Position, typ
 import { entryOf, LogCheck, type LogFault } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
 import type { LogWarning } from './log-warnings.ts'
+import type { Membership } from './ports/tag-index.ts'
 import { type Seal, type SealBreach, SealCheck } from './seal.ts'
 import { createTagIndex, type MemoryTagIndex } from './tag-index.ts'
-import { tagChanges, tagOf, waitingTagOf } from './tags.ts'
+import {
+  INDEX_EVENTS,
+  membershipsAfter,
+  type NamedMembership,
+  namedMembership,
+  tagChanges,
+  tagOf,
+  waitingTagOf,
+} from './tags.ts'
 
 export interface ReplayOptions {
   /** Only events at or before this instant. Default: all. */
@@ -66,39 +75,53 @@ export async function stateAt(log: Log, contactId: ContactId, at: Instant): Prom
   return fold(history)
 }
 
-/** Who was in a sequence at an instant, by contact id. `status` default "active": in progress. */
-export async function membersAt(
-  log: Log,
-  sequence: {
-    readonly campaignId: string
-    readonly sequenceId: string
-    readonly status?: 'active' | 'waiting' | 'either'
-  },
-  at: Instant,
-): Promise<readonly ContactId[]> {
+interface SequenceAsked {
+  readonly campaignId: string
+  readonly sequenceId: string
+  readonly status?: 'active' | 'waiting' | 'either'
+}
+
+/** A contact that is in a sequence; `key` where it is for one (KEY-4). */
+export interface Enrolled {
+  readonly contactId: ContactId
+  readonly key?: string
+}
+
+/** Who was in a sequence at an instant, by contact id: each contact once. `status` default "active": in progress. */
+export async function membersAt(log: Log, sequence: SequenceAsked, at: Instant): Promise<readonly ContactId[]> {
+  return [...new Set((await enrolledAt(log, sequence, at)).map(({ contactId }) => contactId))]
+}
+
+/** As `membersAt`, each contact once for each of its keys, in their order (KEY-4). */
+export async function enrolledAt(log: Log, sequence: SequenceAsked, at: Instant): Promise<readonly Enrolled[]> {
   const { campaignId, sequenceId, status = 'active' } = sequence
   const wanted = new Set<Tag>()
   if (status !== 'waiting') wanted.add(tagOf(campaignId, sequenceId))
   if (status !== 'active') wanted.add(waitingTagOf(campaignId, sequenceId))
-  const members = new Map<Tag, Set<ContactId>>([...wanted].map((tag) => [tag, new Set()]))
+  const held = new Map<ContactId, readonly Membership[]>()
   for await (const batch of upTo(log, at))
     for (const event of batch) {
-      if (isCampaignEvent(event)) continue
-      for (const change of tagChanges(contactOf(event.stream) as ContactId, event)) {
-        if (change.change === 'clear') for (const set of members.values()) set.delete(change.contactId)
-        else if (change.change === 'add') members.get(change.tag)?.add(change.contactId)
-        else members.get(change.tag)?.delete(change.contactId)
-      }
+      if (isCampaignEvent(event) || !INDEX_EVENTS.has(event.type)) continue
+      const contactId = contactOf(event.stream) as ContactId
+      const after = membershipsAfter(contactId, [event], held.get(contactId)).filter(({ tag }) => wanted.has(tag))
+      if (after.length === 0) held.delete(contactId)
+      else held.set(contactId, after)
     }
-  return [...new Set([...members.values()].flatMap((set) => [...set]))].sort(compareIds)
+  return [...held]
+    .sort(([a], [b]) => compareIds(a, b))
+    .flatMap(([contactId, memberships]) =>
+      [...new Set(memberships.map(({ key = '' }) => key))]
+        .sort(compareIds)
+        .map((key) => (key === '' ? { contactId } : { contactId, key })),
+    )
 }
 
 /** What became different for one contact between two instants. */
 export interface ContactDifference {
   readonly contactId: ContactId
-  /** Tags that the contact had at the first instant only, and at the second only. */
-  readonly left: readonly Tag[]
-  readonly entered: readonly Tag[]
+  /** Tags, and those for keys, that the contact had at the first instant only, and at the second only. */
+  readonly left: readonly NamedMembership[]
+  readonly entered: readonly NamedMembership[]
   /** The events between. */
   readonly events: readonly RecordedContactEvent[]
 }
@@ -120,15 +143,13 @@ export async function diff(log: Log, from: Instant, to: Instant): Promise<readon
   return [...changed]
     .sort(([a], [b]) => compareIds(a, b))
     .map(([contactId, events]) => {
-      const was = new Set(before.tagsOf(contactId))
-      const is = new Set(after.tagsOf(contactId))
-      return {
-        contactId,
-        left: [...was].filter((tag) => !is.has(tag)),
-        entered: [...is].filter((tag) => !was.has(tag)),
-        events,
-      }
+      const [was, is] = [before.membershipsOf(contactId), after.membershipsOf(contactId)]
+      return { contactId, left: without(was, is), entered: without(is, was), events }
     })
+}
+
+function without(all: readonly Membership[], others: readonly Membership[]): readonly NamedMembership[] {
+  return all.filter((one) => !others.some(({ tag, key }) => tag === one.tag && key === one.key)).map(namedMembership)
 }
 
 /** What each event of one contact's history changed, as JSON patches. */

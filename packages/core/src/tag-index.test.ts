@@ -8,6 +8,7 @@ import {
   type EnfoldFault,
   type Members,
   type MemoryTagIndex,
+  membershipsAfter,
   type Page,
   parseTag,
   SCHEMA_VERSION,
@@ -165,6 +166,26 @@ describe('the projector', () => {
       { change: 'add', contactId: 'ann', tag: TAG },
       { change: 'remove', contactId: 'ann', tag: `${TAG}~waiting` },
     ])
+  })
+
+  it('KEY-4: an event of a run with a key changes the tag for that key', () => {
+    const keyed = { ...run, key: 'cart 1' }
+    expect(tagChanges('ann', eventOf('SequenceStarted', { ...keyed, campaignVersion: 1 }))).toEqual([
+      { change: 'add', contactId: 'ann', tag: TAG, key: 'cart 1' },
+      { change: 'remove', contactId: 'ann', tag: `${TAG}~waiting`, key: 'cart 1' },
+    ])
+    const events = ['cart 1', 'cart 2'].map((key) => eventOf('SequenceStarted', { ...run, key, campaignVersion: 1 }))
+    const before = membershipsAfter('ann', events)
+    expect(before).toEqual([
+      { tag: TAG, key: 'cart 1' },
+      { tag: TAG, key: 'cart 2' },
+    ])
+    const completed = eventOf('SequenceCompleted', { ...keyed, waiting: true, routes: [], saw: [] })
+    expect(membershipsAfter('ann', [completed], before)).toEqual([
+      { tag: TAG, key: 'cart 2' },
+      { tag: `${TAG}~waiting`, key: 'cart 1' },
+    ])
+    expect(membershipsAfter('ann', [eventOf('ContactErased', {})], before)).toEqual([])
   })
 
   it('INDEX-1: a stop takes both', () => {

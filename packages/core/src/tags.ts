@@ -1,7 +1,7 @@
 /** Tags of contacts: what they are called, and how events change them (INDEX-1). It knows nothing of the reducer. */
 import type { ContactEvent, ContactEventType } from './events.ts'
 import { type CampaignId, type ContactId, requireId, type SequenceId, type Tag } from './ids.ts'
-import type { TagChange } from './ports/tag-index.ts'
+import type { Membership, TagChange } from './ports/tag-index.ts'
 
 /** What a tag says: the sequence, and whether the run waits at its end. */
 export interface ParsedTag {
@@ -83,7 +83,7 @@ export const INDEX_EVENTS: ReadonlySet<ContactEventType> = new Set<ContactEventT
 
 /**
  * What an event changes in the contact's tags, in the order in which it is to be done; empty for most events.
- * Rules INDEX-1 and ERASE-1. A paused run is in progress, so pausing changes nothing.
+ * Rules INDEX-1, KEY-4 and ERASE-1. A paused run is in progress, so pausing changes nothing.
  *
  * @example
  * index.apply(tagChanges('ann', event))
@@ -93,12 +93,13 @@ export function tagChanges(contactId: ContactId, event: ContactEvent): readonly 
     case 'SequenceStarted':
     case 'SequenceStopped':
     case 'SequenceCompleted': {
-      const { campaignId, sequenceId } = event.data
+      const { campaignId, sequenceId, key } = event.data
       const inProgress = event.type === 'SequenceStarted'
       const waiting = event.type === 'SequenceCompleted' && event.data.waiting
+      const keyed = key === undefined ? {} : { key }
       return [
-        { change: inProgress ? 'add' : 'remove', contactId, tag: tagOf(campaignId, sequenceId) },
-        { change: waiting ? 'add' : 'remove', contactId, tag: waitingTagOf(campaignId, sequenceId) },
+        { change: inProgress ? 'add' : 'remove', contactId, tag: tagOf(campaignId, sequenceId), ...keyed },
+        { change: waiting ? 'add' : 'remove', contactId, tag: waitingTagOf(campaignId, sequenceId), ...keyed },
       ]
     }
     case 'ContactErased':
@@ -106,4 +107,34 @@ export function tagChanges(contactId: ContactId, event: ContactEvent): readonly 
     default:
       return NO_CHANGES
   }
+}
+
+/**
+ * The memberships of a contact after these events, as the projector has them: of each key of a sequence its own (KEY-4).
+ *
+ * @param before those before the events
+ */
+export function membershipsAfter(
+  contactId: ContactId,
+  events: Iterable<ContactEvent>,
+  before: readonly Membership[] = [],
+): readonly Membership[] {
+  const held = new Map(before.map((one) => [nameOf(one), one]))
+  for (const event of events)
+    for (const one of tagChanges(contactId, event))
+      if (one.change === 'clear') held.clear()
+      else if (one.change === 'remove') held.delete(nameOf(one))
+      else held.set(nameOf(one), membershipOf(one))
+  return [...held.values()]
+}
+
+const membershipOf = ({ tag, key }: Membership): Membership => (key === undefined ? { tag } : { tag, key })
+const nameOf = ({ tag, key }: Membership) => (key === undefined ? tag : JSON.stringify([tag, key]))
+
+/** A membership by its name: the tag, and where it is for a key both. */
+export type NamedMembership = Tag | Required<Membership>
+
+/** As lists of memberships name them. */
+export function namedMembership({ tag, key }: Membership): NamedMembership {
+  return key === undefined ? tag : { tag, key }
 }

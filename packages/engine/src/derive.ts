@@ -8,6 +8,7 @@ import {
   markChanges,
   type Plan,
   type PlanFault,
+  refOf,
   tagChanges,
 } from '@enfold/core'
 import type { CommandContext } from './engine-context.ts'
@@ -53,7 +54,7 @@ export function plannedOf(
   facts: Facts | null | undefined,
 ): Planned {
   const { wakeAt, lane, others, faults = [] } = nextWake(contactId, state, campaigns.catalog, facts, clock.now())
-  for (const { error, campaignId, sequenceId, run } of faults)
-    observe({ type: 'contact-not-planned', contactId, run: { campaignId, sequenceId, run }, error })
+  for (const { error, run, ...ref } of faults)
+    observe({ type: 'contact-not-planned', contactId, run: { ...refOf(ref), run }, error })
   return { wake: others === undefined ? { wakeAt, lane } : { wakeAt, lane, others }, faults }
 }

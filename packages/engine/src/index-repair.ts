@@ -7,10 +7,9 @@ import {
   type Facts,
   type Instant,
   marksOf,
+  membershipsAfter,
   type ReadModel,
   type RecordedContactEvent,
-  type Tag,
-  tagChanges,
   unplannedMarks,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
@@ -30,23 +29,10 @@ function projectionOf(
   { history, state, facts, version }: ContactSnapshot & { readonly history: readonly RecordedContactEvent[] },
 ): ContactProjection {
   const { wake, faults } = plannedOf(context, contactId, state, facts)
-  const tags = [...tagsBehind(contactId, history), ...marksOf(state), ...unplannedMarks(faults)]
-  return { contactId, version, tags, ...wake }
-}
-
-/** The tags of a contact after these events, as the projector has them. */
-export function tagsBehind(
-  contactId: ContactId,
-  events: readonly RecordedContactEvent[],
-  before: readonly Tag[] = [],
-): readonly Tag[] {
-  const tags = new Set(before)
-  for (const event of events)
-    for (const one of tagChanges(contactId, event))
-      if (one.change === 'clear') tags.clear()
-      else if (one.change === 'add') tags.add(one.tag)
-      else tags.delete(one.tag)
-  return [...tags]
+  const memberships = membershipsAfter(contactId, history)
+  const tags = memberships.flatMap(({ tag, key }) => (key === undefined ? [tag] : []))
+  const keyed = memberships.flatMap(({ tag, key }) => (key === undefined ? [] : [{ tag, key }]))
+  return { contactId, version, tags: [...tags, ...marksOf(state), ...unplannedMarks(faults)], keyed, ...wake }
 }
 
 /**

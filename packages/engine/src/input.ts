@@ -33,6 +33,11 @@ export const idOrNull: Check = (path, value) => {
   if (value !== null) id(path, value)
 }
 
+/** A key of a page of members, which is empty for a run without one. */
+export const keyOrNone: Check = (path, value) => {
+  if (value !== '') id(path, value)
+}
+
 export const ids: Check = (path, value) => {
   if (!Array.isArray(value)) throw EnfoldFault.invalidInput(path, value, 'a list of ids')
   for (const [i, one] of value.entries()) id(`${path}[${i}]`, one)

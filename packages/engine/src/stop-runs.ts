@@ -84,12 +84,13 @@ export function createStopRuns(
     } as const
     let stopped = 0
     let position = 0
+    // Of a sequence with keys a contact is listed once for each, and one stop ends all of them (KEY-2).
     for await (const { contacts } of pages<ContactId, Members>((after) =>
       readModel.members(tag, { after, limit: 500 }),
     ))
-      for (const answer of await Promise.all(contacts.map((contactId) => stop({ ...one, contactId })))) {
+      for (const answer of await Promise.all([...new Set(contacts)].map((contactId) => stop({ ...one, contactId })))) {
         if (isLeft(answer) || answer.right.outcome !== 'stopped') continue
-        stopped += 1
+        stopped += answer.right.runs?.length ?? 1
         position = Math.max(position, answer.right.position)
       }
     return { stopped, position }

@@ -2,45 +2,49 @@
  * Whether the index is what the log says (INDEX-3). The log is read once, and each contact is folded while it is read: stream
  * by stream it took three readings of everything.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   ContactCounters,
   ContactFold,
   type ContactId,
   type ContactState,
   type CounterChange,
+  compareIds,
   contactOf,
   contactStream,
   type EventStore,
   fold,
+  INDEX_EVENTS,
   isCampaignEvent,
   isInProgress,
   isMarkOfPlan,
+  type Membership,
   marksOf,
+  membershipsAfter,
+  type NamedMembership,
+  namedMembership,
   newestRun,
   type Position,
   type ReadModel,
   type RecordedContactEvent,
   type StreamId,
-  type Tag,
-  tagChanges,
   tagOf,
   waitingTagOf,
 } from '@enfold/core'
 import type { EngineContext } from './engine-context.ts'
 import { yieldToEventLoop } from './event-loop.ts'
-import { tagsBehind } from './index-repair.ts'
 import { pagesOf } from './paging.ts'
 import { addFromStreams, beginRecount, type CounterDifference, counterDifferences, type Recount } from './recount.ts'
 
-/** One contact whose rows in the index are not what its log says. */
+/** One contact whose rows in the index are not what its log says. Tags, and for a key both, in the order of their text. */
 export interface IndexDifference {
   readonly contactId: ContactId
   /** By the projector, from the contact's events. */
-  readonly expected: readonly Tag[]
+  readonly expected: readonly NamedMembership[]
   /** In the live index. */
-  readonly found: readonly Tag[]
+  readonly found: readonly NamedMembership[]
   /** By the reducer's state: the same as `expected`, or one of the two is wrong. */
-  readonly byState: readonly Tag[]
+  readonly byState: readonly NamedMembership[]
 }
 
 export interface IndexReport {
@@ -63,10 +67,10 @@ const AT_ONCE = 50
 const LOOKS = 3
 const YIELD_EVERY = 1000
 
-/** A contact by its events: the tags as the projector has them, and the reducer's state. */
+/** A contact by its events: the memberships as the projector has them, and the reducer's state. */
 interface LoggedContact {
   readonly contactId: ContactId
-  readonly tags: readonly Tag[]
+  readonly memberships: readonly Membership[]
   readonly state: ContactState
   /** Its share of the counters. */
   readonly counted: readonly CounterChange[]
@@ -127,7 +131,7 @@ class HeldContact implements LoggedContact {
   /** From the first event on that is not counted any more. */
   #counted: readonly CounterChange[] | null = null
   readonly contactId: ContactId
-  tags: readonly Tag[] = []
+  memberships: readonly Membership[] = []
 
   constructor(contactId: ContactId, recount: Recount) {
     this.contactId = contactId
@@ -146,7 +150,7 @@ class HeldContact implements LoggedContact {
     if (this.#recount.counts(event)) this.#counters.add(event)
     else this.#counted ??= this.counted
     this.#fold.add(event)
-    if (tagChanges(this.contactId, event).length > 0) this.tags = tagsBehind(this.contactId, [event], this.tags)
+    if (INDEX_EVENTS.has(event.type)) this.memberships = membershipsAfter(this.contactId, [event], this.memberships)
   }
 }
 
@@ -204,14 +208,14 @@ async function readContacts(
 }
 
 function loggedBy(contactId: ContactId, history: readonly RecordedContactEvent[]): Omit<LoggedContact, 'counted'> {
-  return { contactId, tags: tagsBehind(contactId, history), state: fold(history) }
+  return { contactId, memberships: membershipsAfter(contactId, history), state: fold(history) }
 }
 
 async function differencesOf(
   verifying: Verifying,
   logged: readonly LoggedContact[],
 ): Promise<readonly IndexDifference[]> {
-  const found = await Promise.all(logged.map(({ contactId }) => verifying.readModel.tagsOf(contactId)))
+  const found = await Promise.all(logged.map(({ contactId }) => verifying.readModel.membershipsOf(contactId)))
   const differences: IndexDifference[] = []
   for (const [i, contact] of logged.entries()) {
     if (differenceOf(contact, found[i] ?? []) === null) continue
@@ -222,15 +226,23 @@ async function differencesOf(
 }
 
 function differenceOf(
-  { contactId, tags, state }: Omit<LoggedContact, 'counted'>,
-  inIndex: readonly Tag[],
+  { contactId, memberships, state }: Omit<LoggedContact, 'counted'>,
+  inIndex: readonly Membership[],
 ): IndexDifference | null {
-  const marks = marksOf(state)
+  const marks = marksOf(state).map((tag) => ({ tag }))
   // What follows from the plan depends on the release and the hour, as wakes do, and is not held against the log.
-  const found = inIndex.filter((tag) => !isMarkOfPlan(tag)).sort()
-  const expected = [...tags, ...marks].sort()
-  const byState = [...tagsByState(state), ...marks].sort()
-  return same(expected, found) && same(expected, byState) ? null : { contactId, expected, found, byState }
+  const found = named(inIndex.filter(({ tag }) => !isMarkOfPlan(tag)))
+  const expected = named([...memberships, ...marks])
+  const byState = named([...membershipsByState(state), ...marks])
+  return isDeepStrictEqual(expected, found) && isDeepStrictEqual(expected, byState)
+    ? null
+    : { contactId, expected, found, byState }
+}
+
+function named(memberships: readonly Membership[]): readonly NamedMembership[] {
+  return [...memberships]
+    .sort((a, b) => compareIds(a.tag, b.tag) || compareIds(a.key ?? '', b.key ?? ''))
+    .map(namedMembership)
 }
 
 /** A command between the two looks would show as a difference: only one that stays is one. */
@@ -240,7 +252,7 @@ async function lookAgain(
 ): Promise<IndexDifference | null> {
   for (let look = 1; look <= LOOKS; look++) {
     const history = await context.historyOf(contactId)
-    const difference = differenceOf(loggedBy(contactId, history), await readModel.tagsOf(contactId))
+    const difference = differenceOf(loggedBy(contactId, history), await readModel.membershipsOf(contactId))
     if (difference === null) return null
     // A separate read model may only be late.
     if (look === 1) await shown(history.at(-1)?.position ?? 0)
@@ -249,19 +261,16 @@ async function lookAgain(
   return null
 }
 
-function tagsByState(state: ContactState): readonly Tag[] {
-  return state.enrollments.flatMap((enrollment) => {
-    const { campaignId, sequenceId } = enrollment
+function membershipsByState(state: ContactState): readonly Membership[] {
+  return state.enrollments.flatMap((enrollment): readonly Membership[] => {
+    const { campaignId, sequenceId, key } = enrollment
     const run = newestRun(enrollment)
-    if (isInProgress(run)) return [tagOf(campaignId, sequenceId)]
-    return run?.status === 'waiting' ? [waitingTagOf(campaignId, sequenceId)] : []
+    const keyed = key === '' ? {} : { key }
+    if (isInProgress(run)) return [{ tag: tagOf(campaignId, sequenceId), ...keyed }]
+    return run?.status === 'waiting' ? [{ tag: waitingTagOf(campaignId, sequenceId), ...keyed }] : []
   })
 }
 
 function* partsOf<One>(all: readonly One[]): Generator<readonly One[]> {
   for (let from = 0; from < all.length; from += AT_ONCE) yield all.slice(from, from + AT_ONCE)
-}
-
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one, i) => one === b[i])
 }

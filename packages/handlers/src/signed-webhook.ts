@@ -118,8 +118,19 @@ export function signedWebhook(options: SignedWebhookOptions): StepHandler {
 }
 
 function payloadOf(call: StepCall): JsonValue {
-  const { contactId, campaignId, sequenceId, run, step, attempt, resend } = call
-  const data = { contactId, campaignId, sequenceId, run, stepId: step.id, params: step.params ?? {}, attempt, resend }
+  const { contactId, campaignId, sequenceId, key, run, vars, step, attempt, resend } = call
+  const data = {
+    contactId,
+    campaignId,
+    sequenceId,
+    ...(key === undefined ? {} : { key }),
+    run,
+    ...(vars === undefined ? {} : { vars }),
+    stepId: step.id,
+    params: step.params ?? {},
+    attempt,
+    resend,
+  }
   return { type: 'step.dispatched', timestamp: new Date().toISOString(), data } satisfies WebhookPayload
 }
 

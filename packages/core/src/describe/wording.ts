@@ -61,9 +61,10 @@ export function goalInWords(
   return name?.({ campaignId, goalId }) ?? `${idInWords(campaignId)}/${idInWords(goalId)}`
 }
 
-/** "pool-owners/nurture, run 1" */
-export function runInWords({ campaignId, sequenceId, run }: RunRef, { name }: Wording): string {
-  return `${name?.({ campaignId, sequenceId }) ?? `${idInWords(campaignId)}/${idInWords(sequenceId)}`}, run ${run}`
+/** "pool-owners/nurture, run 1"; where it is for a key: "pool-owners/nurture for cart-7, run 1" */
+export function runInWords({ campaignId, sequenceId, key, run }: RunRef, { name }: Wording): string {
+  const sequence = name?.({ campaignId, sequenceId }) ?? `${idInWords(campaignId)}/${idInWords(sequenceId)}`
+  return `${sequence}${key === undefined ? '' : ` for ${idInWords(key)}`}, run ${run}`
 }
 
 export function stepNameInWords(

@@ -18,6 +18,7 @@ import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
 import { type ContactSnapshot, factsAfter, type LoadedContact, loadedFrom } from '../load-contact.ts'
 import { inSpan, traceparent } from '../telemetry.ts'
+import { attemptOf } from './send.ts'
 
 /** Of one append. More would not be quicker, and logs have a limit of their own: EventStoreDB takes 1 MB. */
 const MAX_OUTCOMES = 100
@@ -151,10 +152,9 @@ function tell(
 ): void {
   const durationMs = performance.now() - startedAt
   for (const [i, command] of commands.entries()) {
-    const { contactId, commandId, campaignId, sequenceId, run, stepId, resend, attempt } = command
+    const { contactId, commandId } = command
     const count = events.filter((event) => event.commandId === commandId).length
     observe({ type: 'command-decided', command: command.type, contactId, events: count, rejection: null, durationMs })
-    if (answers[i]?.outcome === 'stale')
-      observe({ type: 'outcome-stale', contactId, attempt: { campaignId, sequenceId, run, stepId, resend, attempt } })
+    if (answers[i]?.outcome === 'stale') observe({ type: 'outcome-stale', contactId, attempt: attemptOf(command) })
   }
 }

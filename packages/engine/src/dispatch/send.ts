@@ -9,6 +9,7 @@ import {
   instantOf,
   type RecordOutcome,
   type Run,
+  refOf,
   runOf,
   type StepCall,
   type StepHandler,
@@ -16,6 +17,7 @@ import {
 } from '@enfold/core'
 import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
+import { varsIn } from '../inspect/contact-questions.ts'
 import type { Kinds } from '../kinds.ts'
 import type { ContactSnapshot } from '../load-contact.ts'
 import { inSpan, recordError } from '../telemetry.ts'
@@ -86,12 +88,23 @@ function callOf(
   { state, facts }: ContactSnapshot,
 ): Omit<StepCall, 'signal'> {
   const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
-  const { campaignVersion } = runOf(state, data) as Run
+  const known = runOf(state, data) as Run
+  const { campaignVersion } = known
   const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)
   const found = campaign.sequences.get(sequenceId)?.steps.find((one) => one.id === stepId)
   if (found === undefined) throw new Error(`Version ${campaignVersion} of ${campaignId} has no step ${stepId}.`)
   const step = { ...found, params: found.params ?? {} }
-  return { contactId, campaignId, sequenceId, run, step, facts: facts ?? {}, attempt, resend, idempotencyKey }
+  return {
+    contactId,
+    ...refOf(data),
+    run,
+    ...varsIn(known),
+    step,
+    facts: facts ?? {},
+    attempt,
+    resend,
+    idempotencyKey,
+  }
 }
 
 /** What the handler answered, as a command that records it. */
@@ -122,6 +135,7 @@ function retryAt({ context, options }: Sender, attempt: number, outcome: StepOut
   return instantOf(epochMsOf(context.clock.now()) + Math.max(jittered, asked))
 }
 
-function attemptOf({ campaignId, sequenceId, run, stepId, resend, attempt }: AttemptRef): AttemptRef {
-  return { campaignId, sequenceId, run, stepId, resend, attempt }
+export function attemptOf(ref: AttemptRef): AttemptRef {
+  const { run, stepId, resend, attempt } = ref
+  return { ...refOf(ref), run, stepId, resend, attempt }
 }

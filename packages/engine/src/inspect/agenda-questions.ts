@@ -3,20 +3,26 @@ import {
   type AgendaEntry,
   type CampaignId,
   type ContactId,
+  type ContactState,
   type DueStep,
   type Instant,
   plan,
   type ReadModel,
+  runOf,
   type UpcomingStep,
+  type Vars,
 } from '@enfold/core'
 import { createQuestionFacts, type FactsFault } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { pages } from '../paging.ts'
+import { varsIn } from './contact-questions.ts'
 import { loadContacts, NO_FACTS } from './questioned-contacts.ts'
 
 export interface Upcoming extends UpcomingStep {
   readonly contactId: ContactId
+  /** What the run began with (VAR-1). Only where there is something. */
+  readonly vars?: Vars
   /** As in `ContactView`: why `dueAt` was computed without the contact's facts. */
   readonly factsFault?: FactsFault
 }
@@ -85,8 +91,13 @@ async function upcomingOf(
   const steps: Upcoming[] = []
   for (const { contactId, state, facts = NO_FACTS, why } of await loadContacts(context, contactIds))
     for (const step of plan(contactId, state, campaigns.catalog, facts, clock.now()).upcoming)
-      if (step.dueAt <= until) steps.push({ contactId, ...step, ...why })
+      if (step.dueAt <= until) steps.push({ contactId, ...step, ...varsOf(state, step), ...why })
   return steps.sort((a, b) => (a.dueAt < b.dueAt ? -1 : a.dueAt > b.dueAt ? 1 : 0))
+}
+
+function varsOf(state: ContactState, step: UpcomingStep): { readonly vars?: Vars } {
+  const run = runOf(state, step)
+  return run === undefined ? {} : varsIn(run)
 }
 
 async function overdue(context: EngineContext, readModel: ReadModel): Promise<Overdue> {

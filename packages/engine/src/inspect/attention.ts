@@ -14,6 +14,7 @@ import {
   type Page,
   type ReadModel,
   type RecordedContactEvent,
+  refOf,
   type SequenceId,
   type StepId,
   stepsWaiting,
@@ -61,6 +62,8 @@ export interface AttentionEntry {
   readonly contactId: ContactId | null
   readonly campaignId: CampaignId | null
   readonly sequenceId: SequenceId | null
+  /** Only where the run is for a key (KEY-1). */
+  readonly key?: string
   readonly run: number | null
   readonly stepId: StepId | null
   /** Which sending of the step failed: 0 the scheduled one, 1, 2, … resends. */
@@ -213,9 +216,9 @@ async function unplannedOf(
   await campaigns.ensure(state)
   const { faults = [] } = nextWake(contactId, state, campaigns.catalog, undefined, clock.now())
   const since = history.at(-1)?.at ?? null
-  return faults.map(({ error, campaignId, sequenceId, run }): AttentionEntry => {
+  return faults.map(({ error, run, ...ref }): AttentionEntry => {
     const { code } = wordsOf(error)
-    return { ...NOTHING, kind: 'unplanned', contactId, campaignId, sequenceId, run, since, reason: code }
+    return { ...NOTHING, kind: 'unplanned', contactId, ...refOf(ref), run, since, reason: code }
   })
 }
 

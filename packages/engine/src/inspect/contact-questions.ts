@@ -6,6 +6,7 @@ import {
   fold,
   type Instant,
   isInProgress,
+  isSameEnrollment,
   isSuppressed,
   plan,
   type RecordedContactEvent,
@@ -13,10 +14,12 @@ import {
   type Run,
   type RunStatus,
   recordOf,
+  refOf,
   type SequenceRef,
   type StepId,
   type StepRecord,
   type UpcomingStep,
+  type Vars,
   type Version,
 } from '@enfold/core'
 import { type FactsFault, SHORT_MS } from '../directory.ts'
@@ -45,8 +48,11 @@ export interface ContactView {
   readonly ahead?: readonly Version[]
 }
 
+/** With its key, where the sequence has keys (KEY-1). */
 export interface EnrollmentView extends SequenceRef {
   readonly run: number
+  /** What the run began with (VAR-1). Only where there is something, and not of an erased contact. */
+  readonly vars?: Vars
   readonly status: RunStatus
   readonly campaignVersion: number
   readonly startedAt: Instant
@@ -132,15 +138,11 @@ async function contactView(
   const { version } = state
   const now = at ?? clock.now()
   const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
-  const enrollments = state.enrollments.flatMap(({ campaignId, sequenceId, runs: all }) =>
-    (runs === 'all' ? all : all.slice(-1)).map((run) =>
-      enrollmentView(
-        { campaignId, sequenceId },
-        run,
-        upcoming,
-        stepIdsOf(campaigns.catalog, { campaignId, sequenceId }, run),
-      ),
-    ),
+  const enrollments = state.enrollments.flatMap((enrollment) =>
+    (runs === 'all' ? enrollment.runs : enrollment.runs.slice(-1)).map((run) => {
+      const view = enrollmentView(refOf(enrollment), run, upcoming, stepIdsOf(campaigns.catalog, enrollment, run))
+      return state.erased ? view : { ...view, ...varsIn(run) }
+    }),
   )
   const suppressed = isSuppressed(state, now) ? state.suppressed : null
   const real = clock.now()
@@ -161,7 +163,7 @@ function enrollmentView(
   stepIds: readonly StepId[],
 ): EnrollmentView {
   const next = isInProgress(run)
-    ? upcoming.find((s) => s.run === run.run && s.sequenceId === ref.sequenceId && s.campaignId === ref.campaignId)
+    ? upcoming.find((step) => step.run === run.run && isSameEnrollment(step, ref))
     : undefined
   return {
     ...ref,
@@ -173,6 +175,11 @@ function enrollmentView(
     steps: stepIds.map((stepId) => stepView(stepId, recordOf(run, stepId))),
     next: next === undefined ? null : nextOf(next),
   }
+}
+
+/** The variables of a run, where it has some. */
+export function varsIn({ vars }: Run): { readonly vars?: Vars } {
+  return Object.keys(vars).length === 0 ? {} : { vars }
 }
 
 function nextOf({ stepId, dueAt, opensAt }: UpcomingStep): NonNullable<EnrollmentView['next']> {

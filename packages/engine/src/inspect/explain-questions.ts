@@ -26,7 +26,7 @@ import { loadContact } from './questioned-contacts.ts'
 /** What to explain: an event of the contact's history, such as a dispatch, or a step. */
 export type ExplainQuery =
   | { readonly contactId: ContactId; readonly eventId: EventId }
-  /** `run`: default the newest. */
+  /** `key`: of a sequence with keys. `run`: default the newest. */
   | (SequenceRef & { readonly contactId: ContactId; readonly stepId: StepId; readonly run?: number })
 
 /** Why something happened to a contact, or why a step did not run (AUDIT-3). */
@@ -102,6 +102,7 @@ export function createExplainQuestions(context: EngineContext): ExplainQuestions
         campaignId: input.id,
         sequenceId: input.id,
         stepId: input.id,
+        'key?': input.id,
         'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER),
       })
       return explainStep(context, query)

@@ -3,6 +3,7 @@ import {
   type CampaignId,
   type ContactId,
   EnfoldFault,
+  type Membership,
   type Page,
   parseTag,
   type ReadModel,
@@ -21,10 +22,16 @@ import * as input from '../input.ts'
 export type MemberStatus = 'active' | 'waiting' | 'either'
 
 export interface MembersView {
+  /** Of a sequence with keys a contact comes once for each of its keys (KEY-4). */
   readonly contacts: readonly ContactId[]
+  /** Only of a sequence with keys: the key of each of the contacts, in the same order; '' for a run without one. */
+  readonly keys?: readonly string[]
+  /** How many runs there are: contacts, and of a sequence with keys each key by itself. */
   readonly total: number
   /** Pass it as `after` for the next page; `null` at the end. */
   readonly next: ContactId | null
+  /** Where there are keys and more of them: pass it as `afterKey`, together with `next`. */
+  readonly nextKey?: string
 }
 
 export interface SequenceQuery extends SequenceRef {
@@ -50,10 +57,12 @@ export interface SearchView {
   readonly next: ContactId | null
 }
 
+/** With its key, where it has one. */
 export interface SequenceMembership extends SequenceRef {
   readonly status: 'active' | 'waiting'
 }
 
+/** How many runs there are: of a sequence with keys a contact may have several (KEY-4). */
 export interface SequenceCounts {
   readonly sequenceId: SequenceId
   /** In progress: active or paused. */
@@ -62,15 +71,17 @@ export interface SequenceCounts {
 }
 
 export interface IndexQuestions {
-  /** The contacts of a sequence. `status` default "active". Rule INDEX-2. */
+  /** The contacts of a sequence. `status` default "active". Rules INDEX-2, KEY-4. */
   contactsInSequence(query: {
     readonly campaignId: CampaignId
     readonly sequenceId: SequenceId
     readonly status?: MemberStatus
     readonly after?: ContactId | null
+    /** `nextKey` of the page before. Left out: after all keys of the contact `after`. */
+    readonly afterKey?: string
     readonly limit?: number
   }): Promise<MembersView>
-  /** The sequences that a contact is in or waits at the end of, from the index. */
+  /** The sequences that a contact is in or waits at the end of, from the index; each key by itself. */
   sequencesOf(contactId: ContactId): Promise<readonly SequenceMembership[]>
   /**
    * Contacts by their active sequences: all, any, none; and by the host's own search. Where the host's search finds many
@@ -97,17 +108,19 @@ export function createIndexQuestions(
         sequenceId: input.id,
         'status?': input.oneOf('active', 'waiting', 'either'),
         'after?': input.idOrNull,
+        'afterKey?': input.keyOrNone,
         'limit?': input.pageSize,
       })
-      const { campaignId, sequenceId, status = 'active', after = null, limit = 50 } = query
-      const page = { after, limit }
+      const { campaignId, sequenceId, status = 'active', after = null, afterKey, limit = 50 } = query
+      const page = { after, limit, ...(afterKey === undefined ? {} : { afterKey }) }
       const [active, waiting] = [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)]
-      if (status === 'either') return readModel.search({ any: [active, waiting] }, page)
-      return readModel.members(status === 'active' ? active : waiting, page)
+      // One run is either in progress or waits.
+      const tags = { active, waiting, either: [active, waiting] }
+      return readModel.members(tags[status], page)
     },
     async sequencesOf(contactId) {
       input.id('inspect.sequencesOf', contactId)
-      return membershipsOf(await readModel.tagsOf(contactId))
+      return sequencesIn(await readModel.membershipsOf(contactId))
     },
     async search(query) {
       input.checkInput('inspect.search', query, {
@@ -133,12 +146,12 @@ export function createIndexQuestions(
   }
 }
 
-function membershipsOf(tags: readonly Tag[]): readonly SequenceMembership[] {
-  return tags.flatMap((tag) => {
+function sequencesIn(memberships: readonly Membership[]): readonly SequenceMembership[] {
+  return memberships.flatMap(({ tag, ...keyed }) => {
     const parsed = parseTag(tag)
     if (parsed === null) return []
     const { campaignId, sequenceId, waiting } = parsed
-    return [{ campaignId, sequenceId, status: waiting ? ('waiting' as const) : ('active' as const) }]
+    return [{ campaignId, sequenceId, ...keyed, status: waiting ? ('waiting' as const) : ('active' as const) }]
   })
 }
 

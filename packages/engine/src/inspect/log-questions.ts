@@ -12,6 +12,8 @@ import {
   type Instant,
   instantOf,
   isCampaignEvent,
+  type Membership,
+  membershipsAfter,
   type Position,
   parseTag,
   type ReadModel,
@@ -19,7 +21,6 @@ import {
   type SequenceRef,
   type StreamId,
   type Tag,
-  tagChanges,
 } from '@enfold/core'
 import { LogCheck, type Verified } from '@enfold/core/log'
 import type { EngineContext } from '../engine-context.ts'
@@ -226,19 +227,18 @@ async function* historiesOf(
 
 /** Who entered and who left, by what really changed: a stop of a run that waited has left nothing in progress. */
 function* movesOf(history: readonly RecordedContactEvent[]) {
-  const tags = new Set<Tag>()
-  for (const event of history)
-    for (const change of tagChanges(contactOf(event.stream) as ContactId, event)) {
-      if (change.change === 'clear') {
-        for (const tag of tags) yield { tag, by: -1, event }
-        tags.clear()
-      } else if (change.change === 'remove') {
-        if (tags.delete(change.tag)) yield { tag: change.tag, by: -1, event }
-      } else if (!tags.has(change.tag)) {
-        tags.add(change.tag)
-        yield { tag: change.tag, by: 1, event }
-      }
-    }
+  let before: readonly Membership[] = []
+  for (const event of history) {
+    if (!INDEX_EVENTS.has(event.type)) continue
+    const after = membershipsAfter(contactOf(event.stream) as ContactId, [event], before)
+    for (const { tag } of missing(before, after)) yield { tag, by: -1, event }
+    for (const { tag } of missing(after, before)) yield { tag, by: 1, event }
+    before = after
+  }
+}
+
+function missing(all: readonly Membership[], others: readonly Membership[]): readonly Membership[] {
+  return all.filter((one) => !others.some(({ tag, key }) => tag === one.tag && key === one.key))
 }
 
 function hoursOf(window: readonly RecordedContactEvent[]): Activity['hours'] {

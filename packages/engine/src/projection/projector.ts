@@ -228,7 +228,7 @@ async function countBatch(
 async function changeOf(
   { context }: Projector,
   contactId: ContactId,
-  { version, state, tags }: FoldedContact,
+  { version, state, memberships }: FoldedContact,
   news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
 ): Promise<Change> {
   await context.campaigns.ensure(state)
@@ -236,7 +236,7 @@ async function changeOf(
   const facts = await context.factsOf(contactId).catch(() => undefined)
   if (news !== null) return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
   const { wake, faults } = plannedOf(context, contactId, state, facts)
-  const exactly = setTo(contactId, [...tags, ...marksOf(state), ...unplannedMarks(faults)])
+  const exactly = setTo(contactId, memberships, [...marksOf(state), ...unplannedMarks(faults)])
   return { contactId, version, derived: { ...wake, tags: exactly } }
 }
 

@@ -6,18 +6,19 @@ import {
   contactOf,
   EnfoldFault,
   fold,
+  type Membership,
+  membershipsAfter,
   type Position,
   type RecordedContactEvent,
   type Tag,
   type Version,
 } from '@enfold/core'
-import { tagsBehind } from '../index-repair.ts'
 
 /** A contact as its stream has it up to a version. */
 export interface FoldedContact {
   readonly version: Version
   readonly state: ContactState
-  readonly tags: readonly Tag[]
+  readonly memberships: readonly Membership[]
 }
 
 /** A contact whose events are given one after the other. */
@@ -29,7 +30,7 @@ export interface FollowedContact extends FoldedContact {
 }
 
 export function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): FoldedContact {
-  return { version: history.length, state: fold(history), tags: tagsBehind(contactId, history) }
+  return { version: history.length, state: fold(history), memberships: membershipsAfter(contactId, history) }
 }
 
 export function eventsByContact(events: readonly RecordedContactEvent[]): Map<ContactId, RecordedContactEvent[]> {
@@ -92,13 +93,18 @@ export function followedOn(
     counted: state,
     version: given,
     state,
-    tags: tagsBehind(contactId, unread, before.tags),
+    memberships: membershipsAfter(contactId, unread, before.memberships),
   }
 }
 
-/** Sets exactly these tags, whatever there was. */
-export function setTo(contactId: ContactId, tags: readonly Tag[]): Change['derived']['tags'] {
-  return [{ change: 'clear', contactId }, ...tags.map((tag) => ({ change: 'add', contactId, tag }) as const)]
+/** Sets exactly these memberships and marks, whatever there was. */
+export function setTo(
+  contactId: ContactId,
+  memberships: readonly Membership[],
+  marks: readonly Tag[],
+): Change['derived']['tags'] {
+  const all = [...memberships, ...marks.map((tag) => ({ tag }))]
+  return [{ change: 'clear', contactId }, ...all.map((one) => ({ change: 'add', contactId, ...one }) as const)]
 }
 
 export function placeOf({ id, type, stream, version, position }: RecordedContactEvent) {

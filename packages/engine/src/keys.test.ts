@@ -1,0 +1,257 @@
+/** Runs with a key through the engine: one contact is in one sequence several times (KEY-1 to KEY-5, VAR-1, VAR-2). */
+import { join } from 'node:path'
+import { campaign, orThrow, type StepCall, type Store, tagOf } from '@enfold/core'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
+import { createEngine } from './engine.ts'
+import { asHostsUseIt, closingAfterEach, eachStore } from './store.fixture.ts'
+
+/** A cart that was left; a payment stops the reminders of its own cart alone. */
+const shop = campaign({
+  id: 'shop',
+  goals: [
+    { id: 'left', when: { kind: 'cart-left' }, next: ['remind'] },
+    { id: 'paid', when: { kind: 'paid' }, achievableBy: 'members', same: 'cartId' },
+  ],
+  sequences: [
+    {
+      id: 'remind',
+      vars: { cart: { data: 'cartId' }, total: { data: 'total' } },
+      per: 'cart',
+      steps: [
+        { id: 'first', kind: 'email', timer: { after: 'PT1H' } },
+        { id: 'big', kind: 'email', if: { var: 'total', atLeast: 100 } },
+        { id: 'last', kind: 'email', timer: { after: 'P1D' } },
+      ],
+      next: ['paid'],
+    },
+    { id: 'plain', steps: [{ id: 'only', kind: 'email', timer: { after: 'P1D' } }] },
+  ],
+})
+
+const directory = temporaryDirectory()
+const closing = closingAfterEach()
+let files = 0
+const STORES = {
+  sqlite: () => createSqliteStore({ path: join(directory, `keys-${++files}.db`), synchronous: 'NORMAL' }),
+}
+const ALL = (tests: (makeStore: () => Store) => void) => {
+  eachStore(tests)
+  eachStore(tests, STORES)
+}
+
+const remind = { campaignId: 'shop', sequenceId: 'remind' }
+const ofAnn = { ...remind, contactId: 'ann', actor: 'olga' }
+const HOSTILE = ['__proto__', 'a/b', '👩‍🚀', '"', 'x'.repeat(200), 'nul\u0000']
+
+async function given(makeStore: () => Store) {
+  const store = closing(makeStore())
+  const clock = createSimulatedClock(MONDAY)
+  const calls: StepCall[] = []
+  const email = (call: StepCall) => {
+    calls.push(call)
+    return { outcome: 'sent' as const }
+  }
+  const engine = asHostsUseIt(closing(createEngine({ store, clock, handlers: { email } })), store)
+  orThrow(await engine.publish(shop, { actor: 'olga' }))
+  const leave = async (cartId: string, total: number, contactId = 'ann') =>
+    orThrow(await engine.signal({ contactId, kind: 'cart-left', data: { cartId, total }, signalId: `left ${cartId}` }))
+  return { store, clock, calls, engine, leave }
+}
+
+ALL((makeStore) => {
+  it('KEY-3: of two carts the one that is paid is left in peace, and the other is reminded', async () => {
+    const { clock, calls, engine, leave } = await given(makeStore)
+    const first = await leave('cart 1', 20)
+    expect(first.goals).toMatchObject([
+      { started: [{ sequenceId: 'remind', key: 'cart 1', run: 1, outcome: 'started' }] },
+    ])
+    await leave('cart 2', 150)
+    expect((await leave('cart 2', 150)).goals).toMatchObject([{ started: [{ key: 'cart 2', run: 1 }] }])
+    clock.advance('PT1H')
+    await engine.runDue()
+    const paid = await engine.signal({ contactId: 'ann', kind: 'paid', data: { cartId: 'cart 1' }, signalId: 'pay' })
+    expect(orThrow(paid).goals).toEqual([
+      {
+        campaignId: 'shop',
+        goalId: 'paid',
+        outcome: 'satisfied',
+        stopped: [{ sequenceId: 'remind', key: 'cart 1', run: 1 }],
+        started: [],
+      },
+    ])
+    clock.advance('P2D')
+    await engine.runDue()
+    expect(calls.map(({ step, key }) => `${step.id} ${key}`).toSorted()).toEqual([
+      'big cart 2',
+      'first cart 1',
+      'first cart 2',
+      'last cart 2',
+    ])
+    expect(await engine.verifyIndex()).toMatchObject({ contacts: 1, differences: [] })
+  })
+
+  it('VAR-2: handlers get the key and the variables of their own run, and of a run without any neither', async () => {
+    const { clock, calls, engine, leave } = await given(makeStore)
+    await leave('cart 1', 20)
+    await leave('cart 2', 150)
+    orThrow(await engine.startSequence({ ...ofAnn, sequenceId: 'plain' }))
+    clock.advance('P1D')
+    await engine.runDue()
+    const got = (stepId: string) => calls.filter(({ step }) => step.id === stepId)
+    expect(got('first').map(({ key, vars }) => ({ key, vars }))).toEqual([
+      { key: 'cart 1', vars: { cart: 'cart 1', total: 20 } },
+      { key: 'cart 2', vars: { cart: 'cart 2', total: 150 } },
+    ])
+    expect(new Set(calls.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(calls.length)
+    expect(Object.keys(got('only')[0] ?? {})).not.toContain('key')
+    expect(Object.keys(got('only')[0] ?? {})).not.toContain('vars')
+  })
+
+  it('KEY-2: orders take a key, and answer each of the runs without one', async () => {
+    const { engine } = await given(makeStore)
+    const start = (key: string) => engine.startSequence({ ...ofAnn, key, vars: { total: 7 } })
+    expect(orThrow(await start('cart 1'))).toMatchObject({ outcome: 'started', key: 'cart 1', run: 1 })
+    expect(orThrow(await start('cart 2'))).toMatchObject({ outcome: 'started', key: 'cart 2', run: 1 })
+    expect(orThrow(await start('cart 1'))).toMatchObject({ outcome: 'already_active', key: 'cart 1', run: 1 })
+    expect(orThrow(await engine.pauseSequence({ ...ofAnn, key: 'cart 1' }))).toMatchObject({
+      outcome: 'paused',
+      key: 'cart 1',
+      run: 1,
+    })
+    expect(orThrow(await engine.resumeSequence(ofAnn))).toMatchObject({
+      outcome: 'resumed',
+      runs: [{ key: 'cart 1', run: 1, outcome: 'resumed' }],
+    })
+    expect(orThrow(await engine.cancelStep({ ...ofAnn, key: 'cart 2', stepId: 'first' }))).toMatchObject({
+      outcome: 'cancelled',
+      key: 'cart 2',
+    })
+    expect(orThrow(await engine.stopSequence(ofAnn))).toMatchObject({
+      outcome: 'stopped',
+      runs: [
+        { key: 'cart 1', run: 1, outcome: 'stopped' },
+        { key: 'cart 2', run: 1, outcome: 'stopped' },
+      ],
+    })
+    expect(await engine.startSequence(ofAnn)).toMatchObject({ left: { type: 'KeyMissing', per: 'cart' } })
+    for (const key of ['', 'x'.repeat(201), 7])
+      await expect(engine.startSequence({ ...ofAnn, key: key as string })).rejects.toThrow('startSequence.key')
+  })
+
+  it('KEY-4: the questions list contact and key, and count runs', async () => {
+    const { clock, engine, leave } = await given(makeStore)
+    await leave('cart 2', 150)
+    await leave('cart 1', 20)
+    await leave('cart 3', 30, 'bob')
+    const all = await engine.inspect.contactsInSequence({ ...remind, status: 'either' })
+    expect(all.contacts.map((contactId, i) => `${contactId} ${all.keys?.[i]}`).toSorted()).toEqual([
+      'ann cart 1',
+      'ann cart 2',
+      'bob cart 3',
+    ])
+    expect(all).toMatchObject({ total: 3, next: null })
+    const page = await engine.inspect.contactsInSequence({ ...remind, limit: 1 })
+    const { contacts, keys, next, nextKey } = page
+    expect([contacts.length, keys, next, nextKey]).toEqual([1, [nextKey], contacts[0], keys?.[0]])
+    const rest = await engine.inspect.contactsInSequence({ ...remind, after: next, afterKey: nextKey ?? '' })
+    expect([...contacts, ...rest.contacts]).toEqual(all.contacts)
+    expect(await engine.inspect.counts({ campaignId: 'shop' })).toContainEqual({
+      sequenceId: 'remind',
+      active: 3,
+      waiting: 0,
+    })
+    expect((await engine.inspect.search({ all: [remind] })).total).toBe(2)
+    expect(await engine.inspect.sequencesOf('ann')).toEqual(
+      ['cart 1', 'cart 2'].map((key) => ({ ...remind, key, status: 'active' })),
+    )
+    orThrow(await engine.stopSequence({ ...ofAnn, key: 'cart 1' }))
+    expect((await engine.inspect.contactsInSequence(remind)).total).toBe(2)
+    expect((await engine.inspect.search({ all: [remind] })).total).toBe(2)
+    for (const _ of ['first', 'last']) {
+      clock.advance('P2D')
+      await engine.runDue()
+    }
+    expect(await engine.inspect.contactsInSequence({ ...remind, status: 'waiting' })).toMatchObject({ total: 2 })
+    expect((await engine.inspect.contactsInSequence({ campaignId: 'shop', sequenceId: 'plain' })).keys).toBeUndefined()
+  })
+
+  it('VAR-1: a contact is shown with the keys and variables of its runs, until it is erased', async () => {
+    const { clock, engine, leave } = await given(makeStore)
+    await leave('cart 1', 20)
+    await leave('cart 2', 150)
+    const { enrollments } = await engine.inspect.contact('ann')
+    expect(enrollments).toMatchObject([
+      { ...remind, key: 'cart 1', run: 1, vars: { cart: 'cart 1', total: 20 }, next: { stepId: 'first' } },
+      { ...remind, key: 'cart 2', run: 1, vars: { cart: 'cart 2', total: 150 }, next: { stepId: 'first' } },
+    ])
+    expect(await engine.inspect.upcoming({ contactId: 'ann' })).toMatchObject([
+      { key: 'cart 1', stepId: 'first', vars: { cart: 'cart 1' } },
+      { key: 'cart 2', stepId: 'first', vars: { cart: 'cart 2' } },
+    ])
+    clock.advance('PT1H')
+    await engine.runDue()
+    const why = (key: string) => engine.inspect.explain({ contactId: 'ann', ...remind, key, stepId: 'big' })
+    expect((await why('cart 1')).step?.reason).not.toBe((await why('cart 2')).step?.reason)
+    const { holds } = orThrow(await engine.erase({ contactId: 'ann', actor: null }))
+    expect(holds).toMatchObject({ keys: 2, variables: 4 })
+    const erased = await engine.inspect.contact('ann')
+    expect(erased.enrollments.map((one) => 'vars' in one)).toEqual([false, false])
+    expect((await engine.inspect.contactsInSequence(remind)).total).toBe(0)
+  })
+
+  it('LOG-6: any text of up to 200 characters is a key', async () => {
+    const { clock, calls, engine } = await given(makeStore)
+    for (const key of HOSTILE) orThrow(await engine.startSequence({ ...ofAnn, key }))
+    clock.advance('PT1H')
+    await engine.runDue()
+    expect(new Set(calls.map(({ key }) => key))).toEqual(new Set(HOSTILE))
+    expect((await engine.inspect.contactsInSequence(remind)).keys?.toSorted()).toEqual(HOSTILE.toSorted())
+    expect((await engine.verifyIndex()).differences).toEqual([])
+    const stopped = orThrow(await engine.stopAll({ contactId: 'ann', actor: null })).stopped
+    expect(stopped.map(({ key }) => key).toSorted()).toEqual(HOSTILE.toSorted())
+  })
+
+  it('INDEX-3: a key that the index lacks or has too many is found, and rebuilt', async () => {
+    const { store, engine, leave } = await given(makeStore)
+    await leave('cart 1', 20)
+    await leave('cart 2', 150)
+    const tag = tagOf('shop', 'remind')
+    const { version } = await engine.inspect.contact('ann')
+    await store.restore({ contactId: 'ann', version, tags: [], keyed: [{ tag, key: 'cart 2' }], wakeAt: null })
+    const both = ['cart 1', 'cart 2'].map((key) => ({ tag, key }))
+    expect((await engine.verifyIndex()).differences).toEqual([
+      { contactId: 'ann', expected: both, found: [{ tag, key: 'cart 2' }], byState: both },
+    ])
+    await engine.rebuildIndex()
+    expect((await engine.verifyIndex()).differences).toEqual([])
+    expect((await engine.inspect.contactsInSequence(remind)).keys).toEqual(['cart 1', 'cart 2'])
+  })
+
+  it('VERSION-3: unpublishing with stopRuns ends the runs of every key', async () => {
+    const { engine, leave } = await given(makeStore)
+    await leave('cart 1', 20)
+    await leave('cart 2', 150)
+    await leave('cart 3', 30, 'bob')
+    const unpublished = await engine.unpublish('shop', { actor: 'olga', stopRuns: true })
+    expect(orThrow(unpublished)).toMatchObject({ outcome: 'unpublished', stopped: 3 })
+    expect((await engine.inspect.contactsInSequence(remind)).total).toBe(0)
+  })
+})
+
+describe('in a transaction of the host', () => {
+  it('KEY-1: a start with a key is written or not, as the host decides', async () => {
+    const store = closing(createSqliteStore({ path: ':memory:' }))
+    const { engine } = await given(() => store)
+    for (const [key, end] of [['cart 1', 'rollback'] as const, ['cart 2', 'commit'] as const]) {
+      const tx = store.transaction()
+      const verbs = engine.withTransaction(tx)
+      orThrow(await verbs.startSequence({ ...ofAnn, key }))
+      expect(orThrow(await verbs.startSequence({ ...ofAnn, key }))).toMatchObject({ outcome: 'already_active', key })
+      await tx[end]()
+    }
+    expect((await engine.inspect.contactsInSequence(remind)).keys).toEqual(['cart 2'])
+  })
+})
