@@ -251,7 +251,7 @@ function stopsBy(
     if (enrollment.campaignId !== campaignId || !isOpen(run) || targets.has(sequenceId)) return []
     if (!campaigns.has(campaignId, run.campaignVersion)) return []
     const own = campaigns.version(campaignId, run.campaignVersion).campaign
-    const isUpstream = [campaign, own].some((version) => version.upstreamOf(goalId).has(sequenceId))
+    const isUpstream = [campaign, own].some((version) => version.isUpstream(sequenceId, goalId))
     const runsOn = own.sequences.get(sequenceId)?.onGoal === 'runToCompletion'
     return isUpstream && !runsOn ? [runKey('stop', { campaignId, sequenceId, run: run.run })] : []
   })

@@ -167,8 +167,9 @@ describe('valid definitions', () => {
       ],
     })
     if (isLeft(defined)) throw new Error('unreachable')
-    const { goals, upstreamOf, beforeGoals } = defined.right
-    expect([...goals.keys()].map((goal) => [goal, [...upstreamOf(goal)].sort()])).toEqual([
+    const { goals, sequences, isUpstream, beforeGoals } = defined.right
+    const upstreamOf = (goal: string) => [...sequences.keys()].filter((sequence) => isUpstream(sequence, goal))
+    expect([...goals.keys()].map((goal) => [goal, upstreamOf(goal)])).toEqual([
       ['g1', ['a', 'b']],
       ['g2', ['a', 'b', 'c']],
       ['g3', []],
@@ -450,6 +451,20 @@ describe('large definitions', () => {
     const sequences = Array.from({ length: 8000 }, (_, i) => ({ id: `s${i}`, steps: [email], next: nextOf(i) }))
     const defined = defineCampaign({ id: 'c', goals: [{ id: 'done', when: { kind: 'k' } }], sequences })
     expect(defined).toMatchObject({ _tag: 'Right' })
+  })
+
+  it('VERSION-2: 6,500 goals over 6,500 sequences, each before all that follow, are a campaign', () => {
+    const numbers = Array.from({ length: 6500 }, (_, i) => i)
+    const goals = numbers.map((i) => ({ id: `g${i}`, when: { kind: 'k' }, achievableBy: 'members' }))
+    const next = (i: number) => (i < 6499 ? [`s${i + 1}`, `g${i}`] : ['g6499'])
+    const defined = defineCampaign({
+      id: 'c',
+      goals,
+      sequences: numbers.map((i) => ({ id: `s${i}`, steps: [email], next: next(i) })),
+    })
+    if (isLeft(defined)) throw new Error('unreachable')
+    const { isUpstream } = defined.right
+    expect(['g0', 'g3000', 'g6499'].map((goal) => isUpstream('s3000', goal))).toEqual([false, true, true])
   })
 
   it('VERSION-2: each warning of a chain is found, and each sequence of a ring leads back to itself', () => {

@@ -9,6 +9,7 @@ import { EnfoldFault } from './fault.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
 import { notJsonIn } from './not-json.ts'
+import { connectedParts, type NextOf, Reach, reachedFrom } from './reach.ts'
 import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
 import { mixedTypes, unsafeIntegers } from './value-warnings.ts'
 
@@ -26,8 +27,8 @@ export interface Campaign {
    * @throws EnfoldFault `STORE_CORRUPT` if the version has no such sequence
    */
   sequence(sequenceId: SequenceId): SequenceDefinition
-  /** The sequences from which the goal can be reached, directly or through others. Computed at its first use, then kept. */
-  upstreamOf(goalId: GoalId): ReadonlySet<SequenceId>
+  /** Whether the goal can be reached from the sequence, directly or through others. Computed for all at the first question. */
+  isUpstream(sequenceId: SequenceId, goalId: GoalId): boolean
   /** The sequences from which some goal can be reached. */
   readonly beforeGoals: ReadonlySet<SequenceId>
 }
@@ -216,59 +217,43 @@ function graphProblems(definition: CampaignDefinition): CampaignProblem[] {
 function build(definition: CampaignDefinition): Campaign {
   const goals = new Map(definition.goals.map((goal) => [goal.id, goal] as const))
   const sequences = new Map(definition.sequences.map((sequence) => [sequence.id, sequence] as const))
+  const next = new Map<string, readonly string[]>()
   const before = new Map<string, string[]>()
-  for (const { id, next } of nodesOf(definition))
-    for (const route of next) {
-      const target = targetOf(route as Route)
+  for (const node of nodesOf(definition)) {
+    const targets = node.next.map((route) => targetOf(route as Route))
+    next.set(node.id, targets)
+    for (const target of targets) {
       const sources = before.get(target)
-      if (sources === undefined) before.set(target, [id])
-      else sources.push(id)
+      if (sources === undefined) before.set(target, [node.id])
+      else sources.push(node.id)
     }
-  const upstream = new Map<GoalId, ReadonlySet<SequenceId>>()
-  const upstreamOf = (goalId: GoalId): ReadonlySet<SequenceId> => {
-    const known = upstream.get(goalId) ?? sequencesBefore([goalId], before, sequences)
-    upstream.set(goalId, known)
-    return known
   }
-  const beforeGoals = sequencesBefore([...goals.keys()], before, sequences)
+  const nextOf = (id: string) => next.get(id) ?? []
+  const sourcesOf = (id: string) => before.get(id) ?? []
+  const beforeGoals = new Set([...reachedFrom(goals.keys(), sourcesOf)].filter((id) => sequences.has(id)))
+  let reach: Reach | undefined
+  const isUpstream = (sequenceId: SequenceId, goalId: GoalId): boolean => {
+    reach ??= new Reach(next.keys(), nextOf, goals.keys())
+    return sequences.has(sequenceId) && reach.has(sequenceId, goalId)
+  }
   const sequence = (id: SequenceId): SequenceDefinition => {
     const found = sequences.get(id)
     if (found === undefined) throw lacks(`the campaign ${JSON.stringify(definition.id)}`, 'sequence', id)
     return found
   }
-  const made = { id: definition.id, definition, goals, sequences, sequence, upstreamOf, beforeGoals }
-  return { ...made, warnings: warningsOf(made, before) }
+  const made = { id: definition.id, definition, goals, sequences, sequence, isUpstream, beforeGoals }
+  return { ...made, warnings: warningsOf(made, nextOf, sourcesOf) }
 }
 
-/** Walks the graph backwards from some nodes, in time linear in its routes; loops end where they were seen before. */
-function sequencesBefore(
-  nodes: readonly string[],
-  before: ReadonlyMap<string, readonly string[]>,
-  sequences: ReadonlyMap<SequenceId, SequenceDefinition>,
-): ReadonlySet<SequenceId> {
-  const found = new Set<SequenceId>()
-  const seen = new Set<string>()
-  const open = [...nodes]
-  for (let id = open.pop(); id !== undefined; id = open.pop())
-    for (const source of before.get(id) ?? []) {
-      if (seen.has(source)) continue
-      seen.add(source)
-      if (sequences.has(source)) found.add(source)
-      open.push(source)
-    }
-  return found
-}
-
-function warningsOf(
-  made: Omit<Campaign, 'warnings'>,
-  before: ReadonlyMap<string, readonly string[]>,
-): CampaignProblem[] {
+function warningsOf(made: Omit<Campaign, 'warnings'>, nextOf: NextOf, sourcesOf: NextOf): CampaignProblem[] {
   const { definition } = made
   const warnings: CampaignProblem[] = []
   const hasEntry = definition.goals.some((goal) => goal.achievableBy !== 'members' && (goal.next ?? []).length > 0)
+  // Not by what leads to each goal: that is a product of goals and sequences.
+  const afterSequences = reachedFrom(made.sequences.keys(), nextOf)
   definition.goals.forEach((goal, i) => {
     const members = goal.achievableBy === 'members'
-    if (members && (goal.next ?? []).length === 0 && made.upstreamOf(goal.id).size === 0)
+    if (members && (goal.next ?? []).length === 0 && !afterSequences.has(goal.id))
       warnings.push({ path: `/goals/${i}`, value: goal.id, message: 'stops nothing and starts nothing' })
     if (members && !hasEntry)
       warnings.push({
@@ -281,7 +266,7 @@ function warningsOf(
   const loops = waitlessLoops(made)
   definition.sequences.forEach((sequence, i) => {
     const path = `/sequences/${i}`
-    if ((before.get(sequence.id) ?? []).every((id) => id === sequence.id))
+    if (sourcesOf(sequence.id).every((id) => id === sequence.id))
       warnings.push({ path, value: sequence.id, message: 'has no route to it: it can only be started manually' })
     if (loops.has(sequence.id))
       warnings.push({
@@ -295,54 +280,16 @@ function warningsOf(
   return [...warnings, ...unsafeIntegers(definition), ...mixedTypes(definition)]
 }
 
-/**
- * The sequences that lead back to themselves through sequences without any wait: those of the strongly connected parts of
- * that graph, by Tarjan's algorithm (1972), with a stack of its own, so that a long chain needs no deep recursion.
- */
+/** The sequences that lead back to themselves through sequences without any wait. */
 function waitlessLoops({ sequences, sequence }: Pick<Campaign, 'sequences' | 'sequence'>): ReadonlySet<SequenceId> {
   const nextOf = (id: SequenceId): readonly SequenceId[] => {
     const { steps, next = [] } = sequence(id)
     const waits = steps.some((step) => step.timer !== undefined)
     return waits ? [] : next.map(targetOf).filter((target) => sequences.has(target))
   }
-  const looping = new Set<SequenceId>()
-  const order = new Map<SequenceId, { readonly index: number; low: number; open: boolean }>()
-  const part: SequenceId[] = []
-  const path: { readonly id: SequenceId; readonly next: readonly SequenceId[]; at: number }[] = []
-  const enter = (id: SequenceId) => {
-    order.set(id, { index: order.size, low: order.size, open: true })
-    part.push(id)
-    path.push({ id, next: nextOf(id), at: 0 })
-  }
-  for (const start of sequences.keys()) {
-    if (!order.has(start)) enter(start)
-    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-      const mine = order.get(top.id) as { index: number; low: number; open: boolean }
-      const target = top.next[top.at++]
-      if (target !== undefined) {
-        const seen = order.get(target)
-        if (seen === undefined) enter(target)
-        else if (seen.open) mine.low = Math.min(mine.low, seen.index)
-        continue
-      }
-      path.pop()
-      const parent = path.at(-1)
-      const above = parent === undefined ? undefined : order.get(parent.id)
-      if (above !== undefined) above.low = Math.min(above.low, mine.low)
-      if (mine.low === mine.index) closePart(top.id, top.next.includes(top.id))
-    }
-  }
-  return looping
-
-  /** Takes the part that begins with this sequence off the stack: a loop if it has several, or one that leads to itself. */
-  function closePart(first: SequenceId, toItself: boolean): void {
-    const members = part.splice(part.lastIndexOf(first))
-    for (const id of members) {
-      const place = order.get(id)
-      if (place !== undefined) place.open = false
-      if (members.length > 1 || toItself) looping.add(id)
-    }
-  }
+  const parts = connectedParts(sequences.keys(), nextOf)
+  // A part is a loop if it has several, or one that leads to itself.
+  return new Set(parts.flatMap((part) => (part.length > 1 || part.some((id) => nextOf(id).includes(id)) ? part : [])))
 }
 
 function deepFreeze<T>(value: T): T {

@@ -14,8 +14,8 @@ import { epochMsOf, type Instant, type SequenceId } from './ids.ts'
 interface Routing {
   /** The version whose routes they are. */
   readonly own: Campaign
-  /** The version that was published; `null`: none; `undefined`: a worker may have known of either. */
-  readonly published: Campaign | null | undefined
+  /** The versions of which one was known to be published; several, where a worker may not have known of the newest. */
+  readonly candidates: readonly Campaign[]
   /** Whether a worker may have known that none was published. */
   readonly mayBeUnpublished: boolean
   /** The sequence that ends with the event. */
@@ -34,15 +34,16 @@ export function publishedFor(
   entry: CatalogEntry | undefined,
   ofRun: number,
   at: Instant,
-): Pick<Routing, 'published' | 'mayBeUnpublished'> {
-  if (entry === undefined || entry.published === null) return { published: null, mayBeUnpublished: true }
+): Pick<Routing, 'candidates' | 'mayBeUnpublished'> {
+  const since = (entry?.versions ?? []).slice(ofRun - 1).map(({ campaign }) => campaign)
+  if (entry === undefined || entry.published === null) return { candidates: since, mayBeUnpublished: true }
   const { campaign, campaignVersion, publishedAt } = entry.published
   const atMs = epochMsOf(at)
   if (campaignVersion === ofRun || atMs - epochMsOf(publishedAt) > LATE_MS)
-    return { published: campaign, mayBeUnpublished: false }
+    return { candidates: [campaign], mayBeUnpublished: false }
   const { unpublishedAt } = entry
   const mayBeUnpublished = unpublishedAt !== null && atMs - epochMsOf(unpublishedAt) <= LATE_MS
-  return { published: undefined, mayBeUnpublished }
+  return { candidates: since, mayBeUnpublished }
 }
 
 /** What became of routes is told of the routes that there are, each once, and as it was. */
@@ -85,7 +86,7 @@ function wronglyShut(next: readonly Route[], routes: readonly RouteTaken[]): str
 function lieOf(
   state: ContactState,
   { to, outcome, run }: RouteTaken,
-  { own, published, mayBeUnpublished, ending, at }: Routing,
+  { own, candidates, mayBeUnpublished, ending, at }: Routing,
 ): string | null {
   if (outcome === 'closed') return null
   if (own.goals.has(to) !== (outcome === 'goal')) return own.goals.has(to) ? 'as a start of a goal' : 'as a goal'
@@ -99,7 +100,7 @@ function lieOf(
     case 'not_published':
       return mayBeUnpublished ? null : 'not published, and its campaign is'
     case 'brake': {
-      const isSo = published === undefined || brakedUntil(state, ref, (published ?? own).definition, at) !== null
+      const isSo = candidates.some(({ definition }) => brakedUntil(state, ref, definition, at) !== null)
       return isSo ? null : 'held by the brake, which it was not'
     }
     case 'key_missing':

@@ -299,7 +299,7 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
-  const routing = { own: campaign, published: campaign, mayBeUnpublished: false, ending: null, at: event.at }
+  const routing = { own: campaign, candidates: [campaign], mayBeUnpublished: false, ending: null, at: event.at }
   return routesViolation(state, goal.next, routes, routing, 'GOAL-3')
 }
 

@@ -211,7 +211,7 @@ function signalEventOf({ events }: DecisionBuilder): ContactEvent | undefined {
 }
 
 function isUpstream(campaign: Campaign, goalId: string, { sequenceId }: SequenceRef): boolean {
-  return campaign.upstreamOf(goalId).has(sequenceId)
+  return campaign.isUpstream(sequenceId, goalId)
 }
 
 const keyed = ({ key }: { readonly key?: string }) => (key === undefined ? {} : { key })

@@ -1,0 +1,69 @@
+import {
+  type Campaign,
+  type CampaignDefinition,
+  type CampaignEvent,
+  createCatalog,
+  decidePublish,
+  decideUnpublish,
+  type Either,
+  isRight,
+} from '@enfold/core'
+import { scenario } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import { publishedFor, routesViolation } from './route-rules.ts'
+
+const definition: CampaignDefinition = {
+  id: 'c',
+  goals: [],
+  sequences: [
+    { id: 'a', steps: [{ id: 'one', kind: 'email' }], next: ['b'] },
+    { id: 'b', steps: [{ id: 'one', kind: 'email' }] },
+  ],
+}
+
+/** A catalogue after these orders, a minute apart. */
+function catalogAfter(...orders: readonly (CampaignDefinition | 'unpublish')[]) {
+  const catalog = createCatalog()
+  for (const [i, order] of orders.entries()) {
+    const meta = { commandId: `k${i}`, actor: null }
+    const at = `2026-03-02T09:0${i}:00.000Z`
+    const decided: Either<unknown, { readonly events: readonly CampaignEvent[] }> =
+      order === 'unpublish'
+        ? decideUnpublish({ type: 'UnpublishCampaign', campaignId: 'c', ...meta }, catalog, at)
+        : decidePublish({ type: 'PublishCampaign', definition: order, ...meta }, catalog, at)
+    if (!isRight(decided)) throw new Error('unreachable')
+    for (const event of decided.right.events) catalog.apply({ ...event, version: i + 1 })
+  }
+  return catalog
+}
+
+describe('a route of a run of version 1, a few minutes after version 2', () => {
+  const two = { ...definition, name: 'Two' }
+  const { state } = scenario({ campaigns: [definition] })
+  const lieIn = (
+    orders: readonly (CampaignDefinition | 'unpublish')[],
+    outcome: 'not_published' | 'brake',
+    at: string,
+  ) => {
+    const catalog = catalogAfter(...orders)
+    const own: Campaign = catalog.version('c', 1).campaign
+    const routing = { ...publishedFor(catalog.find('c'), 1, at), own, ending: 'a', at }
+    return routesViolation(state, ['b'], [{ to: 'b', outcome }], routing, 'ROUTE-4')?.rule ?? null
+  }
+  const SOON = '2026-03-02T09:05:00.000Z'
+
+  it('AUDIT-4: is not told unpublished where the campaign never was', () => {
+    expect(lieIn([definition, two], 'not_published', SOON)).toBe('ROUTE-4')
+  })
+
+  it('VERSION-3: may be told unpublished by a worker that knew of an unpublishing, and of nothing later', () => {
+    expect(lieIn([definition, 'unpublish', two], 'not_published', SOON)).toBeNull()
+    expect(lieIn([definition, 'unpublish', two], 'not_published', '2026-03-02T12:00:00.000Z')).toBe('ROUTE-4')
+    expect(lieIn([definition, 'unpublish'], 'not_published', SOON)).toBeNull()
+  })
+
+  it('BRAKE-1: is not told held by the brake where no version would hold it', () => {
+    expect(lieIn([definition, two], 'brake', SOON)).toBe('ROUTE-4')
+    expect(lieIn([definition, 'unpublish'], 'brake', SOON)).toBe('ROUTE-4')
+  })
+})
