@@ -664,7 +664,7 @@ describe('a damaged line', () => {
       reason: 'wrong-data',
       path: '/data/routes/1/outcome',
       message:
-        '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake',
+        '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake, key_missing, too_many_runs',
     })
   })
 
