@@ -16,7 +16,7 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   connections: { appended: 80 },
   bulk: { events: 700, memberships: 700, agenda: 700 },
   'bulk-million': { events: 1_400, memberships: 1_400, agenda: 1_400 },
-  eventstoredb: { read: 600, appended: 20 },
+  eventstoredb: { read: 600, appended: 56 },
   dispatch: { steps: 200 },
   latency: { steps: 200 },
   growth: { commands: 15, steps: 10 },
