@@ -5,7 +5,7 @@
 import { EnfoldFault, type Position } from '@enfold/core'
 import type { AppendAnswer, EventStoreDbClient, ProposedEvent, Reading, Resolved, StoredEvent } from './client.ts'
 import { failureOf, faultOf, NoLeader, ServerSilent } from './failure.ts'
-import { createImpatience } from './impatience.ts'
+import { createImpatience, type Impatience } from './impatience.ts'
 import { positionOf } from './wire-event.ts'
 
 export interface CallOptions {
@@ -36,14 +36,17 @@ export interface Calls {
 
 export function createCalls(options: CallOptions): Calls {
   const untilClear = createRetries(options)
+  // Of each kind: `@kurrent/kurrentdb-client` reads and appends over two connections, and one that is well again says
+  // nothing of the other.
+  const [appending, reading] = [createImpatience(options.callTimeoutMs), createImpatience(options.callTimeoutMs)]
   /** Rejects unless a leader answers now. Those who ask while it looks share the next look. */
   const leaderAnswers = shared(() => lastPosition(options))
 
   return {
     append: (name, events, revision) =>
-      untilClear(`the append to ${name}`, () => appendOnce(options, name, events, revision)),
+      untilClear(appending, `the append to ${name}`, () => appendOnce(options, name, events, revision)),
     read: (name, from, count) =>
-      untilClear(`the read of ${name}`, async () => {
+      untilClear(reading, `the read of ${name}`, async () => {
         const first = await readOnce(options, name, from, count)
         if (first.isSure) return first.events
         // The client of KurrentDB says that a stream is missing, too, where a follower says that there is no leader. No
@@ -53,19 +56,17 @@ export function createCalls(options: CallOptions): Calls {
         if (!again.isSure) await leaderAnswers()
         return again.events
       }),
-    end: () => untilClear('the read of the end of the log', () => lastPosition(options)),
+    end: () => untilClear(reading, 'the read of the end of the log', () => lastPosition(options)),
   }
 }
 
 /** Makes a call again until its outcome is known, at most `maxInFlight` calls at once. */
 function createRetries({
-  callTimeoutMs,
   giveUpAfterMs,
   maxInFlight,
-}: CallOptions): <T>(doing: string, attempt: () => Promise<T>) => Promise<T> {
+}: CallOptions): <T>(impatience: Impatience, doing: string, attempt: () => Promise<T>) => Promise<T> {
   const inTurn = createTurns(maxInFlight)
-  const impatience = createImpatience(callTimeoutMs)
-  return async (doing, attempt) => {
+  return async (impatience, doing, attempt) => {
     const giveUpAt = performance.now() + giveUpAfterMs
     for (let n = 0; ; n++) {
       try {

@@ -2,7 +2,8 @@
  * After a call has failed, a client may leave the next ones without an answer and without an error, until long after the
  * server is back: seen with `@kurrent/kurrentdb-client` after a discovery that failed. So while nothing has succeeded
  * since the last failure, a call that is silent is made again next to the first, and the first of them that settles well
- * counts. Every call here may be made twice: appends keep their ids and their expectation.
+ * counts. One that was under way when something failed is made again once more after others have succeeded: it may hang for
+ * good, and its deadline is seconds away. Every call here may be made twice: appends keep their ids and their expectation.
  */
 
 import { EnfoldFault } from '@enfold/core'
@@ -15,33 +16,39 @@ export interface Impatience {
   settled<T>(call: () => Promise<T>): Promise<T>
 }
 
-/** @param callTimeoutMs after so long a call ends by itself, and no other is made next to it any more */
+/** @param callTimeoutMs after so long a call ends by itself; no other is made next to it any more, and none is waited for */
 export function createImpatience(callTimeoutMs: number): Impatience {
   const afterMs = Math.min(DOUBT_MS, callTimeoutMs)
-  let inDoubt = false
+  /** How many calls failed, and how many had when the last one succeeded: more now than then, and the server is in doubt. */
+  let failures = 0
+  let failuresForgiven = 0
+  const inDoubt = () => failures > failuresForgiven
 
   return {
     settled<T>(call: () => Promise<T>) {
       const { promise, resolve, reject } = Promise.withResolvers<T>()
+      const noMoreAt = performance.now() + callTimeoutMs
+      const trustedSince = failuresForgiven
       let underWay = 0
       let isOver = false
+      let madeAfterDoubt = false
       let timer: NodeJS.Timeout | undefined
-      const noMoreAt = performance.now() + callTimeoutMs
       const begin = () => {
         underWay += 1
         timer = setTimeout(again, afterMs)
         call().then(
           (answer) => {
-            inDoubt = false
+            failuresForgiven = failures
             end()
             resolve(answer)
           },
           (error: unknown) => {
             underWay -= 1
             const isClear = error instanceof EnfoldFault || failureOf(error) !== 'transient'
-            inDoubt = !isClear
-            // One that is still silent may be the one that gets through.
-            if (underWay > 0 && !isClear) return
+            if (isClear) failuresForgiven = failures
+            else failures += 1
+            // One that is still silent may be the one that gets through; after the deadline of the first nobody waits for it.
+            if (underWay > 0 && !isClear && performance.now() < noMoreAt) return
             end()
             reject(error)
           },
@@ -49,8 +56,11 @@ export function createImpatience(callTimeoutMs: number): Impatience {
       }
       const again = () => {
         if (isOver || performance.now() >= noMoreAt) return
-        if (inDoubt) begin()
-        else timer = setTimeout(again, afterMs)
+        const isDoubtOver = !inDoubt() && failures > trustedSince
+        if (inDoubt() || (isDoubtOver && !madeAfterDoubt)) {
+          madeAfterDoubt = isDoubtOver
+          begin()
+        } else timer = setTimeout(again, afterMs)
       }
       const end = () => {
         isOver = true
