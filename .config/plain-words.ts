@@ -26,6 +26,11 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bof before\b(?![.)])/i, 'older, earlier'],
   [/\b(?:it|that|which|who|what an? \w+|engine|store|server|handler|console|page|call|host) answers\b/i, 'returns'],
   [/\banswers (?:an?\b|the same|its|whether|when|once|with|nothing|already|not|true|false|null|[`'"\d])/i, 'returns'],
+  [/[,;] for (?:it|they|there|this|that) (?:is|are|was|were|may|can|has|have|must)\b/, 'because'],
+  [
+    /\bit(?:\.[\w.]+)?\(\s*['"`](?:[A-Z]+-\w+(?:(?:, | to )[A-Z]+-?\w*)*: )?(?:who|where|and|so|also|of|is|are|has|was|that) /,
+    'a subject: what is it that the test is about',
+  ],
   [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],
 ]
 

@@ -55,7 +55,7 @@ it('the first ten minutes go as the page says', async () => {
       .replace(/^node/, `"${process.execPath}"`)
     const printed = () =>
       settled(execFileSync('sh', ['-c', command], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] }))
-    // A handler has said its mail a moment before the log says that it went: who asks the log may have to ask again.
+    // A handler has said its mail a moment before the log says that it went: a question to the log may have to be asked again.
     if (line.startsWith('npx')) await expect.poll(printed, { message: line }).toBe(settled(shown))
     else expect({ line, printed: printed() }).toEqual({ line, printed: settled(shown) })
     // The page goes on when the reader has seen the mails.

@@ -34,7 +34,7 @@ export function run({ sequenceId, run }: { readonly sequenceId: string; readonly
   return `${idInWords(sequenceId)} (run ${run})`
 }
 
-/** Sequences, goals and steps by their ids alone, for there is one campaign; instants in the contact's zone. */
+/** Sequences, goals and steps by their ids alone, because there is one campaign; instants in the contact's zone. */
 export function wordingFor(timeZone: string): Wording {
   return {
     name: ({ campaignId, sequenceId, goalId, stepId }) => idInWords(stepId ?? sequenceId ?? goalId ?? campaignId),

@@ -78,7 +78,7 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
         await sleep(5)
       }
     },
-    /** Stops it between two transactions: who stands still within one keeps the file locked for everybody. */
+    /** Stops it between two transactions: a worker that stops within one keeps the file locked for all. */
     async freeze(process: Process) {
       const connection = new DatabaseSync(database, { timeout: 100 })
       for (let locked = true; locked; ) {

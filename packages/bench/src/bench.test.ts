@@ -37,7 +37,9 @@ afterAll(async () => {
 
 describe('every contender', () => {
   for (const benchmark of benchmarks)
-    it(`of ${benchmark.name} does the same work and gives its figures`, { timeout: 300_000 }, async () => {
+    it(`every contender of ${benchmark.name} does the same work and gives its figures`, {
+      timeout: 300_000,
+    }, async () => {
       const options = { rounds: 1, quick: true, postgres: server.url, shared, onProgress() {} }
       // Throws if two contenders did different work.
       const result = await runBenchmark(benchmark, options)

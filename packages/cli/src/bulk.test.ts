@@ -161,7 +161,7 @@ describe('an order for everyone of a file', () => {
     expect(await enfold(order)).toMatchObject({ status: 2, stderr: expect.stringContaining('overwrite nothing') })
   })
 
-  it('BULK-1: of a table, the column of ids is read: by its name, or by the name that is given', async () => {
+  it('BULK-1: the column of ids of a table is found by its name, or by the name that is given', async () => {
     const table = given('table.csv', 'First Name;Contact ID\nAnn;a1\nBob;b1\n')
     await said('start', store, '--from', table, NURTURE, '--yes')
     expect(await inSequence()).toEqual(['a1', 'b1'])

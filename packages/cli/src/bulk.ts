@@ -105,7 +105,7 @@ function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): Co
   return { ids: showing(idsIn(selector, stdin), show) }
 }
 
-/** What makes exit status 1: `ACTION_TROUBLES`; and of a list, who is left as they were, unless that is allowed. */
+/** What makes exit status 1: `ACTION_TROUBLES`; and, of a list, contacts that are left unchanged, unless that is allowed. */
 function notFine(
   { from }: ContactSelector,
   { allowUnknown = false, allowUntouched = false }: Allowed,

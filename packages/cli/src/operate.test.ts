@@ -152,7 +152,7 @@ describe('publish', () => {
     })
   })
 
-  it('VERSION-2: of a definition that is not valid each problem is said with its path: exit status 1', async () => {
+  it('VERSION-2: each problem of an invalid definition is said with its path: exit status 1', async () => {
     const wrong = given(
       'wrong.json',
       JSON.stringify({ id: 'x', goals: [], sequences: [{ id: 's', steps: [] }, { id: '' }] }),
@@ -450,7 +450,7 @@ describe('an order for many', () => {
     const { status, stdout, stderr } = await enfold([...order, '--host-module', taking])
     expect(status).toBe(1)
     expect(stderr).toMatch(/c-\d+: STORE_[A-Z]+: /)
-    expect(stderr).toMatch(/Stopped, for the store failed: \d+ contacts left\..*--command-id c-1/)
+    expect(stderr).toMatch(/Stopped, because the store failed: \d+ contacts left\..*--command-id c-1/)
     const done = stdout.split('\n').filter((line) => line.startsWith('started ')).length
     expect(done).toBeGreaterThan(0)
     expect(done).toBeLessThan(200)

@@ -130,7 +130,7 @@ async function report(
   }
   if (done < contacts.length)
     throw new CommandFailedError(
-      `Stopped, for the store failed: ${counted(contacts.length - done, 'contact')} left. ${again(operation)}`,
+      `Stopped, because the store failed: ${counted(contacts.length - done, 'contact')} left. ${again(operation)}`,
     )
   return fine
 }

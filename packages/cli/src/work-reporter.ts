@@ -101,7 +101,7 @@ function troubleLine(event: EngineEvent): Line | null {
     case 'contact-parked':
       return failure(
         event,
-        `${named(event.contactId)}: parked, for an event cannot be shown: ${messageOf(event.error)}`,
+        `${named(event.contactId)}: parked, because an event cannot be shown: ${messageOf(event.error)}`,
       )
     case 'loop-failed':
       return {

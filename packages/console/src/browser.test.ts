@@ -111,7 +111,7 @@ describe.each([
     const { page } = await opened({ javaScriptEnabled })
     const name = javaScriptEnabled ? 'Rossi' : 'Silva'
     const mine = [...names].filter(([, one]) => one.includes(name)).map(([id]) => id)
-    // One more, who is not meant.
+    // One more, which is not meant.
     for (const contactId of [...mine, 'bystander'])
       await engine.restartSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null })
     await engine.runDue()

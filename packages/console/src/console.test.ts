@@ -145,7 +145,7 @@ describe('permissions', () => {
     actionId: command,
   })
 
-  /** Path, form, and the status for a reader, for who has the wrong campaign, and for the right actor. */
+  /** Path, form, and the status for a reader, for an actor with the wrong campaign, and for the right one. */
   const table: readonly [
     path: string,
     route: string,
@@ -316,7 +316,7 @@ describe('orders that are not the operator’s', () => {
     expect((await send(pages, '/contacts/kim/order', { as: 'writer', form: stop, headers: as })).status).toBe(403)
   })
 
-  it('an old browser is judged by its origin: by the host, for a proxy may have hidden the scheme', async () => {
+  it('an old browser is judged by its origin: by the host, because a proxy may have hidden the scheme', async () => {
     await world.engine.startSequence({ contactId: 'old', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
     const from = async (origin: string | null) => {
       const options = { form: { ...stop, commandId: 'old' }, headers: { 'sec-fetch-site': null, origin } }

@@ -27,7 +27,7 @@ export async function nowPage(call: Call): Promise<Page> {
   const activity = await engine.inspect.activity({ events: EVENTS, ...(campaigns === undefined ? {} : { campaigns }) })
   const health = await engine.health()
   // What is due is counted over all campaigns; those who see some of them see what is next there. After a standstill
-  // there may be hundreds of thousands, each with a history to read: then only who asks for it is given the count.
+  // there may be hundreds of thousands, each with a history to read: then the count is made only on request.
   const canCount = may(call, 'read', 'all')
   const isCounted = (health.dueLagMs ?? 0) < STANDSTILL_MS || call.url.searchParams.has('count')
   const overdue = canCount && isCounted ? await engine.inspect.overdue() : null

@@ -23,7 +23,7 @@ export interface ActionRecord extends SequenceRef {
   /** The host's id of who ordered it; `null` for nobody. */
   readonly actor: string | null
   readonly reason: string | null
-  /** Where its contacts came from. No text of a search and no id stands here, for it may be a name. */
+  /** Where its contacts came from. No text of a search and no id is kept here, because it may be a name. */
   readonly source: JsonObject & { readonly from: 'ids' | 'search' | 'query' | 'csv' }
   /**
    * `collecting`: its contacts are being read, none was touched yet. `running`: it is being processed, or waits for

@@ -589,7 +589,7 @@ describe('a damaged line', () => {
   })
 
   it.each(['actr', 'ator', '__proto__', 'Tenant', 'a/b', 'hashes', '7up', 'a'.repeat(41)])(
-    'AUDIT-5: an attribute that is not known (%s) is refused, for it may be a known one misspelled',
+    'AUDIT-5: an attribute that is not known (%s) is refused, because it may be a known one misspelled',
     (attribute) => {
       const line = STARTED_LINE.replace('"actor"', JSON.stringify(attribute))
       expect(problem(line)).toMatchObject({ reason: 'not-an-event', attribute })

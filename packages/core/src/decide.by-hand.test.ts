@@ -130,7 +130,7 @@ describe('sending one step again', () => {
     after.when(dispatch()).thenEvents(['StepDispatched', { resend: 1 }])
   })
 
-  it('RESEND-2: not for who is suppressed, erased, or unknown to the directory, nor for what does not exist', () => {
+  it('RESEND-2: a resend is refused for a contact that is suppressed, erased or unknown, and for what does not exist', () => {
     underway.given(suppress()).when(resend('s', 'a')).thenRejected('ContactSuppressed')
     underway.given(erase()).when(resend('s', 'a')).thenRejected('ContactErased')
     underway.facts(null).when(resend('s', 'a')).thenRejected('ContactUnknown')

@@ -58,7 +58,7 @@ async function* inPieces(bytes: Bytes, size: number) {
 }
 
 describe('damage', () => {
-  it(`AUDIT-5: of ${DAMAGED.toLocaleString('en')} damaged lines each is reported by its number, or is an event all the same`, {
+  it(`AUDIT-5: each of ${DAMAGED.toLocaleString('en')} damaged lines is reported by its number, or is an event all the same`, {
     timeout: 900_000,
   }, async ({ annotate }) => {
     const stored: RecordedEvent[] = fc

@@ -12,7 +12,7 @@ export interface CampaignProblem {
   readonly value?: JsonValue
   /** What was expected instead, as a sentence for people. */
   readonly message: string
-  /** Another campaign that the message names: for who may not see that one, this is not to be shown. */
+  /** Another campaign that the message names: an actor who may not see that one must not be shown this. */
   readonly campaignId?: CampaignId
 }
 

@@ -614,7 +614,7 @@ describe('the index against a naive model', () => {
           const shown = allPages((after) => {
             const page = { after, limit }
             const answer = searching ? index.search({ all: ['x/1'] }, page) : index.members('x/1', page)
-            // One change at a time: who leaves for a moment only has not stayed.
+            // One change at a time: a contact that leaves for a moment only has not stayed.
             for (const change of meanwhile[turn++] ?? []) {
               index.apply([change])
               staying = staying.intersection(new Set(index.members('x/1', first).contacts))

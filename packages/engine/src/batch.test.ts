@@ -40,7 +40,7 @@ describe('createBatcher', () => {
     expect(batches).toEqual([[1], [2, 3]])
   })
 
-  it('a batcher writes at once who is alone', async () => {
+  it('a batcher writes an item at once if it is alone', async () => {
     const { batches, write } = createWriter()
     const add = createBatcher(write, 10)
     expect([await add(1), await add(2)]).toEqual([2, 4])
@@ -88,7 +88,7 @@ describe('createBatcher', () => {
     expect(await add(4)).toBe(8)
   })
 
-  it('fails who is alone with the error itself, once', async () => {
+  it('an item that is alone fails with the error itself, once', async () => {
     const { batches, write } = createWriter(() => true)
     await expect(createBatcher(write, 10)(7)).rejects.toThrow('refused 7')
     expect(batches).toEqual([[7]])

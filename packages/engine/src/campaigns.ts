@@ -31,7 +31,7 @@ export function createCampaigns(store: EventStore, refreshMs: number): Campaigns
     }
     lookedAt = startedAt
   }
-  // A look that began earlier may have missed what the caller knows of: who comes during one waits for the next.
+  // A look that began earlier may have missed what the caller knows of: a caller that comes during one waits for the next.
   const look = createBatcher<null, null>(async (callers) => {
     await read(store)
     return callers

@@ -477,7 +477,7 @@ describe('given a search of the host that is broken', () => {
     if (fault.message.includes('nobody')) expect(turns).toBeGreaterThan(0)
   })
 
-  it('that finds more and more contacts, an action has so many at most', async () => {
+  it('an action takes so many contacts at most if the search finds more and more', async () => {
     const endless = {
       search: async ({ after }: { after?: string | null }) => {
         const first = Number(after ?? 0)

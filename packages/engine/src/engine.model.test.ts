@@ -176,7 +176,7 @@ class Model {
       }
     }
   }
-  /** The steps that are due, by due instant and then by who was started first; waits of cancelled ones end on the way. */
+  /** The steps that are due, by due instant and then by the run that was started first; waits of cancelled ones end on the way. */
   begin(): { readonly name: SequenceName; readonly run: ModelRun; readonly step: ModelStep }[] {
     const begun: ReturnType<Model['begin']> = []
     for (;;) {

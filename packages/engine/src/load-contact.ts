@@ -64,7 +64,7 @@ export function createHistoryOf(store: Pick<EventStore, 'readMany'>): CommandCon
 
 /**
  * The facts after a handler was called: a step may have changed them, and routes and timers read them (ROUTE-1). Where the
- * directory fails just then, the outcome is recorded with those before, for one that is not recorded would be sent again.
+ * directory fails just then, the outcome is recorded with those before, because one that is not recorded would be sent again.
  * Routes are not decided on them: a run that ends on conditions is left to the next look.
  */
 export async function factsAfter(

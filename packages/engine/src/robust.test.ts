@@ -18,13 +18,13 @@ async function given(more: Partial<EngineOptions> = {}) {
 }
 
 describe('given a directory of contacts', () => {
-  it('START-6: that never answers, a command ends in a fault and nothing is written', async () => {
+  it('START-6: a command ends in a fault if the directory never answers, and nothing is written', async () => {
     const { engine } = await given({ contacts: { get: () => new Promise(() => {}) }, contactsTimeoutMs: 20 })
     await expect(engine.startSequence(onAnn('nurture'))).rejects.toMatchObject({ code: 'DIRECTORY_SILENT' })
     expect(await engine.inspect.history('ann').catch((error) => error)).toEqual([])
   })
 
-  it('STEP-7: that never answers for one contact, the dispatcher goes on with the others and comes to an end', async () => {
+  it('STEP-7: the dispatcher goes on with the others if the directory never answers for one contact, and comes to an end', async () => {
     const silent = new Set<string>()
     const mailed: string[] = []
     const { engine } = await given({
@@ -44,7 +44,7 @@ describe('given a directory of contacts', () => {
     await engine.close()
   })
 
-  it('START-6: that can give many at once is asked once for what is wanted at the same time', async () => {
+  it('START-6: a directory that can give many at once is asked once for what is wanted at the same time', async () => {
     const asked: (readonly string[])[] = []
     const { engine } = await given({
       contacts: {

@@ -157,7 +157,7 @@ function created(options: SMTPPoolOptions): Transporter {
   const refused = () =>
     EnfoldFault.invalidInput(
       'smtpMail.transport.url',
-      'a text that is not shown, for it may hold a password',
+      'a text that is not shown, because it may hold a password',
       'smtp://user:password@host:port or smtps://…, with special characters of the password percent-encoded',
     )
   if (typeof options.url !== 'string' || !/^smtps?:/i.test(options.url)) throw refused()

@@ -83,7 +83,7 @@ export async function jsonOf(request: Request, maxBytes: number): Promise<unknow
   return value
 }
 
-/** By rounds and not by recursion, for that is what it protects. */
+/** By rounds and not by recursion, which is what it protects. */
 function isDeeper(value: unknown, depth: number): boolean {
   let level: unknown[] = [value]
   for (let i = 0; level.length > 0; i++) {

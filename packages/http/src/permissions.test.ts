@@ -92,7 +92,7 @@ async function givenAnn(actor: { current: Principal | null }): Promise<GivenApi 
 }
 
 describe('every route', () => {
-  it('is asked about here, and no other', () => {
+  it('every route is asked about here, and no other', () => {
     expect(Object.keys(REQUESTS).toSorted()).toEqual(routes.map(({ id }) => id).toSorted())
   })
 
@@ -128,7 +128,7 @@ describe('every route', () => {
       expect(answers.some(({ changed }) => changed)).toBe(false)
     })
 
-    it('is open to a reader if it only reads', async () => {
+    it('the route is open to a reader if it only reads', async () => {
       const [answer] = await outcomes([{ id: 'rita', may: 'read' }])
       expect(answer?.status).toBe(request.verbs.join() === 'read' ? 200 : 403)
       expect(answer?.changed).toBe(false)

@@ -69,7 +69,7 @@ describe('an error', () => {
     expect(faultOf(failing('PrismaClientKnownRequestError', { code }), 'PostgreSQL')).toMatchObject({ code: meant })
   })
 
-  it('of the network names the address and no more', () => {
+  it('an error of the network names the address and no more', () => {
     const refused = Object.assign(new Error(`connect to ${SECRET}`), {
       code: 'ECONNREFUSED',
       address: '127.0.0.1',
@@ -95,7 +95,7 @@ describe('an error', () => {
     expect(fault.message).toContain(code)
   })
 
-  it('of options shows no connection string', () => {
+  it('an error of options shows no connection string', () => {
     const connectionString = 'postgres://crm:sesame@db/crm'
     const both = () => createPostgresStore({ connectionString, pool: {} as never })
     expect(both).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))

@@ -105,7 +105,7 @@ describe('a server', () => {
     expect(await store.append(ann, [start(1)], 'no-stream')).toMatchObject({ outcome: 'appended', repeated: false })
   })
 
-  it('that throws out its sessions keeps a subscription waiting, or ends it with a fault, and loses nothing', async () => {
+  it('a server that throws out its sessions keeps a subscription waiting, or ends it with a fault, and loses nothing', async () => {
     const schema = givenSchema(server)
     const url = new URL(server.url)
     url.searchParams.set('application_name', schema)
@@ -161,7 +161,7 @@ describe('a server', () => {
     expect(await everything(direct)).toHaveLength(2)
   })
 
-  it('that has another transaction in the way, in a deadlock, is asked again by the store itself', async () => {
+  it('a server that has another transaction in the way, in a deadlock, is asked again by the store itself', async () => {
     const store = givenStore(server)
     const schema = store.schema
     for (const id of ['ann', 'bob'])
@@ -171,7 +171,7 @@ describe('a server', () => {
     const lock = (id: string) => client.query(`SELECT FROM ${schema}.agenda WHERE contact = $1 FOR UPDATE`, [id])
     await client.query(`BEGIN; SET LOCAL deadlock_timeout = '1h'`)
     await lock('bob')
-    // It takes ann, waits for bob; who has bob, waits for ann.
+    // It takes ann and waits for bob; the other has bob and waits for ann.
     const changes = ['ann', 'bob'].map((contactId) => ({
       contactId,
       version: 2,
@@ -184,7 +184,7 @@ describe('a server', () => {
     expect(await store.nextWake()).toBe(null)
   })
 
-  it('that asks for another try of the transaction gets it, and is believed when it never ends', async () => {
+  it('a server that asks for another try of the transaction gets it, and is believed when it never ends', async () => {
     const store = givenStore(server)
     await store.checkpoint()
     const failing = await givenFailure(store, '40001', 3)
@@ -292,7 +292,7 @@ describe('a server', () => {
     },
   )
 
-  it('that refuses the login, or has no such database, is a fault that says so', async () => {
+  it('a server that refuses the login, or has no such database, is a fault that says so', async () => {
     const url = new URL(server.url)
     url.password = 'wrong'
     const stranger = givenStore(server, { pool: new Pool({ connectionString: url.href }) })

@@ -1,4 +1,4 @@
-/** What a role needs to work with a schema, and no more: nobody who has only this changes what is recorded. */
+/** What a role needs to work with a schema, and no more: a role that has only this cannot change what is recorded. */
 import { EnfoldFault } from '@enfold/core'
 
 /**

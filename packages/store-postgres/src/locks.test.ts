@@ -101,7 +101,7 @@ describe("a contact that a host's open transaction has written to", () => {
     expect(await worker.runDue()).toMatchObject({ sent: 0 })
     expect(lines).toEqual([expect.stringContaining('CONTACT_LOCKED')])
     expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted', 'StepDispatched'])
-    // The claim is long over by the clock: who knows the outcome keeps the contact, and sends nothing again.
+    // The claim is long over by the clock: the worker that knows the outcome keeps the contact, and sends nothing again.
     clock.advance('PT1H')
     const other = createEngine({ store, clock, log: false, handlers: { email: () => ({ outcome: 'sent' }) } })
     onTestFinished(() => other.close())

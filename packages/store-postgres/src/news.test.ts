@@ -1,4 +1,4 @@
-/** LISTEN and NOTIFY: who waits hears at once of what another process wrote. No poll comes in the time of these tests. */
+/** LISTEN and NOTIFY: a waiter is told at once of what another process wrote. No poll comes in the time of these tests. */
 import { contactStream } from '@enfold/core'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'

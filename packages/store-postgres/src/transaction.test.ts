@@ -144,7 +144,7 @@ describe("a transaction of the host's", () => {
     const another = createEngine({ store: givenStore(server, { schema: given.schema }), handlers: {} })
     onTestFinished(() => another.close())
     expect(answerOf(await another.startSequence({ ...order('bob'), campaignId: 'other' }))).toMatchObject({ run: 1 })
-    // Readers of the whole log wait, for its first event is yet to come.
+    // Readers of the whole log wait, because its first event is yet to come.
     const seen = async () => {
       const contacts: string[] = []
       for await (const { stream } of given.store.readAll(0, { streams: 'contacts' })) contacts.push(stream)

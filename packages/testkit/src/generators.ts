@@ -385,7 +385,7 @@ export function logOf(histories: readonly History[]): readonly RecordedEvent[] {
     for (const stream of streams) taken.add(stream)
     for (const event of [...publications, ...events]) inOrder.push({ event, history })
   }
-  // Of one instant, in the order in which the history decided them: who was unpublished last was started before.
+  // Of one instant, in the order in which the history decided them: a campaign that was unpublished last was started before.
   inOrder.sort((a, b) =>
     a.event.at !== b.event.at
       ? a.event.at < b.event.at

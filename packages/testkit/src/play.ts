@@ -295,7 +295,7 @@ class Player {
     }
   }
 
-  /** Mostly what the contact is in, for the rest is refused soon. */
+  /** Mostly what the contact is in, because the rest is refused soon. */
   #aim(kind: MoveKind, a: number, b: number): { readonly ref: SequenceRef; readonly stepId: string | undefined } {
     const wanted = kind === 'resume' ? 'paused' : 'active'
     const inside = this.#state.enrollments.filter((one) => b % 4 !== 0 && newestRun(one)?.status === wanted)

@@ -140,7 +140,7 @@ export const readModelPromises = {
     }
   },
 
-  'INDEX-2: who comes and goes while one pages moves nobody else': async (given) => {
+  'INDEX-2: a contact that comes and goes between pages moves no other': async (given) => {
     const { store } = given
     await thirty(given)
     const write = writer(given, 100)

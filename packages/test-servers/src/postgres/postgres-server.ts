@@ -12,7 +12,7 @@ import { Client } from 'pg'
 export interface PostgresServerOptions {
   /** Where its files stay when it is stopped; made if it is not there. Default: a temporary folder, which is removed. */
   readonly folder?: string
-  /** Settings, as `['fsync=on']`. Default: no fsync, for a process that is killed loses nothing by it. */
+  /** Settings, as `['fsync=on']`. Default: no fsync, because a process that is killed loses nothing by it. */
   readonly settings?: readonly string[]
 }
 
