@@ -78,6 +78,13 @@ CREATE TABLE enfold.migrations (
   applied_at timestamp with time zone NOT NULL DEFAULT now()
 );
 
+CREATE TABLE enfold.states (
+  contact text COLLATE "C" NOT NULL,
+  version integer NOT NULL,
+  reducer integer NOT NULL,
+  state text NOT NULL
+);
+
 CREATE TABLE enfold.tag_counts (
   tag integer NOT NULL,
   members bigint NOT NULL,
@@ -118,6 +125,8 @@ ALTER TABLE enfold.membership_keys ADD CONSTRAINT membership_keys_pkey PRIMARY K
 ALTER TABLE enfold.memberships ADD CONSTRAINT memberships_pkey PRIMARY KEY (tag, contact);
 
 ALTER TABLE enfold.migrations ADD CONSTRAINT migrations_pkey PRIMARY KEY (version);
+
+ALTER TABLE enfold.states ADD CONSTRAINT states_contact PRIMARY KEY (contact);
 
 ALTER TABLE enfold.tags ADD CONSTRAINT tags_pkey PRIMARY KEY (id);
 
@@ -160,6 +169,8 @@ CREATE INDEX memberships_of_contact ON enfold.memberships USING btree (contact, 
 CREATE UNIQUE INDEX memberships_pkey ON enfold.memberships USING btree (tag, contact);
 
 CREATE UNIQUE INDEX migrations_pkey ON enfold.migrations USING btree (version);
+
+CREATE UNIQUE INDEX states_contact ON enfold.states USING btree (contact);
 
 CREATE INDEX tag_counts_of_tag ON enfold.tag_counts USING btree (tag) INCLUDE (members, more);
 
@@ -622,6 +633,77 @@ END
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION enfold.keep_appended(outcomes text, versions text, sizes integer[], state_of integer[], contacts text[], reducers integer[], bodies text[])
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  came text[]    := string_to_array(outcomes, ',');
+  were integer[] := string_to_array(versions, ',')::integer[];
+BEGIN
+  PERFORM "enfold".keep_states(
+    ARRAY(SELECT CASE WHEN came[state_of[i]] = 'a' THEN contacts[i] END FROM generate_subscripts(contacts, 1) i ORDER BY i),
+    ARRAY(SELECT were[state_of[i]] + sizes[state_of[i]] FROM generate_subscripts(contacts, 1) i ORDER BY i),
+    reducers, bodies);
+  RETURN '';
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.keep_applied(answer text, contacts text[], versions integer[], reducers integer[], bodies text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  PERFORM "enfold".keep_states(
+    ARRAY(
+      SELECT (SELECT a.contact FROM "enfold".agenda a WHERE a.contact = contacts[i] AND a.version = versions[i])
+      FROM generate_subscripts(contacts, 1) i ORDER BY i
+    ), versions, reducers, bodies);
+  RETURN answer;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.keep_restored(restored boolean, of_contact text, of_version integer, of_reducer integer, of_state text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+  IF restored AND of_state IS NULL THEN
+    DELETE FROM "enfold".states s WHERE s.contact = of_contact;
+  ELSIF restored THEN
+    PERFORM "enfold".keep_states(ARRAY[of_contact], ARRAY[of_version], ARRAY[of_reducer], ARRAY[of_state]);
+  END IF;
+  RETURN restored;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.keep_states(contacts text[], versions integer[], reducers integer[], bodies text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  FOR i IN 1 .. cardinality(contacts) LOOP
+    CONTINUE WHEN contacts[i] IS NULL;
+    INSERT INTO "enfold".states AS s (contact, version, reducer, state) VALUES (contacts[i], versions[i], reducers[i], bodies[i])
+    ON CONFLICT (contact) DO UPDATE SET version = excluded.version, reducer = excluded.reducer, state = excluded.state;
+  END LOOP;
+END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION enfold.lanes()
  RETURNS TABLE(kind text, campaign text, claimable_at bigint)
  LANGUAGE plpgsql
@@ -866,6 +948,37 @@ BEGIN
     RETURN QUERY SELECT coalesce(max(e.position), 0), 0, ''::text, ''::text, NULL::text, ''::text
     FROM "enfold".events e WHERE e.position <= safe;
   END IF;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.read_tails(streams text[], ids text[], id_of integer[])
+ RETURNS TABLE(n text, what text, "position" text, version text, id text, hash text, body text)
+ LANGUAGE plpgsql
+ STABLE ROWS 50
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  kept  record;
+  since integer;
+BEGIN
+  FOR i IN 1 .. cardinality(streams) LOOP
+    since := 1;
+    SELECT s.version, s.reducer, s.state INTO kept FROM "enfold".states s WHERE s.contact = substr(streams[i], 9);
+    IF FOUND THEN
+      since := kept.version;
+      RETURN QUERY SELECT i::text, 's', '0', kept.version::text, '', kept.reducer::text, kept.state;
+    END IF;
+    RETURN QUERY SELECT i::text, 'e', e.position::text, e.version::text, e.id, encode(e.hash, 'hex'), e.body
+    FROM "enfold".events e WHERE e.stream = streams[i] AND e.version >= since ORDER BY e.version;
+  END LOOP;
+  FOR i IN 1 .. cardinality(ids) LOOP
+    IF EXISTS (SELECT FROM "enfold".events e WHERE e.id = ids[i] AND e.stream = streams[id_of[i]]) THEN
+      RETURN QUERY SELECT id_of[i]::text, 'r', '0', '0', '', NULL::text, '';
+    END IF;
+  END LOOP;
 END
 $function$
 ;

@@ -15,6 +15,7 @@ import {
 } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
+import { type HashList, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
 
 export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stopped'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]
@@ -74,8 +75,10 @@ export interface Enrollment {
   readonly sequenceId: SequenceId
   /** What it is about (KEY-1); empty where the sequence has no keys. */
   readonly key: string
-  /** Run n stands at index n - 1. */
+  /** By number: run n stands at index n - 1, unless some are left out. */
   readonly runs: readonly Run[]
+  /** Only in a working state that leaves older runs out. */
+  readonly leftOut?: RunsLeftOut
 }
 
 export interface ContactState {
@@ -89,6 +92,8 @@ export interface ContactState {
   readonly signalsDroppedAt: Instant | null
   /** In the order in which they were first started. A list: ids are hostile keys, and most contacts have few. */
   readonly enrollments: readonly Enrollment[]
+  /** Only in a working state that leaves enrollments out: hashes of their names. */
+  readonly leftOut?: HashList
 }
 
 /** A contact without events. */
@@ -172,18 +177,42 @@ export function isSameEnrollment(a: SequenceRef, b: SequenceRef): boolean {
   return a.sequenceId === b.sequenceId && a.campaignId === b.campaignId && (a.key ?? '') === (b.key ?? '')
 }
 
-/** The enrollment of the key, or of none where the reference has none. */
-export function enrollmentOf({ enrollments }: ContactState, ref: SequenceRef): Enrollment | undefined {
-  if (enrollments.length > FEW) return enrollments[placesOf(enrollments).get(nameOfEnrollment(ref)) ?? -1]
-  return enrollments.find((one) => isSameEnrollment(one, ref))
+/**
+ * The enrollment of the key, or of none where the reference has none.
+ *
+ * @throws NeedsHistory where a working state leaves it out
+ */
+export function enrollmentOf({ enrollments, leftOut }: ContactState, ref: SequenceRef): Enrollment | undefined {
+  const found =
+    enrollments.length > FEW
+      ? enrollments[placesOf(enrollments).get(nameOfEnrollment(ref)) ?? -1]
+      : enrollments.find((one) => isSameEnrollment(one, ref))
+  if (found === undefined && leftOut !== undefined && mayHold(leftOut, nameOfEnrollment(ref))) throw new NeedsHistory()
+  return found
 }
 
-/** Every enrollment of the sequence: one for each key that it was ever started with. In the order of first starts. */
+type Sequence = Pick<SequenceRef, 'campaignId' | 'sequenceId'>
+
+/**
+ * Every enrollment of the sequence: one for each key that it was ever started with. In the order of first starts. A
+ * working state leaves some out that are over; see `requireEach`.
+ */
 export function enrollmentsOf(
   { enrollments }: ContactState,
-  { campaignId, sequenceId }: Pick<SequenceRef, 'campaignId' | 'sequenceId'>,
+  { campaignId, sequenceId }: Sequence,
 ): readonly Enrollment[] {
   return enrollments.filter((one) => one.sequenceId === sequenceId && one.campaignId === campaignId)
+}
+
+/** @throws NeedsHistory where a working state leaves an enrollment of the sequence out that has a key */
+export function requireKeyed({ leftOut }: ContactState, sequence: Sequence): void {
+  if (leftOut !== undefined && mayHold(leftOut, nameOfKeys(sequence))) throw new NeedsHistory()
+}
+
+/** @throws NeedsHistory where a working state leaves an enrollment of the sequence out */
+export function requireEach(state: ContactState, { campaignId, sequenceId }: Sequence): void {
+  requireKeyed(state, { campaignId, sequenceId })
+  enrollmentOf(state, { campaignId, sequenceId })
 }
 
 /** So many are looked through more quickly than they are looked up. */
@@ -208,12 +237,26 @@ export function nameOfEnrollment({ campaignId, sequenceId, key = '' }: SequenceR
   return `${campaignId.length} ${sequenceId.length} ${campaignId}${sequenceId}${key}`
 }
 
+/** One text for all enrollments of the sequence that have a key; that of no enrollment. */
+export function nameOfKeys({ campaignId, sequenceId }: Sequence): string {
+  return `keys of ${nameOfEnrollment({ campaignId, sequenceId })}`
+}
+
 export function newestRun(enrollment: Pick<Enrollment, 'runs'> | undefined): Run | undefined {
   return enrollment?.runs[enrollment.runs.length - 1]
 }
 
+/** @throws NeedsHistory where a working state leaves it out */
 export function runOf(state: ContactState, ref: RunRef): Run | undefined {
-  return enrollmentOf(state, ref)?.runs[ref.run - 1]
+  return runNumbered(enrollmentOf(state, ref), ref.run)
+}
+
+/** The run of this number. @throws NeedsHistory where a working state leaves it out */
+export function runNumbered(enrollment: Enrollment | undefined, number: number): Run | undefined {
+  if (enrollment?.leftOut === undefined) return enrollment?.runs[number - 1]
+  const found = enrollment.runs.find(({ run }) => run === number)
+  if (found === undefined && number >= 1 && number <= (newestRun(enrollment)?.run ?? 0)) throw new NeedsHistory()
+  return found
 }
 
 /**
@@ -258,6 +301,18 @@ export function isBegun(record: StepRecord | undefined): record is BegunRecord {
 /** Nothing more will become of the step by itself. */
 export function isResolved(record: StepRecord | undefined): boolean {
   return record !== undefined && !isBegun(record)
+}
+
+const PENDING_RESEND: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
+
+/** A resend that is to be done still, or is under way. */
+export function isPendingResend({ status }: ResendRecord): boolean {
+  return PENDING_RESEND.has(status)
+}
+
+/** An ended run can still have a handler at work, or a resend to do. */
+export function hasLooseEnds(run: Run): boolean {
+  return run.steps.some((step) => step.status === 'dispatched' || step.resends.some(isPendingResend))
 }
 
 // --- The recipe -----------------------------------------------------------------------------------------------------
@@ -511,10 +566,11 @@ function copyOf(state: ContactState): LiveContact {
   return {
     ...state,
     suppressed: suppressed === null ? null : { ...suppressed },
-    enrollments: enrollments.map(({ campaignId, sequenceId, key, runs }) => ({
+    enrollments: enrollments.map(({ campaignId, sequenceId, key, runs, leftOut }) => ({
       campaignId,
       sequenceId,
       key,
+      ...(leftOut === undefined ? {} : { leftOut: { ...leftOut, recent: [...leftOut.recent] } }),
       runs: runs.map((run) => ({
         ...run,
         steps: run.steps.map((step) => ({
@@ -526,7 +582,8 @@ function copyOf(state: ContactState): LiveContact {
   }
 }
 
-function frozen(state: ContactState): ContactState {
+/** Freezes a state that its owner is done with. */
+export function frozen(state: ContactState): ContactState {
   for (const enrollment of state.enrollments) {
     for (const run of enrollment.runs) {
       for (const step of run.steps) {
@@ -541,6 +598,9 @@ function frozen(state: ContactState): ContactState {
       Object.freeze(run)
     }
     Object.freeze(enrollment.runs)
+    enrollment.leftOut?.recent.forEach(Object.freeze)
+    Object.freeze(enrollment.leftOut?.recent)
+    Object.freeze(enrollment.leftOut)
     Object.freeze(enrollment)
   }
   Object.freeze(state.suppressed)

@@ -9,7 +9,7 @@ import type { Position, StreamId, Version } from './ids.ts'
 import { readStatement, type Statement } from './in-process-statement.ts'
 import type { TransactionClient } from './ports/host.ts'
 import type { AppendResult, EventStore, StreamAppend } from './ports/log.ts'
-import type { TransactionalStore } from './ports/store.ts'
+import type { KeepsStates, Tail, TransactionalStore } from './ports/store.ts'
 import { appendedOf } from './store/checks.ts'
 import { appendOf, checkAppend } from './stream-append.ts'
 
@@ -47,7 +47,7 @@ export interface BeginsTransactions extends TransactionalStore {
   transaction(options?: InProcessTransactionOptions): InProcessTransaction
 }
 
-export interface TransactionalLog extends Pick<EventStore, 'readMany' | 'readAll'> {
+export interface TransactionalLog extends Pick<EventStore, 'readMany' | 'readAll'>, KeepsStates {
   /** The position of the last event. Positions inside a transaction are counted on from there. */
   head(): Promise<Position>
   /** All of them in one transaction if each meets the versions that it expects and requires; else nothing, and false. */
@@ -180,6 +180,17 @@ function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore
         return new Map(
           streams.map((stream) => [stream, [...(found.get(stream) ?? []), ...(open.events.get(stream) ?? [])]]),
         )
+      }),
+    readTails: (asked) =>
+      open.inTurn(async () => {
+        refuseIfOver(open)
+        const found = await log.readTails(asked)
+        return asked.map(({ stream, ids }, i): Tail => {
+          const { stored, events, isRecorded } = found[i] as Tail
+          const mine = open.events.get(stream) ?? []
+          const isMine = mine.some(({ id }) => ids.includes(id))
+          return { stored, events: [...events, ...mine], isRecorded: isRecorded || isMine }
+        })
       }),
     readAll(after, filter) {
       refuseIfOver(open)

@@ -8,8 +8,10 @@ import type { SequenceDefinition, StepDefinition } from './definition.ts'
 import {
   type BegunRecord,
   type ContactState,
+  hasLooseEnds,
   isBegun,
   isInProgress,
+  isPendingResend,
   isResolved,
   isSuppressed,
   type ResendRecord,
@@ -265,15 +267,6 @@ interface RunPlanner {
   readonly upcoming: UpcomingStep[]
 }
 
-/** An ended run can still have a handler at work, or a resend to do. */
-function hasLooseEnds(run: Run): boolean {
-  return run.steps.some(
-    (step) => step.status === 'dispatched' || step.resends.some((r) => PENDING_RESEND.has(r.status)),
-  )
-}
-
-const PENDING_RESEND: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
-
 /** How a run comes to a step (STEP-1, TIME-3, TIME-7). */
 interface Arrival {
   /** What a wait counts from. */
@@ -435,7 +428,7 @@ function begin(
 /** A resend stands outside the schedule: it is due at once, in a run of any status (RESEND-1, RESEND-2). */
 function planResend(planner: RunPlanner, record: StepRecord, resend: ResendRecord): void {
   const { run, ref, sequence } = planner
-  if (!PENDING_RESEND.has(resend.status)) return
+  if (!isPendingResend(resend)) return
   const step = requireStep(sequence, record.stepId)
   const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
   if (resend.status === 'dispatched') {

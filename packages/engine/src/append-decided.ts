@@ -17,7 +17,11 @@ import { realWait } from './clock.ts'
 import { derive } from './derive.ts'
 import type { CommandContext } from './engine-context.ts'
 import type { ContactSnapshot } from './load-contact.ts'
+import { toStore } from './stored-states.ts'
 import { inSpan } from './telemetry.ts'
+
+/** What an append came to; and if it was written now, what is stored of the contact's state since. */
+type Written = AppendResult & Pick<ContactSnapshot, 'stored'>
 
 /**
  * Expects the version that was decided on.
@@ -29,15 +33,19 @@ export async function appendDecided(
   contactId: ContactId,
   before: ContactSnapshot,
   { events, state }: { readonly events: readonly ContactEvent[]; readonly state: ContactState },
-): Promise<AppendResult | null> {
+): Promise<Written | null> {
   const required = await requirementsOf(context, events)
   if (required === null) return null
   const counters = counterChanges(before.state, events, state, context.campaigns.catalog)
   const rows = derive(context, contactId, { before: before.state, state, events }, before)
-  const derived = counters.length === 0 ? rows : { ...rows, counters }
-  return inSpan('enfold.append', { 'enfold.events': events.length }, () =>
+  const { stored, ...kept } = context.storesStates
+    ? toStore(before.stored, state, events, context.clock.now())
+    : { stored: before.stored }
+  const derived = { ...rows, ...(counters.length === 0 ? {} : { counters }), ...kept }
+  const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
     appendSurely(context, contactId, before.state.version, { events, derived, ...required }),
   )
+  return { ...result, stored }
 }
 
 const ATTEMPTS = 20

@@ -112,7 +112,7 @@ describe('orders given at once', () => {
     const engine = createEngine({ store, handlers: {} })
     await engine.publish(pool)
     await engine.close()
-    const [looks, writes] = [vi.spyOn(store, 'readMany'), vi.spyOn(store, 'appendMany')]
+    const [looks, writes] = [vi.spyOn(store, 'readTails'), vi.spyOn(store, 'appendMany')]
     const busy = createEngine({ store, handlers: {} })
     const contacts = Array.from({ length: 50 }, (_, n) => `c${n}`)
     const answers = await Promise.all(

@@ -1,4 +1,5 @@
 /** Puts together what the parts of the engine work with. */
+import type { KeepsStates } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
 import { createCampaigns } from './campaigns.ts'
 import { createFacts } from './directory.ts'
@@ -6,6 +7,7 @@ import type { EngineContext } from './engine-context.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { createKeptSignals } from './kept-signals.ts'
 import { createHistoryOf } from './load-contact.ts'
+import { createLoggedOf } from './stored-states.ts'
 
 interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
   readonly contactsTimeoutMs: number
@@ -16,9 +18,15 @@ export function createContext(
   { store, contacts, campaignRefreshMs = 1000, maxKeptSignals, random = Math.random }: EngineOptions,
   { clock, contactsTimeoutMs, gateMs, observe, wakeUp }: Given,
 ): EngineContext {
+  const historyOf = createHistoryOf(store)
+  // A log that does not project in the append writes no state with it either.
+  const isKeeper = store.capabilities?.projectsInAppend !== false && store.readTails !== undefined
+  const keeper = isKeeper ? (store as KeepsStates) : null
   return {
     store,
-    historyOf: createHistoryOf(store),
+    historyOf,
+    loggedOf: createLoggedOf(keeper, historyOf, observe),
+    storesStates: isKeeper,
     append: createAppendQueue(store),
     campaigns: createCampaigns(store, campaignRefreshMs),
     factsOf: createFacts(contacts, contactsTimeoutMs),

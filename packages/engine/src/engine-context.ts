@@ -1,14 +1,27 @@
 /** What the parts of the engine work with. */
-import type { AppendResult, Clock, ContactId, EventStore, RecordedContactEvent, StreamAppend } from '@enfold/core'
+import type {
+  AppendResult,
+  Clock,
+  CommandId,
+  ContactId,
+  EventStore,
+  RecordedContactEvent,
+  StreamAppend,
+} from '@enfold/core'
 import type { Campaigns } from './campaigns.ts'
 import type { FactsOf } from './directory.ts'
 import type { Observer } from './engine-events.ts'
 import type { KeptSignals } from './kept-signals.ts'
+import type { LoggedContact } from './logged-contact.ts'
 
 /** What it takes to execute a command. */
 export interface CommandContext {
   /** All events of a contact, in order. Commands on many contacts share a look. */
   readonly historyOf: (contactId: ContactId) => Promise<readonly RecordedContactEvent[]>
+  /** A contact as the log has it now, by its stored state where there is one; and whether commands may stand in it. */
+  readonly loggedOf: (contactId: ContactId, commands: readonly CommandId[]) => Promise<LoggedContact>
+  /** Whether a contact's state is stored with an append. */
+  readonly storesStates: boolean
   /** Group commit: commands on many contacts share a transaction. */
   readonly append: (append: StreamAppend) => Promise<AppendResult>
   readonly campaigns: Campaigns

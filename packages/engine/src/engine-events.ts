@@ -72,6 +72,11 @@ export type EngineEvent =
       readonly run: RunRef
       readonly error: unknown
     }
+  /**
+   * The stored state of a contact was not used, and its whole stream was read: another release made it, it is damaged, or
+   * it is of a version that the stream does not have. The next append stores another one.
+   */
+  | { readonly type: 'state-refused'; readonly contactId: ContactId; readonly because: 'reducer' | 'damaged' | 'ahead' }
   /** The dispatcher's loop met a fault and goes on after a pause. */
   | { readonly type: 'loop-failed'; readonly error: unknown; readonly pauseMs: number }
   /** Contacts are due for kinds that this engine has no handler for (KIND-1). Told at most once a minute. */

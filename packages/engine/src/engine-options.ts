@@ -8,6 +8,7 @@ import {
   type ContactDirectory,
   EnfoldFault,
   type EventStore,
+  type KeepsStates,
   type ReadModel,
   type TransactionalStore,
   type WorkerId,
@@ -23,7 +24,7 @@ import type { Log } from './troubles.ts'
 export interface EngineOptions {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
   readonly store: EventStore &
-    Partial<ReadModel & ActionStore & ChangeNotifications & TransactionalStore & ChecksRequired> & {
+    Partial<KeepsStates & ReadModel & ActionStore & ChangeNotifications & TransactionalStore & ChecksRequired> & {
       readonly capabilities?: Capabilities
     }
   /**

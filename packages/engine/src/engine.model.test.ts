@@ -25,6 +25,7 @@ import { expect, it } from 'vitest'
 import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { keepingStates } from './states.fixture.ts'
 
 const server = givenServer()
 const newSchema = givenSchemas(server)
@@ -557,7 +558,8 @@ const directory = temporaryDirectory()
 let files = 0
 const sqlite = (path: string) => createSqliteStore({ path, synchronous: 'NORMAL' })
 const stores: { readonly [name: string]: () => (path: string) => Store } = {
-  sqlite: () => sqlite,
+  // Each state that is kept must be as good as the whole stream.
+  sqlite: () => (path) => keepingStates(sqlite(path), (version) => version % 3 !== 0),
   PostgreSQL() {
     const schema = newSchema()
     return () => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 })

@@ -141,6 +141,7 @@ export function createEngine(options: EngineOptions): Engine {
         kinds,
         troubles: observers.troubles,
         brakes: observers.brakes,
+        states: observers.states,
         dispatcher,
         projection,
         lateAfterMs: options.lateAfterMs ?? 300_000,

@@ -15,11 +15,15 @@ import {
   type RecordedContactEvent,
   type Rejection,
   right,
+  VERBS,
+  type VerbFacts,
 } from '@enfold/core'
 import { appendDecided, giveWay, hasPatience } from './append-decided.ts'
 import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { CommandContext } from './engine-context.ts'
-import { type ContactSnapshot, type LoadedContact, type LogPosition, load } from './load-contact.ts'
+import { type ContactSnapshot, type LoadedContact, load } from './load-contact.ts'
+import type { LogPosition } from './logged-contact.ts'
+import { decidedOn } from './stored-states.ts'
 import { inSpan, traceparent } from './telemetry.ts'
 
 export interface Executed<Command extends ContactCommand> extends LogPosition {
@@ -27,7 +31,7 @@ export interface Executed<Command extends ContactCommand> extends LogPosition {
   /** What was appended now; empty if nothing changed or it was a repeat. */
   readonly events: readonly ContactEvent[]
   readonly known: ContactSnapshot
-  /** What stood in the log when it was decided. */
+  /** What stood in the log when it was decided: all of it for a verb that tells of it, else perhaps the latest events. */
   readonly history: readonly RecordedContactEvent[]
 }
 
@@ -55,11 +59,18 @@ async function executeTraced<Command extends ContactCommand>(
   const tell = createTeller(context, command)
   let refreshed = false
   let written = false
+  let whole = TELLS_OF_HISTORY.has(command.type)
   const since = performance.now()
   let attempt = 1
   for (; hasPatience(attempt, since); attempt++) {
-    const contact = await contactFor(context, command, attempt === 1 ? known : undefined)
-    const decision = decideOnce(command, contact.history, decidingOn(context, command, contact), contact.state)
+    const contact = await contactFor(context, command, attempt === 1 && !whole ? known : undefined, whole)
+    const decision = decidedOn(contact, () =>
+      decideOnce(command, contact.history, decidingOn(context, command, contact), contact.state),
+    )
+    if (decision === null) {
+      whole = true
+      continue
+    }
     if (isLeft(decision)) {
       // Published a moment ago by another process? Look before refusing.
       if (!refreshed && STALE_REJECTIONS.has(decision.left.type)) {
@@ -90,14 +101,14 @@ async function executeTraced<Command extends ContactCommand>(
     if (!result.repeated) {
       tell.appended(events)
       context.keptSignals.decided(command, contact.state, events, context.campaigns.catalog)
-      const { version, position } = result
+      const { version, position, stored } = result
       const { facts, areFactsOld = false } = contact
       return right({
         answer,
         events,
         version,
         position,
-        known: { facts, areFactsOld, state, version, position },
+        known: { facts, areFactsOld, state, stored, version, position },
         history,
       })
     }
@@ -109,19 +120,26 @@ async function executeTraced<Command extends ContactCommand>(
 
 const STALE_REJECTIONS: ReadonlySet<string> = new Set(['CampaignUnknown', 'CampaignNotPublished', 'SequenceUnknown'])
 
+const TELLS_OF_HISTORY: ReadonlySet<string> = new Set(
+  Object.values<VerbFacts>(VERBS).flatMap(({ command, tells }) => (Object.keys(tells).length > 0 ? [command] : [])),
+)
+
 /** A command after which the dispatcher looks again by itself. */
 const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 
 /** The contact as the caller knows it, or as it is now, with the facts that the decision needs and no others (FACTS-1). */
 async function contactFor(
   context: CommandContext,
-  { contactId, type }: ContactCommand,
+  { contactId, type, commandId }: ContactCommand,
   known: ContactSnapshot | undefined,
+  whole: boolean,
 ): Promise<LoadedContact> {
   const { campaigns, factsOf } = context
   const asked = async () => ({ facts: READS_FACTS[type] ? await factsOf(contactId) : undefined })
   const [contact] = await Promise.all([
-    known === undefined ? load(context, contactId, asked()) : { ...known, history: [] },
+    known === undefined
+      ? load(context, contactId, asked(), { commands: [commandId], whole })
+      : { ...known, history: [], isWhole: false, mayBeRecorded: false },
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
     READS_PUBLISHED[type] ? campaigns.refresh() : campaigns.fresh(),
   ])

@@ -5,6 +5,7 @@ import type { Dispatcher, DispatcherHealth } from './dispatch/dispatcher.ts'
 import { lineOf } from './fault-words.ts'
 import type { Kinds } from './kinds.ts'
 import type { Projection, ProjectionHealth } from './projection/projection.ts'
+import type { StateHealth } from './stored-states.ts'
 import type { FailingKind, Troubles } from './troubles.ts'
 
 /**
@@ -27,6 +28,8 @@ export interface Health {
   readonly dispatcher: DispatcherHealth
   /** Starts that were refused because the sequence was started too often for the contact (BRAKE-1): a loop, mostly. */
   readonly brakes: BrakeHealth
+  /** Stored states of contacts that could not be used: a few after an upgrade, none otherwise. */
+  readonly states: StateHealth
   /** `null` where the store writes index and agenda in the append, or does not answer. */
   readonly projection: ProjectionHealth | null
 }
@@ -37,6 +40,7 @@ export interface HealthInput {
   readonly kinds: Kinds
   readonly troubles: Troubles
   readonly brakes: { health(): BrakeHealth }
+  readonly states: { health(): StateHealth }
   readonly dispatcher: Pick<Dispatcher, 'health'>
   readonly projection: Pick<Projection, 'health'>
   readonly lateAfterMs: number
@@ -48,6 +52,7 @@ export async function healthOf(input: HealthInput): Promise<Health> {
   const { readModel, clock, kinds, troubles } = input
   const dispatcher = input.dispatcher.health()
   const brakes = input.brakes.health()
+  const states = input.states.health()
   const failingKinds = troubles.failing()
   try {
     await input.refresh()
@@ -58,7 +63,7 @@ export async function healthOf(input: HealthInput): Promise<Health> {
     const waitingKinds = await readModel.backlog(kinds.missing(), now)
     const projection = await input.projection.health()
     const ok = projection?.stopped !== true && dueLagMs <= input.lateAfterMs && failingKinds.length === 0
-    return { ok, storeFault: null, dueLagMs, waitingKinds, failingKinds, dispatcher, brakes, projection }
+    return { ok, storeFault: null, dueLagMs, waitingKinds, failingKinds, dispatcher, brakes, states, projection }
   } catch (error) {
     const storeFault = lineOf(error)
     return {
@@ -69,6 +74,7 @@ export async function healthOf(input: HealthInput): Promise<Health> {
       failingKinds,
       dispatcher,
       brakes,
+      states,
       projection: null,
     }
   }

@@ -63,5 +63,6 @@ export type { ProjectionHealth, ProjectionLag, ProjectionOptions } from './proje
 export type { Publishing } from './publishing.ts'
 export { type CounterDifference, recountLog } from './recount.ts'
 export type { Running } from './running.ts'
+export type { StateHealth } from './stored-states.ts'
 export type { FailingKind, Log } from './troubles.ts'
 export type { IndexDifference, IndexReport } from './verify-index.ts'

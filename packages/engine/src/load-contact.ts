@@ -1,30 +1,23 @@
 /** A contact as the log and the directory have it. */
 import {
+  type CommandId,
   type ContactId,
-  type ContactState,
   contactStream,
   type EventStore,
   type Facts,
   fold,
-  type Position,
+  type Instant,
   type RecordedContactEvent,
   type RecordedEvent,
   type StreamId,
-  type Version,
 } from '@enfold/core'
 import { createBatcher } from './batch.ts'
 import { type FactsOf, SHORT_MS } from './directory.ts'
 import type { CommandContext } from './engine-context.ts'
-
-/** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
-export interface LogPosition {
-  readonly version: Version
-  readonly position: Position
-}
+import type { LoggedContact, LogPosition } from './logged-contact.ts'
 
 /** A contact as it was last seen; good for a decision as long as nobody else has written. */
-export interface ContactSnapshot extends LogPosition {
-  readonly state: ContactState
+export interface ContactSnapshot extends LogPosition, Pick<LoggedContact, 'state' | 'stored'> {
   /** `undefined`: the directory was not asked, because nothing that was decided reads facts (FACTS-1). */
   readonly facts: Facts | null | undefined
   /** True: the facts are of a moment ago, because the directory has failed since. */
@@ -34,23 +27,45 @@ export interface ContactSnapshot extends LogPosition {
 /** What is known of a contact's facts. */
 export type AskedFacts = Pick<ContactSnapshot, 'facts' | 'areFactsOld'>
 
-export interface LoadedContact extends ContactSnapshot {
-  readonly history: readonly RecordedContactEvent[]
+export interface LoadedContact extends ContactSnapshot, Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded'> {}
+
+export interface LoadOptions {
+  /** Commands that may have been given before. Default: none. */
+  readonly commands?: readonly CommandId[]
+  /** True: from the whole stream. */
+  readonly whole?: boolean
 }
 
 /** A contact as the log and the directory have it now. Default: the directory is asked, and what it throws is thrown. */
 export async function load(
-  { historyOf, factsOf }: Pick<CommandContext, 'historyOf' | 'factsOf'>,
+  context: Pick<CommandContext, 'historyOf' | 'loggedOf' | 'factsOf'>,
   contactId: ContactId,
-  asked: Promise<AskedFacts> = factsOf(contactId).then((facts) => ({ facts })),
+  asked: Promise<AskedFacts> = context.factsOf(contactId).then((facts) => ({ facts })),
+  options: LoadOptions = {},
 ): Promise<LoadedContact> {
-  const [history, facts] = await Promise.all([historyOf(contactId), asked])
-  return loadedFrom(history, facts)
+  const [logged, facts] = await Promise.all([loadLogged(context, contactId, options), asked])
+  return { ...logged, ...facts }
 }
 
-export function loadedFrom(history: readonly RecordedContactEvent[], facts: AskedFacts): LoadedContact {
+export async function loadLogged(
+  { historyOf, loggedOf }: Pick<CommandContext, 'historyOf' | 'loggedOf'>,
+  contactId: ContactId,
+  { commands = [], whole = false }: LoadOptions = {},
+): Promise<LoggedContact> {
+  return whole ? wholeFrom(await historyOf(contactId)) : loggedOf(contactId, commands)
+}
+
+/** The contact of its whole stream. */
+export function wholeFrom(history: readonly RecordedContactEvent[]): LoggedContact {
   const { version = 0, position = 0 } = history.at(-1) ?? {}
-  return { history, state: fold(history), ...facts, version, position }
+  const stored = { version: 0, latestAt: latestOf(history) }
+  return { history, isWhole: true, mayBeRecorded: false, state: fold(history), stored, version, position }
+}
+
+export function latestOf(events: readonly { readonly at: Instant }[], before: Instant = ''): Instant {
+  let latest = before
+  for (const { at } of events) if (at > latest) latest = at
+  return latest
 }
 
 /** Commands that are decided at the same time look at the log together: 50 of them cost PostgreSQL one round trip. */

@@ -2,7 +2,17 @@
  * For the tests of this package: a log that does not project in the append, with a separate read model. Both are stores
  * of ours, of which one serves only as the log and the other only as the read model.
  */
-import type { CaughtUp, Either, EventStore, Position, ReadModel, RecordedEvent, Store, Version } from '@enfold/core'
+import type {
+  CaughtUp,
+  Either,
+  EventStore,
+  KeepsStates,
+  Position,
+  ReadModel,
+  RecordedEvent,
+  Store,
+  Version,
+} from '@enfold/core'
 import { isLeft } from '@enfold/core'
 import type { Engine } from './engine.ts'
 
@@ -27,7 +37,7 @@ export function logOnly(store: Log): Log {
 export function readModelOnly(store: Store): ReadModel {
   const { apply, checkpoint, members, tagsOf, search, count, claimDue, release, renew, nextWake, backlog, agenda } =
     store
-  const { restore, indexed, membershipsOf, counters, countersAt, correctCounters } = store
+  const { restore, indexed, membershipsOf, counters, countersAt, correctCounters, states } = store
   return {
     apply,
     checkpoint,
@@ -47,6 +57,19 @@ export function readModelOnly(store: Store): ReadModel {
     counters,
     countersAt,
     correctCounters,
+    states,
+  }
+}
+
+function keepingNoStates(log: Log): KeepsStates {
+  return {
+    async readTails(asked) {
+      const found = await log.readMany(asked.map(({ stream }) => stream))
+      return asked.map(({ stream, ids }) => {
+        const events = found.get(stream) ?? []
+        return { stored: null, events, isRecorded: events.some(({ id }) => ids.includes(id)) }
+      })
+    },
   }
 }
 
@@ -54,6 +77,7 @@ export function readModelOnly(store: Store): ReadModel {
 export function besideLog(log: Log, readModel: Store): Store {
   return {
     ...logOnly(log),
+    ...keepingNoStates(log),
     ...readModelOnly(readModel),
     saveAction: readModel.saveAction,
     action: readModel.action,

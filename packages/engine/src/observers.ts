@@ -3,6 +3,7 @@ import type { Clock } from '@enfold/core'
 import { createBrakeCount } from './brakes.ts'
 import { type Observer, observedBy } from './engine-events.ts'
 import type { EngineOptions } from './engine-options.ts'
+import { createStateCount } from './stored-states.ts'
 import { createMeters } from './telemetry.ts'
 import { createTroubles, toStderr } from './troubles.ts'
 
@@ -13,8 +14,9 @@ export function createObservers(
   behind: () => Promise<number>,
 ) {
   const brakes = createBrakeCount(clock)
+  const states = createStateCount(clock)
   const meters = createMeters(behind)
   const troubles = createTroubles(log === false ? null : log, () => clock.now())
-  const own: readonly Observer[] = [meters.observer, brakes.observer, troubles.observer]
-  return { brakes, meters, troubles, observe: observedBy(observe === undefined ? own : [...own, observe]) }
+  const own: readonly Observer[] = [meters.observer, brakes.observer, states.observer, troubles.observer]
+  return { brakes, states, meters, troubles, observe: observedBy(observe === undefined ? own : [...own, observe]) }
 }

@@ -22,6 +22,7 @@ import { expect, it } from 'vitest'
 import { createGate, MONDAY, randomFrom, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { besideLog, headOf } from './log.fixture.ts'
+import { keepingStates } from './states.fixture.ts'
 
 const directory = temporaryDirectory()
 const WORKERS = 3
@@ -37,6 +38,12 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
   sqlite() {
     const path = join(directory, 'promises.db')
     return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
+  },
+  'sqlite, a state kept with every append'() {
+    const path = join(directory, 'every-state.db')
+    return Array.from({ length: WORKERS }, () =>
+      keepingStates(createSqliteStore({ path, synchronous: 'NORMAL' }), () => true),
+    )
   },
   // Each worker feeds the one read model, at the same time as the others.
   'log, memory read model'() {

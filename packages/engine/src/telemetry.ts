@@ -78,6 +78,7 @@ export function createMeters(behind: () => Promise<number>): Meters {
     failed: counter('enfold.steps.failed', 'Handlers that failed, each attempt counted'),
   }
   const faults = counter('enfold.faults', 'Faults of the store or the host that dispatcher and projection met')
+  const statesRefused = counter('enfold.states.refused', 'Stored states of contacts that could not be used')
   const lag = meter.createObservableGauge('enfold.projection.lag', {
     description: 'Events of the log that index and agenda do not show yet; 1,000 stands for that many or more',
   })
@@ -105,6 +106,9 @@ export function createMeters(behind: () => Promise<number>): Meters {
         return
       case 'step-answered':
         outcomes[event.outcome.outcome].add(1, { kind: event.kind })
+        return
+      case 'state-refused':
+        statesRefused.add(1, { because: event.because })
         return
       case 'contact-failed':
       case 'contact-not-planned':

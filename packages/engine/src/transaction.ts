@@ -18,6 +18,7 @@ import type { CommandContext } from './engine-context.ts'
 import * as input from './input.ts'
 import { createHistoryOf } from './load-contact.ts'
 import { createMutexes } from './mutex.ts'
+import { createLoggedOf } from './stored-states.ts'
 
 interface Parts {
   readonly context: CommandContext
@@ -32,9 +33,11 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
     input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
     const bound = boundTo(store, client)
     const inTurn = turnsOf(client)
+    const historyOf = createHistoryOf(bound)
     const executeAsked = executeOver({
       ...context,
-      historyOf: createHistoryOf(bound),
+      historyOf,
+      loggedOf: createLoggedOf(bound, historyOf, context.observe),
       campaigns: context.campaigns.through(bound),
       // One by one: the connection is one, and the transaction the host's.
       append: ({ stream, events, expected, derived, requires }) =>

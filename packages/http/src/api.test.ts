@@ -1,4 +1,4 @@
-import { contactOf, derivedCommandId, EnfoldFault, type Store } from '@enfold/core'
+import { derivedCommandId, EnfoldFault, type Store } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createApi, pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -459,9 +459,8 @@ describe('faults', () => {
     const store = createMemoryStore()
     return {
       ...store,
-      async readMany(streams) {
-        if (streams.some((stream) => contactOf(stream) !== null)) throw error
-        return store.readMany(streams)
+      async readTails() {
+        throw error
       },
     }
   }

@@ -233,6 +233,7 @@ export const Health = Type.Union([
     failingKinds: list(closed({ kind: Type.String(), failures: Count, since: Instant })),
     dispatcher: JsonData,
     brakes: closed({ count: Count, lastAt: orNull(Instant) }),
+    states: closed({ refused: Count, lastAt: orNull(Instant) }),
   }),
   closed({ ok: Flag, codes: list(Type.String()) }),
 ])

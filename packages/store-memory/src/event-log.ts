@@ -8,8 +8,11 @@ import {
   type NewEvent,
   type Position,
   type RecordedEvent,
+  type StoredState,
   type StreamAppend,
   type StreamId,
+  type Tail,
+  type TailAsked,
   type Version,
 } from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
@@ -111,6 +114,15 @@ function write(log: MemoryLog, { stream, events }: StreamAppend, actual: Version
 export function streamPage(log: MemoryLog, stream: StreamId, from: Version) {
   const events = log.streams.get(stream)?.slice(from - 1, from - 1 + PAGE) ?? []
   return { events, isLast: events.length < PAGE, nextSize: PAGE }
+}
+
+export function readTail(log: MemoryLog, { stream, ids }: TailAsked, stored: StoredState | null): Tail {
+  const events = log.streams.get(stream) ?? []
+  return {
+    stored,
+    events: events.slice(Math.max(stored?.version ?? 1, 1) - 1),
+    isRecorded: ids.some((id) => log.byId.get(id)?.stream === stream),
+  }
 }
 
 export function logPage({ events }: MemoryLog, after: Position, { streams }: EventFilter = {}): LogPage {

@@ -11,6 +11,7 @@ import {
   type Position,
   type ProjectionStore,
   type Store,
+  type StoredState,
   type StreamAppend,
   type TagIndex,
   type Version,
@@ -31,6 +32,7 @@ import {
   contactsAfter,
   createMemoryLog,
   logPage,
+  readTail,
   streamPage,
   versionOf,
   wouldBeWritten,
@@ -59,10 +61,13 @@ export function createMemoryStore({
   const changes = createChanges()
   /** Up to which version each contact's rows of the read model go. */
   const projected = new Map<ContactId, Version>()
+  const states = new Map<ContactId, StoredState>()
   let checkpoint: Position = 0
   const counters = createCounters(() => (log.events.length > 0 ? log.events.length : checkpoint))
 
-  function project(contactId: ContactId, version: Version, { tags: changed, wakeAt, lane, others }: Derived): void {
+  function project(contactId: ContactId, version: Version, derived: Derived): void {
+    const { tags: changed, wakeAt, lane, others, state } = derived
+    if (state !== undefined) states.set(contactId, Object.freeze({ ...state, version }))
     tags.apply(changed)
     agenda.set(contactId, wakeAt, lane, others)
     projected.set(contactId, version)
@@ -81,6 +86,7 @@ export function createMemoryStore({
     streamPage: (stream, from) => streamPage(log, stream, from),
     logPage: (after, _, filter) => logPage(log, after, filter),
     readMany: (streams) => new Map(streams.map((stream) => [stream, [...(log.streams.get(stream) ?? [])]])),
+    readTails: (asked) => asked.map((one) => readTail(log, one, states.get(contactOf(one.stream) ?? '') ?? null)),
     contacts: (after, limit) => contactsAfter(log, after, limit),
   })
 
@@ -96,7 +102,13 @@ export function createMemoryStore({
       return true
     },
     checkpoint: () => checkpoint,
-    restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [] }) {
+    states: (contacts) =>
+      new Map(
+        contacts.flatMap((contactId) =>
+          states.has(contactId) ? [[contactId, states.get(contactId) as StoredState]] : [],
+        ),
+      ),
+    restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [], state }) {
       // As the read model of another log it has no streams: then what was projected last is what is known.
       const known = versionOf(log, contactStream(contactId))
       const isCurrent = known > 0 ? version === known : version === 0 || version >= (projected.get(contactId) ?? 0)
@@ -104,6 +116,8 @@ export function createMemoryStore({
       const memberships = [...all.map((tag) => ({ tag })), ...keyed]
       const added = memberships.map((one) => ({ change: 'add', contactId, ...one }) as const)
       project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
+      if (state === null) states.delete(contactId)
+      else if (state !== undefined) states.set(contactId, Object.freeze({ ...state }))
       return true
     },
   })
@@ -121,6 +135,7 @@ export function createMemoryStore({
   })
   const transactions = createInProcessTransactions({
     readMany: store.readMany,
+    readTails: store.readTails,
     readAll: store.readAll,
     head: async () => log.events.length,
     async appendAll(appends) {

@@ -14,7 +14,7 @@ import {
 import { digestOf } from '@enfold/core/log'
 import { appendedOf, versionExpected } from '@enfold/core/store'
 import { changesText } from './counters.ts'
-import { projectionTexts } from './derived-texts.ts'
+import { projectionTexts, stateTexts } from './derived-texts.ts'
 import type { Row } from './event-rows.ts'
 import { idReused } from './faults.ts'
 import type { AppendGate } from './host-transaction.ts'
@@ -37,11 +37,8 @@ interface Answer {
   readonly event_positions: string
 }
 
-/** The same append with and without streams that it requires. */
-export interface AppendStatements {
-  readonly plain: string
-  readonly requiring: string
-}
+/** The same append with and without streams that it requires, and states that are kept with it. */
+export type AppendStatements = (requires: boolean, keeps: boolean) => string
 
 /** @param lockMs how long it may wait for a lock that another transaction holds */
 export function appendStatements(
@@ -51,19 +48,23 @@ export function appendStatements(
 ): AppendStatements {
   const notice = channel === null ? '' : `, pg_notify('${channel}', '')::text`
   // The function is called for each row of `open`, so not at all where its condition does not hold.
-  const expecting = (expected: string, gateFrom: number) => `
-  SELECT a.outcomes, a.versions, a.event_positions${notice}
-  FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(gateFrom, lockMs)} OFFSET 0) open
+  const expecting = (expected: string, next: number, keeps: boolean) => {
+    const [of, contacts, reducers, bodies] = [next, next + 1, next + 2, next + 3]
+    const kept = `, ${schema}.keep_appended(a.outcomes, a.versions, $3::integer[],
+    $${of}::integer[], $${contacts}::text[], $${reducers}::integer[], $${bodies}::text[])`
+    return `
+  SELECT a.outcomes, a.versions, a.event_positions${keeps ? kept : ''}${notice}
+  FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(keeps ? next + 4 : next, lockMs)} OFFSET 0) open
   CROSS JOIN LATERAL ${schema}.${name}(
     open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
     $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[],
     $12::boolean[], $13::integer[], $14::text[], $15::text[], $16::boolean[]) a
   CROSS JOIN LATERAL ${schema}.count_appended(a.outcomes, $17::text[]) counted`
-  return {
-    plain: expecting('$2::integer[]', 18),
-    // In the same statement, and only for those who require something: nobody else has a parameter more.
-    requiring: expecting(`${schema}.expecting($2::integer[], $18::integer[], $19::text[], $20::integer[])`, 21),
   }
+  // In the same statement, and only for those who require or keep something: nobody else has a parameter more.
+  const required = `${schema}.expecting($2::integer[], $18::integer[], $19::text[], $20::integer[])`
+  const made = [false, true].map((keeps) => [expecting('$2::integer[]', 18, keeps), expecting(required, 21, keeps)])
+  return (requires, keeps) => made[keeps ? 1 : 0]?.[requires ? 1 : 0] as string
 }
 
 async function answerTo(at: AppendCall, statement: string, values: readonly string[]): Promise<Answer> {
@@ -81,7 +82,8 @@ export async function appendBy(
 ): Promise<readonly (AppendResult | Locked)[]> {
   const events = appends.flatMap((one) => one.events.map((event) => ({ event, stream: one.stream })))
   const required = requirementsOf(appends)
-  const statement = required.length === 0 ? statements.plain : statements.requiring
+  const kept = statesOf(appends)
+  const statement = statements(required.length > 0, kept.length > 0)
   const answer = await answerTo(at, statement, [
     textArray(appends.map(({ stream }) => toText(stream))),
     plainArray(appends.map(({ expected }) => versionOf(expected))),
@@ -92,6 +94,7 @@ export async function appendBy(
     ...projectionTexts(appends.map(projectionOf)),
     textArray(appends.map(({ derived }) => changesText(derived?.counters))),
     ...required,
+    ...kept,
   ])
   return Promise.all(resultsOf(at, appends, answer))
 }
@@ -140,6 +143,15 @@ function requirementsOf(appends: readonly StreamAppend[]): readonly string[] {
     textArray(all.map(({ stream }) => toText(stream))),
     plainArray(all.map(({ version }) => versionOf(version))),
   ]
+}
+
+/** As parameters: for each state that is kept the number of its append, its contact, and what it is. None: none is. */
+function statesOf(appends: readonly StreamAppend[]): readonly string[] {
+  const all = appends.flatMap(({ stream, derived }, n) => {
+    const contactId = contactOf(stream)
+    return contactId === null || derived?.state === undefined ? [] : [{ n: n + 1, contactId, ...derived.state }]
+  })
+  return all.length === 0 ? [] : [plainArray(all.map(({ n }) => n)), ...stateTexts(all)]
 }
 
 /** Where the stream has the version that was expected, a required one has not. */

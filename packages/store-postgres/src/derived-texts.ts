@@ -1,5 +1,5 @@
 /** What is derived of appends and changes, as parameters of the functions that write it. */
-import { type ContactId, type Derived, epochMsOf, type OtherLane, type Tag } from '@enfold/core'
+import { type ContactId, type Derived, epochMsOf, type FoldedState, type OtherLane, type Tag } from '@enfold/core'
 import { plainArray, textArray, toText } from './pg-text.ts'
 
 /** What an append or a change derives for a contact. */
@@ -39,6 +39,15 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
     textArray(changes.map(({ tag }) => toText(tag))),
     textArray(changes.map(({ key }) => toText(key))),
     plainArray(changes.map(({ added }) => added)),
+  ]
+}
+
+/** The parameters that the functions take of states that are kept: contacts, reducers, and what they are. */
+export function stateTexts(states: readonly (FoldedState & { readonly contactId: ContactId })[]): string[] {
+  return [
+    textArray(states.map(({ contactId }) => toText(contactId))),
+    plainArray(states.map(({ reducer }) => reducer)),
+    textArray(states.map(({ text }) => text)),
   ]
 }
 

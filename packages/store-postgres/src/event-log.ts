@@ -6,23 +6,26 @@ import {
   contactStream,
   type EventFilter,
   type EventStore,
+  type KeepsStates,
   type Locked,
   type Position,
   type RecordedEvent,
   type StreamAppend,
   type StreamId,
+  type Tail,
+  type TailAsked,
 } from '@enfold/core'
 import { type LogPage, type LogPages, readInPages } from '@enfold/core/store'
 import { type AppendCall, appendBy, appendStatements } from './append-call.ts'
 import { COLUMNS, eventOf, pageOf, type Row } from './event-rows.ts'
-import { fromText, textArray, toText } from './pg-text.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
 
 /** How long an append may wait for a lock that another transaction holds, before it goes on without its stream. */
 const LOCK_MS = 100
 /** The same for each stream, once it is known that some are locked. */
 const AROUND_LOCK_MS = 10
 
-export interface EventLog extends LogPages, Pick<EventStore, 'readMany' | 'contacts'> {
+export interface EventLog extends LogPages, Pick<EventStore, 'readMany' | 'contacts'>, KeepsStates {
   /** In one round trip. Throws where it meets a lock: `isLocked`. */
   append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
   /** The same, slower, and for each stream by itself. */
@@ -56,6 +59,7 @@ export function createEventLog(at: AppendCall): EventLog {
       return pageOf(rows, size)
     },
     readMany: (streams) => readMany(at, streams),
+    readTails: (asked) => readTails(at, asked),
     hasCampaigns: (after) => hasCampaigns(at, after),
     logPage: (after, size, filter) => logPage(at, after, size, filter),
     contacts: (after, limit) => contactsAfter(at, after, limit),
@@ -91,6 +95,35 @@ async function readMany({ query, schema }: Asked, streams: readonly StreamId[]) 
   )
   for (const row of rows) found.get(fromText(row.stream))?.push(eventOf(row))
   return found
+}
+
+interface TailRow extends Omit<Row, 'stream'> {
+  /** The number of what was asked. */
+  readonly n: string
+  /** A state, an event, or that an id stands in the stream. */
+  readonly what: 's' | 'e' | 'r'
+}
+
+async function readTails({ query, schema }: Asked, asked: readonly TailAsked[]): Promise<readonly Tail[]> {
+  const ids = asked.flatMap(({ ids }, i) => ids.map((id) => ({ id, of: i + 1 })))
+  const rows = await query<TailRow>(
+    `SELECT t.n, t.what, t.position, t.version, t.id, t.hash, t.body
+     FROM ${schema}.read_tails($1::text[], $2::text[], $3::integer[]) t`,
+    [
+      textArray(asked.map(({ stream }) => toText(stream))),
+      textArray(ids.map(({ id }) => toText(id))),
+      plainArray(ids.map(({ of }) => of)),
+    ],
+  )
+  const tails = asked.map(() => ({ stored: null as Tail['stored'], events: [] as RecordedEvent[], isRecorded: false }))
+  for (const row of rows) {
+    const tail = tails[Number(row.n) - 1] as (typeof tails)[number]
+    const { stream } = asked[Number(row.n) - 1] as TailAsked
+    if (row.what === 'e') tail.events.push(eventOf({ ...row, stream: toText(stream) }))
+    else if (row.what === 's') tail.stored = { version: Number(row.version), reducer: Number(row.hash), text: row.body }
+    else tail.isRecorded = true
+  }
+  return tails
 }
 
 async function hasCampaigns({ query, schema }: Asked, after: Position): Promise<boolean> {

@@ -35,6 +35,11 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'count_batch',
     'correct_counters',
     'counters_at',
+    'read_tails',
+    'keep_states',
+    'keep_appended',
+    'keep_applied',
+    'keep_restored',
   ]
   return [
     `REVOKE ALL ON SCHEMA ${s} FROM PUBLIC, ${to}`,
@@ -42,7 +47,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     `REVOKE ALL ON ALL SEQUENCES IN SCHEMA ${s} FROM PUBLIC, ${to}`,
     `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ${s} FROM PUBLIC, ${to}`,
     `GRANT USAGE ON SCHEMA ${s} TO ${to}`,
-    `GRANT SELECT ON ${s}.migrations, ${s}.events, ${s}.positions TO ${to}`,
+    `GRANT SELECT ON ${s}.migrations, ${s}.events, ${s}.positions, ${s}.states TO ${to}`,
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.tags, ${s}.memberships, ${s}.membership_keys, ${s}.tag_counts, ${s}.agenda, ${s}.counters, ${s}.counters_state, ${s}.actions, ${s}.action_contacts TO ${to}`,
     `GRANT SELECT, UPDATE ON ${s}.checkpoint TO ${to}`,
     ...functions.map((name) => `GRANT EXECUTE ON FUNCTION ${s}.${name} TO ${to}`),

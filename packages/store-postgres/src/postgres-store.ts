@@ -158,6 +158,7 @@ function boundTo(log: EventLog, refuseIfClosed: () => void): ReturnType<Transact
       return result as AppendResult
     },
     readMany: (streams) => log.readMany(streams),
+    readTails: (asked) => log.readTails(asked),
     readAll: (after, filter) => readAllOf(log, refuseIfClosed, after, filter),
   }
 }

@@ -9,8 +9,11 @@ import {
   type NewEvent,
   type Position,
   type RecordedEvent,
+  type StoredState,
   type StreamAppend,
   type StreamId,
+  type Tail,
+  type TailAsked,
   type Version,
 } from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
@@ -30,6 +33,7 @@ export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readM
   /** Within a transaction that ends if this throws. `onWritten` is called for what was written now, not for repeats. */
   append(append: StreamAppend, onWritten: (append: StreamAppend, version: Version) => void): AppendResult
   version(stream: StreamId): Version
+  readTail(asked: TailAsked, stored: StoredState | null): Tail
   /** The position of the last event; 0 if there is none. */
   head(): Position
 }
@@ -55,6 +59,7 @@ function statementsOn(connection: DatabaseSync) {
       'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
     ),
     headOf: connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1'),
+    isIn: connection.prepare('SELECT 1 FROM events WHERE id = ? AND stream = ?'),
     placeOf: connection.prepare('SELECT position, stream, version FROM events WHERE id = ?'),
     ofStream: connection.prepare(
       `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version ${LIMIT}`,
@@ -100,6 +105,12 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
       // The head first: what another process writes between the two is then in the page, or comes with the next one.
       return { head: head(), ...pageOf(statement.all(after, size), size) }
     },
+    readTail: ({ stream, ids }, stored) => ({
+      stored,
+      // Asked before the events: what another process writes between the two is then among these.
+      isRecorded: ids.some((id) => on.isIn.get(toText(id), toText(stream)) !== undefined),
+      events: (on.ofStream.all(toText(stream), stored?.version ?? 1, -1) as unknown as Row[]).map(eventOf),
+    }),
     head,
     contacts(after, limit) {
       const rows = on.contactStreams.all(toText(after ?? ''), limit) as { stream: string }[]

@@ -11,6 +11,7 @@ import {
 import type { Synchronous } from '@enfold/core/store'
 import { type AgendaTable, projectedVersion, setWake } from './agenda.ts'
 import type { CounterTables } from './counters.ts'
+import type { StateTable } from './states.ts'
 import type { TagTables } from './tag-index.ts'
 
 export interface Projection {
@@ -23,12 +24,13 @@ interface Tables {
   readonly tags: TagTables
   readonly agenda: AgendaTable
   readonly counters: CounterTables
+  readonly states: StateTable
 }
 
 /** @param versionOf of a stream in the log of the same file */
 export function createProjection(
   connection: DatabaseSync,
-  { tags, agenda, counters }: Tables,
+  { tags, agenda, counters, states }: Tables,
   versionOf: (stream: StreamId) => Version,
 ): Projection {
   const checkpoint = connection.prepare('SELECT position FROM checkpoint')
@@ -39,6 +41,7 @@ export function createProjection(
   function project(contactId: ContactId, version: Version, derived: Derived): void {
     for (const one of derived.tags) tags.change(one)
     setWake(agenda, contactId, version, derived)
+    if (derived.state !== undefined) states.set(contactId, { ...derived.state, version })
   }
 
   return {
@@ -55,7 +58,14 @@ export function createProjection(
         return true
       },
       checkpoint: checkpointNow,
-      restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [] }) {
+      states: (contacts) =>
+        new Map(
+          contacts.flatMap((contactId) => {
+            const state = states.of(contactId)
+            return state === null ? [] : [[contactId, state]]
+          }),
+        ),
+      restore({ contactId, version, tags: all, keyed = [], wakeAt, lane = null, others = [], state }) {
         // As the read model of another log it has no streams: then what was projected last is what is known.
         const known = versionOf(contactStream(contactId))
         const isCurrent =
@@ -64,6 +74,8 @@ export function createProjection(
         const memberships = [...all.map((tag) => ({ tag })), ...keyed]
         const added = memberships.map((one) => ({ change: 'add', contactId, ...one }) as const)
         project(contactId, version, { tags: [{ change: 'clear', contactId }, ...added], wakeAt, lane, others })
+        if (state === null) states.remove(contactId)
+        else if (state !== undefined) states.set(contactId, state)
         return true
       },
     },

@@ -38,6 +38,7 @@ import { type CounterTables, createCounterTables } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import { createProjection, type Projection } from './projection.ts'
+import { createStateTable } from './states.ts'
 import { createTagTables } from './tag-index.ts'
 
 export interface SqliteStoreOptions {
@@ -80,17 +81,24 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const tags = createTagTables(connection)
   const agenda = createAgendaTable(connection)
   const counters = createCounterTables(connection)
-  const projection = createProjection(connection, { tags, agenda, counters }, log.version)
+  const states = createStateTable(connection)
+  const projection = createProjection(connection, { tags, agenda, counters, states }, log.version)
   const { action, actions, actionContacts, saveAction } = createActionTables(connection)
 
   const { streamPage, logPage, readMany, contacts } = log
-  const { checkpoint, apply, restore } = projection.port
+  const { checkpoint, apply, restore, states: statesOf } = projection.port
   const { correctCounters, ...askedCounters } = counters.port
   const appendAll = createAppends(log, projection, counters)
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
     log: {
-      ...inRuns<Omit<LogPart, 'appendMany' | 'appendOne'>>(read, { streamPage, logPage, readMany, contacts }),
+      ...inRuns<Omit<LogPart, 'appendMany' | 'appendOne'>>(read, {
+        streamPage,
+        logPage,
+        readMany,
+        readTails: (asked) => asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? ''))),
+        contacts,
+      }),
       appendMany: (appends) => write(() => appendAll(appends)),
     },
     index: inRuns<TagIndex>(read, tags.index),
@@ -100,8 +108,8 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
       ...inRuns<Pick<CounterStore, 'correctCounters'>>(write, { correctCounters }),
     },
     projection: {
-      ...inRuns<Pick<ProjectionStore, 'checkpoint'>>(read, { checkpoint }),
-      ...inRuns<Omit<ProjectionStore, 'checkpoint'>>(write, { apply, restore }),
+      ...inRuns<Pick<ProjectionStore, 'checkpoint' | 'states'>>(read, { checkpoint, states: statesOf }),
+      ...inRuns<Omit<ProjectionStore, 'checkpoint' | 'states'>>(write, { apply, restore }),
     },
     actions: {
       ...inRuns<Omit<ActionStore, 'saveAction'>>(read, { action, actions, actionContacts }),
@@ -114,6 +122,7 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   })
   const transactions = createInProcessTransactions({
     readMany: store.readMany,
+    readTails: store.readTails,
     readAll: store.readAll,
     head: () => read(() => log.head()),
     async appendAll(appends) {

@@ -1,6 +1,7 @@
 /**
  * The promises of the ports, proved on any store: the same tests for ours and for yours. What they ask is written in
- * `log-promises.ts`, `read-model-promises.ts`, `counter-promises.ts` and `action-promises.ts`; here they are run.
+ * `log-promises.ts`, `read-model-promises.ts`, `counter-promises.ts`, `state-promises.ts` and `action-promises.ts`;
+ * here they are run.
  */
 import { type Capabilities, EnfoldFault, type EventStore, type Store } from '@enfold/core'
 import { describe, it } from 'vitest'
@@ -9,6 +10,7 @@ import { counterPromises } from './counter-promises.ts'
 import { logPromises } from './log-promises.ts'
 import type { Promises } from './promises.ts'
 import { readModelPromises } from './read-model-promises.ts'
+import { statePromises } from './state-promises.ts'
 
 /** A fresh, empty store, made for one test. */
 export interface StoreUnderTest<S extends EventStore> {
@@ -46,6 +48,7 @@ export function storeBattery(
     | keyof typeof logPromises
     | keyof typeof readModelPromises
     | keyof typeof counterPromises
+    | keyof typeof statePromises
     | keyof typeof actionPromises
   > = {},
 ): void {
@@ -55,6 +58,7 @@ export function storeBattery(
       'the log': logPromises,
       'the read model': readModelPromises,
       counters: counterPromises,
+      'stored states': statePromises,
       actions: actionPromises,
     },
     makeStore,

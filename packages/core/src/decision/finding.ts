@@ -2,12 +2,21 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { stepOf } from '../campaign.ts'
 import type { OfSequence, OfStep } from '../commands.ts'
-import { enrollmentOf, isInProgress, newestRun, type Run, recordOf, refOf, type StepRecord } from '../enrollment.ts'
+import {
+  enrollmentOf,
+  isInProgress,
+  newestRun,
+  type Run,
+  recordOf,
+  refOf,
+  runNumbered,
+  type StepRecord,
+} from '../enrollment.ts'
 import type { SequenceRef } from '../events.ts'
 import { nearestFirst } from '../nearest.ts'
 import { campaignUnknown, type Rejection } from '../rejection.ts'
 import type { DecisionBuilder, DecisionContext } from './builder.ts'
-import { meant, perOf } from './keys.ts'
+import { meant, perOf, requireMeant } from './keys.ts'
 
 /** A sequence that some version has or had; for commands that need no published one. */
 export function everKnown(
@@ -35,6 +44,7 @@ export function eachInProgress(
     return isInProgress(run) ? [{ ref: refOf(enrollment), run }] : []
   })
   if (found.length > 0) return right(found)
+  requireMeant(command, decision)
   const run = newestRun(enrollments.at(-1))
   const known = run === undefined ? everKnown(command, decision) : right(null)
   if (isLeft(known)) return known
@@ -58,7 +68,7 @@ export function runAndStep(
       ? left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
       : left({ type: 'KeyMissing', ...ref, per })
   }
-  const run = command.run === undefined ? newest : enrollment?.runs[command.run - 1]
+  const run = command.run === undefined ? newest : runNumbered(enrollment, command.run)
   if (run === undefined) return left({ type: 'RunUnknown', ...ref, run: command.run ?? 0, newest: newest.run })
   const { campaignVersion } = run
   const sequence = decision.campaigns.version(ref.campaignId, campaignVersion).campaign.sequences.get(ref.sequenceId)

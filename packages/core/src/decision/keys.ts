@@ -1,15 +1,20 @@
 /** Orders on a sequence that runs once for each key: which enrollments they mean, and how they are answered (KEY-2). */
 import type { OfSequence } from '../commands.ts'
-import { type Enrollment, enrollmentOf, enrollmentsOf } from '../enrollment.ts'
+import { type Enrollment, enrollmentOf, enrollmentsOf, requireEach, requireKeyed } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
 import type { KeyedOutcome } from '../verbs/verb.ts'
 import type { DecisionBuilder } from './builder.ts'
 
-/** The enrollments that an order means: that of its key; without a key, every one of the sequence. */
+/** The enrollments that an order means: that of its key; without a key, every one of the sequence that is not left out. */
 export function meant(command: OfSequence, decision: DecisionBuilder): readonly Enrollment[] {
   if (command.key === undefined) return enrollmentsOf(decision.state(), command)
   const one = enrollmentOf(decision.state(), command)
   return one === undefined ? [] : [one]
+}
+
+/** To be asked before it is said that none of those that are meant is open: by then all of them count. */
+export function requireMeant(command: OfSequence, decision: DecisionBuilder): void {
+  if (command.key === undefined) requireEach(decision.state(), command)
 }
 
 /** The variable by which the sequence has keys, as its newest version says; `null`: it has none. */
@@ -21,7 +26,9 @@ export function perOf({ campaignId, sequenceId }: SequenceRef, { campaigns }: De
 /** Whether the order is answered for each key: it names none, and the sequence has some. */
 export function isForAll(command: OfSequence, decision: DecisionBuilder): boolean {
   if (command.key !== undefined) return false
-  return perOf(command, decision) !== null || meant(command, decision).some(({ key }) => key !== '')
+  if (perOf(command, decision) !== null || meant(command, decision).some(({ key }) => key !== '')) return true
+  requireKeyed(decision.state(), command)
+  return false
 }
 
 /** What is said of one run, or of each. `run` is 0 where there is none, and where the answer is about several. */

@@ -4,6 +4,18 @@ import type { Lane, OtherLane } from './agenda.ts'
 import type { CounterChange } from './counters.ts'
 import type { Membership, TagChange } from './tag-index.ts'
 
+/** A contact's working state, as the engine keeps it: for a store two values to be kept as they are. */
+export interface FoldedState {
+  /** Of the code that made it. */
+  readonly reducer: number
+  readonly text: string
+}
+
+/** A state that is kept, and of which version of the contact's stream it is. */
+export interface StoredState extends FoldedState {
+  readonly version: Version
+}
+
 /** What the engine computed from the new events by the pure projectors; SQL stores write it in the same transaction. */
 export interface Derived {
   /** In the order in which they are to be made. */
@@ -16,6 +28,8 @@ export interface Derived {
   readonly others?: readonly OtherLane[]
   /** By how much the append changes counters (FUNNEL-1), each version of a campaign once. Absent: none. */
   readonly counters?: readonly CounterChange[]
+  /** The contact's state after the events, to be kept in place of the one before. Absent: that one stays. */
+  readonly state?: FoldedState
 }
 
 /** What a contact's rows in the read model must be, computed from its stream up to `version`. */
@@ -29,6 +43,8 @@ export interface ContactProjection {
   readonly lane?: Lane | null
   /** As `Derived`. */
   readonly others?: readonly OtherLane[]
+  /** The state to be kept; `null`: none. Absent: what is kept stays. */
+  readonly state?: StoredState | null
 }
 
 /** One contact's share of a batch that a projection applies. */
@@ -70,4 +86,6 @@ export interface ProjectionStore {
    * false. The lease stays as it is.
    */
   restore(projection: ContactProjection): Promise<boolean>
+  /** The states that are kept of these contacts; of those that have none there is no entry. */
+  states(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, StoredState>>
 }

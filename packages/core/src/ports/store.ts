@@ -1,12 +1,38 @@
 /** A whole store, made of the six ports, and what some stores can do besides. */
-import type { StreamId } from '../ids.ts'
+import type { RecordedEvent } from '../events.ts'
+import type { EventId, StreamId } from '../ids.ts'
 import type { ActionStore } from './actions.ts'
 import type { Agenda } from './agenda.ts'
 import type { CounterStore } from './counters.ts'
 import type { TransactionClient } from './host.ts'
 import type { EventStore } from './log.ts'
-import type { ProjectionStore } from './projection.ts'
+import type { ProjectionStore, StoredState } from './projection.ts'
 import type { TagIndex } from './tag-index.ts'
+
+/** A question about one contact's stream. */
+export interface TailAsked {
+  readonly stream: StreamId
+  /** Whether any of these stands in the stream is to be said. */
+  readonly ids: readonly EventId[]
+}
+
+/** The state that is kept of a contact, and the events since. */
+export interface Tail {
+  /** `null`: none is kept. */
+  readonly stored: StoredState | null
+  /**
+   * In order, from the version of `stored` on, the event of that version included, whatever `stored` says; the whole
+   * stream where none is kept.
+   */
+  readonly events: readonly RecordedEvent[]
+  readonly isRecorded: boolean
+}
+
+/** A log that keeps states of contacts: with its streams, or in its own transaction with its appends (`Derived.state`). */
+export interface KeepsStates {
+  /** In the order asked, in as few round trips as the store can. No event between the state and the others is missing. */
+  readTails(asked: readonly TailAsked[]): Promise<readonly Tail[]>
+}
 
 /** Index, agenda, counters and what writes them. */
 export interface ReadModel extends TagIndex, Agenda, CounterStore, ProjectionStore {}
@@ -23,7 +49,7 @@ export interface Capabilities {
  * A store that is log, read model and keeper of actions at once, as the memory and SQL stores are. `createStore` of
  * `@enfold/core/store` makes one of its parts.
  */
-export interface Store extends EventStore, ReadModel, ActionStore {
+export interface Store extends EventStore, KeepsStates, ReadModel, ActionStore {
   readonly capabilities: Capabilities
 }
 
@@ -64,5 +90,5 @@ export interface TransactionalStore {
    * where only a rollback helps, it throws `CONTENTION`. A client that is not inside a transaction is refused with
    * `INVALID_INPUT`, here or by the methods, before anything is written.
    */
-  inTransaction(client: TransactionClient): Pick<EventStore, 'append' | 'readMany' | 'readAll'>
+  inTransaction(client: TransactionClient): Pick<EventStore, 'append' | 'readMany' | 'readAll'> & KeepsStates
 }

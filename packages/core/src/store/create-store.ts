@@ -4,7 +4,7 @@ import type { Agenda } from '../ports/agenda.ts'
 import type { CounterStore } from '../ports/counters.ts'
 import type { AppendResult, EventStore, Locked, StreamAppend } from '../ports/log.ts'
 import type { ProjectionStore } from '../ports/projection.ts'
-import type { Capabilities, Store } from '../ports/store.ts'
+import type { Capabilities, KeepsStates, Store } from '../ports/store.ts'
 import type { TagIndex } from '../ports/tag-index.ts'
 import { appendOf, checkAppend } from '../stream-append.ts'
 import type { Changes } from './changes.ts'
@@ -13,7 +13,7 @@ import type { OpenWork } from './open-work.ts'
 import { createReaders, type LogPages } from './pages.ts'
 
 /** The log as a store writes and reads it: pages, and appends that were checked. */
-export interface LogPart extends LogPages, Pick<EventStore, 'readMany' | 'contacts'> {
+export interface LogPart extends LogPages, AskedOfLog {
   /** At least one append, each with at least one event. As `EventStore.appendMany`. */
   appendMany(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
   /** One append, which waits where `appendMany` would return `locked`. Left out: `appendMany` of one. */
@@ -42,9 +42,9 @@ export interface StoreParts {
 /** Of each method that is asked for one answer: what is refused before it is called. */
 type Checks<Part> = { readonly [Name in keyof Part]: ((...args: ArgsOf<Part[Name]>) => unknown) | null }
 type ArgsOf<Method> = Method extends (...args: infer Args) => unknown ? Args : never
-type AskedOfLog = Pick<EventStore, 'readMany' | 'contacts'>
+type AskedOfLog = Pick<EventStore, 'readMany' | 'contacts'> & KeepsStates
 
-const LOG: Checks<AskedOfLog> = { readMany: null, contacts: (_, limit) => checkedLimit(limit) }
+const LOG: Checks<AskedOfLog> = { readMany: null, readTails: null, contacts: (_, limit) => checkedLimit(limit) }
 const INDEX: Checks<TagIndex> = {
   members: (_, page) => checkedPage(page),
   tagsOf: null,
@@ -62,7 +62,7 @@ const AGENDA: Checks<Agenda> = {
   agenda: (_, limit) => checkedLimit(limit),
 }
 const COUNTERS: Checks<CounterStore> = { counters: null, countersAt: null, correctCounters: null }
-const PROJECTION: Checks<ProjectionStore> = { apply: null, checkpoint: null, restore: null }
+const PROJECTION: Checks<ProjectionStore> = { apply: null, checkpoint: null, restore: null, states: null }
 const ACTIONS: Checks<ActionStore> = {
   saveAction: null,
   action: null,

@@ -2,7 +2,7 @@ import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { everKnown } from '../decision/finding.ts'
-import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant } from '../decision/keys.ts'
+import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant, requireMeant } from '../decision/keys.ts'
 import { stop } from '../decision/stopping.ts'
 import { isOpen, newestRun, type Run } from '../enrollment.ts'
 import { defineVerb } from './verb.ts'
@@ -31,6 +31,7 @@ export const stopSequence = defineVerb<StopSequence>()({
     const forAll = isForAll(command, decision)
     const enrollments = meant(command, decision)
     if (enrollments.length === 0) {
+      requireMeant(command, decision)
       const known = everKnown(command, decision)
       if (isLeft(known)) return known
       return right(forAll ? answerOfEach('not_active', []) : answerOfRun('not_active', { ...command, run: 0 }))
@@ -39,6 +40,7 @@ export const stopSequence = defineVerb<StopSequence>()({
     const open = newest.filter(({ run }) => isOpen(run) && run.campaignVersion <= upToVersion)
     for (const { enrollment, run } of open) stop(decision, enrollment, run, byOperator(command))
     if (open.length > 0) return right(null)
+    requireMeant(command, decision)
     const over = newest.map(({ enrollment, run }) => ({ key: enrollment.key, run: run.run }))
     return right(forAll ? answerOfEach('not_active', over) : answerOfRun('not_active', over[0] ?? { run: 0 }))
   },

@@ -12,7 +12,6 @@ import {
   contactStream,
   decide,
   derivedCommandId,
-  fold,
   initialContact,
   isLeft,
   type Position,
@@ -24,7 +23,7 @@ import { isFaultOfStore } from '../batch.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { execute } from '../execute.ts'
 import { lineOf } from '../fault-words.ts'
-import type { ContactSnapshot } from '../load-contact.ts'
+import { type ContactSnapshot, wholeFrom } from '../load-contact.ts'
 import type { ActionOrder } from './action-context.ts'
 
 /** What is done to each contact, and why. */
@@ -119,9 +118,8 @@ async function snapshotOf(
   { type, contactId }: OneOfMany,
   history: readonly RecordedContactEvent[],
 ): Promise<ContactSnapshot> {
-  const last = history.at(-1)
   const facts = READS_FACTS[type] ? await factsOf(contactId) : undefined
-  return { state: fold(history), facts, version: last?.version ?? 0, position: last?.position ?? 0 }
+  return { ...wholeFrom(history), facts }
 }
 
 function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {

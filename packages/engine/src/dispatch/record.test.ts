@@ -105,8 +105,8 @@ function failingReads(times: () => number): { readonly store: Store; readonly re
   const reads = { failed: 0 }
   const store: Store = {
     ...inner,
-    async readMany(streams) {
-      if (reads.failed >= times()) return inner.readMany(streams)
+    async readTails(asked) {
+      if (reads.failed >= times()) return inner.readTails(asked)
       reads.failed += 1
       throw new EnfoldFault('STORE_UNAVAILABLE', 'The disk is gone. Mount it.')
     },

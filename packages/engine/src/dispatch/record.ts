@@ -16,7 +16,8 @@ import { observeBrakes } from '../brakes.ts'
 import { realWait } from '../clock.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
-import { type ContactSnapshot, factsAfter, type LoadedContact, loadedFrom } from '../load-contact.ts'
+import { type ContactSnapshot, factsAfter, type LoadedContact, loadLogged } from '../load-contact.ts'
+import { decidedOn } from '../stored-states.ts'
 import { inSpan, traceparent } from '../telemetry.ts'
 import { attemptOf } from './send.ts'
 
@@ -118,13 +119,21 @@ function recordOutcomes(
     const startedAt = performance.now()
     const asked = { areFactsOld: false, ...(await factsAfter(context.factsOf, contactId, before.facts)) }
     const { facts = {}, areFactsOld } = asked
-    let contact: LoadedContact = { ...before, ...asked, history: [] }
+    let contact: LoadedContact = { ...before, ...asked, history: [], isWhole: false, mayBeRecorded: false }
+    let whole = false
     for (let attempt = 1; ; attempt++) {
-      if (attempt > 1 || !fresh) contact = loadedFrom(await context.historyOf(contactId), asked)
+      if (attempt > 1 || !fresh) {
+        contact = { ...(await loadLogged(context, contactId, { commands: [...ids], whole })), ...asked }
+      }
       await context.campaigns.fresh()
       await context.campaigns.ensure(contact.state)
       const deciding = { campaigns: context.campaigns.catalog, facts, areFactsOld, now: context.clock.now() }
-      const { events, answers, state } = decideOutcomes(commands, contact.history, deciding, contact.state)
+      const decided = decidedOn(contact, () => decideOutcomes(commands, contact.history, deciding, contact.state))
+      if (decided === null) {
+        whole = true
+        continue
+      }
+      const { events, answers, state } = decided
       // What stands there already was written by a try whose answer was lost.
       const written = contact.history.filter(({ commandId }) => ids.has(commandId))
       if (events.length === 0) {
@@ -133,10 +142,10 @@ function recordOutcomes(
       }
       const result = await appendDecided(context, contactId, contact, { events, state })
       if (result?.outcome === 'appended' && !result.repeated) {
-        const { version, position } = result
+        const { version, position, stored } = result
         observeBrakes(context.observe, contactId, events)
         tell(context, commands, answers, [...written, ...events], startedAt)
-        return { events: [...written, ...events], known: { state, ...asked, version, position } }
+        return { events: [...written, ...events], known: { state, stored, ...asked, version, position } }
       }
       if (result?.outcome === 'conflict') await giveWay(context, contactId, attempt, result)
     }

@@ -25,7 +25,7 @@ import {
 import { type FactsFault, SHORT_MS } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
-import { loadContact, NO_FACTS } from './questioned-contacts.ts'
+import { loadContact, NO_FACTS, type QuestionedContact } from './questioned-contacts.ts'
 
 export interface ContactView {
   readonly contactId: ContactId
@@ -131,7 +131,7 @@ async function contactView(
 ): Promise<ContactView> {
   const { campaigns, clock } = context
   await campaigns.fresh()
-  const loaded = await loadContact(context, contactId)
+  const loaded = await loadedFor(context, contactId, runs === 'all' || at !== undefined)
   const { facts = NO_FACTS, why } = loaded
   const history = at === undefined ? loaded.history : loaded.history.filter((event) => event.at <= at)
   const state = at === undefined ? loaded.state : fold(history)
@@ -149,6 +149,13 @@ async function contactView(
   const ahead = history.flatMap((event) => (event.at > real ? [event.version] : []))
   const view = { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
   return ahead.length === 0 ? view : { ...view, ahead }
+}
+
+/** What the view needs: the whole stream where it is about more than the working state holds. */
+async function loadedFor(context: EngineContext, contactId: ContactId, whole: boolean): Promise<QuestionedContact> {
+  const loaded = await loadContact(context, contactId, { whole })
+  const leavesOut = loaded.state.leftOut !== undefined || loaded.stored.latestAt > context.clock.now()
+  return loaded.isWhole || !leavesOut ? loaded : loadContact(context, contactId, { whole: true })
 }
 
 function stepIdsOf(catalog: Catalog, { campaignId, sequenceId }: SequenceRef, run: Run): readonly StepId[] {

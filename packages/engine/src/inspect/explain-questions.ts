@@ -119,7 +119,7 @@ async function explainStep(context: EngineContext, query: StepQuery): Promise<Ex
   const { contactId, ...step } = query
   const { campaigns, clock } = context
   await campaigns.fresh()
-  const { history, facts, why } = await loadContact(context, contactId)
+  const { history, facts, why } = await loadContact(context, contactId, { whole: true })
   const deciding = {
     campaigns: campaigns.catalog,
     ...(facts === undefined ? {} : { facts }),

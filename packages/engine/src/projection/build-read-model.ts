@@ -6,7 +6,7 @@ import { createFacts, SHORT_MS } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { type Observer, observedBy } from '../engine-events.ts'
 import { createKeptSignals } from '../kept-signals.ts'
-import { createHistoryOf } from '../load-contact.ts'
+import { createHistoryOf, wholeFrom } from '../load-contact.ts'
 import { createProjection } from './projection.ts'
 
 /**
@@ -33,9 +33,12 @@ export async function buildReadModel(options: {
   readonly onPoison?: 'stop' | 'park'
 }): Promise<{ readonly position: Position }> {
   const { store, readModel, clock = systemClock, observe } = options
+  const historyOf = createHistoryOf(store)
   const context: EngineContext = {
     store,
-    historyOf: createHistoryOf(store),
+    historyOf,
+    loggedOf: async (contactId) => wholeFrom(await historyOf(contactId)),
+    storesStates: false,
     append: () => Promise.reject(new Error('A projection appends nothing.')),
     campaigns: createCampaigns(store, 1000),
     factsOf: createFacts(options.contacts, SHORT_MS),

@@ -11,6 +11,7 @@ import { sql as current } from './006-current.ts'
 import { sql as membershipKeys } from './007-membership-keys.ts'
 import { sql as actionKeys } from './008-action-keys.ts'
 import { sql as counters } from './009-counters.ts'
+import { sql as states } from './010-states.ts'
 
 /** @param schema a quoted identifier of small letters, digits and underscores */
 export const migrations: readonly ((schema: string) => string)[] = [
@@ -23,4 +24,5 @@ export const migrations: readonly ((schema: string) => string)[] = [
   membershipKeys,
   actionKeys,
   counters,
+  states,
 ]

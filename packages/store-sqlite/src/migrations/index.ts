@@ -10,6 +10,7 @@ import { sql as lanes } from './005-lanes.ts'
 import { sql as membershipKeys } from './006-membership-keys.ts'
 import { sql as actionKeys } from './007-action-keys.ts'
 import { sql as counters } from './008-counters.ts'
+import { sql as states } from './009-states.ts'
 
 export const migrations: readonly string[] = [
   log,
@@ -20,4 +21,5 @@ export const migrations: readonly string[] = [
   membershipKeys,
   actionKeys,
   counters,
+  states,
 ]

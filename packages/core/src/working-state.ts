@@ -1,0 +1,146 @@
+/**
+ * The working state: what of a contact's state commands need, small whatever the history, to be stored and loaded in
+ * place of the stream. It holds the newest run of each sequence and every run that is open or has something under way.
+ * Of older runs it keeps what the brake counts. Of sequences that are over, beyond the last few, it keeps a hash.
+ * Whoever looks for more gets `NeedsHistory`. `docs/decisions/0026-stored-state.md`.
+ */
+import {
+  type ContactState,
+  type Enrollment,
+  frozen,
+  hasLooseEnds,
+  isOpen,
+  nameOfEnrollment,
+  nameOfKeys,
+  newestRun,
+  type Run,
+} from './enrollment.ts'
+import { epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
+import { canonicalJson, type JsonValue } from './json.ts'
+import { type HashList, hashOf, mayHold, type RunsLeftOut } from './left-out.ts'
+import { stepsWaiting } from './marks.ts'
+import type { FoldedState, StoredState } from './ports/index.ts'
+
+/**
+ * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
+ * another number are made anew from the stream. (`working-state.test.ts` fails where that was forgotten.)
+ */
+export const REDUCER = 1
+
+/** So many enrollments that are over are held, those that were first started last. */
+const HELD_ENDED = 16
+const HOUR_MS = 3_600_000
+
+/**
+ * The state without what commands seldom need. Given a working state: without what has become old since.
+ *
+ * @param ended how many sequences that are over are held
+ */
+export function workingState(state: ContactState, ended = HELD_ENDED): ContactState {
+  const over = state.enrollments.filter((one) => isOver(state, one))
+  const putAway = new Set(over.slice(0, Math.max(0, over.length - (state.erased ? 0 : ended))))
+  const enrollments = state.enrollments.flatMap((one) => (putAway.has(one) ? [] : [withoutOldRuns(one)]))
+  let leftOut: HashList = state.leftOut ?? ''
+  for (const one of putAway) {
+    leftOut += hashOf(nameOfEnrollment(one))
+    if (one.key !== '' && !mayHold(leftOut, nameOfKeys(one))) leftOut += hashOf(nameOfKeys(one))
+  }
+  return frozen({ ...state, enrollments, ...(leftOut === '' ? {} : { leftOut }) })
+}
+
+/** Nothing more comes of the enrollment by itself, and nobody is to see to it. */
+function isOver(state: ContactState, enrollment: Enrollment): boolean {
+  if (enrollment.runs.some((run) => isOpen(run) || hasLooseEnds(run))) return false
+  return stepsWaiting({ ...state, enrollments: [enrollment] }).length === 0
+}
+
+function withoutOldRuns(enrollment: Enrollment): Enrollment {
+  const { runs } = enrollment
+  const held = runs.filter((run, i) => i === runs.length - 1 || isOpen(run) || hasLooseEnds(run))
+  if (held.length === runs.length && enrollment.leftOut === undefined) return enrollment
+  const old = runs.filter((run) => !held.includes(run))
+  return { ...enrollment, runs: held, leftOut: leftOutOf(enrollment, old) }
+}
+
+function leftOutOf({ runs, leftOut }: Pick<Enrollment, 'runs' | 'leftOut'>, old: readonly Run[]): RunsLeftOut {
+  const starts = [...(leftOut?.recent ?? []), ...old.map(({ run, startedAt }) => ({ run, startedAt }))]
+  const newest = [...starts, ...runs].map(({ startedAt }) => startedAt).reduce(later, '')
+  const since = instantOf(epochMsOf(newest) - HOUR_MS)
+  const others = starts.filter(({ startedAt }) => startedAt <= since).map(({ startedAt }) => startedAt)
+  const before = [...(leftOut?.before == null ? [] : [leftOut.before]), ...others].reduce(later, '')
+  const recent = starts.filter(({ startedAt }) => startedAt > since).sort((a, b) => a.run - b.run)
+  return { recent, before: before === '' ? null : before }
+}
+
+const later = (a: Instant, b: Instant) => (a > b ? a : b)
+
+/** How much a state holds, in runs and steps. */
+function sizeOf({ enrollments }: ContactState): number {
+  let size = 0
+  for (const { runs } of enrollments) for (const { steps } of runs) size += 1 + steps.length
+  return size
+}
+
+/** A state is stored when so many events came since the last one. Shorter contacts have none. */
+export const STORED_EVERY = 24
+
+/**
+ * Whether it is time to store the state again: rarely for a large one, so that writing it never costs more than a fixed
+ * part of what the events cost.
+ *
+ * @param storedAt the version of the stored state; 0: there is none
+ */
+export function isDueToStore(state: ContactState, storedAt: Version): boolean {
+  const since = state.version - storedAt
+  return since >= STORED_EVERY && since >= sizeOf(state) / 4
+}
+
+// --- As text --------------------------------------------------------------------------------------------------------
+
+/** The state to be stored: its working state as JSON, after a hash that tells damage. */
+export function foldedState(state: ContactState): FoldedState {
+  const json = JSON.stringify(workingState(state))
+  return { reducer: REDUCER, text: hashOf(json) + json }
+}
+
+/** Why a stored state cannot be used: another reducer made it, or it is not what was stored. */
+export type Unusable = 'reducer' | 'damaged'
+
+export function stateFrom({ version, reducer, text }: StoredState): ContactState | Unusable {
+  if (reducer !== REDUCER) return 'reducer'
+  const json = text.slice(8)
+  if (hashOf(json) !== text.slice(0, 8)) return 'damaged'
+  try {
+    const state = JSON.parse(json) as ContactState
+    return state.version === version ? frozen(state) : 'damaged'
+  } catch {
+    return 'damaged'
+  }
+}
+
+/** Whether a working state says of the contact what its whole state says. */
+export function agrees(given: ContactState, whole: ContactState): boolean {
+  // What became old since it was made is left out now.
+  const working = workingState(given, Number.POSITIVE_INFINITY)
+  const left: HashList = working.leftOut ?? ''
+  const enrollments: Enrollment[] = []
+  let at = 0
+  for (const one of whole.enrollments) {
+    const held = working.enrollments[at]
+    if (held === undefined || nameOfEnrollment(held) !== nameOfEnrollment(one)) {
+      if (!isOver(whole, one) || !mayHold(left, nameOfEnrollment(one))) return false
+      continue
+    }
+    at += 1
+    const numbers = new Set(held.runs.map(({ run }) => run))
+    const runs = one.runs.filter(({ run }) => numbers.has(run))
+    const old = one.runs.filter(({ run }) => !numbers.has(run))
+    if (old.some((run) => run === newestRun(one) || isOpen(run) || hasLooseEnds(run))) return false
+    enrollments.push(old.length === 0 ? one : { ...one, runs, leftOut: leftOutOf({ runs: one.runs }, old) })
+  }
+  if (at < working.enrollments.length) return false
+  const { leftOut: _, ...rest } = working
+  return (
+    canonicalJson(rest as unknown as JsonValue) === canonicalJson({ ...whole, enrollments } as unknown as JsonValue)
+  )
+}

@@ -1,0 +1,28 @@
+/** What the log says of a contact: where it stands, its state, and the events that were read for it. */
+import type { ContactState, Instant, Position, RecordedContactEvent, Version } from '@enfold/core'
+
+/** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
+export interface LogPosition {
+  readonly version: Version
+  readonly position: Position
+}
+
+/** What is stored of a contact's state. */
+export interface Stored {
+  /** Of which version it is; 0: none is stored that can be used. */
+  readonly version: Version
+  /** The latest instant among the events since, that of this version included; "": there are none. */
+  readonly latestAt: Instant
+}
+
+/** A contact as the log has it. */
+export interface LoggedContact extends LogPosition {
+  /** May be a working state: what looks for more in it throws `NeedsHistory`. */
+  readonly state: ContactState
+  readonly stored: Stored
+  /** All its events; or where a stored state was used, those from its version on. */
+  readonly history: readonly RecordedContactEvent[]
+  readonly isWhole: boolean
+  /** True: one of the commands asked about has events, or may have. In a whole history the answer stands in that. */
+  readonly mayBeRecorded: boolean
+}

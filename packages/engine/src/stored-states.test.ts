@@ -1,0 +1,221 @@
+/** Contacts by their stored states: what is read of a long stream, and that nobody can tell the difference. */
+import { contactStream, fold, foldedState, type RecordedContactEvent, type Store, type StoredState } from '@enfold/core'
+import { createEngine, type EngineEvent } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf } from './engine.fixture.ts'
+import { counting, keepingStates } from './states.fixture.ts'
+import { closingAfterEach } from './store.fixture.ts'
+
+const closing = closingAfterEach()
+const ann = contactStream('ann')
+const nurture = onAnn('nurture')
+const onboarding = onAnn('onboarding')
+
+function given(made: Store) {
+  const { store, taken } = counting(made)
+  const clock = createSimulatedClock(MONDAY)
+  const { calls, handler } = createRecorder()
+  const told: EngineEvent[] = []
+  const engine = createEngine({
+    store,
+    clock,
+    handlers: { email: handler, task: handler },
+    observe: (event) => void told.push(event),
+    log: false,
+  })
+  closing({ close: () => made.close() })
+  closing(engine)
+  return { store: made, engine, clock, calls, told, taken }
+}
+
+/** Ann after so many runs of a sequence of one step. */
+async function after(runs: number, made: Store = createMemoryStore()) {
+  const all = given(made)
+  const { engine, clock, taken } = all
+  await answerOf(engine.publish(pool))
+  for (let run = 1; run <= runs; run++) {
+    await answerOf(engine.startSequence({ ...onboarding, commandId: `start ${run}` }))
+    await engine.runDue()
+    await clock.advance('PT2M')
+  }
+  taken()
+  return all
+}
+
+const stored = async (store: Store) => (await store.states(['ann'])).get('ann') ?? null
+const refused = (told: readonly EngineEvent[]) =>
+  told.flatMap((event) => (event.type === 'state-refused' ? [event.because] : []))
+
+describe.each([
+  ['memory', () => createMemoryStore()],
+  ['SQLite', () => createSqliteStore({ path: ':memory:' })],
+])('on %s', (_, makeStore) => {
+  it('an order, a due step and a question read the latest events of a long stream only', async () => {
+    const { engine, clock, taken, calls } = await after(40, makeStore())
+    expect(await engine.inspect.history('ann')).toHaveLength(160)
+    expect(taken()).toBe(160)
+    expect(await answerOf(engine.startSequence(onboarding))).toMatchObject({
+      outcome: 'started',
+      run: 41,
+      version: 161,
+    })
+    expect(taken()).toBeLessThanOrEqual(30)
+    await engine.runDue()
+    expect(calls).toHaveLength(41)
+    expect(taken()).toBeLessThanOrEqual(30)
+    expect(await engine.inspect.contact('ann')).toMatchObject({
+      version: 164,
+      enrollments: [{ run: 41, status: 'completed', steps: [{ stepId: 'hello', status: 'sent' }] }],
+    })
+    expect(taken()).toBeLessThanOrEqual(30)
+    await answerOf(engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } }))
+    await clock.advance('PT1M')
+    expect(await engine.inspect.upcoming({ contactId: 'ann', until: '2026-03-09T09:00:00.000Z' })).toMatchObject([
+      { stepId: 'one' },
+    ])
+    expect(taken()).toBeLessThanOrEqual(80)
+  })
+
+  it('ONCE-1: a command id that was used long ago gets the answer of then, and changes nothing', async () => {
+    const { engine, store } = await after(20, makeStore())
+    expect((await stored(store))?.version).toBeGreaterThan(50)
+    const first = { ...onboarding, commandId: 'start 1' }
+    expect(await answerOf(engine.startSequence(first))).toMatchObject({ outcome: 'started', run: 1, version: 1 })
+    expect(await rejectionOf(engine.stopSequence(first))).toMatchObject({
+      type: 'CommandIdReused',
+      commandId: 'start 1',
+    })
+    expect(await rejectionOf(engine.startSequence({ ...nurture, commandId: 'start 1' }))).toMatchObject({
+      type: 'CommandIdReused',
+    })
+    expect(await engine.inspect.history('ann')).toHaveLength(80)
+  })
+
+  it('RESEND-2: a step of run 3 of 40 is sent again', async () => {
+    const { engine, calls } = await after(40, makeStore())
+    const step = { ...onboarding, stepId: 'hello', run: 3 }
+    expect(await answerOf(engine.resendStep(step))).toMatchObject({ outcome: 'resent', run: 3, resend: 1 })
+    await engine.runDue()
+    expect(calls.at(-1)).toMatchObject({ run: 3, resend: 1 })
+    expect(await answerOf(engine.resendStep(step))).toMatchObject({ outcome: 'resent', run: 3, resend: 2 })
+    expect(await rejectionOf(engine.cancelStep(step))).toMatchObject({ type: 'EnrollmentNotActive', run: 3 })
+    expect(await rejectionOf(engine.resendStep({ ...step, run: 99 }))).toMatchObject({ type: 'RunUnknown', newest: 40 })
+  })
+})
+
+it('a short contact has no stored state', async () => {
+  const { store } = await after(5)
+  expect(await stored(store)).toBeNull()
+})
+
+it('a stored state does not grow with the history', async () => {
+  const { store } = await after(100)
+  const { text, version } = (await stored(store)) as StoredState
+  expect(version).toBeGreaterThan(350)
+  expect(text.length).toBeLessThan(3500)
+})
+
+it('RESEND-2: what is said of an old run when its resend is under way, and later, is right', async () => {
+  const all = await after(20)
+  const { engine, clock } = all
+  await answerOf(engine.resendStep({ ...onboarding, stepId: 'hello', run: 2 }))
+  for (let run = 21; run <= 40; run++) {
+    await answerOf(engine.startSequence(onboarding))
+    await answerOf(engine.stopSequence(onboarding))
+    await clock.advance('PT2M')
+  }
+  await engine.runDue()
+  const sent = await eventsOf(engine, 'StepSent')
+  expect(sent.at(-1)?.data).toMatchObject({ run: 2, resend: 1 })
+  const { enrollments } = await engine.inspect.contact('ann', { runs: 'all' })
+  expect(enrollments).toHaveLength(40)
+  expect(enrollments[1]?.steps).toMatchObject([{ status: 'sent', resends: [{ resend: 1, status: 'sent' }] }])
+})
+
+it('BRAKE-1: starts are counted across stored states', async () => {
+  const { engine, clock } = await after(0)
+  for (let run = 1; run <= 60; run++) {
+    await answerOf(engine.startSequence(onboarding))
+    await answerOf(engine.stopSequence(onboarding))
+    await clock.advance('PT30S')
+  }
+  const until = '2026-03-02T10:00:00.000Z'
+  expect(await rejectionOf(engine.startSequence(onboarding))).toMatchObject({ type: 'TooManyStarts', most: 60, until })
+  await clock.advance('PT30M')
+  expect(await answerOf(engine.startSequence(onboarding))).toMatchObject({ outcome: 'started', run: 61 })
+})
+
+it('ERASE-1: an erased contact answers as such, and its stored state names nothing of it', async () => {
+  const { engine, store } = await after(20)
+  const { holds } = await answerOf(engine.erase({ contactId: 'ann', actor: 'olga' }))
+  expect(holds.commandIds).toBe(20)
+  await store.restore({ contactId: 'ann', version: 81, tags: [], wakeAt: null, state: await erasedState(store) })
+  expect((await stored(store))?.text).not.toContain('onboarding')
+  expect(await rejectionOf(engine.startSequence(onboarding))).toMatchObject({ type: 'ContactErased' })
+  expect(await engine.inspect.contact('ann')).toMatchObject({ erased: true, enrollments: [{ run: 20 }] })
+})
+
+async function erasedState(store: Store): Promise<StoredState> {
+  const events = ((await store.readMany([ann])).get(ann) ?? []) as readonly RecordedContactEvent[]
+  return { ...foldedState(fold(events)), version: events.length }
+}
+
+describe('a stored state that cannot be used is not noticed but by a metric, and the next append stores another', () => {
+  const DAMAGE: { readonly [name: string]: [(state: StoredState) => StoredState, string] } = {
+    'of another release': [(state) => ({ ...state, reducer: 999 }), 'reducer'],
+    'with one character changed': [(state) => ({ ...state, text: state.text.replace('"run":', '"rum":') }), 'damaged'],
+    'cut short': [(state) => ({ ...state, text: state.text.slice(0, 100) }), 'damaged'],
+    empty: [(state) => ({ ...state, text: '' }), 'damaged'],
+    'of another version than it says': [(state) => ({ ...state, version: state.version - 1 }), 'damaged'],
+    'ahead of its stream': [(state) => ({ ...state, version: 1_000 }), 'ahead'],
+  }
+  it.each(Object.entries(DAMAGE))('%s', async (_, [damage, because]) => {
+    const { engine, store, told } = await after(20)
+    const right = (await stored(store)) as StoredState
+    const row = { contactId: 'ann', version: 80, tags: [], wakeAt: null }
+    expect(await store.restore({ ...row, state: damage(right) })).toBe(true)
+    expect(await engine.inspect.contact('ann')).toMatchObject({ version: 80, enrollments: [{ run: 20 }] })
+    expect(refused(told)).toEqual([because])
+    expect(await answerOf(engine.startSequence(onboarding))).toMatchObject({ outcome: 'started', run: 21 })
+    expect(refused(told)).toEqual([because, because])
+    expect(await stored(store)).toMatchObject({ version: 81 })
+    expect(await answerOf(engine.stopSequence(onboarding))).toMatchObject({ outcome: 'stopped', run: 21 })
+    expect(refused(told)).toHaveLength(2)
+    expect(await engine.health()).toMatchObject({ ok: true, states: { refused: 2 } })
+  })
+})
+
+it('what an older release appends without a state is read as events', async () => {
+  const { store, engine } = await after(20)
+  const before = (await stored(store))?.version
+  const older = createEngine({
+    store: keepingStates(store, () => false),
+    clock: createSimulatedClock('2026-03-03T09:00:00.000Z'),
+    handlers: {},
+  })
+  closing(older)
+  for (let run = 21; run <= 60; run++) {
+    await answerOf(older.startSequence(onboarding))
+    await answerOf(older.stopSequence(onboarding))
+  }
+  expect((await stored(store))?.version).toBe(before)
+  expect(await engine.inspect.contact('ann')).toMatchObject({
+    version: 160,
+    enrollments: [{ run: 60, status: 'stopped' }],
+  })
+})
+
+it('AUDIT-2: an event that is dated after now is told of, however the contact is loaded', async () => {
+  const { engine, store } = await after(20)
+  const fast = createEngine({ store, clock: createSimulatedClock('2027-01-01T00:00:00.000Z'), handlers: {} })
+  closing(fast)
+  for (let run = 21; run <= 40; run++) {
+    await answerOf(fast.startSequence(onboarding))
+    await answerOf(fast.stopSequence(onboarding))
+  }
+  const { ahead } = await engine.inspect.contact('ann')
+  expect(ahead).toEqual(Array.from({ length: 40 }, (_, i) => 81 + i))
+})
