@@ -88,7 +88,7 @@ export async function importLog(source: Source, into: string, gateMs: number): P
   const hashed = await openTarget(into, true)
   const plain = await openTarget(into, false)
   if (hashed === null || plain === null) throw new UsageError(`--into is ${placeName(into)}; expected ${STORE_URLS}.`)
-  const target: Target = { hashed, plain, hasWritten: false }
+  const target: Target = { hashed, plain, isServer: logOpenerFor(into) !== undefined, hasWritten: false }
   try {
     return await importInto(target, source, placeText(into), gateMs)
   } finally {
@@ -105,6 +105,8 @@ const BATCH = 500
 interface Target {
   readonly hashed: EventStore
   readonly plain: Opened
+  /** It takes each append by itself, and commits those of different streams as it likes. */
+  readonly isServer: boolean
   hasWritten: boolean
 }
 
@@ -143,26 +145,11 @@ async function mark(
 async function importInto(target: Target, source: Source, into: string, gateMs: number): Promise<Answer> {
   const stored = target.hashed.readAll()[Symbol.asyncIterator]()
   const check = new LogCheck({ gateMs })
-  const batch: StreamAppend[] = []
+  const batch = new ImportBatch(target, into)
   /** Contacts with something that may wait for a person. */
   const failed = new Set<ContactId>()
-  let kind: 'hashed' | 'plain' = 'hashed'
   let [events, known, moved] = [0, 0, 0]
   let storeGoesOn = true
-
-  async function flush(): Promise<void> {
-    const store = target[kind]
-    target.hasWritten ||= batch.length > 0
-    // A server takes each append by itself, and commits those of different streams as it likes. The SQL stores, which
-    // alone get several at once here, write them in one transaction, in the order of the list.
-    for (const together of logOpenerFor(into) !== undefined ? batch.map((one) => [one]) : [batch])
-      for (const result of together.length === 0 ? [] : await store.appendMany(together))
-        if (result.outcome !== 'appended')
-          throw new InvalidLogError(
-            `Another process writes to ${plain(into)}. Stop it, and import into an empty store.`,
-          )
-    batch.length = 0
-  }
   const refusal = ({ number, rule, message }: LogFault, imported: string) =>
     new InvalidLogError(
       `${plain(source.name)}:${source.lineOf(number)}: ${rule}: ${plain(message)}. Imported were ${imported}.`,
@@ -172,7 +159,7 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     events += 1
     const fault = check.add(event)
     if (fault !== null) {
-      await flush()
+      await batch.flush()
       throw refusal(fault, `the ${counted(events - 1, 'event')} before it`)
     }
     const contactId = contactOf(event.stream)
@@ -180,28 +167,18 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     if (event.position !== events) moved += 1
     if (storeGoesOn) {
       const next = await stored.next()
-      if (next.done !== true) {
-        if (!isSame(next.value, event))
-          throw new InvalidLogError(
-            `${plain(into)} holds other events: number ${events} is another than in ${plain(source.name)}. Nothing was written.`,
-          )
-        known += 1
-        continue
-      }
-      storeGoesOn = false
+      storeGoesOn = next.done !== true
+      if (next.done !== true && !isSame(next.value, event))
+        throw new InvalidLogError(
+          `${plain(into)} holds other events: number ${events} is another than in ${plain(source.name)}. Nothing was written.`,
+        )
+      if (storeGoesOn) known += 1
     }
-    const kindOfThis = event.hash === undefined ? 'plain' : 'hashed'
-    // An append that turns out to be cut is left out whole: so what stands in one is written together, where it can be.
-    const isFull = batch.length >= BATCH && !isOfSameAppend(batch.at(-1), event)
-    if (isFull || kind !== kindOfThis) await flush()
-    kind = kindOfThis
-    batch.push(appendOf(event))
+    if (!storeGoesOn) await batch.add(event)
   }
   const [cut, ...others] = check.end()
-  const read = batch.length
-  if (cut !== undefined) keepWhole(batch, [cut, ...others])
-  const leftOut = read - batch.length
-  await flush()
+  const leftOut = cut === undefined ? 0 : batch.keepWhole([cut, ...others])
+  await batch.flush()
   if (cut !== undefined)
     throw refusal(
       cut,
@@ -209,13 +186,30 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
     )
   if (target.plain.restore !== undefined)
     for (const contactId of failed) await mark(contactId, target.plain.readStream, target.plain.restore)
-  const imported = events - known
+  return imported({ into, events, known, moved, isServer: target.isServer })
+}
+
+/** What an import came to. `moved`: how many events had another position than their number in the log. */
+function imported({
+  into,
+  events,
+  known,
+  moved,
+  isServer,
+}: {
+  readonly into: string
+  readonly events: number
+  readonly known: number
+  readonly moved: number
+  readonly isServer: boolean
+}): Answer {
+  const count = events - known
   return {
-    json: { into, events, imported, known, renumbered: moved },
+    json: { into, events, imported: count, known, renumbered: moved },
     text: () =>
       [
-        `${counted(imported, 'event')} imported into ${plain(into)}${known > 0 ? `, which held the ${known.toLocaleString('en')} before` : ''}`,
-        ...(moved > 0 && logOpenerFor(into) === undefined
+        `${counted(count, 'event')} imported into ${plain(into)}${known > 0 ? `, which held the ${known.toLocaleString('en')} before` : ''}`,
+        ...(moved > 0 && !isServer
           ? [
               `${counted(moved, 'event')} had another position than its number in the log: positions are 1, 2, 3 … in the store.`,
             ]
@@ -224,17 +218,62 @@ async function importInto(target: Target, source: Source, into: string, gateMs: 
   }
 }
 
-function isOfSameAppend(before: StreamAppend | undefined, { stream, commandId }: RecordedEvent): boolean {
-  return before?.stream === stream && before.events.at(-1)?.commandId === commandId
+/** Events that are about to be written, all with hashes or all without. */
+class ImportBatch {
+  readonly #target: Target
+  /** As it is shown. */
+  readonly #into: string
+  #appends: StreamAppend[] = []
+  #kind: 'hashed' | 'plain' = 'hashed'
+
+  constructor(target: Target, into: string) {
+    this.#target = target
+    this.#into = into
+  }
+
+  async add(event: RecordedEvent): Promise<void> {
+    const kind = event.hash === undefined ? 'plain' : 'hashed'
+    // An append that turns out to be cut is left out whole: so what stands in one is written together, where it can be.
+    const isFull = this.#appends.length >= BATCH && !isOfSameAppend(this.#appends.at(-1), event)
+    if (isFull || this.#kind !== kind) await this.flush()
+    this.#kind = kind
+    this.#appends.push(appendOf(event))
+  }
+
+  async flush(): Promise<void> {
+    const target = this.#target
+    const appends = this.#appends
+    this.#appends = []
+    if (appends.length === 0) return
+    target.hasWritten = true
+    // The SQL stores, which alone get several at once here, write them in one transaction, in the order of the list.
+    for (const together of target.isServer ? appends.map((one) => [one]) : [appends])
+      for (const result of await target[this.#kind].appendMany(together))
+        if (result.outcome !== 'appended')
+          throw new InvalidLogError(
+            `Another process writes to ${plain(this.#into)}. Stop it, and import into an empty store.`,
+          )
+  }
+
+  /**
+   * Leaves only what is a whole append, so that a store never begins with half of one.
+   *
+   * @returns how many events were left out
+   */
+  keepWhole(cut: readonly LogFault[]): number {
+    const streams = new Set(cut.map(({ stream }) => stream))
+    const commandOf = (append: StreamAppend | undefined) => append?.events.at(-1)?.commandId
+    const last = new Map(this.#appends.map((append) => [append.stream, commandOf(append)]))
+    const read = this.#appends.length
+    this.#appends = this.#appends.filter(
+      (append) => !streams.has(append.stream) || commandOf(append) !== last.get(append.stream),
+    )
+    return read - this.#appends.length
+  }
 }
 
-/** Leaves only what is a whole append, so that a store never begins with half of one. */
-function keepWhole(batch: StreamAppend[], cut: readonly LogFault[]): void {
-  const streams = new Set(cut.map(({ stream }) => stream))
-  const commandOf = (append: StreamAppend | undefined) => append?.events.at(-1)?.commandId
-  const last = new Map(batch.map((append) => [append.stream, commandOf(append)]))
-  const kept = batch.filter((append) => !streams.has(append.stream) || commandOf(append) !== last.get(append.stream))
-  batch.splice(0, batch.length, ...kept)
+function isOfSameAppend(before: StreamAppend | undefined, { stream, commandId }: RecordedEvent): boolean {
+  return before?.stream === stream && before.events.at(-1)?.commandId === commandId
 }
 
 function isSame(a: RecordedEvent, b: RecordedEvent): boolean {
