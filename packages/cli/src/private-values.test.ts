@@ -43,6 +43,7 @@ const PLACES = {
   'fail-reason': 'handlerReasons',
   header: null,
   'kept-value': 'signalValues',
+  key: 'keys',
   path: null,
   'pattern-value': 'definition',
   'private-date': null,
@@ -62,6 +63,7 @@ const PLACES = {
   'time-zone': null,
   'unread-field': null,
   'unread-tag': null,
+  variable: 'variables',
 } as const satisfies { readonly [place: string]: keyof HeldValues | 'definition' | 'outside' | null }
 type Place = keyof typeof PLACES
 
@@ -131,10 +133,17 @@ const definition: CampaignDefinition = {
             ],
           },
         },
+        'about',
       ],
     },
   ],
   sequences: [
+    {
+      id: 'about',
+      vars: { order: { data: 'order' }, note: { data: 'note' } },
+      per: 'order',
+      steps: [{ id: 'later', kind: 'sent', timer: { afterDays: 30, at: '09:00' } }],
+    },
     {
       id: 'all',
       steps: [
@@ -225,7 +234,7 @@ type Given = Awaited<ReturnType<typeof given>>
 
 /** Writes each mark in its place. */
 async function plant({ engine, clock, api, pages, answerTo }: Given): Promise<readonly string[]> {
-  await engine.publish(definition, { actor: mark('actor') })
+  orThrow(await engine.publish(definition, { actor: mark('actor') }))
   await engine.signal({
     contactId: 'c-1',
     kind: 'asked',
@@ -234,6 +243,8 @@ async function plant({ engine, clock, api, pages, answerTo }: Given): Promise<re
       name: mark('signal-data'),
       shirt: mark('kept-value'),
       coupon: mark('private-kept'),
+      order: mark('key'),
+      note: mark('variable'),
     },
     signalId: mark('signal-id'),
     actor: mark('actor'),
