@@ -190,7 +190,10 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
   const events = await eventsOf(store)
   const index = await engine.verifyIndex()
   const story = await storyOf({ engine, campaign, contacts, happenings, handled: journal.handled, events, until })
-  if (index.differences.length + index.counters.length > 0 || (again !== null && again.different.length > 0))
+  if (
+    index.differences.length + index.counters.length + index.states.length > 0 ||
+    (again !== null && again.different.length > 0)
+  )
     process.exitCode = 1
 
   const mails = readdirSync(paths.outbox).filter((file) => file.endsWith('.eml')).length
@@ -203,7 +206,7 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
     '',
     'Figures',
     `  ${events.length} events in the log, ${mails} mails in the outbox, ${contacts.size} contacts, ${index.contacts} with a history`,
-    `  Index held against the log for ${index.contacts} contacts: ${index.differences.length + index.counters.length} differences`,
+    `  Index held against the log for ${index.contacts} contacts: ${index.differences.length + index.counters.length + index.states.length} differences`,
     `  ${added} events in ${seconds.toFixed(1)} s, ${Math.round(added / seconds)} events/s (${inWords})`,
   ].join('\n')
   say(report)

@@ -33,7 +33,7 @@ function evidence(attempts: readonly Attempt[], leaseLost: ReadonlySet<string>, 
     mails: [{ key, contactId: person.contactId, begunAt: 1000 * sentBy + 1 } as Evidence['mails'][number]],
     endings: [],
     leaseLost,
-    index: { contacts: 0, differences: [], counters: [] },
+    index: { contacts: 0, differences: [], counters: [], states: [] },
   }
 }
 

@@ -119,7 +119,7 @@ describe('the same from a store and from its log', () => {
       warnings: [],
       warningCount: 0,
     }
-    const index = { contacts: CONTACTS.length, differences: [], counters: [] }
+    const index = { contacts: CONTACTS.length, differences: [], counters: [], states: [] }
     expect(await answerOf(['verify', store])).toEqual({ ...verified, index })
     expect(await answerOf(['verify', log])).toEqual({ ...verified, index: null })
   })

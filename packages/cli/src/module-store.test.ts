@@ -37,7 +37,7 @@ it('a store of a module takes every command: publish, start, due, run, history, 
   expect(await answerOf(['verify', store])).toMatchObject({
     hashed: 7,
     faults: [],
-    index: { contacts: 2, differences: [], counters: [] },
+    index: { contacts: 2, differences: [], counters: [], states: [] },
   })
 })
 

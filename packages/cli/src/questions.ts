@@ -34,7 +34,7 @@ import {
   type Verified,
   verify,
 } from '@enfold/core/log'
-import { createEngine } from '@enfold/engine'
+import { createEngine, type StateDifference } from '@enfold/engine'
 import { type Ahead, aheadIn, aheadOf, markOf, NOT_AHEAD, withAhead } from './ahead.ts'
 import { InvalidLogError } from './errors.ts'
 import type { Partition } from './partitions.ts'
@@ -192,6 +192,12 @@ export async function askStats(source: Source, now: Instant): Promise<Answer> {
   }
 }
 
+const STATE_WRONG: { readonly [because in StateDifference['because']]: string } = {
+  damaged: 'it is damaged',
+  ahead: 'its stream does not go so far',
+  differs: 'the log says otherwise',
+}
+
 /** Of a store its index too: held against the log, contact by contact (INDEX-3). With a seal: whether it still holds. */
 export async function askVerify(
   source: Source,
@@ -205,10 +211,12 @@ export async function askVerify(
   const index = source.store === null ? null : await createEngine({ store: source.store, handlers: {} }).verifyIndex()
   const differences = index?.differences ?? []
   const counters = index?.counters ?? []
+  const states = index?.states ?? []
+  const wrong = differences.length + counters.length + states.length
   const seal = given === null ? null : standingOf(given, verified, source)
   return {
     json: { events, contacts, hashed, faults, warnings, warningCount, index, seal },
-    fault: faults.length > 0 || differences.length + counters.length > 0 || seal?.breach != null,
+    fault: faults.length > 0 || wrong > 0 || seal?.breach != null,
     text: (paint) =>
       [
         ...faults.map(
@@ -229,6 +237,10 @@ export async function askVerify(
           (one) =>
             `${paint('red', 'FUNNEL-2')}: ${plain(describeCounter(one))}: ${one.found}; the log says ${one.expected}`,
         ),
+        ...states.map(
+          ({ contactId, version, because }) =>
+            `${paint('red', 'LOG-1')}: the stored state of ${named(contactId)}, version ${version}: ${STATE_WRONG[because]}`,
+        ),
         ...(seal?.breach == null
           ? []
           : [`${plain(source.name)}:${seal.breach.lines}: ${paint('red', 'seal')}: ${seal.breach.message}`]),
@@ -246,9 +258,7 @@ export async function askVerify(
             ]),
         ...(index === null
           ? []
-          : [
-              `Index held against the log for ${counted(index.contacts, 'contact')}: ${counted(differences.length + counters.length, 'difference')}`,
-            ]),
+          : [`Index held against the log for ${counted(index.contacts, 'contact')}: ${counted(wrong, 'difference')}`]),
       ].join('\n'),
   }
 }

@@ -1,5 +1,6 @@
 /** Audit: actions over many contacts and their actors; and whether the log can be true. */
 import { describeCounter } from '@enfold/core'
+import type { IndexReport } from '@enfold/engine'
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
 import { stateBadge } from './action-view.ts'
@@ -59,14 +60,14 @@ ${last === null ? html`<p class="hint">Not verified by this process so far. Vers
 
 function result({ timeZone }: Call, { actor, at, index, report }: NonNullable<Call['verification']['last']>): Html {
   const { complete, contacts, events, faults, hashed } = report
-  const isFine = faults.length === 0 && (index === null || index.differences.length + index.counters.length === 0)
+  const isFine = faults.length === 0 && (index === null || differencesIn(index) === 0)
   return html`<p>${badge(isFine ? 'ok' : 'fault')} ${when(at, timeZone)}, asked by <bdi>${actor}</bdi></p>
 <dl class="figures">
 <div><dt>Events</dt><dd>${events.toLocaleString('en')}${complete ? '' : ', the first of more'}</dd></div>
 <div><dt>Contacts</dt><dd>${contacts.toLocaleString('en')}</dd></div>
 <div><dt>With a hash</dt><dd>${hashed === events ? 'all' : hashed.toLocaleString('en')}</dd></div>
 <div><dt>Faults of the log</dt><dd>${faults.length.toLocaleString('en')}</dd></div>
-<div><dt>Differences of the index</dt><dd>${index === null ? 'not looked at' : (index.differences.length + index.counters.length).toLocaleString('en')}</dd></div>
+<div><dt>Differences of the index</dt><dd>${index === null ? 'not looked at' : differencesIn(index).toLocaleString('en')}</dd></div>
 </dl>
 ${
   faults.length === 0
@@ -116,7 +117,27 @@ ${
 </tr>`,
         ),
       )
+}
+${
+  index === null || index.states.length === 0
+    ? ''
+    : table(
+        'Differences of stored states',
+        ['Contact', 'Version', 'What'],
+        index.states.slice(0, FAULTS_SHOWN).map(
+          ({ contactId, version, because }) =>
+            html`<tr>
+<th scope="row"><bdi>${contactId}</bdi></th>
+<td class="number">${version}</td>
+<td>${because}</td>
+</tr>`,
+        ),
+      )
 }`
+}
+
+function differencesIn({ counters, differences, states }: IndexReport): number {
+  return counters.length + differences.length + states.length
 }
 
 /** Begins a look at the log, unless one is under way. It continues after the response; the page shows the result. */

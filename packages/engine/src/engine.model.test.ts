@@ -608,7 +608,7 @@ it.each(Object.entries(stores))(
           opened.push(real)
           await real.engine.publish(campaign)
           await fc.asyncModelRun(() => ({ model: new Model(), real }), given)
-          expect(await real.engine.verifyIndex()).toMatchObject({ differences: [], counters: [] })
+          expect(await real.engine.verifyIndex()).toMatchObject({ differences: [], counters: [], states: [] })
         })
         .afterEach(async () => {
           for (const { engine, store } of opened.splice(0)) {

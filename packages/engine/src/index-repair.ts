@@ -5,7 +5,9 @@ import {
   contactStream,
   type EventStore,
   type Facts,
+  foldedState,
   type Instant,
+  isDueToStore,
   marksOf,
   membershipsAfter,
   type ReadModel,
@@ -32,12 +34,13 @@ function projectionOf(
   const memberships = membershipsAfter(contactId, history)
   const tags = memberships.flatMap(({ tag, key }) => (key === undefined ? [tag] : []))
   const keyed = memberships.flatMap(({ tag, key }) => (key === undefined ? [] : [{ tag, key }]))
-  return { contactId, version, tags: [...tags, ...marksOf(state), ...unplannedMarks(faults)], keyed, ...wake }
+  const rows = { tags: [...tags, ...marksOf(state), ...unplannedMarks(faults)], keyed, ...wake }
+  return { contactId, version, ...rows, state: isDueToStore(state, 0) ? { ...foldedState(state), version } : null }
 }
 
 /**
- * Sets the tags and the next wake of every contact to what the log says, one by one, and then the counters, while everything
- * goes on.
+ * Sets the tags, the next wake and the stored state of every contact to what the log says, one by one, and then the counters,
+ * while everything goes on.
  */
 export async function rebuildIndex(
   context: EngineContext,
@@ -80,7 +83,8 @@ export async function restoreContact(
       factsOf === undefined
         ? factsAfter(context.factsOf, contactId, undefined)
         : factsOf(contactId).then((facts) => ({ facts }))
-    const loaded = await load(context, contactId, asked)
+    // What the rows must be follows from all events.
+    const loaded = await load(context, contactId, asked, { whole: true })
     await context.campaigns.ensure(loaded.state)
     const row = projectionOf(context, contactId, loaded)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
@@ -90,7 +94,7 @@ export async function restoreContact(
       return { wakeAt: set.wakeAt }
     }
     if (loaded.version !== lastVersion) looks = 1
-    else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null })
+    else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null, state: null })
     else await realWait(LOOK_PAUSE_MS)
     lastVersion = loaded.version
   }

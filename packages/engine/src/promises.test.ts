@@ -152,7 +152,7 @@ it.each(Object.entries(stores))(
     expect(stopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.3)
     expect(calls.some(({ attempt }) => attempt > 1)).toBe(true)
     const report = await (engines[0] as Engine).verifyIndex()
-    expect(report).toEqual({ contacts: WAVES * CONTACTS_PER_WAVE, differences: [], counters: [] })
+    expect(report).toEqual({ contacts: WAVES * CONTACTS_PER_WAVE, differences: [], counters: [], states: [] })
     for (const engine of engines) await engine.close()
     for (const one of new Set(opened)) await one.close()
 

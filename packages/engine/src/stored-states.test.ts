@@ -1,5 +1,13 @@
 /** Contacts by their stored states: what is read of a long stream, and that nobody can tell the difference. */
-import { contactStream, fold, foldedState, type RecordedContactEvent, type Store, type StoredState } from '@enfold/core'
+import {
+  contactStream,
+  fold,
+  foldedState,
+  initialContact,
+  type RecordedContactEvent,
+  type Store,
+  type StoredState,
+} from '@enfold/core'
 import { createEngine, type EngineEvent } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -152,13 +160,13 @@ it('ERASE-1: an erased contact answers as such, and its stored state names nothi
   const { engine, store } = await after(20)
   const { holds } = await answerOf(engine.erase({ contactId: 'ann', actor: 'olga' }))
   expect(holds.commandIds).toBe(20)
-  await store.restore({ contactId: 'ann', version: 81, tags: [], wakeAt: null, state: await erasedState(store) })
+  await store.restore({ contactId: 'ann', version: 81, tags: [], wakeAt: null, state: await foldedNow(store) })
   expect((await stored(store))?.text).not.toContain('onboarding')
   expect(await rejectionOf(engine.startSequence(onboarding))).toMatchObject({ type: 'ContactErased' })
   expect(await engine.inspect.contact('ann')).toMatchObject({ erased: true, enrollments: [{ run: 20 }] })
 })
 
-async function erasedState(store: Store): Promise<StoredState> {
+async function foldedNow(store: Store): Promise<StoredState> {
   const events = ((await store.readMany([ann])).get(ann) ?? []) as readonly RecordedContactEvent[]
   return { ...foldedState(fold(events)), version: events.length }
 }
@@ -219,3 +227,56 @@ it('AUDIT-2: an event that is dated after now is told of, however the contact is
   const { ahead } = await engine.inspect.contact('ann')
   expect(ahead).toEqual(Array.from({ length: 40 }, (_, i) => 81 + i))
 })
+
+it('INDEX-1: a repair by a long stream sets the tags that all of its events say', async () => {
+  const { engine, store } = await after(20)
+  await answerOf(engine.startSequence(nurture))
+  for (let run = 21; run <= 40; run++) {
+    await answerOf(engine.startSequence(onboarding))
+    await answerOf(engine.stopSequence(onboarding))
+  }
+  const tags = await store.tagsOf('ann')
+  expect(tags).toEqual(['pool/nurture'])
+  await engine.refreshContact('ann')
+  expect(await store.tagsOf('ann')).toEqual(tags)
+  expect(await engine.verifyIndex()).toEqual({ contacts: 1, differences: [], counters: [], states: [] })
+})
+
+describe('LOG-1: stored states are held against the log, and made from it', () => {
+  it.each([
+    ['damaged', (state: StoredState) => ({ ...state, text: `${state.text} ` })],
+    ['ahead', (state: StoredState) => ({ ...state, version: 99 })],
+    ['differs', (state: StoredState) => ({ ...foldedState(initialContactAt(state.version)), version: state.version })],
+  ] as const)('%s', async (because, damage) => {
+    const { engine, store } = await after(20)
+    const right = (await stored(store)) as StoredState
+    expect(await engine.verifyIndex()).toEqual({ contacts: 1, differences: [], counters: [], states: [] })
+    const wrong = damage(right)
+    await store.restore({ contactId: 'ann', version: 80, tags: [], wakeAt: null, state: wrong })
+    expect(await engine.verifyIndex()).toMatchObject({
+      differences: [],
+      states: [{ contactId: 'ann', version: wrong.version, because }],
+    })
+    await engine.rebuildIndex()
+    expect(await stored(store)).toMatchObject({ version: 80 })
+    expect(await engine.verifyIndex()).toMatchObject({ states: [] })
+  })
+
+  it('one of another release is no difference, for nobody uses it', async () => {
+    const { engine, store } = await after(20)
+    const other = { ...((await stored(store)) as StoredState), reducer: 999 }
+    await store.restore({ contactId: 'ann', version: 80, tags: [], wakeAt: null, state: other })
+    expect(await engine.verifyIndex()).toMatchObject({ states: [] })
+  })
+
+  it('a short contact is left without one', async () => {
+    const { engine, store } = await after(5)
+    const version = 20
+    await store.restore({ contactId: 'ann', version, tags: [], wakeAt: null, state: await foldedNow(store) })
+    await engine.rebuildIndex()
+    expect(await stored(store)).toBeNull()
+  })
+})
+
+/** A contact of which nothing happened, so many times. */
+const initialContactAt = (version: number) => ({ ...initialContact, version })

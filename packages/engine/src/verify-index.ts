@@ -35,6 +35,7 @@ import type { EngineContext } from './engine-context.ts'
 import { yieldToEventLoop } from './event-loop.ts'
 import { pagesOf } from './paging.ts'
 import { addFromStreams, beginRecount, type CounterDifference, counterDifferences, type Recount } from './recount.ts'
+import { type StateDifference, stateDifferences } from './verify-states.ts'
 
 /** One contact whose rows in the index are not what its log says. Tags, and for a key both, in the order of their text. */
 export interface IndexDifference {
@@ -53,6 +54,8 @@ export interface IndexReport {
   readonly differences: readonly IndexDifference[]
   /** Counters of which the index says another number than the log (FUNNEL-2). */
   readonly counters: readonly CounterDifference[]
+  /** Stored states of contacts that the log contradicts. */
+  readonly states: readonly StateDifference[]
 }
 
 /** How much is held while the log is read: so many contacts, and so many events folded into them. */
@@ -98,12 +101,14 @@ export async function verifyIndex(
   const verifying = { context, readModel, shown }
   const { store } = context
   const differences: IndexDifference[] = []
+  const states: StateDifference[] = []
   let contacts = 0
   const recount = await beginRecount(readModel, context.campaigns)
   const compare = async (logged: readonly LoggedContact[]) => {
     contacts += logged.length
     for (const { contactId, counted } of logged) if (!recount.isAhead(contactId)) recount.add(counted)
     differences.push(...(await differencesOf(verifying, logged)))
+    states.push(...(await stateDifferences(context, readModel, logged)))
     await yieldToEventLoop()
   }
 
@@ -120,7 +125,7 @@ export async function verifyIndex(
       await compare(read.filter(({ state }) => state.version === 0))
     }
   await addFromStreams(recount, store, recount.ahead)
-  return { contacts, differences, counters: counterDifferences(recount) }
+  return { contacts, differences, counters: counterDifferences(recount), states }
 }
 
 /** A contact that is folded while the log is read. */

@@ -117,7 +117,7 @@ const typesOf = async (engine: Engine, contactId = 'ann') =>
   (await engine.inspect.history(contactId)).map(({ type }: ContactEvent) => type)
 
 const expectWholeIndex = async (engine: Engine, contacts: number) =>
-  expect(await engine.verifyIndex()).toEqual({ contacts, differences: [], counters: [] })
+  expect(await engine.verifyIndex()).toEqual({ contacts, differences: [], counters: [], states: [] })
 
 /** Feeds until the test is over. */
 function feeding(engine: Engine): void {

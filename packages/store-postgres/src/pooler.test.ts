@@ -55,7 +55,7 @@ it('START-1, STEP-4, BULK-1, INDEX-3: with each transaction in another session, 
   expect(await engine.inspect.upcoming({ until: '2026-03-10T00:00:00.000Z' })).toHaveLength(18)
   expect((await engine.health()).ok).toBe(true)
   await other.rebuildIndex()
-  expect(await engine.verifyIndex()).toEqual({ contacts: 20, differences: [], counters: [] })
+  expect(await engine.verifyIndex()).toEqual({ contacts: 20, differences: [], counters: [], states: [] })
   let events = 0
   for await (const _ of store.readAll()) events += 1
   expect(events).toBe(1 + 20 + 1 + 2 + 2 * 18)
