@@ -3,7 +3,7 @@
  * that an action leads to stand in the log, like any others; a contact that was left as it was stands here only. What each
  * save makes of a record is decided here; the engine processes. Rules BULK-1 to BULK-3.
  */
-import type { SequenceRef } from './events.ts'
+import type { SequenceRef, Vars } from './events.ts'
 import { sha256 } from './hash.ts'
 import type { ActionId, ContactId, Instant, Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
@@ -23,6 +23,8 @@ export interface ActionRecord extends SequenceRef {
   /** The host's id of who ordered it; `null` for nobody. */
   readonly actor: string | null
   readonly reason: string | null
+  /** What each run begins with, where it was ordered with variables (VAR-1). */
+  readonly vars?: Vars
   /** Where its contacts came from. No text of a search and no id is kept here, because it may be a name. */
   readonly source: JsonObject & { readonly from: 'ids' | 'search' | 'query' | 'csv' }
   /**
@@ -116,7 +118,17 @@ export function contactsDigest(before: string, contacts: readonly ActionItem[]):
 /** An action as it is ordered. */
 export type BegunAction = Pick<
   ActionRecord,
-  'action' | 'actionId' | 'actor' | 'campaignId' | 'contactsDigest' | 'preview' | 'reason' | 'sequenceId' | 'source'
+  | 'action'
+  | 'actionId'
+  | 'actor'
+  | 'campaignId'
+  | 'contactsDigest'
+  | 'key'
+  | 'preview'
+  | 'reason'
+  | 'sequenceId'
+  | 'source'
+  | 'vars'
 >
 
 /** What became of some contacts, and up to where in the log their events stand. */

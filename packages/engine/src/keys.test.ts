@@ -5,7 +5,7 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
-import { createEngine } from './engine.ts'
+import { createEngine, type Engine } from './engine.ts'
 import { asHostsUseIt, closingAfterEach, eachStore } from './store.fixture.ts'
 
 /** A cart that was left; a payment stops the reminders of its own cart alone. */
@@ -238,6 +238,113 @@ ALL((makeStore) => {
     const unpublished = await engine.unpublish('shop', { actor: 'olga', stopRuns: true })
     expect(orThrow(unpublished)).toMatchObject({ outcome: 'unpublished', stopped: 3 })
     expect((await engine.inspect.contactsInSequence(remind)).total).toBe(0)
+  })
+})
+
+describe('actions over many', () => {
+  const bulk = { ...remind, actor: 'olga', action: 'start' as const }
+  const resultsOf = async (engine: Engine, actionId: string) =>
+    (await engine.inspect.actionContacts({ actionId })).contacts.map(({ contactId, key, outcome, reason }) =>
+      [contactId, key ?? '', outcome, reason ?? ''].join(' ').trim(),
+    )
+  const csvOf = async (engine: Engine, actionId: string) => {
+    const pieces: string[] = []
+    for await (const piece of engine.inspect.actionCsv(actionId)) pieces.push(piece)
+    return pieces.join('').replaceAll('"', '')
+  }
+
+  it('KEY-2: a list names a key for each line, and each run has its result', async () => {
+    const { engine, clock, calls } = await given(STORES.sqlite)
+    const csv = 'contactId,key,city\nann,cart 1,Rome\nann,cart 2,Rome\nbob,cart 3,Bern\nann,cart 1,Rome\ncid,,Oslo\n'
+    const order = { ...bulk, actionId: 'a', vars: { total: 120 }, contacts: { csv } }
+    const preview = orThrow(await engine.previewAction(order))
+    expect(preview).toMatchObject({ contacts: 4, repeated: 1, outcomes: { started: 3, failed: 1 } })
+    expect(orThrow(await engine.processAction(order, { preview }))).toMatchObject({
+      state: 'done',
+      contacts: 4,
+      repeated: 1,
+      outcomes: { started: 3, failed: 1 },
+      differences: [],
+    })
+    expect(await resultsOf(engine, 'a')).toEqual([
+      'ann cart 1 started',
+      'ann cart 2 started',
+      'bob cart 3 started',
+      'cid  failed KeyMissing',
+    ])
+    expect(await csvOf(engine, 'a')).toBe(
+      'contactId,key,outcome,run,reason\nann,cart 1,started,1,\nann,cart 2,started,1,\nbob,cart 3,started,1,\ncid,,failed,,KeyMissing\n',
+    )
+    // The same id with other keys is another order.
+    const other = { ...order, contacts: { csv: csv.replace('cart 2', 'cart 9') } }
+    expect(await engine.processAction(other)).toMatchObject({ left: { type: 'CommandIdReused' } })
+    clock.advance('PT1H')
+    await engine.runDue()
+    expect(calls.filter(({ step }) => step.id === 'first').map(({ vars }) => vars)).toEqual([
+      { cart: 'cart 1', total: 120 },
+      { cart: 'cart 2', total: 120 },
+      { cart: 'cart 3', total: 120 },
+    ])
+  })
+
+  it('KEY-2: a stop of many answers each run of a contact, and its file is a list again', async () => {
+    const { engine, leave } = await given(STORES.sqlite)
+    await leave('cart 1', 20)
+    await leave('=cart 2', 20)
+    await leave('cart 3', 20, 'bob')
+    const contacts = { query: { all: [remind] } }
+    const stop = { ...bulk, action: 'stop' as const, actionId: 'b', contacts }
+    expect(orThrow(await engine.processAction(stop))).toMatchObject({ contacts: 2, outcomes: { stopped: 2 } })
+    const { contacts: results } = await engine.inspect.actionContacts({ actionId: 'b' })
+    expect(results.find(({ contactId }) => contactId === 'ann')).toEqual({
+      number: expect.any(Number),
+      contactId: 'ann',
+      outcome: 'stopped',
+      run: null,
+      reason: null,
+      runs: [
+        { key: 'cart 1', run: 1, outcome: 'stopped' },
+        { key: '=cart 2', run: 1, outcome: 'stopped' },
+      ],
+    })
+    const pieces: string[] = []
+    for await (const piece of engine.inspect.actionCsv('b')) pieces.push(piece)
+    const again = { ...bulk, actionId: 'c', contacts: { csv: pieces.join('') } }
+    expect(orThrow(await engine.processAction(again))).toMatchObject({ contacts: 3, outcomes: { started: 3 } })
+    expect((await engine.inspect.contactsInSequence(remind)).keys?.toSorted()).toEqual(['=cart 2', 'cart 1', 'cart 3'])
+  })
+
+  it('KEY-1: an order names one key for all, or contacts with theirs; of a search it needs one', async () => {
+    const { engine } = await given(STORES.sqlite)
+    const one = { ...bulk, actionId: 'd', key: 'spring', contacts: { ids: ['ann', { contactId: 'bob', key: 'own' }] } }
+    orThrow(await engine.processAction(one))
+    const { contacts, keys } = await engine.inspect.contactsInSequence(remind)
+    expect([contacts, keys]).toEqual([
+      ['ann', 'bob'],
+      ['spring', 'own'],
+    ])
+    expect(await engine.inspect.action('d')).toMatchObject({ key: 'spring' })
+    expect(await engine.processAction({ ...one, key: 'autumn' })).toMatchObject({ left: { type: 'CommandIdReused' } })
+    const found = { ...bulk, actionId: 'e', contacts: { query: { all: [remind] } } }
+    expect(await engine.processAction(found)).toMatchObject({ left: { type: 'KeyMissing' } })
+    for (const bad of [{ contactId: 'ann' }, { contactId: 'ann', key: '' }, { contactId: 'ann', key: 'k', more: 1 }])
+      await expect(
+        engine.processAction({
+          ...bulk,
+          actionId: 'f',
+          contacts: { ids: [bad as { contactId: string; key: string }] },
+        }),
+      ).rejects.toThrow('action.contacts.ids[0]')
+  })
+
+  it('KEY-1: of a sequence without keys a column of that name is left alone', async () => {
+    const { engine } = await given(STORES.sqlite)
+    const csv = 'contactId,key\nann,1\nbob,2\n'
+    const order = { ...bulk, sequenceId: 'plain', actionId: 'g', contacts: { csv } }
+    expect(orThrow(await engine.processAction(order))).toMatchObject({ outcomes: { started: 2, failed: 0 } })
+    expect(await csvOf(engine, 'g')).toBe('contactId,outcome,run,reason\nann,started,1,\nbob,started,1,\n')
+    const named = { ...order, actionId: 'h', contacts: { csv, keyColumn: 'cart' } }
+    await expect(engine.processAction(named)).rejects.toThrow('has no column, or several, named "cart"')
   })
 })
 

@@ -16,8 +16,8 @@ import { canSee, type Principal, type Scope, visibleTo } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-/** The name of the column of ids, where it is not `contactId` or `id`. */
-const LIST = { column: s.opt(s.Text) }
+/** The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`. */
+const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text) }
 const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
 const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
 
@@ -94,8 +94,9 @@ function orderOfAction(
   order: Omit<Static<typeof s.ActionOrder>, 'contacts' | 'preview'>,
   contacts: ContactSource,
 ): ActionOrder {
-  const { action, actionId = commandId ?? crypto.randomUUID(), campaignId, reason, sequenceId } = order
-  return { action, actionId, campaignId, sequenceId, contacts, actor: principal.id, ...given({ reason }) }
+  const { action, actionId = commandId ?? crypto.randomUUID(), campaignId, key, reason, sequenceId, vars } = order
+  const more = given({ key, reason, vars })
+  return { action, actionId, campaignId, sequenceId, contacts, actor: principal.id, ...more }
 }
 
 /** The contacts of a body, as the engine takes them: without the options that were left out. */
@@ -125,8 +126,8 @@ const previews: readonly Route[] = [
     answers: { 200: s.Preview },
     scope: ({ query }) => ({ ...actionScope(query), verbs: ['read'] }),
     async handle(call) {
-      const { column, limit, ...target } = call.query
-      const contacts = given({ csv: call.upload(), column })
+      const { column, keyColumn, limit, ...target } = call.query
+      const contacts = given({ csv: call.upload(), column, keyColumn })
       return answerOf(await call.engine.previewAction(given({ ...target, contacts }), given({ limit })))
     },
   }),
@@ -159,8 +160,9 @@ const beginnings: readonly Route[] = [
     answers: { 200: s.Action, 202: s.Action },
     scope: ({ query }) => actionScope(query),
     handle(call) {
-      const { column, ...order } = call.query
-      const ordered = orderOfAction(call, order, given({ csv: call.upload(), column }) as ContactSource)
+      const { column, keyColumn, ...order } = call.query
+      const contacts = given({ csv: call.upload(), column, keyColumn }) as ContactSource
+      const ordered = orderOfAction(call, order, contacts)
       return replyOnceBegun(call, (options) => call.engine.processAction(ordered, options))
     },
   }),

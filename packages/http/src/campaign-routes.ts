@@ -85,9 +85,14 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getContactsInSequence',
     method: 'get',
     path: '/campaigns/{campaignId}/sequences/{sequenceId}/contacts',
-    summary: 'The contacts of a sequence',
-    query: s.closed({ status: s.opt(s.words('active', 'waiting', 'either')), after: s.opt(s.Id), limit: s.Limit }),
-    answers: { 200: s.Found },
+    summary: 'The contacts of a sequence; where it has keys, once for each: `next` and `nextKey` go on together',
+    query: s.closed({
+      status: s.opt(s.words('active', 'waiting', 'either')),
+      after: s.opt(s.Id),
+      afterKey: s.opt(s.KeyOrNone),
+      limit: s.Limit,
+    }),
+    answers: { 200: s.Members },
     scope: onCampaign('read'),
     handle: (call) =>
       call.engine.inspect.contactsInSequence({

@@ -78,8 +78,8 @@ const reads: readonly Route[] = [
     id: 'explainStep',
     method: 'get',
     path: `${STEP}/explain`,
-    summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out',
-    query: s.closed({ run: s.opt(s.whole(1)) }),
+    summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out, `key` that of the run',
+    query: s.closed({ key: s.opt(s.Id), run: s.opt(s.whole(1)) }),
     answers: { 200: s.ExplainedStep },
     scope: onCampaign('read'),
     async handle({ principal, engine, path, query }) {

@@ -36,6 +36,8 @@ export const Instant = Type.Refine(
   }),
   isInstant,
 )
+/** A key, which is empty for a run without one. */
+export const KeyOrNone = Type.Refine(Type.String(), (value) => value === '' || isLegalId(value))
 export const Text = Type.String({ minLength: 1, maxLength: 10_000 })
 export const Flag = Type.Boolean()
 export const Scalars = Type.Record(
@@ -125,6 +127,7 @@ export const Contact = closed({
   enrollments: list(
     closed({
       ...RUN,
+      vars: opt(Scalars),
       status: words(...RUN_STATUSES),
       campaignVersion: Count,
       startedAt: Instant,
@@ -166,12 +169,13 @@ export const ExplainedGoal = closed({
   evidence: list(Event),
 })
 export const Sequences = closed({
-  sequences: list(closed({ campaignId: Id, sequenceId: Id, status: words('active', 'waiting') })),
+  sequences: list(closed({ campaignId: Id, sequenceId: Id, key: opt(Id), status: words('active', 'waiting') })),
 })
 export const UpcomingSteps = closed({
   steps: list(
     Type.Object({
-      ...{ contactId: Id, campaignId: Id, sequenceId: Id, run: Count, stepId: Id, dueAt: Instant },
+      ...{ contactId: Id, campaignId: Id, sequenceId: Id, key: opt(Id), run: Count, stepId: Id, dueAt: Instant },
+      vars: opt(Scalars),
       opensAt: opt(Instant),
       factsFault: opt(FactsFault),
     }),
@@ -189,7 +193,7 @@ export const Attention = closed({
   entries: list(
     closed({
       kind: AttentionKind,
-      ...{ contactId: orNull(Id), campaignId: orNull(Id), sequenceId: orNull(Id), run: orNull(Count) },
+      ...{ contactId: orNull(Id), campaignId: orNull(Id), sequenceId: orNull(Id), key: opt(Id), run: orNull(Count) },
       ...{ stepId: orNull(Id), resend: orNull(Count), since: orNull(Instant), reason: orNull(Type.String()) },
       contacts: Count,
     }),
@@ -199,6 +203,14 @@ export const Attention = closed({
   next: orNull(Type.String()),
 })
 export const Found = closed({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
+/** `keys` and `nextKey` where the sequence has keys: a contact once for each of its own. */
+export const Members = closed({
+  contacts: list(Id),
+  keys: opt(list(Type.String())),
+  total: Count,
+  next: orNull(Id),
+  nextKey: opt(Type.String()),
+})
 
 const SUMMARY = { campaignId: Id, name: Type.String(), published: Flag, version: Count, publishedAt: Instant }
 export const Campaigns = closed({ campaigns: list(closed(SUMMARY)) })
@@ -256,7 +268,7 @@ export const Preview = closed({
 
 /** Told apart by their one property. */
 export const Source = Type.Union([
-  closed({ ids: list(Id) }),
+  closed({ ids: list(Type.Union([Id, closed({ contactId: Id, key: Id })])) }),
   closed({ search: Text }),
   closed({ query: closed({ ...TAGS, text: opt(Text) }) }),
 ])
@@ -265,10 +277,18 @@ export const TARGET = {
   action: words(...ACTION_VERB_NAMES),
   campaignId: Id,
   sequenceId: Id,
+  /** For all contacts that name none of their own. */
+  key: opt(Id),
   reason: opt(Text),
 }
-export const ActionTarget = closed({ ...TARGET, contacts: Source, limit: opt(whole(1, 1_000_000)) })
-export const ActionOrder = closed({ ...TARGET, actionId: opt(Id), contacts: Source, preview: opt(Preview) })
+export const ActionTarget = closed({ ...TARGET, vars: opt(Scalars), contacts: Source, limit: opt(whole(1, 1_000_000)) })
+export const ActionOrder = closed({
+  ...TARGET,
+  vars: opt(Scalars),
+  actionId: opt(Id),
+  contacts: Source,
+  preview: opt(Preview),
+})
 
 export const Action = closed({
   actionId: Id,
@@ -276,6 +296,8 @@ export const Action = closed({
   action: TARGET.action,
   campaignId: Id,
   sequenceId: Id,
+  key: opt(Id),
+  vars: opt(Scalars),
   actor: orNull(Type.String()),
   reason: orNull(Type.String()),
   source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),
@@ -299,9 +321,11 @@ export const ActionContacts = closed({
     closed({
       number: Count,
       contactId: Id,
+      key: opt(Id),
       outcome: orNull(Outcome),
       run: orNull(Count),
       reason: orNull(Type.String()),
+      runs: opt(list(closed({ key: Type.String(), run: Count, outcome: Outcome }))),
     }),
   ),
   next: orNull(Count),

@@ -1,12 +1,17 @@
 /** How an action is ordered, and what the parts of bulk work with. */
-import type { ActionId, ActionStore, ActionVerb, ContactId, SequenceRef } from '@enfold/core'
+import type { ActionId, ActionItem, ActionStore, ActionVerb, SequenceRef, Vars } from '@enfold/core'
 import type { EngineContext } from '../engine-context.ts'
 import type { ActionView } from './action-questions.ts'
 import type { ContactSource } from './contact-source.ts'
 
-/** What to do, and for which contacts. */
+/**
+ * What to do, and for which contacts. `key`: of a sequence with keys, for all contacts that name none of their own; without
+ * any key a stop ends the runs of all of them (KEY-2).
+ */
 export interface ActionTarget extends SequenceRef {
   readonly action: ActionVerb
+  /** Of a start or restart: what each run begins with (VAR-1). */
+  readonly vars?: Vars
   readonly contacts: ContactSource
 }
 
@@ -33,7 +38,7 @@ export interface ProcessOptions {
 export interface ActionContext {
   readonly context: EngineContext
   /** The contacts of a source, as they come; some perhaps twice. */
-  readonly contactsOf: (source: ContactSource) => AsyncIterable<ContactId>
+  readonly contactsOf: (source: ContactSource, order: SequenceRef) => AsyncIterable<ActionItem>
   /** @throws EnfoldFault `INVALID_INPUT` where the store keeps no actions */
   readonly actionStore: () => ActionStore
   /** Streams that are being read in this process: each promise resolves when it is read, or has failed. */

@@ -1,16 +1,24 @@
 /** An action's results as CSV. What a spreadsheet would run as a formula is made harmless; reading it back undoes that. */
 
 const HEADER = ['contactId', 'outcome', 'run', 'reason'] as const
+/** Of an action whose results are of runs with keys. */
+const KEYED_HEADER = ['contactId', 'key', 'outcome', 'run', 'reason'] as const
 
 /** The first line of a file of results. */
-export const resultHeader = (): string => lineOf(HEADER)
+export const resultHeader = (isKeyed = false): string => lineOf(isKeyed ? KEYED_HEADER : HEADER)
 
 /** Whether the cells are those of our own first line. */
 export const isResultHeader = (cells: readonly string[]): boolean =>
-  cells.length === HEADER.length && HEADER.every((name, i) => cells[i] === name)
+  [HEADER, KEYED_HEADER].some(
+    (header) => cells.length === header.length && header.every((name, i) => cells[i] === name),
+  )
 
-/** One line of a file of results; lines end with a line feed. */
-export function resultLine(cells: readonly [string, string, number | null, string | null]): string {
+/** The cells of one contact. */
+export type ResultCells = readonly [contactId: string, outcome: string, run: number | null, reason: string | null]
+
+/** One line of a file of results; lines end with a line feed. With a `key`, also an empty one, it is of a keyed action. */
+export function resultLine([contactId, ...result]: ResultCells, key?: string): string {
+  const cells = key === undefined ? [contactId, ...result] : [contactId, key, ...result]
   return lineOf(cells.map((cell) => (typeof cell === 'string' ? withMarks(cell) : String(cell ?? ''))))
 }
 

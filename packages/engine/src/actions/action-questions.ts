@@ -12,6 +12,7 @@ import {
   EnfoldFault,
   epochMsOf,
   type Instant,
+  type SequenceRef,
 } from '@enfold/core'
 import * as input from '../input.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
@@ -44,8 +45,9 @@ export interface ActionQuestions {
     readonly limit?: number
   }): Promise<{ readonly contacts: readonly ActionContact[]; readonly next: number | null }>
   /**
-   * What became of each contact as a CSV, piece by piece: `contactId,outcome,run,reason`. What a spreadsheet would take
-   * for a formula has an apostrophe before it; as a source of contacts the file is read without it.
+   * What became of each contact as a CSV, piece by piece: `contactId,outcome,run,reason`; of a sequence with keys
+   * `contactId,key,outcome,run,reason`, with a line for each run. What a spreadsheet would take for a formula has an
+   * apostrophe before it; as a source of contacts the file is read without it.
    */
   actionCsv(actionId: ActionId): AsyncIterable<string>
 }
@@ -59,7 +61,12 @@ export function viewOf({ contactsDigest: _, digestOfFirst: __, ...record }: Acti
 
 const CSV_PAGE = 1000
 
-export function createActionQuestions(actionStore: ActionStore | null, clock: Clock): ActionQuestions {
+/** @param hasKeys whether the sequence of an action has keys */
+export function createActionQuestions(
+  actionStore: ActionStore | null,
+  clock: Clock,
+  hasKeys: (of: SequenceRef) => boolean,
+): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
     input.checkInput('inspect.actionContacts', query, {
       actionId: input.id,
@@ -93,18 +100,26 @@ export function createActionQuestions(actionStore: ActionStore | null, clock: Cl
     actionContacts,
     async *actionCsv(actionId) {
       input.id('inspect.actionCsv', actionId)
-      yield resultHeader()
+      const record = (await actionStore?.action(actionId)) ?? null
+      const isKeyed = record !== null && hasKeys(record)
+      yield resultHeader(isKeyed)
       for (let after = 0; ; ) {
         const found = (await actionStore?.actionContacts(actionId, after, CSV_PAGE)) ?? []
-        const lines = found.map(({ contactId, outcome, run, reason }) =>
-          resultLine([contactId, outcome ?? 'pending', run, reason]),
-        )
+        const lines = found.flatMap((contact) => linesOf(contact, isKeyed ? (record.key ?? '') : null))
         if (lines.length > 0) yield lines.join('')
         if (found.length < CSV_PAGE) return
         after = found.at(-1)?.number ?? after
       }
     },
   }
+}
+
+/** @param orderedKey of the action, '' for none; `null`: its sequence has no keys */
+function linesOf({ contactId, key, outcome, run, reason, runs }: ActionContact, orderedKey: string | null): string[] {
+  const whole = [contactId, outcome ?? 'pending', run, reason] as const
+  if (orderedKey === null) return [resultLine(whole)]
+  if (runs === undefined) return [resultLine(whole, key ?? orderedKey)]
+  return runs.map((one) => resultLine([contactId, one.outcome, one.run, reason], one.key))
 }
 
 function outcomeOf(path: string, value: unknown): void {

@@ -14,6 +14,7 @@ import {
   EnfoldFault,
   type ReadModel,
   type Rejection,
+  type SequenceRef,
 } from '@enfold/core'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
@@ -55,6 +56,8 @@ const TARGET = {
   action: verb,
   campaignId: input.id,
   sequenceId: input.id,
+  'key?': input.id,
+  'vars?': input.vars,
   contacts: checkSource,
 }
 const ORDER = { ...TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
@@ -71,7 +74,7 @@ export function createBulk(
 ): Bulk {
   const actions: ActionContext = {
     context,
-    contactsOf: (source) => contactsOf(source, inspect, readModel),
+    contactsOf: (source, order) => contactsOf(source, inspect, readModel, hasKeys(context, order) ? 'key' : null),
     actionStore: () => requireActionStore(store),
     reading: new Map(),
     requireOpen: () => lifetime.requireOpen('Make a new one, and resume the action.'),
@@ -103,6 +106,12 @@ export function createBulk(
       return begun(() => cancelAction(actions, actionId, order.actor))
     },
   }
+}
+
+/** Whether the newest version of the sequence has keys. */
+export function hasKeys({ campaigns }: Pick<EngineContext, 'campaigns'>, of: SequenceRef): boolean {
+  const newest = campaigns.catalog.find(of.campaignId)?.versions.at(-1)
+  return newest?.campaign.sequences.get(of.sequenceId)?.per !== undefined
 }
 
 function requireActionStore(store: ActionStore | null): ActionStore {

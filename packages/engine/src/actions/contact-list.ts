@@ -2,7 +2,7 @@
  * The one reader of lists of contacts: for the API, the console and the command line. It reads ids out of delimited
  * text in constant memory, and refuses what could be read in two ways: a wrong id would stay in the log.
  */
-import { EnfoldFault, isLegalId, MAX_ID_LENGTH } from '@enfold/core'
+import { type ActionItem, EnfoldFault, isLegalId, MAX_ID_LENGTH } from '@enfold/core'
 import { type CastingContext, CsvError, parse } from 'csv-parse'
 import { parse as parseSync } from 'csv-parse/sync'
 import { isResultHeader, withoutMarks } from './action-csv.ts'
@@ -21,6 +21,11 @@ export interface ListLimits {
 export interface ListOptions {
   /** The name of the column of ids, as the first line has it. Default: `contactId`, else `id`. */
   readonly column?: string
+  /**
+   * The name of a column of keys, for a sequence with keys: each line names a contact for its key (KEY-2), and where that
+   * cell is empty the contact alone. Default: none is read.
+   */
+  readonly keyColumn?: string
 }
 
 const LIMITS: ListLimits = { columns: 1000, records: 5_000_000 }
@@ -51,15 +56,33 @@ const PARSING = {
 export async function* contactsOfCsv(
   input: CsvInput,
   path: string,
-  { column }: ListOptions = {},
+  { column }: Pick<ListOptions, 'column'> = {},
   limits: ListLimits = LIMITS,
 ): AsyncGenerator<string> {
+  for await (const item of itemsOfCsv(input, path, column === undefined ? {} : { column }, limits))
+    yield typeof item === 'string' ? item : item.contactId
+}
+
+/**
+ * As `contactsOfCsv`, with the key of each line where a column of keys is named.
+ *
+ * @param defaultKeyColumn is read where no other is named, and the first line has it
+ */
+export async function* itemsOfCsv(
+  input: CsvInput,
+  path: string,
+  { column, keyColumn }: ListOptions = {},
+  limits: ListLimits = LIMITS,
+  defaultKeyColumn: string | null = null,
+): AsyncGenerator<ActionItem> {
   const pieces = decoded(typeof input === 'string' ? [input] : input, path)[Symbol.asyncIterator]()
   try {
     const head = await headOf(pieces)
-    const shape = shapeOf(head, path, column)
-    const ids = idsOf(head.text, pieces, shape, path, limits)
-    yield* shape.header === null ? withoutOddHeader(ids, `${path}, line ${head.number}`) : ids
+    const shape = withKeys(shapeOf(head, path, column), `${path}, line ${head.number}`, keyColumn, defaultKeyColumn)
+    const items = itemsOf(head.text, pieces, shape, path, limits)
+    // Without a first line of names there is one column, of ids alone.
+    if (shape.header === null) yield* withoutOddHeader(idsOf(items), `${path}, line ${head.number}`)
+    else yield* items
   } finally {
     await pieces.return?.()
   }
@@ -161,6 +184,8 @@ interface Shape {
   readonly columns: number
   /** Of the ids, from 0. */
   readonly column: number
+  /** Of the keys, from 0; `null`: none is read. */
+  readonly keyColumn: number | null
   /** What the first line names; `null`: it is a contact already. */
   readonly header: readonly string[] | null
   /** As this library wrote it. */
@@ -187,16 +212,27 @@ function shapeOf({ line, number }: Head, path: string, named: string | undefined
     if (splits.length === 1)
       throw refused(where, 'has several columns, and names none or several for the ids', A_COLUMN)
     if (isLikeHeader(one[0] ?? '')) throw refused(where, 'looks like a header, and not one of ids', A_COLUMN)
-    return { delimiters: DELIMITERS, columns: 1, column: 0, header: null, isResults: false }
+    return { delimiters: DELIMITERS, columns: 1, column: 0, keyColumn: null, header: null, isResults: false }
   }
   const { delimiter, cells, column } = first
   return {
     delimiters: delimiter === null ? DELIMITERS : [delimiter],
     columns: cells.length,
     column,
+    keyColumn: null,
     header: cells.map(plainName),
     isResults: isResultHeader(cells),
   }
+}
+
+/** With the column of keys: that which is named, or the usual one if there is one. */
+function withKeys(shape: Shape, where: string, named: string | undefined, usual: string | null): Shape {
+  if (named === undefined && usual === null) return shape
+  const keyColumn = columnIn(shape.header ?? [], named ?? (usual as string))
+  if (keyColumn === null && named !== undefined)
+    throw refused(where, `has no column, or several, named ${JSON.stringify(named)}`, 'the name of the column of keys')
+  if (keyColumn === shape.column) throw refused(where, 'names one column for ids and keys', 'a column for each')
+  return { ...shape, keyColumn }
 }
 
 const A_COLUMN = 'a first line that names the column of ids once: contactId, or what you name as `column`'
@@ -356,13 +392,17 @@ interface Line {
   readonly info: { readonly lines: number }
 }
 
-async function* idsOf(
+async function* idsOf(items: AsyncGenerator<ActionItem>): AsyncGenerator<string> {
+  for await (const item of items) yield typeof item === 'string' ? item : item.contactId
+}
+
+async function* itemsOf(
   head: string,
   pieces: Pieces,
   shape: Shape,
   path: string,
   limits: ListLimits,
-): AsyncGenerator<string> {
+): AsyncGenerator<ActionItem> {
   const parser = parse({
     ...PARSING,
     delimiter: [...shape.delimiters],
@@ -385,7 +425,9 @@ async function* idsOf(
         throw refused(where, `is one more than ${limits.records.toLocaleString('en')}`, 'a shorter list; split it')
       if (records === 1 && shape.header !== null) continue
       const contactId = idOf(record, shape, where)
-      if (contactId !== null) yield contactId
+      if (contactId === null) continue
+      const key = keyOf(record, shape, where)
+      yield key === '' ? contactId : { contactId, key }
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
@@ -418,6 +460,15 @@ function idOf(record: readonly string[], shape: Shape, where: string): string | 
   if (header === null && isLikeHeader(contactId))
     throw refused(where, 'looks like a header', 'ids; if it is one, put a line with contactId before the first')
   return contactId
+}
+
+/** Empty: the contact is named without a key. */
+function keyOf(record: readonly string[], { keyColumn, isResults }: Shape, where: string): string {
+  if (keyColumn === null) return ''
+  const cell = record[keyColumn] ?? ''
+  const key = isResults ? withoutMarks(cell) : cell.trim()
+  if (key === '' || isLegalId(key)) return key
+  throw refused(`${where}, column ${keyColumn + 1}`, notAnId(cell), `a key of 1 to ${MAX_ID_LENGTH} characters`)
 }
 
 function notAnId(cell: string | undefined): string {

@@ -1,6 +1,7 @@
 /** Where an action's contacts come from: a list, a search, a query of the index, a CSV. Read once, in constant memory. */
 import {
   type ActionId,
+  type ActionItem,
   type ActionRecord,
   type ContactId,
   canonicalJson,
@@ -21,19 +22,22 @@ import {
   tagsFor,
 } from '../inspect/index-questions.ts'
 import { pages } from '../paging.ts'
-import { type CsvInput, contactsOfCsv, type ListOptions } from './contact-list.ts'
+import { type CsvInput, itemsOfCsv, type ListOptions } from './contact-list.ts'
 
 /** What the sequences of a contact must be, and what the host's search must find. As `inspect.search`, of all pages. */
 export type ContactQuery = Pick<SearchQuery, 'all' | 'any' | 'none' | 'text'>
 
 export type ContactSource =
-  /** Ids one by one; an iterable is read once, as it comes. */
-  | { readonly ids: Iterable<ContactId> | AsyncIterable<ContactId> }
+  /** Ids one by one, or contacts with the key of one of their runs; an iterable is read once, as it comes. */
+  | { readonly ids: Iterable<ActionItem> | AsyncIterable<ActionItem> }
   /** What the host's directory finds. */
   | { readonly search: string }
   /** By active sequences, and by the host's search if it has a `text`. */
   | { readonly query: ContactQuery }
-  /** A list of ids, or a table with a column of them: `contactId`, `id`, or what `column` names. See `contactsOfCsv`. */
+  /**
+   * A list of ids, or a table with a column of them: `contactId`, `id`, or what `column` names. Of a sequence with keys also
+   * a column of keys: `key`, or what `keyColumn` names. See `contactsOfCsv`.
+   */
   | ({ readonly csv: CsvInput } & ListOptions)
 
 /** The most that a page of the index may hold: each page counts the whole again. */
@@ -43,9 +47,9 @@ const SEARCH_PAGE = 1000
 /** Throws `INVALID_INPUT` for what is no source, or several. */
 export function checkSource(path: string, source: unknown): void {
   const [name, ...more] = (typeof source === 'object' && source !== null ? Object.keys(source) : []).filter(
-    (key, _, keys) => !(key === 'column' && keys.includes('csv')),
+    (key, _, keys) => !((key === 'column' || key === 'keyColumn') && keys.includes('csv')),
   )
-  const { column } = (source ?? {}) as { readonly column?: unknown }
+  const { column, keyColumn } = (source ?? {}) as { readonly column?: unknown; readonly keyColumn?: unknown }
   const value = (source as Record<string, unknown> | null)?.[name ?? '']
   if (more.length > 0 || !['ids', 'search', 'query', 'csv'].includes(name ?? ''))
     throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }')
@@ -55,6 +59,7 @@ export function checkSource(path: string, source: unknown): void {
   if (name === 'csv' && typeof value !== 'string' && !isIterable(value))
     throw EnfoldFault.invalidInput(`${path}.csv`, value, 'a text, or an iterable of its pieces')
   if (column !== undefined) input.text(`${path}.column`, column)
+  if (keyColumn !== undefined) input.text(`${path}.keyColumn`, keyColumn)
   if (name === 'query')
     input.checkInput(`${path}.query`, value, {
       'all?': sequenceQueries,
@@ -88,21 +93,32 @@ export function isReadOnce(source: ContactSource): boolean {
   return 'csv' in source && typeof source.csv !== 'string' && !Array.isArray(source.csv)
 }
 
+/** The usual name of the column of keys; `null`: the sequence has no keys, and a column of that name is of something else. */
+export type UsualKeyColumn = 'key' | null
+
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
 export function contactsOf(
   source: ContactSource,
   inspect: Pick<IndexQuestions, 'search'>,
   readModel: ReadModel,
-): AsyncIterable<ContactId> {
-  if ('ids' in source) return checkedIds(source.ids)
-  if ('csv' in source) return contactsOfCsv(source.csv, 'action.contacts.csv', source)
+  usualKeyColumn: UsualKeyColumn,
+): AsyncIterable<ActionItem> {
+  if ('ids' in source) return checkedItems(source.ids)
+  if ('csv' in source) return itemsOfCsv(source.csv, 'action.contacts.csv', source, undefined, usualKeyColumn)
   if ('search' in source) return searched({ text: source.search }, inspect)
   return source.query.text === undefined ? queried(source.query, readModel) : searched(source.query, inspect)
 }
 
-async function* checkedIds(ids: Iterable<ContactId> | AsyncIterable<ContactId>): AsyncGenerator<ContactId> {
+async function* checkedItems(ids: Iterable<ActionItem> | AsyncIterable<ActionItem>): AsyncGenerator<ActionItem> {
   let index = 0
-  for await (const contactId of ids) yield requireId(`action.contacts.ids[${index++}]`, contactId)
+  for await (const item of ids) {
+    const path = `action.contacts.ids[${index++}]`
+    if (typeof item !== 'object' || item === null) yield requireId(path, item)
+    else {
+      input.checkInput(path, item, { contactId: input.id, key: input.id })
+      yield { contactId: item.contactId, key: item.key }
+    }
+  }
 }
 
 /** What a search of the host's may come to, so that one that never ends ends with a fault. */

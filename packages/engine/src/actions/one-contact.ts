@@ -14,6 +14,8 @@ import {
   derivedCommandId,
   initialContact,
   isLeft,
+  type KeyedOutcome,
+  type KeyedResult,
   type Position,
   READS_FACTS,
   type RecordedContactEvent,
@@ -25,6 +27,8 @@ import { execute } from '../execute.ts'
 import { lineOf } from '../fault-words.ts'
 import { type ContactSnapshot, wholeFrom } from '../load-contact.ts'
 import type { ActionOrder } from './action-context.ts'
+import type { ContactSource } from './contact-source.ts'
+import type { Named } from './groups.ts'
 
 /** What is done to each contact, and why. */
 export type OrderForEach = Omit<ActionOrder, 'contacts'>
@@ -38,26 +42,37 @@ export type Histories = ReadonlyMap<string, readonly RecordedContactEvent[]> | n
 
 type OneOfMany = Extract<ContactCommand, { readonly type: (typeof ACTION_VERBS)[ActionVerb]['command'] }>
 
-function commandFor(order: OrderForEach, contactId: ContactId): OneOfMany {
-  const { action, actionId, campaignId, sequenceId, actor, reason } = order
+function commandFor(order: OrderForEach, { contactId, key = order.key }: Named): OneOfMany {
+  const { action, actionId, campaignId, sequenceId, vars, actor, reason } = order
   return {
     type: ACTION_VERBS[action].command,
     contactId,
     campaignId,
     sequenceId,
-    commandId: derivedCommandId('bulk', actionId, contactId),
+    ...(key === undefined ? {} : { key }),
+    ...(vars === undefined || action === 'stop' ? {} : { vars }),
+    // Of a contact without a key what it always was.
+    commandId: derivedCommandId('bulk', actionId, contactId, ...(key === undefined ? [] : [key])),
     actionId,
     actor,
     ...(reason === undefined ? {} : { reason }),
   }
 }
 
-/** Why nobody can be started or stopped there at all; the same rules that each contact meets. */
-export async function refusalOf({ campaigns, clock }: EngineContext, order: OrderForEach): Promise<Rejection | null> {
+/**
+ * Why nobody can be started or stopped there at all; the same rules that each contact meets. That no key is given is none
+ * where the list may name one for each contact.
+ */
+export async function refusalOf(
+  { campaigns, clock }: EngineContext,
+  order: Omit<ActionOrder, 'contacts'> & { readonly contacts: ContactSource },
+): Promise<Rejection | null> {
   await campaigns.refresh()
   const deciding = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
-  const decided = decide(commandFor(order, 'nobody'), initialContact, deciding)
-  return isLeft(decided) ? decided.left : null
+  const decided = decide(commandFor(order, { contactId: 'nobody' }), initialContact, deciding)
+  if (!isLeft(decided)) return null
+  const mayNameKeys = 'ids' in order.contacts || 'csv' in order.contacts
+  return decided.left.type === 'KeyMissing' && mayNameKeys ? null : decided.left
 }
 
 export async function historiesOf({ store }: EngineContext, contactIds: readonly ContactId[]): Promise<Histories> {
@@ -73,11 +88,12 @@ export async function historiesOf({ store }: EngineContext, contactIds: readonly
 export async function executedFor(
   context: EngineContext,
   order: OrderForEach,
-  contactId: ContactId,
+  named: Named,
   histories: Histories,
 ): Promise<PositionedOutcome> {
+  const { contactId } = named
   try {
-    const command = commandFor(order, contactId)
+    const command = commandFor(order, named)
     const history = histories === null ? null : (histories.get(contactStream(contactId)) ?? [])
     // A repeat is found in the history, which `execute` then reads for itself.
     const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
@@ -94,12 +110,13 @@ export async function executedFor(
 export async function foreseenFor(
   context: EngineContext,
   order: OrderForEach,
-  contactId: ContactId,
+  named: Named,
   histories: Histories,
 ): Promise<Outcome> {
+  const { contactId } = named
   const { campaigns, clock } = context
   try {
-    const command = commandFor(order, contactId)
+    const command = commandFor(order, named)
     const stream = contactStream(contactId)
     const history = histories === null ? await context.historyOf(contactId) : (histories.get(stream) ?? [])
     const { state, facts = {} } = await snapshotOf(context, command, history)
@@ -122,8 +139,16 @@ async function snapshotOf(
   return { ...wholeFrom(history), facts }
 }
 
-function answered({ outcome, run }: { readonly outcome: ActionOutcome; readonly run: number }): Outcome {
-  return { outcome, run: run === 0 ? null : run, reason: null }
+/** Of a stop of every key each of its runs; of one run as ever. */
+function answered({ outcome, run, runs }: AnyAnswer): Outcome {
+  const result = { outcome, run: run === 0 ? null : run, reason: null }
+  return runs === undefined || runs.length === 0 ? result : { ...result, runs: runs as readonly KeyedResult[] }
+}
+
+interface AnyAnswer {
+  readonly outcome: ActionOutcome
+  readonly run: number
+  readonly runs?: readonly KeyedOutcome[]
 }
 
 function rejected({ type }: Rejection): Outcome {

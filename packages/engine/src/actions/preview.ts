@@ -2,11 +2,13 @@
 import {
   ACTION_OUTCOMES,
   type ActionCounts,
+  type ActionItem,
   type ActionOutcome,
   addOutcomes,
   type ContactId,
   type Either,
   type Instant,
+  type KeyedContact,
   left,
   NO_OUTCOMES,
   type Rejection,
@@ -14,7 +16,7 @@ import {
 } from '@enfold/core'
 import { yieldToEventLoop } from '../event-loop.ts'
 import type { ActionContext, ActionOrder, ActionTarget } from './action-context.ts'
-import { allOf, groupsOf } from './groups.ts'
+import { allOf, groupsOf, type Named, namedBy } from './groups.ts'
 import { foreseenFor, historiesOf, type Outcome, refusalOf } from './one-contact.ts'
 
 /** What processing would come to, contact by contact, as of now. Nothing was written. */
@@ -45,11 +47,11 @@ export async function previewOf(
   const at = context.clock.now()
   const contacts = createDistinct(limit)
   const tally = createTally()
-  for await (const group of groupsOf(contactsOf(target.contacts))) {
+  for await (const group of groupsOf(contactsOf(target.contacts, target))) {
     requireOpen()
     const fresh = contacts.add(group)
-    const histories = await historiesOf(context, fresh)
-    const found = await allOf(fresh.map((contactId) => foreseenFor(context, order, contactId, histories)))
+    const histories = await historiesOf(context, [...new Set(fresh.map(({ contactId }) => contactId))])
+    const found = await allOf(fresh.map((named) => foreseenFor(context, order, named, histories)))
     tally.add(fresh, found)
     if (!contacts.counts().complete) break
     await yieldToEventLoop()
@@ -57,39 +59,45 @@ export async function previewOf(
   return right({ at, ...contacts.counts(), ...tally.sum() })
 }
 
-/** Passes on each contact once, up to a limit. */
+/** Passes on each contact once, for each of its keys, up to a limit. */
 function createDistinct(limit: number) {
-  const seen = new Set<ContactId>()
+  const seen = new Set<string>()
   let repeated = 0
   let complete = true
   return {
     /** Those of the group that were not named before, up to the limit. */
-    add: (group: readonly ContactId[]): readonly ContactId[] =>
-      group.filter((contactId) => {
-        if (seen.has(contactId)) {
-          repeated += 1
-          return false
-        }
-        if (seen.size === limit) {
-          complete = false
-          return false
-        }
-        seen.add(contactId)
-        return true
-      }),
+    add: (group: readonly ActionItem[]): readonly Named[] =>
+      group
+        .filter((item) => {
+          const name = typeof item === 'string' ? item : nameWithKey(item)
+          if (seen.has(name)) {
+            repeated += 1
+            return false
+          }
+          if (seen.size === limit) {
+            complete = false
+            return false
+          }
+          seen.add(name)
+          return true
+        })
+        .map(namedBy),
     counts: () => ({ contacts: seen.size, repeated, complete }),
   }
 }
+
+/** No id: those have no half of a character. */
+const nameWithKey = ({ contactId, key }: KeyedContact) => `\ud800${JSON.stringify([contactId, key])}`
 
 function createTally() {
   const samples = new Map(ACTION_OUTCOMES.map((outcome) => [outcome, [] as ContactId[]]))
   let counts = NO_OUTCOMES
   return {
-    add(contactIds: readonly ContactId[], found: readonly Outcome[]): void {
+    add(all: readonly Named[], found: readonly Outcome[]): void {
       const outcomes = found.map(({ outcome }) => outcome)
       for (const [i, outcome] of outcomes.entries()) {
         const sample = samples.get(outcome) as ContactId[]
-        if (sample.length < SAMPLES) sample.push(contactIds[i] as ContactId)
+        if (sample.length < SAMPLES) sample.push((all[i] as Named).contactId)
       }
       counts = addOutcomes(counts, outcomes)
     },

@@ -3,6 +3,7 @@
  * makes of the record is decided by `action.ts` of the core; a save of another process that came first is found by its
  * revision.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   type ActionContact,
   type ActionId,
@@ -10,6 +11,7 @@ import {
   type ActionResult,
   advancedAction,
   beginAction,
+  type ContactId,
   cancelledAction,
   cancelledStream,
   collectedAction,
@@ -26,7 +28,7 @@ import { yieldToEventLoop } from '../event-loop.ts'
 import type { ActionContext, ActionOrder, ProcessOptions } from './action-context.ts'
 import { type ActionView, viewOf } from './action-questions.ts'
 import { type ContactSource, describeSource, digestOfSource, isReadOnce } from './contact-source.ts'
-import { allOf, GROUP, groupsOf } from './groups.ts'
+import { eachOf, GROUP, groupsOf } from './groups.ts'
 import { executedFor, historiesOf, type PositionedOutcome, refusalOf } from './one-contact.ts'
 import type { ActionPreview } from './preview.ts'
 
@@ -73,11 +75,12 @@ async function collectedBy(
   options: ProcessOptions,
 ): Promise<Collected | Either<Rejection, ActionView>> {
   const { context, actionStore } = actions
-  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId } = order
+  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId, key, vars } = order
   const preview = previewed?.complete === true ? previewed.outcomes : null
   const source = describeSource(contacts)
-  const digest = isReadOnce(contacts) ? {} : { contactsDigest: await digestOf(actions, actionId, contacts) }
-  const begun = { action, actionId, actor, campaignId, preview, reason, sequenceId, source, ...digest }
+  const digest = isReadOnce(contacts) ? {} : { contactsDigest: await digestOf(actions, order) }
+  const keyed = { ...(key === undefined ? {} : { key }), ...(vars === undefined ? {} : { vars }) }
+  const begun = { action, actionId, actor, campaignId, ...keyed, preview, reason, sequenceId, source, ...digest }
   const record = beginAction(begun, stored, context.clock.now())
   // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
   if ((await actionStore().saveAction(record, { clear: true })) === null) {
@@ -149,32 +152,34 @@ async function takenOver(
  * known, and none was touched: there they may be others.
  */
 async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: ActionOrder): Promise<boolean> {
-  const { action, actor, actionId, campaignId, sequenceId, contacts } = order
+  const { action, actor, campaignId, sequenceId, key, vars, contacts } = order
   const same =
     stored.action === action &&
     stored.campaignId === campaignId &&
     stored.sequenceId === sequenceId &&
+    stored.key === key &&
+    isDeepStrictEqual(stored.vars, vars) &&
     stored.actor === actor
   if (!same || stored.contactsDigest === undefined) return same
   if (stored.source.from !== describeSource(contacts).from) return false
   // A stream that is read to be compared could not be collected afterwards.
   if (stored.state === 'collecting' && isReadOnce(contacts)) return false
-  return (await digestOf(actions, actionId, contacts, stored.digestOfFirst)) === stored.contactsDigest
+  return (await digestOf(actions, order, stored.digestOfFirst)) === stored.contactsDigest
 }
 
 /** @param first of so many contacts */
 async function digestOf(
   { contactsOf, requireOpen }: ActionContext,
-  actionId: ActionId,
-  contacts: ContactSource,
+  order: ActionOrder,
   first = Number.POSITIVE_INFINITY,
 ): Promise<string> {
+  const { actionId, contacts } = order
   const ofSource = digestOfSource(actionId, contacts)
   if (ofSource !== null) return ofSource
   if (first === 0) return actionId
   let digest: string = actionId
   let named = 0
-  for await (const group of groupsOf(contactsOf(contacts))) {
+  for await (const group of groupsOf(contactsOf(contacts, order))) {
     requireOpen()
     digest = contactsDigest(digest, group)
     named += group.length
@@ -206,7 +211,7 @@ async function collect(
   let named = 0
   let isMine = true
   const whole = () => begun.contactsDigest ?? digestOfSource(begun.actionId, source) ?? digest
-  for await (const group of groupsOf(contactsOf(source))) {
+  for await (const group of groupsOf(contactsOf(source, begun))) {
     requireOpen()
     if (signal?.aborted) break
     digest = contactsDigest(digest, group)
@@ -276,16 +281,14 @@ async function resultsOf(
 ): Promise<readonly PositionedResult[]> {
   const { reason, ...order } = record
   const recorded = { ...order, ...(reason === null ? {} : { reason }) }
-  const histories = await historiesOf(
-    context,
-    group.map(({ contactId }) => contactId),
-  )
-  return allOf(
-    group.map(async ({ number, contactId }) => ({
-      number,
-      ...(await executedFor(context, recorded, contactId, histories)),
-    })),
-  )
+  const histories = await historiesOf(context, [...new Set(group.map(({ contactId }) => contactId))])
+  const seen = new Set<ContactId>()
+  return eachOf(group, async (contact) => {
+    // What was read before is older than what was done for another key of the contact.
+    const known = seen.has(contact.contactId) ? null : histories
+    seen.add(contact.contactId)
+    return { number: contact.number, ...(await executedFor(context, recorded, contact, known)) }
+  })
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Read-only questions of operators: the console, the API and the command line all ask here. */
 import type { ActionStore, ReadModel } from '@enfold/core'
 import { type ActionQuestions, createActionQuestions } from '../actions/action-questions.ts'
+import { hasKeys } from '../actions/bulk.ts'
 import type { SearchDirectory } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { type AgendaQuestions, createAgendaQuestions } from './agenda-questions.ts'
@@ -34,7 +35,7 @@ export function createInspect(
     ...createExplainQuestions(context),
     ...createIndexQuestions(readModel, context.campaigns, searchDirectory),
     ...createAgendaQuestions(context, readModel),
-    ...createActionQuestions(actions, context.clock),
+    ...createActionQuestions(actions, context.clock, (of) => hasKeys(context, of)),
     ...attention,
     ...campaigns,
     ...createLogQuestions(context, readModel),
