@@ -72,6 +72,11 @@ describe('the same from a store and from its log', () => {
     ['AUDIT-2: state', (source) => ['state', '__proto__', source]],
     ['AUDIT-2: state at an instant', (source) => ['state', 'cleo', source, ...noon]],
     ['AUDIT-2: members', (source) => ['members', 'pool/1', 'nurture', source, ...noon]],
+    ['FUNNEL-3: funnel', (source) => ['funnel', 'pool/1', source]],
+    [
+      'FUNNEL-3: funnel of a period',
+      (source) => ['funnel', 'pool/1', source, '--from', '2026-03-02', '--version', '1'],
+    ],
     ['AUDIT-2: members that wait', (source) => ['members', 'pool/1', 'nurture', source, '--status', 'waiting']],
     ['AUDIT-2: diff', (source) => ['diff', source, '--from', '2026-03-02', '--to', '2026-03-03']],
     ['AUDIT-2: what each event changed', (source) => ['history', 'bob', source, '--changes']],
@@ -126,6 +131,21 @@ describe('the same from a store and from its log', () => {
 })
 
 describe('answers', () => {
+  it('FUNNEL-3: numbers of a campaign are said step by step', async () => {
+    const { status, stdout } = await enfold(['funnel', 'pool/1', store])
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^"pool\/1", all versions\n\nnurture: \d+ started, \d+ open/)
+    expect(stdout).toMatch(/step +reached +waiting +in flight +held +sent +failed +skipped +cancelled +left/)
+    expect(await enfold(['funnel', 'none', store])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('The log tells of no campaign none.'),
+    })
+    expect(await enfold(['funnel', 'pool/1', store, '--from', '2026-03-02', '--to', '2026-03-02'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('which is not before --to'),
+    })
+  })
+
   it('AUDIT-2: a short instant is the beginning of its day', async () => {
     const members = ['members', 'pool/1', 'nurture', log]
     expect(await answerOf([...members, '--at', '2026-03-01'])).toMatchObject({ contacts: [] })

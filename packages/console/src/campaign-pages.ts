@@ -1,5 +1,11 @@
 /** Campaigns: which there are; and one of them, drawn, with its numbers, its contacts, its versions and what is odd. */
-import { type CampaignDefinition, describeTimer, type StepDefinition } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  describeTimer,
+  type Funnel,
+  type SequenceNumbers,
+  type StepDefinition,
+} from '@enfold/core'
 import type { CampaignView } from '@enfold/engine'
 import { canSee, type Scope, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
@@ -50,29 +56,32 @@ export async function campaignPage(call: CampaignCall): Promise<Page> {
   if (view === null) throw new Failure(404, 'There is no such campaign, or no such version of it.')
   const { definition, name, published, versions } = view
   const shownVersion = version ?? view.version
-  const counts = await engine.inspect.counts({ campaignId })
-  const numbers = new Map(counts.map(({ sequenceId, active, waiting }) => [sequenceId, { active, waiting }]))
+  const funnel = await engine.inspect.funnel(campaignId, version === null ? {} : { version: shownVersion })
+  const sequences = funnel?.sequences ?? []
+  const numbers = new Map(sequences.map((one) => [one.sequenceId, one]))
   const selected = url.searchParams.get('node')
   const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
   const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1>
 <span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
 ${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
-<div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected)}</div></div>
+<div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected, numbers.get(selected))}</div></div>
 <h2>Sequences</h2>
+${completeness(funnel)}
 ${table(
   'Sequences',
-  ['Sequence', 'Steps', 'Active', 'Waiting'],
-  counts.map(({ sequenceId, active, waiting }) => {
+  ['Sequence', 'Steps', 'Started', 'Active', 'Paused', 'Waiting', 'Completed', 'Stopped'],
+  sequences.map(({ sequenceId, started, active, paused, waiting, completed, stopped }) => {
     const sequence = definition.sequences.find(({ id }) => id === sequenceId)
     return html`<tr>
 <th scope="row"><a href="${hrefOf(sequenceId)}"><bdi>${sequence?.name ?? sequenceId}</bdi></a>${sequence === undefined ? html` <span class="quiet">not in this version</span>` : ''}</th>
 <td class="number">${sequence?.steps.length ?? ''}</td>
-<td class="number">${active.toLocaleString('en')}</td>
-<td class="number">${waiting.toLocaleString('en')}</td>
+${[started, active, paused, waiting, completed, stopped].map(countCell)}
 </tr>`
   }),
 )}
+<p class="hint">Runs ${version === null ? 'of all versions' : `of version ${shownVersion}`}: a contact that was started twice counts twice.</p>
+${goalsTable(funnel)}
 <h2>Versions</h2>
 ${table(
   'Versions',
@@ -88,6 +97,31 @@ ${table(
   return { title: name, part: 'campaigns', body }
 }
 
+const countCell = (count: number): Html => html`<td class="number">${count.toLocaleString('en')}</td>`
+
+function completeness(funnel: Funnel | null): Html {
+  if (funnel?.complete !== false) return html``
+  return html`<p class="notice warm" role="status">These numbers are not complete: events are missing that were recorded before there were counters. <code>engine.rebuildIndex()</code> counts them.</p>`
+}
+
+function goalsTable(funnel: Funnel | null): Html {
+  const goals = funnel?.goals ?? []
+  if (goals.length === 0) return html``
+  return html`<h2>Goals</h2>
+${table(
+  'Goals',
+  ['Goal', 'Satisfied', 'From'],
+  goals.map(
+    ({ goalId, satisfied, from }) =>
+      html`<tr>
+<th scope="row"><bdi>${goalId}</bdi></th>
+${countCell(satisfied)}
+<td>${from.map(({ sequenceId, runs }, i) => html`${i === 0 ? '' : ', '}<bdi>${sequenceId}</bdi> ${runs.toLocaleString('en')}`)}</td>
+</tr>`,
+  ),
+)}`
+}
+
 /** Legal but suspicious (VERSION-2); or what a newer release is stricter about. */
 async function problemsOf({ principal, engine }: Call, definition: CampaignDefinition): Promise<Html> {
   const checked = await engine.inspect.checkCampaign(definition)
@@ -99,7 +133,12 @@ async function problemsOf({ principal, engine }: Call, definition: CampaignDefin
 <ul>${problems.map(({ message, path }) => html`<li><code>${path === '' ? '/' : path}</code> ${message}</li>`)}</ul></section>`
 }
 
-async function nodeOf(call: Call, { campaignId, definition }: CampaignView, node: string): Promise<Html> {
+async function nodeOf(
+  call: Call,
+  { campaignId, definition }: CampaignView,
+  node: string,
+  numbers: SequenceNumbers | undefined,
+): Promise<Html> {
   const goal = definition.goals.find(({ id }) => id === node)
   if (goal !== undefined) {
     const patterns = Array.isArray(goal.when) ? goal.when : [goal.when]
@@ -126,7 +165,7 @@ async function nodeOf(call: Call, { campaignId, definition }: CampaignView, node
   const to = (query: Readonly<Record<string, string | null>>) =>
     `${link(call, ['campaigns', campaignId], { version: params.get('version'), node, ...query })}#node`
   return html`<h2><bdi>${sequence?.name ?? node}</bdi></h2>
-${sequence === undefined ? '' : stepsOf(sequence.steps, rows, members.total)}
+${sequence === undefined ? '' : stepsOf(sequence.steps, numbers)}
 <h3>${status === 'active' ? 'In progress' : 'Waiting at its end'}: ${members.total.toLocaleString('en')}</h3>
 <p>${status === 'active' ? html`<a href="${to({ status: 'waiting' })}">Those who wait at its end</a>` : html`<a href="${to({})}">Those in progress</a>`} · <a href="${link(call, ['search'], { text: '', rule: 'all', in: activeTag(campaignId, node) })}">Search them</a></p>
 ${table(
@@ -143,26 +182,37 @@ ${table(
 ${members.next === null ? '' : html`<p><a rel="next" href="${to({ status, after: members.next })}">More contacts</a></p>`}`
 }
 
-/** The steps, with how many of the contacts shown stand before each. */
-function stepsOf(
-  steps: readonly StepDefinition[],
-  rows: readonly { readonly next: { readonly stepId: string } | null }[],
-  total: number,
-): Html {
-  const before = (stepId: string) => rows.filter(({ next }) => next?.stepId === stepId).length
-  const heading = rows.length < total ? `Before it, of these ${rows.length}` : 'Before it'
+/** The steps, with how many runs came to each and where they are (FUNNEL-3). */
+function stepsOf(steps: readonly StepDefinition[], numbers: SequenceNumbers | undefined): Html {
+  const found = new Map(numbers?.steps.map((one) => [one.stepId, one]))
   return table(
     'Steps',
-    ['Step', 'Kind', 'Timer', heading],
-    steps.map(
-      (step) =>
-        html`<tr>
+    [
+      'Step',
+      'Kind',
+      'Timer',
+      'Reached',
+      'Waiting',
+      'In flight',
+      'Held',
+      'Sent',
+      'Failed',
+      'Skipped',
+      'Cancelled',
+      'Left',
+    ],
+    steps.map((step) => {
+      const one = found.get(step.id)
+      const why = one?.reasons.map(({ reason, count }) => `${reason} ${count.toLocaleString('en')}`).join(', ') ?? ''
+      return html`<tr>
 <th scope="row"><bdi>${step.id}</bdi>${step.draft === true ? html` ${badge('draft')}` : ''}</th>
 <td>${step.kind}</td>
 <td>${stepTimer(step)}</td>
-<td class="number">${before(step.id)}</td>
-</tr>`,
-    ),
+${[one?.reached, one?.waiting, one?.inFlight, one?.held, one?.sent, one?.failed].map((count = 0) => countCell(count))}
+<td class="number">${(one?.skipped ?? 0).toLocaleString('en')}${why === '' ? '' : html` <small class="quiet"><bdi>${why}</bdi></small>`}</td>
+${[one?.cancelled, one?.left].map((count = 0) => countCell(count))}
+</tr>`
+    }),
   )
 }
 

@@ -473,6 +473,21 @@ describe('what is said is true', () => {
       }
   })
 
+  it('FUNNEL-3: the page of a campaign says of each step how many came to it, and where they are', async () => {
+    const funnel = await world.engine.inspect.funnel('pool')
+    const nurture = funnel?.sequences.find(({ sequenceId }) => sequenceId === 'nurture')
+    expect(nurture?.started).toBeGreaterThan(0)
+    const { text } = await send(pages, '/campaigns/pool?node=nurture')
+    const cells = (row: string) => [...row.matchAll(/<td class="number">(\d+)/g)].map(([, n]) => Number(n))
+    for (const { stepId, reached, waiting, inFlight, held, sent, failed, skipped, cancelled, left } of nurture?.steps ??
+      []) {
+      const [row = ''] = new RegExp(`<th scope="row"><bdi>${stepId}</bdi>.*?</tr>`, 's').exec(text) ?? []
+      expect(cells(row)).toEqual([reached, waiting, inFlight, held, sent, failed, skipped, cancelled, left])
+    }
+    expect(text).toContain('Runs of all versions')
+    expect((await send(pages, '/campaigns/pool?version=1')).text).toContain('Runs of version 1')
+  })
+
   it('a search without conditions lists the contacts that are in a sequence, and says so', async () => {
     await world.engine.startSequence({ ...ofPool, contactId: 'was-in' })
     await world.engine.stopSequence({ ...ofPool, contactId: 'was-in' })

@@ -7,6 +7,7 @@ import type { Catalog } from './catalog.ts'
 import type { SequenceDefinition } from './definition.ts'
 import {
   type ContactState,
+  fold,
   initialContact,
   isInProgress,
   isOpen,
@@ -179,6 +180,27 @@ export class ContactCounters {
     this.#noted.countGoals(sum)
     return sum.changes()
   }
+}
+
+/** By how much some events of a contact's history change the counters: those that `isWanted` says. */
+export function counterChangesWithin(
+  history: readonly ContactEvent[],
+  isWanted: (event: ContactEvent) => boolean,
+  campaigns: Pick<Catalog, 'has' | 'version'>,
+): readonly CounterChange[] {
+  const sum = new CounterSum()
+  let before = initialContact
+  // Clocks may go back a little: what is wanted need not stand together.
+  for (let from = 0, to = 0; from < history.length; from = to) {
+    const wanted = isWanted(history[from] as ContactEvent)
+    while (to < history.length && isWanted(history[to] as ContactEvent) === wanted) to++
+    if (!wanted && to === history.length) break
+    const events = history.slice(from, to)
+    const after = fold(events, before)
+    if (wanted) sum.addAll(counterChanges(before, events, after, campaigns))
+    before = after
+  }
+  return sum.changes()
 }
 
 /** The counters of a contact with this history. */

@@ -1,8 +1,9 @@
 /** The counters of a campaign as people read them: sequences, their steps and goals in the order of the definition (FUNNEL-3). */
+import type { Catalog } from './catalog.ts'
 import { type CounterPath, counterPath, type StepPlace, type StoppedBy } from './counters.ts'
 import type { CampaignDefinition } from './definition.ts'
-import type { GoalId, SequenceId, StepId } from './ids.ts'
-import type { Counter } from './ports/counters.ts'
+import type { CampaignId, GoalId, Instant, SequenceId, StepId } from './ids.ts'
+import type { CampaignCounters, Counter } from './ports/counters.ts'
 
 /**
  * How many runs came to a step, and where they are with it. `reached` is the sum of all others but `resent` and `reasons`.
@@ -42,6 +43,52 @@ export interface GoalNumbers {
 export interface FunnelNumbers {
   readonly sequences: readonly SequenceNumbers[]
   readonly goals: readonly GoalNumbers[]
+}
+
+/** Which numbers are asked for. */
+export interface FunnelQuery {
+  /** Of runs of this version only, and of its goals. Left out: all versions, added up. */
+  readonly version?: number
+  /** With either of these: by how much the events from `from` on and before `to` changed the numbers. */
+  readonly from?: Instant
+  readonly to?: Instant
+}
+
+/** The numbers of a campaign, and what they are of. */
+export interface Funnel extends FunnelNumbers {
+  readonly campaignId: CampaignId
+  readonly version: number | null
+  readonly from: Instant | null
+  readonly to: Instant | null
+  /** False: events are missing that were recorded before there were counters. `rebuildIndex` counts them. */
+  readonly complete: boolean
+}
+
+/** Whether an event is one of the period. */
+export function isInPeriod({ from, to }: FunnelQuery, { at }: { readonly at: Instant }): boolean {
+  return (from === undefined || at >= from) && (to === undefined || at < to)
+}
+
+/**
+ * Puts the numbers together. `null`: there is no such campaign, or no such version of it.
+ *
+ * @param counters of this and other campaigns and versions
+ */
+export function funnelOf(
+  campaigns: Pick<Catalog, 'find'>,
+  campaignId: CampaignId,
+  query: FunnelQuery,
+  { counters, complete }: CampaignCounters,
+): Funnel | null {
+  const { version, from = null, to = null } = query
+  const versions = campaigns.find(campaignId)?.versions ?? []
+  const one = version === undefined ? versions.at(-1) : versions[version - 1]
+  if (one === undefined) return null
+  const own = counters.filter(
+    (counter) => counter.campaignId === campaignId && (version === undefined || counter.campaignVersion === version),
+  )
+  const numbers = funnelNumbers(one.campaign.definition, own)
+  return { campaignId, version: version ?? null, from, to, complete, ...numbers }
 }
 
 const PLACES: readonly StepPlace[] = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left']

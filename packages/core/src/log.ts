@@ -14,6 +14,7 @@ export { evolveWithPatches, type Patch } from './enrollment.ts'
 export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './explain.ts'
 export * from './explain-goal.ts'
+export { funnelOfLog } from './funnel-of-log.ts'
 export { LogCheck } from './log-check.ts'
 export {
   batchesOf,

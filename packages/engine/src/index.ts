@@ -44,6 +44,7 @@ export {
   type StepView,
 } from './inspect/contact-questions.ts'
 export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
+export type { FunnelProgress } from './inspect/funnel-questions.ts'
 export type {
   IndexQuestions,
   MemberStatus,

@@ -104,6 +104,20 @@ describe('contacts', () => {
     expect((await send('GET', '/campaigns/pool/counts')).body.sequences).toEqual([
       { sequenceId: 'nurture', active: 3, waiting: 0 },
     ])
+    // FUNNEL-3
+    const funnel = await send('GET', '/campaigns/pool/funnel?version=1')
+    expect(funnel).toMatchObject({
+      status: 200,
+      body: {
+        campaignId: 'pool',
+        version: 1,
+        complete: true,
+        sequences: [{ sequenceId: 'nurture', started: 3, open: 3 }],
+      },
+    })
+    const before = await send('GET', `/campaigns/pool/funnel?to=${MONDAY}`)
+    expect(before.body).toMatchObject({ to: MONDAY, sequences: [{ sequenceId: 'nurture', started: 0 }] })
+    expect(await send('GET', '/campaigns/none/funnel')).toMatchObject({ status: 404 })
     expect((await send('GET', '/contacts/ann/upcoming')).body.steps).toMatchObject([{ stepId: 'one', dueAt: MONDAY }])
     expect((await send('GET', '/upcoming?limit=2')).body.steps).toHaveLength(2)
     expect((await send('GET', '/overdue')).body).toMatchObject({ contacts: 3 })

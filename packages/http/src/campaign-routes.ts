@@ -82,6 +82,23 @@ export const campaignRoutes: readonly Route[] = [
     handle: async (call) => ({ sequences: await call.engine.inspect.counts({ campaignId: call.path.campaignId }) }),
   }),
   route({
+    id: 'getFunnel',
+    method: 'get',
+    path: '/campaigns/{campaignId}/funnel',
+    summary:
+      'How many runs came to each step and where they are, of all versions or one; with a period, by how much it changed that, which reads the log',
+    query: s.closed({ version: s.opt(s.whole(1)), from: s.opt(s.Instant), to: s.opt(s.Instant) }),
+    answers: { 200: s.Funnel },
+    scope: onCampaign('read'),
+    async handle({ engine, path: { campaignId }, query, request: { signal } }) {
+      const funnel = await engine.inspect.funnel(campaignId, { ...given(query), signal })
+      if (funnel !== null) return funnel
+      const published = await engine.inspect.campaigns()
+      const isThere = published.some((one) => one.campaignId === campaignId)
+      return found(null, isThere ? { type: 'CampaignUnknown', campaignId } : campaignUnknown(campaignId, published))
+    },
+  }),
+  route({
     id: 'getContactsInSequence',
     method: 'get',
     path: '/campaigns/{campaignId}/sequences/{sequenceId}/contacts',

@@ -49,6 +49,7 @@ const REQUESTS: {
   listCampaigns: { path: '/campaigns', verbs: ['read'], others: true },
   getCampaign: { path: '/campaigns/pool', verbs: ['read'] },
   getCounts: { path: '/campaigns/pool/counts', verbs: ['read'] },
+  getFunnel: { path: '/campaigns/pool/funnel', verbs: ['read'] },
   getContactsInSequence: { path: '/campaigns/pool/sequences/nurture/contacts', verbs: ['read'] },
   checkCampaign: { path: '/campaigns/check', body: pool, verbs: ['read'], others: true },
   publishCampaign: { path: '/campaigns/pool', body: pool, verbs: ['publish'] },

@@ -220,6 +220,35 @@ export const Campaign = closed({
   versions: list(closed({ version: Count, publishedAt: Instant })),
 })
 export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
+const STEP_PLACES = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left'] as const
+/** In a period a number may have become smaller. */
+const Change = Type.Integer()
+const numbersOf = <const Name extends string>(names: readonly Name[]) =>
+  Object.fromEntries(names.map((name) => [name, Change])) as Record<Name, typeof Change>
+export const Funnel = closed({
+  campaignId: Id,
+  version: orNull(Count),
+  from: orNull(Instant),
+  to: orNull(Instant),
+  complete: Flag,
+  sequences: list(
+    closed({
+      sequenceId: Id,
+      ...numbersOf(['started', 'open', 'active', 'paused', 'waiting', 'completed', 'stopped']),
+      stoppedBy: closed(numbersOf(['hand', 'goal', 'failure', 'ban', 'erasure'])),
+      steps: list(
+        closed({
+          stepId: Id,
+          reached: Change,
+          ...numbersOf(STEP_PLACES),
+          reasons: list(closed({ reason: Type.String(), count: Change })),
+          resent: Change,
+        }),
+      ),
+    }),
+  ),
+  goals: list(closed({ goalId: Id, satisfied: Change, from: list(closed({ sequenceId: Id, runs: Change })) })),
+})
 const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String(), campaignId: opt(Id) })
 export const Published = closed({
   outcome: words(...CAMPAIGN_VERBS.publish.outcomes),

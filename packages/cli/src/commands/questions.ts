@@ -8,6 +8,7 @@ import { Argument, type Command, Option } from 'commander'
 import { goalIn, idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from '../arguments.ts'
 import { type Ask, askLog, type SharedOptions } from '../ask-log.ts'
 import { UsageError } from '../errors.ts'
+import { askFunnel } from '../funnel.ts'
 import {
   askDiff,
   askExplain,
@@ -33,6 +34,7 @@ export function addQuestionCommands(program: Command, io: Streams, fail: () => v
   }
   program.commandsGroup('Questions:')
   addManyContacts(program, answer)
+  addFunnel(program, io, answer)
   addVerification(program, io, answer)
   addOneContact(program, answer)
   addExplain(program, answer)
@@ -86,6 +88,28 @@ function addManyContacts(program: Command, answer: Answering): void {
     .action((source: string | undefined, options: SharedOptions) =>
       answer(source, options, (log) => askStats(log, clockNow())),
     )
+}
+
+type FunnelOptions = SharedOptions & { version?: number; from?: Instant; to?: Instant }
+
+function addFunnel(program: Command, { stderr }: Streams, answer: Answering): void {
+  question(program, 'funnel', 'count who came to each step of a campaign, and where they are')
+    .addArgument(new Argument('<campaign>', 'id of a campaign').argParser(idIn))
+    .argument('[source]')
+    .addOption(new Option('--version <n>', 'of this version (default: all, added up)').argParser(wholeNumberIn))
+    .addOption(new Option('--from <instant>', 'what changed from then on').argParser(instantIn))
+    .addOption(new Option('--to <instant>', 'what changed before then').argParser(instantIn))
+    .action((campaignId: string, source: string | undefined, options: FunnelOptions) => {
+      const { version, from, to } = options
+      if (from !== undefined && to !== undefined && from >= to)
+        throw new UsageError(`--from is ${from}, which is not before --to, ${to}.`)
+      const query = {
+        ...(version === undefined ? {} : { version }),
+        ...(from === undefined ? {} : { from }),
+        ...(to === undefined ? {} : { to }),
+      }
+      return answer(source, options, (log) => askFunnel(log, campaignId, query, stderr))
+    })
 }
 
 // --- Checks and seals -----------------------------------------------------------------------------------------------
