@@ -61,6 +61,23 @@ describe.each([
   ['memory', () => createMemoryStore()],
   ['SQLite', () => createSqliteStore({ path: ':memory:' })],
 ])('on %s', (_, makeStore) => {
+  it('INDEX-3, FUNNEL-2: a contact whose state is stored keeps its tags when it is refreshed, and is counted whole', async () => {
+    const { engine, store } = await after(10, makeStore())
+    await answerOf(engine.startSequence(nurture))
+    for (let run = 0; run < 30; run++) await answerOf(engine.restartSequence(onboarding))
+    expect(await stored(store)).not.toBeNull()
+    const tags = await store.tagsOf('ann')
+    expect(tags).toContain('pool/nurture')
+    await engine.refreshContact('ann')
+    expect(await store.tagsOf('ann')).toEqual(tags)
+    expect(await engine.verifyIndex()).toMatchObject({ differences: [], counters: [] })
+    const before = await engine.inspect.funnel('pool')
+    expect(before?.sequences[1]).toMatchObject({ sequenceId: 'onboarding', started: 40, completed: 10, stopped: 29 })
+    await engine.rebuildIndex()
+    expect(await engine.inspect.funnel('pool')).toEqual(before)
+    expect(await engine.verifyIndex()).toMatchObject({ differences: [], counters: [] })
+  })
+
   it('an order, a due step and a question read the latest events of a long stream only', async () => {
     const { engine, clock, taken, calls } = await after(40, makeStore())
     expect(await engine.inspect.history('ann')).toHaveLength(160)
