@@ -4,7 +4,7 @@
  */
 import type { Catalog } from './catalog.ts'
 import { type ContactState, enrollmentOf, isOpen, newestRun, recordOf, runOf } from './enrollment.ts'
-import type { Cause, ContactEvent, EventType, RecordedEvent, RouteTaken, RunRef } from './events.ts'
+import type { Cause, ContactEvent, ContactEventOf, EventType, RecordedEvent, RouteTaken, RunRef } from './events.ts'
 import { uuidOf } from './hash.ts'
 import { IdSet } from './id-set.ts'
 import { type EventId, eventIdOf, type Instant } from './ids.ts'
@@ -192,7 +192,8 @@ function keyOf(...parts: readonly (string | number)[]): string {
   return JSON.stringify(parts)
 }
 
-const runKey = (what: string, { campaignId, sequenceId, run }: RunRef) => keyOf(what, campaignId, sequenceId, run)
+const runKey = (what: string, { campaignId, sequenceId, key = '', run }: RunRef) =>
+  keyOf(what, campaignId, sequenceId, run, key)
 
 /** Events of one append were decided at one instant, on one order. */
 function sameAppend(append: Append, event: RecordedEvent, index: number): Violation | null {
@@ -225,7 +226,8 @@ function followsFrom(
   if (event.type === 'SequenceStarted') {
     const routes: readonly RouteTaken[] = 'routes' in source.data ? source.data.routes : []
     const isTaken = routes.some(
-      (route) => route.outcome === 'started' && route.to === ref.sequenceId && route.run === ref.run,
+      ({ outcome, to, key, run }) =>
+        outcome === 'started' && to === ref.sequenceId && key === ref.key && run === ref.run,
     )
     return isTaken ? null : broken('ROUTE-2', 'a start without an open route from its cause')
   }
@@ -236,24 +238,25 @@ function followsFrom(
 
 /** The runs that a goal stops (GOAL-3 to GOAL-7), as `runKey` of each. */
 function stopsBy(
-  goal: { readonly campaignId: string; readonly goalId: string; readonly campaignVersion: number },
+  { campaignId, goalId, campaignVersion, same }: ContactEventOf<'GoalSatisfied'>['data'],
   state: ContactState,
   campaigns: Catalog,
 ): readonly string[] {
-  const { campaignId, goalId, campaignVersion } = goal
   if (!campaigns.has(campaignId, campaignVersion)) return []
   const { campaign } = campaigns.version(campaignId, campaignVersion)
-  const next = campaign.goals.get(goalId)?.next ?? []
+  const goal = campaign.goals.get(goalId)
+  const next = goal?.next ?? []
   const targets = new Set(next.map((route) => (typeof route === 'string' ? route : route.to)))
   return state.enrollments.flatMap((enrollment) => {
     const { sequenceId } = enrollment
     const run = newestRun(enrollment)
     if (enrollment.campaignId !== campaignId || !isOpen(run) || targets.has(sequenceId)) return []
+    if (goal?.same !== undefined && enrollment.key !== same) return []
     if (!campaigns.has(campaignId, run.campaignVersion)) return []
     const own = campaigns.version(campaignId, run.campaignVersion).campaign
     const isUpstream = [campaign, own].some((version) => version.isUpstream(sequenceId, goalId))
     const runsOn = own.sequences.get(sequenceId)?.onGoal === 'runToCompletion'
-    return isUpstream && !runsOn ? [runKey('stop', { campaignId, sequenceId, run: run.run })] : []
+    return isUpstream && !runsOn ? [runKey('stop', { ...enrollment, run: run.run })] : []
   })
 }
 
@@ -308,8 +311,8 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
 }
 
 function owe(owed: Set<string>, campaignId: string, routes: readonly RouteTaken[]): void {
-  for (const { to, outcome, run = 0 } of routes)
-    if (outcome === 'started') owed.add(runKey('start', { campaignId, sequenceId: to, run }))
+  for (const { to, outcome, key = '', run = 0 } of routes)
+    if (outcome === 'started') owed.add(runKey('start', { campaignId, sequenceId: to, key, run }))
 }
 
 /**
@@ -323,6 +326,7 @@ export function owedAtEnd({ append }: StreamAppends): Violation | null {
 function owedIn({ owed }: Append, which = 'the append before it'): Violation | null {
   const [first] = owed
   if (first === undefined) return null
-  const [what, , sequenceId, run] = JSON.parse(first) as [string, string, string, number]
-  return broken('GOAL-3', `${which} lacks the ${what} of run ${run} of ${JSON.stringify(sequenceId)}`)
+  const [what, , sequenceId, run, key] = JSON.parse(first) as [string, string, string, number, string]
+  const keyed = key === '' ? '' : ` with the key ${JSON.stringify(key)}`
+  return broken('GOAL-3', `${which} lacks the ${what} of run ${run} of ${JSON.stringify(sequenceId)}${keyed}`)
 }

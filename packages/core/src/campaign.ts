@@ -12,6 +12,7 @@ import { notJsonIn } from './not-json.ts'
 import { connectedParts, type NextOf, Reach, reachedFrom } from './reach.ts'
 import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
 import { mixedTypes, unsafeIntegers } from './value-warnings.ts'
+import { variableProblems, variableWarnings } from './variable-problems.ts'
 
 /** A definition that passed every check, with its graph. Immutable; made only by `defineCampaign`. */
 export interface Campaign {
@@ -48,7 +49,10 @@ export function defineCampaign(input: unknown): Either<CampaignInvalid, Campaign
   const json = JSON.stringify(input) ?? 'null'
   const copy: unknown = JSON.parse(json)
   const tooLarge = [...lineProblems(copy, json), ...sizeProblems(copy)]
-  const problems = tooLarge.length > 0 ? tooLarge : [...shapeProblems(copy), ...graphProblems(wellFormedPart(copy))]
+  const shape = tooLarge.length > 0 ? tooLarge : shapeProblems(copy)
+  const graph = tooLarge.length > 0 ? [] : graphProblems(wellFormedPart(copy))
+  const ofVariables = shape.length > 0 ? [] : variableProblems(copy as CampaignDefinition)
+  const problems = [...shape, ...graph, ...ofVariables]
   if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
   return right(build(deepFreeze(copy as CampaignDefinition)))
 }
@@ -277,7 +281,8 @@ function warningsOf(made: Omit<Campaign, 'warnings'>, nextOf: NextOf, sourcesOf:
     if (sequence.steps.every((step) => step.draft === true))
       warnings.push({ path: `${path}/steps`, message: 'are all drafts: nothing is sent' })
   })
-  return [...warnings, ...unsafeIntegers(definition), ...mixedTypes(definition)]
+  const ofVariables = variableWarnings(definition, made.isUpstream)
+  return [...warnings, ...ofVariables, ...unsafeIntegers(definition), ...mixedTypes(definition)]
 }
 
 /** The sequences that lead back to themselves through sequences without any wait. */

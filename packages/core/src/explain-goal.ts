@@ -1,9 +1,11 @@
 /** Why a signal did not satisfy a goal, or did: read from what is recorded of the signal (SIGNAL-5, AUDIT-3). */
 import { type Catalog, type PublishedCampaign, patternsOf } from './catalog.ts'
 import type { GoalDefinition, SignalPattern } from './definition.ts'
+import { fold } from './enrollment.ts'
 import type { ContactEventOf, Observation, RecordedContactEvent } from './events.ts'
 import type { CampaignId, GoalId, Instant } from './ids.ts'
-import { passes, valueIn } from './signal-match.ts'
+import { type IsVariable, passes, valueIn } from './signal-match.ts'
+import { variablesIn } from './variables.ts'
 
 /** A goal, and the signal that is asked about. */
 export interface GoalQuestion {
@@ -81,7 +83,9 @@ export function explainNotSatisfied(
   const patterns = patternsOf(goal).filter((one) => one.kind === kind)
   if (patterns.length === 0) return because('other-kind', { detail: kindsOf(goal) })
   if (first.type !== 'SignalReceived') return because('no-match')
-  const failed = patterns.map((pattern) => failedTest(pattern, first.data))
+  const before = fold(history.slice(0, history.indexOf(first)))
+  const isVariable = variablesIn(before, question.campaignId)
+  const failed = patterns.map((pattern) => failedTest(pattern, first.data, isVariable))
   // Every test that can be judged holds: then only that it was a step's own note is left.
   if (failed.some((one) => one === null)) return because(kind === 'note-added' ? 'from-step' : 'no-match')
   return because('no-match', {
@@ -105,6 +109,7 @@ type Received = ContactEventOf<'SignalReceived'>['data']
 function failedTest(
   { match = {} }: SignalPattern,
   { data, clipped, tests }: Received,
+  isVariable: IsVariable,
 ): { readonly detail: string; readonly saw: readonly Observation[] } | null {
   // A value that is not there was not sent, or is not kept: it is named only where nothing that is known explains it.
   let missing: string | null = null
@@ -117,7 +122,7 @@ function failedTest(
     const value = valueIn(data, field)
     if (value === undefined && (clipped.includes(field) || tests.some((one) => 'field' in one && one.field === field)))
       continue
-    if (passes(test, value)) continue
+    if (passes(test, value, isVariable)) continue
     const expected = `expected ${JSON.stringify(test)}`
     if (value === undefined) missing ??= `${field} is not among the kept values, ${expected}`
     else return { detail: `${field} was ${JSON.stringify(value)}, ${expected}`, saw: [{ field, value }] }

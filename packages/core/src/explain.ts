@@ -1,7 +1,15 @@
 /** Cause chains: why something happened, back to the signal or the operator; and why a step did not run (AUDIT-3). */
 import type { Catalog } from './catalog.ts'
-import { type ContactState, enrollmentOf, fold, isSuppressed, newestRun, recordOf } from './enrollment.ts'
-import type { RecordedContactEvent, StepRef } from './events.ts'
+import {
+  type ContactState,
+  enrollmentOf,
+  fold,
+  isSameEnrollment,
+  isSuppressed,
+  newestRun,
+  recordOf,
+} from './enrollment.ts'
+import type { RecordedContactEvent, RunRef, StepRef } from './events.ts'
 import type { ContactId, EventId, Instant } from './ids.ts'
 import { plan } from './plan.ts'
 import type { Facts } from './ports/host.ts'
@@ -79,8 +87,9 @@ export function explainNot(
       const sameStep = data.stepId === undefined || data.stepId === step.stepId
       const sameRun = data.run === undefined || data.run === run?.run
       const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
+      const sameKey = data.sequenceId === undefined || (data.key ?? '') === (step.key ?? '')
       const sameCampaign = data.campaignId === undefined || data.campaignId === step.campaignId
-      return types.includes(event.type) && sameStep && sameRun && sameSequence && sameCampaign
+      return types.includes(event.type) && sameStep && sameRun && sameKey && sameSequence && sameCampaign
     })
   const because = (reason: NotRun['reason'], events: NotRun['evidence'], detail: string | null = null): NotRun => ({
     reason,
@@ -114,8 +123,7 @@ export function explainNot(
   }
   const { campaigns, facts, now } = context
   const { upcoming, due } = plan(contactId, state, campaigns, facts === undefined ? {} : facts, now)
-  const isOfRun = (one: Omit<StepRef, 'stepId'>) =>
-    one.campaignId === step.campaignId && one.sequenceId === step.sequenceId && one.run === run.run
+  const isOfRun = (one: RunRef) => one.run === run.run && isSameEnrollment(one, step)
   const next = upcoming.find(isOfRun)
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }

@@ -17,6 +17,7 @@ import {
   isRight,
   newestRun,
   plan,
+  type RunRef,
   tagChanges,
   tagOf,
   VERBS,
@@ -87,7 +88,7 @@ describe('laws', () => {
       if (isInProgress(run)) return [tagOf(campaignId, sequenceId)]
       return run?.status === 'waiting' ? [waitingTagOf(campaignId, sequenceId)] : []
     })
-    expect([...index.tagsOf(contactId)].sort()).toEqual(tags.sort())
+    expect([...index.tagsOf(contactId)].sort()).toEqual([...new Set(tags)].sort())
   })
 
   always('AUDIT-4: no decision breaks the order that histories keep', (history) => {
@@ -195,7 +196,7 @@ describe('laws', () => {
     const newest = new Map<string, number>()
     for (const { type, data } of events) {
       if (type !== 'SequenceStarted') continue
-      const name = canonicalJson([data.campaignId, data.sequenceId])
+      const name = canonicalJson([data.campaignId, data.sequenceId, data.key ?? ''])
       expect(data.run).toBe((newest.get(name) ?? 0) + 1)
       newest.set(name, data.run)
     }
@@ -204,8 +205,8 @@ describe('laws', () => {
   })
 })
 
-function nameOf({ campaignId, sequenceId, run }: { campaignId: string; sequenceId: string; run: number }): string {
-  return JSON.stringify([campaignId, sequenceId, run])
+function nameOf({ campaignId, sequenceId, key, run }: RunRef): string {
+  return JSON.stringify([campaignId, sequenceId, key ?? '', run])
 }
 
 function expectFrozen(value: unknown): void {

@@ -184,10 +184,10 @@ export function describeRejection(rejection: Rejection): string {
       return `The instant ${r.instant} is in the past; it is now ${r.now}. Name a later one.`
     case 'EnrollmentNotActive':
       return r.status === null
-        ? `The contact was never in the sequence ${show(r.sequenceId)}.`
-        : `Run ${r.run} of the sequence ${show(r.sequenceId)} is ${r.status}.`
+        ? `The contact was never in the sequence ${sequenceOf(r)}.`
+        : `Run ${r.run} of the sequence ${sequenceOf(r)} is ${r.status}.`
     case 'TooManyStarts':
-      return `The sequence ${show(r.sequenceId)} was started ${r.most} times for this contact within an hour. The next start is possible at ${r.until}. Do sequences or signals form a loop?`
+      return `The sequence ${sequenceOf(r)} was started ${r.most} times for this contact within an hour. The next start is possible at ${r.until}. Do sequences or signals form a loop?`
     case 'KeyMissing':
       return `The sequence ${show(r.sequenceId)} runs once for each ${show(r.per)}, and none is given. Name it as \`key\`.`
     case 'KeyUnexpected':
@@ -199,7 +199,7 @@ export function describeRejection(rejection: Rejection): string {
     case 'TooManyRuns':
       return `The contact is in the sequence ${show(r.sequenceId)} with ${r.most} keys, as many as may be open. ${show(r.key)} would be one more.`
     case 'RunUnknown':
-      return `The sequence ${show(r.sequenceId)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
+      return `The sequence ${sequenceOf(r)} has no run ${r.run} for this contact; the newest is ${r.newest}.`
     case 'StepNotReached':
       return `The step ${show(r.stepId)} was not dispatched in run ${r.run}, so there is nothing to send again.`
     case 'StepInFlight':
@@ -228,4 +228,9 @@ function meant(id: string, known: readonly string[] = []): string {
   if (known.length === 0) return ''
   const named = known.map(show).join(', ')
   return known.length < MOST_NAMED ? ` Known are ${named}.` : ` Among the known are ${named}.`
+}
+
+/** The sequence, and the key where the run has one (KEY-1). */
+function sequenceOf({ sequenceId, key }: { readonly sequenceId: SequenceId; readonly key?: string }): string {
+  return key === undefined ? show(sequenceId) : `${show(sequenceId)} for the key ${show(key)}`
 }

@@ -47,7 +47,13 @@ describe('a route of a run of version 1, a few minutes after version 2', () => {
   ) => {
     const catalog = catalogAfter(...orders)
     const own: Campaign = catalog.version('c', 1).campaign
-    const routing = { ...publishedFor(catalog.find('c'), 1, at), own, ending: 'a', at }
+    const routing = {
+      ...publishedFor(catalog.find('c'), 1, at),
+      own,
+      ending: { campaignId: 'c', sequenceId: 'a' },
+      vars: null,
+      at,
+    }
     return routesViolation(state, ['b'], [{ to: 'b', outcome }], routing, 'ROUTE-4')?.rule ?? null
   }
   const SOON = '2026-03-02T09:05:00.000Z'

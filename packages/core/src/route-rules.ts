@@ -5,10 +5,11 @@
 import { brakedUntil } from './brake.ts'
 import { type Campaign, targetOf } from './campaign.ts'
 import type { CatalogEntry } from './catalog.ts'
-import type { Route } from './definition.ts'
-import { type ContactState, enrollmentOf, isInProgress, newestRun } from './enrollment.ts'
-import type { RouteTaken } from './events.ts'
-import { epochMsOf, type Instant, type SequenceId } from './ids.ts'
+import type { Route, SequenceDefinition } from './definition.ts'
+import { type ContactState, enrollmentOf, isInProgress, isSameEnrollment, newestRun, refOf } from './enrollment.ts'
+import type { RouteTaken, SequenceRef, Vars } from './events.ts'
+import { epochMsOf, type Instant } from './ids.ts'
+import { hasTooManyRuns, keyFrom, varsOfRun } from './variables.ts'
 
 /** What routes were decided with. */
 interface Routing {
@@ -18,8 +19,10 @@ interface Routing {
   readonly candidates: readonly Campaign[]
   /** Whether a worker may have known that none was published. */
   readonly mayBeUnpublished: boolean
-  /** The sequence that ends with the event. */
-  readonly ending: SequenceId | null
+  /** The enrollment that ends with the event. */
+  readonly ending: SequenceRef | null
+  /** What the run that ends has; `null`: a goal leads on, and what its signal says is not known. */
+  readonly vars: Vars | null
   readonly at: Instant
 }
 
@@ -83,18 +86,18 @@ function wronglyShut(next: readonly Route[], routes: readonly RouteTaken[]): str
 }
 
 /** How an open route is told otherwise than it was. A start is held to its own event. */
-function lieOf(
-  state: ContactState,
-  { to, outcome, run }: RouteTaken,
-  { own, candidates, mayBeUnpublished, ending, at }: Routing,
-): string | null {
+function lieOf(state: ContactState, route: RouteTaken, routing: Routing): string | null {
+  const { to, outcome, run } = route
+  const { own, candidates, mayBeUnpublished, ending, at } = routing
   if (outcome === 'closed') return null
   if (own.goals.has(to) !== (outcome === 'goal')) return own.goals.has(to) ? 'as a start of a goal' : 'as a goal'
-  const ref = { campaignId: own.id, sequenceId: to }
+  const ref = refOf({ campaignId: own.id, sequenceId: to, ...(route.key === undefined ? {} : { key: route.key }) })
   const newest = newestRun(enrollmentOf(state, ref))
+  if (isOfOtherKey(route, routing)) return 'with another key than it has'
   switch (outcome) {
     case 'already_active': {
-      const isSo = to !== ending && isInProgress(newest) && newest.run === (run ?? newest.run)
+      const isEnding = ending !== null && isSameEnrollment(ref, ending)
+      const isSo = !isEnding && isInProgress(newest) && newest.run === (run ?? newest.run)
       return isSo ? null : 'already active, and is not'
     }
     case 'not_published':
@@ -103,10 +106,28 @@ function lieOf(
       const isSo = candidates.some(({ definition }) => brakedUntil(state, ref, definition, at) !== null)
       return isSo ? null : 'held by the brake, which it was not'
     }
-    case 'key_missing':
     case 'too_many_runs':
+      return hasTooManyRuns(state, ref, ending) ? null : 'next to too many runs, and they are fewer'
+    case 'key_missing':
     case 'goal':
     case 'started':
       return null
   }
+}
+
+/** Told of another key than the sequence has, where that is known; or of one where it has none, or of none where it has. */
+function isOfOtherKey(route: RouteTaken, { own, candidates, vars }: Routing): boolean {
+  const { to, outcome, key } = route
+  if (outcome === 'goal' || outcome === 'not_published') return key !== undefined
+  return (
+    candidates.length > 0 && !candidates.some((one) => isKeyOf(route, one.sequences.get(to) ?? own.sequence(to), vars))
+  )
+}
+
+function isKeyOf({ outcome, key }: RouteTaken, sequence: SequenceDefinition, vars: Vars | null): boolean {
+  const isMissing = outcome === 'key_missing'
+  // What the signal of a goal said is not recorded: only whether there must be a key is known.
+  if (vars === null) return (sequence.per !== undefined) === (isMissing || key !== undefined)
+  const known = keyFrom(sequence, varsOfRun(sequence, vars))
+  return isMissing ? known === undefined : known === (key ?? '')
 }

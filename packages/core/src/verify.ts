@@ -27,12 +27,10 @@ import { maxAttemptsOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
+import { sameViolation, sawViolation, skipViolation, startViolation, timingViolation } from './variable-rules.ts'
+import type { Violation } from './violation.ts'
 
-/** A rule, and how the event breaks it. */
-export interface Violation {
-  readonly rule: string
-  readonly message: string
-}
+export type { Violation } from './violation.ts'
 
 /**
  * Whether this event may come next. Assumes that the events before it were legal.
@@ -57,7 +55,7 @@ export function violationOf(
         return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
       return (
         expect('START-1', data.run === (newest?.run ?? 0) + 1, `run ${data.run} follows run ${newest?.run ?? 0}`) ??
-        startOf(state, data, event.at, campaigns)
+        startOf(state, event, campaigns)
       )
     }
     case 'SequenceStopped':
@@ -203,6 +201,7 @@ function dispatched(
     (sending?.status === 'retrying' && sending.retryAt !== null && event.at < sending.retryAt
       ? broken('STEP-5', `another attempt ${msBetween(event.at, sending.retryAt)} ms before it was due`)
       : null) ??
+    sawViolation(run, event.type === 'StepDispatched' ? event.data.saw : undefined) ??
     (campaigns === undefined ? null : onTime(run, data, event.at, campaigns))
   )
 }
@@ -224,7 +223,10 @@ function onTime(
   if (timing === null) return isFirst ? broken('STEP-1', 'a first attempt without its timing') : null
   if (!isFirst) return broken('STEP-1', 'a timing on an attempt that is not the first')
   if (at < timing.dueAt) return broken('STEP-1', `a dispatch ${msBetween(at, timing.dueAt)} ms before it was due`)
-  return counted(run, step, timing, campaigns.version(data.campaignId, run.campaignVersion).campaign, data.sequenceId)
+  return (
+    timingViolation(run, step, timing) ??
+    counted(run, step, timing, campaigns.version(data.campaignId, run.campaignVersion).campaign, data.sequenceId)
+  )
 }
 
 /** Whether the timing is one that the run and the timer allow. What needs zones or fields is not computed again. */
@@ -266,8 +268,7 @@ function stepIn(run: Run, ref: StepRef, campaigns: Catalog): StepDefinition | un
 /** A run is of a version that was published, and of a sequence that it has. */
 function startOf(
   state: ContactState,
-  data: ContactEventOf<'SequenceStarted'>['data'],
-  at: Instant,
+  { at, cause, data }: ContactEventOf<'SequenceStarted'>,
   campaigns?: Catalog,
 ): Violation | null {
   if (campaigns === undefined) return null
@@ -275,14 +276,16 @@ function startOf(
   if (!campaigns.has(campaignId, campaignVersion))
     return broken('VERSION-1', `a start in version ${campaignVersion}, which was never published`)
   const { sequences, definition } = campaigns.version(campaignId, campaignVersion).campaign
-  if (!sequences.has(sequenceId))
+  const sequence = sequences.get(sequenceId)
+  if (sequence === undefined)
     return broken('VERSION-1', `version ${campaignVersion} has no sequence ${JSON.stringify(sequenceId)}`)
   const newest = campaigns.find(campaignId)?.published?.campaign.definition ?? definition
-  return expect(
+  const braked = expect(
     'BRAKE-1',
     brakedUntil(state, data, newest, at) === null,
     'more starts than the brake of its campaign allows',
   )
+  return braked ?? startViolation(state, data, cause, sequence)
 }
 
 /** A goal is one of its version, was met by one of its patterns, and leads where the version says. */
@@ -299,8 +302,9 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
-  const routing = { own: campaign, candidates: [campaign], mayBeUnpublished: false, ending: null, at: event.at }
-  return routesViolation(state, goal.next, routes, routing, 'GOAL-3')
+  const known = { own: campaign, candidates: [campaign], mayBeUnpublished: false }
+  const routing = { ...known, ending: null, vars: null, at: event.at }
+  return sameViolation(event, campaign) ?? routesViolation(state, goal.next, routes, routing, 'GOAL-3')
 }
 
 /** A run that ended went where its sequence leads, and waits only where a goal can still move it on (ROUTE-4, ROUTE-5). */
@@ -310,10 +314,11 @@ function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, 
   if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(campaignId, run.campaignVersion)
   const known = publishedFor(campaigns.find(campaignId), run.campaignVersion, event.at)
-  const routing = { ...known, own: campaign, ending: sequenceId, at: event.at }
+  const routing = { ...known, own: campaign, ending: event.data, vars: run.vars, at: event.at }
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waits = !movedOn && campaign.beforeGoals.has(sequenceId)
   return (
+    sawViolation(run, event.data.saw) ??
     routesViolation(state, campaign.sequences.get(sequenceId)?.next, routes, routing, 'ROUTE-4') ??
     expect(
       'ROUTE-5',
@@ -371,11 +376,22 @@ function skipped(
   if (timing === null) return broken('STEP-1', 'a skip without its timing')
   if (at < timing.dueAt) return broken('STEP-1', `a skip ${msBetween(at, timing.dueAt)} ms before it was due`)
   const { campaign } = campaigns.version(data.campaignId, run.campaignVersion)
-  return counted(run, step, timing, campaign, data.sequenceId) ?? reasonViolation(step, reason, timing, at)
+  return (
+    timingViolation(run, step, timing) ??
+    sawViolation(run, data.saw) ??
+    counted(run, step, timing, campaign, data.sequenceId) ??
+    reasonViolation(run, step, reason, timing, at)
+  )
 }
 
 /** Whether a scheduled step can be skipped for this reason. What the contact's facts were, is not known. */
-function reasonViolation(step: StepDefinition, reason: string, timing: Timing, at: Instant): Violation | null {
+function reasonViolation(
+  run: Run,
+  step: StepDefinition,
+  reason: string,
+  timing: Timing,
+  at: Instant,
+): Violation | null {
   const { timer, expiresAfter } = step
   if ((step.draft === true) !== (reason === REASONS.draft))
     return broken(
@@ -395,6 +411,9 @@ function reasonViolation(step: StepDefinition, reason: string, timing: Timing, a
         timer !== undefined && 'field' in timer,
         'skipped for a field that its timer does not read',
       )
+    case REASONS.variableEmpty:
+    case REASONS.variableUnreadable:
+      return skipViolation(run, step, reason)
     case REASONS.condition:
       return expect('STEP-10', step.if !== undefined, 'skipped for a condition that it has not')
     case REASONS.late: {
@@ -407,7 +426,7 @@ function reasonViolation(step: StepDefinition, reason: string, timing: Timing, a
 }
 
 function canBePast(timer: StepDefinition['timer']): boolean {
-  return timer !== undefined && ('on' in timer || 'field' in timer) && timer.whenPast !== 'send'
+  return timer !== undefined && ('on' in timer || 'field' in timer || 'var' in timer) && timer.whenPast !== 'send'
 }
 
 /** What a handler answered, or the engine for a worker that died; possibly long after the run ended (STOP-6). */

@@ -11,9 +11,11 @@ import {
   type MatchTest,
   type RecordedEvent,
   type Route,
+  type SequenceDefinition,
   type StepDefinition,
   type StoryWord,
   type Timer,
+  type ValueTest,
   VERB_OF_STORY,
   type Windows,
 } from '@enfold/core'
@@ -78,23 +80,33 @@ export const factsArbitrary: Arbitrary<Facts> = fc.record(
   { requiredKeys: [] },
 )
 
-const conditionArbitrary: Arbitrary<Condition> = fc.letrec<{ any: Condition; leaf: Condition }>((tie) => ({
-  leaf: fc.oneof(
-    fc.record({ tag: fc.constantFrom(...TAGS) }),
-    fc.record({ field: fc.constantFrom(...FIELDS), equals: fc.constantFrom(0, 20, '1000', true) }),
-    fc.record({ field: fc.constantFrom(...FIELDS), in: fc.subarray([0, 20, 1000]) }),
-    fc.record({ field: fc.constantFrom(...FIELDS), atLeast: fc.constantFrom(1, 1000) }),
-    fc.record({ field: fc.constantFrom(...FIELDS), atMost: fc.constantFrom(1, 1000) }),
-    fc.record({ field: fc.constantFrom(...FIELDS), exists: fc.boolean() }),
-  ),
-  any: fc.oneof(
-    { maxDepth: 2, withCrossShrink: true },
-    tie('leaf'),
-    fc.record({ all: fc.array(tie('any'), { maxLength: 2 }) }),
-    fc.record({ any: fc.array(tie('any'), { maxLength: 2 }) }),
-    fc.record({ none: fc.array(tie('any'), { maxLength: 2 }) }),
-  ),
-})).any
+/** @param variables that a condition may read (VAR-2) */
+function conditionArbitrary(variables: readonly string[]): Arbitrary<Condition> {
+  const ofVariables = (test: Arbitrary<ValueTest>): Arbitrary<Condition>[] =>
+    variables.length === 0
+      ? []
+      : [fc.tuple(fc.constantFrom(...variables), test).map(([name, one]) => ({ var: name, ...one }))]
+  return fc.letrec<{ any: Condition; leaf: Condition }>((tie) => ({
+    leaf: fc.oneof(
+      fc.record({ tag: fc.constantFrom(...TAGS) }),
+      fc.record({ field: fc.constantFrom(...FIELDS), equals: fc.constantFrom(0, 20, '1000', true) }),
+      fc.record({ field: fc.constantFrom(...FIELDS), in: fc.subarray([0, 20, 1000]) }),
+      fc.record({ field: fc.constantFrom(...FIELDS), atLeast: fc.constantFrom(1, 1000) }),
+      fc.record({ field: fc.constantFrom(...FIELDS), atMost: fc.constantFrom(1, 1000) }),
+      fc.record({ field: fc.constantFrom(...FIELDS), exists: fc.boolean() }),
+      ...ofVariables(fc.record({ equals: fc.constantFrom(1, '1', 'red') })),
+      ...ofVariables(fc.record({ atLeast: fc.constantFrom(1, 2) })),
+      ...ofVariables(fc.record({ exists: fc.boolean() })),
+    ),
+    any: fc.oneof(
+      { maxDepth: 2, withCrossShrink: true },
+      tie('leaf'),
+      fc.record({ all: fc.array(tie('any'), { maxLength: 2 }) }),
+      fc.record({ any: fc.array(tie('any'), { maxLength: 2 }) }),
+      fc.record({ none: fc.array(tie('any'), { maxLength: 2 }) }),
+    ),
+  })).any
+}
 
 const daysArbitrary = fc.subarray(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const, { minLength: 1 })
 const exceptArbitrary = fc.subarray(['2026-03-03', '2026-03-04', '2026-03-29'])
@@ -126,65 +138,83 @@ const windowArbitrary: Arbitrary<Windows> = fc.oneof(
 
 const fromArbitrary = fc.constant('start' as const)
 
-const timerArbitrary: Arbitrary<Timer> = fc
-  .tuple(
-    fc.oneof<Arbitrary<Timer>[]>(
-      fc.record(
-        { after: fc.constantFrom('PT0S', 'PT2H', 'P1D', 'P3D'), from: fromArbitrary },
-        { requiredKeys: ['after'] },
+const timerArbitrary = (variables: readonly string[]): Arbitrary<Timer> =>
+  fc
+    .tuple(
+      fc.oneof<Arbitrary<Timer>[]>(
+        ...variableTimers(variables),
+        fc.record(
+          { after: fc.constantFrom('PT0S', 'PT2H', 'P1D', 'P3D'), from: fromArbitrary },
+          { requiredKeys: ['after'] },
+        ),
+        fc.record(
+          { afterDays: fc.integer({ min: 0, max: 3 }), at: fc.constantFrom('08:00', '02:30'), from: fromArbitrary },
+          { requiredKeys: ['afterDays'] },
+        ),
+        fc.record(
+          { afterWeekdays: fc.integer({ min: 0, max: 3 }), at: fc.constant('09:30'), from: fromArbitrary },
+          { requiredKeys: ['afterWeekdays'] },
+        ),
+        fc.record({
+          on: fc.constantFrom('2026-03-29T02:30', '2026-03-05T09:00', '2020-01-01T00:00'),
+          whenPast: fc.constantFrom('skip', 'send'),
+        }),
+        fc.record({
+          field: fc.constantFrom(...FIELDS),
+          offsetDays: fc.integer({ min: -7, max: 7 }),
+          at: fc.constant('09:00'),
+          occurrence: fc.constantFrom('exact', 'next'),
+          whenPast: fc.constantFrom('skip', 'send'),
+        }),
+        fc.record({
+          field: fc.constantFrom(...FIELDS),
+          offset: fc.constantFrom('-PT1H', 'PT0S', 'P2D'),
+          whenPast: fc.constantFrom('skip', 'send'),
+        }),
       ),
-      fc.record(
-        { afterDays: fc.integer({ min: 0, max: 3 }), at: fc.constantFrom('08:00', '02:30'), from: fromArbitrary },
-        { requiredKeys: ['afterDays'] },
-      ),
-      fc.record(
-        { afterWeekdays: fc.integer({ min: 0, max: 3 }), at: fc.constant('09:30'), from: fromArbitrary },
-        { requiredKeys: ['afterWeekdays'] },
-      ),
-      fc.record({
-        on: fc.constantFrom('2026-03-29T02:30', '2026-03-05T09:00', '2020-01-01T00:00'),
-        whenPast: fc.constantFrom('skip', 'send'),
-      }),
-      fc.record({
-        field: fc.constantFrom(...FIELDS),
-        offsetDays: fc.integer({ min: -7, max: 7 }),
-        at: fc.constant('09:00'),
-        occurrence: fc.constantFrom('exact', 'next'),
-        whenPast: fc.constantFrom('skip', 'send'),
-      }),
-      fc.record({
-        field: fc.constantFrom(...FIELDS),
-        offset: fc.constantFrom('-PT1H', 'PT0S', 'P2D'),
-        whenPast: fc.constantFrom('skip', 'send'),
-      }),
-    ),
-    fc.option(windowArbitrary, { nil: undefined, freq: 4 }),
-  )
-  .map(([timer, window]) => (window === undefined ? timer : { ...timer, window }))
+      fc.option(windowArbitrary, { nil: undefined, freq: 4 }),
+    )
+    .map(([timer, window]) => (window === undefined ? timer : { ...timer, window }))
+
+function variableTimers(variables: readonly string[]): Arbitrary<Timer>[] {
+  if (variables.length === 0) return []
+  const name = fc.constantFrom(...variables)
+  const whenPast = fc.constantFrom('skip' as const, 'send' as const)
+  return [
+    fc.record({ var: name, offset: fc.constantFrom('-PT1H', 'P2D'), whenPast }),
+    fc.record({
+      var: name,
+      offsetDays: fc.integer({ min: -7, max: 7 }),
+      at: fc.constant('09:00'),
+      occurrence: fc.constantFrom('exact' as const, 'next' as const),
+      whenPast,
+    }),
+  ]
+}
 
 /** Mostly no condition, so that most steps go out. */
-const ifArbitrary: Arbitrary<Condition | undefined> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(undefined) },
-  { weight: 1, arbitrary: conditionArbitrary },
-)
+const ifArbitrary = (variables: readonly string[]): Arbitrary<Condition | undefined> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: conditionArbitrary(variables) })
 
-const plainStepArbitrary: Arbitrary<Omit<StepDefinition, 'id' | 'if'>> = fc.record(
-  {
-    kind: fc.constantFrom('email', 'task'),
-    timer: timerArbitrary,
-    draft: fc.nat({ max: 3 }).map((n) => n === 3),
-    params: fc.constant({ template: 'x' }),
-    maxAttempts: fc.integer({ min: 1, max: 3 }),
-    onFailure: fc.constantFrom('continue', 'stop', 'hold'),
-    onUnknown: fc.constantFrom('retry', 'hold'),
-    expiresAfter: fc.constantFrom('PT1H', 'P2D'),
-  },
-  { requiredKeys: ['kind'] },
-)
+const plainStepArbitrary = (variables: readonly string[]): Arbitrary<Omit<StepDefinition, 'id' | 'if'>> =>
+  fc.record(
+    {
+      kind: fc.constantFrom('email', 'task'),
+      timer: timerArbitrary(variables),
+      draft: fc.nat({ max: 3 }).map((n) => n === 3),
+      params: fc.constant({ template: 'x' }),
+      maxAttempts: fc.integer({ min: 1, max: 3 }),
+      onFailure: fc.constantFrom('continue', 'stop', 'hold'),
+      onUnknown: fc.constantFrom('retry', 'hold'),
+      expiresAfter: fc.constantFrom('PT1H', 'P2D'),
+    },
+    { requiredKeys: ['kind'] },
+  )
 
-const stepArbitrary: Arbitrary<Omit<StepDefinition, 'id'>> = fc
-  .tuple(plainStepArbitrary, ifArbitrary)
-  .map(([step, condition]) => (condition === undefined ? step : { ...step, if: condition }))
+const stepArbitrary = (variables: readonly string[]): Arbitrary<Omit<StepDefinition, 'id'>> =>
+  fc
+    .tuple(plainStepArbitrary(variables), ifArbitrary(variables))
+    .map(([step, condition]) => (condition === undefined ? step : { ...step, if: condition }))
 
 export interface CampaignSize {
   /** Default 4. */
@@ -197,7 +227,7 @@ export interface CampaignSize {
 
 /**
  * Campaigns that `defineCampaign` accepts: goals for anyone and for members, several patterns, loops, conditions,
- * `otherwise`, timers of all kinds, windows of all forms, steps with conditions, drafts, holds, sequences that run to completion, hostile ids.
+ * `otherwise`, variables and keys, timers of all kinds, windows of all forms, steps with conditions, drafts, holds, sequences that run to completion, hostile ids.
  */
 export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDefinition> {
   const { maxSequences = 4, maxGoals = 4, maxSteps = 3 } = size
@@ -210,8 +240,17 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
         goalIds: ids.slice(sequences),
       })),
     )
-  return nodesArbitrary.chain(({ sequenceIds, goalIds }) => {
-    const next = nextArbitrary([...sequenceIds, ...goalIds])
+  const withVariables = nodesArbitrary.chain(({ sequenceIds, goalIds }) =>
+    fc.tuple(...sequenceIds.map((id) => keyedArbitrary.map((keyed) => ({ id, ...keyed })))).map((sequences) => ({
+      goalIds,
+      sequences,
+    })),
+  )
+  return withVariables.chain(({ sequences, goalIds }) => {
+    const nodeIds = [...sequences.map(({ id }) => id), ...goalIds]
+    const next = nextArbitrary(nodeIds, [])
+    const hasOrders = sequences.some(({ vars = {} }) => Object.hasOwn(vars, 'order'))
+    const pattern = patternArbitrary(hasOrders)
     return fc.record(
       {
         id: idArbitrary,
@@ -223,8 +262,9 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
             fc.record(
               {
                 id: fc.constant(id),
-                when: fc.oneof(patternArbitrary, fc.array(patternArbitrary, { minLength: 1, maxLength: 2 })),
+                when: fc.oneof(pattern, fc.array(pattern, { minLength: 1, maxLength: 2 })),
                 achievableBy: fc.constantFrom('anyone', 'members'),
+                same: fc.constantFrom('which', 'colour'),
                 next,
               },
               { requiredKeys: ['id', 'when'] },
@@ -232,19 +272,23 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
           ),
         ),
         sequences: fc.tuple(
-          ...sequenceIds.map((id) =>
-            fc.record(
-              {
-                id: fc.constant(id),
-                steps: idsArbitrary(maxSteps).chain((ids) =>
-                  fc.tuple(...ids.map((stepId) => stepArbitrary.map((step) => ({ id: stepId, ...step })))),
-                ),
-                onGoal: fc.constantFrom('stop', 'runToCompletion'),
-                next,
-              },
-              { requiredKeys: ['id', 'steps', 'next'] },
-            ),
-          ),
+          ...sequences.map(({ id, ...keyed }) => {
+            const variables = Object.keys(keyed.vars ?? {})
+            const step = stepArbitrary(variables)
+            return fc
+              .record(
+                {
+                  id: fc.constant(id),
+                  steps: idsArbitrary(maxSteps).chain((ids) =>
+                    fc.tuple(...ids.map((stepId) => step.map((one) => ({ id: stepId, ...one })))),
+                  ),
+                  onGoal: fc.constantFrom('stop', 'runToCompletion'),
+                  next: nextArbitrary(nodeIds, variables),
+                },
+                { requiredKeys: ['id', 'steps', 'next'] },
+              )
+              .map((sequence) => ({ ...sequence, ...keyed }))
+          }),
         ),
       },
       { requiredKeys: ['id', 'goals', 'sequences'] },
@@ -252,35 +296,49 @@ export function campaignArbitrary(size: CampaignSize = {}): Arbitrary<CampaignDe
   })
 }
 
-const patternArbitrary = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constantFrom(...SIGNAL_KINDS),
-      match: fc.constantFrom<Record<string, MatchTest>>(
-        { which: 1 },
-        { which: { atLeast: 1 }, colour: { exists: false } },
-        { which: { in: [1, 2] } },
-        { colour: { not: 'red' } },
-      ),
-      automated: fc.boolean(),
-    }),
-  },
+/** Half of the sequences have variables, and half of those run once for each value of one. */
+const keyedArbitrary: Arbitrary<Pick<SequenceDefinition, 'vars' | 'per'>> = fc.constantFrom<
+  Pick<SequenceDefinition, 'vars' | 'per'>
+>(
+  {},
+  {},
+  { vars: { order: { data: 'which' } }, per: 'order' },
+  { vars: { order: { data: 'which' }, day: { data: 'day' } }, per: 'order' },
+  { vars: { order: { data: 'which' }, day: { data: 'day' } } },
+  // As JSON has it: an own property of that name.
+  JSON.parse('{ "vars": { "__proto__": { "data": "colour" }, "order": { "data": "which" } }, "per": "__proto__" }'),
 )
+
+const patternArbitrary = (hasOrders: boolean) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom(...SIGNAL_KINDS) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constantFrom(...SIGNAL_KINDS),
+        match: fc.constantFrom<Record<string, MatchTest>>(
+          { which: 1 },
+          { which: { atLeast: 1 }, colour: { exists: false } },
+          { which: { in: [1, 2] } },
+          { colour: { not: 'red' } },
+          ...(hasOrders ? [{ which: { var: 'order' } }] : []),
+        ),
+        automated: fc.boolean(),
+      }),
+    },
+  )
 
 /** What is kept of some kinds; of others nothing. */
 const signalsArbitrary = fc.dictionary(
   fc.constantFrom(...SIGNAL_KINDS),
   fc.constantFrom({ keep: ['which', 'colour'] }, { keep: ['which'], private: ['colour'] }, {}),
 )
-/** What signals hold. */
 
-function nextArbitrary(ids: readonly string[]): Arbitrary<Route[]> {
+function nextArbitrary(ids: readonly string[], variables: readonly string[]): Arbitrary<Route[]> {
   return fc
     .tuple(
       fc.subarray([...ids], { maxLength: Math.min(3, ids.length) }),
-      fc.array(fc.option(conditionArbitrary), { maxLength: 3 }),
+      fc.array(fc.option(conditionArbitrary(variables)), { maxLength: 3 }),
       fc.boolean(),
     )
     .map(([targets, conditions, otherwise]) =>

@@ -27,7 +27,8 @@ import {
   plan,
   type RecordedCampaignEvent,
   type RecordedContactEvent,
-  type SequenceRef,
+  refOf,
+  type SequenceDefinition,
   type StepDefinition,
   type StepOutcome,
   type StoryWord,
@@ -79,6 +80,9 @@ const SIGNAL_DATA: readonly JsonObject[] = [
   { which: 1 },
   { which: 2, colour: 'red' },
   { which: '1', colour: ['blue'] },
+  { which: 1, day: '2026-03-05' },
+  { which: 2, colour: 'red', day: '2026-03-04T10:30' },
+  { which: null, colour: 'x'.repeat(300), day: 'soon' },
 ]
 
 const BEGINNING = Date.parse('2026-03-02T09:00:00.000Z')
@@ -95,17 +99,36 @@ const OUTCOMES: readonly StepOutcome[] = [
 
 type Order = { readonly [field: string]: unknown }
 
-/** Options of verbs, drawn by a number. */
-const OPTIONS: { readonly [Of in keyof TakenTypes]: (drawn: number, nowMs: number) => TakenTypes[Of] | undefined } = {
-  flag: (drawn) => drawn % 2 === 0,
-  instantOrNull: (drawn, nowMs) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
-  key: () => undefined,
-  vars: () => undefined,
+/** What an option is drawn from: a number, the instant, and the sequence and key that the order is about. */
+interface Drawn {
+  readonly drawn: number
+  readonly nowMs: number
+  readonly sequence: SequenceDefinition
+  /** Of the enrollment that the order is for; `undefined`: none. */
+  readonly key: string | undefined
+}
+
+/** Options of verbs. `undefined`: the order leaves it out. */
+const OPTIONS: { readonly [Of in keyof TakenTypes]: (from: Drawn) => TakenTypes[Of] | undefined } = {
+  flag: ({ drawn }) => drawn % 2 === 0,
+  instantOrNull: ({ drawn, nowMs }) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
+  // Sometimes none where there should be one: then all are meant, or the order is refused.
+  key: ({ drawn, sequence, key }) => {
+    if (key !== undefined) return key === '' || drawn % 5 === 0 ? undefined : key
+    return sequence.per !== undefined && drawn % 3 !== 0 ? pick(['1', '2', 'red'], drawn) : undefined
+  },
+  vars: ({ drawn, sequence: { vars, per } }) => {
+    if (vars === undefined || drawn % 4 === 1) return undefined
+    // Where a key is drawn, the variable that says it is left out.
+    const names = Object.keys(vars).filter((name) => name !== per || drawn % 3 === 0)
+    return Object.fromEntries(names.map((name, i) => [name, pick([1, '2026-03-05', 'red', true], drawn + i) ?? null]))
+  },
 }
 
 interface Sending {
   readonly campaignId: string
   readonly sequenceId: string
+  readonly key?: string
   readonly run: number
   readonly stepId: string
   readonly resend: number
@@ -232,8 +255,8 @@ class Player {
     const outcome = pick(OUTCOMES, b)
     if (sending === undefined || outcome === undefined) return
     if (!isLate) this.#inFlight.delete(idempotencyKeyOf({ contactId: this.contactId, ...sending }))
-    const { campaignId, sequenceId, run: ofRun, stepId, resend, attempt } = sending
-    const what = { campaignId, sequenceId, run: ofRun, stepId, resend, attempt, outcome }
+    const { run: ofRun, stepId, resend, attempt } = sending
+    const what = { ...refOf(sending), run: ofRun, stepId, resend, attempt, outcome }
     this.#run({ type: 'RecordOutcome', ...this.#meta(null), ...what, retryAt: instantOf(this.#nowMs + 1 + a * 60_000) })
   }
 
@@ -273,11 +296,12 @@ class Player {
   /** What the verb is about, and its options. */
   #orderOf(name: VerbName, kind: MoveKind, a: number, b: number): Order {
     const { about, takes }: VerbFacts = VERBS[name]
+    const { sequence, key, stepId } = this.#aim(kind, a, b)
+    const ref = { campaignId: this.definition.id, sequenceId: sequence.id }
     const drawn = Object.entries(takes)
-      .map(([option, of]) => [option, OPTIONS[of](b, this.#nowMs)] as const)
+      .map(([option, of]) => [option, OPTIONS[of]({ drawn: b, nowMs: this.#nowMs, sequence, key })] as const)
       .filter(([, value]) => value !== undefined)
     const options = Object.fromEntries(drawn)
-    const { ref, stepId } = this.#aim(kind, a, b)
     switch (about) {
       case 'contact':
         return options
@@ -285,7 +309,7 @@ class Player {
         return { ...ref, ...options }
       case 'step': {
         const isTouched = kind === 'resend' || b % 4 === 0
-        return { ...((isTouched && pick(this.#touched(), a)) || { ...ref, stepId }), ...options }
+        return { ...options, ...((isTouched && pick(this.#touched(), a)) || { ...ref, stepId }) }
       }
       case 'signal': {
         const signal = { signalId: `k${this.#commandCount}`, kind: pick(SIGNAL_KINDS, a), data: pick(SIGNAL_DATA, b) }
@@ -296,19 +320,19 @@ class Player {
   }
 
   /** Mostly what the contact is in, because the rest is refused soon. */
-  #aim(kind: MoveKind, a: number, b: number): { readonly ref: SequenceRef; readonly stepId: string | undefined } {
+  #aim(kind: MoveKind, a: number, b: number) {
     const wanted = kind === 'resume' ? 'paused' : 'active'
     const inside = this.#state.enrollments.filter((one) => b % 4 !== 0 && newestRun(one)?.status === wanted)
-    const entered = kind === 'start' || kind === 'restart' ? undefined : pick(inside, a)?.sequenceId
-    const { id: campaignId, sequences } = this.definition
-    const sequence = sequences.find(({ id }) => id === entered) ?? pick(sequences, a)
+    const entered = kind === 'start' || kind === 'restart' ? undefined : pick(inside, a)
+    const { sequences } = this.definition
+    const sequence = sequences.find(({ id }) => id === entered?.sequenceId) ?? pick(sequences, a)
     if (sequence === undefined) throw new Error('The generator made a campaign without a sequence.')
-    return { ref: { campaignId, sequenceId: sequence.id }, stepId: pick<StepDefinition>(sequence.steps, b)?.id }
+    return { sequence, key: entered?.key, stepId: pick<StepDefinition>(sequence.steps, b)?.id }
   }
 
   #touched() {
-    return this.#state.enrollments.flatMap(({ campaignId, sequenceId, runs }) =>
-      (newestRun({ runs })?.steps ?? []).map(({ stepId }) => ({ campaignId, sequenceId, stepId })),
+    return this.#state.enrollments.flatMap((enrollment) =>
+      (newestRun(enrollment)?.steps ?? []).map(({ stepId }) => ({ ...refOf(enrollment), stepId })),
     )
   }
 }
@@ -319,11 +343,15 @@ function pick<T>(list: readonly T[], n: number): T | undefined {
   return list[n % Math.max(1, list.length)]
 }
 
-/** Another version of a campaign: the original, one without its conditions and waits, or one with fewer steps. */
+/**
+ * Another version of a campaign: the original, one without its conditions and waits, or one with fewer steps. In some the
+ * sequences have no keys any more.
+ */
 function revised(definition: CampaignDefinition, a: number, b: number): CampaignDefinition {
   if (a % 3 === 0) return definition
-  const sequences = definition.sequences.map((sequence) => ({
+  const sequences = definition.sequences.map(({ per, ...sequence }) => ({
     ...sequence,
+    ...(per === undefined || b % 5 === 0 ? {} : { per }),
     steps: a % 3 === 1 ? sequence.steps.slice(0, 1) : sequence.steps.map(({ id, kind }) => ({ id, kind })),
     next: b % 2 === 0 ? [] : (sequence.next ?? []),
   }))

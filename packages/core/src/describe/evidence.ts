@@ -1,7 +1,15 @@
 /** What a decision saw and chose, a line each. */
 import type { NewEvent, Observation, RouteTaken, Timing, UnmetGoal } from '../events.ts'
 import type { CampaignId } from '../ids.ts'
-import { goalInWords, idInWords, instantInWords, valueInWords, visibleText, type Wording } from './wording.ts'
+import {
+  goalInWords,
+  idInWords,
+  instantInWords,
+  keyInWords,
+  valueInWords,
+  visibleText,
+  type Wording,
+} from './wording.ts'
 
 /**
  * What the decision saw and chose, a line each; empty for most events. Of a private field only the test and its outcome
@@ -16,9 +24,14 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'GoalSatisfied':
       return [
         `Happened at ${instantInWords(data.occurredAt, wording)}`,
+        ...(data.same === undefined ? [] : [`Stops runs of the key ${idInWords(data.same)}`]),
         ...routes(data.campaignId, data.routes, wording),
         ...sights(data.saw),
       ]
+    case 'SequenceStarted':
+      return Object.entries(data.vars ?? {}).map(
+        ([name, value]) => `Began with ${idInWords(name)}: ${valueInWords(value)}`,
+      )
     case 'SignalReceived':
       return [
         `Happened at ${instantInWords(data.occurredAt, wording)}`,
@@ -44,7 +57,6 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'CampaignPublished':
     case 'CampaignUnpublished':
     case 'CampaignUnchanged':
-    case 'SequenceStarted':
     case 'SequenceStopped':
     case 'SequencePaused':
     case 'SequenceResumed':
@@ -70,10 +82,10 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
 }
 
 function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: Wording): string[] {
-  return taken.map(({ to, outcome, run }) => {
+  return taken.map(({ to, outcome, key, run }) => {
     // An id is that of a sequence or a goal, never of both.
     const node = name?.({ campaignId, sequenceId: to }) ?? name?.({ campaignId, goalId: to }) ?? idInWords(to)
-    return `Route to ${node}: ${ROUTES[outcome]}${run === undefined ? '' : `, run ${run}`}`
+    return `Route to ${node}: ${ROUTES[outcome]}${keyInWords(key)}${run === undefined ? '' : `, run ${run}`}`
   })
 }
 
@@ -99,11 +111,14 @@ function sights(saw: readonly Observation[]): string[] {
 
 function schedule(timing: Timing | null, resend: number, wording: Wording): string[] {
   if (timing === null) return resend > 0 ? ['Outside the schedule'] : []
-  const { anchor, dueAt, field, invalidTimeZone, timeZone } = timing
+  const { anchor, dueAt, field, invalidTimeZone, timeZone, var: variable } = timing
   const zone = timeZone === undefined ? '' : `, in ${visibleText(timeZone)}`
   const invalid = invalidTimeZone === undefined ? '' : ` (${valueInWords(invalidTimeZone)} is no time zone)`
   return [
     `Due ${instantInWords(dueAt, wording)}, counted from ${instantInWords(anchor, wording)}${zone}${invalid}`,
+    ...(variable === undefined
+      ? []
+      : [`Read the variable ${idInWords(variable.name)}: ${valueInWords(variable.value)}`]),
     ...(field === undefined
       ? []
       : [

@@ -61,10 +61,15 @@ export function goalInWords(
   return name?.({ campaignId, goalId }) ?? `${idInWords(campaignId)}/${idInWords(goalId)}`
 }
 
-/** "pool-owners/nurture, run 1"; where it is for a key: "pool-owners/nurture for cart-7, run 1" */
+/** "pool-owners/nurture, run 1"; where it is for a key: "shop/cart for cart-7, run 1" (KEY-1) */
 export function runInWords({ campaignId, sequenceId, key, run }: RunRef, { name }: Wording): string {
   const sequence = name?.({ campaignId, sequenceId }) ?? `${idInWords(campaignId)}/${idInWords(sequenceId)}`
-  return `${sequence}${key === undefined ? '' : ` for ${idInWords(key)}`}, run ${run}`
+  return `${sequence}${keyInWords(key)}, run ${run}`
+}
+
+/** " for cart-7"; empty where there is no key. */
+export function keyInWords(key: string | undefined): string {
+  return key === undefined ? '' : ` for ${idInWords(key)}`
 }
 
 export function stepNameInWords(
