@@ -7,7 +7,7 @@ import type { Store } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 
 /** What changes a store for good. Leases are not: their holder is gone with the process. */
-const WRITES = ['append', 'appendMany', 'apply', 'restore', 'saveAction'] as const
+const WRITES = ['append', 'appendMany', 'apply', 'restore', 'correctCounters', 'saveAction'] as const
 
 /** What the command line calls for `--store module:journal-store.ts?path=FILE`. */
 export function openStore({ parameters }: { readonly parameters: URLSearchParams }): Promise<Store> {

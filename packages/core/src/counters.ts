@@ -105,7 +105,8 @@ export class CounterSum {
   changes(): readonly CounterChange[] {
     const changes: CounterChange[] = []
     for (const [campaignId, versions] of this.#versions)
-      for (const [campaignVersion, by] of versions) if (by.size > 0) changes.push({ campaignId, campaignVersion, by })
+      for (const [campaignVersion, by] of versions)
+        if (by.size > 0) changes.push({ campaignId, campaignVersion, by: [...by] })
     return changes
   }
 }
@@ -114,7 +115,7 @@ export class CounterSum {
 export function changesOfCounters(counters: Iterable<Counter>): readonly CounterChange[] {
   const sum = new CounterSum()
   for (const { campaignId, campaignVersion, key, count } of counters)
-    sum.addAll([{ campaignId, campaignVersion, by: new Map([[key, count]]) }])
+    sum.addAll([{ campaignId, campaignVersion, by: [[key, count]] }])
   return sum.changes()
 }
 

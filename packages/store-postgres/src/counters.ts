@@ -83,7 +83,7 @@ function summed(rows: Iterable<Pick<CountsRow, 'campaign' | 'version' | 'counts'
         {
           campaignId: fromText(campaign),
           campaignVersion: Number(version),
-          by: new Map(Object.entries(JSON.parse(counts) as { readonly [key: string]: number })),
+          by: Object.entries(JSON.parse(counts) as { readonly [key: string]: number }),
         },
       ])
   return countersOf(sum.changes())

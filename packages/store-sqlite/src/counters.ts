@@ -110,7 +110,7 @@ function* changesIn(rows: Iterable<CountsRow>): Generator<CounterChange> {
     yield {
       campaignId: fromText(campaign),
       campaignVersion: version,
-      by: new Map(Object.entries(JSON.parse(counts) as { readonly [key: string]: number })),
+      by: Object.entries(JSON.parse(counts) as { readonly [key: string]: number }),
     }
 }
 
@@ -135,7 +135,7 @@ function foldChanges(on: Statements): void {
     one.addAll(changesIn(rows))
     one.addAll([{ campaignId, campaignVersion, by }])
     const [all] = one.changes()
-    on.set.run(toText(campaignId), campaignVersion, textOf(all?.by ?? new Map()))
+    on.set.run(toText(campaignId), campaignVersion, textOf(all?.by ?? []))
   }
   on.forget.run()
 }

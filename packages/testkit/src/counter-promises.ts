@@ -155,7 +155,7 @@ function skipUnlessProjecting({ store, skip }: Given<Store>): void {
 }
 
 function of(campaignId: string, campaignVersion: number, key: string, by: number): CounterChange {
-  return { campaignId, campaignVersion, by: new Map([[key, by]]) }
+  return { campaignId, campaignVersion, by: [[key, by]] }
 }
 
 const counting = (...counters: readonly CounterChange[]) => ({ tags: [], wakeAt: null, counters })

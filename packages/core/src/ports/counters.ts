@@ -14,8 +14,8 @@ export interface Counter {
 export interface CounterChange {
   readonly campaignId: CampaignId
   readonly campaignVersion: number
-  /** By key, none of them 0. At least one. */
-  readonly by: ReadonlyMap<string, number>
+  /** Each key once, none of them by 0. At least one. A list, so that a store can keep a change as JSON. */
+  readonly by: readonly (readonly [key: string, by: number])[]
 }
 
 /** The counters of a campaign. */
