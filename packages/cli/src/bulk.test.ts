@@ -193,6 +193,23 @@ describe('an order for everyone of a file', () => {
     expect((await enfold(['start', store, '--in', NURTURE, NURTURE])).status).toBe(0)
   })
 
+  it('BULK-1: a list that names nobody makes exit status 1 unless that is allowed', async () => {
+    const empty = given('empty.csv', 'contactId\n')
+    for (const order of [
+      ['stop', store, '--from', empty, NURTURE, '--yes'],
+      ['stop', store, '--from', empty, NURTURE],
+      ['suppress', store, '--from', empty, '--yes'],
+    ]) {
+      const { status, stderr } = await enfold(order)
+      expect([order, status]).toEqual([order, 1])
+      expect(stderr).toBe('The list names no contact. If that is right, say --allow-untouched.\n')
+      expect((await enfold([...order, '--json'])).status).toBe(1)
+      expect(await enfold([...order, '--allow-untouched'])).toMatchObject({ status: 0, stderr: '' })
+    }
+    // A sequence may be empty.
+    expect((await enfold(['stop', store, '--in', NURTURE, NURTURE, '--yes'])).status).toBe(0)
+  })
+
   it('BULK-1: an unknown contact in a list makes exit status 1 unless that is allowed', async () => {
     const host = given('known.mjs', "export const contacts = { get: (id) => (id === 'bob' ? null : {}) }")
     const order = ['start', store, '--from', three, NURTURE, '--yes', '--host-module', host]

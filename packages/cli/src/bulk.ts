@@ -82,7 +82,7 @@ export async function processMany(
     preview = previewed.right
     if (preview.contacts === 0) {
       if (options.json !== true) await writeLine(io.stdout, '0 contacts')
-      return true
+      return isEmptyFine(io, selector, options)
     }
     const for_ = `${order.action} ${sequenceName(order)} for ${counted(preview.contacts, 'contact')}`
     if (preview.contacts > 1) await confirm(io, `This would ${for_}: ${foreseenInWords(preview)}.`)
@@ -95,7 +95,19 @@ export async function processMany(
   )
   const { view, refused } = await processed(engine, orderNow(), preview, progress)
   if (refused !== undefined) return refuse(io, order, refused, options)
-  return report(io, engine, view, options, notFine(selector, options))
+  const fine = await report(io, engine, view, options, notFine(selector, options))
+  return fine && (view.contacts > 0 || (await isEmptyFine(io, selector, options)))
+}
+
+/** A list that names nobody is mostly a mistake, so it is one unless that is allowed; a sequence may be empty. */
+export async function isEmptyFine(
+  { stderr }: Streams,
+  { from }: ContactSelector,
+  { allowUntouched = false, json = false }: Allowed & { readonly json?: boolean },
+): Promise<boolean> {
+  if (from === undefined || allowUntouched) return true
+  if (!json) await writeLine(stderr, 'The list names no contact. If that is right, say --allow-untouched.')
+  return false
 }
 
 function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): ContactSource {

@@ -14,7 +14,7 @@ import {
   type Store,
 } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { foreseenInWords, untouchedInWords } from './bulk.ts'
+import { foreseenInWords, isEmptyFine, untouchedInWords } from './bulk.ts'
 import { type Allowed, type ContactSelector, contactsOf, requireList } from './contact-selector.ts'
 import { CommandFailedError, messageOf, UsageError } from './errors.ts'
 import type { Done, Operation } from './operations.ts'
@@ -39,10 +39,11 @@ export async function runOrder(
     const contacts = await contactsOf(selector, engine, io)
     if ((contacts.length > 1 || (operation.isFinal && contacts.length > 0)) && options.yes !== true)
       await confirm(io, await wouldDo(operation, engine, contacts))
-    return report(io, operation, engine, contacts, {
+    const fine = await report(io, operation, engine, contacts, {
       ...options,
       allowUntouched: selector.from === undefined || options.allowUntouched === true,
     })
+    return fine && (contacts.length > 0 || (await isEmptyFine(io, selector, options)))
   })
 }
 

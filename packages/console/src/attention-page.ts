@@ -16,6 +16,8 @@ const MEANINGS: { readonly [kind in AttentionKind]: string } = {
   failed:
     'The last sending failed for good. It leaves this list when the step is sent after all, when the run is stopped, or when a new run begins.',
   unplanned: 'The schedule of the run cannot be computed by this release. Stop the run, or install a release that can.',
+  unread:
+    'Something is due, and the facts that your directory returns of the contact cannot be read. Correct them: the contact is tried again.',
   unhandled: 'Steps of this kind are late, and this process has no handler for them. Start a worker that has one.',
   parked: 'An event of the contact could not be shown in the index. “enfold parked” tries again.',
 }

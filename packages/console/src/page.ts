@@ -90,7 +90,7 @@ const TONES: ReadonlyMap<string, string> = new Map([
   ...['active', 'sent', 'started', 'restarted', 'done', 'published', 'running', 'ok'].map(
     (word) => [word, 'good'] as const,
   ),
-  ...['held', 'failed', 'unplanned', 'unhandled', 'parked', 'suppressed', 'erased', 'fault'].map(
+  ...['held', 'failed', 'unplanned', 'unread', 'unhandled', 'parked', 'suppressed', 'erased', 'fault'].map(
     (word) => [word, 'bad'] as const,
   ),
   ...[

@@ -5,7 +5,7 @@
  */
 import { type ContactState, isInProgress, newestRun, type Run, refOf, type StepRecord } from './enrollment.ts'
 import type { ContactEvent, StepRef } from './events.ts'
-import type { CampaignId, ContactId, Instant, Tag } from './ids.ts'
+import { type CampaignId, type ContactId, type Instant, isInstant, type Tag } from './ids.ts'
 import type { PlanFault } from './plan.ts'
 import type { TagChange } from './ports/tag-index.ts'
 
@@ -13,24 +13,41 @@ import type { TagChange } from './ports/tag-index.ts'
  * - `held`: a step is held, and its run stands still until somebody resends or cancels it (STEP-5, STEP-6).
  * - `failed`: the last sending of a step failed for good.
  * - `unplanned`: a run whose schedule cannot be computed.
+ * - `unread`: something is due, and the facts that the directory returns cannot be read (FACTS-2).
+ * - `unknown`: something is due, and the directory does not know the contact; with the instant since when it is asked (FACTS-3).
  */
-export type Mark = 'held' | 'failed' | 'unplanned'
+export type Mark = 'held' | 'failed' | 'unplanned' | 'unread' | 'unknown'
 
 /**
- * The mark as a tag: of all contacts that have it, or of those that have it in one campaign.
+ * The mark as a tag: of all contacts that have it, or of those that have it in one campaign, or since an instant.
  *
  * @example
  * markOf('held')                // '~held'
  * markOf('held', 'pool-owners') // '~held/pool-owners'
  */
-export function markOf(mark: Mark, campaignId?: CampaignId): Tag {
-  return campaignId === undefined ? `~${mark}` : `~${mark}/${encodeURIComponent(campaignId)}`
+export function markOf(mark: Mark, of?: CampaignId | Instant): Tag {
+  return of === undefined ? `~${mark}` : `~${mark}/${encodeURIComponent(of)}`
 }
 
-/** Whether a tag is a mark that follows from the plan, and not from the events: `unplanned`. */
+const OF_PLAN = (['unplanned', 'unread', 'unknown'] as const).map((mark) => markOf(mark))
+
+/** Whether a tag is a mark that follows from the plan or from what the directory says, and not from the events. */
 export function isMarkOfPlan(tag: Tag): boolean {
-  const mark = markOf('unplanned')
-  return tag === mark || tag.startsWith(`${mark}/`)
+  return OF_PLAN.some((mark) => tag === mark || tag.startsWith(`${mark}/`))
+}
+
+/** Since when the directory is asked about a contact that it does not know, by the contact's marks; `null`: it is not. */
+export function unknownSince(tags: readonly Tag[]): Instant | null {
+  const begins = `${markOf('unknown')}/`
+  const mark = tags.find((tag) => tag.startsWith(begins))
+  const since = mark === undefined ? '' : decodeURIComponent(mark.slice(begins.length))
+  return isInstant(since) ? since : null
+}
+
+/** The marks of a contact whose facts cannot be read: of all campaigns that it is in progress in. */
+export function unreadMarks(state: ContactState): readonly Tag[] {
+  const within = state.enrollments.filter((enrollment) => isInProgress(newestRun(enrollment)))
+  return tagsOfMarks(within.map(({ campaignId }) => ({ mark: 'unread', campaignId })))
 }
 
 /** A step that waits for a person. */

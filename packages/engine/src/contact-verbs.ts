@@ -69,7 +69,7 @@ export interface Signal {
   /**
    * What patterns match against. Default {}. Plain JSON: what has a `toJSON`, as a Date, counts as what that returns, and
    * what JSON cannot say (a Map, NaN …) is refused with its place. Only what a pattern or condition reads is recorded. An integer beyond
-   * 2^53 - 1 was rounded before it came here, and is compared as it came: give such ids as strings.
+   * 2^53 - 1 was rounded before it came here, and is refused: give such ids as strings.
    */
   readonly data?: JsonObject
   /** The same id again has one effect and the same answer (GOAL-10). Default: drawn. */

@@ -5,6 +5,7 @@ import {
   epochMsOf,
   type Facts,
   instantOf,
+  isMarkOfPlan,
   isRight,
   type Page,
   type Route,
@@ -419,6 +420,45 @@ describe('given a contact that the directory does not know', () => {
     }
     expect(minutes).toEqual([0.5, 1.5, 3.5, 7.5, 15.5, 25.5, 35.5, 45.5, 55.5, 60])
     expect(await eventsOf(engine, 'StepSkipped')).toMatchObject([{ data: { reason: 'contact-unknown' } }])
+  })
+
+  it('FACTS-3: the hour is counted across processes, each of which lives for one run of a minute', async () => {
+    const directory = createFickle()
+    const { engine, clock, store } = await given(directory.contacts)
+    await start(engine, 'plain')
+    clock.set('2026-03-05T09:00:20.000Z')
+    directory.now = () => null
+    directory.asked = 0
+    const skippedAfter: number[] = []
+    for (let minute = 0; minute <= 70 && skippedAfter.length === 0; minute++) {
+      const cron = createEngine({
+        store,
+        clock,
+        contacts: directory.contacts,
+        handlers: { email: () => ({ outcome: 'sent' }) },
+      })
+      if ((await cron.runDue()).skipped > 0) skippedAfter.push(minute)
+      await cron.close()
+      clock.advance('PT1M')
+    }
+    expect(skippedAfter).toEqual([61])
+    expect(directory.asked).toBeLessThan(30)
+    expect(await eventsOf(engine, 'StepSkipped')).toMatchObject([{ data: { reason: 'contact-unknown' } }])
+    expect(await store.tagsOf('ann')).toEqual([])
+  })
+
+  it('FACTS-3: a contact that was known in between is asked about for an hour again', async () => {
+    const directory = createFickle()
+    const { engine, clock, store } = await given(directory.contacts)
+    await start(engine, 'plain')
+    clock.set('2026-03-05T09:00:00.000Z')
+    directory.now = () => null
+    await engine.runDue()
+    expect((await store.tagsOf('ann')).some(isMarkOfPlan)).toBe(true)
+    directory.now = () => BERLIN
+    clock.advance('PT10M')
+    expect(await engine.runDue()).toMatchObject({ sent: 1 })
+    expect((await store.tagsOf('ann')).some(isMarkOfPlan)).toBe(false)
   })
 
   it('FACTS-3: a contact that is known again within the hour is mailed', async () => {

@@ -2,6 +2,7 @@
 import {
   type ContactId,
   type ContactProjection,
+  type ContactState,
   contactStream,
   type EventStore,
   type Facts,
@@ -12,6 +13,7 @@ import {
   membershipsAfter,
   type ReadModel,
   type RecordedContactEvent,
+  type Tag,
   unplannedMarks,
 } from '@enfold/core'
 import { realWait } from './clock.ts'
@@ -65,6 +67,7 @@ export async function rebuildIndex(
  * @returns the wake that it set
  * @param given.factsOf throws for `refreshContact` alone: every other caller can do without facts (see `nextWake`)
  * @param given.notBefore sets the wake no earlier than this
+ * @param given.marks of what the directory says, besides those that follow from the log; the contact is then claimed for no kind
  * @param given.onRead told of the history that the rows were set by
  */
 export async function restoreContact(
@@ -74,6 +77,7 @@ export async function restoreContact(
   given: {
     readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>
     readonly notBefore?: Instant
+    readonly marks?: (state: ContactState) => readonly Tag[]
     readonly onRead?: (history: readonly RecordedContactEvent[]) => void
   } = {},
 ): Promise<{ readonly wakeAt: Instant | null }> {
@@ -88,7 +92,11 @@ export async function restoreContact(
     await context.campaigns.ensure(loaded.state)
     const row = projectionOf(context, contactId, loaded)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
-    const set = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
+    const marks = given.marks?.(loaded.state) ?? []
+    const late = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
+    // A worker that claims it for no kind looks for its marks when it is done (`clearMarks`).
+    const lane = { kind: '', campaignId: late.lane?.campaignId ?? '' }
+    const set = marks.length === 0 ? late : { ...late, tags: [...late.tags, ...marks], lane, others: [] }
     if (await readModel.restore(set)) {
       given.onRead?.(loaded.history)
       return { wakeAt: set.wakeAt }

@@ -12,6 +12,7 @@ import {
   notJsonIn,
   requireId,
   typeName,
+  unsafeIntegerIn,
 } from '@enfold/core'
 
 /** Checks one property; throws `INVALID_INPUT` with the path if it is not right. */
@@ -136,7 +137,11 @@ export function jsonObject(path: string, value: unknown): JsonObject {
     )
   for (const { keys, what, expected } of notJsonIn(value))
     throw EnfoldFault.unshownInput(placeOf(path, keys), what, expected)
-  return JSON.parse(JSON.stringify(value)) as JsonObject
+  const copy = JSON.parse(JSON.stringify(value)) as JsonObject
+  const unsafe = unsafeIntegerIn(copy)
+  if (unsafe !== null)
+    throw EnfoldFault.unshownInput(`${path}${unsafe}`, 'is an integer that cannot be kept exactly', 'a text')
+  return copy
 }
 
 /** What a run begins with: texts, numbers and flags by name (VAR-1). A value is not shown: it may be anything of a person. */

@@ -86,3 +86,21 @@ it('SIGNAL-6, GOAL-10: a signal of which nothing was recorded has the same resul
   for (let i = 0; i < 3; i++) expect((await bought('s1', 20)).goals).toEqual([])
   expect(await dropped()).toEqual([1])
 })
+
+it('MATCH-1: an integer that was rounded before it came is refused in a signal and in the variables of a start', async () => {
+  const { engine } = await given()
+  const data = { order: { id: 2 ** 53 } }
+  const signal = engine.signal({ contactId: 'ann', kind: 'purchased', signalId: 's1', data })
+  await expect(signal).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    message: expect.stringContaining('signal.data/order/id is an integer that cannot be kept exactly'),
+  })
+  const start = engine.startSequence({
+    ...{ contactId: 'ann', campaignId: 'shop', sequenceId: 'nurture', actor: null },
+    vars: { orderId: -(2 ** 60) },
+  })
+  await expect(start).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringContaining('vars/orderId') })
+  expect(await engine.inspect.history('ann')).toEqual([])
+  const largest = { contactId: 'ann', kind: 'purchased', signalId: 's1', data: { total: 2 ** 53 - 1 } }
+  expect(await answerOf(engine.signal(largest))).toMatchObject({ goals: [{ outcome: 'satisfied' }] })
+})

@@ -169,7 +169,7 @@ export const campaignRoutes: readonly Route[] = [
     id: 'getAttention',
     method: 'get',
     path: '/attention',
-    summary: 'What waits for a person: held, failed for good, unplanned, unhandled, parked',
+    summary: 'What waits for a person: held, failed for good, unplanned, unread, unhandled, parked',
     query: s.closed({
       kind: s.opt(s.words(...ATTENTION_KINDS)),
       campaignId: s.opt(s.Id),

@@ -198,7 +198,7 @@ export const Attention = closed({
       contacts: Count,
     }),
   ),
-  counts: closed({ held: Count, failed: Count, unplanned: Count, unhandled: Count, parked: Count }),
+  counts: closed({ held: Count, failed: Count, unplanned: Count, unread: Count, unhandled: Count, parked: Count }),
   total: Count,
   next: orNull(Type.String()),
 })

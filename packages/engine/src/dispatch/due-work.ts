@@ -9,10 +9,13 @@ import {
   type ContactId,
   type DispatchDue,
   derivedCommandId,
+  EnfoldFault,
   isLeft,
   isMarkOfPlan,
+  markOf,
   plan,
   type ReadModel,
+  unreadMarks,
 } from '@enfold/core'
 import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
@@ -23,7 +26,7 @@ import { type ContactSnapshot, type LoadedContact, load } from '../load-contact.
 import { type Holding, isStillHeld } from './holding.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'
 import { outcomeOf, type Sender, send } from './send.ts'
-import { createUnknownContacts, type UnknownContacts } from './unknown-contacts.ts'
+import { askAgain } from './unknown-contacts.ts'
 
 /** What ends work before its time. */
 export interface WorkSignals {
@@ -50,7 +53,6 @@ export interface DueWork {
 
 interface Worker extends Sender {
   readonly readModel: ReadModel
-  readonly unknown: UnknownContacts
 }
 
 export function createDueWork(
@@ -59,8 +61,7 @@ export function createDueWork(
   kinds: Kinds,
   options: DispatchOptions,
 ): DueWork {
-  const unknown = createUnknownContacts(context.clock)
-  const worker: Worker = { context, readModel, kinds, options, unknown, inFlight: 0 }
+  const worker: Worker = { context, readModel, kinds, options, inFlight: 0 }
   return {
     work: (holding, limit, signals) => work(worker, holding, limit, signals),
     inFlight: () => worker.inFlight,
@@ -70,13 +71,25 @@ export function createDueWork(
 async function work(worker: Worker, holding: Holding, limit: number, signals: WorkSignals): Promise<Worked> {
   const { context, options } = worker
   if (!isStillHeld(context.observe, options, holding, null)) return { events: [], held: false }
-  const loaded = await load(context, holding.claim.contactId)
+  const loaded = await loadedToWorkOn(worker, holding.claim)
   if (await isLeftToTheDirectory(worker, holding.claim, loaded)) return { events: [], held: true }
   const { events, known } = await dispatchDue(worker, holding.claim, limit, loaded)
   if (events.length === 0) return nothingDue(worker, holding.claim, known)
   const sent = await sendAndRecord(worker, holding, events, known, signals)
-  await clearMarkOfPlan(worker, holding.claim, known)
+  await clearMarks(worker, holding.claim, known)
   return { events: [...events, ...sent.events], held: sent.held }
+}
+
+/** A contact whose facts cannot be read is marked for a person to see, and its fault is thrown (FACTS-2). */
+async function loadedToWorkOn({ context, readModel }: Worker, { contactId }: Claim): Promise<LoadedContact> {
+  try {
+    return await load(context, contactId)
+  } catch (error) {
+    const isUnread = error instanceof EnfoldFault && error.code === 'FACTS_UNREADABLE'
+    if (isUnread && !(await readModel.tagsOf(contactId)).includes(markOf('unread')))
+      await restoreContact(context, readModel, contactId, { marks: unreadMarks })
+    throw error
+  }
 }
 
 /**
@@ -84,16 +97,15 @@ async function work(worker: Worker, holding: Holding, limit: number, signals: Wo
  * contact's wake is moved to that instant.
  */
 async function isLeftToTheDirectory(worker: Worker, { contactId }: Claim, contact: LoadedContact): Promise<boolean> {
-  const { context, readModel, unknown } = worker
-  if ((contact.facts ?? null) !== null) {
-    unknown.isKnown(contactId)
-    return false
-  }
+  const { context, readModel } = worker
+  if ((contact.facts ?? null) !== null) return false
   await context.campaigns.ensure(contact.state)
-  const { due } = plan(contactId, contact.state, context.campaigns.catalog, null, context.clock.now())
-  const askAgainAt = due.length === 0 ? null : unknown.askAgainAt(contactId)
-  if (askAgainAt === null) return false
-  await restoreContact(context, readModel, contactId, { factsOf: async () => null, notBefore: askAgainAt })
+  const now = context.clock.now()
+  const { due } = plan(contactId, contact.state, context.campaigns.catalog, null, now)
+  const again = due.length === 0 ? null : askAgain(await readModel.tagsOf(contactId), now)
+  if (again === null) return false
+  const { at, mark } = again
+  await restoreContact(context, readModel, contactId, { factsOf: async () => null, notBefore: at, marks: () => [mark] })
   return true
 }
 
@@ -170,10 +182,10 @@ async function sendOne(
 }
 
 /**
- * A contact with a run that could not be planned is claimed for no kind. That the run can be planned now, by a newer
- * release, is not seen by the appends of its steps.
+ * A contact with a run that could not be planned, or with facts that could not be had, is claimed for no kind. That it is
+ * otherwise now is not seen by the appends of its steps.
  */
-async function clearMarkOfPlan(worker: Worker, { contactId, kind }: Claim, known: ContactSnapshot): Promise<void> {
+async function clearMarks(worker: Worker, { contactId, kind }: Claim, known: ContactSnapshot): Promise<void> {
   if (kind !== '') return
   if ((await worker.readModel.tagsOf(contactId)).some(isMarkOfPlan)) await restoreKnown(worker, contactId, known)
 }

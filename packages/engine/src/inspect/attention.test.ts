@@ -101,6 +101,37 @@ async function paged(engine: Engine, query: AttentionQuery) {
 }
 
 eachStore((makeStore) => {
+  it('INDEX-5: a contact whose facts cannot be read waits, in each campaign that it is in, until they can', async () => {
+    const facts = { readable: false }
+    const contacts = {
+      get: (contactId: string) =>
+        facts.readable || !contactId.startsWith('bad') ? {} : { fields: { born: new Date('1980-02-29') as never } },
+    }
+    const { engine, store, clock, start, world } = await given(makeStore, { contacts })
+    world.fixed = true
+    facts.readable = true
+    await start('bad ann', 'news')
+    await start('bad ann', 'news', 'club')
+    await start('bob', 'news')
+    facts.readable = false
+    await engine.runDue()
+    clock.advance('PT1H')
+    await engine.runDue()
+    const query = { kind: 'unread' } as const
+    expect(await waiting(engine, query)).toEqual(['unread bad ann club null', 'unread bad ann shop null'])
+    expect(await waiting(engine, { ...query, campaigns: ['club'] })).toEqual(['unread bad ann club null'])
+    const { counts, entries } = await engine.inspect.attention()
+    expect([counts.unread, entries[0]?.reason]).toEqual([1, 'FACTS_UNREADABLE'])
+    expect(JSON.stringify(entries)).not.toContain('1980')
+    expect((await engine.verifyIndex()).differences).toEqual([])
+    facts.readable = true
+    clock.advance('PT1H')
+    await engine.runDue()
+    expect(await waiting(engine)).toEqual([])
+    expect(await engine.inspect.history('bad ann')).toHaveLength(8)
+    expect(await store.count(markOf('unread'))).toBe(0)
+  })
+
   it('INDEX-5: what is held or failed waits until somebody sees to it, and the index agrees with the log', async () => {
     const { engine, store, clock, world, start } = await given(makeStore)
     await start('bad ann', 'careful')
@@ -129,7 +160,7 @@ eachStore((makeStore) => {
         contacts: 1,
       },
     ])
-    const counts = { held: 2, failed: 2, unplanned: 0, unhandled: 0, parked: 0 }
+    const counts = { held: 2, failed: 2, unplanned: 0, unread: 0, unhandled: 0, parked: 0 }
     expect(await engine.inspect.attention({ limit: 1 })).toMatchObject({ counts, total: 4, entries: [{}] })
     expect(await waiting(engine, { campaigns: ['club'] })).toEqual(['held bad bob club sms'])
     expect(await waiting(engine, { campaigns: [] })).toEqual([])

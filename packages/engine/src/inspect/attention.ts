@@ -9,8 +9,10 @@ import {
   epochMsOf,
   fold,
   type Instant,
+  isInProgress,
   type Members,
   markOf,
+  newestRun,
   type Page,
   type ReadModel,
   type RecordedContactEvent,
@@ -28,13 +30,15 @@ import { PARKED } from '../projection/park.ts'
 import type { Projection } from '../projection/projection.ts'
 
 /** In the order in which they are listed. */
-export const ATTENTION_KINDS = ['held', 'failed', 'unplanned', 'unhandled', 'parked'] as const
+export const ATTENTION_KINDS = ['held', 'failed', 'unplanned', 'unread', 'unhandled', 'parked'] as const
 
 /**
  * - `held`: a step is held, and its run stands still until somebody resends or cancels it.
  * - `failed`: the last sending of a step failed for good, in the newest run of the sequence. It leaves the list when the
  *   step is sent after all, when the run is stopped later than the step failed, or when a new run begins.
  * - `unplanned`: the schedule of a run cannot be computed by this release. Stop the run, or install a release that can.
+ * - `unread`: something of the contact is due, and the facts that the directory returns of it cannot be read, in one entry for
+ *   each campaign that it is in. A worker found so, and asks again. Correct what the directory returns.
  * - `unhandled`: steps of a kind that this engine has no handler for are due for more than five minutes: no worker does
  *   them (KIND-1).
  * - `parked`: the projection has left the contact out; see `engine.projection`.
@@ -112,7 +116,7 @@ interface Source {
   entries(ids: readonly string[]): Promise<readonly AttentionEntry[]>
 }
 
-type Mark = 'held' | 'failed' | 'unplanned'
+type Mark = 'held' | 'failed' | 'unplanned' | 'unread'
 type OfCampaigns = AttentionQuery['campaigns']
 
 export function createAttentionQuestions(
@@ -122,7 +126,9 @@ export function createAttentionQuestions(
   projection: Projection,
 ): AttentionQuestions {
   const sourcesFor = ({ kind, campaigns }: AttentionQuery): readonly Source[] => {
-    const marks = (['held', 'failed', 'unplanned'] as const).map((mark) => marked(context, readModel, mark, campaigns))
+    const marks = (['held', 'failed', 'unplanned', 'unread'] as const).map((mark) =>
+      marked(context, readModel, mark, campaigns),
+    )
     const others = [unhandled(context, readModel, kinds), parked(readModel, projection)]
     const sources = campaigns === undefined ? [...marks, ...others] : marks
     return sources.filter((source) => kind === undefined || source.kind === kind)
@@ -189,6 +195,7 @@ function marked(context: EngineContext, readModel: ReadModel, mark: Mark, campai
       const found = await Promise.all(
         ids.map(async (contactId) => {
           const history = await context.historyOf(contactId)
+          if (mark === 'unread') return unreadOf(contactId, history)
           return mark === 'unplanned' ? unplannedOf(context, contactId, history) : stepsOf(mark, contactId, history)
         }),
       )
@@ -220,6 +227,19 @@ async function unplannedOf(
     const { code } = wordsOf(error)
     return { ...NOTHING, kind: 'unplanned', contactId, ...refOf(ref), run, since, reason: code }
   })
+}
+
+function unreadOf(contactId: ContactId, history: readonly RecordedContactEvent[]): readonly AttentionEntry[] {
+  const campaigns = new Set(
+    fold(history).enrollments.flatMap((one) => (isInProgress(newestRun(one)) ? [one.campaignId] : [])),
+  )
+  return [...campaigns].map((campaignId) => ({
+    ...NOTHING,
+    kind: 'unread',
+    contactId,
+    campaignId,
+    reason: 'FACTS_UNREADABLE',
+  }))
 }
 
 /** Kinds of steps that no handler of this engine does, and for which contacts are due for a while. */
@@ -269,7 +289,7 @@ function parked(readModel: ReadModel, projection: Projection): Source {
 }
 
 const NO_MEMBERS: Members = { contacts: [], total: 0, next: null }
-const NO_COUNTS = { held: 0, failed: 0, unplanned: 0, unhandled: 0, parked: 0 }
+const NO_COUNTS = { held: 0, failed: 0, unplanned: 0, unread: 0, unhandled: 0, parked: 0 }
 const NOTHING = {
   contactId: null,
   campaignId: null,
