@@ -23,12 +23,18 @@ interface Manifest {
 
 const entriesFor = ({ publishConfig }: Manifest) => Object.keys(publishConfig?.exports ?? {})
 
-const published = readdirSync(PACKAGES)
-  .map((folder) => ({
-    folder: join(PACKAGES, folder),
-    manifest: JSON.parse(readFileSync(join(PACKAGES, folder, 'package.json'), 'utf8')) as Manifest,
-  }))
-  .filter(({ manifest }) => manifest.private !== true)
+const packages = readdirSync(PACKAGES).map((folder) => ({
+  folder: join(PACKAGES, folder),
+  manifest: JSON.parse(readFileSync(join(PACKAGES, folder, 'package.json'), 'utf8')) as Manifest,
+}))
+const published = packages.filter(({ manifest }) => manifest.private !== true)
+
+it('docs/start.md packs the packages that are published, and no other', () => {
+  const page = readFileSync(join(PACKAGES, '../docs/start.md'), 'utf8')
+  const leftOut = [...page.matchAll(/--filter '!([^']+)'/g)].map(([, name = '']) => name)
+  const unpublished = packages.filter(({ manifest }) => manifest.private === true).map(({ manifest }) => manifest.name)
+  expect(leftOut.toSorted()).toEqual(unpublished.toSorted())
+})
 
 it.each(published.map(({ manifest }) => manifest))(
   '$name has a description, keywords, and the list of its exports',
