@@ -19,20 +19,22 @@ import {
   isLeft,
   type Rejection,
   type SequenceRef,
+  type Vars,
 } from '@enfold/core'
 import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } from '@enfold/engine'
-import { type Allowed, type ContactSelector, idsIn, requireList, requireOneWay } from './contact-selector.ts'
+import { type Allowed, type ContactSelector, itemsIn, requireList, requireOneWay } from './contact-selector.ts'
 import { CommandFailedError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
 import { placeText } from './places.ts'
 import { createProgress } from './progress.ts'
 import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
-import { counted, jsonText, named, paintFor, plain, sequenceName } from './text.ts'
+import { counted, jsonText, keyInWords, named, paintFor, plain, sequenceName } from './text.ts'
 
 /** What to do, and for which contacts. */
 export interface BulkOrder extends SequenceRef {
   readonly action: ActionVerb
+  readonly vars?: Vars
   readonly selector: ContactSelector
   /** One that stands in the store already goes on where it was (BULK-2). */
   readonly actionId: ActionId
@@ -114,7 +116,7 @@ function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): Co
   const { in: sequence } = selector
   // In progress, or waiting at its end.
   if (sequence !== undefined) return { query: { any: [sequence, { ...sequence, status: 'waiting' }] } }
-  return { ids: showing(idsIn(selector, stdin), show) }
+  return { ids: showing(itemsIn(selector, stdin), show) }
 }
 
 /** What makes exit status 1: `ACTION_TROUBLES`; and, of a list, contacts that are left unchanged, unless that is allowed. */
@@ -271,7 +273,8 @@ async function nameSome(
   if (outcomes[outcome] === 0) return
   const { contacts } = await engine.inspect.actionContacts({ actionId, outcome, limit: NAMED })
   const lines = contacts.map(
-    ({ contactId, reason }) => `${named(contactId)}: ${asWords(outcome)}${reason === null ? '' : `, ${plain(reason)}`}`,
+    ({ contactId, key, reason }) =>
+      `${named(contactId)}${keyInWords(key)}: ${asWords(outcome)}${reason === null ? '' : `, ${plain(reason)}`}`,
   )
   const more = outcomes[outcome] - contacts.length
   if (more > 0) lines.push(`and ${more.toLocaleString('en')} more ${asWords(outcome)}; --csv FILE names each.`)

@@ -1,7 +1,7 @@
 /** The contacts that an order is for: named one by one, listed in a file, or all that are in a sequence. */
 import { createReadStream } from 'node:fs'
-import type { ContactId, SequenceRef } from '@enfold/core'
-import { contactsOfCsv, type Engine } from '@enfold/engine'
+import type { ActionItem, ContactId, SequenceRef } from '@enfold/core'
+import { contactsOfCsv, type Engine, itemsOfCsv } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { placeText, requireFile } from './places.ts'
 import type { Streams } from './streams.ts'
@@ -12,6 +12,8 @@ export interface ContactSelector {
   readonly from?: string
   /** With `from`: the name of the column of ids. */
   readonly column?: string
+  /** With `from`: the name of a column of keys. */
+  readonly keyColumn?: string
   /** Those who are in it, or wait at its end. */
   readonly in?: SequenceRef
 }
@@ -33,11 +35,12 @@ export async function contactsOf(
 }
 
 /** @throws UsageError if the contacts are named in several ways */
-export function requireOneWay({ ids, from, in: sequence, column }: ContactSelector): void {
+export function requireOneWay({ ids, from, in: sequence, column, keyColumn }: ContactSelector): void {
   const ways = [ids.length > 0, from !== undefined, sequence !== undefined].filter(Boolean).length
   if (ways > 1)
     throw new UsageError('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
   if (column !== undefined && from === undefined) throw new UsageError('--column goes with --from FILE.')
+  if (keyColumn !== undefined && from === undefined) throw new UsageError('--key-column goes with --from FILE.')
 }
 
 /**
@@ -49,6 +52,16 @@ export function idsIn({ from = '-', column }: ContactSelector, stdin: Streams['s
   if (from !== '-') requireFile(from)
   const options = column === undefined ? {} : { column }
   return contactsOfCsv(from === '-' ? stdin : createReadStream(from), placeText(from), options)
+}
+
+/** As `idsIn`, each with its key where there is a column of keys. */
+export function itemsIn(
+  { from = '-', column, keyColumn }: ContactSelector,
+  stdin: Streams['stdin'],
+): AsyncGenerator<ActionItem> {
+  if (from !== '-') requireFile(from)
+  const options = { ...(column === undefined ? {} : { column }), ...(keyColumn === undefined ? {} : { keyColumn }) }
+  return itemsOfCsv(from === '-' ? stdin : createReadStream(from), placeText(from), options)
 }
 
 /** Of a list, what is taken for fine: contacts that nobody knows, and those that are left as they were. */

@@ -12,6 +12,7 @@ import {
   type Rejection,
   right,
   type SequenceRef,
+  type Vars,
   VERBS,
   type VerbFacts,
   type VerbName,
@@ -58,13 +59,21 @@ export type IdentifiedOrder<Name extends VerbName> = OrderOf<Name> &
 export function operationOf<Name extends VerbName>(name: Name, order: IdentifiedOrder<Name>): Operation {
   const verb: VerbFacts = VERBS[name]
   const sentences: Sentences<Name> = SENTENCES[name]
-  const { campaignId, sequenceId, commandId, kind, signalId } = order as Partial<
-    SequenceRef & { readonly commandId: CommandId; readonly kind: string; readonly signalId: string }
+  const { campaignId, sequenceId, key, vars, commandId, kind, signalId } = order as Partial<
+    SequenceRef & {
+      readonly vars: Vars
+      readonly commandId: CommandId
+      readonly kind: string
+      readonly signalId: string
+    }
   >
+  const more = { ...(key === undefined ? {} : { key }), ...(vars === undefined ? {} : { vars }) }
   const isOfSequence = campaignId !== undefined && sequenceId !== undefined
   return {
     describe: (contacts) => sentences.would(order, contacts),
-    ...(isActionVerb(verb.word) && isOfSequence ? { action: { action: verb.word, campaignId, sequenceId } } : {}),
+    ...(isActionVerb(verb.word) && isOfSequence
+      ? { action: { action: verb.word, campaignId, sequenceId, ...more } }
+      : {}),
     isFinal: sentences.isFinal === true,
     ...(kind === undefined ? {} : { signalKind: kind }),
     idempotencyKey: signalId === undefined ? { commandId: commandId as CommandId } : { signalId },

@@ -5,12 +5,14 @@ import {
   type GoalAnswer,
   heldInWords,
   type Instant,
+  type KeyedOutcome,
   type RunRef,
+  type SequenceRef,
   type VerbName,
   type VerbOf,
 } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
-import { named, sequenceName } from './text.ts'
+import { keyInWords, named, sequenceName } from './text.ts'
 
 /** What a verb of the engine takes, without the contact. */
 export type OrderOf<Name extends VerbName> = Omit<Parameters<Engine[Name]>[0], 'contactId'>
@@ -47,17 +49,20 @@ export interface Sentences<Name extends VerbName> {
   readonly isFinal?: boolean
 }
 
+const VARS = 'a variable that the run begins with, such as total=20: a number, true or false, else text; again for more'
+
 export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
   startSequence: {
     help: 'start contacts in a sequence; a contact that is in it keeps its place',
     options: {
       key: 'what the run is about, of a sequence with keys',
-      vars: 'what the run begins with: an object of variables',
+      vars: VARS,
     },
     would: (order, contacts) => `start ${sequenceName(order)} for ${contacts}`,
     did: {
-      started: ({ run }, order, contact) => `started run ${run} of ${sequenceName(order)} for ${contact}`,
-      already_active: ({ run }, order, contact) => `${contact} is in ${sequenceName(order)} already, run ${run}`,
+      started: (answer, order, contact) => `started ${eachRun(answer, order)} for ${contact}`,
+      already_active: ({ run, key }, order, contact) =>
+        `${contact} is in ${sequenceName(keyedBy(order, key))} already, run ${run}`,
     },
   },
   stopSequence: {
@@ -65,7 +70,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     options: { key: 'the run of this key, of a sequence with keys (default: each)' },
     would: (order, contacts) => `stop ${sequenceName(order)} for ${contacts}`,
     did: {
-      stopped: ({ run }, order, contact) => `stopped run ${run} of ${sequenceName(order)} for ${contact}`,
+      stopped: (answer, order, contact) => `stopped ${eachRun(answer, order)} for ${contact}`,
       not_active: ({ run }, order, contact) =>
         run === 0
           ? `${contact} was never in ${sequenceName(order)}`
@@ -76,12 +81,14 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     help: 'stop, then start, in one',
     options: {
       key: 'what the run is about, of a sequence with keys',
-      vars: 'what the run begins with: an object of variables',
+      vars: `${VARS} (default: as the run before)`,
     },
     would: (order, contacts) => `restart ${sequenceName(order)} for ${contacts}`,
     did: {
-      restarted: ({ run }, order, contact) => `restarted ${sequenceName(order)} for ${contact}, as run ${run}`,
-      started: ({ run }, order, contact) => `started ${sequenceName(order)} for ${contact}, as run ${run}`,
+      restarted: ({ run, key }, order, contact) =>
+        `restarted ${sequenceName(keyedBy(order, key))} for ${contact}, as run ${run}`,
+      started: ({ run, key }, order, contact) =>
+        `started ${sequenceName(keyedBy(order, key))} for ${contact}, as run ${run}`,
     },
   },
   pauseSequence: {
@@ -89,9 +96,8 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     options: { key: 'the run of this key, of a sequence with keys (default: each)' },
     would: (order, contacts) => `pause ${sequenceName(order)} for ${contacts}`,
     did: {
-      paused: ({ run }, order, contact) => `paused run ${run} of ${sequenceName(order)} for ${contact}`,
-      already_paused: ({ run }, order, contact) =>
-        `run ${run} of ${sequenceName(order)} is paused already for ${contact}`,
+      paused: (answer, order, contact) => `paused ${eachRun(answer, order)} for ${contact}`,
+      already_paused: (answer, order, contact) => `${eachRun(answer, order)} is paused already for ${contact}`,
     },
   },
   resumeSequence: {
@@ -102,8 +108,8 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     },
     would: (order, contacts) => `resume ${sequenceName(order)} for ${contacts}`,
     did: {
-      resumed: ({ run }, order, contact) => `resumed run ${run} of ${sequenceName(order)} for ${contact}`,
-      not_paused: ({ run }, order, contact) => `run ${run} of ${sequenceName(order)} is not paused for ${contact}`,
+      resumed: (answer, order, contact) => `resumed ${eachRun(answer, order)} for ${contact}`,
+      not_paused: (answer, order, contact) => `${eachRun(answer, order)} is not paused for ${contact}`,
     },
   },
   resendStep: {
@@ -212,6 +218,20 @@ function spanOf(until: Instant | null | undefined): string {
   return until === null || until === undefined ? 'without end' : `until ${until}`
 }
 
+/** "run 1 of shop/remind"; where an answer is about each key, each of them. */
+function eachRun(
+  { run, key, runs }: { readonly run: number; readonly key?: string; readonly runs?: readonly KeyedOutcome[] },
+  order: SequenceRef,
+): string {
+  const all = runs === undefined || runs.length === 0 ? [{ run, key }] : runs
+  return all.map((one) => `run ${one.run} of ${sequenceName(keyedBy(order, one.key))}`).join(', ')
+}
+
+function keyedBy({ campaignId, sequenceId, key }: SequenceRef, answered: string | undefined): SequenceRef {
+  const keyed = answered ?? key
+  return keyed === undefined ? { campaignId, sequenceId } : { campaignId, sequenceId, key: keyed }
+}
+
 function runsInWords(runs: readonly RunRef[]): string {
   return runs.map((ref) => `${sequenceName(ref)} run ${ref.run}`).join(', ')
 }
@@ -221,10 +241,11 @@ function goalInWords({ campaignId, goalId, outcome, stopped, started }: GoalAnsw
   if (outcome === 'not_member') return `${name} is for members`
   if (outcome === 'suppressed') return `${name} while suppressed`
   const changes = [
-    ...stopped.map(({ sequenceId, run }) => `stopped ${named(sequenceId)} run ${run}`),
-    ...started.map(({ sequenceId, run, outcome }) =>
-      outcome === 'started' ? `started ${named(sequenceId)} run ${run}` : `${named(sequenceId)} goes on, run ${run}`,
-    ),
+    ...stopped.map(({ sequenceId, key, run }) => `stopped ${named(sequenceId)}${keyInWords(key)} run ${run}`),
+    ...started.map(({ sequenceId, key, run, outcome }) => {
+      const name = `${named(sequenceId)}${keyInWords(key)}`
+      return outcome === 'started' ? `started ${name} run ${run}` : `${name} goes on, run ${run}`
+    }),
   ]
   return `satisfied ${name}${changes.length === 0 ? '' : `: ${changes.join(', ')}`}`
 }

@@ -16,7 +16,12 @@ export function jsonText(value: unknown): string {
 
 /** "pool-owners/nurture"; of one key "pool-owners/nurture for cart-7" */
 export function sequenceName({ campaignId, sequenceId, key = '' }: SequenceRef): string {
-  return `${named(campaignId)}/${named(sequenceId)}${key === '' ? '' : ` for ${named(key)}`}`
+  return `${named(campaignId)}/${named(sequenceId)}${keyInWords(key)}`
+}
+
+/** " for cart-7"; empty where there is no key. */
+export function keyInWords(key: string | undefined): string {
+  return key === undefined || key === '' ? '' : ` for ${named(key)}`
 }
 
 /** Gives a text a look. */

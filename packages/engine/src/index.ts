@@ -7,7 +7,7 @@ export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@en
 export type { ActionOrder, ActionTarget, ProcessOptions } from './actions/action-context.ts'
 export type { ActionQuestions, ActionView } from './actions/action-questions.ts'
 export type { Bulk } from './actions/bulk.ts'
-export { type CsvInput, contactsOfCsv, type ListOptions } from './actions/contact-list.ts'
+export { type CsvInput, contactsOfCsv, itemsOfCsv, type ListOptions } from './actions/contact-list.ts'
 export type { ContactQuery, ContactSource } from './actions/contact-source.ts'
 export type { ActionPreview } from './actions/preview.ts'
 export type { BrakeHealth } from './brakes.ts'

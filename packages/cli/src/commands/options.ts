@@ -16,6 +16,7 @@ export interface GivenOptions extends OrderOptions {
   readonly commandId?: string
   readonly from?: string
   readonly column?: string
+  readonly keyColumn?: string
   readonly in?: SequenceRef
   readonly allowUnknown?: boolean
   readonly allowUntouched?: boolean
@@ -126,7 +127,7 @@ export function selected(
   command: string,
   words: readonly string[],
   names: readonly string[],
-  { from, column, in: sequence }: Pick<GivenOptions, 'from' | 'column' | 'in'>,
+  { from, column, keyColumn, in: sequence }: Pick<GivenOptions, 'from' | 'column' | 'keyColumn' | 'in'>,
 ): { readonly selector: ContactSelector; readonly named: readonly string[] } {
   const ids = words.slice(0, Math.max(0, words.length - names.length)).map((word) => read(idIn, word))
   const named = words.slice(ids.length)
@@ -138,6 +139,7 @@ export function selected(
     ids,
     ...(from === undefined ? {} : { from }),
     ...(column === undefined ? {} : { column }),
+    ...(keyColumn === undefined ? {} : { keyColumn }),
     ...(sequence === undefined ? {} : { in: sequence }),
   }
   return { selector, named }

@@ -7,13 +7,14 @@ import {
   instantOf,
   type JsonObject,
   type TakenTypes,
+  type Vars,
   VERB_NAMES,
   VERBS,
   type VerbFacts,
   type VerbName,
 } from '@enfold/core'
 import { Argument, type Command, Option } from 'commander'
-import { idIn, instantIn, objectIn, read, sequenceIn, textIn, wholeNumberIn } from '../arguments.ts'
+import { idIn, instantIn, objectIn, read, sequenceIn, textIn, variableIn, wholeNumberIn } from '../arguments.ts'
 import { processMany } from '../bulk.ts'
 import { publishFile, unpublish } from '../campaign-orders.ts'
 import type { ContactSelector } from '../contact-selector.ts'
@@ -98,11 +99,14 @@ function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): v
   if (isActionVerb(word)) for (const option of manyOptions()) command.addOption(option)
   command.action((url: string, words: readonly string[], options: VerbOptions) => {
     const { selector, named } = selected(word, words, NAMES[about], options)
-    const taken = Object.keys(takes).flatMap((option) => (option in options ? [[option, options[option]]] : []))
+    const taken = Object.keys(takes).flatMap((option) => {
+      const given = options[option === 'vars' ? 'var' : option]
+      return given === undefined ? [] : [[option, given] as const]
+    })
     const what = { ...ORDERS[about](named, options), ...Object.fromEntries(taken) }
     if (isActionVerb(word)) {
       const isMany = selector.from !== undefined || selector.in !== undefined
-      if (isMany) return done(orderMany(io, url, word, named, selector, options))
+      if (isMany) return done(orderMany(io, url, word, named, selector, options, Object.fromEntries(taken)))
       if (options.actionId !== undefined || options.csv !== undefined)
         throw new UsageError('--action-id and --csv go with --from FILE or --in SEQUENCE.')
     }
@@ -124,7 +128,14 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string)
       return instant
     }),
   key: (flag, text) => new Option(`${flag} <key>`, text).argParser(idIn),
-  vars: (flag, text) => new Option(`${flag} <json>`, text).argParser(objectIn),
+  // One variable each time.
+  vars: (_, text) => new Option('--var <name=value>', text).argParser(addVariable).default(undefined),
+}
+
+/** A variable may be called `__proto__`. */
+function addVariable(text: string, before: Vars | undefined): Vars {
+  const { name, value } = variableIn(text)
+  return Object.fromEntries([...Object.entries(before ?? {}), [name, value]])
 }
 
 const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
@@ -143,6 +154,7 @@ const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
 const manyOptions = () => [
   new Option('--action-id <id>', 'with --from or --in: go on with this order').argParser(idIn),
   new Option('--csv <file>', 'with --from or --in: what became of each contact, as a new file'),
+  new Option('--key-column <name>', 'with --from: the column of keys, of a sequence with keys').argParser(textIn),
 ]
 
 /** What the engine takes, but for the contact and the options of the verb. */
@@ -173,11 +185,12 @@ function orderMany(
   [sequence = '']: readonly string[],
   selector: ContactSelector,
   options: VerbOptions,
+  taken: { readonly key?: string; readonly vars?: Vars },
 ): Promise<boolean> {
   if (options.commandId !== undefined)
     throw new UsageError('With --from or --in each contact has a command of its own; the order has an --action-id.')
   const { commandId: _, ...ordered } = orderedBy(options)
   const { actionId = randomUUID() } = options
-  const order = { action, ...read(sequenceIn, sequence), selector, actionId, ...ordered }
+  const order = { action, ...read(sequenceIn, sequence), ...taken, selector, actionId, ...ordered }
   return withEngine(url, 'write', options, (engine) => processMany(io, engine, order, options))
 }

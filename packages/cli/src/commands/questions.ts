@@ -180,6 +180,7 @@ interface ExplainOptions {
   readonly step?: Omit<StepRef, 'run'>
   readonly goal?: Omit<GoalQuestion, 'signalId'>
   readonly signal?: string
+  readonly key?: string
   readonly run?: number
   readonly at?: Instant
 }
@@ -192,6 +193,7 @@ function addExplain(program: Command, answer: Answering): void {
     .addOption(new Option('--step <step>', 'why not: CAMPAIGN/SEQUENCE/STEP, each percent-encoded').argParser(stepIn))
     .addOption(new Option('--goal <goal>', 'why a signal did not satisfy it: CAMPAIGN/GOAL').argParser(goalIn))
     .addOption(new Option('--signal <id>', 'with --goal: the id of the signal').argParser(idIn))
+    .addOption(new Option('--key <key>', 'with --step: of the run of this key').argParser(idIn))
     .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn))
     .addOption(at('with --step: as of then (default: now)'))
     .action(
@@ -201,7 +203,7 @@ function addExplain(program: Command, answer: Answering): void {
         second: string | undefined,
         options: SharedOptions & ExplainOptions,
       ) => {
-        const { step, run, goal, signal } = options
+        const { step, run, key, goal, signal } = options
         if ((goal === undefined) !== (signal === undefined)) throw new UsageError('--goal and --signal go together.')
         if (goal !== undefined && signal !== undefined) {
           if (step !== undefined || second !== undefined)
@@ -213,12 +215,20 @@ function addExplain(program: Command, answer: Answering): void {
         if (step === undefined) {
           if (first === undefined)
             throw new UsageError('explain needs the id of an event, or --step. See: enfold history.')
-          if (run !== undefined || options.at !== undefined) throw new UsageError('--run and --at go with --step.')
+          if (run !== undefined || key !== undefined || options.at !== undefined)
+            throw new UsageError('--key, --run and --at go with --step.')
           return answer(second, options, (log) => askExplain(log, contactId, first, clockNow()))
         }
         if (second !== undefined) throw new UsageError('explain takes the id of an event or --step, not both.')
+        const keyed = key === undefined ? {} : { key }
         return answer(first, options, (log) =>
-          askExplainNot(log, contactId, run === undefined ? step : { ...step, run }, options.at ?? null, clockNow()),
+          askExplainNot(
+            log,
+            contactId,
+            { ...step, ...keyed, ...(run === undefined ? {} : { run }) },
+            options.at ?? null,
+            clockNow(),
+          ),
         )
       },
     )
