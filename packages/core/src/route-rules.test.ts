@@ -58,17 +58,17 @@ describe('a route of a run of version 1, a few minutes after version 2', () => {
   }
   const SOON = '2026-03-02T09:05:00.000Z'
 
-  it('AUDIT-4: is not told unpublished where the campaign never was', () => {
+  it('AUDIT-4: a route that is said to be unpublished is a fault if its campaign never was', () => {
     expect(lieIn([definition, two], 'not_published', SOON)).toBe('ROUTE-4')
   })
 
-  it('VERSION-3: may be told unpublished by a worker that knew of an unpublishing, and of nothing later', () => {
+  it('VERSION-3: a route may be said to be unpublished by a worker that knew of an unpublishing, and of nothing later', () => {
     expect(lieIn([definition, 'unpublish', two], 'not_published', SOON)).toBeNull()
     expect(lieIn([definition, 'unpublish', two], 'not_published', '2026-03-02T12:00:00.000Z')).toBe('ROUTE-4')
     expect(lieIn([definition, 'unpublish'], 'not_published', SOON)).toBeNull()
   })
 
-  it('BRAKE-1: is not told held by the brake where no version would hold it', () => {
+  it('BRAKE-1: a route that is said to be held by the brake is a fault if no version would hold it', () => {
     expect(lieIn([definition, two], 'brake', SOON)).toBe('ROUTE-4')
     expect(lieIn([definition, 'unpublish'], 'brake', SOON)).toBe('ROUTE-4')
   })

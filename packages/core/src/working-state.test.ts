@@ -122,7 +122,7 @@ describe('a working state', () => {
     expect(workingState(whole).enrollments).toHaveLength(16)
   })
 
-  it('is stored after so many events, and a large one more rarely', () => {
+  it('a state is stored after so many events, and a large one more rarely', () => {
     const small = fold(events(50))
     expect([23, 24].map((since) => isDueToStore(small, 100 - since))).toEqual([false, true])
     const refs = Array.from({ length: 400 }, (_, i) => ({ campaignId: 'pool', sequenceId: `s${i}` }))

@@ -2,7 +2,7 @@
  * The working state: what of a contact's state commands need, small whatever the history, to be stored and loaded in
  * place of the stream. It holds the newest run of each sequence and every run that is open or has something under way.
  * Of older runs it keeps what the brake counts. Of sequences that are over, beyond the last few, it keeps a hash.
- * Whoever looks for more gets `NeedsHistory`. `docs/decisions/0026-stored-state.md`.
+ * A decision that looks for more gets `NeedsHistory`. `docs/decisions/0027-stored-state.md`.
  */
 import {
   type ContactState,
@@ -23,7 +23,7 @@ import type { FoldedState, StoredState } from './ports/index.ts'
 
 /**
  * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
- * another number are made anew from the stream. (`working-state.test.ts` fails where that was forgotten.)
+ * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
 export const REDUCER = 1
 

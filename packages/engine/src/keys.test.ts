@@ -62,7 +62,7 @@ async function given(makeStore: () => Store) {
 }
 
 ALL((makeStore) => {
-  it('KEY-3: of two carts the one that is paid is left in peace, and the other is reminded', async () => {
+  it('KEY-3: a cart that is paid is left in peace, and the other of the contact is reminded', async () => {
     const { clock, calls, engine, leave } = await given(makeStore)
     const first = await leave('cart 1', 20)
     expect(first.goals).toMatchObject([
@@ -337,7 +337,7 @@ describe('actions over many', () => {
       ).rejects.toThrow('action.contacts.ids[0]')
   })
 
-  it('KEY-1: of a sequence without keys a column of that name is left alone', async () => {
+  it('KEY-1: a column of keys is left alone for a sequence without keys', async () => {
     const { engine } = await given(STORES.sqlite)
     const csv = 'contactId,key\nann,1\nbob,2\n'
     const order = { ...bulk, sequenceId: 'plain', actionId: 'g', contacts: { csv } }

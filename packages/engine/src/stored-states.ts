@@ -1,6 +1,6 @@
 /**
  * Contacts by their stored states: what was stored last, and the events since folded into it. A state that cannot be used
- * is as none; the next append stores one anew. When a state is stored is decided here as well.
+ * is as none; the next append stores one again. When a state is stored is decided here as well.
  */
 import {
   type Clock,
@@ -33,7 +33,7 @@ import type { LoggedContact, Stored } from './logged-contact.ts'
 export type StateFault = Unusable | 'ahead'
 
 export interface StateHealth {
-  /** Stored states that this process could not use since it began. The stream was read instead, and one stored anew. */
+  /** Stored states that this process could not use since it began. The stream was read instead, and one stored again. */
   readonly refused: number
   /** When the last one was; `null`: none so far. */
   readonly lastAt: Instant | null
@@ -135,7 +135,7 @@ export interface ToStore {
 }
 
 /**
- * Whether a state goes with an append. None does while an event since the last one is dated after now: whoever asks for
+ * Whether a state goes with an append. None does while an event since the last one is dated after now: a question for
  * events ahead of the clock finds them among those that are read (AUDIT-2).
  *
  * @param state after the events

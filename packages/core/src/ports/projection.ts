@@ -28,7 +28,7 @@ export interface Derived {
   readonly others?: readonly OtherLane[]
   /** By how much the append changes counters (FUNNEL-1), each version of a campaign once. Absent: none. */
   readonly counters?: readonly CounterChange[]
-  /** The contact's state after the events, to be kept in place of the one before. Absent: that one stays. */
+  /** The contact's state after the events, to be kept instead of the one before. Absent: that one stays. */
   readonly state?: FoldedState
 }
 

@@ -20,7 +20,7 @@ const stores: { readonly [name: string]: () => Store } = {
 
 const on = (contactId: string, sequenceId = 'nurture') => ({ contactId, campaignId: 'pool', sequenceId, actor: 'olga' })
 
-/** Two days: four contacts in nurture, of whom one is stopped, one buys, and one is erased. */
+/** Two days: four contacts in nurture, one of which is stopped, one buys, and one is erased. */
 async function given(store: Store, stop = 'P9D') {
   const clock = createSimulatedClock(MONDAY)
   const made = createEngine({ store, clock, handlers: { email: () => ({ outcome: 'sent' }) } })

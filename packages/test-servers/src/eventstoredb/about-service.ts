@@ -1,4 +1,4 @@
-/** What a client asks a node about itself: what it can do, and who is in its cluster. */
+/** What a client asks a node about itself: what it can do, and which nodes its cluster has. */
 import { randomUUID } from 'node:crypto'
 import gossip from '@eventstore/db-client/generated/gossip_pb.js'
 import features from '@eventstore/db-client/generated/serverfeatures_pb.js'

@@ -1,4 +1,4 @@
-/** Faults on demand: which one a call meets, what state the node is in, and whether it answers at all. */
+/** Faults on demand: which one a call meets, what state the node is in, and whether it responds at all. */
 import { status as StatusCode, type StatusObject } from '@grpc/grpc-js'
 import { exception } from './wire.ts'
 
@@ -70,7 +70,7 @@ export class Faults {
   }
 }
 
-/** @param leader whom `not-leader` names */
+/** @param leader the node that `not-leader` names */
 export function errorOf(fault: Fault, leader: Endpoint): Partial<StatusObject> {
   if (fault === 'not-leader') {
     const { address, port } = leader
