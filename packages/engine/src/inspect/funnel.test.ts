@@ -75,8 +75,8 @@ describe.each(Object.entries(stores))('given a campaign in %s', (_, open) => {
     const { revision } = await store.countersAt()
     const key = JSON.stringify(['sequence', 'nurture', 'started'])
     const wrong: CounterChange[] = [
-      { campaignId: 'pool', campaignVersion: 1, by: new Map([[key, 7]]) },
-      { campaignId: 'ghost', campaignVersion: 3, by: new Map([[key, -1]]) },
+      { campaignId: 'pool', campaignVersion: 1, by: [[key, 7]] },
+      { campaignId: 'ghost', campaignVersion: 3, by: [[key, -1]] },
     ]
     expect(await store.correctCounters(wrong, revision)).toBe(true)
     const { counters } = await engine.verifyIndex()
