@@ -118,7 +118,27 @@ export const FORGERIES: readonly Forgery[] = [
   drop('a stop by a goal left out', (event) => event.type === 'SequenceStopped' && event.cause.by === 'goal'),
   drop('a start by a goal left out', (event) => event.type === 'SequenceStarted' && event.cause.by === 'goal'),
   drop('a start by a finished sequence left out', (e) => e.type === 'SequenceStarted' && e.cause.by === 'sequence'),
-  ...(['closed', 'already_active', 'not_published', 'brake', 'goal'] as const).map(hideStart),
+  ...(['closed', 'already_active', 'not_published', 'brake', 'goal', 'too_many_runs'] as const).map(hideStart),
+
+  // --- Keys and variables -------------------------------------------------------------------------------------------
+  change('a start with another key than its variable', keyedStart, (event) => withData(event, { key: 'forged' })),
+  change('a variable that its sequence does not have', keyedStart, (event) =>
+    withData(event, { vars: { ...(event.data.vars as Data), forged: 1 } }),
+  ),
+  change('a key in a sequence that has none', plainStart, (event) => withData(event, { key: 'forged' })),
+  change('an event of another key than was started', keyedStep, (event) => withData(event, { key: 'forged' })),
+  change('the key of a goal that compares none', ofType('GoalSatisfied'), (event, log) =>
+    definitionOf(log, event)?.goals.find(({ id }) => id === event.data.goalId)?.same === undefined
+      ? withData(event, { same: 'forged' })
+      : null,
+  ),
+  change('a variable that a condition did not see', sawVariable, (event) => ({
+    ...event,
+    data: {
+      ...event.data,
+      saw: (event.data.saw as Data[]).map((one) => ('var' in one ? { ...one, value: 'forged' } : one)),
+    },
+  })),
 
   // --- Causes and ids -----------------------------------------------------------------------------------------------
   change('a cause that is not in the log', byStep, (event) => ({
@@ -187,6 +207,7 @@ export const FORGERIES: readonly Forgery[] = [
         one.type === 'StepDispatched' &&
         one.data.resend === 0 &&
         one.data.run === event.data.run &&
+        one.data.key === event.data.key &&
         one.data.sequenceId === event.data.sequenceId,
     )
     if (sent === undefined || newestRun(log, event) !== event.data.run) return null
@@ -298,7 +319,7 @@ function hideStart(outcome: string): Forgery {
       if (event === undefined) return null
       const [to] = startRoutesOf(draft(event), log, outcome)
       const routes = (draft(event).data.routes as Data[]).map((route) =>
-        route.to === to ? { to, outcome, ...(outcome === 'already_active' ? { run: route.run } : {}) } : route,
+        route.to === to ? toldAs(outcome, route) : route,
       )
       const start = log.find(
         (one) => one.type === 'SequenceStarted' && one.causationId === event.id && one.data.sequenceId === to,
@@ -311,6 +332,12 @@ function hideStart(outcome: string): Forgery {
       )
     },
   }
+}
+
+/** The route with what that outcome has. */
+function toldAs(outcome: string, { to, key, run }: Data): Data {
+  const isKeyed = key !== undefined && ['already_active', 'brake', 'too_many_runs'].includes(outcome)
+  return { to, outcome, ...(isKeyed ? { key } : {}), ...(outcome === 'already_active' ? { run } : {}) }
 }
 
 /** Where a route led to a start; with `closed`, only routes that have no condition. */
@@ -366,13 +393,27 @@ function afterwards(event: Draft): Draft {
 
 const withData = (event: Draft, data: Data): Draft => ({ ...event, data: { ...event.data, ...data } })
 const later = (instant: string, ms: number): string => instantOf(Date.parse(instant) + ms)
-const runOf = ({ data: { campaignId, sequenceId, run } }: Draft): Data => ({ campaignId, sequenceId, run })
+const runOf = ({ data: { campaignId, sequenceId, key, run } }: Draft): Data =>
+  key === undefined ? { campaignId, sequenceId, run } : { campaignId, sequenceId, key, run }
 
 function ofType(...types: readonly string[]): Where {
   return ({ type }) => types.includes(type)
 }
 function startByHand({ type, cause }: Draft): boolean {
   return type === 'SequenceStarted' && cause.by === 'operator'
+}
+function keyedStart(event: Draft): boolean {
+  return startByHand(event) && event.data.key !== undefined
+}
+function plainStart(event: Draft): boolean {
+  return startByHand(event) && event.data.key === undefined
+}
+function keyedStep({ type, data }: Draft): boolean {
+  return type === 'StepSent' && data.key !== undefined
+}
+function sawVariable({ type, data }: Draft): boolean {
+  const saw = type === 'StepDispatched' || type === 'StepSkipped' || type === 'SequenceCompleted' ? data.saw : undefined
+  return ((saw ?? []) as Data[]).some((one) => 'var' in one)
 }
 function startInUnpublished(event: Draft, log: readonly RecordedEvent[]): boolean {
   if (!startByHand(event)) return false
@@ -414,13 +455,14 @@ function skippedUnsent({ type, data }: Draft): boolean {
 
 /** The definition that the event's run, or the goal, is of. */
 function definitionOf(log: readonly RecordedEvent[], event: Draft): CampaignDefinition | undefined {
-  const { campaignId, sequenceId, run } = event.data
+  const { campaignId, sequenceId, key, run } = event.data
   const started = log.find(
     (one) =>
       one.type === 'SequenceStarted' &&
       one.stream === event.stream &&
       one.data.campaignId === campaignId &&
       one.data.sequenceId === sequenceId &&
+      one.data.key === key &&
       one.data.run === run,
   )
   const version =
@@ -455,11 +497,12 @@ function skipOf(start: Draft, stepId: string, reason: string): Draft {
 }
 
 function ofSequence(log: readonly RecordedEvent[], event: Draft): readonly Draft[] {
-  const { campaignId, sequenceId } = event.data
+  const { campaignId, sequenceId, key } = event.data
   return log
     .map(draft)
     .filter(
-      (one) => one.stream === event.stream && one.data.campaignId === campaignId && one.data.sequenceId === sequenceId,
+      ({ stream, data }) =>
+        stream === event.stream && data.campaignId === campaignId && data.sequenceId === sequenceId && data.key === key,
     )
 }
 function newestRun(log: readonly RecordedEvent[], event: Draft): number {
@@ -470,7 +513,12 @@ function isOver(log: readonly RecordedEvent[], event: Draft): boolean {
   const ends = ['SequenceStopped', 'SequenceCompleted', 'ContactErased', 'ContactSuppressed']
   return log
     .map(draft)
-    .some(({ type, stream, data }) => stream === event.stream && ends.includes(type) && (data.run ?? run) === run)
+    .some(
+      ({ type, stream, data }) =>
+        stream === event.stream &&
+        ends.includes(type) &&
+        (data.run === undefined || (data.run === run && data.key === event.data.key)),
+    )
 }
 function versionsOf(log: readonly RecordedEvent[], stream: string): number {
   return log.filter((event) => event.stream === stream && event.type === 'CampaignPublished').length

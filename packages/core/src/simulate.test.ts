@@ -2,6 +2,18 @@ import { campaign, type Happening, isEnfoldFault, simulate, VERB_OF_STORY, VERBS
 import { describe, expect, it } from 'vitest'
 
 const from = '2026-03-27T08:00:00.000Z'
+const carts = campaign({
+  id: 'carts',
+  goals: [{ id: 'left', when: { kind: 'cart-left' }, next: ['cart'] }],
+  sequences: [
+    {
+      id: 'cart',
+      per: 'orderId',
+      vars: { orderId: { data: 'orderId' }, total: { data: 'total' } },
+      steps: [{ id: 'one', kind: 'email', timer: { after: 'P1D' } }],
+    },
+  ],
+})
 const pool = campaign({
   id: 'pool',
   goals: [
@@ -189,6 +201,20 @@ describe('simulating', () => {
         word === 'resend' ? 'StepNotReached' : true,
       ])
     }
+  })
+
+  it('KEY-1: a sequence runs once for each key, and the timeline says which was sent', () => {
+    const { sent, results } = simulate(carts, {
+      from,
+      happenings: [
+        { at: 'P0D', start: 'cart', key: 'a', vars: { total: 7 } },
+        { at: 'P0D', signal: { kind: 'cart-left', data: { orderId: 'b' } } },
+        { at: 'PT1H', stop: 'cart', key: 'a' },
+        { at: 'PT1H', start: 'cart' },
+      ],
+    })
+    expect(sent).toEqual([{ at: '2026-03-28T08:00:00.000Z', sequenceId: 'cart', key: 'b', run: 1, stepId: 'one' }])
+    expect(results.map(({ rejection }) => rejection?.type ?? null)).toEqual([null, null, null, 'KeyMissing'])
   })
 
   it('PAUSE-2: a resume that shifts makes the wait longer by the pause, any other leaves it', () => {

@@ -67,6 +67,8 @@ export interface Timeline {
   readonly sent: readonly {
     readonly at: Instant
     readonly sequenceId: SequenceId
+    /** Of a run that has one (KEY-1). */
+    readonly key?: string
     readonly run: number
     readonly stepId: StepId
   }[]
@@ -181,9 +183,11 @@ interface AtWork {
 }
 
 function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
-  return events.flatMap(({ type, data, at }) =>
-    type === 'StepSent' ? [{ at, sequenceId: data.sequenceId, run: data.run, stepId: data.stepId }] : [],
-  )
+  return events.flatMap(({ type, data, at }) => {
+    if (type !== 'StepSent') return []
+    const { sequenceId, key, run, stepId } = data
+    return [{ at, sequenceId, ...(key === undefined ? {} : { key }), run, stepId }]
+  })
 }
 
 type Meta = { readonly contactId: string; readonly commandId: string; readonly actor: null }

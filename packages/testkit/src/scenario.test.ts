@@ -2,7 +2,7 @@ import { isEnfoldFault, tagChanges } from '@enfold/core'
 import { commands, projection, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
-const { start, stop, signal, dispatch } = commands
+const { start, stop, signal, dispatch, report } = commands
 const story = scenario({
   campaigns: [
     {
@@ -94,6 +94,19 @@ describe('a story', () => {
     for (const run of [() => story.at('soon'), () => scenario({ campaigns: [{}] }), () => story.unpublish('x')])
       expect(() => run()).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
     expect(isEnfoldFault(new Error('x'))).toBe(false)
+  })
+})
+
+describe('a story of keyed runs', () => {
+  it('KEY-2: a report is for the run of its key, and no other worker is taken for dead', () => {
+    const sequence = { id: 's', per: 'of', vars: { of: { data: 'of' } }, steps: [{ id: 'a', kind: 'email' }] }
+    const begun = scenario({ campaigns: [{ id: 'c', goals: [], sequences: [sequence] }] })
+      .given(start('s', { key: 'x' }), start('s', { key: 'y' }))
+      .given(dispatch())
+    begun.when(dispatch()).thenNothing()
+    begun
+      .when(report('s', 'a', { outcome: 'sent' }, { key: 'y' }))
+      .thenEvents(['StepSent', { key: 'y', run: 1, attempt: 1 }], ['SequenceCompleted', { key: 'y' }])
   })
 })
 

@@ -38,6 +38,7 @@ import {
   plan,
   type RecordedContactEvent,
   type Rejection,
+  refOf,
   right,
   runOf,
   type SequenceId,
@@ -365,10 +366,10 @@ function instantFrom(now: Instant, when: Instant | string): Instant {
 /** Every sending that was dispatched and has no outcome, save those whose worker died. */
 function inFlightOf({ contactId, state, lost }: Story): ReadonlySet<string> {
   const keys = new Set<string>()
-  for (const { campaignId, sequenceId, runs } of state.enrollments)
-    for (const { run, steps } of runs)
+  for (const enrollment of state.enrollments)
+    for (const { run, steps } of enrollment.runs)
       for (const { stepId, status, resends } of steps) {
-        const keyOf = (resend: number) => idempotencyKeyOf({ contactId, campaignId, sequenceId, run, stepId, resend })
+        const keyOf = (resend: number) => idempotencyKeyOf({ contactId, ...refOf(enrollment), run, stepId, resend })
         if (status === 'dispatched') keys.add(keyOf(0))
         for (const resend of resends) if (resend.status === 'dispatched') keys.add(keyOf(resend.resend))
       }
@@ -398,7 +399,8 @@ function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object
     case 'DispatchDue':
       return { inFlight: inFlightOf(story), limit: 100 }
     case 'RecordOutcome': {
-      const sequence = { campaignId: loose.campaignId ?? story.firstCampaign ?? '', sequenceId: loose.sequenceId }
+      const { key = '', sequenceId } = loose
+      const sequence = { campaignId: loose.campaignId ?? story.firstCampaign ?? '', sequenceId, key }
       const run = loose.run ?? newestRun(enrollmentOf(story.state, sequence))?.run ?? 0
       const record = runOf(story.state, { ...sequence, run })?.steps.find((step) => step.stepId === loose.stepId)
       const sending = loose.resend === undefined || loose.resend === 0 ? record : record?.resends[loose.resend - 1]
