@@ -182,12 +182,15 @@ function sorted(value: unknown): unknown {
 }
 
 /** With its keys the other way round, all the way down but for JSON of the host. */
+/** JSON of the host, whose order is the host's. */
+const OF_THE_HOST: ReadonlySet<string> = new Set(['definition', 'value', 'data', 'vars'])
+
 function turn(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(turn)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value)
       .reverse()
-      .map(([key, inner]) => [key, key === 'definition' || key === 'value' ? inner : turn(inner)]),
+      .map(([key, inner]) => [key, OF_THE_HOST.has(key) ? inner : turn(inner)]),
   )
 }

@@ -14,7 +14,7 @@ interface Schema {
 }
 
 /**
- * What puts the values of a schema in order. What is JSON of the host (a definition, the value of a field) keeps the
+ * What puts the values of a schema in order. What is JSON of the host (a definition, the value of a field, variables) keeps the
  * order that the host gave it; so do members that the schema does not know.
  */
 export function orderedBy(schema: TSchema): Ordered {

@@ -14,7 +14,7 @@ interface Member extends Span {
 }
 /** Where things stand in a line. */
 interface Outline {
-  /** Members of each object; those within a definition, a value or a signal's data are the host's JSON, whose order is the host's. */
+  /** Members of each object; those within a definition, a value, variables or a signal's data are the host's JSON, whose order is the host's. */
   readonly objects: readonly { readonly members: readonly Member[]; readonly isHosts: boolean }[]
   /** Keys and values. */
   readonly strings: readonly Span[]
@@ -138,7 +138,7 @@ function outlineOf(line: string): Outline {
         token(at + 1)
         const name = line.slice(key.from, key.to)
         // The data of a signal lies within the data of its event.
-        const beginsHosts = name === '"definition"' || name === '"value"' || (name === '"data"' && depth > 0)
+        const beginsHosts = ['"definition"', '"value"', '"vars"'].includes(name) || (name === '"data"' && depth > 0)
         const inner = value(isHosts || beginsHosts, depth + 1)
         members.push({ from: begin, to: at, key, value: inner })
       }
