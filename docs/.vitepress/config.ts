@@ -66,6 +66,7 @@ export default defineConfig({
         items: pagesOf(
           'guides',
           'write-a-campaign',
+          'keyed-runs',
           'embed',
           'migrate',
           'test',

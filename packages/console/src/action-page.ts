@@ -13,7 +13,7 @@ import { span, when } from './when.ts'
 
 export async function actionPage(call: ActionCall): Promise<Page> {
   const action = await actionOf(call)
-  const { actionId, campaignId, sequenceId } = action
+  const { actionId, campaignId } = action
   const params = call.url.searchParams
   const outcome = ACTION_OUTCOMES.find((one) => one === params.get('outcome'))
   const found = await call.engine.inspect.actionContacts({
@@ -33,7 +33,7 @@ ${hidden(call, { back: String(paramsOf(back)) })}
 <button>${label}</button>
 </form>`
   const canResume = isStill(action) && action.state === 'running'
-  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.sequenceHtml({ campaignId, sequenceId })}</h1>
+  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.sequenceHtml(action)}</h1>
 ${orderedBy(action, call.timeZone)}
 ${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
 ${progressBar(call, action)}
@@ -49,10 +49,10 @@ ${table(
   'Contacts of the action',
   ['No.', 'Contact', 'Outcome', 'Run', 'Reason'],
   found.contacts.map(
-    ({ contactId, number, outcome: one, reason, run }) => html`<tr>
+    ({ contactId, key, number, outcome: one, reason, run, runs = [] }) => html`<tr>
 <td class="number">${number}</td>
-<th scope="row">${contactLink(call, contactId, names)}</th>
-<td>${badge(one ?? 'pending')}</td>
+<th scope="row">${contactLink(call, contactId, names)}${key === undefined ? '' : html` for <bdi class="key">${key}</bdi>`}</th>
+<td>${badge(one ?? 'pending')}${runs.map((each) => html`<br><span class="quiet">${badge(each.outcome)} run ${each.run}${each.key === '' ? '' : html` for <bdi class="key">${each.key}</bdi>`}</span>`)}</td>
 <td class="number">${run ?? ''}</td>
 <td><bdi>${reason ?? ''}</bdi></td>
 </tr>`,

@@ -94,13 +94,13 @@ async function entriesTable(call: Call, { entries }: AttentionView): Promise<Htm
   )
 }
 
-function whereOf({ campaignId, sequenceId, stepId, reason, kind }: AttentionEntry, titles: Titles): Html {
+function whereOf({ campaignId, sequenceId, key = '', stepId, reason, kind }: AttentionEntry, titles: Titles): Html {
   if (campaignId === null || sequenceId === null) return kind === 'unhandled' ? html`<bdi>${reason}</bdi>` : html`–`
-  return html`${stepId === null ? '' : html`<bdi>${stepId}</bdi> · `}${titles.sequenceHtml({ campaignId, sequenceId })}`
+  return html`${stepId === null ? '' : html`<bdi>${stepId}</bdi> · `}${titles.sequenceHtml({ campaignId, sequenceId, key })}`
 }
 
-function why(call: Call, { contactId, campaignId, sequenceId, stepId, run }: AttentionEntry): Html | '' {
+function why(call: Call, { contactId, campaignId, sequenceId, key, stepId, run }: AttentionEntry): Html | '' {
   if (contactId === null || stepId === null) return ''
-  const query = { campaign: campaignId, sequence: sequenceId, step: stepId, run }
+  const query = { campaign: campaignId, sequence: sequenceId, key, step: stepId, run }
   return html`<a class="why" href="${link(call, ['contacts', contactId, 'why'], query)}">why?<span class="unseen"> ${stepId}</span></a>`
 }

@@ -29,11 +29,11 @@ ${table(
   'Actions, the newest first',
   ['Ordered', 'By', 'What', 'Contacts', 'State', 'Reason', ''],
   visible.map((one) => {
-    const { action, actionId, actor, campaignId, contacts, orderedAt, reason, sequenceId } = one
+    const { action, actionId, actor, contacts, orderedAt, reason } = one
     return html`<tr>
 <td>${when(orderedAt, call.timeZone)}</td>
 <td><bdi>${actor ?? '–'}</bdi></td>
-<th scope="row">${action} ${titles.sequenceHtml({ campaignId, sequenceId })}</th>
+<th scope="row">${action} ${titles.sequenceHtml(one)}</th>
 <td class="number">${contacts.toLocaleString('en')}</td>
 <td>${stateBadge(one)}</td>
 <td><bdi>${reason ?? ''}</bdi></td>

@@ -1,5 +1,5 @@
 /** The history of a contact, and the links that ask why. */
-import { describeCause, describeEvent, type RecordedContactEvent } from '@enfold/core'
+import { describeCause, describeEvent, type RecordedContactEvent, type StepRef } from '@enfold/core'
 import { html } from 'hono/html'
 import { type Html, link } from './call.ts'
 import { ofYours, type Shown } from './contact-shown.ts'
@@ -9,9 +9,7 @@ const HISTORY_PAGE = 100
 
 export function whyLink(
   { call, contactId }: Shown,
-  what:
-    | { readonly event: string }
-    | { readonly step: { campaignId: string; sequenceId: string; stepId: string; run: number } },
+  what: { readonly event: string } | { readonly step: StepRef },
   about: string,
 ): Html {
   const query =
@@ -20,6 +18,7 @@ export function whyLink(
       : {
           campaign: what.step.campaignId,
           sequence: what.step.sequenceId,
+          key: what.step.key,
           step: what.step.stepId,
           run: what.step.run,
         }

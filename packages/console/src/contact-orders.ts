@@ -16,6 +16,7 @@ export function order(
   ref: {
     readonly campaignId?: string
     readonly sequenceId?: string
+    readonly key?: string
     readonly stepId?: string
     readonly run?: number
   } = {},
@@ -26,6 +27,7 @@ export function order(
     do: VERBS[name].word,
     campaign: ref.campaignId,
     sequence: ref.sequenceId,
+    key: ref.key,
     step: ref.stepId,
     run: ref.run,
   })

@@ -1,4 +1,5 @@
 /** The sequences of a contact: those in progress, what is next, and earlier runs. */
+import { refOf } from '@enfold/core'
 import type { EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
 import type { Html } from './call.ts'
@@ -18,7 +19,7 @@ ${open.length === 0 ? html`<p class="empty">None${ofYours(shown.call)}.</p>` : o
 
 function runCard(shown: Shown, run: EnrollmentView): Html {
   const { call, titles, zone } = shown
-  const { campaignId, next, sequenceId, startedAt, status } = run
+  const { campaignId, next, startedAt, status } = run
   const about = titles.sequence(run)
   return html`<article class="card">
 <div class="bar"><h3>${titles.sequenceHtml(run)}</h3>
@@ -33,10 +34,18 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
 <div class="buttons">
 ${offeredFor('sequence', run)
   .filter((name) => mayGive(call, name, [campaignId]))
-  .map((name) => order(shown, name, { campaignId, sequenceId }, about))}
+  .map((name) => order(shown, name, refOf(run), about))}
 </div>
+${variables(run)}
 <details${status === 'waiting' ? '' : html` open`}><summary>${run.steps.length === 1 ? 'One step' : `${run.steps.length} steps`}</summary>${stepTable(shown, run)}</details>
 </article>`
+}
+
+/** What the run began with (VAR-1). */
+function variables({ vars = {} }: EnrollmentView): Html | '' {
+  const all = Object.entries(vars)
+  if (all.length === 0) return ''
+  return html`<p class="quiet">With ${all.map(([name, value], i) => html`${i === 0 ? '' : ', '}<bdi>${name}</bdi> = <bdi>${JSON.stringify(value)}</bdi>`)}</p>`
 }
 
 function stepTable(shown: Shown, run: EnrollmentView): Html {
@@ -60,7 +69,7 @@ function stepOrders(shown: Shown, run: EnrollmentView, step: StepView): Html {
   const { stepId } = step
   // Why a step did or did not run is answered as of now.
   if (at !== null) return html``
-  const ref = { campaignId: run.campaignId, sequenceId: run.sequenceId, stepId, run: run.run }
+  const ref = { ...refOf(run), stepId, run: run.run }
   const about = `${stepId} of ${titles.sequence(run)}, run ${run.run}`
   const names = offeredFor('step', { run, step }).filter((name) => mayGive(call, name, [run.campaignId]))
   return html`${names.map((name) => order(shown, name, ref, about))}${whyLink(shown, { step: ref }, about)}`

@@ -1,20 +1,22 @@
 /** One order for one contact: a page that says what it will do and asks why, and the deed. */
-import { type About, type ContactId, parseTag, VERBS } from '@enfold/core'
+import { type About, type ContactId, parseTag, refOf, type SequenceRef, VERBS } from '@enfold/core'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
-import { answerOf, type Call, type ContactCall, link, may, needed, numberOf, redirect } from './call.ts'
+import { answerOf, type Call, type ContactCall, type Html, link, may, needed, numberOf, redirect } from './call.ts'
 import { Failure } from './failure.ts'
 import { proofOf } from './guard.ts'
 import { type PageVerb, pageVerbOf, type Sentences, sentencesOf } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
-import { titlesOf } from './titles.ts'
+import { type Titles, titlesOf } from './titles.ts'
 
 /** What an order is about, as far as its kind needs it. */
 interface Subject {
   readonly contactId: ContactId
   readonly campaignId: string
   readonly sequenceId: string
+  /** Of the run; `undefined` where the sequence has no keys, and for all of them. */
+  readonly key: string | undefined
   readonly stepId: string
   readonly run: number | null
 }
@@ -34,15 +36,16 @@ function kindOf(from: URLSearchParams): Kind {
 /** Ids that the kind needs. A sequence to be started is chosen by its tag. */
 function subjectOf(call: ContactCall, from: URLSearchParams, { of }: Kind): Subject {
   const { contactId } = call.path
-  const none = { contactId, campaignId: '', sequenceId: '', stepId: '', run: null }
+  const none = { contactId, campaignId: '', sequenceId: '', key: undefined, stepId: '', run: null }
   if (of === 'contact') return none
   const tag = from.get('in')
   const parsed = tag === null ? null : parseTag(tag)
   if (tag !== null && parsed === null) throw new Failure(400, 'Unknown sequence.')
   const campaignId = parsed?.campaignId ?? needed(from, 'campaign')
   const sequenceId = parsed?.sequenceId ?? needed(from, 'sequence')
-  if (of === 'sequence') return { ...none, campaignId, sequenceId }
-  return { ...none, campaignId, sequenceId, stepId: needed(from, 'step'), run: numberOf(from, 'run') }
+  const ref = { campaignId, sequenceId, key: from.get('key') || undefined }
+  if (of === 'sequence') return { ...none, ...ref }
+  return { ...none, ...ref, stepId: needed(from, 'step'), run: numberOf(from, 'run') }
 }
 
 export function orderScope(call: ContactCall, from: URLSearchParams): Scope {
@@ -57,10 +60,23 @@ export function mayGive(call: Call, name: PageVerb, campaigns: Scope['campaigns'
 }
 
 /** The ids that the engine takes for the kind. */
-function idsOf({ contactId, campaignId, sequenceId, stepId, run }: Subject, { of }: Kind) {
+function idsOf({ contactId, stepId, run, ...subject }: Subject, { of }: Kind) {
   if (of === 'contact') return { contactId }
-  if (of === 'sequence') return { contactId, campaignId, sequenceId }
-  return { contactId, campaignId, sequenceId, stepId, ...(run === null ? {} : { run }) }
+  const ref = refOf(sequenceIn(subject))
+  if (of === 'sequence') return { contactId, ...ref }
+  return { contactId, ...ref, stepId, ...(run === null ? {} : { run }) }
+}
+
+function sequenceIn({ campaignId, sequenceId, key }: Pick<Subject, 'campaignId' | 'sequenceId' | 'key'>): SequenceRef {
+  return key === undefined ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
+}
+
+/** Of a start in a sequence with keys: which of them (KEY-1). */
+function keyField({ verb }: Kind, { campaignId, sequenceId, key }: Subject, titles: Titles): Html | '' {
+  if (verb !== 'startSequence' || key !== undefined) return ''
+  const per = titles.definition(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.per
+  if (per === undefined) return ''
+  return html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>`
 }
 
 export async function orderPage(call: ContactCall): Promise<Page> {
@@ -71,15 +87,17 @@ export async function orderPage(call: ContactCall): Promise<Page> {
   const titles = await titlesOf(call, kind.of === 'contact' ? [] : [about.campaignId])
   const name = (await call.namesOf([contactId])).get(contactId) ?? contactId
   const title = `${kind.sentences.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
-  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.sequenceHtml(about)}`}</h1>
+  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.sequenceHtml(sequenceIn(about))}`}</h1>
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says}</p>
 <form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
 ${hidden(call, {
   do: VERBS[kind.verb].word,
   commandId: crypto.randomUUID(),
   ...(kind.of === 'contact' ? {} : { campaign: about.campaignId, sequence: about.sequenceId }),
+  ...(about.key === undefined ? {} : { key: about.key }),
   ...(kind.of === 'step' ? { step: about.stepId, run: about.run } : {}),
 })}
+${keyField(kind, about, titles)}
 ${kind.sentences.fields?.(call) ?? ''}
 <label>Reason <input name="reason" required maxlength="500" autofocus placeholder="For the record; no personal data"></label>
 <p class="buttons"><button class="primary">${kind.sentences.title}</button> <a class="button quiet" href="${link(call, ['contacts', contactId])}">Leave it as it is</a></p>

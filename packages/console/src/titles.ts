@@ -6,8 +6,9 @@ import { wallTime } from './when.ts'
 
 export interface Titles {
   campaign(campaignId: CampaignId): string
+  /** "Seven mistakes"; of the run of a key "Seven mistakes for cart-7". */
   sequence(ref: SequenceRef): string
-  /** "Seven mistakes", followed by the campaign. */
+  /** As `sequence`, followed by the campaign. */
   sequenceHtml(ref: SequenceRef): Html
   definition(campaignId: CampaignId): CampaignDefinition | undefined
   /** Events and causes by these titles, in the operator's zone. */
@@ -21,13 +22,14 @@ export async function titlesOf({ engine, timeZone }: Call, campaignIds: Iterable
     const view = await engine.inspect.campaign(campaignId)
     if (view !== null) known.set(campaignId, view.definition)
   }
+  const nameOf = ({ campaignId, sequenceId }: SequenceRef) =>
+    known.get(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.name ?? sequenceId
   const titles: Titles = {
     definition: (campaignId) => known.get(campaignId),
     campaign: (campaignId) => known.get(campaignId)?.name ?? campaignId,
-    sequence: ({ campaignId, sequenceId }) =>
-      known.get(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.name ?? sequenceId,
-    sequenceHtml: (ref) =>
-      html`<span class="sequence" title="${ref.campaignId} / ${ref.sequenceId}"><bdi>${titles.sequence(ref)}</bdi> <small><bdi>${titles.campaign(ref.campaignId)}</bdi></small></span>`,
+    sequence: ({ key = '', ...ref }) => `${nameOf(ref)}${key === '' ? '' : ` for ${key}`}`,
+    sequenceHtml: ({ key = '', ...ref }) =>
+      html`<span class="sequence" title="${ref.campaignId} / ${ref.sequenceId}"><bdi>${nameOf(ref)}</bdi>${key === '' ? '' : html` for <bdi class="key">${key}</bdi>`} <small><bdi>${titles.campaign(ref.campaignId)}</bdi></small></span>`,
     wording: {
       name: ({ campaignId, sequenceId, goalId, stepId }) => {
         if (stepId !== undefined) return undefined

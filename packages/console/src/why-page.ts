@@ -23,7 +23,9 @@ export async function whyPage(call: ContactCall): Promise<Page> {
   const eventId = params.get('event')
   const [campaignId, sequenceId, stepId] = ['campaign', 'sequence', 'step'].map((name) => params.get(name) ?? '')
   const run = numberOf(params, 'run')
-  const step = { campaignId, sequenceId, stepId, ...(run === null ? {} : { run }) } as {
+  const key = params.get('key') || null
+  const more = { ...(run === null ? {} : { run }), ...(key === null ? {} : { key }) }
+  const step = { campaignId, sequenceId, stepId, ...more } as {
     campaignId: string
     sequenceId: string
     stepId: string

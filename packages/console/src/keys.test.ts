@@ -1,0 +1,108 @@
+/** Keys of runs on the pages: next to the sequence wherever a run is shown or ordered (KEY-1, KEY-2, VAR-1). */
+import { createEngine, type Engine } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSimulatedClock } from '@enfold/testkit'
+import { expect, it, onTestFinished } from 'vitest'
+import { consoleOf, givenWorld, MONDAY, send } from './console.fixture.ts'
+
+const KEY = `<b>"cart" & 'co'</b>`
+const ESCAPED = '&lt;b&gt;&quot;cart&quot; &amp; &#39;co&#39;&lt;/b&gt;'
+const remind = { campaignId: 'shop', sequenceId: 'remind' }
+const ofAnn = { ...remind, contactId: 'ann', actor: 'wanda' }
+
+async function given() {
+  const world = await givenWorld()
+  const store = createMemoryStore()
+  const email = ({ key }: { readonly key?: string }) =>
+    key === KEY ? ({ outcome: 'failed', reason: 'bounced', permanent: true } as const) : ({ outcome: 'sent' } as const)
+  const engine = createEngine({ store, clock: createSimulatedClock(MONDAY), handlers: { email } })
+  onTestFinished(async () => {
+    await engine.close()
+    await store.close()
+    await world.close()
+  })
+  await engine.publish({
+    id: 'shop',
+    goals: [],
+    sequences: [
+      {
+        id: 'remind',
+        name: 'Reminders',
+        vars: { cart: { data: 'cartId' }, total: { data: 'total' } },
+        per: 'cart',
+        steps: [
+          { id: 'first', kind: 'email' },
+          { id: 'last', kind: 'email', timer: { after: 'P1D' } },
+        ],
+      },
+    ],
+  })
+  await engine.startSequence({ ...ofAnn, key: KEY, vars: { total: 20 } })
+  await engine.startSequence({ ...ofAnn, key: 'c2' })
+  const pages = consoleOf({ ...world, engine })
+  return { engine, pages, text: async (path: string) => (await send(pages, path)).text }
+}
+
+/** The links of a page that lead to an order or a cause, for one key. */
+function linksIn(text: string, key: string): readonly URLSearchParams[] {
+  return [...text.matchAll(/href="[^"]*\?([^"]*)"/g)]
+    .map(([, query]) => new URLSearchParams((query ?? '').replaceAll('&amp;', '&')))
+    .filter((query) => query.get('key') === key)
+}
+
+const statusOf = async (engine: Engine) =>
+  (await engine.inspect.contact('ann')).enrollments.map(({ key, status }) => [key, status])
+
+it('KEY-1: the page of a contact shows the key of each run, escaped, and its variables', async () => {
+  const { engine, text } = await given()
+  const page = await text('/contacts/ann')
+  expect(page).toContain(`<bdi>Reminders</bdi> for <bdi class="key">${ESCAPED}</bdi>`)
+  expect(page).toContain('<bdi>Reminders</bdi> for <bdi class="key">c2</bdi>')
+  expect(page).toContain('<bdi>total</bdi> = <bdi>20</bdi>')
+  expect(page).not.toContain(KEY)
+  expect(linksIn(page, 'c2').map((query) => query.get('do') ?? 'why')).toEqual(
+    expect.arrayContaining(['stop', 'pause', 'cancel', 'why']),
+  )
+  const why = await text('/contacts/ann/why?campaign=shop&sequence=remind&step=last&key=c2')
+  expect(why).toContain('Why did last run, or not?')
+  await engine.runDue()
+  const attention = await text('/attention')
+  expect(attention).toContain(`for <bdi class="key">${ESCAPED}</bdi>`)
+  expect(linksIn(attention, KEY)).toHaveLength(1)
+})
+
+it('KEY-2: an order from the page of a run is for its key alone', async () => {
+  const { engine, pages, text } = await given()
+  const order = await text(`/contacts/ann/order?do=stop&campaign=shop&sequence=remind&key=${encodeURIComponent(KEY)}`)
+  expect(order).toContain(`for <bdi class="key">${ESCAPED}</bdi>`)
+  expect(order).toContain(`<input type="hidden" name="key" value="${ESCAPED}">`)
+  const form = { do: 'stop', commandId: 'x', campaign: 'shop', sequence: 'remind', key: KEY, reason: 'asked' }
+  expect((await send(pages, '/contacts/ann/order', { form })).status).toBe(303)
+  expect(await statusOf(engine)).toEqual([
+    [KEY, 'stopped'],
+    ['c2', 'active'],
+  ])
+})
+
+it('KEY-1: a start in a sequence with keys asks for which', async () => {
+  const { engine, pages, text } = await given()
+  const page = await text('/contacts/ann/order?do=start&in=shop%2Fremind')
+  expect(page).toMatch(/For which <bdi>cart<\/bdi> <input name="key" required/)
+  const form = { do: 'start', commandId: 'y', campaign: 'shop', sequence: 'remind', key: 'c3', reason: 'asked' }
+  expect((await send(pages, '/contacts/ann/order', { form })).status).toBe(303)
+  expect(await statusOf(engine)).toContainEqual(['c3', 'active'])
+})
+
+it('KEY-2: the page of an action shows the key of each contact, and each run that a stop ended', async () => {
+  const { engine, text } = await given()
+  const contacts = { ids: [{ contactId: 'bob', key: KEY }] }
+  await engine.processAction({ ...remind, action: 'start', actionId: 'one', actor: null, contacts })
+  expect(await text('/actions/one')).toContain(`for <bdi class="key">${ESCAPED}</bdi>`)
+  await engine.processAction({ ...remind, action: 'stop', actionId: 'two', actor: null, contacts: { ids: ['ann'] } })
+  const page = await text('/actions/two')
+  expect(page).toContain(`run 1 for <bdi class="key">${ESCAPED}</bdi>`)
+  expect(page).toContain('run 1 for <bdi class="key">c2</bdi>')
+  const keyed = { ...remind, key: 'c9', action: 'start', actionId: 'three', actor: null } as const
+  await engine.processAction({ ...keyed, contacts: { ids: ['bob'] } })
+  expect(await text('/audit')).toContain('for <bdi class="key">c9</bdi>')
+})
