@@ -64,7 +64,7 @@ export {
   type JsonValue,
   unsafeIntegerIn,
 } from './json.ts'
-export { NeedsHistory } from './left-out.ts'
+export { type HashList, mayHold, NeedsHistory } from './left-out.ts'
 export * from './marks.ts'
 export { nearest } from './nearest.ts'
 export { type NotJson, notJsonIn } from './not-json.ts'
@@ -83,4 +83,15 @@ export * from './timer.ts'
 export { A_VARIABLE, isVariableValue, MAX_OPEN_KEYS, MAX_VARIABLES, variableIn } from './variables.ts'
 export * from './verbs/index.ts'
 export { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
-export { agrees, foldedState, isDueToStore, stateFrom, type Unusable, workingState } from './working-state.ts'
+export {
+  agrees,
+  commandsAfter,
+  foldedState,
+  isDueToStore,
+  type KeptBeside,
+  type KeptState,
+  needsHistoryFor,
+  stateFrom,
+  type Unusable,
+  workingState,
+} from './working-state.ts'

@@ -14,12 +14,14 @@ import {
   nameOfKeys,
   newestRun,
   type Run,
+  runOf,
 } from './enrollment.ts'
-import { epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
+import type { ContactEvent } from './events.ts'
+import { ENGINE_ID_PREFIX, epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
-import { type HashList, hashOf, mayHold, type RunsLeftOut } from './left-out.ts'
+import { type HashList, hashOf, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
 import { stepsWaiting } from './marks.ts'
-import type { FoldedState, StoredState } from './ports/index.ts'
+import type { FoldedState, Membership, StoredState } from './ports/index.ts'
 
 /**
  * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
@@ -97,24 +99,62 @@ export function isDueToStore(state: ContactState, storedAt: Version): boolean {
 
 // --- As text --------------------------------------------------------------------------------------------------------
 
+/** What a projector keeps next to the state, which cannot be asked of a log that is kept elsewhere. */
+export interface KeptBeside {
+  readonly memberships: readonly Membership[]
+  /** Of the commands that may be given again. */
+  readonly commands: HashList
+}
+
+/** What was stored. */
+export interface KeptState {
+  readonly state: ContactState
+  readonly beside: KeptBeside | null
+}
+
 /** The state to be stored: its working state as JSON, after a hash that tells damage. */
-export function foldedState(state: ContactState): FoldedState {
-  const json = JSON.stringify(workingState(state))
+export function foldedState(state: ContactState, beside: KeptBeside | null = null): FoldedState {
+  const json = JSON.stringify({ state: workingState(state), ...(beside === null ? {} : { beside }) })
   return { reducer: REDUCER, text: hashOf(json) + json }
 }
 
 /** Why a stored state cannot be used: another reducer made it, or it is not what was stored. */
 export type Unusable = 'reducer' | 'damaged'
 
-export function stateFrom({ version, reducer, text }: StoredState): ContactState | Unusable {
+export function stateFrom({ version, reducer, text }: StoredState): KeptState | Unusable {
   if (reducer !== REDUCER) return 'reducer'
   const json = text.slice(8)
   if (hashOf(json) !== text.slice(0, 8)) return 'damaged'
   try {
-    const state = JSON.parse(json) as ContactState
-    return state.version === version ? frozen(state) : 'damaged'
+    const { state, beside = null } = JSON.parse(json) as { readonly state: ContactState; readonly beside?: KeptBeside }
+    return state.version === version ? { state: frozen(state), beside } : 'damaged'
   } catch {
     return 'damaged'
+  }
+}
+
+/** Ids of commands that nobody gives a second time: the one is drawn, the other is looked for where it can stand. */
+const NEVER_AGAIN = ['due', 'outcome'].map((what) => `${ENGINE_ID_PREFIX}${what}:`)
+
+/** The commands of these events that may be given again, after those before. */
+export function commandsAfter(events: readonly ContactEvent[], before: HashList = ''): HashList {
+  let list = before
+  for (const { commandId } of events) {
+    if (NEVER_AGAIN.some((prefix) => commandId.startsWith(prefix))) continue
+    const hash = hashOf(commandId)
+    if (!list.endsWith(hash)) list += hash
+  }
+  return list
+}
+
+/** Whether the state leaves out a run that one of these events is about. */
+export function needsHistoryFor(state: ContactState, events: readonly ContactEvent[]): boolean {
+  try {
+    for (const { data } of events) if ('run' in data) runOf(state, data)
+    return false
+  } catch (error) {
+    if (error instanceof NeedsHistory) return true
+    throw error
   }
 }
 

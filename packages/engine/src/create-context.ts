@@ -1,5 +1,5 @@
 /** Puts together what the parts of the engine work with. */
-import type { KeepsStates } from '@enfold/core'
+import type { KeepsStates, ReadModel } from '@enfold/core'
 import { createAppendQueue } from './append-queue.ts'
 import { createCampaigns } from './campaigns.ts'
 import { createFacts } from './directory.ts'
@@ -7,21 +7,27 @@ import type { EngineContext } from './engine-context.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { createKeptSignals } from './kept-signals.ts'
 import { createHistoryOf } from './load-contact.ts'
-import { createLoggedOf } from './stored-states.ts'
+import { createLoggedOf, tailsBeside } from './stored-states.ts'
 
 interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
   readonly contactsTimeoutMs: number
   readonly gateMs: number
+  /** Where it is apart from the log. */
+  readonly readModel: ReadModel | null
 }
 
 export function createContext(
   { store, contacts, campaignRefreshMs = 1000, maxKeptSignals, random = Math.random }: EngineOptions,
-  { clock, contactsTimeoutMs, gateMs, observe, wakeUp }: Given,
+  { clock, contactsTimeoutMs, gateMs, observe, readModel, wakeUp }: Given,
 ): EngineContext {
   const historyOf = createHistoryOf(store)
   // A log that does not project in the append writes no state with it either.
   const isKeeper = store.capabilities?.projectsInAppend !== false && store.readTails !== undefined
-  const keeper = isKeeper ? (store as KeepsStates) : null
+  const keeper = isKeeper
+    ? { states: store as KeepsStates, isBeside: false }
+    : readModel === null
+      ? null
+      : { states: tailsBeside(store, readModel), isBeside: true }
   return {
     store,
     historyOf,

@@ -89,7 +89,14 @@ export function createEngine(options: EngineOptions): Engine {
   const wakeSignal = createWakeSignal(clock)
   const observers = createObservers(options, clock, async () => (await projection.lag()).behind)
   const { observe } = observers
-  const context = createContext(options, { clock, contactsTimeoutMs, gateMs, observe, wakeUp: wakeSignal.notify })
+  const context = createContext(options, {
+    clock,
+    contactsTimeoutMs,
+    gateMs,
+    observe,
+    readModel: isSeparate ? readModel : null,
+    wakeUp: wakeSignal.notify,
+  })
   const { campaigns } = context
   const factsOf = createFacts(contacts, Math.min(contactsTimeoutMs, SHORT_MS))
   const { onPoison = 'stop' } = options

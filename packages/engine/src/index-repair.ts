@@ -3,6 +3,7 @@ import {
   type ContactId,
   type ContactProjection,
   type ContactState,
+  commandsAfter,
   contactStream,
   type EventStore,
   type Facts,
@@ -36,8 +37,14 @@ function projectionOf(
   const memberships = membershipsAfter(contactId, history)
   const tags = memberships.flatMap(({ tag, key }) => (key === undefined ? [tag] : []))
   const keyed = memberships.flatMap(({ tag, key }) => (key === undefined ? [] : [{ tag, key }]))
+  const beside = { memberships, commands: commandsAfter(history) }
   const rows = { tags: [...tags, ...marksOf(state), ...unplannedMarks(faults)], keyed, ...wake }
-  return { contactId, version, ...rows, state: isDueToStore(state, 0) ? { ...foldedState(state), version } : null }
+  return {
+    contactId,
+    version,
+    ...rows,
+    state: isDueToStore(state, 0) ? { ...foldedState(state, beside), version } : null,
+  }
 }
 
 /**

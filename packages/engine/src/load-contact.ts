@@ -27,7 +27,9 @@ export interface ContactSnapshot extends LogPosition, Pick<LoggedContact, 'state
 /** What is known of a contact's facts. */
 export type AskedFacts = Pick<ContactSnapshot, 'facts' | 'areFactsOld'>
 
-export interface LoadedContact extends ContactSnapshot, Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded'> {}
+export interface LoadedContact
+  extends ContactSnapshot,
+    Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded' | 'beside'> {}
 
 export interface LoadOptions {
   /** Commands that may have been given before. Default: none. */
@@ -59,7 +61,7 @@ export async function loadLogged(
 export function wholeFrom(history: readonly RecordedContactEvent[]): LoggedContact {
   const { version = 0, position = 0 } = history.at(-1) ?? {}
   const stored = { version: 0, latestAt: latestOf(history) }
-  return { history, isWhole: true, mayBeRecorded: false, state: fold(history), stored, version, position }
+  return { history, isWhole: true, mayBeRecorded: false, beside: null, state: fold(history), stored, version, position }
 }
 
 export function latestOf(events: readonly { readonly at: Instant }[], before: Instant = ''): Instant {

@@ -52,6 +52,12 @@ export function counting(store: Store): { readonly store: Store; taken(): number
         for (const [stream, events] of found) if (contactOf(stream) !== null) read += events.length
         return found
       },
+      async *readStream(stream, from) {
+        for await (const event of store.readStream(stream, from)) {
+          if (contactOf(stream) !== null) read += 1
+          yield event
+        }
+      },
       async readTails(asked) {
         const tails = await store.readTails(asked)
         for (const { events } of tails) read += events.length

@@ -6,8 +6,12 @@ import {
   type Clock,
   type CommandId,
   type ContactEvent,
+  type ContactId,
   type ContactState,
+  commandsAfter,
+  contactOf,
   contactStream,
+  type EventStore,
   eventIdOf,
   type FoldedState,
   fold,
@@ -15,8 +19,13 @@ import {
   type Instant,
   isDueToStore,
   type KeepsStates,
+  type KeptState,
+  mayHold,
+  membershipsAfter,
   NeedsHistory,
+  type ReadModel,
   type RecordedContactEvent,
+  type RecordedEvent,
   type StoredState,
   stateFrom,
   type Tail,
@@ -55,49 +64,98 @@ export function createStateCount(clock: Clock): { readonly observer: Observer; h
 
 /** Of a log that keeps states: in one look, and those that are asked for at the same time together. */
 export function createLoggedOf(
-  store: KeepsStates | null,
+  keeper: { readonly states: KeepsStates; readonly isBeside: boolean } | null,
   historyOf: CommandContext['historyOf'],
   observe: Observer,
 ): CommandContext['loggedOf'] {
-  if (store === null) return async (contactId) => wholeFrom(await historyOf(contactId))
-  const tailOf = createBatcher<TailAsked, Tail>((asked) => store.readTails(asked), 100)
+  if (keeper === null) return async (contactId) => wholeFrom(await historyOf(contactId))
+  const tailOf = createBatcher<TailAsked, Tail>((asked) => keeper.states.readTails(asked), 100)
   return async (contactId, commands) => {
     const stream = contactStream(contactId)
     const tail = await tailOf({ stream, ids: commands.map((id) => eventIdOf(stream, id, 0)) })
-    const logged = loggedFrom(tail, commands, (because) => observe({ type: 'state-refused', contactId, because }))
+    const logged = loggedFrom(contactId, tail, commands, keeper.isBeside, (because) =>
+      observe({ type: 'state-refused', contactId, because }),
+    )
     return logged ?? wholeFrom(await historyOf(contactId))
   }
 }
 
 /** `null`: the whole stream is needed. */
 function loggedFrom(
+  contactId: ContactId,
   { stored, events, isRecorded }: Tail,
   commands: readonly CommandId[],
+  isBeside: boolean,
   refused: (because: StateFault) => void,
 ): LoggedContact | null {
   const history = events as readonly RecordedContactEvent[]
   if (stored === null) return wholeFrom(history)
-  const before = usable(stored, history)
-  if (typeof before === 'string') {
-    refused(before)
+  const kept = usable(stored, history, isBeside)
+  if (typeof kept === 'string') {
+    refused(kept)
     return null
   }
+  const { state: before, beside } = kept
+  const since = history.slice(1)
   const last = history.at(-1) as RecordedContactEvent
-  const state = foldedOn(before, history.slice(1))
+  const state = foldedOn(before, since)
   if (state === null) return null
   return {
     state,
     history,
     isWhole: false,
-    mayBeRecorded: isRecorded || history.some(({ commandId }) => commands.includes(commandId)),
+    mayBeRecorded:
+      isRecorded ||
+      history.some(({ commandId }) => commands.includes(commandId)) ||
+      (beside !== null && commands.some((id) => mayHold(beside.commands, id))),
+    beside:
+      beside === null
+        ? null
+        : {
+            memberships: membershipsAfter(contactId, since, beside.memberships),
+            commands: commandsAfter(since, beside.commands),
+          },
     stored: { version: stored.version, latestAt: latestOf(history) },
     version: last.version,
     position: last.position,
   }
 }
 
-function usable(stored: StoredState, [first]: readonly RecordedContactEvent[]): ContactState | StateFault {
-  return first?.version === stored.version ? stateFrom(stored) : 'ahead'
+/** @param isBeside whether more than the state must have been kept */
+export function usable(
+  stored: StoredState,
+  [first]: readonly RecordedContactEvent[],
+  isBeside: boolean,
+): KeptState | StateFault {
+  if (first?.version !== stored.version) return 'ahead'
+  const kept = stateFrom(stored)
+  return isBeside && typeof kept !== 'string' && kept.beside === null ? 'damaged' : kept
+}
+
+/**
+ * Of a log whose read model keeps the states: the states in one look, and then each stream from its state on. Which ids
+ * stand in a stream it cannot say; the states do.
+ */
+export function tailsBeside(
+  store: Pick<EventStore, 'readMany' | 'readStream'>,
+  readModel: Pick<ReadModel, 'states'>,
+): KeepsStates {
+  return {
+    async readTails(asked) {
+      const of = ({ stream }: TailAsked) => contactOf(stream) ?? ''
+      const states = await readModel.states([...new Set(asked.map(of))])
+      const whole = await store.readMany(asked.filter((one) => !states.has(of(one))).map(({ stream }) => stream))
+      return Promise.all(
+        asked.map(async (one): Promise<Tail> => {
+          const stored = states.get(of(one)) ?? null
+          if (stored === null) return { stored, events: whole.get(one.stream) ?? [], isRecorded: false }
+          const events: RecordedEvent[] = []
+          for await (const event of store.readStream(one.stream, stored.version)) events.push(event)
+          return { stored, events, isRecorded: false }
+        }),
+      )
+    },
+  }
 }
 
 /** `null`: an event is about what the state leaves out. */

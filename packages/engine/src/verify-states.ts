@@ -50,8 +50,8 @@ async function isAsLogged(
   stored: StoredState,
   whole: ContactState,
 ): Promise<boolean> {
-  const state = stateFrom(stored)
-  if (typeof state === 'string' || stored.version > whole.version) return false
+  const kept = stateFrom(stored)
+  if (typeof kept === 'string' || stored.version > whole.version) return false
   const since: RecordedContactEvent[] = []
   if (stored.version < whole.version)
     for await (const event of store.readStream(contactStream(contactId), stored.version + 1)) {
@@ -59,7 +59,7 @@ async function isAsLogged(
       since.push(event as RecordedContactEvent)
     }
   try {
-    return agrees(fold(since, state), whole)
+    return agrees(fold(since, kept.state), whole)
   } catch (error) {
     if (error instanceof NeedsHistory) return false
     throw error
@@ -72,10 +72,10 @@ async function differenceOf(
   contactId: ContactId,
   stored: StoredState,
 ): Promise<StateDifference['because'] | null> {
-  const state = stateFrom(stored)
-  if (state === 'reducer') return null
+  const kept = stateFrom(stored)
+  if (kept === 'reducer') return null
   const history = await historyOf(contactId)
   if (history.length < stored.version) return 'ahead'
-  if (typeof state === 'string') return state
-  return agrees(state, fold(history.slice(0, stored.version))) ? null : 'differs'
+  if (typeof kept === 'string') return kept
+  return agrees(kept.state, fold(history.slice(0, stored.version))) ? null : 'differs'
 }

@@ -59,12 +59,12 @@ async function workOn(
   budget.capacity -= 1
   let dispatched = false
   try {
-    const { events, held } = await working
+    const { events, held, shown } = await working
     count(tally, events)
     dispatched = events.some((event) => event.type === 'StepDispatched')
     if (events.length === 0) budget.capacity += 1
     // A claim that is released while its row is the old one would be due again at once.
-    else await projection.show(contactId)
+    else await projection.show(contactId, shown)
     letGo()
     if (held) await release(holding.claim)
   } finally {

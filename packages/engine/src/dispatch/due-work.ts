@@ -7,12 +7,14 @@ import {
   type Claim,
   type ContactEvent,
   type ContactId,
+  commandsAfter,
   type DispatchDue,
   derivedCommandId,
   EnfoldFault,
   isLeft,
   isMarkOfPlan,
   markOf,
+  membershipsAfter,
   plan,
   type ReadModel,
   unreadMarks,
@@ -22,7 +24,8 @@ import type { DispatchOptions } from '../engine-options.ts'
 import { type Executed, execute } from '../execute.ts'
 import { restoreContact } from '../index-repair.ts'
 import type { Kinds } from '../kinds.ts'
-import { type ContactSnapshot, type LoadedContact, load } from '../load-contact.ts'
+import { type ContactSnapshot, type LoadedContact, latestOf, load } from '../load-contact.ts'
+import type { FoldedContact } from '../projection/rows.ts'
 import { type Holding, isStillHeld } from './holding.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'
 import { outcomeOf, type Sender, send } from './send.ts'
@@ -42,6 +45,8 @@ export interface Worked {
   readonly events: readonly ContactEvent[]
   /** Whether the claim is still this worker's to give back. */
   readonly held: boolean
+  /** The contact after all that was recorded, if nobody else has written meanwhile and its memberships are known. */
+  readonly shown?: FoldedContact | null
 }
 
 export interface DueWork {
@@ -70,6 +75,7 @@ export function createDueWork(
 
 async function work(worker: Worker, holding: Holding, limit: number, signals: WorkSignals): Promise<Worked> {
   const { context, options } = worker
+  const { contactId } = holding.claim
   if (!isStillHeld(context.observe, options, holding, null)) return { events: [], held: false }
   const loaded = await loadedToWorkOn(worker, holding.claim)
   if (await isLeftToTheDirectory(worker, holding.claim, loaded)) return { events: [], held: true }
@@ -77,7 +83,30 @@ async function work(worker: Worker, holding: Holding, limit: number, signals: Wo
   if (events.length === 0) return nothingDue(worker, holding.claim, known)
   const sent = await sendAndRecord(worker, holding, events, known, signals)
   await clearMarks(worker, holding.claim, known)
-  return { events: [...events, ...sent.events], held: sent.held }
+  const recorded = [...events, ...sent.events]
+  return { events: recorded, held: sent.held, shown: shownAfter(context, loaded, recorded, sent.known, contactId) }
+}
+
+/** For a read model apart from the log, so that its row can be written without another look at the stream. */
+function shownAfter(
+  { storesStates }: EngineContext,
+  loaded: LoadedContact,
+  recorded: readonly ContactEvent[],
+  { version, state }: ContactSnapshot,
+  contactId: ContactId,
+): FoldedContact | null {
+  if (storesStates || version !== loaded.version + recorded.length) return null
+  const { beside, history, isWhole, stored } = loaded
+  if (beside === null && !isWhole) return null
+  const events = beside === null ? [...history, ...recorded] : recorded
+  return {
+    version,
+    state,
+    memberships: membershipsAfter(contactId, events, beside?.memberships),
+    commands: commandsAfter(events, beside?.commands),
+    storedAt: stored.version,
+    latestAt: latestOf(recorded, stored.latestAt),
+  }
 }
 
 /** A contact whose facts cannot be read is marked for a person to see, and its fault is thrown (FACTS-2). */
@@ -152,7 +181,7 @@ async function sendAndRecord(
   events: readonly ContactEvent[],
   known: ContactSnapshot,
   signals: WorkSignals,
-): Promise<Worked> {
+): Promise<Worked & { readonly known: ContactSnapshot }> {
   const { contactId } = holding.claim
   const recorder = createRecorder(worker.context, { contactId, known, ...signals })
   const settled = await Promise.allSettled(
@@ -163,7 +192,8 @@ async function sendAndRecord(
     if (one.status === 'rejected') throw one.reason
     return one.value
   })
-  return { events: sent.flatMap((one) => one.events), held: sent.every((one) => one.held) }
+  const held = sent.every((one) => one.held)
+  return { events: sent.flatMap((one) => one.events), held, known: recorder.known() }
 }
 
 async function sendOne(

@@ -28,6 +28,8 @@ const PATIENT_TRIES = 4
 const MAX_PAUSE_MS = 2000
 
 export interface Recorder {
+  /** The contact after what was recorded last. */
+  known(): ContactSnapshot
   /** Resolves with what was recorded for the outcome; rejects only when it is given up. */
   add(command: RecordOutcome): Promise<readonly ContactEvent[]>
 }
@@ -86,6 +88,7 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
   }
 
   return {
+    known: () => known,
     add: (command) =>
       new Promise((resolve, reject) => {
         queue.push({ command, resolve, reject })
@@ -119,11 +122,21 @@ function recordOutcomes(
     const startedAt = performance.now()
     const asked = { areFactsOld: false, ...(await factsAfter(context.factsOf, contactId, before.facts)) }
     const { facts = {}, areFactsOld } = asked
-    let contact: LoadedContact = { ...before, ...asked, history: [], isWhole: false, mayBeRecorded: false }
+    let contact: LoadedContact = {
+      ...before,
+      ...asked,
+      history: [],
+      isWhole: false,
+      mayBeRecorded: false,
+      beside: null,
+    }
     let whole = false
     for (let attempt = 1; ; attempt++) {
       if (attempt > 1 || !fresh) {
-        contact = { ...(await loadLogged(context, contactId, { commands: [...ids], whole })), ...asked }
+        const logged = await loadLogged(context, contactId, { commands: [...ids], whole })
+        // What was written of these since the steps were dispatched may stand before the stored state.
+        const isHidden = !logged.isWhole && logged.stored.version > before.version
+        contact = { ...logged, ...asked, mayBeRecorded: logged.mayBeRecorded || isHidden }
       }
       await context.campaigns.fresh()
       await context.campaigns.ensure(contact.state)

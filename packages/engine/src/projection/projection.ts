@@ -31,7 +31,8 @@ import {
   parkedPage,
   retryParked,
 } from './park.ts'
-import { createProjector, type Projector, show } from './projector.ts'
+import { createProjector, type Projector, type Shown, show } from './projector.ts'
+import type { FoldedContact } from './rows.ts'
 
 /** Of a projection that feeds a separate read model. */
 export interface ProjectionOptions {
@@ -73,8 +74,12 @@ export interface Projection extends ParkedContacts {
   run(signal: AbortSignal): Promise<void>
   /** Projects what is recorded now; returns whether there was anything. Throws what `run` throws, and faults of a store. */
   toHead(until?: Position): Promise<boolean>
-  /** Writes one contact's row as the log has it now, wherever the projection is. */
-  show(contactId: ContactId): Promise<void>
+  /**
+   * Writes one contact's row as the log has it now, wherever the projection is.
+   *
+   * @param known the contact as the log has it, where it is known. Default: its stream is read
+   */
+  show(contactId: ContactId, known?: FoldedContact | null): Promise<void>
   /** Resolves when the read model shows the position. Throws `PROJECTION_BEHIND` when the time is over. */
   waitFor(position: Position, timeoutMs: number): Promise<void>
   lag(): Promise<ProjectionLag>
@@ -110,13 +115,14 @@ export function createProjection(
   const projector = createProjector(context, readModel, parking)
   const following: Following = { running: null, lastFault: null, stopped: false }
   const lag = () => lagOf(projector)
+  const showing = createBatcher<Shown, void>(async (all) => {
+    await show(projector, all)
+    return []
+  }, 200)
   return {
     run: (signal) => followInTurn(following, projector, signal),
     toHead: (until = Number.POSITIVE_INFINITY) => projectToHead(projector, until),
-    show: createBatcher<ContactId, void>(async (contactIds) => {
-      await show(projector, contactIds)
-      return []
-    }, 200),
+    show: (contactId, known = null) => showing({ contactId, known }),
     waitFor: (position, timeoutMs) => waitFor(projector, position, timeoutMs),
     lag,
     parkedEvent: (contactId) => parkedEvent(parking, contactId),

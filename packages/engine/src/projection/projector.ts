@@ -8,28 +8,35 @@ import {
   contactStream,
   counterChanges,
   fold,
+  foldedState,
   isContactEvent,
+  isDueToStore,
+  type KeepsStates,
   marksOf,
+  needsHistoryFor,
   type Position,
   type ReadModel,
   type RecordedContactEvent,
   type RecordedEvent,
-  type StreamId,
+  type Tail,
   unplannedMarks,
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
 import { derive, plannedOf } from '../derive.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { createMutex } from '../mutex.ts'
+import { tailsBeside } from '../stored-states.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
 import {
   eventsByContact,
   type FoldedContact,
   type FollowedContact,
+  foldedAfter,
   foldedFrom,
+  followedFrom,
   followedOn,
-  givenBefore,
   setTo,
+  startOf,
 } from './rows.ts'
 
 /** How many contacts' states are kept, so that their next event costs no reading. */
@@ -41,6 +48,8 @@ export interface Projector {
   readonly context: EngineContext
   readonly readModel: ReadModel
   readonly parking: Parking
+  /** Contacts by their stored states in the read model, and the events since. */
+  readonly tails: KeepsStates
   /** No two batches at once, and nothing done about a parked contact while one is under way. */
   readonly exclusively: ReturnType<typeof createMutex>
   /** Up to where events have been projected; `null`: ask the read model, which knows after any fault. */
@@ -62,6 +71,7 @@ export function createProjector(context: EngineContext, readModel: ReadModel, pa
     context,
     readModel,
     parking,
+    tails: tailsBeside(context.store, readModel),
     exclusively: createMutex(),
     handled: null,
     followed: new Map(),
@@ -138,24 +148,25 @@ async function contactsBefore(
 ): Promise<Map<ContactId, FollowedContact>> {
   const known = new Map<ContactId, FollowedContact>()
   const unknown: ContactId[] = []
-  for (const contactId of byContact.keys()) {
+  for (const [contactId, its] of byContact) {
     const before = projector.followed.get(contactId)
-    if (before === undefined) unknown.push(contactId)
+    if (before === undefined || needsHistoryFor(before.state, its)) unknown.push(contactId)
     else known.set(contactId, before)
   }
   if (unknown.length === 0) return known
   // If one stream cannot be read, each is read by itself below, and only that one fails.
-  const histories = await historiesOf(projector, unknown).catch((error) => {
+  const tails = await tailsOf(projector, unknown).catch((error) => {
     if (isFaultOfStore(error)) throw error
     return null
   })
   for (const contactId of unknown) {
-    const [first] = byContact.get(contactId) as [RecordedContactEvent]
-    const read = await tried(projector.parking, first, async () => {
-      const history = histories?.get(contactStream(contactId)) ?? (await projector.context.historyOf(contactId))
-      const now = foldedFrom(contactId, history)
-      const given = givenBefore(first, history, handled)
-      return { ...now, given, counted: given === now.version ? now.state : fold(history.slice(0, given)) }
+    const its = byContact.get(contactId) as readonly [RecordedContactEvent]
+    const read = await tried(projector.parking, its[0], async () => {
+      const tail = tails?.get(contactId)
+      const followed = tail === undefined ? null : followedFrom(contactId, tail, its, handled)
+      if (followed !== null) return followed
+      const events = await projector.context.historyOf(contactId)
+      return followedFrom(contactId, { stored: null, events, isRecorded: false }, its, handled)
     })
     if (read !== null) known.set(contactId, read)
   }
@@ -180,10 +191,9 @@ async function rowsOf(
           const isKept = projector.followed.get(contactId) === before
           // Read from its stream, it was in the row already if this version was.
           if (isKept && now.version === before.version) return { now, change: null }
-          return {
-            now,
-            change: await changeOf(projector, contactId, now, isKept ? { before: before.state, events: its } : null),
-          }
+          const news = isKept ? { before: before.state, events: its } : null
+          const change = await changeOf(projector, contactId, now, news)
+          return { now: change.derived.state === undefined ? now : { ...now, storedAt: now.version }, change }
         })
         known.delete(contactId)
         if (row === null) {
@@ -228,16 +238,23 @@ async function countBatch(
 async function changeOf(
   { context }: Projector,
   contactId: ContactId,
-  { version, state, memberships }: FoldedContact,
+  contact: FoldedContact,
   news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
 ): Promise<Change> {
+  const { version, state, memberships, commands, storedAt, latestAt } = contact
   await context.campaigns.ensure(state)
+  // None while an event is dated after now: whoever asks for such events finds them among those that are read (AUDIT-2).
+  const isDue = latestAt <= context.clock.now() && isDueToStore(state, storedAt)
+  const kept = isDue ? { state: foldedState(state, { memberships, commands }) } : {}
   // A directory that fails for one contact holds up no other.
   const facts = await context.factsOf(contactId).catch(() => undefined)
-  if (news !== null) return { contactId, version, derived: derive(context, contactId, { ...news, state }, { facts }) }
+  if (news !== null) {
+    const derived = derive(context, contactId, { ...news, state }, { facts })
+    return { contactId, version, derived: { ...derived, ...kept } }
+  }
   const { wake, faults } = plannedOf(context, contactId, state, facts)
   const exactly = setTo(contactId, memberships, [...marksOf(state), ...unplannedMarks(faults)])
-  return { contactId, version, derived: { ...wake, tags: exactly } }
+  return { contactId, version, derived: { ...wake, tags: exactly, ...kept } }
 }
 
 /**
@@ -274,20 +291,33 @@ function keep({ followed, parking }: Projector, contactId: ContactId, now: Follo
   }
 }
 
+/** A contact whose row is to be written, and what is known of it; `null`: its stream is to be read. */
+export interface Shown {
+  readonly contactId: ContactId
+  readonly known: FoldedContact | null
+}
+
 /** Writes the rows of contacts as the log has them now, wherever the projection is. */
-export async function show(projector: Projector, contactIds: readonly ContactId[]): Promise<void> {
-  const histories = await historiesOf(projector, contactIds)
+export async function show(projector: Projector, all: readonly Shown[]): Promise<void> {
+  const unknown = all.flatMap(({ contactId, known }) => (known === null ? [contactId] : []))
+  const tails = unknown.length === 0 ? null : await tailsOf(projector, unknown)
   const changes: Change[] = []
-  for (const contactId of contactIds) {
-    const now = foldedFrom(contactId, histories.get(contactStream(contactId)) ?? [])
+  for (const { contactId, known } of all) {
+    const now = known ?? (await foldedNow(projector, contactId, tails?.get(contactId)))
     changes.push(await changeOf(projector, contactId, now, null))
   }
   await projector.readModel.apply(changes, 0)
 }
 
-async function historiesOf({ context }: Projector, contactIds: readonly ContactId[]) {
-  const found = await context.store.readMany(contactIds.map(contactStream))
-  return found as ReadonlyMap<StreamId, readonly RecordedContactEvent[]>
+async function foldedNow({ context }: Projector, contactId: ContactId, tail: Tail | undefined): Promise<FoldedContact> {
+  const begun = tail === undefined ? null : startOf(tail)
+  if (begun !== null) return foldedAfter(contactId, begun.start, begun.since)
+  return foldedFrom(contactId, await context.historyOf(contactId))
+}
+
+async function tailsOf({ tails }: Projector, contactIds: readonly ContactId[]): Promise<ReadonlyMap<ContactId, Tail>> {
+  const found = await tails.readTails(contactIds.map((id) => ({ stream: contactStream(id), ids: [] })))
+  return new Map(contactIds.map((id, i) => [id, found[i] as Tail]))
 }
 
 function* slicesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {

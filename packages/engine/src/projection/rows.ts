@@ -3,22 +3,46 @@ import {
   type Change,
   type ContactId,
   type ContactState,
+  commandsAfter,
   contactOf,
   EnfoldFault,
   fold,
+  type HashList,
+  type Instant,
+  initialContact,
   type Membership,
   membershipsAfter,
+  needsHistoryFor,
   type Position,
   type RecordedContactEvent,
   type Tag,
+  type Tail,
   type Version,
 } from '@enfold/core'
+import { latestOf } from '../load-contact.ts'
+import { usable } from '../stored-states.ts'
 
 /** A contact as its stream has it up to a version. */
 export interface FoldedContact {
   readonly version: Version
   readonly state: ContactState
   readonly memberships: readonly Membership[]
+  /** Of the commands that may be given again. */
+  readonly commands: HashList
+  /** The version of its stored state; 0: it has none that is known. */
+  readonly storedAt: Version
+  /** The latest instant among its events, as far as they were read; "": there are none. */
+  readonly latestAt: Instant
+}
+
+/** A contact of which nothing was read. */
+const UNREAD: FoldedContact = {
+  version: 0,
+  state: initialContact,
+  memberships: [],
+  commands: '',
+  storedAt: 0,
+  latestAt: '',
 }
 
 /** A contact whose events are given one after the other. */
@@ -30,7 +54,57 @@ export interface FollowedContact extends FoldedContact {
 }
 
 export function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): FoldedContact {
-  return { version: history.length, state: fold(history), memberships: membershipsAfter(contactId, history) }
+  return foldedAfter(contactId, UNREAD, history)
+}
+
+/** The contact after more of its events. */
+export function foldedAfter(
+  contactId: ContactId,
+  before: FoldedContact,
+  events: readonly RecordedContactEvent[],
+): FoldedContact {
+  if (events.length === 0) return before
+  return {
+    version: before.version + events.length,
+    state: fold(events, before.state),
+    memberships: membershipsAfter(contactId, events, before.memberships),
+    commands: commandsAfter(events, before.commands),
+    storedAt: before.storedAt,
+    latestAt: latestOf(events, before.latestAt),
+  }
+}
+
+/** The contact as its stored state has it, and what to fold into it; `null`: its whole stream is needed. */
+export function startOf({
+  stored,
+  events,
+}: Tail): { readonly start: FoldedContact; readonly since: readonly RecordedContactEvent[] } | null {
+  const history = events as readonly RecordedContactEvent[]
+  if (stored === null) return { start: UNREAD, since: history }
+  const kept = usable(stored, history, true)
+  if (typeof kept === 'string' || kept.beside === null) return null
+  const { state, beside } = kept
+  const { version } = stored
+  const since = history.slice(1)
+  if (needsHistoryFor(state, since)) return null
+  return { start: { version, state, ...beside, storedAt: version, latestAt: latestOf(history.slice(0, 1)) }, since }
+}
+
+/** The contact before these events, which its stream must hold, by its tail; `null`: its whole stream is needed. */
+export function followedFrom(
+  contactId: ContactId,
+  tail: Tail,
+  its: readonly RecordedContactEvent[],
+  handled: Position,
+): FollowedContact | null {
+  const begun = startOf(tail)
+  const [first] = its
+  if (begun === null || first === undefined || begun.start.version >= first.version) return null
+  const { start, since } = begun
+  const given = givenBefore(first, tail.events as readonly RecordedContactEvent[], handled)
+  const now = foldedAfter(contactId, start, since)
+  const counted = given === now.version ? now.state : fold(since.slice(0, given - start.version), start.state)
+  return { ...now, given, counted }
 }
 
 export function eventsByContact(events: readonly RecordedContactEvent[]): Map<ContactId, RecordedContactEvent[]> {
@@ -56,7 +130,8 @@ export function givenBefore(
   history: readonly RecordedContactEvent[],
   handled: Position,
 ): Version {
-  const recorded = history[event.version - 1]
+  const from = history[0]?.version ?? 1
+  const recorded = history[event.version - from]
   if (recorded === undefined)
     throw new EnfoldFault(
       'STORE_UNAVAILABLE',
@@ -64,7 +139,7 @@ export function givenBefore(
       placeOf(event),
     )
   if (recorded.id !== event.id) throw outOfOrder(event, event.version - 1, 'again, as another event')
-  const before = history[event.version - 2]
+  const before = history[event.version - from - 1]
   if (before !== undefined && before.position > handled) throw outOfOrder(event, event.version - 2)
   return event.version - 1
 }
@@ -87,14 +162,8 @@ export function followedOn(
   const unread = events.filter((event) => event.version > before.version)
   // Mostly the stream was read no further than it was given.
   if (unread.length === 0) return { ...before, given, counted: fold(events, before.counted) }
-  const state = fold(unread, before.state)
-  return {
-    given,
-    counted: state,
-    version: given,
-    state,
-    memberships: membershipsAfter(contactId, unread, before.memberships),
-  }
+  const now = foldedAfter(contactId, before, unread)
+  return { ...now, given, counted: now.state }
 }
 
 /** Sets exactly these memberships and marks, whatever there was. */
