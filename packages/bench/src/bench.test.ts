@@ -20,6 +20,8 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   dispatch: { steps: 200 },
   latency: { steps: 200 },
   growth: { commands: 15, steps: 10 },
+  contact: { times: 3 },
+  'one-contact': {},
 }
 
 const benchmarks = await allBenchmarks()

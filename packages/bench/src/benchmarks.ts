@@ -13,6 +13,8 @@ const loaders = new Map<string, () => Promise<Benchmark>>([
   ['dispatch', async () => (await import('./dispatch.ts')).dispatchBenchmark],
   ['latency', async () => (await import('./latency.ts')).latencyBenchmark],
   ['growth', async () => (await import('./growth.ts')).growthBenchmark],
+  ['contact', async () => (await import('./contact.ts')).contactBenchmark],
+  ['one-contact', async () => (await import('./contact.ts')).oneContactBenchmark],
 ])
 
 export const benchmarkNames: readonly string[] = [...loaders.keys()]

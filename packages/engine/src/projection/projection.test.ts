@@ -497,17 +497,16 @@ describe('given a log that nobody projects', () => {
           isSent ||= appends.some(({ events }) => events.some(({ type }) => type === 'StepSent'))
           return results
         },
-        // After the outcome, the stream is read for the row.
-        async readMany(streams) {
+      },
+      readModel: {
+        ...readModelOnly(readModel),
+        async apply(...asked) {
           if (isSent) {
             writing.open()
             await gate.passed
           }
-          return log.readMany(streams)
+          return readModel.apply(...asked)
         },
-      },
-      readModel: {
-        ...readModelOnly(readModel),
         claimDue(...asked) {
           claims += 1
           // A loop of claims without end blocks everything else, even the clock of the test.
