@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type UserWorkspaceConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -42,39 +42,55 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/**
+ * Their tests keep nothing in modules and change nothing of the process, so a process runs one file after the other and
+ * loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
+ */
+const TOGETHER = ['packages/{core,engine,handlers,http,store-memory,testkit}/src/**/*.test.ts']
+
+/** Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes. */
+const BENCH = process.env.ENFOLD_BENCH === undefined ? ['packages/bench/src/**'] : []
+/** Long proofs of what the gate proves in short: `pnpm soak`. */
+const SOAKS = process.env.ENFOLD_SOAK === undefined ? ['**/*.soak.test.ts'] : []
+const LEFT_OUT = ['**/node_modules/**', ...BENCH, ...SOAKS]
+
+const shared: UserWorkspaceConfig['test'] = {
+  // The processes that tests start compile what they run once for all of them: half a second less for each.
+  env: { NODE_COMPILE_CACHE: `${root}node_modules/.cache/compiled` },
+  // No test fails on a time: these only end what hangs.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.
+  expect: { poll: { timeout: 30_000, interval: 20 } },
+}
+
+const together = { ...shared, name: 'together', isolate: false, include: TOGETHER, exclude: LEFT_OUT }
+const apart = {
+  ...shared,
+  name: 'apart',
+  include: [
+    'packages/*/src/**/*.test.ts',
+    'packages/bench/soak/**/*.test.ts',
+    'examples/**/*.test.ts',
+    'docs/**/*.test.ts',
+    '.config/*.test.ts',
+  ],
+  exclude: [...LEFT_OUT, ...TOGETHER],
+}
+/** The suite of core, against a bundle. */
+const bundled = { ...together, name: 'bundle', include: ['packages/core/src/**/*.test.ts'] }
+
 export default defineConfig({
   root,
-  resolve: { alias },
   test: {
     sequence: { sequencer: LongestFirst },
-    // The processes that tests start compile what they run once for all of them: half a second less for each.
-    env: { NODE_COMPILE_CACHE: `${root}node_modules/.cache/compiled` },
-    include:
-      bundle === undefined
-        ? [
-            'packages/*/src/**/*.test.ts',
-            'packages/bench/soak/**/*.test.ts',
-            'examples/**/*.test.ts',
-            'docs/**/*.test.ts',
-            '.config/*.test.ts',
-          ]
-        : ['packages/core/src/**/*.test.ts'],
-    // Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes.
-    exclude: [
-      '**/node_modules/**',
-      ...(process.env.ENFOLD_BENCH === undefined ? ['packages/bench/src/**'] : []),
-      // Long proofs of what the gate proves in short: `pnpm soak`.
-      ...(process.env.ENFOLD_SOAK === undefined ? ['**/*.soak.test.ts'] : []),
-    ],
-    // The suite of core keeps nothing in its modules, so its bundles are loaded once for all of it: a third of the time.
-    isolate: bundle === undefined,
-    // No test fails on a time: these only end what hangs.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.
-    expect: { poll: { timeout: 30_000, interval: 20 } },
     globalSetup: `${root}.config/shared-postgres.ts`,
     // The machine that this must run on has two cores; tests that wait for servers and processes leave room for a third.
     maxWorkers: 3,
+    projects: (bundle === undefined ? [apart, together] : [bundled]).map((test) => ({
+      root,
+      resolve: { alias },
+      test,
+    })),
   },
 })
