@@ -19,6 +19,7 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   eventstoredb: { read: 600, appended: 56 },
   dispatch: { steps: 200 },
   latency: { steps: 200 },
+  funnel: { sent: 12 },
   growth: { commands: 15, steps: 10 },
   contact: { times: 3 },
   'one-contact': {},

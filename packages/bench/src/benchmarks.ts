@@ -12,6 +12,7 @@ const loaders = new Map<string, () => Promise<Benchmark>>([
   ['eventstoredb', async () => (await import('./eventstoredb.ts')).eventStoreDbBenchmark],
   ['dispatch', async () => (await import('./dispatch.ts')).dispatchBenchmark],
   ['latency', async () => (await import('./latency.ts')).latencyBenchmark],
+  ['funnel', async () => (await import('./funnel.ts')).funnelBenchmark],
   ['growth', async () => (await import('./growth.ts')).growthBenchmark],
   ['contact', async () => (await import('./contact.ts')).contactBenchmark],
   ['one-contact', async () => (await import('./contact.ts')).oneContactBenchmark],

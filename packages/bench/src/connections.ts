@@ -27,7 +27,8 @@ async function perSecond(given: Given, kind: 'append' | 'command', deed: Deed): 
   return figures
 }
 
-function started(contactId: string): NewEvent {
+/** An event of a contact that began. */
+export function started(contactId: string): NewEvent {
   const commandId = `start-${contactId}`
   return {
     type: 'SequenceStarted',

@@ -38,6 +38,24 @@ describe("a transaction of the host's", () => {
     expect(answerOf(await given.engine.startSequence({ ...order('ann'), commandId: 'c' }))).toMatchObject({ run: 1 })
   })
 
+  it('FUNNEL-1: a transaction of the host that is open keeps nobody from counting for the same campaign, and takes its counts back with a rollback', async () => {
+    const given = await givenHost(server)
+    const startedOf = async () => (await given.engine.inspect.funnel('pool'))?.sequences[0]?.started
+    const [client, other] = [await given.begin(), await given.begin()]
+    answerOf(await given.engine.withTransaction(client).startSequence(order('in one')))
+    answerOf(await given.engine.withTransaction(other).startSequence(order('in another')))
+    // More than are summed up at once, some of them by whoever comes to it.
+    const ids = Array.from({ length: 300 }, (_, i) => `c${i}`)
+    for (let from = 0; from < ids.length; from += 20)
+      await Promise.all(ids.slice(from, from + 20).map((id) => given.engine.startSequence(order(id)).then(answerOf)))
+    expect(await startedOf()).toBe(300)
+    await client.query('ROLLBACK')
+    expect(await startedOf()).toBe(300)
+    await other.query('COMMIT')
+    expect(await startedOf()).toBe(301)
+    expect((await given.engine.verifyIndex()).counters).toEqual([])
+  })
+
   it('a transaction of the host leaves nothing when its connection dies', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
