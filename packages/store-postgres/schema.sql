@@ -516,9 +516,9 @@ BEGIN
     FOR one IN
       INSERT INTO "enfold".counters (campaign, version, counts)
       SELECT c ->> 0, (c ->> 1)::integer, c -> 2 FROM jsonb_array_elements(changes[1]::jsonb) c
-      RETURNING campaign, version, entry
+      RETURNING campaign, version, entry, counts
     LOOP
-      IF one.entry % 256 = 0 THEN
+      IF one.entry % "enfold".counters_apart(one.counts) = 0 THEN
         PERFORM "enfold".sum_counters(one.campaign, one.version);
       END IF;
     END LOOP;
@@ -533,9 +533,9 @@ BEGIN
     )
     INSERT INTO "enfold".counters (campaign, version, counts)
     SELECT s.campaign, s.version, jsonb_object_agg(s.key, s.count) FROM summed s GROUP BY s.campaign, s.version
-    RETURNING campaign, version, entry
+    RETURNING campaign, version, entry, counts
   LOOP
-    IF one.entry % 256 = 0 THEN
+    IF one.entry % "enfold".counters_apart(one.counts) = 0 THEN
       PERFORM "enfold".sum_counters(one.campaign, one.version);
     END IF;
   END LOOP;
@@ -559,6 +559,17 @@ BEGIN
     UPDATE "enfold".counters_state SET revision = revision + 1, complete = false;
   END IF;
   RETURN true;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.counters_apart(counts jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+BEGIN
+  RETURN greatest(1, 256 / (1 + (SELECT count(*) FROM jsonb_object_keys(counts)) / 8));
 END
 $function$
 ;

@@ -81,24 +81,30 @@ export function describeCounter(counter: Omit<Counter, 'count'>): string {
 export class CounterSum {
   readonly #versions = new Map<CampaignId, Map<number, Map<string, number>>>()
 
+  /** The version that was changed last: mostly it is the next one, too. */
+  #last: { readonly campaignId: CampaignId; readonly version: number; readonly counts: Map<string, number> } | null =
+    null
+
   add(campaignId: CampaignId, campaignVersion: number, path: CounterPath, by: number): void {
-    this.#add(campaignId, campaignVersion, JSON.stringify(path), by)
+    addTo(this.#countsOf(campaignId, campaignVersion), JSON.stringify(path), by)
   }
 
   /** @param times -1 takes them away */
   addAll(changes: Iterable<CounterChange>, times = 1): void {
-    for (const { campaignId, campaignVersion, by } of changes)
-      for (const [key, count] of by) this.#add(campaignId, campaignVersion, key, times * count)
+    for (const { campaignId, campaignVersion, by } of changes) {
+      const counts = this.#countsOf(campaignId, campaignVersion)
+      for (const [key, count] of by) addTo(counts, key, times * count)
+    }
   }
 
-  #add(campaignId: CampaignId, campaignVersion: number, key: string, by: number): void {
+  #countsOf(campaignId: CampaignId, version: number): Map<string, number> {
+    if (this.#last?.version === version && this.#last.campaignId === campaignId) return this.#last.counts
     const versions = this.#versions.get(campaignId) ?? new Map<number, Map<string, number>>()
     this.#versions.set(campaignId, versions)
-    const counts = versions.get(campaignVersion) ?? new Map<string, number>()
-    versions.set(campaignVersion, counts)
-    const count = (counts.get(key) ?? 0) + by
-    if (count === 0) counts.delete(key)
-    else counts.set(key, count)
+    const counts = versions.get(version) ?? new Map<string, number>()
+    versions.set(version, counts)
+    this.#last = { campaignId, version, counts }
+    return counts
   }
 
   /** What is not 0. */
@@ -109,6 +115,12 @@ export class CounterSum {
         if (by.size > 0) changes.push({ campaignId, campaignVersion, by: [...by] })
     return changes
   }
+}
+
+function addTo(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by
+  if (count === 0) counts.delete(key)
+  else counts.set(key, count)
 }
 
 /** Counters as changes from nothing, each version of a campaign once. */

@@ -31,6 +31,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'requiring',
     'is_current',
     'sum_counters',
+    'counters_apart',
     'count_appended',
     'count_batch',
     'correct_counters',

@@ -47,6 +47,16 @@ BEGIN
 END
 $enfold$;
 
+-- How many such rows may stand apart: the more keys they have, the fewer, so that a question reads some thousands of
+-- keys at most. A batch of 500 orders may have hundreds.
+CREATE FUNCTION ${schema}.counters_apart(counts jsonb) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+AS $enfold$
+BEGIN
+  RETURN greatest(1, 256 / (1 + (SELECT count(*) FROM jsonb_object_keys(counts)) / 8));
+END
+$enfold$;
+
 -- Counts what appends have changed. In: the outcomes that append answered, and for each append its changes (NULL: none)
 -- as [[campaign, version, {"<key>": difference}], ...], of which those that were not written now are passed over.
 CREATE FUNCTION ${schema}.count_appended(outcomes text, changes text[]) RETURNS void
@@ -64,9 +74,9 @@ BEGIN
     FOR one IN
       INSERT INTO ${schema}.counters (campaign, version, counts)
       SELECT c ->> 0, (c ->> 1)::integer, c -> 2 FROM jsonb_array_elements(changes[1]::jsonb) c
-      RETURNING campaign, version, entry
+      RETURNING campaign, version, entry, counts
     LOOP
-      IF one.entry % 256 = 0 THEN
+      IF one.entry % ${schema}.counters_apart(one.counts) = 0 THEN
         PERFORM ${schema}.sum_counters(one.campaign, one.version);
       END IF;
     END LOOP;
@@ -81,9 +91,9 @@ BEGIN
     )
     INSERT INTO ${schema}.counters (campaign, version, counts)
     SELECT s.campaign, s.version, jsonb_object_agg(s.key, s.count) FROM summed s GROUP BY s.campaign, s.version
-    RETURNING campaign, version, entry
+    RETURNING campaign, version, entry, counts
   LOOP
-    IF one.entry % 256 = 0 THEN
+    IF one.entry % ${schema}.counters_apart(one.counts) = 0 THEN
       PERFORM ${schema}.sum_counters(one.campaign, one.version);
     END IF;
   END LOOP;
