@@ -217,6 +217,18 @@ describe('the schema', () => {
     expect((await givenStore(server, { schema: givenSchema(server) }).counters('pool')).complete).toBe(true)
   })
 
+  it('FUNNEL-1: counters are summed up sooner the more of them an append changes', async () => {
+    const schema = givenSchema(server)
+    const store = givenStore(server, { schema })
+    const keys = Array.from({ length: 400 }, (_, i) => [JSON.stringify(['step', 's', `step ${i}`, 'sent']), 1] as const)
+    const counters = [{ campaignId: 'pool', campaignVersion: 1, by: new Map(keys) }]
+    for (let n = 1; n <= 40; n++)
+      await store.append(ann, [sampleStart('ann', n)], n - 1, { tags: [], wakeAt: null, counters })
+    const { rows } = await givenPool().query<{ n: string }>(`SELECT count(*)::text AS n FROM ${schema}.counters`)
+    expect(Number(rows[0]?.n)).toBeLessThan(10)
+    expect((await store.counters('pool')).counters.every(({ count }) => count === 40)).toBe(true)
+  })
+
   it('the schema is not made where that was not asked for', async () => {
     const schema = givenSchema(server)
     const store = givenStore(server, { schema, migrate: false })
