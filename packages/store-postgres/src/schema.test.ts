@@ -221,7 +221,7 @@ describe('the schema', () => {
     const schema = givenSchema(server)
     const store = givenStore(server, { schema })
     const keys = Array.from({ length: 400 }, (_, i) => [JSON.stringify(['step', 's', `step ${i}`, 'sent']), 1] as const)
-    const counters = [{ campaignId: 'pool', campaignVersion: 1, by: new Map(keys) }]
+    const counters = [{ campaignId: 'pool', campaignVersion: 1, by: keys }]
     for (let n = 1; n <= 40; n++)
       await store.append(ann, [sampleStart('ann', n)], n - 1, { tags: [], wakeAt: null, counters })
     const { rows } = await givenPool().query<{ n: string }>(`SELECT count(*)::text AS n FROM ${schema}.counters`)
