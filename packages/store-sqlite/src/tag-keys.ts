@@ -10,8 +10,6 @@ interface KeyRow {
   readonly key: string
 }
 
-export type TagKeys = ReturnType<typeof createTagKeys>
-
 export function createTagKeys(connection: DatabaseSync) {
   const KEYS = `SELECT m.contact, coalesce(k.key, '') AS key FROM memberships m
     LEFT JOIN membership_keys k ON k.tag = m.tag AND k.contact = m.contact WHERE m.tag = ?`
