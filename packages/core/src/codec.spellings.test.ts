@@ -181,10 +181,10 @@ function sorted(value: unknown): unknown {
     .map(([key, inner]) => [key, sorted(inner)])
 }
 
-/** With its keys the other way round, all the way down but for JSON of the host. */
 /** JSON of the host, whose order is the host's. */
 const OF_THE_HOST: ReadonlySet<string> = new Set(['definition', 'value', 'data', 'vars'])
 
+/** With its keys the other way round, all the way down but for JSON of the host. */
 function turn(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(turn)
   if (typeof value !== 'object' || value === null) return value

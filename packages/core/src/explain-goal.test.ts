@@ -57,6 +57,31 @@ describe('why a signal did not satisfy a goal', () => {
     expect(of(120)).toMatchObject({ detail: 'colour is not among the kept values, expected "red"', saw: [] })
   })
 
+  it('SIGNAL-5: a kept value was not that of an open run', () => {
+    const match = { orderId: { var: 'orderId' } }
+    const post = campaign({
+      id: 'post',
+      signals: { delivered: { keep: ['orderId', 'by'] } },
+      goals: [{ id: 'there', when: { kind: 'delivered', match: { ...match, by: 'hand' } } }],
+      sequences: [
+        {
+          id: 'parcel',
+          vars: { orderId: { data: 'orderId' } },
+          steps: [{ id: 'one', kind: 'email', timer: { after: 'P1D' } }],
+          next: ['there'],
+        },
+      ],
+    })
+    const told = scenario({ campaigns: [post] })
+      .given(start('parcel', { vars: { orderId: 'a' } }))
+      .given(signal('delivered', { signalId: 's1', data: { orderId: 'a', by: 'post' } }))
+      .given(signal('delivered', { signalId: 's2', data: { orderId: 'b', by: 'hand' } }))
+    const because = (signalId: string) =>
+      explainNotSatisfied(told.events, { campaignId: 'post', goalId: 'there', signalId }, told.context.campaigns)
+    expect(because('s1').detail).toBe('by was "post", expected "hand"')
+    expect(because('s2').detail).toBe('orderId was "b", expected {"var":"orderId"}')
+  })
+
   it('SIGNAL-5: a private value did not pass its test, and is not told', () => {
     const told = story.given(signal('purchased', { signalId: 's1', data: { total: 120 } }))
     expect(why(told, 'bought')).toMatchObject({

@@ -74,6 +74,7 @@ const outcomeArbitrary: Arbitrary<StepOutcome> = fc.oneof(
   },
 )
 
+const DATA = [{}, { which: 1 }, { which: 2, day: '2026-03-05' }, { which: '2', colour: 'red' }]
 const KINDS = ['tag-applied', 'note-added', 'form-submitted', 'purchased']
 
 const storyArbitrary = fc.record({
@@ -112,23 +113,37 @@ it.each(Object.entries(stores))(
               a % definition.sequences.length
             ] as (typeof definition.sequences)[number]
             const stepId = sequence.steps[b % sequence.steps.length]?.id as string
+            // Now and then none where there should be one: the order is then for all runs, or refused.
+            const key = sequence.per === undefined || b % 5 === 0 ? {} : { key: `${1 + (b % 2)}` }
+            const named = Object.keys(sequence.vars ?? {}).filter((name) => name !== sequence.per)
+            const vars = { vars: Object.fromEntries(named.map((name) => [name, b % 2 ? '2026-03-05' : b])) }
             switch (what) {
               case 'signal':
-                return { at, signal: { kind: KINDS[a % KINDS.length] as string, data: b % 2 ? { which: 1 } : {} } }
+                return { at, signal: { kind: KINDS[a % KINDS.length] as string, data: DATA[b % DATA.length] ?? {} } }
+              case 'start':
+              case 'restart': {
+                const options = b % 3 === 0 ? key : { ...key, ...vars }
+                return what === 'start'
+                  ? { at, start: sequence.id, ...options }
+                  : { at, restart: sequence.id, ...options }
+              }
+              case 'stop':
+                return { at, stop: sequence.id, ...key }
+              case 'pause':
+                return { at, pause: sequence.id, ...key }
               case 'resume':
-                return { at, resume: sequence.id, shift: b % 2 === 0 }
+                return { at, resume: sequence.id, shift: b % 2 === 0, ...key }
               case 'resend':
-                return { at, resend: [sequence.id, stepId] }
+                return { at, resend: [sequence.id, stepId], ...key }
               case 'cancel':
-                return { at, cancel: [sequence.id, stepId] }
+                return { at, cancel: [sequence.id, stepId], ...key }
               case 'stopAll':
                 return { at, stopAll: true }
               case 'unsuppress':
                 return { at, unsuppress: true }
-              case 'suppress':
-                return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
               default:
-                return { at, [what]: sequence.id } as unknown as Happening & { at: string }
+                what satisfies 'suppress'
+                return { at, suppress: { until: b % 3 === 0 ? null : instantOf(epochMsOf(at) + b * 3_600_000) } }
             }
           })
           .sort((x, y) => (x.at < y.at ? -1 : x.at > y.at ? 1 : 0))
@@ -214,11 +229,13 @@ it.each(Object.entries(stores))(
 
 function order(engine: Engine, campaignId: string, happening: Happening): Promise<Either<Rejection, object>> {
   const contact = { contactId: 'contact', actor: null }
-  const of = (sequenceId: string) => ({ ...contact, campaignId, sequenceId })
   const h = happening
-  if ('start' in h) return engine.startSequence(of(h.start))
+  const key = 'key' in h && h.key !== undefined ? { key: h.key } : {}
+  const of = (sequenceId: string) => ({ ...contact, campaignId, sequenceId, ...key })
+  const vars = 'vars' in h && h.vars !== undefined ? { vars: h.vars } : {}
+  if ('start' in h) return engine.startSequence({ ...of(h.start), ...vars })
   if ('stop' in h) return engine.stopSequence(of(h.stop))
-  if ('restart' in h) return engine.restartSequence(of(h.restart))
+  if ('restart' in h) return engine.restartSequence({ ...of(h.restart), ...vars })
   if ('pause' in h) return engine.pauseSequence(of(h.pause))
   if ('resume' in h) return engine.resumeSequence({ ...of(h.resume), shift: h.shift === true })
   if ('resend' in h) return engine.resendStep({ ...of(h.resend[0]), stepId: h.resend[1] })
