@@ -35,31 +35,44 @@ const onEventStoreDb = givenEventStoreDb()
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** What the model knows of the campaign: waits of the steps, what a finished sequence does, what goals stop and start. */
+/**
+ * What the model knows of the campaign: waits of the steps, what a finished sequence does, what goals stop and start. A sequence
+ * with keys is one of its own for each key, as "sequence key" (KEY-1).
+ */
 const SEQUENCES = {
   nurture: { a: 0, b: DAY, c: DAY },
   onboarding: { d: 0, e: 12 * HOUR },
   care: { f: 2 * DAY },
   side: { g: 6 * HOUR, h: DAY },
+  'cart 1': { i: HOUR, j: DAY },
+  'cart 2': { i: HOUR, j: DAY },
 } as const satisfies { readonly [sequence: string]: { readonly [step: string]: number } }
 type SequenceName = keyof typeof SEQUENCES
 const NAMES = Object.keys(SEQUENCES) as SequenceName[]
 /** Those from which a goal can be reached wait at their end; onboarding goes on to care instead. */
-const WAITS: ReadonlySet<SequenceName> = new Set(['nurture', 'care'])
+const WAITS: ReadonlySet<SequenceName> = new Set(['nurture', 'care', 'cart 1', 'cart 2'])
 const GOALS = {
   asked: { kind: 'form-submitted', members: false, stops: [], starts: ['nurture'] },
   bought: { kind: 'purchased', members: true, stops: ['nurture'], starts: ['onboarding'] },
   // From nurture and onboarding it can be reached; from care, too, but care runs to completion.
   leave: { kind: 'tag-applied', members: false, stops: ['nurture', 'onboarding'], starts: [] },
+  paid: { kind: 'paid', members: false, stops: ['cart 1'], starts: [], data: { order: '1' } },
 } as const
 type GoalName = keyof typeof GOALS
 
-const FURTHER: { readonly [name in SequenceName]: Partial<SequenceDefinition> } = {
+const FURTHER: { readonly [sequenceId: string]: Partial<SequenceDefinition> } = {
   nurture: { next: ['bought', 'leave'] },
   onboarding: { next: ['care'] },
   care: { next: ['leave'], onGoal: 'runToCompletion' },
-  side: {},
+  cart: { next: ['paid'], per: 'order', vars: { order: { data: 'order' } } },
 }
+
+const refOf = (name: string) => {
+  const [sequenceId = '', key] = name.split(' ')
+  return key === undefined ? { sequenceId } : { sequenceId, key }
+}
+const nameOf = ({ sequenceId, key }: { readonly sequenceId: string; readonly key?: string }) =>
+  key === undefined ? sequenceId : `${sequenceId} ${key}`
 
 const campaign: CampaignDefinition = {
   id: 'pool',
@@ -67,15 +80,16 @@ const campaign: CampaignDefinition = {
     { id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] },
     { id: 'bought', when: { kind: 'purchased' }, achievableBy: 'members', next: ['onboarding'] },
     { id: 'leave', when: { kind: 'tag-applied' } },
+    { id: 'paid', when: { kind: 'paid' }, same: 'order' },
   ],
-  sequences: NAMES.map((id) => ({
-    id,
-    steps: Object.entries(SEQUENCES[id]).map(([step, ms]) => ({
+  sequences: NAMES.filter((name) => name !== 'cart 2').map((name) => ({
+    id: refOf(name).sequenceId,
+    steps: Object.entries(SEQUENCES[name]).map(([step, ms]) => ({
       id: step,
       kind: 'email',
       ...(ms === 0 ? {} : { timer: { after: `PT${ms / HOUR}H` } }),
     })),
-    ...FURTHER[id],
+    ...FURTHER[refOf(name).sequenceId],
   })),
 }
 
@@ -107,7 +121,14 @@ class Model {
   erased = false
   bannedUntilMs: number | null = null
   readonly firstStarts: SequenceName[] = []
-  readonly runs: { readonly [name in SequenceName]: ModelRun[] } = { nurture: [], onboarding: [], care: [], side: [] }
+  readonly runs: { readonly [name in SequenceName]: ModelRun[] } = {
+    nurture: [],
+    onboarding: [],
+    care: [],
+    side: [],
+    'cart 1': [],
+    'cart 2': [],
+  }
 
   newest(name: SequenceName): ModelRun | undefined {
     return this.runs[name].at(-1)
@@ -226,7 +247,7 @@ function open(real: Pick<Real, 'path' | 'clock' | 'openStore'>, host: Pick<Real,
 }
 
 const ann = { contactId: 'ann', actor: 'olga' }
-const of = (sequenceId: string) => ({ ...ann, campaignId: 'pool', sequenceId })
+const of = (name: SequenceName) => ({ ...ann, campaignId: 'pool', ...refOf(name) })
 
 type Given = Either<Rejection, { readonly [key: string]: unknown }>
 
@@ -267,20 +288,19 @@ class Happening extends Command {
 /** Which sequences the contact is in, in which run, in which status, and what it was sent. */
 async function expectSame(model: Model, { engine, ...real }: Real): Promise<void> {
   const view = await engine.inspect.contact('ann')
-  const told = new Map(view.enrollments.map((one) => [one.sequenceId, `run ${one.run} ${one.status}`]))
+  const told = new Map(view.enrollments.map((one) => [nameOf(one), `run ${one.run} ${one.status}`]))
   const expected = NAMES.flatMap((name) => {
     const run = model.newest(name)
     return run === undefined ? [] : [[name, `run ${model.runs[name].length} ${run.status}`] as const]
   })
   expect(told).toEqual(new Map(expected))
-  const tags = NAMES.flatMap((sequenceId) => {
-    const status = model.inProgress(sequenceId) ? 'active' : model.open(sequenceId) ? 'waiting' : null
-    return status === null ? [] : [{ campaignId: 'pool', sequenceId, status }]
+  const tags = NAMES.flatMap((name) => {
+    const status = model.inProgress(name) ? 'active' : model.open(name) ? 'waiting' : null
+    return status === null ? [] : [{ campaignId: 'pool', ...refOf(name), status }]
   })
   const found = [...(await engine.inspect.sequencesOf('ann'))]
-  expect(found.sort((a, b) => (a.sequenceId < b.sequenceId ? -1 : 1))).toEqual(
-    tags.sort((a, b) => (a.sequenceId < b.sequenceId ? -1 : 1)),
-  )
+  const byName = (a: (typeof found)[number], b: (typeof found)[number]) => (nameOf(a) < nameOf(b) ? -1 : 1)
+  expect(found.sort(byName)).toEqual((tags as typeof found).sort(byName))
   expect(view.suppressed !== null).toBe(model.banned())
   expect(real.mails).toBe(model.mails)
 }
@@ -356,8 +376,8 @@ const stopAll = new Command(
   ({ engine }) => engine.stopAll(ann),
 )
 
-const namesAre = (names: readonly string[]) => (stopped: readonly { readonly sequenceId: string }[]) =>
-  [...stopped.map(({ sequenceId }) => sequenceId)].sort().join() === [...names].sort().join()
+const namesAre = (names: readonly string[]) => (stopped: readonly Parameters<typeof nameOf>[0][]) =>
+  stopped.map(nameOf).sort().join() === [...names].sort().join()
 
 const suppressFor = (hours: number | null) =>
   new Command(
@@ -402,7 +422,10 @@ const signalOf = (goalId: GoalName) =>
       const stoppedRuns = expect.toSatisfy(namesAre(stopped)) as readonly object[]
       return answer('satisfied', stoppedRuns, started)
     },
-    ({ engine }) => engine.signal({ contactId: 'ann', kind: GOALS[goalId].kind }),
+    ({ engine }) => {
+      const { kind, ...more } = GOALS[goalId]
+      return engine.signal({ contactId: 'ann', kind, ...('data' in more ? { data: more.data } : {}) })
+    },
   )
 
 const resendOf = (name: SequenceName, index: number) => {
@@ -516,9 +539,20 @@ class Several implements fc.AsyncCommand<Model, Real> {
 }
 
 // Some sequences often, so that much happens to them.
-const name = fc.constantFrom<SequenceName[]>('nurture', 'nurture', 'nurture', 'side', 'side', 'onboarding', 'care')
+const name = fc.constantFrom<SequenceName[]>(
+  'nurture',
+  'nurture',
+  'nurture',
+  'side',
+  'side',
+  'onboarding',
+  'care',
+  'cart 1',
+  'cart 1',
+  'cart 2',
+)
 const index = fc.nat(2)
-const goal = fc.constantFrom<GoalName[]>('asked', 'bought', 'leave')
+const goal = fc.constantFrom<GoalName[]>('asked', 'bought', 'leave', 'paid')
 const hours = fc.constantFrom(1, 6, 12, 24, 25, 72)
 const commands = fc.commands(
   [
@@ -537,6 +571,7 @@ const commands = fc.commands(
     fc.nat(19).map((n) => (n === 0 ? erase : n < 5 ? stopAll : runDue)),
     goal.map(signalOf),
     goal.map((one) => new Several(signalOf(one), runDue)),
+    hours.map((wait) => new Several(startOf('cart 1'), startOf('cart 2'), signalOf('paid'), advance(wait), runDue)),
     fc.tuple(name, index).map(([one, i]) => resendOf(one, i)),
     fc
       .tuple(name, index, fc.constantFrom(stopOf, restartOf, pauseOf))
@@ -591,7 +626,7 @@ const SERVERS: ReadonlySet<string> = new Set([
 ])
 
 it.each(Object.entries(stores))(
-  'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE: over the %s, the engine does what the rules say, whatever is ordered and when',
+  'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE, KEY: over the %s, the engine does what the rules say, whatever is ordered and when',
   async (name, stored) => {
     const opened: Real[] = []
     await fc.assert(
