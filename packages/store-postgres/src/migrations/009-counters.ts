@@ -101,7 +101,7 @@ END
 $enfold$;
 
 -- For logs kept elsewhere: counts what a batch has changed, if the checkpoint is still the one that the batch follows;
--- else false. NULL: the batch counts nothing. Whoever has the checkpoint is the only one to move it.
+-- else false. NULL: the batch counts nothing. Only the transaction that holds the checkpoint moves it.
 CREATE FUNCTION ${schema}.count_batch(since bigint, changes text, is_complete boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 AS $enfold$
@@ -135,7 +135,7 @@ END
 $enfold$;
 
 -- All counters, and which events they count: every one up to the position of the row "state", and of the streams that
--- are named those up to a version. As in read_events, whoever may yet commit a number up to the last one drawn is still
+-- are named those up to a version. As in read_events, a transaction that may yet commit a number up to the last one drawn is still
 -- announced, or has committed before the second statement looks. That statement alone sees counters and events, because
 -- each has an instant of its own.
 CREATE FUNCTION ${schema}.counters_at()
