@@ -3,17 +3,12 @@ import {
   type ContactId,
   type ContactProjection,
   type ContactState,
-  commandsAfter,
-  contactStream,
-  type EventStore,
   type Facts,
   foldedState,
   type Instant,
   isDueToStore,
   marksOf,
-  membershipsAfter,
   type ReadModel,
-  type RecordedContactEvent,
   type Tag,
   unplannedMarks,
 } from '@enfold/core'
@@ -21,7 +16,7 @@ import { realWait } from './clock.ts'
 import { plannedOf } from './derive.ts'
 import type { EngineContext } from './engine-context.ts'
 import { type ContactSnapshot, factsAfter, load } from './load-contact.ts'
-import { pagesOf } from './paging.ts'
+import { type FoldedContact, foldedBy, loggedContacts } from './logged-contacts.ts'
 import { beginRecount, correct } from './recount.ts'
 
 const LOOKS = 5
@@ -30,25 +25,23 @@ const LOOK_PAUSE_MS = 50
 /** What the contact's rows must be. Tags come from the events alone (INDEX-1), marks from state and plan, the wake from the plan. */
 function projectionOf(
   context: EngineContext,
-  contactId: ContactId,
-  { history, state, facts, version }: ContactSnapshot & { readonly history: readonly RecordedContactEvent[] },
+  { contactId, memberships, commands, state, version }: FoldedContact,
+  facts: ContactSnapshot['facts'],
 ): ContactProjection {
   const { wake, faults } = plannedOf(context, contactId, state, facts)
-  const memberships = membershipsAfter(contactId, history)
   const tags = memberships.flatMap(({ tag, key }) => (key === undefined ? [tag] : []))
   const keyed = memberships.flatMap(({ tag, key }) => (key === undefined ? [] : [{ tag, key }]))
-  const beside = { memberships, commands: commandsAfter(history) }
   const rows = { tags: [...tags, ...marksOf(state), ...unplannedMarks(faults)], keyed, ...wake }
   return {
     contactId,
     version,
     ...rows,
-    state: isDueToStore(state, 0) ? { ...foldedState(state, beside), version } : null,
+    state: isDueToStore(state, 0) ? { ...foldedState(state, { memberships, commands }), version } : null,
   }
 }
 
 /**
- * Sets the tags, the next wake and the stored state of every contact to what the log says, one by one, and then the counters,
+ * Sets the tags, the next wake and the stored state of every contact to what the log says, 50 at once, and then the counters,
  * while everything goes on.
  */
 export async function rebuildIndex(
@@ -57,13 +50,22 @@ export async function rebuildIndex(
 ): Promise<{ readonly contacts: number }> {
   let contacts = 0
   const recount = await beginRecount(readModel, context.campaigns)
-  for await (const contactId of everyContact(context.store, readModel)) {
-    contacts += 1
-    await restoreContact(context, readModel, contactId, { onRead: (history) => recount.addHistory(history) })
+  for await (const logged of loggedContacts(context.store, readModel, recount)) {
+    contacts += logged.length
+    await Promise.all(logged.map((one) => restoreLogged(context, readModel, one)))
   }
   await correct(recount, context.store, readModel, context.campaigns)
   context.wakeUp()
   return { contacts }
+}
+
+/** Where the contact has moved on since the log was read, or its rows are ahead of it, its stream is looked at. */
+async function restoreLogged(context: EngineContext, readModel: ReadModel, contact: FoldedContact): Promise<void> {
+  const { contactId, state } = contact
+  const { facts } = await factsAfter(context.factsOf, contactId, undefined)
+  await context.campaigns.ensure(state)
+  const isRestored = await readModel.restore(projectionOf(context, contact, facts))
+  if (!isRestored) await restoreContact(context, readModel, contactId)
 }
 
 /**
@@ -75,7 +77,6 @@ export async function rebuildIndex(
  * @param given.factsOf throws for `refreshContact` alone: every other caller can do without facts (see `nextWake`)
  * @param given.notBefore sets the wake no earlier than this
  * @param given.marks of what the directory says, besides those that follow from the log; the contact is then claimed for no kind
- * @param given.onRead told of the history that the rows were set by
  */
 export async function restoreContact(
   context: EngineContext,
@@ -85,7 +86,6 @@ export async function restoreContact(
     readonly factsOf?: (contactId: ContactId) => Promise<Facts | null>
     readonly notBefore?: Instant
     readonly marks?: (state: ContactState) => readonly Tag[]
-    readonly onRead?: (history: readonly RecordedContactEvent[]) => void
   } = {},
 ): Promise<{ readonly wakeAt: Instant | null }> {
   const { notBefore, factsOf } = given
@@ -97,31 +97,18 @@ export async function restoreContact(
     // What the rows must be follows from all events.
     const loaded = await load(context, contactId, asked, { whole: true })
     await context.campaigns.ensure(loaded.state)
-    const row = projectionOf(context, contactId, loaded)
+    const { memberships, commands } = foldedBy(contactId, loaded.history, loaded.state)
+    const row = projectionOf(context, { ...loaded, contactId, memberships, commands }, loaded.facts)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
     const marks = given.marks?.(loaded.state) ?? []
     const late = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row
     // A worker that claims it for no kind looks for its marks when it is done (`clearMarks`).
     const lane = { kind: '', campaignId: late.lane?.campaignId ?? '' }
     const set = marks.length === 0 ? late : { ...late, tags: [...late.tags, ...marks], lane, others: [] }
-    if (await readModel.restore(set)) {
-      given.onRead?.(loaded.history)
-      return { wakeAt: set.wakeAt }
-    }
+    if (await readModel.restore(set)) return { wakeAt: set.wakeAt }
     if (loaded.version !== lastVersion) looks = 1
     else if (looks > LOOKS) await readModel.restore({ contactId, version: 0, tags: [], wakeAt: null, state: null })
     else await realWait(LOOK_PAUSE_MS)
     lastVersion = loaded.version
-  }
-}
-
-/** Contacts of the log, then those that the index has and the log has not. */
-async function* everyContact(store: EventStore, readModel: ReadModel): AsyncGenerator<ContactId> {
-  for await (const contacts of pagesOf((after, limit) => store.contacts(after, limit))) yield* contacts
-  for await (const contacts of pagesOf((after, limit) => readModel.indexed(after, limit))) {
-    for (const contactId of contacts) {
-      const stream = contactStream(contactId)
-      if (((await store.readMany([stream])).get(stream)?.length ?? 0) === 0) yield contactId
-    }
   }
 }

@@ -11,7 +11,8 @@ import {
 import { createMemoryStore } from '@enfold/store-memory'
 import { describe, expect, it } from 'vitest'
 import { createCampaigns } from './campaigns.ts'
-import { type HeldAtMost, verifyIndex } from './verify-index.ts'
+import type { HeldAtMost } from './logged-contacts.ts'
+import { verifyIndex } from './verify-index.ts'
 
 const nurture = { campaignId: 'pool', sequenceId: 'nurture', run: 1 }
 const active = tagOf('pool', 'nurture')

@@ -1,40 +1,24 @@
-/**
- * Whether the index is what the log says (INDEX-3). The log is read once, and each contact is folded while it is read: stream
- * by stream it took three readings of everything.
- */
+/** Whether the index is what the log says (INDEX-3). */
 import { isDeepStrictEqual } from 'node:util'
 import {
-  ContactCounters,
-  ContactFold,
   type ContactId,
   type ContactState,
-  type CounterChange,
   compareIds,
-  contactOf,
-  contactStream,
-  type EventStore,
-  fold,
-  INDEX_EVENTS,
-  isCampaignEvent,
   isInProgress,
   isMarkOfPlan,
   type Membership,
   marksOf,
-  membershipsAfter,
   type NamedMembership,
   namedMembership,
   newestRun,
   type Position,
   type ReadModel,
-  type RecordedContactEvent,
-  type StreamId,
   tagOf,
   waitingTagOf,
 } from '@enfold/core'
 import type { EngineContext } from './engine-context.ts'
-import { yieldToEventLoop } from './event-loop.ts'
-import { pagesOf } from './paging.ts'
-import { addFromStreams, beginRecount, type CounterDifference, counterDifferences, type Recount } from './recount.ts'
+import { type FoldedContact, foldedBy, type HeldAtMost, loggedContacts } from './logged-contacts.ts'
+import { beginRecount, type CounterDifference, counterDifferences } from './recount.ts'
 import { type StateDifference, stateDifferences } from './verify-states.ts'
 
 /** One contact whose rows in the index are not what its log says. Tags, and for a key both, in the order of their text. */
@@ -58,26 +42,7 @@ export interface IndexReport {
   readonly states: readonly StateDifference[]
 }
 
-/** How much is held while the log is read: so many contacts, and so many events folded into them. */
-export interface HeldAtMost {
-  readonly contacts: number
-  readonly events: number
-}
-
-const HELD_AT_MOST: HeldAtMost = { contacts: 100_000, events: 1_000_000 }
-/** So many contacts are asked for at once. */
-const AT_ONCE = 50
 const LOOKS = 3
-const YIELD_EVERY = 1000
-
-/** A contact by its events: the memberships as the projector has them, and the reducer's state. */
-interface LoggedContact {
-  readonly contactId: ContactId
-  readonly memberships: readonly Membership[]
-  readonly state: ContactState
-  /** Its share of the counters. */
-  readonly counted: readonly CounterChange[]
-}
 
 interface Verifying {
   readonly context: Pick<EngineContext, 'store' | 'historyOf' | 'campaigns'>
@@ -86,9 +51,8 @@ interface Verifying {
 }
 
 /**
- * Rebuilds every contact's tags and the counters from the events, separate from the live index, and its marks of steps that wait for a person, and
- * reports each difference (INDEX-3). Contacts that could not be held while the log was read are read again, stream by stream.
- * Rejected: to read the log again for each part of them. It costs no less for two parts, and grows with their square.
+ * Rebuilds every contact's tags and the counters from the events, separate from the live index, and its marks of steps that
+ * wait for a person, and reports each difference (INDEX-3).
  *
  * @param shown resolves when the read model shows what is recorded up to a position
  */
@@ -96,129 +60,24 @@ export async function verifyIndex(
   context: Verifying['context'],
   readModel: ReadModel,
   shown: Verifying['shown'],
-  heldAtMost: HeldAtMost = HELD_AT_MOST,
+  heldAtMost?: HeldAtMost,
 ): Promise<IndexReport> {
   const verifying = { context, readModel, shown }
-  const { store } = context
   const differences: IndexDifference[] = []
   const states: StateDifference[] = []
   let contacts = 0
   const recount = await beginRecount(readModel, context.campaigns)
-  const compare = async (logged: readonly LoggedContact[]) => {
+  for await (const logged of loggedContacts(context.store, readModel, recount, heldAtMost)) {
     contacts += logged.length
-    for (const { contactId, counted } of logged) if (!recount.isAhead(contactId)) recount.add(counted)
     differences.push(...(await differencesOf(verifying, logged)))
     states.push(...(await stateDifferences(context, readModel, logged)))
-    await yieldToEventLoop()
   }
-
-  const { held, isWhole } = await contactsOfLog(store, recount, heldAtMost)
-  for (const some of partsOf([...held.values()])) await compare(some)
-  const others = (page: readonly ContactId[]) =>
-    partsOf(page.filter((contactId) => !held.has(contactStream(contactId))))
-  if (!isWhole)
-    for await (const page of pagesOf((after, limit) => store.contacts(after, limit)))
-      for (const some of others(page)) await compare(await readContacts(store, recount, some))
-  for await (const page of pagesOf((after, limit) => readModel.indexed(after, limit)))
-    for (const some of others(page)) {
-      const read = await readContacts(store, recount, some)
-      await compare(read.filter(({ state }) => state.version === 0))
-    }
-  await addFromStreams(recount, store, recount.ahead)
   return { contacts, differences, counters: counterDifferences(recount), states }
-}
-
-/** A contact that is folded while the log is read. */
-class HeldContact implements LoggedContact {
-  readonly #fold = new ContactFold()
-  readonly #counters = new ContactCounters()
-  readonly #recount: Recount
-  /** From the first event on that is not counted any more. */
-  #counted: readonly CounterChange[] | null = null
-  readonly contactId: ContactId
-  memberships: readonly Membership[] = []
-
-  constructor(contactId: ContactId, recount: Recount) {
-    this.contactId = contactId
-    this.#recount = recount
-  }
-
-  get state(): ContactState {
-    return this.#fold.state
-  }
-
-  get counted(): readonly CounterChange[] {
-    return this.#counted ?? this.#counters.changes(this.state, this.#recount.campaigns)
-  }
-
-  add(event: RecordedContactEvent): void {
-    if (this.#recount.counts(event)) this.#counters.add(event)
-    else this.#counted ??= this.counted
-    this.#fold.add(event)
-    if (INDEX_EVENTS.has(event.type)) this.memberships = membershipsAfter(this.contactId, [event], this.memberships)
-  }
-}
-
-/**
- * Folds the contacts of the log. Where more are met than may be held, those that began first are given up for good: only a
- * contact's first event makes an entry. `isWhole`: nothing was given up or left out.
- */
-async function contactsOfLog(
-  store: EventStore,
-  recount: Recount,
-  atMost: HeldAtMost,
-): Promise<{ readonly held: ReadonlyMap<StreamId, HeldContact>; readonly isWhole: boolean }> {
-  const held = new Map<StreamId, HeldContact>()
-  // One iterator for all: a new one would pass over all that were deleted.
-  const oldestFirst = held.entries()
-  let isWhole = true
-  let read = 0
-  let events = 0
-  for await (const event of store.readAll(0, { streams: 'contacts' })) {
-    if (++read % YIELD_EVERY === 0) await yieldToEventLoop()
-    if (isCampaignEvent(event)) continue
-    let contact = held.get(event.stream)
-    if (contact === undefined) {
-      // A log without a contact's first event is damaged, and its stream tells.
-      const contactId = event.version === 1 ? contactOf(event.stream) : null
-      if (contactId === null) {
-        isWhole = false
-        continue
-      }
-      contact = new HeldContact(contactId, recount)
-      held.set(event.stream, contact)
-    }
-    contact.add(event)
-    events += 1
-    while (held.size > atMost.contacts || (events > atMost.events && held.size > 1)) {
-      const [oldest, { state }] = oldestFirst.next().value as [StreamId, HeldContact]
-      held.delete(oldest)
-      events -= state.version
-      isWhole = false
-    }
-  }
-  return { held, isWhole }
-}
-
-async function readContacts(
-  store: EventStore,
-  recount: Recount,
-  contacts: readonly ContactId[],
-): Promise<readonly LoggedContact[]> {
-  const histories = await store.readMany(contacts.map(contactStream))
-  return contacts.map((contactId) => {
-    const history = (histories.get(contactStream(contactId)) ?? []) as readonly RecordedContactEvent[]
-    return { ...loggedBy(contactId, history), counted: recount.countersOf(history) }
-  })
-}
-
-function loggedBy(contactId: ContactId, history: readonly RecordedContactEvent[]): Omit<LoggedContact, 'counted'> {
-  return { contactId, memberships: membershipsAfter(contactId, history), state: fold(history) }
 }
 
 async function differencesOf(
   verifying: Verifying,
-  logged: readonly LoggedContact[],
+  logged: readonly FoldedContact[],
 ): Promise<readonly IndexDifference[]> {
   const found = await Promise.all(logged.map(({ contactId }) => verifying.readModel.membershipsOf(contactId)))
   const differences: IndexDifference[] = []
@@ -231,7 +90,7 @@ async function differencesOf(
 }
 
 function differenceOf(
-  { contactId, memberships, state }: Omit<LoggedContact, 'counted'>,
+  { contactId, memberships, state }: FoldedContact,
   inIndex: readonly Membership[],
 ): IndexDifference | null {
   const marks = marksOf(state).map((tag) => ({ tag }))
@@ -257,7 +116,7 @@ async function lookAgain(
 ): Promise<IndexDifference | null> {
   for (let look = 1; look <= LOOKS; look++) {
     const history = await context.historyOf(contactId)
-    const difference = differenceOf(loggedBy(contactId, history), await readModel.membershipsOf(contactId))
+    const difference = differenceOf(foldedBy(contactId, history), await readModel.membershipsOf(contactId))
     if (difference === null) return null
     // A separate read model may only be late.
     if (look === 1) await shown(history.at(-1)?.position ?? 0)
@@ -274,8 +133,4 @@ function membershipsByState(state: ContactState): readonly Membership[] {
     if (isInProgress(run)) return [{ tag: tagOf(campaignId, sequenceId), ...keyed }]
     return run?.status === 'waiting' ? [{ tag: waitingTagOf(campaignId, sequenceId), ...keyed }] : []
   })
-}
-
-function* partsOf<One>(all: readonly One[]): Generator<readonly One[]> {
-  for (let from = 0; from < all.length; from += AT_ONCE) yield all.slice(from, from + AT_ONCE)
 }

@@ -47,18 +47,35 @@ export async function overhead(): Promise<Record<string, Micros>> {
     const appending = await best(7, {
       'append one, bare': () =>
         appendsBy((id, n) => {
-          const { type, data, ...metadata } = sampleStart(id, n)
-          const event = jsonEvent({ type, data: { ...data }, metadata: { ...metadata } })
+          const event = proposed(id, n)
           const expectedRevision = n === 0 ? 'no_stream' : BigInt(n - 1)
           return client.appendToStream(`${prefix}bare-${id}`, [event], { expectedRevision, credentials })
         }),
       'append one, store': () => appendsBy((id, n) => store.append(contactStream(id), [sampleStart(id, n)], n)),
       'append one, store without hashes': () =>
         appendsBy((id, n) => unchained.append(contactStream(id), [sampleStart(id, n)], n)),
+      'append 128 at once, bare': async () => {
+        const id = `n${run++}`
+        await Promise.all(
+          Array.from({ length: 128 }, (_, i) =>
+            client.appendToStream(`${prefix}bare-${id}-${i}`, [proposed(`${id}-${i}`, 1)], {
+              expectedRevision: 'no_stream',
+              credentials,
+            }),
+          ),
+        )
+        return 128
+      },
       'append 128 at once, store': async () => {
         const id = `m${run++}`
         const events = Array.from({ length: 128 }, (_, i) => sampleStart(`${id}-${i}`, 1))
         await Promise.all(events.map((event, i) => store.append(contactStream(`${id}-${i}`), [event], 'no-stream')))
+        return events.length
+      },
+      'append 100 events at once, bare': async () => {
+        const id = `g${run++}`
+        const events = Array.from({ length: 100 }, (_, i) => proposed(id, i))
+        await client.appendToStream(`${prefix}bare-${id}`, events, { expectedRevision: 'no_stream', credentials })
         return events.length
       },
       'append 100 events at once, store': async () => {
@@ -74,6 +91,11 @@ export async function overhead(): Promise<Record<string, Micros>> {
     await client.dispose()
     await server.stop()
   }
+}
+
+function proposed(id: string, n: number) {
+  const { type, data, ...metadata } = sampleStart(id, n)
+  return jsonEvent({ type, data: { ...data }, metadata: { ...metadata } })
 }
 
 /** Least of all rounds. CPU is that of this process, which a busy machine does not falsify. */
