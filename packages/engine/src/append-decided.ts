@@ -112,7 +112,7 @@ async function appendSurely(
   what: Pick<StreamAppend, 'events' | 'derived' | 'requires'>,
 ): Promise<AppendResult> {
   const expected = version === 0 ? 'no-stream' : version
-  const one = { stream: contactStream(contactId), expected, ...what } as const
+  const one = { stream: contactStream(contactId), expected, areNew: true, ...what } as const
   try {
     return await append(one)
   } catch (error) {

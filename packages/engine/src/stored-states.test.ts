@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest'
 import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf } from './engine.fixture.ts'
 import { besideLog } from './log.fixture.ts'
 import { counting, keepingStates } from './states.fixture.ts'
-import { closingAfterEach } from './store.fixture.ts'
+import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
 
 const closing = closingAfterEach()
 const ann = contactStream('ann')
@@ -28,13 +28,15 @@ function given(made: Store) {
   const clock = createSimulatedClock(MONDAY)
   const { calls, handler } = createRecorder()
   const told: EngineEvent[] = []
-  const engine = createEngine({
+  const own = createEngine({
     store,
     clock,
     handlers: { email: handler, task: handler },
     observe: (event) => void told.push(event),
     log: false,
   })
+  // Each order is shown by the read model before it is answered.
+  const engine = asHostsUseIt(own, made)
   closing({ close: () => made.close() })
   closing(engine)
   return { store: made, engine, clock, calls, told, taken }

@@ -22,6 +22,8 @@ export interface LogAccess {
   readonly names: StreamNames
   readonly calls: Calls
   readonly heads: StreamHeads
+  /** Of streams that were not read from their first event on: their last events alone. */
+  readonly ends: StreamHeads
   readonly hashChain: boolean
   readonly giveUpAfterMs: number
 }
@@ -38,6 +40,7 @@ export interface PreparedAppend {
   readonly name: string
   readonly events: readonly Outgoing[]
   readonly version: Version
+  readonly areNew: boolean
 }
 
 /**
@@ -46,7 +49,7 @@ export interface PreparedAppend {
  */
 export function preparedAppend(
   { names, hashChain }: Pick<LogAccess, 'names' | 'hashChain'>,
-  { stream, events, expected }: Pick<StreamAppend, 'stream' | 'events' | 'expected'>,
+  { stream, events, expected, areNew = false }: Pick<StreamAppend, 'stream' | 'events' | 'expected' | 'areNew'>,
   path: string,
 ): PreparedAppend {
   const name = names.nameOf(stream)
@@ -57,10 +60,45 @@ export function preparedAppend(
     if (ids.has(id)) throw idReused(id, '')
     ids.add(id)
   }
-  return { stream, name, events: outgoing, version: versionExpected(checkedExpectation(expected)) }
+  return { stream, name, events: outgoing, version: versionExpected(checkedExpectation(expected)), areNew }
 }
 
 export async function append(at: LogAccess, prepared: PreparedAppend): Promise<AppendResult> {
+  if (isByItsEnd(at, prepared)) {
+    const appended = await appendToEnd(at, prepared)
+    if (appended !== null) return appended
+  }
+  return appendByHead(at, prepared)
+}
+
+/** Whether the stream's end is enough for the append: nobody has to look for its ids among all that stand there. */
+function isByItsEnd({ heads }: LogAccess, { areNew, stream, version }: PreparedAppend): boolean {
+  return areNew && version > 0 && heads.get(stream) === undefined
+}
+
+/** `null`: the stream has another version than is expected, and nothing was written. */
+async function appendToEnd(at: LogAccess, prepared: PreparedAppend): Promise<Appended | null> {
+  const { stream, name, events, version } = prepared
+  let end = at.ends.get(stream)
+  if (end?.version !== version) {
+    const page = await at.calls.read(name, version - 1, 1)
+    const last = page === 'missing' || page[0] === undefined ? undefined : recordedOf(page[0], at.names)
+    if (last?.version !== version) return null
+    const found = growingHead()
+    found.add(last)
+    end = found
+  }
+  const result = await write(
+    { ...at, heads: at.ends },
+    prepared,
+    events.map(() => randomUUID()),
+    end,
+  )
+  if (result === null) at.ends.forget(stream)
+  return result
+}
+
+async function appendByHead(at: LogAccess, prepared: PreparedAppend): Promise<AppendResult> {
   const { stream, name, events, version: wanted } = prepared
   // Of this append alone. With the events' own ids the server would answer success for what another process wrote under
   // the same ids, other data or not; so it refuses, and a look into the stream tells a repeat from a conflict.
@@ -146,8 +184,9 @@ export async function appendMany(
 ): Promise<readonly AppendResult[]> {
   const all = given.map((one, i) => preparedAppend(at, one, `appends[${i}].events`))
   // Reused ids are looked for in all streams before the first is written, so that then nothing is.
+  const looked = all.filter((one) => !isByItsEnd(at, one))
   await Promise.all(
-    [...new Map(all.map(({ stream, name }) => [stream, name]))].map(async ([stream, name]) => {
+    [...new Map(looked.map(({ stream, name }) => [stream, name]))].map(async ([stream, name]) => {
       if (at.heads.get(stream) === undefined) await lookedAt(at, stream, name)
     }),
   )

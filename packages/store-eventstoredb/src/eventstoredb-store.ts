@@ -53,6 +53,7 @@ export function createEventStoreDbStore(
     names: createStreamNames(prefix),
     calls,
     heads,
+    ends: createStreamHeads(KNOWN_IDS),
     hashChain,
     giveUpAfterMs,
     following: { client, credentials, callTimeoutMs },

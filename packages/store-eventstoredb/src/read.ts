@@ -41,6 +41,12 @@ export async function* pagesOf(
       at.heads.offer(stream, head)
     }
     if (events.length > 0) yield events
+    const last = events.at(-1)
+    if (from > 1 && last !== undefined) {
+      const end = growingHead()
+      end.add(last)
+      at.ends.offer(stream, end)
+    }
     if (events.length < PAGE) return
     next = (events.at(-1) as RecordedEvent).version
   }

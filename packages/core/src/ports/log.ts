@@ -39,6 +39,11 @@ export interface StreamAppend {
   readonly events: readonly NewEvent[]
   readonly expected: ExpectedVersion
   readonly derived?: Derived
+  /**
+   * True: whoever appends knows that none of the ids stands in the stream up to the version that is expected. Then a store
+   * that must look for them need not, while the stream has that version. Left out: nobody knows.
+   */
+  readonly areNew?: boolean
   /** Other streams that the decision rests on. Left out: none. */
   readonly requires?: readonly RequiredVersion[]
 }
