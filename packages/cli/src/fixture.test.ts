@@ -34,7 +34,7 @@ const store = `sqlite:${path}`
 const events: RecordedEvent[] = []
 
 /** Types of events that came after this log was made. */
-const LATER = ['dev.enfold.SignalReceived', 'dev.enfold.SignalsDropped']
+const LATER = ['dev.enfold.CampaignUnchanged', 'dev.enfold.SignalReceived', 'dev.enfold.SignalsDropped']
 
 /** Each question costs the command line a reading of the whole log, so it is asked a few; `pnpm soak` asks it all. */
 const some = <T>(all: readonly T[]) => (soaking ? all : all.filter((_, i) => i % 7 === 0))

@@ -183,7 +183,8 @@ function createVerb(name: VerbName, execute: Execute) {
 function ordered({ about, takes }: VerbFacts, order: object): { readonly [key: string]: unknown } {
   if (about === 'signal') return signalOf(order as Signal)
   const checked = order as StepOrder & { readonly [option: string]: unknown }
-  const options = Object.keys(takes).map((option) => [option, checked[option]])
+  // Copies: what the host changes later must not be what is decided on.
+  const options = Object.keys(takes).map((option) => [option, structuredClone(checked[option])])
   return { ...IDS[about](checked), ...metaOf(checked), ...Object.fromEntries(options) }
 }
 

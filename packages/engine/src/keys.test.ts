@@ -110,6 +110,15 @@ ALL((makeStore) => {
     expect(Object.keys(got('only')[0] ?? {})).not.toContain('vars')
   })
 
+  it('VAR-1: variables are those of the order when it was given, whatever becomes of the object', async () => {
+    const { engine } = await given(makeStore)
+    const vars = { total: 7 }
+    const started = engine.startSequence({ ...ofAnn, key: 'cart 1', vars })
+    vars.total = 8
+    orThrow(await started)
+    expect((await engine.inspect.contact('ann')).enrollments[0]).toMatchObject({ vars: { total: 7 } })
+  })
+
   it('KEY-2: orders take a key, and answer each of the runs without one', async () => {
     const { engine } = await given(makeStore)
     const start = (key: string) => engine.startSequence({ ...ofAnn, key, vars: { total: 7 } })
