@@ -324,7 +324,7 @@ describe('keys', () => {
     expect(statuses(two.given(signal('gone', at('b'))))).toEqual(['cart a stopped', 'cart b stopped'])
   })
 
-  it('KEY-5: of one sequence at most 100 runs are open', () => {
+  it('KEY-5: at most 100 runs of one sequence are open', () => {
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
     const full = begun.given(...keys.map((key) => start('cart', { key })))
     full.when(start('cart', { key: 'more' })).thenRejected('TooManyRuns', { key: 'more', most: 100 })
@@ -366,7 +366,7 @@ describe('a pattern that tests a variable', () => {
   }
   const sent = scenario({ campaigns: [parcel] }).given(start('parcel', { vars: { orderId: 'a' } }))
 
-  it('MATCH-1: is passed by a value that an open run has, and by no other', () => {
+  it('MATCH-1: a test of a variable is passed by a value that an open run has, and by no other', () => {
     sent.when(signal('delivered', at('a'))).thenEvents('GoalSatisfied', 'SequenceStopped')
     sent.when(signal('delivered', at('b'))).thenNothing({ goals: [] })
     sent.when(signal('delivered')).thenNothing({ goals: [] })
@@ -406,7 +406,7 @@ describe('a log of keyed runs', () => {
   const inType = (type: string, more: object) => (data: object, of: string) =>
     of === type ? { ...data, ...more } : data
 
-  it('AUDIT-4: has no fault as it was recorded', () => {
+  it('AUDIT-4: a keyed history has no fault as it was recorded', () => {
     expect([faultIn(scene), faultIn(done)]).toEqual([null, null])
   })
 

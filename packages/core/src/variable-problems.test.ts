@@ -20,7 +20,7 @@ const warnings = (...given: Parameters<typeof said>) => {
 }
 
 describe('a definition with variables', () => {
-  it('KEY-1: is refused for a key that no variable says, with the likely fix', () => {
+  it('KEY-1: a definition is refused for a key that no variable says, with the likely fix', () => {
     expect(problems({ per: 'orderId' })).toEqual([
       '/sequences/0/per is "orderId"; expected a variable of the sequence; declare it, "vars": { "orderId": { "data": "orderId" } }',
     ])
@@ -41,12 +41,12 @@ describe('a definition with variables', () => {
     expect(found[0]?.split(' ')[0]).toBe(path)
   })
 
-  it('VAR-1: is refused for more than 20 variables', () => {
+  it('VAR-1: a definition is refused for more than 20 variables', () => {
     const vars = Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`v${i}`, { data: 'x' }]))
     expect(problems({ vars })).toEqual(['/sequences/0/vars has 21 variables; a run has at most 20'])
   })
 
-  it('VAR-2: is refused for a condition or timer of a field and a variable', () => {
+  it('VAR-2: a definition is refused for a condition or timer of a field and a variable', () => {
     expect(problems({ vars: order, steps: [{ ...email, if: { var: 'orderId', field: 'x', exists: true } }] })).toEqual([
       '/sequences/0/steps/0/if/field is not a known property (misspelled?)',
     ])
@@ -55,14 +55,14 @@ describe('a definition with variables', () => {
     )
   })
 
-  it('KEY-3: is warned of where `same` meets no keyed sequence', () => {
+  it('KEY-3: a warning says where `same` meets no keyed sequence', () => {
     expect(warnings({}, { same: 'orderId' })).toContain(
       '/goals/0/same no sequence before the goal has a "per": it stops nothing',
     )
     expect(warnings({ vars: order, per: 'orderId' }, { same: 'orderId' })).toEqual([])
   })
 
-  it('VAR-1: is warned of where a variable is private in the signals that start it', () => {
+  it('VAR-1: a warning says where a variable is private in the signals that start it', () => {
     const signals = { paid: { private: ['orderId'] } }
     expect(warnings({ vars: order, per: 'orderId' }, { same: 'orderId' }, { signals })).toEqual([
       '/goals/0/same is private in signals of the kind "paid": it is compared with no key, and nothing is stopped',
@@ -70,7 +70,7 @@ describe('a definition with variables', () => {
     ])
   })
 
-  it('KEY-1: is warned of where a sequence leads to a keyed one, and has no variable for its key', () => {
+  it('KEY-1: a warning says where a sequence leads to a keyed one, and has no variable for its key', () => {
     const sequences = [
       { id: 'first', steps: [email], next: ['cart'] },
       { id: 'cart', vars: order, per: 'orderId', steps: [email], next: ['paid'] },
