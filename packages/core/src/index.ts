@@ -88,7 +88,7 @@ export {
   commandsAfter,
   foldedState,
   isDueToStore,
-  type KeptBeside,
+  type KeptAlongside,
   type KeptState,
   needsHistoryFor,
   stateFrom,

@@ -100,7 +100,7 @@ export function isDueToStore(state: ContactState, storedAt: Version): boolean {
 // --- As text --------------------------------------------------------------------------------------------------------
 
 /** What a projector keeps next to the state, which cannot be asked of a log that is kept elsewhere. */
-export interface KeptBeside {
+export interface KeptAlongside {
   readonly memberships: readonly Membership[]
   /** Of the commands that may be given again. */
   readonly commands: HashList
@@ -109,12 +109,12 @@ export interface KeptBeside {
 /** What was stored. */
 export interface KeptState {
   readonly state: ContactState
-  readonly beside: KeptBeside | null
+  readonly alongside: KeptAlongside | null
 }
 
 /** The state to be stored: its working state as JSON, after a hash that tells damage. */
-export function foldedState(state: ContactState, beside: KeptBeside | null = null): FoldedState {
-  const json = JSON.stringify({ state: workingState(state), ...(beside === null ? {} : { beside }) })
+export function foldedState(state: ContactState, alongside: KeptAlongside | null = null): FoldedState {
+  const json = JSON.stringify({ state: workingState(state), ...(alongside === null ? {} : { alongside }) })
   return { reducer: REDUCER, text: hashOf(json) + json }
 }
 
@@ -126,8 +126,11 @@ export function stateFrom({ version, reducer, text }: StoredState): KeptState | 
   const json = text.slice(8)
   if (hashOf(json) !== text.slice(0, 8)) return 'damaged'
   try {
-    const { state, beside = null } = JSON.parse(json) as { readonly state: ContactState; readonly beside?: KeptBeside }
-    return state.version === version ? { state: frozen(state), beside } : 'damaged'
+    const { state, alongside = null } = JSON.parse(json) as {
+      readonly state: ContactState
+      readonly alongside?: KeptAlongside
+    }
+    return state.version === version ? { state: frozen(state), alongside } : 'damaged'
   } catch {
     return 'damaged'
   }

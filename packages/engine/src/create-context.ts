@@ -24,10 +24,10 @@ export function createContext(
   // A log that does not project in the append writes no state with it either.
   const isKeeper = store.capabilities?.projectsInAppend !== false && store.readTails !== undefined
   const keeper = isKeeper
-    ? { states: store as KeepsStates, isBeside: false }
+    ? { states: store as KeepsStates, isAlongside: false }
     : readModel === null
       ? null
-      : { states: tailsBeside(store, readModel), isBeside: true }
+      : { states: tailsBeside(store, readModel), isAlongside: true }
   return {
     store,
     historyOf,

@@ -139,7 +139,7 @@ async function contactFor(
   const [contact] = await Promise.all([
     known === undefined
       ? load(context, contactId, asked(), { commands: [commandId], whole })
-      : { ...known, history: [], isWhole: false, mayBeRecorded: false, beside: null },
+      : { ...known, history: [], isWhole: false, mayBeRecorded: false, alongside: null },
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
     READS_PUBLISHED[type] ? campaigns.refresh() : campaigns.fresh(),
   ])

@@ -29,7 +29,7 @@ export type AskedFacts = Pick<ContactSnapshot, 'facts' | 'areFactsOld'>
 
 export interface LoadedContact
   extends ContactSnapshot,
-    Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded' | 'beside'> {}
+    Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded' | 'alongside'> {}
 
 export interface LoadOptions {
   /** Commands that may have been given before. Default: none. */
@@ -61,7 +61,16 @@ export async function loadLogged(
 export function wholeFrom(history: readonly RecordedContactEvent[]): LoggedContact {
   const { version = 0, position = 0 } = history.at(-1) ?? {}
   const stored = { version: 0, latestAt: latestOf(history) }
-  return { history, isWhole: true, mayBeRecorded: false, beside: null, state: fold(history), stored, version, position }
+  return {
+    history,
+    isWhole: true,
+    mayBeRecorded: false,
+    alongside: null,
+    state: fold(history),
+    stored,
+    version,
+    position,
+  }
 }
 
 export function latestOf(events: readonly { readonly at: Instant }[], before: Instant = ''): Instant {

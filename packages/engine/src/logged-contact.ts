@@ -1,5 +1,5 @@
 /** What the log says of a contact: where it stands, its state, and the events that were read for it. */
-import type { ContactState, Instant, KeptBeside, Position, RecordedContactEvent, Version } from '@enfold/core'
+import type { ContactState, Instant, KeptAlongside, Position, RecordedContactEvent, Version } from '@enfold/core'
 
 /** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
 export interface LogPosition {
@@ -26,5 +26,5 @@ export interface LoggedContact extends LogPosition {
   /** True: one of the commands asked about has events, or may have. In a whole history the answer stands in that. */
   readonly mayBeRecorded: boolean
   /** What was kept next to the state, brought up to now; `null`: nothing was. */
-  readonly beside: KeptBeside | null
+  readonly alongside: KeptAlongside | null
 }

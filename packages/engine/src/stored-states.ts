@@ -64,7 +64,7 @@ export function createStateCount(clock: Clock): { readonly observer: Observer; h
 
 /** Of a log that keeps states: in one look, and those that are asked for at the same time together. */
 export function createLoggedOf(
-  keeper: { readonly states: KeepsStates; readonly isBeside: boolean } | null,
+  keeper: { readonly states: KeepsStates; readonly isAlongside: boolean } | null,
   historyOf: CommandContext['historyOf'],
   observe: Observer,
 ): CommandContext['loggedOf'] {
@@ -73,7 +73,7 @@ export function createLoggedOf(
   return async (contactId, commands) => {
     const stream = contactStream(contactId)
     const tail = await tailOf({ stream, ids: commands.map((id) => eventIdOf(stream, id, 0)) })
-    const logged = loggedFrom(contactId, tail, commands, keeper.isBeside, (because) =>
+    const logged = loggedFrom(contactId, tail, commands, keeper.isAlongside, (because) =>
       observe({ type: 'state-refused', contactId, because }),
     )
     return logged ?? wholeFrom(await historyOf(contactId))
@@ -85,17 +85,17 @@ function loggedFrom(
   contactId: ContactId,
   { stored, events, isRecorded }: Tail,
   commands: readonly CommandId[],
-  isBeside: boolean,
+  isAlongside: boolean,
   refused: (because: StateFault) => void,
 ): LoggedContact | null {
   const history = events as readonly RecordedContactEvent[]
   if (stored === null) return wholeFrom(history)
-  const kept = usable(stored, history, isBeside)
+  const kept = usable(stored, history, isAlongside)
   if (typeof kept === 'string') {
     refused(kept)
     return null
   }
-  const { state: before, beside } = kept
+  const { state: before, alongside } = kept
   const since = history.slice(1)
   const last = history.at(-1) as RecordedContactEvent
   const state = foldedOn(before, since)
@@ -107,13 +107,13 @@ function loggedFrom(
     mayBeRecorded:
       isRecorded ||
       history.some(({ commandId }) => commands.includes(commandId)) ||
-      (beside !== null && commands.some((id) => mayHold(beside.commands, id))),
-    beside:
-      beside === null
+      (alongside !== null && commands.some((id) => mayHold(alongside.commands, id))),
+    alongside:
+      alongside === null
         ? null
         : {
-            memberships: membershipsAfter(contactId, since, beside.memberships),
-            commands: commandsAfter(since, beside.commands),
+            memberships: membershipsAfter(contactId, since, alongside.memberships),
+            commands: commandsAfter(since, alongside.commands),
           },
     stored: { version: stored.version, latestAt: latestOf(history) },
     version: last.version,
@@ -121,15 +121,15 @@ function loggedFrom(
   }
 }
 
-/** @param isBeside whether more than the state must have been kept */
+/** @param isAlongside whether more than the state must have been kept */
 export function usable(
   stored: StoredState,
   [first]: readonly RecordedContactEvent[],
-  isBeside: boolean,
+  isAlongside: boolean,
 ): KeptState | StateFault {
   if (first?.version !== stored.version) return 'ahead'
   const kept = stateFrom(stored)
-  return isBeside && typeof kept !== 'string' && kept.beside === null ? 'damaged' : kept
+  return isAlongside && typeof kept !== 'string' && kept.alongside === null ? 'damaged' : kept
 }
 
 /**

@@ -37,7 +37,7 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
     const executeAsked = executeOver({
       ...context,
       historyOf,
-      loggedOf: createLoggedOf({ states: bound, isBeside: false }, historyOf, context.observe),
+      loggedOf: createLoggedOf({ states: bound, isAlongside: false }, historyOf, context.observe),
       campaigns: context.campaigns.through(bound),
       // One by one: the connection is one, and the transaction the host's.
       append: ({ stream, events, expected, derived, requires }) =>

@@ -44,7 +44,7 @@ describe("a transaction of the host's", () => {
     const [client, other] = [await given.begin(), await given.begin()]
     answerOf(await given.engine.withTransaction(client).startSequence(order('in one')))
     answerOf(await given.engine.withTransaction(other).startSequence(order('in another')))
-    // More than are summed up at once, some of them by whoever comes to it.
+    // More than are summed up at once, some of them by the one that comes to it.
     const ids = Array.from({ length: 300 }, (_, i) => `c${i}`)
     for (let from = 0; from < ids.length; from += 20)
       await Promise.all(ids.slice(from, from + 20).map((id) => given.engine.startSequence(order(id)).then(answerOf)))

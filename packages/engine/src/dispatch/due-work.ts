@@ -96,14 +96,14 @@ function shownAfter(
   contactId: ContactId,
 ): FoldedContact | null {
   if (storesStates || version !== loaded.version + recorded.length) return null
-  const { beside, history, isWhole, stored } = loaded
-  if (beside === null && !isWhole) return null
-  const events = beside === null ? [...history, ...recorded] : recorded
+  const { alongside, history, isWhole, stored } = loaded
+  if (alongside === null && !isWhole) return null
+  const events = alongside === null ? [...history, ...recorded] : recorded
   return {
     version,
     state,
-    memberships: membershipsAfter(contactId, events, beside?.memberships),
-    commands: commandsAfter(events, beside?.commands),
+    memberships: membershipsAfter(contactId, events, alongside?.memberships),
+    commands: commandsAfter(events, alongside?.commands),
     storedAt: stored.version,
     latestAt: latestOf(recorded, stored.latestAt),
   }

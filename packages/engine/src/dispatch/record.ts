@@ -128,7 +128,7 @@ function recordOutcomes(
       history: [],
       isWhole: false,
       mayBeRecorded: false,
-      beside: null,
+      alongside: null,
     }
     let whole = false
     for (let attempt = 1; ; attempt++) {

@@ -243,7 +243,7 @@ async function changeOf(
 ): Promise<Change> {
   const { version, state, memberships, commands, storedAt, latestAt } = contact
   await context.campaigns.ensure(state)
-  // None while an event is dated after now: whoever asks for such events finds them among those that are read (AUDIT-2).
+  // None while an event is dated after now: a question for such events finds them among those that are read (AUDIT-2).
   const isDue = latestAt <= context.clock.now() && isDueToStore(state, storedAt)
   const kept = isDue ? { state: foldedState(state, { memberships, commands }) } : {}
   // A directory that fails for one contact holds up no other.

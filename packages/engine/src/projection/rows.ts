@@ -82,12 +82,12 @@ export function startOf({
   const history = events as readonly RecordedContactEvent[]
   if (stored === null) return { start: UNREAD, since: history }
   const kept = usable(stored, history, true)
-  if (typeof kept === 'string' || kept.beside === null) return null
-  const { state, beside } = kept
+  if (typeof kept === 'string' || kept.alongside === null) return null
+  const { state, alongside } = kept
   const { version } = stored
   const since = history.slice(1)
   if (needsHistoryFor(state, since)) return null
-  return { start: { version, state, ...beside, storedAt: version, latestAt: latestOf(history.slice(0, 1)) }, since }
+  return { start: { version, state, ...alongside, storedAt: version, latestAt: latestOf(history.slice(0, 1)) }, since }
 }
 
 /** The contact before these events, which its stream must hold, by its tail; `null`: its whole stream is needed. */
