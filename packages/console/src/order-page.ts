@@ -71,9 +71,9 @@ function sequenceIn({ campaignId, sequenceId, key }: Pick<Subject, 'campaignId' 
   return key === undefined ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
 }
 
-/** Of a start in a sequence with keys: which of them (KEY-1). */
+/** Of what opens a run in a sequence with keys: which of them (KEY-1). By the table, such a verb takes variables. */
 function keyField({ verb }: Kind, { campaignId, sequenceId, key }: Subject, titles: Titles): Html | '' {
-  if (verb !== 'startSequence' || key !== undefined) return ''
+  if (!('vars' in VERBS[verb].takes) || key !== undefined) return ''
   const per = titles.definition(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.per
   if (per === undefined) return ''
   return html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>`
