@@ -40,7 +40,7 @@ export interface StreamAppend {
   readonly expected: ExpectedVersion
   readonly derived?: Derived
   /**
-   * True: whoever appends knows that none of the ids stands in the stream up to the version that is expected. Then a store
+   * True: the writer knows that none of the ids stands in the stream up to the version that is expected. Then a store
    * that must look for them need not, while the stream has that version. Left out: nobody knows.
    */
   readonly areNew?: boolean
