@@ -36,8 +36,8 @@ const engine = createEngine({ store: createMemoryStore(), clock, handlers: { ema
 orThrow(await engine.publish(campaign))
 
 // #region signals
-await engine.signal({ contactId: 'ada', kind: 'cart-left', data: { cartId: 'A-1', total: 40 } })
-await engine.signal({ contactId: 'ada', kind: 'cart-left', data: { cartId: 'A-2', total: 180 } })
+orThrow(await engine.signal({ contactId: 'ada', kind: 'cart-left', data: { cartId: 'A-1', total: 40 } }))
+orThrow(await engine.signal({ contactId: 'ada', kind: 'cart-left', data: { cartId: 'A-2', total: 180 } }))
 clock.advance('PT1H')
 await engine.runDue()
 
