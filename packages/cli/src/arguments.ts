@@ -10,6 +10,7 @@ import {
   MAX_ID_LENGTH,
   type SequenceRef,
   type StepRef,
+  typedVariable,
   unsafeIntegerIn,
 } from '@enfold/core'
 import type { GoalQuestion } from '@enfold/core/log'
@@ -90,26 +91,12 @@ export function variableIn(text: string): VariableIn {
   const equals = text.indexOf('=')
   const name = text.slice(0, Math.max(equals, 0))
   if (!isLegalId(name)) throw new InvalidArgumentError('Expected NAME=VALUE, such as total=20.')
-  const value = scalarIn(text.slice(equals + 1))
-  if (typeof value !== 'number' || Number.isFinite(value)) return { name, value }
-  throw new InvalidArgumentError(`The number of ${named(name)} is too large.`)
-}
-
-const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
-
-function scalarIn(text: string): VariableIn['value'] {
-  if (text === 'true' || text === 'false') return text === 'true'
-  if (NUMBER.test(text)) {
-    // A number that would be rounded is an id more often than an amount.
-    const unsafe = /^-?\d+$/.test(text) && !Number.isSafeInteger(Number(text))
-    return unsafe ? text : Number(text)
-  }
-  if (!/^".*"$/s.test(text)) return text
-  try {
-    return JSON.parse(text) as string
-  } catch {
-    throw new InvalidArgumentError('A text in quotes has to be one of JSON.')
-  }
+  const typed = text.slice(equals + 1)
+  const value = typedVariable(typed)
+  if (value !== null) return { name, value }
+  throw new InvalidArgumentError(
+    typed.startsWith('"') ? 'A text in quotes has to be one of JSON.' : `The number of ${named(name)} is too large.`,
+  )
 }
 
 export function objectIn(value: string): JsonObject {

@@ -16,6 +16,8 @@ interface Order {
   readonly action: ActionVerb
   readonly campaignId: CampaignId
   readonly sequenceId: string
+  /** For all of the contacts (KEY-2). */
+  readonly key?: string
   readonly reason: string
   readonly selection: Selection
 }
@@ -26,7 +28,9 @@ export function orderOf({ form }: Call): Order {
   const parsed = parseTag(needed(form, 'sequence'))
   if (parsed === null || parsed.waiting) throw new Failure(400, 'Unknown sequence.')
   const { campaignId, sequenceId } = parsed
-  return { action, campaignId, sequenceId, reason: reasonOf(form), selection: selectionOf(form) }
+  const key = form.get('key') ?? ''
+  const of = key === '' ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
+  return { action, ...of, reason: reasonOf(form), selection: selectionOf(form) }
 }
 
 /** Every order has one: the log keeps it with the actor. */

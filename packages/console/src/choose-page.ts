@@ -33,6 +33,8 @@ ${hidden(call)}${selectionFields(selection)}
   )}</select></label>
 <label>Sequence <select name="sequence" required>
 <option value="">choose one</option>${await sequenceOptions(call, call.form.get('sequence'))}</select></label>
+<label>For which key <input name="key" maxlength="200" value="${call.form.get('key') ?? ''}"></label>
+<p class="hint">Only where the sequence has keys. It is for all of these contacts: a start or a restart needs one, and a stop without it ends the runs of every key. A list that names a key for each contact is a CSV with a column <code>key</code>, for the API or <code>enfold start --from</code>.</p>
 <label>Reason <input name="reason" required maxlength="500" value="${call.form.get('reason') ?? ''}" placeholder="For the record; no personal data"></label>
 <p class="buttons"><button>Preview</button> <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a></p>
 </form>`

@@ -1,4 +1,5 @@
 /** Keys of runs on the pages: next to the sequence wherever a run is shown or ordered (KEY-1, KEY-2, VAR-1). */
+import { tagOf } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
@@ -93,6 +94,37 @@ it('KEY-1: a start in a sequence with keys asks for which', async () => {
   expect(await statusOf(engine)).toContainEqual(['c3', 'active'])
 })
 
+it('VAR-1: a start by hand asks for each variable, and takes what is typed as the command line does', async () => {
+  const { engine, pages, text } = await given()
+  const page = await text('/contacts/ann/order?do=start&in=shop%2Fremind')
+  expect(page).toContain('<bdi>total</bdi> <input name="var:total" value="">')
+  expect(page).not.toContain('name="var:cart"')
+  const order = (key: string, total: string) => {
+    const form = { do: 'start', commandId: key, campaign: 'shop', sequence: 'remind', key, reason: 'asked' }
+    return send(pages, '/contacts/ann/order', { form: { ...form, 'var:total': total } })
+  }
+  for (const total of ['20', '"20"', 'true', 'twenty', '']) expect((await order(`k ${total}`, total)).status).toBe(303)
+  expect((await order('k', '1e999')).status).toBe(422)
+  expect((await order('k', 'x'.repeat(501))).status).toBe(422)
+  const { enrollments } = await engine.inspect.contact('ann')
+  expect(enrollments.slice(2).map(({ vars }) => vars?.total)).toEqual([20, '20', true, 'twenty', undefined])
+})
+
+it('VAR-1: a restart begins with the variables of the run before, unless others are typed', async () => {
+  const { engine, pages, text } = await given()
+  await engine.startSequence({ ...ofAnn, key: 'c3', vars: { total: '20' } })
+  const page = await text('/contacts/ann/order?do=restart&campaign=shop&sequence=remind&key=c3')
+  expect(page).toContain('name="var:total" value="&quot;20&quot;"')
+  const form = { do: 'restart', campaign: 'shop', sequence: 'remind', key: 'c3', reason: 'asked' }
+  const order = (commandId: string, more: object) =>
+    send(pages, '/contacts/ann/order', { form: { ...form, commandId, ...more } })
+  const vars = async () => (await engine.inspect.contact('ann')).enrollments.find(({ key }) => key === 'c3')?.vars
+  await order('one', { 'var:total': '"20"' })
+  expect(await vars()).toEqual({ cart: 'c3', total: '20' })
+  await order('two', { 'var:total': '' })
+  expect(await vars()).toEqual({ cart: 'c3' })
+})
+
 it('KEY-2: the page of an action shows the key of each contact, and each run that a stop ended', async () => {
   const { engine, text } = await given()
   const contacts = { ids: [{ contactId: 'bob', key: KEY }] }
@@ -105,4 +137,29 @@ it('KEY-2: the page of an action shows the key of each contact, and each run tha
   const keyed = { ...remind, key: 'c9', action: 'start', actionId: 'three', actor: null } as const
   await engine.processAction({ ...keyed, contacts: { ids: ['bob'] } })
   expect(await text('/audit')).toContain('for <bdi class="key">c9</bdi>')
+})
+
+it('KEY-2: an action for many takes a key for all of them, and says that a list can name one for each', async () => {
+  const { engine, pages } = await given()
+  const post = (path: string, form: Readonly<Record<string, string>>) => send(pages, path, { form })
+  const of = { contact: 'bob', action: 'start', sequence: tagOf('shop', 'remind'), reason: 'asked' }
+  expect((await post('/actions/choose', { contact: 'bob' })).text).toMatch(
+    /name="key".*a CSV with a column <code>key</s,
+  )
+  expect((await post('/actions/preview', of)).text).toContain('fail, each with its reason')
+  const preview = await post('/actions/preview', { ...of, key: KEY })
+  expect(preview.text).toContain(`<bdi>Reminders</bdi> for <bdi class="key">${ESCAPED}</bdi>`)
+  expect(preview.text.split(`<input type="hidden" name="key" value="${ESCAPED}">`)).toHaveLength(3)
+  expect((await post('/actions/choose', { ...of, key: KEY })).text).toContain(
+    `name="key" maxlength="200" value="${ESCAPED}"`,
+  )
+  expect((await post('/actions', { ...of, key: 'c2', actionId: 'first' })).status).toBe(303)
+  expect((await post('/actions', { ...of, contact: 'ann', action: 'stop', key: 'c2', actionId: 'last' })).status).toBe(
+    303,
+  )
+  expect(await statusOf(engine)).toEqual([
+    [KEY, 'active'],
+    ['c2', 'stopped'],
+  ])
+  expect((await engine.inspect.contact('bob')).enrollments).toMatchObject([{ key: 'c2', status: 'active' }])
 })

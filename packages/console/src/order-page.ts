@@ -1,5 +1,5 @@
 /** One order for one contact: a page that says what it will do and asks why, and the deed. */
-import { type About, type ContactId, parseTag, refOf, type SequenceRef, VERBS } from '@enfold/core'
+import { type About, type ContactId, parseTag, refOf, type SequenceRef, type Vars, VERBS } from '@enfold/core'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
@@ -9,6 +9,7 @@ import { proofOf } from './guard.ts'
 import { type PageVerb, pageVerbOf, type Sentences, sentencesOf } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
+import { variableFields, varsTyped } from './variable-fields.ts'
 
 /** What an order is about, as far as its kind needs it. */
 interface Subject {
@@ -71,12 +72,26 @@ function sequenceIn({ campaignId, sequenceId, key }: Pick<Subject, 'campaignId' 
   return key === undefined ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
 }
 
-/** Of what opens a run in a sequence with keys: which of them (KEY-1). By the table, such a verb takes variables. */
-function keyField({ verb }: Kind, { campaignId, sequenceId, key }: Subject, titles: Titles): Html | '' {
-  if (!('vars' in VERBS[verb].takes) || key !== undefined) return ''
-  const per = titles.definition(campaignId)?.sequences.find(({ id }) => id === sequenceId)?.per
-  if (per === undefined) return ''
-  return html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>`
+/** Of what begins a run, by the table a verb that takes variables: for which key (KEY-1), and with what (VAR-1). */
+async function runFields(call: ContactCall, { verb }: Kind, about: Subject, titles: Titles): Promise<Html | ''> {
+  const sequence = titles.definition(about.campaignId)?.sequences.find(({ id }) => id === about.sequenceId)
+  if (!('vars' in VERBS[verb].takes) || sequence === undefined) return ''
+  const { per, vars = {} } = sequence
+  const isAsked = per !== undefined && about.key === undefined
+  const names = Object.keys(vars).filter((name) => name !== per)
+  // A restart begins with those of the run before, which an actor who may not read is not shown.
+  const begins = verb === 'startSequence'
+  if (!begins && !may(call, 'read', [about.campaignId])) return ''
+  return html`${isAsked ? html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>` : ''}
+${variableFields(names, begins ? {} : await varsBefore(call, about))}`
+}
+
+async function varsBefore({ engine }: ContactCall, { contactId, campaignId, sequenceId, key }: Subject): Promise<Vars> {
+  const { enrollments } = await engine.inspect.contact(contactId)
+  const run = enrollments.find(
+    (one) => one.campaignId === campaignId && one.sequenceId === sequenceId && one.key === key,
+  )
+  return run?.vars ?? {}
 }
 
 export async function orderPage(call: ContactCall): Promise<Page> {
@@ -97,7 +112,7 @@ ${hidden(call, {
   ...(about.key === undefined ? {} : { key: about.key }),
   ...(kind.of === 'step' ? { step: about.stepId, run: about.run } : {}),
 })}
-${keyField(kind, about, titles)}
+${await runFields(call, kind, about, titles)}
 ${kind.sentences.fields?.(call) ?? ''}
 <label>Reason <input name="reason" required maxlength="500" autofocus placeholder="For the record; no personal data"></label>
 <p class="buttons"><button class="primary">${kind.sentences.title}</button> <a class="button quiet" href="${link(call, ['contacts', contactId])}">Leave it as it is</a></p>
@@ -110,7 +125,9 @@ export async function giveOrder(call: ContactCall): Promise<Response> {
   const kind = kindOf(form)
   const about = subjectOf(call, form, kind)
   const order = { actor: principal.id, reason: reasonOf(form), commandId: needed(form, 'commandId') }
-  const ordered = { ...idsOf(about, kind), ...order, ...kind.sentences.taken?.(call) }
+  const vars = 'vars' in VERBS[kind.verb].takes ? varsTyped(form) : undefined
+  const taken = { ...kind.sentences.taken?.(call), ...(vars === undefined ? {} : { vars }) }
+  const ordered = { ...idsOf(about, kind), ...order, ...taken }
   const { outcome } = answerOf<unknown>(await engine[kind.verb](ordered as never)) as { readonly outcome: string }
   const proof = await proofOf(call.token, about.contactId, outcome)
   return redirect(link(call, ['contacts', about.contactId], { did: outcome, proof }))

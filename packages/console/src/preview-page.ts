@@ -12,9 +12,9 @@ import { titlesOf } from './titles.ts'
 
 export async function previewPage(call: Call): Promise<Page> {
   const order = orderOf(call)
-  const { action, campaignId, sequenceId, reason, selection } = order
-  const target = { action, campaignId, sequenceId, contacts: sourceOf(selection) }
-  const preview = answerOf(await call.engine.previewAction(target))
+  const { selection, reason, ...target } = order
+  const { action, campaignId, sequenceId, key } = target
+  const preview = answerOf(await call.engine.previewAction({ ...target, contacts: sourceOf(selection) }))
   const titles = await titlesOf(call, [campaignId])
   const names = await call.namesOf(ACTION_OUTCOMES.flatMap((outcome) => preview.samples[outcome]))
   const rows = ACTION_OUTCOMES.filter((outcome) => preview.outcomes[outcome] > 0).map(
@@ -24,8 +24,8 @@ export async function previewPage(call: Call): Promise<Page> {
 <td>${preview.samples[outcome].map((contactId) => html`<span class="tag">${contactLink(call, contactId, names)}</span> `)}${preview.outcomes[outcome] > preview.samples[outcome].length ? '…' : ''}</td>
 </tr>`,
   )
-  const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), reason })}${selectionFields(selection)}`
-  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.sequenceHtml({ campaignId, sequenceId })}</h1>
+  const again = html`${hidden(call, { action, sequence: activeTag(campaignId, sequenceId), key, reason })}${selectionFields(selection)}`
+  const body = html`<h1>${ACTION_TITLES[action]}: ${titles.sequenceHtml(target)}</h1>
 <p>${await recipientsOf(call, selection)} Nothing was changed so far. This is what would happen now:</p>
 ${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'No contact found.')}
 ${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}

@@ -80,7 +80,7 @@ export * from './simulate.ts'
 export * from './tag-index.ts'
 export * from './tags.ts'
 export * from './timer.ts'
-export { A_VARIABLE, isVariableValue, MAX_OPEN_KEYS, MAX_VARIABLES, variableIn } from './variables.ts'
+export { A_VARIABLE, isVariableValue, MAX_OPEN_KEYS, MAX_VARIABLES, typedVariable, variableIn } from './variables.ts'
 export * from './verbs/index.ts'
 export { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
 export {

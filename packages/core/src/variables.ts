@@ -25,6 +25,28 @@ export function isVariableValue(value: unknown): value is Exclude<JsonScalar, nu
   return typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
 }
 
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
+
+/**
+ * A variable as people type it: a number, true, false or a text in quotes as JSON has them, else the text itself. An
+ * integer that would be rounded is a text, because it is an id more often than an amount. `null`: a number that is too
+ * large, or quotes that JSON does not read.
+ */
+export function typedVariable(text: string): Exclude<JsonScalar, null> | null {
+  if (text === 'true' || text === 'false') return text === 'true'
+  if (NUMBER.test(text)) {
+    const number = Number(text)
+    if (/^-?\d+$/.test(text) && !Number.isSafeInteger(number)) return text
+    return Number.isFinite(number) ? number : null
+  }
+  if (!/^".*"$/s.test(text)) return text
+  try {
+    return JSON.parse(text) as string
+  } catch {
+    return null
+  }
+}
+
 /** A variable of a run; `null` if it has none of this name. A variable may be called `__proto__`. */
 export function variableIn(vars: Vars | undefined, name: string): JsonScalar {
   return vars !== undefined && Object.hasOwn(vars, name) ? (vars[name] ?? null) : null
