@@ -248,6 +248,24 @@ ALL((makeStore) => {
     expect(orThrow(unpublished)).toMatchObject({ outcome: 'unpublished', stopped: 3 })
     expect((await engine.inspect.contactsInSequence(remind)).total).toBe(0)
   })
+
+  it('VERSION-3: a contact with a key in progress and one that waits is stopped, and counted, once', async () => {
+    const { clock, engine, leave } = await given(makeStore)
+    await leave('cart 1', 20)
+    for (const _ of ['first', 'last']) {
+      clock.advance('P2D')
+      await engine.runDue()
+    }
+    await leave('cart 2', 150)
+    expect(await engine.inspect.counts({ campaignId: 'shop' })).toContainEqual({
+      sequenceId: 'remind',
+      active: 1,
+      waiting: 1,
+    })
+    const unpublished = await engine.unpublish('shop', { actor: 'olga', stopRuns: true })
+    expect(orThrow(unpublished)).toMatchObject({ outcome: 'unpublished', stopped: 2 })
+    expect((await engine.inspect.contactsInSequence({ ...remind, status: 'either' })).total).toBe(0)
+  })
 })
 
 describe('actions over many', () => {

@@ -70,8 +70,10 @@ export function createStopRuns(
     return position
   }
 
-  async function stopAllOf(unpublished: Unpublished, sequenceId: SequenceId, tag: string) {
+  async function stopAllOf(unpublished: Unpublished, sequenceId: SequenceId) {
     const { actor, campaignId, commandId, reason, version } = unpublished
+    // Together: one contact can have a key in progress and another that waits, and is to be counted once.
+    const tags = [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)]
     const one = {
       type: 'StopSequence',
       campaignId,
@@ -86,7 +88,7 @@ export function createStopRuns(
     let position = 0
     // Of a sequence with keys a contact is listed once for each, and one stop ends all of them (KEY-2).
     for await (const { contacts } of pages<ContactId, Members>((after) =>
-      readModel.members(tag, { after, limit: 500 }),
+      readModel.members(tags, { after, limit: 500 }),
     ))
       for (const answer of await Promise.all([...new Set(contacts)].map((contactId) => stop({ ...one, contactId })))) {
         if (isLeft(answer) || answer.right.outcome !== 'stopped') continue
@@ -104,12 +106,11 @@ export function createStopRuns(
     const sequences = new Set(versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
     let stopped = 0
     let position = unpublished.position
-    for (const sequenceId of sequences)
-      for (const tag of [tagOf(campaignId, sequenceId), waitingTagOf(campaignId, sequenceId)]) {
-        const some = await stopAllOf(unpublished, sequenceId, tag)
-        stopped += some.stopped
-        position = Math.max(position, some.position)
-      }
+    for (const sequenceId of sequences) {
+      const some = await stopAllOf(unpublished, sequenceId)
+      stopped += some.stopped
+      position = Math.max(position, some.position)
+    }
     return { stopped, position }
   }
 }
