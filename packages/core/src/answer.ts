@@ -18,7 +18,8 @@ export function answerFrom<Command extends ContactCommand>(
   events: readonly ContactEvent[],
 ): Either<Rejection, AnswerTo<Command>> {
   if (!isOrderOf(command, events)) {
-    const usedFor = events.map((e) => e.type).join(', ')
+    // An order on all keys adds as many events of one type.
+    const usedFor = [...new Set(events.map((e) => e.type))].join(', ')
     // A host numbers signals, and never sees the id of the command that the engine makes of one.
     const bySignal = command.type === 'HandleSignal' ? { signalId: command.signalId } : {}
     return left({ type: 'CommandIdReused', commandId: command.commandId, ...bySignal, usedFor })

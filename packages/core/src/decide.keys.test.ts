@@ -190,6 +190,11 @@ describe('keys', () => {
     begun
       .when(start('cart', { key: 'a', vars: { orderId: 'b' } }))
       .thenRejected('KeyUnexpected', { key: 'a', per: 'orderId', expected: 'b' })
+    // A value that can be no key is one that is given all the same: no other is recorded in its place.
+    for (const orderId of ['', 'x'.repeat(201)])
+      begun
+        .when(start('cart', { key: 'a', vars: { orderId } }))
+        .thenRejected('KeyUnexpected', { key: 'a', per: 'orderId' })
   })
 
   it('KEY-1: the enrollments of hostile ids and keys are never confused', () => {
@@ -354,6 +359,10 @@ describe('keys', () => {
     first.when(start('cart', { key: 'a', commandId: 'k' })).thenNothing({ outcome: 'started', key: 'a', run: 1 })
     first.when(start('cart', { key: 'b', commandId: 'k' })).thenRejected('CommandIdReused')
     first.when(start('cart', { key: 'a', vars: { total: 1 }, commandId: 'k' })).thenRejected('CommandIdReused')
+    const all = two.given(pause('cart', { commandId: 'all' }))
+    all
+      .when(pause('cart', { key: 'a', commandId: 'all' }))
+      .thenRejected('CommandIdReused', { usedFor: 'SequencePaused' })
   })
 })
 

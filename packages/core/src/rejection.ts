@@ -79,7 +79,7 @@ export type Rejection =
     }
   /**
    * A start with a key that the run cannot have. `per` is `null` where the sequence has no keys; else `expected` is what the
-   * variable of that name says.
+   * variable of that name says, left out where that can be no key.
    */
   | {
       readonly type: 'KeyUnexpected'
@@ -193,7 +193,7 @@ export function describeRejection(rejection: Rejection): string {
     case 'KeyUnexpected':
       return r.per === null
         ? `The sequence ${show(r.sequenceId)} has no keys: its definition has no \`per\`. Leave the key ${show(r.key)} out.`
-        : `The key ${show(r.key)} is not the variable ${show(r.per)} that is given for it, ${show(r.expected)}.`
+        : `The key ${show(r.key)} is not the variable ${show(r.per)} that is given for it, ${r.expected === undefined ? 'which can be no key' : show(r.expected)}.`
     case 'VariableUnknown':
       return `The sequence ${show(r.sequenceId)} has no variable ${show(r.name)}.${meant(r.name, r.known)}`
     case 'TooManyRuns':

@@ -61,6 +61,8 @@ function given(command: StartOrder, sequence: SequenceDefinition): Entered {
   const said = keyFrom(sequence, own)
   const ref = key ?? said
   if (ref === undefined) return left({ type: 'KeyMissing', campaignId, sequenceId, per })
+  if (said === undefined && variableIn(own, per) !== null)
+    return left({ type: 'KeyUnexpected', campaignId, sequenceId, key: ref, per })
   if (said !== undefined && said !== ref)
     return left({ type: 'KeyUnexpected', campaignId, sequenceId, key: ref, per, expected: said })
   const whole = said === undefined ? { ...own, [per]: ref } : own
