@@ -3,7 +3,7 @@ import { explainNotSatisfied } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
-const { start, signal, suppress } = commands
+const { start, stop, signal, suppress } = commands
 
 const when: SignalPattern = { kind: 'purchased', match: { total: { atLeast: 100 }, coupon: { exists: true } } }
 const shop = campaign({
@@ -80,6 +80,53 @@ describe('why a signal did not satisfy a goal', () => {
       explainNotSatisfied(told.events, { campaignId: 'post', goalId: 'there', signalId }, told.context.campaigns)
     expect(because('s1').detail).toBe('by was "post", expected "hand"')
     expect(because('s2').detail).toBe('orderId was "b", expected {"var":"orderId"}')
+  })
+
+  it('KEY-2, SIGNAL-5: of keyed runs a signal is judged by those that were open when it came', () => {
+    const post = campaign({
+      id: 'post',
+      signals: { delivered: { keep: ['orderId'] } },
+      goals: [
+        {
+          id: 'there',
+          when: { kind: 'delivered', match: { orderId: { var: 'orderId' } } },
+          same: 'orderId',
+          achievableBy: 'members',
+        },
+        { id: 'member', when: { kind: 'delivered' }, achievableBy: 'members' },
+      ],
+      sequences: [
+        {
+          id: 'parcel',
+          vars: { orderId: { data: 'orderId' } },
+          per: 'orderId',
+          steps: [{ id: 'one', kind: 'email', timer: { after: 'P1D' } }],
+          next: ['there'],
+        },
+      ],
+    })
+    const told = scenario({ campaigns: [post] })
+      .given(start('parcel', { key: 'a' }), start('parcel', { key: 'b' }), start('parcel', { key: 'c' }))
+      .given(stop('parcel', { key: 'a' }))
+      .given(signal('delivered', { signalId: 'of a', data: { orderId: 'a' } }))
+      .given(signal('delivered', { signalId: 'of b', data: { orderId: 'b' } }))
+      .given(signal('delivered', { signalId: 'of b again', data: { orderId: 'b' } }))
+      .given(stop('parcel', { key: 'c' }))
+      .given(signal('delivered', { signalId: 'of none', data: { orderId: 'c' } }))
+    const because = (signalId: string, goalId = 'there') =>
+      explainNotSatisfied(told.events, { campaignId: 'post', goalId, signalId }, told.context.campaigns)
+    const closed = (orderId: string) => ({
+      reason: 'no-match',
+      detail: `orderId was "${orderId}", expected {"var":"orderId"}`,
+      saw: [{ field: 'orderId', value: orderId }],
+    })
+    expect(because('of a')).toMatchObject(closed('a'))
+    expect(because('of b').reason).toBe('satisfied')
+    expect(because('of b again')).toMatchObject(closed('b'))
+    expect(because('of none')).toMatchObject(closed('c'))
+    // A member for any key is a member.
+    expect(because('of a', 'member')).toMatchObject({ reason: 'satisfied' })
+    expect(because('of none', 'member')).toMatchObject({ reason: 'not_member' })
   })
 
   it('SIGNAL-5: a private value did not pass its test, and is not told', () => {

@@ -382,6 +382,57 @@ describe('evidence in words', () => {
     ).toEqual([`Due ${AT}, counted from ${AT}`, 'Read the field birthday: "1980-01-01"'])
   })
 
+  it('VAR-1, VAR-2: the variables that a run began with, and those that a decision read, have a line each', () => {
+    const vars = JSON.parse('{"total":20,"gift":true,"a b":"20","__proto__":"x"}')
+    const data = { ...run, campaignVersion: 1, key: 'cart 1', vars }
+    expect(describeEvidence(event({ type: 'SequenceStarted', data }))).toEqual([
+      'Began with total: 20',
+      'Began with gift: true',
+      'Began with "a b": "20"',
+      'Began with __proto__: "x"',
+    ])
+    const timing = { anchor: AT, dueAt: AT, var: { name: 'departure', value: '2026-03-03' } }
+    const saw = [{ var: 'total', value: 20 } as const, { var: 'a b', value: null } as const]
+    const dispatched = event({ type: 'StepDispatched', data: { ...step, idempotencyKey: 'k', timing, saw } })
+    expect(describeEvidence(dispatched)).toEqual([
+      `Due ${AT}, counted from ${AT}`,
+      'Read the variable departure: "2026-03-03"',
+      'Saw the variable total: 20',
+      'Saw the variable "a b": null',
+      'Idempotency key k',
+    ])
+    const skipped = {
+      ...step,
+      reason: 'variable-empty',
+      timing: { ...timing, var: { name: 'departure', value: null } },
+    }
+    expect(describeEvidence(event({ type: 'StepSkipped', data: skipped }))).toContain(
+      'Read the variable departure: null',
+    )
+  })
+
+  it('KEY-1, KEY-3, KEY-5: a goal shows whose runs it stops, and for which keys its routes start', () => {
+    const satisfied = event({
+      type: 'GoalSatisfied',
+      data: {
+        ...{ campaignId: 'pool', goalId: 'bought', campaignVersion: 1, signalId: 's', kind: 'purchased' },
+        ...{ occurredAt: AT, pattern: 0, same: 'cart 1', saw: [] },
+        routes: [
+          { to: 'a/b', outcome: 'started', key: 'cart 1', run: 1 },
+          { to: 'c', outcome: 'key_missing' },
+          { to: 'd', outcome: 'too_many_runs', key: 'c9' },
+        ],
+      },
+    })
+    expect(describeEvidence(satisfied)).toEqual([
+      `Happened at ${AT}`,
+      'Stops runs of the key "cart 1"',
+      'Route to "a/b": started for "cart 1", run 1',
+      'Route to c: not started, because no value says its key',
+      'Route to d: not started, because too many runs with other keys are open for c9',
+    ])
+  })
+
   it('RESEND-1: a resend is outside the schedule; a retry says nothing of it', () => {
     const dispatched = (data: Partial<typeof step>) =>
       describeEvidence(event({ type: 'StepDispatched', data: { ...step, ...data, idempotencyKey: 'k', timing: null } }))
