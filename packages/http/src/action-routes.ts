@@ -16,8 +16,11 @@ import { canSee, type Principal, type Scope, visibleTo } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-/** The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`. */
-const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text) }
+/**
+ * The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`; and
+ * what all the runs begin with (VAR-1).
+ */
+const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text), vars: s.opt(s.Scalars) }
 const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
 const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
 

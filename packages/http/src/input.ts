@@ -30,7 +30,7 @@ function sentence(keyword: string, params: unknown, message: string): string {
 
 // --- Query ----------------------------------------------------------------------------------------------------------
 
-/** Parameters by name, whole numbers and flags as such; each at most once, and none that nobody knows. */
+/** Parameters by name, whole numbers and flags as such, objects as JSON; each at most once, and none that nobody knows. */
 export function queryOf(url: URL, schema: TSchema): Record<string, unknown> {
   const properties = (schema as { readonly properties?: Record<string, TSchema> }).properties ?? {}
   const values = new Map<string, unknown>()
@@ -47,7 +47,16 @@ function parsed(schema: TSchema | undefined, text: string): unknown {
   const type = (schema as { readonly type?: string } | undefined)?.type
   if (type === 'integer' && /^\d{1,15}$/.test(text)) return Number(text)
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
-  return text
+  return type === 'object' ? objectIn(text) : text
+}
+
+/** What is no JSON stays a text, which is refused as no object is. */
+function objectIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 // --- Body -----------------------------------------------------------------------------------------------------------

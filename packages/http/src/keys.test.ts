@@ -105,3 +105,34 @@ it('KEY-2: actions take keys for all or for each contact, and variables', async 
     },
   ])
 })
+
+it('VAR-1: an action of a CSV takes variables for all its contacts, as JSON in the query', async () => {
+  const { engine, send } = await given()
+  const query = (vars: string) => `action=start&campaignId=shop&sequenceId=remind&vars=${encodeURIComponent(vars)}`
+  const headers = { 'content-type': 'text/csv', 'idempotency-key': 'c' }
+  const body = 'contactId,key\nann,1\nbob,2\n'
+  for (const vars of ['total=20', '20', '[20]', '{"total":[20]}', '{"total":'])
+    expect(await send('POST', `/actions/csv?${query(vars)}`, { body, headers })).toMatchObject({
+      status: 400,
+      body: {
+        type: expect.stringContaining('InputInvalid'),
+        problems: [{ path: expect.stringMatching('^query/vars') }],
+      },
+    })
+  const preview = (vars: string) => send('POST', `/actions/preview/csv?${query(vars)}`, { body, headers })
+  expect((await preview('{"colour":1}')).body).toMatchObject({ rejection: { type: 'VariableUnknown', name: 'colour' } })
+  expect((await preview('{"total":20}')).body.outcomes).toMatchObject({ started: 2 })
+  await send('POST', `/actions/csv?${query('{"total":20}')}`, { body, headers })
+  await send('GET', '/actions/c/progress')
+  expect((await engine.inspect.contact('bob')).enrollments).toMatchObject([
+    { key: '2', vars: { cart: '2', total: 20 } },
+  ])
+})
+
+it('KEY-2: what is due and what comes next name the key of their run', async () => {
+  const { send } = await given()
+  await send('POST', `${REMIND}/start`, { body: { key: 'cart 1', vars: { total: 20 } } })
+  const steps = [{ contactId: 'ann', key: 'cart 1', vars: { cart: 'cart 1', total: 20 } }]
+  expect((await send('GET', '/upcoming')).body).toMatchObject({ steps })
+  expect((await send('GET', '/contacts/ann/upcoming')).body).toMatchObject({ steps })
+})

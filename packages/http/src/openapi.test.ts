@@ -27,7 +27,14 @@ interface Schema {
 
 interface Operation {
   readonly operationId: string
-  readonly parameters: readonly { name: string; in: string; required: boolean; schema: Schema }[]
+  readonly parameters: readonly {
+    readonly name: string
+    readonly in: string
+    readonly required: boolean
+    readonly schema?: Schema
+    /** Instead of a schema: what is written as JSON. */
+    readonly content?: { readonly 'application/json': { readonly schema: Schema } }
+  }[]
   readonly requestBody?: { readonly content: { readonly [type: string]: { readonly schema: Schema } } }
   readonly responses: {
     readonly [status: string]: { readonly content: { readonly [type: string]: { readonly schema: Schema } } }
@@ -123,8 +130,13 @@ const request = fc.constantFrom(...operations).chain((operation) =>
   fc.record({
     operation: fc.constant(operation),
     values: fc.tuple(
-      ...operation.parameters.map(({ name, schema, required }) =>
-        fc.option(valueFor(schema, name), { nil: undefined, freq: required ? 1e6 : 2 }),
+      ...operation.parameters.map(({ name, schema, content, required }) =>
+        fc.option(
+          content === undefined
+            ? valueFor(schema ?? {}, name)
+            : valueFor(content['application/json'].schema, name).map((value) => JSON.stringify(value)),
+          { nil: undefined, freq: required ? 1e6 : 2 },
+        ),
       ),
     ),
     body: bodyOf(operation),

@@ -54,7 +54,7 @@ function operation({ id, summary, method, path, query, body, csv, answers }: Rou
         name,
         in: 'query',
         required: required.includes(name),
-        schema: plain(schema),
+        ...saidAs(plain(schema)),
       })),
       ...(method === 'get'
         ? []
@@ -89,6 +89,10 @@ function operation({ id, summary, method, path, query, body, csv, answers }: Rou
     },
   }
 }
+
+/** A parameter that is an object is written as JSON. */
+const saidAs = (schema: Json): Json =>
+  schema.type === 'object' ? { content: { 'application/json': { schema } } } : { schema }
 
 /** Without what only the checks of this process understand. */
 function plain(schema: TSchema): Json {
