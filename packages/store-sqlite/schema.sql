@@ -111,6 +111,15 @@ CREATE TABLE memberships (
   PRIMARY KEY (tag, contact)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE states (
+  contact TEXT    NOT NULL PRIMARY KEY,
+  -- Of the contact's stream: what the state is of. Later events are folded on top.
+  version INTEGER NOT NULL,
+  -- Of the code that made it; another makes it anew.
+  reducer INTEGER NOT NULL,
+  state   TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE tags (
   id      INTEGER PRIMARY KEY,
   tag     TEXT    NOT NULL UNIQUE,

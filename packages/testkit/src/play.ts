@@ -234,7 +234,7 @@ class Player {
       campaigns: this.#campaigns,
       facts: this.#facts,
       now: this.#now(),
-      signals: { most: 4, dropped: 0 },
+      signals: { most: 2, dropped: 0 },
     }
     const decided = decide(command, this.#state, context)
     const decision = isLeft(decided) ? null : { events: decided.right.events, answer: decided.right.answer }
