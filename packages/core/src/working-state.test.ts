@@ -44,8 +44,8 @@ const storingArbitrary: fc.Arbitrary<Storing> = fc
 function follow(before: ContactState, event: ContactEvent, whole: ContactState, { isStored, ended }: Storing) {
   const after = orNeedsHistory(() => evolve(before, event)) ?? whole
   if (!isStored(whole.version)) return after
-  const { text } = foldedState(workingState(after, ended))
-  const stored = stateFrom({ reducer: REDUCER, version: whole.version, text })
+  const { text } = foldedState(workingState(after, ended), event.id)
+  const stored = stateFrom({ reducer: REDUCER, version: whole.version, text }, event.id)
   if (typeof stored === 'string') throw new Error(stored)
   return stored.state
 }
@@ -133,11 +133,11 @@ describe('a working state', () => {
   it('LOG-5: its text is what this reducer made of it before', () => {
     // Where this fails, states that are stored already would be read as other than they are: count REDUCER up.
     const other = events(1, { campaignId: 'pool', sequenceId: 'other' }).slice(0, 1)
-    const { text } = foldedState(fold([...events(3), ...other]))
+    const { text } = foldedState(fold([...events(3), ...other]), 'the last event')
     expect({ reducer: REDUCER, text }).toMatchInlineSnapshot(`
       {
-        "reducer": 1,
-        "text": "31e8bbe1{"state":{"version":7,"suppressed":null,"erased":false,"keptSignals":0,"signalsDroppedAt":null,"enrollments":[{"campaignId":"pool","sequenceId":"nurture","key":"","runs":[{"run":3,"campaignVersion":1,"status":"stopped","startedAt":"2026-03-01T09:02:00.000Z","endedAt":"2026-03-01T09:02:00.000Z","pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"3ea3a0d6-e4b2-545f-b9ea-a3d3ec30ad53","correlationId":"command-3"}],"leftOut":{"recent":[{"run":1,"startedAt":"2026-03-01T09:00:00.000Z"},{"run":2,"startedAt":"2026-03-01T09:01:00.000Z"}],"before":null}},{"campaignId":"pool","sequenceId":"other","key":"","runs":[{"run":1,"campaignVersion":1,"status":"active","startedAt":"2026-03-01T09:00:00.000Z","endedAt":null,"pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"8a3a1ab1-67b4-57ad-bada-a7c4b10a950b","correlationId":"command-1"}]}]}}",
+        "reducer": 2,
+        "text": "b7c821f8{"event":"6814b9a2","state":{"version":7,"suppressed":null,"erased":false,"keptSignals":0,"signalsDroppedAt":null,"enrollments":[{"campaignId":"pool","sequenceId":"nurture","key":"","runs":[{"run":3,"campaignVersion":1,"status":"stopped","startedAt":"2026-03-01T09:02:00.000Z","endedAt":"2026-03-01T09:02:00.000Z","pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"3ea3a0d6-e4b2-545f-b9ea-a3d3ec30ad53","correlationId":"command-3"}],"leftOut":{"recent":[{"run":1,"startedAt":"2026-03-01T09:00:00.000Z"},{"run":2,"startedAt":"2026-03-01T09:01:00.000Z"}],"before":null}},{"campaignId":"pool","sequenceId":"other","key":"","runs":[{"run":1,"campaignVersion":1,"status":"active","startedAt":"2026-03-01T09:00:00.000Z","endedAt":null,"pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"8a3a1ab1-67b4-57ad-bada-a7c4b10a950b","correlationId":"command-1"}]}]}}",
       }
     `)
   })

@@ -17,7 +17,7 @@ import {
   runOf,
 } from './enrollment.ts'
 import type { ContactEvent } from './events.ts'
-import { ENGINE_ID_PREFIX, epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
+import { ENGINE_ID_PREFIX, type EventId, epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
 import { type HashList, hashOf, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
 import { stepsWaiting } from './marks.ts'
@@ -27,7 +27,7 @@ import type { FoldedState, Membership, StoredState } from './ports/index.ts'
  * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
  * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
-export const REDUCER = 1
+export const REDUCER = 2
 
 /** So many enrollments that are over are held, those that were first started last. */
 const HELD_ENDED = 16
@@ -112,25 +112,41 @@ export interface KeptState {
   readonly alongside: KeptAlongside | null
 }
 
-/** The state to be stored: its working state as JSON, after a hash that tells damage. */
-export function foldedState(state: ContactState, alongside: KeptAlongside | null = null): FoldedState {
-  const json = JSON.stringify({ state: workingState(state), ...(alongside === null ? {} : { alongside }) })
+/**
+ * The state to be stored: its working state as JSON, after a hash that tells damage.
+ *
+ * @param eventId of the event that it ends with: a state that came to another stream is told by it, and one of a log that
+ *   was replaced since, which a read model apart from it cannot know
+ */
+export function foldedState(
+  state: ContactState,
+  eventId: EventId,
+  alongside: KeptAlongside | null = null,
+): FoldedState {
+  const more = alongside === null ? {} : { alongside }
+  const json = JSON.stringify({ event: hashOf(eventId), state: workingState(state), ...more })
   return { reducer: REDUCER, text: hashOf(json) + json }
 }
 
-/** Why a stored state cannot be used: another reducer made it, or it is not what was stored. */
+/** Why a stored state cannot be used: another reducer made it, or it is not what was stored of this stream. */
 export type Unusable = 'reducer' | 'damaged'
 
-export function stateFrom({ version, reducer, text }: StoredState): KeptState | Unusable {
+/** @param eventId of the event of that version in the contact's stream */
+export function stateFrom({ version, reducer, text }: StoredState, eventId: EventId): KeptState | Unusable {
   if (reducer !== REDUCER) return 'reducer'
   const json = text.slice(8)
   if (hashOf(json) !== text.slice(0, 8)) return 'damaged'
   try {
-    const { state, alongside = null } = JSON.parse(json) as {
+    const {
+      event,
+      state,
+      alongside = null,
+    } = JSON.parse(json) as {
+      readonly event: string
       readonly state: ContactState
       readonly alongside?: KeptAlongside
     }
-    return state.version === version ? { state: frozen(state), alongside } : 'damaged'
+    return state.version === version && event === hashOf(eventId) ? { state: frozen(state), alongside } : 'damaged'
   } catch {
     return 'damaged'
   }

@@ -25,7 +25,7 @@ const LOOK_PAUSE_MS = 50
 /** What the contact's rows must be. Tags come from the events alone (INDEX-1), marks from state and plan, the wake from the plan. */
 function projectionOf(
   context: EngineContext,
-  { contactId, memberships, commands, state, version }: FoldedContact,
+  { contactId, memberships, commands, state, version, lastEventId }: FoldedContact,
   facts: ContactSnapshot['facts'],
 ): ContactProjection {
   const { wake, faults } = plannedOf(context, contactId, state, facts)
@@ -36,7 +36,7 @@ function projectionOf(
     contactId,
     version,
     ...rows,
-    state: isDueToStore(state, 0) ? { ...foldedState(state, { memberships, commands }), version } : null,
+    state: isDueToStore(state, 0) ? { ...foldedState(state, lastEventId, { memberships, commands }), version } : null,
   }
 }
 
@@ -97,8 +97,7 @@ export async function restoreContact(
     // What the rows must be follows from all events.
     const loaded = await load(context, contactId, asked, { whole: true })
     await context.campaigns.ensure(loaded.state)
-    const { memberships, commands } = foldedBy(contactId, loaded.history, loaded.state)
-    const row = projectionOf(context, { ...loaded, contactId, memberships, commands }, loaded.facts)
+    const row = projectionOf(context, foldedBy(contactId, loaded.history, loaded.state), loaded.facts)
     const isEarly = notBefore !== undefined && row.wakeAt !== null && row.wakeAt < notBefore
     const marks = given.marks?.(loaded.state) ?? []
     const late = isEarly ? { ...row, wakeAt: notBefore, others: [] } : row

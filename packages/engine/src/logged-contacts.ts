@@ -11,6 +11,7 @@ import {
   commandsAfter,
   contactOf,
   contactStream,
+  type EventId,
   type EventStore,
   fold,
   type HashList,
@@ -43,6 +44,8 @@ export interface FoldedContact {
   readonly contactId: ContactId
   /** Of its last event; 0: it has none. */
   readonly version: Version
+  /** Of its last event; "": it has none. */
+  readonly lastEventId: EventId
   readonly memberships: readonly Membership[]
   /** Of the commands that may be given again. */
   readonly commands: HashList
@@ -103,6 +106,7 @@ class HeldContact implements LoggedContact {
   #counted: readonly CounterChange[] | null = null
   readonly contactId: ContactId
   version: Version = 0
+  lastEventId: EventId = ''
   memberships: readonly Membership[] = []
   commands: HashList = ''
 
@@ -124,6 +128,7 @@ class HeldContact implements LoggedContact {
     else this.#counted ??= this.counted
     this.#fold.add(event)
     this.version = event.version
+    this.lastEventId = event.id
     this.commands = commandsAfter([event], this.commands)
     if (INDEX_EVENTS.has(event.type)) this.memberships = membershipsAfter(this.contactId, [event], this.memberships)
   }
@@ -188,9 +193,9 @@ export function foldedBy(
   history: readonly RecordedContactEvent[],
   state: ContactState = fold(history),
 ): FoldedContact {
-  const { version = 0 } = history.at(-1) ?? {}
+  const { version = 0, id: lastEventId = '' } = history.at(-1) ?? {}
   const memberships = membershipsAfter(contactId, history)
-  return { contactId, version, memberships, commands: commandsAfter(history), state }
+  return { contactId, version, lastEventId, memberships, commands: commandsAfter(history), state }
 }
 
 function* partsOf<One>(all: readonly One[]): Generator<readonly One[]> {

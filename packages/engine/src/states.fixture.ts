@@ -19,7 +19,10 @@ export function keepingStates(store: Store, isKept: (version: Version) => boolea
     const version = before.length + one.events.length
     if (one.expected !== before.length && one.expected !== 'no-stream') return { ...one, derived: others }
     const events = [...before, ...(one.events as readonly RecordedContactEvent[])]
-    return { ...one, derived: isKept(version) ? { ...others, state: foldedState(fold(events)) } : others }
+    return {
+      ...one,
+      derived: isKept(version) ? { ...others, state: foldedState(fold(events), events.at(-1)?.id ?? '') } : others,
+    }
   }
   return {
     ...store,

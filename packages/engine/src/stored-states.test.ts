@@ -1,5 +1,6 @@
 /** Contacts by their stored states: what is read of a long stream, and that nobody can tell the difference. */
 import {
+  type ContactState,
   contactStream,
   fold,
   foldedState,
@@ -201,7 +202,7 @@ it('ERASE-1: an erased contact answers as such, and its stored state names nothi
 
 async function foldedNow(store: Store): Promise<StoredState> {
   const events = ((await store.readMany([ann])).get(ann) ?? []) as readonly RecordedContactEvent[]
-  return { ...foldedState(fold(events)), version: events.length }
+  return { ...foldedState(fold(events), events.at(-1)?.id ?? ''), version: events.length }
 }
 
 describe('a stored state that cannot be used is not noticed but by a metric, and the next append stores another', () => {
@@ -211,6 +212,7 @@ describe('a stored state that cannot be used is not noticed but by a metric, and
     'cut short': [(state) => ({ ...state, text: state.text.slice(0, 100) }), 'damaged'],
     empty: [(state) => ({ ...state, text: '' }), 'damaged'],
     'of another version than it says': [(state) => ({ ...state, version: state.version - 1 }), 'damaged'],
+    'of another stream': [(state) => ({ ...state, ...foldedState(stateIn(state), 'its last event') }), 'damaged'],
     'ahead of its stream': [(state) => ({ ...state, version: 1_000 }), 'ahead'],
   }
   it.each(Object.entries(DAMAGE))('%s', async (_, [damage, because]) => {
@@ -227,6 +229,27 @@ describe('a stored state that cannot be used is not noticed but by a metric, and
     expect(refused(told)).toHaveLength(2)
     expect(await engine.health()).toMatchObject({ ok: true, states: { refused: 2 } })
   })
+})
+
+it('LOG-1: states of a read model whose log was replaced are not taken for those of the new one', async () => {
+  const readModel = createMemoryStore()
+  const { engine } = await after(20, besideLog(createMemoryStore(), readModel))
+  await engine.close()
+  const kept = (await stored(readModel)) as StoredState
+  const replaced = given(createMemoryStore())
+  await answerOf(replaced.engine.publish(pool))
+  for (let run = 1; run <= 50; run++) {
+    await answerOf(replaced.engine.startSequence(onboarding))
+    await answerOf(replaced.engine.stopSequence(onboarding))
+  }
+  expect(kept.version).toBeLessThan(100)
+  const { clock, store: log } = replaced
+  const told: EngineEvent[] = []
+  const observe = (event: EngineEvent) => void told.push(event)
+  const over = createEngine({ store: besideLog(log, readModel), clock, handlers: {}, observe })
+  expect(await over.inspect.contact('ann')).toEqual(await replaced.engine.inspect.contact('ann'))
+  expect(refused(told)).toEqual(['damaged'])
+  await over.close()
 })
 
 it('what an older release appends without a state is read as events', async () => {
@@ -279,12 +302,17 @@ describe('LOG-1: stored states are held against the log, and made from it', () =
   it.each([
     ['damaged', (state: StoredState) => ({ ...state, text: `${state.text} ` })],
     ['ahead', (state: StoredState) => ({ ...state, version: 99 })],
-    ['differs', (state: StoredState) => ({ ...foldedState(initialContactAt(state.version)), version: state.version })],
+    ['damaged', (state: StoredState) => ({ ...state, ...foldedState(stateIn(state), 'an event of another stream') })],
+    [
+      'differs',
+      (state: StoredState, last: string) => ({ ...state, ...foldedState(initialContactAt(state.version), last) }),
+    ],
   ] as const)('%s', async (because, damage) => {
     const { engine, store } = await after(20)
     const right = (await stored(store)) as StoredState
     expect(await engine.verifyIndex()).toEqual({ contacts: 1, differences: [], counters: [], states: [] })
-    const wrong = damage(right)
+    const last = (await engine.inspect.history('ann'))[right.version - 1]?.id ?? ''
+    const wrong = damage(right, last)
     await store.restore({ contactId: 'ann', version: 80, tags: [], wakeAt: null, state: wrong })
     expect(await engine.verifyIndex()).toMatchObject({
       differences: [],
@@ -312,4 +340,5 @@ describe('LOG-1: stored states are held against the log, and made from it', () =
 })
 
 /** A contact of which nothing happened, so many times. */
+const stateIn = ({ text }: StoredState) => (JSON.parse(text.slice(8)) as { readonly state: ContactState }).state
 const initialContactAt = (version: number) => ({ ...initialContact, version })

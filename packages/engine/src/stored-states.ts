@@ -128,7 +128,7 @@ export function usable(
   isAlongside: boolean,
 ): KeptState | StateFault {
   if (first?.version !== stored.version) return 'ahead'
-  const kept = stateFrom(stored)
+  const kept = stateFrom(stored, first.id)
   return isAlongside && typeof kept !== 'string' && kept.alongside === null ? 'damaged' : kept
 }
 
@@ -200,9 +200,11 @@ export interface ToStore {
  */
 export function toStore(before: Stored, state: ContactState, events: readonly ContactEvent[], now: Instant): ToStore {
   const latestAt = latestOf(events, before.latestAt)
-  if (latestAt > now || !isDueToStore(state, before.version)) return { stored: { ...before, latestAt } }
+  const last = events.at(-1)
+  if (last === undefined || latestAt > now || !isDueToStore(state, before.version))
+    return { stored: { ...before, latestAt } }
   return {
-    stored: { version: state.version, latestAt: events.at(-1)?.at ?? '' },
-    state: foldedState(state),
+    stored: { version: state.version, latestAt: last.at },
+    state: foldedState(state, last.id),
   }
 }

@@ -20,7 +20,7 @@ export interface StateDifference {
   readonly contactId: ContactId
   /** Of which version it says to be. */
   readonly version: Version
-  /** `damaged`: it is not what was stored. `ahead`: the stream ends before it. `differs`: its events fold to another. */
+  /** `damaged`: it is not what was stored of this stream. `ahead`: the stream ends before it. `differs`: its events fold to another. */
   readonly because: Exclude<StateFault, 'reducer'> | 'differs'
 }
 
@@ -50,14 +50,15 @@ async function isAsLogged(
   stored: StoredState,
   whole: ContactState,
 ): Promise<boolean> {
-  const kept = stateFrom(stored)
-  if (typeof kept === 'string' || stored.version > whole.version) return false
-  const since: RecordedContactEvent[] = []
-  if (stored.version < whole.version)
-    for await (const event of store.readStream(contactStream(contactId), stored.version + 1)) {
-      if (event.version > whole.version) break
-      since.push(event as RecordedContactEvent)
-    }
+  if (stored.version > whole.version) return false
+  const events: RecordedContactEvent[] = []
+  for await (const event of store.readStream(contactStream(contactId), stored.version)) {
+    if (event.version > whole.version) break
+    events.push(event as RecordedContactEvent)
+  }
+  const [last, ...since] = events
+  const kept = last === undefined ? null : stateFrom(stored, last.id)
+  if (kept === null || typeof kept === 'string') return false
   try {
     return agrees(fold(since, kept.state), whole)
   } catch (error) {
@@ -72,9 +73,9 @@ async function differenceOf(
   contactId: ContactId,
   stored: StoredState,
 ): Promise<StateDifference['because'] | null> {
-  const kept = stateFrom(stored)
-  if (kept === 'reducer') return null
   const history = await historyOf(contactId)
+  const kept = stateFrom(stored, history[stored.version - 1]?.id ?? '')
+  if (kept === 'reducer') return null
   if (history.length < stored.version) return 'ahead'
   if (typeof kept === 'string') return kept
   return agrees(kept.state, fold(history.slice(0, stored.version))) ? null : 'differs'

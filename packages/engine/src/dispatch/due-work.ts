@@ -101,6 +101,7 @@ function shownAfter(
   const events = alongside === null ? [...history, ...recorded] : recorded
   return {
     version,
+    lastEventId: (recorded.at(-1) ?? history.at(-1))?.id ?? '',
     state,
     memberships: membershipsAfter(contactId, events, alongside?.memberships),
     commands: commandsAfter(events, alongside?.commands),

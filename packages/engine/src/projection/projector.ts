@@ -241,11 +241,11 @@ async function changeOf(
   contact: FoldedContact,
   news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
 ): Promise<Change> {
-  const { version, state, memberships, commands, storedAt, latestAt } = contact
+  const { version, lastEventId, state, memberships, commands, storedAt, latestAt } = contact
   await context.campaigns.ensure(state)
   // None while an event is dated after now: a question for such events finds them among those that are read (AUDIT-2).
   const isDue = latestAt <= context.clock.now() && isDueToStore(state, storedAt)
-  const kept = isDue ? { state: foldedState(state, { memberships, commands }) } : {}
+  const kept = isDue ? { state: foldedState(state, lastEventId, { memberships, commands }) } : {}
   // A directory that fails for one contact holds up no other.
   const facts = await context.factsOf(contactId).catch(() => undefined)
   if (news !== null) {

@@ -6,6 +6,7 @@ import {
   commandsAfter,
   contactOf,
   EnfoldFault,
+  type EventId,
   fold,
   type HashList,
   type Instant,
@@ -25,6 +26,8 @@ import { usable } from '../stored-states.ts'
 /** A contact as its stream has it up to a version. */
 export interface FoldedContact {
   readonly version: Version
+  /** Of the event of that version; "": there is none. */
+  readonly lastEventId: EventId
   readonly state: ContactState
   readonly memberships: readonly Membership[]
   /** Of the commands that may be given again. */
@@ -38,6 +41,7 @@ export interface FoldedContact {
 /** A contact of which nothing was read. */
 const UNREAD: FoldedContact = {
   version: 0,
+  lastEventId: '',
   state: initialContact,
   memberships: [],
   commands: '',
@@ -63,9 +67,11 @@ export function foldedAfter(
   before: FoldedContact,
   events: readonly RecordedContactEvent[],
 ): FoldedContact {
-  if (events.length === 0) return before
+  const last = events.at(-1)
+  if (last === undefined) return before
   return {
     version: before.version + events.length,
+    lastEventId: last.id,
     state: fold(events, before.state),
     memberships: membershipsAfter(contactId, events, before.memberships),
     commands: commandsAfter(events, before.commands),
@@ -85,9 +91,11 @@ export function startOf({
   if (typeof kept === 'string' || kept.alongside === null) return null
   const { state, alongside } = kept
   const { version } = stored
+  const [first] = history
   const since = history.slice(1)
-  if (needsHistoryFor(state, since)) return null
-  return { start: { version, state, ...alongside, storedAt: version, latestAt: latestOf(history.slice(0, 1)) }, since }
+  if (first === undefined || needsHistoryFor(state, since)) return null
+  const lastEventId = first.id
+  return { start: { version, lastEventId, state, ...alongside, storedAt: version, latestAt: first.at }, since }
 }
 
 /** The contact before these events, which its stream must hold, by its tail; `null`: its whole stream is needed. */
