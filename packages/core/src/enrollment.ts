@@ -142,10 +142,14 @@ export function fold(events: Iterable<ContactEvent>, from: ContactState = initia
  */
 export class ContactFold {
   readonly #state: LiveContact
+  /** Which enrollments still are those of a state that stays as it is, by their places; `null`: none. */
+  readonly #shared: Set<number> | null
 
   /** @param from the state to go on from, which stays as it is. Default: a contact without events. */
   constructor(from: ContactState = initialContact) {
-    this.#state = from === initialContact ? emptyContact() : copyOf(from)
+    const isShared = from !== initialContact && from.enrollments.length > FEW && Object.isFrozen(from)
+    this.#state = from === initialContact ? emptyContact() : isShared ? sharing(from) : copyOf(from)
+    this.#shared = isShared ? new Set(from.enrollments.keys()) : null
   }
 
   /** After the events so far. It changes with the next event. */
@@ -154,12 +158,23 @@ export class ContactFold {
   }
 
   add(event: ContactEvent): void {
+    if (this.#shared !== null) this.#own(event, this.#shared)
     recipe(this.#state, event)
   }
 
   /** The state after all events, frozen. Nothing can be added any more. */
   settle(): ContactState {
-    return frozen(this.#state)
+    return frozen(this.#state, this.#shared ?? undefined)
+  }
+
+  /** Copies what the event is about, unless that was done. */
+  #own({ type, data }: ContactEvent, shared: Set<number>): void {
+    const { enrollments } = this.#state
+    const own = (at: number) => {
+      if (shared.delete(at)) enrollments[at] = copyOfEnrollment(enrollments[at] as Enrollment)
+    }
+    if (type === 'ContactErased') for (const at of [...shared]) own(at)
+    else if ('sequenceId' in data) own(placeOf(enrollments, data))
   }
 }
 
@@ -185,7 +200,7 @@ export function isSameEnrollment(a: SequenceRef, b: SequenceRef): boolean {
 export function enrollmentOf({ enrollments, leftOut }: ContactState, ref: SequenceRef): Enrollment | undefined {
   const found =
     enrollments.length > FEW
-      ? enrollments[placesOf(enrollments).get(nameOfEnrollment(ref)) ?? -1]
+      ? enrollments[placeOf(enrollments, ref)]
       : enrollments.find((one) => isSameEnrollment(one, ref))
   if (found === undefined && leftOut !== undefined && mayHold(leftOut, nameOfEnrollment(ref))) throw new NeedsHistory()
   return found
@@ -217,19 +232,38 @@ export function requireEach(state: ContactState, { campaignId, sequenceId }: Seq
 
 /** So many are looked through more quickly than they are looked up. */
 const FEW = 32
-/** Where each enrollment stands in a list, by its key. Enrollments are only ever added, at the end. */
-const places = new WeakMap<readonly Enrollment[], Map<string, number>>()
+/** Where the enrollments of a list stand, by their names; lists that go on from one another have one map for all. */
+interface Places {
+  byName: Map<string, number>
+  /** So many of the list are in the map. Enrollments are only ever added, at the end. */
+  known: number
+}
+const places = new WeakMap<readonly Enrollment[], Places>()
 
-function placesOf(enrollments: readonly Enrollment[]): ReadonlyMap<string, number> {
-  let known = places.get(enrollments)
-  if (known === undefined) {
-    known = new Map()
-    places.set(enrollments, known)
+/** -1: it has none. */
+function placeOf(enrollments: readonly Enrollment[], ref: SequenceRef): number {
+  const { byName } = placesOf(enrollments)
+  const at = byName.get(nameOfEnrollment(ref))
+  const found = at === undefined ? undefined : enrollments[at]
+  // Another list that went on from the same one may have put it there.
+  return at === undefined || found === undefined || !isSameEnrollment(found, ref) ? -1 : at
+}
+
+function placesOf(enrollments: readonly Enrollment[]): Places {
+  const list = places.get(enrollments) ?? { byName: new Map<string, number>(), known: 0 }
+  if (list.known === 0) places.set(enrollments, list)
+  for (; list.known < enrollments.length; list.known++) {
+    const name = nameOfEnrollment(enrollments[list.known] as Enrollment)
+    const at = list.byName.get(name)
+    if (at !== undefined && at !== list.known) {
+      // Another list has it elsewhere: from here on each has a map of its own.
+      list.byName = new Map(enrollments.map((one, i) => [nameOfEnrollment(one), i]))
+      list.known = enrollments.length
+      break
+    }
+    list.byName.set(name, list.known)
   }
-  for (let at = known.size; at < enrollments.length; at++) {
-    known.set(nameOfEnrollment(enrollments[at] as Enrollment), at)
-  }
-  return known
+  return list
 }
 
 /** One text for the ids and the key, whatever they hold: no two enrollments of a contact have the same. */
@@ -566,44 +600,68 @@ function copyOf(state: ContactState): LiveContact {
   return {
     ...state,
     suppressed: suppressed === null ? null : { ...suppressed },
-    enrollments: enrollments.map(({ campaignId, sequenceId, key, runs, leftOut }) => ({
-      campaignId,
-      sequenceId,
-      key,
-      ...(leftOut === undefined ? {} : { leftOut: { ...leftOut, recent: [...leftOut.recent] } }),
-      runs: runs.map((run) => ({
-        ...run,
-        steps: run.steps.map((step) => ({
-          ...step,
-          resends: step.resends.length === 0 ? NO_RESENDS : step.resends.map((resend) => ({ ...resend })),
-        })),
+    enrollments: enrollments.map(copyOfEnrollment),
+  }
+}
+
+function copyOfEnrollment({ campaignId, sequenceId, key, runs, leftOut }: Enrollment): Mutable<Enrollment> {
+  return {
+    campaignId,
+    sequenceId,
+    key,
+    ...(leftOut === undefined ? {} : { leftOut: { ...leftOut, recent: [...leftOut.recent] } }),
+    runs: runs.map((run) => ({
+      ...run,
+      steps: run.steps.map((step) => ({
+        ...step,
+        resends: step.resends.length === 0 ? NO_RESENDS : step.resends.map((resend) => ({ ...resend })),
       })),
     })),
   }
 }
 
-/** Freezes a state that its owner is done with. */
-export function frozen(state: ContactState): ContactState {
-  for (const enrollment of state.enrollments) {
-    for (const run of enrollment.runs) {
-      for (const step of run.steps) {
-        if (step.resends !== NO_RESENDS) {
-          step.resends.forEach(Object.freeze)
-          Object.freeze(step.resends)
-        }
-        Object.freeze(step)
-      }
-      Object.freeze(run.steps)
-      Object.freeze(run.vars)
-      Object.freeze(run)
-    }
-    Object.freeze(enrollment.runs)
-    enrollment.leftOut?.recent.forEach(Object.freeze)
-    Object.freeze(enrollment.leftOut?.recent)
-    Object.freeze(enrollment.leftOut)
-    Object.freeze(enrollment)
+/** A state with the enrollments of a frozen one, each of which must be copied before it is changed. */
+function sharing(state: ContactState): LiveContact {
+  const { suppressed, enrollments } = state
+  const list = [...enrollments]
+  places.set(list, { ...placesOf(enrollments) })
+  return {
+    ...state,
+    suppressed: suppressed === null ? null : { ...suppressed },
+    enrollments: list as Mutable<Enrollment>[],
   }
+}
+
+/**
+ * Freezes a state that its owner is done with.
+ *
+ * @param done the places of enrollments that are frozen
+ */
+export function frozen(state: ContactState, done?: ReadonlySet<number>): ContactState {
+  state.enrollments.forEach((enrollment, at) => {
+    if (done?.has(at) !== true) freezeEnrollment(enrollment)
+  })
   Object.freeze(state.suppressed)
   Object.freeze(state.enrollments)
   return Object.freeze(state)
+}
+
+function freezeEnrollment(enrollment: Enrollment): void {
+  for (const run of enrollment.runs) {
+    for (const step of run.steps) {
+      if (step.resends !== NO_RESENDS) {
+        step.resends.forEach(Object.freeze)
+        Object.freeze(step.resends)
+      }
+      Object.freeze(step)
+    }
+    Object.freeze(run.steps)
+    Object.freeze(run.vars)
+    Object.freeze(run)
+  }
+  Object.freeze(enrollment.runs)
+  enrollment.leftOut?.recent.forEach(Object.freeze)
+  Object.freeze(enrollment.leftOut?.recent)
+  Object.freeze(enrollment.leftOut)
+  Object.freeze(enrollment)
 }
