@@ -87,14 +87,16 @@ function sizeOf({ enrollments }: ContactState): number {
 export const STORED_EVERY = 24
 
 /**
- * Whether it is time to store the state again: rarely for a large one, so that writing it never costs more than a fixed
- * part of what the events cost.
+ * Whether it is time to store the state again: more rarely for a large one, because all of it is written; but not so rarely
+ * that the events since cost more to read. With the root of the size between two, both grow slowly.
  *
  * @param storedAt the version of the stored state; 0: there is none
  */
 export function isDueToStore(state: ContactState, storedAt: Version): boolean {
   const since = state.version - storedAt
-  return since >= STORED_EVERY && since >= sizeOf(state) / 4
+  if (since < STORED_EVERY) return false
+  const size = sizeOf(state)
+  return since >= Math.min(size / 4, 4 * Math.sqrt(size))
 }
 
 // --- As text --------------------------------------------------------------------------------------------------------
