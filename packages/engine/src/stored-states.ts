@@ -19,6 +19,7 @@ import {
   type Instant,
   isDueToStore,
   type KeepsStates,
+  type KeptAlongside,
   type KeptState,
   mayHold,
   membershipsAfter,
@@ -35,6 +36,7 @@ import {
 import { createBatcher } from './batch.ts'
 import type { CommandContext } from './engine-context.ts'
 import type { Observer } from './engine-events.ts'
+import { createLargeStates, type LargeStates } from './large-states.ts'
 import { latestOf, wholeFrom } from './load-contact.ts'
 import type { LoggedContact, Stored } from './logged-contact.ts'
 
@@ -70,10 +72,11 @@ export function createLoggedOf(
 ): CommandContext['loggedOf'] {
   if (keeper === null) return async (contactId) => wholeFrom(await historyOf(contactId))
   const tailOf = createBatcher<TailAsked, Tail>((asked) => keeper.states.readTails(asked), 100)
+  const large = createLargeStates()
   return async (contactId, commands) => {
     const stream = contactStream(contactId)
     const tail = await tailOf({ stream, ids: commands.map((id) => eventIdOf(stream, id, 0)) })
-    const logged = loggedFrom(contactId, tail, commands, keeper.isAlongside, (because) =>
+    const logged = loggedFrom(contactId, tail, commands, keeper.isAlongside, large, (because) =>
       observe({ type: 'state-refused', contactId, because }),
     )
     return logged ?? wholeFrom(await historyOf(contactId))
@@ -86,20 +89,23 @@ function loggedFrom(
   { stored, events, isRecorded }: Tail,
   commands: readonly CommandId[],
   isAlongside: boolean,
+  large: LargeStates,
   refused: (because: StateFault) => void,
 ): LoggedContact | null {
   const history = events as readonly RecordedContactEvent[]
   if (stored === null) return wholeFrom(history)
-  const kept = usable(stored, history, isAlongside)
+  const seen = large.of(contactId, stored, history)
+  const kept = seen?.state ?? usable(stored, history, isAlongside)
   if (typeof kept === 'string') {
     refused(kept)
     return null
   }
-  const { state: before, alongside } = kept
-  const since = history.slice(1)
+  const since = history.slice(seen?.count ?? 1)
   const last = history.at(-1) as RecordedContactEvent
-  const state = foldedOn(before, since)
+  const state = foldedOn(kept.state, since)
   if (state === null) return null
+  const alongside = kept.alongside === null ? null : alongsideAfter(contactId, since, kept.alongside)
+  large.keep(contactId, stored, history, { state, alongside })
   return {
     state,
     history,
@@ -108,16 +114,21 @@ function loggedFrom(
       isRecorded ||
       history.some(({ commandId }) => commands.includes(commandId)) ||
       (alongside !== null && commands.some((id) => mayHold(alongside.commands, id))),
-    alongside:
-      alongside === null
-        ? null
-        : {
-            memberships: membershipsAfter(contactId, since, alongside.memberships),
-            commands: commandsAfter(since, alongside.commands),
-          },
+    alongside,
     stored: { version: stored.version, latestAt: latestOf(history) },
     version: last.version,
     position: last.position,
+  }
+}
+
+function alongsideAfter(
+  contactId: ContactId,
+  events: readonly ContactEvent[],
+  { memberships, commands }: KeptAlongside,
+): KeptAlongside {
+  return {
+    memberships: membershipsAfter(contactId, events, memberships),
+    commands: commandsAfter(events, commands),
   }
 }
 
