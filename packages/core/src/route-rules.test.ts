@@ -6,6 +6,7 @@ import {
   decidePublish,
   decideUnpublish,
   type Either,
+  instantOf,
   isRight,
 } from '@enfold/core'
 import { scenario } from '@enfold/testkit'
@@ -21,12 +22,12 @@ const definition: CampaignDefinition = {
   ],
 }
 
-/** A catalogue after these orders, a minute apart. */
-function catalogAfter(...orders: readonly (CampaignDefinition | 'unpublish')[]) {
+/** A catalogue after these orders, each so many minutes after the one before. */
+function catalogAfter(orders: readonly (CampaignDefinition | 'unpublish')[], minutes: number) {
   const catalog = createCatalog()
   for (const [i, order] of orders.entries()) {
     const meta = { commandId: `k${i}`, actor: null }
-    const at = `2026-03-02T09:0${i}:00.000Z`
+    const at = instantOf(Date.parse('2026-03-02T09:00:00.000Z') + i * minutes * 60_000)
     const decided: Either<unknown, { readonly events: readonly CampaignEvent[] }> =
       order === 'unpublish'
         ? decideUnpublish({ type: 'UnpublishCampaign', campaignId: 'c', ...meta }, catalog, at)
@@ -44,8 +45,9 @@ describe('a route of a run of version 1, a few minutes after version 2', () => {
     orders: readonly (CampaignDefinition | 'unpublish')[],
     outcome: 'not_published' | 'brake',
     at: string,
+    minutes = 1,
   ) => {
-    const catalog = catalogAfter(...orders)
+    const catalog = catalogAfter(orders, minutes)
     const own: Campaign = catalog.version('c', 1).campaign
     const routing = {
       ...publishedFor(catalog.find('c'), 1, at),
@@ -66,6 +68,13 @@ describe('a route of a run of version 1, a few minutes after version 2', () => {
     expect(lieIn([definition, 'unpublish', two], 'not_published', SOON)).toBeNull()
     expect(lieIn([definition, 'unpublish', two], 'not_published', '2026-03-02T12:00:00.000Z')).toBe('ROUTE-4')
     expect(lieIn([definition, 'unpublish'], 'not_published', SOON)).toBeNull()
+  })
+
+  it('VERSION-3: a route may be said to be unpublished before the publication that ended it', () => {
+    const halfADay = 720
+    const published = '2026-03-03T09:00:00.000Z'
+    expect(lieIn([definition, 'unpublish', two], 'not_published', published, halfADay)).toBeNull()
+    expect(lieIn([definition, 'unpublish', two], 'not_published', '2026-03-03T09:00:00.001Z', halfADay)).toBe('ROUTE-4')
   })
 
   it('BRAKE-1: a route that is said to be held by the brake is a fault if no version would hold it', () => {

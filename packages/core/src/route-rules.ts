@@ -45,7 +45,8 @@ export function publishedFor(
   if (campaignVersion === ofRun || atMs - epochMsOf(publishedAt) > LATE_MS)
     return { candidates: [campaign], mayBeUnpublished: false }
   const { unpublishedAt } = entry
-  const mayBeUnpublished = unpublishedAt !== null && atMs - epochMsOf(unpublishedAt) <= LATE_MS
+  // What was published no earlier than the event may have come after it.
+  const mayBeUnpublished = unpublishedAt !== null && (publishedAt >= at || atMs - epochMsOf(unpublishedAt) <= LATE_MS)
   return { candidates: since, mayBeUnpublished }
 }
 
