@@ -58,7 +58,7 @@ describe('contacts with a large state', () => {
 
   it('a contact is known while its text and its events are the same, and the longest unseen makes room', async () => {
     const history = await started(given().make(), 3)
-    const stored = { version: 2, ...foldedState(fold(history.slice(0, 2))) }
+    const stored = { version: 2, ...foldedState(fold(history.slice(0, 2)), history[1]?.id ?? '') }
     const tail = history.slice(1)
     const state = { state: fold(history), alongside: null }
     const large = createLargeStates(1, 2 * stored.text.length)
