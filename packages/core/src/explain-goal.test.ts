@@ -82,7 +82,7 @@ describe('why a signal did not satisfy a goal', () => {
     expect(because('s2').detail).toBe('orderId was "b", expected {"var":"orderId"}')
   })
 
-  it('KEY-2, SIGNAL-5: of keyed runs a signal is judged by those that were open when it came', () => {
+  it('KEY-2, SIGNAL-5: a signal is judged by the keyed runs that were open when it came', () => {
     const post = campaign({
       id: 'post',
       signals: { delivered: { keep: ['orderId'] } },

@@ -68,7 +68,7 @@ describe('a contact with many enrollments', () => {
     }
   })
 
-  it('KEY-1: of two states that go on from one, each finds its own enrollments and none of the other', () => {
+  it('KEY-1: each of two states that go on from one finds its own enrollments and none of the other', () => {
     const named = ({ state }: { readonly state: ContactState }, keyOf: string) =>
       enrollmentOf(state, { campaignId: 'shop', sequenceId: 'elapsed', key: keyOf })
     const base = fold(many.events)
@@ -95,8 +95,8 @@ describe('a contact with many enrollments', () => {
       for (const now of [...nows, ...nows])
         for (const one of facts) {
           // What is not frozen is not remembered.
-          const anew = plan(contactId, structuredClone(state), context.campaigns, one, now)
-          expect(plan(contactId, state, context.campaigns, one, now)).toEqual(anew)
+          const again = plan(contactId, structuredClone(state), context.campaigns, one, now)
+          expect(plan(contactId, state, context.campaigns, one, now)).toEqual(again)
         }
   })
 })
