@@ -176,6 +176,21 @@ describe('the numbers of a campaign', () => {
 
 const TIMEOUT_MS = 600_000
 
+it('FUNNEL-3: the numbers stand in one order, in whatever order a store gives its counters', () => {
+  const counters = [
+    ['skipped', 's', 'a', 'no-consent'],
+    ['skipped', 's', 'a', 'bounced'],
+    ['from', 'done', 's'],
+    ['from', 'done', 'careful'],
+    ['sequence', 'of-an-older-version', 'started'],
+    ['sequence', 'even-older', 'started'],
+  ].map((path) => ({ campaignId: 'course', campaignVersion: 1, key: JSON.stringify(path), count: 1 }))
+  const numbers = funnelNumbers(course, counters)
+  expect(numbers.sequences[0]?.steps[0]?.reasons.map(({ reason }) => reason)).toEqual(['bounced', 'no-consent'])
+  expect(numbers.goals[0]?.from.map(({ sequenceId }) => sequenceId)).toEqual(['careful', 's'])
+  expect(funnelNumbers(course, counters.toReversed())).toEqual(numbers)
+})
+
 function always(name: string, law: (history: History) => void) {
   it(name, () => fc.assert(fc.property(historyArbitrary({ maxMoves: 40 }), law), { numRuns: runs(100) }), TIMEOUT_MS)
 }

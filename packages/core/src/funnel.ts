@@ -2,7 +2,7 @@
 import type { Catalog } from './catalog.ts'
 import { type CounterPath, counterPath, type StepPlace, type StoppedBy } from './counters.ts'
 import type { CampaignDefinition } from './definition.ts'
-import type { CampaignId, GoalId, Instant, SequenceId, StepId } from './ids.ts'
+import { type CampaignId, compareIds, type GoalId, type Instant, type SequenceId, type StepId } from './ids.ts'
 import type { CampaignCounters, Counter } from './ports/counters.ts'
 
 /**
@@ -106,7 +106,9 @@ export function funnelNumbers(definition: CampaignDefinition, counters: Iterable
     for (const step of steps) found.stepsOf(id).add(step.id)
   }
   for (const { id } of definition.goals) found.goals.add(id)
-  for (const one of counters) found.add(counterPath(one), one.count)
+  // What the definition does not order, and what is as frequent, must not stand in the order in which a store keeps it.
+  const inOrder = [...counters].sort((a, b) => compareIds(a.key, b.key))
+  for (const one of inOrder) found.add(counterPath(one), one.count)
   return {
     sequences: [...found.steps].map(([sequenceId, steps]) => sequenceNumbers(found, sequenceId, [...steps])),
     goals: [...found.goals].map((goalId) => ({
@@ -149,7 +151,7 @@ class Numbers {
     return this.#counts.get(JSON.stringify(path)) ?? 0
   }
 
-  /** What stands under a path, the most frequent first. */
+  /** What stands under a path, the most frequent first, and of the same by name. */
   listOf(...path: readonly string[]): readonly (readonly [string, number])[] {
     return [...(this.#lists.get(JSON.stringify(path)) ?? [])].filter(([, n]) => n !== 0).sort(([, a], [, b]) => b - a)
   }
