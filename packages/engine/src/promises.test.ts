@@ -63,22 +63,58 @@ const campaign = {
   goals: [
     { id: 'bought', when: { kind: 'purchased' }, next: ['onboarding'] },
     { id: 'leave', when: { kind: 'tag-applied' } },
+    { id: 'delivered', when: { kind: 'delivered' }, same: 'order' },
   ],
   sequences: [
     { id: 'nurture', steps, next: ['bought'] },
     { id: 'onboarding', steps, next: ['leave'] },
+    { id: 'parcel', vars: { order: { data: 'order' } }, per: 'order', steps, next: ['delivered', 'leave'] },
   ],
 }
+
+const KEYS = ['a', 'b']
 
 /** What an operator or the CRM did, and at which version of the contact it was acknowledged. */
 interface Deed {
   readonly contactId: string
   readonly what: string
+  /** It was for the runs of this key alone. */
+  readonly key?: string | undefined
   readonly version: number
 }
 
+/** The sequences that it was for; of what is not here, all. */
+const COVERED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['stop', ['nurture']],
+  ['goal', ['nurture']],
+  ['exit', ['nurture', 'onboarding', 'parcel']],
+  ['stop of a key', ['parcel']],
+  ['stop of each key', ['parcel']],
+  ['goal of a key', ['parcel']],
+])
+const ALL = ['nurture', 'onboarding', 'parcel']
+
+const runName = ({
+  sequenceId,
+  key,
+  run,
+}: {
+  readonly sequenceId: string
+  readonly key?: string
+  readonly run: number
+}) => JSON.stringify([sequenceId, key, run])
+const sendingName = (data: StepEvent) => JSON.stringify([runName(data), data.stepId, data.resend])
+
+interface StepEvent {
+  readonly sequenceId: string
+  readonly key?: string
+  readonly run: number
+  readonly stepId: string
+  readonly resend: number
+}
+
 it.each(Object.entries(stores))(
-  'STOP-6, GOAL-12: over the %s store, nothing is dispatched after a stop or a goal, in any race',
+  'STOP-6, GOAL-12, KEY-2, KEY-3: over the %s store, nothing is dispatched after a stop or a goal, in any race',
   async (_, openStores) => {
     const opened = openStores()
     const store = opened[0] as Store
@@ -115,6 +151,7 @@ it.each(Object.entries(stores))(
     for await (const event of store.readAll(0, { streams: 'campaigns' }))
       if (isCampaignEvent(event)) catalog.apply(event)
     let stopsSeen = 0
+    let keyedStopsSeen = 0
     for (let wave = 1; wave <= WAVES; wave++) {
       const contacts = Array.from({ length: CONTACTS_PER_WAVE }, (_, i) => `contact ${wave}.${i}`)
       const deeds: Deed[] = []
@@ -141,6 +178,9 @@ it.each(Object.entries(stores))(
         const history = await any().inspect.history(contactId)
         expectLegal(contactId, history)
         stopsSeen += expectNothingBehindStops(history)
+        keyedStopsSeen += history.filter(
+          ({ type, data }) => type === 'SequenceStopped' && data.key !== undefined,
+        ).length
         expectEverySendingRecorded(contactId, history)
         for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingBehind(deed, history)
       }
@@ -150,6 +190,7 @@ it.each(Object.entries(stores))(
     await Promise.all(workers)
     // The races did take place.
     expect(stopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.3)
+    expect(keyedStopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.05)
     expect(calls.some(({ attempt }) => attempt > 1)).toBe(true)
     const report = await (engines[0] as Engine).verifyIndex()
     expect(report).toEqual({ contacts: WAVES * CONTACTS_PER_WAVE, differences: [], counters: [], states: [] })
@@ -173,7 +214,7 @@ it.each(Object.entries(stores))(
       const sendings = new Map<string, string>()
       for (const { type, data } of history) {
         if (type !== 'StepDispatched') continue
-        const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+        const sending = sendingName(data)
         expect(sendings.get(data.idempotencyKey) ?? sending).toBe(sending)
         sendings.set(data.idempotencyKey, sending)
       }
@@ -191,11 +232,23 @@ async function live(
   turns: (most: number) => Promise<void>,
   deeds: Deed[],
 ): Promise<void> {
-  const ref = { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+  const isKeyed = random() < 0.2
+  const keyed = { contactId, campaignId: 'pool', sequenceId: 'parcel', actor: 'olga' }
+  const anyRef = () =>
+    isKeyed
+      ? { ...keyed, key: KEYS[Math.floor(random() * KEYS.length)] as string }
+      : { contactId, campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+  let ref: ReturnType<typeof anyRef> & { readonly key?: string } = anyRef()
   const ways: {
     readonly [what: string]: () => ReturnType<Engine['stopSequence' | 'stopAll' | 'signal' | 'suppress' | 'erase']>
   } = {
-    stop: () => any().stopSequence(ref),
+    ...(isKeyed
+      ? {
+          'stop of a key': () => any().stopSequence(ref),
+          'stop of each key': () => any().stopSequence(keyed),
+          'goal of a key': () => any().signal({ contactId, kind: 'delivered', data: { order: ref.key ?? '' } }),
+        }
+      : { stop: () => any().stopSequence(ref) }),
     stopAll: () => any().stopAll({ contactId, actor: 'olga' }),
     goal: () => any().signal({ contactId, kind: 'purchased' }),
     exit: () => any().signal({ contactId, kind: 'tag-applied' }),
@@ -205,12 +258,17 @@ async function live(
   }
   await turns(5)
   await any().startSequence(ref)
+  if (isKeyed) for (const key of KEYS) await any().startSequence({ ...keyed, key })
   for (let left = 1 + Math.floor(random() * 3); left > 0; left--) {
     await turns(25)
+    ref = anyRef()
     const names = Object.keys(ways)
     const what = names[Math.floor(random() * names.length)] as string
     const answer = await (ways[what] as () => Promise<unknown> as () => ReturnType<Engine['stopSequence']>)()
-    if (!isLeft(answer)) deeds.push({ contactId, what, version: answer.right.version })
+    if (!isLeft(answer)) {
+      const key = what.endsWith('of a key') ? ref.key : undefined
+      deeds.push({ contactId, what, key, version: answer.right.version })
+    }
     if (random() < 0.4) await any().startSequence(ref)
     if (what === 'pause') await any().resumeSequence(ref)
     if (random() < 0.2) await any().resendStep({ ...ref, stepId: 'one' })
@@ -222,32 +280,29 @@ function expectNothingBehindStops(history: readonly RecordedContactEvent[]): num
   const stopped = new Set<string>()
   const ordered = new Set<string>()
   for (const { type, data } of history) {
-    if (type === 'SequenceStopped') stopped.add(JSON.stringify([data.sequenceId, data.run]))
-    if (type === 'StepResent') ordered.add(JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend]))
-    if (type !== 'StepDispatched' || !stopped.has(JSON.stringify([data.sequenceId, data.run]))) continue
-    const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+    if (type === 'SequenceStopped') stopped.add(runName(data))
+    if (type === 'StepResent') ordered.add(sendingName(data))
+    if (type !== 'StepDispatched' || !stopped.has(runName(data))) continue
+    const sending = sendingName(data)
     expect(ordered.has(sending), show(history)).toBe(true)
   }
   return stopped.size
 }
 
 /** What was acknowledged at a version was so from then on: of the runs that were open before, nothing more begins. */
-function expectNothingBehind({ what, version }: Deed, history: readonly RecordedContactEvent[]): void {
-  const sequences = { stop: ['nurture'], goal: ['nurture'], exit: ['nurture', 'onboarding'] }[what] ?? [
-    'nurture',
-    'onboarding',
-  ]
+function expectNothingBehind({ what, key, version }: Deed, history: readonly RecordedContactEvent[]): void {
+  const sequences = COVERED.get(what) ?? ALL
   if (what === 'pause') return
   const before = new Set<string>()
   const ordered = new Set<string>()
   for (const { type, data, version: at } of history) {
-    if (type === 'SequenceStarted' && at <= version) before.add(JSON.stringify([data.sequenceId, data.run]))
+    if (type === 'SequenceStarted' && at <= version) before.add(runName(data))
     if (type === 'SequenceStarted' && at <= version && what === 'goal' && data.sequenceId === 'onboarding') continue
-    if (type === 'StepResent' && at > version)
-      ordered.add(JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend]))
+    if (type === 'StepResent' && at > version) ordered.add(sendingName(data))
     if (type !== 'StepDispatched' || at <= version || !sequences.includes(data.sequenceId)) continue
-    if (!before.has(JSON.stringify([data.sequenceId, data.run]))) continue
-    const sending = JSON.stringify([data.sequenceId, data.run, data.stepId, data.resend])
+    if (key !== undefined && data.key !== key) continue
+    if (!before.has(runName(data))) continue
+    const sending = sendingName(data)
     // A resend that was ordered before, of a run that had ended by itself, is no part of the run any more.
     expect(data.resend > 0 || ordered.has(sending), `${what} at ${version}: ${show(history)}`).toBe(true)
   }
