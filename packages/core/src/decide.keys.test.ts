@@ -329,6 +329,19 @@ describe('keys', () => {
     expect(statuses(two.given(signal('gone', at('b'))))).toEqual(['cart a stopped', 'cart b stopped'])
   })
 
+  it('KEY-3: a goal with `same` stops no run without keys, and none by a value that a campaign keeps private', () => {
+    const bare = { id: 'bare', steps: [mail('one', { timer: { after: 'P1D' } })], next: ['paid'] }
+    const mixed = { ...shop, sequences: [...shop.sequences, bare] }
+    const next = (kept: object) =>
+      scenario({ campaigns: [{ ...mixed, ...kept }] }).given(start('cart', { key: 'a' }), start('bare'))
+    const paid = signal('paid', at('a'))
+    expect(statuses(next({}).given(paid))).toEqual(['cart a stopped', 'bare  active', 'thanks  active'])
+    const isPrivate = { signals: { paid: { private: ['orderId'] } } }
+    const unsaid = next(isPrivate).given(paid)
+    expect(statuses(unsaid)).toEqual(['cart a active', 'bare  active', 'thanks  active'])
+    expect(unsaid.events.find(({ type }) => type === 'GoalSatisfied')?.data).not.toHaveProperty('same')
+  })
+
   it('KEY-5: at most 100 runs of one sequence are open', () => {
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
     const full = begun.given(...keys.map((key) => start('cart', { key })))
