@@ -429,7 +429,7 @@ describe('evidence in words', () => {
       'Stops runs of the key "cart 1"',
       'Route to "a/b": started for "cart 1", run 1',
       'Route to c: not started, because no value says its key',
-      'Route to d: not started, because too many runs with other keys are open for c9',
+      'Route to d: not started for c9, because too many runs with other keys are open',
     ])
   })
 

@@ -77,15 +77,21 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   goal: 'a goal, which waits for its signal',
   not_published: 'can no longer be started',
   brake: 'started too often within an hour',
-  key_missing: 'not started, because no value says its key',
-  too_many_runs: 'not started, because too many runs with other keys are open',
+  key_missing: 'not started',
+  too_many_runs: 'not started',
+}
+
+/** After the key that it would have been for. */
+const WHY: Partial<typeof ROUTES> = {
+  key_missing: ', because no value says its key',
+  too_many_runs: ', because too many runs with other keys are open',
 }
 
 function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: Wording): string[] {
   return taken.map(({ to, outcome, key, run }) => {
     // An id is that of a sequence or a goal, never of both.
     const node = name?.({ campaignId, sequenceId: to }) ?? name?.({ campaignId, goalId: to }) ?? idInWords(to)
-    return `Route to ${node}: ${ROUTES[outcome]}${keyInWords(key)}${run === undefined ? '' : `, run ${run}`}`
+    return `Route to ${node}: ${ROUTES[outcome]}${keyInWords(key)}${WHY[outcome] ?? ''}${run === undefined ? '' : `, run ${run}`}`
   })
 }
 
