@@ -314,6 +314,18 @@ describe('actions over many', () => {
     ])
   })
 
+  it('KEY-5: a preview knows what the lines before come to, for a contact that is named with many keys', async () => {
+    const { engine } = await given(STORES.sqlite)
+    const ids = Array.from({ length: 102 }, (_, i) => ({ contactId: 'ann', key: `cart ${i}` }))
+    const order = { ...bulk, actionId: 'many', contacts: { ids } }
+    const preview = orThrow(await engine.previewAction(order))
+    expect(preview).toMatchObject({ contacts: 102, outcomes: { started: 100, failed: 2 } })
+    expect(orThrow(await engine.processAction(order, { preview }))).toMatchObject({
+      outcomes: { started: 100, failed: 2 },
+      differences: [],
+    })
+  })
+
   it('KEY-2: a stop of many answers each run of a contact, and its file is a list again', async () => {
     const { engine, leave } = await given(STORES.sqlite)
     await leave('cart 1', 20)

@@ -43,7 +43,7 @@ export async function eachOf<One extends Named, T>(all: readonly One[], work: (o
 }
 
 /** All results, or the first fault, when nothing is under way any more. */
-export async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const settled = await Promise.allSettled(promises)
   return settled.map((one) => {
     if (one.status === 'rejected') throw one.reason

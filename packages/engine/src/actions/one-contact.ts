@@ -9,6 +9,7 @@ import {
   type ActionVerb,
   type ContactCommand,
   type ContactId,
+  type ContactState,
   contactStream,
   decide,
   derivedCommandId,
@@ -106,12 +107,17 @@ export async function executedFor(
   }
 }
 
-/** What the action would come to for a contact now. Nothing is written. */
+/**
+ * What the action would come to for a contact now. Nothing is written.
+ *
+ * @param foreseen contacts that are named with keys, as they would be after those before: a contact can be named again
+ */
 export async function foreseenFor(
   context: EngineContext,
   order: OrderForEach,
   named: Named,
   histories: Histories,
+  foreseen: Map<ContactId, ContactState>,
 ): Promise<Outcome> {
   const { contactId } = named
   const { campaigns, clock } = context
@@ -119,10 +125,13 @@ export async function foreseenFor(
     const command = commandFor(order, named)
     const stream = contactStream(contactId)
     const history = histories === null ? await context.historyOf(contactId) : (histories.get(stream) ?? [])
-    const { state, facts = {} } = await snapshotOf(context, command, history)
+    const { state: now, facts = {} } = await snapshotOf(context, command, history)
+    const state = foreseen.get(contactId) ?? now
     await campaigns.ensure(state)
     const decided = decide(command, state, { campaigns: campaigns.catalog, facts, now: clock.now() })
-    return isLeft(decided) ? rejected(decided.left) : answered(decided.right.answer)
+    if (isLeft(decided)) return rejected(decided.left)
+    if (named.key !== undefined) foreseen.set(contactId, decided.right.state)
+    return answered(decided.right.answer)
   } catch (error) {
     if (isFaultOfStore(error)) throw error
     return failed(lineOf(error))

@@ -6,6 +6,7 @@ import {
   type ActionOutcome,
   addOutcomes,
   type ContactId,
+  type ContactState,
   type Either,
   type Instant,
   type KeyedContact,
@@ -16,7 +17,7 @@ import {
 } from '@enfold/core'
 import { yieldToEventLoop } from '../event-loop.ts'
 import type { ActionContext, ActionOrder, ActionTarget } from './action-context.ts'
-import { allOf, groupsOf, type Named, namedBy } from './groups.ts'
+import { eachOf, groupsOf, type Named, namedBy } from './groups.ts'
 import { foreseenFor, historiesOf, type Outcome, refusalOf } from './one-contact.ts'
 
 /** What processing would come to, contact by contact, as of now. Nothing was written. */
@@ -47,11 +48,12 @@ export async function previewOf(
   const at = context.clock.now()
   const contacts = createDistinct(limit)
   const tally = createTally()
+  const foreseen = new Map<ContactId, ContactState>()
   for await (const group of groupsOf(contactsOf(target.contacts, target))) {
     requireOpen()
     const fresh = contacts.add(group)
     const histories = await historiesOf(context, [...new Set(fresh.map(({ contactId }) => contactId))])
-    const found = await allOf(fresh.map((named) => foreseenFor(context, order, named, histories)))
+    const found = await eachOf(fresh, (named) => foreseenFor(context, order, named, histories, foreseen))
     tally.add(fresh, found)
     if (!contacts.counts().complete) break
     await yieldToEventLoop()
