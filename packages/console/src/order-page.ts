@@ -79,8 +79,9 @@ async function runFields(call: ContactCall, { verb }: Kind, about: Subject, titl
   const { per, vars = {} } = sequence
   const isAsked = per !== undefined && about.key === undefined
   const names = Object.keys(vars).filter((name) => name !== per)
-  // A restart begins with those of the run before, which an actor who may not read is not shown.
-  const begins = verb === 'startSequence'
+  // What stops a run first begins with those of that run, which an actor who may not read is not shown.
+  const permissions: readonly string[] = VERBS[verb].permission
+  const begins = !permissions.includes('stop')
   if (!begins && !may(call, 'read', [about.campaignId])) return ''
   return html`${isAsked ? html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>` : ''}
 ${variableFields(names, begins ? {} : await varsBefore(call, about))}`
