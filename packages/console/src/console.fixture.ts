@@ -80,6 +80,7 @@ export const garden: CampaignDefinition = campaign({
 export const ACTORS: { readonly [name: string]: Principal } = {
   writer: { id: 'wanda', may: 'write' },
   reader: { id: 'rita', may: 'read' },
+  starter: { id: 'stan', may: ['start', 'stop'] },
   gardener: { id: 'gil', may: 'write', campaigns: ['garden'] },
 }
 

@@ -115,6 +115,14 @@ it('VAR-1: a restart begins with the variables of the run before, unless others 
   await engine.startSequence({ ...ofAnn, key: 'c3', vars: { total: '20' } })
   const page = await text('/contacts/ann/order?do=restart&campaign=shop&sequence=remind&key=c3')
   expect(page).toContain('name="var:total" value="&quot;20&quot;"')
+  const unread = await send(pages, '/contacts/ann/order?do=restart&campaign=shop&sequence=remind&key=c3', {
+    as: 'starter',
+  })
+  expect([unread.status, unread.text.includes('var:total'), unread.text.includes('20&quot;')]).toEqual([
+    200,
+    false,
+    false,
+  ])
   const form = { do: 'restart', campaign: 'shop', sequence: 'remind', key: 'c3', reason: 'asked' }
   const order = (commandId: string, more: object) =>
     send(pages, '/contacts/ann/order', { form: { ...form, commandId, ...more } })
