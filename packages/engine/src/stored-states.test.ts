@@ -66,6 +66,41 @@ describe.each([
   ['SQLite', () => createSqliteStore({ path: ':memory:' })],
   ['a log with a read model', () => besideLog(createMemoryStore(), createMemoryStore())],
 ])('on %s', (_, makeStore) => {
+  it('LOG-5, STEP-11: the state of a contact whose handlers answer in another order than they were called is used', async () => {
+    const store = makeStore()
+    const clock = createSimulatedClock(MONDAY)
+    const told: EngineEvent[] = []
+    const answers: (() => void)[] = []
+    const sequences = Array.from({ length: 12 }, (_, i) => ({ id: `s${i}`, steps: [{ id: 'one', kind: 'email' }] }))
+    const email = async () => {
+      // The last that is called answers first.
+      await new Promise<void>((resolve) => {
+        answers.push(resolve)
+        if (answers.length === sequences.length) answers.at(-1)?.()
+      })
+      answers.pop()
+      setImmediate(() => answers.at(-1)?.())
+      return { outcome: 'sent' as const }
+    }
+    const own = createEngine({
+      store,
+      clock,
+      handlers: { email },
+      observe: (event) => void told.push(event),
+      log: false,
+    })
+    const engine = asHostsUseIt(own, store)
+    closing({ close: () => store.close() })
+    closing(engine)
+    await answerOf(engine.publish({ id: 'many', goals: [], sequences }))
+    const of = (i: number) => ({ contactId: 'ann', campaignId: 'many', sequenceId: `s${i}`, actor: 'anna' })
+    for (const i of sequences.keys()) await answerOf(engine.startSequence(of(i)))
+    expect(await engine.runDue()).toMatchObject({ sent: 12, completed: 12 })
+    expect(await engine.verifyIndex()).toMatchObject({ differences: [], states: [] })
+    expect(await answerOf(engine.startSequence(of(0)))).toMatchObject({ outcome: 'started', run: 2 })
+    expect(refused(told)).toEqual([])
+  })
+
   it('INDEX-3, FUNNEL-2: a contact whose state is stored keeps its tags when it is refreshed, and is counted whole', async () => {
     const { engine, store } = await after(10, makeStore())
     await answerOf(engine.startSequence(nurture))

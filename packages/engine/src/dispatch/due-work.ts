@@ -193,10 +193,10 @@ async function sendAndRecord(
     if (one.status === 'rejected') throw one.reason
     return one.value
   })
-  const held = sent.every((one) => one.held)
-  return { events: sent.flatMap((one) => one.events), held, known: recorder.known() }
+  return { events: recorder.recorded(), held: sent.every((isHeld) => isHeld), known: recorder.known() }
 }
 
+/** Whether the claim was still held. */
 async function sendOne(
   worker: Worker,
   holding: Holding,
@@ -204,12 +204,13 @@ async function sendOne(
   known: ContactSnapshot,
   recorder: Recorder,
   giveUp: AbortSignal,
-): Promise<Worked> {
-  if (event.type !== 'StepDispatched') return { events: [], held: true }
+): Promise<boolean> {
+  if (event.type !== 'StepDispatched') return true
   const outcome = await send(worker, event, holding, known, giveUp)
-  if (outcome === null) return { events: [], held: false }
+  if (outcome === null) return false
   const command = outcomeOf(worker, holding.claim.contactId, event.data, outcome)
-  return { events: await recorder.add(command), held: true }
+  await recorder.add(command)
+  return true
 }
 
 /**

@@ -30,8 +30,10 @@ const MAX_PAUSE_MS = 2000
 export interface Recorder {
   /** The contact after what was recorded last. */
   known(): ContactSnapshot
-  /** Resolves with what was recorded for the outcome; rejects only when it is given up. */
-  add(command: RecordOutcome): Promise<readonly ContactEvent[]>
+  /** All that was recorded, in the order in which it stands in the log: that of the answers, not of the calls. */
+  recorded(): readonly ContactEvent[]
+  /** Resolves when the outcome is recorded; rejects only when it is given up. */
+  add(command: RecordOutcome): Promise<void>
 }
 
 export interface RecorderOptions {
@@ -46,13 +48,14 @@ export interface RecorderOptions {
 
 interface Waiting {
   readonly command: RecordOutcome
-  resolve(events: readonly ContactEvent[]): void
+  resolve(): void
   reject(error: unknown): void
 }
 
 /** Records the outcomes of one contact while its claim is held. */
 export function createRecorder(context: EngineContext, options: RecorderOptions): Recorder {
   let { known } = options
+  const recorded: ContactEvent[] = []
   let queue: Waiting[] = []
   let recording = false
 
@@ -64,9 +67,8 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
       const batch = queue.slice(0, MAX_OUTCOMES)
       queue = queue.slice(MAX_OUTCOMES)
       try {
-        const recorded = await recordSurely(batch.map(({ command }) => command))
-        for (const { command, resolve } of batch)
-          resolve(recorded.filter(({ commandId }) => commandId === command.commandId))
+        await recordSurely(batch.map(({ command }) => command))
+        for (const { resolve } of batch) resolve()
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
@@ -74,12 +76,13 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
     recording = false
   }
 
-  async function recordSurely(commands: readonly RecordOutcome[]): Promise<readonly ContactEvent[]> {
+  async function recordSurely(commands: readonly RecordOutcome[]): Promise<void> {
     for (let tries = 1, fresh = true; ; tries++, fresh = false)
       try {
-        const recorded = await recordOutcomes(context, options.contactId, commands, known, fresh)
-        known = recorded.known
-        return recorded.events
+        const now = await recordOutcomes(context, options.contactId, commands, known, fresh)
+        known = now.known
+        recorded.push(...now.events)
+        return
       } catch (error) {
         if (options.abandoned.aborted || (isEnfoldFault(error) && error.code === 'CLOSED')) throw error
         if (tries % PATIENT_TRIES === 0) options.onFault(error)
@@ -89,6 +92,7 @@ export function createRecorder(context: EngineContext, options: RecorderOptions)
 
   return {
     known: () => known,
+    recorded: () => recorded,
     add: (command) =>
       new Promise((resolve, reject) => {
         queue.push({ command, resolve, reject })
