@@ -3,7 +3,7 @@
  * whose steps signal each other, ends by itself. Rule BRAKE-1.
  */
 import type { CampaignDefinition } from './definition.ts'
-import { type ContactState, type Enrollment, enrollmentOf, newestRun } from './enrollment.ts'
+import { type ContactState, type Enrollment, enrollmentsOf, leavesKeysOut } from './enrollment.ts'
 import type { SequenceRef } from './events.ts'
 import { epochMsOf, type Instant, instantOf } from './ids.ts'
 import { NeedsHistory } from './left-out.ts'
@@ -17,10 +17,10 @@ export function startsPerHour({ brake = DEFAULT_STARTS }: CampaignDefinition): n
 }
 
 /**
- * Until when no further start is taken; `null`: one is taken now. Runs stand in the order of their starts, so the one that
- * is as many runs back as the brake allows tells.
+ * Until when no further start is taken; `null`: one is taken now. The starts of all keys count: the one that is as many
+ * starts back as the brake allows tells.
  *
- * @throws NeedsHistory where a working state leaves that run out, and the clock has gone back since
+ * @throws NeedsHistory where a working state leaves starts out, and the clock has gone back since
  */
 export function brakedUntil(
   state: ContactState,
@@ -28,26 +28,23 @@ export function brakedUntil(
   definition: CampaignDefinition,
   now: Instant,
 ): Instant | null {
-  const enrollment = enrollmentOf(state, ref)
-  if (enrollment === undefined) return null
-  const { startedAt, isExact } = startedBack(enrollment, startsPerHour(definition))
-  if (startedAt === null) return null
+  const back = startsPerHour(definition)
+  const enrollments = enrollmentsOf(state, ref)
+  const starts = enrollments.flatMap((one) => latestStarts(one, back)).sort()
+  // What is left out began an hour or more before the newest start.
+  if (now < (starts.at(-1) ?? now) && leavesStartsOut(state, ref, enrollments)) throw new NeedsHistory()
+  const startedAt = starts.at(-back)
+  if (startedAt === undefined) return null
   const until = epochMsOf(startedAt) + SPAN_MS
-  if (epochMsOf(now) >= until) return null
-  if (!isExact) throw new NeedsHistory()
-  return instantOf(until)
+  return epochMsOf(now) < until ? instantOf(until) : null
 }
 
-/** When the run began that is so many back, the newest being 1; of a run that is left out at least not later than this. */
-function startedBack(
-  enrollment: Enrollment,
-  back: number,
-): { readonly startedAt: Instant | null; readonly isExact: boolean } {
-  const { runs, leftOut } = enrollment
-  if (leftOut === undefined) return { startedAt: runs.at(-back)?.startedAt ?? null, isExact: true }
-  const number = (newestRun(enrollment)?.run ?? 0) - back + 1
-  if (number < 1) return { startedAt: null, isExact: true }
-  const held = runs.find(({ run }) => run === number)?.startedAt
-  const startedAt = held ?? leftOut.recent.find(({ run }) => run === number)?.startedAt
-  return startedAt === undefined ? { startedAt: leftOut.before, isExact: false } : { startedAt, isExact: true }
+/** Runs stand in the order of their starts. */
+function latestStarts({ runs, leftOut }: Enrollment, most: number): readonly Instant[] {
+  const latest = runs.slice(-most).map(({ startedAt }) => startedAt)
+  return leftOut === undefined ? latest : [...leftOut.recent.map(({ startedAt }) => startedAt), ...latest]
+}
+
+function leavesStartsOut(state: ContactState, ref: SequenceRef, enrollments: readonly Enrollment[]): boolean {
+  return enrollments.some(({ leftOut }) => (leftOut?.before ?? null) !== null) || leavesKeysOut(state, ref)
 }

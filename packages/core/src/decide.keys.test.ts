@@ -19,6 +19,8 @@ const order = { orderId: { data: 'orderId' } }
 
 const shop = {
   id: 'shop',
+  // More than KEY-5 has room for.
+  brake: 1000,
   signals: { paid: { private: ['card'] } },
   goals: [
     { id: 'left', when: { kind: 'cart-left' }, next: ['cart'] },
@@ -295,11 +297,19 @@ describe('keys', () => {
     sent.when(resend('cart', 'one', { key: 'a' })).thenAnswer({ outcome: 'resent', key: 'a', run: 1, resend: 1 })
   })
 
-  it('KEY-2: the brake counts the starts of each key by itself', () => {
-    const braked = { ...shop, brake: 1 }
-    const scene = scenario({ campaigns: [braked] }).given(start('cart', { key: 'a' }), stop('cart', { key: 'a' }))
-    scene.when(start('cart', { key: 'a' })).thenRejected('TooManyStarts', { key: 'a' })
-    scene.when(start('cart', { key: 'b' })).thenEvents('SequenceStarted')
+  it('BRAKE-1: the starts of all keys of a sequence are counted', () => {
+    const braked = { ...shop, brake: 3 }
+    const scene = scenario({ campaigns: [braked] })
+      .given(start('cart', { key: 'a' }), stop('cart', { key: 'a' }), start('cart', { key: 'a' }))
+      .passed('PT20M')
+      .given(start('cart', { key: 'b' }))
+    scene.when(start('cart', { key: 'c' })).thenRejected('TooManyStarts', { key: 'c' })
+    scene.when(start('cart', { key: 'b' })).thenNothing({ outcome: 'already_active', key: 'b', run: 1 })
+    scene.when(start('big', { key: 'c' })).thenEvents('SequenceStarted')
+    scene
+      .passed('PT40M')
+      .when(start('cart', { key: 'c' }))
+      .thenEvents('SequenceStarted')
   })
 
   it('KEY-3: a goal with `same` stops only the runs of the key that its signal says', () => {

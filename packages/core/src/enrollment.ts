@@ -219,9 +219,14 @@ export function enrollmentsOf(
   return enrollments.filter((one) => one.sequenceId === sequenceId && one.campaignId === campaignId)
 }
 
+/** Whether a working state leaves an enrollment of the sequence out that has a key. */
+export function leavesKeysOut({ leftOut }: ContactState, sequence: Sequence): boolean {
+  return leftOut !== undefined && mayHold(leftOut, nameOfKeys(sequence))
+}
+
 /** @throws NeedsHistory where a working state leaves an enrollment of the sequence out that has a key */
-export function requireKeyed({ leftOut }: ContactState, sequence: Sequence): void {
-  if (leftOut !== undefined && mayHold(leftOut, nameOfKeys(sequence))) throw new NeedsHistory()
+export function requireKeyed(state: ContactState, sequence: Sequence): void {
+  if (leavesKeysOut(state, sequence)) throw new NeedsHistory()
 }
 
 /** @throws NeedsHistory where a working state leaves an enrollment of the sequence out */

@@ -2,6 +2,7 @@ import {
   agrees,
   type ContactEvent,
   type ContactState,
+  campaign,
   decide,
   enrollmentOf,
   evolve,
@@ -17,10 +18,19 @@ import {
   stateFrom,
   workingState,
 } from '@enfold/core'
-import { type History, historyArbitrary, hostileIds, sampleStart } from '@enfold/testkit'
+import {
+  commands,
+  type History,
+  historyArbitrary,
+  hostileIds,
+  type Scenario,
+  sampleStart,
+  scenario,
+} from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { brakedUntil } from './brake.ts'
 import { hashOf } from './left-out.ts'
 import { REDUCER } from './working-state.ts'
 
@@ -130,13 +140,38 @@ describe('a working state', () => {
     expect([79, 80].map((since) => isDueToStore(large, 400 - since))).toEqual([false, true])
   })
 
+  it('BRAKE-1: the brake counts the starts of keys that are over, and of none that began long ago', () => {
+    const cart = { id: 'cart', per: 'order', vars: { order: { data: 'order' } }, steps: [{ id: 'one', kind: 'email' }] }
+    const shop = campaign({ id: 'shop', brake: 25, goals: [], sequences: [cart] })
+    const bought = (scene: Scenario, from: number) =>
+      Array.from({ length: 20 }, (_, i) => ({ key: `k${from + i}` })).reduce(
+        (now, key) => now.given(commands.start('cart', key), commands.stop('cart', key)),
+        scene,
+      )
+    const early = bought(scenario({ campaigns: [shop] }), 0)
+    const late = bought(early.passed('PT2H'), 20)
+    const ref = { campaignId: 'shop', sequenceId: 'cart', key: 'new' }
+    for (const [{ state, now }, held] of [
+      [early, 20],
+      [late, 20 + 16],
+    ] as const) {
+      const working = workingState(state)
+      for (const brake of [20, 21])
+        expect(brakedUntil(working, ref, { ...shop, brake }, now)).toBe(
+          brakedUntil(state, ref, { ...shop, brake }, now),
+        )
+      expect(brakedUntil(working, ref, { ...shop, brake: 20 }, now)).not.toBeNull()
+      expect(working.enrollments).toHaveLength(held)
+    }
+  })
+
   it('LOG-5: its text is what this reducer made of it before', () => {
     // Where this fails, states that are stored already would be read as other than they are: count REDUCER up.
     const other = events(1, { campaignId: 'pool', sequenceId: 'other' }).slice(0, 1)
     const { text } = foldedState(fold([...events(3), ...other]), 'the last event')
     expect({ reducer: REDUCER, text }).toMatchInlineSnapshot(`
       {
-        "reducer": 2,
+        "reducer": 3,
         "text": "b7c821f8{"event":"6814b9a2","state":{"version":7,"suppressed":null,"erased":false,"keptSignals":0,"signalsDroppedAt":null,"enrollments":[{"campaignId":"pool","sequenceId":"nurture","key":"","runs":[{"run":3,"campaignVersion":1,"status":"stopped","startedAt":"2026-03-01T09:02:00.000Z","endedAt":"2026-03-01T09:02:00.000Z","pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"3ea3a0d6-e4b2-545f-b9ea-a3d3ec30ad53","correlationId":"command-3"}],"leftOut":{"recent":[{"run":1,"startedAt":"2026-03-01T09:00:00.000Z"},{"run":2,"startedAt":"2026-03-01T09:01:00.000Z"}],"before":null}},{"campaignId":"pool","sequenceId":"other","key":"","runs":[{"run":1,"campaignVersion":1,"status":"active","startedAt":"2026-03-01T09:00:00.000Z","endedAt":null,"pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"8a3a1ab1-67b4-57ad-bada-a7c4b10a950b","correlationId":"command-1"}]}]}}",
       }
     `)

@@ -1,7 +1,8 @@
 /**
  * The working state: what of a contact's state commands need, small whatever the history, to be stored and loaded in
  * place of the stream. It holds the newest run of each sequence and every run that is open or has something under way.
- * Of older runs it keeps what the brake counts. Of sequences that are over, beyond the last few, it keeps a hash.
+ * Of older runs it keeps what the brake counts. Of sequences that are over, beyond the last few and those that the brake
+ * counts, it keeps a hash.
  * A decision that looks for more gets `NeedsHistory`. `docs/decisions/0027-stored-state.md`.
  */
 import {
@@ -27,7 +28,7 @@ import type { FoldedState, Membership, StoredState } from './ports/index.ts'
  * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
  * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
-export const REDUCER = 2
+export const REDUCER = 3
 
 /** So many enrollments that are over are held, those that were first started last. */
 const HELD_ENDED = 16
@@ -39,7 +40,8 @@ const HOUR_MS = 3_600_000
  * @param ended how many sequences that are over are held
  */
 export function workingState(state: ContactState, ended = HELD_ENDED): ContactState {
-  const over = state.enrollments.filter((one) => isOver(state, one))
+  const isBraking = brakingIn(state)
+  const over = state.enrollments.filter((one) => isOver(state, one) && (state.erased || !isBraking(one)))
   const putAway = new Set(over.slice(0, Math.max(0, over.length - (state.erased ? 0 : ended))))
   const enrollments = state.enrollments.flatMap((one) => (putAway.has(one) ? [] : [withoutOldRuns(one)]))
   let leftOut: HashList = state.leftOut ?? ''
@@ -48,6 +50,26 @@ export function workingState(state: ContactState, ended = HELD_ENDED): ContactSt
     if (one.key !== '' && !mayHold(leftOut, nameOfKeys(one))) leftOut += hashOf(nameOfKeys(one))
   }
   return frozen({ ...state, enrollments, ...(leftOut === '' ? {} : { leftOut }) })
+}
+
+/**
+ * Which enrollments hold starts that the brake counts for another key: those within the hour before the newest start of
+ * their sequence, that one included (BRAKE-1).
+ */
+function brakingIn({ enrollments }: ContactState): (enrollment: Enrollment) => boolean {
+  const newest = new Map<string, Instant>()
+  const keyed = new Set<string>()
+  for (const one of enrollments) {
+    const name = nameOfKeys(one)
+    if (one.key !== '') keyed.add(name)
+    newest.set(name, later(newestRun(one)?.startedAt ?? '', newest.get(name) ?? ''))
+  }
+  return (one) => {
+    const name = nameOfKeys(one)
+    const started = newestRun(one)?.startedAt
+    if (started === undefined || !keyed.has(name)) return false
+    return epochMsOf(started) > epochMsOf(newest.get(name) ?? started) - HOUR_MS
+  }
 }
 
 /** Nothing more comes of the enrollment by itself, and nobody is to see to it. */

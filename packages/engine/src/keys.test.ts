@@ -11,6 +11,7 @@ import { asHostsUseIt, closingAfterEach, eachStore } from './store.fixture.ts'
 /** A cart that was left; a payment stops the reminders of its own cart alone. */
 const shop = campaign({
   id: 'shop',
+  brake: 1000,
   goals: [
     { id: 'left', when: { kind: 'cart-left' }, next: ['remind'] },
     { id: 'paid', when: { kind: 'paid' }, achievableBy: 'members', same: 'cartId' },
