@@ -37,14 +37,18 @@ export type StepPlace = 'waiting' | 'inFlight' | 'held' | 'sent' | 'failed' | 's
 /** Why a run was stopped. `ban`: the contact was suppressed. */
 export type StoppedBy = 'hand' | 'goal' | 'failure' | 'ban' | 'erasure'
 
-/** What a counter counts, and the key that it is stored by. */
+/** What a counter counts, and the key that it is stored by. (TypeScript 5.0 wants all members named, or none.) */
 export type CounterPath =
-  | readonly ['sequence', sequenceId: string, 'started' | 'active' | 'paused' | 'waiting' | 'completed' | StoppedBy]
-  | readonly ['step', sequenceId: string, stepId: string, 'reached' | 'resent' | StepPlace]
-  | readonly ['skipped', sequenceId: string, stepId: string, reason: string]
-  | readonly ['goal', goalId: string, 'satisfied']
+  | readonly [
+      what: 'sequence',
+      sequenceId: string,
+      which: 'started' | 'active' | 'paused' | 'waiting' | 'completed' | StoppedBy,
+    ]
+  | readonly [what: 'step', sequenceId: string, stepId: string, which: 'reached' | 'resent' | StepPlace]
+  | readonly [what: 'skipped', sequenceId: string, stepId: string, reason: string]
+  | readonly [what: 'goal', goalId: string, which: 'satisfied']
   /** Runs of a sequence that a goal stopped. */
-  | readonly ['from', goalId: string, sequenceId: string]
+  | readonly [what: 'from', goalId: string, sequenceId: string]
 
 /** A handler's reason that is longer counts as `other`: counters are for codes, not for texts. */
 const LONGEST_REASON = 60
