@@ -11,6 +11,7 @@ const closing = closingAfterEach()
 
 const shop = {
   id: 'shop',
+  brake: 1000,
   goals: [],
   sequences: [
     {
