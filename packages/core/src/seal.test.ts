@@ -50,7 +50,8 @@ async function firstFound(bytes: Uint8Array, seal: Seal): Promise<Found | null> 
     }),
     ...(sealed?.breach ? [{ from: lineOf(sealed.breach.from), to: lineOf(sealed.breach.to) }] : []),
   ]
-  return found.sort((a, b) => a.from - b.from || a.to - b.to)[0] ?? null
+  // A line that is named says more than a range that the seal names.
+  return found.sort((a, b) => a.to - a.from - (b.to - b.from) || a.from - b.from)[0] ?? null
 }
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
