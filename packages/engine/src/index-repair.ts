@@ -16,7 +16,7 @@ import { realWait } from './clock.ts'
 import { plannedOf } from './derive.ts'
 import type { EngineContext } from './engine-context.ts'
 import { type ContactSnapshot, factsAfter, load } from './load-contact.ts'
-import { type FoldedContact, foldedBy, loggedContacts } from './logged-contacts.ts'
+import { type ContactOfLog, foldedBy, loggedContacts } from './logged-contacts.ts'
 import { beginRecount, correct } from './recount.ts'
 
 const LOOKS = 5
@@ -25,7 +25,7 @@ const LOOK_PAUSE_MS = 50
 /** What the contact's rows must be. Tags come from the events alone (INDEX-1), marks from state and plan, the wake from the plan. */
 function projectionOf(
   context: EngineContext,
-  { contactId, memberships, commands, state, version, lastEventId }: FoldedContact,
+  { contactId, memberships, commands, state, version, lastEventId }: ContactOfLog,
   facts: ContactSnapshot['facts'],
 ): ContactProjection {
   const { wake, faults } = plannedOf(context, contactId, state, facts)
@@ -60,7 +60,7 @@ export async function rebuildIndex(
 }
 
 /** Where the contact has moved on since the log was read, or its rows are ahead of it, its stream is looked at. */
-async function restoreLogged(context: EngineContext, readModel: ReadModel, contact: FoldedContact): Promise<void> {
+async function restoreLogged(context: EngineContext, readModel: ReadModel, contact: ContactOfLog): Promise<void> {
   const { contactId, state } = contact
   const { facts } = await factsAfter(context.factsOf, contactId, undefined)
   await context.campaigns.ensure(state)

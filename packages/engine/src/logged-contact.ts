@@ -1,10 +1,27 @@
 /** What the log says of a contact: where it stands, its state, and the events that were read for it. */
-import type { ContactState, Instant, KeptAlongside, Position, RecordedContactEvent, Version } from '@enfold/core'
+import type {
+  ContactState,
+  EventId,
+  Instant,
+  KeptAlongside,
+  Position,
+  RecordedContactEvent,
+  Version,
+} from '@enfold/core'
 
 /** Where the log stands after a command: of its contact, and as a whole. 0 and 0: the contact has no events. */
 export interface LogPosition {
   readonly version: Version
   readonly position: Position
+}
+
+/** A contact by its events: the memberships as the projector has them, and the reducer's state. */
+export interface FoldedContact extends KeptAlongside {
+  /** Of its last event; 0: it has none. */
+  readonly version: Version
+  /** Of its last event; "": it has none. */
+  readonly lastEventId: EventId
+  readonly state: ContactState
 }
 
 /** What is stored of a contact's state. */

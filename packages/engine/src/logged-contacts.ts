@@ -25,6 +25,7 @@ import {
   type Version,
 } from '@enfold/core'
 import { yieldToEventLoop } from './event-loop.ts'
+import type { FoldedContact } from './logged-contact.ts'
 import { pagesOf } from './paging.ts'
 import { addFromStreams, type Recount } from './recount.ts'
 
@@ -39,20 +40,12 @@ const HELD_AT_MOST: HeldAtMost = { contacts: 100_000, events: 1_000_000 }
 const AT_ONCE = 50
 const YIELD_EVERY = 1000
 
-/** A contact by its events: the memberships as the projector has them, and the reducer's state. */
-export interface FoldedContact {
+/** One of the contacts of the log. */
+export interface ContactOfLog extends FoldedContact {
   readonly contactId: ContactId
-  /** Of its last event; 0: it has none. */
-  readonly version: Version
-  /** Of its last event; "": it has none. */
-  readonly lastEventId: EventId
-  readonly memberships: readonly Membership[]
-  /** Of the commands that may be given again. */
-  readonly commands: HashList
-  readonly state: ContactState
 }
 
-interface LoggedContact extends FoldedContact {
+interface CountedContact extends ContactOfLog {
   /** Its share of the counters. */
   readonly counted: readonly CounterChange[]
 }
@@ -67,7 +60,7 @@ export async function* loggedContacts(
   readModel: ReadModel,
   recount: Recount,
   heldAtMost: HeldAtMost = HELD_AT_MOST,
-): AsyncGenerator<readonly FoldedContact[]> {
+): AsyncGenerator<readonly ContactOfLog[]> {
   const { held, isWhole } = await contactsOfLog(store, recount, heldAtMost)
   for await (const some of contactsOnce(store, readModel, recount, held, isWhole)) {
     for (const { contactId, counted } of some) if (!recount.isAhead(contactId)) recount.add(counted)
@@ -83,7 +76,7 @@ async function* contactsOnce(
   recount: Recount,
   held: ReadonlyMap<StreamId, HeldContact>,
   isWhole: boolean,
-): AsyncGenerator<readonly LoggedContact[]> {
+): AsyncGenerator<readonly CountedContact[]> {
   yield* partsOf([...held.values()])
   const others = (page: readonly ContactId[]) =>
     partsOf(page.filter((contactId) => !held.has(contactStream(contactId))))
@@ -98,7 +91,7 @@ async function* contactsOnce(
 }
 
 /** A contact that is folded while the log is read. */
-class HeldContact implements LoggedContact {
+class HeldContact implements CountedContact {
   readonly #fold = new ContactFold()
   readonly #counters = new ContactCounters()
   readonly #recount: Recount
@@ -179,7 +172,7 @@ async function readContacts(
   store: EventStore,
   recount: Recount,
   contacts: readonly ContactId[],
-): Promise<readonly LoggedContact[]> {
+): Promise<readonly CountedContact[]> {
   const histories = await store.readMany(contacts.map(contactStream))
   return contacts.map((contactId) => {
     const history = (histories.get(contactStream(contactId)) ?? []) as readonly RecordedContactEvent[]
@@ -192,7 +185,7 @@ export function foldedBy(
   contactId: ContactId,
   history: readonly RecordedContactEvent[],
   state: ContactState = fold(history),
-): FoldedContact {
+): ContactOfLog {
   const { version = 0, id: lastEventId = '' } = history.at(-1) ?? {}
   const memberships = membershipsAfter(contactId, history)
   return { contactId, version, lastEventId, memberships, commands: commandsAfter(history), state }

@@ -17,7 +17,7 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import type { EngineContext } from './engine-context.ts'
-import { type FoldedContact, foldedBy, type HeldAtMost, loggedContacts } from './logged-contacts.ts'
+import { type ContactOfLog, foldedBy, type HeldAtMost, loggedContacts } from './logged-contacts.ts'
 import { beginRecount, type CounterDifference, counterDifferences } from './recount.ts'
 import { type StateDifference, stateDifferences } from './verify-states.ts'
 
@@ -77,7 +77,7 @@ export async function verifyIndex(
 
 async function differencesOf(
   verifying: Verifying,
-  logged: readonly FoldedContact[],
+  logged: readonly ContactOfLog[],
 ): Promise<readonly IndexDifference[]> {
   const found = await Promise.all(logged.map(({ contactId }) => verifying.readModel.membershipsOf(contactId)))
   const differences: IndexDifference[] = []
@@ -90,7 +90,7 @@ async function differencesOf(
 }
 
 function differenceOf(
-  { contactId, memberships, state }: FoldedContact,
+  { contactId, memberships, state }: ContactOfLog,
   inIndex: readonly Membership[],
 ): IndexDifference | null {
   const marks = marksOf(state).map((tag) => ({ tag }))

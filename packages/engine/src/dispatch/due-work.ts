@@ -25,7 +25,7 @@ import { type Executed, execute } from '../execute.ts'
 import { restoreContact } from '../index-repair.ts'
 import type { Kinds } from '../kinds.ts'
 import { type ContactSnapshot, type LoadedContact, latestOf, load } from '../load-contact.ts'
-import type { FoldedContact } from '../projection/rows.ts'
+import type { ProjectedContact } from '../projection/rows.ts'
 import { type Holding, isStillHeld } from './holding.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'
 import { outcomeOf, type Sender, send } from './send.ts'
@@ -46,7 +46,7 @@ export interface Worked {
   /** Whether the claim is still this worker's to give back. */
   readonly held: boolean
   /** The contact after all that was recorded, if nobody else has written meanwhile and its memberships are known. */
-  readonly shown?: FoldedContact | null
+  readonly shown?: ProjectedContact | null
 }
 
 export interface DueWork {
@@ -94,7 +94,7 @@ function shownAfter(
   recorded: readonly ContactEvent[],
   { version, state }: ContactSnapshot,
   contactId: ContactId,
-): FoldedContact | null {
+): ProjectedContact | null {
   if (storesStates || version !== loaded.version + recorded.length) return null
   const { alongside, history, isWhole, stored } = loaded
   if (alongside === null && !isWhole) return null

@@ -32,7 +32,7 @@ import {
   retryParked,
 } from './park.ts'
 import { createProjector, type Projector, type Shown, show } from './projector.ts'
-import type { FoldedContact } from './rows.ts'
+import type { ProjectedContact } from './rows.ts'
 
 /** Of a projection that feeds a separate read model. */
 export interface ProjectionOptions {
@@ -79,7 +79,7 @@ export interface Projection extends ParkedContacts {
    *
    * @param known the contact as the log has it, where it is known. Default: its stream is read
    */
-  show(contactId: ContactId, known?: FoldedContact | null): Promise<void>
+  show(contactId: ContactId, known?: ProjectedContact | null): Promise<void>
   /** Resolves when the read model shows the position. Throws `PROJECTION_BEHIND` when the time is over. */
   waitFor(position: Position, timeoutMs: number): Promise<void>
   lag(): Promise<ProjectionLag>

@@ -29,12 +29,12 @@ import { tailsBeside } from '../stored-states.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
 import {
   eventsByContact,
-  type FoldedContact,
   type FollowedContact,
   foldedAfter,
   foldedFrom,
   followedFrom,
   followedOn,
+  type ProjectedContact,
   setTo,
   startOf,
 } from './rows.ts'
@@ -238,7 +238,7 @@ async function countBatch(
 async function changeOf(
   { context }: Projector,
   contactId: ContactId,
-  contact: FoldedContact,
+  contact: ProjectedContact,
   news: { readonly before: ContactState; readonly events: readonly RecordedContactEvent[] } | null,
 ): Promise<Change> {
   const { version, lastEventId, state, memberships, commands, storedAt, latestAt } = contact
@@ -294,7 +294,7 @@ function keep({ followed, parking }: Projector, contactId: ContactId, now: Follo
 /** A contact whose row is to be written, and what is known of it; `null`: its stream is to be read. */
 export interface Shown {
   readonly contactId: ContactId
-  readonly known: FoldedContact | null
+  readonly known: ProjectedContact | null
 }
 
 /** Writes the rows of contacts as the log has them now, wherever the projection is. */
@@ -309,7 +309,11 @@ export async function show(projector: Projector, all: readonly Shown[]): Promise
   await projector.readModel.apply(changes, 0)
 }
 
-async function foldedNow({ context }: Projector, contactId: ContactId, tail: Tail | undefined): Promise<FoldedContact> {
+async function foldedNow(
+  { context }: Projector,
+  contactId: ContactId,
+  tail: Tail | undefined,
+): Promise<ProjectedContact> {
   const begun = tail === undefined ? null : startOf(tail)
   if (begun !== null) return foldedAfter(contactId, begun.start, begun.since)
   return foldedFrom(contactId, await context.historyOf(contactId))

@@ -6,9 +6,7 @@ import {
   commandsAfter,
   contactOf,
   EnfoldFault,
-  type EventId,
   fold,
-  type HashList,
   type Instant,
   initialContact,
   type Membership,
@@ -21,17 +19,11 @@ import {
   type Version,
 } from '@enfold/core'
 import { latestOf } from '../load-contact.ts'
+import type { FoldedContact } from '../logged-contact.ts'
 import { usable } from '../stored-states.ts'
 
-/** A contact as its stream has it up to a version. */
-export interface FoldedContact {
-  readonly version: Version
-  /** Of the event of that version; "": there is none. */
-  readonly lastEventId: EventId
-  readonly state: ContactState
-  readonly memberships: readonly Membership[]
-  /** Of the commands that may be given again. */
-  readonly commands: HashList
+/** A contact as its stream has it up to a version, and what is stored of it. */
+export interface ProjectedContact extends FoldedContact {
   /** The version of its stored state; 0: it has none that is known. */
   readonly storedAt: Version
   /** The latest instant among its events, as far as they were read; "": there are none. */
@@ -39,7 +31,7 @@ export interface FoldedContact {
 }
 
 /** A contact of which nothing was read. */
-const UNREAD: FoldedContact = {
+const UNREAD: ProjectedContact = {
   version: 0,
   lastEventId: '',
   state: initialContact,
@@ -50,23 +42,23 @@ const UNREAD: FoldedContact = {
 }
 
 /** A contact whose events are given one after the other. */
-export interface FollowedContact extends FoldedContact {
+export interface FollowedContact extends ProjectedContact {
   /** Up to where its events have been given. The stream may have been read further. */
   readonly given: Version
   /** As it was at that version: what the counters count. */
   readonly counted: ContactState
 }
 
-export function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): FoldedContact {
+export function foldedFrom(contactId: ContactId, history: readonly RecordedContactEvent[]): ProjectedContact {
   return foldedAfter(contactId, UNREAD, history)
 }
 
 /** The contact after more of its events. */
 export function foldedAfter(
   contactId: ContactId,
-  before: FoldedContact,
+  before: ProjectedContact,
   events: readonly RecordedContactEvent[],
-): FoldedContact {
+): ProjectedContact {
   const last = events.at(-1)
   if (last === undefined) return before
   return {
@@ -84,7 +76,7 @@ export function foldedAfter(
 export function startOf({
   stored,
   events,
-}: Tail): { readonly start: FoldedContact; readonly since: readonly RecordedContactEvent[] } | null {
+}: Tail): { readonly start: ProjectedContact; readonly since: readonly RecordedContactEvent[] } | null {
   const history = events as readonly RecordedContactEvent[]
   if (stored === null) return { start: UNREAD, since: history }
   const kept = usable(stored, history, true)
