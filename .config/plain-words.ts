@@ -34,9 +34,9 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/(?:\* |\/\*\* |\/\/ |^)Answers (?!to |of |are |that )/, 'returns'],
 ]
 
-/** Files that quote such words, migrations (which are not edited once they have run), and formats that are data. */
+/** Files that quote such words, and formats that are data. */
 const LEFT_OUT =
-  /^LICENSE$|^\.config\/plain-words\.ts$|\d+-plain-words\.md$|\/fixtures\/|\/migrations\/|\/schema\.sql$|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
+  /^LICENSE$|^\.config\/plain-words\.ts$|\d+-plain-words\.md$|\/fixtures\/|\.(?:json|jsonl|lock|yaml|svg|png|csv|gz|txt)$/
 
 const problems = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
   encoding: 'utf8',

@@ -310,7 +310,7 @@ BEGIN
           link := sha256(convert_to(coalesce(encode(head.hash, 'hex'), '') || digests[i], 'UTF8'));
           event_hashes[i] := encode(link, 'hex');
         END IF;
-        -- Whoever has this one has the rest: others wait here, and then find it taken.
+        -- The one that has this row has the rest: others wait here, and then find it taken.
         INSERT INTO "enfold".events (position, version, stream, id, hash, body)
         VALUES (event_positions[i], versions[n] + 1, streams[n], ids[i], link, bodies[i]) ON CONFLICT DO NOTHING;
         IF FOUND THEN
@@ -886,29 +886,29 @@ DECLARE
     LEFT JOIN "enfold".membership_keys k ON k.tag = m.tag AND k.contact = m.contact
     WHERE m.tag = of_tag AND m.contact = of_contact
   );
-  behind text[] := array_remove(before, of_key);
+  result text[] := array_remove(before, of_key);
   kept   text[];
   number bigint;
 BEGIN
   IF is_added THEN
-    behind := behind || of_key;
+    result := result || of_key;
   END IF;
-  IF cardinality(behind) = cardinality(before) THEN
+  IF cardinality(result) = cardinality(before) THEN
     RETURN false;
   END IF;
   IF cardinality(before) = 0 THEN
     INSERT INTO "enfold".memberships (tag, contact) VALUES (of_tag, of_contact);
-  ELSIF cardinality(behind) = 0 THEN
+  ELSIF cardinality(result) = 0 THEN
     DELETE FROM "enfold".memberships m WHERE m.tag = of_tag AND m.contact = of_contact;
   END IF;
   -- Without a key alone, it needs no row.
-  kept := CASE WHEN '' <> ANY (behind) THEN behind ELSE ARRAY[]::text[] END;
+  kept := CASE WHEN '' <> ANY (result) THEN result ELSE ARRAY[]::text[] END;
   DELETE FROM "enfold".membership_keys k WHERE k.tag = of_tag AND k.contact = of_contact AND k.key <> ALL (kept);
   INSERT INTO "enfold".membership_keys (tag, contact, key) SELECT of_tag, of_contact, k FROM unnest(kept) k
   ON CONFLICT DO NOTHING;
   INSERT INTO "enfold".tag_counts (tag, members, more) VALUES (
-    of_tag, least(cardinality(behind), 1) - least(cardinality(before), 1),
-    greatest(cardinality(behind), 1) - greatest(cardinality(before), 1)
+    of_tag, least(cardinality(result), 1) - least(cardinality(before), 1),
+    greatest(cardinality(result), 1) - greatest(cardinality(before), 1)
   ) RETURNING entry INTO number;
   RETURN number % 256 = 0;
 END
@@ -1028,9 +1028,9 @@ DECLARE
 BEGIN
   INSERT INTO "enfold".agenda (contact, version, kind, campaign) VALUES (of_contact, 0, '', '') ON CONFLICT DO NOTHING;
   SELECT a.version INTO projected FROM "enfold".agenda a WHERE a.contact = of_contact FOR UPDATE;
-  -- Whoever appends now waits for the row, and goes on from what is made of it here.
+  -- An append that comes now waits for the row, and goes on from what is made of it here.
   SELECT e.version INTO recorded FROM "enfold".events e WHERE e.stream = 'contact-' || of_contact ORDER BY e.version DESC LIMIT 1;
-  -- Beside another log there are no streams here: then what was projected last is what is known.
+  -- Apart from its log there are no streams here: then what was projected last is what is known.
   IF of_version <> coalesce(recorded, CASE WHEN of_version = 0 THEN 0 ELSE greatest(projected, of_version) END) THEN
     RETURN false;
   END IF;
@@ -1067,7 +1067,7 @@ BEGIN
   IF clear THEN
     DELETE FROM "enfold".action_contacts c WHERE c.action = of_action;
   END IF;
-  -- Each once, at its first place; without gaps, whoever is there already.
+  -- Each once, at its first place; without gaps, those that are there already left out.
   INSERT INTO "enfold".action_contacts (action, number, contact, key)
   SELECT of_action, coalesce((SELECT max(c.number) FROM "enfold".action_contacts c WHERE c.action = of_action), 0)
     + row_number() OVER (ORDER BY one.n), one.contact, one.key

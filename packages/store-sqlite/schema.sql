@@ -91,7 +91,7 @@ CREATE TABLE events (
   id         TEXT    NOT NULL UNIQUE,
   -- Everything else of the event, as JSON.
   body       TEXT    NOT NULL,
-  -- For whoever looks into the file by hand: computed when asked for, not stored.
+  -- For people who look into the file by hand: computed when asked for, not stored.
   type       TEXT    GENERATED ALWAYS AS (body ->> 'type') VIRTUAL,
   at         TEXT    GENERATED ALWAYS AS (body ->> 'at') VIRTUAL,
   command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL, hash BLOB,
@@ -115,7 +115,7 @@ CREATE TABLE states (
   contact TEXT    NOT NULL PRIMARY KEY,
   -- Of the contact's stream: what the state is of. Later events are folded on top.
   version INTEGER NOT NULL,
-  -- Of the code that made it; another makes it anew.
+  -- Of the code that made it; another makes it again.
   reducer INTEGER NOT NULL,
   state   TEXT    NOT NULL
 ) STRICT;

@@ -487,7 +487,7 @@ function naiveIndex() {
           !none.some((tag) => has(contactId, tag)),
       )
     },
-    /** The contacts, each once for each key that it has any of the tags for. */
+    /** Each contact once for each key for which it has one of the tags. */
     members(...tags: readonly Tag[]): [ContactId, string][] {
       return [...held.keys()].flatMap((contactId) =>
         [...new Set(tags.flatMap((tag) => keysOf(contactId, tag)))]

@@ -19,8 +19,8 @@ CREATE INDEX events_of_campaigns ON ${schema}.events (position) WHERE stream >= 
 CREATE SEQUENCE ${schema}.positions AS bigint MINVALUE 0 START 0 CACHE 1 OWNED BY ${schema}.events.position;
 SELECT nextval('${schema}.positions');
 
--- The class of the advisory locks that announce an append: campaigns have their own, so that whoever keeps a
--- transaction with contacts open does not keep others from seeing what was published.
+-- The class of the advisory locks that announce an append: campaigns have their own, so that a transaction
+-- with contacts that stays open does not keep others from seeing what was published.
 CREATE FUNCTION ${schema}.lock_class(of_campaigns boolean) RETURNS integer
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $enfold$
@@ -30,7 +30,7 @@ $enfold$;
 -- Appends in the order of streams, so that no two calls wait for each other; each has its own outcome. In: for each
 -- append its stream, the version expected (NULL: any) and how many events; for each event, append by append, its id, body
 -- and digest (no digests: no hashes). Out, in the order given: an outcome each (a appended, r repeated, c conflict,
--- u event id used already; that one alone, or else it is an error), the versions before and those behind, and positions
+-- u event id used already; that one alone, or else it is an error), the versions before and after, and positions
 -- and hashes of events. What needs no table is a plain expression here, because most calls are for one stream, and each
 -- query takes longer to begin than to answer (docs/decisions/0016).
 CREATE FUNCTION ${schema}.append_events(
@@ -88,7 +88,7 @@ BEGIN
           link := sha256(convert_to(coalesce(encode(head.hash, 'hex'), '') || digests[i], 'UTF8'));
           event_hashes[i] := encode(link, 'hex');
         END IF;
-        -- Whoever has this one has the rest: others wait here, and then find it taken.
+        -- The one that has this row has the rest: others wait here, and then find it taken.
         INSERT INTO ${schema}.events (position, version, stream, id, hash, body)
         VALUES (event_positions[i], versions[n] + 1, streams[n], ids[i], link, bodies[i]) ON CONFLICT DO NOTHING;
         IF FOUND THEN
@@ -126,8 +126,8 @@ END
 $enfold$;
 
 -- Events above a position in the order of the log, and none that an append in progress could still come before. A writer
--- announces the last number that was drawn, then draws its own. So whoever may yet commit a number up to the last one
--- drawn now is either still announced, or has committed before the events are read. The last row of an incomplete page
+-- announces the last number that was drawn, then draws its own. So a writer that may yet commit a number up to the
+-- last one drawn now is either still announced, or has committed before the events are read. The last row of an incomplete page
 -- holds no event but where the log stands.
 CREATE FUNCTION ${schema}.read_events(after bigint, size integer, wanted text)
 RETURNS TABLE ("position" bigint, version integer, stream text, id text, hash text, body text)

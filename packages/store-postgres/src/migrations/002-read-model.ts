@@ -47,8 +47,8 @@ INSERT INTO ${schema}.checkpoint (one, position) VALUES (1, 0);
 
 -- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, and whether it loses all
 -- its tags first; for each change of a tag the number of its contact, and whether it is added, else removed. A contact
--- may come several times; what comes last counts. The rows of the agenda are taken first, in order: whoever has them has
--- the contacts' tags, too.
+-- may come several times; what comes last counts. The rows of the agenda are taken first, in order: the one that has
+-- them has the contacts' tags, too.
 CREATE FUNCTION ${schema}.project(
   contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], cleared boolean[],
   tag_of integer[], tags text[], added boolean[]
@@ -215,9 +215,9 @@ DECLARE
 BEGIN
   INSERT INTO ${schema}.agenda (contact, version, kind, campaign) VALUES (of_contact, 0, '', '') ON CONFLICT DO NOTHING;
   SELECT a.version INTO projected FROM ${schema}.agenda a WHERE a.contact = of_contact FOR UPDATE;
-  -- Whoever appends now waits for the row, and goes on from what is made of it here.
+  -- An append that comes now waits for the row, and goes on from what is made of it here.
   SELECT e.version INTO recorded FROM ${schema}.events e WHERE e.stream = 'contact-' || of_contact ORDER BY e.version DESC LIMIT 1;
-  -- Beside another log there are no streams here: then what was projected last is what is known.
+  -- Apart from its log there are no streams here: then what was projected last is what is known.
   IF of_version <> coalesce(recorded, CASE WHEN of_version = 0 THEN 0 ELSE greatest(projected, of_version) END) THEN
     RETURN false;
   END IF;

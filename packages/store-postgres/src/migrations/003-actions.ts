@@ -1,4 +1,4 @@
-/** Bulk actions: who ordered what, for whom, and what became of each. None of it can be rebuilt from the log. */
+/** Bulk actions: who ordered what, the contacts, and the result of each. None of it can be rebuilt from the log. */
 export const sql = (schema: string) => /* sql */ `
 CREATE TABLE ${schema}.actions (
   -- In the order of their first saves.
@@ -21,8 +21,8 @@ CREATE TABLE ${schema}.action_contacts (
 );
 CREATE UNIQUE INDEX action_contacts_once ON ${schema}.action_contacts (action, contact);
 
--- Writes the record if it is the next revision, and the change with it: contacts to be put behind those that are there,
--- and results by number. Answers how many contacts were added; NULL if another save was first.
+-- Writes the record if it is the next revision, and the change with it: contacts to be put after those that are there,
+-- and results by number. Returns how many contacts were added; NULL if another save was first.
 CREATE FUNCTION ${schema}.save_action(
   of_id text, of_revision integer, of_record text, clear boolean, contacts text[],
   numbers integer[], outcomes text[], runs integer[], reasons text[]
@@ -47,7 +47,7 @@ BEGIN
   IF clear THEN
     DELETE FROM ${schema}.action_contacts c WHERE c.action = of_action;
   END IF;
-  -- Each once, at its first place; without gaps, whoever is there already.
+  -- Each once, at its first place; without gaps, those that are there already left out.
   INSERT INTO ${schema}.action_contacts (action, number, contact)
   SELECT of_action, coalesce((SELECT max(c.number) FROM ${schema}.action_contacts c WHERE c.action = of_action), 0)
     + row_number() OVER (ORDER BY one.n), one.contact

@@ -17,7 +17,7 @@ ALTER TABLE ${schema}.tag_counts ADD COLUMN more bigint NOT NULL DEFAULT 0;
 DROP INDEX ${schema}.tag_counts_of_tag;
 CREATE INDEX tag_counts_of_tag ON ${schema}.tag_counts (tag) INCLUDE (members, more);
 
--- Those that take keys, too, have another signature: made anew.
+-- Those that take keys, too, have another signature: made again.
 DROP FUNCTION ${schema}.project(text[], integer[], bigint[], text[], text[], text[], boolean[], integer[], text[], boolean[]);
 DROP FUNCTION ${schema}.append(text[], integer[], integer[], text[], text[], text[], text[], bigint[], text[], text[], text[], boolean[], integer[], text[], boolean[]);
 DROP FUNCTION ${schema}.append_around_locks(text[], integer[], integer[], text[], text[], text[], text[], bigint[], text[], text[], text[], boolean[], integer[], text[], boolean[]);
@@ -36,29 +36,29 @@ DECLARE
     LEFT JOIN ${schema}.membership_keys k ON k.tag = m.tag AND k.contact = m.contact
     WHERE m.tag = of_tag AND m.contact = of_contact
   );
-  behind text[] := array_remove(before, of_key);
+  result text[] := array_remove(before, of_key);
   kept   text[];
   number bigint;
 BEGIN
   IF is_added THEN
-    behind := behind || of_key;
+    result := result || of_key;
   END IF;
-  IF cardinality(behind) = cardinality(before) THEN
+  IF cardinality(result) = cardinality(before) THEN
     RETURN false;
   END IF;
   IF cardinality(before) = 0 THEN
     INSERT INTO ${schema}.memberships (tag, contact) VALUES (of_tag, of_contact);
-  ELSIF cardinality(behind) = 0 THEN
+  ELSIF cardinality(result) = 0 THEN
     DELETE FROM ${schema}.memberships m WHERE m.tag = of_tag AND m.contact = of_contact;
   END IF;
   -- Without a key alone, it needs no row.
-  kept := CASE WHEN '' <> ANY (behind) THEN behind ELSE ARRAY[]::text[] END;
+  kept := CASE WHEN '' <> ANY (result) THEN result ELSE ARRAY[]::text[] END;
   DELETE FROM ${schema}.membership_keys k WHERE k.tag = of_tag AND k.contact = of_contact AND k.key <> ALL (kept);
   INSERT INTO ${schema}.membership_keys (tag, contact, key) SELECT of_tag, of_contact, k FROM unnest(kept) k
   ON CONFLICT DO NOTHING;
   INSERT INTO ${schema}.tag_counts (tag, members, more) VALUES (
-    of_tag, least(cardinality(behind), 1) - least(cardinality(before), 1),
-    greatest(cardinality(behind), 1) - greatest(cardinality(before), 1)
+    of_tag, least(cardinality(result), 1) - least(cardinality(before), 1),
+    greatest(cardinality(result), 1) - greatest(cardinality(before), 1)
   ) RETURNING entry INTO number;
   RETURN number % 256 = 0;
 END
@@ -66,8 +66,8 @@ $enfold$;
 
 -- Sets the rows of contacts. In: for each contact (NULL: passed over) its version, wake, lane, later lanes, and whether it loses all
 -- its tags first; for each change of a tag the number of its contact, its key, and whether it is added, else removed. A contact
--- may come several times; what comes last counts. The rows of the agenda are taken first, in order: whoever has them has
--- the contacts' tags, too.
+-- may come several times; what comes last counts. The rows of the agenda are taken first, in order: the one that has
+-- them has the contacts' tags, too.
 CREATE FUNCTION ${schema}.project(
   contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tag_of integer[], tags text[], keys text[], added boolean[]
@@ -309,9 +309,9 @@ DECLARE
 BEGIN
   INSERT INTO ${schema}.agenda (contact, version, kind, campaign) VALUES (of_contact, 0, '', '') ON CONFLICT DO NOTHING;
   SELECT a.version INTO projected FROM ${schema}.agenda a WHERE a.contact = of_contact FOR UPDATE;
-  -- Whoever appends now waits for the row, and goes on from what is made of it here.
+  -- An append that comes now waits for the row, and goes on from what is made of it here.
   SELECT e.version INTO recorded FROM ${schema}.events e WHERE e.stream = 'contact-' || of_contact ORDER BY e.version DESC LIMIT 1;
-  -- Beside another log there are no streams here: then what was projected last is what is known.
+  -- Apart from its log there are no streams here: then what was projected last is what is known.
   IF of_version <> coalesce(recorded, CASE WHEN of_version = 0 THEN 0 ELSE greatest(projected, of_version) END) THEN
     RETURN false;
   END IF;

@@ -8,8 +8,8 @@ DROP INDEX ${schema}.action_contacts_once;
 CREATE UNIQUE INDEX action_contacts_once ON ${schema}.action_contacts (action, contact, key);
 DROP FUNCTION ${schema}.save_action(text, integer, text, boolean, text[], integer[], text[], integer[], text[]);
 
--- Writes the record if it is the next revision, and the change with it: contacts to be put behind those that are there,
--- and results by number. Answers how many contacts were added; NULL if another save was first.
+-- Writes the record if it is the next revision, and the change with it: contacts to be put after those that are there,
+-- and results by number. Returns how many contacts were added; NULL if another save was first.
 CREATE FUNCTION ${schema}.save_action(
   of_id text, of_revision integer, of_record text, clear boolean, contacts text[], keys text[],
   numbers integer[], outcomes text[], runs integer[], reasons text[], runs_of text[]
@@ -34,7 +34,7 @@ BEGIN
   IF clear THEN
     DELETE FROM ${schema}.action_contacts c WHERE c.action = of_action;
   END IF;
-  -- Each once, at its first place; without gaps, whoever is there already.
+  -- Each once, at its first place; without gaps, those that are there already left out.
   INSERT INTO ${schema}.action_contacts (action, number, contact, key)
   SELECT of_action, coalesce((SELECT max(c.number) FROM ${schema}.action_contacts c WHERE c.action = of_action), 0)
     + row_number() OVER (ORDER BY one.n), one.contact, one.key

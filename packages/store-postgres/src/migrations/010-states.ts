@@ -4,7 +4,7 @@ CREATE TABLE ${schema}.states (
   contact text    COLLATE "C" NOT NULL CONSTRAINT states_contact PRIMARY KEY,
   -- Of the contact's stream: what the state is of. Later events are folded on top.
   version integer NOT NULL,
-  -- Of the code that made it; another makes it anew.
+  -- Of the code that made it; another makes it again.
   reducer integer NOT NULL,
   state   text    NOT NULL
 );

@@ -8,7 +8,7 @@ CREATE TABLE events (
   id         TEXT    NOT NULL UNIQUE,
   -- Everything else of the event, as JSON.
   body       TEXT    NOT NULL,
-  -- For whoever looks into the file by hand: computed when asked for, not stored.
+  -- For people who look into the file by hand: computed when asked for, not stored.
   type       TEXT    GENERATED ALWAYS AS (body ->> 'type') VIRTUAL,
   at         TEXT    GENERATED ALWAYS AS (body ->> 'at') VIRTUAL,
   command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL,

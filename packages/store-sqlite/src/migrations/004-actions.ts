@@ -1,4 +1,4 @@
-/** Bulk actions: who ordered what, for whom, and what became of each. None of it can be rebuilt from the log. */
+/** Bulk actions: who ordered what, the contacts, and the result of each. None of it can be rebuilt from the log. */
 export const sql = /* sql */ `
 CREATE TABLE actions (
   -- In the order of their first saves.
