@@ -149,3 +149,24 @@ it('an append that waits while the schema is brought up to date is refused by wh
   expect(await appending).toEqual(INCOMPATIBLE)
   expect((await store.readMany([ann])).get(ann)).toHaveLength(1)
 })
+
+it('an older schema is told of to a role that may not bring it up to date', async () => {
+  const schema = givenSchema(server)
+  const role = `app_of_${schema}`
+  const owner = new Pool({ connectionString: server.url })
+  onTestFinished(async () => {
+    await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    await owner.end()
+  })
+  const store = createPostgresStore({ connectionString: server.url, schema })
+  onTestFinished(() => store.close())
+  await store.checkpoint()
+  // Grants alone do not change the schema: its owner must open it.
+  await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'app'; ${grantsFor(role, schema)}`)
+  const url = Object.assign(new URL(server.url), { username: role, password: 'app' })
+  const newer = (await newerRelease())({ connectionString: url.href, schema })
+  onTestFinished(() => newer.close())
+  await expect(newer.checkpoint()).rejects.toThrow(
+    `from version ${migrations.length} to ${migrations.length + 1}. Let its owner open the store once`,
+  )
+})

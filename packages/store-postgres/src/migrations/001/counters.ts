@@ -1,7 +1,4 @@
-/**
- * Counters (FUNNEL-1). Of a schema that holds events already they are not complete until `rebuildIndex` has counted
- * those; what is appended meanwhile is counted as well.
- */
+/** Counters (FUNNEL-1). */
 export const sql = (schema: string) => /* sql */ `
 -- As the counts of tags: each append adds a row for each version of a campaign that it touches, with its differences
 -- {"<key>": <difference>}, and now and then one of them sums up those that are there. So no append waits for another.
@@ -11,6 +8,7 @@ CREATE TABLE ${schema}.counters (
   counts   jsonb   NOT NULL,
   entry    bigint  GENERATED ALWAYS AS IDENTITY
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+
 CREATE INDEX counters_of_campaign ON ${schema}.counters (campaign, version);
 
 CREATE TABLE ${schema}.counters_state (
@@ -20,8 +18,9 @@ CREATE TABLE ${schema}.counters_state (
   -- Whether every event is counted.
   complete boolean NOT NULL
 );
+
 INSERT INTO ${schema}.counters_state (one, revision, complete)
-SELECT 1, 0, NOT EXISTS (SELECT FROM ${schema}.events) AND c.position = 0 FROM ${schema}.checkpoint c;
+VALUES (1, 0, true);
 
 -- Sums up the rows of one version of a campaign that nobody holds.
 CREATE FUNCTION ${schema}.sum_counters(of_campaign text, of_version integer) RETURNS void
@@ -101,6 +100,7 @@ END
 $enfold$;
 
 -- For logs kept elsewhere: counts what a batch has changed, if the checkpoint is still the one that the batch follows;
+
 -- else false. NULL: the batch counts nothing. Only the transaction that holds the checkpoint moves it.
 CREATE FUNCTION ${schema}.count_batch(since bigint, changes text, is_complete boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
