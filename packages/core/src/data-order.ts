@@ -2,22 +2,16 @@
  * The order in which the members of an event's data stand in its line: that of the schema. With it an event has exactly
  * one line, and a line that is another spelling of the same event can be told (AUDIT-5).
  */
-import type { TProperties, TSchema } from 'typebox'
+import type { Properties, Schema } from './schema.ts'
 
 /** Gives the value itself where its members stand in order, otherwise a copy in which they do. */
 export type Ordered = (value: unknown) => unknown
-
-interface Schema {
-  readonly properties?: TProperties
-  readonly items?: TSchema
-  readonly anyOf?: readonly TSchema[]
-}
 
 /**
  * What puts the values of a schema in order. What is JSON of the host (a definition, the value of a field, variables) keeps the
  * order that the host gave it; so do members that the schema does not know.
  */
-export function orderedBy(schema: TSchema): Ordered {
+export function orderedBy(schema: Schema<unknown>): Ordered {
   const known = made.get(schema)
   if (known !== undefined) return known
   const ordered = makeOrdered(schema)
@@ -25,17 +19,17 @@ export function orderedBy(schema: TSchema): Ordered {
   return ordered
 }
 
-const made = new Map<TSchema, Ordered>()
+const made = new Map<Schema<unknown>, Ordered>()
 const asItIs: Ordered = (value) => value
 
-function makeOrdered(schema: TSchema): Ordered {
-  const { properties, items, anyOf } = schema as Schema
+function makeOrdered(schema: Schema<unknown>): Ordered {
+  const { properties, items, anyOf } = schema
   if (properties !== undefined) return objectIn(properties)
   if (items !== undefined) return listOf(orderedBy(items))
   return anyOf === undefined ? asItIs : oneOf(anyOf)
 }
 
-function objectIn(properties: TProperties): Ordered {
+function objectIn(properties: Properties): Ordered {
   const places = new Map(
     Object.entries(properties).map(([key, inner], place) => [key, { place, ordered: orderedBy(inner) }]),
   )
@@ -63,9 +57,9 @@ function listOf(ordered: Ordered): Ordered {
 }
 
 /** Of several forms an object has the one that knows all its keys; every form puts the same keys in the same order. */
-function oneOf(forms: readonly TSchema[]): Ordered {
+function oneOf(forms: readonly Schema<unknown>[]): Ordered {
   const objects = forms.flatMap((form) => {
-    const { properties } = form as Schema
+    const { properties } = form
     return properties === undefined ? [] : [{ keys: new Set(Object.keys(properties)), ordered: orderedBy(form) }]
   })
   if (objects.length === 0) return asItIs

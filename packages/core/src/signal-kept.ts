@@ -1,6 +1,6 @@
 /** What is kept of a signal: the values that published campaigns declare for its kind (SIGNAL-1, SIGNAL-3). */
 import type { SignalPattern } from './definition.ts'
-import type { Observation } from './events.ts'
+import type { Observation } from './event-parts.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
 import { type IsVariable, passes, valueIn } from './signal-match.ts'
 

@@ -1,0 +1,149 @@
+/** The data of every event, as schemas, from which their types are made. A new event begins here. Rules LOG-2, LOG-4. */
+import { shapeProblems } from './campaign-schema.ts'
+import type { CampaignDefinition } from './definition.ts'
+import {
+  ATTEMPT,
+  GOAL,
+  id,
+  instant,
+  instantOrNull,
+  matchedGoals,
+  observations,
+  RUN,
+  routes,
+  STEP,
+  scalars,
+  timingOrNull,
+  unmetGoals,
+  type Vars,
+  whole,
+} from './event-parts.ts'
+import type { CampaignId } from './ids.ts'
+import { flag, keywords, list, type ObjectOf, optional, type Properties, refined, text, words } from './schema.ts'
+import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
+
+/** The cause of an event stands in its line among its data, so no event has a member of that name. */
+type Events = { readonly [type: string]: Properties & { readonly cause?: never } }
+type DataOf<E extends Events> = { [Type in keyof E]: ObjectOf<E[Type]> }
+
+/** By type, in the order in which they are published. */
+export const CONTACT_EVENTS = {
+  SequenceStarted: {
+    ...RUN,
+    campaignVersion: whole(1),
+    /** What the run began with (VAR-1); absent if there is none. */
+    vars: optional<Vars>(scalars),
+  },
+  SequenceStopped: RUN,
+  SequencePaused: RUN,
+  SequenceResumed: {
+    ...RUN,
+    /** By how much the wait in progress became longer: 0 unless the resume asked to shift (PAUSE-2). */
+    shiftMs: whole(0),
+  },
+  SequenceCompleted: { ...RUN, waiting: flag, routes, saw: observations },
+  /** A signal of a kind that a campaign keeps, first in its append (SIGNAL-2). */
+  SignalReceived: {
+    signalId: id(),
+    kind: text,
+    occurredAt: instant,
+    automated: flag,
+    /** Its kept values. */
+    data: scalars,
+    /** Names of values that could not be kept. */
+    clipped: list(text),
+    /** Outcomes of tests of private values. */
+    tests: observations,
+    unmet: unmetGoals,
+  },
+  /** More signals came than are kept of one contact: at most one such event for each day in UTC (SIGNAL-6). */
+  SignalsDropped: {
+    /** How many the process has dropped of this contact since the last one, this signal included. */
+    count: whole(1),
+    signalId: id(),
+    /** As in `SignalReceived`. */
+    unmet: unmetGoals,
+  },
+  GoalSatisfied: {
+    ...GOAL,
+    campaignVersion: whole(1),
+    signalId: id(),
+    kind: text,
+    occurredAt: instant,
+    /** Index of the pattern of `when` that matched. Its values are those of the signal, so none is repeated here. */
+    pattern: whole(0),
+    /** Where the goal has a `same` (KEY-3): the key of the runs that it stops; absent if the signal does not say one. */
+    same: optional(id()),
+    routes,
+    saw: observations,
+    /** On the first goal of a signal only: all goals that it matched, in the order in which they were handled. */
+    matched: optional(matchedGoals),
+  },
+  StepDispatched: {
+    ...ATTEMPT,
+    idempotencyKey: id(),
+    /** `null` for resends, which stand outside the schedule, and for retries. */
+    timing: timingOrNull,
+    /** What the step's condition read, where it has one (STEP-10). */
+    saw: optional(observations),
+  },
+  StepSent: { ...ATTEMPT, receipt: optional(text) },
+  /** The reason `unknown-outcome` stands for a worker that died in the middle (STEP-6). */
+  StepFailed: {
+    ...ATTEMPT,
+    reason: text,
+    /** What follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says. */
+    consequence: words('retry', 'continue', 'stop', 'hold'),
+    retryAt: instantOrNull,
+  },
+  StepSkipped: {
+    ...ATTEMPT,
+    attempt: whole(0),
+    /** One of the engine's (`REASONS`), or the handler's. */
+    reason: text,
+    timing: timingOrNull,
+    /** What the step's condition read, where it was asked. */
+    saw: optional(observations),
+  },
+  StepResent: { ...STEP, resend: whole(1) },
+  StepCancelled: STEP,
+  ContactSuppressed: {
+    /** `null` for a ban without end. */
+    until: instantOrNull,
+  },
+  ContactUnsuppressed: {},
+  ContactErased: {},
+} satisfies Events
+
+/** What is wrong with a definition, first things first; `null`: nothing. Never throws. */
+export function definitionProblem(value: unknown): { readonly path: string; readonly message: string } | null {
+  try {
+    return shapeProblems(value)[0] ?? null
+  } catch {
+    return { path: '', message: 'is nested too deeply' }
+  }
+}
+/** Published as a reference to the schema of a campaign. */
+export const definition = refined(
+  keywords<CampaignDefinition>({ type: 'object' }),
+  (value) => definitionProblem(value) === null,
+)
+
+const PUBLICATION = { campaignId: id<CampaignId>(), campaignVersion: whole(1) }
+
+export const CAMPAIGN_EVENTS = {
+  CampaignPublished: { ...PUBLICATION, definition },
+  CampaignUnpublished: PUBLICATION,
+  /** An order left the campaign as it was, and its command id stands for that answer from now on (ONCE-1). */
+  CampaignUnchanged: {
+    campaignId: id<CampaignId>(),
+    /** That the answer named. */
+    campaignVersion: whole(1),
+    outcome: words(...CAMPAIGN_VERBS.publish.unchanged, ...CAMPAIGN_VERBS.unpublish.unchanged),
+  },
+} satisfies Events
+
+/** The data of each event of a contact's stream. */
+export interface ContactEventData extends DataOf<typeof CONTACT_EVENTS> {}
+/** The data of each event of a campaign's stream. */
+export interface CampaignEventData extends DataOf<typeof CAMPAIGN_EVENTS> {}
