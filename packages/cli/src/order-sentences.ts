@@ -131,6 +131,15 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
         `${stepName(order)}, run ${run}, is cancelled already for ${contact}`,
     },
   },
+  skipStep: {
+    help: 'take out a step and its wait: the next is counted from now',
+    options: { key: 'what the run is about, of a sequence with keys' },
+    would: (order, contacts) => `skip ${stepName(order)} for ${contacts}`,
+    did: {
+      skipped: ({ run }, order, contact) => `skipped ${stepName(order)}, run ${run}, for ${contact}`,
+      already_skipped: ({ run }, order, contact) => `${stepName(order)}, run ${run}, is skipped already for ${contact}`,
+    },
+  },
   stopAll: {
     help: 'take contacts out of every sequence',
     options: {},

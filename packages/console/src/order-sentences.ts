@@ -62,6 +62,12 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
       html`<label class="tick"><input type="checkbox" name="shift" value="yes"> Make the wait in progress longer by the pause</label>`,
     taken: ({ form }) => ({ shift: form.get('shift') === 'yes' }),
   },
+  skipStep: {
+    title: 'Skip',
+    says: 'The step is over now and is not sent. The wait of the next step begins now, or, if the run has not come to this step yet, when it does.',
+    // As SKIP-1 has it; the engine decides again.
+    offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
+  },
   stopAll: {
     title: 'Stop all sequences',
     says: 'The contact is taken out of every sequence of every campaign. Goals that are satisfied later can start them again: only a ban forbids that.',
@@ -135,6 +141,8 @@ const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]
   resent: 'The step is sent again as soon as a dispatcher comes by. The schedule stays as it is.',
   cancelled: 'The step was cancelled. Later steps keep their times.',
   already_cancelled: 'The step was cancelled already. Nothing was changed.',
+  skipped: 'The step was skipped. The wait of the next step is counted from here.',
+  already_skipped: 'The step was skipped already. Nothing was changed.',
   suppressed: 'Suppressed: everything was stopped, and nothing can start until it is lifted.',
   already_suppressed: 'Suppressed already, in the same way. Nothing was changed.',
   unsuppressed: 'The ban was lifted.',

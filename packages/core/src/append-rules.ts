@@ -3,7 +3,7 @@
  * a goal, a route or a ban was left out (AUDIT-4). Which event may follow which is in `verify.ts`.
  */
 import type { Catalog } from './catalog.ts'
-import { type ContactState, enrollmentOf, isOpen, newestRun, recordOf, runOf } from './enrollment.ts'
+import { type ContactState, enrollmentOf, isOpen, isSkipByHand, newestRun, recordOf, runOf } from './enrollment.ts'
 import type { Cause, ContactEvent, ContactEventOf, EventType, RecordedEvent, RouteTaken, RunRef } from './events.ts'
 import { uuidOf } from './hash.ts'
 import { IdSet } from './id-set.ts'
@@ -109,6 +109,8 @@ export class AppendRules {
           : broken('AUDIT-3', 'a signal that follows from an event which is no signal')
       case 'operator':
       case 'bulk':
+        if (type === 'StepSkipped' && !isSkipByHand(event as ContactEvent))
+          return broken('SKIP-1', 'a skip by hand for another reason')
         // The stops of a ban follow from it.
         return isRoot || (type === 'SequenceStopped' && append.source?.id === causationId)
           ? null
@@ -173,7 +175,7 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   StepDispatched: BY_STEP,
   StepSent: BY_STEP,
   StepFailed: BY_STEP,
-  StepSkipped: BY_STEP,
+  StepSkipped: ['step', 'operator', 'bulk'],
   StepResent: BY_HAND,
   StepCancelled: BY_HAND,
   ContactSuppressed: BY_HAND,

@@ -4,20 +4,20 @@
  * of the differences of all its appends, and equally what its last state and its events say.
  */
 import type { Catalog } from './catalog.ts'
-import type { SequenceDefinition } from './definition.ts'
+import type { SequenceDefinition, StepDefinition } from './definition.ts'
 import {
   type ContactState,
   fold,
   initialContact,
   isInProgress,
   isOpen,
-  isResolved,
   nameOfEnrollment,
   newestRun,
   type Run,
   recordOf,
   runOf,
   type StepRecord,
+  standingAt,
 } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf, RunRef } from './events.ts'
 import type { CampaignId, GoalId } from './ids.ts'
@@ -317,7 +317,8 @@ function countSteps(
   const skipped = ({ stepId, status, reason }: StepRecord, by: number) => {
     if (status === 'skipped') count(['skipped', sequenceId, stepId, reasonOf(reason)], by)
   }
-  const [stoodAt, standsAt] = [was === undefined ? null : standing(was, definition), standing(is, definition)]
+  const steps: readonly StepDefinition[] = definition?.steps ?? []
+  const [stoodAt, standsAt] = [was === undefined ? null : standingAt(was, steps), standingAt(is, steps)]
   for (let i = 0; i < is.steps.length; i++) {
     const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
@@ -355,16 +356,6 @@ function placeOf(run: Run, { status }: StepRecord): StepPlace {
   if (status === 'retrying') return pendingIn(run)
   if (status === 'held') return isInProgress(run) ? 'held' : 'left'
   return status
-}
-
-/** The step at which the run stands, or stood when it was stopped: the first that is not resolved. `null`: at its end. */
-function standing(run: Run, definition: SequenceDefinition | undefined): string | null {
-  for (const [i, { id }] of (definition?.steps ?? []).entries()) {
-    // Records mostly stand in the order of the steps.
-    const inOrder = run.steps[i]
-    if (!isResolved(inOrder?.stepId === id ? inOrder : recordOf(run, id))) return id
-  }
-  return null
 }
 
 function reasonOf(reason: string | null): string {

@@ -16,6 +16,7 @@ import {
 import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
 import { type HashList, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
+import { REASONS } from './reasons.ts'
 
 export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stopped'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]
@@ -33,6 +34,8 @@ export interface StepRecord {
   /** As the first attempt's event recorded it. */
   readonly dueAt: Instant | null
   readonly reason: string | null
+  /** Skipped by hand before the run came to it: when it does, it goes on from there (SKIP-1). */
+  readonly ahead?: true
   /** The event that made it so: what follows is caused by it. */
   readonly eventId: EventId
   readonly resends: readonly ResendRecord[]
@@ -337,12 +340,27 @@ export function isBegun(record: StepRecord | undefined): record is BegunRecord {
   return status === 'dispatched' || status === 'retrying' || status === 'held'
 }
 
+/** The step at which the run stands, or stood when it ended: the first of them that is not resolved. `null`: at its end. */
+export function standingAt(run: Run, steps: readonly { readonly id: StepId }[]): StepId | null {
+  for (const [i, { id }] of steps.entries()) {
+    // Records mostly stand in the order of the steps.
+    const inOrder = run.steps[i]
+    if (!isResolved(inOrder?.stepId === id ? inOrder : recordOf(run, id))) return id
+  }
+  return null
+}
+
 /** Nothing more will become of the step by itself. */
 export function isResolved(record: StepRecord | undefined): boolean {
   return record !== undefined && !isBegun(record)
 }
 
 const PENDING_RESEND: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
+
+/** An operator skipped it: a handler may give the same reason, and its step is the cause then (SKIP-1). */
+export function isSkipByHand({ type, data, cause }: ContactEvent): boolean {
+  return type === 'StepSkipped' && data.reason === REASONS.operator && cause.by !== 'step'
+}
 
 /** A resend that is to be done still, or is under way. */
 export function isPendingResend({ status }: ResendRecord): boolean {
@@ -434,7 +452,8 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       return
     }
     case 'StepSkipped':
-      attempt(state, event.data, event, 'skipped', event.data.reason, null, event.data.timing?.dueAt ?? null)
+      if (isSkipByHand(event)) skipByHand(state, event.data, event)
+      else attempt(state, event.data, event, 'skipped', event.data.reason, null, event.data.timing?.dueAt ?? null)
       return
     case 'StepResent':
       withStep(state, event.data, event, (step) => {
@@ -548,6 +567,19 @@ function attempt(
   if (status === 'sent' && step.status === 'held') set(step, 'sent', event, null, null)
 }
 
+/** The step and its wait are over now, or will be when the run comes to it (SKIP-1). */
+function skipByHand(state: LiveContact, data: ContactEventData['StepSkipped'], event: ContactEvent): void {
+  withStep(state, data, event, (step, run) => {
+    set(step, 'skipped', event, data.reason, null)
+    dropResends(step, event.at)
+    if (data.ahead === true) step.ahead = true
+    else {
+      step.dueAt = event.at
+      run.shiftMs = 0
+    }
+  })
+}
+
 function set<Status extends string>(
   record: { status: Status; at: Instant; reason: string | null; retryAt: Instant | null; eventId: EventId },
   status: NoInfer<Status>,
@@ -592,9 +624,9 @@ function withStep(
   state: LiveContact,
   ref: StepRef,
   event: ContactEvent,
-  change: (step: Mutable<StepRecord>) => void,
+  change: (step: Mutable<StepRecord>, run: Mutable<Run>) => void,
 ): void {
-  withRun(state, ref, (run) => change(stepIn(run, ref, event)))
+  withRun(state, ref, (run) => change(stepIn(run, ref, event), run))
 }
 
 // Copied and frozen by the shape that is known, because what asks each object for its keys takes longer than the recipe:

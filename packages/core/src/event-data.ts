@@ -104,6 +104,8 @@ export const CONTACT_EVENTS = {
     timing: timingOrNull,
     /** What the step's condition read, where it was asked. */
     saw: optional(observations),
+    /** An operator skipped it before the run came to it (SKIP-1). */
+    ahead: optional(flag),
   },
   StepResent: { ...STEP, resend: whole(1) },
   StepCancelled: STEP,

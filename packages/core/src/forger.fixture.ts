@@ -230,6 +230,23 @@ export const FORGERIES: readonly Forgery[] = [
       ? withData(event, { reason: 'contact-unknown' })
       : withData(event, { reason: 'draft' }),
   ),
+  append('a step skipped by hand that was resolved', ofType('StepSent'), (event) =>
+    event.data.resend === 0
+      ? [byHand(event, 'StepSkipped', { ...stepOf(event), ...SKIP, attempt: event.data.attempt })]
+      : null,
+  ),
+  append(
+    'a step skipped by hand in a run that is over',
+    ofType('SequenceStopped', 'SequenceCompleted'),
+    (event, log) => {
+      const [first] = stepsOf(log, event)
+      return first === undefined ? null : [byHand(event, 'StepSkipped', { ...runOf(event), stepId: first.id, ...SKIP })]
+    },
+  ),
+  change('a skip by hand that hides whether the run stood there', skippedByHand, ({ data, ...event }) => {
+    const { ahead, ...rest } = data
+    return { ...event, data: ahead === true ? rest : { ...rest, ahead: true } }
+  }),
   change('a run that waits where it is over, or is over where it waits', ofType('SequenceCompleted'), (event) =>
     withData(event, { waiting: event.data.waiting !== true }),
   ),
@@ -396,6 +413,8 @@ const later = (instant: string, ms: number): string => instantOf(Date.parse(inst
 const runOf = ({ data: { campaignId, sequenceId, key, run } }: Draft): Data =>
   key === undefined ? { campaignId, sequenceId, run } : { campaignId, sequenceId, key, run }
 
+const stepOf = (event: Draft): Data => ({ ...runOf(event), stepId: event.data.stepId })
+
 function ofType(...types: readonly string[]): Where {
   return ({ type }) => types.includes(type)
 }
@@ -451,6 +470,16 @@ function followsInAppend(event: Draft, log: readonly RecordedEvent[]): boolean {
 /** A step that the engine passed over without an attempt. */
 function skippedUnsent({ type, data }: Draft): boolean {
   return type === 'StepSkipped' && data.resend === 0 && data.attempt === 0
+}
+
+function skippedByHand({ type, cause }: Draft): boolean {
+  return type === 'StepSkipped' && cause.by !== 'step'
+}
+const SKIP = { resend: 0, attempt: 0, reason: 'operator', timing: null }
+
+/** As the engine tells an order of an operator's. */
+function byHand(model: Draft, type: string, data: Data): Draft {
+  return { ...fresh(model), type, data, cause: { by: 'operator' } }
 }
 
 /** The definition that the event's run, or the goal, is of. */

@@ -153,4 +153,5 @@ const LEAD_ON: ReadonlySet<ContactEvent['type']> = new Set<ContactEvent['type']>
   'SequenceStopped',
   'SequenceCompleted',
   'StepCancelled',
+  'StepSkipped',
 ])

@@ -308,7 +308,7 @@ function planRemembered(input: PlanInput, enrollment: Enrollment, run: Run, outp
 }
 
 /** Facts that say whether anybody looked at them. */
-function watching(facts: Facts): { readonly facts: Facts; wereRead(): boolean } {
+export function watching(facts: Facts): { readonly facts: Facts; wereRead(): boolean } {
   let read = false
   const get = (from: Facts, name: string | symbol) => {
     read = true
@@ -351,8 +351,8 @@ interface Arrival {
  * Since when the wait after a resolved step runs: since the step was resolved. `null`: the step begins no wait, and the one
  * before it goes on. So it is with a cancelled step (CANCEL-1).
  */
-function waitAfter({ status, at }: StepRecord): Instant | null {
-  return status === 'cancelled' ? null : at
+function waitAfter({ status, at, ahead }: StepRecord): Instant | null {
+  return status === 'cancelled' || ahead === true ? null : at
 }
 
 /** Since when the wait in progress runs: since the last step that began one was resolved, or the run began. */
@@ -381,9 +381,11 @@ function planRun(planner: RunPlanner): void {
       planStarted(planner, step, record)
       return
     }
+    causedBy = record.eventId
+    isFirst = false
+    if (record.ahead === true) continue // It was gone before the run came to it, and its wait with it (SKIP-1).
     const resolvedAt = waitAfter(record)
     byWait = resolvedAt === null
-    causedBy = record.eventId
     if (resolvedAt === null) {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
@@ -396,7 +398,6 @@ function planRun(planner: RunPlanner): void {
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, run.shiftMs)
     }
-    isFirst = false
   }
   // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
   if (run.status === 'active' || (run.status === 'paused' && !byWait))

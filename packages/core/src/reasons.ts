@@ -9,6 +9,7 @@ export const REASONS = {
   variableUnreadable: 'variable-unreadable',
   suppressed: 'suppressed',
   condition: 'condition',
+  operator: 'operator',
   contactUnknown: 'contact-unknown',
   unknownOutcome: 'unknown-outcome',
 } as const

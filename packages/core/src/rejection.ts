@@ -115,7 +115,7 @@ export type Rejection =
       readonly newest: number
     }
   | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
-  | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' })
+  | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' | 'cancelled' })
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** It ended before all of its contacts were read: order it again, with all of its contacts. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
@@ -207,7 +207,7 @@ export function describeRejection(rejection: Rejection): string {
     case 'StepAlreadySent':
       return `The step ${show(r.stepId)} was sent already in run ${r.run}.`
     case 'StepAlreadyResolved':
-      return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing is left to cancel.`
+      return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing of it is left to take out.`
     case 'ActionUnknown':
       return `There is no action ${show(r.actionId)}.`
     case 'ActionIncomplete':

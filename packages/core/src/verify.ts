@@ -12,6 +12,7 @@ import {
   isInProgress,
   isOpen,
   isResolved,
+  isSkipByHand,
   isSuppressed,
   newestRun,
   type ResendRecord,
@@ -20,6 +21,7 @@ import {
   requireRun,
   runOf,
   type StepRecord,
+  standingAt,
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
 import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf } from './ids.ts'
@@ -92,8 +94,10 @@ export function violationOf(
     case 'StepFailed':
       return stepKnown(state, data, campaigns) ?? outcome(state, data, type) ?? failed(state, event, campaigns)
     case 'StepSkipped':
+      if (isSkipByHand(event)) return skippedByHand(state, data, campaigns)
       return (
         stepKnown(state, data, campaigns) ??
+        expect('SKIP-1', data.ahead === undefined, 'a step skipped ahead by its schedule') ??
         (data.attempt === 0 ? skipped(state, event, campaigns) : outcome(state, data, type))
       )
     case 'StepResent': {
@@ -240,7 +244,7 @@ function counted(
   const { timer } = step
   const fromStart = timer !== undefined && 'from' in timer && timer.from === 'start'
   const steps = campaign.sequences.get(sequenceId)?.steps ?? []
-  const previous = steps[steps.indexOf(step) - 1]
+  const previous = steps.slice(0, steps.indexOf(step)).findLast(({ id }) => recordOf(run, id)?.ahead !== true)
   const record = previous === undefined ? undefined : recordOf(run, previous.id)
   // A cancelled step leaves its wait (CANCEL-1): then the anchor is an instant that no event has.
   const since = fromStart || record === undefined || record.status === 'cancelled' ? run.startedAt : record.at
@@ -382,6 +386,42 @@ function skipped(
     counted(run, step, timing, campaign, data.sequenceId) ??
     reasonViolation(run, step, reason, timing, at)
   )
+}
+
+/** A step that an operator skipped: it is not resolved, and nothing of it is in flight (SKIP-1). */
+function skippedByHand(
+  state: ContactState,
+  data: ContactEventOf<'StepSkipped'>['data'],
+  campaigns?: Catalog,
+): Violation | null {
+  const unknown = stepKnown(state, data, campaigns) ?? ofNewest(state, data)
+  if (unknown !== null) return unknown
+  const run = requireRun(state, data)
+  const record = recordOf(run, data.stepId)
+  const steps = campaigns?.version(data.campaignId, run.campaignVersion).campaign.sequences.get(data.sequenceId)?.steps
+  const isAhead = steps === undefined ? data.ahead === true : standingAt(run, steps) !== data.stepId
+  return (
+    expect('SKIP-1', isInProgress(run), `a step skipped by hand in a run that is ${run.status}`) ??
+    expect('SKIP-1', isFree(record), `a step skipped by hand that is ${record?.status}`) ??
+    expect(
+      'SKIP-1',
+      data.resend === 0 && data.attempt === (record?.attempt ?? 0),
+      'a skip by hand of another attempt',
+    ) ??
+    expect(
+      'SKIP-1',
+      data.timing === null && data.saw === undefined,
+      'a skip by hand that asked a timer or a condition',
+    ) ??
+    expect('SKIP-1', isAhead === (data.ahead ?? false), 'a skip that does not say truly whether the run stands there')
+  )
+}
+
+/** Whether an operator can take the step: it is not resolved, and no handler is at it. */
+function isFree(record: StepRecord | undefined): boolean {
+  if (record === undefined) return true
+  const isWaiting = record.status === 'retrying' || record.status === 'held'
+  return isWaiting && !record.resends.some(({ status }) => status === 'dispatched')
 }
 
 /** Whether a scheduled step can be skipped for this reason. What the contact's facts were, is not known. */

@@ -39,6 +39,7 @@ const REQUESTS: {
   resumeSequence: { path: '/contacts/ann/sequences/pool/nurture/resume', body: {}, verbs: ['pause'] },
   resendStep: { path: '/contacts/ann/sequences/pool/nurture/steps/one/resend', body: {}, verbs: ['resend'] },
   cancelStep: { path: '/contacts/ann/sequences/pool/nurture/steps/two/cancel', body: {}, verbs: ['cancel'] },
+  skipStep: { path: '/contacts/ann/sequences/pool/nurture/steps/two/skip', body: {}, verbs: ['cancel'] },
   stopAll: { path: '/contacts/ann/stop-all', body: {}, verbs: ['stop'] },
   suppress: { path: '/contacts/ann/suppress', body: {}, verbs: ['suppress'] },
   unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },

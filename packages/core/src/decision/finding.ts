@@ -11,8 +11,10 @@ import {
   refOf,
   runNumbered,
   type StepRecord,
+  standingAt,
 } from '../enrollment.ts'
 import type { SequenceRef } from '../events.ts'
+import type { StepId } from '../ids.ts'
 import { nearestFirst } from '../nearest.ts'
 import { campaignUnknown, type Rejection } from '../rejection.ts'
 import type { DecisionBuilder, DecisionContext } from './builder.ts'
@@ -82,4 +84,42 @@ export function runAndStep(
     return left({ type: 'StepUnknown', ...ref, stepId, campaignVersion, known })
   }
   return right({ run, record: recordOf(run, stepId) })
+}
+
+/**
+ * The run of a step command and its step, where an operator can still take it: the run is in progress, the step is not
+ * resolved, and nothing of it is in flight.
+ *
+ * @param done the status that the order asks for: `isDone` says that the step has it already
+ */
+export function openStep(
+  command: OfStep,
+  decision: DecisionBuilder,
+  done: 'cancelled' | 'skipped' | null,
+): Either<Rejection, { readonly run: Run; readonly record: StepRecord | undefined; readonly isDone: boolean }> {
+  const found = runAndStep(command, decision)
+  if (isLeft(found)) return found
+  const { run, record } = found.right
+  const ref = { ...refOf(command), run: run.run, stepId: command.stepId }
+  if (done !== null && record?.status === done) return right({ run, record, isDone: true })
+  if (!isInProgress(run))
+    return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run.run, status: run.status })
+  switch (record?.status) {
+    case 'sent':
+      return left({ type: 'StepAlreadySent', ...ref })
+    case 'failed':
+    case 'skipped':
+    case 'cancelled':
+      return left({ type: 'StepAlreadyResolved', ...ref, status: record.status })
+    case 'dispatched':
+      return left({ type: 'StepInFlight', ...ref })
+  }
+  if (record?.resends.some(({ status }) => status === 'dispatched')) return left({ type: 'StepInFlight', ...ref })
+  return right({ run, record, isDone: false })
+}
+
+/** The step at which a run stands; `null`: at its end. */
+export function standsAt(ref: SequenceRef, run: Run, { campaigns }: DecisionContext): StepId | null {
+  const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
+  return standingAt(run, campaign.sequence(ref.sequenceId).steps)
 }

@@ -1,14 +1,18 @@
 /** What a resolved step leads to: the end of its run, and what that leads to in its turn (STEP-5, STEP-8, ROUTE-4). */
 import { isInProgress, type Run, requireRun } from '../enrollment.ts'
 import type { Cause, RunRef } from '../events.ts'
-import { dueOfRun } from '../plan.ts'
+import { dueOfRun, watching } from '../plan.ts'
 import { varsOfRun } from '../variables.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
 import { type Origin, routesTaken, startRoutes } from './routing.ts'
 import { stop } from './stopping.ts'
 
-/** The end of the step's run, by failure (STEP-5) or because it was the last (STEP-8). */
-export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: string): void {
+/**
+ * The end of the step's run, by failure (STEP-5) or because it was the last (STEP-8).
+ *
+ * @param isFactless the decision reads no facts (FACTS-1): an end that does is left to the next look of a dispatcher
+ */
+export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: string, isFactless = false): void {
   const run = requireRun(decision.state(), ref)
   if (!isInProgress(run)) return
   const why: Causation = {
@@ -23,8 +27,10 @@ export function afterResolution(decision: DecisionBuilder, ref: RunRef, stepId: 
   }
   const { areFactsOld, campaigns, contactId, facts, now } = decision
   // What its routes read is not known now: the run ends with the next look of a dispatcher (FACTS-1, ROUTE-1).
-  if (areFactsOld === true && routesReadFacts(decision, ref, run)) return
-  const due = dueOfRun(contactId, decision.state(), campaigns, facts, now, ref)
+  if ((areFactsOld === true || isFactless) && routesReadFacts(decision, ref, run)) return
+  const watched = watching(isFactless ? {} : (facts ?? {}))
+  const due = dueOfRun(contactId, decision.state(), campaigns, isFactless ? watched.facts : facts, now, ref)
+  if (isFactless && watched.wereRead()) return
   if (due.some(({ action }) => action === 'complete')) complete(decision, ref, why)
 }
 

@@ -6,6 +6,7 @@ import { resendStep } from './resend-step.ts'
 import { restartSequence } from './restart-sequence.ts'
 import { resumeSequence } from './resume-sequence.ts'
 import { signal } from './signal.ts'
+import { skipStep } from './skip-step.ts'
 import { startSequence } from './start-sequence.ts'
 import { stopAll } from './stop-all.ts'
 import { stopSequence } from './stop-sequence.ts'
@@ -24,6 +25,8 @@ export const VERBS = {
   resumeSequence,
   resendStep,
   cancelStep,
+  /** The step and its wait are taken out (SKIP-1); `cancelStep` leaves the wait. */
+  skipStep,
   stopAll,
   /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
   suppress,
@@ -74,6 +77,7 @@ export type { ResendStep } from './resend-step.ts'
 export type { RestartSequence } from './restart-sequence.ts'
 export type { ResumeSequence } from './resume-sequence.ts'
 export type { HandleSignal } from './signal.ts'
+export type { SkipStep } from './skip-step.ts'
 export type { StartSequence } from './start-sequence.ts'
 export type { StopAll } from './stop-all.ts'
 export type { StopSequence } from './stop-sequence.ts'
