@@ -70,20 +70,11 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
   }
 
   if (battery)
-    eventStoreBattery(
-      name,
-      () => {
-        const prefix = freshPrefix()
-        const open = () => createEventStoreDbStore({ client: client(), prefix, ...server.asUser })
-        return { store: open(), reopen: open, cleanup }
-      },
-      {
-        skips: {
-          'event ids of another stream throw EVENT_ID_REUSED, and nothing is written':
-            'The server has no index of event ids over all streams. The ids that the engine makes name their stream.',
-        },
-      },
-    )
+    eventStoreBattery(name, () => {
+      const prefix = freshPrefix()
+      const open = () => createEventStoreDbStore({ client: client(), prefix, ...server.asUser })
+      return { store: open(), reopen: open, cleanup }
+    })
 
   describe(`${name}: each row of the table`, () => {
     /** A store, others on the same streams, and a separate client. */

@@ -70,8 +70,10 @@ export interface CaughtUp {
  *
  * Promises: an append is all or nothing and durable when it resolves. An append whose event ids all stand in the
  * stream already returns `repeated` with the place of the first time, whatever was expected; ids that are partly
- * there, or in another stream, throw `EVENT_ID_REUSED`. A `hash` that comes with an event is not taken over. Versions are 1, 2, 3 … per stream, positions grow in the order
- * of `readAll`, and a reader never passes a position that an append in progress can still take.
+ * there throw `EVENT_ID_REUSED`. An id stands for one event of its stream: those that the engine makes follow from the
+ * stream (LOG-3), so no two streams have the same, and a store need not look for them in others. It may, and then throws
+ * `EVENT_ID_REUSED` too. A `hash` that comes with an event is not taken over. Versions are 1, 2, 3 … per stream, positions
+ * grow in the order of `readAll`, and a reader never passes a position that an append in progress can still take.
  * Every method throws an `EnfoldFault` for faults; after `close` each throws `CLOSED`.
  */
 export interface EventStore {
