@@ -48,13 +48,7 @@ CREATE TABLE agenda (
   -- The lane: what is due then, so that a limit of one kind holds up no other.
   kind         TEXT    NOT NULL,
   campaign     TEXT    NOT NULL,
-  lease_until  TEXT,
-  worker       TEXT,
-  -- When it can be claimed: its wake, or the end of its lease if that is later.
-  claimable_at TEXT GENERATED ALWAYS AS (
-    CASE WHEN wake_at IS NULL THEN NULL WHEN lease_until > wake_at THEN lease_until ELSE wake_at END
-  ) VIRTUAL
-, others TEXT, other_at TEXT GENERATED ALWAYS AS (others ->> '$[0][0]') VIRTUAL) STRICT, WITHOUT ROWID;
+  others TEXT, other_at TEXT GENERATED ALWAYS AS (others ->> '$[0][0]') VIRTUAL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE checkpoint (
   one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -83,20 +77,28 @@ CREATE TABLE counters_state (
   complete INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE events (
+CREATE TABLE "events" (
   -- Without AUTOINCREMENT, which writes a second table for each append: no event is ever deleted, so none is reused.
   position   INTEGER PRIMARY KEY,
   stream     TEXT    NOT NULL,
   version    INTEGER NOT NULL,
-  id         TEXT    NOT NULL UNIQUE,
+  id         TEXT    NOT NULL,
   -- Everything else of the event, as JSON.
   body       TEXT    NOT NULL,
+  hash       BLOB,
   -- For people who look into the file by hand: computed when asked for, not stored.
   type       TEXT    GENERATED ALWAYS AS (body ->> 'type') VIRTUAL,
   at         TEXT    GENERATED ALWAYS AS (body ->> 'at') VIRTUAL,
-  command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL, hash BLOB,
-  UNIQUE (stream, version)
+  command_id TEXT    GENERATED ALWAYS AS (body ->> 'commandId') VIRTUAL,
+  UNIQUE (stream, version),
+  UNIQUE (stream, id)
 ) STRICT;
+
+CREATE TABLE leases (
+  contact     TEXT NOT NULL PRIMARY KEY,
+  lease_until TEXT NOT NULL,
+  worker      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE membership_keys (
   tag     INTEGER NOT NULL,
@@ -129,11 +131,9 @@ CREATE TABLE tags (
 
 CREATE UNIQUE INDEX action_contacts_once ON action_contacts (action, contact, key);
 
-CREATE INDEX agenda_claimable ON agenda (kind, campaign, claimable_at) WHERE claimable_at IS NOT NULL;
+CREATE INDEX agenda_lanes ON agenda (kind, campaign, wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE INDEX agenda_others ON agenda (kind, other_at) WHERE others IS NOT NULL;
-
-CREATE INDEX agenda_wake ON agenda (wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE INDEX events_of_campaigns ON events (position) WHERE stream >= 'campaign-' AND stream < 'campaign.';
 

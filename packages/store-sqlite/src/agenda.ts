@@ -1,15 +1,16 @@
-/** Contacts by when they are due, in one table. All within a transaction of the caller. */
+/** Contacts by when they are due, and those that are claimed, in two tables. All within a transaction of the caller. */
 import type { DatabaseSync } from 'node:sqlite'
-import type {
-  AgendaEntry,
-  Backlog,
-  Claim,
-  ContactId,
-  Derived,
-  Instant,
-  OtherLane,
-  Version,
-  WorkerId,
+import {
+  type AgendaEntry,
+  type Backlog,
+  type Claim,
+  type ContactId,
+  compareIds,
+  type Derived,
+  type Instant,
+  type OtherLane,
+  type Version,
+  type WorkerId,
 } from '@enfold/core'
 import { LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
@@ -45,7 +46,7 @@ type MaxPerKind = ReadonlyMap<string, number>
 
 export type AgendaTable = ReturnType<typeof createAgendaTable>
 
-/** The statements on the table. */
+/** The statements on the tables. */
 export function createAgendaTable(connection: DatabaseSync) {
   return {
     wake: connection.prepare(
@@ -57,36 +58,46 @@ export function createAgendaTable(connection: DatabaseSync) {
     // From lane to lane by the index, without reading their contacts. In two questions: for one `(kind, campaign) > (?, ?)`
     // SQLite seeks the lane before and reads through all of its contacts.
     laneOfKind: connection.prepare(
-      `SELECT kind, campaign FROM agenda WHERE claimable_at IS NOT NULL AND kind = ? AND campaign > ?
+      `SELECT kind, campaign FROM agenda WHERE wake_at IS NOT NULL AND kind = ? AND campaign > ?
        ORDER BY campaign LIMIT 1`,
     ),
     laneOfNextKind: connection.prepare(
-      'SELECT kind, campaign FROM agenda WHERE claimable_at IS NOT NULL AND kind > ? ORDER BY kind, campaign LIMIT 1',
+      'SELECT kind, campaign FROM agenda WHERE wake_at IS NOT NULL AND kind > ? ORDER BY kind, campaign LIMIT 1',
     ),
+    isLane: connection.prepare('SELECT 1 FROM agenda WHERE kind = ? AND campaign = ? AND wake_at IS NOT NULL LIMIT 1'),
     dueInLane: connection.prepare(
-      `SELECT contact, wake_at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at <= ?
-       ORDER BY claimable_at ${LIMIT}`,
+      `SELECT contact, wake_at FROM agenda a WHERE kind = ? AND campaign = ? AND wake_at <= ?
+       AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.contact = a.contact AND l.lease_until > ?)
+       ORDER BY wake_at ${LIMIT}`,
     ),
     firstInLane: connection.prepare(
-      'SELECT min(claimable_at) AS at FROM agenda WHERE kind = ? AND campaign = ? AND claimable_at IS NOT NULL',
+      `SELECT wake_at AS at FROM agenda a WHERE kind = ? AND campaign = ? AND wake_at IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.contact = a.contact) ORDER BY wake_at LIMIT 1`,
+    ),
+    // When those that are leased can be claimed again. CROSS: by the leases, of which there are few.
+    leased: connection.prepare(
+      `SELECT a.kind, max(l.lease_until, a.wake_at) AS at FROM leases l CROSS JOIN agenda a ON a.contact = l.contact
+       WHERE a.wake_at IS NOT NULL`,
     ),
     others: connection.prepare(
-      'SELECT contact, wake_at, lease_until, others FROM agenda WHERE others IS NOT NULL AND kind = ? ORDER BY other_at',
+      `SELECT a.contact, wake_at, lease_until, others FROM agenda a LEFT JOIN leases l ON l.contact = a.contact
+       WHERE others IS NOT NULL AND kind = ? ORDER BY other_at`,
     ),
     backlog: connection.prepare(
-      `SELECT count(*) AS contacts, min(wake_at) AS since FROM agenda
-       WHERE claimable_at IS NOT NULL AND kind = ? AND wake_at <= ?`,
+      `SELECT count(*) AS contacts, min(wake_at) AS since FROM agenda WHERE kind = ? AND campaign = ? AND wake_at <= ?`,
     ),
-    lease: connection.prepare('UPDATE agenda SET lease_until = ?, worker = ? WHERE contact = ?'),
-    release: connection.prepare(
-      'UPDATE agenda SET lease_until = NULL, worker = NULL WHERE contact = ? AND worker = ? AND lease_until = ?',
+    lease: connection.prepare(
+      `INSERT INTO leases (contact, lease_until, worker) VALUES (?, ?, ?)
+       ON CONFLICT (contact) DO UPDATE SET lease_until = excluded.lease_until, worker = excluded.worker`,
     ),
+    release: connection.prepare('DELETE FROM leases WHERE contact = ? AND worker = ? AND lease_until = ?'),
     renew: connection.prepare(
-      'UPDATE agenda SET lease_until = ? WHERE contact = ? AND worker = ? AND lease_until = ? AND lease_until > ?',
+      'UPDATE leases SET lease_until = ? WHERE contact = ? AND worker = ? AND lease_until = ? AND lease_until > ?',
     ),
-    until: connection.prepare(
-      `SELECT contact, wake_at, lease_until, kind FROM agenda
-       WHERE wake_at <= ? AND (wake_at, contact) > (?, ?) ORDER BY wake_at, contact ${LIMIT}`,
+    inLane: connection.prepare(
+      `SELECT a.contact, wake_at, lease_until, kind FROM agenda a LEFT JOIN leases l ON l.contact = a.contact
+       WHERE kind = ? AND campaign = ? AND wake_at <= ? AND (wake_at, a.contact) > (?, ?)
+       ORDER BY wake_at, a.contact ${LIMIT}`,
     ),
   }
 }
@@ -110,8 +121,7 @@ export function projectedVersion(on: AgendaTable, contactId: ContactId): Version
 function lanes(on: AgendaTable): LaneRow[] {
   const found: LaneRow[] = []
   // Before the first there is nothing that sorts lower than the two empty texts: ask for that lane by itself.
-  const { at } = on.firstInLane.get('', '') as { at: Instant | null }
-  if (at !== null) found.push({ kind: '', campaign: '' })
+  if (on.isLane.get('', '') !== undefined) found.push({ kind: '', campaign: '' })
   for (let last: LaneRow = { kind: '', campaign: '' }; ; ) {
     const next = (on.laneOfKind.get(last.kind, last.campaign) ?? on.laneOfNextKind.get(last.kind)) as
       | LaneRow
@@ -150,7 +160,7 @@ function inOtherLanes(
 function claimable(on: AgendaTable, now: Instant, limit: number, maxPerKind?: MaxPerKind) {
   const byLane: (readonly Omit<InOtherLane, 'at'>[])[] = lanes(on).map(({ kind, campaign }) => {
     const most = Math.min(limit, maxPerKind?.get(fromText(kind)) ?? limit)
-    const rows = on.dueInLane.all(kind, campaign, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
+    const rows = on.dueInLane.all(kind, campaign, now, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
     return rows.map((row) => ({ ...row, kind: fromText(kind) }))
   })
   if (maxPerKind === undefined) return byLane
@@ -180,7 +190,7 @@ export function claim(
       took = true
       if (left.get(kind) === 0) continue
       if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
-      on.lease.run(leaseUntil, toText(worker), row.contact)
+      on.lease.run(row.contact, leaseUntil, toText(worker))
       claims.push({ contactId: fromText(row.contact), worker, wakeAt: row.wake_at, leaseUntil, kind })
     }
   }
@@ -199,31 +209,75 @@ export function renew(on: AgendaTable, claims: readonly Claim[], now: Instant, l
 }
 
 export function nextWake(on: AgendaTable, maxPerKind: MaxPerKind = new Map()): Instant | null {
-  const ofLanes = lanes(on).flatMap(({ kind, campaign }) =>
-    maxPerKind.get(fromText(kind)) === 0
-      ? []
-      : ((on.firstInLane.get(kind, campaign) as { at: Instant | null }).at ?? []),
+  const isOpen = (kind: string) => maxPerKind.get(fromText(kind)) !== 0
+  const free = lanes(on).flatMap(({ kind, campaign }) =>
+    isOpen(kind) ? ((on.firstInLane.get(kind, campaign) as { at: Instant } | undefined)?.at ?? []) : [],
+  )
+  const leased = (on.leased.all() as { kind: string; at: Instant }[]).flatMap(({ kind, at }) =>
+    isOpen(kind) ? at : [],
   )
   const isEnough = (found: readonly InOtherLane[], otherAt: Instant) => found.some(({ at }) => at <= otherAt)
-  const wakes = [...ofLanes, ...inOtherLanes(on, maxPerKind, isEnough).map(({ at }) => at)]
+  const wakes = [...free, ...leased, ...inOtherLanes(on, maxPerKind, isEnough).map(({ at }) => at)]
   return wakes.reduce<Instant | null>((first, at) => (first === null || at < first ? at : first), null)
 }
 
 export function backlog(on: AgendaTable, kinds: readonly string[], now: Instant): Backlog[] {
+  const all = lanes(on)
   return kinds.flatMap((kind) => {
-    const { contacts, since } = on.backlog.get(toText(kind), now) as { contacts: number; since: Instant | null }
+    let [contacts, since]: [number, Instant | null] = [0, null]
+    for (const lane of all.filter((one) => one.kind === toText(kind))) {
+      const row = on.backlog.get(lane.kind, lane.campaign, now) as { contacts: number; since: Instant | null }
+      contacts += row.contacts
+      if (row.since !== null && (since === null || row.since < since)) since = row.since
+    }
     return since === null ? [] : [{ kind, contacts, since }]
   })
 }
 
+/** Entries of one lane that were read and not given yet. */
+interface OpenLane {
+  readonly lane: LaneRow
+  rows: readonly AgendaRow[]
+  next: number
+}
+
+/** From all lanes, the first of each, in portions, so that no lane is read much further than is needed. */
 export function entriesUntil(on: AgendaTable, until: Instant, limit: number, after?: AgendaEntry): AgendaEntry[] {
-  const rows = on.until.all(until, after?.wakeAt ?? '', toText(after?.contactId ?? ''), limit)
-  return (rows as unknown as AgendaRow[]).map((row) => ({
+  const all = lanes(on)
+  const size = Math.min(limit, Math.max(16, Math.ceil((2 * limit) / Math.max(1, all.length))))
+  const read = (lane: LaneRow, { wake_at, contact }: Pick<AgendaRow, 'wake_at' | 'contact'>): OpenLane => ({
+    lane,
+    rows: on.inLane.all(lane.kind, lane.campaign, until, wake_at, contact, size) as unknown as AgendaRow[],
+    next: 0,
+  })
+  const from = { wake_at: after?.wakeAt ?? '', contact: toText(after?.contactId ?? '') }
+  const open = all.map((lane) => read(lane, from)).filter(({ rows }) => rows.length > 0)
+  const entries: AgendaEntry[] = []
+  while (open.length > 0 && entries.length < limit) {
+    const first = open.reduce((one, other) => (isBefore(nextOf(other), nextOf(one)) ? other : one))
+    const row = nextOf(first)
+    entries.push(entryOf(row))
+    first.next += 1
+    if (first.next < first.rows.length) continue
+    const more = first.rows.length < size ? [] : [read(first.lane, row)].filter(({ rows }) => rows.length > 0)
+    open.splice(open.indexOf(first), 1, ...more)
+  }
+  return entries
+}
+
+const nextOf = ({ rows, next }: OpenLane) => rows[next] as AgendaRow
+
+function isBefore(a: AgendaRow, b: AgendaRow): boolean {
+  return a.wake_at === b.wake_at ? compareIds(a.contact, b.contact) < 0 : a.wake_at < b.wake_at
+}
+
+function entryOf(row: AgendaRow): AgendaEntry {
+  return {
     contactId: fromText(row.contact),
     wakeAt: row.wake_at,
     leaseUntil: row.lease_until,
     kind: fromText(row.kind),
-  }))
+  }
 }
 
 const othersText = (others: readonly OtherLane[] = []) =>

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { contactStream, type RecordedEvent, type Store } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAgendaTable } from './agenda.ts'
@@ -125,12 +126,15 @@ describe('the file', () => {
         .prepare('INSERT INTO events (stream, version, id, body) VALUES (?, 1, ?, ?)')
         .run(contactStream('ann'), id, JSON.stringify(body))
       const [now, rooms] = ['1970-01-02T00:00:00.000Z', new Map([['sms', 0]])]
-      if (version > 1)
-        connection
-          .prepare(
-            `INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES ('cem', 1, ?, 'email', 'pool')`,
-          )
-          .run(now)
+      if (version > 1) {
+        const insert = connection.prepare(
+          `INSERT INTO agenda (contact, version, wake_at, kind, campaign) VALUES (?, 1, ?, 'email', 'pool')`,
+        )
+        for (const contact of ['cem', 'dan']) insert.run(contact, now)
+      }
+      if (version > 1 && version < migrations.findIndex((sql) => sql.includes('CREATE TABLE leases')) + 1)
+        connection.exec("UPDATE agenda SET lease_until = '1970-01-03', worker = 'w' WHERE contact = 'dan'")
+      else if (version > 1) connection.exec("INSERT INTO leases VALUES ('dan', '1970-01-03', 'w')")
       connection.close()
       expect(() => open(path, { readOnly: true })).toThrow(fault('STORE_INCOMPATIBLE'))
       const store = open(path)
@@ -142,6 +146,7 @@ describe('the file', () => {
       expect(await store.correctCounters([], revision)).toBe(true)
       expect(await store.countersAt()).toMatchObject({ complete: true, position: 1 })
       const claims = await store.claimDue(now, 'worker', 10, 1000, rooms)
+      // One is claimed: its lease is kept.
       expect(claims.map(({ contactId }) => contactId)).toEqual(version > 1 ? ['cem'] : [])
       await start(store, 'bob')
       expect(await store.count(TAG)).toBe(1)
@@ -286,6 +291,45 @@ describe('several processes', () => {
     }
   })
 
+  it('ONCE-2: nothing is decided from memory that another process has overtaken', async () => {
+    const path = givenPath()
+    const store = open(path)
+    const stream = contactStream('ann')
+    const append = (commandId: string, expected: number) =>
+      store.append(stream, [eventOf('ann', commandId, 0)], expected === 0 ? 'no-stream' : expected, {
+        tags: [{ change: 'add', contactId: 'ann', tag: TAG }],
+        wakeAt: WAKE_AT,
+      })
+    expect(await append('first', 0)).toMatchObject({ outcome: 'appended', version: 1 })
+    const other = givenProcess({ task: 'append', path, name: 'other', count: 1, contacts: ['ann'] })
+    const [id] = await other.rest()
+    // As this process remembers the stream, its version is 1.
+    expect(await append('second', 1)).toEqual({ outcome: 'conflict', actual: 2 })
+    expect(await append('second', 2)).toMatchObject({ outcome: 'appended', version: 3 })
+    const events = await collect(store.readStream(stream))
+    expect(events.map((event) => event.id)).toEqual([expect.any(String), id, eventOf('ann', 'second', 0).id])
+    let previous: string | null = null
+    for (const event of events) {
+      previous = chainHash(previous, digestOf(event))
+      expect(event.hash).toBe(previous)
+    }
+  })
+
+  it('what a transaction wrote that was undone is not remembered', async () => {
+    const store = createSqliteStore({ path: givenPath() })
+    onTestFinished(() => store.close())
+    const one = (contactId: string, index: number) => ({
+      stream: contactStream(contactId),
+      events: [eventOf(contactId, 'start', index)],
+      expected: 'no-stream' as const,
+      derived: { tags: [{ change: 'add', contactId, tag: TAG }] as const, wakeAt: WAKE_AT },
+    })
+    const twice = { ...one('bob', 0), events: [eventOf('bob', 'start', 0), eventOf('bob', 'start', 0)] }
+    await expect(store.appendMany([one('ann', 0), twice])).rejects.toThrow(fault('EVENT_ID_REUSED'))
+    expect(await store.appendMany([one('ann', 0)])).toMatchObject([{ outcome: 'appended', version: 1 }])
+    expect(await store.members(TAG, { after: null, limit: 10 })).toMatchObject({ contacts: ['ann'], total: 1 })
+  })
+
   it('a subscription sees what another process appends', async () => {
     const path = givenPath()
     const store = open(path)
@@ -405,9 +449,9 @@ describe('questions', () => {
 
   it('never read a whole table, nor sort one', () => {
     const all = plans((connection) => {
-      createEventLog(connection, true)
+      createEventLog({ connection, remember() {} }, true)
       createAgendaTable(connection)
-      const { index } = createTagTables(connection)
+      const { index } = createTagTables({ connection, remember() {} })
       for (const query of [{ all: ['a', 'b'], none: ['c'] }, { any: ['a', 'b'] }, { all: ['a'] }, { none: ['a'] }, {}])
         index.search(query, { after: null, limit: 10 })
     })
@@ -421,7 +465,7 @@ describe('questions', () => {
       else
         expect([sql, plan]).toEqual([
           sql,
-          expect.not.stringMatching(/SCAN (events|memberships|membership_keys|m|k|tags|t|agenda)\b|TEMP B-TREE/),
+          expect.not.stringMatching(/SCAN (events|memberships|membership_keys|m|k|tags|t|agenda|a)\b|TEMP B-TREE/),
         ])
     }
   })
@@ -429,19 +473,24 @@ describe('questions', () => {
   it('find what is due, members and campaigns by the index that was made for them', () => {
     const all = [
       ...plans((connection) => {
-        createEventLog(connection, true)
+        createEventLog({ connection, remember() {} }, true)
         createAgendaTable(connection)
-        createTagTables(connection).index.members('a', { after: null, limit: 10 })
+        createTagTables({ connection, remember() {} }).index.members('a', { after: null, limit: 10 })
       }),
     ]
     const planOf = (part: RegExp) => all.filter(([sql]) => part.test(sql)).map(([, plan]) => plan)
-    expect(planOf(/claimable_at <= \?/)).toEqual([
-      expect.stringContaining('SEARCH agenda USING INDEX agenda_claimable (kind=? AND campaign=? AND claimable_at<?)'),
+    expect(planOf(/NOT EXISTS .* l\.lease_until > /s)).toEqual([
+      expect.stringMatching(
+        /^SEARCH a USING COVERING INDEX agenda_lanes \(kind=\? AND campaign=\? AND wake_at<\?\).*SEARCH l USING PRIMARY KEY/,
+      ),
     ])
-    expect(planOf(/min\(claimable_at\)/)).toEqual([
-      expect.stringContaining('INDEX agenda_claimable (kind=? AND campaign=?'),
+    expect(planOf(/SELECT wake_at AS at/)).toEqual([
+      expect.stringContaining('SEARCH a USING COVERING INDEX agenda_lanes (kind=? AND campaign=?'),
     ])
-    expect(planOf(/WHERE wake_at <= \?/)).toEqual([expect.stringContaining('INDEX agenda_wake')])
+    expect(planOf(/FROM leases l CROSS JOIN agenda/)).toEqual(['SCAN l; SEARCH a USING PRIMARY KEY (contact=?)'])
+    expect(planOf(/\(wake_at, a\.contact\) > /)).toEqual([
+      expect.stringContaining('SEARCH a USING COVERING INDEX agenda_lanes (kind=? AND campaign=?'),
+    ])
     expect(planOf(/ORDER BY other_at/)).toEqual([expect.stringContaining('INDEX agenda_others (kind=?)')])
     expect(planOf(/INDEXED BY events_of_campaigns/)).toEqual([
       expect.stringContaining('INDEX events_of_campaigns (position>?)'),

@@ -31,6 +31,12 @@ export interface Database {
    * reaches it with the next `write` at the latest.
    */
   writeFleeting<T>(work: () => T): Promise<T>
+  /**
+   * For what is kept in memory of the file. `forget` is called within a transaction, before its work, where another
+   * connection has written since the transaction before; and after one that was undone. So what was read or written at any
+   * time and is still there is what the file says.
+   */
+  remember(forget: () => void): void
   /** Within `read`: throws where nothing could be written any more. */
   refuseIfOutdated(): void
 }
@@ -47,6 +53,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   const connection = openFile(options)
   const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
   const schemaVersion = connection.prepare('PRAGMA user_version')
+  // Another number each time that another connection has written.
+  const dataVersion = connection.prepare('PRAGMA data_version')
+  const memories: (() => void)[] = []
+  let seen: unknown
   const open = createOpenWork('SQLite')
 
   /** A newer release may bring the file up to date while this process has it open. */
@@ -62,14 +72,27 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   const patiently = <T>(work: () => T) => open.run(() => untilNotBusy(path, busyTimeoutMs, work))
 
+  function forget(): void {
+    for (const one of memories) one()
+  }
+
+  function lookForOthers(): void {
+    const now = dataVersion.get()?.data_version
+    if (now === seen) return
+    forget()
+    refuseIfOutdated()
+    seen = now
+  }
+
   function inTransaction<T>(work: () => T): T {
     begin?.run()
     try {
-      refuseIfOutdated()
+      lookForOthers()
       const result = work()
       commit?.run()
       return result
     } catch (error) {
+      forget()
       try {
         rollback?.run()
       } catch {
@@ -92,6 +115,7 @@ export function openDatabase(options: DatabaseOptions): Database {
           connection.exec(`PRAGMA synchronous = ${synchronous}`)
         }
       }),
+    remember: (forgetIt) => void memories.push(forgetIt),
     open,
     refuseIfOutdated,
   }

@@ -26,7 +26,8 @@ import {
   type Synchronous,
   versionExpected,
 } from '@enfold/core/store'
-import { LIMIT } from './database.ts'
+import { type Database, LIMIT } from './database.ts'
+import { createHeads, type Head, type Heads } from './heads.ts'
 import { fromText, toText } from './id-text.ts'
 
 export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readMany' | 'contacts'>> {
@@ -38,7 +39,7 @@ export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readM
   head(): Position
 }
 
-type Place = Pick<Row, 'position' | 'stream' | 'version'>
+type Place = Pick<Row, 'position' | 'version'>
 
 interface Row {
   readonly position: number
@@ -56,11 +57,10 @@ type Statements = ReturnType<typeof statementsOn>
 function statementsOn(connection: DatabaseSync) {
   return {
     insert: connection.prepare(
-      'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+      'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (stream, id) DO NOTHING',
     ),
     headOf: connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1'),
-    isIn: connection.prepare('SELECT 1 FROM events WHERE id = ? AND stream = ?'),
-    placeOf: connection.prepare('SELECT position, stream, version FROM events WHERE id = ?'),
+    placeOf: connection.prepare('SELECT position, version FROM events WHERE stream = ? AND id = ?'),
     ofStream: connection.prepare(
       `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version ${LIMIT}`,
     ),
@@ -87,18 +87,36 @@ function statementsOn(connection: DatabaseSync) {
   }
 }
 
+/** What an append works with. */
+interface Log {
+  readonly on: Statements
+  readonly heads: Heads
+  readonly hashChain: boolean
+}
+
 /** @param hashChain whether events get a hash, over the one before in their stream */
-export function createEventLog(connection: DatabaseSync, hashChain: boolean): EventLog {
+export function createEventLog(
+  { connection, remember }: Pick<Database, 'connection' | 'remember'>,
+  hashChain: boolean,
+): EventLog {
   const on = statementsOn(connection)
+  const heads = createHeads((stream) => on.headOf.get(stream) as Head | undefined)
+  remember(heads.forget)
+  const log: Log = { on, heads, hashChain }
+  /** The events of a stream to its end, which are mostly read because something is to be appended. */
+  const toEnd = (stream: StreamId, from: Version): RecordedEvent[] => {
+    const text = toText(stream)
+    const rows = on.ofStream.all(text, from, -1) as unknown as Row[]
+    const last = rows.at(-1)
+    if (last !== undefined || from === 1) heads.set(text, last)
+    return rows.map(eventOf)
+  }
   const head = () => (on.head.get() as { position: number | null }).position ?? 0
   return {
-    append: (one, onWritten) => append(on, hashChain, one, onWritten),
-    version: (stream) => versionOf(on, stream),
+    append: (one, onWritten) => append(log, one, onWritten),
+    version: (stream) => heads.of(toText(stream)).version,
     streamPage: (stream, from, size) => pageOf(on.ofStream.all(toText(stream), from, size), size),
-    readMany: (streams) =>
-      new Map(
-        streams.map((stream) => [stream, (on.ofStream.all(toText(stream), 1, -1) as unknown as Row[]).map(eventOf)]),
-      ),
+    readMany: (streams) => new Map(streams.map((stream) => [stream, toEnd(stream, 1)])),
     logPage(after, size, { streams } = {}) {
       const statement =
         streams === 'campaigns' ? on.ofCampaigns : streams === 'contacts' ? on.ofContacts : on.everything
@@ -108,8 +126,8 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
     readTail: ({ stream, ids }, stored) => ({
       stored,
       // Asked before the events: what another process writes between the two is then among these.
-      isRecorded: ids.some((id) => on.isIn.get(toText(id), toText(stream)) !== undefined),
-      events: (on.ofStream.all(toText(stream), stored?.version ?? 1, -1) as unknown as Row[]).map(eventOf),
+      isRecorded: ids.some((id) => on.placeOf.get(toText(stream), toText(id)) !== undefined),
+      events: toEnd(stream, stored?.version ?? 1),
     }),
     head,
     contacts(after, limit) {
@@ -119,31 +137,26 @@ export function createEventLog(connection: DatabaseSync, hashChain: boolean): Ev
   }
 }
 
-function versionOf(on: Statements, stream: StreamId): Version {
-  return (on.headOf.get(toText(stream)) as Row | undefined)?.version ?? 0
-}
-
 function append(
-  on: Statements,
-  hashChain: boolean,
+  { on, heads, hashChain }: Log,
   one: StreamAppend,
   onWritten: (append: StreamAppend, version: Version) => void,
 ): AppendResult {
   const { stream, events, expected, requires = [] } = one
   const text = toText(stream)
-  const last = on.headOf.get(text) as Row | undefined
-  const actual = last?.version ?? 0
+  const head = heads.of(text)
+  const actual = head.version
   // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
   if (actual !== versionExpected(expected)) return repeated(on, one) ?? { outcome: 'conflict', actual }
-  if (requires.some((required) => versionOf(on, required.stream) !== required.version))
+  if (requires.some((required) => heads.of(toText(required.stream)).version !== required.version))
     return repeated(on, one) ?? { outcome: 'conflict', actual, outdated: true }
-  let [version, position] = [actual, 0]
-  let previous = last?.hash ? hexOf(last.hash) : null
+  let [version, position, bytes] = [actual, 0, head.hash]
+  let previous = bytes === null ? null : hexOf(bytes)
   for (const event of events) {
     // A hash that comes along is that of another log, from which the event is imported.
     const { id, hash: _, ...body } = event as NewEvent & { readonly hash?: string }
     const hash = hashChain ? chainHash(previous, digestOf({ ...event, stream })) : null
-    const bytes = hash === null ? null : Buffer.from(hash, 'hex')
+    bytes = hash === null ? null : Buffer.from(hash, 'hex')
     const { changes, lastInsertRowid } = on.insert.run(text, version + 1, toText(id), JSON.stringify(body), bytes)
     if (changes === 0) {
       // The first one stands there already: perhaps all do. After the first it is too late for that.
@@ -155,6 +168,7 @@ function append(
     position = Number(lastInsertRowid)
     previous = hash
   }
+  heads.set(text, { version, hash: bytes })
   onWritten(one, version)
   return appendedOf({ version, position }, false)
 }
@@ -162,11 +176,10 @@ function append(
 /** Where these ids were recorded before; `null` if none was. */
 function repeated(on: Statements, { stream, events }: StreamAppend): Appended | null {
   const text = toText(stream)
-  const before = events.map(({ id }) => on.placeOf.get(toText(id)) as Place | undefined)
+  const before = events.map(({ id }) => on.placeOf.get(text, toText(id)) as Place | undefined)
   const taken = before.findIndex((place) => place !== undefined)
   if (taken < 0) return null
-  if (!before.every((place) => place?.stream === text))
-    throw idReused((events[taken] as NewEvent).id, fromText((before[taken] as Place).stream))
+  if (before.includes(undefined)) throw idReused((events[taken] as NewEvent).id, stream)
   return appendedOf(before.at(-1) as Place, true)
 }
 

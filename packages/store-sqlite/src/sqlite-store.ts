@@ -77,8 +77,8 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const { pollMs = 200, hashChain = true } = options
   const { connection, open, read, write } = database
   const changes = createChanges()
-  const log = createEventLog(connection, hashChain)
-  const tags = createTagTables(connection)
+  const log = createEventLog(database, hashChain)
+  const tags = createTagTables(database)
   const agenda = createAgendaTable(connection)
   const counters = createCounterTables(connection)
   const states = createStateTable(connection)

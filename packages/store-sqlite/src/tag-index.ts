@@ -11,7 +11,7 @@ import {
   type TagQuery,
 } from '@enfold/core'
 import { pageOfMembers, type Synchronous } from '@enfold/core/store'
-import { LIMIT } from './database.ts'
+import { type Database, LIMIT } from './database.ts'
 import { fromText, toText } from './id-text.ts'
 import { createTagKeys } from './tag-keys.ts'
 
@@ -41,6 +41,8 @@ type Statements = ReturnType<typeof statementsOn>
 function statementsOn(connection: DatabaseSync) {
   const made = new Map<string, StatementSync>()
   return {
+    /** Tags that were changed of late, by their text: what does not change, or is forgotten with the change. */
+    known: new Map<string, Pick<TagRow, 'id' | 'keyed'>>(),
     keys: createTagKeys(connection),
     tagRow: connection.prepare('SELECT id, members, more, keyed FROM tags WHERE tag = ?'),
     newTag: connection.prepare('INSERT INTO tags (tag) VALUES (?)'),
@@ -57,8 +59,12 @@ function statementsOn(connection: DatabaseSync) {
   }
 }
 
-export function createTagTables(connection: DatabaseSync): TagTables {
+/** A campaign has some for each of its sequences. */
+const MOST_KNOWN = 1000
+
+export function createTagTables({ connection, remember }: Pick<Database, 'connection' | 'remember'>): TagTables {
   const on = statementsOn(connection)
+  remember(() => on.known.clear())
   return {
     change: (one) => change(on, one),
     index: {
@@ -80,19 +86,34 @@ function tagOf(on: Statements, tag: Tag): TagRow {
 function change(on: Statements, one: TagChange): void {
   const contact = toText(one.contactId)
   if (one.change === 'clear') {
+    on.known.clear()
     on.keys.clear(contact)
     on.clear.run(contact)
     return
   }
-  const { id: known, keyed } = tagOf(on, one.tag)
+  const tag = toText(one.tag)
   const key = toText(one.key ?? '')
+  const { id, keyed } = knownTag(on, tag, one.change === 'add')
+  // The number of its keys may be another one afterwards.
+  if (key !== '' || keyed > 0) on.known.delete(tag)
   if (one.change === 'remove') {
-    if (keyed === 0 ? key === '' : on.keys.remove(known, contact, key)) on.remove.run(known, contact)
+    if (keyed === 0 ? key === '' : on.keys.remove(id, contact, key)) on.remove.run(id, contact)
     return
   }
-  const id = known || Number(on.newTag.run(toText(one.tag)).lastInsertRowid)
   const had = on.add.run(id, contact).changes === 0
   if (key !== '' || (had && keyed > 0)) on.keys.add(id, contact, key, had)
+}
+
+/** Within a transaction. A tag that nobody ever had gets its row if it `isToBe` there. */
+function knownTag(on: Statements, tag: string, isToBe: boolean): Pick<TagRow, 'id' | 'keyed'> {
+  const known = on.known.get(tag)
+  if (known !== undefined) return known
+  const row = (on.tagRow.get(tag) as TagRow | undefined) ?? UNKNOWN_TAG
+  if (row.id === 0 && !isToBe) return row
+  const { id, keyed } = row.id === 0 ? { id: Number(on.newTag.run(tag).lastInsertRowid), keyed: 0 } : row
+  if (on.known.size >= MOST_KNOWN) on.known.clear()
+  on.known.set(tag, { id, keyed })
+  return { id, keyed }
 }
 
 const membershipsOf = ({ members, more }: TagRow) => members + more

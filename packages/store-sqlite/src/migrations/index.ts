@@ -11,6 +11,8 @@ import { sql as membershipKeys } from './006-membership-keys.ts'
 import { sql as actionKeys } from './007-action-keys.ts'
 import { sql as counters } from './008-counters.ts'
 import { sql as states } from './009-states.ts'
+import { sql as localIds } from './010-local-ids.ts'
+import { sql as leases } from './011-leases.ts'
 
 export const migrations: readonly string[] = [
   log,
@@ -22,4 +24,6 @@ export const migrations: readonly string[] = [
   actionKeys,
   counters,
   states,
+  localIds,
+  leases,
 ]
