@@ -9,13 +9,16 @@ import { createSqliteStore } from '@enfold/store-sqlite'
 const TABLES = [
   { table: 'events', where: "stream = 'contact-' || ?", columns: 'position, stream, version, id, body, hash' },
   { table: 'memberships', where: 'contact = ?', columns: 'tag, contact' },
-  { table: 'agenda', where: 'contact = ?', columns: 'contact, version, wake_at, kind, campaign, lease_until, worker' },
+  { table: 'agenda', where: 'contact = ?', columns: 'contact, version, wake_at, kind, campaign' },
   {
     table: 'action_contacts',
     where: 'action = 1 AND contact = ?',
     columns: 'action, number, contact, outcome, run, reason',
   },
 ]
+
+/** Contacts that a dispatcher works on at once, by default. */
+const AT_ONCE = 50
 
 export interface BareLoop {
   /** Inserts the rows of the next contacts, in one transaction for each `perTransaction` of them. */
@@ -26,8 +29,7 @@ export interface BareLoop {
 /** From a file that Enfold wrote into a new one, contacts in the order of their events. */
 export function createBareLoop(from: string, to: string, synchronous: 'FULL' | 'NORMAL'): BareLoop {
   const source = new DatabaseSync(from, { readOnly: true })
-  const target = new DatabaseSync(to)
-  target.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000`)
+  const target = openTarget(to, synchronous)
   for (const table of ['tags', 'actions'])
     for (const row of source.prepare(`SELECT * FROM ${table}`).all()) {
       const columns = Object.keys(row)
@@ -87,6 +89,55 @@ export function createBareLoop(from: string, to: string, synchronous: 'FULL' | '
   }
 }
 
+export interface StepsInserted {
+  readonly steps: number
+  readonly seconds: number
+}
+
+/**
+ * The limit of a dispatch: what each of its steps wrote, from a file in which they are done into a copy of the one in which
+ * they were due. As many contacts at once as a dispatcher works on by default, in two transactions, because a step must be
+ * on the disk before its handler is called. Nothing is claimed: this loop is alone.
+ */
+export function insertSteps(from: string, to: string): StepsInserted {
+  const source = new DatabaseSync(from, { readOnly: true })
+  const target = openTarget(to, 'FULL')
+  const [dispatched, sent] = ['StepDispatched', 'StepSent'].map((type) =>
+    source
+      .prepare(`SELECT position, stream, version, id, body, hash FROM events WHERE type = ? ORDER BY position`)
+      .all(type)
+      .map((row) => Object.values(row) as SQLInputValue[]),
+  ) as [SQLInputValue[][], SQLInputValue[][]]
+  const rowOnAgenda = source.prepare(
+    'SELECT version, wake_at, kind, campaign, contact FROM agenda WHERE contact = substr(?, 9)',
+  )
+  const onAgenda = new Map(
+    sent.map(([, stream]) => [stream, Object.values(rowOnAgenda.get(stream as string) ?? {}) as SQLInputValue[]]),
+  )
+  const insertEvent = target.prepare(insertInto('events', 'position, stream, version, id, body, hash'))
+  const plan = target.prepare('UPDATE agenda SET version = ?, wake_at = ?, kind = ?, campaign = ? WHERE contact = ?')
+  const [begin, commit] = ['BEGIN IMMEDIATE', 'COMMIT'].map((sql) => target.prepare(sql)) as [
+    StatementSync,
+    StatementSync,
+  ]
+  const startedAt = performance.now()
+  for (let first = 0; first < dispatched.length; first += AT_ONCE) {
+    begin.run()
+    for (const row of dispatched.slice(first, first + AT_ONCE)) insertEvent.run(...row)
+    commit.run()
+    begin.run()
+    for (const row of sent.slice(first, first + AT_ONCE)) {
+      insertEvent.run(...row)
+      plan.run(...(onAgenda.get(row[1] as string) ?? []))
+    }
+    commit.run()
+  }
+  const seconds = (performance.now() - startedAt) / 1000
+  source.close()
+  target.close()
+  return { steps: dispatched.length, seconds }
+}
+
 /** An empty file with the tables of the store. */
 export async function emptyStore(path: string): Promise<void> {
   await createSqliteStore({ path }).close()
@@ -103,6 +154,12 @@ export function countRows(path: string): { events: number; memberships: number; 
   }
   connection.close()
   return counts
+}
+
+function openTarget(path: string, synchronous: 'FULL' | 'NORMAL'): DatabaseSync {
+  const target = new DatabaseSync(path)
+  target.exec(`PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000`)
+  return target
 }
 
 function insertInto(table: string, columns: string): string {
