@@ -348,6 +348,76 @@ END
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, required text[], required_versions integer[], seen text[], seen_versions integer[], seen_hashes text[], streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], changes text, state_of text[], state_versions integer[], reducers integer[], states text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  event_positions bigint[] := ARRAY[]::bigint[];
+  written         integer;
+BEGIN
+  PERFORM set_config('lock_timeout', lock_ms::text, true);
+  IF EXISTS (SELECT FROM "enfold".migrations m WHERE m.version > known) THEN
+    RETURN NULL;
+  END IF;
+  FOR i IN 1 .. cardinality(required) LOOP
+    -- As in expecting: announced before the look.
+    PERFORM pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i]));
+    IF required_versions[i] <> coalesce(
+      (SELECT e.version FROM "enfold".events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1), 0
+    ) THEN
+      RETURN NULL;
+    END IF;
+  END LOOP;
+  -- The caller saw them some time ago. A server that took over since need not have them all.
+  IF cardinality(seen) > 0 AND cardinality(seen) <> (
+    SELECT count(*) FROM unnest(seen, seen_versions, seen_hashes) AS s (stream, version, hash)
+    JOIN "enfold".events e ON e.stream = s.stream AND e.version = s.version
+    AND e.hash IS NOT DISTINCT FROM decode(s.hash, 'hex')
+  ) THEN
+    RETURN NULL;
+  END IF;
+
+  -- Announced before a number is drawn, and held until the transaction ends: see read_events.
+  PERFORM pg_advisory_xact_lock_shared("enfold".lock_class(false), p.last_value::bit(32)::integer) FROM "enfold".positions p;
+  FOR i IN 1 .. cardinality(ids) LOOP
+    event_positions[i] := nextval('"enfold".positions');
+  END LOOP;
+  IF cardinality(ids) = 1 THEN
+    INSERT INTO "enfold".events (position, version, stream, id, hash, body)
+    VALUES (event_positions[1], event_versions[1], streams[1], ids[1], decode(hashes[1], 'hex'), bodies[1]) ON CONFLICT DO NOTHING;
+  ELSE
+    INSERT INTO "enfold".events (position, version, stream, id, hash, body)
+    SELECT e.position, e.version, e.stream, e.id, decode(e.hash, 'hex'), e.body
+    FROM unnest(event_positions, event_versions, streams, ids, hashes, bodies) AS e (position, version, stream, id, hash, body)
+    ON CONFLICT DO NOTHING;
+  END IF;
+  GET DIAGNOSTICS written = ROW_COUNT;
+  IF written = 0 THEN
+    RETURN NULL;
+  ELSIF written < cardinality(ids) THEN
+    RAISE EXCEPTION 'some of the events are there already' USING ERRCODE = 'EF004';
+  END IF;
+
+  IF cardinality(contacts) > 0 THEN
+    PERFORM "enfold".project(contacts, reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, keys, added);
+  END IF;
+  IF changes IS NOT NULL THEN
+    PERFORM "enfold".count_appended('a', ARRAY[changes]);
+  END IF;
+  IF cardinality(state_of) > 0 THEN
+    PERFORM "enfold".keep_states(state_of, state_versions, reducers, states);
+  END IF;
+  RETURN array_to_string(event_positions, ',');
+END
+$function$
+;
+
 CREATE OR REPLACE FUNCTION enfold.apply(contacts text[], versions integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], upto bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -963,7 +1033,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.read_tails(streams text[], ids text[], id_of integer[])
+CREATE OR REPLACE FUNCTION enfold.read_tails(streams text[], ids text[], id_of integer[], campaigns_after bigint)
  RETURNS TABLE(n text, what text, "position" text, version text, id text, hash text, body text)
  LANGUAGE plpgsql
  STABLE ROWS 50
@@ -990,6 +1060,12 @@ BEGIN
       RETURN QUERY SELECT id_of[i]::text, 'r', '0', '0', '', NULL::text, '';
     END IF;
   END LOOP;
+  IF campaigns_after IS NOT NULL AND EXISTS (
+    SELECT FROM "enfold".events e
+    WHERE e.position > campaigns_after AND e.stream >= 'campaign-' AND e.stream < 'campaign.'
+  ) THEN
+    RETURN QUERY SELECT '0', 'c', '0', '0', '', NULL::text, '';
+  END IF;
 END
 $function$
 ;

@@ -130,7 +130,7 @@ async function recordedBefore({ query, schema }: AppendCall, events: readonly Ne
 }
 
 /** No stream has more events than an integer of PostgreSQL counts. */
-function versionOf(expected: ExpectedVersion): number {
+export function versionOf(expected: ExpectedVersion): number {
   return Math.min(versionExpected(expected), 2 ** 31 - 1)
 }
 
@@ -159,13 +159,14 @@ function conflict(expected: ExpectedVersion, actual: Version): Conflict {
   return { outcome: 'conflict', actual, ...(versionOf(expected) === actual ? { outdated: true } : {}) }
 }
 
-function projectionOf({ stream, derived }: StreamAppend) {
+/** What is derived for a contact; `null`: nothing. */
+export function projectionOf({ stream, derived }: StreamAppend) {
   const contactId = contactOf(stream)
   return contactId === null || derived === undefined ? null : { contactId, ...derived }
 }
 
 /** Everything that has no column of its own. */
-function bodyOf(event: NewEvent): string {
+export function bodyOf(event: NewEvent): string {
   const { id, stream, version, position, hash, ...body } = event as RecordedEvent
   return JSON.stringify(body)
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { TransactionClient } from '@enfold/core'
 import { createOpenWork, type OpenWork } from '@enfold/core/store'
 import type { Pool, QueryConfig } from 'pg'
-import { faultOf, isRace, poolExhausted } from './faults.ts'
+import { faultOf, isNameLost, isNameUnknown, isRace, poolExhausted } from './faults.ts'
 import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
 import { isCurrent, isUpToDate, openSchema, outdated } from './migrate.ts'
 import type { Connect, Query } from './query.ts'
@@ -66,9 +66,20 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
       return askPatiently<Row>(connect, statement, place)
     })
   const nameOf = createNames()
+  /** Whether statements are prepared by name. What stands between may turn out not to bear it. */
+  let mayName = prepare
 
-  const query: Query = (text, values = []) =>
-    ask({ text, values: [...values], ...(prepare ? { name: nameOf(text) } : {}) })
+  const query: Query = async <Row extends object>(text: string, given: readonly (string | null)[] = []) => {
+    const values = [...given]
+    if (!mayName) return ask<Row>({ text, values })
+    try {
+      return await ask<Row>({ text, values, name: nameOf(text) })
+    } catch (error) {
+      if (!isNameLost(error)) throw error
+      mayName &&= !isNameUnknown(error)
+      return ask<Row>({ text, values })
+    }
+  }
   const checks: SchemaChecks = {
     // On the host's connection, too: all others may be held by transactions like this one. Only what is to be made or
     // brought up to date needs one of its own.

@@ -6,42 +6,52 @@ import {
   contactStream,
   type EventFilter,
   type EventStore,
-  type KeepsStates,
   type Locked,
   type Position,
   type RecordedEvent,
   type StreamAppend,
   type StreamId,
-  type Tail,
-  type TailAsked,
 } from '@enfold/core'
 import { type LogPage, type LogPages, readInPages } from '@enfold/core/store'
 import { type AppendCall, appendBy, appendStatements } from './append-call.ts'
 import { COLUMNS, eventOf, pageOf, type Row } from './event-rows.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { createHeads } from './heads.ts'
+import { appendKnown } from './known-append.ts'
+import { createLooks, type Looks } from './looks.ts'
+import { fromText, textArray, toText } from './pg-text.ts'
 
 /** How long an append may wait for a lock that another transaction holds, before it goes on without its stream. */
 const LOCK_MS = 100
 /** The same for each stream, once it is known that some are locked. */
 const AROUND_LOCK_MS = 10
 
-export interface EventLog extends LogPages, Pick<EventStore, 'readMany' | 'contacts'>, KeepsStates {
+export interface EventLog extends LogPages, Pick<EventStore, 'readMany' | 'contacts'>, Looks {
   /** In one round trip. Throws where it meets a lock: `isLocked`. */
   append(appends: readonly StreamAppend[]): Promise<readonly AppendResult[]>
   /** The same, slower, and for each stream by itself. */
   appendAroundLocks(appends: readonly StreamAppend[]): Promise<readonly (AppendResult | Locked)[]>
   /** Transactions that are under way, required a version of the stream, and are among those given (`null`: any). */
   requiring(stream: StreamId, among: readonly string[] | null): Promise<readonly string[]>
-  /** Whether any publication is to be seen after a position: one look into an index. */
-  hasCampaigns(after: Position): Promise<boolean>
 }
 
-export function createEventLog(at: AppendCall): EventLog {
+/**
+ * @param schemaVersion of the schema as this release knows it; left out: appends go the slow way, as in a transaction
+ *   of the host, which an error of the quick way would end
+ */
+export function createEventLog(at: AppendCall, schemaVersion: number | null = null): EventLog {
   const { query, schema } = at
+  const heads = createHeads()
+  const quickly = schemaVersion === null ? null : { ...at, schemaVersion, heads }
   const plainly = appendStatements(at, 'append', LOCK_MS)
   const aroundLocks = appendStatements(at, 'append_around_locks', AROUND_LOCK_MS)
+  const looks = createLooks(at)
   return {
-    append: async (appends) => (await appendBy(at, plainly, appends)) as readonly AppendResult[],
+    async append(appends) {
+      const written = quickly === null ? null : await appendKnown(quickly, appends, LOCK_MS)
+      if (written !== null) return written
+      for (const { stream } of appends) heads.forget(stream)
+      return (await appendBy(at, plainly, appends)) as readonly AppendResult[]
+    },
     appendAroundLocks: (appends) => appendBy(at, aroundLocks, appends),
     async requiring(stream, among) {
       const rows = await query<{ one: string }>(
@@ -58,9 +68,17 @@ export function createEventLog(at: AppendCall): EventLog {
       )
       return pageOf(rows, size)
     },
-    readMany: (streams) => readMany(at, streams),
-    readTails: (asked) => readTails(at, asked),
-    hasCampaigns: (after) => hasCampaigns(at, after),
+    async readMany(streams) {
+      const found = await readMany(at, streams)
+      for (const [stream, events] of found) heads.saw(stream, events.at(-1))
+      return found
+    },
+    async readTails(asked) {
+      const tails = await looks.readTails(asked)
+      for (const [i, { stream }] of asked.entries()) heads.saw(stream, tails[i]?.events.at(-1))
+      return tails
+    },
+    hasCampaigns: looks.hasCampaigns,
     logPage: (after, size, filter) => logPage(at, after, size, filter),
     contacts: (after, limit) => contactsAfter(at, after, limit),
   }
@@ -95,44 +113,6 @@ async function readMany({ query, schema }: Asked, streams: readonly StreamId[]) 
   )
   for (const row of rows) found.get(fromText(row.stream))?.push(eventOf(row))
   return found
-}
-
-interface TailRow extends Omit<Row, 'stream'> {
-  /** The number of what was asked. */
-  readonly n: string
-  /** A state, an event, or that an id stands in the stream. */
-  readonly what: 's' | 'e' | 'r'
-}
-
-async function readTails({ query, schema }: Asked, asked: readonly TailAsked[]): Promise<readonly Tail[]> {
-  const ids = asked.flatMap(({ ids }, i) => ids.map((id) => ({ id, of: i + 1 })))
-  const rows = await query<TailRow>(
-    `SELECT t.n, t.what, t.position, t.version, t.id, t.hash, t.body
-     FROM ${schema}.read_tails($1::text[], $2::text[], $3::integer[]) t`,
-    [
-      textArray(asked.map(({ stream }) => toText(stream))),
-      textArray(ids.map(({ id }) => toText(id))),
-      plainArray(ids.map(({ of }) => of)),
-    ],
-  )
-  const tails = asked.map(() => ({ stored: null as Tail['stored'], events: [] as RecordedEvent[], isRecorded: false }))
-  for (const row of rows) {
-    const tail = tails[Number(row.n) - 1] as (typeof tails)[number]
-    const { stream } = asked[Number(row.n) - 1] as TailAsked
-    if (row.what === 'e') tail.events.push(eventOf({ ...row, stream: toText(stream) }))
-    else if (row.what === 's') tail.stored = { version: Number(row.version), reducer: Number(row.hash), text: row.body }
-    else tail.isRecorded = true
-  }
-  return tails
-}
-
-async function hasCampaigns({ query, schema }: Asked, after: Position): Promise<boolean> {
-  const rows = await query(
-    `SELECT FROM ${schema}.events e
-     WHERE e.position > $1::bigint AND e.stream >= 'campaign-' AND e.stream < 'campaign.' LIMIT 1`,
-    [String(after)],
-  )
-  return rows.length > 0
 }
 
 async function logPage(at: Asked, after: Position, size: number, filter: EventFilter = {}): Promise<LogPage> {

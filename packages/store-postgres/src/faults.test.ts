@@ -154,7 +154,7 @@ describe('a server', () => {
     const proxy = await givenProxy()
     const store = givenStore(server, { schema, pool: proxy.pool })
     await store.checkpoint()
-    proxy.dropNextAnswerTo('.append(')
+    proxy.dropNextAnswerTo('.append_known(')
     await expect(store.append(ann, [start(1), start(2)], 'no-stream')).rejects.toThrow(fault('STORE_UNAVAILABLE'))
     expect(await everything(direct)).toHaveLength(2)
     expect(await store.append(ann, [start(1), start(2)], 'no-stream')).toMatchObject({ repeated: true, version: 2 })

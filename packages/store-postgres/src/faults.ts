@@ -122,6 +122,19 @@ export function isLocked(error: unknown): boolean {
   return isEnfoldFault(error) && error.details.sqlState === '55P03'
 }
 
+/** A pooler in transaction mode may send a name to a session that does not know it, or that has it from somebody else. */
+const NAME_UNKNOWN: ReadonlySet<unknown> = new Set(['26000', '42P05'])
+
+/** True where a statement was not run, because the session does not know it by the name that the driver prepared it by. */
+export function isNameUnknown(error: unknown): boolean {
+  return isEnfoldFault(error) && NAME_UNKNOWN.has(error.details.sqlState)
+}
+
+/** True also where the schema has changed since, so that the name stands for what cannot be run any more. */
+export function isNameLost(error: unknown): boolean {
+  return isNameUnknown(error) || (isEnfoldFault(error) && error.details.sqlState === '0A000')
+}
+
 /**
  * The fault that an error of the driver means; faults, and what is no error, as they are. The driver's own message
  * stands in ours only where the server says it of names and of itself: others hold statements with their parameters.

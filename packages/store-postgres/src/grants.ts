@@ -16,6 +16,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
   const functions = [
     'append',
     'append_around_locks',
+    'append_known',
     'project',
     'project_key',
     'apply',

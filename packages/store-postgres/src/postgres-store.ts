@@ -21,6 +21,7 @@ import { appendAroundLocks, appendPatiently } from './around-locks.ts'
 import { createCounters } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
 import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
+import { migrations } from './migrations/index.ts'
 import { createNews, type News } from './news.ts'
 import type { PostgresPool } from './pool.ts'
 import { createProjection } from './projection.ts'
@@ -43,7 +44,10 @@ export interface PostgresStoreOptions {
   readonly migrate?: boolean
   /** Whether each event gets a hash over its predecessor's and its own bytes. Default true. */
   readonly hashChain?: boolean
-  /** Whether statements are prepared by name, which poolers in transaction mode may not bear. Default false. */
+  /**
+   * Whether statements are prepared by name, which saves planning. Default: true for the store's own pool, false for
+   * yours. A pooler that turns out not to bear it is asked without names from then on.
+   */
   readonly prepare?: boolean
   /**
    * LISTEN and NOTIFY on one more connection, so that other processes hear of writes at once and not with their next
@@ -74,7 +78,8 @@ export function createPostgresStore(
     schema = 'enfold',
     migrate = true,
     hashChain = true,
-    prepare = false,
+    // Of a pool that is given nobody here knows what stands between.
+    prepare = options.pool === undefined,
     pollMs = 200,
     lockWaitMs = 10_000,
   } = checked(options)
@@ -89,7 +94,7 @@ export function createPostgresStore(
     changes.notifyWaiters()
     for (const listener of listeners) listener()
   })
-  const log = createEventLog({ ...database, hashChain, channel: null })
+  const log = createEventLog({ ...database, hashChain, channel: null }, migrations.length)
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
     log: logPartOf(database, log, news, lockWaitMs),

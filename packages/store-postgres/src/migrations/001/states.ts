@@ -10,8 +10,9 @@ CREATE TABLE ${schema}.states (
 );
 
 -- For each stream the state that is kept of its contact (what: s) and the events from its version on (e), all of them
--- where none is kept; and r if any of its ids stands in it. In one function, whose plans are kept.
-CREATE FUNCTION ${schema}.read_tails(streams text[], ids text[], id_of integer[])
+-- where none is kept; and r if any of its ids stands in it. One row more (c) if a campaign was published after a position
+-- (NULL: not asked). In one function, whose plans are kept.
+CREATE FUNCTION ${schema}.read_tails(streams text[], ids text[], id_of integer[], campaigns_after bigint)
 RETURNS TABLE (n text, what text, "position" text, version text, id text, hash text, body text)
 LANGUAGE plpgsql STABLE ROWS 50
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
@@ -35,6 +36,12 @@ BEGIN
       RETURN QUERY SELECT id_of[i]::text, 'r', '0', '0', '', NULL::text, '';
     END IF;
   END LOOP;
+  IF campaigns_after IS NOT NULL AND EXISTS (
+    SELECT FROM ${schema}.events e
+    WHERE e.position > campaigns_after AND e.stream >= 'campaign-' AND e.stream < 'campaign.'
+  ) THEN
+    RETURN QUERY SELECT '0', 'c', '0', '0', '', NULL::text, '';
+  END IF;
 END
 $enfold$;
 
