@@ -26,7 +26,7 @@ type Written = AppendResult & Pick<ContactSnapshot, 'stored'>
 /**
  * Expects the version that was decided on.
  *
- * @returns `null`: what is known of a campaign was too old, and was looked up; decide again
+ * @returns `null`: what was known of a campaign was too old, and has changed; decide again
  */
 export async function appendDecided(
   context: CommandContext,
@@ -82,8 +82,9 @@ export async function giveWay(
 
 /**
  * What an append of these events requires: a start of a run rests on the campaign as it is published, so that nothing
- * starts any more once it is unpublished (VERSION-3). `null`: the log cannot check that, and what is known of the campaign
- * was too old for it; it was looked up, so decide again.
+ * starts any more once it is unpublished (VERSION-3). Where the log cannot check that, a view of the campaign that is too
+ * old is looked up again. `null`: it has changed since, so decide again. If it has not, the decision stands: a contact that
+ * takes longer to read than a view may be old would be read again without end.
  */
 async function requirementsOf(
   { campaigns, viewMs }: CommandContext,
@@ -92,8 +93,9 @@ async function requirementsOf(
   const started = events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data.campaignId] : []))
   if (started.length === 0) return {}
   if (viewMs !== null && campaigns.ageMs() > viewMs) {
+    const before = started.map((id) => campaigns.catalog.find(id))
     await campaigns.refresh()
-    return null
+    if (started.some((id, i) => campaigns.catalog.find(id) !== before[i])) return null
   }
   const versionOf = (campaignId: CampaignId) => campaigns.catalog.find(campaignId)?.version ?? 0
   return {

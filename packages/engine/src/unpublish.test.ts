@@ -175,3 +175,20 @@ it('VERSION-3: with a log that checks nothing, what was on its way within gateMs
   await answerOf(late)
   expect(await answerOf(unpublishing)).toMatchObject({ outcome: 'unpublished', stopped: 1 })
 })
+
+it('VERSION-3: a contact that takes longer to read than a view of the campaign may be old is read once', async () => {
+  const { engine, engineOver, store } = given(stores['log, memory read model'] as () => Store)
+  await answerOf(engine.publish(pool))
+  let reads = 0
+  const slow: Store = {
+    ...store,
+    async readMany(streams) {
+      reads += 1
+      const since = performance.now()
+      while (performance.now() - since < 5);
+      return store.readMany(streams)
+    },
+  }
+  expect(await answerOf(engineOver(slow, { gateMs: 2 }).startSequence(nurture))).toMatchObject({ outcome: 'started' })
+  expect(reads).toBe(1)
+})
