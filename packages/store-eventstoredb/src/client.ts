@@ -54,9 +54,11 @@ export interface NodeReading {
 
 /** A subscription is a stream of Node in both. */
 export interface Subscription {
-  on(event: 'readable' | 'end' | 'close' | 'caughtUp', heard: () => void): unknown
+  on(event: 'data', heard: (item: Resolved) => void): unknown
+  on(event: 'end' | 'close' | 'caughtUp', heard: () => void): unknown
   on(event: 'error', heard: (error: unknown) => void): unknown
-  read(): Resolved | null
+  pause(): unknown
+  resume(): unknown
   readonly readableLength: number
   unsubscribe(): Promise<void>
 }

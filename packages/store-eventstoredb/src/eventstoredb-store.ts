@@ -70,10 +70,7 @@ export function createEventStoreDbStore(
         return await inTurn(stream, () => append(log, prepared))
       }),
     appendMany: (appends) => open.run(() => appendMany(log, inTurn, appends)),
-    readStream: (stream, from = 1) =>
-      readers.read(async function* () {
-        for await (const page of pagesOf(log, stream, Math.max(from, 1))) yield* page
-      }),
+    readStream: (stream, from = 1) => readers.read(() => pagesOf(log, stream, Math.max(from, 1))),
     readMany: (streams) =>
       open.run(async () => {
         const unique = [...new Set(streams)]
@@ -93,8 +90,8 @@ export function createEventStoreDbStore(
 }
 
 interface Readers {
-  /** Ends with its consumer, when the outer signal aborts, and with `CLOSED` when the store is closed. */
-  read<T>(read: (signal: AbortSignal) => AsyncIterable<T>, outer?: AbortSignal): AsyncGenerator<T>
+  /** One by one. Ends with its consumer, when the outer signal aborts, and with `CLOSED` when the store is closed. */
+  read<T>(read: (signal: AbortSignal) => AsyncIterable<readonly T[]>, outer?: AbortSignal): AsyncGenerator<T>
   /** Ends all of them. */
   stop(): void
 }
@@ -110,11 +107,12 @@ function createReaders({ refuseIfClosed }: OpenWork): Readers {
       readers.add(reader)
       outer?.addEventListener('abort', stop)
       try {
-        for await (const item of read(reader.signal)) {
-          yield item
-          if (outer?.aborted) return
-          refuseIfClosed()
-        }
+        for await (const items of read(reader.signal))
+          for (const item of items) {
+            yield item
+            if (outer?.aborted) return
+            refuseIfClosed()
+          }
         if (!outer?.aborted) refuseIfClosed()
       } finally {
         readers.delete(reader)

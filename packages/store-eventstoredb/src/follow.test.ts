@@ -22,7 +22,13 @@ function clientWith(...deeds: ((subscription: Readable, asked: Asked) => void)[]
   } as unknown as EventStoreDbClient
   const signal = new AbortController().signal
   const options = { client, prefixes: ['x-'], credentials: undefined, callTimeoutMs: 200, giveUpAfterMs: 1000 }
-  return { asked, events: follow(0, signal, options) }
+  return { asked, events: oneByOne(follow(0, signal, options)) }
+}
+
+async function* oneByOne(given: ReturnType<typeof follow>) {
+  for await (const events of given)
+    if (events === null) yield null
+    else yield* events
 }
 
 const event = (position: number): { event: StoredEvent } => ({
@@ -48,7 +54,7 @@ it('subscriptions: a long search through what others wrote is no silence', async
       subscription.emit('caughtUp')
     }, 50)
   })
-  expect((await events.next()).value.position.commit).toBe(1000n)
+  expect((await events.next()).value?.position?.commit).toBe(1000n)
   expect((await events.next()).value).toBeNull()
   expect(asked).toHaveLength(1)
   await events.return(undefined)
@@ -65,9 +71,9 @@ it('subscriptions: a checkpoint that runs ahead is passed on to nobody before th
     (subscription) => subscription.push(event(700)),
   )
   // The consumer takes one event of three, and then the connection breaks.
-  expect((await events.next()).value.position.commit).toBe(10n)
+  expect((await events.next()).value?.position?.commit).toBe(10n)
   expect(asked[0]?.fromPosition).toBe('start')
-  for (const expected of [20n, 30n]) expect((await events.next()).value.position.commit).toBe(expected)
+  for (const expected of [20n, 30n]) expect((await events.next()).value?.position?.commit).toBe(expected)
   expect((await events.next()).value).toBeNull()
   await events.return(undefined)
 })
@@ -83,8 +89,8 @@ it('subscriptions: what was searched without a find need not be searched again a
     },
     (subscription) => subscription.push(event(600)),
   )
-  expect((await events.next()).value.position.commit).toBe(10n)
-  expect((await events.next()).value.position.commit).toBe(600n)
+  expect((await events.next()).value?.position?.commit).toBe(10n)
+  expect((await events.next()).value?.position?.commit).toBe(600n)
   expect(asked[1]?.fromPosition).toEqual({ commit: 500n, prepare: 500n })
   await events.return(undefined)
 })
@@ -92,10 +98,11 @@ it('subscriptions: what was searched without a find need not be searched again a
 it('subscriptions: events after a checkpoint that came before a drop are given again, none is left out', async () => {
   const { asked, events } = clientWith(
     (subscription, { filter }) => {
+      // Breaks with both events still waiting in it; what waits there is lost with it.
+      subscription.pause()
+      subscription.resume = () => subscription
       for (const position of [10, 20]) subscription.push(event(position))
       void filter.checkpointReached(subscription, { commit: 25n })
-      // Breaks with both events still waiting; what waits is lost with it.
-      subscription.read = () => null
       subscription.destroy(new Error('dropped'))
     },
     (subscription, { fromPosition }) => {
@@ -103,7 +110,7 @@ it('subscriptions: events after a checkpoint that came before a drop are given a
       for (const position of [10, 20, 30]) if (position > after) subscription.push(event(position))
     },
   )
-  for (const expected of [10n, 20n, 30n]) expect((await events.next()).value.position.commit).toBe(expected)
+  for (const expected of [10n, 20n, 30n]) expect((await events.next()).value?.position?.commit).toBe(expected)
   expect(asked[1]?.fromPosition).toBe('start')
   await events.return(undefined)
 })

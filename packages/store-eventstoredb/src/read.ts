@@ -14,9 +14,10 @@ import {
 } from '@enfold/core'
 import { unknownCursor } from '@enfold/core/store'
 import { type LogAccess, PAGE } from './append.ts'
+import type { StoredEvent } from './client.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { growingHead } from './stream-heads.ts'
-import { recordedOf } from './wire-event.ts'
+import { recordedOf, type StreamNames } from './wire-event.ts'
 
 /** The log, and how it is followed. */
 export interface LogReading extends LogAccess {
@@ -67,12 +68,29 @@ export function readLog(at: LogReading, after: Position, filter: EventFilter, si
 }
 
 /** Up to what is recorded when it gets there. */
-async function* recordedAfter(at: LogReading, after: Position, prefixes: readonly string[], signal: AbortSignal) {
+async function* recordedAfter(
+  at: LogReading,
+  after: Position,
+  prefixes: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly RecordedEvent[]> {
   const options = { ...at.following, prefixes, giveUpAfterMs: at.giveUpAfterMs }
-  for await (const event of follow(after, signal, options)) {
-    if (event === null) return
-    yield recordedOf(event, at.names)
+  for await (const stored of follow(after, signal, options)) {
+    if (stored === null) return
+    yield* recordedIn(stored, at.names)
   }
+}
+
+/** Those before one that cannot be read are given first. */
+function* recordedIn(stored: readonly StoredEvent[], names: StreamNames): Generator<readonly RecordedEvent[]> {
+  const events: RecordedEvent[] = []
+  try {
+    for (const one of stored) events.push(recordedOf(one, names))
+  } catch (error) {
+    yield events
+    throw error
+  }
+  yield events
 }
 
 /**
@@ -84,9 +102,9 @@ async function* campaignsAfter(at: LogReading, after: Position, signal: AbortSig
   const from = campaignsRead.after === after ? Math.max(after, campaignsRead.nothingUpTo) : after
   const end = await at.calls.end()
   let last = after
-  for await (const event of recordedAfter(at, from, [at.names.campaigns], signal)) {
-    last = event.position
-    yield event
+  for await (const events of recordedAfter(at, from, [at.names.campaigns], signal)) {
+    last = events.at(-1)?.position ?? last
+    yield events
   }
   if (!signal.aborted) at.campaignsRead = { after: last, nothingUpTo: Math.max(last, end) }
 }
@@ -94,21 +112,22 @@ async function* campaignsAfter(at: LogReading, after: Position, signal: AbortSig
 export async function* followLog(
   at: LogReading,
   after: Position,
-  filter: EventFilter,
+  { streams }: EventFilter,
   signal: AbortSignal,
-): AsyncGenerator<RecordedEvent | CaughtUp> {
+): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[]> {
   let position = checkedPosition(after)
   // Both kinds are asked for, whichever is wanted: so a reader of campaigns is carried past the contacts' events.
   const options = { ...at.following, prefixes: bothKinds(at), giveUpAfterMs: Number.POSITIVE_INFINITY }
+  const isOf = ({ stream }: RecordedEvent) => (contactOf(stream) === null ? 'campaigns' : 'contacts') === streams
   for await (const stored of follow(after, signal, options)) {
     if (stored === null) {
-      yield { type: 'CaughtUp', position }
+      yield [{ type: 'CaughtUp', position }]
       continue
     }
-    const event = recordedOf(stored, at.names)
-    position = event.position
-    const kind = contactOf(event.stream) === null ? 'campaigns' : 'contacts'
-    if (filter.streams === undefined || filter.streams === kind) yield event
+    for (const events of recordedIn(stored, at.names)) {
+      position = events.at(-1)?.position ?? position
+      yield streams === undefined ? events : events.filter(isOf)
+    }
   }
 }
 
@@ -127,11 +146,11 @@ export async function contactsAfter(
     from = recordedOf(first, at.names).position
   }
   const found: ContactId[] = []
-  for await (const { stream, version } of recordedAfter(at, from, [at.names.contacts], new AbortController().signal)) {
-    if (version === 1) found.push(contactOf(stream) as ContactId)
-    if (found.length === limit) break
+  for await (const events of recordedAfter(at, from, [at.names.contacts], new AbortController().signal)) {
+    for (const { stream, version } of events) if (version === 1) found.push(contactOf(stream) as ContactId)
+    if (found.length >= limit) break
   }
-  return found
+  return found.slice(0, limit)
 }
 
 function checkedPosition(after: Position): Position {
