@@ -64,4 +64,27 @@ describe('an editor', () => {
     expect(dueAt?.shown).toBe('(property) dueAt: Instant')
     expect(dueAt?.says).toContain('(TIME-3)')
   })
+
+  it('shows the parts of a campaign definition, and checks the routes of a typed one', () => {
+    const [next, to, timer, at, condition] = hovered(`
+      import type { CampaignDefinition, GoalDefinition, StepDefinition, AfterDaysTimer } from './definition.ts'
+      declare const goal: GoalDefinition<'welcome'>
+      goal.^next
+      const route = goal.next![0]
+      if (typeof route !== 'string') route.^to
+      declare const step: StepDefinition
+      step.^timer
+      declare const days: AfterDaysTimer
+      days.^at
+      step.^if
+    `)
+    expect(next).toEqual({
+      shown: '(property) next?: readonly Route<"welcome">[] | undefined',
+      says: 'Default []: an exit (GOAL-8).',
+    })
+    expect(to?.shown).toBe('(property) to: "welcome"')
+    expect(timer?.shown).toBe('(property) timer?: Timer | undefined')
+    expect(at?.says).toContain('A wall time')
+    expect(condition?.shown).toBe('(property) if?: Condition | undefined')
+  })
 })

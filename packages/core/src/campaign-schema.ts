@@ -1,130 +1,42 @@
 /**
- * The shape of `definition.ts` as JSON Schema (TypeBox), and its problems as sentences. Where a definition may have one
+ * The shape of `definition.ts` as a published JSON Schema, and its problems as sentences. Where a definition may have one
  * of several forms (timer, route, condition), the form is told by its distinguishing key and only that form's problems
  * are named: an `anyOf` would name those of all.
  */
-import Type, { type TProperties, type TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
-import { Settings } from 'typebox/system'
-import type { CampaignDefinition, Condition, Route } from './definition.ts'
+import {
+  CAMPAIGN,
+  type CampaignDefinition,
+  CONDITIONS,
+  type Condition,
+  OF_VARIABLES,
+  PATTERN,
+  ROUTES,
+  type Route,
+  TESTS,
+} from './definition.ts'
 import { tooDeepIn } from './depth.ts'
 import { show } from './fault.ts'
-import { closed, FORMATS, formatCalled, Id, Name, opt, Scalar, text, words } from './formats.ts'
+import { FORMATS, formatCalled, id, type SlotName } from './formats.ts'
 import { isLegalId } from './ids.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
+import { array, type Check, compiled, type Properties, type Schema, scalar, union } from './schema.ts'
 import { MAX_KEPT_VALUES } from './signal-kept.ts'
 import { OFFSET_TIMERS, TIMERS } from './timers/timers.ts'
 import { WINDOWS, windowProblem } from './timers/window.ts'
 
-/** The forms of each choice, by the key that tells them apart. */
-const windowed =
-  (forms: Readonly<Record<string, TProperties>>) =>
-  ({ window }: Slots) =>
-    Object.fromEntries(
-      Object.entries(forms).map(([key, properties]) => [key, closed({ ...properties, window: opt(window) })]),
-    )
-const timers = windowed(TIMERS)
-const offsetTimers = windowed(OFFSET_TIMERS)
-
-/** A hole that the published schema fills with a reference and the problem finder fills by hand. */
-type Slots = Readonly<Record<'timer' | 'window' | 'route' | 'condition' | 'when' | 'test', TSchema>>
-
-const pattern = ({ test }: Slots) =>
-  closed({ kind: Name, match: opt(Type.Record(Type.String(), test)), automated: opt(Type.Boolean()) })
-
-/** The tests of a pattern, by the key that tells them apart. A scalar stands for itself (MATCH-1). */
-const TESTS = {
-  atLeast: closed({ atLeast: Type.Number() }),
-  atMost: closed({ atMost: Type.Number() }),
-  in: closed({ in: Type.Array(Scalar) }),
-  not: closed({ not: Scalar }),
-  exists: closed({ exists: Type.Boolean() }),
-  var: closed({ var: Name }),
+/** What each slot is a reference to. */
+const SLOTS: Readonly<Record<SlotName, Schema<unknown>>> = {
+  timer: anyOf(...Object.values(TIMERS), ...Object.values(OFFSET_TIMERS)),
+  window: anyOf(...Object.values(WINDOWS), array(anyOf(...Object.values(WINDOWS)), { minItems: 1 })),
+  condition: anyOf(...Object.values(CONDITIONS), ...Object.values(OF_VARIABLES)),
+  when: anyOf(PATTERN, array(PATTERN, { minItems: 1 })),
+  test: anyOf(scalar(), ...Object.values(TESTS)),
+  route: anyOf(id(), ...Object.values(ROUTES)),
 }
 
-const Kept = closed({ keep: opt(Type.Array(Name)), private: opt(Type.Array(Name)) })
-
-/** Tests of a value, which is that of a field or of a variable. */
-const valueTests = (of: 'field' | 'var') => ({
-  equals: closed({ [of]: Name, equals: Scalar }),
-  in: closed({ [of]: Name, in: Type.Array(Scalar) }),
-  atLeast: closed({ [of]: Name, atLeast: Type.Number() }),
-  atMost: closed({ [of]: Name, atMost: Type.Number() }),
-  exists: closed({ [of]: Name, exists: Type.Boolean() }),
-})
-const ofVariables = valueTests('var')
-
-const conditions = ({ condition }: Slots) => ({
-  tag: closed({ tag: Name }),
-  ...valueTests('field'),
-  all: closed({ all: Type.Array(condition) }),
-  any: closed({ any: Type.Array(condition) }),
-  none: closed({ none: Type.Array(condition) }),
-})
-
-const routes = ({ condition }: Slots) => ({
-  if: closed({ to: Id, if: condition }),
-  otherwise: closed({ to: Id, otherwise: Type.Literal(true) }),
-})
-
-const campaign = (slots: Slots, options: object = {}) => {
-  const Step = closed({
-    id: Id,
-    kind: Name,
-    timer: opt(slots.timer),
-    if: opt(slots.condition),
-    draft: opt(Type.Boolean()),
-    params: opt(Type.Record(Type.String(), Type.Unknown())),
-    maxAttempts: opt(Type.Integer({ minimum: 1, maximum: 100 })),
-    onFailure: opt(words('continue', 'stop', 'hold')),
-    onUnknown: opt(words('retry', 'hold')),
-    expiresAfter: opt(text('enfold-duration', '^P')),
-  })
-  const next = opt(Type.Array(slots.route))
-  return closed(
-    {
-      id: Id,
-      name: opt(Name),
-      timeZone: opt(text('enfold-time-zone')),
-      fields: opt(Type.Record(Type.String(), closed({ private: opt(Type.Boolean()) }))),
-      revision: opt(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
-      brake: opt(Type.Integer({ minimum: 1, maximum: 10_000 })),
-      signals: opt(Type.Record(Type.String(), Kept)),
-      goals: Type.Array(
-        closed({
-          id: Id,
-          name: opt(Name),
-          when: slots.when,
-          achievableBy: opt(words('anyone', 'members')),
-          same: opt(Name),
-          next,
-        }),
-      ),
-      sequences: Type.Array(
-        closed({
-          id: Id,
-          name: opt(Name),
-          vars: opt(Type.Record(Type.String(), closed({ data: Name }))),
-          per: opt(Name),
-          steps: Type.Array(Step, { minItems: 1 }),
-          onGoal: opt(words('stop', 'runToCompletion')),
-          next,
-        }),
-      ),
-    },
-    options,
-  )
-}
-
-const reference = (name: string) => Type.Unsafe<unknown>({ $ref: `#/$defs/${name}` })
-const references: Slots = {
-  timer: reference('timer'),
-  window: reference('window'),
-  route: reference('route'),
-  condition: reference('condition'),
-  when: reference('when'),
-  test: reference('test'),
+function anyOf(...forms: readonly Schema<unknown>[]): Schema<unknown> {
+  return union(forms)
 }
 
 /**
@@ -132,57 +44,47 @@ const references: Slots = {
  * `@enfold/core/campaign.schema.json`. What a schema cannot say (unique ids, known targets) `defineCampaign` checks.
  */
 export const campaignJsonSchema: JsonObject = JSON.parse(
-  JSON.stringify({
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    title: 'Enfold campaign definition',
-    ...campaign(references, {
-      $defs: {
-        timer: Type.Union([...Object.values(timers(references)), ...Object.values(offsetTimers(references))]),
-        window: Type.Union([
-          ...Object.values(WINDOWS),
-          Type.Array(Type.Union(Object.values(WINDOWS)), { minItems: 1 }),
-        ]),
-        condition: Type.Union([...Object.values(conditions(references)), ...Object.values(ofVariables)]),
-        when: Type.Union([pattern(references), Type.Array(pattern(references), { minItems: 1 })]),
-        test: Type.Union([Scalar, ...Object.values(TESTS)]),
-        route: Type.Union([Id, ...Object.values(routes(references))]),
-      },
-    }),
-  }),
+  JSON.stringify(
+    {
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      title: 'Enfold campaign definition',
+      ...CAMPAIGN,
+      $defs: SLOTS,
+    },
+    (_, value: unknown) => (isObject(value) && 'slot' in value ? { $ref: `#/$defs/${value.slot}` } : value),
+  ),
 )
 
-const hole = Type.Unknown()
-const holes: Slots = { timer: hole, window: hole, route: hole, condition: hole, when: hole, test: hole }
-
-interface Validators {
-  readonly campaign: Validator
-  readonly pattern: Validator
-  readonly tests: ReadonlyMap<string, Validator>
-  readonly timers: ReadonlyMap<string, Validator>
-  readonly offsetTimers: ReadonlyMap<string, Validator>
-  readonly windows: ReadonlyMap<string, Validator>
-  readonly conditions: ReadonlyMap<string, Validator>
-  readonly ofVariables: ReadonlyMap<string, Validator>
-  readonly routes: ReadonlyMap<string, Validator>
+interface Checks {
+  readonly campaign: Check<unknown>
+  readonly pattern: Check<unknown>
+  readonly tests: FormChecks
+  readonly timers: FormChecks
+  readonly offsetTimers: FormChecks
+  readonly windows: FormChecks
+  readonly conditions: FormChecks
+  readonly ofVariables: FormChecks
+  readonly routes: FormChecks
 }
+type FormChecks = ReadonlyMap<string, Check<unknown>>
 
 // Compiled at first use: a program that only folds a log never pays for it.
-let compiled: Validators | undefined
-function validators(): Validators {
-  const each = (forms: Record<string, TSchema>) =>
-    new Map(Object.entries(forms).map(([key, schema]) => [key, Compile(schema) as Validator] as const))
-  compiled ??= {
-    campaign: Compile(campaign(holes)) as unknown as Validator,
-    pattern: Compile(pattern(holes)) as unknown as Validator,
+let made: Checks | undefined
+function checks(): Checks {
+  const each = (forms: Properties) =>
+    new Map(Object.entries(forms).map(([key, form]) => [key, compiled(form)] as const))
+  made ??= {
+    campaign: compiled(CAMPAIGN),
+    pattern: compiled(PATTERN),
     tests: each(TESTS),
-    timers: each(timers(holes)),
-    offsetTimers: each(offsetTimers(holes)),
+    timers: each(TIMERS),
+    offsetTimers: each(OFFSET_TIMERS),
     windows: each(WINDOWS),
-    conditions: each(conditions(holes)),
-    ofVariables: each(ofVariables),
-    routes: each(routes(holes)),
+    conditions: each(CONDITIONS),
+    ofVariables: each(OF_VARIABLES),
+    routes: each(ROUTES),
   }
-  return compiled
+  return made
 }
 
 /** What no campaign that people wrote comes near, and a check can still take: asked before anything else is. */
@@ -238,7 +140,7 @@ export function sizeProblems(input: unknown): CampaignProblem[] {
 export function shapeProblems(input: unknown): CampaignProblem[] {
   const tooLarge = sizeProblems(input)
   if (tooLarge.length > 0) return tooLarge
-  const v = validators()
+  const v = checks()
   const problems: CampaignProblem[] = check(v.campaign, input, '')
   const definition = input as Partial<CampaignDefinition> | null
   each(definition?.goals, (goal, g) => {
@@ -266,7 +168,7 @@ function each<T>(list: readonly T[] | undefined, visit: (item: T, index: number)
   if (Array.isArray(list)) list.forEach(visit)
 }
 
-function patternProblems(v: Validators, value: unknown, path: string): CampaignProblem[] {
+function patternProblems(v: Checks, value: unknown, path: string): CampaignProblem[] {
   const match = isObject(value) && isObject(value.match) ? value.match : {}
   return [
     ...check(v.pattern, value, path),
@@ -274,7 +176,7 @@ function patternProblems(v: Validators, value: unknown, path: string): CampaignP
   ]
 }
 
-function testProblems(v: Validators, test: unknown, path: string): CampaignProblem[] {
+function testProblems(v: Checks, test: unknown, path: string): CampaignProblem[] {
   if (test === null || ['string', 'number', 'boolean'].includes(typeof test)) return []
   return oneOf(v.tests, test, path, 'a text, a number, true, false, null, or a test')
 }
@@ -297,7 +199,7 @@ function keptProblems(kept: unknown, path: string): CampaignProblem[] {
   ]
 }
 
-function timerProblems(v: Validators, timer: unknown, path: string): CampaignProblem[] {
+function timerProblems(v: Checks, timer: unknown, path: string): CampaignProblem[] {
   const forms = new Map(v.timers)
   // Two forms begin with a field, and two with a variable: so long from its moment, or days from its date.
   for (const [source, offset] of v.offsetTimers) {
@@ -311,22 +213,22 @@ function timerProblems(v: Validators, timer: unknown, path: string): CampaignPro
   return window === undefined ? problems : [...problems, ...windowProblems(v, window, `${path}/window`)]
 }
 
-function windowProblems(v: Validators, window: unknown, path: string): CampaignProblem[] {
+function windowProblems(v: Checks, window: unknown, path: string): CampaignProblem[] {
   if (!Array.isArray(window)) return oneWindowProblems(v, window, path)
   if (window.length === 0) return [problem(path, window, 'at least one window')]
   return window.flatMap((one, i) => oneWindowProblems(v, one, `${path}/${i}`))
 }
 
-function oneWindowProblems(v: Validators, window: unknown, path: string): CampaignProblem[] {
+function oneWindowProblems(v: Checks, window: unknown, path: string): CampaignProblem[] {
   if (!isObject(window)) return [problem(path, window, 'a window { days?, from, to } or { days, keepTime: true }')]
-  const form = v.windows.get(Object.hasOwn(window, 'keepTime') ? 'keepTime' : 'from') as Validator
-  const problems = check(form, window, path)
+  const form = v.windows.get(Object.hasOwn(window, 'keepTime') ? 'keepTime' : 'from')
+  const problems = form === undefined ? [] : check(form, window, path)
   const wrong = problems.length > 0 ? null : windowProblem(window as unknown as Parameters<typeof windowProblem>[0])
   if (wrong !== null) problems.push(problem(path + wrong.path, valueAt(window, wrong.path), wrong.expected))
   return problems
 }
 
-function routeProblems(v: Validators, route: Route, path: string): CampaignProblem[] {
+function routeProblems(v: Checks, route: Route, path: string): CampaignProblem[] {
   if (typeof route === 'string') return isLegalId(route) ? [] : [problem(path, route, FORMATS['enfold-id'].expected)]
   const problems = oneOf(v.routes, route, path, 'a node id or a route { to, if } or { to, otherwise: true }')
   if (isObject(route) && 'if' in route) problems.push(...conditionProblems(v, route.if, `${path}/if`, 0))
@@ -336,7 +238,7 @@ function routeProblems(v: Validators, route: Route, path: string): CampaignProbl
 /** Deeper than anyone writes, and far from the end of the stack. */
 const MAX_CONDITION_DEPTH = 50
 
-function conditionProblems(v: Validators, condition: Condition, path: string, depth: number): CampaignProblem[] {
+function conditionProblems(v: Checks, condition: Condition, path: string, depth: number): CampaignProblem[] {
   if (depth > MAX_CONDITION_DEPTH) return [problem(path, null, `conditions nested at most ${MAX_CONDITION_DEPTH} deep`)]
   const forms = isObject(condition) && Object.hasOwn(condition, 'var') ? v.ofVariables : v.conditions
   const problems = oneOf(forms, condition, path, 'a condition')
@@ -348,7 +250,7 @@ function conditionProblems(v: Validators, condition: Condition, path: string, de
   return problems
 }
 
-function oneOf(forms: ReadonlyMap<string, Validator>, value: unknown, path: string, what: string): CampaignProblem[] {
+function oneOf(forms: FormChecks, value: unknown, path: string, what: string): CampaignProblem[] {
   const keys = [...forms.keys()]
   const present = isObject(value) ? keys.filter((key) => Object.hasOwn(value, key)) : []
   const form = present.length === 1 ? forms.get(present[0] as string) : undefined
@@ -356,12 +258,11 @@ function oneOf(forms: ReadonlyMap<string, Validator>, value: unknown, path: stri
   return check(form, value, path)
 }
 
-function check(validator: Validator, value: unknown, path: string): CampaignProblem[] {
-  const errors = validator.Check(value) ? [] : allErrors(validator, value)
+function check({ schema, errors }: Check<unknown>, value: unknown, path: string): CampaignProblem[] {
   const problems: CampaignProblem[] = []
   const ofFormat: CampaignProblem[] = []
-  formatProblems(validator.Type() as Schema, value, path, ofFormat)
-  for (const error of errors) {
+  formatProblems(schema, value, path, ofFormat)
+  for (const error of errors(value)) {
     const at = path + error.instancePath
     // Our formats say what is expected; the patterns next to them are for validators of other languages.
     if (ofFormat.some((one) => one.path === at)) continue
@@ -416,29 +317,16 @@ const typeInWords = (type: string | readonly string[]): string =>
     .map((one) => TYPE_WORDS.get(one) ?? one)
     .join(' or ')
 
-type Schema = { $comment?: string; properties?: Record<string, Schema>; items?: Schema; type?: string }
-
 /** Follows schema and value together and checks our formats: of another type than text, nothing has one. */
-function formatProblems(schema: Schema, value: unknown, path: string, problems: CampaignProblem[]): void {
+function formatProblems(schema: Schema<unknown>, value: unknown, path: string, problems: CampaignProblem[]): void {
   const format = formatCalled(schema.$comment)
   if (format !== undefined && value !== undefined && !(typeof value === 'string' && format.check(value)))
     problems.push(problem(path, value, format.expected))
   if (schema.items !== undefined && Array.isArray(value))
-    value.forEach((item, i) => void formatProblems(schema.items as Schema, item, `${path}/${i}`, problems))
+    value.forEach((item, i) => void formatProblems(schema.items as Schema<unknown>, item, `${path}/${i}`, problems))
   if (schema.properties !== undefined && isObject(value))
     for (const [key, inner] of Object.entries(schema.properties))
       if (Object.hasOwn(value, key)) formatProblems(inner, value[key], `${path}/${pointer(key)}`, problems)
-}
-
-function allErrors(validator: Validator, value: unknown): ReturnType<Validator['Errors']> {
-  // TypeBox stops at eight by a setting that is global; put back before anyone else can see it.
-  const { maxErrors } = Settings.Get()
-  Settings.Set({ maxErrors: 1000 })
-  try {
-    return validator.Errors(value)
-  } finally {
-    Settings.Set({ maxErrors })
-  }
 }
 
 export function problem(path: string, value: unknown, expected?: string): CampaignProblem {

@@ -3,23 +3,27 @@ import { shapeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition } from './definition.ts'
 import {
   ATTEMPT,
+  flag,
   GOAL,
   id,
   instant,
   instantOrNull,
+  list,
   matchedGoals,
   observations,
   RUN,
   routes,
   STEP,
   scalars,
+  text,
   timingOrNull,
   unmetGoals,
   type Vars,
   whole,
+  words,
 } from './event-parts.ts'
 import type { CampaignId } from './ids.ts'
-import { flag, keywords, list, type ObjectOf, optional, type Properties, refined, text, words } from './schema.ts'
+import { keywords, type ObjectOf, optional, type Properties, refined } from './schema.ts'
 import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
 
 /** The cause of an event stands in its line among its data, so no event has a member of that name. */

@@ -8,43 +8,53 @@ import {
   type SequenceId,
   type StepId,
 } from './ids.ts'
-import type { JsonScalar, JsonValue } from './json.ts'
+import type { JsonValue } from './json.ts'
 import {
-  exactly,
-  flag,
+  array,
+  boolean,
+  counted,
   integer,
   keywords,
-  list,
-  matching,
+  literal,
   type Named,
   type ObjectOf,
-  object,
-  ofLength,
-  oneOf,
+  oneWordOf,
   optional,
   orNull,
   record,
   refined,
   type Schema,
+  scalar,
+  string,
   type TypeOf,
-  text,
-  words,
+  union,
 } from './schema.ts'
 
 // --- Leaves ---------------------------------------------------------------------------------------------------------
 
-export const anyJson = keywords<JsonValue>({ description: 'any JSON value' })
+// Every leaf says in `description` what it expects: for readers of the schema, and for sentences about what is wrong.
 
-const someId = refined(ofLength(1, MAX_ID_LENGTH, `an id of 1 to ${MAX_ID_LENGTH} well-formed characters`), isLegalId)
+export const text = string({ description: 'a text' })
+export const flag = boolean({ description: 'true or false' })
+const anyJson = keywords<JsonValue>({ description: 'any JSON value' })
+const anyScalar = scalar({ description: 'a text, a number, true, false or null' })
+export const scalars = record(anyScalar, { description: 'an object of scalars' })
+export const list = <T>(items: Schema<T>) => array(items, { description: 'a list' })
+export const words = <const Words extends readonly string[]>(...values: Words) =>
+  oneWordOf(values, { description: `one of ${values.join(', ')}` })
+
+/** From 0, or from 1. Up to what a double holds exactly. */
+export const whole = (minimum: 0 | 1) =>
+  integer({ minimum, maximum: Number.MAX_SAFE_INTEGER, description: `a whole number, ${minimum} or more` })
+
+const description = `an id of 1 to ${MAX_ID_LENGTH} well-formed characters`
+const someId = refined(string({ minLength: 1, maxLength: MAX_ID_LENGTH, description }), isLegalId)
 /** An id of some kind; at run time they are all the same. */
 export const id = <Id extends string = string>(): Schema<Id> => someId as Schema<Id>
 const campaignId = id<CampaignId>()
 const sequenceId = id<SequenceId>()
 const goalId = id<GoalId>()
 const stepId = id<StepId>()
-
-/** From 0, or from 1. Up to what a double holds exactly. */
-export const whole = (minimum: 0 | 1) => integer(minimum, Number.MAX_SAFE_INTEGER, `a whole number, ${minimum} or more`)
 
 /** Real days only: the long months, the short ones, February, and its 29th in leap years. */
 const DAY = [
@@ -54,17 +64,11 @@ const DAY = [
   '(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29',
 ].join('|')
 /** The same strings as `isInstant`; a pattern is quicker, and other languages can check it. */
-export const instant = matching<Instant>(
-  `^(?:${DAY})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$`,
-  'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
-)
-export const instantOrNull = orNull(instant, 'an instant in UTC with milliseconds, or null')
-
-const scalar = keywords<JsonScalar>({
-  type: ['string', 'number', 'boolean', 'null'],
-  description: 'a text, a number, true, false or null',
+export const instant = string<Instant>({
+  pattern: `^(?:${DAY})T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\\.[0-9]{3}Z$`,
+  description: 'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"',
 })
-export const scalars = record(scalar, 'an object of scalars')
+export const instantOrNull = orNull(instant, { description: 'an instant in UTC with milliseconds, or null' })
 
 // --- References -----------------------------------------------------------------------------------------------------
 
@@ -105,17 +109,17 @@ export const NO_VARS: Vars = Object.freeze({})
 
 const CAUSES = [
   /** A person or program of the host, through a verb. */
-  object({ by: exactly('operator'), reason: optional(text) }),
+  counted({ by: literal('operator'), reason: optional(text) }),
   /** One contact's part of a bulk action. */
-  object({ by: exactly('bulk'), actionId: id(), reason: optional(text) }),
+  counted({ by: literal('bulk'), actionId: id(), reason: optional(text) }),
   /** A signal from the CRM. */
-  object({ by: exactly('signal'), signalId: id(), kind: text }),
+  counted({ by: literal('signal'), signalId: id(), kind: text }),
   /** A goal that was satisfied in the same append. */
-  object({ by: exactly('goal'), ...GOAL }),
+  counted({ by: literal('goal'), ...GOAL }),
   /** A sequence that was finished in the same append. */
-  object({ by: exactly('sequence'), ...RUN }),
+  counted({ by: literal('sequence'), ...RUN }),
   /** A step's own schedule, or what became of the step. */
-  object({ by: exactly('step'), stepId }),
+  counted({ by: literal('step'), stepId }),
 ] as const
 
 /**
@@ -124,26 +128,25 @@ const CAUSES = [
  * `step`: its own schedule, or what became of it. `actor` says who ordered it.
  */
 export type Cause = Named<TypeOf<(typeof CAUSES)[number]>>
-export const cause = oneOf<Cause>(
-  CAUSES,
-  'a cause: by operator, bulk, signal, goal, sequence or step, with what belongs to it',
-)
+export const cause = union<Cause>(CAUSES, {
+  description: 'a cause: by operator, bulk, signal, goal, sequence or step, with what belongs to it',
+})
 
 // --- Observations ---------------------------------------------------------------------------------------------------
 
 const OBSERVATIONS = [
-  object({ tag: text, present: flag }),
-  object({
+  counted({ tag: text, present: flag }),
+  counted({
     field: text,
     /** `null` for a field that the contact does not have. */
     value: anyJson,
   }),
-  object({ field: text, test: text, holds: flag }),
-  object({
+  counted({ field: text, test: text, holds: flag }),
+  counted({
     /** A variable of the run (VAR-2). */
     var: text,
     /** `null` for a variable that the run does not have. */
-    value: scalar,
+    value: anyScalar,
   }),
 ] as const
 
@@ -152,15 +155,14 @@ const OBSERVATIONS = [
  * Of a field declared `private`, only the test and its outcome.
  */
 export type Observation = Named<TypeOf<(typeof OBSERVATIONS)[number]>>
-const observation = oneOf<Observation>(
-  OBSERVATIONS,
-  'an observation: { tag, present }, { field, value }, { field, test, holds } or { var, value }',
-)
+const observation = union<Observation>(OBSERVATIONS, {
+  description: 'an observation: { tag, present }, { field, value }, { field, test, holds } or { var, value }',
+})
 export const observations = list(observation)
 
 // --- Routes, timings, goals -----------------------------------------------------------------------------------------
 
-const routeTaken = object({
+const routeTaken = counted({
   /** Of a goal or a sequence of the campaign. */
   to: id(),
   /**
@@ -187,7 +189,7 @@ const routeTaken = object({
 export interface RouteTaken extends TypeOf<typeof routeTaken> {}
 export const routes = list<RouteTaken>(routeTaken)
 
-export const timing = object({
+export const timing = counted({
   anchor: instant,
   /** May be before the anchor: then the step was due as soon as the one before it was resolved (TIME-3). */
   dueAt: instant,
@@ -196,19 +198,19 @@ export const timing = object({
   /** The contact's own zone, where it was none that the machine knows and the campaign's was used instead. */
   invalidTimeZone: optional(text),
   /** The date field that the timer read; `value` is absent if the field is private, `null` if it was empty. */
-  field: optional(object({ name: text, value: optional(anyJson) })),
+  field: optional(counted({ name: text, value: optional(anyJson) })),
   /** The variable that the timer read; `value` is `null` if the run does not have it. */
-  var: optional(object({ name: text, value: scalar })),
+  var: optional(counted({ name: text, value: anyScalar })),
 })
 /** How the due instant of a step was found (TIME-1 to TIME-8). */
 export interface Timing extends TypeOf<typeof timing> {}
-export const timingOrNull = orNull<Timing>(timing, 'a timing { anchor, dueAt, … }, or null')
+export const timingOrNull = orNull<Timing>(timing, { description: 'a timing { anchor, dueAt, … }, or null' })
 
-const matchedGoal = object({ ...GOAL, outcome: words('satisfied', 'not_member', 'automated') })
+const matchedGoal = counted({ ...GOAL, outcome: words('satisfied', 'not_member', 'automated') })
 export interface MatchedGoal extends TypeOf<typeof matchedGoal> {}
 export const matchedGoals = list<MatchedGoal>(matchedGoal)
 
-const unmetGoal = object({
+const unmetGoal = counted({
   ...GOAL,
   /**
    * `not_member`: it is for members of its campaign, and the contact was none. `suppressed`: the contact was banned.

@@ -1,15 +1,18 @@
 /** What the schemas of a campaign are made of: formats that are checked by us, and the shapes that several forms share. */
-import Type, { type TProperties } from 'typebox'
 import { isLegalId, MAX_ID_LENGTH } from './ids.ts'
-import type { JsonScalar } from './json.ts'
+import { keywords, oneWordOf, type Schema, string } from './schema.ts'
 import { A_DURATION, A_SIGNED_DURATION, durationMs, signedDurationMs } from './timers/duration.ts'
 import { isLocalDate, isLocalDateTime, isWallTime } from './timers/wall-time.ts'
 import { isTimeZone } from './timers/zones.ts'
 
-export const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options })
-export const opt = Type.Optional
-export const words = <const W extends readonly string[]>(...values: W) => Type.Unsafe<W[number]>(Type.Enum([...values]))
+/**
+ * A value of one of several forms, whose problems are found by hand. It has no keywords, so any value passes; in what is
+ * published it is a reference to the definition of this name.
+ */
+export const slot = <T>(name: SlotName): Schema<T> => keywords({ slot: name })
+export type SlotName = 'timer' | 'window' | 'route' | 'condition' | 'when' | 'test'
+
+export const words = <const Words extends readonly string[]>(...values: Words) => oneWordOf(values)
 
 interface Format {
   readonly expected: string
@@ -49,29 +52,10 @@ export function formatCalled(name: string | undefined): Format | undefined {
 
 /** A string with one of our formats; the pattern says as much of it as a validator in another language can check. */
 export const text = (format: keyof typeof FORMATS, pattern?: string) =>
-  Type.String({ $comment: format, minLength: 1, ...(pattern === undefined ? {} : { pattern }) })
+  string({ $comment: format, minLength: 1, ...(pattern === undefined ? {} : { pattern }) })
 
-export const Id = text('enfold-id')
-export const Name = Type.String({ minLength: 1, maxLength: 500 })
-export const Scalar = Type.Unsafe<JsonScalar>({ type: ['string', 'number', 'boolean', 'null'] })
-export const WallTime = text('enfold-wall-time', '^[0-2][0-9]:[0-5][0-9]$')
-
-type Frozen<T> = T extends readonly (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
-    : T
-
-type Described<P extends TProperties> = Frozen<Type.Static<Type.TObject<P>>>
-
-/**
- * The properties of a form, which compile only if they describe exactly that. The form is also written out: a public
- * type that is computed from a schema names TypeBox, an ES module only, and a host in CommonJS could not compile it.
- */
-export const propertiesOf =
-  <Form>() =>
-  <P extends TProperties>(
-    properties: P &
-      ([Form, Described<P>, keyof Form, keyof P] extends [Described<P>, Form, keyof P, keyof Form] ? unknown : never),
-  ): P =>
-    properties
+const someId = text('enfold-id')
+/** An id of some kind; at run time they are all the same. */
+export const id = <Id extends string = string>(): Schema<Id> => someId as Schema<Id>
+export const name = string({ minLength: 1, maxLength: 500 })
+export const wallTime = text('enfold-wall-time', '^[0-2][0-9]:[0-5][0-9]$')

@@ -1,38 +1,34 @@
 /** `afterDays`: calendar days in the contact's zone. Rules TIME-1, TIME-7. */
-import Type from 'typebox'
-import { opt, propertiesOf, WallTime, words } from '../formats.ts'
+import { wallTime, words } from '../formats.ts'
+import { integer, type ObjectOf, optional } from '../schema.ts'
 import type { TimerKind } from './kind.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-export const Days = Type.Integer({ minimum: 0, maximum: 36_500 })
+export const days = integer({ minimum: 0, maximum: 36_500 })
 
-/** Calendar days; without `at`, at the wall time of what it counts from. */
-export interface AfterDaysForm {
-  readonly afterDays: number
-  readonly at?: string
-  readonly from?: 'start'
+export const COUNTED = {
+  /** A wall time "HH:mm" in the zone. Default: that of what the days are counted from. */
+  at: optional(wallTime),
+  /** Counted from the start of the run (TIME-7). Default: from the anchor (STEP-1). */
+  from: optional(words('start')),
 }
-
-export const AFTER_DAYS = propertiesOf<AfterDaysForm>()({
-  afterDays: Days,
-  at: opt(WallTime),
-  from: opt(words('start')),
-})
+export const AFTER_DAYS = { afterDays: days, ...COUNTED }
+export interface AfterDaysForm extends ObjectOf<typeof AFTER_DAYS> {}
 
 export const afterDays: TimerKind<AfterDaysForm> = {
-  wanted({ afterDays: days, at, from }, { anchor, start }) {
+  wanted({ afterDays, at, from }, { anchor, start }) {
     const counted = from === 'start' ? start : anchor
     const plainTime = at === undefined ? counted.toPlainTime() : timeOf(at)
-    let date = counted.toPlainDate().add({ days: holdable(days) })
+    let date = counted.toPlainDate().add({ days: holdable(afterDays) })
     for (;;) {
       const moment = date.toZonedDateTime({ timeZone: counted.timeZoneId, plainTime })
       if (moment.epochMilliseconds > counted.epochMilliseconds) return { moment, whenPast: 'send' }
       date = date.add({ days: 1 })
     }
   },
-  words: ({ afterDays: days, ...timer }) => `after ${days} ${days === 1 ? 'day' : 'days'}${countedWords(timer)}`,
+  words: ({ afterDays, ...timer }) => `after ${afterDays} ${afterDays === 1 ? 'day' : 'days'}${countedWords(timer)}`,
 }
 
-export function countedWords({ at, from }: { readonly at?: string; readonly from?: 'start' }): string {
+export function countedWords({ at, from }: ObjectOf<typeof COUNTED>): string {
   return `${from === 'start' ? ' from the start' : ''}${at === undefined ? '' : ` at ${at}`}`
 }

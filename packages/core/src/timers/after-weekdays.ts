@@ -1,22 +1,16 @@
 /** `afterWeekdays`: calendar days in the contact's zone, Saturdays and Sundays not counted. Rules TIME-1, TIME-7. */
 import type { Temporal } from 'temporal-polyfill'
-import { opt, propertiesOf, WallTime, words } from '../formats.ts'
-import { countedWords, Days } from './after-days.ts'
+import type { ObjectOf } from '../schema.ts'
+import { COUNTED, countedWords, days } from './after-days.ts'
 import type { TimerKind } from './kind.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-/** Days from Monday to Friday; without `at`, at the wall time of what it counts from. */
-export interface AfterWeekdaysForm {
-  readonly afterWeekdays: number
-  readonly at?: string
-  readonly from?: 'start'
+export const AFTER_WEEKDAYS = {
+  /** Days from Monday to Friday. */
+  afterWeekdays: days,
+  ...COUNTED,
 }
-
-export const AFTER_WEEKDAYS = propertiesOf<AfterWeekdaysForm>()({
-  afterWeekdays: Days,
-  at: opt(WallTime),
-  from: opt(words('start')),
-})
+export interface AfterWeekdaysForm extends ObjectOf<typeof AFTER_WEEKDAYS> {}
 
 const FRIDAY = 5
 
@@ -34,8 +28,8 @@ export const afterWeekdays: TimerKind<AfterWeekdaysForm> = {
       date = addWeekdays(date, 1)
     }
   },
-  words: ({ afterWeekdays: days, ...timer }) =>
-    `after ${days} ${days === 1 ? 'weekday' : 'weekdays'}${countedWords(timer)}`,
+  words: ({ afterWeekdays, ...timer }) =>
+    `after ${afterWeekdays} ${afterWeekdays === 1 ? 'weekday' : 'weekdays'}${countedWords(timer)}`,
 }
 
 /** Days counted from a Saturday or Sunday are counted from the Friday before, which is the same Monday for 1. */

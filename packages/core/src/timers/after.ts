@@ -1,19 +1,20 @@
 /** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). Rules TIME-1, TIME-7. */
 import { durationInWords } from '../describe/duration.ts'
 import { EnfoldFault } from '../fault.ts'
-import { opt, propertiesOf, text, words } from '../formats.ts'
+import { text, words } from '../formats.ts'
 import { epochMsOf, type Instant, instantOf } from '../ids.ts'
+import { type ObjectOf, optional } from '../schema.ts'
 import { A_DURATION, durationMs } from './duration.ts'
 import type { TimerKind } from './kind.ts'
 import { zoned } from './zones.ts'
 
-/** Elapsed time from the anchor, or `from: "start"` from the start of the run. */
-export interface AfterForm {
-  readonly after: string
-  readonly from?: 'start'
+export const AFTER = {
+  /** An ISO 8601 duration: "PT2H", "P3D" = 72 hours; no months or years. */
+  after: text('enfold-duration', '^P'),
+  /** Counted from the start of the run (TIME-7). Default: from the anchor (STEP-1). */
+  from: optional(words('start')),
 }
-
-export const AFTER = propertiesOf<AfterForm>()({ after: text('enfold-duration', '^P'), from: opt(words('start')) })
+export interface AfterForm extends ObjectOf<typeof AFTER> {}
 
 export const after: TimerKind<AfterForm> = {
   wanted(timer, { anchor, start, zone }) {

@@ -1,32 +1,34 @@
 /** `field` or `var` with `offset`: so long before or after a date-time of the contact or of the run. Rules TIME-8, VAR-2. */
 
 import { EnfoldFault } from '../fault.ts'
-import { Name, opt, propertiesOf, text } from '../formats.ts'
+import { name, text } from '../formats.ts'
 import { instantOf } from '../ids.ts'
+import type { ObjectOf } from '../schema.ts'
 import { elapsedWords } from './after.ts'
 import { A_SIGNED_DURATION, signedDurationMs } from './duration.ts'
 import { momentIn, noDate } from './field-value.ts'
 import type { Arrival, Source, TimerKind, Wanted } from './kind.ts'
-import { WhenPast } from './on.ts'
+import { WHEN_PAST } from './on.ts'
 import { zoned } from './zones.ts'
 
-/** A signed ISO 8601 duration from the moment: "-PT1H" is an hour before it. `whenPast` default "skip". */
-interface LongFrom {
-  readonly offset: string
-  readonly whenPast?: 'skip' | 'send'
+const LONG_FROM = {
+  /** A signed ISO 8601 duration from the moment: "-PT1H" is an hour before it. */
+  offset: text('enfold-signed-duration', '^[+-]?P'),
+  ...WHEN_PAST,
 }
-
-export interface FieldOffsetForm extends LongFrom {
-  readonly field: string
+export const FIELD_OFFSET = {
+  /** Of the contact: it holds a date and time. */
+  field: name,
+  ...LONG_FROM,
 }
-
-export interface VariableOffsetForm extends LongFrom {
-  readonly var: string
+export const VARIABLE_OFFSET = {
+  /** Of the run: it holds a date and time (VAR-2). */
+  var: name,
+  ...LONG_FROM,
 }
-
-const LONG_FROM = { offset: text('enfold-signed-duration', '^[+-]?P'), whenPast: opt(WhenPast) }
-export const FIELD_OFFSET = propertiesOf<FieldOffsetForm>()({ field: Name, ...LONG_FROM })
-export const VARIABLE_OFFSET = propertiesOf<VariableOffsetForm>()({ var: Name, ...LONG_FROM })
+interface LongFrom extends ObjectOf<typeof LONG_FROM> {}
+export interface FieldOffsetForm extends ObjectOf<typeof FIELD_OFFSET> {}
+export interface VariableOffsetForm extends ObjectOf<typeof VARIABLE_OFFSET> {}
 
 export const fieldOffset: TimerKind<FieldOffsetForm> = {
   wanted: (timer, arrival) => wanted({ field: timer.field }, timer, arrival),

@@ -4,37 +4,35 @@
  */
 
 import type { Temporal } from 'temporal-polyfill'
-import Type from 'typebox'
-import { Name, opt, propertiesOf, WallTime, words } from '../formats.ts'
+import { name, wallTime, words } from '../formats.ts'
+import { integer, type ObjectOf } from '../schema.ts'
 import { dateIn, noDate } from './field-value.ts'
 import type { Arrival, Source, TimerKind, Wanted } from './kind.ts'
-import { WhenPast } from './on.ts'
+import { WHEN_PAST } from './on.ts'
 import { holdable, timeOf } from './wall-time.ts'
 
-/** Days from a date. "exact" takes the year of the date, "next" its next occurrence. `whenPast` default "skip". */
-interface DaysFrom {
-  readonly offsetDays: number
-  readonly at: string
-  readonly occurrence: 'exact' | 'next'
-  readonly whenPast?: 'skip' | 'send'
-}
-
-export interface FieldForm extends DaysFrom {
-  readonly field: string
-}
-
-export interface VariableForm extends DaysFrom {
-  readonly var: string
-}
-
 const DAYS_FROM = {
-  offsetDays: Type.Integer({ minimum: -36_500, maximum: 36_500 }),
-  at: WallTime,
+  /** Days before (negative) or after the date. */
+  offsetDays: integer({ minimum: -36_500, maximum: 36_500 }),
+  /** A wall time "HH:mm" in the zone. */
+  at: wallTime,
+  /** "exact" takes the year of the date, "next" its next occurrence. */
   occurrence: words('exact', 'next'),
-  whenPast: opt(WhenPast),
+  ...WHEN_PAST,
 }
-export const FIELD = propertiesOf<FieldForm>()({ field: Name, ...DAYS_FROM })
-export const VARIABLE = propertiesOf<VariableForm>()({ var: Name, ...DAYS_FROM })
+export const FIELD = {
+  /** Of the contact: it holds a date. */
+  field: name,
+  ...DAYS_FROM,
+}
+export const VARIABLE = {
+  /** Of the run: it holds a date (VAR-2). */
+  var: name,
+  ...DAYS_FROM,
+}
+interface DaysFrom extends ObjectOf<typeof DAYS_FROM> {}
+export interface FieldForm extends ObjectOf<typeof FIELD> {}
+export interface VariableForm extends ObjectOf<typeof VARIABLE> {}
 
 export const field: TimerKind<FieldForm> = {
   wanted: (timer, arrival) => wanted({ field: timer.field }, timer, arrival),

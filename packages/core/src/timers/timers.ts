@@ -1,5 +1,6 @@
 /** The kinds of timers: a file each, and a row in each of the two places here. */
-import type { TProperties } from 'typebox'
+import { slot } from '../formats.ts'
+import { closed, type ObjectOf, optional } from '../schema.ts'
 import { AFTER, type AfterForm, after } from './after.ts'
 import { AFTER_DAYS, type AfterDaysForm, afterDays } from './after-days.ts'
 import { AFTER_WEEKDAYS, type AfterWeekdaysForm, afterWeekdays } from './after-weekdays.ts'
@@ -16,26 +17,28 @@ import type { TimerKind } from './kind.ts'
 import { ON, type OnForm, on } from './on.ts'
 import { type Windows, windowWords } from './window.ts'
 
-interface Windowed {
-  readonly window?: Windows
+const WINDOWED = {
+  /** Days and hours in which the step may begin (TIME-2). Default: it always may. */
+  window: optional(slot<Windows>('window')),
 }
+interface Windowed extends ObjectOf<typeof WINDOWED> {}
 
 /** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). */
-export type AfterTimer = AfterForm & Windowed
+export interface AfterTimer extends AfterForm, Windowed {}
 /** `afterDays`: calendar days in the contact's zone; without `at`, at the anchor's wall time. */
-export type AfterDaysTimer = AfterDaysForm & Windowed
+export interface AfterDaysTimer extends AfterDaysForm, Windowed {}
 /** `afterWeekdays`: the same, Saturdays and Sundays not counted. */
-export type AfterWeekdaysTimer = AfterWeekdaysForm & Windowed
+export interface AfterWeekdaysTimer extends AfterWeekdaysForm, Windowed {}
 /** `on`: a date and wall time in the zone ("2026-12-24T09:00"). `whenPast` default "skip". */
-export type OnTimer = OnForm & Windowed
+export interface OnTimer extends OnForm, Windowed {}
 /** `field` with `offsetDays`: days before (negative) or after a date field of the contact, at a wall time. */
-export type FieldTimer = FieldForm & Windowed
+export interface FieldTimer extends FieldForm, Windowed {}
 /** `field` with `offset`: so long before ("-PT1H") or after a date-time field of the contact. */
-export type FieldOffsetTimer = FieldOffsetForm & Windowed
+export interface FieldOffsetTimer extends FieldOffsetForm, Windowed {}
 /** `var` with `offsetDays`: the same of a date that is a variable of the run (VAR-2). */
-export type VariableTimer = VariableForm & Windowed
+export interface VariableTimer extends VariableForm, Windowed {}
 /** `var` with `offset`: the same of a date-time that is a variable of the run (VAR-2). */
-export type VariableOffsetTimer = VariableOffsetForm & Windowed
+export interface VariableOffsetTimer extends VariableOffsetForm, Windowed {}
 
 /** When a step is due, counted from its anchor (STEP-1). Rules TIME-1 to TIME-8. */
 export type Timer =
@@ -49,18 +52,21 @@ export type Timer =
   | VariableOffsetTimer
 
 /**
- * The properties of each form, by the key that tells it apart; each may have a `window`, too. Two forms begin with `field`
- * and two with `var`: those with `offset` stand in `OFFSET_TIMERS`.
+ * Each form, by the key that tells it apart. Two forms begin with `field` and two with `var`: those with `offset` stand in
+ * `OFFSET_TIMERS`.
  */
 export const TIMERS = {
-  after: AFTER,
-  afterDays: AFTER_DAYS,
-  afterWeekdays: AFTER_WEEKDAYS,
-  on: ON,
-  field: FIELD,
-  var: VARIABLE,
-} satisfies Record<string, TProperties>
-export const OFFSET_TIMERS = { field: FIELD_OFFSET, var: VARIABLE_OFFSET } satisfies Record<string, TProperties>
+  after: closed({ ...AFTER, ...WINDOWED }),
+  afterDays: closed({ ...AFTER_DAYS, ...WINDOWED }),
+  afterWeekdays: closed({ ...AFTER_WEEKDAYS, ...WINDOWED }),
+  on: closed({ ...ON, ...WINDOWED }),
+  field: closed({ ...FIELD, ...WINDOWED }),
+  var: closed({ ...VARIABLE, ...WINDOWED }),
+}
+export const OFFSET_TIMERS = {
+  field: closed({ ...FIELD_OFFSET, ...WINDOWED }),
+  var: closed({ ...VARIABLE_OFFSET, ...WINDOWED }),
+}
 
 /** Hands a timer to the kind that it is of. */
 export function withKind<Result>(timer: Timer, use: <T>(kind: TimerKind<T>, timer: T) => Result): Result {

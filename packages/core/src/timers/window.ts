@@ -1,48 +1,44 @@
 /** Windows: the days and hours in which a step may begin, and when the next such time is. Rules TIME-2, TIME-2a. */
 import { Temporal } from 'temporal-polyfill'
-import Type from 'typebox'
 import { EnfoldFault } from '../fault.ts'
-import { closed, opt, propertiesOf, text, WallTime, words } from '../formats.ts'
+import { text, wallTime, words } from '../formats.ts'
+import { array, closed, literal, optional, type TypeOf } from '../schema.ts'
 import { isWallTime, minuteOf, timeOf } from './wall-time.ts'
 
 const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
+export type Weekday = (typeof WEEKDAYS)[number]
+
 const DAYS = {
-  days: opt(Type.Array(words(...WEEKDAYS), { minItems: 1, uniqueItems: true })),
-  except: opt(
-    Type.Array(text('enfold-local-date', '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'), { maxItems: 1000, uniqueItems: true }),
+  /** On which it opens. Default: all seven. */
+  days: optional(array(words(...WEEKDAYS), { minItems: 1, uniqueItems: true })),
+  /** Dates "YYYY-MM-DD" on which it stays closed. */
+  except: optional(
+    array(text('enfold-local-date', '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'), { maxItems: 1000, uniqueItems: true }),
   ),
 }
-const HOURS_WINDOW = propertiesOf<Window>()({
-  ...DAYS,
-  from: WallTime,
-  to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
-})
-const DAYS_WINDOW = propertiesOf<DaysWindow>()({ ...DAYS, keepTime: Type.Literal(true) })
 
-/** The forms of a window. */
-export const WINDOWS = { from: closed(HOURS_WINDOW), keepTime: closed(DAYS_WINDOW) }
-
-export type Weekday = (typeof WEEKDAYS)[number]
+/** The forms of a window, by the key that tells them apart. */
+export const WINDOWS = {
+  from: closed({
+    ...DAYS,
+    /** A wall time "HH:mm", which belongs to the window. Later than `to`: the window spans midnight. */
+    from: wallTime,
+    /** A wall time "HH:mm", which does not belong to the window. "24:00" is the end of the day. */
+    to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
+  }),
+  keepTime: closed({ ...DAYS, keepTime: literal(true) }),
+}
 
 /**
  * Days and hours between which a step may begin; outside, it waits for the next opening (TIME-2).
  * `days` default: all seven. `from` belongs to the window, `to` does not; "24:00" is the end of the day. `from` later
  * than `to` spans midnight: it opens on the days named. `except`: dates on which it stays closed.
  */
-export interface Window {
-  readonly days?: readonly Weekday[]
-  readonly except?: readonly string[]
-  readonly from: string
-  readonly to: string
-}
+export interface Window extends TypeOf<typeof WINDOWS.from> {}
 
 /** Open all day on `days` that are not in `except`; a step that is due on another moves, at its time of day (TIME-2a). */
-export interface DaysWindow {
-  readonly days?: readonly Weekday[]
-  readonly except?: readonly string[]
-  readonly keepTime: true
-}
+export interface DaysWindow extends TypeOf<typeof WINDOWS.keepTime> {}
 
 type AnyWindow = Window | DaysWindow
 
