@@ -61,6 +61,9 @@ export function isInstant(value: unknown): value is Instant {
   return typeof value === 'string' && INSTANT.test(value) && instantOf(Date.parse(value)) === value
 }
 
+/** The instant that was asked for last: mostly that of now, by many. */
+let latest = { ms: 0, instant: new Date(0).toISOString() }
+
 /**
  * The instant of a number of milliseconds since 1970, cut to the years that 24 characters can hold. Of NaN it makes a
  * text that `isInstant` refuses.
@@ -70,7 +73,9 @@ export function isInstant(value: unknown): value is Instant {
  */
 export function instantOf(epochMs: number): Instant {
   if (Number.isNaN(epochMs)) return 'not an instant'
-  return new Date(Math.min(Math.max(Math.trunc(epochMs), -62167219200000), 253402300799999)).toISOString()
+  const ms = Math.min(Math.max(Math.trunc(epochMs), -62167219200000), 253402300799999)
+  if (ms !== latest.ms) latest = { ms, instant: new Date(ms).toISOString() }
+  return latest.instant
 }
 
 /** Milliseconds since 1970 of an instant. */

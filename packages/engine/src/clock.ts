@@ -3,6 +3,9 @@ import { type Clock, instantOf } from '@enfold/core'
 
 export const systemClock: Clock = { now: () => instantOf(Date.now()) }
 
+/** `setTimeout` takes 31 bits of milliseconds; a longer wait ends early. */
+export const LONGEST_WAIT_MS = 2_147_483_647
+
 /** Real time, and so the right thing for everything that waits for other machines. Ends early when the signal aborts. */
 export function realWait(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -12,8 +15,8 @@ export function realWait(ms: number, signal?: AbortSignal): Promise<void> {
       signal?.removeEventListener('abort', done)
       resolve()
     }
-    // setTimeout takes 31 bits of milliseconds; a longer wait ends early and is repeated.
-    const timer = setTimeout(done, Math.min(Math.max(0, ms), 2_147_483_647))
+    // A wait that ends early is repeated.
+    const timer = setTimeout(done, Math.min(Math.max(0, ms), LONGEST_WAIT_MS))
     signal?.addEventListener('abort', done)
   })
 }

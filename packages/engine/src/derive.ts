@@ -33,8 +33,18 @@ export function derive(
 ): Derived {
   const { wake, faults } = plannedOf(context, contactId, state, areFactsOld === true ? undefined : facts)
   const tags = events.flatMap((event) => tagChanges(contactId, event))
-  return { tags: [...tags, ...markChanges(contactId, before, state, events, faults)], ...wake }
+  return {
+    tags: [...tags, ...markChanges(contactId, before, state, events, faults)],
+    ...wake,
+    ...(events.every(isDispatch) ? { agendaStays: true } : {}),
+  }
 }
+
+/**
+ * A step that was due is under way since, and due at once for the worker that claims the contact after this one has died: the
+ * contact wakes for it no earlier than before, and for the same kind.
+ */
+const isDispatch = ({ type }: ContactEvent) => type === 'StepDispatched'
 
 /** What of a contact's rows follows from its plan: its row on the agenda, and the runs that cannot be planned. */
 export interface Planned {

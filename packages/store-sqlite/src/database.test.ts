@@ -275,6 +275,23 @@ describe('the file', () => {
   })
 })
 
+describe('a step that is dispatched', () => {
+  it('STEP-6: leaves the row of the agenda, whose contact wakes as before when its lease has run out', async () => {
+    const store = open(givenPath())
+    await start(store, 'ann')
+    const claims = await store.claimDue(WAKE_AT, 'w1', 1, 60_000)
+    expect(claims).toMatchObject([{ contactId: 'ann', wakeAt: WAKE_AT }])
+    const later = '2026-03-01T10:00:30.000Z'
+    await store.append(contactStream('ann'), [eventOf('ann', 'dispatch', 0)], 3, {
+      tags: [],
+      wakeAt: later,
+      agendaStays: true,
+    })
+    expect(await store.claimDue(later, 'w2', 1, 60_000)).toEqual([])
+    expect(await store.claimDue('2026-03-01T10:01:00.000Z', 'w2', 1, 60_000)).toMatchObject([{ wakeAt: WAKE_AT }])
+  })
+})
+
 describe('several processes', () => {
   it('ONCE-2: append to the same streams, and nothing is lost', async () => {
     const path = givenPath()

@@ -40,7 +40,7 @@ export function createProjection(
 
   function project(contactId: ContactId, version: Version, derived: Derived): void {
     for (const one of derived.tags) tags.change(one)
-    setWake(agenda, contactId, version, derived)
+    if (derived.agendaStays !== true) setWake(agenda, contactId, version, derived)
     if (derived.state !== undefined) states.set(contactId, { ...derived.state, version })
   }
 

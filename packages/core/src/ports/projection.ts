@@ -26,6 +26,11 @@ export interface Derived {
   readonly lane?: Lane | null
   /** What other kinds of steps are due later, each at its first instant, the earliest first. Absent: none. */
   readonly others?: readonly OtherLane[]
+  /**
+   * True: what the row of the agenda says already is as good. It wakes the contact no later, for each kind of step, and the
+   * contact is claimed. A store may leave the row as it is.
+   */
+  readonly agendaStays?: true
   /** By how much the append changes counters (FUNNEL-1), each version of a campaign once. Absent: none. */
   readonly counters?: readonly CounterChange[]
   /** The contact's state after the events, to be kept instead of the one before. Absent: that one stays. */

@@ -129,10 +129,11 @@ export function outcomeOf(
 
 /** Capped exponential back-off with full jitter, never before what the handler was told. */
 function retryAt({ context, options }: Sender, attempt: number, outcome: StepOutcome): Instant {
+  // Of an attempt that is not repeated nobody asks.
+  if (outcome.outcome !== 'failed') return context.clock.now()
   const { baseMs, capMs } = options.backOff
   const jittered = context.random() * Math.min(capMs, baseMs * 2 ** (attempt - 1))
-  const asked = outcome.outcome === 'failed' ? (outcome.retryAfterMs ?? 0) : 0
-  return instantOf(epochMsOf(context.clock.now()) + Math.max(jittered, asked))
+  return instantOf(epochMsOf(context.clock.now()) + Math.max(jittered, outcome.retryAfterMs ?? 0))
 }
 
 export function attemptOf(ref: AttemptRef): AttemptRef {
