@@ -32,6 +32,7 @@ describe('given the page of errors', () => {
     CampaignInvalid: { type: 'CampaignInvalid', problems: [{ path: '/goals', message: 'is required' }] },
     CampaignUnknown: { type: 'CampaignUnknown', campaignId: 'pool-owners' },
     CampaignNotPublished: { type: 'CampaignNotPublished', campaignId: 'pool-owners' },
+    CampaignPaused: { type: 'CampaignPaused', ...nurture, since: '2026-03-01T09:00:00.000Z' },
     SequenceUnknown: { type: 'SequenceUnknown', ...nurture },
     StepUnknown: { type: 'StepUnknown', ...nurture, stepId: 'mistake-1', campaignVersion: 2 },
     ContactUnknown: { type: 'ContactUnknown', contactId: 'ada' },
@@ -114,6 +115,8 @@ describe('given the page of events', () => {
     ContactErased: true,
     CampaignPublished: true,
     CampaignUnpublished: true,
+    CampaignPaused: true,
+    CampaignResumed: true,
     CampaignUnchanged: true,
   }
 

@@ -217,6 +217,20 @@ export const CAMPAIGN_SENTENCES: { readonly [Name in CampaignVerbName]: Campaign
       not_published: (campaign, version) => `${campaign} is not published: nothing changed, at version ${version}`,
     },
   },
+  pauseCampaign: {
+    help: 'hold all steps of a campaign, or of some of its sequences, until it is resumed',
+    did: {
+      paused: (campaign, _, command) => `paused ${campaign}, command ${command}`,
+      already_paused: (campaign) => `${campaign} is paused already: nothing changed`,
+    },
+  },
+  resumeCampaign: {
+    help: 'end the pause of a campaign; say what becomes of waits that ran meanwhile',
+    did: {
+      resumed: (campaign, _, command) => `resumed ${campaign}, command ${command}`,
+      not_paused: (campaign) => `${campaign} is not paused: nothing changed`,
+    },
+  },
 }
 
 function stepName({ stepId, ...ref }: OrderOf<'cancelStep'>): string {

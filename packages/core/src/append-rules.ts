@@ -183,6 +183,8 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   ContactErased: BY_HAND,
   CampaignPublished: BY_HAND,
   CampaignUnpublished: BY_HAND,
+  CampaignPaused: BY_HAND,
+  CampaignResumed: BY_HAND,
   CampaignUnchanged: BY_HAND,
 }
 

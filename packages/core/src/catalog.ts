@@ -1,24 +1,17 @@
 /**
  * The catalogue of campaigns: every version that was ever published, folded from the campaigns' streams (VERSION-1).
- * Also decides the two commands on a campaign. Decisions on contacts only read it.
+ * Also decides what is published and no longer is; pauses are decided in `pausing.ts`. Decisions on contacts only read it.
  */
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { type Campaign, defineCampaign, publishedCampaign, sameDefinition } from './campaign.ts'
+import { type CampaignDecision, campaignEvent, leftAsItWas } from './campaign-decision.ts'
 import type { PublishCampaign, UnpublishCampaign } from './commands.ts'
 import type { CampaignDefinition, GoalDefinition, SequenceDefinition, SignalPattern } from './definition.ts'
-import { type CampaignEvent, SCHEMA_VERSION } from './events.ts'
+import type { CampaignEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
-import {
-  type CampaignId,
-  campaignStream,
-  compareIds,
-  eventIdOf,
-  type Instant,
-  type SequenceId,
-  type Version,
-} from './ids.ts'
+import { type CampaignId, compareIds, type Instant, type SequenceId, type Version } from './ids.ts'
 import { nearestFirst } from './nearest.ts'
-import { orderDigest } from './order.ts'
+import { type CampaignPause, isEntryClosed, isPaused, pauseNow, pausesAfter, pausesResumed } from './pauses.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
 import type { KeptKind } from './signal-kept.ts'
 import { warningsAmong } from './value-warnings.ts'
@@ -35,6 +28,8 @@ export interface CatalogEntry {
   readonly unpublishedAt: Instant | null
   /** 1 is the first. Versions are the count of publications. */
   readonly versions: readonly PublishedCampaign[]
+  /** In order. They outlast publications, and go on while it is not published (GATE-1). */
+  readonly pauses: readonly CampaignPause[]
 }
 
 /** One version of a campaign, as it was published. */
@@ -62,6 +57,8 @@ export interface Catalog {
   entries(): readonly CatalogEntry[]
   /** Published campaigns, by id. */
   published(): readonly PublishedCampaign[]
+  /** Campaigns that are paused now, in whole or in part. */
+  paused(): readonly CampaignId[]
   /** The kinds of all steps of all versions: runs of every one of them may still be open. */
   kinds(): ReadonlySet<string>
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
@@ -83,6 +80,7 @@ export function createCatalog(): Catalog {
   let published: readonly PublishedCampaign[] | undefined
   let byKind: Map<string, GoalMatch[]> | undefined
   let kept: ReadonlyMap<string, KeptKind> | undefined
+  let paused: readonly CampaignId[] | undefined
   const kinds = new Set<string>()
 
   const catalog: Catalog = {
@@ -94,6 +92,7 @@ export function createCatalog(): Catalog {
       published = undefined
       byKind = undefined
       kept = undefined
+      paused = undefined
       for (const { steps } of entries.get(campaignId)?.versions.at(-1)?.campaign.sequences.values() ?? [])
         for (const step of steps) kinds.add(step.kind)
     },
@@ -114,6 +113,10 @@ export function createCatalog(): Catalog {
         .flatMap((entry) => (entry.published === null ? [] : [entry.published]))
         .sort((a, b) => compareIds(a.campaignId, b.campaignId))
       return published
+    },
+    paused() {
+      paused ??= [...entries.values()].flatMap((entry) => (isPaused(entry) ? [entry.campaignId] : []))
+      return paused
     },
     kinds: () => kinds,
     goalsFor(kind) {
@@ -159,10 +162,12 @@ function evolveEntry(
   entry: CatalogEntry | undefined,
   event: CampaignEvent & { readonly version: Version },
 ): CatalogEntry {
-  const { published = null, unpublishedAt = null, versions = [] } = entry ?? {}
-  const before = { campaignId, version: event.version, published, unpublishedAt, versions }
+  const { published = null, unpublishedAt = null, versions = [], pauses = [] } = entry ?? {}
+  const before = { campaignId, version: event.version, published, unpublishedAt, versions, pauses }
   if (event.type === 'CampaignUnchanged') return before
   if (event.type === 'CampaignUnpublished') return { ...before, published: null, unpublishedAt: event.at }
+  if (event.type === 'CampaignPaused') return { ...before, pauses: pausesAfter(pauses, event.at, event.data) }
+  if (event.type === 'CampaignResumed') return { ...before, pauses: pausesResumed(pauses, event.at, event.data) }
   const { campaignVersion, definition } = event.data
   const one: PublishedCampaign = {
     campaignId,
@@ -182,7 +187,7 @@ function readable(campaignId: CampaignId, definition: CampaignDefinition): Campa
   }
 }
 
-// --- The two commands -----------------------------------------------------------------------------------------------
+// --- Publishing -----------------------------------------------------------------------------------------------------------
 
 /** `unchanged`: this very definition is published already. `superseded`: the newest version has a higher `revision`; nothing
  * was written (VERSION-2a). `warnings`: legal but suspicious (VERSION-2). */
@@ -200,17 +205,7 @@ export interface UnpublishAnswer {
   readonly version: number
 }
 
-/** What an order on a campaign comes to. */
-export interface CampaignDecision<Answer> {
-  /** Empty: the campaign is as it was. */
-  readonly events: readonly CampaignEvent[]
-  /**
-   * What is written instead if the caller chose the command id, and so may give it again: `CampaignUnchanged`, where the
-   * campaign is as it was. Without it the same id would have an effect later (ONCE-1).
-   */
-  readonly remembered: readonly CampaignEvent[]
-  readonly answer: Answer
-}
+export type { CampaignDecision } from './campaign-decision.ts'
 
 /**
  * What publishing would say of a definition: what is wrong with it, or what is suspicious, by itself and next to the
@@ -259,17 +254,6 @@ export function decidePublish(
   return right({ events, remembered: events, answer: { outcome: 'published', version: campaignVersion, warnings } })
 }
 
-function leftAsItWas<Answer extends { readonly outcome: UnchangedOutcome; readonly version: number }>(
-  campaignId: CampaignId,
-  command: PublishCampaign | UnpublishCampaign,
-  now: Instant,
-  answer: Answer,
-): CampaignDecision<Answer> {
-  const data = { campaignId, campaignVersion: answer.version, outcome: answer.outcome }
-  const remembered = [campaignEvent(campaignId, command, now, { type: 'CampaignUnchanged', data })]
-  return { events: [], remembered, answer }
-}
-
 /** Without one, lower than any. */
 function revisionOf({ revision = -1 }: CampaignDefinition): number {
   return revision
@@ -293,28 +277,7 @@ export function decideUnpublish(
   return right({ events, remembered: events, answer: { outcome: 'unpublished', version: campaignVersion } })
 }
 
-function campaignEvent<Body extends Pick<CampaignEvent, 'type' | 'data'>>(
-  campaignId: CampaignId,
-  command: PublishCampaign | UnpublishCampaign,
-  at: Instant,
-  body: Body,
-): CampaignEvent {
-  const { commandId, actor, reason } = command
-  return {
-    ...body,
-    id: eventIdOf(campaignStream(campaignId), commandId, 0),
-    schema: SCHEMA_VERSION,
-    at,
-    commandId,
-    correlationId: commandId,
-    causationId: commandId,
-    actor,
-    cause: reason === undefined ? { by: 'operator' } : { by: 'operator', reason },
-    order: orderDigest(command),
-  } as unknown as CampaignEvent
-}
-
-/** The published sequence, or why there is none to start (START-6). */
+/** The published sequence, or why there is none to start (START-6, GATE-1). */
 export function findSequence(
   catalog: Catalog,
   campaignId: CampaignId,
@@ -328,5 +291,8 @@ export function findSequence(
     const known = nearestFirst(sequenceId, entry.published.campaign.sequences.keys())
     return left({ type: 'SequenceUnknown', campaignId, sequenceId, known })
   }
+  const pause = pauseNow(entry, sequenceId)
+  if (pause !== null && isEntryClosed(entry, sequenceId))
+    return left({ type: 'CampaignPaused', campaignId, sequenceId, since: pause.from })
   return right({ published: entry.published, sequence })
 }

@@ -238,10 +238,27 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
   ContactErased: fc.record({}),
   CampaignPublished: fc.record({ campaignId: id, campaignVersion: count, definition }),
   CampaignUnpublished: fc.record({ campaignId: id, campaignVersion: count }),
+  CampaignPaused: fc.record({
+    campaignId: id,
+    campaignVersion: count,
+    sequences: fc.option(fc.array(id)),
+    entries: fc.constantFrom('open', 'closed'),
+  }),
+  CampaignResumed: fc.record(
+    {
+      campaignId: id,
+      campaignVersion: count,
+      overdue: fc.constantFrom('shift', 'send', 'skip'),
+      pace: fc.record({ most: count, per: fc.constantFrom('PT1H', 'P1D') }),
+    },
+    { requiredKeys: ['campaignId', 'campaignVersion', 'overdue'] },
+  ),
   CampaignUnchanged: fc.record({
     campaignId: id,
     campaignVersion: count,
-    outcome: fc.constantFrom(...(['unchanged', 'superseded', 'not_published'] as const)),
+    outcome: fc.constantFrom(
+      ...(['unchanged', 'superseded', 'not_published', 'already_paused', 'not_paused'] as const),
+    ),
   }),
 }
 const TYPES = Object.keys(DATA) as EventType[]
@@ -664,7 +681,7 @@ describe('a damaged line', () => {
       reason: 'wrong-data',
       path: '/data/routes/1/outcome',
       message:
-        '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake, key_missing, too_many_runs',
+        '/data/routes/1/outcome is "open"; expected one of closed, started, already_active, goal, not_published, brake, key_missing, too_many_runs, paused',
     })
   })
 

@@ -3,7 +3,8 @@
  * campaign. The command of a verb stands in the verb's own file (`verbs/`); the union of all is made there.
  */
 import type { SequenceRef, StepRef } from './events.ts'
-import type { CampaignId, CommandId, ContactId, Instant, StepId } from './ids.ts'
+import type { CampaignId, CommandId, ContactId, Instant, SequenceId, StepId } from './ids.ts'
+import type { Overdue, Pace } from './pauses.ts'
 import type { StepOutcome } from './ports/host.ts'
 
 /** What every command carries. */
@@ -72,3 +73,19 @@ export interface UnpublishCampaign extends CommandMeta {
   /** True: every run of the campaign is to be stopped, too. That is done by the engine, contact by contact (VERSION-3). */
   readonly stopRuns?: boolean
 }
+export interface PauseCampaign extends CommandMeta {
+  readonly type: 'PauseCampaign'
+  readonly campaignId: CampaignId
+  /** At least one. Left out: all, those of later versions too. */
+  readonly sequences?: readonly SequenceId[]
+  readonly entries: 'open' | 'closed'
+}
+export interface ResumeCampaign extends CommandMeta {
+  readonly type: 'ResumeCampaign'
+  readonly campaignId: CampaignId
+  readonly overdue: Overdue
+  readonly pace?: Pace
+}
+
+/** An order on a campaign as a whole. */
+export type CampaignCommand = PublishCampaign | UnpublishCampaign | PauseCampaign | ResumeCampaign

@@ -52,6 +52,12 @@ export interface ResendRecord {
   readonly eventId: EventId
 }
 
+/** A pause of one run by which its waits are longer (PAUSE-2). */
+export interface Shift {
+  readonly until: Instant
+  readonly ms: number
+}
+
 export interface Run {
   /** 1, 2, 3 … */
   readonly run: number
@@ -64,6 +70,8 @@ export interface Run {
   readonly shiftMs: number
   /** By how much all shifting pauses together have moved what is counted from the start of the run (TIME-7). */
   readonly shiftedMs: number
+  /** Those pauses one by one: how long each was, and when it ended. Absent if there was none. */
+  readonly shifts?: readonly Shift[]
   /** What it began with (VAR-1). They do not change. */
   readonly vars: Vars
   /** In the order in which they were first touched. */
@@ -422,6 +430,7 @@ function recipe(state: LiveContact, event: ContactEvent): void {
         run.pausedAt = null
         run.shiftMs += event.data.shiftMs
         run.shiftedMs += event.data.shiftMs
+        if (event.data.shiftMs > 0) run.shifts = [...(run.shifts ?? []), { until: event.at, ms: event.data.shiftMs }]
       })
       return
     case 'SequenceCompleted':
@@ -647,8 +656,9 @@ function copyOfEnrollment({ campaignId, sequenceId, key, runs, leftOut }: Enroll
     sequenceId,
     key,
     ...(leftOut === undefined ? {} : { leftOut: { ...leftOut, recent: [...leftOut.recent] } }),
-    runs: runs.map((run) => ({
+    runs: runs.map(({ shifts, ...run }) => ({
       ...run,
+      ...(shifts === undefined ? {} : { shifts: [...shifts] }),
       steps: run.steps.map((step) => ({
         ...step,
         resends: step.resends.length === 0 ? NO_RESENDS : step.resends.map((resend) => ({ ...resend })),
@@ -693,6 +703,8 @@ function freezeEnrollment(enrollment: Enrollment): void {
       Object.freeze(step)
     }
     Object.freeze(run.steps)
+    run.shifts?.forEach(Object.freeze)
+    Object.freeze(run.shifts)
     Object.freeze(run.vars)
     Object.freeze(run)
   }

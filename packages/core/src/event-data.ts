@@ -22,8 +22,8 @@ import {
   whole,
   words,
 } from './event-parts.ts'
-import type { CampaignId } from './ids.ts'
-import { keywords, type ObjectOf, optional, type Properties, refined } from './schema.ts'
+import type { CampaignId, SequenceId } from './ids.ts'
+import { counted, keywords, type ObjectOf, optional, orNull, type Properties, refined, string } from './schema.ts'
 import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
 
 /** The cause of an event stands in its line among its data, so no event has a member of that name. */
@@ -135,17 +135,41 @@ export const definition = refined(
   (value) => definitionProblem(value) === null,
 )
 
+const duration = string({ pattern: '^P', description: 'an ISO 8601 duration such as "PT1H"' })
+const pace = counted({ most: whole(1), per: duration })
+
 const PUBLICATION = { campaignId: id<CampaignId>(), campaignVersion: whole(1) }
 
 export const CAMPAIGN_EVENTS = {
   CampaignPublished: { ...PUBLICATION, definition },
   CampaignUnpublished: PUBLICATION,
+  /** Its steps are held from now on (GATE-1). A later one adds to it, until the campaign is resumed. */
+  CampaignPaused: {
+    ...PUBLICATION,
+    /** Those that are held; `null`: all of them. */
+    sequences: orNull(list(id<SequenceId>()), { description: 'a list of sequence ids, or null' }),
+    /** Whether starts are accepted meanwhile. */
+    entries: words('open', 'closed'),
+  },
+  /** All its pauses end (GATE-3). */
+  CampaignResumed: {
+    ...PUBLICATION,
+    /** What becomes of waits that ran meanwhile. */
+    overdue: words('shift', 'send', 'skip'),
+    /** At most so many overdue steps begin in each span of `per`; absent: as fast as may be (GATE-4). */
+    pace: optional(pace),
+  },
   /** An order left the campaign as it was, and its command id stands for that answer from now on (ONCE-1). */
   CampaignUnchanged: {
     campaignId: id<CampaignId>(),
     /** That the answer named. */
     campaignVersion: whole(1),
-    outcome: words(...CAMPAIGN_VERBS.publish.unchanged, ...CAMPAIGN_VERBS.unpublish.unchanged),
+    outcome: words(
+      ...CAMPAIGN_VERBS.publish.unchanged,
+      ...CAMPAIGN_VERBS.unpublish.unchanged,
+      ...CAMPAIGN_VERBS.pauseCampaign.unchanged,
+      ...CAMPAIGN_VERBS.resumeCampaign.unchanged,
+    ),
   },
 } satisfies Events
 

@@ -169,7 +169,8 @@ const routeTaken = counted({
    * `closed`: its condition did not hold. `started` (as `run`), `already_active`: a sequence, and what the start did.
    * `goal`: leads to a goal, which waits for a signal. `not_published`: the sequence can no longer be started. `brake`: it
    * was started too often within an hour (BRAKE-1). `key_missing`: the sequence needs a key, and there is no value for it
-   * (KEY-1). `too_many_runs`: as many runs of it are open, each with another key, as may be (KEY-5).
+   * (KEY-1). `too_many_runs`: as many runs of it are open, each with another key, as may be (KEY-5). `paused`: a pause of the
+   * campaign has closed it to entries (GATE-1).
    */
   outcome: words(
     'closed',
@@ -180,6 +181,7 @@ const routeTaken = counted({
     'brake',
     'key_missing',
     'too_many_runs',
+    'paused',
   ),
   /** Of the run that was started or is in progress, or would have been started; absent where there is none. */
   key: optional(id()),

@@ -14,7 +14,16 @@ export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
 export { campaignJsonSchema } from './campaign-schema.ts'
 export * from './catalog.ts'
-export type { CommandMeta, DispatchDue, PublishCampaign, RecordOutcome, UnpublishCampaign } from './commands.ts'
+export type {
+  CampaignCommand,
+  CommandMeta,
+  DispatchDue,
+  PauseCampaign,
+  PublishCampaign,
+  RecordOutcome,
+  ResumeCampaign,
+  UnpublishCampaign,
+} from './commands.ts'
 export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PUBLISHED } from './contact-commands.ts'
 export * from './counters.ts'
 export * from './decide.ts'
@@ -70,6 +79,20 @@ export { nearest } from './nearest.ts'
 export { type NotJson, notJsonIn } from './not-json.ts'
 export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
+export {
+  type CampaignPause,
+  isPaused,
+  isPausedLane,
+  type Overdue,
+  ongoingIn,
+  type Pace,
+  pausedCampaignOf,
+  pausedLane,
+  pauseNow,
+  pausesOf,
+  type SequencePause,
+} from './pauses.ts'
+export * from './pausing.ts'
 export * from './plan.ts'
 export * from './ports/index.ts'
 export * from './reasons.ts'

@@ -1,5 +1,5 @@
 /**
- * What is due now for one contact, what comes next, and when to look again. Rules STEP, PAUSE, CANCEL-1, RESEND-1.
+ * What is due now for one contact, what comes next, and when to look again. Rules STEP, PAUSE, GATE, CANCEL-1, RESEND-1.
  * Only looks: `decide` turns what is due into events, a dispatcher calls the handlers.
  */
 import { isPrivateField, requireStep } from './campaign.ts'
@@ -24,11 +24,24 @@ import {
 } from './enrollment.ts'
 import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
+import {
+  type EndOfWait,
+  endOfWait,
+  leavesWait,
+  pausedLane,
+  pausesOf,
+  type SequencePause,
+  type Still,
+  shiftingIn,
+  skippingAt,
+  stoodStillMs,
+  united,
+} from './pauses.ts'
 import type { Lane, OtherLane } from './ports/agenda.ts'
 import type { Facts } from './ports/host.ts'
 import { REASONS } from './reasons.ts'
 import { decideCondition } from './routes.ts'
-import { dueOf, durationMs, opensAt } from './timer.ts'
+import { type Due, dueOf, durationMs, opensAt } from './timer.ts'
 
 interface DueAction {
   /** Since when it is due; never later than the plan's `now`. */
@@ -46,7 +59,13 @@ interface Seen {
 export type DueStep =
   | (DueAction &
       AttemptRef &
-      Seen & { readonly action: 'dispatch'; readonly step: StepDefinition; readonly timing: Timing | null })
+      Seen & {
+        readonly action: 'dispatch'
+        readonly step: StepDefinition
+        readonly timing: Timing | null
+        /** It was overdue when its campaign was resumed with a pace, which says how many such may begin (GATE-4). */
+        readonly isPaced?: true
+      })
   | (DueAction &
       AttemptRef &
       Seen & { readonly action: 'skip'; readonly reason: string; readonly timing: Timing | null })
@@ -64,8 +83,10 @@ export type DueStep =
 export interface UpcomingStep extends StepRef {
   readonly dueAt: Instant
   readonly status: 'pending' | 'dispatched' | 'retrying' | 'held'
-  /** It is due at `dueAt`, but nothing of a paused run is dispatched. */
+  /** It is due at `dueAt`, but nothing of a paused run or a paused campaign is dispatched. */
   readonly paused: boolean
+  /** Since when its campaign is paused, where that holds it (GATE-1). */
+  readonly campaignPausedSince?: Instant
   /** Where its window is shut when it would begin: when that opens (TIME-2). */
   readonly opensAt?: Instant
 }
@@ -79,7 +100,8 @@ export interface Plan {
   /** When something is due next: not after `now` if something is due already; `null`: never, as things stand. */
   readonly wakeAt: Instant | null
   /**
-   * What is due then: the kind of the step, "" where no handler is called. `null` with `wakeAt`; and with a `wakeAt`
+   * What is due then: the kind of the step, "" where no handler is called, a lane of its own for what a pause of the campaign
+   * holds (`pausedLane`). `null` with `wakeAt`; and with a `wakeAt`
    * where nothing is known to be due then, but a run that cannot be planned is to be looked at again.
    */
   readonly lane: Lane | null
@@ -227,20 +249,31 @@ function planOne(
     campaignTimeZone: campaign.definition.timeZone ?? 'UTC',
     isPrivate: (field: string) => isPrivateField(campaign.definition, field),
   }
+  const pauses = pausesOf(catalog.find(campaignId), sequenceId)
+  const held = pauses.at(-1)?.until === null ? (pauses.at(-1) ?? null) : null
+  const stood = stoodStill(run, pauses)
+  const atShift = (step: StepDefinition, arrival: Arrival) =>
+    dueOf(step.timer, arrival.anchor, { ...timerContext, ...arrival })
   const planner: Omit<RunPlanner, 'sequence'> = {
     ref,
     run,
     now,
+    stood,
+    held,
     factsKnown: facts !== null,
     suppressed: isSuppressed(state, now),
     isInFlight: (stepId, resend) =>
       inFlight.size > 0 && inFlight.has(idempotencyKeyOf({ contactId, ...ref, stepId, resend })),
-    dueOf: (step, arrival) => dueOf(step.timer, arrival.anchor, { ...timerContext, ...arrival }),
+    waitOf: (step, arrival) => waitAround(stood, arrival, (moved) => atShift(step, moved)),
     opensAt: (step, dueAt, moment) => opensAt(step.timer, dueAt, moment, timerContext),
     conditionOf: ({ if: condition }) =>
       condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate, run.vars),
-    push,
-    wake: (at, step) => wake(at, { kind: step.kind, campaignId }),
+    push:
+      held === null
+        ? (step, beginsAt) => push(pacedBy(pauses, step), beginsAt)
+        : (step, beginsAt = step.dueAt) => wake(beginsAt, pausedLane(campaignId)),
+    pushAnyway: push,
+    wake: (at, step) => wake(at, held === null ? { kind: step.kind, campaignId } : pausedLane(campaignId)),
     upcoming,
   }
   // What is wrong with one run must lose neither the outcome that is being recorded nor the contact's other runs.
@@ -260,6 +293,7 @@ const MANY = 32
 interface QuietRun {
   readonly enrollment: Enrollment
   readonly published: PublishedCampaign
+  readonly pauses: readonly SequencePause[]
   /** It is quiet before this instant. */
   readonly dueAt: Instant
   readonly beginsAt: Instant
@@ -276,7 +310,9 @@ function planRemembered(input: PlanInput, enrollment: Enrollment, run: Run, outp
   const { catalog, facts, now } = input
   const known = quietRuns.get(run)
   const published = catalog.version(enrollment.campaignId, run.campaignVersion)
-  if (known?.enrollment === enrollment && known.published === published && facts !== null && now < known.dueAt) {
+  const pauses = pausesOf(catalog.find(enrollment.campaignId), enrollment.sequenceId)
+  const isSame = known?.enrollment === enrollment && known.published === published && known.pauses === pauses
+  if (isSame && facts !== null && now < known.dueAt) {
     output.wake(known.beginsAt, known.next)
     output.upcoming.push(...known.upcoming)
     return
@@ -304,7 +340,8 @@ function planRemembered(input: PlanInput, enrollment: Enrollment, run: Run, outp
   const [only, ...others] = pushed
   if (only === undefined || others.length > 0 || isFaulty || watched.wereRead() || only.step.dueAt <= now) return
   const { step, beginsAt } = only
-  quietRuns.set(run, { enrollment, published, dueAt: step.dueAt, beginsAt, next: laneOf(step), upcoming })
+  const next = laneOf(step)
+  quietRuns.set(run, { enrollment, published, pauses, dueAt: step.dueAt, beginsAt, next, upcoming })
 }
 
 /** Facts that say whether anybody looked at them. */
@@ -318,6 +355,7 @@ export function watching(facts: Facts): { readonly facts: Facts; wereRead(): boo
 }
 
 function laneOf(step: DueStep): Lane {
+  if (step.action === 'dispatch' && step.isPaced === true) return pausedLane(step.campaignId)
   return { kind: step.action === 'dispatch' ? step.step.kind : '', campaignId: step.campaignId }
 }
 
@@ -329,11 +367,18 @@ interface RunPlanner {
   readonly factsKnown: boolean
   readonly suppressed: boolean
   isInFlight(stepId: string, resend: number): boolean
-  dueOf(step: StepDefinition, arrival: Arrival): ReturnType<typeof dueOf>
+  /** What stood still for the run by pauses of its campaign; `null`: nothing. */
+  readonly stood: StoodStill | null
+  /** The pause that holds it now; `null`: none does. */
+  readonly held: SequencePause | null
+  waitOf(step: StepDefinition, arrival: Arrival): EndOfWait<Due>
   /** When the step, due at an instant, may begin at a moment or after it. */
   opensAt(step: StepDefinition, dueAt: Instant, moment: Instant): Instant
   conditionOf(step: StepDefinition): ReturnType<typeof decideCondition> | null
+  /** What a pause of the campaign holds is not due: its contact waits on the agenda for the resume (GATE-1). */
   push(step: DueStep, beginsAt?: Instant): void
+  /** Whatever is paused. */
+  pushAnyway(step: DueStep, beginsAt?: Instant): void
   wake(at: Instant, step: StepDefinition): void
   readonly upcoming: UpcomingStep[]
 }
@@ -349,10 +394,10 @@ interface Arrival {
 
 /**
  * Since when the wait after a resolved step runs: since the step was resolved. `null`: the step begins no wait, and the one
- * before it goes on. So it is with a cancelled step (CANCEL-1).
+ * before it goes on. So it is with a cancelled step (CANCEL-1), and with one that a pause left out (GATE-3).
  */
-function waitAfter({ status, at, ahead }: StepRecord): Instant | null {
-  return status === 'cancelled' || ahead === true ? null : at
+function waitAfter(record: StepRecord): Instant | null {
+  return leavesWait(record) || record.ahead === true ? null : record.at
 }
 
 /** Since when the wait in progress runs: since the last step that began one was resolved, or the run began. */
@@ -363,9 +408,11 @@ export function waitSince(run: Run): Instant {
 
 /** The one step of the run that stands next, if its schedule is not over. */
 function planRun(planner: RunPlanner): void {
-  const { run, sequence, ref } = planner
-  const startedAt = later(run.startedAt, run.shiftedMs)
-  let anchor = later(run.startedAt, run.shiftMs)
+  const { run, sequence, ref, stood } = planner
+  // Where a pause of the campaign stands between, each wait finds by itself what stood still of it.
+  const { shiftMs, shiftedMs } = stood === null ? run : NOT_SHIFTED
+  const startedAt = later(run.startedAt, shiftedMs)
+  let anchor = later(run.startedAt, shiftMs)
   let punctual = startedAt
   let causedBy = run.eventId
   let byWait = false
@@ -389,35 +436,47 @@ function planRun(planner: RunPlanner): void {
     if (resolvedAt === null) {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
-      const dueAt = record.dueAt === null ? planner.dueOf(step, arrival).timing.dueAt : later(record.dueAt, run.shiftMs)
+      const dueAt =
+        record.dueAt === null ? planner.waitOf(step, arrival).found.timing.dueAt : later(record.dueAt, shiftMs)
       // A moment that had gone by is no reason to count the next wait from before the step was reached.
       if (record.dueAt !== null || dueAt > anchor) anchor = dueAt
       if (step.timer !== undefined) punctual = dueAt
     } else {
-      anchor = later(resolvedAt, run.shiftMs)
+      anchor = later(resolvedAt, shiftMs)
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
-      if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, run.shiftMs)
+      if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, shiftMs)
     }
   }
   // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
-  if (run.status === 'active' || (run.status === 'paused' && !byWait))
-    planner.push({ action: 'complete', ...ref, dueAt: anchor, causedBy })
+  if (!isInProgress(run)) return
+  const complete = { action: 'complete', ...ref, dueAt: anchor, causedBy } as const
+  if (!byWait) planner.pushAnyway(complete)
+  else if (run.status === 'active') planner.push(complete)
 }
 
 function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival, causedBy: EventId): void {
   const { run, ref } = planner
   if (!isInProgress(run)) return
-  const { timing, skip } = planner.dueOf(step, arrival)
+  const { found, heldMs } = planner.waitOf(step, arrival)
+  // What fell due in a pause that skips is left out whatever it is: it takes no time, as if it had been done then (GATE-3).
+  const isLeftOut = skippingAt(planner.stood?.pauses ?? [], found.timing.dueAt) !== null
+  const timing = isLeftOut ? found.timing : movedBy(found.timing, heldMs)
   const { dueAt } = timing
-  const paused = run.status === 'paused'
   const show = (opening: Opening = {}) =>
-    void planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status: 'pending', paused, ...opening })
-  if (paused) {
+    void planner.upcoming.push({
+      ...ref,
+      stepId: step.id,
+      dueAt,
+      status: 'pending',
+      ...pausedOf(planner),
+      ...opening,
+    })
+  if (run.status === 'paused') {
     show()
     return
   }
   const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy, timing }
-  const reason = step.draft === true ? REASONS.draft : skip
+  const reason = isLeftOut ? REASONS.paused : step.draft === true ? REASONS.draft : found.skip
   if (reason === null) show(begin(planner, step, attempt, dueAt))
   else {
     show()
@@ -430,11 +489,10 @@ function planStarted(planner: RunPlanner, step: StepDefinition, record: BegunRec
   const { run, ref } = planner
   const inProgress = isInProgress(run)
   const { status } = record
-  const firstDueAt = record.dueAt ?? record.at
-  const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : firstDueAt
+  const firstDueAt = heldSince(planner, record.dueAt ?? record.at)
+  const dueAt = status === 'retrying' ? retryOf(planner, record) : firstDueAt
   const opening = status === 'held' ? {} : nextAttempt(planner, step, record, status, firstDueAt)
-  if (inProgress)
-    planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status, paused: run.status === 'paused', ...opening })
+  if (inProgress) planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status, ...pausedOf(planner), ...opening })
 }
 
 /** What is due next of a step that was dispatched before. */
@@ -460,7 +518,7 @@ function nextAttempt(
       return {}
     }
   } else if (run.status !== 'active') return {}
-  const dueAt = status === 'retrying' ? (record.retryAt ?? record.at) : record.at
+  const dueAt = status === 'retrying' ? retryOf(planner, record) : record.at
   return begin(planner, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt)
 }
 
@@ -527,6 +585,69 @@ function planResend(planner: RunPlanner, record: StepRecord, resend: ResendRecor
   if (reason === null) planner.push({ action: 'dispatch', ...base, attempt: resend.attempt + 1, step, dueAt })
   else planner.push({ action: 'skip', ...base, attempt: resend.attempt, dueAt, reason })
 }
+
+/** What stood still for a run. */
+interface StoodStill {
+  /** By pauses of its campaign that shift. */
+  readonly byCampaign: readonly Still[]
+  /** By these, or by pauses of the run itself that shift: a wait that both held is longer by their union. */
+  readonly byAny: readonly Still[]
+  readonly pauses: readonly SequencePause[]
+}
+
+/** `null`: no pause of the campaign changed anything for the run. */
+function stoodStill({ startedAt, shifts = [] }: Run, pauses: readonly SequencePause[]): StoodStill | null {
+  if (!pauses.some(({ until, overdue }) => until !== null && until > startedAt && overdue !== 'send')) return null
+  const byCampaign = united(shiftingIn(pauses))
+  const byHand = shifts.map(({ until, ms }) => ({ fromMs: epochMsOf(until) - ms, untilMs: epochMsOf(until) }))
+  return { byCampaign, byAny: united([...byCampaign, ...byHand]), pauses }
+}
+
+/** When the wait for a step is over, around what stood still meanwhile (GATE-3). */
+function waitAround(stood: StoodStill | null, arrival: Arrival, dueOf: (moved: Arrival) => Due): EndOfWait<Due> {
+  if (stood === null) return { found: dueOf(arrival), shiftMs: 0, heldMs: 0 }
+  const { anchor, punctual, isFirst } = arrival
+  // What counts from the start of the run stood still before the run came here, too (TIME-7).
+  const before = stoodStillMs(stood.byAny, epochMsOf(arrival.startedAt), epochMsOf(anchor))
+  const startedAt = later(arrival.startedAt, before)
+  return endOfWait(
+    stood.byAny,
+    anchor,
+    (ms) =>
+      dueOf({ anchor: later(anchor, ms), punctual: later(punctual, ms), startedAt: later(startedAt, ms), isFirst }),
+    ({ timing }) => timing.dueAt,
+  )
+}
+
+/** A timing that stood still when its wait was over: lateness does not count that (STEP-9). */
+function movedBy(timing: Timing, ms: number): Timing {
+  return ms === 0 ? timing : { ...timing, anchor: later(timing.anchor, ms), dueAt: later(timing.dueAt, ms) }
+}
+
+/** An instant since which a step waits, later by what stood still since. */
+function heldSince({ stood }: RunPlanner, instant: Instant): Instant {
+  return stood === null ? instant : later(instant, stoodStillMs(stood.byCampaign, epochMsOf(instant)))
+}
+
+/** When the next attempt is due: the wait for it is a wait like any other. */
+function retryOf({ stood }: RunPlanner, { at, retryAt }: StepRecord): Instant {
+  if (retryAt === null || stood === null) return retryAt ?? at
+  return later(retryAt, stoodStillMs(stood.byCampaign, epochMsOf(at)))
+}
+
+function pausedOf({ run, held }: RunPlanner): Pick<UpcomingStep, 'paused' | 'campaignPausedSince'> {
+  const paused = run.status === 'paused' || held !== null
+  return held === null ? { paused } : { paused, campaignPausedSince: held.from }
+}
+
+/** What was overdue when its campaign was resumed with a pace begins by that; what is sent again by hand does not. */
+function pacedBy(pauses: readonly SequencePause[], step: DueStep): DueStep {
+  if (step.action !== 'dispatch' || step.resend > 0) return step
+  const isPaced = pauses.some(({ pace, until }) => pace !== null && until !== null && step.dueAt <= until)
+  return isPaced ? { ...step, isPaced } : step
+}
+
+const NOT_SHIFTED = { shiftMs: 0, shiftedMs: 0 }
 
 /** What follows an unknown outcome: `null` is another attempt with the same key (STEP-6). */
 function afterUnknown(step: StepDefinition, attempt: number): 'continue' | 'stop' | 'hold' | null {

@@ -11,6 +11,7 @@ export const REASONS = {
   condition: 'condition',
   operator: 'operator',
   contactUnknown: 'contact-unknown',
+  paused: 'paused',
   unknownOutcome: 'unknown-outcome',
 } as const
 

@@ -27,6 +27,13 @@ export type Rejection =
   /** `known`: some that were ever published, those with a like id first; empty if none was. */
   | { readonly type: 'CampaignUnknown'; readonly campaignId: CampaignId; readonly known?: readonly CampaignId[] }
   | { readonly type: 'CampaignNotPublished'; readonly campaignId: CampaignId }
+  /** A pause has closed the sequence to entries (GATE-1). `since`: when it began. */
+  | {
+      readonly type: 'CampaignPaused'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly since: Instant
+    }
   /** `known`: some sequences of the campaign, those with a like id first. */
   | {
       readonly type: 'SequenceUnknown'
@@ -168,6 +175,8 @@ export function describeRejection(rejection: Rejection): string {
         : `There is no campaign ${show(r.campaignId)}.${meant(r.campaignId, r.known)}`
     case 'CampaignNotPublished':
       return `The campaign ${show(r.campaignId)} is not published.`
+    case 'CampaignPaused':
+      return `The campaign ${show(r.campaignId)} is paused since ${r.since}, and takes nobody into ${show(r.sequenceId)} until it is resumed.`
     case 'SequenceUnknown':
       return `The campaign ${show(r.campaignId)} has no sequence ${show(r.sequenceId)}.${meant(r.sequenceId, r.known)}`
     case 'StepUnknown':

@@ -54,6 +54,7 @@ describe('a route of a run of version 1, a few minutes after version 2', () => {
       own,
       ending: { campaignId: 'c', sequenceId: 'a' },
       vars: null,
+      pauses: [],
       at,
     }
     return routesViolation(state, ['b'], [{ to: 'b', outcome }], routing, 'ROUTE-4')?.rule ?? null

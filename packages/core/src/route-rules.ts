@@ -9,6 +9,7 @@ import type { Route, SequenceDefinition } from './definition.ts'
 import { type ContactState, enrollmentOf, isInProgress, isSameEnrollment, newestRun, refOf } from './enrollment.ts'
 import type { RouteTaken, SequenceRef, Vars } from './events.ts'
 import { epochMsOf, type Instant } from './ids.ts'
+import { type CampaignPause, pausesOf } from './pauses.ts'
 import { hasTooManyRuns, keyFrom, varsOfRun } from './variables.ts'
 
 /** What routes were decided with. */
@@ -23,6 +24,8 @@ interface Routing {
   readonly ending: SequenceRef | null
   /** What the run that ends has; `null`: a goal leads on, and what its signal says is not known. */
   readonly vars: Vars | null
+  /** Of the campaign. */
+  readonly pauses: readonly CampaignPause[]
   readonly at: Instant
 }
 
@@ -109,11 +112,20 @@ function lieOf(state: ContactState, route: RouteTaken, routing: Routing): string
     }
     case 'too_many_runs':
       return hasTooManyRuns(state, ref, ending) ? null : 'next to too many runs, and they are fewer'
+    case 'paused':
+      return mayBeClosed(routing, to) ? null : 'closed by a pause, and no pause had closed it'
     case 'key_missing':
     case 'goal':
     case 'started':
       return null
   }
+}
+
+/** Whether a pause let nobody in at the instant, as far as a worker may have known. */
+function mayBeClosed({ pauses, at }: Routing, sequenceId: string): boolean {
+  return pausesOf({ pauses }, sequenceId).some(
+    ({ entries, until }) => entries === 'closed' && (until === null || epochMsOf(at) - epochMsOf(until) <= LATE_MS),
+  )
 }
 
 /** Told of another key than the sequence has, where that is known; or of one where it has none, or of none where it has. */

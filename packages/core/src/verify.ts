@@ -25,6 +25,7 @@ import {
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
 import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf } from './ids.ts'
+import { leavesWait, pausesOf, skippingAt } from './pauses.ts'
 import { maxAttemptsOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
@@ -246,8 +247,9 @@ function counted(
   const steps = campaign.sequences.get(sequenceId)?.steps ?? []
   const previous = steps.slice(0, steps.indexOf(step)).findLast(({ id }) => recordOf(run, id)?.ahead !== true)
   const record = previous === undefined ? undefined : recordOf(run, previous.id)
-  // A cancelled step leaves its wait (CANCEL-1): then the anchor is an instant that no event has.
-  const since = fromStart || record === undefined || record.status === 'cancelled' ? run.startedAt : record.at
+  // A cancelled step leaves its wait (CANCEL-1), and so does one that a pause left out (GATE-3): then the anchor is an
+  // instant that no event has.
+  const since = fromStart || record === undefined || leavesWait(record) ? run.startedAt : record.at
   if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
   if (timer === undefined) return expect('STEP-2', timing.dueAt === timing.anchor, 'a wait of a step that has no timer')
   if (!('after' in timer) || fromStart) return null
@@ -307,7 +309,8 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
   const known = { own: campaign, candidates: [campaign], mayBeUnpublished: false }
-  const routing = { ...known, ending: null, vars: null, at: event.at }
+  const { pauses = [] } = campaigns.find(campaignId) ?? {}
+  const routing = { ...known, pauses, ending: null, vars: null, at: event.at }
   return sameViolation(event, campaign) ?? routesViolation(state, goal.next, routes, routing, 'GOAL-3')
 }
 
@@ -318,7 +321,8 @@ function ended(state: ContactState, event: ContactEventOf<'SequenceCompleted'>, 
   if (run === undefined || campaigns?.has(campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(campaignId, run.campaignVersion)
   const known = publishedFor(campaigns.find(campaignId), run.campaignVersion, event.at)
-  const routing = { ...known, own: campaign, ending: event.data, vars: run.vars, at: event.at }
+  const { pauses = [] } = campaigns.find(campaignId) ?? {}
+  const routing = { ...known, pauses, own: campaign, ending: event.data, vars: run.vars, at: event.at }
   const movedOn = routes.some((route) => route.outcome === 'started' || route.outcome === 'already_active')
   const waits = !movedOn && campaign.beforeGoals.has(sequenceId)
   return (
@@ -380,11 +384,12 @@ function skipped(
   if (timing === null) return broken('STEP-1', 'a skip without its timing')
   if (at < timing.dueAt) return broken('STEP-1', `a skip ${msBetween(at, timing.dueAt)} ms before it was due`)
   const { campaign } = campaigns.version(data.campaignId, run.campaignVersion)
+  const pauses = pausesOf(campaigns.find(data.campaignId), data.sequenceId)
   return (
     timingViolation(run, step, timing) ??
     sawViolation(run, data.saw) ??
     counted(run, step, timing, campaign, data.sequenceId) ??
-    reasonViolation(run, step, reason, timing, at)
+    reasonViolation(run, step, reason, timing, at, (dueAt) => skippingAt(pauses, dueAt) !== null)
   )
 }
 
@@ -431,9 +436,11 @@ function reasonViolation(
   reason: string,
   timing: Timing,
   at: Instant,
+  leftOut: (dueAt: Instant) => boolean,
 ): Violation | null {
   const { timer, expiresAfter } = step
-  if ((step.draft === true) !== (reason === REASONS.draft))
+  // What a pause left out is left out whatever it is (GATE-3).
+  if (reason !== REASONS.paused && (step.draft === true) !== (reason === REASONS.draft))
     return broken(
       'STEP-3',
       step.draft === true ? 'a draft skipped for another reason' : 'skipped as a draft, and is none',
@@ -454,6 +461,8 @@ function reasonViolation(
     case REASONS.variableEmpty:
     case REASONS.variableUnreadable:
       return skipViolation(run, step, reason)
+    case REASONS.paused:
+      return expect('GATE-3', leftOut(timing.dueAt), 'skipped for a pause in which it did not fall due')
     case REASONS.condition:
       return expect('STEP-10', step.if !== undefined, 'skipped for a condition that it has not')
     case REASONS.late: {

@@ -82,25 +82,33 @@ export async function giveWay(
 
 /**
  * What an append of these events requires: a start of a run rests on the campaign as it is published, so that nothing
- * starts any more once it is unpublished (VERSION-3). Where the log cannot check that, a view of the campaign that is too
- * old is looked up again. `null`: it has changed since, so decide again. If it has not, the decision stands: a contact that
- * takes longer to read than a view may be old would be read again without end.
+ * starts any more once it is unpublished (VERSION-3); a dispatch, on its pauses, so that nothing begins any more once it is
+ * paused, and a skip on the resume that says so (GATE-2, GATE-3). Where the log cannot check that, a view of the campaign
+ * that is too old is looked up again. `null`: it has changed since, so decide again. If it has not, the decision stands: a
+ * contact that takes longer to read than a view may be old would be read again without end.
  */
 async function requirementsOf(
   { campaigns, viewMs }: CommandContext,
   events: readonly ContactEvent[],
 ): Promise<Pick<StreamAppend, 'requires'> | null> {
-  const started = events.flatMap((event) => (event.type === 'SequenceStarted' ? [event.data.campaignId] : []))
-  if (started.length === 0) return {}
+  const resting = new Set(events.flatMap((event) => (restsOnCampaign(event) ? [event.data.campaignId] : [])))
+  if (resting.size === 0) return {}
   if (viewMs !== null && campaigns.ageMs() > viewMs) {
-    const before = started.map((id) => campaigns.catalog.find(id))
+    const before = new Map([...resting].map((id) => [id, campaigns.catalog.find(id)]))
     await campaigns.refresh()
-    if (started.some((id, i) => campaigns.catalog.find(id) !== before[i])) return null
+    if ([...before].some(([id, entry]) => campaigns.catalog.find(id) !== entry)) return null
   }
   const versionOf = (campaignId: CampaignId) => campaigns.catalog.find(campaignId)?.version ?? 0
   return {
-    requires: [...new Set(started)].map((id) => ({ stream: campaignStream(id), version: versionOf(id) })),
+    requires: [...resting].map((id) => ({ stream: campaignStream(id), version: versionOf(id) })),
   }
+}
+
+type OnCampaign = Extract<ContactEvent, { readonly data: { readonly campaignId: CampaignId } }>
+
+function restsOnCampaign(event: ContactEvent): event is OnCampaign {
+  if (event.type === 'StepSkipped') return event.data.timing !== null
+  return event.type === 'SequenceStarted' || event.type === 'StepDispatched'
 }
 
 /**

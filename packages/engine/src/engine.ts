@@ -22,6 +22,7 @@ import { createInspect, type Inspect } from './inspect/inspect.ts'
 import { createKinds, handlersOf, kindsOf } from './kinds.ts'
 import { createLifetime } from './lifetime.ts'
 import { createObservers } from './observers.ts'
+import { createPausing, type Pausing } from './pausing.ts'
 import type { ParkedContacts } from './projection/park.ts'
 import { createProjection, parkedContactsOf, projectedInAppend } from './projection/projection.ts'
 import { createPublishing, type Publishing } from './publishing.ts'
@@ -35,7 +36,7 @@ import { createWakeSignal } from './wake-signal.ts'
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
-export interface Engine extends ContactVerbs, Bulk, Publishing, Running {
+export interface Engine extends ContactVerbs, Bulk, Publishing, Pausing, Running {
   /**
    * The verbs on contacts inside a transaction that you opened and will commit or roll back: what they write becomes
    * true with your commit, together with your own rows, and vanishes with your rollback. Give `contacts` a directory that
@@ -129,6 +130,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...createContactVerbs(executeHere),
     withTransaction: createWithTransaction({ context, contacts, contactsTimeoutMs, executeOver, store }),
     ...createPublishing({ context, handledKinds, stopRuns, requireOpen: lifetime.requireOpen }),
+    ...createPausing({ context, gateMs, requireOpen: lifetime.requireOpen }),
     ...createBulk(context, readModel, inspect, actions, lifetime),
     ...createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }),
     inspect,

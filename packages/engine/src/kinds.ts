@@ -5,6 +5,7 @@ import {
   type Catalog,
   EnfoldFault,
   nearest,
+  pausedLane,
   type StepHandler,
 } from '@enfold/core'
 import * as input from './input.ts'
@@ -104,15 +105,18 @@ export interface Kinds {
   readonly handlerOf: HandlerOf
   /** Kinds of steps of published campaigns, old versions too, that this worker has no handler for. */
   missing(): readonly string[]
-  /** How many of each kind may be begun: none of what it has no handler for. */
+  /** How many of each kind may be begun: none of what it has no handler for, and none of what a pause holds (GATE-1). */
   capacity(limited: ReadonlyMap<string, number>): ReadonlyMap<string, number>
 }
 
-export function createKinds(handlerOf: HandlerOf, catalog: Pick<Catalog, 'kinds'>): Kinds {
+export function createKinds(handlerOf: HandlerOf, catalog: Pick<Catalog, 'kinds' | 'paused'>): Kinds {
   const missing = () => [...catalog.kinds()].filter((kind) => handlerOf(kind) === undefined)
   return {
     handlerOf,
     missing,
-    capacity: (limited) => new Map([...limited, ...missing().map((kind) => [kind, 0] as const)]),
+    capacity: (limited) => {
+      const held = catalog.paused().map((campaignId) => pausedLane(campaignId).kind)
+      return new Map([...limited, ...[...missing(), ...held].map((kind) => [kind, 0] as const)])
+    },
   }
 }

@@ -5,6 +5,8 @@ import {
   type ContactState,
   type Facts,
   type Instant,
+  isPausedLane,
+  type OtherLane,
   type Plan,
   plan,
 } from '@enfold/core'
@@ -28,11 +30,26 @@ export function nextWake(
   if (facts !== undefined) return plan(contactId, state, catalog, facts, now)
   const unread = unreadFacts()
   const planned = plan(contactId, state, catalog, unread.facts, now)
-  const { wakeAt, lane, faults = [] } = planned
-  if (!unread.wereRead() || wakeAt === null || lane === null || wakeAt <= now) return planned
+  const { wakeAt, lane, others = [], faults = [] } = planned
+  if (!unread.wereRead() || wakeAt === null || lane === null) return planned
+  // What a pause of the campaign holds is looked at when it is resumed, and not before (GATE-1).
+  const all = [{ wakeAt, ...lane }, ...others].map((one) =>
+    isPausedLane(one) ? { ...one, wakeAt: earliest(one.wakeAt, now) } : one,
+  )
+  const free = all.find((one) => !isPausedLane(one))
+  if (free === undefined || (wakeAt <= now && !isPausedLane(lane))) return { ...planned, ...rowOf(all) }
   // No kind: a limit of a kind is no reason to know later when its step is due.
-  return { wakeAt: now, lane: { kind: '', campaignId: lane.campaignId }, faults }
+  const look = { wakeAt: now, kind: '', campaignId: free.campaignId }
+  return { faults, ...rowOf([look, ...all.filter(isPausedLane)]) }
 }
+
+function rowOf([first, ...others]: readonly OtherLane[]): Pick<Plan, 'wakeAt' | 'lane' | 'others'> {
+  if (first === undefined) return { wakeAt: null, lane: null }
+  const { wakeAt, ...lane } = first
+  return { wakeAt, lane, ...(others.length === 0 ? {} : { others }) }
+}
+
+const earliest = (a: Instant, b: Instant) => (a < b ? a : b)
 
 /** Facts that say whether anybody looked at them. */
 function unreadFacts(): { readonly facts: Facts; wereRead(): boolean } {

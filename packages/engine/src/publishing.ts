@@ -1,5 +1,6 @@
 /** `publish` and `unpublish`: decided on the catalogue of campaigns as it is, and again where another process was first. */
 import {
+  type CampaignCommand,
   type CampaignDecision,
   type CampaignDefinition,
   type CampaignId,
@@ -89,8 +90,8 @@ export function createPublishing({ context, handledKinds, requireOpen, stopRuns 
 }
 
 /** An order on a campaign, and how it is decided. */
-interface CampaignOrder<Answer> {
-  readonly command: PublishCampaign | UnpublishCampaign
+export interface CampaignOrder<Answer> {
+  readonly command: CampaignCommand
   /** Whether the caller chose the command id, and may give it again. */
   readonly isGiven: boolean
   decide(): Either<Rejection, CampaignDecision<Answer>>
@@ -100,7 +101,7 @@ interface CampaignOrder<Answer> {
   answerAgain(events: readonly RecordedEvent[]): Answer | null
 }
 
-const isGiven = ({ commandId }: Order) => commandId !== undefined
+export const isGiven = ({ commandId }: Order) => commandId !== undefined
 
 function publication(
   { campaigns, clock }: EngineContext,
@@ -129,8 +130,9 @@ function publishedBy(
 ): Pick<PublishAnswer, 'outcome' | 'version'> | null {
   if (type === 'CampaignPublished')
     return sameDefinition(data.definition, definition) ? { outcome: 'published', version: data.campaignVersion } : null
-  if (type !== 'CampaignUnchanged' || data.outcome === 'not_published') return null
-  return { outcome: data.outcome, version: data.campaignVersion }
+  if (type !== 'CampaignUnchanged') return null
+  const { outcome, campaignVersion: version } = data
+  return outcome === 'unchanged' || outcome === 'superseded' ? { outcome, version } : null
 }
 
 function unpublication(
@@ -152,7 +154,7 @@ function unpublication(
 }
 
 /** Appends to a campaign's stream: decide on the catalogue as it is, again if another was first. */
-async function decideOnCampaign<Answer>(
+export async function decideOnCampaign<Answer>(
   { campaigns, store, random }: EngineContext,
   order: CampaignOrder<Answer>,
 ): Promise<Either<Rejection, Answer & { readonly position: Position }>> {

@@ -51,6 +51,7 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   CampaignInvalid: [422, 'The definition is not valid'],
   CampaignUnknown: [404, 'There is no such campaign'],
   CampaignNotPublished: [409, 'The campaign is not published'],
+  CampaignPaused: [409, 'The campaign is paused and closed to entries'],
   SequenceUnknown: [404, 'There is no such sequence'],
   StepUnknown: [404, 'There is no such step'],
   ContactUnknown: [404, 'There is no such contact'],

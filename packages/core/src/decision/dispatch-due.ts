@@ -4,6 +4,7 @@ import type { DispatchDue } from '../commands.ts'
 import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'
+import { pausedLane } from '../pauses.ts'
 import { type DueStep, dueOfRun, plan } from '../plan.ts'
 import { countOf, type Decider } from '../verbs/verb.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
@@ -36,9 +37,11 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
     for (let i = 0, left = command.limit; i < queue.length && left > 0; i++) {
       const { due } = queue[i] as Queued
       if (due.action === 'dispatch') {
-        const count = used.get(due.step.kind) ?? 0
-        if (count >= (command.permits?.get(due.step.kind) ?? Number.POSITIVE_INFINITY)) continue
-        used.set(due.step.kind, count + 1)
+        // An overdue step of a campaign that was resumed with a pace needs a permit of that, too (GATE-4).
+        const kinds = due.isPaced === true ? [due.step.kind, pausedLane(due.campaignId).kind] : [due.step.kind]
+        if (kinds.some((kind) => (used.get(kind) ?? 0) >= (command.permits?.get(kind) ?? Number.POSITIVE_INFINITY)))
+          continue
+        for (const kind of kinds) used.set(kind, (used.get(kind) ?? 0) + 1)
         inFlight.add(idempotencyKeyOf({ contactId, ...due }))
         // Only what cannot end a run may follow in a sequence that this decision opened.
       } else if (opened.has(nameOfEnrollment(due))) continue

@@ -5,6 +5,7 @@ import type { Route, SequenceDefinition } from '../definition.ts'
 import { enrollmentOf, isInProgress, isSameEnrollment, newestRun, refOf } from '../enrollment.ts'
 import type { RouteTaken, SequenceRef, Vars } from '../events.ts'
 import type { CampaignId } from '../ids.ts'
+import { isEntryClosed } from '../pauses.ts'
 import { decideRoutes } from '../routes.ts'
 import { hasTooManyRuns, keyFrom } from '../variables.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
@@ -49,6 +50,7 @@ function startBy(decision: DecisionBuilder, origin: Origin, to: string): RouteTa
   const newest = newestRun(enrollmentOf(decision.state(), ref))
   const isEnding = ending !== null && isSameEnrollment(ref, ending)
   if (isInProgress(newest) && !isEnding) return { to, outcome: 'already_active', ...keyed, run: newest.run }
+  if (isEntryClosed(decision.campaigns.find(own.id), to)) return { to, outcome: 'paused', ...keyed }
   if (brakedUntil(decision.state(), ref, published.definition, decision.now) !== null)
     return { to, outcome: 'brake', ...keyed }
   if (hasTooManyRuns(decision.state(), ref, ending)) return { to, outcome: 'too_many_runs', ...keyed }

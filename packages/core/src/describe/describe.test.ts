@@ -61,6 +61,39 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Unpublished pool',
     ],
   ],
+  CampaignPaused: [
+    [
+      {
+        type: 'CampaignPaused',
+        data: { campaignId: 'pool', campaignVersion: 3, sequences: null, entries: 'open' },
+      },
+      'Paused pool',
+      'Paused pool',
+    ],
+    [
+      {
+        type: 'CampaignPaused',
+        data: { campaignId: 'pool', campaignVersion: 3, sequences: ['a/b', 'c'], entries: 'closed' },
+      },
+      'Paused "a/b", c of pool, closed to entries',
+      'Paused Seven mistakes, c of pool, closed to entries',
+    ],
+  ],
+  CampaignResumed: [
+    [
+      { type: 'CampaignResumed', data: { campaignId: 'pool', campaignVersion: 3, overdue: 'shift' } },
+      'Resumed pool: waits are longer by the pause',
+      'Resumed pool: waits are longer by the pause',
+    ],
+    [
+      {
+        type: 'CampaignResumed',
+        data: { campaignId: 'pool', campaignVersion: 3, overdue: 'send', pace: { most: 100, per: 'PT1H' } },
+      },
+      'Resumed pool: what fell due is due now, at most 100 overdue steps in 1 hour',
+      'Resumed pool: what fell due is due now, at most 100 overdue steps in 1 hour',
+    ],
+  ],
   CampaignUnchanged: [
     [
       { type: 'CampaignUnchanged', data: { campaignId: 'pool', campaignVersion: 3, outcome: 'unchanged' } },

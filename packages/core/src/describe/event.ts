@@ -1,5 +1,6 @@
 /** What happened, as one sentence. */
-import type { ContactEventData, NewEvent } from '../events.ts'
+import type { CampaignEventData, ContactEventData, NewEvent } from '../events.ts'
+import { elapsedWords } from '../timers/after.ts'
 import type { UnchangedOutcome } from '../verbs/campaign-verbs.ts'
 import { durationInWords } from './duration.ts'
 import {
@@ -29,6 +30,10 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return `Published version ${data.campaignVersion} of ${campaignInWords(data.campaignId, wording)}`
     case 'CampaignUnpublished':
       return `Unpublished ${campaignInWords(data.campaignId, wording)}`
+    case 'CampaignPaused':
+      return `Paused ${pausedInWords(data, wording)}${data.entries === 'closed' ? ', closed to entries' : ''}`
+    case 'CampaignResumed':
+      return `Resumed ${campaignInWords(data.campaignId, wording)}: ${overdueInWords(data)}`
     case 'CampaignUnchanged':
       return `Left ${campaignInWords(data.campaignId, wording)} as it was: ${UNCHANGED[data.outcome](data.campaignVersion)}`
     case 'SequenceStarted':
@@ -74,6 +79,26 @@ const UNCHANGED: { readonly [Outcome in UnchangedOutcome]: (version: number) => 
   unchanged: (version) => `published already, as version ${version}`,
   superseded: (version) => `version ${version} has a higher revision`,
   not_published: () => 'not published',
+  already_paused: () => 'paused already',
+  not_paused: () => 'not paused',
+}
+
+function pausedInWords({ campaignId, sequences }: CampaignEventData['CampaignPaused'], wording: Wording): string {
+  const campaign = campaignInWords(campaignId, wording)
+  if (sequences === null) return campaign
+  const named = sequences.map((sequenceId) => wording.name?.({ campaignId, sequenceId }) ?? idInWords(sequenceId))
+  return `${named.join(', ')} of ${campaign}`
+}
+
+const OVERDUE: { readonly [One in CampaignEventData['CampaignResumed']['overdue']]: string } = {
+  shift: 'waits are longer by the pause',
+  send: 'what fell due is due now',
+  skip: 'what fell due is skipped',
+}
+
+function overdueInWords({ overdue, pace }: CampaignEventData['CampaignResumed']): string {
+  const most = pace === undefined ? '' : `, at most ${pace.most} overdue steps in ${elapsedWords(pace.per)}`
+  return `${OVERDUE[overdue]}${most}`
 }
 
 function consequence({ consequence, retryAt }: ContactEventData['StepFailed'], wording: Wording): string {

@@ -56,6 +56,8 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
       return data.receipt === undefined ? [] : [`Receipt ${visibleText(data.receipt)}`]
     case 'CampaignPublished':
     case 'CampaignUnpublished':
+    case 'CampaignPaused':
+    case 'CampaignResumed':
     case 'CampaignUnchanged':
     case 'SequenceStopped':
     case 'SequencePaused':
@@ -79,12 +81,14 @@ const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   brake: 'started too often within an hour',
   key_missing: 'not started',
   too_many_runs: 'not started',
+  paused: 'not started',
 }
 
 /** After the key that it would have been for. */
 const WHY: Partial<typeof ROUTES> = {
   key_missing: ', because no value says its key',
   too_many_runs: ', because too many runs with other keys are open',
+  paused: ', because its campaign is paused and closed to entries',
 }
 
 function routes(campaignId: CampaignId, taken: readonly RouteTaken[], { name }: Wording): string[] {

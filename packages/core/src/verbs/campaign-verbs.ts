@@ -17,7 +17,7 @@ export interface CampaignVerbFacts {
   readonly outcomes: readonly string[]
   /** Those of them that leave the campaign as it was. `CampaignUnchanged` records them, for an order whose id was given. */
   readonly unchanged: readonly string[]
-  readonly recordedBy: 'CampaignPublished' | 'CampaignUnpublished'
+  readonly recordedBy: 'CampaignPublished' | 'CampaignUnpublished' | 'CampaignPaused' | 'CampaignResumed'
 }
 
 /** By the names that they have on the engine. */
@@ -41,6 +41,26 @@ export const CAMPAIGN_VERBS = {
     outcomes: ['unpublished', 'not_published'],
     unchanged: ['not_published'],
     recordedBy: 'CampaignUnpublished',
+  },
+  pauseCampaign: {
+    command: 'PauseCampaign',
+    word: 'pause-campaign',
+    summary: 'Holds all steps of the campaign, or of some of its sequences, until it is resumed',
+    permission: ['pause'],
+    optionPermissions: {},
+    outcomes: ['paused', 'already_paused'],
+    unchanged: ['already_paused'],
+    recordedBy: 'CampaignPaused',
+  },
+  resumeCampaign: {
+    command: 'ResumeCampaign',
+    word: 'resume-campaign',
+    summary: 'Ends the pause; waits are longer by it, or what fell due is sent or skipped',
+    permission: ['pause'],
+    optionPermissions: {},
+    outcomes: ['resumed', 'not_paused'],
+    unchanged: ['not_paused'],
+    recordedBy: 'CampaignResumed',
   },
 } as const satisfies { readonly [name: string]: CampaignVerbFacts }
 

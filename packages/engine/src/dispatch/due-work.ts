@@ -15,6 +15,7 @@ import {
   isMarkOfPlan,
   markOf,
   membershipsAfter,
+  pausedCampaignOf,
   plan,
   type ReadModel,
   unreadMarks,
@@ -162,9 +163,10 @@ async function dispatchDue(
 
 /**
  * Nothing of a kind that this worker has no handler for (KIND-1). Of kinds that have a limit, one of the kind that the
- * claim was made for; another such kind waits for a claim of its own.
+ * claim was made for; another such kind waits for a claim of its own. So does what a campaign begins by its pace (GATE-4).
  */
 function permitsOf({ kinds, options }: Worker, kind: string, claimed: string): number | undefined {
+  if (pausedCampaignOf(kind) !== null) return kind === claimed ? 1 : 0
   if (kinds.handlerOf(kind) === undefined) return 0
   return Object.hasOwn(options.kinds, kind) ? (kind === claimed ? 1 : 0) : undefined
 }

@@ -7,6 +7,7 @@ import {
   epochMsOf,
   type Instant,
   instantOf,
+  pauseNow,
   type RecordOutcome,
   type Run,
   refOf,
@@ -44,6 +45,7 @@ export async function send(
 ): Promise<StepOutcome | null> {
   const { clock, observe } = sender.context
   if (!isStillHeld(observe, sender.options, holding, attemptOf(event.data))) return null
+  if (await isPausedMeanwhile(sender.context, event)) return null
   const call = callOf(sender, event, holding.claim.contactId, known)
   const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
   const now = clock.now()
@@ -54,6 +56,16 @@ export async function send(
   const durationMs = performance.now() - startedAt
   observe({ type: 'step-answered', ...about, outcome, durationMs, ...(error === undefined ? {} : { error }) })
   return outcome
+}
+
+/**
+ * Where the log cannot check the pause in the append, the campaign as it was seen is good for `gateMs` (GATE-2): a process
+ * that stood still since, or whose append took as long, looks once more before it begins.
+ */
+async function isPausedMeanwhile({ campaigns, viewMs }: EngineContext, { data }: Dispatched): Promise<boolean> {
+  if (viewMs === null) return false
+  if (campaigns.ageMs() > viewMs) await campaigns.refresh()
+  return pauseNow(campaigns.catalog.find(data.campaignId), data.sequenceId) !== null
 }
 
 function called(sender: Sender, call: Omit<StepCall, 'signal'>, giveUp: AbortSignal) {

@@ -1,0 +1,176 @@
+/** Pausing a campaign: after the answer no dispatch of it begins, by any worker. Rules GATE-1 to GATE-3. */
+import { join } from 'node:path'
+import type { Store } from '@enfold/core'
+import { createEngine, type EngineOptions } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { createSimulatedClock } from '@enfold/testkit'
+import { describe, expect, it } from 'vitest'
+import {
+  answerOf,
+  createGate,
+  createRecorder,
+  MONDAY,
+  onAnn,
+  pool,
+  rejectionOf,
+  temporaryDirectory,
+  typesOf,
+} from './engine.fixture.ts'
+import { besideLog } from './log.fixture.ts'
+import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
+
+const directory = temporaryDirectory()
+let files = 0
+
+const stores: { readonly [name: string]: () => Store } = {
+  memory: () => createMemoryStore(),
+  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
+  // A log that checks nothing in the append.
+  'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
+}
+
+const closing = closingAfterEach()
+const BY = { actor: 'olga' }
+const nurture = onAnn('nurture')
+
+function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
+  const store = makeStore()
+  const clock = createSimulatedClock(MONDAY)
+  const recorder = createRecorder()
+  const engineOver = (one: Store, options: Partial<EngineOptions> = {}) => {
+    const handlers = { email: recorder.handler }
+    const engine = createEngine({ store: one, clock, handlers, gateMs: 100, ...more, ...options })
+    closing(engine)
+    return engine
+  }
+  const first = engineOver(store)
+  const engine = asHostsUseIt(first, store)
+  if (!store.capabilities.projectsInAppend) closing(engine)
+  const called = () => recorder.calls.map(({ contactId, step }) => `${contactId} ${step.id}`)
+  return { store, clock, engine, engineOver, called }
+}
+
+/** What is appended stands still at the gate, when it is decided and not written. */
+function heldBack(store: Store) {
+  const gate = createGate()
+  const reached = createGate()
+  const held: Store = {
+    ...store,
+    async appendMany(appends) {
+      reached.open()
+      await gate.passed
+      return store.appendMany(appends)
+    },
+  }
+  return { held, reached: reached.passed, letGo: gate.open }
+}
+
+describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
+  it('GATE-1: nothing of a paused campaign goes out, and nobody claims its contacts again and again', async () => {
+    const { engine, engineOver, clock, called, store } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await engine.runDue()
+    expect(await answerOf(engine.pauseCampaign('pool', BY))).toMatchObject({ outcome: 'paused', version: 1 })
+    clock.advance('P1D')
+    await engine.runDue()
+    expect(called()).toEqual(['ann one'])
+    const claims: number[] = []
+    const counting: Store = {
+      ...store,
+      async claimDue(...asked) {
+        const found = await store.claimDue(...asked)
+        claims.push(found.length)
+        return found
+      },
+    }
+    expect((await engineOver(counting).runDue()).wakeAt).toBe(null)
+    expect(claims).toEqual([0])
+    expect(await answerOf(engine.resumeCampaign('pool', { ...BY, overdue: 'send' }))).toMatchObject({
+      outcome: 'resumed',
+    })
+    await engine.runDue()
+    expect(called()).toEqual(['ann one', 'ann two'])
+  })
+
+  it('GATE-3: after a shift each contact is woken when its wait is over, and not before', async () => {
+    const { engine, clock, called } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    for (const contactId of ['ann', 'bob']) await answerOf(engine.startSequence({ ...nurture, contactId }))
+    await engine.runDue()
+    clock.advance('PT12H')
+    await answerOf(engine.pauseCampaign('pool', BY))
+    // The one is looked at while it is paused, the other is not.
+    clock.advance('PT13H')
+    await engine.runDue({ limit: 1 })
+    await answerOf(engine.resumeCampaign('pool', BY))
+    expect((await engine.runDue()).dispatched).toBe(0)
+    clock.advance('PT11H')
+    expect((await engine.runDue()).dispatched).toBe(0)
+    clock.advance('PT1H')
+    await engine.runDue()
+    expect(called().sort()).toEqual(['ann one', 'ann two', 'bob one', 'bob two'])
+  })
+
+  it('GATE-1: a start by hand and by a goal is refused while it is closed to entries, also by a late worker', async () => {
+    const { engine, engineOver, store } = given(makeStore)
+    const late = engineOver(store, { campaignRefreshMs: 86_400_000 })
+    await answerOf(engine.publish(pool))
+    await late.startSequence({ ...nurture, contactId: 'bob' })
+    await answerOf(engine.pauseCampaign('pool', { ...BY, entries: 'closed' }))
+    const refused = { type: 'CampaignPaused', campaignId: 'pool', sequenceId: 'nurture', since: MONDAY }
+    expect(await rejectionOf(late.startSequence(nurture))).toEqual(refused)
+    expect(await rejectionOf(engine.startSequence(nurture))).toEqual(refused)
+    const signalled = await answerOf(
+      engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, actor: null }),
+    )
+    expect(signalled.goals).toMatchObject([{ goalId: 'asked', outcome: 'satisfied', started: [] }])
+    expect(await typesOf(engine)).toEqual(['GoalSatisfied'])
+  })
+
+  it('GATE-2: a worker that knows an old catalogue begins nothing', async () => {
+    const { engine, engineOver, store, called } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    const late = engineOver(store, { campaignRefreshMs: 86_400_000, gateMs: 2 })
+    await answerOf(late.startSequence(nurture))
+    await answerOf(engine.pauseCampaign('pool', BY))
+    await late.runDue()
+    expect(called()).toEqual([])
+    expect(await typesOf(engine)).toEqual(['SequenceStarted'])
+  })
+
+  it('GATE-2: a dispatch that was decided before the pause and comes after its answer is not begun', async () => {
+    const { engine, engineOver, store, called } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    const { held, reached, letGo } = heldBack(store)
+    const frozen = engineOver(held)
+    const working = frozen.runDue()
+    await reached
+    await answerOf(engine.pauseCampaign('pool', BY))
+    letGo()
+    await working
+    expect(called()).toEqual([])
+    // A log that checks nothing has it, and the handler was not called all the same.
+    if (name !== 'log, memory read model') expect(await typesOf(engine)).toEqual(['SequenceStarted'])
+    await answerOf(engine.resumeCampaign('pool', BY))
+  })
+
+  it('GATE-1, ONCE-1: the same command id again has the same answer, and no effect on a later pause', async () => {
+    const { engine } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    const resume = { ...BY, commandId: 'r', overdue: 'skip' } as const
+    expect(await answerOf(engine.resumeCampaign('pool', resume))).toMatchObject({ outcome: 'not_paused' })
+    expect(await answerOf(engine.pauseCampaign('pool', { ...BY, commandId: 'p' }))).toMatchObject({ outcome: 'paused' })
+    expect(await answerOf(engine.pauseCampaign('pool', { ...BY, commandId: 'p' }))).toMatchObject({ outcome: 'paused' })
+    expect(await answerOf(engine.resumeCampaign('pool', resume))).toMatchObject({ outcome: 'not_paused' })
+    expect(await answerOf(engine.pauseCampaign('pool', BY))).toMatchObject({ outcome: 'already_paused' })
+    expect(await rejectionOf(engine.resumeCampaign('pool', { ...resume, overdue: 'send' }))).toMatchObject({
+      type: 'CommandIdReused',
+    })
+    expect(await rejectionOf(engine.pauseCampaign('garden', BY))).toMatchObject({ type: 'CampaignUnknown' })
+    await expect(engine.pauseCampaign('pool', { ...BY, sequences: [] })).rejects.toThrow('at least one sequence')
+    await expect(engine.resumeCampaign('pool', { ...BY, pace: { most: 1, per: 'PT1M1' } })).rejects.toThrow('PT1H')
+  })
+})
