@@ -19,6 +19,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
+import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
 const project = join(folder, 'project')
@@ -64,6 +67,7 @@ function judge(what: string, isRight: boolean): void {
 
 interface Manifest {
   readonly name: string
+  readonly version: string
   readonly private?: boolean
   readonly bin?: Readonly<Record<string, string>>
   readonly publishConfig?: {
@@ -77,17 +81,17 @@ interface Packed {
   readonly tarball: string
 }
 
+/** All that are published, by one command. */
 async function pack(): Promise<readonly Packed[]> {
-  const packed: Packed[] = []
-  const tasks = readdirSync('packages').map((name) => async () => {
-    const cwd = join('packages', name)
-    const manifest = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as Manifest
-    if (manifest.private === true) return
-    if ((await run('pnpm', ['pack', '--pack-destination', join(folder, name)], cwd)) === null) return
-    packed.push({ manifest, tarball: join(folder, name, readdirSync(join(folder, name))[0] as string) })
+  const manifests = readdirSync('packages')
+    .map((name) => JSON.parse(readFileSync(join('packages', name, 'package.json'), 'utf8')) as Manifest)
+    .filter((manifest) => manifest.private !== true)
+  const which = manifests.map(({ name }) => `--filter=${name}`)
+  await run('pnpm', ['--recursive', ...which, 'pack', '--pack-destination', folder], '.')
+  return manifests.map((manifest) => {
+    const file = `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`
+    return { manifest, tarball: join(folder, file) }
   })
-  await all(tasks)
-  return packed.sort((a, b) => (a.manifest.name < b.manifest.name ? -1 : 1))
 }
 
 // --- The stranger's project -----------------------------------------------------------------------------------------
@@ -138,21 +142,16 @@ function writeAll(packed: readonly Packed[]): void {
   write('all.cts', names.map((name, i) => `import n${i} = require('${name}')\n`).join('') + use(names.length))
 }
 
-/** Without `skipLibCheck` for ours: their declarations are part of the program. */
-function checkTypes(): readonly (() => Promise<void>)[] {
+/**
+ * Without `skipLibCheck`: our declarations are part of the program. What resolves them otherwise (bundlers, or what knows
+ * no exports) finds the same files: are-the-types-wrong looks whether it does.
+ */
+async function checkTypes(): Promise<void> {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
-  return (
-    [
-      ['node16', 'node16', ['example.mts', 'all.mts', 'all.cts']],
-      ['esnext', 'bundler', ['example.mts', 'all.mts']],
-      // As old as it is, it is what some hosts have: it knows no exports, and goes by main and types. Not all types that ours name do so.
-      ['commonjs', 'node10', ['all.cts', '--ignoreDeprecations', '6.0', '--skipLibCheck']],
-    ] as const
-  ).map(([module, resolution, files]) => async () => {
-    const args = [tsc, ...strict, '--module', module, '--moduleResolution', resolution, ...files]
-    judge(`TypeScript, module resolution ${resolution}`, (await run(process.execPath, args, project)) !== null)
-  })
+  const resolution = ['--module', 'node16', '--moduleResolution', 'node16']
+  const args = [tsc, ...strict, ...resolution, 'example.mts', 'all.mts', 'all.cts']
+  judge('TypeScript, module resolution node16', (await run(process.execPath, args, project)) !== null)
 }
 
 /**
@@ -262,12 +261,6 @@ function refuseOldNode(packed: readonly Packed[]): readonly (() => Promise<void>
   ]
 }
 
-/** JSON Schemas: what knows no exports looks for them at the package's root, and has no types for them anyway. */
-function exceptSchemas({ publishConfig }: Manifest): readonly string[] {
-  const schemas = Object.keys(publishConfig?.exports ?? {}).filter((path) => path.endsWith('.json'))
-  return schemas.length === 0 ? [] : ['--exclude-entrypoints', ...schemas]
-}
-
 function entriesOf({ name, publishConfig }: Manifest): readonly string[] {
   const paths = Object.keys(publishConfig?.exports ?? {}).filter((path) => !path.endsWith('.json'))
   return paths.map((path) => name + path.slice(1))
@@ -309,34 +302,36 @@ async function tryRuntimes(packed: readonly Packed[]): Promise<void> {
 }
 
 /** What publint and are-the-types-wrong say of one package. */
-function judgePackage({ manifest, tarball }: Packed): () => Promise<void> {
-  const attw = (...args: readonly string[]) => run('attw', [tarball, ...args, '--format', 'ascii', '--no-emoji'], '.')
-  const schemas = exceptSchemas(manifest)
-  return async () => {
-    const said = [
-      await run('publint', ['run', tarball, '--strict'], '.'),
-      // A package with a command and no code to import has no types.
-      entriesOf(manifest).length > 0 ? await attw(...schemas) : '',
-      // With the schemas, as everything finds them that knows exports.
-      schemas.length > 0 ? await attw('--profile', 'node16') : '',
-    ]
-    process.stdout.write(`\n${manifest.name}\n${said.join('')}`)
-  }
+async function judgePackage({ manifest, tarball }: Packed): Promise<void> {
+  const bytes = new Uint8Array(readFileSync(tarball))
+  const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer }, strict: true })
+  for (const message of messages) process.stdout.write(`${formatMessage(message, pkg)}\n`)
+  judge(`${manifest.name} by publint`, messages.length === 0)
+  // A package with a command and no code to import has no types.
+  if (entriesOf(manifest).length === 0) return
+  const { types, ...analysis } = await checkPackage(createPackageFromTarballData(bytes))
+  const problems = 'problems' in analysis ? analysis.problems.filter((one) => !isSchemaAtTheRoot(one)) : []
+  for (const problem of problems) process.stdout.write(`${JSON.stringify(problem)}\n`)
+  judge(`${manifest.name} by are-the-types-wrong`, types !== false && problems.length === 0)
 }
+
+/** JSON Schemas: what knows no exports looks for them at the package's root, and has no types for them anyway. */
+const isSchemaAtTheRoot = (problem: Problem) =>
+  'resolutionKind' in problem && problem.resolutionKind === 'node10' && problem.entrypoint.endsWith('.json')
 
 // --- In order -------------------------------------------------------------------------------------------------------
 
 try {
   const packed = await pack()
-  await all(packed.map(judgePackage))
+  const installed = install(packed)
+  for (const one of packed) await judgePackage(one)
   process.stdout.write('\nAn empty project\n')
-  await install(packed)
+  await installed
   if (existsSync(join(project, 'node_modules'))) {
     writeExample()
     writeAll(packed)
     const tasks = [
-      checkTypes(),
-      [checkOldTypeScript],
+      [checkTypes, checkOldTypeScript],
       runJest(packed),
       [runExample],
       loadAll(packed),

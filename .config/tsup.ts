@@ -1,5 +1,5 @@
 /**
- * How every package is built for publishing: ESM, CommonJS and types out of `src/index.ts`.
+ * How every package is built for publishing: ESM, CommonJS and types of each entry.
  *
  * The CommonJS build holds those dependencies that are ES modules only: Node can require them, but jest and older
  * bundlers cannot. Their licences go into `dist/THIRD-PARTY.txt`. The ES module build imports every dependency, so that
@@ -7,7 +7,7 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import type { Metafile, Plugin } from 'esbuild'
 import { defineConfig, type Options } from 'tsup'
 
@@ -17,7 +17,13 @@ interface Manifest {
   readonly license?: string
   readonly type?: string
   readonly dependencies?: Readonly<Record<string, string>>
-  readonly publishConfig?: { readonly exports?: object }
+  /** The source of each entry. */
+  readonly exports?: Readonly<Record<string, string>>
+  readonly publishConfig?: { readonly exports?: Readonly<Record<string, string | PublishedEntry>> }
+}
+
+interface PublishedEntry {
+  readonly import: { readonly default: string }
 }
 
 const manifestIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
@@ -68,8 +74,22 @@ function licenceIn(folder: string): string {
   return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
 }
 
+const manifest = manifestIn('.')
+
+/** A command that nobody imports is an ES module without types. */
+const isCommand = manifest.publishConfig?.exports === undefined
+
+/** The source of each entry, by its name in `dist`: the manifest says both. */
+const entries: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(manifest.publishConfig?.exports ?? {}).flatMap(([path, published]) =>
+    typeof published === 'string'
+      ? []
+      : [[basename(published.import.default, '.js'), manifest.exports?.[path]?.slice('./'.length) ?? '']],
+  ),
+)
+
 const shared: Options = {
-  entry: ['src/index.ts'],
+  entry: isCommand ? ['src/index.ts'] : entries,
   platform: 'neutral',
   target: 'es2023',
   tsconfig: 'tsconfig.json',
@@ -79,8 +99,6 @@ const shared: Options = {
   removeNodeProtocol: false,
   external: [/^node:/],
 }
-
-const manifest = manifestIn('.')
 
 // Not by tsup's `clean`: each build would delete what another has written.
 rmSync('dist', { recursive: true, force: true })
@@ -102,7 +120,18 @@ const commonJs: Options = {
   },
 }
 
-const types: Options = { ...shared, format: ['esm', 'cjs'], dts: { only: true } }
+/**
+ * Out of declarations that TypeScript wrote for all packages at once: it would read the sources of core again for each
+ * package that imports it.
+ */
+const declared = Object.entries(entries).map(([name, source]) => [
+  name,
+  join(import.meta.dirname, '../dist/declarations', basename(process.cwd()), `${source.slice(0, -3)}.d.ts`),
+])
+const types: Options = {
+  ...shared,
+  format: ['esm', 'cjs'],
+  dts: { only: true, entry: Object.fromEntries(declared) },
+}
 
-// A command that nobody imports is an ES module without types.
-export default defineConfig(manifest.publishConfig?.exports === undefined ? esm : [esm, commonJs, types])
+export default defineConfig(isCommand ? esm : [esm, commonJs, types])
