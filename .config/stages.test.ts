@@ -32,11 +32,12 @@ it('the first stage that fails is named, what runs is ended, and nothing else be
   expect(text).toMatch(/--- bad .*\nreason\n\nThe stage "bad" failed with exit status 3: echo reason; exit 3\n$/)
 })
 
-it('a stage that wants all cores begins when no other runs, and none overtakes it', async () => {
+it('a stage of two workers begins when there is room for both, none overtakes it, and what it says is shown at once', async () => {
   const { text } = await told([
     { name: 'one', command: 'sleep 0.2; echo over' },
-    { name: 'alone', command: 'true', isAlone: true },
+    { name: 'alone', command: 'echo heard', workers: 2 },
     { name: 'last', command: 'true' },
   ])
   expect([...text.matchAll(/--- (\w+)/g)].map(([, name]) => name)).toEqual(['one', 'alone', 'last'])
+  expect(text.indexOf('heard')).toBeLessThan(text.indexOf('--- alone'))
 })

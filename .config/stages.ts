@@ -5,14 +5,14 @@ export interface Stage {
   readonly name: string
   /** Of a shell. */
   readonly command: string
-  /** It keeps all cores busy by itself, and shows what it does as it goes. */
-  readonly isAlone?: boolean
+  /** How many workers it starts, 1 by default. One that starts more takes long, so it shows what it does as it goes. */
+  readonly workers?: number
   /** The stage that must have passed before, if it is among those that run. */
   readonly after?: string
 }
 
 export interface StagesOptions {
-  /** How many run at the same time. */
+  /** How many workers run at the same time. */
   readonly room: number
   readonly cwd: string
   write(text: string | Buffer): void
@@ -32,7 +32,7 @@ export function runStages(stages: readonly Stage[], { room, cwd, write }: Stages
   let free = room
   let hasFailed = false
 
-  const roomOf = ({ isAlone = false }: Stage) => (isAlone ? room : 1)
+  const roomOf = ({ workers = 1 }: Stage) => workers
   const isEarly = ({ after }: Stage) => stages.some(({ name }) => name === after) && !took.has(after ?? '')
 
   function begin(): void {
@@ -48,12 +48,13 @@ export function runStages(stages: readonly Stage[], { room, cwd, write }: Stages
 
   function run(stage: Stage): void {
     const startedAt = performance.now()
-    const stdio = stage.isAlone ? 'inherit' : (['ignore', 'pipe', 'pipe'] as const)
+    const isLong = roomOf(stage) > 1
     // A group of its own, so that what a stage has started can be ended with it.
-    const child = spawn(stage.command, { cwd, shell: true, detached: true, stdio: stdio as 'inherit' })
+    const child = spawn(stage.command, { cwd, shell: true, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     running.set(stage, child)
     const said: Buffer[] = []
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => said.push(chunk))
+    const hear = isLong ? write : (chunk: Buffer) => void said.push(chunk)
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', hear)
     child.once('close', (status, signal) => {
       running.delete(stage)
       free += roomOf(stage)

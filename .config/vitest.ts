@@ -1,22 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type UserWorkspaceConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { bundledCore } from './core-bundle.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/**
- * Tests run from source. With `ENFOLD_CORE=esm` or `cjs` (`pnpm test:package`) the suite of core runs against the built
- * bundle instead: its tests import `@enfold/core` by name for that reason.
- */
-const bundle = process.env.ENFOLD_CORE
-const inDist = (entry: string) => `${root}packages/core/dist/${entry}.${bundle === 'cjs' ? 'cjs' : 'js'}`
-const alias =
-  bundle === undefined
-    ? []
-    : [
-        { find: /^@enfold\/core$/, replacement: inDist('index') },
-        { find: /^@enfold\/core\/(log|store)$/, replacement: inDist('$1') },
-      ]
+/** Tests run from source. With `ENFOLD_CORE=cjs` the suite of core runs against its CommonJS bundle instead. */
+const isBundle = process.env.ENFOLD_CORE === 'cjs'
+const alias = isBundle ? bundledCore('cjs') : []
 
 /** Those that take longest, which nothing in their size tells: begun last, one of them runs on alone for a minute. */
 const LONGEST = [
@@ -77,7 +68,6 @@ const apart = {
   ],
   exclude: [...LEFT_OUT, ...TOGETHER],
 }
-/** The suite of core, against a bundle. */
 const bundled = { ...together, name: 'bundle', include: ['packages/core/src/**/*.test.ts'] }
 
 export default defineConfig({
@@ -87,7 +77,7 @@ export default defineConfig({
     globalSetup: `${root}.config/shared-postgres.ts`,
     // The machine that this must run on has two cores; tests that wait for servers and processes leave room for a third.
     maxWorkers: 3,
-    projects: (bundle === undefined ? [apart, together] : [bundled]).map((test) => ({
+    projects: (isBundle ? [bundled] : [apart, together]).map((test) => ({
       root,
       resolve: { alias },
       test,

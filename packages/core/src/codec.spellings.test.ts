@@ -1,11 +1,13 @@
 import { isLeft, isRight, type RecordedEvent } from '@enfold/core'
 import { decodeEvent, encodeEvent, readLog } from '@enfold/core/log'
 import { historyArbitrary, logOf } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { respelt, SPELLINGS } from './spellings.fixture.ts'
 
-const RUNS = Number(process.env.ENFOLD_RUNS ?? 300)
+// Not every line has what a spelling changes: of fewer, too few would be changed.
+const RUNS = Math.max(100, runs(300))
 
 const log = logOf(fc.sample(historyArbitrary(), { numRuns: 40, seed: 11 }))
 const lines = log.map((event) =>
