@@ -348,7 +348,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, required text[], required_versions integer[], seen text[], seen_versions integer[], seen_hashes text[], streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tag_of integer[], tags text[], keys text[], added boolean[], changes text, state_of text[], state_versions integer[], reducers integer[], states text[])
+CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, required text[], required_versions integer[], seen text[], seen_versions integer[], seen_hashes text[], streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tags text[], added integer[], added_to integer[], added_keys text[], removed integer[], removed_from integer[], removed_keys text[], counted text[], counted_versions integer[], counts text[], count_keys integer[], state_of text[], state_versions integer[], reducers integer[], states text[])
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -359,15 +359,21 @@ CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, r
 AS $function$
 DECLARE
   event_positions bigint[] := ARRAY[]::bigint[];
+  tag_ids         integer[];
+  fold            boolean := false;
+  folds           boolean;
   written         integer;
+  number          bigint;
+  setting         text;
+  is_locked       boolean;
 BEGIN
-  PERFORM set_config('lock_timeout', lock_ms::text, true);
+  setting := set_config('lock_timeout', lock_ms::text, true);
   IF EXISTS (SELECT FROM "enfold".migrations m WHERE m.version > known) THEN
     RETURN NULL;
   END IF;
   FOR i IN 1 .. cardinality(required) LOOP
     -- As in expecting: announced before the look.
-    PERFORM pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i]));
+    is_locked := pg_advisory_xact_lock_shared("enfold".required_class(), hashtext(required[i])) IS NULL;
     IF required_versions[i] <> coalesce(
       (SELECT e.version FROM "enfold".events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1), 0
     ) THEN
@@ -384,7 +390,9 @@ BEGIN
   END IF;
 
   -- Announced before a number is drawn, and held until the transaction ends: see read_events.
-  PERFORM pg_advisory_xact_lock_shared("enfold".lock_class(false), p.last_value::bit(32)::integer) FROM "enfold".positions p;
+  is_locked := pg_advisory_xact_lock_shared(
+    "enfold".lock_class(false), pg_sequence_last_value('"enfold".positions')::bit(32)::integer
+  ) IS NULL;
   FOR i IN 1 .. cardinality(ids) LOOP
     event_positions[i] := nextval('"enfold".positions');
   END LOOP;
@@ -404,12 +412,76 @@ BEGIN
     RAISE EXCEPTION 'some of the events are there already' USING ERRCODE = 'EF004';
   END IF;
 
-  IF cardinality(contacts) > 0 THEN
-    PERFORM "enfold".project(contacts, reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, keys, added);
+  -- A tag that has keys, or none of which anybody was told, and a contact that loses all its tags are for project.
+  IF cardinality(tags) > 0 THEN
+    tag_ids := ARRAY(
+      SELECT CASE WHEN NOT t.keyed THEN t.id END
+      FROM unnest(tags) WITH ORDINALITY AS n (tag, n) LEFT JOIN "enfold".tags t ON t.tag = n.tag ORDER BY n.n
+    );
   END IF;
-  IF changes IS NOT NULL THEN
-    PERFORM "enfold".count_appended('a', ARRAY[changes]);
+  IF true = ANY (cleared) OR '' <> ANY (added_keys) OR '' <> ANY (removed_keys) OR array_position(tag_ids, NULL) IS NOT NULL THEN
+    PERFORM "enfold".project(
+      contacts, reached, wakes, kinds, campaigns, others, cleared, added_to || removed_from,
+      ARRAY(SELECT tags[n] FROM unnest(added || removed) WITH ORDINALITY AS c (n, i) ORDER BY c.i), added_keys || removed_keys,
+      array_fill(true, ARRAY[cardinality(added)]) || array_fill(false, ARRAY[cardinality(removed)])
+    );
+  ELSE
+    IF cardinality(contacts) = 1 THEN
+      INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
+      VALUES (contacts[1], reached[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
+      ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+        campaign = excluded.campaign, others = excluded.others;
+    ELSIF cardinality(contacts) > 1 THEN
+      INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
+      SELECT d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb
+      FROM unnest(contacts, reached, wakes, kinds, campaigns, others) AS d (contact, version, wake, kind, campaign, others)
+      ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+        campaign = excluded.campaign, others = excluded.others;
+    END IF;
+    IF cardinality(added) = 1 THEN
+      INSERT INTO "enfold".memberships (tag, contact) VALUES (tag_ids[added[1]], contacts[added_to[1]]) ON CONFLICT DO NOTHING;
+      IF FOUND THEN
+        INSERT INTO "enfold".tag_counts (tag, members) VALUES (tag_ids[added[1]], 1) RETURNING entry INTO number;
+        fold := number % 256 = 0;
+      END IF;
+    ELSIF cardinality(added) > 1 THEN
+      WITH came AS (
+        INSERT INTO "enfold".memberships (tag, contact)
+        SELECT tag_ids[c.tag], contacts[c.of] FROM unnest(added, added_to) AS c (tag, of)
+        ON CONFLICT DO NOTHING RETURNING tag
+      ), difference AS (
+        INSERT INTO "enfold".tag_counts (tag, members) SELECT c.tag, count(*) FROM came c GROUP BY c.tag RETURNING entry
+      )
+      SELECT coalesce(bool_or(d.entry % 256 = 0), false) INTO fold FROM difference d;
+    END IF;
+    IF cardinality(removed) = 1 THEN
+      DELETE FROM "enfold".memberships m WHERE m.tag = tag_ids[removed[1]] AND m.contact = contacts[removed_from[1]];
+      IF FOUND THEN
+        INSERT INTO "enfold".tag_counts (tag, members) VALUES (tag_ids[removed[1]], -1) RETURNING entry INTO number;
+        fold := fold OR number % 256 = 0;
+      END IF;
+    ELSIF cardinality(removed) > 1 THEN
+      WITH went AS (
+        DELETE FROM "enfold".memberships m USING unnest(removed, removed_from) AS c (tag, of)
+        WHERE m.tag = tag_ids[c.tag] AND m.contact = contacts[c.of] RETURNING m.tag
+      ), difference AS (
+        INSERT INTO "enfold".tag_counts (tag, members) SELECT w.tag, -count(*) FROM went w GROUP BY w.tag RETURNING entry
+      )
+      SELECT coalesce(bool_or(d.entry % 256 = 0), false) INTO folds FROM difference d;
+      fold := fold OR folds;
+    END IF;
+    IF fold THEN
+      PERFORM "enfold".sum_tag_counts(tag_ids);
+    END IF;
   END IF;
+
+  FOR i IN 1 .. cardinality(counted) LOOP
+    INSERT INTO "enfold".counters (campaign, version, counts) VALUES (counted[i], counted_versions[i], counts[i]::jsonb)
+    RETURNING entry INTO number;
+    IF number % "enfold".counters_apart(count_keys[i]) = 0 THEN
+      PERFORM "enfold".sum_counters(counted[i], counted_versions[i]);
+    END IF;
+  END LOOP;
   IF cardinality(state_of) > 0 THEN
     PERFORM "enfold".keep_states(state_of, state_versions, reducers, states);
   END IF;
@@ -588,7 +660,7 @@ BEGIN
       SELECT c ->> 0, (c ->> 1)::integer, c -> 2 FROM jsonb_array_elements(changes[1]::jsonb) c
       RETURNING campaign, version, entry, counts
     LOOP
-      IF one.entry % "enfold".counters_apart(one.counts) = 0 THEN
+      IF one.entry % "enfold".counters_apart((SELECT count(*) FROM jsonb_object_keys(one.counts))::integer) = 0 THEN
         PERFORM "enfold".sum_counters(one.campaign, one.version);
       END IF;
     END LOOP;
@@ -605,7 +677,7 @@ BEGIN
     SELECT s.campaign, s.version, jsonb_object_agg(s.key, s.count) FROM summed s GROUP BY s.campaign, s.version
     RETURNING campaign, version, entry, counts
   LOOP
-    IF one.entry % "enfold".counters_apart(one.counts) = 0 THEN
+    IF one.entry % "enfold".counters_apart((SELECT count(*) FROM jsonb_object_keys(one.counts))::integer) = 0 THEN
       PERFORM "enfold".sum_counters(one.campaign, one.version);
     END IF;
   END LOOP;
@@ -633,14 +705,12 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.counters_apart(counts jsonb)
+CREATE OR REPLACE FUNCTION enfold.counters_apart(keys integer)
  RETURNS bigint
- LANGUAGE plpgsql
+ LANGUAGE sql
  IMMUTABLE
 AS $function$
-BEGIN
-  RETURN greatest(1, 256 / (1 + (SELECT count(*) FROM jsonb_object_keys(counts)) / 8));
-END
+  SELECT greatest(1, 256 / (1 + keys / 8))::bigint
 $function$
 ;
 
@@ -928,16 +998,8 @@ BEGIN
     END IF;
   END IF;
 
-  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
-  IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
-    WITH summed AS (
-      DELETE FROM "enfold".tag_counts t WHERE t.ctid = ANY (ARRAY(
-        SELECT s.ctid FROM "enfold".tag_counts s JOIN "enfold".tags t ON t.id = s.tag
-        WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
-      )) RETURNING t.tag, t.members, t.more
-    )
-    INSERT INTO "enfold".tag_counts (tag, members, more)
-    SELECT s.tag, sum(s.members), sum(s.more) FROM summed s GROUP BY s.tag;
+  IF fold THEN
+    PERFORM "enfold".sum_tag_counts(ARRAY(SELECT t.id FROM "enfold".tags t WHERE t.tag = ANY (tags)));
   END IF;
 END
 $function$
@@ -1189,6 +1251,28 @@ BEGIN
   )
   INSERT INTO "enfold".counters (campaign, version, counts)
   SELECT of_campaign, of_version, jsonb_object_agg(s.key, s.count) FROM summed s HAVING count(*) > 0;
+END
+$function$
+;
+
+CREATE OR REPLACE FUNCTION enfold.sum_tag_counts(of_tags integer[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+BEGIN
+  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+  IF current_setting('transaction_isolation') = 'read committed' THEN
+    WITH summed AS (
+      DELETE FROM "enfold".tag_counts t WHERE t.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM "enfold".tag_counts s WHERE s.tag = ANY (of_tags) FOR UPDATE OF s SKIP LOCKED
+      )) RETURNING t.tag, t.members, t.more
+    )
+    INSERT INTO "enfold".tag_counts (tag, members, more)
+    SELECT s.tag, sum(s.members), sum(s.more) FROM summed s GROUP BY s.tag;
+  END IF;
 END
 $function$
 ;

@@ -9,7 +9,7 @@ import {
   type Version,
 } from '@enfold/core'
 import type { Database } from './database.ts'
-import { fromText, toText } from './pg-text.ts'
+import { fromText, plainArray, textArray, toText } from './pg-text.ts'
 
 interface CountsRow {
   readonly campaign: string
@@ -69,11 +69,23 @@ export function createCounters({ query, write, schema }: Pick<Database, 'query' 
 /** As the functions that count take it; `null`: nothing. */
 export function changesText(changes: readonly CounterChange[] = []): string | null {
   if (changes.length === 0) return null
-  // Keys are texts of JSON arrays, so none is a name that objects have by themselves.
   return JSON.stringify(
-    changes.map(({ campaignId, campaignVersion, by }) => [toText(campaignId), campaignVersion, Object.fromEntries(by)]),
+    changes.map(({ campaignId, campaignVersion, by }) => [toText(campaignId), campaignVersion, countsOf(by)]),
   )
 }
+
+/** As rows of the table: campaigns, versions, counts, and how many keys these have. */
+export function changesTexts(changes: readonly CounterChange[]): readonly string[] {
+  return [
+    textArray(changes.map(({ campaignId }) => toText(campaignId))),
+    plainArray(changes.map(({ campaignVersion }) => campaignVersion)),
+    textArray(changes.map(({ by }) => JSON.stringify(countsOf(by)))),
+    plainArray(changes.map(({ by }) => by.length)),
+  ]
+}
+
+/** Keys are texts of JSON arrays, so none is a name that objects have by themselves. */
+const countsOf = (by: CounterChange['by']) => Object.fromEntries(by)
 
 function summed(rows: Iterable<Pick<CountsRow, 'campaign' | 'version' | 'counts'>>): CampaignCounters['counters'] {
   const sum = new CounterSum()

@@ -7,14 +7,22 @@ export interface Projection extends Derived {
   readonly contactId: ContactId
 }
 
+export interface TagChanged {
+  /** The number of the contact, from 1. */
+  readonly of: number
+  readonly tag: Tag
+  readonly key: string
+  readonly added: boolean
+}
+
 /**
- * The parameters that the functions `append` and `apply` take of what is derived, in their order. Of the changes of one
- * contact only their sum goes: what is cleared first, then the last word on each tag and key.
+ * Of the changes of each contact only their sum goes: whether all its tags are cleared first, then the last word on each
+ * tag and key.
  */
-export function projectionTexts(projections: readonly (Projection | null)[]): string[] {
-  const changes: { of: number; tag: Tag; key: string; added: boolean }[] = []
+export function tagsChanged(projections: readonly (Projection | null)[]) {
+  const changes: TagChanged[] = []
   const cleared = projections.map((projection, n) => {
-    const last = new Map<string, Omit<(typeof changes)[number], 'of'>>()
+    const last = new Map<string, Omit<TagChanged, 'of'>>()
     let clear = false
     for (const change of projection?.tags ?? []) {
       if (change.change === 'clear') {
@@ -28,12 +36,25 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
     for (const one of last.values()) changes.push({ of: n + 1, ...one })
     return clear
   })
+  return { cleared, changes }
+}
+
+/** Contacts (`null`: passed over), wakes, kinds, campaigns and later lanes. */
+export function agendaTexts(projections: readonly (Projection | null)[]): string[] {
   return [
     textArray(projections.map((one) => (one === null ? null : toText(one.contactId)))),
     plainArray(projections.map((one) => (one?.wakeAt == null ? null : epochMsOf(one.wakeAt)))),
     textArray(projections.map((one) => toText(one?.lane?.kind ?? ''))),
     textArray(projections.map((one) => toText(one?.lane?.campaignId ?? ''))),
     textArray(projections.map((one) => othersText(one?.others))),
+  ]
+}
+
+/** The parameters that the functions `append` and `apply` take of what is derived, in their order. */
+export function projectionTexts(projections: readonly (Projection | null)[]): string[] {
+  const { cleared, changes } = tagsChanged(projections)
+  return [
+    ...agendaTexts(projections),
     plainArray(cleared),
     plainArray(changes.map(({ of }) => of)),
     textArray(changes.map(({ tag }) => toText(tag))),

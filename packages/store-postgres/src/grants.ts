@@ -19,6 +19,7 @@ export function grantsFor(role: string, schema = 'enfold'): string {
     'append_known',
     'project',
     'project_key',
+    'sum_tag_counts',
     'apply',
     'restore',
     'lanes',

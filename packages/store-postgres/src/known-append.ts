@@ -14,13 +14,14 @@ import {
   isEnfoldFault,
   type StreamAppend,
   type StreamId,
+  type Tag,
   type Version,
 } from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
 import { appendedOf } from '@enfold/core/store'
 import { bodyOf, projectionOf, versionOf } from './append-call.ts'
-import { changesText } from './counters.ts'
-import { projectionTexts, stateTexts } from './derived-texts.ts'
+import { changesTexts } from './counters.ts'
+import { agendaTexts, stateTexts, type TagChanged, tagsChanged } from './derived-texts.ts'
 import type { Heads } from './heads.ts'
 import { plainArray, textArray, toText } from './pg-text.ts'
 import type { Query } from './query.ts'
@@ -71,14 +72,15 @@ export async function appendKnown(
 
 const PARAMETERS = [
   'integer, integer, text[], integer[], text[], integer[], text[], text[], integer[], text[], text[], text[]',
-  'text[], integer[], bigint[], text[], text[], text[], boolean[], integer[], text[], text[], boolean[]',
-  'text, text[], integer[], integer[], text[]',
+  'text[], integer[], bigint[], text[], text[], text[], boolean[]',
+  'text[], integer[], integer[], text[], integer[], integer[], text[]',
+  'text[], integer[], text[], integer[], text[], integer[], integer[], text[]',
 ].flatMap((types) => types.split(', '))
 
 const ARGUMENTS = PARAMETERS.map((type, n) => `$${n + 1}::${type}`).join(', ')
 
 /** The positions of the events. */
-async function written({ query, schema }: KnownAppends, values: readonly (string | null)[]): Promise<string[] | null> {
+async function written({ query, schema }: KnownAppends, values: readonly string[]): Promise<string[] | null> {
   try {
     const [answer] = await query<{ positions: string | null }>(
       `SELECT ${schema}.append_known(${ARGUMENTS}) AS positions`,
@@ -144,9 +146,11 @@ function seenTexts(heads: Heads, appends: readonly StreamAppend[]): readonly str
 const reachedBy = ({ expected, events }: StreamAppend): Version => versionOf(expected) + events.length
 
 /** As parameters: what is projected, counted and kept. */
-function derivedTexts(appends: readonly StreamAppend[]): readonly (string | null)[] {
+function derivedTexts(appends: readonly StreamAppend[]): readonly string[] {
   const derived = appends.filter((one) => projectionOf(one) !== null)
-  const [contacts = '', ...projected] = projectionTexts(derived.map(projectionOf))
+  const projections = derived.map(projectionOf)
+  const [contacts = '', ...agenda] = agendaTexts(projections)
+  const { cleared, changes } = tagsChanged(projections)
   const counted = new CounterSum()
   for (const one of derived) counted.addAll(one.derived?.counters ?? [])
   const kept = derived.flatMap((one) => {
@@ -158,10 +162,28 @@ function derivedTexts(appends: readonly StreamAppend[]): readonly (string | null
   return [
     contacts,
     plainArray(derived.map(reachedBy)),
-    ...projected,
-    changesText(counted.changes()),
+    ...agenda,
+    plainArray(cleared),
+    ...tagTexts(changes),
+    ...changesTexts(counted.changes()),
     keptOf,
     plainArray(kept.map(({ version }) => version)),
     ...states,
+  ]
+}
+
+/** As parameters: each tag once, then those that are added, and those that are removed, by their numbers. */
+function tagTexts(changes: readonly TagChanged[]): readonly string[] {
+  const numbers = new Map<Tag, number>()
+  for (const { tag } of changes) if (!numbers.has(tag)) numbers.set(tag, numbers.size + 1)
+  const textsOf = (some: readonly TagChanged[]) => [
+    plainArray(some.map(({ tag }) => numbers.get(tag) as number)),
+    plainArray(some.map(({ of }) => of)),
+    textArray(some.map(({ key }) => toText(key))),
+  ]
+  return [
+    textArray([...numbers.keys()].map(toText)),
+    ...textsOf(changes.filter(({ added }) => added)),
+    ...textsOf(changes.filter(({ added }) => !added)),
   ]
 }

@@ -232,31 +232,42 @@ $enfold$;
 -- What nearly every append is: each stream has the version that was expected, and its caller has seen the last event of it.
 -- Then nothing has to be found out, the links of the hash chain come with the events, and everything is written by sets.
 -- In: for each requirement its stream and version, as expecting takes them; for each stream that has events its version
--- and hash; for each event what stands in its row; what project takes, with what the contacts reach; the changes of the
--- counters of all appends together; the states that are kept. Out: the positions of the events, or NULL where anything is
--- otherwise. Nothing is written then, and append finds out what it is. The caller names each stream once, in order.
+-- and hash; for each event what stands in its row; for each contact its version and agenda, and whether it loses all its
+-- tags first; tags, and for each that is added or removed its number, the number of its contact, and the key; the changes of
+-- the counters of all appends together, as rows with how many keys they have; the states that are kept. Out: the positions
+-- of the events, or NULL where anything is otherwise. Nothing is written then, and append finds out what it is. The caller
+-- names each stream once, in order. Of one event and one contact everything is a plain statement, and what needs no table
+-- an assignment: to begin a query takes longer than to run it (docs/decisions/0016).
 CREATE FUNCTION ${schema}.append_known(
   known integer, lock_ms integer, required text[], required_versions integer[],
   seen text[], seen_versions integer[], seen_hashes text[],
   streams text[], event_versions integer[], ids text[], hashes text[], bodies text[],
   contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
-  tag_of integer[], tags text[], keys text[], added boolean[],
-  changes text, state_of text[], state_versions integer[], reducers integer[], states text[]
+  tags text[], added integer[], added_to integer[], added_keys text[],
+  removed integer[], removed_from integer[], removed_keys text[],
+  counted text[], counted_versions integer[], counts text[], count_keys integer[],
+  state_of text[], state_versions integer[], reducers integer[], states text[]
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $enfold$
 DECLARE
   event_positions bigint[] := ARRAY[]::bigint[];
+  tag_ids         integer[];
+  fold            boolean := false;
+  folds           boolean;
   written         integer;
+  number          bigint;
+  setting         text;
+  is_locked       boolean;
 BEGIN
-  PERFORM set_config('lock_timeout', lock_ms::text, true);
+  setting := set_config('lock_timeout', lock_ms::text, true);
   IF EXISTS (SELECT FROM ${schema}.migrations m WHERE m.version > known) THEN
     RETURN NULL;
   END IF;
   FOR i IN 1 .. cardinality(required) LOOP
     -- As in expecting: announced before the look.
-    PERFORM pg_advisory_xact_lock_shared(${schema}.required_class(), hashtext(required[i]));
+    is_locked := pg_advisory_xact_lock_shared(${schema}.required_class(), hashtext(required[i])) IS NULL;
     IF required_versions[i] <> coalesce(
       (SELECT e.version FROM ${schema}.events e WHERE e.stream = required[i] ORDER BY e.version DESC LIMIT 1), 0
     ) THEN
@@ -273,7 +284,9 @@ BEGIN
   END IF;
 
   -- Announced before a number is drawn, and held until the transaction ends: see read_events.
-  PERFORM pg_advisory_xact_lock_shared(${schema}.lock_class(false), p.last_value::bit(32)::integer) FROM ${schema}.positions p;
+  is_locked := pg_advisory_xact_lock_shared(
+    ${schema}.lock_class(false), pg_sequence_last_value('${schema}.positions')::bit(32)::integer
+  ) IS NULL;
   FOR i IN 1 .. cardinality(ids) LOOP
     event_positions[i] := nextval('${schema}.positions');
   END LOOP;
@@ -293,12 +306,76 @@ BEGIN
     RAISE EXCEPTION 'some of the events are there already' USING ERRCODE = 'EF004';
   END IF;
 
-  IF cardinality(contacts) > 0 THEN
-    PERFORM ${schema}.project(contacts, reached, wakes, kinds, campaigns, others, cleared, tag_of, tags, keys, added);
+  -- A tag that has keys, or none of which anybody was told, and a contact that loses all its tags are for project.
+  IF cardinality(tags) > 0 THEN
+    tag_ids := ARRAY(
+      SELECT CASE WHEN NOT t.keyed THEN t.id END
+      FROM unnest(tags) WITH ORDINALITY AS n (tag, n) LEFT JOIN ${schema}.tags t ON t.tag = n.tag ORDER BY n.n
+    );
   END IF;
-  IF changes IS NOT NULL THEN
-    PERFORM ${schema}.count_appended('a', ARRAY[changes]);
+  IF true = ANY (cleared) OR '' <> ANY (added_keys) OR '' <> ANY (removed_keys) OR array_position(tag_ids, NULL) IS NOT NULL THEN
+    PERFORM ${schema}.project(
+      contacts, reached, wakes, kinds, campaigns, others, cleared, added_to || removed_from,
+      ARRAY(SELECT tags[n] FROM unnest(added || removed) WITH ORDINALITY AS c (n, i) ORDER BY c.i), added_keys || removed_keys,
+      array_fill(true, ARRAY[cardinality(added)]) || array_fill(false, ARRAY[cardinality(removed)])
+    );
+  ELSE
+    IF cardinality(contacts) = 1 THEN
+      INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
+      VALUES (contacts[1], reached[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
+      ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+        campaign = excluded.campaign, others = excluded.others;
+    ELSIF cardinality(contacts) > 1 THEN
+      INSERT INTO ${schema}.agenda (contact, version, wake_at, kind, campaign, others)
+      SELECT d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb
+      FROM unnest(contacts, reached, wakes, kinds, campaigns, others) AS d (contact, version, wake, kind, campaign, others)
+      ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
+        campaign = excluded.campaign, others = excluded.others;
+    END IF;
+    IF cardinality(added) = 1 THEN
+      INSERT INTO ${schema}.memberships (tag, contact) VALUES (tag_ids[added[1]], contacts[added_to[1]]) ON CONFLICT DO NOTHING;
+      IF FOUND THEN
+        INSERT INTO ${schema}.tag_counts (tag, members) VALUES (tag_ids[added[1]], 1) RETURNING entry INTO number;
+        fold := number % 256 = 0;
+      END IF;
+    ELSIF cardinality(added) > 1 THEN
+      WITH came AS (
+        INSERT INTO ${schema}.memberships (tag, contact)
+        SELECT tag_ids[c.tag], contacts[c.of] FROM unnest(added, added_to) AS c (tag, of)
+        ON CONFLICT DO NOTHING RETURNING tag
+      ), difference AS (
+        INSERT INTO ${schema}.tag_counts (tag, members) SELECT c.tag, count(*) FROM came c GROUP BY c.tag RETURNING entry
+      )
+      SELECT coalesce(bool_or(d.entry % 256 = 0), false) INTO fold FROM difference d;
+    END IF;
+    IF cardinality(removed) = 1 THEN
+      DELETE FROM ${schema}.memberships m WHERE m.tag = tag_ids[removed[1]] AND m.contact = contacts[removed_from[1]];
+      IF FOUND THEN
+        INSERT INTO ${schema}.tag_counts (tag, members) VALUES (tag_ids[removed[1]], -1) RETURNING entry INTO number;
+        fold := fold OR number % 256 = 0;
+      END IF;
+    ELSIF cardinality(removed) > 1 THEN
+      WITH went AS (
+        DELETE FROM ${schema}.memberships m USING unnest(removed, removed_from) AS c (tag, of)
+        WHERE m.tag = tag_ids[c.tag] AND m.contact = contacts[c.of] RETURNING m.tag
+      ), difference AS (
+        INSERT INTO ${schema}.tag_counts (tag, members) SELECT w.tag, -count(*) FROM went w GROUP BY w.tag RETURNING entry
+      )
+      SELECT coalesce(bool_or(d.entry % 256 = 0), false) INTO folds FROM difference d;
+      fold := fold OR folds;
+    END IF;
+    IF fold THEN
+      PERFORM ${schema}.sum_tag_counts(tag_ids);
+    END IF;
   END IF;
+
+  FOR i IN 1 .. cardinality(counted) LOOP
+    INSERT INTO ${schema}.counters (campaign, version, counts) VALUES (counted[i], counted_versions[i], counts[i]::jsonb)
+    RETURNING entry INTO number;
+    IF number % ${schema}.counters_apart(count_keys[i]) = 0 THEN
+      PERFORM ${schema}.sum_counters(counted[i], counted_versions[i]);
+    END IF;
+  END LOOP;
   IF cardinality(state_of) > 0 THEN
     PERFORM ${schema}.keep_states(state_of, state_versions, reducers, states);
   END IF;

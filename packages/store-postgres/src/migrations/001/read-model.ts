@@ -67,6 +67,25 @@ CREATE TABLE ${schema}.checkpoint (
 
 INSERT INTO ${schema}.checkpoint (one, position) VALUES (1, 0);
 
+-- Sums up the counts of tags that nobody holds.
+CREATE FUNCTION ${schema}.sum_tag_counts(of_tags integer[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $enfold$
+BEGIN
+  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
+  IF current_setting('transaction_isolation') = 'read committed' THEN
+    WITH summed AS (
+      DELETE FROM ${schema}.tag_counts t WHERE t.ctid = ANY (ARRAY(
+        SELECT s.ctid FROM ${schema}.tag_counts s WHERE s.tag = ANY (of_tags) FOR UPDATE OF s SKIP LOCKED
+      )) RETURNING t.tag, t.members, t.more
+    )
+    INSERT INTO ${schema}.tag_counts (tag, members, more)
+    SELECT s.tag, sum(s.members), sum(s.more) FROM summed s GROUP BY s.tag;
+  END IF;
+END
+$enfold$;
+
 -- Sets whether a contact has a tag for a key. Who calls it has the contact's row of the agenda. True: it is time to sum up
 -- counts.
 CREATE FUNCTION ${schema}.project_key(of_tag integer, of_contact text, of_key text, is_added boolean) RETURNS boolean
@@ -220,16 +239,8 @@ BEGIN
     END IF;
   END IF;
 
-  -- Elsewhere than in READ COMMITTED, rows that others have summed up would be an error.
-  IF fold AND current_setting('transaction_isolation') = 'read committed' THEN
-    WITH summed AS (
-      DELETE FROM ${schema}.tag_counts t WHERE t.ctid = ANY (ARRAY(
-        SELECT s.ctid FROM ${schema}.tag_counts s JOIN ${schema}.tags t ON t.id = s.tag
-        WHERE t.tag = ANY (tags) FOR UPDATE OF s SKIP LOCKED
-      )) RETURNING t.tag, t.members, t.more
-    )
-    INSERT INTO ${schema}.tag_counts (tag, members, more)
-    SELECT s.tag, sum(s.members), sum(s.more) FROM summed s GROUP BY s.tag;
+  IF fold THEN
+    PERFORM ${schema}.sum_tag_counts(ARRAY(SELECT t.id FROM ${schema}.tags t WHERE t.tag = ANY (tags)));
   END IF;
 END
 $enfold$;
