@@ -8,15 +8,24 @@ import {
   ATTRIBUTES,
   EVENT_SOURCES,
   EVENT_TYPE_PREFIX,
+  type LineKind,
   type LogLine,
   lineKindOf,
   OPTIONAL_ATTRIBUTES,
 } from './event-schema.ts'
-import { type EventType, isContactEvent, type NewEvent, type RecordedEvent, SCHEMA_VERSION } from './events.ts'
+import {
+  type Cause,
+  type EventType,
+  isContactEvent,
+  type NewEvent,
+  type RecordedEvent,
+  SCHEMA_VERSION,
+} from './events.ts'
 import { type Extensions, extensionProblem, extensionsOf } from './extensions.ts'
 import { EnfoldFault, show } from './fault.ts'
 import { campaignOf, contactOf, type StreamId } from './ids.ts'
 import { canonicalJson, type JsonObject, type JsonValue } from './json.ts'
+import { scanLine } from './line-scanner.ts'
 import { utcOf } from './utc.ts'
 
 /** Why a line is no event. `message` is a sentence without a subject, for people. Rule AUDIT-5. */
@@ -150,7 +159,24 @@ function subjectOf(event: NewEvent & { readonly stream: StreamId }): string {
  * if (isLeft(decoded)) console.error(`line ${n}: ${decoded.left.reason}: ${decoded.left.message}`)
  */
 export function decodeEvent(line: string, upcasters: Upcasters = UPCASTERS): Either<DecodeProblem, RecordedEvent> {
+  const event = scannedText(line)
+  return event === null ? judgeLine(line, upcasters) : right(event)
+}
+
+/** As `decodeEvent`, whatever the line looks like: what the scanner is held against. */
+export function judgeLine(line: string, upcasters: Upcasters = UPCASTERS): Either<DecodeProblem, RecordedEvent> {
   return decoded(line, upcasters, false)
+}
+
+const LONGEST_SCANNED = 16 * 1024
+const bytesOfText = new Uint8Array(LONGEST_SCANNED)
+const encoder = new TextEncoder()
+
+function scannedText(line: string): RecordedEvent | null {
+  if (line.length >= LONGEST_SCANNED) return null
+  const { read, written } = encoder.encodeInto(line, bytesOfText)
+  // As many bytes as characters: all of it is ASCII.
+  return read === written ? scanEvent(bytesOfText, 0, written) : null
 }
 
 /**
@@ -283,8 +309,12 @@ function eventOf(line: ParsedObject): RecordedEvent | null {
   const kind = lineKindOf(line.type as string)
   if (kind === undefined || !kind.matches(line)) return null
   const { cause, ...data } = line.data
-  // The schema says that type and data belong together; the compiler cannot see through it.
-  return {
+  return eventFrom(kind, line, data, cause)
+}
+
+/** Of a line that was checked, with its data and their cause apart. */
+function eventFrom(kind: LineKind, line: LogLine, data: object, cause: Cause): RecordedEvent {
+  const event: Record<string, unknown> = {
     type: kind.type,
     data,
     id: line.id,
@@ -295,13 +325,21 @@ function eventOf(line: ParsedObject): RecordedEvent | null {
     causationId: line.causationid,
     actor: line.actor ?? null,
     cause,
-    ...(line.traceparent === undefined ? {} : { trace: line.traceparent }),
-    ...(line.orderdigest === undefined ? {} : { order: line.orderdigest }),
-    ...(line.hash === undefined ? {} : { hash: line.hash }),
-    stream: kind.streamOf(line.subject),
-    version: line.streamversion,
-    position: Number(line.position),
-  } as RecordedEvent
+  }
+  if (line.traceparent !== undefined) event.trace = line.traceparent
+  if (line.orderdigest !== undefined) event.order = line.orderdigest
+  if (line.hash !== undefined) event.hash = line.hash
+  event.stream = kind.streamOf(line.subject)
+  event.version = line.streamversion
+  event.position = Number(line.position)
+  // The schema says that type and data belong together; the compiler cannot see through it.
+  return event as unknown as RecordedEvent
+}
+
+/** The event of a line whose bytes are those that Enfold writes, and nothing unusual is in them; `null`: ask `decodeEvent`. */
+export function scanEvent(bytes: Uint8Array, from: number, to: number): RecordedEvent | null {
+  const scanned = scanLine(bytes, from, to)
+  return scanned && eventFrom(scanned.kind, scanned.line, scanned.line.data, scanned.cause)
 }
 
 /** The line as the current schema version has it, if it is an older one's; else the line itself. */

@@ -115,8 +115,10 @@ export const OPTIONAL_ATTRIBUTES: readonly string[] = Object.entries(attributes(
   .map(([name]) => name)
 
 /** What the lines of one event type have in common. */
-interface LineKind {
+export interface LineKind {
   readonly type: EventType
+  /** Of the whole line. Made at each call. */
+  schema(): Schema<unknown>
   /** The data of a line, cause included, its members in the order in which they stand there. */
   ordered(data: unknown): unknown
   streamOf(subject: string): StreamId
@@ -143,6 +145,7 @@ function lineKind(type: EventType): LineKind {
   let ordered: Ordered | undefined
   return {
     type,
+    schema,
     streamOf,
     ordered(data) {
       ordered ??= orderedBy(dataOf(type))

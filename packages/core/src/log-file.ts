@@ -9,6 +9,7 @@ import {
   decodeForeignEvent,
   encodeEvent,
   MAX_LINE_LENGTH,
+  scanEvent,
   type Upcasters,
 } from './codec.ts'
 import type { RecordedEvent } from './events.ts'
@@ -103,8 +104,10 @@ export async function* readLogBatches(
     }
     for (let at = blank?.[0] ?? line; at < line; at++) yield { line: at, problem: BLANK_LINE }
     blank = null
-    if (skip !== undefined && own.bytes !== null && own.hasEnd && skip(own.bytes)) return
-    yield entryOf(line, own, maxLineBytes, (text) => decode(text, upcasters))
+    if (skip !== undefined && own.bytes !== null && own.hasEnd && skip(bytesIn(own.bytes, own))) return
+    const scanned = own.bytes === null ? null : scanEvent(own.bytes, own.from, own.from + own.length)
+    if (scanned !== null) yield { line, event: scanned }
+    else yield entryOf(line, own, maxLineBytes, (text) => decode(text, upcasters))
   }
 
   function* entries(lines: Iterable<RawLine>): Generator<readonly LogEntry[], boolean> {
@@ -143,12 +146,15 @@ export async function* batchesOf(log: Log): AsyncGenerator<readonly RecordedEven
   else for await (const item of log) yield Array.isArray(item) ? item : [item as RecordedEvent]
 }
 
-/** A line as it was found: `bytes` are `null` if there were too many, and are good until the next one is asked for. */
+/** A line as it was found: `length` bytes of `bytes`, good until the next one is asked for; `null` if there were too many. */
 interface RawLine {
   readonly bytes: Uint8Array | null
+  readonly from: number
   readonly length: number
   readonly hasEnd: boolean
 }
+
+const bytesIn = (bytes: Uint8Array, { from, length }: RawLine): Uint8Array => bytes.subarray(from, from + length)
 
 const BLANK_LINE = { reason: 'not-json', message: 'is blank; only the last lines of a log may be' } as const
 
@@ -156,21 +162,22 @@ const BLANK_LINE = { reason: 'not-json', message: 'is blank; only the last lines
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 function withoutMark(raw: RawLine): RawLine {
-  const { bytes, length } = raw
-  if (bytes === null || !BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte)) return raw
-  return { ...raw, bytes: bytes.subarray(3), length: length - 3 }
+  const { bytes, from, length } = raw
+  if (bytes === null || length < 3 || !BYTE_ORDER_MARK.every((byte, i) => bytes[from + i] === byte)) return raw
+  return { ...raw, from: from + 3, length: length - 3 }
 }
 
 /** Some programs end a line with a carriage return as well. */
 function withoutReturn(raw: RawLine): RawLine {
-  const { bytes, length } = raw
-  if (bytes === null || bytes.at(-1) !== CARRIAGE_RETURN) return raw
-  return { ...raw, bytes: bytes.subarray(0, -1), length: length - 1 }
+  const { bytes, from, length } = raw
+  if (bytes === null || length === 0 || bytes[from + length - 1] !== CARRIAGE_RETURN) return raw
+  return { ...raw, length: length - 1 }
 }
 
 /** Nothing, or what JSON takes for white space. */
-function isBlank({ bytes }: RawLine): boolean {
-  return bytes?.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d) === true
+function isBlank(raw: RawLine): boolean {
+  if (raw.bytes === null) return false
+  return bytesIn(raw.bytes, raw).every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
 }
 
 function entryOf(
@@ -183,7 +190,7 @@ function entryOf(
     const message = `has ${raw.length} bytes; lines of up to ${maxLineBytes} are read`
     return { line, problem: { reason: 'wrong-data', path: '', message } }
   }
-  const text = textOf(raw.bytes)
+  const text = textOf(bytesIn(raw.bytes, raw))
   const cut = 'is cut: the log ends in the middle of it'
   if (text === null)
     return {
@@ -224,7 +231,8 @@ function createLineSplitter(maxLineBytes: number) {
   }
 
   const line = (hasEnd: boolean): RawLine => ({
-    bytes: length <= maxLineBytes ? held.subarray(0, length) : null,
+    bytes: length <= maxLineBytes ? held : null,
+    from: 0,
     length,
     hasEnd,
   })
@@ -233,8 +241,7 @@ function createLineSplitter(maxLineBytes: number) {
     *push(chunk: Uint8Array): Generator<RawLine> {
       let from = 0
       for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
-        if (length === 0 && end - from <= maxLineBytes)
-          yield { bytes: chunk.subarray(from, end), length: end - from, hasEnd: true }
+        if (length === 0 && end - from <= maxLineBytes) yield { bytes: chunk, from, length: end - from, hasEnd: true }
         else {
           hold(chunk.subarray(from, end))
           yield line(true)

@@ -22,6 +22,14 @@ export interface Schema<T> {
   readonly items?: Schema<unknown>
   readonly anyOf?: readonly Schema<unknown>[]
   readonly const?: unknown
+  readonly enum?: readonly string[]
+  readonly type?: string | readonly string[]
+  readonly pattern?: string
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly patternProperties?: Properties
 }
 
 /** Of a property that an object may lack. */
@@ -89,7 +97,13 @@ export const oneWordOf = <const Values extends readonly string[]>(
 
 /** With a test that JSON Schema has no keyword for; what is published does without it. */
 export const refined = <T>(schema: Schema<T>, test: (value: T) => boolean): Schema<T> =>
-  ours(Type.Refine(theirs(schema), (value) => test(value as T)))
+  ours(Type.Refine(theirs(schema), test as (value: unknown) => boolean))
+
+/** The tests that `refined` added. */
+export function testsOf(schema: Schema<unknown>): readonly ((value: unknown) => boolean)[] {
+  const its = theirs(schema)
+  return Type.IsRefine(its) ? its['~refine'].map(({ check }) => check) : []
+}
 
 export const optional = <T>(schema: Schema<T>): OptionalSchema<T> =>
   Type.Optional(theirs(schema)) as unknown as OptionalSchema<T>
