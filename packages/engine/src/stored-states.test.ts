@@ -14,8 +14,10 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
+import { createContext } from './create-context.ts'
 import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf } from './engine.fixture.ts'
-import { besideLog } from './log.fixture.ts'
+import { besideLog, logOnly } from './log.fixture.ts'
+import { createProjector, project } from './projection/projector.ts'
 import { counting, keepingStates } from './states.fixture.ts'
 import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
 
@@ -193,6 +195,28 @@ it('a stored state does not grow with the history', async () => {
   const { text, version } = (await stored(store)) as StoredState
   expect(version).toBeGreaterThan(350)
   expect(text.length).toBeLessThan(3500)
+})
+
+it('INDEX-1: a projection follows a contact by its stored state, not by all of its runs', async () => {
+  const log = logOnly(createMemoryStore())
+  const readModel = createMemoryStore()
+  const { engine, clock } = await after(40, besideLog(log, readModel))
+  const given = { clock, observe() {}, wakeUp() {}, contactsTimeoutMs: 1000, gateMs: 2000, readModel }
+  const context = createContext({ store: log, handlers: {} }, given)
+  const another = createMemoryStore()
+  const projector = createProjector(context, another, {
+    context,
+    readModel: another,
+    onPoison: 'stop',
+    reasons: new Map(),
+  })
+  for await (const event of log.readAll()) await project(projector, [event])
+  expect(projector.followed.get('ann')?.state.enrollments[0]?.runs.length).toBeLessThan(10)
+  const counted = async (store: Store) =>
+    new Map((await store.counters('pool')).counters.map(({ key, count }) => [key, count]))
+  expect(await counted(another)).toEqual(await counted(readModel))
+  expect((await another.states(['ann'])).get('ann')?.version).toBeGreaterThan(130)
+  await engine.close()
 })
 
 it('RESEND-2: what is said of an old run when its resend is under way, and later, is right', async () => {

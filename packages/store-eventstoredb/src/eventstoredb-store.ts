@@ -96,6 +96,9 @@ interface Readers {
   stop(): void
 }
 
+/** A reason of its own: without one, each read makes an error with its stack, which nobody sees. */
+const OVER = Symbol('over')
+
 function createReaders({ refuseIfClosed }: OpenWork): Readers {
   const readers = new Set<AbortController>()
   return {
@@ -117,7 +120,7 @@ function createReaders({ refuseIfClosed }: OpenWork): Readers {
       } finally {
         readers.delete(reader)
         outer?.removeEventListener('abort', stop)
-        reader.abort()
+        reader.abort(OVER)
       }
     },
     stop() {

@@ -28,6 +28,7 @@ import { createMutex } from '../mutex.ts'
 import { tailsBeside } from '../stored-states.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
 import {
+  asStored,
   eventsByContact,
   type FollowedContact,
   foldedAfter,
@@ -283,7 +284,7 @@ async function write(
 function keep({ followed, parking }: Projector, contactId: ContactId, now: FollowedContact): void {
   followed.delete(contactId)
   if (parking.reasons.has(contactId)) return
-  followed.set(contactId, now)
+  followed.set(contactId, asStored(now))
   if (followed.size <= KEPT) return
   for (const oldest of followed.keys()) {
     followed.delete(oldest)
