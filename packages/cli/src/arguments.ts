@@ -10,6 +10,7 @@ import {
   MAX_ID_LENGTH,
   type SequenceRef,
   type StepRef,
+  signedDurationMs,
   typedVariable,
   unsafeIntegerIn,
 } from '@enfold/core'
@@ -37,6 +38,11 @@ export function instantIn(value: string): Instant {
   // The 30th of February is the 2nd of March to Date.parse.
   if (isInstant(instant) && isInstant(`${day}T00:00:00.000Z`)) return instant
   throw new InvalidArgumentError('Expected an instant, such as 2026-03-01T09:00:00.000Z or 2026-03-01.')
+}
+
+export function signedDurationIn(value: string): string {
+  if (signedDurationMs(value) !== null) return value
+  throw new InvalidArgumentError('Expected a duration of elapsed time, such as P2D, or for earlier -PT3H.')
 }
 
 export function sequenceIn(value: string): SequenceRef {

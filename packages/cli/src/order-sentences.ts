@@ -140,6 +140,46 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
       already_skipped: ({ run }, order, contact) => `${stepName(order)}, run ${run}, is skipped already for ${contact}`,
     },
   },
+  sendNow: {
+    help: 'send the step that stands next now, whatever its wait and its window say',
+    options: { key: 'what the run is about, of a sequence with keys' },
+    would: (order, contacts) => `send the next step of ${sequenceName(order)} now for ${contacts}`,
+    did: {
+      due_now: ({ run, stepId }, order, contact) =>
+        `ordered ${named(stepId)} of ${sequenceName(order)}, run ${run}, to be sent now for ${contact}`,
+    },
+  },
+  rescheduleStep: {
+    help: 'give a step another instant, or give it back to its timer',
+    options: {
+      dueAt: 'when it is to be due',
+      clear: 'by its timer again',
+      key: 'what the run is about, of a sequence with keys',
+    },
+    would: (order, contacts) =>
+      order.dueAt === undefined
+        ? `give ${stepName(order)} back to its timer for ${contacts}`
+        : `reschedule ${stepName(order)} to ${order.dueAt} for ${contacts}`,
+    did: {
+      rescheduled: ({ run, from, to }, order, contact) =>
+        `rescheduled ${stepName(order)}, run ${run}, for ${contact}: ${from ?? 'when it comes to it'} → ${to}`,
+      cleared: ({ run, to }, order, contact) =>
+        `gave ${stepName(order)}, run ${run}, back to its timer for ${contact}${to === null ? '' : `: due ${to}`}`,
+      not_rescheduled: ({ run }, order, contact) =>
+        `${stepName(order)}, run ${run}, is due by its timer for ${contact}`,
+    },
+  },
+  shiftRun: {
+    help: 'let all waits to come end later, or earlier',
+    options: {
+      by: 'how much later, such as P2D; earlier: --by=-PT3H',
+      key: 'the run of this key, of a sequence with keys (default: each)',
+    },
+    would: (order, contacts) => `shift ${sequenceName(order)} by ${order.by} for ${contacts}`,
+    did: {
+      shifted: (answer, order, contact) => `shifted ${eachRun(answer, order)} by ${order.by} for ${contact}`,
+    },
+  },
   stopAll: {
     help: 'take contacts out of every sequence',
     options: {},
@@ -233,7 +273,7 @@ export const CAMPAIGN_SENTENCES: { readonly [Name in CampaignVerbName]: Campaign
   },
 }
 
-function stepName({ stepId, ...ref }: OrderOf<'cancelStep'>): string {
+function stepName({ stepId, ...ref }: SequenceRef & { readonly stepId: string }): string {
   return `${named(stepId)} of ${sequenceName(ref)}`
 }
 

@@ -68,6 +68,34 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     // As SKIP-1 has it; the engine decides again.
     offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
   },
+  sendNow: {
+    title: 'Send now',
+    says: 'The step that stands next is sent now, whatever its wait and its window say, and the run goes on from there.',
+    // It stands in the row of its step.
+    offered: () => false,
+  },
+  rescheduleStep: {
+    title: 'Reschedule',
+    says: 'The step is due at an instant of yours, whatever its timer says, or by its timer again.',
+    offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
+    fields: ({ timeZone }) =>
+      html`<label>Due <input type="datetime-local" name="dueAt"> <small>in ${timeZone}; empty: by its timer again</small></label>`,
+    taken: ({ form, timeZone }) => {
+      const text = form.get('dueAt') ?? ''
+      if (text === '') return { clear: true }
+      const dueAt = instantOfField(text, timeZone)
+      if (dueAt === null) throw new Failure(422, 'Invalid date or time.')
+      return { dueAt }
+    },
+  },
+  shiftRun: {
+    title: 'Shift',
+    says: 'All waits that are still to come end so much later, or earlier, but not before now.',
+    offered: ({ status }) => isInProgress(status),
+    fields: () =>
+      html`<label>By <input name="by" required pattern="[+-]?P.+" placeholder="P2D"> <small>a duration such as P2D or PT3H; with "-" in front of it: earlier</small></label>`,
+    taken: ({ form }) => ({ by: form.get('by') ?? '' }),
+  },
   stopAll: {
     title: 'Stop all sequences',
     says: 'The contact is taken out of every sequence of every campaign. Goals that are satisfied later can start them again: only a ban forbids that.',
@@ -143,6 +171,11 @@ const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]
   already_cancelled: 'The step was cancelled already. Nothing was changed.',
   skipped: 'The step was skipped. The wait of the next step is counted from here.',
   already_skipped: 'The step was skipped already. Nothing was changed.',
+  due_now: 'It is sent as soon as a dispatcher comes by, and the run goes on from there.',
+  rescheduled: 'Rescheduled.',
+  cleared: 'It is due by its timer again.',
+  not_rescheduled: 'It is due by its timer. Nothing was changed.',
+  shifted: 'Shifted. All waits that are still to come end at another time.',
   suppressed: 'Suppressed: everything was stopped, and nothing can start until it is lifted.',
   already_suppressed: 'Suppressed already, in the same way. Nothing was changed.',
   unsuppressed: 'The ban was lifted.',

@@ -178,6 +178,8 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   StepSkipped: ['step', 'operator', 'bulk'],
   StepResent: BY_HAND,
   StepCancelled: BY_HAND,
+  StepRescheduled: BY_HAND,
+  RunShifted: BY_HAND,
   ContactSuppressed: BY_HAND,
   ContactUnsuppressed: BY_HAND,
   ContactErased: BY_HAND,

@@ -233,6 +233,11 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
   StepSkipped: fc.record({ ...attempt, attempt: natural, reason: text, timing: orNull(timing) }),
   StepResent: fc.record({ ...step, resend: count }),
   StepCancelled: fc.record(step),
+  StepRescheduled: fc.record(
+    { ...step, dueAt: fc.option(instant), from: instant, to: instant, now: fc.boolean() },
+    { requiredKeys: ['campaignId', 'sequenceId', 'run', 'stepId', 'dueAt'] },
+  ),
+  RunShifted: fc.record({ ...run, byMs: fc.maxSafeInteger() }),
   ContactSuppressed: fc.record({ until: orNull(instant) }),
   ContactUnsuppressed: fc.record({}),
   ContactErased: fc.record({}),

@@ -2,7 +2,7 @@ import { type ContactCommand, campaign, decide, READS_FACTS } from '@enfold/core
 import { commands, scenario } from '@enfold/testkit'
 import { expect, it } from 'vitest'
 
-const { start, stop, stopAll, pause, resume, suppress, unsuppress, erase, cancel } = commands
+const { start, stop, stopAll, pause, resume, suppress, unsuppress, erase, cancel, skip, sendNow, shift } = commands
 const META = { commandId: 'k', actor: null, contactId: 'contact' }
 
 const course = campaign({
@@ -36,7 +36,10 @@ it('FACTS-1: a decision that is said to read no facts reads none', () => {
   const paused = underway.given(pause('s'))
   const banned = underway.given(suppress())
   const decided = [
-    ...[stop('s'), stopAll(), pause('s'), suppress(), erase(), cancel('s', 'b')].map((one) => [underway, one] as const),
+    ...[stop('s'), stopAll(), pause('s'), suppress(), erase(), cancel('s', 'b'), skip('s', 'b')].map(
+      (one) => [underway, one] as const,
+    ),
+    ...[sendNow('s'), shift('s', { by: '-P9D' })].map((one) => [underway, one] as const),
     [paused, resume('s', { shift: true })] as const,
     [banned, unsuppress()] as const,
   ]

@@ -3,6 +3,7 @@
  * The recipe believes every event: what may happen is decided in `decide.ts`, what must not is found by `verify.ts`.
  */
 import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
+import { type ByHand, byHandAt, dueByHand, withDue, withoutDue, withShift, withWaitOver } from './by-hand.ts'
 import {
   type AttemptRef,
   type ContactEvent,
@@ -36,6 +37,8 @@ export interface StepRecord {
   readonly reason: string | null
   /** Skipped by hand before the run came to it: when it does, it goes on from there (SKIP-1). */
   readonly ahead?: true
+  /** Sent by hand: its attempts do not wait for its window (NOW-1). */
+  readonly now?: true
   /** The event that made it so: what follows is caused by it. */
   readonly eventId: EventId
   readonly resends: readonly ResendRecord[]
@@ -76,6 +79,8 @@ export interface Run {
   readonly vars: Vars
   /** In the order in which they were first touched. */
   readonly steps: readonly StepRecord[]
+  /** What operators changed of its schedule. Absent: nothing. */
+  readonly byHand?: ByHand
   /** Of its `SequenceStarted`. */
   readonly eventId: EventId
   readonly correlationId: string
@@ -382,7 +387,7 @@ export function hasLooseEnds(run: Run): boolean {
 
 // --- The recipe -----------------------------------------------------------------------------------------------------
 
-type Mutable<T> = T extends string | number | boolean | null
+type Mutable<T> = T extends string | number | boolean | null | ByHand
   ? T
   : T extends readonly (infer Item)[]
     ? Mutable<Item>[]
@@ -484,6 +489,14 @@ function recipe(state: LiveContact, event: ContactEvent): void {
         dropResends(step, event.at)
       })
       return
+    case 'StepRescheduled':
+      withRun(state, event.data, (run) => reschedule(run, event.data, event))
+      return
+    case 'RunShifted':
+      withRun(state, event.data, (run) =>
+        setByHand(run, withShift(run.byHand, { at: event.at, byMs: event.data.byMs })),
+      )
+      return
     case 'ContactSuppressed':
       state.suppressed = { until: event.data.until }
       return
@@ -563,8 +576,10 @@ function attempt(
   // The wait that a pause made longer ends when the step is resolved; a resend of an older step is none of it.
   if ((ref.resend === 0 && status !== 'dispatched') || step.status === 'held') run.shiftMs = 0
   if (ref.resend === 0) {
+    const wasInFlight = step.status === 'dispatched' && step.attempt > 0
     step.attempt = Math.max(step.attempt, ref.attempt)
     step.dueAt ??= dueAt
+    if (run.byHand !== undefined) takeByHand(run, run.byHand, step, { wasInFlight, dueAt })
     set(step, status, event, reason, retryAt)
     return
   }
@@ -585,8 +600,47 @@ function skipByHand(state: LiveContact, data: ContactEventData['StepSkipped'], e
     else {
       step.dueAt = event.at
       run.shiftMs = 0
+      if (run.byHand !== undefined) setByHand(run, withWaitOver(run.byHand))
     }
+    if (run.byHand !== undefined) setByHand(run, withoutDue(run.byHand, data.stepId))
   })
+}
+
+/** What operators changed is replaced and never changed in place, so that copies of a run can share it. */
+function setByHand(run: Mutable<Run>, hand: ByHand): void {
+  Object.assign(run, { byHand: hand })
+}
+
+function reschedule(run: Mutable<Run>, data: ContactEventData['StepRescheduled'], event: ContactEvent): void {
+  const { stepId, dueAt, now = false } = data
+  const before = dueByHand(run, stepId)
+  const record = recordIn(run, stepId)
+  if (dueAt === null) {
+    if (run.byHand !== undefined) setByHand(run, withoutDue(run.byHand, stepId))
+    if (record?.status === 'retrying' && before?.wasHeld === true) set(record, 'held', event, record.reason, null)
+    return
+  }
+  const wasHeld = record?.status === 'held' || before?.wasHeld === true
+  if (record?.status === 'held') set(record, 'retrying', event, record.reason, dueAt)
+  setByHand(run, withDue(run.byHand, { stepId, dueAt, at: event.at, eventId: event.id, now, wasHeld }))
+}
+
+/** A step begins, or is resolved without having begun: what was ordered for it and for its wait has had its effect. */
+function takeByHand(
+  run: Mutable<Run>,
+  hand: ByHand,
+  step: Mutable<StepRecord>,
+  { wasInFlight, dueAt }: { readonly wasInFlight: boolean; readonly dueAt: Instant | null },
+): void {
+  const due = dueByHand({ byHand: hand }, step.stepId)
+  if (due !== undefined) {
+    step.dueAt = dueAt ?? byHandAt({ byHand: hand }, due)
+    if (due.now) step.now = true
+    else delete step.now
+  }
+  const left = withoutDue(hand, step.stepId)
+  // What is ordered while a handler is at work moves the wait that comes next.
+  setByHand(run, wasInFlight ? left : withWaitOver(left))
 }
 
 function set<Status extends string>(
@@ -693,6 +747,14 @@ export function frozen(state: ContactState, done?: ReadonlySet<number>): Contact
   return Object.freeze(state)
 }
 
+function freezeByHand(hand: ByHand): void {
+  hand.dues.forEach(Object.freeze)
+  hand.shifts.forEach(Object.freeze)
+  Object.freeze(hand.dues)
+  Object.freeze(hand.shifts)
+  Object.freeze(hand)
+}
+
 function freezeEnrollment(enrollment: Enrollment): void {
   for (const run of enrollment.runs) {
     for (const step of run.steps) {
@@ -706,6 +768,7 @@ function freezeEnrollment(enrollment: Enrollment): void {
     run.shifts?.forEach(Object.freeze)
     Object.freeze(run.shifts)
     Object.freeze(run.vars)
+    if (run.byHand !== undefined) freezeByHand(run.byHand)
     Object.freeze(run)
   }
   Object.freeze(enrollment.runs)

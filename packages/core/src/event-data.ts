@@ -10,6 +10,7 @@ import {
   instantOrNull,
   list,
   matchedGoals,
+  milliseconds,
   observations,
   RUN,
   routes,
@@ -113,6 +114,20 @@ export const CONTACT_EVENTS = {
   },
   StepResent: { ...STEP, resend: whole(1) },
   StepCancelled: STEP,
+  /** The step is due at an instant of an operator's, or by its timer again (SHIFT-1, NOW-1). */
+  StepRescheduled: {
+    ...STEP,
+    /** `null`: it was given back to its timer. */
+    dueAt: instantOrNull,
+    /** When it was due before, where the run had come to it and that was asked. */
+    from: optional(instant),
+    /** When it is due after it was given back, where the run has come to it. */
+    to: optional(instant),
+    /** It is to be sent now: it does not wait for its window (NOW-1). */
+    now: optional(flag),
+  },
+  /** All waits of the run that are still to come end so much later, or earlier if it is below 0 (SHIFT-2). */
+  RunShifted: { ...RUN, byMs: milliseconds },
   ContactSuppressed: {
     /** `null` for a ban without end. */
     until: instantOrNull,

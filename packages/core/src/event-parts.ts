@@ -56,6 +56,9 @@ const sequenceId = id<SequenceId>()
 const goalId = id<GoalId>()
 const stepId = id<StepId>()
 
+/** Below 0: earlier. */
+export const milliseconds = integer(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'a whole number of milliseconds')
+
 /** Real days only: the long months, the short ones, February, and its 29th in leap years. */
 const DAY = [
   '[0-9]{4}-(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])',
@@ -203,6 +206,8 @@ export const timing = counted({
   field: optional(counted({ name: text, value: optional(anyJson) })),
   /** The variable that the timer read; `value` is `null` if the run does not have it. */
   var: optional(counted({ name: text, value: anyScalar })),
+  /** An operator gave the step its instant, and no timer was asked (SHIFT-1). */
+  byHand: optional(flag),
 })
 /** How the due instant of a step was found (TIME-1 to TIME-8). */
 export interface Timing extends TypeOf<typeof timing> {}

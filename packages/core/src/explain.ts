@@ -127,7 +127,7 @@ export function explainNot(
   const next = upcoming.find(isOfRun)
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
-  const shown = evidence('SequenceStarted', 'StepFailed')
+  const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted')
   if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
     return { ...because('window', shown), dueAt: next.opensAt }
   if (dueAt !== null && dueAt <= now) {

@@ -247,6 +247,20 @@ export const FORGERIES: readonly Forgery[] = [
     const { ahead, ...rest } = data
     return { ...event, data: ahead === true ? rest : { ...rest, ahead: true } }
   }),
+  change('an instant by hand that was past', ofType('StepRescheduled'), (event) =>
+    event.data.dueAt === null ? null : withData(event, { dueAt: later(event.at, -1) }),
+  ),
+  append('an instant by hand for a step that was sent', ofType('StepSent'), (event) => [
+    byHand(event, 'StepRescheduled', { ...stepOf(event), dueAt: later(event.at, 400 * 86_400_000) }),
+  ]),
+  change('a dispatch at an instant that no operator gave', firstAttempt, (event) => {
+    const timing = event.data.timing as Data
+    return timing.byHand === true ? null : withData(event, { timing: { ...timing, byHand: true } })
+  }),
+  change('a shift by nothing', ofType('RunShifted'), (event) => withData(event, { byMs: 0 })),
+  append('a shift of a run that is over', ofType('SequenceStopped', 'SequenceCompleted'), (event) => [
+    byHand(event, 'RunShifted', { ...runOf(event), byMs: 1 }),
+  ]),
   change('a run that waits where it is over, or is over where it waits', ofType('SequenceCompleted'), (event) =>
     withData(event, { waiting: event.data.waiting !== true }),
   ),

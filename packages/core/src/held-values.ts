@@ -111,6 +111,8 @@ function holdData(event: ContactEvent, hold: Hold): void {
     case 'SequenceResumed':
     case 'StepResent':
     case 'StepCancelled':
+    case 'StepRescheduled':
+    case 'RunShifted':
     case 'ContactSuppressed':
     case 'ContactUnsuppressed':
     case 'ContactErased':

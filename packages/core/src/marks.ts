@@ -154,4 +154,5 @@ const LEAD_ON: ReadonlySet<ContactEvent['type']> = new Set<ContactEvent['type']>
   'SequenceCompleted',
   'StepCancelled',
   'StepSkipped',
+  'StepRescheduled',
 ])

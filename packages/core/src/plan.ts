@@ -2,6 +2,8 @@
  * What is due now for one contact, what comes next, and when to look again. Rules STEP, PAUSE, GATE, CANCEL-1, RESEND-1.
  * Only looks: `decide` turns what is due into events, a dispatcher calls the handlers.
  */
+
+import { byHandAt, type DueByHand, dueByHand, type RunShift, shifted, shiftsOf, shiftsOfWait } from './by-hand.ts'
 import { isPrivateField, requireStep } from './campaign.ts'
 import type { Catalog, PublishedCampaign } from './catalog.ts'
 import type { SequenceDefinition, StepDefinition } from './definition.ts'
@@ -182,6 +184,23 @@ export function plan(
   }
 }
 
+/** The next step of one run, as `plan` has it; `undefined`: none is left, or the run cannot be planned. */
+export function upcomingOfRun(
+  contactId: ContactId,
+  state: ContactState,
+  catalog: Catalog,
+  facts: Facts | null,
+  now: Instant,
+  ref: RunRef,
+): UpcomingStep | undefined {
+  const upcoming: UpcomingStep[] = []
+  const run = runOf(state, ref)
+  if (run === undefined || state.erased || !isInProgress(run)) return undefined
+  const output = { push() {}, wake() {}, fault() {}, upcoming }
+  planOne({ contactId, state, catalog, facts, now, inFlight: NONE }, ref, run, output)
+  return upcoming[0]
+}
+
 /**
  * What is due now of one run, in no particular order. What a decision did to one run is seen without a look at all the
  * others: with 3,000 runs of one contact, `plan` after each step took more than ten times as long as all else.
@@ -264,7 +283,12 @@ function planOne(
     suppressed: isSuppressed(state, now),
     isInFlight: (stepId, resend) =>
       inFlight.size > 0 && inFlight.has(idempotencyKeyOf({ contactId, ...ref, stepId, resend })),
-    waitOf: (step, arrival) => waitAround(stood, arrival, (moved) => atShift(step, moved)),
+    waitOf(step, arrival) {
+      const byHand = dueByHand(run, step.id)
+      return byHand === undefined
+        ? waitAround(stood, arrival, (moved) => atShift(step, moved))
+        : waitByHand(run, stood, arrival, byHand)
+    },
     opensAt: (step, dueAt, moment) => opensAt(step.timer, dueAt, moment, timerContext),
     conditionOf: ({ if: condition }) =>
       condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate, run.vars),
@@ -390,6 +414,7 @@ interface Arrival {
   readonly punctual: Instant
   readonly startedAt: Instant
   readonly isFirst: boolean
+  readonly shifts: { readonly ofWait: readonly RunShift[]; readonly ofRun: readonly RunShift[] }
 }
 
 /**
@@ -417,9 +442,11 @@ function planRun(planner: RunPlanner): void {
   let causedBy = run.eventId
   let byWait = false
   let isFirst = true
+  const ofRun = shiftsOf(run)
+  let ofWait = shiftsOfWait(run)
   for (const step of sequence.steps) {
     const record = recordOf(run, step.id)
-    const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst }
+    const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst, shifts: { ofWait, ofRun } }
     if (record === undefined) {
       planPending(planner, step, arrival, causedBy)
       return
@@ -437,12 +464,16 @@ function planRun(planner: RunPlanner): void {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
       const dueAt =
-        record.dueAt === null ? planner.waitOf(step, arrival).found.timing.dueAt : later(record.dueAt, shiftMs)
+        record.dueAt === null
+          ? planner.waitOf(step, arrival).found.timing.dueAt
+          : shifted(later(record.dueAt, shiftMs), ofWait)
       // A moment that had gone by is no reason to count the next wait from before the step was reached.
       if (record.dueAt !== null || dueAt > anchor) anchor = dueAt
       if (step.timer !== undefined) punctual = dueAt
+      ofWait = []
     } else {
       anchor = later(resolvedAt, shiftMs)
+      ofWait = shiftsOfWait(run)
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, shiftMs)
     }
@@ -475,9 +506,11 @@ function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival
     show()
     return
   }
-  const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy, timing }
+  const byHand = dueByHand(run, step.id)
+  const why = byHand?.eventId ?? causedBy
+  const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy: why, timing }
   const reason = isLeftOut ? REASONS.paused : step.draft === true ? REASONS.draft : found.skip
-  if (reason === null) show(begin(planner, step, attempt, dueAt))
+  if (reason === null) show(begin(planner, step, attempt, dueAt, byHand?.now === true))
   else {
     show()
     planner.push({ action: 'skip', ...attempt, attempt: 0, reason })
@@ -489,7 +522,8 @@ function planStarted(planner: RunPlanner, step: StepDefinition, record: BegunRec
   const { run, ref } = planner
   const inProgress = isInProgress(run)
   const { status } = record
-  const firstDueAt = heldSince(planner, record.dueAt ?? record.at)
+  const byHand = dueByHand(run, step.id)
+  const firstDueAt = byHand === undefined ? heldSince(planner, record.dueAt ?? record.at) : retryOf(planner, record)
   const dueAt = status === 'retrying' ? retryOf(planner, record) : firstDueAt
   const opening = status === 'held' ? {} : nextAttempt(planner, step, record, status, firstDueAt)
   if (inProgress) planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status, ...pausedOf(planner), ...opening })
@@ -504,7 +538,8 @@ function nextAttempt(
   firstDueAt: Instant,
 ): Opening {
   const { run, ref } = planner
-  const base = { ...ref, stepId: step.id, resend: 0, causedBy: record.eventId, timing: null }
+  const byHand = dueByHand(run, step.id)
+  const base = { ...ref, stepId: step.id, resend: 0, causedBy: byHand?.eventId ?? record.eventId, timing: null }
   if (status === 'dispatched') {
     if (planner.isInFlight(step.id, 0)) {
       planner.wake(record.at, step)
@@ -519,7 +554,8 @@ function nextAttempt(
     }
   } else if (run.status !== 'active') return {}
   const dueAt = status === 'retrying' ? retryOf(planner, record) : record.at
-  return begin(planner, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt)
+  const isNow = byHand?.now ?? record.now
+  return begin(planner, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt, isNow === true)
 }
 
 /** When the window of a step opens that waits for it; nothing where it does not. */
@@ -529,12 +565,14 @@ type Opening = Pick<UpcomingStep, 'opensAt'>
  * An attempt of the schedule, unless a gate forbids it: now if it is due and the window is open, else when both are so.
  *
  * @param firstDueAt when the step was due: what lateness counts from, also of a retry
+ * @param isNow sent by hand: it does not wait for its window (NOW-1)
  */
 function begin(
   planner: RunPlanner,
   step: StepDefinition,
   attempt: DueAction & AttemptRef & { readonly timing: Timing | null },
   firstDueAt: Instant,
+  isNow: boolean,
 ): Opening {
   const { dueAt } = attempt
   const { refused, seen } = gates(planner, step, firstDueAt, dueAt)
@@ -543,7 +581,7 @@ function begin(
     return {}
   }
   const moment = latest(dueAt, planner.now)
-  const opening = planner.opensAt(step, firstDueAt, moment)
+  const opening = isNow ? moment : planner.opensAt(step, firstDueAt, moment)
   const dispatch = { action: 'dispatch', ...attempt, ...seen, step } as const
   if (opening === moment) {
     planner.push(dispatch, dueAt)
@@ -599,14 +637,23 @@ interface StoodStill {
 function stoodStill({ startedAt, shifts = [] }: Run, pauses: readonly SequencePause[]): StoodStill | null {
   if (!pauses.some(({ until, overdue }) => until !== null && until > startedAt && overdue !== 'send')) return null
   const byCampaign = united(shiftingIn(pauses))
-  const byHand = shifts.map(({ until, ms }) => ({ fromMs: epochMsOf(until) - ms, untilMs: epochMsOf(until) }))
-  return { byCampaign, byAny: united([...byCampaign, ...byHand]), pauses }
+  return { byCampaign, byAny: united([...byCampaign, ...pausesOfRun(shifts)]), pauses }
+}
+
+/** What pauses of the run itself made of its waits. */
+function pausesOfRun(shifts: Run['shifts'] = []): readonly Still[] {
+  return shifts.map(({ until, ms }) => ({ fromMs: epochMsOf(until) - ms, untilMs: epochMsOf(until) }))
+}
+
+/** All that stood still for a run. */
+function stillOf({ shifts }: Run, stood: StoodStill | null): readonly Still[] {
+  return stood?.byAny ?? pausesOfRun(shifts)
 }
 
 /** When the wait for a step is over, around what stood still meanwhile (GATE-3). */
 function waitAround(stood: StoodStill | null, arrival: Arrival, dueOf: (moved: Arrival) => Due): EndOfWait<Due> {
   if (stood === null) return { found: dueOf(arrival), shiftMs: 0, heldMs: 0 }
-  const { anchor, punctual, isFirst } = arrival
+  const { anchor, punctual } = arrival
   // What counts from the start of the run stood still before the run came here, too (TIME-7).
   const before = stoodStillMs(stood.byAny, epochMsOf(arrival.startedAt), epochMsOf(anchor))
   const startedAt = later(arrival.startedAt, before)
@@ -614,9 +661,27 @@ function waitAround(stood: StoodStill | null, arrival: Arrival, dueOf: (moved: A
     stood.byAny,
     anchor,
     (ms) =>
-      dueOf({ anchor: later(anchor, ms), punctual: later(punctual, ms), startedAt: later(startedAt, ms), isFirst }),
+      dueOf({
+        ...arrival,
+        anchor: later(anchor, ms),
+        punctual: later(punctual, ms),
+        startedAt: later(startedAt, ms),
+      }),
     ({ timing }) => timing.dueAt,
   )
+}
+
+/** When the wait is over for a step to which an operator gave its instant: it stood still with all others since (SHIFT-1). */
+function waitByHand(run: Run, stood: StoodStill | null, arrival: Arrival, due: DueByHand): EndOfWait<Due> {
+  const { anchor, punctual } = arrival
+  // Punctually the run does not come to it any earlier.
+  const at = (ms: number): Due => ({
+    timing: { anchor, dueAt: latest(byHandAt(run, due, ms), later(punctual, ms)), byHand: true },
+    skip: null,
+  })
+  const still = stillOf(run, stood)
+  if (stood !== null) return endOfWait(still, due.at, at, ({ timing }) => timing.dueAt)
+  return { found: at(stoodStillMs(still, epochMsOf(due.at))), shiftMs: 0, heldMs: 0 }
 }
 
 /** A timing that stood still when its wait was over: lateness does not count that (STEP-9). */
@@ -630,9 +695,21 @@ function heldSince({ stood }: RunPlanner, instant: Instant): Instant {
 }
 
 /** When the next attempt is due: the wait for it is a wait like any other. */
-function retryOf({ stood }: RunPlanner, { at, retryAt }: StepRecord): Instant {
-  if (retryAt === null || stood === null) return retryAt ?? at
-  return later(retryAt, stoodStillMs(stood.byCampaign, epochMsOf(at)))
+function retryOf({ run, stood }: RunPlanner, record: StepRecord): Instant {
+  const { at, retryAt } = record
+  const byHand = dueByHand(run, record.stepId)
+  if (byHand !== undefined) return byHandAt(run, byHand, stoodStillMs(stillOf(run, stood), epochMsOf(byHand.at)))
+  if (retryAt === null || stood === null) return retryAtOf(run, record)
+  return shifted(later(retryAt, stoodStillMs(stood.byCampaign, epochMsOf(at))), shiftsOfWait(run))
+}
+
+/**
+ * When the next attempt is due at the earliest: when the last one said, moved by operators since, or at the instant that
+ * they gave it. A pause of the campaign makes it later.
+ */
+export function retryAtOf(run: Run, { stepId, retryAt, at }: StepRecord): Instant {
+  const byHand = dueByHand(run, stepId)
+  return byHand === undefined ? shifted(retryAt ?? at, shiftsOfWait(run)) : byHandAt(run, byHand)
 }
 
 function pausedOf({ run, held }: RunPlanner): Pick<UpcomingStep, 'paused' | 'campaignPausedSince'> {

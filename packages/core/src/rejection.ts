@@ -123,6 +123,14 @@ export type Rejection =
     }
   | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
   | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' | 'cancelled' })
+  /** The run has come to its end: it waits for what a cancelled step left, and nothing is left to send. */
+  | {
+      readonly type: 'NoStepLeft'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly key?: string
+      readonly run: number
+    }
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** It ended before all of its contacts were read: order it again, with all of its contacts. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
@@ -217,6 +225,8 @@ export function describeRejection(rejection: Rejection): string {
       return `The step ${show(r.stepId)} was sent already in run ${r.run}.`
     case 'StepAlreadyResolved':
       return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing of it is left to take out.`
+    case 'NoStepLeft':
+      return `Run ${r.run} of the sequence ${sequenceOf(r)} has no step left to send.`
     case 'ActionUnknown':
       return `There is no action ${show(r.actionId)}.`
     case 'ActionIncomplete':

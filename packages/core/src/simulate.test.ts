@@ -185,13 +185,16 @@ describe('simulating', () => {
       step: () => ['nurture', 'two'],
       signal: () => ({ kind: 'form-submitted' }),
     }
+    // A sequence without keys and variables takes neither.
+    const given = new Map<string, unknown>([
+      ['flag', true],
+      ['instantOrNull', null],
+      ['duration', 'PT2H'],
+    ])
     for (const [word, name] of VERB_OF_STORY) {
       const verb: VerbFacts = VERBS[name]
       const options = Object.fromEntries(
-        Object.entries(verb.takes)
-          // A sequence without keys and variables takes neither.
-          .filter(([, kind]) => kind !== 'key' && kind !== 'vars')
-          .map(([option, kind]) => [option, kind === 'flag' ? true : null]),
+        Object.entries(verb.takes).flatMap(([option, kind]) => (given.has(kind) ? [[option, given.get(kind)]] : [])),
       )
       const happening = { at: 'P1D', [word]: about[verb.about](options), ...options } as unknown as Happening
       const [, result] = simulate(pool, { from, happenings: [{ at: 'P0D', start: 'nurture' }, happening] }).results

@@ -248,6 +248,8 @@ describe('the projector', () => {
     StepSkipped: { ...attempt, reason: 'draft', timing: null },
     StepResent: { ...step, resend: 1 },
     StepCancelled: step,
+    StepRescheduled: { ...step, dueAt: null },
+    RunShifted: { ...run, byMs: 1 },
     ContactSuppressed: { until: null },
     ContactUnsuppressed: {},
   }

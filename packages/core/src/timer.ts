@@ -5,6 +5,7 @@
  */
 
 import type { Temporal } from 'temporal-polyfill'
+import { type RunShift, shifted } from './by-hand.ts'
 import type { Timing, Vars } from './events.ts'
 import { show } from './fault.ts'
 import { epochMsOf, type Instant, instantOf } from './ids.ts'
@@ -43,6 +44,8 @@ export interface TimerContext {
   readonly punctual?: Instant
   /** Whether it is the first step of its run (TIME-4). Default false. */
   readonly isFirst?: boolean
+  /** By what operators moved its end: of a wait, those since it began; of what is no wait after a step, all (SHIFT-2). */
+  readonly shifts?: { readonly ofWait: readonly RunShift[]; readonly ofRun: readonly RunShift[] }
 }
 
 /** When a step is due, how that was found, and whether it is to be skipped on arrival instead. */
@@ -74,23 +77,36 @@ export interface Due {
  * }).timing.dueAt // '2026-03-29T06:00:00.000Z', the clocks having gone forward in the night before
  */
 export function dueOf(timer: Timer | undefined, anchor: Instant, context: TimerContext): Due {
-  if (timer === undefined) return { timing: { anchor, dueAt: anchor }, skip: null }
-  const { punctual = anchor, startedAt = anchor } = context
+  const { punctual = anchor, startedAt = anchor, shifts = NO_SHIFTS } = context
+  const moves = timer === undefined || isCounted(timer) ? shifts.ofWait : shifts.ofRun
+  if (timer === undefined) return { timing: { anchor, dueAt: shifted(anchor, moves) }, skip: null }
   if ('after' in timer && timer.window === undefined) {
     // Most waits are of this kind: plain milliseconds, some ten times cheaper than what asks a zone.
     const over = elapsed(timer.from === 'start' ? startedAt : anchor, timer.after)
-    return { timing: { anchor, dueAt: latest(over, punctual) }, skip: null }
+    return { timing: { anchor, dueAt: latest(shifted(over, moves), punctual) }, skip: null }
   }
   const zone = zoneOf(context.facts.timeZone, context.campaignTimeZone)
   const wanted = withKind(timer, (kind, one) => kind.wanted(one, arrivalOf(anchor, context, zone)))
   const read = wanted.read === undefined ? {} : valueSeen(wanted.read, context, 'none' in wanted)
   if ('none' in wanted) return { timing: { anchor, dueAt: punctual, ...read }, skip: wanted.none }
-  const isPast = wanted.moment.epochMilliseconds < epochMsOf(punctual)
+  const moment = moves.length === 0 ? wanted.moment : movedBy(wanted.moment, moves)
+  const isPast = moment.epochMilliseconds < epochMsOf(punctual)
   if (isPast && wanted.whenPast === 'skip')
     return { timing: { anchor, dueAt: punctual, ...zone, ...read }, skip: REASONS.past }
-  let due = isPast ? zoned(punctual, zone.timeZone) : wanted.moment
+  let due = isPast ? zoned(punctual, zone.timeZone) : moment
   if (timer.window !== undefined) due = nextInside(timer.window, due, due)
   return { timing: { anchor, dueAt: instantOf(due.epochMilliseconds), ...zone, ...read }, skip: null }
+}
+
+const NO_SHIFTS: NonNullable<TimerContext['shifts']> = { ofWait: [], ofRun: [] }
+
+/** A wait that is counted from the step before: an operator who moves its end moves with it all that follow. */
+export function isCounted(timer: Timer): boolean {
+  return !('on' in timer || 'field' in timer || 'var' in timer || ('from' in timer && timer.from === 'start'))
+}
+
+function movedBy(moment: Temporal.ZonedDateTime, moves: readonly RunShift[]): Temporal.ZonedDateTime {
+  return zoned(shifted(instantOf(moment.epochMilliseconds), moves), moment.timeZoneId)
 }
 
 /**

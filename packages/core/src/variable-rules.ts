@@ -50,7 +50,8 @@ export function sawViolation(run: Run, saw: readonly Observation[] = []): Violat
 
 /** The date that a timer took from a variable: that of the run, and nothing where the timer reads none. */
 export function timingViolation(run: Run, { timer }: StepDefinition, timing: Timing): Violation | null {
-  const name = timer !== undefined && 'var' in timer ? timer.var : undefined
+  // No timer is asked for a step to which an operator gave its instant.
+  const name = timing.byHand !== true && timer !== undefined && 'var' in timer ? timer.var : undefined
   const { var: read } = timing
   if (name === undefined || read === undefined)
     return name === read?.name ? null : broken('VAR-2', 'a timing without the variable of its timer, or with one')

@@ -3,6 +3,7 @@
  * Written against the rules and not against `decide`, so that one can be held against the other.
  */
 import { brakedUntil } from './brake.ts'
+import { byHandAt, dueByHand, shifted, shiftsOfWait } from './by-hand.ts'
 import { type Campaign, stepOf } from './campaign.ts'
 import { type Catalog, patternsOf } from './catalog.ts'
 import type { StepDefinition } from './definition.ts'
@@ -24,9 +25,9 @@ import {
   standingAt,
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
-import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf } from './ids.ts'
+import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import { leavesWait, pausesOf, skippingAt } from './pauses.ts'
-import { maxAttemptsOf } from './plan.ts'
+import { maxAttemptsOf, retryAtOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
@@ -122,6 +123,14 @@ export function violationOf(
         expect('CANCEL-2', free, `a cancelled step that is ${status}`)
       )
     }
+    case 'StepRescheduled':
+      return rescheduled(state, event, campaigns)
+    case 'RunShifted':
+      return (
+        ofNewest(state, data) ??
+        expect('SHIFT-2', isInProgress(runOf(state, data)), 'a shift of a run that is not in progress') ??
+        expect('SHIFT-2', data.byMs !== 0, 'a shift by nothing')
+      )
     case 'ContactSuppressed':
     case 'ContactErased':
       return null
@@ -203,12 +212,22 @@ function dispatched(
       data.attempt === (sending?.attempt ?? 0) + 1,
       `attempt ${data.attempt} after ${sending?.attempt ?? 0}`,
     ) ??
-    (sending?.status === 'retrying' && sending.retryAt !== null && event.at < sending.retryAt
-      ? broken('STEP-5', `another attempt ${msBetween(event.at, sending.retryAt)} ms before it was due`)
-      : null) ??
+    tooEarly(run, data.resend === 0 ? record : undefined, sending, event.at) ??
     sawViolation(run, event.type === 'StepDispatched' ? event.data.saw : undefined) ??
     (campaigns === undefined ? null : onTime(run, data, event.at, campaigns))
   )
+}
+
+/** Another attempt begins when the last one said, or when an operator did. */
+function tooEarly(
+  run: Run,
+  record: StepRecord | undefined,
+  sending: StepRecord | ResendRecord | undefined,
+  at: Instant,
+): Violation | null {
+  if (sending?.status !== 'retrying' || sending.retryAt === null) return null
+  const retryAt = record === undefined ? sending.retryAt : retryAtOf(run, record)
+  return at >= retryAt ? null : broken('STEP-5', `another attempt ${msBetween(at, retryAt)} ms before it was due`)
 }
 
 /** A dispatch does not begin before its step is due, counted from where the run stands (STEP-1, TIME-1). */
@@ -220,7 +239,8 @@ function onTime(
 ): Violation | null {
   const step = stepIn(run, data, campaigns)
   if (step === undefined) return null
-  if (data.attempt > maxAttemptsOf(step))
+  // One more than it has was ordered by hand (NOW-1).
+  if (data.attempt > maxAttemptsOf(step) && data.resend === 0 && dueByHand(run, step.id) === undefined)
     return broken('STEP-5', `attempt ${data.attempt} of a step that has ${maxAttemptsOf(step)}`)
   if (step.draft === true && data.resend === 0) return broken('STEP-3', 'a dispatch of a draft')
   const { timing } = data
@@ -251,10 +271,19 @@ function counted(
   // instant that no event has.
   const since = fromStart || record === undefined || leavesWait(record) ? run.startedAt : record.at
   if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
-  if (timer === undefined) return expect('STEP-2', timing.dueAt === timing.anchor, 'a wait of a step that has no timer')
+  const byHand = dueByHand(run, step.id)
+  if ((timing.byHand === true) !== (byHand !== undefined))
+    return broken('SHIFT-1', 'a timing that does not say truly whether an operator gave it')
+  if (byHand !== undefined)
+    return expect('SHIFT-1', timing.dueAt >= byHandAt(run, byHand), `due before ${byHand.dueAt}, which an operator gave it`)
+  // The wait of a cancelled step goes on, and was moved there (CANCEL-1).
+  const moves = record !== undefined && leavesWait(record) ? [] : shiftsOfWait(run)
+  const moved = shifted(timing.anchor, moves)
+  if (timer === undefined) return expect('STEP-2', timing.dueAt === moved, 'a wait of a step that has no timer')
   if (!('after' in timer) || fromStart) return null
-  const waited = epochMsOf(timing.dueAt) - epochMsOf(timing.anchor)
   const wait = durationMs(timer.after) ?? 0
+  const over = shifted(instantOf(epochMsOf(timing.anchor) + wait), moves)
+  const waited = msBetween(over, timing.dueAt) + wait
   const isRight = timer.window === undefined ? waited === wait : waited >= wait
   return expect('TIME-1', isRight, `a wait of ${waited} ms where the timer says ${wait}`)
 }
@@ -419,6 +448,36 @@ function skippedByHand(
       'a skip by hand that asked a timer or a condition',
     ) ??
     expect('SKIP-1', isAhead === (data.ahead ?? false), 'a skip that does not say truly whether the run stands there')
+  )
+}
+
+/** A step that an operator gave an instant: not a past one, and nothing of the step is resolved or in flight (SHIFT-1). */
+function rescheduled(
+  state: ContactState,
+  { data, at }: ContactEventOf<'StepRescheduled'>,
+  campaigns?: Catalog,
+): Violation | null {
+  const unknown = stepKnown(state, data, campaigns) ?? ofNewest(state, data)
+  if (unknown !== null) return unknown
+  const { dueAt, now, stepId } = data
+  const run = requireRun(state, data)
+  const record = recordOf(run, stepId)
+  const always =
+    expect('SHIFT-1', isInProgress(run), `another instant for a step in a run that is ${run.status}`) ??
+    expect('SHIFT-1', isFree(record), `another instant for a step that is ${record?.status}`)
+  if (always !== null) return always
+  if (dueAt === null)
+    return expect(
+      'SHIFT-1',
+      dueByHand(run, stepId) !== undefined,
+      'a step given back to its timer that had not left it',
+    )
+  if (dueAt < at) return broken('SHIFT-1', `an instant ${msBetween(dueAt, at)} ms before its order`)
+  if (now !== true) return null
+  return (
+    expect('NOW-1', run.status === 'active', `a step sent now in a run that is ${run.status}`) ??
+    expect('NOW-1', dueAt === at, 'a step sent now that is due later') ??
+    everyStepResolved(state, data, campaigns, stepId)
   )
 }
 

@@ -98,7 +98,11 @@ interface OrderAbout {
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
 
 /** What the verb is ordered with. */
-type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] & OptionsOf<VerbOf<Name>['takes']>
+type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] &
+  OptionsOf<VerbOf<Name>['takes']> & {
+    readonly [Option in VerbOf<Name>['needs'][number]]: OptionsOf<VerbOf<Name>['takes']>[Option &
+      keyof VerbOf<Name>['takes']]
+  }
 /** Its answer. */
 type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
 
@@ -152,6 +156,8 @@ const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNA
 const CHECKS = {
   flag: input.flag,
   instantOrNull: input.instantOrNull,
+  instant: input.instant,
+  duration: input.signedDuration,
   key: input.id,
   vars: input.vars,
 } satisfies Record<keyof TakenTypes, unknown>
@@ -162,13 +168,16 @@ export function createContactVerbs(execute: Execute): ContactVerbs {
 }
 
 function createVerb(name: VerbName, execute: Execute) {
-  const { takes, tells, ...verb }: VerbFacts = VERBS[name]
+  const { takes, tells, needs, ...verb }: VerbFacts = VERBS[name]
   const told = Object.entries(tells)
-  const checks = Object.entries(takes).map(([option, kind]) => [`${option}?`, CHECKS[kind]])
+  const checks = Object.entries(takes).map(([option, kind]) => [
+    needs.includes(option) ? option : `${option}?`,
+    CHECKS[kind],
+  ])
   const shape = { ...SHAPES[verb.about], ...Object.fromEntries(checks) }
   return async (order: object) => {
     input.checkInput(name, order, shape)
-    const executed = await execute(commandOf(name, ordered({ takes, tells, ...verb }, order)))
+    const executed = await execute(commandOf(name, ordered(VERBS[name], order)))
     if (isLeft(executed)) return executed
     if (told.length === 0) return right(placed(executed.right))
     // Up to this command: outcomes that came in since must not change the answer to a repeat (ONCE-1).

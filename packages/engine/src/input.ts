@@ -11,6 +11,7 @@ import {
   MAX_ID_LENGTH,
   notJsonIn,
   requireId,
+  signedDurationMs,
   typeName,
   unsafeIntegerIn,
 } from '@enfold/core'
@@ -68,6 +69,15 @@ export const instant: Check = (path, value) => {
 
 export const instantOrNull: Check = (path, value) => {
   if (value !== null) instant(path, value)
+}
+
+export const signedDuration: Check = (path, value) => {
+  if (typeof value !== 'string' || signedDurationMs(value) === null)
+    throw EnfoldFault.invalidInput(
+      path,
+      value,
+      'an ISO 8601 duration of elapsed time, with "-" for earlier, such as "P2D" or "-PT3H"',
+    )
 }
 
 export const flag: Check = (path, value) => {

@@ -29,6 +29,8 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
 const TAKEN = {
   flag: s.Flag,
   instantOrNull: s.orNull(s.Instant),
+  instant: s.Instant,
+  duration: s.SignedDuration,
   key: s.Id,
   vars: s.Scalars,
 } satisfies Record<keyof TakenTypes, TSchema>
@@ -50,7 +52,10 @@ export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
 }
 
 function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
-  const options = Object.entries(verb.takes).map(([option, kind]) => [option, s.opt<TSchema>(TAKEN[kind])])
+  const options = Object.entries(verb.takes).map(([option, kind]) => {
+    const schema: TSchema = TAKEN[kind]
+    return [option, verb.needs.includes(option) ? schema : s.opt(schema)]
+  })
   const one = {
     id: name,
     method: 'post',

@@ -40,6 +40,13 @@ const REQUESTS: {
   resendStep: { path: '/contacts/ann/sequences/pool/nurture/steps/one/resend', body: {}, verbs: ['resend'] },
   cancelStep: { path: '/contacts/ann/sequences/pool/nurture/steps/two/cancel', body: {}, verbs: ['cancel'] },
   skipStep: { path: '/contacts/ann/sequences/pool/nurture/steps/two/skip', body: {}, verbs: ['cancel'] },
+  sendNow: { path: '/contacts/ann/sequences/pool/nurture/send-now', body: {}, verbs: ['resend'] },
+  rescheduleStep: {
+    path: '/contacts/ann/sequences/pool/nurture/steps/two/reschedule',
+    body: { dueAt: '2036-03-01T09:00:00.000Z' },
+    verbs: ['reschedule'],
+  },
+  shiftRun: { path: '/contacts/ann/sequences/pool/nurture/shift', body: { by: 'P2D' }, verbs: ['reschedule'] },
   stopAll: { path: '/contacts/ann/stop-all', body: {}, verbs: ['stop'] },
   suppress: { path: '/contacts/ann/suppress', body: {}, verbs: ['suppress'] },
   unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },

@@ -13,6 +13,7 @@ import {
   type JsonScalar,
   MAX_ID_LENGTH,
   RUN_STATUSES,
+  signedDurationMs,
 } from '@enfold/core'
 import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
@@ -35,6 +36,13 @@ export const Instant = Type.Refine(
     description: 'A moment in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z".',
   }),
   isInstant,
+)
+export const SignedDuration = Type.Refine(
+  Type.String({
+    pattern: '^[+-]?P[0-9A-Z.,]+$',
+    description: 'An ISO 8601 duration of elapsed time, with "-" for earlier, such as "P2D" or "-PT3H".',
+  }),
+  (value) => signedDurationMs(value) !== null,
 )
 /** A key, which is empty for a run without one. */
 export const KeyOrNone = Type.Refine(Type.String(), (value) => value === '' || isLegalId(value))
@@ -95,6 +103,8 @@ export const ANSWERS = {
       started: list(closed({ sequenceId: Id, key: opt(Id), run: Count, outcome: words('started', 'already_active') })),
     }),
   ),
+  step: Id,
+  instantOrNull: orNull(Instant),
   key: Id,
   keyedRuns: list(closed({ key: Type.String(), run: Count, outcome: Type.String() })),
 } satisfies Record<keyof AnswerTypes, TSchema>

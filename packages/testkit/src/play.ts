@@ -112,6 +112,8 @@ interface Drawn {
 const OPTIONS: { readonly [Of in keyof TakenTypes]: (from: Drawn) => TakenTypes[Of] | undefined } = {
   flag: ({ drawn }) => drawn % 2 === 0,
   instantOrNull: ({ drawn, nowMs }) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
+  instant: ({ drawn, nowMs }) => (drawn % 4 === 0 ? undefined : instantOf(nowMs + (drawn - 3) * 1_800_000)),
+  duration: ({ drawn }) => pick(['P1D', 'PT90M', '-PT5H', '-P3D', 'P9D'], drawn),
   // Sometimes none where there should be one: then all are meant, or the order is refused.
   key: ({ drawn, sequence, key }) => {
     if (key !== undefined) return key === '' || drawn % 5 === 0 ? undefined : key
@@ -175,8 +177,12 @@ class Player {
     const isIdle = kind === 'report' && this.#inFlight.size + this.#givenUp.length === 0
     const move = isIdle ? 'wake' : kind
     const verb = VERB_OF_STORY.get(move)
-    if (verb !== undefined) this.#run(commandOf(verb, { ...this.#meta(), ...this.#orderOf(verb, kind, a, b) }))
-    else if (isOwnMove(move)) this.#own[move](a, b)
+    if (verb !== undefined) {
+      const order = this.#orderOf(verb, kind, a, b)
+      const { expects }: VerbFacts = VERBS[verb]
+      // What does not go together is refused before it comes to a decision.
+      if (expects(order) === null) this.#run(commandOf(verb, { ...this.#meta(), ...order }))
+    } else if (isOwnMove(move)) this.#own[move](a, b)
   }
 
   history(): History {

@@ -14,7 +14,17 @@ import {
   type VerbName,
 } from '@enfold/core'
 import { Argument, type Command, Option } from 'commander'
-import { idIn, instantIn, objectIn, read, sequenceIn, textIn, variableIn, wholeNumberIn } from '../arguments.ts'
+import {
+  idIn,
+  instantIn,
+  objectIn,
+  read,
+  sequenceIn,
+  signedDurationIn,
+  textIn,
+  variableIn,
+  wholeNumberIn,
+} from '../arguments.ts'
 import { processMany } from '../bulk.ts'
 import { publishFile, unpublish } from '../campaign-orders.ts'
 import type { ContactSelector } from '../contact-selector.ts'
@@ -127,6 +137,8 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string)
       if (instant <= instantOf(Date.now())) throw new UsageError(`${flag} is ${instant}, which is over.`)
       return instant
     }),
+  instant: (flag, text) => new Option(`${flag} <instant>`, text).argParser(instantIn),
+  duration: (flag, text) => new Option(`${flag} <duration>`, text).argParser(signedDurationIn),
   key: (flag, text) => new Option(`${flag} <key>`, text).argParser(idIn),
   // One variable each time.
   vars: (_, text) => new Option('--var <name=value>', text).argParser(addVariable).default(undefined),

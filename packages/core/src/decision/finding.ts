@@ -5,6 +5,7 @@ import type { OfSequence, OfStep } from '../commands.ts'
 import {
   enrollmentOf,
   isInProgress,
+  isPendingResend,
   newestRun,
   type Run,
   recordOf,
@@ -54,22 +55,29 @@ export function eachInProgress(
   return left({ type: 'EnrollmentNotActive', ...ref, run: run?.run ?? 0, status: run?.status ?? null })
 }
 
+/** The newest run of the one enrollment that an order means. Where there was none yet, the ids may be wrong. */
+export function oneRun(command: OfSequence, decision: DecisionBuilder): Either<Rejection, Run> {
+  const ref = refOf(command)
+  const newest = newestRun(enrollmentOf(decision.state(), ref))
+  if (newest !== undefined) return right(newest)
+  const known = everKnown(ref, decision)
+  const per = ref.key === undefined ? perOf(ref, decision) : null
+  if (isLeft(known)) return known
+  return per === null
+    ? left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
+    : left({ type: 'KeyMissing', ...ref, per })
+}
+
 /** The run that a step command means, and what became of its step so far. */
 export function runAndStep(
   command: OfStep,
   decision: DecisionBuilder,
 ): Either<Rejection, { readonly run: Run; readonly record: StepRecord | undefined }> {
   const ref = refOf(command)
+  const found = oneRun(command, decision)
+  if (isLeft(found)) return found
+  const newest = found.right
   const enrollment = enrollmentOf(decision.state(), ref)
-  const newest = newestRun(enrollment)
-  if (newest === undefined) {
-    const known = everKnown(ref, decision)
-    const per = ref.key === undefined ? perOf(ref, decision) : null
-    if (isLeft(known)) return known
-    return per === null
-      ? left({ type: 'EnrollmentNotActive', ...ref, run: 0, status: null })
-      : left({ type: 'KeyMissing', ...ref, per })
-  }
   const run = command.run === undefined ? newest : runNumbered(enrollment, command.run)
   if (run === undefined) return left({ type: 'RunUnknown', ...ref, run: command.run ?? 0, newest: newest.run })
   const { campaignVersion } = run
@@ -116,6 +124,11 @@ export function openStep(
   }
   if (record?.resends.some(({ status }) => status === 'dispatched')) return left({ type: 'StepInFlight', ...ref })
   return right({ run, record, isDone: false })
+}
+
+/** A resend that has not come to an end: together with it the step would be sent twice. */
+export function hasPendingResend(record: StepRecord | undefined): boolean {
+  return record?.resends.some(isPendingResend) === true
 }
 
 /** The step at which a run stands; `null`: at its end. */

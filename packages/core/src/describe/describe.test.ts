@@ -246,6 +246,35 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Ordered Step ONE of Seven mistakes, run 2, resend 2',
     ],
   ],
+  StepRescheduled: [
+    [
+      { type: 'StepRescheduled', data: { ...run, stepId: 'one', dueAt: '2026-03-02T09:00:00.000Z' } },
+      'Rescheduled one of pool/"a/b", run 2 to 2026-03-02T09:00:00.000Z',
+      'Rescheduled Step ONE of Seven mistakes, run 2 to 2026-03-02',
+    ],
+    [
+      { type: 'StepRescheduled', data: { ...run, stepId: 'one', dueAt: null } },
+      'Gave one of pool/"a/b", run 2 back to its timer',
+      'Gave Step ONE of Seven mistakes, run 2 back to its timer',
+    ],
+    [
+      { type: 'StepRescheduled', data: { ...run, stepId: 'one', dueAt: '2026-03-02T09:00:00.000Z', now: true } },
+      'Ordered one of pool/"a/b", run 2 to be sent now',
+      'Ordered Step ONE of Seven mistakes, run 2 to be sent now',
+    ],
+  ],
+  RunShifted: [
+    [
+      { type: 'RunShifted', data: { ...run, byMs: 172_800_000 } },
+      'Shifted pool/"a/b", run 2: waits end 2 days later',
+      'Shifted Seven mistakes, run 2: waits end 2 days later',
+    ],
+    [
+      { type: 'RunShifted', data: { ...run, byMs: -3_600_000 } },
+      'Shifted pool/"a/b", run 2: waits end 1 hour earlier',
+      'Shifted Seven mistakes, run 2: waits end 1 hour earlier',
+    ],
+  ],
   StepCancelled: [
     [
       { type: 'StepCancelled', data: { ...run, stepId: 'one' } },

@@ -66,6 +66,13 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return `Ordered ${stepInWords(data, wording)}`
     case 'StepCancelled':
       return `Cancelled ${stepInWords(data, wording)}`
+    case 'StepRescheduled':
+      if (data.dueAt === null) return `Gave ${stepInWords(data, wording)} back to its timer`
+      return data.now === true
+        ? `Ordered ${stepInWords(data, wording)} to be sent now`
+        : `Rescheduled ${stepInWords(data, wording)} to ${instantInWords(data.dueAt, wording)}`
+    case 'RunShifted':
+      return `Shifted ${runInWords(data, wording)}: waits end ${durationInWords(Math.abs(data.byMs))} ${data.byMs < 0 ? 'earlier' : 'later'}`
     case 'ContactSuppressed':
       return data.until === null ? 'Suppressed without end' : `Suppressed until ${instantInWords(data.until, wording)}`
     case 'ContactUnsuppressed':

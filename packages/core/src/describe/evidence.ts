@@ -54,6 +54,11 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
       return [...schedule(data.timing, data.resend, wording), ...sights(data.saw ?? [])]
     case 'StepSent':
       return data.receipt === undefined ? [] : [`Receipt ${visibleText(data.receipt)}`]
+    case 'StepRescheduled':
+      return [
+        ...(data.from === undefined ? [] : [`Was due ${instantInWords(data.from, wording)}`]),
+        ...(data.to === undefined ? [] : [`Is due ${instantInWords(data.to, wording)}`]),
+      ]
     case 'CampaignPublished':
     case 'CampaignUnpublished':
     case 'CampaignPaused':
@@ -65,6 +70,7 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'StepFailed':
     case 'StepResent':
     case 'StepCancelled':
+    case 'RunShifted':
     case 'ContactSuppressed':
     case 'ContactUnsuppressed':
     case 'ContactErased':
@@ -122,6 +128,7 @@ function sights(saw: readonly Observation[]): string[] {
 function schedule(timing: Timing | null, resend: number, wording: Wording): string[] {
   if (timing === null) return resend > 0 ? ['Outside the schedule'] : []
   const { anchor, dueAt, field, invalidTimeZone, timeZone, var: variable } = timing
+  if (timing.byHand === true) return [`Due ${instantInWords(dueAt, wording)}, as an operator ordered`]
   const zone = timeZone === undefined ? '' : `, in ${visibleText(timeZone)}`
   const invalid = invalidTimeZone === undefined ? '' : ` (${valueInWords(invalidTimeZone)} is no time zone)`
   return [

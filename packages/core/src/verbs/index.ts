@@ -2,9 +2,12 @@
 import { cancelStep } from './cancel-step.ts'
 import { erase } from './erase.ts'
 import { pauseSequence } from './pause-sequence.ts'
+import { rescheduleStep } from './reschedule-step.ts'
 import { resendStep } from './resend-step.ts'
 import { restartSequence } from './restart-sequence.ts'
 import { resumeSequence } from './resume-sequence.ts'
+import { sendNow } from './send-now.ts'
+import { shiftRun } from './shift-run.ts'
 import { signal } from './signal.ts'
 import { skipStep } from './skip-step.ts'
 import { startSequence } from './start-sequence.ts'
@@ -27,6 +30,12 @@ export const VERBS = {
   cancelStep,
   /** The step and its wait are taken out (SKIP-1); `cancelStep` leaves the wait. */
   skipStep,
+  /** The step that stands next is due now, under its scheduled key, whatever its window says (NOW-1). */
+  sendNow,
+  /** One step is due at an instant, or by its timer again with `clear` (SHIFT-1). */
+  rescheduleStep,
+  /** All waits that are still to come end later, or earlier (SHIFT-2). */
+  shiftRun,
   stopAll,
   /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
   suppress,
@@ -73,9 +82,12 @@ export type { CancelStep } from './cancel-step.ts'
 export type { EraseContact } from './erase.ts'
 export type { PauseSequence } from './pause-sequence.ts'
 export { PERMISSIONS, type Permission } from './permission.ts'
+export type { RescheduleStep } from './reschedule-step.ts'
 export type { ResendStep } from './resend-step.ts'
 export type { RestartSequence } from './restart-sequence.ts'
 export type { ResumeSequence } from './resume-sequence.ts'
+export type { SendNow } from './send-now.ts'
+export type { ShiftRun } from './shift-run.ts'
 export type { HandleSignal } from './signal.ts'
 export type { SkipStep } from './skip-step.ts'
 export type { StartSequence } from './start-sequence.ts'

@@ -1,6 +1,6 @@
 /** What the host can allow. Each verb says which of these it needs. */
 
-/** What can be allowed one by one. `pause` is also resume, `publish` also unpublish, `suppress` also lifting it. */
+/** What can be allowed one by one. `pause` is also resume, `cancel` also skip, `reschedule` also shift, `publish` also unpublish, `suppress` also lifting it. */
 export const PERMISSIONS = [
   'read',
   'start',
@@ -9,6 +9,7 @@ export const PERMISSIONS = [
   'signal',
   'resend',
   'cancel',
+  'reschedule',
   'suppress',
   'erase',
   'refresh',

@@ -8,7 +8,7 @@ import type { OfContact } from '../commands.ts'
 import type { DecisionBuilder } from '../decision/builder.ts'
 import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef, Vars } from '../events.ts'
 import { type HeldValues, heldValues } from '../held-values.ts'
-import type { CampaignId, GoalId, Instant, SequenceId } from '../ids.ts'
+import type { CampaignId, GoalId, Instant, SequenceId, StepId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
 import type { Permission } from './permission.ts'
 
@@ -16,16 +16,29 @@ import type { Permission } from './permission.ts'
 export type About = 'contact' | 'sequence' | 'step' | 'signal'
 
 /** What a verb may take besides what it is about, and what it means to leave it out. */
-export const TAKEN = { flag: false, instantOrNull: null, key: undefined, vars: undefined } as const
+export const TAKEN = {
+  flag: false,
+  instantOrNull: null,
+  instant: undefined,
+  duration: undefined,
+  key: undefined,
+  vars: undefined,
+} as const
 export interface TakenTypes {
   readonly flag: boolean
   readonly instantOrNull: Instant | null
+  readonly instant: Instant
+  /** An ISO 8601 duration of elapsed time, with "-" for earlier. */
+  readonly duration: string
   /** Which enrollment is meant, where the sequence runs once for each key (KEY-2). */
   readonly key: string
   /** What a run is to begin with, by the names of the sequence's variables (VAR-1). */
   readonly vars: Vars
 }
 export type Takes = { readonly [option: string]: keyof TakenTypes }
+
+/** What a verb may be told besides what it is about. */
+export type OptionsOf<Options extends Takes> = { readonly [Option in keyof Options]?: TakenTypes[Options[Option]] }
 
 export const GOAL_OUTCOMES = ['satisfied', 'not_member', 'suppressed', 'automated'] as const
 
@@ -57,6 +70,8 @@ export interface AnswerTypes {
   readonly count: number
   readonly runs: readonly RunRef[]
   readonly goals: readonly GoalAnswer[]
+  readonly step: StepId
+  readonly instantOrNull: Instant | null
   /** Of the run that the answer is about; absent where it has none. */
   readonly key: string
   /** Only of a keyed sequence, where the order named no key. */
@@ -118,6 +133,10 @@ export interface VerbFacts {
   readonly permission: readonly Permission[]
   /** Options of its order; what each means when it is left out, `TAKEN` says. */
   readonly takes: Takes
+  /** Those of its options that cannot be left out. */
+  readonly needs: readonly string[]
+  /** What its options have to be together, as a sentence about what is missing or too much; `null`: they are so. */
+  expects(order: { readonly [option: string]: unknown }): string | null
   /** The words for what can come of it; none: its fields say it. */
   readonly outcomes: readonly string[]
   /** Those of them that leave the contact as it was: nothing is recorded. */
@@ -136,6 +155,7 @@ export interface Verb<
   Fields extends AnswerFields,
   Taken extends Takes,
   Told extends Tells,
+  Needed extends string,
 > extends VerbFacts,
     Decider<Command, AnswerWith<Outcome, Fields>> {
   readonly command: Command['type']
@@ -144,12 +164,16 @@ export interface Verb<
   readonly outcomes: readonly Outcome[]
   readonly unchanged: readonly Outcome[]
   readonly takes: Taken
+  readonly needs: readonly Needed[]
   readonly answers: Fields
   readonly tells: Told
 }
 
 /** What may be left out of a verb's own file. Defaults: no options, no field, each outcome a change, nothing published is read. */
-type LeftOut = 'takes' | 'answers' | 'tells' | 'readsPublished' | 'unchanged'
+type LeftOut = 'takes' | 'needs' | 'expects' | 'answers' | 'tells' | 'readsPublished' | 'unchanged'
+
+/** Of a verb whose options go with one another in any way. */
+const expects = () => null
 
 /** Makes the verb of a command: `defineVerb<ItsCommand>()({ … })`. Its answer follows from `outcomes` and `answers`. */
 export function defineVerb<Command extends TypedCommand>() {
@@ -160,6 +184,7 @@ export function defineVerb<Command extends TypedCommand>() {
     const Fields extends AnswerFields = Record<never, never>,
     const Taken extends Takes = Record<never, never>,
     const Told extends Tells = Record<never, never>,
+    const Needed extends keyof Taken & string = never,
   >(
     written: Omit<VerbFacts & Decider<Command, never>, LeftOut | 'decide' | 'answerFrom'> & {
       readonly word: Word
@@ -167,15 +192,17 @@ export function defineVerb<Command extends TypedCommand>() {
       readonly outcomes: readonly Outcome[]
       readonly unchanged?: readonly NoInfer<Outcome>[]
       readonly takes?: Taken
+      readonly needs?: readonly Needed[]
+      expects?(order: OptionsOf<NoInfer<Taken>>): string | null
       readonly answers?: Fields
       readonly tells?: Told
       readonly readsPublished?: boolean
       decide(command: Command, decision: DecisionBuilder): Decided<AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>>
       answerFrom(added: readonly ContactEvent[], command: Command): AnswerWith<NoInfer<Outcome>, NoInfer<Fields>>
     },
-  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told> => {
-    const left = { takes: {}, answers: {}, tells: {}, unchanged: [], readsPublished: false }
-    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told>
+  ): Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Needed> => {
+    const left = { takes: {}, needs: [], expects, answers: {}, tells: {}, unchanged: [], readsPublished: false }
+    return { ...left, ...written } as unknown as Verb<Command, Word, Of, Outcome, Fields, Taken, Told, Needed>
   }
 }
 
