@@ -1,10 +1,12 @@
-import { campaign, type Instant, recordOf as recordIn } from '@enfold/core'
+import { campaign, createCatalog, decidePublish, type Instant, isLeft, plan, recordOf as recordIn } from '@enfold/core'
 import { violationOf } from '@enfold/core/log'
 import { commands, type Scenario, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
 const { start, stop, pause, resume, cancel, skip, resend, suppress, sendNow, reschedule, shift, dispatch, report } =
   commands
+const META = { commandId: 'p', actor: null }
+const NINE = '2026-03-01T09:00:00.000Z'
 const failed = { outcome: 'failed', reason: 'smtp-451' } as const
 
 const daily = (id: string) => ({ id, kind: 'email', timer: { after: 'P1D' } })
@@ -422,5 +424,62 @@ describe('a log that lies about the schedule', () => {
     expect(ruleOf(shiftedBy, 'StepDispatched', sent.data)).toBeNull()
     const unmoved = { ...sent.data, timing: { ...timing, dueAt: at('03-03T09:00') } }
     expect(ruleOf(shiftedBy, 'StepDispatched', unmoved)).toBe('TIME-1')
+  })
+})
+
+describe('orders on the schedule and a paused campaign', () => {
+  /** The next step of the contact, after the campaign was paused and resumed at these instants. */
+  const nextAround = (scene: Scenario, from: Instant, until: Instant | null, overdue: 'shift' | 'send' = 'shift') => {
+    const catalog = createCatalog()
+    const published = decidePublish({ type: 'PublishCampaign', definition: course, ...META }, catalog, NINE)
+    if (isLeft(published)) throw new Error('not published')
+    for (const event of published.right.events) catalog.apply({ ...event, version: 1 })
+    const version = { campaignId: 'course', campaignVersion: 1 }
+    const base = {
+      ...META,
+      id: 'x',
+      schema: 1,
+      correlationId: 'x',
+      causationId: 'x',
+      cause: { by: 'operator' },
+    } as const
+    const paused = { sequences: null, entries: 'open' } as const
+    catalog.apply({ ...base, type: 'CampaignPaused', at: from, version: 2, data: { ...version, ...paused } })
+    if (until !== null)
+      catalog.apply({ ...base, type: 'CampaignResumed', at: until, version: 3, data: { ...version, overdue } })
+    const { due, upcoming } = plan('contact', scene.state, catalog, {}, scene.now)
+    return [
+      ...due.map(({ action }) => action),
+      ...upcoming.map(({ stepId, dueAt }) => `${stepId} ${dueAt.slice(5, 16)}`),
+    ]
+  }
+
+  it('GATE-1, NOW-1: what is to be sent now waits for the resume', () => {
+    const ordered = underway.at('PT1H').given(sendNow('s')).at('PT1H')
+    expect(nextAround(ordered, at('03-02T09:30'), null)).toEqual(['b 03-02T10:00'])
+    expect(nextAround(ordered, at('03-02T09:30'), at('03-02T11:00'), 'send')).toEqual(['dispatch', 'b 03-02T10:00'])
+  })
+
+  it('GATE-3, SHIFT-1: an instant by hand is later by what of the pause came after the order', () => {
+    const ordered = underway.at('P1D').given(reschedule('s', 'b', { dueAt: at('03-07T15:00') }))
+    expect(nextAround(ordered.at('P2D'), at('03-03T21:00'), at('03-04T21:00'))).toEqual(['b 03-08T15:00'])
+    expect(nextAround(ordered.at('P2D'), at('03-03T21:00'), at('03-04T21:00'), 'send')).toEqual(['b 03-07T15:00'])
+    expect(nextAround(ordered.at('P2D'), at('03-02T21:00'), at('03-03T21:00'))).toEqual(['b 03-08T03:00'])
+  })
+
+  it('GATE-3, PAUSE-2, SHIFT-1: of a pause of the run and one of the campaign the same time counts once', () => {
+    const ordered = underway.given(reschedule('s', 'b', { dueAt: at('03-07T15:00') }))
+    const both = ordered
+      .given(pause('s'))
+      .at('P2D')
+      .given(resume('s', { shift: true }))
+    expect(nextAround(both.at('P1D'), at('03-03T09:00'), at('03-05T09:00'))).toEqual(['b 03-10T15:00'])
+  })
+
+  it('GATE-3, SHIFT-2: a wait that was shifted is longer by the pause as well', () => {
+    const before = underway.given(shift('s', { by: 'PT5H' }))
+    const meanwhile = underway.at('PT12H').given(shift('s', { by: 'PT5H' }))
+    for (const scene of [before, meanwhile])
+      expect(nextAround(scene.at('P2D'), at('03-02T10:00'), at('03-03T10:00'))).toEqual(['b 03-04T14:00'])
   })
 })

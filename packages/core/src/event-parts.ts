@@ -57,7 +57,11 @@ const goalId = id<GoalId>()
 const stepId = id<StepId>()
 
 /** Below 0: earlier. */
-export const milliseconds = integer(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'a whole number of milliseconds')
+export const milliseconds = integer({
+  minimum: -Number.MAX_SAFE_INTEGER,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'a whole number of milliseconds',
+})
 
 /** Real days only: the long months, the short ones, February, and its 29th in leap years. */
 const DAY = [

@@ -275,7 +275,11 @@ function counted(
   if ((timing.byHand === true) !== (byHand !== undefined))
     return broken('SHIFT-1', 'a timing that does not say truly whether an operator gave it')
   if (byHand !== undefined)
-    return expect('SHIFT-1', timing.dueAt >= byHandAt(run, byHand), `due before ${byHand.dueAt}, which an operator gave it`)
+    return expect(
+      'SHIFT-1',
+      timing.dueAt >= byHandAt(run, byHand),
+      `due before ${byHand.dueAt}, which an operator gave it`,
+    )
   // The wait of a cancelled step goes on, and was moved there (CANCEL-1).
   const moves = record !== undefined && leavesWait(record) ? [] : shiftsOfWait(run)
   const moved = shifted(timing.anchor, moves)
