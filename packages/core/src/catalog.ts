@@ -11,7 +11,16 @@ import type { CampaignEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { type CampaignId, compareIds, type Instant, type SequenceId, type Version } from './ids.ts'
 import { nearestFirst } from './nearest.ts'
-import { type CampaignPause, isEntryClosed, isPaused, pauseNow, pausesAfter, pausesResumed } from './pauses.ts'
+import {
+  type CampaignPause,
+  isEntryClosed,
+  isPaused,
+  type PacedCampaign,
+  pacedIn,
+  pauseNow,
+  pausesAfter,
+  pausesResumed,
+} from './pauses.ts'
 import { type CampaignInvalid, type CampaignProblem, campaignUnknown, type Rejection } from './rejection.ts'
 import type { KeptKind } from './signal-kept.ts'
 import { warningsAmong } from './value-warnings.ts'
@@ -59,6 +68,8 @@ export interface Catalog {
   published(): readonly PublishedCampaign[]
   /** Campaigns that are paused now, in whole or in part. */
   paused(): readonly CampaignId[]
+  /** Campaigns whose last resume has a pace (GATE-4). */
+  paced(): readonly PacedCampaign[]
   /** The kinds of all steps of all versions: runs of every one of them may still be open. */
   kinds(): ReadonlySet<string>
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
@@ -81,6 +92,7 @@ export function createCatalog(): Catalog {
   let byKind: Map<string, GoalMatch[]> | undefined
   let kept: ReadonlyMap<string, KeptKind> | undefined
   let paused: readonly CampaignId[] | undefined
+  let paced: readonly PacedCampaign[] | undefined
   const kinds = new Set<string>()
 
   const catalog: Catalog = {
@@ -93,6 +105,7 @@ export function createCatalog(): Catalog {
       byKind = undefined
       kept = undefined
       paused = undefined
+      paced = undefined
       for (const { steps } of entries.get(campaignId)?.versions.at(-1)?.campaign.sequences.values() ?? [])
         for (const step of steps) kinds.add(step.kind)
     },
@@ -117,6 +130,10 @@ export function createCatalog(): Catalog {
     paused() {
       paused ??= [...entries.values()].flatMap((entry) => (isPaused(entry) ? [entry.campaignId] : []))
       return paused
+    },
+    paced() {
+      paced ??= [...entries.values()].flatMap((entry) => pacedIn(entry) ?? [])
+      return paced
     },
     kinds: () => kinds,
     goalsFor(kind) {

@@ -86,6 +86,7 @@ export {
   type Overdue,
   ongoingIn,
   type Pace,
+  type PacedCampaign,
   pausedCampaignOf,
   pausedLane,
   pauseNow,

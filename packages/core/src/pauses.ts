@@ -76,6 +76,19 @@ export function isPaused({ pauses }: Paused): boolean {
   return pauses.at(-1)?.until === null
 }
 
+/** A campaign that was resumed with a pace. */
+export interface PacedCampaign {
+  readonly campaignId: CampaignId
+  readonly resumedAt: Instant
+  readonly pace: Pace
+}
+
+/** `null`: its last resume has none, or it is paused again. */
+export function pacedIn({ campaignId, pauses }: Paused & { readonly campaignId: CampaignId }): PacedCampaign | null {
+  const { until = null, pace = null } = pauses.at(-1) ?? {}
+  return until === null || pace === null ? null : { campaignId, resumedAt: until, pace }
+}
+
 const NONE: readonly SequencePause[] = []
 const bySequence = new WeakMap<readonly CampaignPause[], Map<SequenceId, readonly SequencePause[]>>()
 

@@ -717,10 +717,11 @@ function pausedOf({ run, held }: RunPlanner): Pick<UpcomingStep, 'paused' | 'cam
   return held === null ? { paused } : { paused, campaignPausedSince: held.from }
 }
 
-/** What was overdue when its campaign was resumed with a pace begins by that; what is sent again by hand does not. */
+/** What was overdue when its campaign was resumed with a pace begins by that; what is tried or sent again does not. */
 function pacedBy(pauses: readonly SequencePause[], step: DueStep): DueStep {
-  if (step.action !== 'dispatch' || step.resend > 0) return step
-  const isPaced = pauses.some(({ pace, until }) => pace !== null && until !== null && step.dueAt <= until)
+  if (step.action !== 'dispatch' || step.resend > 0 || step.attempt > 1) return step
+  const last = pauses.at(-1)
+  const isPaced = last !== undefined && last.pace !== null && last.until !== null && step.dueAt <= last.until
   return isPaced ? { ...step, isPaced } : step
 }
 

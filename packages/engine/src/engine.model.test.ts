@@ -98,7 +98,7 @@ const campaign: CampaignDefinition = {
 interface ModelStep {
   readonly id: string
   readonly waitMs: number
-  state: 'pending' | 'sent' | 'failed' | 'cancelled'
+  state: 'pending' | 'sent' | 'failed' | 'cancelled' | 'left out'
   atMs: number
   resends: number
   /** Ordered and not yet done. */
@@ -108,10 +108,17 @@ interface ModelStep {
 interface ModelRun {
   status: 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
   readonly startedMs: number
-  pausedMs: number
-  /** By how much the wait in progress is longer. */
-  shiftMs: number
+  /** How time went by since the wait in progress began. */
+  spans: ModelSpan[]
   readonly steps: ModelStep[]
+}
+
+/** What a wait went through, and whether it counts. By which of the two pauses it may come not to count is open while they last. */
+interface ModelSpan {
+  readonly ms: number
+  byHand: boolean
+  byCampaign: boolean
+  counts: boolean
 }
 
 class Model {
@@ -120,6 +127,10 @@ class Model {
   handlerFails = false
   erased = false
   bannedUntilMs: number | null = null
+  /** Since when the campaign is paused. */
+  pausedSinceMs: number | null = null
+  /** Pauses of the campaign that ended with what fell due in them left out. */
+  readonly skipped: { readonly fromMs: number; readonly untilMs: number }[] = []
   readonly firstStarts: SequenceName[] = []
   readonly runs: { readonly [name in SequenceName]: ModelRun[] } = {
     nurture: [],
@@ -151,7 +162,7 @@ class Model {
     const steps = Object.entries(SEQUENCES[name]).map(
       ([id, waitMs]): ModelStep => ({ id, waitMs, state: 'pending', atMs: 0, resends: 0, resendsToDo: 0 }),
     )
-    this.runs[name].push({ status: 'active', startedMs: this.nowMs, pausedMs: 0, shiftMs: 0, steps })
+    this.runs[name].push({ status: 'active', startedMs: this.nowMs, spans: [], steps })
   }
   stop(name: SequenceName): void {
     const run = this.newest(name) as ModelRun
@@ -166,18 +177,19 @@ class Model {
 
   /** When the next thing of the run is due, and which step it is; no step: the end of the run. */
   due(run: ModelRun): { readonly atMs: number; readonly step: ModelStep | null } {
-    let atMs = run.startedMs + run.shiftMs
+    const shiftMs = run.spans.reduce((sum, { counts, ms }) => (counts ? sum : sum + ms), 0)
+    let atMs = run.startedMs + shiftMs
     for (const step of run.steps) {
-      if (step.state === 'cancelled') atMs += step.waitMs
+      if (step.state === 'cancelled' || step.state === 'left out') atMs += step.waitMs
       else if (step.state === 'pending') return { atMs: atMs + step.waitMs, step }
-      else atMs = step.atMs + run.shiftMs
+      else atMs = step.atMs + shiftMs
     }
     return { atMs, step: null }
   }
 
   /** Everything that is due now. */
   dispatch(): void {
-    if (this.erased) return
+    if (this.erased || this.pausedSinceMs !== null) return
     for (const name of NAMES)
       for (const run of this.runs[name])
         for (const step of run.steps) {
@@ -191,7 +203,7 @@ class Model {
       for (const { name, run, step } of begun) {
         step.state = this.handlerFails ? 'failed' : 'sent'
         step.atMs = this.nowMs
-        run.shiftMs = 0
+        run.spans = []
         if (!this.handlerFails) this.mails += 1
         const next = this.due(run)
         if (next.step === null && next.atMs <= this.nowMs) this.complete(name, run)
@@ -213,7 +225,28 @@ class Model {
       if (first === undefined) return begun
       const { name, run, step } = first
       if (step === null) this.complete(name, run)
+      else if (this.skipped.some(({ fromMs, untilMs }) => fromMs <= first.atMs && first.atMs < untilMs))
+        step.state = 'left out'
       else begun.push({ name, run, step })
+    }
+  }
+  /** Time goes by. */
+  pass(ms: number): void {
+    this.nowMs += ms
+    for (const name of NAMES)
+      for (const run of this.runs[name])
+        run.spans.push({
+          ms,
+          byHand: run.status === 'paused',
+          byCampaign: this.pausedSinceMs !== null,
+          counts: true,
+        })
+  }
+  /** A pause is over; `shift`: what it held is not counted. */
+  resumed(run: ModelRun, by: 'byHand' | 'byCampaign', shift: boolean): void {
+    for (const span of run.spans) {
+      if (span[by] && shift) span.counts = false
+      span[by] = false
     }
   }
   complete(name: SequenceName, run: ModelRun): void {
@@ -242,7 +275,7 @@ function open(real: Pick<Real, 'path' | 'clock' | 'openStore'>, host: Pick<Real,
     return { outcome: 'sent' } as const
   }
   // Of four outcomes at once, two lose twice and wait for a random moment: the model hears them in the order of their start.
-  const engine = createEngine({ store, clock: real.clock, handlers: { email }, random: () => 0 })
+  const engine = createEngine({ store, clock: real.clock, handlers: { email }, random: () => 0, gateMs: 4 })
   return { store, engine: store.capabilities.projectsInAppend ? engine : readingItsWrites(engine) }
 }
 
@@ -350,7 +383,6 @@ const pauseOf = (name: SequenceName) =>
       if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
       if (run.status === 'paused') return { outcome: 'already_paused', run: model.runs[name].length }
       run.status = 'paused'
-      run.pausedMs = model.nowMs
       return { outcome: 'paused', run: model.runs[name].length }
     },
     ({ engine }) => engine.pauseSequence(of(name)),
@@ -364,7 +396,7 @@ const resumeOf = (name: SequenceName, shift: boolean) =>
       if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
       if (run.status !== 'paused') return { outcome: 'not_paused', run: model.runs[name].length }
       run.status = 'active'
-      if (shift) run.shiftMs += model.nowMs - run.pausedMs
+      model.resumed(run, 'byHand', shift)
       return { outcome: 'resumed', run: model.runs[name].length }
     },
     ({ engine }) => engine.resumeSequence({ ...of(name), shift }),
@@ -457,7 +489,7 @@ const cancelOf = (name: SequenceName, index: number) => {
       if (step.state === 'cancelled') return { outcome: 'already_cancelled', run: model.runs[name].length }
       if (!model.inProgress(name)) return 'EnrollmentNotActive'
       if (step.state === 'sent') return 'StepAlreadySent'
-      if (step.state === 'failed') return 'StepAlreadyResolved'
+      if (step.state !== 'pending') return 'StepAlreadyResolved'
       step.state = 'cancelled'
       return { outcome: 'cancelled', run: model.runs[name].length }
     },
@@ -493,7 +525,7 @@ const advance = (hours: number) =>
   new Happening(
     `wait ${hours} h`,
     (model) => {
-      model.nowMs += hours * HOUR
+      model.pass(hours * HOUR)
       return {}
     },
     async ({ clock }) => clock.advance(hours * HOUR),
@@ -521,6 +553,44 @@ const reopen = new Happening(
   },
 )
 
+const BY = { actor: 'olga' }
+
+/** An order on the campaign, which is taken whatever became of the contact. */
+class CampaignCommand extends Command {
+  override async run(model: Model, real: Real): Promise<void> {
+    const expected = this.predict(model)
+    const given = (await this.deed(real)) as Given
+    expect(isLeft(given) ? given.left : given.right).toMatchObject(expected as object)
+    await expectSame(model, real)
+  }
+}
+
+const pauseCampaign = new CampaignCommand(
+  'pause the campaign',
+  (model) => {
+    if (model.pausedSinceMs !== null) return { outcome: 'already_paused' }
+    model.pausedSinceMs = model.nowMs
+    return { outcome: 'paused' }
+  },
+  ({ engine }) => engine.pauseCampaign('pool', BY),
+)
+
+type Overdue = 'shift' | 'send' | 'skip'
+
+const resumeCampaign = (overdue: Overdue) =>
+  new CampaignCommand(
+    `resume the campaign, ${overdue}`,
+    (model) => {
+      if (model.pausedSinceMs === null) return { outcome: 'not_paused' }
+      if (overdue === 'skip') model.skipped.push({ fromMs: model.pausedSinceMs, untilMs: model.nowMs })
+      model.pausedSinceMs = null
+      for (const name of NAMES)
+        for (const run of model.runs[name]) model.resumed(run, 'byCampaign', overdue === 'shift')
+      return { outcome: 'resumed' }
+    },
+    ({ engine }) => engine.resumeCampaign('pool', { ...BY, overdue }),
+  )
+
 /** Several commands as one: what rarely comes together by chance. */
 class Several implements fc.AsyncCommand<Model, Real> {
   readonly parts: readonly Command[]
@@ -535,6 +605,22 @@ class Several implements fc.AsyncCommand<Model, Real> {
   }
   toString(): string {
     return this.parts.join(', ')
+  }
+}
+
+/**
+ * What is left out is recorded when its contact's turn comes. While a run is paused by itself that is later, and the model
+ * does not say what else may have become of its step by then.
+ */
+class PauseOfCampaign extends Several {
+  readonly overdue: Overdue
+  constructor(overdue: Overdue, ...parts: readonly Command[]) {
+    super(...parts)
+    this.overdue = overdue
+  }
+  override check(model: Readonly<Model> | null = null): boolean {
+    if (this.overdue !== 'skip' || model === null) return true
+    return model.pausedSinceMs === null && NAMES.every((name) => model.newest(name)?.status !== 'paused')
   }
 }
 
@@ -581,6 +667,14 @@ const commands = fc.commands(
       .tuple(name, hours)
       .map(([one, wait]) => new Several(cancelOf(one, 1), cancelOf(one, 2), pauseOf(one), advance(wait), runDue)),
     hours.map(advance),
+    fc.constant(pauseCampaign),
+    fc.constantFrom<Overdue[]>('shift', 'send').map((overdue) => new Several(resumeCampaign(overdue), runDue)),
+    fc
+      .tuple(hours, fc.constantFrom<Overdue[]>('shift', 'send', 'skip'))
+      .map(
+        ([wait, overdue]) =>
+          new PauseOfCampaign(overdue, pauseCampaign, advance(wait), runDue, resumeCampaign(overdue), runDue),
+      ),
     hours.map((wait) => new Several(advance(wait), runDue)),
     hours.map((wait) => new Several(advance(wait), runDue)),
     fc.nat(4).map((n) => handlerFails(n === 0)),
@@ -626,7 +720,7 @@ const SERVERS: ReadonlySet<string> = new Set([
 ])
 
 it.each(Object.entries(stores))(
-  'START, STOP, PAUSE, GOAL, RESEND, CANCEL, ERASE, KEY: over the %s, the engine does what the rules say, whatever is ordered and when',
+  'START, STOP, PAUSE, GATE, GOAL, RESEND, CANCEL, ERASE, KEY: over the %s, the engine does what the rules say, whatever is ordered and when',
   async (name, stored) => {
     const opened: Real[] = []
     await fc.assert(

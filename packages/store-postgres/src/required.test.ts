@@ -1,5 +1,5 @@
 /** What an append requires of other streams, where transactions of hosts stay open between the check and the commit. */
-import { campaign, campaignStream } from '@enfold/core'
+import { campaign, campaignStream, contactStream, type NewEvent } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import { Pool } from 'pg'
@@ -59,4 +59,31 @@ it('ONCE-2: a call that waits for a transaction which waits for it fails in time
   await expect(store.settled(campaignStream('garden'), 50)).resolves.toBeUndefined()
   await client.query('ROLLBACK')
   await store.settled(campaignStream('pool'), 30_000)
+})
+
+it('GATE-2: a pause is answered when no dispatch that was checked before it can be committed any more', async () => {
+  const { engine, client, store } = await given()
+  await engine.startSequence(order('ann'))
+  const [started] = await engine.inspect.history('ann')
+  const requires = [{ stream: campaignStream('pool'), version: 1 }]
+  const dispatch = { ...started, id: 'd1', commandId: 'd1', type: 'StepDispatched' } as unknown as NewEvent
+  const inside = store.inTransaction(client)
+  expect(await inside.append(contactStream('ann'), [dispatch], 1, undefined, requires)).toMatchObject({
+    outcome: 'appended',
+  })
+  let answered = false
+  const pausing = engine.pauseCampaign('pool', { actor: null }).then((answer) => {
+    answered = true
+    return answer
+  })
+  await expect.poll(async () => (await store.readMany([campaignStream('pool')])).get('campaign-pool')?.length).toBe(2)
+  const late = { ...dispatch, id: 'd2', commandId: 'd2' } as NewEvent
+  expect(await store.append(contactStream('bob'), [late], 'no-stream', undefined, requires)).toEqual({
+    outcome: 'conflict',
+    actual: 0,
+    outdated: true,
+  })
+  expect(answered).toBe(false)
+  await client.query('COMMIT')
+  expect(await pausing).toMatchObject({ right: { outcome: 'paused' } })
 })

@@ -9,7 +9,8 @@ import type { Projection } from '../projection/projection.ts'
 import type { WakeSignal } from '../wake-signal.ts'
 import { createDueWork, type DueWork } from './due-work.ts'
 import { createLeases, type Leases } from './leases.ts'
-import { createLimits, type Limits } from './limits.ts'
+import { createLimits } from './limits.ts'
+import { bothOf, createPaces, type Paces } from './paces.ts'
 
 export interface DispatcherParts {
   readonly context: EngineContext
@@ -29,7 +30,7 @@ export interface Dispatching extends DispatcherParts {
   readonly exclusively: ReturnType<typeof createMutex>
   readonly due: DueWork
   readonly leases: Leases
-  readonly limits: Limits
+  readonly limits: Paces
   readonly release: (claim: Claim) => Promise<void>
   /** A fault was met. */
   readonly onFault: (error: unknown) => void
@@ -50,7 +51,10 @@ export function createDispatching(parts: DispatcherParts, onFault: (error: unkno
     exclusively: createMutex(),
     due: createDueWork(context, readModel, kinds, options),
     leases: createLeases(readModel, context.clock, options.leaseMs),
-    limits: createLimits(new Map(Object.entries(options.kinds)), context.clock),
+    limits: bothOf(
+      createLimits(new Map(Object.entries(options.kinds)), context.clock),
+      createPaces(context, readModel),
+    ),
     release: createBatcher<Claim, void>(async (claims) => {
       await readModel.release(claims)
       return []

@@ -67,6 +67,7 @@ async function claim(
   // What is not known to exist cannot be passed over.
   await context.campaigns.fresh()
   if (free <= 0) return []
+  await limits.look()
   return readModel.claimDue(context.clock.now(), worker, free, options.leaseMs, kinds.capacity(limits.capacity()))
 }
 

@@ -1,0 +1,146 @@
+/**
+ * How many overdue steps of a campaign begin after a resume with a pace: so many in each span, counted from the resume
+ * (GATE-4). What was begun is counted in the log, so that workers who know nothing of one another keep one pace. A worker
+ * looks before each claim, and claims at most a portion at once: that much it may be over, and no more.
+ */
+import {
+  type CampaignId,
+  campaignStream,
+  durationMs,
+  epochMsOf,
+  type Instant,
+  isCampaignEvent,
+  type PacedCampaign,
+  type Position,
+  pausedLane,
+  type ReadModel,
+} from '@enfold/core'
+import type { EngineContext } from '../engine-context.ts'
+import type { Limits } from './limits.ts'
+
+/** A worker claims at most this part of what a span allows at once. */
+const PORTIONS = 10
+
+interface Pace {
+  readonly campaignId: CampaignId
+  readonly resumedAt: Instant
+  readonly most: number
+  readonly perMs: number
+  /** The log is counted up to here. */
+  position: Position
+  /** The span that is counted, 0, 1, 2 … since the resume, and how many began in it. */
+  span: number
+  begun: number
+  /** Claimed, and not known to have begun. */
+  pending: number
+  /** Begun by this worker since the last look. */
+  fresh: number
+  /** Whether anything waits for the pace. */
+  isWaiting: boolean
+}
+
+export interface Paces extends Limits {
+  /** Counts what was begun since the last look. Reads nothing while no contact waits for a pace. */
+  look(): Promise<void>
+}
+
+export function createPaces(
+  { campaigns, clock, store }: Pick<EngineContext, 'campaigns' | 'clock' | 'store'>,
+  readModel: Pick<ReadModel, 'backlog'>,
+): Paces {
+  const paces = new Map<string, Pace>()
+  const nowMs = () => epochMsOf(clock.now())
+  const spanAt = ({ resumedAt, perMs }: Pace, ms: number) => Math.floor((ms - epochMsOf(resumedAt)) / perMs)
+
+  function leftOf(pace: Pace): number {
+    const begun = pace.span === spanAt(pace, nowMs()) ? pace.begun : 0
+    return Math.max(0, pace.most - begun - pace.fresh - pace.pending)
+  }
+
+  async function paceOf({ campaignId, resumedAt, pace }: PacedCampaign): Promise<Pace> {
+    const { kind } = pausedLane(campaignId)
+    const known = paces.get(kind)
+    if (known?.resumedAt === resumedAt) return known
+    const stream = campaignStream(campaignId)
+    const events = (await store.readMany([stream])).get(stream) ?? []
+    const position = events.findLast(({ type }) => type === 'CampaignResumed')?.position ?? 0
+    const perMs = durationMs(pace.per) ?? 1
+    const counts = { position, span: 0, begun: 0, pending: 0, fresh: 0, isWaiting: false }
+    const made = { campaignId, resumedAt, most: pace.most, perMs, ...counts }
+    paces.set(kind, made)
+    return made
+  }
+
+  /** Only what began in the span of now counts. */
+  async function count(pace: Pace): Promise<void> {
+    const { campaignId, fresh, resumedAt } = pace
+    const span = spanAt(pace, nowMs())
+    if (span !== pace.span) pace.begun = 0
+    pace.span = span
+    for await (const event of store.readAll(pace.position, { streams: 'contacts' })) {
+      pace.position = event.position
+      if (isCampaignEvent(event) || event.type !== 'StepDispatched' || event.data.campaignId !== campaignId) continue
+      const { timing } = event.data
+      if (timing !== null && timing.dueAt <= resumedAt && spanAt(pace, epochMsOf(event.at)) === span) pace.begun += 1
+    }
+    pace.fresh -= fresh
+  }
+
+  return {
+    async look() {
+      const paced = campaigns.catalog.paced()
+      if (paced.length === 0) {
+        paces.clear()
+        return
+      }
+      const kinds = paced.map(({ campaignId }) => pausedLane(campaignId).kind)
+      const waiting = new Set((await readModel.backlog(kinds, clock.now())).map(({ kind }) => kind))
+      for (const kind of paces.keys()) if (!kinds.includes(kind)) paces.delete(kind)
+      for (const one of paced) {
+        const pace = await paceOf(one)
+        pace.isWaiting = waiting.has(pausedLane(one.campaignId).kind)
+        if (pace.isWaiting) await count(pace)
+      }
+    },
+    capacity() {
+      const capacity = new Map<string, number>()
+      for (const [kind, pace] of paces) capacity.set(kind, Math.min(leftOf(pace), Math.ceil(pace.most / PORTIONS)))
+      return capacity
+    },
+    reserve(kind) {
+      const pace = paces.get(kind)
+      if (pace === undefined) return () => {}
+      pace.pending += 1
+      return (used) => {
+        pace.pending -= 1
+        if (used) pace.fresh += 1
+      }
+    },
+    waitMs() {
+      const waits = [...paces.values()].flatMap((pace) => {
+        if (!pace.isWaiting || leftOf(pace) > 0) return []
+        const now = nowMs()
+        return epochMsOf(pace.resumedAt) + (spanAt(pace, now) + 1) * pace.perMs - now
+      })
+      return waits.length === 0 ? 0 : Math.max(1, Math.min(...waits))
+    },
+  }
+}
+
+/** Limits of kinds, and paces of campaigns, as one. */
+export function bothOf(limits: Limits, paces: Paces): Paces {
+  return {
+    look: paces.look,
+    capacity: () => new Map([...limits.capacity(), ...paces.capacity()]),
+    reserve(kind) {
+      const giveBack = [limits.reserve(kind), paces.reserve(kind)]
+      return (used) => {
+        for (const one of giveBack) one(used)
+      }
+    },
+    waitMs() {
+      const waits = [limits.waitMs(), paces.waitMs()].filter((ms) => ms > 0)
+      return waits.length === 0 ? 0 : Math.min(...waits)
+    },
+  }
+}
