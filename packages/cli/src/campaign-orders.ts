@@ -1,5 +1,6 @@
-/** Orders on a campaign from the command line: publish and unpublish. */
-import { type CampaignId, describeRejection, isLeft } from '@enfold/core'
+/** Orders on a campaign from the command line: publish and unpublish, pause and resume. */
+import { type CampaignId, describeRejection, type Either, isLeft, type Overdue, type Rejection } from '@enfold/core'
+import type { HeldByPause, PauseCampaignOrder, ResumeCampaignOrder } from '@enfold/engine'
 import { messageOf, UsageError } from './errors.ts'
 import type { Ordered } from './operations.ts'
 import { CAMPAIGN_SENTENCES } from './order-sentences.ts'
@@ -90,4 +91,71 @@ export async function unpublish(
     await writeLine(stdout, options.json === true ? jsonText({ campaignId, commandId, answer: answered.right }) : text)
     return true
   })
+}
+
+/** @returns false if it was refused */
+export async function pauseCampaign(
+  io: Streams,
+  url: string,
+  campaignId: CampaignId,
+  order: PauseCampaignOrder & Ordered,
+  options: OrderOptions,
+): Promise<boolean> {
+  return withEngine(url, 'write', options, async (engine) =>
+    told(io, campaignId, order, options, await engine.pauseCampaign(campaignId, order), (outcome) =>
+      CAMPAIGN_SENTENCES.pauseCampaign.did[outcome](named(campaignId), 0, named(order.commandId)),
+    ),
+  )
+}
+
+/** Says what it would do before it asks (GATE-5). Returns false if it was refused. */
+export async function resumeCampaign(
+  io: Streams,
+  url: string,
+  campaignId: CampaignId,
+  order: ResumeCampaignOrder & Ordered & { readonly overdue: Overdue },
+  options: OrderOptions,
+): Promise<boolean> {
+  return withEngine(url, 'write', options, async (engine) => {
+    if (options.yes !== true) {
+      const held = await engine.inspect.heldByPause(campaignId)
+      const question = held === null ? null : wouldResume(held, order.overdue)
+      if (question !== null) await confirm(io, question)
+    }
+    return told(io, campaignId, order, options, await engine.resumeCampaign(campaignId, order), (outcome) =>
+      CAMPAIGN_SENTENCES.resumeCampaign.did[outcome](named(campaignId), 0, named(order.commandId)),
+    )
+  })
+}
+
+/** What a resume makes of the overdue runs, step by step; `null`: none is overdue. */
+function wouldResume({ campaignId, steps }: HeldByPause, overdue: Overdue): string | null {
+  if (steps.length === 0) return null
+  const lines = steps.map((step) => {
+    const { go, skip, first, last } = step.choices[overdue]
+    const going = go === 0 ? '' : `${go} go ${first === last ? `at ${first}` : `from ${first} to ${last}`}`
+    const skipped = skip === 0 ? '' : `${skip} skipped`
+    const effect = [going, skipped].filter((part) => part !== '').join(', ')
+    return `  ${named(step.stepId)} of ${named(step.sequenceId)}: ${counted(step.overdue, 'run')} overdue; ${effect}`
+  })
+  return `This would resume ${named(campaignId)}.\n${lines.join('\n')}`
+}
+
+async function told<Outcome extends string>(
+  { stdout, stderr }: Streams,
+  campaignId: CampaignId,
+  { commandId }: Ordered,
+  { json = false }: OrderOptions,
+  answered: Either<Rejection, { readonly outcome: Outcome }>,
+  say: (outcome: Outcome) => string,
+): Promise<boolean> {
+  if (isLeft(answered)) {
+    const message = describeRejection(answered.left)
+    if (json) await writeLine(stdout, jsonText({ campaignId, commandId, rejection: answered.left, message }))
+    else await writeLine(stderr, paintFor(stderr)('red', plain(message)))
+    return false
+  }
+  const answer = answered.right
+  await writeLine(stdout, json ? jsonText({ campaignId, commandId, answer }) : say(answer.outcome))
+  return true
 }

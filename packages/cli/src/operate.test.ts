@@ -166,6 +166,24 @@ describe('publish', () => {
     expect(JSON.parse(asJson.stdout)).toMatchObject({ rejection: { type: 'CampaignInvalid' } })
   })
 
+  it('GATE-1, GATE-3, GATE-5: pausing and resuming a campaign say what they did, and a resume what it would do', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    expect(withoutIds(await said('pause-campaign', store, 'pool/1', '--entries', 'closed'))).toBe(
+      'paused "pool/1", command <id>\n',
+    )
+    expect(await said('pause-campaign', store, 'pool/1', '--entries', 'closed')).toBe(
+      '"pool/1" is paused already: nothing changed\n',
+    )
+    expect((await enfold(['start', store, 'cleo', NURTURE])).stderr).toContain('takes nobody into')
+    const refused = await enfold(['resume-campaign', store, 'pool/1', '--overdue', 'skip'])
+    expect(refused).toMatchObject({ status: 2, stdout: '' })
+    expect(refused.stderr).toContain('2 runs overdue; 2 go at')
+    expect(
+      withoutIds(await said('resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '5', '--yes')),
+    ).toBe('resumed "pool/1", command <id>\n')
+    expect(await said('resume-campaign', store, 'pool/1')).toBe('"pool/1" is not paused: nothing changed\n')
+  })
+
   it('VERSION-3: unpublishing says what it did, and asks before it stops runs', async () => {
     await said('start', store, 'ann', 'bob', NURTURE, '--yes')
     const refused = await enfold(['unpublish', store, 'pool/1', '--stop-runs'])

@@ -13,6 +13,7 @@ import { type Call, type CampaignCall, type Html, link, numberOf } from './call.
 import { Failure } from './failure.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
+import { pauseBar } from './pause-page.ts'
 import { activeTag } from './selection.ts'
 import { when, whenNext } from './when.ts'
 
@@ -21,12 +22,12 @@ const MEMBERS_PAGE = 50
 export async function campaignsPage(call: Call): Promise<Page> {
   const campaigns = visibleTo(call.principal, await call.engine.inspect.campaigns())
   const rows = await Promise.all(
-    campaigns.map(async ({ campaignId, name, published, publishedAt, version }) => {
+    campaigns.map(async ({ campaignId, name, paused, published, publishedAt, version }) => {
       const counts = await call.engine.inspect.counts({ campaignId })
       const sum = (of: 'active' | 'waiting') => counts.reduce((all, one) => all + one[of], 0).toLocaleString('en')
       return html`<tr>
 <th scope="row"><a href="${link(call, ['campaigns', campaignId])}"><bdi>${name}</bdi></a> <small class="id"><bdi>${campaignId}</bdi></small></th>
-<td>${badge(published ? 'published' : 'unpublished')}</td>
+<td>${badge(published ? 'published' : 'unpublished')}${paused === undefined ? '' : html` ${badge('paused')}`}</td>
 <td class="number">${version}</td>
 <td>${when(publishedAt, call.timeZone)}</td>
 <td class="number">${sum('active')}</td>
@@ -63,6 +64,7 @@ export async function campaignPage(call: CampaignCall): Promise<Page> {
   const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
   const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1>
 <span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
+${pauseBar(call, view.paused)}
 ${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
 <div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected, numbers.get(selected))}</div></div>
@@ -160,7 +162,11 @@ async function nodeOf(
   const views = await Promise.all(members.contacts.map((contactId) => call.engine.inspect.contact(contactId)))
   const rows = views.map(({ contactId, enrollments }) => {
     const run = enrollments.find((one) => one.campaignId === campaignId && one.sequenceId === node)
-    return { contactId, next: run?.next ?? null, isPaused: run?.status === 'paused' }
+    return {
+      contactId,
+      next: run?.next ?? null,
+      isPaused: run?.status === 'paused' || run?.next?.campaignPausedSince !== undefined,
+    }
   })
   const to = (query: Readonly<Record<string, string | null>>) =>
     `${link(call, ['campaigns', campaignId], { version: params.get('version'), node, ...query })}#node`

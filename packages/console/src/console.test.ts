@@ -198,6 +198,15 @@ describe('permissions', () => {
     ['/actions/act/resume', 'post /actions/{actionId}/resume', {}, 403, 404, 303],
     ['/campaigns', 'get /campaigns', null, 200, 200, 200],
     ['/campaigns/pool?node=nurture', 'get /campaigns/{campaignId}', null, 200, 403, 200],
+    ['/campaigns/pool/pause', 'get /campaigns/{campaignId}/pause', null, 403, 403, 200],
+    [
+      '/campaigns/pool/pause',
+      'post /campaigns/{campaignId}/pause',
+      { do: 'resume', overdue: 'shift', reason: 'test' },
+      403,
+      403,
+      303,
+    ],
     ['/now', 'get /now', null, 200, 200, 200],
     ['/attention', 'get /attention', null, 200, 200, 200],
     ['/audit', 'get /audit', null, 200, 200, 200],
@@ -486,6 +495,28 @@ describe('what is said is true', () => {
     }
     expect(text).toContain('Runs of all versions')
     expect((await send(pages, '/campaigns/pool?version=1')).text).toContain('Runs of version 1')
+  })
+
+  it('GATE-1, GATE-5: a campaign is paused and resumed on its page, which shows first what each choice would do', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const own = consoleOf(mine)
+    await mine.engine.startSequence({ ...ofPool, contactId: 'dora' })
+    const order = (fields: Record<string, string>) =>
+      send(own, '/campaigns/pool/pause', {
+        form: { reason: 'a wrong link', commandId: crypto.randomUUID(), ...fields },
+      })
+    expect((await send(own, '/campaigns/pool/pause')).text).toContain('Nothing of it goes out until it is resumed.')
+    expect((await order({ do: 'pause', sequence: '', entries: 'closed' })).status).toBe(303)
+    const page = (await send(own, '/campaigns/pool')).text
+    expect(page).toContain('All of it is paused since')
+    expect(page).toContain('and takes nobody in')
+    expect((await send(own, '/contacts/dora')).text).toContain('campaign paused')
+    expect((await send(own, '/now')).text).toContain('paused')
+    expect((await send(own, '/campaigns/pool/pause')).text).toMatch(/<td class="number">1<\/td>\s*<td>1 go /)
+    expect((await order({ do: 'resume', overdue: 'nonsense' })).status).toBe(400)
+    expect((await order({ do: 'resume', overdue: 'send', most: '5', per: 'PT1H' })).status).toBe(303)
+    expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeUndefined()
   })
 
   it('a search without conditions lists the contacts that are in a sequence, and says so', async () => {

@@ -23,7 +23,7 @@ function runCard(shown: Shown, run: EnrollmentView): Html {
   const about = titles.sequence(run)
   return html`<article class="card">
 <div class="bar"><h3>${titles.sequenceHtml(run)}</h3>
-<span>${badge(status)} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
+<span>${badge(status)}${next?.campaignPausedSince === undefined ? '' : html` ${badge('campaign paused')}`} <span class="quiet">run ${run.run}, version ${run.campaignVersion}</span></span></div>
 <p>Since ${recordedWhen(call, startedAt, zone)}. ${
     next === null
       ? status === 'waiting'
@@ -88,7 +88,7 @@ export function upcoming(shown: Shown, runs: readonly EnrollmentView[]): Html {
       const step = run.steps.find((one) => one.stepId === stepId)
       return html`<tr>
 <td>${whenNext(moment, call.timeZone, zone)}</td>
-<th scope="row"><bdi>${stepId}</bdi>${run.status === 'paused' ? html` ${badge('paused')}` : ''}${step?.status === 'held' ? html` ${badge('held')}` : ''}</th>
+<th scope="row"><bdi>${stepId}</bdi>${run.status === 'paused' ? html` ${badge('paused')}` : ''}${run.next?.campaignPausedSince === undefined ? '' : html` ${badge('campaign paused')}`}${step?.status === 'held' ? html` ${badge('held')}` : ''}</th>
 <td>${titles.sequenceHtml(run)}</td>
 <td class="orders">${step === undefined ? '' : stepOrders(shown, run, step)}</td>
 </tr>`

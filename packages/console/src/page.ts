@@ -95,6 +95,7 @@ const TONES: ReadonlyMap<string, string> = new Map([
   ),
   ...[
     'paused',
+    'campaign paused',
     'waiting',
     'dispatched',
     'retrying',

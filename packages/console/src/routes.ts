@@ -14,6 +14,7 @@ import { contactPage } from './contact-page.ts'
 import { nowPage } from './now-page.ts'
 import { giveOrder, orderPage, orderScope } from './order-page.ts'
 import type { Page } from './page.ts'
+import { givePause, pausePage, pauseScope } from './pause-page.ts'
 import { previewPage, process } from './preview-page.ts'
 import { searchPage } from './search-page.ts'
 import { whyPage, whyScope } from './why-page.ts'
@@ -60,6 +61,8 @@ export const routes: readonly Route[] = [
   post('/actions/{actionId}/resume', actionOrderScope, resumeAction),
   get('/campaigns', LOOK, campaignsPage),
   get('/campaigns/{campaignId}', campaignScope, campaignPage),
+  get('/campaigns/{campaignId}/pause', pauseScope, pausePage),
+  post('/campaigns/{campaignId}/pause', pauseScope, givePause),
   get('/now', LOOK, nowPage),
   get('/attention', LOOK, attentionPage),
   get('/audit', LOOK, auditPage),

@@ -8,10 +8,13 @@ import {
   isSuppressed,
   newestRun,
   recordOf,
+  type StepRecord,
 } from './enrollment.ts'
 import type { RecordedContactEvent, RunRef, StepRef } from './events.ts'
 import type { ContactId, EventId, Instant } from './ids.ts'
-import { plan } from './plan.ts'
+import { leavesWait, pausesOf, type SequencePause, skippingAt } from './pauses.ts'
+import { pausesAsOf } from './pauses-seen.ts'
+import { plan, waitSince } from './plan.ts'
 import type { Facts } from './ports/host.ts'
 
 /**
@@ -51,6 +54,7 @@ export interface NotRun {
     | 'suppressed'
     | 'erased'
     | 'paused'
+    | 'campaign-paused'
     | 'not-yet-due'
     /** It is due, and waits for its window to open: then it will be sent (TIME-2). */
     | 'window'
@@ -103,6 +107,8 @@ export function explainNot(
   const { campaign } = context.campaigns.version(step.campaignId, run.campaignVersion)
   if (campaign.sequences.get(step.sequenceId)?.steps.some((one) => one.id === step.stepId) !== true)
     return because('step-unknown', evidence('SequenceStarted'), `version ${run.campaignVersion} has no such step`)
+  const catalog = pausesAsOf(context.campaigns, context.now)
+  const pauses = pausesOf(catalog.find(step.campaignId), step.sequenceId)
   const record = recordOf(run, step.stepId)
   switch (record?.status) {
     case 'sent':
@@ -110,7 +116,7 @@ export function explainNot(
     case 'dispatched':
       return because('in-flight', evidence('StepDispatched'))
     case 'skipped':
-      return because('skipped', evidence('StepSkipped'), record.reason)
+      return because('skipped', evidence('StepSkipped'), skippedFor(record, pauses))
     case 'failed':
     case 'held':
       return because(record.status, evidence('StepDispatched', 'StepFailed'), record.reason)
@@ -121,11 +127,13 @@ export function explainNot(
     if (state.erased) return because('erased', evidence('ContactErased'))
     return because('stopped', evidence('SequenceStopped'))
   }
-  const { campaigns, facts, now } = context
-  const { upcoming, due } = plan(contactId, state, campaigns, facts === undefined ? {} : facts, now)
+  const { facts, now } = context
+  const { upcoming, due } = plan(contactId, state, catalog, facts === undefined ? {} : facts, now)
   const isOfRun = (one: RunRef) => one.run === run.run && isSameEnrollment(one, step)
   const next = upcoming.find(isOfRun)
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null
+  if (next?.stepId === step.stepId && next.campaignPausedSince !== undefined)
+    return { ...because('campaign-paused', evidence('SequenceStarted'), `since ${next.campaignPausedSince}`), dueAt }
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
   const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted')
   if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
@@ -135,8 +143,14 @@ export function explainNot(
     const detail = facts !== undefined && skip?.action === 'skip' ? skip.reason : null
     return { ...because('due', shown, detail), dueAt }
   }
+  const shifted =
+    dueAt === null ? undefined : pauses.findLast((one) => one.overdue === 'shift' && (one.until ?? '') > waitSince(run))
   const detail =
-    next === undefined || dueAt !== null ? null : `the step ${JSON.stringify(next.stepId)} stands before it`
+    shifted !== undefined
+      ? `its campaign was paused from ${shifted.from} to ${shifted.until}`
+      : next === undefined || dueAt !== null
+        ? null
+        : `the step ${JSON.stringify(next.stepId)} stands before it`
   return { ...because('not-yet-due', shown, detail), dueAt }
 }
 
@@ -146,6 +160,12 @@ export function explainNot(
  */
 export function nowFor(history: readonly RecordedContactEvent[], now: Instant): Instant {
   return [now, ...history.map(({ at }) => at)].sort().at(-1) ?? now
+}
+
+/** What a step was skipped for; where a pause left it out, which one (GATE-3). */
+function skippedFor(record: StepRecord, pauses: readonly SequencePause[]): string | null {
+  const pause = leavesWait(record) && record.dueAt !== null ? skippingAt(pauses, record.dueAt) : null
+  return pause === null ? record.reason : `its campaign was paused from ${pause.from} to ${pause.until}`
 }
 
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {

@@ -93,6 +93,7 @@ export {
   pausesOf,
   type SequencePause,
 } from './pauses.ts'
+export { asIfResumed, pausesAsOf } from './pauses-seen.ts'
 export * from './pausing.ts'
 export * from './plan.ts'
 export * from './ports/index.ts'

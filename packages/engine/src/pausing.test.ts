@@ -204,4 +204,88 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     await engine.runDue()
     expect(begun()).toBe(MANY)
   })
+
+  it('GATE-5: before a resume it is told how many are overdue per step, and when they would go', async () => {
+    const { engine, clock } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await engine.runDue()
+    clock.advance('PT12H')
+    await answerOf(engine.startSequence({ ...nurture, contactId: 'bob' }))
+    await engine.runDue()
+    await answerOf(engine.pauseCampaign('pool', BY))
+    await answerOf(engine.startSequence({ ...nurture, contactId: 'cem' }))
+    expect(await engine.inspect.heldByPause('pool')).toMatchObject({
+      since: '2026-03-02T21:00:00.000Z',
+      steps: [{ stepId: 'one', overdue: 1 }],
+    })
+    clock.advance('P1D')
+    await engine.runDue({ limit: 1 })
+    const now = '2026-03-03T21:00:00.000Z'
+    const later = (first: string, last: string) => ({ go: 2, skip: 0, first, last })
+    const progress: number[] = []
+    const held = await engine.inspect.heldByPause('pool', { onProgress: (contacts) => progress.push(contacts) })
+    expect(held).toMatchObject({ at: now, complete: true, contacts: 3 })
+    expect(held?.steps).toEqual([
+      {
+        sequenceId: 'nurture',
+        stepId: 'one',
+        overdue: 1,
+        choices: {
+          shift: { go: 1, skip: 0, first: now, last: now },
+          send: { go: 1, skip: 0, first: now, last: now },
+          skip: { go: 0, skip: 1, first: null, last: null },
+        },
+      },
+      {
+        sequenceId: 'nurture',
+        stepId: 'two',
+        overdue: 2,
+        choices: {
+          shift: later('2026-03-04T09:00:00.000Z', '2026-03-04T21:00:00.000Z'),
+          send: later(now, now),
+          // What is due at this very instant did not fall due before it.
+          skip: { go: 1, skip: 1, first: now, last: now },
+        },
+      },
+    ])
+    expect(progress).toEqual([3])
+    expect(await engine.inspect.heldByPause('pool', { most: 1 })).toMatchObject({ contacts: 1, complete: false })
+    expect(await engine.inspect.heldByPause('garden')).toBe(null)
+    expect((await engine.inspect.campaign('pool'))?.paused).toEqual({
+      since: '2026-03-02T21:00:00.000Z',
+      sequences: null,
+      entries: 'open',
+    })
+    expect((await engine.inspect.contact('ann')).enrollments[0]?.next).toMatchObject({
+      stepId: 'two',
+      campaignPausedSince: '2026-03-02T21:00:00.000Z',
+    })
+  })
+
+  it('GATE-1, AUDIT-3: why a step did not go is told, while its campaign is paused and afterwards', async () => {
+    const { engine, clock } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await engine.runDue()
+    await answerOf(engine.pauseCampaign('pool', BY))
+    clock.advance('P2D')
+    const why = (stepId: string) =>
+      engine.inspect.explain({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', stepId })
+    expect((await why('two')).step).toMatchObject({ reason: 'campaign-paused', detail: `since ${MONDAY}` })
+    await answerOf(engine.resumeCampaign('pool', BY))
+    const from = `its campaign was paused from ${MONDAY} to 2026-03-04T09:00:00.000Z`
+    expect((await why('two')).step).toMatchObject({ reason: 'not-yet-due', detail: from })
+    await answerOf(engine.pauseCampaign('pool', BY))
+    clock.advance('P2D')
+    await answerOf(engine.resumeCampaign('pool', { ...BY, overdue: 'skip' }))
+    await engine.runDue()
+    expect((await why('two')).step).toMatchObject({
+      reason: 'skipped',
+      detail: 'its campaign was paused from 2026-03-04T09:00:00.000Z to 2026-03-06T09:00:00.000Z',
+    })
+    // At an instant of then the pause of then holds it.
+    const then = await engine.inspect.contact('ann', { at: '2026-03-03T09:00:00.000Z' })
+    expect(then.enrollments[0]?.next).toMatchObject({ stepId: 'two', campaignPausedSince: MONDAY })
+  })
 })

@@ -291,6 +291,26 @@ describe('campaigns', () => {
     expect((await send('GET', '/campaigns/pool')).body.published).toBe(false)
   })
 
+  it('GATE-1, GATE-3, GATE-5: campaigns are paused and resumed, and what a pause holds is told', async () => {
+    const { send } = await givenApi()
+    expect((await send('GET', '/campaigns/pool')).body.paused).toBeUndefined()
+    const paused = await send('POST', '/campaigns/pool/pause-campaign', { body: { entries: 'closed' } })
+    expect(paused).toMatchObject({ status: 200, body: { outcome: 'paused', version: 1 } })
+    expect((await send('GET', '/campaigns/pool')).body.paused).toMatchObject({ sequences: null, entries: 'closed' })
+    expect(await send('POST', `${NURTURE}/start`)).toMatchObject({
+      status: 409,
+      body: { type: 'urn:enfold:problem:CampaignPaused' },
+    })
+    expect((await send('GET', '/campaigns/pool/held-by-pause')).body).toMatchObject({ complete: true, steps: [] })
+    const pace = { most: 5, per: 'PT1H' }
+    const resumed = await send('POST', '/campaigns/pool/resume-campaign', { body: { overdue: 'send', pace } })
+    expect(resumed.body).toMatchObject({ outcome: 'resumed' })
+    expect((await send('POST', '/campaigns/pool/resume-campaign', { body: {} })).body.outcome).toBe('not_paused')
+    const wrong = { pace: { most: 5, per: 'an hour' } }
+    expect((await send('POST', '/campaigns/pool/resume-campaign', { body: wrong })).status).toBe(400)
+    expect((await send('GET', '/campaigns/nothing/held-by-pause')).status).toBe(404)
+  })
+
   it('VERSION-2: campaigns that are not valid are refused with every problem and its place', async () => {
     const { send } = await givenApi()
     const body = { id: 'pool', goals: [{ id: 'g', when: {}, next: ['nowhere'] }], sequences: [{ id: 's', steps: [] }] }

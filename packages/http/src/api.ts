@@ -10,6 +10,7 @@ import { campaignRoutes } from './campaign-routes.ts'
 import { contactRoutes } from './contact-routes.ts'
 import { checkShape, jsonOf, mediaTypeOf, queryOf, uploadOf, wrongInput } from './input.ts'
 import { openApiDocument } from './openapi.ts'
+import { pauseRoutes } from './pause-routes.ts'
 import { type Authorize, checkedPrincipal, denial, type Principal } from './permissions.ts'
 import { problem, problemFor, problemResponse, Refused, thrownProblem } from './problem.ts'
 import { type Call, type Limits, Reply, type Route } from './route.ts'
@@ -38,7 +39,7 @@ export interface ApiOptions {
 /** Never rejects: what goes wrong is a response. */
 export type Api = (request: Request) => Promise<Response>
 
-export const routes: readonly Route[] = [...contactRoutes, ...campaignRoutes, ...actionRoutes]
+export const routes: readonly Route[] = [...contactRoutes, ...campaignRoutes, ...pauseRoutes, ...actionRoutes]
 
 const OWN_OPTIONS = {
   maxBodyBytes: wholeNumberTo(2 ** 30),

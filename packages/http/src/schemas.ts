@@ -143,7 +143,7 @@ export const Contact = closed({
       startedAt: Instant,
       endedAt: orNull(Instant),
       steps: list(Step),
-      next: orNull(closed({ stepId: Id, dueAt: Instant, opensAt: opt(Instant) })),
+      next: orNull(closed({ stepId: Id, dueAt: Instant, opensAt: opt(Instant), campaignPausedSince: opt(Instant) })),
     }),
   ),
   factsFault: opt(FactsFault),
@@ -187,6 +187,7 @@ export const UpcomingSteps = closed({
       ...{ contactId: Id, campaignId: Id, sequenceId: Id, key: opt(Id), run: Count, stepId: Id, dueAt: Instant },
       vars: opt(Scalars),
       opensAt: opt(Instant),
+      campaignPausedSince: opt(Instant),
       factsFault: opt(FactsFault),
     }),
   ),
@@ -222,7 +223,10 @@ export const Members = closed({
   nextKey: opt(Type.String()),
 })
 
-const SUMMARY = { campaignId: Id, name: Type.String(), published: Flag, version: Count, publishedAt: Instant }
+const SUMMARY = {
+  ...{ campaignId: Id, name: Type.String(), published: Flag, version: Count, publishedAt: Instant },
+  paused: opt(closed({ since: Instant, sequences: orNull(list(Id)), entries: words('open', 'closed') })),
+}
 export const Campaigns = closed({ campaigns: list(closed(SUMMARY)) })
 export const Campaign = closed({
   ...SUMMARY,

@@ -26,7 +26,7 @@ import {
   wholeNumberIn,
 } from '../arguments.ts'
 import { processMany } from '../bulk.ts'
-import { publishFile, unpublish } from '../campaign-orders.ts'
+import { pauseCampaign, publishFile, resumeCampaign, unpublish } from '../campaign-orders.ts'
 import type { ContactSelector } from '../contact-selector.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentifiedOrder, isActionVerb, operationOf } from '../operations.ts'
@@ -76,6 +76,48 @@ function addCampaignCommands(program: Command, io: Streams, done: Finish): void 
     .action((url: string, campaignId: string, options: GivenOptions & { stopRuns?: boolean }) =>
       done(unpublish(io, url, campaignId, options.stopRuns === true, orderedBy(options), options)),
     )
+  addPauseCommands(program, io, done)
+}
+
+interface PauseOptions extends GivenOptions {
+  readonly sequence?: readonly string[]
+  readonly entries?: 'open' | 'closed'
+}
+
+interface ResumeOptions extends GivenOptions {
+  readonly overdue?: 'shift' | 'send' | 'skip'
+  readonly most?: number
+  readonly per?: string
+}
+
+function addPauseCommands(program: Command, io: Streams, done: Finish): void {
+  const { pauseCampaign: pausing, resumeCampaign: resuming } = CAMPAIGN_VERBS
+  const each = (value: string, before: readonly string[] = []) => [...before, idIn(value)]
+  orderCommand(program, pausing.word, CAMPAIGN_SENTENCES.pauseCampaign.help)
+    .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
+    .addOption(new Option('--sequence <id>', 'only this sequence; again for more (default: all)').argParser(each))
+    .addOption(new Option('--entries <how>', 'whether starts are accepted meanwhile').choices(['open', 'closed']))
+    .action((url: string, campaignId: string, options: PauseOptions) => {
+      const { sequence: sequences, entries } = options
+      const asked = { ...(sequences === undefined ? {} : { sequences }), ...(entries === undefined ? {} : { entries }) }
+      return done(pauseCampaign(io, url, campaignId, { ...orderedBy(options), ...asked }, options))
+    })
+
+  asking(orderCommand(program, resuming.word, CAMPAIGN_SENTENCES.resumeCampaign.help))
+    .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
+    .addOption(
+      new Option(
+        '--overdue <how>',
+        'waits are longer by the pause, what fell due goes now, or it is skipped (default: shift)',
+      ).choices(['shift', 'send', 'skip']),
+    )
+    .addOption(new Option('--most <n>', 'at most so many overdue steps in each span').argParser(wholeNumberIn))
+    .option('--per <duration>', 'the span, such as PT1H (default: PT1H)')
+    .action((url: string, campaignId: string, options: ResumeOptions) => {
+      const { overdue = 'shift', most, per = 'PT1H' } = options
+      const pace = most === undefined ? {} : { pace: { most, per } }
+      return done(resumeCampaign(io, url, campaignId, { ...orderedBy(options), overdue, ...pace }, options))
+    })
 }
 
 // --- Verbs ----------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ const REASONS: Readonly<Record<NotRun['reason'], string>> = {
   suppressed: 'The contact is suppressed',
   erased: 'The contact was erased',
   paused: 'The sequence is paused',
+  'campaign-paused': 'Its campaign is paused',
   'not-yet-due': 'It is not due yet',
   window: 'It is due, and waits for its window to open',
   due: 'It is due, and no dispatcher has taken it since',

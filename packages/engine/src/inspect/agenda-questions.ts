@@ -116,7 +116,8 @@ async function overdue(context: EngineContext, readModel: ReadModel): Promise<Ov
   return tally.sum()
 }
 
-function agendaPages(readModel: ReadModel, until: Instant) {
+/** Everyone of whom something is due, by page. */
+export function agendaPages(readModel: ReadModel, until: Instant) {
   return pages(async (after: AgendaEntry | null) => {
     const entries = await readModel.agenda(until, PAGE, after ?? undefined)
     return { entries, next: entries.length < PAGE ? null : (entries.at(-1) ?? null) }

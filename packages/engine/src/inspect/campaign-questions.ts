@@ -3,9 +3,12 @@ import {
   type CampaignDefinition,
   type CampaignId,
   type CampaignProblem,
+  type CatalogEntry,
   checkDefinition,
   type Instant,
   isLeft,
+  ongoingIn,
+  type SequenceId,
 } from '@enfold/core'
 import type { Campaigns } from '../campaigns.ts'
 import * as input from '../input.ts'
@@ -20,6 +23,12 @@ export interface CampaignSummary {
   /** The newest: 1, 2, 3 … */
   readonly version: number
   readonly publishedAt: Instant
+  /** The pause that holds it now (GATE-1); `sequences` is `null` where it holds all. Absent: it is not paused. */
+  readonly paused?: {
+    readonly since: Instant
+    readonly sequences: readonly SequenceId[] | null
+    readonly entries: 'open' | 'closed'
+  }
 }
 
 export interface CampaignView extends CampaignSummary {
@@ -49,6 +58,16 @@ export interface CampaignQuestions {
   campaign(campaignId: CampaignId, options?: { readonly version?: number }): Promise<CampaignView | null>
 }
 
+/** What holds a campaign now, as one. */
+export function pausedIn(entry: CatalogEntry): Pick<CampaignSummary, 'paused'> {
+  const held = ongoingIn(entry)
+  const [first] = held
+  if (first === undefined) return {}
+  const isWhole = held.some(({ sequences }) => sequences === null)
+  const sequences = isWhole ? null : [...new Set(held.flatMap((one) => [...(one.sequences ?? [])]))]
+  return { paused: { since: first.from, sequences, entries: held.at(-1)?.entries ?? 'open' } }
+}
+
 /** @param kinds that this engine has handlers for; `null`: they cannot be listed */
 export function createCampaignQuestions(campaigns: Campaigns, kinds: readonly string[] | null): CampaignQuestions {
   function view(campaignId: CampaignId, wanted?: number): CampaignView | null {
@@ -62,6 +81,7 @@ export function createCampaignQuestions(campaigns: Campaigns, kinds: readonly st
       published: entry.published !== null,
       version: newest.campaignVersion,
       publishedAt: newest.publishedAt,
+      ...pausedIn(entry),
       definition: one.campaign.definition,
       versions: entry.versions.map(({ campaignVersion, publishedAt }) => ({ version: campaignVersion, publishedAt })),
     }

@@ -8,6 +8,7 @@ import {
   isInProgress,
   isSameEnrollment,
   isSuppressed,
+  pausesAsOf,
   plan,
   type RecordedContactEvent,
   type ResendRecord,
@@ -60,10 +61,10 @@ export interface EnrollmentView extends SequenceRef {
   /** All steps of the run's version, in order. */
   readonly steps: readonly StepView[]
   /**
-   * The step that stands next, and when it is due; of a paused run, when it would be. `opensAt` where it is due and waits
-   * for its window. `null` in a run that is over.
+   * The step that stands next, and when it is due; of a paused run or campaign, when it would be. `opensAt` where it is due
+   * and waits for its window. `campaignPausedSince` where a pause of its campaign holds it. `null` in a run that is over.
    */
-  readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt'>
+  readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt' | 'campaignPausedSince'>
 }
 
 export const STEP_STATUSES = ['pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'] as const
@@ -137,7 +138,8 @@ async function contactView(
   const state = at === undefined ? loaded.state : fold(history)
   const { version } = state
   const now = at ?? clock.now()
-  const { upcoming } = plan(contactId, state, campaigns.catalog, facts, now)
+  const catalog = at === undefined ? campaigns.catalog : pausesAsOf(campaigns.catalog, at)
+  const { upcoming } = plan(contactId, state, catalog, facts, now)
   const enrollments = state.enrollments.flatMap((enrollment) =>
     (runs === 'all' ? enrollment.runs : enrollment.runs.slice(-1)).map((run) => {
       const view = enrollmentView(refOf(enrollment), run, upcoming, stepIdsOf(campaigns.catalog, enrollment, run))
@@ -189,8 +191,13 @@ export function varsIn({ vars }: Run): { readonly vars?: Vars } {
   return Object.keys(vars).length === 0 ? {} : { vars }
 }
 
-function nextOf({ stepId, dueAt, opensAt }: UpcomingStep): NonNullable<EnrollmentView['next']> {
-  return { stepId, dueAt, ...(opensAt === undefined ? {} : { opensAt }) }
+function nextOf({ stepId, dueAt, opensAt, campaignPausedSince }: UpcomingStep): NonNullable<EnrollmentView['next']> {
+  return {
+    stepId,
+    dueAt,
+    ...(opensAt === undefined ? {} : { opensAt }),
+    ...(campaignPausedSince === undefined ? {} : { campaignPausedSince }),
+  }
 }
 
 function stepView(stepId: StepId, record: StepRecord | undefined): StepView {

@@ -12,6 +12,7 @@ import { createExplainQuestions, type ExplainQuestions } from './explain-questio
 import { createFunnelQuestions, type FunnelQuestions } from './funnel-questions.ts'
 import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
+import { createPauseQuestions, type PauseQuestions } from './pause-questions.ts'
 
 export interface Inspect
   extends ContactQuestions,
@@ -22,7 +23,8 @@ export interface Inspect
     AttentionQuestions,
     CampaignQuestions,
     FunnelQuestions,
-    LogQuestions {}
+    LogQuestions,
+    PauseQuestions {}
 
 export function createInspect(
   context: EngineContext,
@@ -42,5 +44,6 @@ export function createInspect(
     ...campaigns,
     ...createFunnelQuestions(context, readModel),
     ...createLogQuestions(context, readModel),
+    ...createPauseQuestions(context, readModel),
   }
 }

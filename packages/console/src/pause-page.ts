@@ -1,0 +1,132 @@
+/** Pausing a campaign and resuming it: a page that says what it holds and what each choice would do, and the deed. */
+import { type CampaignId, isLegalId, type Overdue } from '@enfold/core'
+import type { HeldByPause, HeldStep } from '@enfold/engine'
+import type { Scope } from '@enfold/http'
+import { html } from 'hono/html'
+import { reasonOf } from './action-order.ts'
+import { answerOf, type Call, type CampaignCall, type Html, link, may, needed, redirect } from './call.ts'
+import { Failure } from './failure.ts'
+import { badge, hidden, type Page, table } from './page.ts'
+import { when } from './when.ts'
+
+/** So many contacts are looked at before the page answers. */
+const MOST = 20_000
+
+export const pauseScope = ({ path }: Call<'/campaigns/{campaignId}/pause'>): Scope => ({
+  verbs: ['pause', 'read'],
+  campaigns: [path.campaignId],
+})
+
+type Paused = { readonly since: string; readonly sequences: readonly string[] | null; readonly entries: string }
+
+/** On the campaign's page: whether it is paused, and what can be ordered. */
+export function pauseBar(call: CampaignCall, paused: Paused | undefined): Html {
+  const { campaignId } = call.path
+  const order = may(call, 'pause', [campaignId])
+    ? html`<a class="button small" href="${link(call, ['campaigns', campaignId, 'pause'])}">${paused === undefined ? 'Pause' : 'Resume'}</a>`
+    : ''
+  if (paused === undefined) return html`${order}`
+  const parts = paused.sequences === null ? 'All of it' : html`Of it ${listOf(paused.sequences)}`
+  return html`<p class="notice warm" role="status">${badge('paused')} ${parts} is paused since ${when(paused.since, call.timeZone)}${paused.entries === 'closed' ? ', and takes nobody in' : ''}. ${order}</p>`
+}
+
+const listOf = (ids: readonly string[]): Html =>
+  html`${ids.map((id, i) => html`${i === 0 ? '' : ', '}<bdi>${id}</bdi>`)}`
+
+export async function pausePage(call: Call<'/campaigns/{campaignId}/pause'>): Promise<Page> {
+  const { campaignId } = call.path
+  const view = await call.engine.inspect.campaign(campaignId)
+  if (view === null) throw new Failure(404, 'There is no such campaign.')
+  const form =
+    view.paused === undefined ? pauseForm(call, view.definition.sequences) : await resumeForm(call, campaignId)
+  const title = view.paused === undefined ? 'Pause' : 'Resume'
+  return {
+    title: `${title} ${view.name}`,
+    part: 'campaigns',
+    body: html`<h1>${title} <bdi>${view.name}</bdi></h1>${form}`,
+  }
+}
+
+const REASON = html`<label>Reason <input name="reason" required maxlength="500" placeholder="For the record; no personal data"></label>`
+
+function pauseForm(
+  call: Call<'/campaigns/{campaignId}/pause'>,
+  sequences: readonly { readonly id: string; readonly name?: string }[],
+): Html {
+  const { campaignId } = call.path
+  return html`<p>Nothing of it goes out until it is resumed. Signals, goals, stops and other orders apply as ever.</p>
+<form method="post" autocomplete="off" action="${link(call, ['campaigns', campaignId, 'pause'])}" class="fields">
+${hidden(call, { commandId: crypto.randomUUID(), do: 'pause' })}
+<label>What <select name="sequence"><option value="">All of it</option>
+${sequences.map(({ id, name }) => html`<option value="${id}">only ${name ?? id}</option>`)}</select></label>
+<label>Starts meanwhile <select name="entries"><option value="open">are accepted</option><option value="closed">are refused</option></select></label>
+${REASON}
+<p class="buttons"><button class="primary">Pause</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
+</form>`
+}
+
+async function resumeForm(call: Call<'/campaigns/{campaignId}/pause'>, campaignId: CampaignId): Promise<Html> {
+  const held = await call.engine.inspect.heldByPause(campaignId, { most: MOST, signal: call.request.signal })
+  return html`${held === null ? '' : effects(call, held)}
+<form method="post" autocomplete="off" action="${link(call, ['campaigns', campaignId, 'pause'])}" class="fields">
+${hidden(call, { commandId: crypto.randomUUID(), do: 'resume' })}
+<label>What fell due meanwhile <select name="overdue">
+<option value="shift">goes later: every wait is longer by the pause</option>
+<option value="send">goes now</option>
+<option value="skip">is skipped</option></select></label>
+<label>At most so many overdue steps <input name="most" type="number" min="1" max="1000000" placeholder="no limit"></label>
+<label>in each <select name="per"><option value="PT1M">minute</option><option value="PT1H" selected>hour</option><option value="P1D">day</option></select></label>
+${REASON}
+<p class="buttons"><button class="primary">Resume</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
+</form>`
+}
+
+/** What each choice would make of the overdue runs, step by step (GATE-5). */
+function effects(call: Call, { steps, complete, contacts }: HeldByPause): Html {
+  return html`${table(
+    'Overdue',
+    ['Step', 'Overdue', 'Later by the pause', 'Now', 'Skipped'],
+    steps.map(
+      (step) => html`<tr>
+<th scope="row"><bdi>${step.stepId}</bdi> <span class="quiet">of <bdi>${step.sequenceId}</bdi></span></th>
+<td class="number">${step.overdue.toLocaleString('en')}</td>
+${(['shift', 'send', 'skip'] as const).map((choice) => effectCell(call, step, choice))}
+</tr>`,
+    ),
+    'Nothing fell due so far.',
+  )}
+${complete ? '' : html`<p class="hint">Counted for the ${contacts.toLocaleString('en')} contacts that have waited longest. There are more.</p>`}`
+}
+
+function effectCell({ timeZone }: Call, { choices }: HeldStep, choice: Overdue): Html {
+  const { go, skip, first, last } = choices[choice]
+  const goes =
+    first === null || last === null ? '' : html`${go.toLocaleString('en')} go ${spanOf(first, last, timeZone)}`
+  return html`<td>${goes}${go > 0 && skip > 0 ? ', ' : ''}${skip === 0 ? '' : html`${skip.toLocaleString('en')} skipped`}</td>`
+}
+
+const spanOf = (first: string, last: string, zone: string): Html =>
+  first === last ? html`${when(first, zone)}` : html`${when(first, zone)} to ${when(last, zone)}`
+
+export async function givePause(call: Call<'/campaigns/{campaignId}/pause'>): Promise<Response> {
+  const { campaignId } = call.path
+  const { engine, form, principal } = call
+  const order = { actor: principal.id, reason: reasonOf(form), commandId: needed(form, 'commandId') }
+  if (needed(form, 'do') === 'pause') {
+    const sequence = form.get('sequence') ?? ''
+    const sequences = isLegalId(sequence) ? { sequences: [sequence] } : {}
+    const entries = form.get('entries') === 'closed' ? 'closed' : 'open'
+    answerOf(await engine.pauseCampaign(campaignId, { ...order, ...sequences, entries }))
+  } else {
+    const most = Number(form.get('most') ?? '')
+    const pace = Number.isInteger(most) && most > 0 ? { pace: { most, per: form.get('per') ?? 'PT1H' } } : {}
+    answerOf(await engine.resumeCampaign(campaignId, { ...order, overdue: overdueOf(form), ...pace }))
+  }
+  return redirect(link(call, ['campaigns', campaignId]))
+}
+
+function overdueOf(form: URLSearchParams): Overdue {
+  const overdue = needed(form, 'overdue')
+  if (overdue === 'shift' || overdue === 'send' || overdue === 'skip') return overdue
+  throw new Failure(400, 'Unknown choice.')
+}

@@ -1,0 +1,83 @@
+/** Pausing a campaign and resuming it, and what a pause holds (GATE-1 to GATE-5). */
+import { CAMPAIGN_VERBS, campaignUnknown } from '@enfold/core'
+import { answerOf, found, given, onCampaign, orderOf, type Route, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const effect = s.closed({
+  go: s.whole(0),
+  skip: s.whole(0),
+  first: s.orNull(s.Instant),
+  last: s.orNull(s.Instant),
+})
+const Held = s.closed({
+  campaignId: s.Id,
+  at: s.Instant,
+  since: s.orNull(s.Instant),
+  sequences: s.orNull(s.list(s.Id)),
+  entries: s.words('open', 'closed'),
+  contacts: s.whole(0),
+  complete: s.Flag,
+  steps: s.list(
+    s.closed({
+      sequenceId: s.Id,
+      stepId: s.Id,
+      overdue: s.whole(0),
+      choices: s.closed({ shift: effect, send: effect, skip: effect }),
+    }),
+  ),
+})
+const answered = (outcomes: readonly string[]) =>
+  s.closed({ outcome: s.words(...outcomes), version: s.whole(0), position: s.whole(0) })
+
+export const pauseRoutes: readonly Route[] = [
+  route({
+    id: 'pauseCampaign',
+    method: 'post',
+    path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.pauseCampaign.word}`,
+    summary: CAMPAIGN_VERBS.pauseCampaign.summary,
+    body: s.closed({
+      reason: s.opt(s.Text),
+      sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
+      entries: s.opt(s.words('open', 'closed')),
+    }),
+    answers: { 200: answered(CAMPAIGN_VERBS.pauseCampaign.outcomes) },
+    scope: onCampaign(...CAMPAIGN_VERBS.pauseCampaign.permission),
+    handle: async (call) => {
+      const { sequences, entries } = call.body
+      const order = { ...orderOf(call), ...given({ sequences, entries }) }
+      return answerOf(await call.engine.pauseCampaign(call.path.campaignId, order))
+    },
+  }),
+  route({
+    id: 'resumeCampaign',
+    method: 'post',
+    path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.resumeCampaign.word}`,
+    summary: CAMPAIGN_VERBS.resumeCampaign.summary,
+    body: s.closed({
+      reason: s.opt(s.Text),
+      overdue: s.opt(s.words('shift', 'send', 'skip')),
+      pace: s.opt(s.closed({ most: s.whole(1, 1_000_000), per: s.Text })),
+    }),
+    answers: { 200: answered(CAMPAIGN_VERBS.resumeCampaign.outcomes) },
+    scope: onCampaign(...CAMPAIGN_VERBS.resumeCampaign.permission),
+    handle: async (call) => {
+      const { overdue, pace } = call.body
+      const order = { ...orderOf(call), ...given({ overdue, pace }) }
+      return answerOf(await call.engine.resumeCampaign(call.path.campaignId, order))
+    },
+  }),
+  route({
+    id: 'getHeldByPause',
+    method: 'get',
+    path: '/campaigns/{campaignId}/held-by-pause',
+    summary:
+      'How many runs of a paused campaign are overdue at each step, and when they would go under each choice of a resume. Looks at every contact that has something due; `most` bounds how many',
+    query: s.closed({ most: s.opt(s.whole(1)) }),
+    answers: { 200: Held },
+    scope: onCampaign('read'),
+    async handle({ engine, path: { campaignId }, query, request: { signal } }) {
+      const held = await engine.inspect.heldByPause(campaignId, { ...given(query), signal })
+      return held ?? found(null, campaignUnknown(campaignId, await engine.inspect.campaigns()))
+    },
+  }),
+]
