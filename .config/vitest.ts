@@ -34,10 +34,12 @@ class LongestFirst extends BaseSequencer {
 }
 
 /**
- * Their tests keep nothing in modules and change nothing of the process, so a process runs one file after the other and
- * loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
+ * Their tests keep nothing in modules and change nothing of the process for long, so a process runs one file after the
+ * other and loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
  */
-const TOGETHER = ['packages/{core,engine,handlers,http,store-memory,testkit}/src/**/*.test.ts']
+const TOGETHER = ['packages/{cli,console,core,engine,handlers,http,store-*,testkit}/src/**/*.test.ts']
+/** Has modules loaded anew, one of them with something else in it. */
+const NOT_TOGETHER = ['packages/store-postgres/src/upgrade.test.ts']
 
 /** Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes. */
 const BENCH = process.env.ENFOLD_BENCH === undefined ? ['packages/bench/src/**'] : []
@@ -55,18 +57,25 @@ const shared: UserWorkspaceConfig['test'] = {
   expect: { poll: { timeout: 30_000, interval: 20 } },
 }
 
-const together = { ...shared, name: 'together', isolate: false, include: TOGETHER, exclude: LEFT_OUT }
+const together = {
+  ...shared,
+  name: 'together',
+  isolate: false,
+  include: TOGETHER,
+  exclude: [...LEFT_OUT, ...NOT_TOGETHER],
+}
 const apart = {
   ...shared,
   name: 'apart',
   include: [
-    'packages/*/src/**/*.test.ts',
+    ...NOT_TOGETHER,
+    'packages/{bench,driver-tests,test-servers}/src/**/*.test.ts',
     'packages/bench/soak/**/*.test.ts',
     'examples/**/*.test.ts',
     'docs/**/*.test.ts',
     '.config/*.test.ts',
   ],
-  exclude: [...LEFT_OUT, ...TOGETHER],
+  exclude: LEFT_OUT,
 }
 const bundled = { ...together, name: 'bundle', include: ['packages/core/src/**/*.test.ts'] }
 

@@ -7,13 +7,15 @@ import { Readable, Writable } from 'node:stream'
 import { type Clock, type ContactId, campaign, orThrow } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createSqliteStore } from '@enfold/store-sqlite'
+import { afterAll } from 'vitest'
 import { run } from './cli.ts'
 import type { Streams } from './streams.ts'
 
-/** A directory that is removed when the process ends. */
+/** A directory that is removed when the tests of the file are over. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'enfold-cli-'))
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }))
+  // The end of the process is too late: workers of the test runner are told to go, and hear no exit.
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
   return path
 }
 
