@@ -21,7 +21,7 @@ const PARTS: { readonly [part: string]: readonly Stage[] } = {
     { name: 'style', command: 'biome check .', after: 'docs' },
     { name: 'words', command: 'node --run check:words', after: 'docs' },
   ],
-  suite: [{ name: 'suite', command: `${vitest} --maxWorkers=2`, after: 'docs', workers: 2 }],
+  suite: [{ name: 'suite', command: `ENFOLD_SCALE=0.5 ${vitest} --maxWorkers=2`, after: 'docs', workers: 2 }],
   package: [
     { name: 'build', command: 'node --run build', after: 'types' },
     { name: 'packed', command: 'node .config/packed.ts', after: 'build' },

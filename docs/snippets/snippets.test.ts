@@ -1,6 +1,7 @@
 /**
  * What the pages and the packages' READMEs show is code that runs, and what it prints. Each `x.ts` next to this file is
- * run, and must print `x.txt`. Pages and READMEs hold copies under a comment that names file and region, so that they
+ * run, and must print `x.txt`: one after the other in a process that loads the packages once, or, where one wants a
+ * server, in a process of its own. Pages and READMEs hold copies under a comment that names file and region, so that they
  * read alike on the site, on a code host and in an editor. `ENFOLD_WRITE_SNIPPETS=1` copies again.
  */
 import { execFileSync } from 'node:child_process'
@@ -9,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { startPostgres } from '@enfold/test-servers/postgres'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 
 const HERE = import.meta.dirname
 const DOCS = join(HERE, '..')
@@ -83,16 +84,55 @@ function expectCopies(page: string, languages: string): void {
   )
 }
 
+/** Imports each, in a folder of its own, and says what it printed. */
+const RUNS_ALL = `
+const write = process.stdout.write.bind(process.stdout)
+for (const { name, path, cwd } of JSON.parse(process.argv[1])) {
+  process.chdir(cwd)
+  let printed = ''
+  process.stdout.write = (text) => { printed += text; return true }
+  const error = await import(path).then(() => null, (thrown) => String(thrown?.stack ?? thrown))
+  process.stdout.write = write
+  write(JSON.stringify([name, error ?? printed]) + '\\n')
+}
+// Some leave a server running.
+process.exit()`
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'enfold-snippet-'))
+}
+
+function runAll(names: readonly string[]): ReadonlyMap<string, string> {
+  const all = names.map((name) => ({ name, path: join(HERE, name), cwd: newFolder() }))
+  try {
+    const args = ['--input-type=module', '--eval', RUNS_ALL, JSON.stringify(all)]
+    const said = execFileSync(process.execPath, args, { cwd: HERE, encoding: 'utf8' })
+    const lines = said.trimEnd().split('\n')
+    return new Map(lines.map((line) => JSON.parse(line) as [string, string]))
+  } finally {
+    for (const { cwd } of all) rmSync(cwd, { recursive: true, force: true })
+  }
+}
+
 describe('given the code of the documentation', () => {
-  it.each(snippets)('%s prints what is shown', async (name) => {
-    const cwd = mkdtempSync(join(tmpdir(), 'enfold-snippet-'))
+  let printed: ReadonlyMap<string, string>
+  beforeAll(() => {
+    printed = runAll(snippets.filter((name) => SERVERS[name] === undefined))
+  })
+  const shown = (name: string) => regionOf(join(HERE, name.replace(/\.ts$/, '.txt')), undefined)
+
+  it.each(snippets.filter((name) => SERVERS[name] === undefined))('%s prints what is shown', (name) => {
+    expect(printed.get(name)?.trimEnd()).toBe(shown(name))
+  })
+
+  it.each(Object.entries(SERVERS))('%s prints what is shown', async (name, [variable, start]) => {
+    const cwd = newFolder()
     onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
-    const [variable, start] = SERVERS[name] ?? []
-    const server = await start?.()
-    onTestFinished(() => server?.stop())
-    const env = variable === undefined ? process.env : { ...process.env, [variable]: server?.url }
-    const printed = execFileSync(process.execPath, [join(HERE, name)], { cwd, env, encoding: 'utf8' })
-    expect(printed.trimEnd()).toBe(regionOf(join(HERE, name.replace(/\.ts$/, '.txt')), undefined))
+    const server = await start()
+    onTestFinished(() => server.stop())
+    const env = { ...process.env, [variable]: server.url }
+    const said = execFileSync(process.execPath, [join(HERE, name)], { cwd, env, encoding: 'utf8' })
+    expect(said.trimEnd()).toBe(shown(name))
   })
 })
 

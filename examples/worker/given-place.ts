@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createEngine, orThrow } from '@enfold/engine'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { openStore } from './open-store.ts'
 import { type Evidence, judge, type Verdict } from './soak/judge.ts'
 import { createLedger } from './soak/ledger.ts'
 import type { Acceptance } from './soak/mail-server.ts'
 import { openDesk } from './soak/orders.ts'
 import { launch, type Process } from './soak/process.ts'
-import { letters, workerSettings } from './soak/soak.ts'
+import { atRest, heldSteps, letters, workerSettings } from './soak/soak.ts'
 
 /** For those who die. */
 export const SHORT = { leaseMs: 1500, handlerTimeoutMs: 500 }
@@ -120,3 +120,24 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
 }
 
 export const keysOf = (mails: readonly Acceptance[]) => new Set(mails.map(({ key }) => key))
+
+/** What is left of one contact's letters once a worker that was killed at a moment has been followed by another. */
+export async function expectAfterDeath(
+  moment: 'dispatched' | 'handled',
+  onUnknown: 'retry' | 'hold',
+  expected: { readonly mails: number; readonly repeats: number; readonly held: number },
+): Promise<void> {
+  const place = await givenPlace(onUnknown)
+  await place.start(0, 1)
+  const ending = await place.faltering(moment, 'SIGKILL').ended
+  await place.abandoned()
+
+  place.faltering('never', 'never')
+  await atRest(place.ledger)
+
+  expect(ending).toBe('SIGKILL')
+  const mails = place.mails()
+  expect(mails).toHaveLength(expected.mails)
+  expect(mails.length - keysOf(mails).size).toBe(expected.repeats)
+  expect(heldSteps(place.ledger)).toHaveLength(expected.held)
+}

@@ -1,9 +1,20 @@
 import { describe, expect, it } from 'vitest'
-import { givenPlace, SHORT } from './given-place.ts'
+import { expectAfterDeath, givenPlace, SHORT } from './given-place.ts'
 import { atRest, soak } from './soak/soak.ts'
 
 /** Real processes in real time: how long it takes depends on the machine. */
 const PATIENCE_MS = 600_000
+
+describe('given a worker that is killed at the worst moment', () => {
+  it.each([
+    ['dispatched', 'retry', { mails: 2, repeats: 0, held: 0 }],
+    ['handled', 'hold', { mails: 1, repeats: 0, held: 1 }],
+  ] as const)(
+    'STEP-6: after it has %s, onUnknown "%s": %o',
+    (moment, onUnknown, expected) => expectAfterDeath(moment, onUnknown, expected),
+    PATIENCE_MS,
+  )
+})
 
 describe('given a worker that is killed again and again', () => {
   it.each([

@@ -48,9 +48,9 @@ function together(partitions: readonly Partition[]) {
 }
 
 describe('a log read in partitions', () => {
-  it.each(QUESTIONS)('AUDIT-2: by three threads gives the answer of one ($ask, $until)', async (question) => {
-    const { partitions, bad } = await scanInParallel(given('log.jsonl', lines), 3, false, question, () => {})
-    expect({ partitions: partitions.length, bad }).toEqual({ partitions: 3, bad: [] })
+  it.each(QUESTIONS)('AUDIT-2: by two threads gives the answer of one ($ask, $until)', async (question) => {
+    const { partitions, bad } = await scanInParallel(given('log.jsonl', lines), 2, false, question, () => {})
+    expect({ partitions: partitions.length, bad }).toEqual({ partitions: 2, bad: [] })
     expect(together(partitions)).toEqual(together([await answerFor(question, log)]))
     expect(together(partitions).ahead.events).toBeGreaterThan(0)
   })
@@ -61,9 +61,9 @@ describe('a log read in partitions', () => {
       .with(7, (lines[7] as string).slice(0, -1))
       .with(90, '')
     const path = given('damaged.jsonl', damaged)
-    const { bad } = await scanInParallel(path, 3, true, EVERYTHING, () => {})
+    const { bad } = await scanInParallel(path, 2, true, EVERYTHING, () => {})
     expect(bad.map(({ line }) => line)).toEqual([8, 41, 91])
-    const first = await scanInParallel(path, 3, false, EVERYTHING, () => {})
+    const first = await scanInParallel(path, 2, false, EVERYTHING, () => {})
     expect(first.bad.map(({ line }) => line)).toEqual([8])
   })
 

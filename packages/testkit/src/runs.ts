@@ -1,9 +1,10 @@
 /**
  * How often the properties of this repository are tried. One number scales them all: `ENFOLD_SCALE`, default 1, which is
- * the gate. The gate sets a twentieth where a suite runs again (bundles, browser); `pnpm soak` multiplies.
+ * a run of single files. The gate sets a half, and a twentieth where a suite runs again (bundle, browser); `pnpm soak`
+ * multiplies.
  */
 
-/** @param usual how often a property is tried in the gate; at least once is what remains of it */
+/** @param usual how often a property is tried by default; at least once is what remains of it */
 export function runs(usual: number): number {
   return Math.max(1, Math.ceil(usual * Number(process.env.ENFOLD_SCALE ?? 1)))
 }

@@ -22,6 +22,7 @@ import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, HOSTILE_IDS } from '@enfold/testkit'
+import { soaking } from '@enfold/testkit/runs'
 import { describe, expect, it } from 'vitest'
 import {
   answerOf,
@@ -709,7 +710,7 @@ describe('given stores that go away', () => {
     const writer = closing(createEngine({ store: log, clock, handlers: {} }))
     await answerOf(writer.publish(pool))
     const random = randomFrom(9)
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < (soaking ? 3000 : 1200); i++) {
       const contactId = `contact ${Math.floor(random() * 300)}`
       if (random() < 0.5) await writer.startSequence({ ...onAnn('nurture'), contactId })
       else await writer.stopSequence({ ...onAnn('nurture'), contactId })
