@@ -15,7 +15,7 @@ import { freshDatabase } from '../../src/databases.ts'
 
 const ROUNDS = Number(process.env.ENFOLD_ROUNDS ?? 20)
 const TURN = 48
-const LANES = [1, 8, 16]
+const LANES = (process.env.ENFOLD_LANES ?? '1,8,16').split(',').map(Number)
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
 interface Contender {
@@ -25,36 +25,32 @@ interface Contender {
 }
 
 const server = await startPostgres({ settings: ['max_connections=100'] })
-const first = new Pool({ connectionString: server.url, max: 1 })
-const [session] = (await first.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows
-const postmaster = processOf(session?.pid ?? 0).parent
-await first.end()
-
-/** Of a process: its parent, and its processor time in µs. Linux counts that in hundredths of a second: proc(5). */
-function processOf(pid: string | number): { readonly parent: number; readonly micros: number } {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return { parent: Number(fields[1]), micros: (Number(fields[11]) + Number(fields[12])) * 10_000 }
-}
-
-/** Processor time of all processes of the server, in µs. */
-function serverMicros(): number {
-  let sum = 0
+/** Processor time in µs of each session of a database. Linux counts it in hundredths of a second: proc(5). */
+function sessionsOf(database: string): ReadonlyMap<string, number> {
+  const sessions = new Map<string, number>()
   for (const pid of readdirSync('/proc'))
     try {
-      const { parent, micros } = /^\d+$/.test(pid) ? processOf(pid) : { parent: 0, micros: 0 }
-      if (parent === postmaster) sum += micros
+      if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(` ${database} `)) continue
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      sessions.set(pid, (Number(fields[11]) + Number(fields[12])) * 10_000)
     } catch {
       // It has ended meanwhile.
     }
+  return sessions
+}
+
+function microsSince(before: ReadonlyMap<string, number>, database: string): number {
+  let sum = 0
+  for (const [pid, micros] of sessionsOf(database)) sum += micros - (before.get(pid) ?? 0)
   return sum
 }
 
-async function enfold(name = 'enfold', options = {}): Promise<Contender> {
-  const connectionString = await freshDatabase(server.url, `orders_${name}`)
-  const store = createPostgresStore({ connectionString, maxConnections: 16, ...options })
+async function enfold(): Promise<Contender> {
+  const connectionString = await freshDatabase(server.url, 'orders_enfold')
+  const store = createPostgresStore({ connectionString, maxConnections: 16 })
   const engine = await givenEngine({ store })
   return {
-    name,
+    name: 'enfold',
     order: (id) => start(engine, id),
     end: () => engine.close().then(() => store.close()),
   }
@@ -97,14 +93,15 @@ for (const lanes of LANES) {
   const spent = new Map(contenders.map(({ name }) => [name, { ms: 0, here: 0, there: 0 }]))
   for (let round = 0; round < ROUNDS; round++) {
     for (const { name, order } of contenders) {
+      const database = `orders_${name}`
       const ids = [...contactIds(TURN, from)]
-      const [at, here, there] = [performance.now(), process.cpuUsage(), serverMicros()]
+      const [at, here, there] = [performance.now(), process.cpuUsage(), sessionsOf(database)]
       await atOnce(ids, lanes, order)
       const sum = spent.get(name) as { ms: number; here: number; there: number }
       sum.ms += performance.now() - at
       const used = process.cpuUsage(here)
       sum.here += used.user + used.system
-      sum.there += serverMicros() - there
+      sum.there += microsSince(there, database)
     }
     from += TURN
   }
