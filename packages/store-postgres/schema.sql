@@ -359,10 +359,9 @@ CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, r
 AS $function$
 DECLARE
   event_positions bigint[] := ARRAY[]::bigint[];
-  tag_ids         integer[];
+  tag_ids         integer[] := ARRAY[]::integer[];
   fold            boolean := false;
   folds           boolean;
-  written         integer;
   number          bigint;
   setting         text;
   is_locked       boolean;
@@ -380,11 +379,12 @@ BEGIN
       RETURN NULL;
     END IF;
   END LOOP;
-  -- The caller saw them some time ago. A server that took over since need not have them all.
+  -- The caller saw them some time ago. Others may have come since, and a server that took over need not have them all.
   IF cardinality(seen) > 0 AND cardinality(seen) <> (
     SELECT count(*) FROM unnest(seen, seen_versions, seen_hashes) AS s (stream, version, hash)
     JOIN "enfold".events e ON e.stream = s.stream AND e.version = s.version
     AND e.hash IS NOT DISTINCT FROM decode(s.hash, 'hex')
+    WHERE NOT EXISTS (SELECT FROM "enfold".events l WHERE l.stream = s.stream AND l.version = s.version + 1)
   ) THEN
     RETURN NULL;
   END IF;
@@ -396,29 +396,21 @@ BEGIN
   FOR i IN 1 .. cardinality(ids) LOOP
     event_positions[i] := nextval('"enfold".positions');
   END LOOP;
+  -- Where another append is at it now, this waits for it, and then is an error that ends the transaction. ON CONFLICT would
+  -- look at three indexes before each row and take a lock for it.
   IF cardinality(ids) = 1 THEN
     INSERT INTO "enfold".events (position, version, stream, id, hash, body)
-    VALUES (event_positions[1], event_versions[1], streams[1], ids[1], decode(hashes[1], 'hex'), bodies[1]) ON CONFLICT DO NOTHING;
+    VALUES (event_positions[1], event_versions[1], streams[1], ids[1], decode(hashes[1], 'hex'), bodies[1]);
   ELSE
     INSERT INTO "enfold".events (position, version, stream, id, hash, body)
     SELECT e.position, e.version, e.stream, e.id, decode(e.hash, 'hex'), e.body
-    FROM unnest(event_positions, event_versions, streams, ids, hashes, bodies) AS e (position, version, stream, id, hash, body)
-    ON CONFLICT DO NOTHING;
-  END IF;
-  GET DIAGNOSTICS written = ROW_COUNT;
-  IF written = 0 THEN
-    RETURN NULL;
-  ELSIF written < cardinality(ids) THEN
-    RAISE EXCEPTION 'some of the events are there already' USING ERRCODE = 'EF004';
+    FROM unnest(event_positions, event_versions, streams, ids, hashes, bodies) AS e (position, version, stream, id, hash, body);
   END IF;
 
   -- A tag that has keys, or none of which anybody was told, and a contact that loses all its tags are for project.
-  IF cardinality(tags) > 0 THEN
-    tag_ids := ARRAY(
-      SELECT CASE WHEN NOT t.keyed THEN t.id END
-      FROM unnest(tags) WITH ORDINALITY AS n (tag, n) LEFT JOIN "enfold".tags t ON t.tag = n.tag ORDER BY n.n
-    );
-  END IF;
+  FOR i IN 1 .. cardinality(tags) LOOP
+    tag_ids[i] := (SELECT CASE WHEN NOT t.keyed THEN t.id END FROM "enfold".tags t WHERE t.tag = tags[i]);
+  END LOOP;
   IF true = ANY (cleared) OR '' <> ANY (added_keys) OR '' <> ANY (removed_keys) OR array_position(tag_ids, NULL) IS NOT NULL THEN
     PERFORM "enfold".project(
       contacts, reached, wakes, kinds, campaigns, others, cleared, added_to || removed_from,
@@ -427,10 +419,14 @@ BEGIN
     );
   ELSE
     IF cardinality(contacts) = 1 THEN
-      INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
-      VALUES (contacts[1], reached[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb)
-      ON CONFLICT (contact) DO UPDATE SET version = excluded.version, wake_at = excluded.wake_at, kind = excluded.kind,
-        campaign = excluded.campaign, others = excluded.others;
+      IF event_versions[1] > 1 THEN
+        UPDATE "enfold".agenda a SET version = reached[1], wake_at = wakes[1], kind = kinds[1], campaign = campaigns[1],
+          others = append_known.others[1]::jsonb WHERE a.contact = contacts[1];
+      END IF;
+      IF event_versions[1] = 1 OR NOT FOUND THEN
+        INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
+        VALUES (contacts[1], reached[1], wakes[1], kinds[1], campaigns[1], others[1]::jsonb);
+      END IF;
     ELSIF cardinality(contacts) > 1 THEN
       INSERT INTO "enfold".agenda (contact, version, wake_at, kind, campaign, others)
       SELECT d.contact, d.version, d.wake, d.kind, d.campaign, d.others::jsonb

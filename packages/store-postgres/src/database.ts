@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { TransactionClient } from '@enfold/core'
 import { createOpenWork, type OpenWork } from '@enfold/core/store'
 import type { Pool, QueryConfig } from 'pg'
-import { faultOf, isNameLost, isNameUnknown, isRace, poolExhausted } from './faults.ts'
+import { faultOf, isNameLost, isNameUnknown, isRace, poolExhausted, sqlStateOf } from './faults.ts'
 import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
 import { isCurrent, isUpToDate, openSchema, outdated } from './migrate.ts'
 import type { Connect, Query } from './query.ts'
@@ -171,6 +171,9 @@ function connectorOf(pool: Pool, place: string): Connect {
   }
 }
 
+/** After these the session is as it was, and a new connection takes longer than the statement. */
+const isLostRace = (error: unknown) => /^(?:23505|40001|40P01|55P03)$/.test(sqlStateOf(error) ?? '')
+
 async function askOnce<Row extends object>(connect: Connect, statement: QueryConfig): Promise<Row[]> {
   const client = await connect()
   let failed: Error | undefined
@@ -184,6 +187,6 @@ async function askOnce<Row extends object>(connect: Connect, statement: QueryCon
     throw error
   } finally {
     client.off('error', broken)
-    client.release(failed)
+    client.release(isLostRace(failed) ? undefined : failed)
   }
 }

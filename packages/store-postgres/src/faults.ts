@@ -122,6 +122,11 @@ export function isLocked(error: unknown): boolean {
   return isEnfoldFault(error) && error.details.sqlState === '55P03'
 }
 
+/** True where a row was there already that nobody else may have. Nothing was written then. */
+export function isDuplicate(error: unknown): boolean {
+  return isEnfoldFault(error) && (error.code === 'EVENT_ID_REUSED' || error.details.sqlState === '23505')
+}
+
 /** A pooler in transaction mode may send a name to a session that does not know it, or that has it from somebody else. */
 const NAME_UNKNOWN: ReadonlySet<unknown> = new Set(['26000', '42P05'])
 

@@ -11,7 +11,6 @@ import {
   CounterSum,
   compareIds,
   contactOf,
-  isEnfoldFault,
   type StreamAppend,
   type StreamId,
   type Tag,
@@ -22,6 +21,7 @@ import { appendedOf } from '@enfold/core/store'
 import { bodyOf, projectionOf, versionOf } from './append-call.ts'
 import { changesTexts } from './counters.ts'
 import { agendaTexts, stateTexts, type TagChanged, tagsChanged } from './derived-texts.ts'
+import { isDuplicate } from './faults.ts'
 import type { Heads } from './heads.ts'
 import { plainArray, textArray, toText } from './pg-text.ts'
 import type { Query } from './query.ts'
@@ -88,7 +88,8 @@ async function written({ query, schema }: KnownAppends, values: readonly string[
     )
     return answer?.positions?.split(',') ?? null
   } catch (error) {
-    if (isEnfoldFault(error) && error.details.sqlState === 'EF004') return null
+    // Another was at it at the same time, or an event id stands in the log already.
+    if (isDuplicate(error)) return null
     throw error
   }
 }
@@ -164,7 +165,8 @@ function derivedTexts(appends: readonly StreamAppend[]): readonly string[] {
     plainArray(derived.map(reachedBy)),
     ...agenda,
     plainArray(cleared),
-    ...tagTexts(changes),
+    // A contact of whom nothing is recorded has no tag that could be removed.
+    ...tagTexts(changes.filter(({ of, added }) => added || versionOf((derived[of - 1] as StreamAppend).expected) > 0)),
     ...changesTexts(counted.changes()),
     keptOf,
     plainArray(kept.map(({ version }) => version)),
