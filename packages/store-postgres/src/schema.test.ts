@@ -1,7 +1,7 @@
 /** The schema: how it comes to be, what it comes to, who may do what with it, and how questions find their answers. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { contactStream, type Store } from '@enfold/core'
+import { contactStream, type Store, type StreamAppend } from '@enfold/core'
 import { createEngine, recountLog } from '@enfold/engine'
 import { createPostgresStore, grantsFor } from '@enfold/store-postgres'
 import { givenSchema, givenServer } from '@enfold/test-servers/given'
@@ -389,12 +389,24 @@ describe('questions', () => {
       tags: [{ change: 'add', contactId: 'ann', tag: 'a/0' }],
       wakeAt: '2026-03-01T09:00:00.000Z',
     } as const
+    const some = ['c5', 'c6', 'c7', 'c8'].map(contactStream)
+    const appendTo = (stream: string, n: number): StreamAppend => {
+      const contactId = stream.slice('contact-'.length)
+      const tags = ['a/0', 'a/1', 'a/2'].map(
+        (tag, i) => ({ change: i === n % 2 ? 'remove' : 'add', contactId, tag }) as const,
+      )
+      const state = { reducer: 1, text: '{}' }
+      return { stream, events: [sampleStart(contactId, 1)], expected: 1, derived: { ...derived, tags, state } }
+    }
     const asked = {
       claim: await plansOf(() => store.claimDue('1970-01-01T12:00:00.000Z', 'w', 10, 60_000)),
       nextWake: await plansOf(() => store.nextWake()),
       agenda: await plansOf(() => store.agenda('1970-01-01T12:00:00.000Z', 10)),
       append: await plansOf(() => store.append(ann, [sampleStart('ann', 1)], 'no-stream', derived)),
       stream: await plansOf(() => store.readMany([ann])),
+      seen: await plansOf(() => store.readMany(some)),
+      tails: await plansOf(() => store.readTails(some.map((stream) => ({ stream, ids: ['e7'] })))),
+      appends: await plansOf(() => store.appendMany(some.map((stream, n) => appendTo(stream, n)))),
       log: await plansOf(() => store.readAll(99_950)[Symbol.asyncIterator]().next()),
       contactsOfLog: await plansOf(() => store.readAll(99_950, { streams: 'contacts' })[Symbol.asyncIterator]().next()),
       campaignsOfLog: await plansOf(() => store.readAll(0, { streams: 'campaigns' })[Symbol.asyncIterator]().next()),
@@ -421,6 +433,8 @@ describe('questions', () => {
       expect(plan).toMatch(/Index Cond: \(\(kind = .*\) AND \(campaign = .*\) AND \(claimable_at <= /)
     }
     expect(asked.campaignsOfLog.join()).toMatch(/events_of_campaigns/)
+    expect(asked.appends.join()).toMatch(/append_known/)
+    expect(asked.appends.join()).not.toMatch(/\.append\(/)
   })
 })
 
