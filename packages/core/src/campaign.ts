@@ -83,19 +83,26 @@ export function publishedCampaign(definition: CampaignDefinition): Campaign {
 type NotInferred<Id extends string> = [Id][Id extends unknown ? 0 : never]
 
 /**
- * A definition written in TypeScript, with its ids checked by the compiler: a route to a node that the campaign does
- * not have is a type error. The value is given back as it is; `defineCampaign` or `engine.publish` checks the rest.
+ * A definition written in TypeScript, with its ids checked by the compiler: a route to a node that the campaign does not
+ * have is a type error. The value is given back as it is, and its type keeps all ids and kinds, so that an engine can know
+ * them (`createEngine({ campaigns })`); before TypeScript 5.3 only of what is written `as const`. `defineCampaign` or
+ * `engine.publish` checks the rest.
  *
  * @example
  * campaign({ id: 'c', goals: [{ id: 'asked', when: { kind: 'form-submitted' }, next: ['nurture'] }],
  *   sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] })
  */
-export function campaign<const Goal extends string, const Sequence extends string>(
-  definition: Omit<CampaignDefinition, 'goals' | 'sequences'> & {
-    readonly goals: readonly (GoalDefinition<NotInferred<Goal | Sequence>> & { readonly id: Goal })[]
-    readonly sequences: readonly (SequenceDefinition<NotInferred<Goal | Sequence>> & { readonly id: Sequence })[]
-  },
-): CampaignDefinition {
+export function campaign<
+  const Definition extends CampaignDefinition,
+  const Goal extends string = never,
+  const Sequence extends string = never,
+>(
+  definition: Definition &
+    Omit<CampaignDefinition, 'goals' | 'sequences'> & {
+      readonly goals: readonly (GoalDefinition<NotInferred<Goal | Sequence>> & { readonly id: Goal })[]
+      readonly sequences: readonly (SequenceDefinition<NotInferred<Goal | Sequence>> & { readonly id: Sequence })[]
+    } & { readonly [Unknown in Exclude<keyof Definition, keyof CampaignDefinition>]: never },
+): Definition {
   return definition
 }
 

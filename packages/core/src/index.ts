@@ -28,7 +28,7 @@ export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PU
 export * from './counters.ts'
 export * from './decide.ts'
 export type { SignalLimits } from './decision/builder.ts'
-export * from './definition.ts'
+export type * from './definition.ts'
 export * from './describe/index.ts'
 export {
   ContactFold,
@@ -73,6 +73,7 @@ export {
   type JsonValue,
   unsafeIntegerIn,
 } from './json.ts'
+export * from './known-campaigns.ts'
 export { type HashList, mayHold, NeedsHistory } from './left-out.ts'
 export * from './marks.ts'
 export { nearest } from './nearest.ts'
@@ -102,6 +103,7 @@ export * from './rejection.ts'
 export * from './routes.ts'
 export { type KeptKind, MAX_KEPT_SIGNALS } from './signal-kept.ts'
 export * from './simulate.ts'
+export * from './standard-schema.ts'
 export * from './tag-index.ts'
 export * from './tags.ts'
 export * from './timer.ts'

@@ -5,6 +5,7 @@
 import {
   type About,
   type Answers,
+  type AnyNames,
   type CampaignId,
   type CommandId,
   type ContactCommand,
@@ -14,7 +15,7 @@ import {
   type Either,
   type Instant,
   isLeft,
-  type JsonObject,
+  type Names,
   type OptionsOf,
   type Position,
   type Rejection,
@@ -63,15 +64,12 @@ export interface StepOrder extends SequenceOrder {
 }
 
 /** Something that happened in the CRM and may satisfy goals. */
-export interface Signal {
+export interface Signal extends SignalMeta, AnySignal {}
+
+type AnySignal = AnyNames['signal']
+
+interface SignalMeta {
   readonly contactId: ContactId
-  readonly kind: string
-  /**
-   * What patterns match against. Default {}. Plain JSON: what has a `toJSON`, as a Date, counts as what that returns, and
-   * what JSON cannot say (a Map, NaN …) is refused with its place. Only what a pattern or condition reads is recorded. An integer beyond
-   * 2^53 - 1 was rounded before it came here, and is refused: give such ids as strings.
-   */
-  readonly data?: JsonObject
   /** The same id again has one effect and the same answer (GOAL-10). Default: drawn. */
   readonly signalId?: string
   /** Default: now. */
@@ -88,17 +86,18 @@ export type Answered<Answer> = Promise<
   Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
 >
 
-interface OrderAbout {
+/** `N`: what an order may name, as far as the campaigns are known. */
+interface OrderAbout<N extends Names> {
   readonly contact: ContactOrder
-  readonly sequence: SequenceOrder
-  readonly step: StepOrder
-  readonly signal: Signal
+  readonly sequence: Omit<SequenceOrder, keyof Names['sequence']> & N['sequence']
+  readonly step: Omit<StepOrder, keyof Names['step']> & N['step']
+  readonly signal: SignalMeta & N['signal']
 }
 
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
 
 /** What the verb is ordered with. */
-type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] &
+type OrderOf<Name extends VerbName, N extends Names> = OrderAbout<N>[VerbOf<Name>['about']] &
   OptionsOf<VerbOf<Name>['takes']> & {
     readonly [Option in VerbOf<Name>['needs'][number]]: OptionsOf<VerbOf<Name>['takes']>[Option &
       keyof VerbOf<Name>['takes']]
@@ -107,9 +106,11 @@ type OrderOf<Name extends VerbName> = OrderAbout[VerbOf<Name>['about']] &
 type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
 
 /** What can be ordered for one contact. */
-export type ContactVerbs = {
-  readonly [Name in keyof typeof VERBS]: (order: OrderOf<Name>) => Answered<AnswerOf<Name>>
+export type ContactVerbs<N extends Names = AnyNames> = {
+  readonly [Name in keyof typeof VERBS]: Verb<OrderOf<Name, N>, AnswerOf<Name>>
 }
+/** As a method: so verbs that know their campaigns may stand where any verbs are wanted. */
+type Verb<Order, Answer> = { verb(order: Order): Answered<Answer> }['verb']
 
 /** The shape of an order. */
 export const ORDER = { actor: input.actor, 'reason?': input.text, 'commandId?': input.commandId }

@@ -1,15 +1,19 @@
 /** What `createEngine` takes, its defaults, and the checks at the input. */
 import {
   type ActionStore,
+  type CampaignDefinition,
   type Capabilities,
   type ChangeNotifications,
   type ChecksRequired,
   type Clock,
   type ContactDirectory,
+  defineCampaign,
   EnfoldFault,
   type EventStore,
+  isLeft,
   type KeepsStates,
   type ReadModel,
+  type SchemasByKind,
   type TransactionalStore,
   type WorkerId,
 } from '@enfold/core'
@@ -17,11 +21,16 @@ import { longestCallMs } from './dispatch/handler-call.ts'
 import type { KindLimit } from './dispatch/limits.ts'
 import type { Observer } from './engine-events.ts'
 import * as input from './input.ts'
-import { type Handlers, handlersOf } from './kinds.ts'
+import { type Handlers, type HandlersFor, handlersOf } from './kinds.ts'
 import type { ProjectionOptions } from './projection/projection.ts'
+import { schemas } from './schemas.ts'
 import type { Log } from './troubles.ts'
 
-export interface EngineOptions {
+export interface EngineOptions<
+  Campaigns extends readonly CampaignDefinition[] = readonly CampaignDefinition[],
+  Params extends SchemasByKind = SchemasByKind,
+  Signals extends SchemasByKind = SchemasByKind,
+> {
   /** The log. If it is its own read model, as the memory and SQL stores are, that is used. Closing it is yours. */
   readonly store: EventStore &
     Partial<KeepsStates & ReadModel & ActionStore & ChangeNotifications & TransactionalStore & ChecksRequired> & {
@@ -39,7 +48,19 @@ export interface EngineOptions {
    * kind to handler. Steps of other kinds are left to workers that have a handler for them; `health` names those that
    * wait (KIND-1, KIND-2).
    */
-  readonly handlers: Handlers
+  readonly handlers: HandlersFor<Campaigns, Params>
+  /**
+   * The campaigns that this program knows, written in TypeScript: `campaign({ … })`. Then the compiler asks for a handler
+   * for each kind of their steps, and knows their ids and signals in every order. Each must be one that could be
+   * published; `publish` publishes it. Others may be published, too.
+   */
+  readonly campaigns?: Campaigns
+  /**
+   * Schemas of params by the kind of step, and of data by the kind of signal: Zod, Valibot, ArkType …, or TypeBox by
+   * `standardSchema`. A definition with other params is not published, a handler is not called with others, and a signal
+   * with other data is refused (`INVALID_INPUT`).
+   */
+  readonly schemas?: { readonly params?: Params; readonly signals?: Signals }
   /** Your contacts. Left out: every contact exists, with no facts. */
   readonly contacts?: ContactDirectory
   /** How long `contacts` may take to answer, in milliseconds of real time. Default 30,000; then `DIRECTORY_SILENT`. */
@@ -116,6 +137,8 @@ const OPTIONS: input.Shape = {
   'readModel?': input.anything,
   'onPoison?': input.anything,
   handlers: (_, value) => void handlersOf(value as Handlers),
+  'campaigns?': campaigns,
+  'schemas?': schemas,
   'contacts?': directory,
   'clock?': input.withMethod('now', 'an object with now()'),
   'observe?': input.callable(),
@@ -159,6 +182,16 @@ export function checkedOptions(options: EngineOptions): DispatchOptions {
       `more than ${longestMs} (handlerTimeoutMs and the time to give up): else another worker takes a contact whose handler still runs`,
     )
   return merged
+}
+
+function campaigns(path: string, value: unknown): void {
+  if (!Array.isArray(value)) throw EnfoldFault.invalidInput(path, value, 'a list of campaign definitions')
+  for (const [i, definition] of value.entries()) {
+    const made = defineCampaign(definition)
+    const wrong = isLeft(made) ? made.left.problems[0] : undefined
+    if (wrong !== undefined)
+      throw EnfoldFault.unshownInput(`${path}[${i}]${wrong.path}`, wrong.message, 'a definition that can be published')
+  }
 }
 
 function directory(path: string, value: unknown): void {

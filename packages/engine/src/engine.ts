@@ -3,7 +3,18 @@
  * `execute.ts`, campaigns in `publishing.ts`, due steps in `dispatch/`, actions over many contacts in `actions/`, the read
  * model in `projection/`, questions in `inspect/`.
  */
-import type { ContactDirectory, ContactId, Instant, TransactionClient, WorkerId } from '@enfold/core'
+import type {
+  AnyNames,
+  CampaignDefinition,
+  ContactDirectory,
+  ContactId,
+  Instant,
+  Names,
+  NamesIn,
+  SchemasByKind,
+  TransactionClient,
+  WorkerId,
+} from '@enfold/core'
 import { type Bulk, createBulk } from './actions/bulk.ts'
 import { systemClock } from './clock.ts'
 import { answering, type ContactVerbs, createContactVerbs, type Execute } from './contact-verbs.ts'
@@ -27,6 +38,7 @@ import type { ParkedContacts } from './projection/park.ts'
 import { createProjection, parkedContactsOf, projectedInAppend } from './projection/projection.ts'
 import { createPublishing, type Publishing } from './publishing.ts'
 import { createRunning, type Running, WAIT_MS } from './running.ts'
+import { checkingParams, checkSignal } from './schemas.ts'
 import { createStopRuns } from './stop-runs.ts'
 import { createWithTransaction } from './transaction.ts'
 import { type IndexReport, verifyIndex } from './verify-index.ts'
@@ -36,7 +48,7 @@ import { createWakeSignal } from './wake-signal.ts'
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
-export interface Engine extends ContactVerbs, Bulk, Publishing, Pausing, Running {
+export interface Engine<N extends Names = AnyNames> extends ContactVerbs<N>, Bulk, Publishing, Pausing, Running {
   /**
    * The verbs on contacts inside a transaction that you opened and will commit or roll back: what they write becomes
    * true with your commit, together with your own rows, and vanishes with your rollback. Give `contacts` a directory that
@@ -49,7 +61,7 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Pausing, Running
    * await engine.withTransaction(client).startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: 'crm' })
    * await client.query('COMMIT')
    */
-  withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs
+  withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs<N>
   readonly inspect: Inspect
   /** Contacts that the projection has parked: list them, retry, discard. */
   readonly projection: ParkedContacts
@@ -81,9 +93,22 @@ export interface Engine extends ContactVerbs, Bulk, Publishing, Pausing, Running
  * @example
  * const engine = createEngine({ store: createMemoryStore(), handlers: { email: async () => ({ outcome: 'sent' }) } })
  */
+export function createEngine<
+  const Campaigns extends readonly CampaignDefinition[] = readonly CampaignDefinition[],
+  Params extends SchemasByKind = Record<never, never>,
+  Signals extends SchemasByKind = Record<never, never>,
+>(options: EngineOptions<Campaigns, Params, Signals>): Engine<NamesIn<Campaigns, Signals>>
 export function createEngine(options: EngineOptions): Engine {
   const dispatchOptions = checkedOptions(options)
-  const { store, handlers, contacts, clock = systemClock, contactsTimeoutMs = 30_000, gateMs = 2000 } = options
+  const {
+    store,
+    handlers,
+    schemas = {},
+    contacts,
+    clock = systemClock,
+    contactsTimeoutMs = 30_000,
+    gateMs = 2000,
+  } = options
   const { readModel, isSeparate } = readModelOf(options)
   const actions = actionsOf(options)
   const lifetime = createLifetime()
@@ -102,7 +127,7 @@ export function createEngine(options: EngineOptions): Engine {
   const factsOf = createFacts(contacts, Math.min(contactsTimeoutMs, SHORT_MS))
   const { onPoison = 'stop' } = options
   const projection = isSeparate ? createProjection({ ...context, factsOf }, readModel, { onPoison }) : projectedInAppend
-  const kinds = createKinds(handlersOf(handlers), campaigns.catalog)
+  const kinds = createKinds(checkingParams(handlersOf(handlers), schemas), campaigns.catalog)
   const handledKinds = kindsOf(handlers)
   const worker = workerNamed(options.workerId)
   const dispatching = { context, readModel, kinds, worker, options: dispatchOptions, wakeSignal, projection }
@@ -115,12 +140,13 @@ export function createEngine(options: EngineOptions): Engine {
     search,
     actions,
     attention,
-    createCampaignQuestions(campaigns, handledKinds),
+    createCampaignQuestions(campaigns, handledKinds, schemas),
   )
   const executeOver =
     (executing: CommandContext): Execute =>
     async (command) => {
       lifetime.requireOpen()
+      if (command.type === 'HandleSignal') await checkSignal(command, schemas)
       return execute(executing, command)
     }
   const executeHere = executeOver(context)
@@ -129,7 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     ...createContactVerbs(executeHere),
     withTransaction: createWithTransaction({ context, contacts, contactsTimeoutMs, executeOver, store }),
-    ...createPublishing({ context, handledKinds, stopRuns, requireOpen: lifetime.requireOpen }),
+    ...createPublishing({ context, handledKinds, schemas, stopRuns, requireOpen: lifetime.requireOpen }),
     ...createPausing({ context, gateMs, requireOpen: lifetime.requireOpen }),
     ...createBulk(context, readModel, inspect, actions, lifetime),
     ...createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }),

@@ -58,7 +58,7 @@ export type {
 export type { Inspect } from './inspect/inspect.ts'
 export type { Activity, LogQuestions, LogReport } from './inspect/log-questions.ts'
 export type { HeldByPause, HeldStep, PauseQuestions, ResumeEffect } from './inspect/pause-questions.ts'
-export { type Handlers, kindsOf } from './kinds.ts'
+export { type Handlers, type HandlersFor, kindsOf } from './kinds.ts'
 export type { PauseCampaignOrder, Pausing, ResumeCampaignOrder } from './pausing.ts'
 export { buildReadModel } from './projection/build-read-model.ts'
 export type { ParkedContact, ParkedContacts, RetryOutcome } from './projection/park.ts'

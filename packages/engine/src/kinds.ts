@@ -4,8 +4,12 @@ import {
   type CampaignProblem,
   type Catalog,
   EnfoldFault,
+  type KindIn,
   nearest,
+  type OutputOf,
   pausedLane,
+  type SchemasByKind,
+  type StandardSchema,
   type StepHandler,
 } from '@enfold/core'
 import * as input from './input.ts'
@@ -18,6 +22,27 @@ export type Handlers =
   | { readonly [kind: string]: StepHandler }
   | object
   | ((kind: string) => StepHandler | null | undefined)
+
+/**
+ * Of campaigns that the compiler knows: a handler for each kind of their steps, with params as the schema of the kind gives
+ * them. `undefined` leaves a kind to other workers.
+ */
+export type HandlersFor<Campaigns extends readonly CampaignDefinition[], Params extends SchemasByKind> =
+  string extends KindIn<Campaigns[number]>
+    ? Handlers
+    : KnownHandlers<KindIn<Campaigns[number]>, NotInferred<Params>> | ((kind: string) => StepHandler | null | undefined)
+// Schemas are inferred from the schemas alone. (`NoInfer` came with TypeScript 5.4, and hosts may have 5.0.)
+type NotInferred<T> = [T][T extends unknown ? 0 : never]
+
+type KnownHandlers<Kind extends string, Params> = {
+  readonly [One in Kind | (keyof Params & string)]:
+    | (One extends keyof Params
+        ? Params[One] extends StandardSchema
+          ? StepHandler<OutputOf<Params[One]>>
+          : never
+        : StepHandler)
+    | undefined
+}
 
 /** The handler of a kind; `undefined`: this worker does not do it. */
 export type HandlerOf = (kind: string) => StepHandler | undefined
@@ -74,7 +99,9 @@ function checked(kind: string, handler: unknown): StepHandler | undefined {
  */
 export function kindsOf(handlers: Handlers): readonly string[] | null {
   if (typeof handlers === 'function') return null
-  if (isPlain(handlers)) return Object.keys(handlers)
+  if (isPlain(handlers))
+    // Listed without a handler: left to other workers.
+    return Object.entries(handlers).flatMap(([kind, handler]) => (handler === undefined ? [] : [kind]))
   const names = new Set<string>()
   for (let at: object | null = handlers; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at))
     for (const name of Object.getOwnPropertyNames(at)) if (typeof method(handlers, name) === 'function') names.add(name)

@@ -8,6 +8,7 @@ import {
   checkDefinition,
   decidePublish,
   decideUnpublish,
+  defineCampaign,
   type Either,
   EnfoldFault,
   isLeft,
@@ -29,6 +30,7 @@ import { metaOf, ORDER, type Order } from './contact-verbs.ts'
 import type { EngineContext } from './engine-context.ts'
 import * as input from './input.ts'
 import { unhandledKinds } from './kinds.ts'
+import { paramsProblems, type Schemas } from './schemas.ts'
 import type { Unpublished } from './stop-runs.ts'
 
 export interface Publishing {
@@ -55,6 +57,7 @@ interface Parts {
   readonly context: EngineContext
   /** Kinds that this engine has handlers for; `null`: they cannot be listed. */
   readonly handledKinds: readonly string[] | null
+  readonly schemas: Schemas
   readonly stopRuns: (unpublished: Unpublished) => Promise<{ readonly stopped: number; readonly position: Position }>
   /** @throws EnfoldFault `CLOSED` */
   readonly requireOpen: () => void
@@ -62,12 +65,15 @@ interface Parts {
 
 const UNPUBLISH = { ...ORDER, 'stopRuns?': input.flag }
 
-export function createPublishing({ context, handledKinds, requireOpen, stopRuns }: Parts): Publishing {
+export function createPublishing({ context, handledKinds, requireOpen, stopRuns, schemas }: Parts): Publishing {
   return {
     async publish(given, order = { actor: null }) {
       input.checkInput('publish.order', order, ORDER)
       requireOpen()
       const definition = copied(given)
+      const made = schemas.params === undefined ? null : defineCampaign(definition)
+      const problems = made === null || isLeft(made) ? [] : await paramsProblems(made.right.definition, schemas)
+      if (problems.length > 0) return left({ type: 'CampaignInvalid', problems })
       const command = { type: 'PublishCampaign', definition, ...metaOf(order) } as const
       const published = await decideOnCampaign(context, publication(context, command, isGiven(order)))
       if (isLeft(published)) return published

@@ -26,8 +26,8 @@ export interface ContactDirectory {
   ): Promise<{ readonly contacts: readonly ContactId[]; readonly next: ContactId | null }>
 }
 
-/** What a handler is told of the step that it is to do. */
-export interface StepCall {
+/** What a handler is told of the step that it is to do. `Params`: what the schema of its kind gives, where it has one. */
+export interface StepCall<Params = JsonObject> {
   readonly contactId: ContactId
   readonly campaignId: CampaignId
   readonly sequenceId: SequenceId
@@ -37,7 +37,7 @@ export interface StepCall {
   /** What the run began with (VAR-1); absent if there is none. */
   readonly vars?: Vars
   /** As the run's version defines it. */
-  readonly step: StepDefinition & { readonly params: JsonObject }
+  readonly step: Omit<StepDefinition, 'params'> & { readonly params: Params }
   readonly facts: Facts
   /** 1 for the first. */
   readonly attempt: number
@@ -73,7 +73,7 @@ export type StepOutcome =
  * Does one step for one contact. Whatever it throws is a failure of this step alone (STEP-7), with an unknown outcome:
  * `onUnknown` says whether it is tried again or held (STEP-6).
  */
-export type StepHandler = (call: StepCall) => Promise<StepOutcome> | StepOutcome
+export type StepHandler<Params = JsonObject> = (call: StepCall<Params>) => Promise<StepOutcome> | StepOutcome
 
 /** Time. `createSimulatedClock` of the testkit is another one. */
 export interface Clock {

@@ -2,6 +2,7 @@
 import { EnfoldFault, type StepCall, type StepHandler, type StepOutcome } from '@enfold/core'
 import { LONGEST_WAIT_MS } from '../clock.ts'
 import { errorNames } from '../error-names.ts'
+import { ParamsRefused } from '../schemas.ts'
 
 export interface HandlerAnswer {
   readonly outcome: StepOutcome
@@ -41,7 +42,11 @@ export async function callHandler(
       return outcome === null ? nonsense(call.step.kind, given) : { outcome }
     })
     .catch(
-      (error): HandlerAnswer => ({ outcome: { outcome: 'failed', reason: reasonOf(error), unknown: true }, error }),
+      // The handler was not called: trying again would not help.
+      (error): HandlerAnswer =>
+        error instanceof ParamsRefused
+          ? { outcome: { outcome: 'failed', reason: 'params-refused', permanent: true }, error }
+          : { outcome: { outcome: 'failed', reason: reasonOf(error), unknown: true }, error },
     )
   try {
     return await Promise.race([answer, limit.exceeded])

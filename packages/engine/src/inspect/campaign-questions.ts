@@ -13,6 +13,7 @@ import {
 import type { Campaigns } from '../campaigns.ts'
 import * as input from '../input.ts'
 import { unhandledKinds } from '../kinds.ts'
+import { paramsProblems, type Schemas } from '../schemas.ts'
 
 export interface CampaignSummary {
   readonly campaignId: CampaignId
@@ -69,7 +70,11 @@ export function pausedIn(entry: CatalogEntry): Pick<CampaignSummary, 'paused'> {
 }
 
 /** @param kinds that this engine has handlers for; `null`: they cannot be listed */
-export function createCampaignQuestions(campaigns: Campaigns, kinds: readonly string[] | null): CampaignQuestions {
+export function createCampaignQuestions(
+  campaigns: Campaigns,
+  kinds: readonly string[] | null,
+  schemas: Schemas,
+): CampaignQuestions {
   function view(campaignId: CampaignId, wanted?: number): CampaignView | null {
     const entry = campaigns.catalog.find(campaignId)
     const newest = entry?.versions.at(-1)
@@ -93,6 +98,8 @@ export function createCampaignQuestions(campaigns: Campaigns, kinds: readonly st
       const checked = checkDefinition(given, campaigns.catalog)
       if (isLeft(checked)) return { valid: false, problems: checked.left.problems, warnings: [] }
       const { definition, warnings } = checked.right
+      const problems = await paramsProblems(definition, schemas)
+      if (problems.length > 0) return { valid: false, problems, warnings: [] }
       return { valid: true, problems: [], warnings: [...warnings, ...unhandledKinds(definition, kinds)] }
     },
     async campaigns() {
