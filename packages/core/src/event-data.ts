@@ -192,3 +192,8 @@ export const CAMPAIGN_EVENTS = {
 export interface ContactEventData extends DataOf<typeof CONTACT_EVENTS> {}
 /** The data of each event of a campaign's stream. */
 export interface CampaignEventData extends DataOf<typeof CAMPAIGN_EVENTS> {}
+
+const CAMPAIGN_EVENT_TYPES: ReadonlySet<string> = new Set(Object.keys(CAMPAIGN_EVENTS))
+
+/** Whether events of this type stand in the stream of a campaign, and not in one of a contact. */
+export const isOfCampaign = (type: string): boolean => CAMPAIGN_EVENT_TYPES.has(type)

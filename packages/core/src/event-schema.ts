@@ -4,9 +4,9 @@
  */
 import { campaignJsonSchema } from './campaign-schema.ts'
 import { type Ordered, orderedBy } from './data-order.ts'
-import { CAMPAIGN_EVENTS, CONTACT_EVENTS, definition, definitionProblem } from './event-data.ts'
+import { CAMPAIGN_EVENTS, CONTACT_EVENTS, definition, definitionProblem, isOfCampaign } from './event-data.ts'
 import { cause, id, instant, observations, routes, text, timing } from './event-parts.ts'
-import { type Cause, type EventType, isCampaignEventType, SCHEMA_VERSION } from './events.ts'
+import { type Cause, type EventType, SCHEMA_VERSION } from './events.ts'
 import { show } from './fault.ts'
 import { campaignStream, contactStream, type StreamId } from './ids.ts'
 import type { JsonObject } from './json.ts'
@@ -136,10 +136,10 @@ interface LineProblem {
 
 const EVENTS = { ...CONTACT_EVENTS, ...CAMPAIGN_EVENTS }
 const dataOf = (type: EventType) => counted({ ...EVENTS[type], cause })
-const sourceOf = (type: EventType) => (isCampaignEventType(type) ? EVENT_SOURCES.campaign : EVENT_SOURCES.contact)
+const sourceOf = (type: EventType) => (isOfCampaign(type) ? EVENT_SOURCES.campaign : EVENT_SOURCES.contact)
 
 function lineKind(type: EventType): LineKind {
-  const streamOf = isCampaignEventType(type) ? campaignStream : contactStream
+  const streamOf = isOfCampaign(type) ? campaignStream : contactStream
   const schema = () => counted(attributes(fixed(EVENT_TYPE_PREFIX + type), fixed(sourceOf(type)), dataOf(type)))
   let check: Check<unknown> | undefined
   let ordered: Ordered | undefined

@@ -2,7 +2,7 @@
  * Every event, in one union, and the envelope around it; what each says stands in `event-data.ts`. Rules LOG-2, LOG-3, LOG-4.
  * Events are past tense and hold ids, instants and the values that a decision read: never a name, an address or a text.
  */
-import { CAMPAIGN_EVENTS, type CampaignEventData, type ContactEventData } from './event-data.ts'
+import { type CampaignEventData, type ContactEventData, isOfCampaign } from './event-data.ts'
 import type { Cause } from './event-parts.ts'
 import type { Extensions } from './extensions.ts'
 import type { CommandId, EventId, Instant, Position, StreamId, Version } from './ids.ts'
@@ -81,17 +81,10 @@ export type RecordedEvent = RecordedContactEvent | RecordedCampaignEvent
 /** One contact event of one type, by name: `ContactEventOf<'StepSent'>`. */
 export type ContactEventOf<Type extends ContactEventType> = Extract<ContactEvent, { type: Type }>
 
-const CAMPAIGN_EVENT_TYPES: ReadonlySet<string> = new Set(Object.keys(CAMPAIGN_EVENTS))
-
-/** Whether events of this type stand in the stream of a campaign, and not in one of a contact. */
-export function isCampaignEventType(type: EventType): type is CampaignEventType {
-  return CAMPAIGN_EVENT_TYPES.has(type)
-}
-
 export function isCampaignEvent<E extends NewEvent>(event: E): event is Extract<E, { type: CampaignEventType }> {
-  return CAMPAIGN_EVENT_TYPES.has(event.type)
+  return isOfCampaign(event.type)
 }
 
 export function isContactEvent<E extends NewEvent>(event: E): event is Extract<E, { type: ContactEventType }> {
-  return !CAMPAIGN_EVENT_TYPES.has(event.type)
+  return !isOfCampaign(event.type)
 }

@@ -28,7 +28,32 @@ export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PU
 export * from './counters.ts'
 export * from './decide.ts'
 export type { SignalLimits } from './decision/builder.ts'
-export type * from './definition.ts'
+export type {
+  AfterDaysTimer,
+  AfterTimer,
+  AfterWeekdaysTimer,
+  CampaignDefinition,
+  Condition,
+  DaysWindow,
+  FieldOffsetTimer,
+  FieldTimer,
+  GoalDefinition,
+  KeptSignal,
+  MatchTest,
+  OnTimer,
+  Route,
+  SequenceDefinition,
+  SignalPattern,
+  StepDefinition,
+  Timer,
+  ValueTest,
+  VariableOffsetTimer,
+  VariableSource,
+  VariableTimer,
+  Weekday,
+  Window,
+  Windows,
+} from './definition.ts'
 export * from './describe/index.ts'
 export {
   ContactFold,
