@@ -87,5 +87,10 @@ function overdueInWords({ contacts, oldest, dispatches, skips, broken }: Overdue
     ...skips.map(({ reason, steps }) => `${steps.toLocaleString('en')} to be skipped: ${plain(reason)}`),
   ]
   const what = parts.length === 0 ? '' : `: ${parts.join(', ')}`
-  return `Overdue since ${oldest}, of ${counted(contacts, 'contact')}${what}`
+  const [first] = [...dispatches, ...skips].map((one) => one.first).sort((a, b) => (a.dueAt < b.dueAt ? -1 : 1))
+  const longest =
+    first === undefined
+      ? ''
+      : `\nDue longest: ${named(first.stepId)} of ${sequenceName(first)}, for ${named(first.contactId)}`
+  return `Overdue since ${oldest}, of ${counted(contacts, 'contact')}${what}${longest}`
 }

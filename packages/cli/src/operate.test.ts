@@ -612,6 +612,7 @@ describe('due', () => {
     expect(isCut).toBe(false)
     const text = await said('due', store)
     expect(text).toMatch(/^Overdue since .*, of 1 contact: 1 email of "pool\/1"\n/)
+    expect(text).toContain('\nDue longest: one of "pool/1"/nurture, for ann\n')
     expect(text).toMatch(/overdue\s+ann\s+one\s+"pool\/1"\/nurture\s+1\n/)
     expect(text).toMatch(/to come\s+ann\s+call\s/)
     await said('start', store, 'dan', 'pool%2F1/vip')

@@ -12,7 +12,7 @@ import { type Selection, selectionOf, sourceOf } from './selection.ts'
 const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(ACTION_VERBS, text)
 
 /** What the forms say so far. */
-interface Order {
+export interface Order {
   readonly action: ActionVerb
   readonly campaignId: CampaignId
   readonly sequenceId: string

@@ -1,5 +1,6 @@
 /** The operator's ways through the console in a real browser: with the script, and without it. */
 
+import { campaign } from '@enfold/core'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -8,6 +9,21 @@ import { BASE, consoleOf, givenWorld, overOf, type World } from './console.fixtu
 
 // Seconds, more on a machine that has other things to do.
 vi.setConfig({ testTimeout: 300_000 })
+
+/** Runs of a sequence by the cart that they are about. */
+const shop = campaign({
+  id: 'shop',
+  goals: [],
+  sequences: [
+    {
+      id: 'remind',
+      name: 'Reminders',
+      vars: { cart: { data: 'cartId' }, total: { data: 'total' } },
+      per: 'cart',
+      steps: [{ id: 'first', kind: 'email', timer: { after: 'P300D' } }],
+    },
+  ],
+})
 
 let world: World
 let given: GivenBrowser
@@ -157,6 +173,35 @@ describe.each([
     }
     const mine = sent.filter((call) => call.contactId === contactId)
     expect(mine.map((call) => call.step.id)).toEqual(['mistake-3', 'mistake-4'])
+    await page.context().close()
+  })
+
+  it('KEY-1, KEY-2, VAR-1: a run is started for a key, is shown with it, and is stopped alone', async () => {
+    const { engine } = world
+    await engine.publish(shop)
+    const contactId = javaScriptEnabled ? 'carts/one' : '../carts?two'
+    const ofContact = { contactId, campaignId: 'shop', sequenceId: 'remind', actor: 'wanda' }
+    await engine.startSequence({ ...ofContact, key: 'cart 1' })
+    const { complaints, page } = await opened({ javaScriptEnabled })
+    await page.goto(`${given.url}/contacts/${encodeURIComponent(contactId)}/order?do=start&in=shop%2Fremind`)
+    await page.getByLabel('For which cart').fill(`<b>"cart" 2</b>`)
+    await page.getByLabel('total', { exact: true }).fill('20')
+    await page.getByLabel('Reason').fill('asked by phone')
+    await page.getByRole('button', { name: 'Start' }).click()
+    await page.getByText('Reminders for <b>"cart" 2</b>').first().waitFor()
+    expect(await page.getByText('total = 20').count()).toBeGreaterThan(0)
+
+    await page.getByRole('link', { name: /^Stop/ }).last().click()
+    await page.getByRole('heading', { name: /Reminders for <b>"cart" 2<\/b>/ }).waitFor()
+    await page.getByLabel('Reason').fill('has paid')
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await page.waitForURL(/did=stopped/)
+    const { enrollments } = await engine.inspect.contact(contactId)
+    expect(enrollments.map(({ key, status, vars }) => [key, status, vars?.total])).toEqual([
+      ['cart 1', 'active', undefined],
+      [`<b>"cart" 2</b>`, 'stopped', 20],
+    ])
+    expect(complaints).toEqual([])
     await page.context().close()
   })
 

@@ -171,3 +171,33 @@ it('KEY-2: an action for many takes a key for all of them, and says that a list 
   ])
   expect((await engine.inspect.contact('bob')).enrollments).toMatchObject([{ key: 'c2', status: 'active' }])
 })
+
+it('KEY-4: the first page names the key of the step that is due longest', async () => {
+  const { text } = await given()
+  const [, due = ''] = (await text('/now?count=yes')).split('Due longest')
+  expect(due).toContain(`<bdi>Reminders</bdi> for <bdi class="key">${ESCAPED}</bdi>`)
+})
+
+it('VAR-1: an action for many asks for each variable, and begins all its runs with what is typed', async () => {
+  const { engine, pages } = await given()
+  const post = (path: string, form: Readonly<Record<string, string>>) => send(pages, path, { form })
+  const of = { contact: 'bob', action: 'start', sequence: tagOf('shop', 'remind'), reason: 'asked', key: 'c2' }
+  const preview = (await post('/actions/preview', of)).text
+  expect(preview).toContain('<bdi>total</bdi> <input name="var:total" value="">')
+  expect(preview).not.toContain('name="var:cart"')
+  expect((await post('/actions/preview', { ...of, action: 'stop' })).text).not.toContain('name="var:')
+  const begun = async () => {
+    const { run, vars } = (await engine.inspect.contact('bob')).enrollments.at(-1) ?? {}
+    return [run, vars?.total]
+  }
+  const patient = { timeout: 30_000 }
+  expect((await post('/actions', { ...of, actionId: 'one', 'var:total': '1e999' })).status).toBe(422)
+  expect((await post('/actions', { ...of, actionId: 'one', 'var:total': '"20"' })).status).toBe(303)
+  await expect.poll(begun, patient).toEqual([1, '20'])
+  const restart = { ...of, action: 'restart' }
+  expect((await post('/actions/preview', restart)).text).toContain('the variables of the run before')
+  expect((await post('/actions', { ...restart, actionId: 'two', 'var:total': '' })).status).toBe(303)
+  await expect.poll(begun, patient).toEqual([2, '20'])
+  expect((await post('/actions', { ...restart, actionId: 'three', 'var:total': '30' })).status).toBe(303)
+  await expect.poll(begun, patient).toEqual([3, 30])
+})

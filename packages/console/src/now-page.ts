@@ -1,6 +1,6 @@
 /** Now: what is due and late, what waits for a person, how the dispatcher does, and what went out lately. */
 import { epochMsOf } from '@enfold/core'
-import type { Activity, Health, Overdue } from '@enfold/engine'
+import type { Activity, Health, Overdue, OverdueStep } from '@enfold/engine'
 import { visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
 import { attentionSection } from './attention-page.ts'
@@ -34,13 +34,15 @@ export async function nowPage(call: Call): Promise<Page> {
   const upcoming = visibleTo(call.principal, await engine.inspect.upcoming({ limit: NEXT })).filter(
     ({ status }) => status !== 'held',
   )
+  const firsts = [...(overdue?.dispatches ?? []), ...(overdue?.skips ?? [])].map(({ first }) => first)
   const titles = await titlesOf(
     call,
-    [...activity.sequences, ...upcoming].map(({ campaignId }) => campaignId),
+    [...activity.sequences, ...upcoming, ...firsts].map(({ campaignId }) => campaignId),
   )
-  const names = await call.namesOf(upcoming.map(({ contactId }) => contactId))
+  const names = await call.namesOf([...upcoming, ...firsts].map(({ contactId }) => contactId))
   const body = html`<h1>Now</h1>
 ${standing(call, health, overdue, canCount)}
+${dueSection(call, overdue, titles, names)}
 ${await attentionSection(call)}
 <section><h2>Next</h2>${table(
     'Next steps of everyone',
@@ -91,33 +93,33 @@ ${dispatcher.lastFault === null ? '' : html`<p class="notice warm">The dispatche
 ${(overdue?.broken ?? []).map(
   ({ contacts, example, message }) =>
     html`<p class="notice warm">Of ${contacts.toLocaleString('en')} contacts that may be due, the facts cannot be had: ${contactLink(call, example, NO_NAMES)}: <bdi>${message}</bdi></p>`,
-)}
-${
-  overdue === null || (overdue.dispatches.length === 0 && overdue.skips.length === 0)
-    ? ''
-    : html`<section><h2>Due and overdue</h2>${table(
-        'What a dispatcher would do now',
-        ['Steps', 'What', ''],
-        [
-          ...overdue.dispatches.map(
-            ({ campaignId, kind, steps }) =>
-              html`<tr>
+)}`
+}
+
+/** What a dispatcher would do now, and the step of each that is due longest: of a keyed run with its key. */
+function dueSection(
+  call: Call,
+  overdue: Overdue | null,
+  titles: Titles,
+  names: ReadonlyMap<string, string>,
+): Html | '' {
+  if (overdue === null || (overdue.dispatches.length === 0 && overdue.skips.length === 0)) return ''
+  const row = (steps: number, what: Html | string, of: Html | string, first: OverdueStep) => html`<tr>
 <td class="number">${steps}</td>
-<th scope="row">${kind}</th>
-<td><bdi>${campaignId}</bdi></td>
-</tr>`,
-          ),
-          ...overdue.skips.map(
-            ({ reason, steps }) =>
-              html`<tr>
-<td class="number">${steps}</td>
-<th scope="row">would be skipped</th>
-<td>${reason}</td>
-</tr>`,
-          ),
-        ],
-      )}</section>`
-}`
+<th scope="row">${what}</th>
+<td>${of}</td>
+<td>${when(first.dueAt, call.timeZone)} <bdi>${first.stepId}</bdi> ${titles.sequenceHtml(first)} ${contactLink(call, first.contactId, names)}</td>
+</tr>`
+  return html`<section><h2>Due and overdue</h2>${table(
+    'What a dispatcher would do now',
+    ['Steps', 'What', '', 'Due longest'],
+    [
+      ...overdue.dispatches.map(({ campaignId, kind, steps, first }) =>
+        row(steps, kind, html`<bdi>${campaignId}</bdi>`, first),
+      ),
+      ...overdue.skips.map(({ reason, steps, first }) => row(steps, 'would be skipped', reason, first)),
+    ],
+  )}</section>`
 }
 
 function charts({ hours, sequences, to }: Activity, titles: Titles, timeZone: string): Html {

@@ -3,12 +3,13 @@ import { ACTION_OUTCOMES } from '@enfold/core'
 import type { ActionPreview } from '@enfold/engine'
 import { begun } from '@enfold/http'
 import { html } from 'hono/html'
-import { orderOf, recipientsOf } from './action-order.ts'
-import { answerOf, type Call, link, needed, redirect } from './call.ts'
+import { type Order, orderOf, recipientsOf } from './action-order.ts'
+import { answerOf, type Call, type Html, link, needed, redirect } from './call.ts'
 import { ACTION_TEXTS, ACTION_TITLES } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, selectionFields, sourceOf } from './selection.ts'
-import { titlesOf } from './titles.ts'
+import { type Titles, titlesOf } from './titles.ts'
+import { variableFields, varsTyped } from './variable-fields.ts'
 
 export async function previewPage(call: Call): Promise<Page> {
   const order = orderOf(call)
@@ -34,7 +35,7 @@ ${preview.complete ? '' : html`<p class="notice warm">There are more than ${prev
 ${
   preview.contacts === 0
     ? ''
-    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}<button class="primary">Process Action</button></form>`
+    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', JSON.stringify(preview))}${variablesAsked(order, titles)}<button class="primary">Process Action</button></form>`
 }
 <form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a>
@@ -44,16 +45,28 @@ ${
 
 const hiddenOf = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
 
+/** Of what begins runs: for all of them the same (VAR-1). */
+function variablesAsked({ action, campaignId, sequenceId }: Order, titles: Titles): Html | '' {
+  const sequence = titles.definition(campaignId)?.sequences.find(({ id }) => id === sequenceId)
+  if (action === 'stop' || sequence === undefined) return ''
+  const names = Object.keys(sequence.vars ?? {}).filter((name) => name !== sequence.per)
+  if (names.length === 0) return ''
+  const kept = html`<p class="hint">All empty: each run begins with the variables of the run before it.</p>`
+  return html`${variableFields(names, {})}${action === 'restart' ? kept : ''}`
+}
+
 export async function process(call: Call): Promise<Response> {
   const order = orderOf(call)
   const { selection, ...target } = order
   const actionId = needed(call.form, 'actionId')
   const preview = previewOf(call.form.get('preview'))
+  const vars = varsTyped(call.form) ?? {}
+  const given = Object.keys(vars).length === 0 ? {} : { vars }
   await begun(
     async (options) =>
       answerOf(
         await call.engine.processAction(
-          { ...target, actionId, contacts: sourceOf(selection), actor: call.principal.id },
+          { ...target, ...given, actionId, contacts: sourceOf(selection), actor: call.principal.id },
           { ...options, ...(preview === null ? {} : { preview }) },
         ),
       ),

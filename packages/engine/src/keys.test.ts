@@ -94,6 +94,18 @@ ALL((makeStore) => {
     expect(await engine.verifyIndex()).toMatchObject({ contacts: 1, differences: [] })
   })
 
+  it('KEY-4: what is overdue names the key of the step that is due longest', async () => {
+    const { clock, engine, leave } = await given(makeStore)
+    await leave('cart 1', 20, 'bob')
+    clock.advance('PT1M')
+    await leave('cart 2', 150)
+    clock.advance('PT3H')
+    const { dispatches } = await engine.inspect.overdue()
+    expect(dispatches).toMatchObject([
+      { kind: 'email', steps: 2, first: { contactId: 'bob', sequenceId: 'remind', key: 'cart 1', stepId: 'first' } },
+    ])
+  })
+
   it('VAR-2: handlers get the key and the variables of their own run, and of a run without any neither', async () => {
     const { clock, calls, engine, leave } = await given(makeStore)
     await leave('cart 1', 20)

@@ -192,11 +192,20 @@ export const UpcomingSteps = closed({
     }),
   ),
 })
+const OverdueStep = closed({
+  contactId: Id,
+  campaignId: Id,
+  sequenceId: Id,
+  key: opt(Id),
+  run: Count,
+  stepId: Id,
+  dueAt: Instant,
+})
 export const Overdue = closed({
   contacts: Count,
   oldest: orNull(Instant),
-  dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count })),
-  skips: list(closed({ reason: Type.String(), steps: Count })),
+  dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count, first: OverdueStep })),
+  skips: list(closed({ reason: Type.String(), steps: Count, first: OverdueStep })),
   broken: list(closed({ code: Type.String(), contacts: Count, example: Id, message: Type.String() })),
 })
 const AttentionKind = words(...ATTENTION_KINDS)

@@ -151,11 +151,13 @@ describe('given a dispatcher with limits', () => {
       for (const sequenceId of ['s', 't'])
         await engine.startSequence({ contactId, campaignId: 'c', sequenceId, actor: null })
     clock.advance('P7D')
+    const dueAt = '2026-03-03T09:00:00.000Z'
+    const first = { contactId: 'a000', campaignId: 'c', run: 1, dueAt }
     expect(await engine.inspect.overdue()).toEqual({
       contacts: 6,
-      oldest: '2026-03-03T09:00:00.000Z',
-      dispatches: [{ kind: 'email', campaignId: 'c', steps: 6 }],
-      skips: [{ reason: 'late', steps: 6 }],
+      oldest: dueAt,
+      dispatches: [{ kind: 'email', campaignId: 'c', steps: 6, first: { ...first, sequenceId: 's', stepId: 'keeps' } }],
+      skips: [{ reason: 'late', steps: 6, first: { ...first, sequenceId: 't', stepId: 'expires' } }],
       broken: [],
     })
     let seconds = 0

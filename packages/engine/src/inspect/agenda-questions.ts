@@ -8,7 +8,9 @@ import {
   type Instant,
   plan,
   type ReadModel,
+  refOf,
   runOf,
+  type StepRef,
   type UpcomingStep,
   type Vars,
 } from '@enfold/core'
@@ -36,16 +38,27 @@ export interface BrokenContacts {
   readonly message: string
 }
 
+/** One step that is due, by its run: of a keyed run with its key (KEY-4). */
+export interface OverdueStep extends StepRef {
+  readonly contactId: ContactId
+  readonly dueAt: Instant
+}
+
 /** What a dispatcher that starts now would do at once. */
 export interface Overdue {
   /** Contacts that have something due. */
   readonly contacts: number
   /** Since when the oldest of it is due; `null`: nothing is. */
   readonly oldest: Instant | null
-  /** How many handlers would be called, by kind and campaign. */
-  readonly dispatches: readonly { readonly kind: string; readonly campaignId: CampaignId; readonly steps: number }[]
+  /** How many handlers would be called, by kind and campaign. `first`: of those steps the one that is due longest. */
+  readonly dispatches: readonly {
+    readonly kind: string
+    readonly campaignId: CampaignId
+    readonly steps: number
+    readonly first: OverdueStep
+  }[]
   /** How many steps would be dropped instead, by reason: `late`, `draft`, … */
-  readonly skips: readonly { readonly reason: string; readonly steps: number }[]
+  readonly skips: readonly { readonly reason: string; readonly steps: number; readonly first: OverdueStep }[]
   /** Contacts that are in none of these counts, because their facts could not be had; by reason. */
   readonly broken: readonly BrokenContacts[]
 }
@@ -110,7 +123,7 @@ async function overdue(context: EngineContext, readModel: ReadModel): Promise<Ov
     const contactIds = entries.map(({ contactId }) => contactId)
     for (const { contactId, state, facts, why } of await loadContacts(context, contactIds, asked)) {
       if (facts === undefined) tally.broken(contactId, why.factsFault as FactsFault)
-      else tally.due(plan(contactId, state, campaigns.catalog, facts, now).due)
+      else tally.due(contactId, plan(contactId, state, campaigns.catalog, facts, now).due)
     }
   }
   return tally.sum()
@@ -124,24 +137,30 @@ export function agendaPages(readModel: ReadModel, until: Instant) {
   })
 }
 
+/** How many steps, and which of them is due longest. */
+interface Steps {
+  readonly steps: number
+  readonly first: OverdueStep
+}
+
 /** Adds up what is due of one contact after the other. */
 function createOverdueTally() {
-  const dispatches = new Map<string, { kind: string; campaignId: CampaignId; steps: number }>()
-  const skips = new Map<string, number>()
+  const dispatches = new Map<string, Steps & { readonly kind: string; readonly campaignId: CampaignId }>()
+  const skips = new Map<string, Steps>()
   const broken = new Map<string, BrokenContacts>()
   let contacts = 0
   let oldest: Instant | null = null
   return {
-    due(acts: readonly DueStep[]): void {
+    due(contactId: ContactId, acts: readonly DueStep[]): void {
       if (acts.length > 0) contacts += 1
       for (const act of acts) {
         if (oldest === null || act.dueAt < oldest) oldest = act.dueAt
-        if (act.action === 'skip') skips.set(act.reason, (skips.get(act.reason) ?? 0) + 1)
+        if (act.action === 'skip') skips.set(act.reason, withOneMore(skips.get(act.reason), contactId, act))
         if (act.action !== 'dispatch') continue
-        const { kind } = act.step
-        const name = JSON.stringify([kind, act.campaignId])
-        const known = dispatches.get(name) ?? { kind, campaignId: act.campaignId, steps: 0 }
-        dispatches.set(name, { ...known, steps: known.steps + 1 })
+        const { campaignId, step } = act
+        const name = JSON.stringify([step.kind, campaignId])
+        const more = withOneMore(dispatches.get(name), contactId, act)
+        dispatches.set(name, { kind: step.kind, campaignId, ...more })
       }
     },
     broken(contactId: ContactId, { code, message }: FactsFault): void {
@@ -152,8 +171,19 @@ function createOverdueTally() {
       contacts,
       oldest,
       dispatches: [...dispatches.values()],
-      skips: [...skips].map(([reason, steps]) => ({ reason, steps })),
+      skips: [...skips].map(([reason, more]) => ({ reason, ...more })),
       broken: [...broken.values()],
     }),
   }
+}
+
+function withOneMore(
+  known: Steps | undefined,
+  contactId: ContactId,
+  act: Extract<DueStep, { readonly action: 'dispatch' | 'skip' }>,
+): Steps {
+  const { run, stepId, dueAt } = act
+  const isFirst = known === undefined || dueAt < known.first.dueAt
+  const first = isFirst ? { contactId, ...refOf(act), run, stepId, dueAt } : known.first
+  return { steps: (known?.steps ?? 0) + 1, first }
 }
