@@ -23,6 +23,9 @@ const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   growth: { commands: 15, steps: 10 },
   contact: { times: 3 },
   'one-contact': {},
+  'long-sequence': { steps: 20 },
+  idle: {},
+  require: {},
 }
 
 const benchmarks = await allBenchmarks()

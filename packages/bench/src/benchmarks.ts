@@ -15,6 +15,9 @@ const loaders = new Map<string, () => Promise<Benchmark>>([
   ['funnel', async () => (await import('./funnel.ts')).funnelBenchmark],
   ['growth', async () => (await import('./growth.ts')).growthBenchmark],
   ['contact', async () => (await import('./contact.ts')).contactBenchmark],
+  ['long-sequence', async () => (await import('./long-sequence.ts')).longSequenceBenchmark],
+  ['idle', async () => (await import('./idle.ts')).idleBenchmark],
+  ['require', async () => (await import('./require.ts')).requireBenchmark],
   ['one-contact', async () => (await import('./contact.ts')).oneContactBenchmark],
 ])
 

@@ -227,12 +227,15 @@ export const oneContactBenchmark: Benchmark = {
   full: { runsFew: 300, runsMany: 3_000, keysFew: 100, keysMany: 1_000, signalsFew: 1_000, signalsMany: 10_000 },
   quick: { runsFew: 10, runsMany: 40, keysFew: 5, keysMany: 20, signalsFew: 10, signalsMany: 40 },
   rounds: 3,
-  figures: Object.fromEntries(
-    PARTS.flatMap(([part, title]) => [
-      [`${part}Few`, { title: `${title}, of few`, unit: 'µs', better: 'less' as const }],
-      [`${part}Many`, { title: `${title}, of ten times as many`, unit: 'µs', better: 'less' as const }],
-    ]),
-  ),
+  figures: {
+    ...Object.fromEntries(
+      PARTS.flatMap(([part, title]) => [
+        [`${part}Few`, { title: `${title}, of few`, unit: 'µs', better: 'less' as const }],
+        [`${part}Many`, { title: `${title}, of ten times as many`, unit: 'µs', better: 'less' as const }],
+      ]),
+    ),
+    runsInAll: { title: 'all runs due at once', unit: 's', better: 'less' },
+  },
   contenders: {
     enfold: {
       title: 'Enfold',
@@ -249,16 +252,20 @@ export const oneContactBenchmark: Benchmark = {
             await engine.close()
             await store.close()
           }
+        figures.runsInAll = ((figures.runsMany ?? Number.NaN) * sizeOf(given, 'runsMany')) / 1e6
         return { figures, work: {} }
       },
     },
   },
-  wanted: PARTS.map(([part, title]) => ({
-    text: `${title} among many, of one among few`,
-    figure: `${part}Many`,
-    of: 'enfold',
-    over: ['enfold'],
-    overFigure: `${part}Few`,
-    atMost: 1.3,
-  })),
+  wanted: [
+    { text: 'all runs due at once, seconds', figure: 'runsInAll', of: 'enfold', atMost: 30 },
+    ...PARTS.map(([part, title]) => ({
+      text: `${title} among many, of one among few`,
+      figure: `${part}Many`,
+      of: 'enfold',
+      over: ['enfold'],
+      overFigure: `${part}Few`,
+      atMost: 1.3,
+    })),
+  ],
 }

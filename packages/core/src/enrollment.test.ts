@@ -109,6 +109,34 @@ describe('the fold', () => {
     expect(() => (evolve(before, events[0] as ContactEvent).enrollments as unknown[]).push(1)).toThrow(TypeError)
   })
 
+  it('STEP-11: what an event does not change is shared with the state before, however many steps a run has', () => {
+    const long = scenario({
+      campaigns: [
+        {
+          id: 'c',
+          goals: [],
+          sequences: [{ id: 's', steps: ['one', 'two', 'three'].map((id) => ({ id, kind: 'email' })) }],
+        },
+      ],
+    })
+    const played = long.given(start('s'), dispatch(), report('s', 'one', { outcome: 'sent' }), dispatch())
+    const { events } = played
+    const [before, last] = [events.slice(0, -1), events.slice(-1)]
+    const state = fold(before)
+    const after = fold(last, state)
+    const [first] = runOf(state, { campaignId: 'c', sequenceId: 's', run: 1 })?.steps ?? []
+    const run = runOf(after, { campaignId: 'c', sequenceId: 's', run: 1 })
+    expect(run?.steps).toHaveLength(2)
+    expect(run?.steps[0]).toBe(first)
+    // Of a state that may still be changed nothing is shared.
+    const live = JSON.parse(JSON.stringify(state)) as ContactState
+    const other = fold(last, live)
+    expect(other).toEqual(after)
+    expect(runOf(other, { campaignId: 'c', sequenceId: 's', run: 1 })?.steps[0]).not.toBe(
+      runOf(live, { campaignId: 'c', sequenceId: 's', run: 1 })?.steps[0],
+    )
+  })
+
   it('AUDIT-2: the patches say what an event changed', () => {
     const before = story.given(start('s'))
     const event = before.given(stop('s')).events.at(-1) as ContactEvent

@@ -326,8 +326,10 @@ export function requireRun(state: ContactState, ref: RunRef): Run {
   throw new EnfoldFault('STORE_CORRUPT', `${message} Ask \`enfold verify\` what else is wrong.`, { ...ref })
 }
 
-export function recordOf(run: Run, stepId: StepId): StepRecord | undefined {
-  return run.steps.find((step) => step.stepId === stepId)
+/** @param place where to look first: records mostly stand in the order of the steps. Default: at the end. */
+export function recordOf({ steps }: Run, stepId: StepId, place = steps.length - 1): StepRecord | undefined {
+  const there = steps[place]
+  return there?.stepId === stepId ? there : steps.find((step) => step.stepId === stepId)
 }
 
 /** In progress: active or paused. */
@@ -355,11 +357,7 @@ export function isBegun(record: StepRecord | undefined): record is BegunRecord {
 
 /** The step at which the run stands, or stood when it ended: the first of them that is not resolved. `null`: at its end. */
 export function standingAt(run: Run, steps: readonly { readonly id: StepId }[]): StepId | null {
-  for (const [i, { id }] of steps.entries()) {
-    // Records mostly stand in the order of the steps.
-    const inOrder = run.steps[i]
-    if (!isResolved(inOrder?.stepId === id ? inOrder : recordOf(run, id))) return id
-  }
+  for (const [place, { id }] of steps.entries()) if (!isResolved(recordOf(run, id, place))) return id
   return null
 }
 
@@ -405,7 +403,26 @@ function emptyContact(): LiveContact {
 // What is found in a state that may be changed, may be changed.
 const enrollmentIn = enrollmentOf as (state: LiveContact, ref: SequenceRef) => Mutable<Enrollment> | undefined
 const runIn = runOf as (state: LiveContact, ref: RunRef) => Mutable<Run> | undefined
-const recordIn = recordOf as (run: Mutable<Run>, stepId: StepId) => Mutable<StepRecord> | undefined
+
+/** The record of a step, to be changed: one that is frozen belongs to another state, and is copied. */
+function recordIn({ steps }: Mutable<Run>, stepId: StepId): Mutable<StepRecord> | undefined {
+  const last = steps.length - 1
+  const place = steps[last]?.stepId === stepId ? last : steps.findIndex((step) => step.stepId === stepId)
+  return place === -1 ? undefined : ownRecord(steps, place)
+}
+
+function ownRecord(steps: Mutable<StepRecord>[], place: number): Mutable<StepRecord> {
+  const record = steps[place] as Mutable<StepRecord>
+  if (!Object.isFrozen(record)) return record
+  const own = ownCopy(record)
+  steps[place] = own
+  return own
+}
+
+function ownCopy(record: StepRecord): Mutable<StepRecord> {
+  const { resends } = record
+  return { ...record, resends: resends.length === 0 ? NO_RESENDS : resends.map((resend) => ({ ...resend })) }
+}
 
 /** Of all steps that were never sent again, which are nearly all: neither made nor copied nor frozen for each. */
 const NO_RESENDS = Object.freeze([]) as unknown as Mutable<ResendRecord>[]
@@ -543,7 +560,8 @@ function end(run: Mutable<Run>, status: 'stopped', at: Instant): void {
   run.endedAt = at
   run.pausedAt = null
   // A resend that was ordered before the stop and not begun falls with it (STOP-6); one ordered later does not.
-  for (const step of run.steps) dropResends(step, at)
+  for (const [place, { resends }] of run.steps.entries())
+    if (resends.length > 0) dropResends(ownRecord(run.steps, place), at)
 }
 
 function dropResends(step: Mutable<StepRecord>, at: Instant): void {
@@ -710,15 +728,18 @@ function copyOfEnrollment({ campaignId, sequenceId, key, runs, leftOut }: Enroll
     sequenceId,
     key,
     ...(leftOut === undefined ? {} : { leftOut: { ...leftOut, recent: [...leftOut.recent] } }),
+    // Records are copied when they are changed (`ownRecord`): with 1,500 of them a copy of each took longer than the rest.
     runs: runs.map(({ shifts, ...run }) => ({
       ...run,
       ...(shifts === undefined ? {} : { shifts: [...shifts] }),
-      steps: run.steps.map((step) => ({
-        ...step,
-        resends: step.resends.length === 0 ? NO_RESENDS : step.resends.map((resend) => ({ ...resend })),
-      })),
+      steps: run.steps.map(shared),
     })),
   }
+}
+
+/** A record that its own state may change would change with another's. */
+function shared(step: StepRecord): Mutable<StepRecord> {
+  return Object.isFrozen(step) ? (step as Mutable<StepRecord>) : ownCopy(step)
 }
 
 /** A state with the enrollments of a frozen one, each of which must be copied before it is changed. */
@@ -758,6 +779,7 @@ function freezeByHand(hand: ByHand): void {
 function freezeEnrollment(enrollment: Enrollment): void {
   for (const run of enrollment.runs) {
     for (const step of run.steps) {
+      if (Object.isFrozen(step)) continue
       if (step.resends !== NO_RESENDS) {
         step.resends.forEach(Object.freeze)
         Object.freeze(step.resends)

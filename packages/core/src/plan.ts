@@ -441,14 +441,19 @@ function planRun(planner: RunPlanner): void {
   let punctual = startedAt
   let causedBy = run.eventId
   let byWait = false
-  let isFirst = true
   const ofRun = shiftsOf(run)
   let ofWait = shiftsOfWait(run)
-  for (const step of sequence.steps) {
-    const record = recordOf(run, step.id)
-    const arrival = { anchor, punctual: earliest(punctual, anchor), startedAt, isFirst, shifts: { ofWait, ofRun } }
+  const arrivalAt = (place: number): Arrival => ({
+    anchor,
+    punctual: earliest(punctual, anchor),
+    startedAt,
+    isFirst: place === 0,
+    shifts: { ofWait, ofRun },
+  })
+  for (const [place, step] of sequence.steps.entries()) {
+    const record = recordOf(run, step.id, place)
     if (record === undefined) {
-      planPending(planner, step, arrival, causedBy)
+      planPending(planner, step, arrivalAt(place), causedBy)
       return
     }
     if (isBegun(record)) {
@@ -456,7 +461,6 @@ function planRun(planner: RunPlanner): void {
       return
     }
     causedBy = record.eventId
-    isFirst = false
     if (record.ahead === true) continue // It was gone before the run came to it, and its wait with it (SKIP-1).
     const resolvedAt = waitAfter(record)
     byWait = resolvedAt === null
@@ -465,7 +469,7 @@ function planRun(planner: RunPlanner): void {
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
       const dueAt =
         record.dueAt === null
-          ? planner.waitOf(step, arrival).found.timing.dueAt
+          ? planner.waitOf(step, arrivalAt(place)).found.timing.dueAt
           : shifted(later(record.dueAt, shiftMs), ofWait)
       // A moment that had gone by is no reason to count the next wait from before the step was reached.
       if (record.dueAt !== null || dueAt > anchor) anchor = dueAt

@@ -181,7 +181,7 @@ function enrollmentView(
     campaignVersion: run.campaignVersion,
     startedAt: run.startedAt,
     endedAt: run.endedAt,
-    steps: stepIds.map((stepId) => stepView(stepId, recordOf(run, stepId))),
+    steps: stepIds.map((stepId, place) => stepView(stepId, recordOf(run, stepId, place))),
     next: next === undefined ? null : nextOf(next),
   }
 }

@@ -1,0 +1,66 @@
+/** What stores cost that have nothing to do: one process that works on many schemas of one PostgreSQL server. */
+import { createEngine, type Engine, orThrow } from '@enfold/engine'
+import { createPostgresStore } from '@enfold/store-postgres'
+import { Pool } from 'pg'
+import { type Benchmark, type Given, sizeOf } from './benchmark.ts'
+import { campaign } from './campaign.ts'
+import { freshDatabase } from './databases.ts'
+
+const DATABASE = 'bench_idle'
+
+/** The server's own count, of which a moment may be missing: processes tell it of theirs once a second at most. */
+async function transactions(url: string): Promise<number> {
+  const pool = new Pool({ connectionString: url, max: 1 })
+  const { rows } = await pool.query<{ n: string }>(
+    "SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()",
+  )
+  await pool.end()
+  return Number(rows[0]?.n)
+}
+
+const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+
+async function idle(given: Given): Promise<number> {
+  const url = await freshDatabase(given.postgres, DATABASE)
+  const pool = new Pool({ connectionString: url, max: 5 })
+  const ending = new AbortController()
+  const engines: Engine[] = []
+  const closing: (() => Promise<void>)[] = []
+  const running: Promise<void>[] = []
+  for (let n = 0; n < sizeOf(given, 'schemas'); n++) {
+    const store = createPostgresStore({ pool, schema: `tenant_${n}` })
+    const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })
+    orThrow(await engine.publish(campaign))
+    engines.push(engine)
+    closing.push(() => store.close())
+    running.push(engine.run(ending.signal))
+  }
+  const seconds = sizeOf(given, 'seconds')
+  await pause(2)
+  const before = await transactions(url)
+  await pause(seconds)
+  const perSecond = (await transactions(url)) - before
+  ending.abort()
+  await Promise.all(running)
+  await Promise.all(engines.map((engine) => engine.close()))
+  for (const close of closing) await close()
+  await pool.end()
+  return perSecond / seconds
+}
+
+export const idleBenchmark: Benchmark = {
+  name: 'idle',
+  what: '{schemas} schemas of one database with nothing to do, each with an engine that runs, all in one process, for {seconds} s',
+  full: { schemas: 100, seconds: 10 },
+  quick: { schemas: 2, seconds: 1 },
+  rounds: 1,
+  figures: { transactions: { title: 'transactions', unit: '1/s', better: 'less' } },
+  contenders: {
+    enfold: {
+      title: 'Enfold on PostgreSQL, one pool',
+      needs: 'postgres',
+      run: async (given) => ({ figures: { transactions: await idle(given) }, work: {} }),
+    },
+  },
+  wanted: [{ text: 'transactions a second', figure: 'transactions', of: 'enfold', atMost: 2 }],
+}
