@@ -167,7 +167,7 @@ export const contactBenchmark: Benchmark = {
       of: key,
       over: [key],
       overFigure: `${asked}-short`,
-      atMost: 1.3,
+      atMost: 1.2,
     })),
   ),
 }

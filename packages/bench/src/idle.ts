@@ -12,7 +12,7 @@ const DATABASE = 'bench_idle'
 async function transactions(url: string): Promise<number> {
   const pool = new Pool({ connectionString: url, max: 1 })
   const { rows } = await pool.query<{ n: string }>(
-    "SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()",
+    'SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()',
   )
   await pool.end()
   return Number(rows[0]?.n)
@@ -33,7 +33,7 @@ async function idle(given: Given): Promise<number> {
     orThrow(await engine.publish(campaign))
     engines.push(engine)
     closing.push(() => store.close())
-    running.push(engine.run(ending.signal))
+    running.push(engine.run({ signal: ending.signal }))
   }
   const seconds = sizeOf(given, 'seconds')
   await pause(2)
