@@ -14,7 +14,6 @@ import {
   nameOfEnrollment,
   newestRun,
   type Run,
-  recordOf,
   runOf,
   type StepRecord,
   standingAt,
@@ -319,11 +318,13 @@ function countSteps(
   }
   const steps: readonly StepDefinition[] = definition?.steps ?? []
   const [stoodAt, standsAt] = [was === undefined ? null : standingAt(was, steps), standingAt(is, steps)]
+  let isRecorded = false
   for (let i = 0; i < is.steps.length; i++) {
     const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
     const before = was?.steps[i]
     const { stepId } = record
+    isRecorded ||= stepId === standsAt
     if (was !== undefined && before !== undefined) {
       if (isSamePlace(was, is, before, record)) continue
       move(stepId, placeOf(was, before), placeOf(is, record))
@@ -334,8 +335,7 @@ function countSteps(
     if (resent !== 0) count(['step', sequenceId, stepId, 'resent'], resent)
   }
   // Where it stands, if nothing of the step was ever recorded.
-  if (standsAt !== null && recordOf(is, standsAt) === undefined)
-    move(standsAt, stoodAt === standsAt ? pendingIn(was) : null, pendingIn(is))
+  if (standsAt !== null && !isRecorded) move(standsAt, stoodAt === standsAt ? pendingIn(was) : null, pendingIn(is))
 }
 
 function isSamePlace(was: Run, is: Run, before: StepRecord, after: StepRecord): boolean {

@@ -326,10 +326,26 @@ export function requireRun(state: ContactState, ref: RunRef): Run {
   throw new EnfoldFault('STORE_CORRUPT', `${message} Ask \`enfold verify\` what else is wrong.`, { ...ref })
 }
 
-/** @param place where to look first: records mostly stand in the order of the steps. Default: at the end. */
-export function recordOf({ steps }: Run, stepId: StepId, place = steps.length - 1): StepRecord | undefined {
-  const there = steps[place]
-  return there?.stepId === stepId ? there : steps.find((step) => step.stepId === stepId)
+export function recordOf({ steps }: Run, stepId: StepId): StepRecord | undefined {
+  // Most questions are about the step at which the run stands.
+  const last = steps.at(-1)
+  return last?.stepId === stepId ? last : steps.find((step) => step.stepId === stepId)
+}
+
+/**
+ * The records of a run by the steps of its sequence: to be asked for each of them in turn, from the first. Records are looked
+ * for among all only where they stand in another order than the steps.
+ */
+export function recordsInTurn(run: Run): (stepId: StepId, place: number) => StepRecord | undefined {
+  let inOrder = true
+  return (stepId, place) => {
+    const there = run.steps[place]
+    if (there?.stepId === stepId) return there
+    // All that there are belong to steps before.
+    if (there === undefined && inOrder) return undefined
+    inOrder = false
+    return recordOf(run, stepId)
+  }
 }
 
 /** In progress: active or paused. */
@@ -357,7 +373,11 @@ export function isBegun(record: StepRecord | undefined): record is BegunRecord {
 
 /** The step at which the run stands, or stood when it ended: the first of them that is not resolved. `null`: at its end. */
 export function standingAt(run: Run, steps: readonly { readonly id: StepId }[]): StepId | null {
-  for (const [place, { id }] of steps.entries()) if (!isResolved(recordOf(run, id, place))) return id
+  const recordAt = recordsInTurn(run)
+  for (let place = 0; place < steps.length; place++) {
+    const { id } = steps[place] as (typeof steps)[number]
+    if (!isResolved(recordAt(id, place))) return id
+  }
   return null
 }
 

@@ -19,7 +19,7 @@ import {
   isSuppressed,
   type ResendRecord,
   type Run,
-  recordOf,
+  recordsInTurn,
   refOf,
   runOf,
   type StepRecord,
@@ -450,8 +450,9 @@ function planRun(planner: RunPlanner): void {
     isFirst: place === 0,
     shifts: { ofWait, ofRun },
   })
+  const recordAt = recordsInTurn(run)
   for (const [place, step] of sequence.steps.entries()) {
-    const record = recordOf(run, step.id, place)
+    const record = recordAt(step.id, place)
     if (record === undefined) {
       planPending(planner, step, arrivalAt(place), causedBy)
       return

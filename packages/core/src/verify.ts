@@ -19,6 +19,7 @@ import {
   type ResendRecord,
   type Run,
   recordOf,
+  recordsInTurn,
   requireRun,
   runOf,
   type StepRecord,
@@ -175,9 +176,10 @@ function everyStepResolved(state: ContactState, ref: RunRef, campaigns?: Catalog
   const run = runOf(state, ref)
   if (run === undefined || campaigns?.has(ref.campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
+  const recordAt = recordsInTurn(run)
   for (const [place, step] of (campaign.sequences.get(ref.sequenceId)?.steps ?? []).entries()) {
     if (step.id === before) return null
-    if (!isResolved(recordOf(run, step.id, place)))
+    if (!isResolved(recordAt(step.id, place)))
       return broken(before === undefined ? 'STEP-8' : 'STEP-1', `the step ${JSON.stringify(step.id)} is not resolved`)
   }
   return null

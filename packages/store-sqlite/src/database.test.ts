@@ -332,6 +332,31 @@ describe('several processes', () => {
     }
   })
 
+  it('a large state that another process has replaced is read as it is now', async () => {
+    const path = givenPath()
+    const [here, there] = [open(path), open(path)]
+    await start(here, 'ann')
+    const put = (store: Store, letter: string) =>
+      store.restore({
+        contactId: 'ann',
+        version: 3,
+        tags: [],
+        wakeAt: null,
+        state: { version: 3, reducer: 1, text: JSON.stringify(letter.repeat(100_000)) },
+      })
+    const letterIn = async (store: Store) => (await store.states(['ann'])).get('ann')?.text[1]
+    for (const [store, letter] of [
+      [here, 'a'],
+      [there, 'b'],
+      [here, 'c'],
+    ] as const) {
+      expect(await put(store, letter)).toBe(true)
+      expect([await letterIn(here), await letterIn(there)]).toEqual([letter, letter])
+      const [tail] = await here.readTails([{ stream: contactStream('ann'), ids: [] }])
+      expect(tail?.stored?.text[1]).toBe(letter)
+    }
+  })
+
   it('what a transaction wrote that was undone is not remembered', async () => {
     const store = createSqliteStore({ path: givenPath() })
     onTestFinished(() => store.close())

@@ -37,6 +37,8 @@ export interface Database {
    * time and is still there is what the file says.
    */
   remember(forget: () => void): void
+  /** Within `read`: forgets what is remembered if another connection has written by now. It may do so a moment later. */
+  lookForOthers(): void
   /** Within `read`: throws where nothing could be written any more. */
   refuseIfOutdated(): void
 }
@@ -56,7 +58,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   // Another number each time that another connection has written.
   const dataVersion = connection.prepare('PRAGMA data_version')
   const memories: (() => void)[] = []
-  let seen: unknown
+  let forgottenAt: unknown
+  let checkedAt: unknown
   const open = createOpenWork('SQLite')
 
   /** A newer release may bring the file up to date while this process has it open. */
@@ -76,18 +79,19 @@ export function openDatabase(options: DatabaseOptions): Database {
     for (const one of memories) one()
   }
 
-  function lookForOthers(): void {
+  function lookForOthers(): unknown {
     const now = dataVersion.get()?.data_version
-    if (now === seen) return
-    forget()
-    refuseIfOutdated()
-    seen = now
+    if (now !== forgottenAt) forget()
+    forgottenAt = now
+    return now
   }
 
   function inTransaction<T>(work: () => T): T {
     begin?.run()
     try {
-      lookForOthers()
+      const now = lookForOthers()
+      if (now !== checkedAt) refuseIfOutdated()
+      checkedAt = now
       const result = work()
       commit?.run()
       return result
@@ -116,6 +120,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         }
       }),
     remember: (forgetIt) => void memories.push(forgetIt),
+    lookForOthers: () => void lookForOthers(),
     open,
     refuseIfOutdated,
   }

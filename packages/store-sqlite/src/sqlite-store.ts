@@ -81,7 +81,7 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const tags = createTagTables(database)
   const agenda = createAgendaTable(connection)
   const counters = createCounterTables(connection)
-  const states = createStateTable(connection)
+  const states = createStateTable(database)
   const projection = createProjection(connection, { tags, agenda, counters, states }, log.version)
   const { action, actions, actionContacts, saveAction } = createActionTables(connection)
 
@@ -96,7 +96,11 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
         streamPage,
         logPage,
         readMany,
-        readTails: (asked) => asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? ''))),
+        readTails(asked) {
+          // A state that is older than the last is as good: the events since are read with it.
+          database.lookForOthers()
+          return asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? '')))
+        },
         contacts,
       }),
       appendMany: (appends) => write(() => appendAll(appends)),
@@ -108,7 +112,13 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
       ...inRuns<Pick<CounterStore, 'correctCounters'>>(write, { correctCounters }),
     },
     projection: {
-      ...inRuns<Pick<ProjectionStore, 'checkpoint' | 'states'>>(read, { checkpoint, states: statesOf }),
+      ...inRuns<Pick<ProjectionStore, 'checkpoint' | 'states'>>(read, {
+        checkpoint,
+        states(contacts) {
+          database.lookForOthers()
+          return statesOf(contacts)
+        },
+      }),
       ...inRuns<Omit<ProjectionStore, 'checkpoint' | 'states'>>(write, { apply, restore }),
     },
     actions: {

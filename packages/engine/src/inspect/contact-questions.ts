@@ -14,7 +14,6 @@ import {
   type ResendRecord,
   type Run,
   type RunStatus,
-  recordOf,
   refOf,
   type SequenceRef,
   type StepId,
@@ -174,6 +173,7 @@ function enrollmentView(
   const next = isInProgress(run)
     ? upcoming.find((step) => step.run === run.run && isSameEnrollment(step, ref))
     : undefined
+  const records = new Map(run.steps.map((record) => [record.stepId, record]))
   return {
     ...ref,
     run: run.run,
@@ -181,7 +181,7 @@ function enrollmentView(
     campaignVersion: run.campaignVersion,
     startedAt: run.startedAt,
     endedAt: run.endedAt,
-    steps: stepIds.map((stepId, place) => stepView(stepId, recordOf(run, stepId, place))),
+    steps: stepIds.map((stepId) => stepView(stepId, records.get(stepId))),
     next: next === undefined ? null : nextOf(next),
   }
 }
