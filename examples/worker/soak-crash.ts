@@ -1,5 +1,5 @@
 /**
- * `pnpm soak:crash`: the proof that crashes lose and repeat nothing (STEP-4, STEP-6, STOP-6, ONCE-3), with figures.
+ * `pnpm soak:crash`: the proof that crashes lose and repeat nothing (STEP-4, STEP-6, STOP-6, GATE-2, ONCE-3), with figures.
  * Exit status 1, and the first case, if one of the promises of docs/concepts/delivery.md is broken.
  */
 import { parseArgs } from 'node:util'

@@ -21,13 +21,14 @@ describe('given a worker that is killed again and again', () => {
     ['at least once where it is retried', 'retry'],
     ['at most once where it is held', 'hold'],
   ] as const)(
-    'STEP-4, STEP-6, STOP-6, ONCE-3: everything is sent, %s',
+    'STEP-4, STEP-6, STOP-6, GATE-2, ONCE-3: everything is sent, %s',
     async (_what, onUnknown) => {
       const figures = await soak({ kills: 12, steps: 240, seed: 7, onUnknown, workers: 1, ...SHORT })
 
       expect(figures.contacts).toBe(132)
       expect(figures.killsAtWork).toBeGreaterThan(0)
       expect(figures.cutOff).toBeGreaterThan(0)
+      expect(figures.pauses).toBe(2)
       if (onUnknown === 'retry') expect(figures).toMatchObject({ held: 0, resends: 0 })
       else expect(figures).toMatchObject({ repeats: 0 })
     },

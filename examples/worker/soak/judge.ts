@@ -52,6 +52,8 @@ export interface Figures extends Verdict {
   readonly serverKills: number
   /** Those that met something in flight. */
   readonly serverKillsAtWork: number
+  /** Of the campaign, each answered while a worker was at work that was then killed (GATE-2). */
+  readonly pauses: number
   readonly seconds: number
   readonly stepsPerSecond: number
 }

@@ -102,6 +102,21 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     return inFlight.length > 0
   }
 
+  const pauses: Pause[] = []
+  const order = (what: string) => ({ actor: 'olga', commandId: `${what}-${pauses.length}` })
+  async function pause(): Promise<void> {
+    const paused = await whenThere(async () => orThrow(await engine.pauseCampaign('letters', order('pause'))))
+    let answeredAt = paused.position
+    for await (const { position } of store.readAll(paused.position)) answeredAt = position
+    pauses.push({ answeredAt, resumedAt: Number.POSITIVE_INFINITY })
+  }
+  async function resume(): Promise<void> {
+    const how = { ...order('resume'), overdue: 'send' } as const
+    const resumed = await whenThere(async () => orThrow(await engine.resumeCampaign('letters', how)))
+    const last = pauses.at(-1)
+    if (last !== undefined) last.resumedAt = resumed.position
+  }
+
   let [killsAtWork, serverKills, serverKillsAtWork] = [0, 0, 0]
   for (let kill = 1; kill <= options.kills; kill++) {
     startContactsUpTo(Math.ceil((contacts * kill) / options.kills))
@@ -114,10 +129,18 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     // has nothing to do: then it dies of boredom.
     if (!whileStarting) await Promise.race([mailServer.printedMore(moreMails), sleep(2 * options.leaseMs)])
     await sleep(delayMs)
+    // Every fifth worker dies in a pause that was answered while it was at work.
+    if (kill % 5 === 0) await pause()
     worker.signal('SIGKILL')
     await worker.ended
     if (await abandon()) killsAtWork += 1
     workers[victim] = startWorker()
+    if (kill % 5 === 0) {
+      // The next one looks around, and finds all that is due held.
+      await Promise.race([(workers[victim] as Process).printed('working'), sleep(2 * options.leaseMs)])
+      await sleep(random() * 500)
+      await resume()
+    }
     if (server !== undefined && Math.floor((kill * server.kills) / options.kills) > serverKills) {
       await Promise.race([mailServer.printedMore(5), sleep(options.leaseMs)])
       await server.kill()
@@ -143,6 +166,7 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     await atRest(ledger)
   }
 
+  holdPauses(pauses, ledger)
   const seconds = (performance.now() - startedAt) / 1000
   await Promise.all(workers.map((worker) => worker.printed('working')))
   for (const worker of workers) worker.signal('SIGTERM')
@@ -171,13 +195,28 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     killsAtWork,
     serverKills,
     serverKillsAtWork,
+    pauses: pauses.length,
     seconds,
     stepsPerSecond: figures.sendings / seconds,
   }
 }
 
+/** A pause of the campaign: where the log stood when it was answered, and at its resume. */
+interface Pause {
+  readonly answeredAt: number
+  resumedAt: number
+}
+
+/** Nothing began between the answer of a pause and the resume (GATE-2). */
+function holdPauses(pauses: readonly Pause[], { sendings }: Ledger): void {
+  for (const attempt of [...sendings.values()].flat())
+    for (const { answeredAt, resumedAt } of pauses)
+      if (attempt.position > answeredAt && attempt.position < resumedAt)
+        throw new Error(`GATE-2: a dispatch after the answer of a pause: ${JSON.stringify({ attempt, answeredAt })}`)
+}
+
 /** Again and again until the store responds. */
-async function whenThere(ask: () => Promise<void>): Promise<void> {
+async function whenThere<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
   for (let attempt = 1; ; attempt++)
     try {
       return await ask()

@@ -20,6 +20,7 @@ import {
   type Version,
 } from './ids.ts'
 import { type LogPlace, type LogWarning, LogWarnings } from './log-warnings.ts'
+import { pauseNow } from './pauses.ts'
 import { publicationViolation } from './publication-rules.ts'
 import { type Violation, violationOf } from './verify.ts'
 
@@ -133,7 +134,7 @@ export class LogCheck {
     const campaigns = campaignId !== null && this.#doubtful.has(campaignId) ? undefined : this.#campaigns
     const violation =
       violationOf(contactId, state, event, campaigns) ??
-      (campaigns === undefined ? null : this.#whileUnpublished(event)) ??
+      (campaigns === undefined ? null : (this.#whileUnpublished(event) ?? this.#whilePaused(event))) ??
       hashViolation(event, head) ??
       this.#appends.violationOf(head, event, state, campaigns ?? NO_CAMPAIGNS)
     if (violation === null) contact.add(event)
@@ -160,6 +161,23 @@ export class LogCheck {
     return null
   }
 
+  /**
+   * Nothing begins while the campaign is paused (GATE-2). What was checked before the pause may stand after it in the log:
+   * it is waited for before the pause is answered.
+   */
+  #whilePaused(event: RecordedContactEvent): Violation | null {
+    if (event.type !== 'StepDispatched') return null
+    const { campaignId, sequenceId } = event.data
+    const pause = pauseNow(this.#campaigns.find(campaignId), sequenceId)
+    if (pause === null) return null
+    const byMs = epochMsOf(event.at) - epochMsOf(pause.from)
+    if (byMs > Math.max(this.#gateMs, SETTLED_MS))
+      return { rule: 'GATE-2', message: `a dispatch while the campaign is paused since ${pause.from}` }
+    const how = `was decided before the campaign was known to be paused at ${pause.from}`
+    this.#warnings.add(event, this.events, 'late-catalogue', Math.abs(byMs), how)
+    return null
+  }
+
   #ofCampaign(event: RecordedCampaignEvent, head: StreamHead): Violation | null {
     const violation =
       publicationViolation(this.#campaigns, event) ??
@@ -173,6 +191,9 @@ export class LogCheck {
     return null
   }
 }
+
+/** For so long at most an answer of a pause is waited for. */
+const SETTLED_MS = 30_000
 
 const NO_CAMPAIGNS: Catalog = createCatalog()
 

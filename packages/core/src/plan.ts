@@ -29,6 +29,7 @@ import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf
 import {
   type EndOfWait,
   endOfWait,
+  isPausedLane,
   leavesWait,
   pausedLane,
   pausesOf,
@@ -226,6 +227,14 @@ export function dueOfRun(
     upcoming: [],
   })
   return due
+}
+
+/** When something of the plan can be done next, while the pauses last that hold the rest (GATE-1); `null`: never. */
+export function freeWake({ due, wakeAt, lane, others = [] }: Plan): Instant | null {
+  const [first] = due
+  if (first !== undefined) return first.dueAt
+  if (wakeAt === null || lane === null || !isPausedLane(lane)) return wakeAt
+  return others.find((one) => !isPausedLane(one))?.wakeAt ?? null
 }
 
 interface Wake {

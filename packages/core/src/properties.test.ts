@@ -10,6 +10,7 @@ import {
   defineCampaign,
   evolve,
   fold,
+  freeWake,
   initialContact,
   instantOf,
   isInProgress,
@@ -165,7 +166,10 @@ describe('laws', () => {
     const { contactId, state, campaigns, facts } = history
     // No handler is at work: every dispatched step is one whose worker died.
     const inFlight: ReadonlySet<string> = new Set()
-    const { wakeAt, due } = plan(contactId, state, campaigns, facts, history.now, inFlight)
+    const planned = plan(contactId, state, campaigns, facts, history.now, inFlight)
+    // What a pause of the campaign holds is not due, however long it lasts (GATE-1).
+    const { due } = planned
+    const wakeAt = freeWake(planned)
     const dispatchAt = (now: string) => {
       const command: ContactCommand = {
         type: 'DispatchDue',

@@ -250,4 +250,20 @@ describe('simulating', () => {
     const options = { from, happenings: [{ at: from, start: 'nurture' }] }
     expect(simulate(pool, options)).toEqual(simulate(pool, options))
   })
+
+  it('GATE-1, GATE-3: a pause of the campaign holds its steps, and the resume says what becomes of them', () => {
+    const sent = (overdue: 'shift' | 'send' | 'skip') =>
+      simulate(pool, {
+        from,
+        happenings: [
+          { at: 'P0D', start: 'nurture' },
+          { at: 'PT1H', pauseCampaign: true },
+          { at: 'P10D', resumeCampaign: overdue },
+        ],
+      }).sent.map(({ stepId, at }) => `${stepId} ${at.slice(5, 13)}`)
+    expect(sent('send')).toEqual(['one 03-27T08', 'two 04-06T08', 'three 04-09T08'])
+    // Two days at 08:00, from the beginning that is later by the pause.
+    expect(sent('shift')).toEqual(['one 03-27T08', 'two 04-08T08', 'three 04-11T08'])
+    expect(sent('skip')).toEqual(['one 03-27T08'])
+  })
 })

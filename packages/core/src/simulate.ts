@@ -3,7 +3,7 @@
  * waiting. The same rules as the engine's: it asks `decide` and `plan`, and goes from one due instant to the next.
  */
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { createCatalog, decidePublish } from './catalog.ts'
+import { type Catalog, createCatalog, decidePublish } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { decide } from './decide.ts'
 import { type ContactState, initialContact } from './enrollment.ts'
@@ -12,7 +12,9 @@ import { EnfoldFault } from './fault.ts'
 import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import { notJsonIn } from './not-json.ts'
-import { plan } from './plan.ts'
+import type { Overdue } from './pauses.ts'
+import { decidePauseCampaign, decideResumeCampaign } from './pausing.ts'
+import { freeWake, plan } from './plan.ts'
 import type { Facts, StepOutcome } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
@@ -36,9 +38,15 @@ type HappeningOf<Verb extends VerbFacts, Word extends string> = {
  * Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours): a verb by its
  * word, `{ at: 'P0D', start: 'nurture' }`, with its options, `{ at: 'P2D', resume: 'nurture', shift: true }`.
  */
-export type Happening = { readonly at: Instant | string } & {
-  [Name in VerbName]: HappeningOf<VerbOf<Name>, StoryWord<Name>>
-}[VerbName]
+export type Happening = { readonly at: Instant | string } & (
+  | { [Name in VerbName]: HappeningOf<VerbOf<Name>, StoryWord<Name>> }[VerbName]
+  | PauseOfCampaign
+)
+
+/** The campaign is paused, or resumed: `{ at: 'P3D', pauseCampaign: true }`, `{ at: 'P5D', resumeCampaign: 'skip' }` (GATE-1, GATE-3). */
+export type PauseOfCampaign =
+  | { readonly pauseCampaign: true | readonly SequenceId[] }
+  | { readonly resumeCampaign: Overdue }
 
 export interface SimulationOptions {
   /** When the simulation begins. */
@@ -155,7 +163,7 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   }
 
   for (;;) {
-    const { wakeAt: planned } = plan(contactId, state, campaigns, factsAt(now), now)
+    const planned = freeWake(plan(contactId, state, campaigns, factsAt(now), now))
     const wakeAt = atWork === null ? planned : atWork.until
     const first = queue[0]
     const at = first !== undefined && (wakeAt === null || first.at <= wakeAt) ? first.at : wakeAt
@@ -164,8 +172,11 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
     if (at > now) now = at
     if (first !== undefined && at === first.at && (wakeAt === null || first.at <= wakeAt)) {
       queue.shift()
-      const { rejection, answer } = run(orderedBy(first.happening, first.path, campaignId, nextMeta(), now))
-      results.push({ happening: first.happening, rejection, answer })
+      const { happening, path } = first
+      const { rejection, answer } = isPauseOfCampaign(happening)
+        ? { rejection: pauseBy(campaigns, happening, campaignId, nextMeta(), now), answer: null }
+        : run(orderedBy(happening, path, campaignId, nextMeta(), now))
+      results.push({ happening, rejection, answer })
       continue
     }
     const ended: AtWork | null = atWork ?? dispatch()
@@ -175,6 +186,39 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
       atWork = null
     }
   }
+}
+
+function isPauseOfCampaign(happening: Happening): happening is Happening & PauseOfCampaign {
+  return Object.hasOwn(happening, 'pauseCampaign') || Object.hasOwn(happening, 'resumeCampaign')
+}
+
+/** Why it cannot be; `null`: it was done, or changes nothing. */
+function pauseBy(
+  campaigns: Catalog,
+  happening: PauseOfCampaign,
+  campaignId: string,
+  meta: Meta,
+  now: Instant,
+): Rejection | null {
+  const decided =
+    'pauseCampaign' in happening
+      ? decidePauseCampaign(
+          {
+            ...{ type: 'PauseCampaign', campaignId, entries: 'open', ...meta },
+            ...(happening.pauseCampaign === true ? {} : { sequences: happening.pauseCampaign }),
+          },
+          campaigns,
+          now,
+        )
+      : decideResumeCampaign(
+          { type: 'ResumeCampaign', campaignId, overdue: happening.resumeCampaign, ...meta },
+          campaigns,
+          now,
+        )
+  if (isLeft(decided)) return decided.left
+  const version = campaigns.find(campaignId)?.version ?? 0
+  for (const [i, event] of decided.right.events.entries()) campaigns.apply({ ...event, version: version + 1 + i })
+  return null
 }
 
 interface AtWork {

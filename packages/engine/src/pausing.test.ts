@@ -1,6 +1,7 @@
 /** Pausing a campaign: after the answer no dispatch of it begins, by any worker. Rules GATE-1 to GATE-3. */
 import { join } from 'node:path'
 import type { Store } from '@enfold/core'
+import { verify } from '@enfold/core/log'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -288,4 +289,19 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     const then = await engine.inspect.contact('ann', { at: '2026-03-03T09:00:00.000Z' })
     expect(then.enrollments[0]?.next).toMatchObject({ stepId: 'two', campaignPausedSince: MONDAY })
   })
+})
+
+it('GATE-2, AUDIT-4: a log with a dispatch in the middle of a pause is at fault', async () => {
+  const { engine, clock, store } = given(stores.memory as () => Store)
+  await answerOf(engine.publish(pool))
+  await answerOf(engine.startSequence(nurture))
+  await answerOf(engine.pauseCampaign('pool', BY))
+  clock.advance('PT2M')
+  await answerOf(engine.resumeCampaign('pool', BY))
+  await engine.runDue()
+  expect((await verify(store.readAll())).faults).toEqual([])
+  async function* withoutTheResume() {
+    for await (const event of store.readAll()) if (event.type !== 'CampaignResumed') yield event
+  }
+  expect((await verify(withoutTheResume())).faults).toMatchObject([{ rule: 'GATE-2' }])
 })

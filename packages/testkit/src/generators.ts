@@ -375,6 +375,8 @@ const MOVES = {
   crash: 2,
   publish: 1,
   unpublish: 0.4,
+  pauseCampaign: 0.4,
+  resumeCampaign: 0.8,
   facts: 1,
 } as const satisfies { readonly [Kind in MoveKind]?: number }
 const OFTEN = 2

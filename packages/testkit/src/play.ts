@@ -14,7 +14,9 @@ import {
   createCatalog,
   type DecisionContext,
   decide,
+  decidePauseCampaign,
   decidePublish,
+  decideResumeCampaign,
   decideUnpublish,
   type Facts,
   type Instant,
@@ -69,7 +71,9 @@ export interface History {
 }
 
 /** What can happen besides the verbs. */
-export type OwnMove = 'wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'publish' | 'unpublish' | 'facts'
+export type OwnMove =
+  | ('wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'facts')
+  | ('publish' | 'unpublish' | 'pauseCampaign' | 'resumeCampaign')
 export type MoveKind = OwnMove | StoryWord
 /** Numbers that a move is made of; what they mean depends on the state that the move finds. */
 export type Move = readonly [kind: MoveKind, a: number, b: number]
@@ -221,6 +225,8 @@ class Player {
     },
     publish: (a, b) => this.#publish(revised(this.definition, a, b)),
     unpublish: () => this.#unpublish(),
+    pauseCampaign: (a, b) => this.#pause(a, b),
+    resumeCampaign: (a) => this.#resume(a),
     facts: (a, b) => {
       this.#facts = b % 10 === 0 ? null : (pick(this.factsList, a) ?? null)
     },
@@ -278,6 +284,24 @@ class Player {
   #unpublish(): void {
     const meta = { campaignId: this.definition.id, commandId: this.#nextPublication(), actor: null }
     const decided = decideUnpublish({ type: 'UnpublishCampaign', ...meta }, this.#campaigns, this.#now())
+    if (!isLeft(decided)) this.#catalogue(decided.right.remembered)
+  }
+
+  #pause(a: number, b: number): void {
+    const meta = { campaignId: this.definition.id, commandId: this.#nextPublication(), actor: null }
+    const one = pick(this.definition.sequences, b)
+    const some = a % 2 === 0 || one === undefined ? {} : { sequences: [one.id] }
+    const entries = b % 3 === 0 ? 'closed' : 'open'
+    const command = { type: 'PauseCampaign', ...meta, ...some, entries } as const
+    const decided = decidePauseCampaign(command, this.#campaigns, this.#now())
+    if (!isLeft(decided)) this.#catalogue(decided.right.remembered)
+  }
+
+  #resume(a: number): void {
+    const meta = { campaignId: this.definition.id, commandId: this.#nextPublication(), actor: null }
+    const overdue = pick(['shift', 'send', 'skip'] as const, a) ?? 'shift'
+    const command = { type: 'ResumeCampaign', ...meta, overdue } as const
+    const decided = decideResumeCampaign(command, this.#campaigns, this.#now())
     if (!isLeft(decided)) this.#catalogue(decided.right.remembered)
   }
 

@@ -97,6 +97,23 @@ describe('a story', () => {
   })
 })
 
+describe('a story of a paused campaign', () => {
+  it('GATE-1, GATE-3: nothing passes while it is paused, and waits are longer by the pause', () => {
+    const steps = [{ id: 'a', kind: 'email', timer: { after: 'PT2H' } }]
+    const begun = scenario({ campaigns: [{ id: 'c', goals: [], sequences: [{ id: 's', steps }] }] }).given(start('s'))
+    const paused = begun
+      .at('PT1H')
+      .pauseCampaign({ sequences: ['s'] })
+      .passed('P1D')
+    expect(paused.events).toHaveLength(1)
+    const resumed = paused.resumeCampaign().passed('PT59M')
+    expect(resumed.events).toHaveLength(1)
+    expect(resumed.passed('PT1M').events.map(({ type }) => type)).toContain('StepSent')
+    expect(() => begun.pauseCampaign({ sequences: ['x'] })).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+    expect(() => begun.resumeCampaign({ campaignId: 'x' })).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+  })
+})
+
 describe('a story of keyed runs', () => {
   it('KEY-2: a report is for the run of its key, and no other worker is taken for dead', () => {
     const sequence = { id: 's', per: 'of', vars: { of: { data: 'of' } }, steps: [{ id: 'a', kind: 'email' }] }

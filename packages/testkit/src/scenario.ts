@@ -18,7 +18,9 @@ import {
   createCatalog,
   type DecisionContext,
   decideOnce,
+  decidePauseCampaign,
   decidePublish,
+  decideResumeCampaign,
   decideUnpublish,
   durationMs,
   type Either,
@@ -27,6 +29,7 @@ import {
   epochMsOf,
   evolve,
   type Facts,
+  freeWake,
   type Instant,
   idempotencyKeyOf,
   initialContact,
@@ -34,10 +37,12 @@ import {
   isInstant,
   isLeft,
   newestRun,
+  type PauseCampaign,
   type Plan,
   plan,
   type RecordedContactEvent,
   type Rejection,
+  type ResumeCampaign,
   refOf,
   right,
   runOf,
@@ -193,6 +198,12 @@ export interface Scenario {
   facts(facts: Facts | null): Scenario
   publish(definition: unknown): Scenario
   unpublish(campaignId?: CampaignId): Scenario
+  /** Default: all sequences, open to entries (GATE-1). */
+  pauseCampaign(
+    order?: Pick<PauseCampaign, 'sequences'> & Partial<Pick<PauseCampaign, 'campaignId' | 'entries'>>,
+  ): Scenario
+  /** Default: waits are longer by the pause (GATE-3). */
+  resumeCampaign(order?: Partial<Pick<ResumeCampaign, 'campaignId' | 'overdue'>>): Scenario
   /** Dispatches what is due at this instant and records what the handlers answer, until nothing more is due. */
   dispatched(outcomeOf?: OutcomeOf): Scenario
   /** Lets time pass up to an instant, or for a duration, dispatching whatever falls due on the way, at its instant. */
@@ -305,13 +316,25 @@ function scenarioOf(story: Story): Scenario {
       if (isLeft(decided)) throw EnfoldFault.invalidInput('campaignId', campaignId, 'the id of a campaign')
       return scenarioOf(withPublications(story, decided.right.events))
     },
+    pauseCampaign({ campaignId = story.firstCampaign ?? '', entries = 'open', ...more } = {}) {
+      const command = { type: 'PauseCampaign', campaignId, entries, ...more, ...metaOf(story) } as const
+      const decided = decidePauseCampaign(command, catalog(), now)
+      if (isLeft(decided)) throw EnfoldFault.invalidInput('pauseCampaign', decided.left, 'a campaign and its sequences')
+      return scenarioOf(withPublications(story, decided.right.events))
+    },
+    resumeCampaign({ campaignId = story.firstCampaign ?? '', overdue = 'shift' } = {}) {
+      const command = { type: 'ResumeCampaign', campaignId, overdue, ...metaOf(story) } as const
+      const decided = decideResumeCampaign(command, catalog(), now)
+      if (isLeft(decided)) throw EnfoldFault.invalidInput('campaignId', campaignId, 'the id of a campaign')
+      return scenarioOf(withPublications(story, decided.right.events))
+    },
     dispatched: (outcomeOf = () => ({ outcome: 'sent' })) => dispatchedOf(self, outcomeOf),
     passed(until, outcomeOf = () => ({ outcome: 'sent' })) {
       const end = instantFrom(now, until)
       let scene: Scenario = self
       for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
-        const { due, wakeAt } = scene.plan
-        const next = due.length > 0 ? scene.now : wakeAt
+        const { due } = scene.plan
+        const next = due.length > 0 ? scene.now : freeWake(scene.plan)
         // Nothing due, and a wake that is not in the future: a handler is still at work.
         if (next === null || next > end || (due.length === 0 && next <= scene.now)) return scene.at(end)
         scene = dispatchedOf(next > scene.now ? scene.at(next) : scene, outcomeOf)
