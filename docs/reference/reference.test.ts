@@ -51,7 +51,9 @@ describe('given the page of errors', () => {
     StepAlreadySent: { type: 'StepAlreadySent', ...step },
     StepAlreadyResolved: { type: 'StepAlreadyResolved', ...step, status: 'skipped' },
     NoStepLeft: { type: 'NoStepLeft', ...nurture, run: 1 },
+    SignalUnknown: { type: 'SignalUnknown', contactId: 'ada', signalId: 'order-1' },
     ActionUnknown: { type: 'ActionUnknown', actionId: 'fair-2026' },
+    ActionRunning: { type: 'ActionRunning', actionId: 'fair-2026', until: null },
     ActionIncomplete: { type: 'ActionIncomplete', actionId: 'fair-2026' },
     CommandIdReused: { type: 'CommandIdReused', commandId: 'k1', usedFor: 'SequenceStarted' },
   }
@@ -99,11 +101,13 @@ describe('given the page of events', () => {
   const types: { readonly [Type in EventType]: true } = {
     SequenceStarted: true,
     SequenceStopped: true,
+    RunUndone: true,
     SequencePaused: true,
     SequenceResumed: true,
     SequenceCompleted: true,
     SignalReceived: true,
     SignalsDropped: true,
+    SignalRetracted: true,
     GoalSatisfied: true,
     StepDispatched: true,
     StepSent: true,

@@ -416,3 +416,51 @@ describe('misuse', () => {
     expect(existsSync(csv)).toBe(false)
   })
 })
+
+describe('undo', () => {
+  it('UNDO-1: enfold undo takes back what an action did, says what it comes to, and can itself be undone', async () => {
+    await said('start', store, NURTURE, '--from', three, '--action-id', 'fair', '--actor', 'olga', '--yes')
+    const undone = await said(
+      'undo',
+      store,
+      'fair',
+      '--action-id',
+      'u',
+      '--actor',
+      'olga',
+      '--reason',
+      'wrong list',
+      '--yes',
+    )
+    expect(undone).toBe('action u\n3 contacts: 3 undone\n')
+    expect(await typesOf('bob')).toEqual(['SequenceStarted', 'RunUndone'])
+    const again = jsonLines(await said('undo', store, 'fair', '--actor', 'olga', '--yes', '--json'))
+    expect(again.slice(1).map(({ outcome }) => outcome)).toEqual([
+      'nothing_to_undo',
+      'nothing_to_undo',
+      'nothing_to_undo',
+    ])
+    expect(await said('undo', store, 'u', '--actor', 'olga', '--yes')).toMatch(/3 contacts: 3 restored\n$/)
+    const unknown = await enfold(['undo', store, 'none', '--actor', 'olga', '--yes'])
+    expect([unknown.status, unknown.stderr]).toEqual([1, 'There is no action "none".\n'])
+  })
+
+  it('UNDO-4: enfold retract takes a signal back', async () => {
+    await said(
+      'signal',
+      store,
+      'ann',
+      'form-submitted',
+      '--data',
+      '{"form":"guide"}',
+      '--signal-id',
+      'f-1',
+      '--actor',
+      'olga',
+    )
+    expect(await said('retract', store, 'ann', 'f-1', '--actor', 'olga')).toContain('run 1 undone')
+    expect(await typesOf('ann')).toEqual(['GoalSatisfied', 'SequenceStarted', 'SignalRetracted', 'RunUndone'])
+    const { status, stderr } = await enfold(['retract', store, 'ann', 'none', '--actor', 'olga'])
+    expect([status, stderr]).toEqual([1, expect.stringContaining('has no signal "none"')])
+  })
+})

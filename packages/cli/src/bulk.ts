@@ -15,13 +15,22 @@ import {
   type ActionOutcome,
   type ActionVerb,
   describeRejection,
+  type Either,
   isEnfoldFault,
   isLeft,
   type Rejection,
   type SequenceRef,
   type Vars,
 } from '@enfold/core'
-import type { ActionOrder, ActionPreview, ActionView, ContactSource, Engine } from '@enfold/engine'
+import type {
+  ActionOrder,
+  ActionPreview,
+  ActionView,
+  ContactSource,
+  Engine,
+  ProcessOptions,
+  UndoActionOrder,
+} from '@enfold/engine'
 import { type Allowed, type ContactSelector, itemsIn, requireList, requireOneWay } from './contact-selector.ts'
 import { CommandFailedError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
@@ -70,35 +79,78 @@ export async function processMany(
   const { actionId, selector, ...rest } = order
   requireOneWay(selector)
   requireList(selector, options)
-  if (options.csv !== undefined && existsSync(options.csv))
-    throw new UsageError(`${placeText(options.csv)} exists; results overwrite nothing.`)
   const progress = createProgress(io.stderr, undefined, 'contacts')
   const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(selector, io, progress.show) })
+  return carryOut(io, engine, options, {
+    actionId,
+    head: { action: order.action, campaignId: order.campaignId, sequenceId: order.sequenceId },
+    progress,
+    would: (contacts) => `${order.action} ${sequenceName(order)} for ${contacts}`,
+    preview: () => engine.previewAction(orderNow()),
+    process: (how) => engine.processAction(orderNow(), how),
+    isEmptyFine: () => isEmptyFine(io, selector, options),
+    bad: notFine(selector, options),
+  })
+}
+
+/** Undoes an action: an action of its own (UNDO-1). What cannot be undone any more is no failure. */
+export async function undoMany(
+  io: Streams,
+  engine: Engine,
+  order: UndoActionOrder,
+  options: BulkOptions,
+): Promise<boolean> {
+  const { actionId, undoes } = order
+  return carryOut(io, engine, options, {
+    actionId,
+    head: { action: 'undo', undoes },
+    progress: createProgress(io.stderr, undefined, 'contacts'),
+    would: (contacts) => `undo the action ${named(undoes)} for ${contacts}`,
+    preview: () => engine.previewUndo(order),
+    process: (how) => engine.undoAction(order, how),
+    isEmptyFine: async () => true,
+    bad: ['failed'],
+  })
+}
+
+/** An action on its way: previewed, asked about, processed, reported. */
+interface Carried {
+  readonly actionId: ActionId
+  /** What a program is told first. */
+  readonly head: { readonly [name: string]: string }
+  readonly progress: ReturnType<typeof createProgress>
+  would(contacts: string): string
+  preview(): Promise<Either<Rejection, ActionPreview>>
+  process(options: ProcessOptions & { readonly preview?: ActionPreview }): Promise<Either<Rejection, ActionView>>
+  isEmptyFine(): Promise<boolean>
+  /** What makes exit status 1. */
+  readonly bad: readonly ActionOutcome[]
+}
+
+async function carryOut(io: Streams, engine: Engine, options: BulkOptions, carried: Carried): Promise<boolean> {
+  const { actionId, head, progress, bad } = carried
+  if (options.csv !== undefined && existsSync(options.csv))
+    throw new UsageError(`${placeText(options.csv)} exists; results overwrite nothing.`)
   const stored = await engine.inspect.action(actionId)
   let preview: ActionPreview | null = null
   // An action that is continued was confirmed before.
   if (options.yes !== true && (stored === null || stored.state === 'collecting')) {
-    const previewed = await engine.previewAction(orderNow())
+    const previewed = await carried.preview()
     progress.done()
-    if (isLeft(previewed)) return refuse(io, order, previewed.left, options)
+    if (isLeft(previewed)) return refuse(io, actionId, previewed.left, options)
     preview = previewed.right
     if (preview.contacts === 0) {
       if (options.json !== true) await writeLine(io.stdout, '0 contacts')
-      return isEmptyFine(io, selector, options)
+      return carried.isEmptyFine()
     }
-    const for_ = `${order.action} ${sequenceName(order)} for ${counted(preview.contacts, 'contact')}`
+    const for_ = carried.would(counted(preview.contacts, 'contact'))
     if (preview.contacts > 1) await confirm(io, `This would ${for_}: ${foreseenInWords(preview)}.`)
   }
-
-  const { campaignId, sequenceId, action } = order
-  await writeLine(
-    io.stdout,
-    options.json === true ? jsonText({ actionId, action, campaignId, sequenceId }) : `action ${named(actionId)}`,
-  )
-  const { view, refused } = await processed(engine, orderNow(), preview, progress)
-  if (refused !== undefined) return refuse(io, order, refused, options)
-  const fine = await report(io, engine, view, options, notFine(selector, options))
-  return fine && (view.contacts > 0 || (await isEmptyFine(io, selector, options)))
+  await writeLine(io.stdout, options.json === true ? jsonText({ actionId, ...head }) : `action ${named(actionId)}`)
+  const { view, refused } = await processed(engine, carried, preview)
+  if (refused !== undefined) return refuse(io, actionId, refused, options)
+  const fine = await report(io, engine, view, options, bad)
+  return fine && (view.contacts > 0 || (await carried.isEmptyFine()))
 }
 
 /** A list that names nobody is mostly a mistake, so it is one unless that is allowed; a sequence may be empty. */
@@ -144,11 +196,10 @@ type Processed =
 
 async function processed(
   engine: Engine,
-  order: ActionOrder,
+  { actionId, process: begin, progress }: Carried,
   preview: ActionPreview | null,
-  progress: ReturnType<typeof createProgress>,
 ): Promise<Processed> {
-  const goOn = `repeat the order with --action-id ${named(order.actionId)}: it goes on where it stopped.`
+  const goOn = `repeat the order with --action-id ${named(actionId)}: it goes on where it stopped.`
   let isStopped = false
   const stop = () => {
     isStopped = true
@@ -163,7 +214,7 @@ async function processed(
       last = view
       progress.show(view.processed, view.contacts === 0 ? null : view.processed / view.contacts)
     }
-    const either = await engine.processAction(order, { onProgress, ...(preview === null ? {} : { preview }) })
+    const either = await begin({ onProgress, ...(preview === null ? {} : { preview }) })
     return isLeft(either) ? { refused: either.left } : { view: either.right }
   } catch (error) {
     if (isStopped && isEnfoldFault(error) && error.code === 'CLOSED')
@@ -195,6 +246,11 @@ const FORESEEN: { readonly [outcome in ActionOutcome]: string } = {
   not_active: 'not in it',
   contact_unknown: 'unknown',
   suppressed: 'suppressed',
+  undone: 'as if never started',
+  restored: 'to go on where they stood',
+  already_sent: 'sent already',
+  changed_since: 'changed since',
+  nothing_to_undo: 'with nothing to undo',
   failed: 'refused',
 }
 
@@ -214,7 +270,7 @@ const asWords = (outcome: ActionOutcome) => outcome.replaceAll('_', ' ')
 
 async function refuse(
   { stdout, stderr }: Streams,
-  { actionId }: BulkOrder,
+  actionId: ActionId,
   rejection: Rejection,
   { json = false }: BulkOptions,
 ): Promise<false> {

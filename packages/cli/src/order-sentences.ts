@@ -8,6 +8,7 @@ import {
   type KeyedOutcome,
   type RunRef,
   type SequenceRef,
+  type UndoneRun,
   type VerbName,
   type VerbOf,
 } from '@enfold/core'
@@ -230,6 +231,26 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
       return { outcome: 'no_goal', changed: false, text: `${contact} satisfied no goal${why}` }
     },
   },
+  retractSignal: {
+    help: 'take a signal back, and undo the starts and stops that it led to',
+    options: {
+      stopSent: 'stop the runs that it started and that have sent something (default: leave them alone)',
+      shift: 'the waits of runs that go on again are longer by the gap (default: due times stand)',
+    },
+    would: ({ signalId }, contacts) => `retract the signal ${named(signalId)} of ${contacts}`,
+    did: {
+      retracted: ({ results }, { signalId }, contact) =>
+        `retracted the signal ${named(signalId)} of ${contact}: ${undoneInWords(results)}`,
+      already_retracted: (_answer, { signalId }, contact) =>
+        `the signal ${named(signalId)} of ${contact} is retracted already`,
+    },
+  },
+}
+
+/** "pool/nurture run 3 restored" */
+function undoneInWords(results: readonly UndoneRun[]): string {
+  if (results.length === 0) return 'it had started and stopped nothing'
+  return results.map((one) => `${sequenceName(one)} run ${one.run} ${one.outcome.replaceAll('_', ' ')}`).join(', ')
 }
 
 interface CampaignSentences<Name extends CampaignVerbName> {

@@ -1,5 +1,5 @@
 /** An action as it stands: how far it is, what came of each contact; to be cancelled or resumed. */
-import { ACTION_OUTCOMES, ACTION_VERBS, type ActionOutcome } from '@enfold/core'
+import { ACTION_OUTCOMES, type ActionOutcome, actionPermission } from '@enfold/core'
 import type { ActionView } from '@enfold/engine'
 import { begun, isOver } from '@enfold/http'
 import { html } from 'hono/html'
@@ -26,21 +26,24 @@ export async function actionPage(call: ActionCall): Promise<Page> {
     link(call, ['actions', actionId], { back: String(paramsOf(back)), ...query })
   const titles = await titlesOf(call, [campaignId])
   const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
-  const mayOrder = may(call, ACTION_VERBS[action.action].permission, [campaignId])
+  const mayOrder = may(call, actionPermission(action.action), [campaignId])
   const post = (verb: string, label: string) =>
     html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">
 ${hidden(call, { back: String(paramsOf(back)) })}
 <button>${label}</button>
 </form>`
+  const mayUndo = may(call, actionPermission('undo'), [campaignId])
   const canResume = isStill(action) && action.state === 'running'
   const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.sequenceHtml(action)}</h1>
 ${orderedBy(action, call.timeZone)}
+${action.undoes === undefined ? '' : html`<p>It undoes <a href="${link(call, ['actions', action.undoes])}">another action</a>.</p>`}
 ${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
 ${progressBar(call, action)}
 ${resultsTable(action, outcome, (one) => here({ outcome: one }))}
 ${differences(action)}
 <div class="buttons">
 <a class="button" href="${link(call, ['actions', actionId, 'results.csv'])}" download>Download as CSV</a>
+${isOver(action) && action.processed > 0 && mayUndo ? html`<a class="button" href="${link(call, ['actions', actionId, 'undo'], { back: String(paramsOf(back)) })}">Undo the action</a>` : ''}
 ${!isOver(action) && mayOrder ? html`${canResume ? post('resume', 'Resume the action') : ''}${post('cancel', 'Cancel the action')}` : ''}
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(back)}">Return to Quick Search</a>
 </div>

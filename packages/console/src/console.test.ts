@@ -94,6 +94,60 @@ it('SIGNAL-5: the page of a signal says which goals it satisfied, and why not th
   await engine.close()
 })
 
+it('UNDO-1: an action is undone from its page, after a preview that says what it comes to', async () => {
+  const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
+  const own = consoleOf({ ...world, engine })
+  const ref = { campaignId: 'pool', sequenceId: 'nurture' }
+  await engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] })
+  await engine.processAction({
+    ...ref,
+    action: 'start',
+    actionId: 'wrong',
+    actor: 'olga',
+    contacts: { ids: ['ann', 'bob'] },
+  })
+  expect((await send(own, '/actions/wrong')).text).toContain('Undo the action')
+  const { text } = await send(own, '/actions/wrong/undo?stopSent=yes')
+  expect(text).toContain('are as if the sequence had never begun for them')
+  expect(text).toMatch(/name="stopSent" value="yes" checked/)
+  expect((await engine.inspect.contactsInSequence(ref)).total).toBe(2)
+  const preview = (/name="preview" value="([^"]*)"/.exec(text)?.[1] ?? '').replaceAll('&quot;', '"')
+  const form = { undoId: 'undo-wrong', reason: 'wrong list', stopSent: 'yes', preview }
+  const { headers, status } = await send(own, '/actions/wrong/undo', { form })
+  expect([status, headers.get('location')]).toEqual([303, expect.stringContaining('/actions/undo-wrong')])
+  await expect.poll(async () => (await engine.inspect.action('undo-wrong'))?.state, { timeout: 30_000 }).toBe('done')
+  const after = await send(own, '/actions/undo-wrong')
+  expect(after.text).toContain('It undoes')
+  expect(await engine.inspect.action('undo-wrong')).toMatchObject({
+    stopSent: true,
+    outcomes: { undone: 2 },
+    differences: [],
+  })
+  await engine.close()
+})
+
+it('UNDO-4: a signal is retracted from its row in the history, once', async () => {
+  const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
+  const own = consoleOf({ ...world, engine })
+  const sequences = [{ id: 'thanks', steps: [{ id: 'one', kind: 'email' }] }]
+  await engine.publish({
+    id: 'shop',
+    goals: [{ id: 'bought', when: { kind: 'purchased' }, next: ['thanks'] }],
+    sequences,
+  })
+  await engine.signal({ contactId: 'ada', kind: 'purchased', signalId: 'order-7' })
+  const to = /href="[^"]*(\/contacts\/ada\/order\?do=retract[^"]*)"/
+  const link = to.exec((await send(own, '/contacts/ada')).text)?.[1]?.replaceAll('&amp;', '&') ?? ''
+  expect((await send(own, link)).text).toContain('<bdi>order-7</bdi>')
+  const form = { do: 'retract', signal: 'order-7', commandId: 'k1', reason: 'no order at all' }
+  expect((await send(own, '/contacts/ada/order', { form })).status).toBe(303)
+  const { text } = await send(own, '/contacts/ada')
+  expect(text).toContain('Retracted the signal order-7')
+  expect(text).not.toMatch(to)
+  expect((await engine.inspect.contact('ada')).enrollments).toEqual([])
+  await engine.close()
+})
+
 it('TIME-4: Compute due times again moves a wake, as the directory says now, and fails while it is down', async () => {
   let born: string | null = '1980-04-11'
   const store = createMemoryStore()
@@ -196,6 +250,8 @@ describe('permissions', () => {
     ['/actions/act/progress', 'get /actions/{actionId}/progress', null, 200, 404, 200],
     ['/actions/act/cancel', 'post /actions/{actionId}/cancel', {}, 403, 404, 303],
     ['/actions/act/resume', 'post /actions/{actionId}/resume', {}, 403, 404, 303],
+    ['/actions/act/undo', 'get /actions/{actionId}/undo', null, 403, 404, 200],
+    ['/actions/act/undo', 'post /actions/{actionId}/undo', { undoId: 'undo-act', reason: 'wrong list' }, 403, 404, 303],
     ['/campaigns', 'get /campaigns', null, 200, 200, 200],
     ['/campaigns/pool?node=nurture', 'get /campaigns/{campaignId}', null, 200, 403, 200],
     ['/campaigns/pool/pause', 'get /campaigns/{campaignId}/pause', null, 403, 403, 200],

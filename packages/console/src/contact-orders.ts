@@ -19,6 +19,7 @@ export function order(
     readonly key?: string
     readonly stepId?: string
     readonly run?: number
+    readonly signalId?: string
   } = {},
   about = '',
 ): Html {
@@ -30,6 +31,7 @@ export function order(
     key: ref.key,
     step: ref.stepId,
     run: ref.run,
+    signal: ref.signalId,
   })
   return html`<a class="button small" href="${to}">${sentencesOf(name).button ?? sentencesOf(name).title}${about === '' ? '' : html`<span class="unseen"> ${about}</span>`}</a> `
 }

@@ -20,6 +20,8 @@ interface Subject {
   readonly key: string | undefined
   readonly stepId: string
   readonly run: number | null
+  /** Of the signal that was received; empty if it is about none. */
+  readonly signalId: string
 }
 
 interface Kind {
@@ -37,8 +39,9 @@ function kindOf(from: URLSearchParams): Kind {
 /** Ids that the kind needs. A sequence to be started is chosen by its tag. */
 function subjectOf(call: ContactCall, from: URLSearchParams, { of }: Kind): Subject {
   const { contactId } = call.path
-  const none = { contactId, campaignId: '', sequenceId: '', key: undefined, stepId: '', run: null }
+  const none = { contactId, campaignId: '', sequenceId: '', key: undefined, stepId: '', run: null, signalId: '' }
   if (of === 'contact') return none
+  if (of === 'received') return { ...none, signalId: needed(from, 'signal') }
   const tag = from.get('in')
   const parsed = tag === null ? null : parseTag(tag)
   if (tag !== null && parsed === null) throw new Failure(400, 'Unknown sequence.')
@@ -52,8 +55,11 @@ function subjectOf(call: ContactCall, from: URLSearchParams, { of }: Kind): Subj
 export function orderScope(call: ContactCall, from: URLSearchParams): Scope {
   const kind = kindOf(from)
   const { campaignId } = subjectOf(call, from, kind)
-  return { verbs: VERBS[kind.verb].permission, campaigns: kind.of === 'contact' ? 'all' : [campaignId] }
+  return { verbs: VERBS[kind.verb].permission, campaigns: isOfAll(kind) ? 'all' : [campaignId] }
 }
+
+/** Whether it is about the contact as a whole, and not about one campaign. */
+const isOfAll = ({ of }: Kind) => of === 'contact' || of === 'received'
 
 /** Whether the actor may give the order: for what is shown. */
 export function mayGive(call: Call, name: PageVerb, campaigns: Scope['campaigns']): boolean {
@@ -61,8 +67,9 @@ export function mayGive(call: Call, name: PageVerb, campaigns: Scope['campaigns'
 }
 
 /** The ids that the engine takes for the kind. */
-function idsOf({ contactId, stepId, run, ...subject }: Subject, { of }: Kind) {
+function idsOf({ contactId, signalId, stepId, run, ...subject }: Subject, { of }: Kind) {
   if (of === 'contact') return { contactId }
+  if (of === 'received') return { contactId, signalId }
   const ref = refOf(sequenceIn(subject))
   if (of === 'sequence') return { contactId, ...ref }
   return { contactId, ...ref, stepId, ...(run === null ? {} : { run }) }
@@ -100,16 +107,17 @@ export async function orderPage(call: ContactCall): Promise<Page> {
   const kind = kindOf(params)
   const about = subjectOf(call, params, kind)
   const { contactId } = about
-  const titles = await titlesOf(call, kind.of === 'contact' ? [] : [about.campaignId])
+  const titles = await titlesOf(call, isOfAll(kind) ? [] : [about.campaignId])
   const name = (await call.namesOf([contactId])).get(contactId) ?? contactId
   const title = `${kind.sentences.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
-  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'contact' ? '' : html` ${titles.sequenceHtml(sequenceIn(about))}`}</h1>
+  const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'received' ? html` <bdi>${about.signalId}</bdi>` : ''}${isOfAll(kind) ? '' : html` ${titles.sequenceHtml(sequenceIn(about))}`}</h1>
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says}</p>
 <form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
 ${hidden(call, {
   do: VERBS[kind.verb].word,
   commandId: crypto.randomUUID(),
-  ...(kind.of === 'contact' ? {} : { campaign: about.campaignId, sequence: about.sequenceId }),
+  ...(kind.of === 'received' ? { signal: about.signalId } : {}),
+  ...(isOfAll(kind) ? {} : { campaign: about.campaignId, sequence: about.sequenceId }),
   ...(about.key === undefined ? {} : { key: about.key }),
   ...(kind.of === 'step' ? { step: about.stepId, run: about.run } : {}),
 })}

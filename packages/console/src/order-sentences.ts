@@ -1,5 +1,5 @@
 /** What an operator reads of each order: its page, its buttons, and the result. The compiler asks for those of a new verb. */
-import { type ActionOutcome, type ActionVerb, VERB_NAMES, VERBS, type VerbName, type VerbOf } from '@enfold/core'
+import { type ActionKind, type ActionOutcome, VERB_NAMES, VERBS, type VerbName, type VerbOf } from '@enfold/core'
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
 import type { Call, Html } from './call.ts'
@@ -16,6 +16,8 @@ interface ShownAs {
   readonly sequence: EnrollmentView
   readonly step: { readonly run: EnrollmentView; readonly step: StepView }
   readonly signal: never
+  /** The id of a signal. */
+  readonly received: { readonly signalId: string; readonly isRetracted: boolean }
 }
 
 export interface Sentences<Name extends PageVerb = PageVerb> {
@@ -30,6 +32,16 @@ export interface Sentences<Name extends PageVerb = PageVerb> {
   readonly fields?: (call: Call) => Html
   /** What the verb takes of them. */
   readonly taken?: (call: Call) => object
+}
+
+/** How something is undone: the same for a signal and for an action. */
+export function undoFields({ stopSent, shift } = { stopSent: false, shift: false }): Html {
+  return html`<label class="tick"><input type="checkbox" name="stopSent" value="yes"${stopSent ? html` checked` : ''}> Stop runs that have sent something already (otherwise they go on)</label>
+<label class="tick"><input type="checkbox" name="shift" value="yes"${shift ? html` checked` : ''}> Make the waits of runs that go on again longer by the gap</label>`
+}
+
+export function undoTaken({ form }: Pick<Call, 'form'>): { readonly stopSent: boolean; readonly shift: boolean } {
+  return { stopSent: form.get('stopSent') === 'yes', shift: form.get('shift') === 'yes' }
 }
 
 const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
@@ -132,6 +144,13 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     // As CANCEL-1 has it; the engine decides again.
     offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
   },
+  retractSignal: {
+    title: 'Retract',
+    says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent.',
+    offered: ({ isRetracted }) => !isRetracted,
+    fields: () => undoFields(),
+    taken: undoTaken,
+  },
 }
 
 const isPageVerb = (name: VerbName): name is PageVerb => Object.hasOwn(SENTENCES, name)
@@ -180,6 +199,8 @@ const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]
   already_suppressed: 'Suppressed already, in the same way. Nothing was changed.',
   unsuppressed: 'The ban was lifted.',
   not_suppressed: 'There was no ban. Nothing was changed.',
+  retracted: 'The signal was retracted. The history below says what became of each run.',
+  already_retracted: 'The signal was retracted already. Nothing was changed.',
 }
 
 /** What an order came to, by its outcome. */
@@ -193,10 +214,11 @@ export const OUTCOMES: ReadonlyMap<string, string> = new Map([
 export const UNCHANGED: ReadonlySet<string> = new Set(PAGE_VERBS.flatMap((name) => VERBS[name].unchanged))
 
 /** An action over many, in a list to choose from. */
-export const ACTION_TITLES: { readonly [Verb in ActionVerb]: string } = {
+export const ACTION_TITLES: { readonly [Kind in ActionKind]: string } = {
   start: 'Start',
   stop: 'Stop',
   restart: 'Restart (stop, then start)',
+  undo: 'Undo',
 }
 
 /** What an action comes to for a contact, as a preview and a result say it. */
@@ -208,5 +230,10 @@ export const ACTION_TEXTS: { readonly [Outcome in ActionOutcome]: string } = {
   not_active: 'are not in it, and stay as they are',
   contact_unknown: 'are unknown to the directory',
   suppressed: 'are suppressed, and not started',
+  undone: 'are as if the sequence had never begun for them',
+  restored: 'go on where they stood',
+  already_sent: 'have been sent something, and are left alone',
+  changed_since: 'are left alone, because more has happened since',
+  nothing_to_undo: 'have nothing to undo',
   failed: 'fail, each with its reason',
 }

@@ -76,7 +76,7 @@ export async function process(call: Call): Promise<Response> {
 }
 
 /** What the page before was told; only for saying later by what things came out otherwise. */
-function previewOf(text: string | null): ActionPreview | null {
+export function previewOf(text: string | null): ActionPreview | null {
   try {
     const value: unknown = JSON.parse(text ?? 'null')
     return typeof value === 'object' && value !== null ? (value as ActionPreview) : null

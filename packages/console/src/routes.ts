@@ -17,6 +17,7 @@ import type { Page } from './page.ts'
 import { givePause, pausePage, pauseScope } from './pause-page.ts'
 import { previewPage, process } from './preview-page.ts'
 import { searchPage } from './search-page.ts'
+import { undoAction, undoPage, undoScope } from './undo-page.ts'
 import { whyPage, whyScope } from './why-page.ts'
 import { chooseZone } from './zone.ts'
 
@@ -59,6 +60,8 @@ export const routes: readonly Route[] = [
   get('/actions/{actionId}/progress', actionLookScope, progressStream),
   post('/actions/{actionId}/cancel', actionOrderScope, cancelAction),
   post('/actions/{actionId}/resume', actionOrderScope, resumeAction),
+  get('/actions/{actionId}/undo', undoScope, undoPage),
+  post('/actions/{actionId}/undo', undoScope, undoAction),
   get('/campaigns', LOOK, campaignsPage),
   get('/campaigns/{campaignId}', campaignScope, campaignPage),
   get('/campaigns/{campaignId}/pause', pauseScope, pausePage),

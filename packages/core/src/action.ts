@@ -5,9 +5,9 @@
  */
 import type { SequenceRef, Vars } from './events.ts'
 import { sha256 } from './hash.ts'
-import type { ActionId, ContactId, Instant, Position } from './ids.ts'
+import { type ActionId, type ContactId, epochMsOf, type Instant, instantOf, type Position } from './ids.ts'
 import type { JsonObject } from './json.ts'
-import { ACTION_OUTCOMES, type ActionOutcome, type ActionVerb } from './verbs/index.ts'
+import { ACTION_OUTCOMES, type ActionKind, type ActionOutcome } from './verbs/index.ts'
 
 /** How many contacts came to each outcome; every outcome is a key. */
 export type ActionCounts = { readonly [outcome in ActionOutcome]: number }
@@ -19,14 +19,20 @@ export interface ActionRecord extends SequenceRef {
   readonly actionId: ActionId
   /** 1, 2, 3 …: each save is the next. */
   readonly revision: number
-  readonly action: ActionVerb
+  readonly action: ActionKind
   /** The host's id of who ordered it; `null` for nobody. */
   readonly actor: string | null
   readonly reason: string | null
   /** What each run begins with, where it was ordered with variables (VAR-1). */
   readonly vars?: Vars
+  /** Only of an undo: the action that it undoes (UNDO-1). */
+  readonly undoes?: ActionId
+  /** Only of an undo: runs of which something was dispatched are stopped (UNDO-2). */
+  readonly stopSent?: boolean
+  /** Only of an undo: waits that go on are longer by the gap (UNDO-3). */
+  readonly shift?: boolean
   /** Where its contacts came from. No text of a search and no id is kept here, because it may be a name. */
-  readonly source: JsonObject & { readonly from: 'ids' | 'search' | 'query' | 'csv' }
+  readonly source: JsonObject & { readonly from: 'ids' | 'search' | 'query' | 'csv' | 'action' }
   /**
    * `collecting`: its contacts are being read, none was touched yet. `running`: it is being processed, or waits for
    * being resumed. `cancelled` and `done` are final.
@@ -48,6 +54,8 @@ export interface ActionRecord extends SequenceRef {
   readonly outcomes: ActionCounts
   /** Up to where in the log their events stand: what to wait for, where the read model follows the log. 0: nowhere yet. */
   readonly position: Position
+  /** It was cancelled while a process worked on it, and that one has not reported its last contacts since. */
+  readonly inHand?: true
   /** What a preview promised, where one was handed in. */
   readonly preview: ActionCounts | null
   /**
@@ -100,7 +108,8 @@ export const NO_OUTCOMES = Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [
 
 export function addOutcomes(counts: ActionCounts, outcomes: Iterable<ActionOutcome>): ActionCounts {
   const sums: Record<ActionOutcome, number> = { ...counts }
-  for (const outcome of outcomes) sums[outcome] += 1
+  // Records of an early release lack outcomes that came later.
+  for (const outcome of outcomes) sums[outcome] = (sums[outcome] ?? 0) + 1
   return sums
 }
 
@@ -127,7 +136,10 @@ export type BegunAction = Pick<
   | 'preview'
   | 'reason'
   | 'sequenceId'
+  | 'shift'
   | 'source'
+  | 'stopSent'
+  | 'undoes'
   | 'vars'
 >
 
@@ -201,8 +213,9 @@ export function advancedAction(
   const processed = record.processed + outcomes.length
   if (processed > record.contacts && outcomes.length > 0)
     throw new Error(`The action is for ${record.contacts} contacts, and ${processed} have a result.`)
+  const { inHand: _, ...reported } = record
   const advanced: ActionRecord = {
-    ...record,
+    ...reported,
     revision: record.revision + 1,
     movedAt: now,
     processed,
@@ -225,11 +238,26 @@ export function cancelledAction(
   now: Instant,
   collected?: { readonly added: number; readonly named: number; readonly contactsDigest: string },
 ): ActionRecord {
-  const cancelled: ActionRecord = { ...movedAction(record, now), state: 'cancelled', endedAt: now, cancelledBy }
+  const isInHand = record.state === 'running' && epochMsOf(now) - epochMsOf(record.movedAt ?? now) < IN_HAND_MS
+  const ended: ActionRecord = { ...movedAction(record, now), state: 'cancelled', endedAt: now, cancelledBy }
+  const cancelled: ActionRecord = isInHand ? { ...ended, inHand: true } : ended
   if (collected === undefined) return cancelled
   const { added, named, contactsDigest: digest } = collected
   const counted = { ...cancelled, contacts: added, repeated: named - added }
   return record.contactsDigest === undefined ? { ...counted, contactsDigest: digest, digestOfFirst: named } : counted
+}
+
+/** A group of contacts takes some seconds: what has not moved for so long has no process any more. */
+const IN_HAND_MS = 60_000
+
+/**
+ * Whether nothing of an action changes any more, so that it can be undone; else until when to wait, `null` while it is not
+ * over. What a process had in hand when it was cancelled is still done, and it may have died before it could say so.
+ */
+export function isSettled(record: ActionRecord, now: Instant): true | { readonly until: Instant | null } {
+  if (!isOverAction(record)) return { until: null }
+  const until = instantOf(epochMsOf(record.endedAt ?? now) + IN_HAND_MS)
+  return record.inHand !== true || until <= now ? true : { until }
 }
 
 /** It was cancelled while a stream was read: what had been read of it tells the same order from another. */
@@ -259,9 +287,10 @@ export interface ActionDifference {
 /** By what a finished action differs from its preview, which was stale then. Empty: by nothing, or nothing to compare. */
 export function differencesFromPreview({ state, preview, outcomes }: ActionRecord): readonly ActionDifference[] {
   if (preview === null || state !== 'done') return []
-  return ACTION_OUTCOMES.filter((outcome) => preview[outcome] !== outcomes[outcome]).map((outcome) => ({
+  const both = ACTION_OUTCOMES.map((outcome) => ({
     outcome,
-    previewed: preview[outcome],
-    happened: outcomes[outcome],
+    previewed: preview[outcome] ?? 0,
+    happened: outcomes[outcome] ?? 0,
   }))
+  return both.filter(({ previewed, happened }) => previewed !== happened)
 }

@@ -4,7 +4,16 @@
  */
 import type { Catalog } from './catalog.ts'
 import { type ContactState, enrollmentOf, isOpen, isSkipByHand, newestRun, recordOf, runOf } from './enrollment.ts'
-import type { Cause, ContactEvent, ContactEventOf, EventType, RecordedEvent, RouteTaken, RunRef } from './events.ts'
+import type {
+  Cause,
+  ContactEvent,
+  ContactEventOf,
+  EventType,
+  RecordedEvent,
+  RouteTaken,
+  RunRef,
+  UndoRunOutcome,
+} from './events.ts'
 import { uuidOf } from './hash.ts'
 import { IdSet } from './id-set.ts'
 import { type EventId, eventIdOf, type Instant } from './ids.ts'
@@ -109,10 +118,11 @@ export class AppendRules {
           : broken('AUDIT-3', 'a signal that follows from an event which is no signal')
       case 'operator':
       case 'bulk':
+        if (type === 'SignalRetracted') return this.#retractionViolation(owner, event.data.signalId, isRoot)
         if (type === 'StepSkipped' && !isSkipByHand(event as ContactEvent))
           return broken('SKIP-1', 'a skip by hand for another reason')
-        // The stops of a ban follow from it.
-        return isRoot || (type === 'SequenceStopped' && append.source?.id === causationId)
+        // The stops of a ban follow from it, and from the retraction of a signal what it undoes.
+        return isRoot || (append.source?.id === causationId && mayFollow(append.source, event as ContactEvent))
           ? null
           : broken('AUDIT-3', 'an order that follows from an event')
       case 'goal':
@@ -121,6 +131,15 @@ export class AppendRules {
       case 'step':
         return ofStep(event as ContactEvent, cause.stepId, isRoot, state)
     }
+  }
+
+  /** A signal that came can be taken back, once (UNDO-4). */
+  #retractionViolation(owner: number, signalId: string, isRoot: boolean): Violation | null {
+    if (!isRoot) return broken('AUDIT-3', 'an order that follows from an event')
+    if (!this.#ids.has(owner, uuidOf(JSON.stringify(['signal', signalId]))))
+      return broken('UNDO-4', 'a signal that was retracted and had not come')
+    if (this.#ids.add(owner, uuidOf(JSON.stringify(['retracted', signalId])))) return null
+    return broken('UNDO-4', 'its signal was retracted before')
   }
 
   /** One signal is one append (GOAL-3), stands first in it (SIGNAL-2), and has one effect (GOAL-10). */
@@ -152,6 +171,12 @@ export class AppendRules {
   }
 }
 
+function mayFollow(source: ContactEvent, { type, data }: ContactEvent): boolean {
+  if (source.type === 'ContactSuppressed') return type === 'SequenceStopped'
+  if (source.type !== 'SignalRetracted') return false
+  return type === 'RunUndone' || (type === 'SequenceStarted' && data.continues !== undefined)
+}
+
 /** A signal itself, and not what follows from it. */
 function isSignal(
   event: RecordedEvent | ContactEvent,
@@ -166,6 +191,8 @@ const BY_STEP: readonly Cause['by'][] = ['step']
 const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   SequenceStarted: ['operator', 'bulk', 'goal', 'sequence'],
   SequenceStopped: ['operator', 'bulk', 'goal', 'step'],
+  RunUndone: BY_HAND,
+  SignalRetracted: BY_HAND,
   SequencePaused: BY_HAND,
   SequenceResumed: BY_HAND,
   SequenceCompleted: BY_STEP,
@@ -304,6 +331,16 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
         if (isOpen(run)) owed.add(runKey('stop', { ...enrollment, run: run.run }))
       }
       return
+    case 'SignalRetracted':
+      append.source = event
+      for (const one of event.data.results) {
+        const what = OWED_BY[one.outcome]
+        if (what !== undefined) owed.add(runKey(what, one))
+      }
+      return
+    case 'RunUndone':
+      owed.delete(runKey('undoing', event.data))
+      return
     case 'StepFailed':
       if (event.data.consequence === 'stop' && isOpen(newestRun(enrollmentOf(state, event.data))))
         owed.add(runKey('stop', event.data))
@@ -315,6 +352,9 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
       owed.delete(runKey('start', event.data))
   }
 }
+
+/** What of a retraction must stand in its append. */
+const OWED_BY: Partial<Record<UndoRunOutcome, string>> = { undone: 'undoing', restored: 'start', stopped: 'stop' }
 
 function owe(owed: Set<string>, campaignId: string, routes: readonly RouteTaken[]): void {
   for (const { to, outcome, key = '', run = 0 } of routes)

@@ -3,7 +3,7 @@
  * whose steps signal each other, ends by itself. Rule BRAKE-1.
  */
 import type { CampaignDefinition } from './definition.ts'
-import { type ContactState, type Enrollment, enrollmentsOf, leavesKeysOut } from './enrollment.ts'
+import { type ContactState, type Enrollment, enrollmentsOf, leavesKeysOut, type Run } from './enrollment.ts'
 import type { SequenceRef } from './events.ts'
 import { epochMsOf, type Instant, instantOf } from './ids.ts'
 import { NeedsHistory } from './left-out.ts'
@@ -31,8 +31,13 @@ export function brakedUntil(
   const back = startsPerHour(definition)
   const enrollments = enrollmentsOf(state, ref)
   const starts = enrollments.flatMap((one) => latestStarts(one, back)).sort()
+  const newest =
+    enrollments
+      .map(({ runs }) => runs.at(-1)?.startedAt ?? '')
+      .sort()
+      .at(-1) ?? ''
   // What is left out began an hour or more before the newest start.
-  if (now < (starts.at(-1) ?? now) && leavesStartsOut(state, ref, enrollments)) throw new NeedsHistory()
+  if (newest !== '' && now < newest && leavesStartsOut(state, ref, enrollments)) throw new NeedsHistory()
   const startedAt = starts.at(-back)
   if (startedAt === undefined) return null
   const until = epochMsOf(startedAt) + SPAN_MS
@@ -41,8 +46,17 @@ export function brakedUntil(
 
 /** Runs stand in the order of their starts. */
 function latestStarts({ runs, leftOut }: Enrollment, most: number): readonly Instant[] {
-  const latest = runs.slice(-most).map(({ startedAt }) => startedAt)
+  const latest: Instant[] = []
+  for (let at = runs.length - 1; at >= 0 && latest.length < most; at--) {
+    const run = runs[at] as Run
+    if (isStart(run)) latest.push(run.startedAt)
+  }
   return leftOut === undefined ? latest : [...leftOut.recent.map(({ startedAt }) => startedAt), ...latest]
+}
+
+/** What was undone did not begin, and what goes on did not begin again (UNDO-2, UNDO-3). */
+export function isStart({ continued, status }: Pick<Run, 'continued' | 'status'>): boolean {
+  return status !== 'undone' && continued === undefined
 }
 
 function leavesStartsOut(state: ContactState, ref: SequenceRef, enrollments: readonly Enrollment[]): boolean {

@@ -21,6 +21,7 @@ import {
   type RouteTaken,
   SCHEMA_VERSION,
   type Timing,
+  UNDO_RUN_OUTCOMES,
 } from '@enfold/core'
 import {
   type DecodeProblem,
@@ -170,8 +171,18 @@ const unmet = fc.array(
 )
 
 const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
-  SequenceStarted: fc.record({ ...run, campaignVersion: count }),
+  SequenceStarted: fc.record(
+    {
+      ...run,
+      campaignVersion: count,
+      continues: count,
+      standing: fc.constantFrom(...(['paused', 'waiting'] as const)),
+      shiftMs: natural,
+    },
+    { requiredKeys: ['campaignId', 'sequenceId', 'run', 'campaignVersion'] },
+  ),
   SequenceStopped: fc.record(run),
+  RunUndone: fc.record({ ...run, waiting: fc.boolean() }),
   SequencePaused: fc.record(run),
   SequenceResumed: fc.record({ ...run, shiftMs: natural }),
   SequenceCompleted: fc.record({ ...run, waiting: fc.boolean(), routes, saw }),
@@ -186,6 +197,11 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
     unmet,
   }),
   SignalsDropped: fc.record({ count, signalId: id, unmet }),
+  SignalRetracted: fc.record({
+    signalId: id,
+    goals: fc.array(fc.record({ campaignId: id, goalId: id, campaignVersion: count })),
+    results: fc.array(fc.record({ ...run, outcome: fc.constantFrom(...UNDO_RUN_OUTCOMES) })),
+  }),
   GoalSatisfied: fc.record(
     {
       campaignId: id,

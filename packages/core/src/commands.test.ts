@@ -3,6 +3,7 @@ import { commands, scenario } from '@enfold/testkit'
 import { expect, it } from 'vitest'
 
 const { start, stop, stopAll, pause, resume, suppress, unsuppress, erase, cancel, skip, sendNow, shift } = commands
+const { retract, signal, undo } = commands
 const META = { commandId: 'k', actor: null, contactId: 'contact' }
 
 const course = campaign({
@@ -35,13 +36,15 @@ it('FACTS-1: a decision that is said to read no facts reads none', () => {
     .dispatched()
   const paused = underway.given(pause('s'))
   const banned = underway.given(suppress())
+  const left = underway.given(signal('done', { signalId: 'signal-1' }))
   const decided = [
-    ...[stop('s'), stopAll(), pause('s'), suppress(), erase(), cancel('s', 'b'), skip('s', 'b')].map(
+    ...[stop('s'), stopAll(), pause('s'), suppress(), erase(), cancel('s', 'b'), skip('s', 'b'), undo('command-1')].map(
       (one) => [underway, one] as const,
     ),
     ...[sendNow('s'), shift('s', { by: '-P9D' })].map((one) => [underway, one] as const),
     [paused, resume('s', { shift: true })] as const,
     [banned, unsuppress()] as const,
+    [left, retract('signal-1')] as const,
   ]
   const types = decided.map(([{ state, context }, given]) => {
     const campaign = 'sequenceId' in given ? { campaignId: 'course' } : {}

@@ -7,19 +7,22 @@ import type { Catalog } from './catalog.ts'
 import type { SequenceDefinition, StepDefinition } from './definition.ts'
 import {
   type ContactState,
+  continuationOf,
+  enrollmentOf,
   fold,
   initialContact,
   isInProgress,
   isOpen,
-  nameOfEnrollment,
   newestRun,
   type Run,
+  runNumbered,
   runOf,
   type StepRecord,
+  type StoppedBy,
   standingAt,
 } from './enrollment.ts'
-import type { ContactEvent, ContactEventOf, RunRef } from './events.ts'
-import type { CampaignId, GoalId } from './ids.ts'
+import type { ContactEvent, ContactEventData, RunRef } from './events.ts'
+import type { CampaignId } from './ids.ts'
 import type { Counter, CounterChange } from './ports/counters.ts'
 
 /**
@@ -32,9 +35,6 @@ import type { Counter, CounterChange } from './ports/counters.ts'
  * - `left`: the run was stopped while it stood there.
  */
 export type StepPlace = 'waiting' | 'inFlight' | 'held' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'left'
-
-/** Why a run was stopped. `ban`: the contact was suppressed. */
-export type StoppedBy = 'hand' | 'goal' | 'failure' | 'ban' | 'erasure'
 
 /** What a counter counts, and the key that it is stored by. (TypeScript 5.0 wants all members named, or none.) */
 export type CounterPath =
@@ -155,45 +155,66 @@ export function counterChanges(
   after: ContactState,
   campaigns: Pick<Catalog, 'has' | 'version'>,
 ): readonly CounterChange[] {
-  const noted = new NotedEvents()
+  const goals = new GoalSum()
   // A run by its place in the state after: events of keyed and plain runs name it in different ways.
   const touched = new Map<Run, RunRef>()
   const touch = (ref: RunRef) => {
     const run = runOf(after, ref)
     if (run !== undefined) touched.set(run, ref)
   }
+  const touchNewest = (ref: RunRef) => {
+    const newest = newestRun(enrollmentOf(after, ref))
+    if (newest !== undefined) touch({ ...ref, run: newest.run })
+  }
   for (const event of events) {
-    noted.add(event)
+    goals.add(event)
     if ('run' in event.data) touch(event.data)
-    // A start ends the wait of the run before (START-4).
-    if (event.type === 'SequenceStarted') touch({ ...event.data, run: event.data.run - 1 })
-    if (event.type === 'ContactErased')
-      for (const enrollment of before.enrollments) {
-        const run = newestRun(enrollment)
-        if (isOpen(run)) touch({ ...enrollment, run: run.run })
+    switch (event.type) {
+      case 'SequenceStarted': {
+        // A start ends the wait of the run before (START-4). What a run continues counts no more.
+        const { continues, ...ref } = event.data
+        const waited = newestRun(enrollmentOf(before, ref))
+        if (waited !== undefined) touch({ ...ref, run: waited.run })
+        if (continues !== undefined) touch({ ...ref, run: continues })
+        break
       }
+      case 'RunUndone': {
+        // The run before it may wait again, and what it had continued counts again.
+        const { continued } = runOf(after, event.data) ?? {}
+        touchNewest(event.data)
+        if (continued !== undefined) touch({ ...event.data, run: continued.run })
+        break
+      }
+      case 'ContactErased':
+        for (const enrollment of before.enrollments) {
+          const run = newestRun(enrollment)
+          if (isOpen(run)) touch({ ...enrollment, run: run.run })
+        }
+    }
   }
   const sum = new CounterSum()
-  for (const [run, ref] of touched) countRun(sum, { ref, was: runOf(before, ref), is: run, noted, campaigns })
-  noted.countGoals(sum)
+  for (const [, ref] of touched) countRun(sum, ref, countedIn(before, ref), countedIn(after, ref), campaigns)
+  goals.count(sum)
   return sum.changes()
 }
 
 /** The counters of one contact, for who folds its events one by one and keeps none of them. */
 export class ContactCounters {
-  readonly #noted = new NotedEvents()
+  readonly #goals = new GoalSum()
 
   add(event: ContactEvent): void {
-    this.#noted.add(event)
+    this.#goals.add(event)
   }
 
   /** @param state after the events that were added */
   changes(state: ContactState, campaigns: Pick<Catalog, 'has' | 'version'>): readonly CounterChange[] {
     const sum = new CounterSum()
     for (const enrollment of state.enrollments)
-      for (const is of enrollment.runs)
-        countRun(sum, { ref: { ...enrollment, run: is.run }, was: undefined, is, noted: this.#noted, campaigns })
-    this.#noted.countGoals(sum)
+      for (const { run } of enrollment.runs) {
+        const ref = { ...enrollment, run }
+        countRun(sum, ref, undefined, countedIn(state, ref), campaigns)
+      }
+    this.#goals.count(sum)
     return sum.changes()
   }
 }
@@ -228,75 +249,82 @@ export function countersOfHistory(
   return counterChanges(initialContact, history, state, campaigns)
 }
 
-/** What the state does not keep. */
-class NotedEvents {
-  readonly #stops = new Map<string, Stop>()
-  readonly #goals: Pick<ContactEventOf<'GoalSatisfied'>['data'], 'campaignId' | 'campaignVersion' | 'goalId'>[] = []
+/** Which goals were satisfied, and not taken back: the state does not keep it. */
+class GoalSum {
+  readonly #counts: { readonly goal: ContactEventGoal; readonly by: number }[] = []
 
-  add(event: ContactEvent): void {
-    if (event.type === 'SequenceStopped') this.#stops.set(runKeyOf(event.data), stopBy(event))
-    else if (event.type === 'GoalSatisfied') {
-      const { campaignId, campaignVersion, goalId } = event.data
-      this.#goals.push({ campaignId, campaignVersion, goalId })
-    }
+  add({ type, data }: ContactEvent): void {
+    if (type === 'GoalSatisfied') this.#counts.push({ goal: data, by: 1 })
+    // A signal that was retracted has satisfied nothing (UNDO-4).
+    else if (type === 'SignalRetracted') for (const goal of data.goals) this.#counts.push({ goal, by: -1 })
   }
 
-  stopOf(ref: RunRef): Stop {
-    return (this.#stops.size === 0 ? undefined : this.#stops.get(runKeyOf(ref))) ?? BY_ERASURE
-  }
-
-  countGoals(sum: CounterSum): void {
-    for (const { campaignId, campaignVersion, goalId } of this.#goals)
-      sum.add(campaignId, campaignVersion, ['goal', goalId, 'satisfied'], 1)
+  count(sum: CounterSum): void {
+    for (const { goal, by } of this.#counts)
+      sum.add(goal.campaignId, goal.campaignVersion, ['goal', goal.goalId, 'satisfied'], by)
   }
 }
 
-function runKeyOf(ref: RunRef): string {
-  return `${ref.run} ${nameOfEnrollment(ref)}`
+type ContactEventGoal = ContactEventData['SignalRetracted']['goals'][number]
+
+/**
+ * The run as far as it counts: one that was undone counts as little as one that never began, and of one that was continued
+ * all counts in the run that continues it (UNDO-2, UNDO-3).
+ */
+function countedIn(state: ContactState, ref: RunRef): Run | undefined {
+  const enrollment = enrollmentOf(state, ref)
+  const run = runNumbered(enrollment, ref.run)
+  if (enrollment === undefined || run === undefined || run.status === 'undone') return undefined
+  return run.ended !== undefined && continuationOf(enrollment, run) !== undefined ? undefined : run
 }
 
-interface Stop {
-  readonly by: StoppedBy
-  readonly goalId: GoalId | null
-}
-
-/** Of a run that ended without an event of its own. */
-const BY_ERASURE: Stop = { by: 'erasure', goalId: null }
-
-function stopBy({ cause, causationId, commandId }: ContactEventOf<'SequenceStopped'>): Stop {
-  if (cause.by === 'goal') return { by: 'goal', goalId: cause.goalId }
-  if (cause.by === 'step') return { by: 'failure', goalId: null }
-  // What follows from another event, and not from the order itself, follows from a ban.
-  return { by: causationId === commandId ? 'hand' : 'ban', goalId: null }
-}
-
-interface CountedRun {
-  readonly ref: RunRef
-  /** `undefined`: there was none. */
-  readonly was: Run | undefined
-  readonly is: Run
-  readonly noted: NotedEvents
-  readonly campaigns: Pick<Catalog, 'has' | 'version'>
-}
-
-function countRun(sum: CounterSum, { ref, was, is, noted, campaigns }: CountedRun): void {
-  const { campaignId, sequenceId } = ref
-  const { campaignVersion } = is
-  const count = (path: CounterPath, by: number) => sum.add(campaignId, campaignVersion, path, by)
-  if (was === undefined) count(['sequence', sequenceId, 'started'], 1)
-  if (was?.status !== is.status) {
-    if (was !== undefined && was.status !== 'stopped') count(['sequence', sequenceId, was.status], -1)
-    if (is.status !== 'stopped') count(['sequence', sequenceId, is.status], 1)
-    else {
-      const { by, goalId } = noted.stopOf(ref)
-      count(['sequence', sequenceId, by], 1)
-      if (goalId !== null) count(['from', goalId, sequenceId], 1)
-    }
-  }
+function countRun(
+  sum: CounterSum,
+  { campaignId, sequenceId }: RunRef,
+  was: Run | undefined,
+  is: Run | undefined,
+  campaigns: Pick<Catalog, 'has' | 'version'>,
+): void {
+  const { campaignVersion } = is ?? was ?? {}
+  if (campaignVersion === undefined) return
   const definition = campaigns.has(campaignId, campaignVersion)
     ? campaigns.version(campaignId, campaignVersion).campaign.sequences.get(sequenceId)
     : undefined
+  const count = (path: CounterPath, by: number) => sum.add(campaignId, campaignVersion, path, by)
+  if (is !== undefined) countFrom(sequenceId, was, is, definition, count)
+  // What counts no more is taken away as it would be added.
+  else if (was !== undefined) countFrom(sequenceId, undefined, was, definition, (path, by) => count(path, -by))
+}
+
+function countFrom(
+  sequenceId: string,
+  was: Run | undefined,
+  is: Run,
+  definition: SequenceDefinition | undefined,
+  count: (path: CounterPath, by: number) => void,
+): void {
+  if (was === undefined) count(['sequence', sequenceId, 'started'], 1)
+  if (was?.status !== is.status) {
+    if (was !== undefined) countStatus(sequenceId, was, -1, count)
+    countStatus(sequenceId, is, 1, count)
+  }
   countSteps(sequenceId, was, is, definition, count)
+}
+
+function countStatus(
+  sequenceId: string,
+  { status, ended }: Run,
+  times: number,
+  count: (path: CounterPath, by: number) => void,
+): void {
+  if (status === 'undone') return
+  if (status !== 'stopped') {
+    count(['sequence', sequenceId, status], times)
+    return
+  }
+  const { by = 'hand', goalId } = ended ?? {}
+  count(['sequence', sequenceId, by], times)
+  if (goalId !== undefined) count(['from', goalId, sequenceId], times)
 }
 
 function countSteps(

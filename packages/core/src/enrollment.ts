@@ -8,6 +8,7 @@ import {
   type AttemptRef,
   type ContactEvent,
   type ContactEventData,
+  type ContactEventOf,
   NO_VARS,
   type RunRef,
   type SequenceRef,
@@ -15,12 +16,50 @@ import {
   type Vars,
 } from './events.ts'
 import { EnfoldFault } from './fault.ts'
-import type { CampaignId, EventId, Instant, SequenceId, StepId, Version } from './ids.ts'
+import {
+  type CampaignId,
+  type EventId,
+  epochMsOf,
+  type GoalId,
+  type Instant,
+  instantOf,
+  type SequenceId,
+  type StepId,
+  type Version,
+} from './ids.ts'
 import { type HashList, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
 import { REASONS } from './reasons.ts'
 
-export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stopped'] as const
+/** `undone`: its start was a mistake. It is as if it had never begun, but for its number (UNDO-2). */
+export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stopped', 'undone'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]
+
+/** Why a run was stopped. `ban`: the contact was suppressed. */
+export type StoppedBy = 'hand' | 'goal' | 'failure' | 'ban' | 'erasure'
+
+/** How a run stood when it was stopped or undone: so that it can go on from there (UNDO-3), and is counted rightly. */
+export interface RunEnd {
+  readonly from: RunStatus
+  /** Of a paused one. */
+  readonly pausedAt?: Instant
+  /** Of one that had come to its end. */
+  readonly endedAt?: Instant
+  /** Of a stop. */
+  readonly by?: StoppedBy
+  /** Of a stop by a goal. */
+  readonly goalId?: GoalId
+}
+
+/** What a run has of the one that it continues (UNDO-3). */
+export interface Continuation {
+  readonly run: number
+  /** The run that the first of them all was: sendings of the schedule go out under its idempotency keys. */
+  readonly sendsAs: number
+  /** When the first of them all began: what is counted from the start of the run is counted from there. */
+  readonly beganAt: Instant
+  /** How many attempts the steps had when it took them over. */
+  readonly attempts: number
+}
 
 /** What became of a step so far. A step without a record is pending and untouched. */
 export interface StepRecord {
@@ -75,6 +114,12 @@ export interface Run {
   readonly shiftedMs: number
   /** Those pauses one by one: how long each was, and when it ended. Absent if there was none. */
   readonly shifts?: readonly Shift[]
+  /** Only of a stopped or undone run. */
+  readonly ended?: RunEnd
+  /** True: its start ended the wait of the run before it (START-4). Absent: it did not. */
+  readonly endedWait?: true
+  /** Only of a run that goes on where another one stood. */
+  readonly continued?: Continuation
   /** What it began with (VAR-1). They do not change. */
   readonly vars: Vars
   /** In the order in which they were first touched. */
@@ -297,8 +342,49 @@ export function nameOfKeys({ campaignId, sequenceId }: Sequence): string {
   return `keys of ${nameOfEnrollment({ campaignId, sequenceId })}`
 }
 
+/** The last run that was begun and not undone: everything that an enrollment is follows from it. */
 export function newestRun(enrollment: Pick<Enrollment, 'runs'> | undefined): Run | undefined {
-  return enrollment?.runs[enrollment.runs.length - 1]
+  if (enrollment === undefined) return undefined
+  const { runs } = enrollment
+  for (let at = runs.length - 1; at >= 0; at--) if (runs[at]?.status !== 'undone') return runs[at]
+  return undefined
+}
+
+/** The number that the next run has. Those of undone runs stay used (UNDO-2). */
+export function nextRunNumber(enrollment: Pick<Enrollment, 'runs'> | undefined): number {
+  return (enrollment?.runs[enrollment.runs.length - 1]?.run ?? 0) + 1
+}
+
+/** When the schedule of the run began: with its start, or with that of the run that it continues (UNDO-3). */
+export function beganAt({ continued, startedAt }: Run): Instant {
+  return continued?.beganAt ?? startedAt
+}
+
+/**
+ * The number of the run under whose idempotency keys a sending goes out: what was begun before a stop that was undone is
+ * one sending with what comes after (STEP-4, UNDO-3). Resends are counted in each run by itself.
+ */
+export function sendingRun({ continued, run }: Run, resend: number): number {
+  return resend === 0 ? (continued?.sendsAs ?? run) : run
+}
+
+function attemptsOf({ steps }: Pick<Run, 'steps'>): number {
+  let attempts = 0
+  for (const step of steps) {
+    attempts += step.attempt
+    for (const resend of step.resends) attempts += resend.attempt
+  }
+  return attempts
+}
+
+/** Whether anything was dispatched in this run; what it took over from another does not count. */
+export function hasDispatched(run: Run): boolean {
+  return attemptsOf(run) > (run.continued?.attempts ?? 0)
+}
+
+/** The run that continues this one, unless that was undone: then this one is over and done with, and counts no more. */
+export function continuationOf({ runs }: Pick<Enrollment, 'runs'>, { run }: Run): Run | undefined {
+  return runs.find((one) => one.continued?.run === run && one.status !== 'undone')
 }
 
 /** @throws NeedsHistory where a working state leaves it out */
@@ -310,7 +396,7 @@ export function runOf(state: ContactState, ref: RunRef): Run | undefined {
 export function runNumbered(enrollment: Enrollment | undefined, number: number): Run | undefined {
   if (enrollment?.leftOut === undefined) return enrollment?.runs[number - 1]
   const found = enrollment.runs.find(({ run }) => run === number)
-  if (found === undefined && number >= 1 && number <= (newestRun(enrollment)?.run ?? 0)) throw new NeedsHistory()
+  if (found === undefined && number >= 1 && number < nextRunNumber(enrollment)) throw new NeedsHistory()
   return found
 }
 
@@ -423,6 +509,7 @@ function emptyContact(): LiveContact {
 // What is found in a state that may be changed, may be changed.
 const enrollmentIn = enrollmentOf as (state: LiveContact, ref: SequenceRef) => Mutable<Enrollment> | undefined
 const runIn = runOf as (state: LiveContact, ref: RunRef) => Mutable<Run> | undefined
+const newestIn = newestRun as (enrollment: Mutable<Enrollment>) => Mutable<Run> | undefined
 
 /** The record of a step, to be changed: one that is frozen belongs to another state, and is copied. */
 function recordIn({ steps }: Mutable<Run>, stepId: StepId): Mutable<StepRecord> | undefined {
@@ -458,7 +545,10 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       start(state, event.data, event)
       return
     case 'SequenceStopped':
-      withRun(state, event.data, (run) => end(run, 'stopped', event.at))
+      withRun(state, event.data, (run) => end(run, 'stopped', event.at, stoppedBy(event)))
+      return
+    case 'RunUndone':
+      undo(state, event.data, event.at)
       return
     case 'SequencePaused':
       withRun(state, event.data, (run) => {
@@ -489,6 +579,7 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       state.signalsDroppedAt = event.at
       return
     case 'GoalSatisfied':
+    case 'SignalRetracted':
       return // What it led to stands in events of its own.
     case 'StepDispatched':
       attempt(state, event.data, event, 'dispatched', null, null, event.data.timing?.dueAt ?? null)
@@ -542,7 +633,8 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       return
     case 'ContactErased':
       state.erased = true
-      for (const { runs } of state.enrollments) for (const run of runs) if (isOpen(run)) end(run, 'stopped', event.at)
+      for (const { runs } of state.enrollments)
+        for (const run of runs) if (isOpen(run)) end(run, 'stopped', event.at, { by: 'erasure' })
       return
     default:
       event satisfies never
@@ -556,9 +648,15 @@ function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], eve
     // Under immer the list gives a draft of what was put into it, which must be changed instead of it.
     enrollment = lastOf(state.enrollments)
   }
-  const before = enrollment.runs[enrollment.runs.length - 1]
+  const continued = ref.continues === undefined ? undefined : runNumbered(enrollment, ref.continues)
+  if (continued !== undefined) {
+    enrollment.runs.push(continuing(continued as Mutable<Run>, ref, event))
+    return
+  }
+  const before = newestIn(enrollment)
   // A new start ends the wait of the run before (START-4).
-  if (before?.status === 'waiting') before.status = 'completed'
+  const endsWait = before?.status === 'waiting'
+  if (endsWait) before.status = 'completed'
   enrollment.runs.push({
     run: ref.run,
     campaignVersion: ref.campaignVersion,
@@ -568,6 +666,7 @@ function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], eve
     pausedAt: null,
     shiftMs: 0,
     shiftedMs: 0,
+    ...(endsWait ? { endedWait: true } : {}),
     vars: ref.vars === undefined ? NO_VARS : { ...ref.vars },
     steps: [],
     eventId: event.id,
@@ -575,7 +674,83 @@ function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], eve
   })
 }
 
-function end(run: Mutable<Run>, status: 'stopped', at: Instant): void {
+/** A run as another one stood when it was stopped or undone: with its steps, its waits and what it began with (UNDO-3). */
+function continuing(from: Mutable<Run>, ref: ContactEventData['SequenceStarted'], event: ContactEvent): Mutable<Run> {
+  const { standing, shiftMs = 0 } = ref
+  const { ended, continued, shifts = [] } = from
+  const shifted = shiftMs === 0 ? [...shifts] : [...shifts, { until: event.at, ms: shiftMs }]
+  return {
+    run: ref.run,
+    campaignVersion: ref.campaignVersion,
+    status: standing ?? 'active',
+    startedAt: event.at,
+    endedAt: standing === 'waiting' ? (ended?.endedAt ?? null) : null,
+    pausedAt: standing === 'paused' && ended?.pausedAt !== undefined ? laterBy(ended.pausedAt, shiftMs) : null,
+    shiftMs: from.shiftMs + shiftMs,
+    shiftedMs: from.shiftedMs + shiftMs,
+    ...(shifted.length === 0 ? {} : { shifts: shifted }),
+    ...(from.byHand === undefined ? {} : { byHand: from.byHand }),
+    ...(from.endedWait === undefined ? {} : { endedWait: from.endedWait }),
+    continued: {
+      run: from.run,
+      sendsAs: continued?.sendsAs ?? from.run,
+      beganAt: continued?.beganAt ?? from.startedAt,
+      attempts: attemptsOf(from),
+    },
+    vars: from.vars === NO_VARS ? NO_VARS : { ...from.vars },
+    // What comes next follows from the undo. What is under way outside the schedule belongs to the run that it is of.
+    steps: from.steps.map((step) => ({
+      ...step,
+      eventId: event.id,
+      resends:
+        step.resends.length === 0
+          ? NO_RESENDS
+          : step.resends.map((resend) =>
+              isPendingResend(resend) ? { ...resend, status: 'cancelled' } : { ...resend },
+            ),
+    })),
+    eventId: event.id,
+    correlationId: event.correlationId,
+  }
+}
+
+/** The run is as if it had never begun; the one before it is the newest again, and waits if the start had ended its wait. */
+function undo(state: LiveContact, ref: ContactEventData['RunUndone'], at: Instant): void {
+  const enrollment = enrollmentIn(state, ref)
+  const run = enrollment === undefined ? undefined : (runNumbered(enrollment, ref.run) as Mutable<Run> | undefined)
+  if (enrollment === undefined || run === undefined) return
+  end(run, 'undone', at)
+  const before = newestIn(enrollment)
+  // Which run was before those that a working state leaves out is in the stream only.
+  if (before === undefined && enrollment.leftOut !== undefined) throw new NeedsHistory()
+  if (ref.waiting && before !== undefined) before.status = 'waiting'
+}
+
+function laterBy(instant: Instant, ms: number): Instant {
+  return ms === 0 ? instant : instantOf(epochMsOf(instant) + ms)
+}
+
+/** Why a run was stopped, by the event that stopped it. */
+function stoppedBy({
+  cause,
+  causationId,
+  commandId,
+}: ContactEventOf<'SequenceStopped'>): Pick<RunEnd, 'by' | 'goalId'> {
+  if (cause.by === 'goal') return { by: 'goal', goalId: cause.goalId }
+  if (cause.by === 'step') return { by: 'failure' }
+  // What follows from another event, and not from the order itself, follows from a ban.
+  return { by: causationId === commandId ? 'hand' : 'ban' }
+}
+
+function end(
+  run: Mutable<Run>,
+  status: 'stopped' | 'undone',
+  at: Instant,
+  why: Pick<RunEnd, 'by' | 'goalId'> = {},
+): void {
+  const { status: from, pausedAt, endedAt } = run
+  const ended = { from, ...(pausedAt === null ? {} : { pausedAt }), ...(endedAt === null ? {} : { endedAt }), ...why }
+  run.ended = ended
   run.status = status
   run.endedAt = at
   run.pausedAt = null
@@ -809,6 +984,8 @@ function freezeEnrollment(enrollment: Enrollment): void {
     Object.freeze(run.steps)
     run.shifts?.forEach(Object.freeze)
     Object.freeze(run.shifts)
+    Object.freeze(run.ended)
+    Object.freeze(run.continued)
     Object.freeze(run.vars)
     if (run.byHand !== undefined) freezeByHand(run.byHand)
     Object.freeze(run)

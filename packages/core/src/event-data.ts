@@ -18,6 +18,7 @@ import {
   scalars,
   text,
   timingOrNull,
+  undoneRuns,
   unmetGoals,
   type Vars,
   whole,
@@ -38,8 +39,23 @@ export const CONTACT_EVENTS = {
     campaignVersion: whole(1),
     /** What the run began with (VAR-1); absent if there is none. */
     vars: optional<Vars>(scalars),
+    /** An undo opened the run, and it goes on where the run of this number stood (UNDO-3). */
+    continues: optional(whole(1)),
+    /** How that one stood, if not active. */
+    standing: optional(words('paused', 'waiting')),
+    /** By how much its wait is longer than it was; absent: by nothing. */
+    shiftMs: optional(whole(0)),
   },
   SequenceStopped: RUN,
+  /**
+   * The start of the run was a mistake, and nothing of it was dispatched: from now on it is as if it had never begun, but
+   * for its number (UNDO-2).
+   */
+  RunUndone: {
+    ...RUN,
+    /** The run before it waits again at its end, as it did before the start. */
+    waiting: flag,
+  },
   SequencePaused: RUN,
   SequenceResumed: {
     ...RUN,
@@ -68,6 +84,14 @@ export const CONTACT_EVENTS = {
     signalId: id(),
     /** As in `SignalReceived`. */
     unmet: unmetGoals,
+  },
+  /** A signal was taken back (UNDO-4). */
+  SignalRetracted: {
+    signalId: id(),
+    /** Those that it had satisfied, which count no more. */
+    goals: list(counted({ ...GOAL, campaignVersion: whole(1) })),
+    /** What became of each run that it had started or stopped. */
+    results: undoneRuns,
   },
   GoalSatisfied: {
     ...GOAL,

@@ -221,6 +221,23 @@ const matchedGoal = counted({ ...GOAL, outcome: words('satisfied', 'not_member',
 export interface MatchedGoal extends TypeOf<typeof matchedGoal> {}
 export const matchedGoals = list<MatchedGoal>(matchedGoal)
 
+/** What can become of a run, where what was done to it is to be undone (UNDO-5). */
+export const UNDO_RUN_OUTCOMES = [
+  'undone',
+  'restored',
+  'stopped',
+  'already_sent',
+  'changed_since',
+  'nothing_to_undo',
+  'failed',
+] as const
+export type UndoRunOutcome = (typeof UNDO_RUN_OUTCOMES)[number]
+
+const undoneRun = counted({ ...RUN, outcome: words(...UNDO_RUN_OUTCOMES) })
+/** A run that a start or a stop was about, and what became of undoing that. `restored` names the run that goes on now. */
+export interface UndoneRun extends TypeOf<typeof undoneRun> {}
+export const undoneRuns = list<UndoneRun>(undoneRun)
+
 const unmetGoal = counted({
   ...GOAL,
   /**

@@ -20,6 +20,9 @@ export {
   type SequenceRef,
   type StepRef,
   type Timing,
+  UNDO_RUN_OUTCOMES,
+  type UndoneRun,
+  type UndoRunOutcome,
   type UnmetGoal,
   type Vars,
 } from './event-parts.ts'

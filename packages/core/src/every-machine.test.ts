@@ -45,5 +45,5 @@ it('LOG-5: a log comes to the same states, plans, decisions and verdict on every
   }
   expect(states.size).toBe(692)
   expect(await verify(log)).toMatchObject({ events: 10_000, hashed: 10_000, faults: [] })
-  expect(digest).toBe('0a20ba7f56b40ab25f01b25ca96ae3adeb82372e24126a0ae24b1658137afee1')
+  expect(digest).toBe('7ccfb6e19f0a41ad015733658a3fcdf7dd5bff3785a78938e4048316f7435436')
 })

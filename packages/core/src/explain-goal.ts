@@ -18,6 +18,8 @@ export interface GoalQuestion {
 export interface NotSatisfied {
   readonly reason:
     | 'satisfied'
+    /** It did, and was taken back since (UNDO-4). */
+    | 'retracted'
     | 'not_member'
     | 'suppressed'
     | 'automated'
@@ -65,7 +67,9 @@ export function explainNotSatisfied(
   })
   const isAsked = (one: { readonly campaignId: CampaignId; readonly goalId: GoalId }) =>
     one.campaignId === question.campaignId && one.goalId === question.goalId
-  if (events.some((event) => event.type === 'GoalSatisfied' && isAsked(event.data))) return because('satisfied')
+  const isRetracted = events.some((event) => event.type === 'SignalRetracted' && event.data.goals.some(isAsked))
+  if (events.some((event) => event.type === 'GoalSatisfied' && isAsked(event.data)))
+    return because(isRetracted ? 'retracted' : 'satisfied')
   const [first] = events
   if (first === undefined) return because('not-recorded')
   const unmet =

@@ -2,11 +2,14 @@
 import type { Catalog } from './catalog.ts'
 import {
   type ContactState,
+  type Enrollment,
   enrollmentOf,
   fold,
   isSameEnrollment,
   isSuppressed,
+  nameOfEnrollment,
   newestRun,
+  type Run,
   recordOf,
   type StepRecord,
 } from './enrollment.ts'
@@ -29,16 +32,21 @@ import type { Facts } from './ports/host.ts'
 export function explain(history: Iterable<RecordedContactEvent>, eventId: EventId): readonly RecordedContactEvent[] {
   const byId = new Map<string, RecordedContactEvent>()
   for (const event of history) byId.set(event.id, event)
+  const starts = new Map<string, RecordedContactEvent>()
+  for (const event of byId.values()) if (event.type === 'SequenceStarted') starts.set(nameOfRun(event.data), event)
+  // A run that goes on where another one stood has begun with that one (UNDO-3).
+  const ledTo = (event: RecordedContactEvent) =>
+    event.type === 'SequenceStarted' && event.data.continues !== undefined
+      ? starts.get(nameOfRun({ ...event.data, run: event.data.continues }))
+      : byId.get(event.causationId)
   const chain: RecordedContactEvent[] = []
   // A damaged log may lead in a circle.
-  for (
-    let event = byId.get(eventId);
-    event !== undefined && !chain.includes(event);
-    event = byId.get(event.causationId)
-  )
+  for (let event = byId.get(eventId); event !== undefined && !chain.includes(event); event = ledTo(event))
     chain.push(event)
   return chain
 }
+
+const nameOfRun = (ref: RunRef) => `${ref.run} ${nameOfEnrollment(ref)}`
 
 /** Why a step did not run, or did; with the events that show it, oldest first. */
 export interface NotRun {
@@ -85,11 +93,12 @@ export function explainNot(
   const state = fold(until)
   const enrollment = enrollmentOf(state, step)
   const run = step.run === undefined ? newestRun(enrollment) : enrollment?.runs[step.run - 1]
+  const runs = runsBefore(enrollment, run)
   const evidence = (...types: readonly string[]) =>
     until.filter((event) => {
       const data = event.data as Partial<StepRef>
       const sameStep = data.stepId === undefined || data.stepId === step.stepId
-      const sameRun = data.run === undefined || data.run === run?.run
+      const sameRun = data.run === undefined || runs.has(data.run)
       const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
       const sameKey = data.sequenceId === undefined || (data.key ?? '') === (step.key ?? '')
       const sameCampaign = data.campaignId === undefined || data.campaignId === step.campaignId
@@ -171,4 +180,15 @@ function skippedFor(record: StepRecord, pauses: readonly SequencePause[]): strin
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {
   if (state.erased) return 'erased'
   return isSuppressed(state, now) ? 'suppressed' : 'never-started'
+}
+
+/** The numbers of the run and of those that it continues: what was resolved in one of them is resolved in it. */
+function runsBefore(enrollment: Enrollment | undefined, newest: Run | undefined): ReadonlySet<number> {
+  const numbers = new Set<number>()
+  for (let run = newest; run !== undefined && !numbers.has(run.run); ) {
+    numbers.add(run.run)
+    const before = run.continued?.run
+    run = enrollment?.runs.find((one) => one.run === before)
+  }
+  return numbers
 }

@@ -274,6 +274,33 @@ export const FORGERIES: readonly Forgery[] = [
   change('waits made longer by more than the pause', ofType('SequenceResumed'), (event) =>
     withData(event, { shiftMs: 10 ** 12 }),
   ),
+  change('a wait given back that the start had not ended, or kept', ofType('RunUndone'), (event) =>
+    withData(event, { waiting: event.data.waiting !== true }),
+  ),
+  append('a start undone of which something was sent', ofType('StepSent'), (event, log) =>
+    newestRun(log, event) === event.data.run ? [byHand(event, 'RunUndone', { ...runOf(event), waiting: false })] : null,
+  ),
+  change('a run that continues one that was not stopped', goingOn, (event) =>
+    withData(event, { continues: event.data.run }),
+  ),
+  change('a run that goes on as the one before did not stand', goingOn, (event) =>
+    withData(event, { standing: event.data.standing === 'paused' ? 'waiting' : 'paused' }),
+  ),
+  change('waits made longer by more than the gap', goingOn, (event) => withData(event, { shiftMs: 10 ** 12 })),
+  change('a start told as a run that goes on', startAnew, (event) =>
+    withData(event, { continues: Math.max(1, (event.data.run as number) - 1) }),
+  ),
+  append('a signal retracted twice', ofType('SignalRetracted'), (event) => [
+    { ...fresh(event), data: { ...event.data, results: [] } },
+  ]),
+  append('a signal retracted that had not come', ofType('SignalReceived', 'GoalSatisfied'), (event) => [
+    byHand(event, 'SignalRetracted', { signalId: 'none', goals: [], results: [] }),
+  ]),
+  drop(
+    'what the retraction of a signal undoes left out',
+    ({ type, cause, causationId, commandId }) =>
+      (type === 'RunUndone' || type === 'SequenceStarted') && cause.by === 'operator' && causationId !== commandId,
+  ),
   append('an end of no ban', endOfLastBan, (event) => [fresh(event)]),
   append('an order to somebody who was erased', ofType('ContactErased'), (event) => [fresh(event)]),
 ]
@@ -435,6 +462,20 @@ function ofType(...types: readonly string[]): Where {
 function startByHand({ type, cause }: Draft): boolean {
   return type === 'SequenceStarted' && cause.by === 'operator'
 }
+function goingOn({ type, data }: Draft): boolean {
+  return type === 'SequenceStarted' && data.continues !== undefined
+}
+/** By hand, in an enrollment that had a run before which nobody stopped. */
+function startAnew(event: Draft, log: readonly RecordedEvent[]): boolean {
+  if (!startByHand(event) || goingOn(event)) return false
+  const before = (event.data.run as number) - 1
+  return !log
+    .map(draft)
+    .some(
+      ({ type, stream, data }) =>
+        (type === 'SequenceStopped' || type === 'RunUndone') && stream === event.stream && data.run === before,
+    )
+}
 function keyedStart(event: Draft): boolean {
   return startByHand(event) && event.data.key !== undefined
 }
@@ -553,7 +594,7 @@ function newestRun(log: readonly RecordedEvent[], event: Draft): number {
 }
 function isOver(log: readonly RecordedEvent[], event: Draft): boolean {
   const run = newestRun(log, event)
-  const ends = ['SequenceStopped', 'SequenceCompleted', 'ContactErased', 'ContactSuppressed']
+  const ends = ['SequenceStopped', 'SequenceCompleted', 'RunUndone', 'ContactErased', 'ContactSuppressed']
   return log
     .map(draft)
     .some(

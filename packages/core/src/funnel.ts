@@ -1,7 +1,8 @@
 /** The counters of a campaign as people read them: sequences, their steps and goals in the order of the definition (FUNNEL-3). */
 import type { Catalog } from './catalog.ts'
-import { type CounterPath, counterPath, type StepPlace, type StoppedBy } from './counters.ts'
+import { type CounterPath, counterPath, type StepPlace } from './counters.ts'
 import type { CampaignDefinition } from './definition.ts'
+import type { StoppedBy } from './enrollment.ts'
 import { type CampaignId, compareIds, type GoalId, type Instant, type SequenceId, type StepId } from './ids.ts'
 import type { CampaignCounters, Counter } from './ports/counters.ts'
 

@@ -63,6 +63,7 @@ export function heldValues(events: readonly ContactEvent[]): HeldValues {
     if (order?.includes('-')) hold('dataDigests', order)
     hold('traces', trace)
     for (const [name, value] of Object.entries(extensions ?? {})) hold('extensions', canonicalJson([name, value]))
+    if (event.type === 'SignalRetracted') holdId('signalIds', event.data.signalId)
     if ('key' in event.data) hold('keys', event.data.key)
     holdData(event, hold)
   }
@@ -78,6 +79,9 @@ function holdData(event: ContactEvent, hold: Hold): void {
     case 'SignalReceived':
       for (const [name, value] of Object.entries(event.data.data)) hold('signalValues', canonicalJson([name, value]))
       for (const one of event.data.tests) holdSeen(one, hold)
+      return
+    case 'SignalRetracted':
+      for (const one of event.data.results) hold('keys', one.key)
       return
     case 'GoalSatisfied':
       hold('keys', event.data.same)
@@ -107,6 +111,7 @@ function holdData(event: ContactEvent, hold: Hold): void {
     // Ids of the campaign, numbers and instants only. A new type of event has to be put somewhere here.
     case 'SignalsDropped':
     case 'SequenceStopped':
+    case 'RunUndone':
     case 'SequencePaused':
     case 'SequenceResumed':
     case 'StepResent':

@@ -22,12 +22,13 @@ export type {
   PublishCampaign,
   RecordOutcome,
   ResumeCampaign,
+  UndoOrder,
   UnpublishCampaign,
 } from './commands.ts'
 export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PUBLISHED } from './contact-commands.ts'
 export * from './counters.ts'
 export * from './decide.ts'
-export type { SignalLimits } from './decision/builder.ts'
+export type { HistoricEvent, SignalLimits } from './decision/builder.ts'
 export type {
   AfterDaysTimer,
   AfterTimer,
@@ -79,6 +80,8 @@ export {
   refOf,
   runOf,
   type StepRecord,
+  type StoppedBy,
+  sendingRun,
 } from './enrollment.ts'
 export * from './events.ts'
 export type { Extensions } from './extensions.ts'

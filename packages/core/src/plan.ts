@@ -9,6 +9,7 @@ import type { Catalog, PublishedCampaign } from './catalog.ts'
 import type { SequenceDefinition, StepDefinition } from './definition.ts'
 import {
   type BegunRecord,
+  beganAt,
   type ContactState,
   type Enrollment,
   hasLooseEnds,
@@ -23,6 +24,7 @@ import {
   refOf,
   runOf,
   type StepRecord,
+  sendingRun,
 } from './enrollment.ts'
 import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
@@ -291,7 +293,8 @@ function planOne(
     factsKnown: facts !== null,
     suppressed: isSuppressed(state, now),
     isInFlight: (stepId, resend) =>
-      inFlight.size > 0 && inFlight.has(idempotencyKeyOf({ contactId, ...ref, stepId, resend })),
+      inFlight.size > 0 &&
+      inFlight.has(idempotencyKeyOf({ contactId, ...ref, run: sendingRun(run, resend), stepId, resend })),
     waitOf(step, arrival) {
       const byHand = dueByHand(run, step.id)
       return byHand === undefined
@@ -437,7 +440,7 @@ function waitAfter(record: StepRecord): Instant | null {
 /** Since when the wait in progress runs: since the last step that began one was resolved, or the run began. */
 export function waitSince(run: Run): Instant {
   const waits = run.steps.flatMap((step) => (isResolved(step) ? (waitAfter(step) ?? []) : []))
-  return waits.reduce(latest, run.startedAt)
+  return waits.reduce(latest, beganAt(run))
 }
 
 /** The one step of the run that stands next, if its schedule is not over. */
@@ -445,8 +448,8 @@ function planRun(planner: RunPlanner): void {
   const { run, sequence, ref, stood } = planner
   // Where a pause of the campaign stands between, each wait finds by itself what stood still of it.
   const { shiftMs, shiftedMs } = stood === null ? run : NOT_SHIFTED
-  const startedAt = later(run.startedAt, shiftedMs)
-  let anchor = later(run.startedAt, shiftMs)
+  const startedAt = later(beganAt(run), shiftedMs)
+  let anchor = later(beganAt(run), shiftMs)
   let punctual = startedAt
   let causedBy = run.eventId
   let byWait = false
@@ -648,8 +651,10 @@ interface StoodStill {
 }
 
 /** `null`: no pause of the campaign changed anything for the run. */
-function stoodStill({ startedAt, shifts = [] }: Run, pauses: readonly SequencePause[]): StoodStill | null {
-  if (!pauses.some(({ until, overdue }) => until !== null && until > startedAt && overdue !== 'send')) return null
+function stoodStill(run: Run, pauses: readonly SequencePause[]): StoodStill | null {
+  const { shifts = [] } = run
+  const since = beganAt(run)
+  if (!pauses.some(({ until, overdue }) => until !== null && until > since && overdue !== 'send')) return null
   const byCampaign = united(shiftingIn(pauses))
   return { byCampaign, byAny: united([...byCampaign, ...pausesOfRun(shifts)]), pauses }
 }

@@ -131,7 +131,11 @@ export type Rejection =
       readonly key?: string
       readonly run: number
     }
+  /** Nothing of such a signal stands in the contact's stream: it never came, or left no trace. */
+  | { readonly type: 'SignalUnknown'; readonly contactId: ContactId; readonly signalId: string }
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
+  /** Only what has come to rest can be undone: the action goes on, or a process may still be at its last contacts until then. */
+  | { readonly type: 'ActionRunning'; readonly actionId: ActionId; readonly until: Instant | null }
   /** It ended before all of its contacts were read: order it again, with all of its contacts. */
   | { readonly type: 'ActionIncomplete'; readonly actionId: ActionId }
   /** The command id was used before, for something else; `signalId`, `actionId`: what the host gave of a signal, of an action. */
@@ -227,6 +231,12 @@ export function describeRejection(rejection: Rejection): string {
       return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing of it is left to take out.`
     case 'NoStepLeft':
       return `Run ${r.run} of the sequence ${sequenceOf(r)} has no step left to send.`
+    case 'SignalUnknown':
+      return `The log of the contact ${show(r.contactId)} has no signal ${show(r.signalId)}: it never came, or it satisfied no goal and is of a kind that nobody keeps.`
+    case 'ActionRunning':
+      return r.until === null
+        ? `The action ${show(r.actionId)} is not over. Cancel it, or wait until it is done, and then undo it.`
+        : `The action ${show(r.actionId)} was cancelled a moment ago, and its last contacts may still be at work. Undo it after ${r.until}.`
     case 'ActionUnknown':
       return `There is no action ${show(r.actionId)}.`
     case 'ActionIncomplete':

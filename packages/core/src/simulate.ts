@@ -6,6 +6,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { type Catalog, createCatalog, decidePublish } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { decide } from './decide.ts'
+import type { HistoricEvent } from './decision/builder.ts'
 import { type ContactState, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
@@ -27,7 +28,15 @@ interface Said<Options extends VerbFacts['takes']> {
   readonly contact: keyof Options extends never ? true : Required<OptionsOf<Options>>
   readonly sequence: SequenceId
   readonly step: readonly [SequenceId, StepId]
-  readonly signal: { readonly kind: string; readonly data?: JsonObject; readonly automated?: boolean }
+  readonly signal: {
+    readonly kind: string
+    readonly data?: JsonObject
+    readonly automated?: boolean
+    /** By which it can be retracted. Default: drawn. */
+    readonly signalId?: string
+  }
+  /** The id of the signal. */
+  readonly received: string
 }
 
 type HappeningOf<Verb extends VerbFacts, Word extends string> = {
@@ -130,16 +139,16 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
       return { happening, path, at: instantIn(`${path}.at`, happening.at, from) }
     })
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-  const events: ContactEvent[] = []
+  const events: HistoricEvent[] = []
   const results: Timeline['results'][number][] = []
   let state = initialContact
   let now = from
   let commands = 0
 
   const run = <Command extends ContactCommand>(command: Command) => {
-    const decided = decide(command, state, { campaigns, facts: factsAt(now), now })
+    const decided = decide(command, state, { campaigns, facts: factsAt(now), now, history: events })
     if (isLeft(decided)) return { rejection: decided.left, answer: null, added: [] as readonly ContactEvent[] }
-    events.push(...decided.right.events)
+    for (const event of decided.right.events) events.push({ ...event, version: events.length + 1 })
     state = decided.right.state
     return { rejection: null, answer: decided.right.answer, added: decided.right.events }
   }
@@ -168,7 +177,14 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
     const first = queue[0]
     const at = first !== undefined && (wakeAt === null || first.at <= wakeAt) ? first.at : wakeAt
     if (at === null || at > until || events.length >= maxEvents)
-      return { events, sent: sentOf(events), results, state, wakeAt, cut: events.length >= maxEvents }
+      return {
+        events: events.map(({ version: _, ...event }) => event),
+        sent: sentOf(events),
+        results,
+        state,
+        wakeAt,
+        cut: events.length >= maxEvents,
+      }
     if (at > now) now = at
     if (first !== undefined && at === first.at && (wakeAt === null || first.at <= wakeAt)) {
       queue.shift()
@@ -239,7 +255,10 @@ type Meta = { readonly contactId: string; readonly commandId: string; readonly a
 /** @param path of the happening, for what names no verb */
 function orderedBy(happening: Happening, path: string, campaignId: string, meta: Meta, now: Instant): ContactCommand {
   const said: { readonly [property: string]: unknown } = happening
-  const [word, name] = [...VERB_OF_STORY].find(([one]) => Object.hasOwn(said, one)) ?? []
+  const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(said, one))
+  // A verb may have an option that is called as another verb is: `{ resume: 'nurture', shift: true }`.
+  const isOption = (one: string, of: VerbName) => Object.hasOwn(VERBS[of].takes, one)
+  const [word, name] = words.find(([one]) => !words.some(([, other]) => isOption(one, other))) ?? []
   if (word === undefined || name === undefined)
     throw EnfoldFault.invalidInput(path, happening, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
   const { at: _, [word]: about, ...options } = said
@@ -252,9 +271,11 @@ function orderedBy(happening: Happening, path: string, campaignId: string, meta:
       const [sequenceId, stepId] = about as readonly [SequenceId, StepId]
       return commandOf(name, { ...meta, campaignId, sequenceId, stepId, ...options })
     }
+    case 'received':
+      return commandOf(name, { ...meta, signalId: about, ...options })
     case 'signal': {
-      const { kind, data = {}, automated = false } = about as Said<never>['signal']
-      const signal = { signalId: meta.commandId, kind, data, occurredAt: now, fromStep: false }
+      const { kind, data = {}, automated = false, signalId = meta.commandId } = about as Said<never>['signal']
+      const signal = { signalId, kind, data, occurredAt: now, fromStep: false }
       return commandOf(name, { ...meta, ...signal, ...(automated ? { automated } : {}) })
     }
   }

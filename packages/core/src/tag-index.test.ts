@@ -216,7 +216,10 @@ describe('the projector', () => {
   })
 
   // A type that is left out here does not compile, so a new event must say what it does to the tags.
-  type Silent = Exclude<ContactEventType, 'SequenceStarted' | 'SequenceStopped' | 'SequenceCompleted' | 'ContactErased'>
+  type Silent = Exclude<
+    ContactEventType,
+    'SequenceStarted' | 'SequenceStopped' | 'SequenceCompleted' | 'RunUndone' | 'ContactErased'
+  >
   const silent: { readonly [Type in Silent]: ContactEventData[Type] } = {
     SequencePaused: run,
     SequenceResumed: { ...run, shiftMs: 0 },
@@ -231,6 +234,7 @@ describe('the projector', () => {
       unmet: [],
     },
     SignalsDropped: { count: 1, signalId: 's', unmet: [] },
+    SignalRetracted: { signalId: 's', goals: [], results: [] },
     GoalSatisfied: {
       campaignId: 'a/b',
       goalId: 'g',
@@ -256,6 +260,24 @@ describe('the projector', () => {
 
   it.each(Object.entries(silent))('INDEX-1: %s changes no tag', (type, data) => {
     expect(tagChanges('ann', eventOf(type as Silent, data as never))).toEqual([])
+  })
+
+  it('UNDO-2: an undone start takes both tags, or gives the waiting one of the run before back', () => {
+    const started = eventOf('SequenceStarted', { ...run, campaignVersion: 1 })
+    const after = (waiting: boolean) => {
+      const index = createTagIndex()
+      for (const event of [started, eventOf('RunUndone', { ...run, waiting })]) index.apply(tagChanges('ann', event))
+      return index.tagsOf('ann')
+    }
+    expect(after(false)).toEqual([])
+    expect(after(true)).toEqual([`${TAG}~waiting`])
+  })
+
+  it('UNDO-3: a run that goes on at its end has the waiting tag', () => {
+    const index = createTagIndex()
+    const data = { ...run, run: 2, campaignVersion: 1, continues: 1, standing: 'waiting' } as const
+    index.apply(tagChanges('ann', eventOf('SequenceStarted', data)))
+    expect(index.tagsOf('ann')).toEqual([`${TAG}~waiting`])
   })
 
   it('INDEX-1: a waiting run has the waiting tag, a new start the active tag, and an erasure none', () => {

@@ -78,6 +78,7 @@ export const INDEX_EVENTS: ReadonlySet<ContactEventType> = new Set<ContactEventT
   'SequenceStarted',
   'SequenceStopped',
   'SequenceCompleted',
+  'RunUndone',
   'ContactErased',
 ])
 
@@ -92,10 +93,13 @@ export function tagChanges(contactId: ContactId, event: ContactEvent): readonly 
   switch (event.type) {
     case 'SequenceStarted':
     case 'SequenceStopped':
-    case 'SequenceCompleted': {
+    case 'SequenceCompleted':
+    case 'RunUndone': {
       const { campaignId, sequenceId, key } = event.data
-      const inProgress = event.type === 'SequenceStarted'
-      const waiting = event.type === 'SequenceCompleted' && event.data.waiting
+      // A run that goes on where another one stood may stand at its end (UNDO-3).
+      const standsAtEnd = event.type === 'SequenceStarted' && event.data.standing === 'waiting'
+      const inProgress = event.type === 'SequenceStarted' && !standsAtEnd
+      const waiting = standsAtEnd || ('waiting' in event.data && event.data.waiting)
       const keyed = key === undefined ? {} : { key }
       return [
         { change: inProgress ? 'add' : 'remove', contactId, tag: tagOf(campaignId, sequenceId), ...keyed },

@@ -8,6 +8,7 @@ import { type Campaign, stepOf } from './campaign.ts'
 import { type Catalog, patternsOf } from './catalog.ts'
 import type { StepDefinition } from './definition.ts'
 import {
+  beganAt,
   type ContactState,
   enrollmentOf,
   isInProgress,
@@ -16,6 +17,7 @@ import {
   isSkipByHand,
   isSuppressed,
   newestRun,
+  nextRunNumber,
   type ResendRecord,
   type Run,
   recordOf,
@@ -23,6 +25,7 @@ import {
   requireRun,
   runOf,
   type StepRecord,
+  sendingRun,
   standingAt,
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
@@ -32,6 +35,7 @@ import { maxAttemptsOf, retryAtOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
+import { continuationViolation, undoneViolation } from './undo-rules.ts'
 import { sameViolation, sawViolation, skipViolation, startViolation, timingViolation } from './variable-rules.ts'
 import type { Violation } from './violation.ts'
 
@@ -55,14 +59,21 @@ export function violationOf(
   switch (type) {
     case 'SequenceStarted': {
       const newest = newestRun(enrollmentOf(state, data))
+      const next = nextRunNumber(enrollmentOf(state, data))
       if (isSuppressed(state, event.at)) return broken('STOP-4', 'a start of a suppressed contact')
       if (isInProgress(newest))
         return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
       return (
-        expect('START-1', data.run === (newest?.run ?? 0) + 1, `run ${data.run} follows run ${newest?.run ?? 0}`) ??
-        startOf(state, event, campaigns)
+        expect('START-1', data.run === next, `run ${data.run} follows run ${next - 1}`) ??
+        (data.continues === undefined
+          ? startOf(state, event, campaigns)
+          : continuationViolation(state, data, event.at, campaigns))
       )
     }
+    case 'RunUndone':
+      return ofNewest(state, data) ?? undoneViolation(state, data)
+    case 'SignalRetracted':
+      return null // What it owes to its append is in append-rules.ts.
     case 'SequenceStopped':
       return ofNewest(state, data) ?? expect('STOP-5', isOpen(runOf(state, data)), 'a stop of a run that is over')
     case 'SequencePaused':
@@ -197,7 +208,7 @@ function dispatched(
   const run = requireRun(state, data)
   const record = recordOf(run, data.stepId)
   if (isSuppressed(state, event.at)) return broken('STOP-4', 'a dispatch to a suppressed contact')
-  if (data.idempotencyKey !== idempotencyKeyOf({ contactId, ...data }))
+  if (data.idempotencyKey !== idempotencyKeyOf({ contactId, ...data, run: sendingRun(run, data.resend) }))
     return broken('STEP-4', 'an idempotency key that is not that of the sending')
   const sending = data.resend === 0 ? record : record?.resends[data.resend - 1]
   if (data.resend === 0) {
@@ -271,7 +282,7 @@ function counted(
   const record = previous === undefined ? undefined : recordOf(run, previous.id)
   // A cancelled step leaves its wait (CANCEL-1), and so does one that a pause left out (GATE-3): then the anchor is an
   // instant that no event has.
-  const since = fromStart || record === undefined || leavesWait(record) ? run.startedAt : record.at
+  const since = fromStart || record === undefined || leavesWait(record) ? beganAt(run) : record.at
   if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
   const byHand = dueByHand(run, step.id)
   if ((timing.byHand === true) !== (byHand !== undefined))
@@ -390,7 +401,14 @@ function failed(state: ContactState, event: ContactEventOf<'StepFailed'>, campai
   return expect('STEP-5', says, `${consequence} after a failure, where the step says ${onFailure}`)
 }
 
-const RULE_OF_STATUS = { paused: 'PAUSE-1', stopped: 'STOP-6', completed: 'STEP-8', waiting: 'STEP-8', active: '' }
+const RULE_OF_STATUS = {
+  paused: 'PAUSE-1',
+  stopped: 'STOP-6',
+  completed: 'STEP-8',
+  waiting: 'STEP-8',
+  undone: 'UNDO-2',
+  active: '',
+}
 const MAY_DISPATCH: ReadonlySet<string> = new Set(['requested', 'dispatched', 'retrying'])
 
 /** A step that was resolved without having been dispatched: by the engine alone, when it was due and for what the step says. */

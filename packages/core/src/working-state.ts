@@ -5,9 +5,11 @@
  * counts, it keeps a hash.
  * A decision that looks for more gets `NeedsHistory`. `docs/decisions/0027-stored-state.md`.
  */
+import { isStart } from './brake.ts'
 import {
   type ContactState,
   type Enrollment,
+  enrollmentOf,
   frozen,
   hasLooseEnds,
   isOpen,
@@ -28,7 +30,7 @@ import type { FoldedState, Membership, StoredState } from './ports/index.ts'
  * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
  * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
-export const REDUCER = 5
+export const REDUCER = 6
 
 /** So many enrollments that are over are held, those that were first started last. */
 const HELD_ENDED = 16
@@ -62,11 +64,11 @@ function brakingIn({ enrollments }: ContactState): (enrollment: Enrollment) => b
   for (const one of enrollments) {
     const name = nameOfKeys(one)
     if (one.key !== '') keyed.add(name)
-    newest.set(name, later(newestRun(one)?.startedAt ?? '', newest.get(name) ?? ''))
+    newest.set(name, later(one.runs.at(-1)?.startedAt ?? '', newest.get(name) ?? ''))
   }
   return (one) => {
     const name = nameOfKeys(one)
-    const started = newestRun(one)?.startedAt
+    const started = one.runs.at(-1)?.startedAt
     if (started === undefined || !keyed.has(name)) return false
     return epochMsOf(started) > epochMsOf(newest.get(name) ?? started) - HOUR_MS
   }
@@ -80,14 +82,16 @@ function isOver(state: ContactState, enrollment: Enrollment): boolean {
 
 function withoutOldRuns(enrollment: Enrollment): Enrollment {
   const { runs } = enrollment
-  const held = runs.filter((run, i) => i === runs.length - 1 || isOpen(run) || hasLooseEnds(run))
+  const newest = newestRun(enrollment)
+  const held = runs.filter((run, i) => i === runs.length - 1 || run === newest || isOpen(run) || hasLooseEnds(run))
   if (held.length === runs.length && enrollment.leftOut === undefined) return enrollment
   const old = runs.filter((run) => !held.includes(run))
   return { ...enrollment, runs: held, leftOut: leftOutOf(enrollment, old) }
 }
 
 function leftOutOf({ runs, leftOut }: Pick<Enrollment, 'runs' | 'leftOut'>, old: readonly Run[]): RunsLeftOut {
-  const starts = [...(leftOut?.recent ?? []), ...old.map(({ run, startedAt }) => ({ run, startedAt }))]
+  const began = old.filter(isStart).map(({ run, startedAt }) => ({ run, startedAt }))
+  const starts = [...(leftOut?.recent ?? []), ...began]
   const newest = [...starts, ...runs].map(({ startedAt }) => startedAt).reduce(later, '')
   const since = instantOf(epochMsOf(newest) - HOUR_MS)
   const others = starts.filter(({ startedAt }) => startedAt <= since).map(({ startedAt }) => startedAt)
@@ -193,7 +197,12 @@ export function commandsAfter(events: readonly ContactEvent[], before: HashList 
 /** Whether the state leaves out a run that one of these events is about. */
 export function needsHistoryFor(state: ContactState, events: readonly ContactEvent[]): boolean {
   try {
-    for (const { data } of events) if ('run' in data) runOf(state, data)
+    for (const { type, data } of events) {
+      if ('run' in data) runOf(state, data)
+      if (type === 'SequenceStarted' && data.continues !== undefined) runOf(state, { ...data, run: data.continues })
+      // Which run is the newest then may be left out.
+      if (type === 'RunUndone' && enrollmentOf(state, data)?.leftOut !== undefined) return true
+    }
     return false
   } catch (error) {
     if (error instanceof NeedsHistory) return true

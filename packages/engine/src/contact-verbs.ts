@@ -81,6 +81,11 @@ interface SignalMeta {
   readonly automated?: boolean
 }
 
+/** A signal that was received before. */
+export interface RetractionOrder extends ContactOrder {
+  readonly signalId: string
+}
+
 /** An answer, and where the log stood after it: `version` of the contact's stream, `position` in the whole log. */
 export type Answered<Answer> = Promise<
   Either<Rejection, Answer & { readonly version: Version; readonly position: Position }>
@@ -92,6 +97,7 @@ interface OrderAbout<N extends Names> {
   readonly sequence: Omit<SequenceOrder, keyof Names['sequence']> & N['sequence']
   readonly step: Omit<StepOrder, keyof Names['step']> & N['step']
   readonly signal: SignalMeta & N['signal']
+  readonly received: RetractionOrder
 }
 
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
@@ -153,7 +159,14 @@ const SIGNAL = {
   'fromStep?': input.flag,
   'automated?': input.flag,
 }
-const SHAPES = { contact: CONTACT, sequence: SEQUENCE, step: STEP, signal: SIGNAL } satisfies Record<About, object>
+const RECEIVED = { ...CONTACT, signalId: input.id }
+const SHAPES = {
+  contact: CONTACT,
+  sequence: SEQUENCE,
+  step: STEP,
+  signal: SIGNAL,
+  received: RECEIVED,
+} satisfies Record<About, object>
 const CHECKS = {
   flag: input.flag,
   instantOrNull: input.instantOrNull,
@@ -192,7 +205,7 @@ function createVerb(name: VerbName, execute: Execute) {
 /** What goes from an order into its command. */
 function ordered({ about, takes }: VerbFacts, order: object): { readonly [key: string]: unknown } {
   if (about === 'signal') return signalOf(order as Signal)
-  const checked = order as StepOrder & { readonly [option: string]: unknown }
+  const checked = order as StepOrder & RetractionOrder & { readonly [option: string]: unknown }
   // Copies: what the host changes later must not be what is decided on.
   const options = Object.keys(takes).map((option) => [option, structuredClone(checked[option])])
   return { ...IDS[about](checked), ...metaOf(checked), ...Object.fromEntries(options) }
@@ -202,6 +215,7 @@ const IDS = {
   contact: ({ contactId }: ContactOrder) => ({ contactId }),
   sequence: sequenceOf,
   step: stepOf,
+  received: ({ contactId, signalId }: RetractionOrder) => ({ contactId, signalId }),
 } satisfies Record<Exclude<About, 'signal'>, unknown>
 
 function sequenceOf({ contactId, campaignId, sequenceId }: SequenceOrder) {

@@ -35,6 +35,9 @@ export interface Executed<Command extends ContactCommand> extends LogPosition {
   readonly history: readonly RecordedContactEvent[]
 }
 
+/** A contact as the caller holds it, with its stream where the caller has read all of it. */
+export type KnownContact = ContactSnapshot & Partial<Pick<LoadedContact, 'history' | 'isWhole'>>
+
 /**
  * @param known what the caller holds of the contact already, to spare the first look; only for commands whose id
  *   cannot stand in the history that the caller has seen.
@@ -43,7 +46,7 @@ export interface Executed<Command extends ContactCommand> extends LogPosition {
 export function execute<Command extends ContactCommand>(
   context: CommandContext,
   command: Command,
-  known?: ContactSnapshot,
+  known?: KnownContact,
 ): Promise<Either<Rejection, Executed<Command>>> {
   return inSpan('enfold.command', { 'enfold.command': command.type, 'enfold.contact': command.contactId }, () => {
     const trace = traceparent()
@@ -54,7 +57,7 @@ export function execute<Command extends ContactCommand>(
 async function executeTraced<Command extends ContactCommand>(
   context: CommandContext,
   command: Command,
-  known: ContactSnapshot | undefined,
+  known: KnownContact | undefined,
 ): Promise<Either<Rejection, Executed<Command>>> {
   const tell = createTeller(context, command)
   let refreshed = false
@@ -131,7 +134,7 @@ const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 async function contactFor(
   context: CommandContext,
   { contactId, type, commandId }: ContactCommand,
-  known: ContactSnapshot | undefined,
+  known: KnownContact | undefined,
   whole: boolean,
 ): Promise<LoadedContact> {
   const { campaigns, factsOf } = context
@@ -139,7 +142,7 @@ async function contactFor(
   const [contact] = await Promise.all([
     known === undefined
       ? load(context, contactId, asked(), { commands: [commandId], whole })
-      : { ...known, history: [], isWhole: false, mayBeRecorded: false, alongside: null },
+      : { history: [], isWhole: false, ...known, mayBeRecorded: false, alongside: null },
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
     READS_PUBLISHED[type] ? campaigns.refresh() : campaigns.fresh(),
   ])
@@ -153,9 +156,10 @@ const NOT_READ: Facts = Object.freeze({})
 function decidingOn(
   { campaigns, clock, keptSignals }: CommandContext,
   { contactId }: ContactCommand,
-  { facts = NOT_READ }: ContactSnapshot,
+  { facts = NOT_READ, history, isWhole }: LoadedContact,
 ): DecisionContext {
-  return { campaigns: campaigns.catalog, facts, now: clock.now(), signals: keptSignals.limitsFor(contactId) }
+  const signals = keptSignals.limitsFor(contactId)
+  return { campaigns: campaigns.catalog, facts, now: clock.now(), signals, ...(isWhole ? { history } : {}) }
 }
 
 /** Tells observers what became of a command. */

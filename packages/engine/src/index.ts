@@ -4,7 +4,13 @@
  * @packageDocumentation
  */
 export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@enfold/core'
-export type { ActionOrder, ActionTarget, ProcessOptions } from './actions/action-context.ts'
+export type {
+  ActionOrder,
+  ActionTarget,
+  ProcessOptions,
+  UndoActionOrder,
+  UndoTarget,
+} from './actions/action-context.ts'
 export type { ActionQuestions, ActionView } from './actions/action-questions.ts'
 export type { Bulk } from './actions/bulk.ts'
 export { type CsvInput, contactsOfCsv, itemsOfCsv, type ListOptions } from './actions/contact-list.ts'

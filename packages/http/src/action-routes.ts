@@ -1,5 +1,5 @@
 /** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
-import { ACTION_VERBS, type ActionId, type Either, type Rejection } from '@enfold/core'
+import { type ActionId, type ActionKind, actionPermission, type Either, type Rejection } from '@enfold/core'
 import type { ActionOrder, ActionTarget, ActionView, ContactSource, Engine, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
 import {
@@ -31,10 +31,9 @@ export function actionScope({
   action,
   campaignId,
   contacts,
-}: Pick<ActionTarget, 'action' | 'campaignId'> & { readonly contacts?: ContactSource }): Scope {
+}: Pick<ActionTarget, 'campaignId'> & { readonly action: ActionKind; readonly contacts?: ContactSource }): Scope {
   const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(contacts.query) : []
-  const verbs = ACTION_VERBS[action].permission
-  return { verbs, campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
+  return { verbs: actionPermission(action), campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
 }
 
 /** A request whose path names an action. */
@@ -271,4 +270,34 @@ const orders: readonly Route[] = [
   }),
 ]
 
-export const actionRoutes: readonly Route[] = [...previews, ...beginnings, ...reads, ...streams, ...orders]
+/** Undoing an action: an action of its own (UNDO-1). */
+const undoing: readonly Route[] = [
+  route({
+    id: 'previewUndo',
+    method: 'post',
+    path: '/actions/{actionId}/undo/preview',
+    summary: 'What undoing an action would come to, contact by contact; nothing is written',
+    body: s.closed({ ...s.UNDO, limit: s.opt(s.whole(1, 1_000_000)) }),
+    answers: { 200: s.Preview },
+    scope: readingAction,
+    async handle({ body: { limit, ...how }, engine, path }) {
+      return answerOf(await engine.previewUndo(given({ ...how, undoes: path.actionId }), given({ limit })))
+    },
+  }),
+  route({
+    id: 'undoAction',
+    method: 'post',
+    path: '/actions/{actionId}/undo',
+    summary: 'Begins an action that undoes this one; `undoId` is its own id, and the same id again is the same action',
+    body: s.closed({ ...s.UNDO, undoId: s.opt(s.Id), reason: s.opt(s.Text), preview: s.opt(s.Preview) }),
+    answers: { 200: s.Action, 202: s.Action },
+    scope: async (call) => ({ ...(await orderingAction(call)), verbs: actionPermission('undo') }),
+    handle(call) {
+      const { undoId: actionId = call.commandId ?? crypto.randomUUID(), preview, ...how } = call.body
+      const order = given({ ...how, actionId, undoes: call.path.actionId, actor: call.principal.id })
+      return replyOnceBegun(call, (options) => call.engine.undoAction(order, { ...options, ...given({ preview }) }))
+    },
+  }),
+]
+
+export const actionRoutes: readonly Route[] = [...previews, ...beginnings, ...reads, ...streams, ...orders, ...undoing]

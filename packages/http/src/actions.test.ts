@@ -162,3 +162,51 @@ it('a listener to progress that goes away leaves nothing open', async () => {
   await reader.cancel()
   expect((await reader.read()).done).toBe(true)
 })
+
+it('UNDO-1: an action is undone: previewed, then an action of its own by its own id, which can be undone', async () => {
+  const { send, engine } = await givenApi()
+  await engine.processAction({ ...TARGET, actionId: 'fair', actor: null, contacts: { ids: many(3) } })
+  const preview = (await send('POST', '/actions/fair/undo/preview', { body: { stopSent: true } })).body
+  expect(preview).toMatchObject({ contacts: 3, outcomes: { undone: 3, stopped: 0 } })
+  const body = { undoId: 'undo-fair', reason: 'the wrong list', preview, stopSent: true }
+  const begun = await send('POST', '/actions/fair/undo', { body })
+  expect(begun).toMatchObject({
+    status: 202,
+    body: { actionId: 'undo-fair', action: 'undo', undoes: 'fair', stopSent: true },
+  })
+  await send('GET', '/actions/undo-fair/progress')
+  expect((await send('GET', '/actions/undo-fair')).body).toMatchObject({
+    state: 'done',
+    reason: 'the wrong list',
+    source: { from: 'action', actionId: 'fair' },
+    outcomes: { undone: 3 },
+    differences: [],
+  })
+  expect((await send('GET', '/actions/undo-fair/results.csv')).text).toContain('"c0","undone","1",""')
+  expect((await send('POST', '/actions/undo-fair/undo/preview', { body: {} })).body.outcomes).toMatchObject({
+    restored: 3,
+  })
+  expect((await send('POST', '/actions/none/undo', { body: {} })).status).toBe(404)
+})
+
+it('UNDO-4: a signal is retracted, with what became of each run', async () => {
+  const { send } = await givenApi()
+  const signal = { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, signalId: 'form-1' }
+  await send('POST', '/signals', { body: signal })
+  const retracted = await send('POST', '/contacts/ann/signals/form-1/retract', { body: { reason: 'a test' } })
+  expect(retracted).toMatchObject({
+    status: 200,
+    body: {
+      outcome: 'retracted',
+      results: [
+        { sequenceId: 'tips', outcome: 'undone' },
+        { sequenceId: 'nurture', outcome: 'undone' },
+      ],
+    },
+  })
+  expect((await send('POST', '/contacts/ann/signals/form-1/retract', { body: {} })).body.outcome).toBe(
+    'already_retracted',
+  )
+  const unknown = await send('POST', '/contacts/ann/signals/none/retract', { body: {} })
+  expect(unknown).toMatchObject({ status: 404, body: { rejection: { type: 'SignalUnknown', signalId: 'none' } } })
+})

@@ -175,9 +175,14 @@ export function eventsVisibleTo(
   events: readonly RecordedContactEvent[],
 ): readonly RecordedContactEvent[] {
   if (principal.campaigns === undefined) return events
-  return events.flatMap((event) => {
+  return events.flatMap((event): readonly RecordedContactEvent[] => {
     const { campaignId } = event.data as { campaignId?: CampaignId }
     if (campaignId !== undefined && !canSee(principal, campaignId)) return []
+    if (event.type === 'SignalRetracted') {
+      const goals = event.data.goals.filter((goal) => canSee(principal, goal.campaignId))
+      const results = event.data.results.filter((one) => canSee(principal, one.campaignId))
+      return [{ ...event, data: { ...event.data, goals, results } }]
+    }
     if (!isContactEvent(event) || event.type !== 'GoalSatisfied' || event.data.matched === undefined) return [event]
     // The first goal of a signal names those of all campaigns.
     const matched = event.data.matched.filter((goal) => canSee(principal, goal.campaignId))

@@ -25,6 +25,7 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
   contact: {},
   sequence: {},
   step: { run: s.opt(s.whole(1)) },
+  received: {},
 }
 const TAKEN = {
   flag: s.Flag,
@@ -68,6 +69,12 @@ function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
       return answerOf<unknown>(await call.engine[name]({ ...call.path, ...taken, ...orderOf(call) } as never))
     },
   } as const
+  if (about === 'received')
+    return route({
+      ...one,
+      path: `${CONTACT}/signals/{signalId}/${verb.word}`,
+      scope: onAllCampaigns(...verb.permission),
+    })
   if (about === 'contact')
     return route({ ...one, path: `${CONTACT}/${verb.word}`, scope: onAllCampaigns(...verb.permission) })
   const place = about === 'sequence' ? SEQUENCE : STEP

@@ -53,6 +53,7 @@ const REQUESTS: {
   erase: { path: '/contacts/ann/erase', body: {}, verbs: ['erase'] },
   refresh: { path: '/contacts/ann/refresh', body: {}, verbs: ['refresh'] },
   signal: { path: '/signals', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal'] },
+  retractSignal: { path: '/contacts/ann/signals/s1/retract', body: {}, verbs: ['signal', 'start', 'stop'] },
   signals: { path: '/signals/batch', body: { signals: [{ contactId: 'ann', kind: 'purchased' }] }, verbs: ['signal'] },
   listCampaigns: { path: '/campaigns', verbs: ['read'], others: true },
   getCampaign: { path: '/campaigns/pool', verbs: ['read'] },
@@ -82,6 +83,8 @@ const REQUESTS: {
   followAction: { path: '/actions/first/progress', verbs: ['read'] },
   cancelAction: { path: '/actions/first/cancel', body: {}, verbs: ['start'] },
   resumeAction: { path: '/actions/first/resume', body: {}, verbs: ['start'] },
+  previewUndo: { path: '/actions/first/undo/preview', body: {}, verbs: ['read'] },
+  undoAction: { path: '/actions/first/undo', body: {}, verbs: ['start', 'stop'], status: 202 },
 }
 
 function target(action: string) {
@@ -97,6 +100,7 @@ async function givenAnn(actor: { current: Principal | null }): Promise<GivenApi 
   const { engine } = given
   const order = { contactId: 'ann', actor: 'olga' }
   await engine.startSequence({ ...order, campaignId: 'garden', sequenceId: 'tips' })
+  await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, signalId: 's1' })
   await engine.processAction({ ...(target('start') as never as object), actionId: 'first', actor: 'olga' } as never)
   await engine.runDue()
   const [event] = await engine.inspect.history('ann')
@@ -172,6 +176,7 @@ describe('every route', () => {
         'refresh',
         'signal',
         'signals',
+        'retractSignal',
       ].includes(id)
       expect(limited?.status).toBe(concernsAll ? 403 : unlimited?.status)
     })

@@ -70,7 +70,9 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   StepInFlight: [409, 'The step is being dispatched'],
   StepAlreadySent: [409, 'The step was sent already'],
   StepAlreadyResolved: [409, 'The step is over'],
+  SignalUnknown: [404, 'There is no such signal'],
   ActionUnknown: [404, 'There is no such action'],
+  ActionRunning: [409, 'The action is not over'],
   ActionIncomplete: [409, 'The action does not know all its contacts'],
   CommandIdReused: [422, 'The id was used for another command'],
 }

@@ -1,5 +1,6 @@
 /** The shapes that go in and out, as TypeBox: they check every request and are published in the OpenAPI document. */
 import {
+  ACTION_KINDS,
   ACTION_OUTCOMES,
   ACTION_STATES,
   ACTION_VERB_NAMES,
@@ -14,6 +15,7 @@ import {
   MAX_ID_LENGTH,
   RUN_STATUSES,
   signedDurationMs,
+  UNDO_RUN_OUTCOMES,
 } from '@enfold/core'
 import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
@@ -106,6 +108,7 @@ export const ANSWERS = {
   step: Id,
   instantOrNull: orNull(Instant),
   key: Id,
+  undone: list(closed({ ...RUN, outcome: words(...UNDO_RUN_OUTCOMES) })),
   keyedRuns: list(closed({ key: Type.String(), run: Count, outcome: Type.String() })),
 } satisfies Record<keyof AnswerTypes, TSchema>
 
@@ -142,6 +145,7 @@ export const Contact = closed({
       campaignVersion: Count,
       startedAt: Instant,
       endedAt: orNull(Instant),
+      continues: opt(whole(1)),
       steps: list(Step),
       next: orNull(closed({ stepId: Id, dueAt: Instant, opensAt: opt(Instant), campaignPausedSince: opt(Instant) })),
     }),
@@ -333,6 +337,8 @@ export const TARGET = {
   key: opt(Id),
   reason: opt(Text),
 }
+/** How an action is undone. */
+export const UNDO = { stopSent: opt(Flag), shift: opt(Flag) }
 export const ActionTarget = closed({ ...TARGET, vars: opt(Scalars), contacts: Source, limit: opt(whole(1, 1_000_000)) })
 export const ActionOrder = closed({
   ...TARGET,
@@ -345,11 +351,14 @@ export const ActionOrder = closed({
 export const Action = closed({
   actionId: Id,
   revision: Count,
-  action: TARGET.action,
+  action: words(...ACTION_KINDS),
   campaignId: Id,
   sequenceId: Id,
   key: opt(Id),
   vars: opt(Scalars),
+  undoes: opt(Id),
+  stopSent: opt(Flag),
+  shift: opt(Flag),
   actor: orNull(Type.String()),
   reason: orNull(Type.String()),
   source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),

@@ -20,7 +20,6 @@ import {
   decideUnpublish,
   type Facts,
   type Instant,
-  idempotencyKeyOf,
   initialContact,
   instantOf,
   isLeft,
@@ -72,7 +71,7 @@ export interface History {
 
 /** What can happen besides the verbs. */
 export type OwnMove =
-  | ('wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'facts')
+  | ('wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'facts' | 'undo')
   | ('publish' | 'unpublish' | 'pauseCampaign' | 'resumeCampaign')
 export type MoveKind = OwnMove | StoryWord
 /** Numbers that a move is made of; what they mean depends on the state that the move finds. */
@@ -152,6 +151,11 @@ export function play(
   return player.history()
 }
 
+const READS_HISTORY: ReadonlySet<ContactCommand['type']> = new Set<ContactCommand['type']>([
+  'UndoOrder',
+  'RetractSignal',
+])
+
 class Player {
   readonly #events: RecordedContactEvent[] = []
   readonly #played: Played[] = []
@@ -230,6 +234,13 @@ class Player {
     facts: (a, b) => {
       this.#facts = b % 10 === 0 ? null : (pick(this.factsList, a) ?? null)
     },
+    undo: (a, b) => {
+      // What was ordered a moment ago, mostly; and orders to undo, too.
+      const ordered = this.#events.filter(({ cause }) => cause.by === 'operator').map(({ commandId }) => commandId)
+      const undoes = pick(ordered.reverse(), b % 3 === 0 ? a : a % 4)
+      if (undoes === undefined) return
+      this.#run({ type: 'UndoOrder', ...this.#meta(), undoes, stopSent: b % 2 === 0, shift: b % 5 < 2 })
+    },
   }
 
   #now(): Instant {
@@ -247,6 +258,8 @@ class Player {
       facts: this.#facts,
       now: this.#now(),
       signals: { most: 2, dropped: 0 },
+      // Decisions keep the history that they saw.
+      ...(READS_HISTORY.has(command.type) ? { history: [...this.#events] } : {}),
     }
     const decided = decide(command, this.#state, context)
     const decision = isLeft(decided) ? null : { events: decided.right.events, answer: decided.right.answer }
@@ -266,7 +279,7 @@ class Player {
     const sending = isLate ? pick(this.#givenUp, a) : pick([...this.#inFlight.values()], a)
     const outcome = pick(OUTCOMES, b)
     if (sending === undefined || outcome === undefined) return
-    if (!isLate) this.#inFlight.delete(idempotencyKeyOf({ contactId: this.contactId, ...sending }))
+    if (!isLate) for (const [key, one] of this.#inFlight) if (one === sending) this.#inFlight.delete(key)
     const { run: ofRun, stepId, resend, attempt } = sending
     const what = { ...refOf(sending), run: ofRun, stepId, resend, attempt, outcome }
     this.#run({ type: 'RecordOutcome', ...this.#meta(null), ...what, retryAt: instantOf(this.#nowMs + 1 + a * 60_000) })
@@ -340,6 +353,10 @@ class Player {
       case 'step': {
         const isTouched = kind === 'resend' || b % 4 === 0
         return { ...options, ...((isTouched && pick(this.#touched(), a)) || { ...ref, stepId }) }
+      }
+      case 'received': {
+        const came = this.#events.flatMap(({ data }) => ('signalId' in data ? [data.signalId] : []))
+        return { signalId: pick(came.reverse(), b % 3 === 0 ? a : a % 2) ?? 'none', ...options }
       }
       case 'signal': {
         const signal = { signalId: `k${this.#commandCount}`, kind: pick(SIGNAL_KINDS, a), data: pick(SIGNAL_DATA, b) }

@@ -50,6 +50,7 @@ import {
   type StepId,
   type StepOutcome,
   type StoryWord,
+  sendingRun,
   VERB_NAMES,
   VERB_OF_STORY,
   VERBS,
@@ -65,6 +66,7 @@ type Filled =
   | ('contactId' | 'campaignId' | 'commandId' | 'actor')
   | { [Name in VerbName]: keyof VerbOf<Name>['takes'] }[VerbName]
   | ('signalId' | 'data' | 'occurredAt' | 'fromStep')
+  | ('stopSent' | 'shift')
   | ('inFlight' | 'limit' | 'run' | 'resend' | 'attempt' | 'retryAt')
 
 type Loosened<Command> = Command extends unknown
@@ -85,6 +87,7 @@ interface Told<Type extends ContactCommand['type']> {
   readonly sequence: (sequenceId: SequenceId, more?: More<Type>) => ScenarioCommandOf<Type>
   readonly step: (sequenceId: SequenceId, stepId: StepId, more?: More<Type>) => ScenarioCommandOf<Type>
   readonly signal: (kind: string, more?: More<Type>) => ScenarioCommandOf<Type>
+  readonly received: (signalId: string, more?: More<Type>) => ScenarioCommandOf<Type>
 }
 
 /** The verbs of the engine by their words: `start`, `stopAll`. */
@@ -112,6 +115,9 @@ const TOLD = {
   signal:
     (type: string) =>
     (kind: string, more: Fields = {}) => ({ type, kind, ...more }),
+  received:
+    (type: string) =>
+    (signalId: string, more: Fields = {}) => ({ type, signalId, ...more }),
 } satisfies Record<About, unknown>
 
 const words = [...VERB_OF_STORY].map(([word, name]) => [word, TOLD[VERBS[name].about](VERBS[name].command)] as const)
@@ -124,6 +130,12 @@ const words = [...VERB_OF_STORY].map(([word, name]) => [word, TOLD[VERBS[name].a
  */
 export const commands = {
   ...(Object.fromEntries(words) as unknown as VerbWords),
+  /** Undoes what the command of this id did to runs, as an action that undoes another one does (UNDO-1). */
+  undo: (undoes: string, more: More<'UndoOrder'> = {}): ScenarioCommandOf<'UndoOrder'> => ({
+    type: 'UndoOrder',
+    undoes,
+    ...more,
+  }),
   /** Default `inFlight`: every dispatched step, so that no worker has died; `new Set()`: all have. */
   dispatch: (more: More<'DispatchDue'> = {}): ScenarioCommandOf<'DispatchDue'> => ({ type: 'DispatchDue', ...more }),
   /** What the handler answered. Defaults: newest run, scheduled sending, last attempt, a retry in a minute. */
@@ -293,7 +305,7 @@ function scenarioOf(story: Story): Scenario {
       return plan(contactId, state, catalog(), facts, now, inFlightOf(story))
     },
     get context() {
-      return { campaigns: catalog(), facts, now }
+      return { campaigns: catalog(), facts, now, history: story.events }
     },
     given: (...told) =>
       told.reduce<Scenario>((scene, one) => {
@@ -390,9 +402,10 @@ function instantFrom(now: Instant, when: Instant | string): Instant {
 function inFlightOf({ contactId, state, lost }: Story): ReadonlySet<string> {
   const keys = new Set<string>()
   for (const enrollment of state.enrollments)
-    for (const { run, steps } of enrollment.runs)
-      for (const { stepId, status, resends } of steps) {
-        const keyOf = (resend: number) => idempotencyKeyOf({ contactId, ...refOf(enrollment), run, stepId, resend })
+    for (const run of enrollment.runs)
+      for (const { stepId, status, resends } of run.steps) {
+        const keyOf = (resend: number) =>
+          idempotencyKeyOf({ contactId, ...refOf(enrollment), run: sendingRun(run, resend), stepId, resend })
         if (status === 'dispatched') keys.add(keyOf(0))
         for (const resend of resends) if (resend.status === 'dispatched') keys.add(keyOf(resend.resend))
       }
@@ -419,6 +432,8 @@ function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object
       const signalId = loose.signalId ?? `signal-${count}`
       return { signalId, commandId: `signal ${signalId}`, data: {}, fromStep: false }
     }
+    case 'UndoOrder':
+      return { stopSent: false, shift: false }
     case 'DispatchDue':
       return { inFlight: inFlightOf(story), limit: 100 }
     case 'RecordOutcome': {

@@ -25,7 +25,7 @@ import {
   variableIn,
   wholeNumberIn,
 } from '../arguments.ts'
-import { processMany } from '../bulk.ts'
+import { processMany, undoMany } from '../bulk.ts'
 import { pauseCampaign, publishFile, resumeCampaign, unpublish } from '../campaign-orders.ts'
 import type { ContactSelector } from '../contact-selector.ts'
 import { UsageError } from '../errors.ts'
@@ -56,6 +56,7 @@ export function addOrderCommands(program: Command, io: Streams, fail: () => void
   program.commandsGroup('Orders:')
   addCampaignCommands(program, io, done)
   for (const name of VERB_NAMES) addVerb(program, io, name, done)
+  addUndo(program, io, done)
 }
 
 type Finish = (fine: Promise<boolean>) => Promise<void>
@@ -120,6 +121,32 @@ function addPauseCommands(program: Command, io: Streams, done: Finish): void {
     })
 }
 
+// --- Undo -----------------------------------------------------------------------------------------------------------
+
+interface UndoOptions extends GivenOptions {
+  readonly stopSent?: true
+  readonly shift?: true
+  readonly actionId?: string
+  readonly csv?: string
+}
+
+function addUndo(program: Command, io: Streams, done: Finish): void {
+  asking(orderCommand(program, 'undo', 'undo an action over many contacts: starts, stops, restarts and undos'))
+    .addArgument(new Argument('<action>', 'its id').argParser(idIn))
+    .option('--stop-sent', 'stop the runs that it started and that have sent something (default: leave them alone)')
+    .option('--shift', 'the waits of runs that go on again are longer by the gap (default: due times stand)')
+    .addOption(new Option('--action-id <id>', 'of the undo: go on with this order').argParser(idIn))
+    .option('--csv <file>', 'what became of each contact, as a new file')
+    .action((url: string, undoes: string, options: UndoOptions) => {
+      if (options.commandId !== undefined)
+        throw new UsageError('Each contact has a command of its own; the order has an --action-id.')
+      const { commandId: _, ...ordered } = orderedBy(options)
+      const { actionId = randomUUID(), stopSent = false, shift = false } = options
+      const order = { actionId, undoes, stopSent, shift, ...ordered }
+      return done(withEngine(url, 'write', options, (engine) => undoMany(io, engine, order, options)))
+    })
+}
+
 // --- Verbs ----------------------------------------------------------------------------------------------------------
 
 interface VerbOptions extends GivenOptions {
@@ -139,6 +166,7 @@ const NAMES: { readonly [One in About]: readonly string[] } = {
   sequence: ['sequence'],
   step: ['sequence', 'step'],
   signal: ['kind'],
+  received: ['signal'],
 }
 
 function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): void {
@@ -195,6 +223,7 @@ function addVariable(text: string, before: Vars | undefined): Vars {
 const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
   contact: () => [],
   sequence: () => [],
+  received: () => [],
   step: () => [new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn)],
   signal: () => [
     actorOption(),
@@ -221,6 +250,7 @@ const ORDERS: { readonly [One in About]: (named: readonly string[], options: Ver
     ...(run === undefined ? {} : { run }),
     ...orderedBy(options),
   }),
+  received: ([signal = ''], options) => ({ signalId: read(idIn, signal), ...orderedBy(options) }),
   signal: ([kind = ''], { data = {}, signalId = randomUUID(), at, automated, ...options }) => ({
     kind: read(textIn, kind),
     data,

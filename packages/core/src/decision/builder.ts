@@ -10,9 +10,11 @@ import {
   type ContactEvent,
   type ContactEventData,
   type ContactEventType,
+  type EventPlace,
   SCHEMA_VERSION,
 } from '../events.ts'
 import { contactStream, type EventId, eventIdOf, type Instant } from '../ids.ts'
+import { NeedsHistory } from '../left-out.ts'
 import { type AnyOrder, orderDigest } from '../order.ts'
 import type { Facts } from '../ports/host.ts'
 import { MAX_KEPT_SIGNALS } from '../signal-kept.ts'
@@ -30,7 +32,12 @@ export interface DecisionContext {
   readonly now: Instant
   /** How signals of kinds that a campaign keeps are recorded. Left out: the first 10,000 of a contact (SIGNAL-6). */
   readonly signals?: SignalLimits
+  /** The contact's whole stream, of which the state is the fold. Left out: a decision that looks into it gets `NeedsHistory`. */
+  readonly history?: readonly HistoricEvent[]
 }
+
+/** An event that stands in the contact's stream. */
+export type HistoricEvent = ContactEvent & Pick<EventPlace, 'version'>
 
 export interface SignalLimits {
   /** At most so many of one contact are kept. */
@@ -61,10 +68,16 @@ export function correlationOf({ correlationId, commandId }: CommandMeta): string
 }
 
 /** Each event added changes the state that the next part of the decision sees. */
-export interface DecisionBuilder extends DecisionContext {
+export interface DecisionBuilder extends Omit<DecisionContext, 'history'> {
   readonly contactId: string
   readonly signals: SignalLimits
   readonly events: readonly ContactEvent[]
+  /**
+   * The contact's stream before this decision.
+   *
+   * @throws NeedsHistory where only a state is at hand
+   */
+  stream(): readonly HistoricEvent[]
   /** As it is now. It changes with each event that is added: take what you need of it before. */
   state(): ContactState
   lastEventId(): EventId
@@ -78,15 +91,17 @@ export interface DecisionBuilder extends DecisionContext {
 export function createDecisionBuilder(
   first: OfContact & AnyOrder,
   initial: ContactState,
-  { campaigns, facts, areFactsOld = false, now, signals = { most: MAX_KEPT_SIGNALS, dropped: 0 } }: DecisionContext,
+  context: DecisionContext,
 ): DecisionBuilder {
+  const { campaigns, facts, areFactsOld = false, now, history } = context
+  const { signals = { most: MAX_KEPT_SIGNALS, dropped: 0 } } = context
   // Copied once, when the first event comes, and not for each: with 3,000 runs a copy takes 2 ms.
   let contact: ContactFold | null = null
   let command = first
   /** How many events stand before those of the command. */
   let before = 0
   const events: ContactEvent[] = []
-  const stream = contactStream(command.contactId)
+  const streamId = contactStream(command.contactId)
   return {
     campaigns,
     facts,
@@ -95,6 +110,10 @@ export function createDecisionBuilder(
     signals,
     contactId: command.contactId,
     events,
+    stream() {
+      if (history === undefined) throw new NeedsHistory()
+      return history
+    },
     state: () => contact?.state ?? initial,
     lastEventId: () => (events.at(-1) as ContactEvent).id,
     add(type, data, why) {
@@ -102,7 +121,7 @@ export function createDecisionBuilder(
       const event = {
         type,
         data,
-        id: eventIdOf(stream, command.commandId, events.length - before),
+        id: eventIdOf(streamId, command.commandId, events.length - before),
         schema: SCHEMA_VERSION,
         at: now,
         commandId: command.commandId,

@@ -1,8 +1,8 @@
 /** The dispatcher's order: everything of a contact that is due, in one append (STEP-1 to STEP-4, STEP-9, STEP-10). */
 import { right } from 'fp-ts/lib/Either.js'
 import type { DispatchDue } from '../commands.ts'
-import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun } from '../enrollment.ts'
-import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
+import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun, sendingRun } from '../enrollment.ts'
+import type { ContactEvent, RunRef, SequenceRef, StepRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'
 import { pausedLane } from '../pauses.ts'
 import { type DueStep, dueOfRun, plan } from '../plan.ts'
@@ -42,7 +42,7 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
         if (kinds.some((kind) => (used.get(kind) ?? 0) >= (command.permits?.get(kind) ?? Number.POSITIVE_INFINITY)))
           continue
         for (const kind of kinds) used.set(kind, (used.get(kind) ?? 0) + 1)
-        inFlight.add(idempotencyKeyOf({ contactId, ...due }))
+        inFlight.add(keyOf(decision, due))
         // Only what cannot end a run may follow in a sequence that this decision opened.
       } else if (opened.has(nameOfEnrollment(due))) continue
       left -= 1
@@ -110,6 +110,10 @@ function inOrder(rest: Queued[], news: readonly Queued[]): Queued[] {
   return rest
 }
 
+function keyOf({ contactId, state }: DecisionBuilder, sending: StepRef & { readonly resend: number }): string {
+  return idempotencyKeyOf({ contactId, ...sending, run: sendingRun(requireRun(state(), sending), sending.resend) })
+}
+
 /** Turns what is due into its events. */
 function perform(decision: DecisionBuilder, due: DueStep): void {
   const { campaignId, sequenceId } = due
@@ -128,7 +132,7 @@ function perform(decision: DecisionBuilder, due: DueStep): void {
   const seen = 'saw' in due && due.saw !== undefined ? { saw: due.saw } : {}
   switch (due.action) {
     case 'dispatch': {
-      const idempotencyKey = idempotencyKeyOf({ contactId: decision.contactId, ...sending })
+      const idempotencyKey = keyOf(decision, sending)
       decision.add('StepDispatched', { ...sending, idempotencyKey, timing: due.timing, ...seen }, why)
       return
     }

@@ -24,7 +24,7 @@ import { meant, perOf, requireMeant } from './keys.ts'
 /** A sequence that some version has or had; for commands that need no published one. */
 export function everKnown(
   { campaignId, sequenceId }: SequenceRef,
-  { campaigns }: DecisionContext,
+  { campaigns }: Pick<DecisionContext, 'campaigns'>,
 ): Either<Rejection, null> {
   const entry = campaigns.find(campaignId)
   if (entry === undefined) return left(campaignUnknown(campaignId, campaigns.entries()))

@@ -1,15 +1,16 @@
 /** Orders on a sequence that runs once for each key: which enrollments they mean, and how they are answered (KEY-2). */
 import type { OfSequence } from '../commands.ts'
-import { type Enrollment, enrollmentOf, enrollmentsOf, requireEach, requireKeyed } from '../enrollment.ts'
+import { type Enrollment, enrollmentOf, enrollmentsOf, newestRun, requireEach, requireKeyed } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
 import type { KeyedOutcome } from '../verbs/verb.ts'
 import type { DecisionBuilder } from './builder.ts'
 
 /** The enrollments that an order means: that of its key; without a key, every one of the sequence that is not left out. */
 export function meant(command: OfSequence, decision: DecisionBuilder): readonly Enrollment[] {
-  if (command.key === undefined) return enrollmentsOf(decision.state(), command)
-  const one = enrollmentOf(decision.state(), command)
-  return one === undefined ? [] : [one]
+  const one = command.key === undefined ? undefined : enrollmentOf(decision.state(), command)
+  const all = command.key === undefined ? enrollmentsOf(decision.state(), command) : one === undefined ? [] : [one]
+  // One whose only starts were undone is as one that never was.
+  return all.filter((enrollment) => newestRun(enrollment) !== undefined)
 }
 
 /** To be asked before it is said that none of those that are meant is open: by then all of them count. */

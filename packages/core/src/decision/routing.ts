@@ -2,7 +2,7 @@
 import { brakedUntil } from '../brake.ts'
 import { type Campaign, isPrivateField } from '../campaign.ts'
 import type { Route, SequenceDefinition } from '../definition.ts'
-import { enrollmentOf, isInProgress, isSameEnrollment, newestRun, refOf } from '../enrollment.ts'
+import { enrollmentOf, isInProgress, isSameEnrollment, newestRun, nextRunNumber, refOf } from '../enrollment.ts'
 import type { RouteTaken, SequenceRef, Vars } from '../events.ts'
 import type { CampaignId } from '../ids.ts'
 import { isEntryClosed } from '../pauses.ts'
@@ -47,14 +47,15 @@ function startBy(decision: DecisionBuilder, origin: Origin, to: string): RouteTa
   if (key === undefined) return { to, outcome: 'key_missing' }
   const ref = refOf({ campaignId: own.id, sequenceId: to, key })
   const keyed = key === '' ? {} : { key }
-  const newest = newestRun(enrollmentOf(decision.state(), ref))
+  const enrollment = enrollmentOf(decision.state(), ref)
+  const newest = newestRun(enrollment)
   const isEnding = ending !== null && isSameEnrollment(ref, ending)
   if (isInProgress(newest) && !isEnding) return { to, outcome: 'already_active', ...keyed, run: newest.run }
   if (isEntryClosed(decision.campaigns.find(own.id), to)) return { to, outcome: 'paused', ...keyed }
   if (brakedUntil(decision.state(), ref, published.definition, decision.now) !== null)
     return { to, outcome: 'brake', ...keyed }
   if (hasTooManyRuns(decision.state(), ref, ending)) return { to, outcome: 'too_many_runs', ...keyed }
-  return { to, outcome: 'started', ...keyed, run: (newest?.run ?? 0) + 1 }
+  return { to, outcome: 'started', ...keyed, run: nextRunNumber(enrollment) }
 }
 
 /** As the version has it that the run will be of: a sequence that the newest no longer has runs in the own one. */

@@ -4,7 +4,7 @@ import { brakedUntil, startsPerHour } from '../brake.ts'
 import { findSequence, type PublishedCampaign } from '../catalog.ts'
 import type { OfSequence } from '../commands.ts'
 import type { SequenceDefinition } from '../definition.ts'
-import { enrollmentOf, isSuppressed, newestRun, refOf } from '../enrollment.ts'
+import { enrollmentOf, isSuppressed, newestRun, nextRunNumber, refOf } from '../enrollment.ts'
 import type { SequenceRef, Vars } from '../events.ts'
 import { nearestFirst } from '../nearest.ts'
 import type { Rejection } from '../rejection.ts'
@@ -96,7 +96,7 @@ export function tooMany({ published, ref }: Entry, decision: DecisionBuilder): R
 }
 
 export function start(decision: DecisionBuilder, { published, ref, vars }: Entry, why: Causation): void {
-  const run = (newestRun(enrollmentOf(decision.state(), ref))?.run ?? 0) + 1
+  const run = nextRunNumber(enrollmentOf(decision.state(), ref))
   addStart(decision, { ...ref, run, campaignVersion: published.campaignVersion }, vars, why)
 }
 

@@ -117,6 +117,30 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Started pool/"a/b", run 2 (version 3)',
       'Started Seven mistakes, run 2 (version 3)',
     ],
+    [
+      { type: 'SequenceStarted', data: { ...run, campaignVersion: 3, continues: 1 } },
+      'Restored pool/"a/b", run 2 (version 3), which goes on where run 1 stood',
+      'Restored Seven mistakes, run 2 (version 3), which goes on where run 1 stood',
+    ],
+  ],
+  RunUndone: [
+    [
+      { type: 'RunUndone', data: { ...run, waiting: false } },
+      'Undid the start of pool/"a/b", run 2',
+      'Undid the start of Seven mistakes, run 2',
+    ],
+    [
+      { type: 'RunUndone', data: { ...run, waiting: true } },
+      'Undid the start of pool/"a/b", run 2; the run before it waits again',
+      'Undid the start of Seven mistakes, run 2; the run before it waits again',
+    ],
+  ],
+  SignalRetracted: [
+    [
+      { type: 'SignalRetracted', data: { signalId: 'order-1', goals: [], results: [] } },
+      'Retracted the signal order-1',
+      'Retracted the signal order-1',
+    ],
   ],
   SequenceStopped: [
     [{ type: 'SequenceStopped', data: run }, 'Stopped pool/"a/b", run 2', 'Stopped Seven mistakes, run 2'],

@@ -37,7 +37,11 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
     case 'CampaignUnchanged':
       return `Left ${campaignInWords(data.campaignId, wording)} as it was: ${UNCHANGED[data.outcome](data.campaignVersion)}`
     case 'SequenceStarted':
-      return `Started ${runInWords(data, wording)} (version ${data.campaignVersion})`
+      return data.continues === undefined
+        ? `Started ${runInWords(data, wording)} (version ${data.campaignVersion})`
+        : `Restored ${runInWords(data, wording)} (version ${data.campaignVersion}), which goes on where run ${data.continues} stood`
+    case 'RunUndone':
+      return `Undid the start of ${runInWords(data, wording)}${data.waiting ? '; the run before it waits again' : ''}`
     case 'SequenceStopped':
       return `Stopped ${runInWords(data, wording)}`
     case 'SequencePaused':
@@ -52,6 +56,8 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return data.count === 1
         ? 'Dropped a signal: too many are kept'
         : `Dropped ${data.count} signals: too many are kept`
+    case 'SignalRetracted':
+      return `Retracted the signal ${idInWords(data.signalId)}`
     case 'GoalSatisfied':
       return `Satisfied the goal ${goalInWords(data, wording)}`
     case 'StepDispatched':

@@ -1,11 +1,13 @@
 /** What a decision saw and chose, a line each. */
-import type { NewEvent, Observation, RouteTaken, Timing, UnmetGoal } from '../events.ts'
+import type { NewEvent, Observation, RouteTaken, Timing, UndoRunOutcome, UnmetGoal } from '../events.ts'
 import type { CampaignId } from '../ids.ts'
+import { durationInWords } from './duration.ts'
 import {
   goalInWords,
   idInWords,
   instantInWords,
   keyInWords,
+  runInWords,
   valueInWords,
   visibleText,
   type Wording,
@@ -29,9 +31,18 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
         ...sights(data.saw),
       ]
     case 'SequenceStarted':
-      return Object.entries(data.vars ?? {}).map(
-        ([name, value]) => `Began with ${idInWords(name)}: ${valueInWords(value)}`,
-      )
+      return [
+        ...(data.standing === undefined ? [] : [data.standing === 'paused' ? 'It is paused' : 'It waits for a goal']),
+        ...((data.shiftMs ?? 0) === 0 ? [] : [`Its wait is ${durationInWords(data.shiftMs ?? 0)} longer`]),
+        ...Object.entries(data.vars ?? {}).map(
+          ([name, value]) => `Began with ${idInWords(name)}: ${valueInWords(value)}`,
+        ),
+      ]
+    case 'SignalRetracted':
+      return [
+        ...data.goals.map((goal) => `Does not satisfy the goal ${goalInWords(goal, wording)} any more`),
+        ...data.results.map((one) => `Run of ${runInWords(one, wording)}: ${UNDONE[one.outcome]}`),
+      ]
     case 'SignalReceived':
       return [
         `Happened at ${instantInWords(data.occurredAt, wording)}`,
@@ -65,6 +76,7 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'CampaignResumed':
     case 'CampaignUnchanged':
     case 'SequenceStopped':
+    case 'RunUndone':
     case 'SequencePaused':
     case 'SequenceResumed':
     case 'StepFailed':
@@ -76,6 +88,17 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'ContactErased':
       return []
   }
+}
+
+/** What became of a run, where what was done to it was to be undone (UNDO-5). */
+export const UNDONE: Readonly<Record<UndoRunOutcome, string>> = {
+  undone: 'as if it had never begun',
+  restored: 'goes on where the one before it stood',
+  stopped: 'something of it had been dispatched, so it was stopped',
+  already_sent: 'something of it had been dispatched, so it was left alone',
+  changed_since: 'left alone, because more has happened since',
+  nothing_to_undo: 'there was nothing to undo',
+  failed: 'not undone',
 }
 
 const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {

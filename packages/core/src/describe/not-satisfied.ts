@@ -4,6 +4,7 @@ import { visibleText } from './wording.ts'
 
 const REASONS: Readonly<Record<NotSatisfied['reason'], string>> = {
   satisfied: 'Satisfied',
+  retracted: 'Satisfied, and the signal was retracted since',
   not_member: 'Not satisfied: the contact was no member of the campaign',
   suppressed: 'Not satisfied: the contact was suppressed',
   automated: 'Not satisfied: the goal takes no automated signals',

@@ -1,11 +1,14 @@
 /** Every verb on one contact. A new one is a file next to these and a row in this table. */
+import { UNDO_RUN_OUTCOMES, type UndoRunOutcome } from '../events.ts'
 import { cancelStep } from './cancel-step.ts'
 import { erase } from './erase.ts'
 import { pauseSequence } from './pause-sequence.ts'
+import type { Permission } from './permission.ts'
 import { rescheduleStep } from './reschedule-step.ts'
 import { resendStep } from './resend-step.ts'
 import { restartSequence } from './restart-sequence.ts'
 import { resumeSequence } from './resume-sequence.ts'
+import { retractSignal } from './retract-signal.ts'
 import { sendNow } from './send-now.ts'
 import { shiftRun } from './shift-run.ts'
 import { signal } from './signal.ts'
@@ -43,6 +46,11 @@ export const VERBS = {
   /** `holds`: how many values of the host's stand in the contact's stream up to the erasure, and remain (ERASE-1). */
   erase,
   signal,
+  /**
+   * Undoes what a signal led to. `results`: what became of each run. `stopSent` true: runs that it started, and that have
+   * sent something, are stopped; `shift` true: the waits of runs that go on again are longer by the gap (UNDO-4).
+   */
+  retractSignal,
 } as const
 
 export type VerbName = keyof typeof VERBS
@@ -61,15 +69,31 @@ export type ActionVerb = keyof typeof ACTION_VERBS
 
 export const ACTION_VERB_NAMES = Object.keys(ACTION_VERBS) as readonly ActionVerb[]
 
+/** What an action can be: a verb for many contacts, or the undoing of another action (UNDO-1). */
+export type ActionKind = ActionVerb | 'undo'
+
+export const ACTION_KINDS: readonly ActionKind[] = [...ACTION_VERB_NAMES, 'undo']
+
+/** What is needed to order an action of this kind, cancel or resume it. An undo may stop and start whatever was begun. */
+export function actionPermission(kind: ActionKind): readonly Permission[] {
+  return kind === 'undo' ? ['start', 'stop'] : ACTION_VERBS[kind].permission
+}
+
 /** What stands in the way of an action for one contact, which no verb has an outcome for. `failed`: its result says why. */
 export const ACTION_TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as const
 
-/** What an action can come to for one contact: an outcome of its verb, or what stood in its way. */
-export type ActionOutcome = (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number] | (typeof ACTION_TROUBLES)[number]
+/** What an action can come to for one contact: an outcome of its verb or of its undoing, or what stood in its way. */
+export type ActionOutcome =
+  | (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number]
+  | UndoRunOutcome
+  | (typeof ACTION_TROUBLES)[number]
 
 export const ACTION_OUTCOMES: readonly ActionOutcome[] = [
-  ...new Set(Object.values(ACTION_VERBS).flatMap(({ outcomes }): readonly ActionOutcome[] => outcomes)),
-  ...ACTION_TROUBLES,
+  ...new Set([
+    ...Object.values(ACTION_VERBS).flatMap(({ outcomes }): readonly ActionOutcome[] => outcomes),
+    ...UNDO_RUN_OUTCOMES.filter((outcome) => outcome !== 'failed'),
+    ...ACTION_TROUBLES,
+  ]),
 ]
 
 export {
@@ -86,6 +110,7 @@ export type { RescheduleStep } from './reschedule-step.ts'
 export type { ResendStep } from './resend-step.ts'
 export type { RestartSequence } from './restart-sequence.ts'
 export type { ResumeSequence } from './resume-sequence.ts'
+export type { RetractSignal } from './retract-signal.ts'
 export type { SendNow } from './send-now.ts'
 export type { ShiftRun } from './shift-run.ts'
 export type { HandleSignal } from './signal.ts'

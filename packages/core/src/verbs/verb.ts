@@ -6,14 +6,25 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import type { DecisionBuilder } from '../decision/builder.ts'
-import type { ContactEvent, ContactEventData, ContactEventOf, ContactEventType, RunRef, Vars } from '../events.ts'
+import type {
+  ContactEvent,
+  ContactEventData,
+  ContactEventOf,
+  ContactEventType,
+  RunRef,
+  UndoneRun,
+  Vars,
+} from '../events.ts'
 import { type HeldValues, heldValues } from '../held-values.ts'
 import type { CampaignId, GoalId, Instant, SequenceId, StepId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
 import type { Permission } from './permission.ts'
 
-/** What a command names: the contact alone, a sequence of a campaign, one of its steps, or what happened in the CRM. */
-export type About = 'contact' | 'sequence' | 'step' | 'signal'
+/**
+ * What a command names: the contact alone, a sequence of a campaign, one of its steps, what happened in the CRM, or a
+ * signal that was received.
+ */
+export type About = 'contact' | 'sequence' | 'step' | 'signal' | 'received'
 
 /** What a verb may take besides what it is about, and what it means to leave it out. */
 export const TAKEN = {
@@ -69,6 +80,8 @@ export interface KeyedOutcome {
 export interface AnswerTypes {
   readonly count: number
   readonly runs: readonly RunRef[]
+  /** What became of each run that was started or stopped (UNDO-5). */
+  readonly undone: readonly UndoneRun[]
   readonly goals: readonly GoalAnswer[]
   readonly step: StepId
   readonly instantOrNull: Instant | null

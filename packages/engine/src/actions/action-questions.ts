@@ -12,12 +12,13 @@ import {
   EnfoldFault,
   epochMsOf,
   type Instant,
+  NO_OUTCOMES,
   type SequenceRef,
 } from '@enfold/core'
 import * as input from '../input.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
 
-export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst'> {
+export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst' | 'inHand'> {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
   readonly differences: readonly ActionDifference[]
   /**
@@ -53,7 +54,10 @@ export interface ActionQuestions {
 }
 
 /** An action as operators see it. */
-export function viewOf({ contactsDigest: _, digestOfFirst: __, ...record }: ActionRecord, now: Instant): ActionView {
+export function viewOf(stored: ActionRecord, now: Instant): ActionView {
+  const { contactsDigest: _, digestOfFirst: __, inHand: ___, ...kept } = stored
+  // Records of an early release lack outcomes that came later.
+  const record = { ...kept, outcomes: { ...NO_OUTCOMES, ...kept.outcomes } }
   const isOver = record.state === 'done' || record.state === 'cancelled'
   const stillMs = isOver ? null : Math.max(0, epochMsOf(now) - epochMsOf(record.movedAt ?? record.orderedAt))
   return { ...record, differences: differencesFromPreview(record), stillMs }

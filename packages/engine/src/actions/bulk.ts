@@ -20,11 +20,19 @@ import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import type { IndexQuestions } from '../inspect/index-questions.ts'
 import type { Lifetime } from '../lifetime.ts'
-import type { ActionContext, ActionOrder, ActionTarget, ProcessOptions } from './action-context.ts'
+import type {
+  ActionContext,
+  ActionOrder,
+  ActionTarget,
+  ProcessOptions,
+  UndoActionOrder,
+  UndoTarget,
+} from './action-context.ts'
 import type { ActionView } from './action-questions.ts'
-import { checkSource, contactsOf } from './contact-source.ts'
+import { checkSource, contactsOf, contactsOfAction } from './contact-source.ts'
 import { type ActionPreview, previewOf } from './preview.ts'
 import { cancelAction, processAction, resumeAction } from './process-action.ts'
+import { previewUndo, undoAction } from './undo-action.ts'
 
 export interface Bulk {
   /**
@@ -46,6 +54,25 @@ export interface Bulk {
     order: ActionOrder,
     options?: ProcessOptions & { readonly preview?: ActionPreview },
   ): Promise<Either<Rejection, ActionView>>
+  /**
+   * How many contacts it would be undone for, and how: the same decisions as when processed, not written. Left: there is no
+   * such action, or it is not over.
+   */
+  previewUndo(
+    target: UndoTarget | UndoActionOrder,
+    options?: { readonly limit?: number },
+  ): Promise<Either<Rejection, ActionPreview>>
+  /**
+   * Undoes another action, contact by contact: an action of its own, with a preview, a result for each contact, and
+   * everything else that an action has. What was sent stays sent. Left: there is no such action, or it is not over.
+   *
+   * @example
+   * await engine.undoAction({ actionId: 'undo-fair-2026', undoes: 'fair-2026', actor: 'anna', reason: 'wrong list' })
+   */
+  undoAction(
+    order: UndoActionOrder,
+    options?: ProcessOptions & { readonly preview?: ActionPreview },
+  ): Promise<Either<Rejection, ActionView>>
   /** Continues an action whose process died, from what the store holds of it. */
   resumeAction(actionId: ActionId, options?: ProcessOptions): Promise<Either<Rejection, ActionView>>
   /** Ends an action, whichever process works on it: it stops after the group that is being processed. What is over stays as it is. */
@@ -61,6 +88,9 @@ const TARGET = {
   contacts: checkSource,
 }
 const ORDER = { ...TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
+const UNDO_TARGET = { undoes: input.id, 'stopSent?': input.flag, 'shift?': input.flag }
+const UNDO = { ...UNDO_TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
+const PREVIEW_UNDO = { ...UNDO_TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
 const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': input.callable() }
 const PREVIEW = { ...TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
 
@@ -74,9 +104,13 @@ export function createBulk(
 ): Bulk {
   const actions: ActionContext = {
     context,
-    contactsOf: (source, order) => contactsOf(source, inspect, readModel, hasKeys(context, order) ? 'key' : null),
+    contactsOf: (source, order) =>
+      'action' in source
+        ? contactsOfAction(requireActionStore(store), source)
+        : contactsOf(source, inspect, readModel, hasKeys(context, order) ? 'key' : null),
     actionStore: () => requireActionStore(store),
     reading: new Map(),
+    working: new Map(),
     requireOpen: () => lifetime.requireOpen('Make a new one, and resume the action.'),
   }
   /** `close` waits for it. */
@@ -94,6 +128,16 @@ export function createBulk(
       input.checkInput('processAction', order, ORDER)
       input.checkInput('processAction.options', options, { ...PROCESS, 'preview?': preview })
       return begun(() => processAction(actions, order, options.preview, options))
+    },
+    async previewUndo(target, options = {}) {
+      input.checkInput('previewUndo', target, PREVIEW_UNDO)
+      input.checkInput('previewUndo.options', options, { 'limit?': input.wholeNumber(1, 1_000_000) })
+      return begun(() => previewUndo(actions, target, options.limit ?? 100_000))
+    },
+    async undoAction(order, options = {}) {
+      input.checkInput('undoAction', order, UNDO)
+      input.checkInput('undoAction.options', options, { ...PROCESS, 'preview?': preview })
+      return begun(() => undoAction(actions, order, options.preview, options))
     },
     async resumeAction(actionId, options = {}) {
       input.id('resumeAction.actionId', actionId)

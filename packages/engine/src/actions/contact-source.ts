@@ -3,6 +3,7 @@ import {
   type ActionId,
   type ActionItem,
   type ActionRecord,
+  type ActionStore,
   type ContactId,
   canonicalJson,
   contactsDigest,
@@ -40,9 +41,19 @@ export type ContactSource =
    */
   | ({ readonly csv: CsvInput } & ListOptions)
 
+/** Where contacts come from; of an undo, those of the action that it undoes. */
+export type AnySource = ContactSource | UndoneContacts
+
+export interface UndoneContacts {
+  readonly action: ActionId
+  /** Those after this number were never touched. */
+  readonly last: number
+}
+
 /** The most that a page of the index may hold: each page counts the whole again. */
 const INDEX_PAGE = 10_000
 const SEARCH_PAGE = 1000
+const ACTION_PAGE = 1000
 
 /** Throws `INVALID_INPUT` for what is no source, or several. */
 export function checkSource(path: string, source: unknown): void {
@@ -70,10 +81,11 @@ export function checkSource(path: string, source: unknown): void {
 }
 
 /** What is recorded of a source: no text of a search, and no id of a contact. */
-export function describeSource(source: ContactSource): ActionRecord['source'] {
+export function describeSource(source: AnySource): ActionRecord['source'] {
   if ('ids' in source) return { from: 'ids' }
   if ('search' in source) return { from: 'search' }
   if ('csv' in source) return { from: 'csv' }
+  if ('action' in source) return { from: 'action', actionId: source.action }
   const { text: _text, ...query } = source.query
   return { from: 'query', query: JSON.parse(JSON.stringify(query)) as JsonObject }
 }
@@ -82,13 +94,15 @@ export function describeSource(source: ContactSource): ActionRecord['source'] {
  * The digest of a source that is its own description, which is what was ordered, whichever contacts it finds; `null`: that of
  * the contacts has to be made (`contactsDigest`), as they come. Four digits: a text of a search may be a name.
  */
-export function digestOfSource(actionId: ActionId, source: ContactSource): string | null {
+export function digestOfSource(actionId: ActionId, source: AnySource): string | null {
   if ('ids' in source || 'csv' in source) return null
+  // However many of them there are when it is ordered again.
+  if ('action' in source) return contactsDigest(actionId, [`${source.action}`])
   return contactsDigest(actionId, [canonicalJson(JSON.parse(JSON.stringify(source)))]).slice(0, 4)
 }
 
 /** Whether its contacts can be read twice. What is no list and no text may be a stream, which is gone when it is read. */
-export function isReadOnce(source: ContactSource): boolean {
+export function isReadOnce(source: AnySource): boolean {
   if ('ids' in source) return !Array.isArray(source.ids) && !(source.ids instanceof Set)
   return 'csv' in source && typeof source.csv !== 'string' && !Array.isArray(source.csv)
 }
@@ -107,6 +121,19 @@ export function contactsOf(
   if ('csv' in source) return itemsOfCsv(source.csv, 'action.contacts.csv', source, undefined, usualKeyColumn)
   if ('search' in source) return searched({ text: source.search }, inspect)
   return source.query.text === undefined ? queried(source.query, readModel) : searched(source.query, inspect)
+}
+
+/** The contacts of an action, each with the key that it was named for. */
+export async function* contactsOfAction(
+  store: ActionStore,
+  { action, last }: UndoneContacts,
+): AsyncGenerator<ActionItem> {
+  for (let after = 0; after < last; ) {
+    const found = await store.actionContacts(action, after, Math.min(ACTION_PAGE, last - after))
+    for (const { contactId, key } of found) yield key === undefined ? contactId : { contactId, key }
+    if (found.length === 0) return
+    after = found.at(-1)?.number ?? last
+  }
 }
 
 async function* checkedItems(ids: Iterable<ActionItem> | AsyncIterable<ActionItem>): AsyncGenerator<ActionItem> {

@@ -16,7 +16,7 @@ import {
   right,
 } from '@enfold/core'
 import { yieldToEventLoop } from '../event-loop.ts'
-import type { ActionContext, ActionOrder, ActionTarget } from './action-context.ts'
+import type { ActionContext, AnyActionOrder } from './action-context.ts'
 import { eachOf, groupsOf, type Named, namedBy } from './groups.ts'
 import { foreseenFor, historiesOf, type Outcome, refusalOf } from './one-contact.ts'
 
@@ -39,7 +39,7 @@ const SAMPLES = 5
 
 export async function previewOf(
   { context, contactsOf, requireOpen }: ActionContext,
-  target: ActionTarget | ActionOrder,
+  target: Omit<AnyActionOrder, 'actionId' | 'actor'> & Partial<AnyActionOrder>,
   limit: number,
 ): Promise<Either<Rejection, ActionPreview>> {
   const order = { actionId: 'preview', actor: null, ...target }

@@ -25,9 +25,9 @@ import {
   right,
 } from '@enfold/core'
 import { yieldToEventLoop } from '../event-loop.ts'
-import type { ActionContext, ActionOrder, ProcessOptions } from './action-context.ts'
+import type { ActionContext, AnyActionOrder, ProcessOptions } from './action-context.ts'
 import { type ActionView, viewOf } from './action-questions.ts'
-import { type ContactSource, describeSource, digestOfSource, isReadOnce } from './contact-source.ts'
+import { type AnySource, describeSource, digestOfSource, isReadOnce } from './contact-source.ts'
 import { eachOf, GROUP, groupsOf } from './groups.ts'
 import { executedFor, historiesOf, type PositionedOutcome, refusalOf } from './one-contact.ts'
 import type { ActionPreview } from './preview.ts'
@@ -36,7 +36,7 @@ type PositionedResult = PositionedOutcome & Pick<ActionResult, 'number'>
 
 export async function processAction(
   actions: ActionContext,
-  order: ActionOrder,
+  order: AnyActionOrder,
   previewed: ActionPreview | undefined,
   options: ProcessOptions,
 ): Promise<Either<Rejection, ActionView>> {
@@ -69,18 +69,32 @@ interface Collected {
 /** The action with all its contacts; or the answer, where another process was first. */
 async function collectedBy(
   actions: ActionContext,
-  order: ActionOrder,
+  order: AnyActionOrder,
   stored: ActionRecord | null,
   previewed: ActionPreview | undefined,
   options: ProcessOptions,
 ): Promise<Collected | Either<Rejection, ActionView>> {
   const { context, actionStore } = actions
-  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId, key, vars } = order
+  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId, key, vars, undoes } = order
   const preview = previewed?.complete === true ? previewed.outcomes : null
   const source = describeSource(contacts)
   const digest = isReadOnce(contacts) ? {} : { contactsDigest: await digestOf(actions, order) }
   const keyed = { ...(key === undefined ? {} : { key }), ...(vars === undefined ? {} : { vars }) }
-  const begun = { action, actionId, actor, campaignId, ...keyed, preview, reason, sequenceId, source, ...digest }
+  const { stopSent = false, shift = false } = order
+  const undoing = undoes === undefined ? {} : { undoes, stopSent, shift }
+  const begun = {
+    action,
+    actionId,
+    actor,
+    campaignId,
+    ...keyed,
+    ...undoing,
+    preview,
+    reason,
+    sequenceId,
+    source,
+    ...digest,
+  }
   const record = beginAction(begun, stored, context.clock.now())
   // What an attempt collected that came to no end is forgotten: the source may have other contacts now.
   if ((await actionStore().saveAction(record, { clear: true })) === null) {
@@ -151,14 +165,17 @@ async function takenOver(
  * Verb, sequence, who orders it, and the contacts as they are named. Of a stream whose reading came to no end none is
  * known, and none was touched: there they may be others.
  */
-async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: ActionOrder): Promise<boolean> {
-  const { action, actor, campaignId, sequenceId, key, vars, contacts } = order
+async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: AnyActionOrder): Promise<boolean> {
+  const { action, actor, campaignId, sequenceId, key, vars, contacts, undoes, stopSent, shift } = order
   const same =
     stored.action === action &&
     stored.campaignId === campaignId &&
     stored.sequenceId === sequenceId &&
     stored.key === key &&
     isDeepStrictEqual(stored.vars, vars) &&
+    stored.undoes === undoes &&
+    (stored.stopSent ?? false) === (stopSent ?? false) &&
+    (stored.shift ?? false) === (shift ?? false) &&
     stored.actor === actor
   if (!same || stored.contactsDigest === undefined) return same
   if (stored.source.from !== describeSource(contacts).from) return false
@@ -170,7 +187,7 @@ async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: 
 /** @param first of so many contacts */
 async function digestOf(
   { contactsOf, requireOpen }: ActionContext,
-  order: ActionOrder,
+  order: AnyActionOrder,
   first = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const { actionId, contacts } = order
@@ -201,7 +218,7 @@ function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rej
 async function collect(
   { context, contactsOf, actionStore, requireOpen }: ActionContext,
   begun: ActionRecord,
-  source: ContactSource,
+  source: AnySource,
   { signal }: ProcessOptions,
 ): Promise<{ readonly record: ActionRecord | null; readonly contactsDigest: string }> {
   const now = () => context.clock.now()
@@ -251,7 +268,19 @@ async function cancelledMeanwhile(
 }
 
 /** Group after group until the action is over, or another process goes on with it. */
-async function work(
+async function work(actions: ActionContext, record: ActionRecord, options: ProcessOptions): Promise<ActionView> {
+  const { working } = actions
+  const worked = workOn(actions, record, options)
+  const left = worked.catch(() => {})
+  working.set(record.actionId, left)
+  try {
+    return await worked
+  } finally {
+    if (working.get(record.actionId) === left) working.delete(record.actionId)
+  }
+}
+
+async function workOn(
   actions: ActionContext,
   record: ActionRecord,
   { signal, onProgress }: ProcessOptions,

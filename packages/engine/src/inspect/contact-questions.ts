@@ -2,12 +2,14 @@
 import {
   type Catalog,
   type ContactId,
+  type Enrollment,
   type Facts,
   fold,
   type Instant,
   isInProgress,
   isSameEnrollment,
   isSuppressed,
+  newestRun,
   pausesAsOf,
   plan,
   type RecordedContactEvent,
@@ -57,6 +59,8 @@ export interface EnrollmentView extends SequenceRef {
   readonly campaignVersion: number
   readonly startedAt: Instant
   readonly endedAt: Instant | null
+  /** The run that this one goes on from, where a stop was undone (UNDO-3). */
+  readonly continues?: number
   /** All steps of the run's version, in order. */
   readonly steps: readonly StepView[]
   /**
@@ -140,7 +144,7 @@ async function contactView(
   const catalog = at === undefined ? campaigns.catalog : pausesAsOf(campaigns.catalog, at)
   const { upcoming } = plan(contactId, state, catalog, facts, now)
   const enrollments = state.enrollments.flatMap((enrollment) =>
-    (runs === 'all' ? enrollment.runs : enrollment.runs.slice(-1)).map((run) => {
+    (runs === 'all' ? enrollment.runs : newestOf(enrollment)).map((run) => {
       const view = enrollmentView(refOf(enrollment), run, upcoming, stepIdsOf(campaigns.catalog, enrollment, run))
       return state.erased ? view : { ...view, ...varsIn(run) }
     }),
@@ -150,6 +154,12 @@ async function contactView(
   const ahead = history.flatMap((event) => (event.at > real ? [event.version] : []))
   const view = { contactId, version, suppressed, erased: state.erased, enrollments, ...why }
   return ahead.length === 0 ? view : { ...view, ahead }
+}
+
+/** One whose only starts were undone has none, as if it had never been. */
+function newestOf(enrollment: Enrollment): readonly Run[] {
+  const run = newestRun(enrollment)
+  return run === undefined ? [] : [run]
 }
 
 /** What the view needs: the whole stream where it is about more than the working state holds. */
@@ -181,6 +191,7 @@ function enrollmentView(
     campaignVersion: run.campaignVersion,
     startedAt: run.startedAt,
     endedAt: run.endedAt,
+    ...(run.continued === undefined ? {} : { continues: run.continued.run }),
     steps: stepIds.map((stepId) => stepView(stepId, records.get(stepId))),
     next: next === undefined ? null : nextOf(next),
   }

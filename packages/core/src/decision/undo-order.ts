@@ -1,0 +1,31 @@
+/** Undoes one order on a contact: what an action over many is undone with, contact by contact (UNDO-1 to UNDO-3, UNDO-5). */
+import { right } from 'fp-ts/lib/Either.js'
+import type { UndoOrder } from '../commands.ts'
+import type { UndoneRun, UndoRunOutcome } from '../events.ts'
+import type { Decider } from '../verbs/verb.ts'
+import { byOperator } from './builder.ts'
+import { resultsIn, summaryOf, undoAppend } from './undoing.ts'
+
+export interface UndoOrderAnswer {
+  readonly outcome: UndoRunOutcome
+  /** In the order in which they were started and stopped. Of a repeat only those that were changed. */
+  readonly results: readonly UndoneRun[]
+}
+
+export const undoOrder: Decider<UndoOrder, UndoOrderAnswer> = {
+  command: 'UndoOrder',
+  readsFacts: false,
+  readsPublished: false,
+  recordedBy: null,
+  decide(command, decision) {
+    const { commandId, undoes, stopSent, shift } = command
+    const options = { stopSent, shift, isWhole: true, commandId }
+    const appended = decision.stream().filter(({ commandId }) => commandId === undoes)
+    const results = undoAppend(decision, appended, options, byOperator(command))
+    return right({ outcome: summaryOf(results), results })
+  },
+  answerFrom(added) {
+    const results = resultsIn(added)
+    return { outcome: summaryOf(results), results }
+  },
+}
