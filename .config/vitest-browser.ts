@@ -12,6 +12,9 @@ import { bundledCore } from './core-bundle.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const scale = process.env.ENFOLD_SCALE ?? '0.05'
 
+// WebGL is emulated on the processor, and nothing here draws.
+chromium.setGraphicsMode = false
+
 export default defineConfig({
   root,
   define: { 'process.env.ENFOLD_SCALE': JSON.stringify(scale) },

@@ -20,6 +20,9 @@ export interface GivenBrowser {
   close(): Promise<void>
 }
 
+// Nothing of the console is drawn by WebGL, which is emulated on the processor.
+chromium.setGraphicsMode = false
+
 export async function givenBrowser(pages: Console): Promise<GivenBrowser> {
   const server = createServer(getRequestListener(pages))
   server.listen(0, '127.0.0.1')
