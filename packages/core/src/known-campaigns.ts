@@ -40,13 +40,12 @@ export type NamesIn<Campaigns extends readonly CampaignDefinition[], Signals> = 
   | Campaigns[number]['id']
   | KindIn<Campaigns[number]>
   ? AnyNames
-  : NamesOf<Campaigns[number], Signals>
-
-interface NamesOf<C extends CampaignDefinition, Signals> extends Names {
-  readonly sequence: SequenceIn<C>
-  readonly step: StepIn<C>
-  readonly signal: SignalIn<C, Signals>
-}
+  : // Without a name of its own, so that editors show the names, and not whole campaigns.
+    {
+      readonly sequence: SequenceIn<Campaigns[number]>
+      readonly step: StepIn<Campaigns[number]>
+      readonly signal: SignalIn<Campaigns[number], Signals>
+    }
 
 type SequenceIn<C extends CampaignDefinition> = C extends CampaignDefinition
   ? { readonly campaignId: C['id']; readonly sequenceId: C['sequences'][number]['id'] }
@@ -77,7 +76,7 @@ type KeyOf<Declared> = Declared extends unknown ? keyof Declared : never
 type SignalOfKind<Kind, C extends CampaignDefinition, Signals> = Kind extends string
   ? Kind extends keyof Signals
     ? { readonly kind: Kind } & DataOf<Signals[Kind]>
-    : { readonly kind: Kind; readonly data?: ReadBy<C, Kind> }
+    : { readonly kind: Kind; readonly data?: JsonWith<ReadName<Extract<PatternIn<C>, { readonly kind: Kind }>>> }
   : never
 
 type DataOf<Schema> = Schema extends StandardSchema ? Data<JsonOf<InputOf<Schema>>> : never
@@ -92,8 +91,6 @@ type JsonOf<T> = unknown extends T
       ? readonly JsonOf<Item>[]
       : { readonly [Name in keyof T]: JsonOf<Exclude<T[Name], undefined>> }
 
-/** Any JSON, with the names that patterns read. */
-type ReadBy<C extends CampaignDefinition, Kind> = JsonObject & {
-  readonly [Name in ReadName<Extract<PatternIn<C>, { readonly kind: Kind }>>]?: JsonValue
-}
+/** Any JSON. The names are those that patterns read, for the editor to complete. */
+type JsonWith<Name extends string> = JsonObject & { readonly [One in Name]?: JsonValue }
 type ReadName<Pattern> = Pattern extends { readonly match: infer Match } ? keyof Match & string : never

@@ -1,6 +1,6 @@
 /** Schemas of the host: for params of a kind of step, and for data of a kind of signal. Any library with Standard Schema. */
 import { jsonPointerSegment } from './json.ts'
-import { compiled, keywords } from './schema.ts'
+import { type Check, compiled, keywords, type SchemaError } from './schema.ts'
 
 /**
  * What Zod, Valibot, ArkType and others give (https://standardschema.dev): an object that checks a value, and says in its
@@ -39,7 +39,7 @@ export type OutputOf<S extends StandardSchema> = Types<S>['output']
  */
 export function standardSchema<T>(jsonSchema: object): StandardSchema<T> {
   const schema = keywords<T>({ ...jsonSchema })
-  let check: ReturnType<typeof compiled<T>> | undefined
+  let check: Check<T> | undefined
   return {
     '~standard': {
       version: 1,
@@ -47,17 +47,29 @@ export function standardSchema<T>(jsonSchema: object): StandardSchema<T> {
       validate(value) {
         check ??= compiled(schema)
         if (check.holds(value)) return { value }
-        const issues = check.errors(value).flatMap(({ instancePath, message, keyword, params }) => {
-          const path = instancePath.split('/').slice(1).map(unescaped)
-          if (keyword !== 'required') return [{ path, message }]
-          const { requiredProperties } = params as { readonly requiredProperties: readonly string[] }
-          return requiredProperties.map((name) => ({ path: [...path, name], message: 'is required' }))
-        })
+        const issues = check.errors(value).flatMap(issuesOf)
         return { issues }
       },
     },
   }
 }
+
+function issuesOf({ instancePath, message, keyword, params }: SchemaError): StandardIssue[] {
+  const path = instancePath.split('/').slice(1).map(unescaped)
+  switch (keyword) {
+    case 'required':
+      return requiredIn(params).map((name) => ({ path: [...path, name], message: 'is required' }))
+    case 'boolean':
+      return [{ path, message: 'is not a known property' }]
+    case 'additionalProperties':
+      return [] // Named one by one by 'boolean'.
+    default:
+      return [{ path, message }]
+  }
+}
+
+const requiredIn = (params: unknown) =>
+  (params as { readonly requiredProperties: readonly string[] }).requiredProperties
 
 const unescaped = (segment: string) => segment.replaceAll('~1', '/').replaceAll('~0', '~')
 

@@ -92,6 +92,10 @@ export interface Engine<N extends Names = AnyNames> extends ContactVerbs<N>, Bul
  * @throws EnfoldFault `INVALID_INPUT` for options that cannot be
  * @example
  * const engine = createEngine({ store: createMemoryStore(), handlers: { email: async () => ({ outcome: 'sent' }) } })
+ *
+ * @example With campaigns that the compiler knows: a handler for each kind, and ids and kinds in every order.
+ * const engine = createEngine({ store, campaigns: [poolOwners], handlers: { email: async () => ({ outcome: 'sent' }) } })
+ * await engine.startSequence({ contactId: 'ada', campaignId: 'pool-owners', sequenceId: 'nurture', actor: null })
  */
 export function createEngine<
   const Campaigns extends readonly CampaignDefinition[] = readonly CampaignDefinition[],
