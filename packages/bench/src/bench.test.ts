@@ -5,8 +5,8 @@ import { type PostgresServer, startPostgres } from '@enfold/test-servers/postgre
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allBenchmarks } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
-import { overviewOf, shortTableOf, tableOf } from './report.ts'
-import { type BenchmarkResult, numberText, runBenchmark } from './rounds.ts'
+import { overviewOf, shortTableOf, tableOf, trendOf } from './report.ts'
+import { after, type BenchmarkResult, numberText, runBenchmark } from './rounds.ts'
 
 /** What each benchmark does at its tiny sizes, counted where it ended up. */
 const WORK: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -87,6 +87,22 @@ describe('a report', () => {
       contenders.filter((one) => one.figures[Object.keys(figures)[0] as string] !== undefined),
     )
     expect(chartOf(results).match(/<rect /g)).toHaveLength(bars.length)
+  })
+
+  it('a report shows what the runs before came to, as far as they were of the same size', () => {
+    const came = (median: number) => ({ median, min: median, max: median })
+    const [first] = results as [BenchmarkResult]
+    const run = (n: number, sizes = first.sizes): BenchmarkResult => ({
+      ...first,
+      sizes,
+      at: `2026-11-${10 + n}T00:00:00.000Z`,
+      wanted: [{ text: 'of the limit', figure: 'f', of: 'enfold', atLeast: 10, came: came(n), reached: n >= 10 }],
+    })
+    let last = run(1)
+    for (let n = 2; n <= 7; n++) last = after(last, run(n))
+    expect(trendOf([last]).split('\n').at(-1)).toBe(`| ${first.name}: of the limit | ≥ 10 | 3, 4, 5, 6 | 7 | **no** |`)
+    expect(after(last, run(8, { other: 1 })).earlier).toBeUndefined()
+    expect(after(null, run(1)).earlier).toBeUndefined()
   })
 
   it('a report shows three digits of a number', () => {

@@ -51,6 +51,20 @@ export function overviewOf(results: readonly BenchmarkResult[]): string {
   )
 }
 
+/** All that was wanted, what came of it, and what came in the runs before. */
+export function trendOf(results: readonly BenchmarkResult[]): string {
+  return table(
+    ['', 'wanted', 'before', 'now', 'reached'],
+    results.flatMap(({ name, wanted, earlier = [] }) =>
+      wanted.map((one) => {
+        const [text, bound, came, reached] = wantedCells(one) as [string, string, string, string]
+        const before = earlier.flatMap((run) => run.came[text] ?? []).map(numberText)
+        return [`${name}: ${text}`, bound, before.join(', '), came, reached]
+      }),
+    ),
+  )
+}
+
 /** What the README shows: contenders by their keys, and what they are called there. */
 const IN_SHORT: readonly {
   readonly name: string

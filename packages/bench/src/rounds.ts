@@ -29,6 +29,13 @@ export interface WantedResult extends Wanted {
   readonly reached: boolean | null
 }
 
+/** What an earlier run came to. */
+export interface EarlierRun {
+  readonly at: string
+  /** Medians, by the texts of what was wanted. */
+  readonly came: Readonly<Record<string, number>>
+}
+
 export interface BenchmarkResult {
   readonly name: string
   readonly what: string
@@ -40,6 +47,20 @@ export interface BenchmarkResult {
   readonly figures: Readonly<Record<string, Figure>>
   readonly contenders: readonly ContenderResult[]
   readonly wanted: readonly WantedResult[]
+  /** The runs before this one, the oldest first. Left out: none is kept. */
+  readonly earlier?: readonly EarlierRun[]
+}
+
+/** So many runs are kept: the last one and those before it. */
+const RUNS_KEPT = 5
+
+/** The result with those that it follows, as far as they were of the same size. */
+export function after(before: BenchmarkResult | null, result: BenchmarkResult): BenchmarkResult {
+  if (before === null || JSON.stringify(before.sizes) !== JSON.stringify(result.sizes)) return result
+  const came = Object.fromEntries(
+    before.wanted.flatMap((one) => (one.came === null ? [] : [[one.text, one.came.median] as const])),
+  )
+  return { ...result, earlier: [...(before.earlier ?? []), { at: before.at, came }].slice(1 - RUNS_KEPT) }
 }
 
 export interface Machine {
@@ -110,6 +131,11 @@ export async function runBenchmark(benchmark: Benchmark, options: RoundOptions):
   }
 }
 
+/** A result that is kept, held against what is wanted today. */
+export function judgedAgain({ wanted, figures }: Benchmark, result: BenchmarkResult): BenchmarkResult {
+  return { ...result, wanted: wanted.map((one) => judge(one, figures, result.contenders)) }
+}
+
 function inFreshProcess(order: RunOrder): Promise<Measured | null> {
   return new Promise((resolve, reject) => {
     const child = fork(program, [JSON.stringify(order)], {
@@ -160,8 +186,9 @@ function judge(
   figures: Benchmark['figures'],
   contenders: readonly Pick<ContenderResult, 'key' | 'runs'>[],
 ): WantedResult {
+  // Of results that are kept: a contender or a figure may be newer than they are.
   const valuesOf = (key: string, figure: string) =>
-    contenders.find((one) => one.key === key)?.runs.map((run) => run.figures[figure] as number) ?? []
+    contenders.find((one) => one.key === key)?.runs.flatMap((run) => run.figures[figure] ?? []) ?? []
   const mine = valuesOf(wanted.of, wanted.figure)
   const overFigure = wanted.overFigure ?? wanted.figure
   const others = wanted.over?.map((key) => valuesOf(key, overFigure)).filter((values) => values.length > 0)

@@ -3,15 +3,15 @@
  * `results/`. `--docs` writes all that stands there into `docs/` and the README as well; with `--rounds=0` without measuring again.
  * `ENFOLD_POSTGRES_URL` uses your server (of a superuser) instead of one of its own.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '@enfold/test-servers/postgres'
 import { allBenchmarks, benchmarkNames, benchmarkOf } from './benchmarks.ts'
 import { chartOf } from './chart.ts'
-import { circumstancesOf, overviewOf, shortTableOf, tableOf } from './report.ts'
-import { type BenchmarkResult, runBenchmark } from './rounds.ts'
+import { circumstancesOf, overviewOf, shortTableOf, tableOf, trendOf } from './report.ts'
+import { after, type BenchmarkResult, judgedAgain, runBenchmark } from './rounds.ts'
 
 const results = join(import.meta.dirname, '../results')
 const root = join(import.meta.dirname, '../../..')
@@ -67,7 +67,7 @@ async function measure(): Promise<void> {
       print(`\n${tableOf(result)}\n`)
       if (quick) continue
       mkdirSync(results, { recursive: true })
-      writeFileSync(join(results, `${result.name}.json`), `${JSON.stringify(result, null, 2)}\n`)
+      writeFileSync(fileOf(result.name), `${JSON.stringify(after(keptOf(result.name), result), null, 2)}\n`)
     }
   } finally {
     await server.stop()
@@ -75,11 +75,20 @@ async function measure(): Promise<void> {
   }
 }
 
+function fileOf(name: string): string {
+  return join(results, `${name}.json`)
+}
+
+/** The last result that is kept; `null`: none is. */
+function keptOf(name: string): BenchmarkResult | null {
+  return existsSync(fileOf(name)) ? (JSON.parse(readFileSync(fileOf(name), 'utf8')) as BenchmarkResult) : null
+}
+
 async function writeDocs(): Promise<void> {
-  const there = existsSync(results) ? readdirSync(results) : []
-  const all = (await allBenchmarks())
-    .filter(({ name }) => there.includes(`${name}.json`))
-    .map(({ name }) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8')) as BenchmarkResult)
+  const all = (await allBenchmarks()).flatMap((benchmark) => {
+    const kept = keptOf(benchmark.name)
+    return kept === null ? [] : judgedAgain(benchmark, kept)
+  })
   const short = [
     '# Benchmarks',
     '',
@@ -88,6 +97,12 @@ async function writeDocs(): Promise<void> {
     '![The first figure of each benchmark](images/benchmarks.svg)',
     '',
     overviewOf(all),
+    '',
+    '## Wanted and reached',
+    '',
+    'What was wanted, what the last run came to, and the runs of the same size before it, the oldest first. What is "of" something is a ratio.',
+    '',
+    trendOf(all),
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), short.join('\n'))
