@@ -543,6 +543,8 @@ CREATE OR REPLACE FUNCTION enfold.claim_due(now_ms bigint, by_worker text, most 
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
 DECLARE
   kinds     text[];

@@ -350,6 +350,8 @@ CREATE FUNCTION ${schema}.claim_due(
 ) RETURNS TABLE (contact text, wake_at bigint, kind text)
 LANGUAGE plpgsql VOLATILE ROWS 50
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+-- How many of a limit there are the planner cannot know: it then read the whole agenda to join some rows with it.
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $enfold$
 DECLARE
   kinds     text[];
