@@ -60,26 +60,29 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     await opening
   }
 
-  const ask = <Row extends object>(statement: QueryConfig) =>
-    open.run(async () => {
-      await opened()
-      return askPatiently<Row>(connect, statement, place)
-    })
   const nameOf = createNames()
   /** Whether statements are prepared by name. What stands between may turn out not to bear it. */
   let mayName = prepare
 
-  const query: Query = async <Row extends object>(text: string, given: readonly (string | null)[] = []) => {
-    const values = [...given]
-    if (!mayName) return ask<Row>({ text, values })
+  async function askByName<Row extends object>(statement: QueryConfig & { readonly text: string }): Promise<Row[]> {
     try {
-      return await ask<Row>({ text, values, name: nameOf(text) })
+      return await askPatiently<Row>(connect, { ...statement, name: nameOf(statement.text) }, place)
     } catch (error) {
       if (!isNameLost(error)) throw error
       mayName &&= !isNameUnknown(error)
-      return ask<Row>({ text, values })
+      return askPatiently<Row>(connect, statement, place)
     }
   }
+
+  const ask = <Row extends object>(text: string, values: readonly (string | null)[] = [], isKept = true) =>
+    // One piece of work, however often it is tried: a store that is being closed waits for all of it.
+    open.run(async () => {
+      await opened()
+      const statement = { text, values: [...values] }
+      return isKept && mayName ? askByName<Row>(statement) : askPatiently<Row>(connect, statement, place)
+    })
+
+  const query: Query = (text, values) => ask(text, values)
   const checks: SchemaChecks = {
     // On the host's connection, too: all others may be held by transactions like this one. Only what is to be made or
     // brought up to date needs one of its own.
@@ -101,7 +104,7 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     // Quoted, because it may be a word of SQL.
     schema: `"${schema}"`,
     query,
-    queryOnce: (text, values = []) => ask({ text, values: [...values] }),
+    queryOnce: (text, values) => ask(text, values, false),
     gate: {
       // For this statement alone: nothing stays in the session.
       condition: (_, lockMs) => `set_config('lock_timeout', '${lockMs}', true) <> '' AND ${checks.isCurrent}`,

@@ -192,6 +192,19 @@ describe('statements that are prepared by name', () => {
     expectChained(await logOf(store))
   })
 
+  it('statements that are asked again without a name are finished before the store is closed', async () => {
+    const pooler = createPooler(server.url)
+    onTestFinished(() => pooler.end().then(() => {}))
+    const store = givenStore(server, { pool: pooler.pool, prepare: true })
+    await store.checkpoint()
+    // Each of the three sessions prepares it, and forgets it again.
+    const looks = () => Array.from({ length: 3 }, () => store.readMany([ann]))
+    await Promise.all(looks())
+    const late = Promise.all(looks())
+    await store.close()
+    for (const found of await late) expect(found.get(ann)).toEqual([])
+  })
+
   it('statements go without a name once a pooler has given them a session in which another has prepared it', async () => {
     const schema = givenSchema(server)
     const first = new Pool({ connectionString: server.url, max: 1 })
