@@ -70,6 +70,8 @@ export interface Catalog {
   paused(): readonly CampaignId[]
   /** Campaigns whose last resume has a pace (GATE-4). */
   paced(): readonly PacedCampaign[]
+  /** While the overdue steps of this process begin by a pace: what was due by then is overdue (GATE-4). `null`: they do not. */
+  readonly drained: { at: Instant | null }
   /** The kinds of all steps of all versions: runs of every one of them may still be open. */
   kinds(): ReadonlySet<string>
   /** Goals of published campaigns that a signal of this kind may satisfy: campaigns by id, goals in order (GOAL-3). */
@@ -96,6 +98,7 @@ export function createCatalog(): Catalog {
   const kinds = new Set<string>()
 
   const catalog: Catalog = {
+    drained: { at: null },
     apply(event) {
       const { campaignId } = event.data
       const entry = entries.get(campaignId)

@@ -110,6 +110,7 @@ export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
 export {
   type CampaignPause,
+  drainedLane,
   isPaused,
   isPausedLane,
   type Overdue,

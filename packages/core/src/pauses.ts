@@ -225,7 +225,12 @@ export function isPausedLane({ kind, campaignId }: Lane): boolean {
   return kind === pausedLane(campaignId).kind
 }
 
-/** The campaign whose pause holds, of the kind of a lane; `null`: it is a kind of step. */
+/** Where contacts wait for the pace of `drain`: a lane of all campaigns, which take turns in it (GATE-4). */
+export function drainedLane(campaignId: CampaignId): Lane {
+  return { kind: PAUSED_LANE, campaignId }
+}
+
+/** The campaign whose pause holds, or "" for the pace of `drain`, of the kind of a lane; `null`: it is a kind of step. */
 export function pausedCampaignOf(kind: string): CampaignId | null {
   return kind.startsWith(PAUSED_LANE) ? kind.slice(PAUSED_LANE.length) : null
 }

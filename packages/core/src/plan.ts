@@ -29,6 +29,7 @@ import {
 import type { AttemptRef, Observation, RunRef, SequenceRef, StepRef, Timing } from './events.ts'
 import { type ContactId, type EventId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import {
+  drainedLane,
   type EndOfWait,
   endOfWait,
   isPausedLane,
@@ -68,8 +69,8 @@ export type DueStep =
         readonly action: 'dispatch'
         readonly step: StepDefinition
         readonly timing: Timing | null
-        /** It was overdue when its campaign was resumed with a pace, which says how many such may begin (GATE-4). */
-        readonly isPaced?: true
+        /** It is overdue, and a pace says how many such may begin: the lane that has the permits (GATE-4). */
+        readonly pacedIn?: Lane
       })
   | (DueAction &
       AttemptRef &
@@ -306,7 +307,7 @@ function planOne(
       condition === undefined ? null : decideCondition(condition, timerContext.facts, timerContext.isPrivate, run.vars),
     push:
       held === null
-        ? (step, beginsAt) => push(pacedBy(pauses, step), beginsAt)
+        ? (step, beginsAt) => push(pacedBy(pauses, catalog.drained.at, step), beginsAt)
         : (step, beginsAt = step.dueAt) => wake(beginsAt, pausedLane(campaignId)),
     pushAnyway: push,
     wake: (at, step) => wake(at, held === null ? { kind: step.kind, campaignId } : pausedLane(campaignId)),
@@ -391,7 +392,7 @@ export function watching(facts: Facts): { readonly facts: Facts; wereRead(): boo
 }
 
 function laneOf(step: DueStep): Lane {
-  if (step.action === 'dispatch' && step.isPaced === true) return pausedLane(step.campaignId)
+  if (step.action === 'dispatch' && step.pacedIn !== undefined) return step.pacedIn
   return { kind: step.action === 'dispatch' ? step.step.kind : '', campaignId: step.campaignId }
 }
 
@@ -737,11 +738,12 @@ function pausedOf({ run, held }: RunPlanner): Pick<UpcomingStep, 'paused' | 'cam
 }
 
 /** What was overdue when its campaign was resumed with a pace begins by that; what is tried or sent again does not. */
-function pacedBy(pauses: readonly SequencePause[], step: DueStep): DueStep {
+function pacedBy(pauses: readonly SequencePause[], drainedAt: Instant | null, step: DueStep): DueStep {
   if (step.action !== 'dispatch' || step.resend > 0 || step.attempt > 1) return step
   const last = pauses.at(-1)
   const isPaced = last !== undefined && last.pace !== null && last.until !== null && step.dueAt <= last.until
-  return isPaced ? { ...step, isPaced } : step
+  if (isPaced) return { ...step, pacedIn: pausedLane(step.campaignId) }
+  return drainedAt !== null && step.dueAt <= drainedAt ? { ...step, pacedIn: drainedLane(step.campaignId) } : step
 }
 
 const NOT_SHIFTED = { shiftMs: 0, shiftedMs: 0 }

@@ -1,6 +1,6 @@
 /** Pausing a campaign: after the answer no dispatch of it begins, by any worker. Rules GATE-1 to GATE-3. */
 import { join } from 'node:path'
-import type { Store } from '@enfold/core'
+import { epochMsOf, type Store } from '@enfold/core'
 import { verify } from '@enfold/core/log'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -11,12 +11,14 @@ import {
   answerOf,
   createGate,
   createRecorder,
+  eventsOf,
   MONDAY,
   onAnn,
   pool,
   rejectionOf,
   temporaryDirectory,
   typesOf,
+  until,
 } from './engine.fixture.ts'
 import { besideLog } from './log.fixture.ts'
 import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
@@ -204,6 +206,32 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     clock.advance('PT1H')
     await engine.runDue()
     expect(begun()).toBe(MANY)
+  })
+
+  it('GATE-4: after an outage overdue steps begin by a pace, and what is due on time is not held up', async () => {
+    const { engine, clock } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    const overdue = ['c0', 'c1', 'c2', 'c3', 'c4']
+    for (const contactId of overdue) await answerOf(engine.startSequence({ ...nurture, contactId }))
+    clock.advance('P2D')
+    const since = epochMsOf(clock.now())
+    const draining = engine.drain({ pace: { most: 2, per: 'PT1H' } })
+    await expect(engine.drain({ pace: { most: 2, per: 'PT1H' } })).rejects.toThrow('one at a time')
+    await expect(engine.drain({ pace: { most: 0, per: 'PT1H' } })).rejects.toThrow('drain.pace.most')
+    clock.advance('PT1M')
+    await answerOf(engine.startSequence(nurture))
+    // Time stands still until she has her mail.
+    await until(async () => (await eventsOf(engine, 'StepDispatched')).length > 0)
+    const ticking = setInterval(() => clock.advance('PT1M'), 1)
+    expect(await draining).toMatchObject({ dispatched: 6 })
+    clearInterval(ticking)
+    const hourOf = async (contactId: string) => {
+      const [dispatched] = await eventsOf(engine, 'StepDispatched', contactId)
+      return Math.floor((epochMsOf(dispatched?.at ?? '') - since) / 3_600_000)
+    }
+    const hours = await Promise.all(overdue.map(hourOf))
+    for (const hour of hours) expect(hours.filter((other) => other === hour).length).toBeLessThanOrEqual(2)
+    expect([await hourOf('ann'), Math.max(...hours)]).toEqual([0, 2])
   })
 
   it('GATE-5: before a resume it is told how many are overdue per step, and when they would go', async () => {

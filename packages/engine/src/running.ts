@@ -4,6 +4,7 @@ import type { Dispatcher, DueOptions } from './dispatch/dispatcher.ts'
 import type { DispatchCounts } from './dispatch/tally.ts'
 import * as input from './input.ts'
 import type { Lifetime } from './lifetime.ts'
+import { pace } from './pausing.ts'
 import type { Projection } from './projection/projection.ts'
 import type { WakeSignal } from './wake-signal.ts'
 
@@ -14,6 +15,16 @@ export interface Running {
    * awaited as at the end of `run`. What is left is due at the next call.
    */
   runDue(options?: DueOptions): Promise<DispatchCounts>
+  /**
+   * After an outage: works on everything, and begins what is overdue at the call no faster than `pace` says: at most `most`
+   * such steps in each span of `per`, counted from the call, by this process. What falls due meanwhile is not held up.
+   * Resolves when nothing overdue is left, or the signal aborts. Call `run` then. `most`: 1 to 1,000,000; `per`: "PT1S" to
+   * "P1D".
+   */
+  drain(options: {
+    readonly pace: { readonly most: number; readonly per: string }
+    readonly signal?: AbortSignal
+  }): Promise<DispatchCounts>
   /**
    * Works until the signal aborts: then no new claim, and handlers in flight are awaited. Resolves when all is at rest.
    * Feeds a read model apart from the log, too, unless `project` is false (another process does it); what ends the
@@ -62,6 +73,11 @@ export function createRunning({ dispatcher, projection, isSeparate, store, wakeS
       input.checkInput('runDue', options, DUE)
       lifetime.requireOpen()
       return dispatcher.runDue(options)
+    },
+    async drain(options) {
+      input.checkInput('drain', options, { pace, 'signal?': input.abortSignal })
+      lifetime.requireOpen()
+      return dispatcher.drain(options.pace, options.signal ?? new AbortController().signal)
     },
     async run(options) {
       input.checkInput('run', options, { signal: input.abortSignal, 'project?': input.flag })

@@ -4,7 +4,6 @@ import type { DispatchDue } from '../commands.ts'
 import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun, sendingRun } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef, StepRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'
-import { pausedLane } from '../pauses.ts'
 import { type DueStep, dueOfRun, plan } from '../plan.ts'
 import { countOf, type Decider } from '../verbs/verb.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
@@ -37,8 +36,8 @@ export const dispatchDue: Decider<DispatchDue, DispatchDueAnswer> = {
     for (let i = 0, left = command.limit; i < queue.length && left > 0; i++) {
       const { due } = queue[i] as Queued
       if (due.action === 'dispatch') {
-        // An overdue step of a campaign that was resumed with a pace needs a permit of that, too (GATE-4).
-        const kinds = due.isPaced === true ? [due.step.kind, pausedLane(due.campaignId).kind] : [due.step.kind]
+        // An overdue step that begins by a pace needs a permit of that, too (GATE-4).
+        const kinds = due.pacedIn === undefined ? [due.step.kind] : [due.step.kind, due.pacedIn.kind]
         if (kinds.some((kind) => (used.get(kind) ?? 0) >= (command.permits?.get(kind) ?? Number.POSITIVE_INFINITY)))
           continue
         for (const kind of kinds) used.set(kind, (used.get(kind) ?? 0) + 1)

@@ -3,12 +3,13 @@
  * due steps done (`due-work.ts`), and gives the claims back; once (`runDue`) or until told to end (`run`). Rules STEP-7,
  * STOP-6, ONCE-3.
  */
-import type { Instant } from '@enfold/core'
+import { EnfoldFault, type Instant } from '@enfold/core'
 import { realWait } from '../clock.ts'
 import { type FaultWords, wordsOf } from '../fault-words.ts'
 import { createInFlight, type InFlight } from '../in-flight.ts'
 import { createDispatching, type DispatcherParts, type Dispatching } from './dispatching.ts'
 import { drain, nextWake, rest } from './drain.ts'
+import type { DrainPace } from './paces.ts'
 import { type DispatchCounts, newTally } from './tally.ts'
 
 /** How the dispatcher of this process stands. */
@@ -32,6 +33,7 @@ export interface Dispatcher {
   health(): DispatcherHealth
   runDue(options: DueOptions): Promise<DispatchCounts>
   run(signal: AbortSignal): Promise<void>
+  drain(pace: DrainPace, signal: AbortSignal): Promise<DispatchCounts>
   /** Ends `run` if it runs, and waits for everything in flight. */
   close(): Promise<void>
 }
@@ -60,6 +62,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     },
     run: (signal) =>
       runs.track(runUntil(dispatching, drains, AbortSignal.any([signal, closing.signal]), tellOfWaiting)),
+    drain: (pace, signal) => drainOverdue(dispatching, drains, pace, AbortSignal.any([signal, closing.signal])),
     async close() {
       closing.abort()
       await Promise.all([drains.settled(), runs.settled()])
@@ -89,6 +92,36 @@ async function runDue(
   do await drains.track(drain(dispatching, tally, budget, stop))
   while (budget.capacity > 0 && !stop.aborted && (await projection.toHead()))
   await tellOfWaiting()
+  const wakeAt = (await nextWake(dispatching)) ?? (await readModel.nextWake(kinds.capacity(new Map())))
+  return { ...tally, wakeAt }
+}
+
+/**
+ * Works until nothing that was overdue at the call is left. What cannot be put into the lane of the pace, because this
+ * worker has no handler for it or its campaign is paused, is not waited for.
+ */
+async function drainOverdue(
+  dispatching: Dispatching,
+  drains: InFlight,
+  pace: DrainPace,
+  stop: AbortSignal,
+): Promise<DispatchCounts> {
+  const { kinds, limits, projection, readModel } = dispatching
+  if (dispatching.context.campaigns.catalog.drained.at !== null)
+    throw EnfoldFault.unshownInput('drain', 'is called while another goes on', 'one at a time')
+  const tally = newTally()
+  limits.drain(pace)
+  try {
+    for (;;) {
+      await projection.toHead()
+      await drains.track(drain(dispatching, tally, { capacity: Number.POSITIVE_INFINITY }, stop))
+      if (stop.aborted || !limits.isDraining()) break
+      await rest(dispatching, stop)
+      await limits.look()
+    }
+  } finally {
+    limits.drain(null)
+  }
   const wakeAt = (await nextWake(dispatching)) ?? (await readModel.nextWake(kinds.capacity(new Map())))
   return { ...tally, wakeAt }
 }

@@ -6,6 +6,7 @@
 import {
   type CampaignId,
   campaignStream,
+  drainedLane,
   durationMs,
   epochMsOf,
   type Instant,
@@ -20,6 +21,7 @@ import type { Limits } from './limits.ts'
 
 /** A worker claims at most this part of what a span allows at once. */
 const PORTIONS = 10
+const DRAIN = drainedLane('').kind
 
 interface Pace {
   readonly campaignId: CampaignId
@@ -39,7 +41,16 @@ interface Pace {
   isWaiting: boolean
 }
 
+export interface DrainPace {
+  readonly most: number
+  readonly per: string
+}
+
 export interface Paces extends Limits {
+  /** Overdue steps of all campaigns begin by this pace from now on, in this process; `null`: no longer. */
+  drain(pace: DrainPace | null): void
+  /** Whether anything waits for the pace of `drain`, by the last look. */
+  isDraining(): boolean
   /** Counts what was begun since the last look. Reads nothing while no contact waits for a pace. */
   look(): Promise<void>
 }
@@ -87,15 +98,35 @@ export function createPaces(
   }
 
   return {
+    drain(pace) {
+      campaigns.catalog.drained.at = pace === null ? null : clock.now()
+      if (pace === null) paces.delete(DRAIN)
+      else {
+        const counts = { position: 0, span: 0, begun: 0, pending: 0, fresh: 0, isWaiting: false }
+        const perMs = durationMs(pace.per) ?? 1
+        paces.set(DRAIN, { campaignId: '', resumedAt: clock.now(), most: pace.most, perMs, ...counts })
+      }
+    },
+    isDraining: () => paces.get(DRAIN)?.isWaiting === true,
     async look() {
       const paced = campaigns.catalog.paced()
-      if (paced.length === 0) {
+      const drained = paces.get(DRAIN)
+      if (paced.length === 0 && drained === undefined) {
         paces.clear()
         return
       }
       const kinds = paced.map(({ campaignId }) => pausedLane(campaignId).kind)
+      if (drained !== undefined) kinds.push(DRAIN)
       const waiting = new Set((await readModel.backlog(kinds, clock.now())).map(({ kind }) => kind))
       for (const kind of paces.keys()) if (!kinds.includes(kind)) paces.delete(kind)
+      if (drained !== undefined) {
+        // Of this process alone: what it began itself is known without the log.
+        drained.isWaiting = waiting.has(DRAIN)
+        const span = spanAt(drained, nowMs())
+        if (span !== drained.span) Object.assign(drained, { span, begun: 0 })
+        drained.begun += drained.fresh
+        drained.fresh = 0
+      }
       for (const one of paced) {
         const pace = await paceOf(one)
         pace.isWaiting = waiting.has(pausedLane(one.campaignId).kind)
@@ -131,6 +162,8 @@ export function createPaces(
 export function bothOf(limits: Limits, paces: Paces): Paces {
   return {
     look: paces.look,
+    drain: paces.drain,
+    isDraining: paces.isDraining,
     capacity: () => new Map([...limits.capacity(), ...paces.capacity()]),
     reserve(kind) {
       const giveBack = [limits.reserve(kind), paces.reserve(kind)]
