@@ -44,18 +44,24 @@ export function keepingStates(store: Store, isKept: (version: Version) => boolea
   }
 }
 
-/** The store, and how many events of contacts were read of it since the count was last taken. */
-export function counting(store: Store): { readonly store: Store; taken(): number } {
+/**
+ * The store, and how many events of contacts were read of it since the count was last taken; and how often a contact's stream
+ * was looked at.
+ */
+export function counting(store: Store): { readonly store: Store; taken(): number; looks(): number } {
   let read = 0
+  let looks = 0
   return {
     store: {
       ...store,
       async readMany(streams) {
         const found = await store.readMany(streams)
         for (const [stream, events] of found) if (contactOf(stream) !== null) read += events.length
+        looks += streams.filter((stream) => contactOf(stream) !== null).length
         return found
       },
       async *readStream(stream, from) {
+        if (contactOf(stream) !== null) looks += 1
         for await (const event of store.readStream(stream, from)) {
           if (contactOf(stream) !== null) read += 1
           yield event
@@ -71,6 +77,11 @@ export function counting(store: Store): { readonly store: Store; taken(): number
       const taken = read
       read = 0
       return taken
+    },
+    looks() {
+      const since = looks
+      looks = 0
+      return since
     },
   }
 }

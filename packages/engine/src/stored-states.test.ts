@@ -27,7 +27,7 @@ const nurture = onAnn('nurture')
 const onboarding = onAnn('onboarding')
 
 function given(made: Store) {
-  const { store, taken } = counting(made)
+  const { store, taken, looks } = counting(made)
   const clock = createSimulatedClock(MONDAY)
   const { calls, handler } = createRecorder()
   const told: EngineEvent[] = []
@@ -42,7 +42,7 @@ function given(made: Store) {
   const engine = asHostsUseIt(own, made)
   closing({ close: () => made.close() })
   closing(engine)
-  return { store: made, engine, clock, calls, told, taken }
+  return { store: made, engine, clock, calls, told, taken, looks }
 }
 
 /** Ann after so many runs of a sequence of one step. */
@@ -183,6 +183,21 @@ describe.each([
     expect(await rejectionOf(engine.cancelStep(step))).toMatchObject({ type: 'EnrollmentNotActive', run: 3 })
     expect(await rejectionOf(engine.resendStep({ ...step, run: 99 }))).toMatchObject({ type: 'RunUnknown', newest: 40 })
   })
+})
+
+it.each([
+  ['a few events', 1],
+  ['a stored state', 40],
+])('with a separate read model, each due step of a contact with %s reads its stream once', async (_, runs) => {
+  const { engine, clock, looks, calls } = await after(runs, besideLog(createMemoryStore(), createMemoryStore()))
+  for (let step = 1; step <= 3; step++) {
+    await answerOf(engine.startSequence({ ...onboarding, commandId: `again ${step}` }))
+    looks()
+    expect(await engine.runDue()).toMatchObject({ sent: 1 })
+    expect(looks()).toBe(1)
+    await clock.advance('PT2M')
+  }
+  expect(calls).toHaveLength(runs + 3)
 })
 
 it('a short contact has no stored state', async () => {
