@@ -557,13 +557,7 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       })
       return
     case 'SequenceResumed':
-      withRun(state, event.data, (run) => {
-        run.status = 'active'
-        run.pausedAt = null
-        run.shiftMs += event.data.shiftMs
-        run.shiftedMs += event.data.shiftMs
-        if (event.data.shiftMs > 0) run.shifts = [...(run.shifts ?? []), { until: event.at, ms: event.data.shiftMs }]
-      })
+      withRun(state, event.data, (run) => resume(run, event.data.shiftMs, event.at))
       return
     case 'SequenceCompleted':
       withRun(state, event.data, (run) => {
@@ -598,18 +592,7 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       else attempt(state, event.data, event, 'skipped', event.data.reason, null, event.data.timing?.dueAt ?? null)
       return
     case 'StepResent':
-      withStep(state, event.data, event, (step) => {
-        if (step.resends === NO_RESENDS) step.resends = []
-        step.resends.push({
-          resend: event.data.resend,
-          status: 'requested',
-          at: event.at,
-          attempt: 0,
-          retryAt: null,
-          reason: null,
-          eventId: event.id,
-        })
-      })
+      withStep(state, event.data, event, (step) => requestResend(step, event.data.resend, event))
       return
     case 'StepCancelled':
       withStep(state, event.data, event, (step) => {
@@ -632,13 +615,30 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       state.suppressed = null
       return
     case 'ContactErased':
-      state.erased = true
-      for (const { runs } of state.enrollments)
-        for (const run of runs) if (isOpen(run)) end(run, 'stopped', event.at, { by: 'erasure' })
+      erase(state, event.at)
       return
     default:
       event satisfies never
   }
+}
+
+function resume(run: Mutable<Run>, shiftMs: number, at: Instant): void {
+  run.status = 'active'
+  run.pausedAt = null
+  run.shiftMs += shiftMs
+  run.shiftedMs += shiftMs
+  if (shiftMs > 0) run.shifts = [...(run.shifts ?? []), { until: at, ms: shiftMs }]
+}
+
+function requestResend(step: Mutable<StepRecord>, resend: number, { at, id }: ContactEvent): void {
+  if (step.resends === NO_RESENDS) step.resends = []
+  step.resends.push({ resend, status: 'requested', at, attempt: 0, retryAt: null, reason: null, eventId: id })
+}
+
+function erase(state: LiveContact, at: Instant): void {
+  state.erased = true
+  for (const { runs } of state.enrollments)
+    for (const run of runs) if (isOpen(run)) end(run, 'stopped', at, { by: 'erasure' })
 }
 
 function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], event: ContactEvent): void {

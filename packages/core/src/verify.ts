@@ -57,19 +57,8 @@ export function violationOf(
   if (state.erased && !OUTCOMES.has(event.type)) return broken('ERASE-1', `${event.type} after ContactErased`)
   const { type, data } = event
   switch (type) {
-    case 'SequenceStarted': {
-      const newest = newestRun(enrollmentOf(state, data))
-      const next = nextRunNumber(enrollmentOf(state, data))
-      if (isSuppressed(state, event.at)) return broken('STOP-4', 'a start of a suppressed contact')
-      if (isInProgress(newest))
-        return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
-      return (
-        expect('START-1', data.run === next, `run ${data.run} follows run ${next - 1}`) ??
-        (data.continues === undefined
-          ? startOf(state, event, campaigns)
-          : continuationViolation(state, data, event.at, campaigns))
-      )
-    }
+    case 'SequenceStarted':
+      return started(state, event, campaigns)
     case 'RunUndone':
       return ofNewest(state, data) ?? undoneViolation(state, data)
     case 'SignalRetracted':
@@ -114,27 +103,10 @@ export function violationOf(
         expect('SKIP-1', data.ahead === undefined, 'a step skipped ahead by its schedule') ??
         (data.attempt === 0 ? skipped(state, event, campaigns) : outcome(state, data, type))
       )
-    case 'StepResent': {
-      const record = runOf(state, data)?.steps.find((step) => step.stepId === data.stepId)
-      const reached = record !== undefined && (record.attempt > 0 || record.status === 'skipped')
-      return (
-        stepKnown(state, data, campaigns) ??
-        expect('RESEND-2', reached && record.status !== 'cancelled', 'a resend of a step that was not reached') ??
-        expect('RESEND-2', record?.status !== 'dispatched', 'a resend of a step in flight') ??
-        expect('RESEND-3', data.resend === (record?.resends.length ?? 0) + 1, `resend ${data.resend} out of order`)
-      )
-    }
-    case 'StepCancelled': {
-      const run = runOf(state, data)
-      const status = run === undefined ? undefined : recordOf(run, data.stepId)?.status
-      const free = status === undefined || status === 'retrying' || status === 'held'
-      return (
-        stepKnown(state, data, campaigns) ??
-        ofNewest(state, data) ??
-        expect('CANCEL-1', isInProgress(run), 'a cancelled step of a run that is not in progress') ??
-        expect('CANCEL-2', free, `a cancelled step that is ${status}`)
-      )
-    }
+    case 'StepResent':
+      return stepKnown(state, data, campaigns) ?? resent(state, data)
+    case 'StepCancelled':
+      return stepKnown(state, data, campaigns) ?? ofNewest(state, data) ?? cancelled(state, data)
     case 'StepRescheduled':
       return rescheduled(state, event, campaigns)
     case 'RunShifted':
@@ -180,6 +152,40 @@ function stepKnown(state: ContactState, ref: StepRef, campaigns?: Catalog): Viol
   const sequence = campaign.sequences.get(ref.sequenceId)
   const known = sequence !== undefined && stepOf(sequence, ref.stepId) !== undefined
   return expect('VERSION-1', known, `version ${run.campaignVersion} has no step ${JSON.stringify(ref.stepId)}`)
+}
+
+function started(state: ContactState, event: ContactEventOf<'SequenceStarted'>, campaigns?: Catalog): Violation | null {
+  const { data, at } = event
+  const newest = newestRun(enrollmentOf(state, data))
+  const next = nextRunNumber(enrollmentOf(state, data))
+  if (isSuppressed(state, at)) return broken('STOP-4', 'a start of a suppressed contact')
+  if (isInProgress(newest)) return broken('START-2', `run ${data.run} is opened while run ${newest.run} is in progress`)
+  return (
+    expect('START-1', data.run === next, `run ${data.run} follows run ${next - 1}`) ??
+    (data.continues === undefined
+      ? startOf(state, event, campaigns)
+      : continuationViolation(state, data, at, campaigns))
+  )
+}
+
+function resent(state: ContactState, data: ContactEventOf<'StepResent'>['data']): Violation | null {
+  const record = runOf(state, data)?.steps.find((step) => step.stepId === data.stepId)
+  const reached = record !== undefined && (record.attempt > 0 || record.status === 'skipped')
+  return (
+    expect('RESEND-2', reached && record.status !== 'cancelled', 'a resend of a step that was not reached') ??
+    expect('RESEND-2', record?.status !== 'dispatched', 'a resend of a step in flight') ??
+    expect('RESEND-3', data.resend === (record?.resends.length ?? 0) + 1, `resend ${data.resend} out of order`)
+  )
+}
+
+function cancelled(state: ContactState, data: ContactEventOf<'StepCancelled'>['data']): Violation | null {
+  const run = runOf(state, data)
+  const status = run === undefined ? undefined : recordOf(run, data.stepId)?.status
+  const free = status === undefined || status === 'retrying' || status === 'held'
+  return (
+    expect('CANCEL-1', isInProgress(run), 'a cancelled step of a run that is not in progress') ??
+    expect('CANCEL-2', free, `a cancelled step that is ${status}`)
+  )
 }
 
 /** Steps run in order: those before it, or all, are resolved. */
