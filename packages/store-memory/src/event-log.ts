@@ -23,6 +23,8 @@ const PAGE = 1000
 
 export interface MemoryLog {
   readonly events: RecordedEvent[]
+  /** Those of campaigns, which each command asks for: few of many. */
+  readonly ofCampaigns: RecordedEvent[]
   readonly streams: Map<StreamId, RecordedEvent[]>
   readonly byId: Map<EventId, RecordedEvent>
   /** Contacts in the order of their first events, and where each stands in it. */
@@ -32,7 +34,15 @@ export interface MemoryLog {
 }
 
 export function createMemoryLog(hashChain: boolean): MemoryLog {
-  return { events: [], streams: new Map(), byId: new Map(), contacts: [], places: new Map(), hashChain }
+  return {
+    events: [],
+    ofCampaigns: [],
+    streams: new Map(),
+    byId: new Map(),
+    contacts: [],
+    places: new Map(),
+    hashChain,
+  }
 }
 
 export function versionOf(log: MemoryLog, stream: StreamId): Version {
@@ -100,13 +110,14 @@ function write(log: MemoryLog, { stream, events }: StreamAppend, actual: Version
     previous = chainHash(previous, digestOf({ ...given, stream } as NewEvent & { stream: StreamId }))
     return deepFreeze({ ...given, ...place, hash: previous } as RecordedEvent)
   })
+  const contactId = contactOf(stream)
   for (const event of written) {
     log.events.push(event)
+    if (contactId === null) log.ofCampaigns.push(event)
     log.byId.set(event.id, event)
     ofStream.push(event)
   }
   log.streams.set(stream, ofStream)
-  const contactId = contactOf(stream)
   if (contactId !== null && actual === 0) log.places.set(contactId, log.contacts.push(contactId) - 1)
   return written
 }
@@ -125,13 +136,17 @@ export function readTail(log: MemoryLog, { stream, ids }: TailAsked, stored: Sto
   }
 }
 
-export function logPage({ events }: MemoryLog, after: Position, { streams }: EventFilter = {}): LogPage {
+export function logPage({ events, ofCampaigns }: MemoryLog, after: Position, { streams }: EventFilter = {}): LogPage {
+  if (streams === 'campaigns') {
+    const from = ofCampaigns.findLastIndex(({ position }) => position <= after) + 1
+    const page = ofCampaigns.slice(from, from + PAGE)
+    return { events: page, isLast: from + PAGE >= ofCampaigns.length, nextSize: PAGE, head: events.length }
+  }
   const found: RecordedEvent[] = []
   let i = after
   for (; i < events.length && found.length < PAGE; i++) {
     const event = events[i] as RecordedEvent
-    const kind = contactOf(event.stream) === null ? 'campaigns' : 'contacts'
-    if (streams === undefined || streams === kind) found.push(event)
+    if (streams === undefined || contactOf(event.stream) !== null) found.push(event)
   }
   return { events: found, isLast: i >= events.length, nextSize: PAGE, head: events.length }
 }
