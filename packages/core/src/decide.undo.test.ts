@@ -155,7 +155,7 @@ describe('UNDO-2: a start', () => {
     ['a goal', signal('purchased')],
     ['a ban', suppress()],
     ['a pause', pause('s')],
-  ] as const)('UNDO-2: after %s it is undone all the same, for whoever asks how often it began', (_, then) => {
+  ] as const)('UNDO-2: after %s it is undone all the same, also for what asks how often it began', (_, then) => {
     const undone = story.given(start('s', k('k')), then)
     expect(resultOf(undone)[0]).toBe('undone')
     expect(numbersOf(undone.given(undo('k'))).filter(([key]) => key.includes('"s"'))).toEqual([])
