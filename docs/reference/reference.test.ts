@@ -50,6 +50,7 @@ describe('given the page of errors', () => {
     StepInFlight: { type: 'StepInFlight', ...step },
     StepAlreadySent: { type: 'StepAlreadySent', ...step },
     StepAlreadyResolved: { type: 'StepAlreadyResolved', ...step, status: 'skipped' },
+    EnrollmentActive: { type: 'EnrollmentActive', ...nurture, run: 1 },
     NoStepLeft: { type: 'NoStepLeft', ...nurture, run: 1 },
     SignalUnknown: { type: 'SignalUnknown', contactId: 'ada', signalId: 'order-1' },
     ActionUnknown: { type: 'ActionUnknown', actionId: 'fair-2026' },
@@ -117,6 +118,7 @@ describe('given the page of events', () => {
     StepCancelled: true,
     StepRescheduled: true,
     RunShifted: true,
+    RunMoved: true,
     ContactSuppressed: true,
     ContactUnsuppressed: true,
     ContactErased: true,
@@ -138,8 +140,8 @@ describe('given the page of events', () => {
     const told = rows(page('events'))
     const run = ['campaignId', 'sequenceId', 'run', 'key']
     const shorthand = [
-      ['the attempt', [...run, 'stepId', 'resend', 'attempt']],
-      ['the step', [...run, 'stepId']],
+      ['the attempt', [...run, 'stepId', 'occurrence', 'resend', 'attempt']],
+      ['the step', [...run, 'stepId', 'occurrence']],
       ['the run', run],
     ] as const
     for (const type of Object.keys(types)) {

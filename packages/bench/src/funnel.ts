@@ -30,12 +30,9 @@ function standingAt(step: number): CounterChange {
   const keys = [
     ['sequence', 'course', 'started'],
     ['sequence', 'course', 'active'],
-    ...['reached', 'sent', 'failed', 'skipped', 'cancelled', 'left', 'held', 'inFlight', 'waiting'].map((place) => [
-      'step',
-      'course',
-      `lesson-${step}`,
-      place,
-    ]),
+    ...['reached', 'sent', 'failed', 'skipped', 'cancelled', 'passed', 'left', 'held', 'inFlight', 'waiting'].map(
+      (place) => ['step', 'course', `lesson-${step}`, place],
+    ),
   ]
   return { campaignId: 'long', campaignVersion: 1, by: keys.map((key) => [JSON.stringify(key), 1]) }
 }

@@ -135,7 +135,7 @@ describe('answers', () => {
     const { status, stdout } = await enfold(['funnel', 'pool/1', store])
     expect(status).toBe(0)
     expect(stdout).toMatch(/^"pool\/1", all versions\n\nnurture: \d+ started, \d+ open/)
-    expect(stdout).toMatch(/step +reached +waiting +in flight +held +sent +failed +skipped +cancelled +left/)
+    expect(stdout).toMatch(/step +reached +waiting +in flight +held +sent +failed +skipped +cancelled +passed +left/)
     expect(await enfold(['funnel', 'none', store])).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('The log tells of no campaign none.'),

@@ -74,19 +74,19 @@ function sequenceText(paint: Paint, sequence: SequenceNumbers): readonly string[
     ])}, ${said(completed)} completed, ${said(stopped)} stopped${parts(by)}`,
     table(
       paint,
-      ['step', 'reached', 'waiting', 'in flight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left'],
+      ['step', 'reached', 'waiting', 'in flight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'passed', 'left'],
       steps.map((step) => [named(step.stepId), ...countsOf(step)]),
     ),
   ]
 }
 
 function countsOf(step: StepNumbers): readonly string[] {
-  const { reached, waiting, inFlight, held, sent, failed, skipped, cancelled, left, reasons } = step
+  const { reached, waiting, inFlight, held, sent, failed, skipped, cancelled, passed, left, reasons } = step
   const why = reasons.map(({ reason, count }) => `${named(reason)} ${said(count)}`).join(', ')
   return [
     ...[reached, waiting, inFlight, held, sent, failed].map(said),
     why === '' ? said(skipped) : `${said(skipped)} (${why})`,
-    ...[cancelled, left].map(said),
+    ...[cancelled, passed, left].map(said),
   ]
 }
 

@@ -58,6 +58,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     options: {
       key: 'what the run is about, of a sequence with keys',
       vars: VARS,
+      atStep: 'the step at which the run opens: those before it are passed (default: the first)',
     },
     would: (order, contacts) => `start ${sequenceName(order)} for ${contacts}`,
     did: {
@@ -181,6 +182,21 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
       shifted: (answer, order, contact) => `shifted ${eachRun(answer, order)} by ${order.by} for ${contact}`,
     },
   },
+  moveRun: {
+    help: 'let a run go on at another step, or in another sequence',
+    options: {
+      toStep: 'the step at which it goes on',
+      toSequence: 'the sequence of the campaign that starts in its place',
+      wait: 'the wait of the step: keep (counted from now, the default), or none (due now)',
+      again: 'going back, send again what was sent',
+      key: 'what the run is about, of a sequence with keys',
+    },
+    would: (order, contacts) => `move ${sequenceName(order)} to ${placeName(order)} for ${contacts}`,
+    did: {
+      moved: ({ run }, order, contact) =>
+        `moved ${sequenceName(order)} to ${placeName(order)}, run ${run}, for ${contact}`,
+    },
+  },
   stopAll: {
     help: 'take contacts out of every sequence',
     options: {},
@@ -292,6 +308,11 @@ export const CAMPAIGN_SENTENCES: { readonly [Name in CampaignVerbName]: Campaign
       not_paused: (campaign) => `${campaign} is not paused: nothing changed`,
     },
   },
+}
+
+/** "mistake-4"; "vip"; "mistake-4 of vip" */
+function placeName({ toStep, toSequence }: Pick<OrderOf<'moveRun'>, 'toStep' | 'toSequence'>): string {
+  return [toStep, toSequence].flatMap((id) => (id === undefined ? [] : [named(id)])).join(' of ')
 }
 
 function stepName({ stepId, ...ref }: SequenceRef & { readonly stepId: string }): string {

@@ -108,6 +108,26 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
       html`<label>By <input name="by" required pattern="[+-]?P.+" placeholder="P2D"> <small>a duration such as P2D or PT3H; with "-" in front of it: earlier</small></label>`,
     taken: ({ form }) => ({ by: form.get('by') ?? '' }),
   },
+  moveRun: {
+    title: 'Move',
+    says: 'The run goes on at another step. Going forwards, what lies between is not sent. Going back, what was sent is not sent again unless you say so. Or it ends here, and another sequence of the campaign starts in its place.',
+    offered: ({ status }) => isInProgress(status),
+    fields: () =>
+      html`<label>To step <input name="toStep" maxlength="200"></label>
+<label>Or to sequence <input name="toSequence" maxlength="200"> <small>of the same campaign; its first step, or the step above</small></label>
+<label class="tick"><input type="checkbox" name="wait" value="none"> Due now, without its wait</label>
+<label class="tick"><input type="checkbox" name="again" value="yes"> Send again what was sent</label>`,
+    taken({ form }) {
+      const [toStep, toSequence] = [form.get('toStep') ?? '', form.get('toSequence') ?? '']
+      if (toStep === '' && toSequence === '') throw new Failure(422, 'Say to which step or sequence.')
+      return {
+        ...(toStep === '' ? {} : { toStep }),
+        ...(toSequence === '' ? {} : { toSequence }),
+        ...(form.get('wait') === 'none' ? { wait: 'none' } : {}),
+        ...(form.get('again') === 'yes' ? { again: true } : {}),
+      }
+    },
+  },
   stopAll: {
     title: 'Stop all sequences',
     says: 'The contact is taken out of every sequence of every campaign. Goals that are satisfied later can start them again: only a ban forbids that.',
@@ -195,6 +215,7 @@ const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]
   cleared: 'It is due by its timer again.',
   not_rescheduled: 'It is due by its timer. Nothing was changed.',
   shifted: 'Shifted. All waits that are still to come end at another time.',
+  moved: 'Moved.',
   suppressed: 'Suppressed: everything was stopped, and nothing can start until it is lifted.',
   already_suppressed: 'Suppressed already, in the same way. Nothing was changed.',
   unsuppressed: 'The ban was lifted.',

@@ -207,6 +207,7 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   StepCancelled: BY_HAND,
   StepRescheduled: BY_HAND,
   RunShifted: BY_HAND,
+  RunMoved: BY_HAND,
   ContactSuppressed: BY_HAND,
   ContactUnsuppressed: BY_HAND,
   ContactErased: BY_HAND,
@@ -347,6 +348,8 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
       return
     case 'SequenceStopped':
       owed.delete(runKey('stop', event.data))
+      if (event.data.movedTo !== undefined)
+        owed.add(runKey('start', { campaignId: event.data.campaignId, ...event.data.movedTo }))
       return
     case 'SequenceStarted':
       owed.delete(runKey('start', event.data))

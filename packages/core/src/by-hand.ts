@@ -91,6 +91,11 @@ export function withoutDue(hand: ByHand, stepId: StepId): ByHand {
   return dues.length === hand.dues.length ? hand : { ...hand, dues }
 }
 
+/** After the run was moved: an instant that is over says nothing of a step to which the run comes another time. */
+export function withoutPast(hand: ByHand, now: Instant): ByHand {
+  return { ...hand, dues: hand.dues.filter((due) => byHandAt({ byHand: hand }, due) > now) }
+}
+
 /** After all waits were moved. */
 export function withShift(hand: ByHand = UNTOUCHED, shift: RunShift): ByHand {
   return { ...hand, shifts: [...hand.shifts, shift] }

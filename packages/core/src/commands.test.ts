@@ -1,9 +1,9 @@
-import { type ContactCommand, campaign, decide, READS_FACTS } from '@enfold/core'
+import { type ContactCommand, campaign, decide, readsFacts, VERBS } from '@enfold/core'
 import { commands, scenario } from '@enfold/testkit'
 import { expect, it } from 'vitest'
 
 const { start, stop, stopAll, pause, resume, suppress, unsuppress, erase, cancel, skip, sendNow, shift } = commands
-const { retract, signal, undo } = commands
+const { retract, signal, undo, move } = commands
 const META = { commandId: 'k', actor: null, contactId: 'contact' }
 
 const course = campaign({
@@ -41,7 +41,9 @@ it('FACTS-1: a decision that is said to read no facts reads none', () => {
     ...[stop('s'), stopAll(), pause('s'), suppress(), erase(), cancel('s', 'b'), skip('s', 'b'), undo('command-1')].map(
       (one) => [underway, one] as const,
     ),
-    ...[sendNow('s'), shift('s', { by: '-P9D' })].map((one) => [underway, one] as const),
+    ...[sendNow('s'), shift('s', { by: '-P9D' }), move('s', { toStep: 'a', again: true })].map(
+      (one) => [underway, one] as const,
+    ),
     [paused, resume('s', { shift: true })] as const,
     [banned, unsuppress()] as const,
     [left, retract('signal-1')] as const,
@@ -53,9 +55,10 @@ it('FACTS-1: a decision that is said to read no facts reads none', () => {
       command.type,
       { _tag: 'Right' },
     ])
+    expect(readsFacts(command)).toBe(false)
     return command.type
   })
   expect(touched).toEqual([])
-  const named = Object.entries(READS_FACTS).flatMap(([type, reads]) => (reads ? [] : [type]))
+  const named = Object.values(VERBS).flatMap(({ command, readsFacts: reads }) => (reads === true ? [] : [command]))
   expect(types.toSorted()).toEqual(named.toSorted())
 })

@@ -39,13 +39,12 @@ export function isOfDispatcher({ type }: OfContact & { readonly type: string }):
  * Whether the decision on a command reads the host's facts of the contact (FACTS-1). For a command that reads none the
  * host's directory is not asked, so it works while the directory is down.
  */
-export const READS_FACTS = byType(({ readsFacts }) => readsFacts)
+export function readsFacts<Command extends ContactCommand>(command: Command): boolean {
+  const { readsFacts } = deciderOf(command)
+  return typeof readsFacts === 'function' ? readsFacts(command) : readsFacts
+}
 
 /** Whether it rests on what is published now: then the engine looks for news of campaigns first. */
-export const READS_PUBLISHED = byType(({ readsPublished }) => readsPublished)
-
-function byType<Value>(read: (decider: Deciders) => Value) {
-  return Object.fromEntries(Object.values(DECIDERS).map((one) => [one.command, read(one)])) as {
-    readonly [Type in ContactCommand['type']]: Value
-  }
-}
+export const READS_PUBLISHED = Object.fromEntries(
+  Object.values(DECIDERS).map(({ command, readsPublished }) => [command, readsPublished]),
+) as { readonly [Type in ContactCommand['type']]: boolean }

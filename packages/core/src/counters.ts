@@ -14,7 +14,9 @@ import {
   isInProgress,
   isOpen,
   newestRun,
+  occurrenceIn,
   type Run,
+  recordOf,
   runNumbered,
   runOf,
   type StepRecord,
@@ -32,9 +34,19 @@ import type { Counter, CounterChange } from './ports/counters.ts'
  * - `inFlight`: handed over, and no outcome yet.
  * - `held`: it failed, and the run waits for a person.
  * - `sent`, `failed`, `skipped`, `cancelled`: resolved.
+ * - `passed`: the run was moved away while it stood there (JUMP-1).
  * - `left`: the run was stopped while it stood there.
  */
-export type StepPlace = 'waiting' | 'inFlight' | 'held' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'left'
+export type StepPlace =
+  | 'waiting'
+  | 'inFlight'
+  | 'held'
+  | 'sent'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled'
+  | 'passed'
+  | 'left'
 
 /** What a counter counts, and the key that it is stored by. (TypeScript 5.0 wants all members named, or none.) */
 export type CounterPath =
@@ -341,29 +353,36 @@ function countSteps(
     if (to === null) count(['step', sequenceId, stepId, 'reached'], -1)
     else count(['step', sequenceId, stepId, to], 1)
   }
+  const steps: readonly StepDefinition[] = definition?.steps ?? []
+  const [stoodAt, standsAt] = [was === undefined ? null : standingAt(was, steps), standingAt(is, steps)]
+  // Where it stood with nothing recorded, the step has been counted; the first record of it goes on from there.
+  let stood = was === undefined || stoodAt === null || recordOf(was, stoodAt) !== undefined ? null : stoodAt
+  const fromWhereItStood = (stepId: string): StepPlace | null => {
+    if (stood !== stepId) return null
+    stood = null
+    return pendingIn(was)
+  }
   const skipped = ({ stepId, status, reason }: StepRecord, by: number) => {
     if (status === 'skipped') count(['skipped', sequenceId, stepId, reasonOf(reason)], by)
   }
-  const steps: readonly StepDefinition[] = definition?.steps ?? []
-  const [stoodAt, standsAt] = [was === undefined ? null : standingAt(was, steps), standingAt(is, steps)]
   let isRecorded = false
   for (let i = 0; i < is.steps.length; i++) {
     const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
     const before = was?.steps[i]
     const { stepId } = record
-    isRecorded ||= stepId === standsAt
+    isRecorded ||= stepId === standsAt && record.occurrence === occurrenceIn(is, stepId).occurrence
     if (was !== undefined && before !== undefined) {
       if (isSamePlace(was, is, before, record)) continue
       move(stepId, placeOf(was, before), placeOf(is, record))
       skipped(before, -1)
-    } else move(stepId, stoodAt === stepId ? pendingIn(was) : null, placeOf(is, record))
+    } else move(stepId, fromWhereItStood(stepId), placeOf(is, record))
     skipped(record, 1)
     const resent = record.resends.length - (before?.resends.length ?? 0)
     if (resent !== 0) count(['step', sequenceId, stepId, 'resent'], resent)
   }
   // Where it stands, if nothing of the step was ever recorded.
-  if (standsAt !== null && !isRecorded) move(standsAt, stoodAt === standsAt ? pendingIn(was) : null, pendingIn(is))
+  if (standsAt !== null && !isRecorded) move(standsAt, fromWhereItStood(standsAt), pendingIn(is))
 }
 
 function isSamePlace(was: Run, is: Run, before: StepRecord, after: StepRecord): boolean {

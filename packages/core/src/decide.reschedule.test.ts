@@ -480,6 +480,6 @@ describe('orders on the schedule and a paused campaign', () => {
     const before = underway.given(shift('s', { by: 'PT5H' }))
     const meanwhile = underway.at('PT12H').given(shift('s', { by: 'PT5H' }))
     for (const scene of [before, meanwhile])
-      expect(nextAround(scene.at('P2D'), at('03-02T10:00'), at('03-03T10:00'))).toEqual(['b 03-04T14:00'])
+      expect(nextAround(scene.at('P1D'), at('03-02T10:00'), at('03-03T10:00'))).toEqual(['b 03-04T14:00'])
   })
 })

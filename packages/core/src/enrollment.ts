@@ -3,7 +3,16 @@
  * The recipe believes every event: what may happen is decided in `decide.ts`, what must not is found by `verify.ts`.
  */
 import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
-import { type ByHand, byHandAt, dueByHand, withDue, withoutDue, withShift, withWaitOver } from './by-hand.ts'
+import {
+  type ByHand,
+  byHandAt,
+  dueByHand,
+  withDue,
+  withoutDue,
+  withoutPast,
+  withShift,
+  withWaitOver,
+} from './by-hand.ts'
 import {
   type AttemptRef,
   type ContactEvent,
@@ -35,7 +44,7 @@ export const RUN_STATUSES = ['active', 'paused', 'waiting', 'completed', 'stoppe
 export type RunStatus = (typeof RUN_STATUSES)[number]
 
 /** Why a run was stopped. `ban`: the contact was suppressed. */
-export type StoppedBy = 'hand' | 'goal' | 'failure' | 'ban' | 'erasure'
+export type StoppedBy = 'hand' | 'move' | 'goal' | 'failure' | 'ban' | 'erasure'
 
 /** How a run stood when it was stopped or undone: so that it can go on from there (UNDO-3), and is counted rightly. */
 export interface RunEnd {
@@ -64,8 +73,10 @@ export interface Continuation {
 /** What became of a step so far. A step without a record is pending and untouched. */
 export interface StepRecord {
   readonly stepId: StepId
-  /** `retrying`: an attempt failed, another is due at `retryAt`. `held`: failed, and the run waits for an operator. */
-  readonly status: 'dispatched' | 'retrying' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held'
+  /**
+   * `retrying`: an attempt failed, another is due at `retryAt`. `passed`: the run stood there when it was moved. `held`: failed, and the run waits for an operator.
+   */
+  readonly status: 'dispatched' | 'retrying' | 'sent' | 'failed' | 'skipped' | 'cancelled' | 'held' | 'passed'
   /** Instant of the event that made it so. */
   readonly at: Instant
   /** The last attempt that was dispatched; 0 if none was. */
@@ -76,6 +87,8 @@ export interface StepRecord {
   readonly reason: string | null
   /** Skipped by hand before the run came to it: when it does, it goes on from there (SKIP-1). */
   readonly ahead?: true
+  /** 2, 3 … of the times that the run does it (JUMP-1). Absent: the first. */
+  readonly occurrence?: number
   /** Sent by hand: its attempts do not wait for its window (NOW-1). */
   readonly now?: true
   /** The event that made it so: what follows is caused by it. */
@@ -126,9 +139,23 @@ export interface Run {
   readonly steps: readonly StepRecord[]
   /** What operators changed of its schedule. Absent: nothing. */
   readonly byHand?: ByHand
+  /** Where it was opened or moved to. Absent: it was opened at its first step. */
+  readonly place?: RunPlace
   /** Of its `SequenceStarted`. */
   readonly eventId: EventId
   readonly correlationId: string
+}
+
+/** From where a run goes on (START-7, JUMP-1). What stands before it in the sequence is passed. */
+export interface RunPlace {
+  readonly stepId: StepId
+  readonly at: Instant
+  readonly eventId: EventId
+  readonly isStart: boolean
+  /** How many records of steps there were: what they resolved from here on is passed, too, and takes no time. */
+  readonly records: number
+  /** Steps that are done more than once, and how often by now. */
+  readonly occurrences: readonly { readonly stepId: StepId; readonly occurrence: number }[]
 }
 
 export interface Enrollment {
@@ -412,10 +439,16 @@ export function requireRun(state: ContactState, ref: RunRef): Run {
   throw new EnfoldFault('STORE_CORRUPT', `${message} Ask \`enfold verify\` what else is wrong.`, { ...ref })
 }
 
-export function recordOf({ steps }: Run, stepId: StepId): StepRecord | undefined {
+export function recordOf(run: Run, stepId: StepId): StepRecord | undefined {
+  return recordFor(run, stepId, occurrenceIn(run, stepId).occurrence)
+}
+
+/** What became of a step that time of several of which an event tells (JUMP-1). */
+export function recordFor({ steps }: Run, stepId: StepId, occurrence: number | undefined): StepRecord | undefined {
   // Most questions are about the step at which the run stands.
   const last = steps.at(-1)
-  return last?.stepId === stepId ? last : steps.find((step) => step.stepId === stepId)
+  if (last?.stepId === stepId && last.occurrence === occurrence) return last
+  return steps.find((step) => step.stepId === stepId && step.occurrence === occurrence)
 }
 
 /**
@@ -423,6 +456,10 @@ export function recordOf({ steps }: Run, stepId: StepId): StepRecord | undefined
  * for among all only where they stand in another order than the steps.
  */
 export function recordsInTurn(run: Run): (stepId: StepId, place: number) => StepRecord | undefined {
+  if (run.place !== undefined) {
+    const records = currentRecords(run)
+    return (stepId) => records.get(stepId)
+  }
   let inOrder = true
   return (stepId, place) => {
     const there = run.steps[place]
@@ -432,6 +469,36 @@ export function recordsInTurn(run: Run): (stepId: StepId, place: number) => Step
     inOrder = false
     return recordOf(run, stepId)
   }
+}
+
+/** What became of each step, the last time that the run did it. */
+export function currentRecords(run: Run): ReadonlyMap<StepId, StepRecord> {
+  const { place, steps } = run
+  const times = new Map(place?.occurrences.map(({ stepId, occurrence }) => [stepId, occurrence]))
+  return new Map(
+    steps.flatMap((record) => (record.occurrence === times.get(record.stepId) ? [[record.stepId, record]] : [])),
+  )
+}
+
+/** Which time it is that the run does a step, as events say it: absent for the first (JUMP-1). */
+export function occurrenceIn({ place }: Run, stepId: StepId): Pick<StepRef, 'occurrence'> {
+  const known = place?.occurrences.find((one) => one.stepId === stepId)
+  return known === undefined ? {} : { occurrence: known.occurrence }
+}
+
+/** The index of the step from which the run goes on. */
+export function placeIn({ place }: Run, steps: readonly { readonly id: StepId }[]): number {
+  return place === undefined
+    ? 0
+    : Math.max(
+        0,
+        steps.findIndex(({ id }) => id === place.stepId),
+      )
+}
+
+/** Whether the run goes on from a later step, so that nothing becomes of this one. */
+export function isBeforePlace(run: Run, steps: readonly { readonly id: StepId }[], stepId: StepId): boolean {
+  return run.place !== undefined && steps.findIndex(({ id }) => id === stepId) < placeIn(run, steps)
 }
 
 /** In progress: active or paused. */
@@ -460,7 +527,7 @@ export function isBegun(record: StepRecord | undefined): record is BegunRecord {
 /** The step at which the run stands, or stood when it ended: the first of them that is not resolved. `null`: at its end. */
 export function standingAt(run: Run, steps: readonly { readonly id: StepId }[]): StepId | null {
   const recordAt = recordsInTurn(run)
-  for (let place = 0; place < steps.length; place++) {
+  for (let place = placeIn(run, steps); place < steps.length; place++) {
     const { id } = steps[place] as (typeof steps)[number]
     if (!isResolved(recordAt(id, place))) return id
   }
@@ -491,7 +558,7 @@ export function hasLooseEnds(run: Run): boolean {
 
 // --- The recipe -----------------------------------------------------------------------------------------------------
 
-type Mutable<T> = T extends string | number | boolean | null | ByHand
+type Mutable<T> = T extends string | number | boolean | null | ByHand | RunPlace
   ? T
   : T extends readonly (infer Item)[]
     ? Mutable<Item>[]
@@ -512,9 +579,18 @@ const runIn = runOf as (state: LiveContact, ref: RunRef) => Mutable<Run> | undef
 const newestIn = newestRun as (enrollment: Mutable<Enrollment>) => Mutable<Run> | undefined
 
 /** The record of a step, to be changed: one that is frozen belongs to another state, and is copied. */
-function recordIn({ steps }: Mutable<Run>, stepId: StepId): Mutable<StepRecord> | undefined {
+function recordIn(run: Mutable<Run>, stepId: StepId): Mutable<StepRecord> | undefined {
+  return recordForIn(run, stepId, occurrenceIn(run, stepId).occurrence)
+}
+
+function recordForIn(
+  { steps }: Mutable<Run>,
+  stepId: StepId,
+  occurrence: number | undefined,
+): Mutable<StepRecord> | undefined {
+  const isIt = (step: StepRecord | undefined) => step?.stepId === stepId && step.occurrence === occurrence
   const last = steps.length - 1
-  const place = steps[last]?.stepId === stepId ? last : steps.findIndex((step) => step.stepId === stepId)
+  const place = isIt(steps[last]) ? last : steps.findIndex(isIt)
   return place === -1 ? undefined : ownRecord(steps, place)
 }
 
@@ -608,6 +684,9 @@ function recipe(state: LiveContact, event: ContactEvent): void {
         setByHand(run, withShift(run.byHand, { at: event.at, byMs: event.data.byMs })),
       )
       return
+    case 'RunMoved':
+      withRun(state, event.data, (run) => move(run, event.data, event))
+      return
     case 'ContactSuppressed':
       state.suppressed = { until: event.data.until }
       return
@@ -671,6 +750,7 @@ function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], eve
     steps: [],
     eventId: event.id,
     correlationId: event.correlationId,
+    ...(ref.atStep === undefined ? {} : { place: placeAt(ref.atStep, event, { isStart: true, records: 0 }) }),
   })
 }
 
@@ -690,6 +770,7 @@ function continuing(from: Mutable<Run>, ref: ContactEventData['SequenceStarted']
     shiftedMs: from.shiftedMs + shiftMs,
     ...(shifted.length === 0 ? {} : { shifts: shifted }),
     ...(from.byHand === undefined ? {} : { byHand: from.byHand }),
+    ...(from.place === undefined ? {} : { place: { ...from.place, eventId: event.id } }),
     ...(from.endedWait === undefined ? {} : { endedWait: from.endedWait }),
     continued: {
       run: from.run,
@@ -735,11 +816,55 @@ function stoppedBy({
   cause,
   causationId,
   commandId,
+  data,
 }: ContactEventOf<'SequenceStopped'>): Pick<RunEnd, 'by' | 'goalId'> {
+  if (data.movedTo !== undefined) return { by: 'move' }
   if (cause.by === 'goal') return { by: 'goal', goalId: cause.goalId }
   if (cause.by === 'step') return { by: 'failure' }
   // What follows from another event, and not from the order itself, follows from a ban.
   return { by: causationId === commandId ? 'hand' : 'ban' }
+}
+
+function placeAt(
+  stepId: StepId,
+  { id, at }: ContactEvent,
+  more: Pick<RunPlace, 'isStart' | 'records'>,
+  occurrences: RunPlace['occurrences'] = [],
+): RunPlace {
+  return { stepId, at, eventId: id, ...more, occurrences }
+}
+
+/** What it stood at is passed, and a new wait begins (JUMP-1). */
+function move(run: Mutable<Run>, data: ContactEventData['RunMoved'], event: ContactEvent): void {
+  const { from, to, standsAt, wait, again } = data
+  if (from !== null) {
+    const record = recordIn(run, from)
+    if (isBegun(record) || (record === undefined && from !== to)) {
+      const left = record ?? stepIn(run, { stepId: from, ...occurrenceIn(run, from) }, event)
+      set(left, 'passed', event, left.reason, null)
+      dropResends(left, event.at)
+    }
+  }
+  const before = run.place?.occurrences ?? []
+  const more = again.map((stepId) => {
+    const occurrence = before.find((one) => one.stepId === stepId)?.occurrence ?? 1
+    return { stepId, occurrence: occurrence + 1 }
+  })
+  const others = before.filter(({ stepId }) => !again.includes(stepId))
+  const place = placeAt(to, event, { isStart: false, records: run.steps.length }, [...others, ...more])
+  Object.assign(run, { place })
+  run.shiftMs = 0
+  let hand = run.byHand === undefined ? undefined : withWaitOver(withoutPast(run.byHand, event.at))
+  if (wait === 'none' && standsAt !== null)
+    hand = withDue(hand, {
+      stepId: standsAt,
+      dueAt: event.at,
+      at: event.at,
+      eventId: event.id,
+      now: false,
+      wasHeld: false,
+    })
+  if (hand !== undefined) setByHand(run, hand)
 }
 
 function end(
@@ -773,7 +898,7 @@ function attempt(
   state: LiveContact,
   ref: AttemptRef,
   event: ContactEvent,
-  status: Exclude<StepRecord['status'], 'cancelled'>,
+  status: Exclude<StepRecord['status'], 'cancelled' | 'passed'>,
   reason: string | null,
   retryAt: Instant | null,
   dueAt: Instant | null,
@@ -875,11 +1000,16 @@ function withRun(state: LiveContact, ref: RunRef, change: (run: Mutable<Run>) =>
   if (run !== undefined) change(run)
 }
 
-function stepIn(run: Mutable<Run>, { stepId }: StepRef, event: ContactEvent): Mutable<StepRecord> {
-  const known = recordIn(run, stepId)
+function stepIn(
+  run: Mutable<Run>,
+  { stepId, occurrence }: Pick<StepRef, 'stepId' | 'occurrence'>,
+  event: ContactEvent,
+): Mutable<StepRecord> {
+  const known = recordForIn(run, stepId, occurrence)
   if (known !== undefined) return known
   run.steps.push({
     stepId,
+    ...(occurrence === undefined ? {} : { occurrence }),
     status: 'dispatched',
     at: event.at,
     attempt: 0,
@@ -971,6 +1101,12 @@ function freezeByHand(hand: ByHand): void {
   Object.freeze(hand)
 }
 
+function freezePlace(place: RunPlace): void {
+  place.occurrences.forEach(Object.freeze)
+  Object.freeze(place.occurrences)
+  Object.freeze(place)
+}
+
 function freezeEnrollment(enrollment: Enrollment): void {
   for (const run of enrollment.runs) {
     for (const step of run.steps) {
@@ -988,6 +1124,7 @@ function freezeEnrollment(enrollment: Enrollment): void {
     Object.freeze(run.continued)
     Object.freeze(run.vars)
     if (run.byHand !== undefined) freezeByHand(run.byHand)
+    if (run.place !== undefined) freezePlace(run.place)
     Object.freeze(run)
   }
   Object.freeze(enrollment.runs)

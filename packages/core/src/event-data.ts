@@ -24,7 +24,7 @@ import {
   whole,
   words,
 } from './event-parts.ts'
-import type { CampaignId, SequenceId } from './ids.ts'
+import type { CampaignId, SequenceId, StepId } from './ids.ts'
 import { counted, keywords, type ObjectOf, optional, orNull, type Properties, refined, string } from './schema.ts'
 import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
 
@@ -45,8 +45,14 @@ export const CONTACT_EVENTS = {
     standing: optional(words('paused', 'waiting')),
     /** By how much its wait is longer than it was; absent: by nothing. */
     shiftMs: optional(whole(0)),
+    /** The step at which it was opened; absent: the first (START-7). */
+    atStep: optional(id<StepId>()),
   },
-  SequenceStopped: RUN,
+  SequenceStopped: {
+    ...RUN,
+    /** The run that was opened in its place, in the same append (JUMP-2). */
+    movedTo: optional(counted({ sequenceId: id<SequenceId>(), key: optional(id()), run: whole(1) })),
+  },
   /**
    * The start of the run was a mistake, and nothing of it was dispatched: from now on it is as if it had never begun, but
    * for its number (UNDO-2).
@@ -152,6 +158,20 @@ export const CONTACT_EVENTS = {
   },
   /** All waits of the run that are still to come end so much later, or earlier if it is below 0 (SHIFT-2). */
   RunShifted: { ...RUN, byMs: milliseconds },
+  /** The run goes on at another step (JUMP-1). */
+  RunMoved: {
+    ...RUN,
+    /** Where it stood; `null`: at its end. */
+    from: orNull(id<StepId>(), { description: 'an id, or null' }),
+    /** From where it goes on: steps from here on that were sent are passed, unless `again` names them. */
+    to: id<StepId>(),
+    /** Where it stands now; `null`: no step is left. */
+    standsAt: orNull(id<StepId>(), { description: 'an id, or null' }),
+    /** `none`: that step is due now. `keep`: its wait is counted from now. */
+    wait: words('none', 'keep'),
+    /** Steps that are to be done once more, each under a key of its own. */
+    again: list(id<StepId>()),
+  },
   ContactSuppressed: {
     /** `null` for a ban without end. */
     until: instantOrNull,

@@ -90,7 +90,14 @@ export const RUN = {
   /** 1, 2, 3 … of its enrollment. */
   run: whole(1),
 }
-export const STEP = { ...RUN, stepId }
+export const STEP = {
+  ...RUN,
+  stepId,
+  /** 2, 3 … after a move backwards that sends it again (JUMP-1). Absent: the first time. */
+  occurrence: optional(
+    integer({ minimum: 2, maximum: Number.MAX_SAFE_INTEGER, description: 'a whole number, 2 or more' }),
+  ),
+}
 export const ATTEMPT = {
   ...STEP,
   /** 0 for the scheduled sending, 1, 2, … for resends. */

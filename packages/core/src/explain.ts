@@ -5,6 +5,7 @@ import {
   type Enrollment,
   enrollmentOf,
   fold,
+  isBeforePlace,
   isSameEnrollment,
   isSuppressed,
   nameOfEnrollment,
@@ -58,6 +59,8 @@ export interface NotRun {
     | 'failed'
     | 'held'
     | 'cancelled'
+    /** The run was opened at a later step, or moved past it (START-7, JUMP-1). */
+    | 'passed'
     | 'stopped'
     | 'suppressed'
     | 'erased'
@@ -131,7 +134,11 @@ export function explainNot(
       return because(record.status, evidence('StepDispatched', 'StepFailed'), record.reason)
     case 'cancelled':
       return because('cancelled', evidence('StepCancelled'))
+    case 'passed':
+      return because('passed', evidence('RunMoved'))
   }
+  if (record === undefined && isBeforePlace(run, campaign.sequence(step.sequenceId).steps, step.stepId))
+    return because('passed', evidence('SequenceStarted', 'RunMoved'))
   if (run.status === 'stopped') {
     if (state.erased) return because('erased', evidence('ContactErased'))
     return because('stopped', evidence('SequenceStopped'))
@@ -144,7 +151,7 @@ export function explainNot(
   if (next?.stepId === step.stepId && next.campaignPausedSince !== undefined)
     return { ...because('campaign-paused', evidence('SequenceStarted'), `since ${next.campaignPausedSince}`), dueAt }
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
-  const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted')
+  const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted', 'RunMoved')
   if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
     return { ...because('window', shown), dueAt: next.opensAt }
   if (dueAt !== null && dueAt <= now) {

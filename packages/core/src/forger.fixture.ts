@@ -261,6 +261,22 @@ export const FORGERIES: readonly Forgery[] = [
   append('a shift of a run that is over', ofType('SequenceStopped', 'SequenceCompleted'), (event) => [
     byHand(event, 'RunShifted', { ...runOf(event), byMs: 1 }),
   ]),
+  change('a move from where the run did not stand', ofType('RunMoved'), (event) => withData(event, { from: 'none' })),
+  change('a move that hides where the run stands then', ofType('RunMoved'), (event) =>
+    withData(event, { standsAt: 'none' }),
+  ),
+  change('a move that does a step again that was not done', ofType('RunMoved'), (event) =>
+    withData(event, { again: ['none'] }),
+  ),
+  append('a move of a run that is over', ofType('SequenceStopped', 'SequenceCompleted'), (event, log) => {
+    const [first] = stepsOf(log, event)
+    const moved = { from: first?.id ?? null, to: first?.id, standsAt: first?.id, wait: 'keep', again: [] }
+    return first === undefined ? null : [byHand(event, 'RunMoved', { ...runOf(event), ...moved })]
+  }),
+  change('a step done again that nobody ordered again', ofType('StepSent'), (event) =>
+    event.data.occurrence === undefined ? withData(event, { occurrence: 9 }) : null,
+  ),
+  change('a start at a step that the version lacks', startByHand, (event) => withData(event, { atStep: 'none' })),
   change('a run that waits where it is over, or is over where it waits', ofType('SequenceCompleted'), (event) =>
     withData(event, { waiting: event.data.waiting !== true }),
   ),

@@ -92,8 +92,18 @@ export function funnelOf(
   return { campaignId, version: version ?? null, from, to, complete, ...numbers }
 }
 
-const PLACES: readonly StepPlace[] = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left']
-const STOPPED_BY: readonly StoppedBy[] = ['hand', 'goal', 'failure', 'ban', 'erasure']
+const PLACES: readonly StepPlace[] = [
+  'waiting',
+  'inFlight',
+  'held',
+  'sent',
+  'failed',
+  'skipped',
+  'cancelled',
+  'passed',
+  'left',
+]
+const STOPPED_BY: readonly StoppedBy[] = ['hand', 'move', 'goal', 'failure', 'ban', 'erasure']
 
 /**
  * The numbers of a campaign: what its definition has, in its order, and then what only other versions have.

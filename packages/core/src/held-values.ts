@@ -118,6 +118,7 @@ function holdData(event: ContactEvent, hold: Hold): void {
     case 'StepCancelled':
     case 'StepRescheduled':
     case 'RunShifted':
+    case 'RunMoved':
     case 'ContactSuppressed':
     case 'ContactUnsuppressed':
     case 'ContactErased':

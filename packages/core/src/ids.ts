@@ -145,15 +145,18 @@ export interface SendingRef {
   readonly resend: number
   /** Of the enrollment (KEY-1); absent or empty where the sequence has no keys. */
   readonly key?: string
+  /** 2, 3 … after a move backwards that sends the step again (JUMP-1). */
+  readonly occurrence?: number
 }
 
 /**
- * The idempotency key of a sending: a uuid v5 of exactly the fields of `SendingRef`. Rules STEP-4, KEY-2. What not every
+ * The idempotency key of a sending: a uuid v5 of exactly the fields of `SendingRef`. Rules STEP-4, KEY-2, JUMP-1. What not every
  * sending has stands in an object at the end, so that the key of one that has none of it stays what it always was.
  */
 export function idempotencyKeyOf(s: SendingRef): string {
-  const { key = '' } = s
-  const more = key === '' ? [] : [{ key }]
+  const { key = '', occurrence = 1 } = s
+  const further = { ...(key === '' ? {} : { key }), ...(occurrence === 1 ? {} : { occurrence }) }
+  const more = Object.keys(further).length === 0 ? [] : [further]
   return uuidOf(JSON.stringify([s.contactId, s.campaignId, s.sequenceId, s.run, s.stepId, s.resend, ...more]))
 }
 

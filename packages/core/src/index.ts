@@ -25,7 +25,7 @@ export type {
   UndoOrder,
   UnpublishCampaign,
 } from './commands.ts'
-export { type Answers, type AnswerTo, type ContactCommand, READS_FACTS, READS_PUBLISHED } from './contact-commands.ts'
+export { type Answers, type AnswerTo, type ContactCommand, READS_PUBLISHED, readsFacts } from './contact-commands.ts'
 export * from './counters.ts'
 export * from './decide.ts'
 export type { HistoricEvent, SignalLimits } from './decision/builder.ts'
@@ -59,12 +59,14 @@ export * from './describe/index.ts'
 export {
   ContactFold,
   type ContactState,
+  currentRecords,
   type Enrollment,
   enrollmentOf,
   enrollmentsOf,
   evolve,
   fold,
   initialContact,
+  isBeforePlace,
   isInProgress,
   isOpen,
   isResolved,
@@ -72,10 +74,13 @@ export {
   isSuppressed,
   nameOfEnrollment,
   newestRun,
+  occurrenceIn,
   type ResendRecord,
   RUN_STATUSES,
   type Run,
+  type RunPlace,
   type RunStatus,
+  recordFor,
   recordOf,
   refOf,
   runOf,

@@ -155,4 +155,5 @@ const LEAD_ON: ReadonlySet<ContactEvent['type']> = new Set<ContactEvent['type']>
   'StepCancelled',
   'StepSkipped',
   'StepRescheduled',
+  'RunMoved',
 ])

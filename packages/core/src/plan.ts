@@ -18,6 +18,8 @@ import {
   isPendingResend,
   isResolved,
   isSuppressed,
+  occurrenceIn,
+  placeIn,
   type ResendRecord,
   type Run,
   recordsInTurn,
@@ -293,9 +295,9 @@ function planOne(
     held,
     factsKnown: facts !== null,
     suppressed: isSuppressed(state, now),
-    isInFlight: (stepId, resend) =>
+    isInFlight: (sending) =>
       inFlight.size > 0 &&
-      inFlight.has(idempotencyKeyOf({ contactId, ...ref, run: sendingRun(run, resend), stepId, resend })),
+      inFlight.has(idempotencyKeyOf({ contactId, ...ref, ...sending, run: sendingRun(run, sending.resend) })),
     waitOf(step, arrival) {
       const byHand = dueByHand(run, step.id)
       return byHand === undefined
@@ -403,7 +405,7 @@ interface RunPlanner {
   readonly now: Instant
   readonly factsKnown: boolean
   readonly suppressed: boolean
-  isInFlight(stepId: string, resend: number): boolean
+  isInFlight(sending: Pick<AttemptRef, 'stepId' | 'occurrence' | 'resend'>): boolean
   /** What stood still for the run by pauses of its campaign; `null`: nothing. */
   readonly stood: StoodStill | null
   /** The pause that holds it now; `null`: none does. */
@@ -441,7 +443,7 @@ function waitAfter(record: StepRecord): Instant | null {
 /** Since when the wait in progress runs: since the last step that began one was resolved, or the run began. */
 export function waitSince(run: Run): Instant {
   const waits = run.steps.flatMap((step) => (isResolved(step) ? (waitAfter(step) ?? []) : []))
-  return waits.reduce(latest, beganAt(run))
+  return waits.reduce(latest, run.place?.at ?? beganAt(run))
 }
 
 /** The one step of the run that stands next, if its schedule is not over. */
@@ -449,31 +451,37 @@ function planRun(planner: RunPlanner): void {
   const { run, sequence, ref, stood } = planner
   // Where a pause of the campaign stands between, each wait finds by itself what stood still of it.
   const { shiftMs, shiftedMs } = stood === null ? run : NOT_SHIFTED
+  const { place } = run
   const startedAt = later(beganAt(run), shiftedMs)
-  let anchor = later(beganAt(run), shiftMs)
-  let punctual = startedAt
-  let causedBy = run.eventId
+  let anchor = later(place?.at ?? beganAt(run), shiftMs)
+  let punctual = place === undefined || place.isStart ? startedAt : anchor
+  let causedBy = place?.eventId ?? run.eventId
   let byWait = false
   const ofRun = shiftsOf(run)
   let ofWait = shiftsOfWait(run)
-  const arrivalAt = (place: number): Arrival => ({
+  const first = placeIn(run, sequence.steps)
+  const arrivalAt = (at: number): Arrival => ({
     anchor,
     punctual: earliest(punctual, anchor),
     startedAt,
-    isFirst: place === 0,
+    isFirst: at === first && (place?.isStart ?? true),
     shifts: { ofWait, ofRun },
   })
   const recordAt = recordsInTurn(run)
-  for (const [place, step] of sequence.steps.entries()) {
-    const record = recordAt(step.id, place)
+  for (const [at, step] of sequence.steps.entries()) {
+    if (at < first) continue
+    const record = recordAt(step.id, at)
     if (record === undefined) {
-      planPending(planner, step, arrivalAt(place), causedBy)
+      planPending(planner, step, arrivalAt(at), causedBy)
       return
     }
     if (isBegun(record)) {
       planStarted(planner, step, record)
       return
     }
+    // A run that was moved has left the step behind it, and takes no time over it; a cancelled one leaves its wait.
+    const isOld = place !== undefined && run.steps.indexOf(record) < place.records
+    if (isOld && record.status !== 'cancelled') continue
     causedBy = record.eventId
     if (record.ahead === true) continue // It was gone before the run came to it, and its wait with it (SKIP-1).
     const resolvedAt = waitAfter(record)
@@ -481,12 +489,13 @@ function planRun(planner: RunPlanner): void {
     if (resolvedAt === null) {
       // The step is cancelled, not the wait: the next is counted from when this would have been due (STEP-1, CANCEL-1),
       // or was: a step that was tried before has its due instant on record, and shifts since then come on top.
+      const wasDueAt = isOld ? null : record.dueAt
       const dueAt =
-        record.dueAt === null
-          ? planner.waitOf(step, arrivalAt(place)).found.timing.dueAt
-          : shifted(later(record.dueAt, shiftMs), ofWait)
+        wasDueAt === null
+          ? planner.waitOf(step, arrivalAt(at)).found.timing.dueAt
+          : shifted(later(wasDueAt, shiftMs), ofWait)
       // A moment that had gone by is no reason to count the next wait from before the step was reached.
-      if (record.dueAt !== null || dueAt > anchor) anchor = dueAt
+      if (wasDueAt !== null || dueAt > anchor) anchor = dueAt
       if (step.timer !== undefined) punctual = dueAt
       ofWait = []
     } else {
@@ -506,6 +515,7 @@ function planRun(planner: RunPlanner): void {
 function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival, causedBy: EventId): void {
   const { run, ref } = planner
   if (!isInProgress(run)) return
+  const time = occurrenceIn(run, step.id)
   const { found, heldMs } = planner.waitOf(step, arrival)
   // What fell due in a pause that skips is left out whatever it is: it takes no time, as if it had been done then (GATE-3).
   const isLeftOut = skippingAt(planner.stood?.pauses ?? [], found.timing.dueAt) !== null
@@ -515,6 +525,7 @@ function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival
     void planner.upcoming.push({
       ...ref,
       stepId: step.id,
+      ...time,
       dueAt,
       status: 'pending',
       ...pausedOf(planner),
@@ -526,7 +537,7 @@ function planPending(planner: RunPlanner, step: StepDefinition, arrival: Arrival
   }
   const byHand = dueByHand(run, step.id)
   const why = byHand?.eventId ?? causedBy
-  const attempt = { ...ref, stepId: step.id, resend: 0, attempt: 1, dueAt, causedBy: why, timing }
+  const attempt = { ...ref, stepId: step.id, ...time, resend: 0, attempt: 1, dueAt, causedBy: why, timing }
   const reason = isLeftOut ? REASONS.paused : step.draft === true ? REASONS.draft : found.skip
   if (reason === null) show(begin(planner, step, attempt, dueAt, byHand?.now === true))
   else {
@@ -544,7 +555,16 @@ function planStarted(planner: RunPlanner, step: StepDefinition, record: BegunRec
   const firstDueAt = byHand === undefined ? heldSince(planner, record.dueAt ?? record.at) : retryOf(planner, record)
   const dueAt = status === 'retrying' ? retryOf(planner, record) : firstDueAt
   const opening = status === 'held' ? {} : nextAttempt(planner, step, record, status, firstDueAt)
-  if (inProgress) planner.upcoming.push({ ...ref, stepId: step.id, dueAt, status, ...pausedOf(planner), ...opening })
+  if (inProgress)
+    planner.upcoming.push({
+      ...ref,
+      stepId: step.id,
+      ...timeOf(record),
+      dueAt,
+      status,
+      ...pausedOf(planner),
+      ...opening,
+    })
 }
 
 /** What is due next of a step that was dispatched before. */
@@ -557,9 +577,10 @@ function nextAttempt(
 ): Opening {
   const { run, ref } = planner
   const byHand = dueByHand(run, step.id)
-  const base = { ...ref, stepId: step.id, resend: 0, causedBy: byHand?.eventId ?? record.eventId, timing: null }
+  const sending = { stepId: step.id, ...timeOf(record), resend: 0 }
+  const base = { ...ref, ...sending, causedBy: byHand?.eventId ?? record.eventId, timing: null }
   if (status === 'dispatched') {
-    if (planner.isInFlight(step.id, 0)) {
+    if (planner.isInFlight(sending)) {
       planner.wake(record.at, step)
       return {}
     }
@@ -574,6 +595,11 @@ function nextAttempt(
   const dueAt = status === 'retrying' ? retryOf(planner, record) : record.at
   const isNow = byHand?.now ?? record.now
   return begin(planner, step, { ...base, attempt: record.attempt + 1, dueAt }, firstDueAt, isNow === true)
+}
+
+/** Which time of several a record is of. */
+function timeOf({ occurrence }: StepRecord): Pick<StepRef, 'occurrence'> {
+  return occurrence === undefined ? {} : { occurrence }
 }
 
 /** When the window of a step opens that waits for it; nothing where it does not. */
@@ -616,9 +642,10 @@ function planResend(planner: RunPlanner, record: StepRecord, resend: ResendRecor
   const { run, ref, sequence } = planner
   if (!isPendingResend(resend)) return
   const step = requireStep(sequence, record.stepId)
-  const base = { ...ref, stepId: step.id, resend: resend.resend, causedBy: resend.eventId, timing: null }
+  const sending = { stepId: step.id, ...timeOf(record), resend: resend.resend }
+  const base = { ...ref, ...sending, causedBy: resend.eventId, timing: null }
   if (resend.status === 'dispatched') {
-    if (planner.isInFlight(step.id, resend.resend)) {
+    if (planner.isInFlight(sending)) {
       planner.wake(resend.at, step)
       return
     }

@@ -122,7 +122,18 @@ export type Rejection =
       readonly newest: number
     }
   | (StepRejection & { readonly type: 'StepNotReached' | 'StepInFlight' | 'StepAlreadySent' })
-  | (StepRejection & { readonly type: 'StepAlreadyResolved'; readonly status: 'failed' | 'skipped' | 'cancelled' })
+  | (StepRejection & {
+      readonly type: 'StepAlreadyResolved'
+      readonly status: 'failed' | 'skipped' | 'cancelled' | 'passed'
+    })
+  /** The sequence to which a run is to be moved has one in progress already. */
+  | {
+      readonly type: 'EnrollmentActive'
+      readonly campaignId: CampaignId
+      readonly sequenceId: SequenceId
+      readonly key?: string
+      readonly run: number
+    }
   /** The run has come to its end: it waits for what a cancelled step left, and nothing is left to send. */
   | {
       readonly type: 'NoStepLeft'
@@ -229,6 +240,8 @@ export function describeRejection(rejection: Rejection): string {
       return `The step ${show(r.stepId)} was sent already in run ${r.run}.`
     case 'StepAlreadyResolved':
       return `The step ${show(r.stepId)} is ${r.status} in run ${r.run}; nothing of it is left to take out.`
+    case 'EnrollmentActive':
+      return `Run ${r.run} of the sequence ${sequenceOf(r)} is in progress already.`
     case 'NoStepLeft':
       return `Run ${r.run} of the sequence ${sequenceOf(r)} has no step left to send.`
     case 'SignalUnknown':

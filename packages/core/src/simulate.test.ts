@@ -193,6 +193,7 @@ describe('simulating', () => {
       ['flag', true],
       ['instantOrNull', null],
       ['duration', 'PT2H'],
+      ['step', 'two'],
     ])
     for (const [word, name] of VERB_OF_STORY) {
       const verb: VerbFacts = VERBS[name]

@@ -254,6 +254,7 @@ describe('the projector', () => {
     StepCancelled: step,
     StepRescheduled: { ...step, dueAt: null },
     RunShifted: { ...run, byMs: 1 },
+    RunMoved: { ...run, from: null, to: 's', standsAt: null, wait: 'keep', again: [] },
     ContactSuppressed: { until: null },
     ContactUnsuppressed: {},
   }

@@ -11,6 +11,8 @@ import {
   beganAt,
   type ContactState,
   enrollmentOf,
+  fold,
+  isBeforePlace,
   isInProgress,
   isOpen,
   isResolved,
@@ -18,8 +20,11 @@ import {
   isSuppressed,
   newestRun,
   nextRunNumber,
+  occurrenceIn,
+  placeIn,
   type ResendRecord,
   type Run,
+  recordFor,
   recordOf,
   recordsInTurn,
   requireRun,
@@ -106,9 +111,11 @@ export function violationOf(
     case 'StepResent':
       return stepKnown(state, data, campaigns) ?? resent(state, data)
     case 'StepCancelled':
-      return stepKnown(state, data, campaigns) ?? ofNewest(state, data) ?? cancelled(state, data)
+      return stepKnown(state, data, campaigns) ?? ofNewest(state, data) ?? cancelled(state, data, campaigns)
     case 'StepRescheduled':
       return rescheduled(state, event, campaigns)
+    case 'RunMoved':
+      return moved(state, event, campaigns)
     case 'RunShifted':
       return (
         ofNewest(state, data) ??
@@ -169,22 +176,82 @@ function started(state: ContactState, event: ContactEventOf<'SequenceStarted'>, 
 }
 
 function resent(state: ContactState, data: ContactEventOf<'StepResent'>['data']): Violation | null {
-  const record = runOf(state, data)?.steps.find((step) => step.stepId === data.stepId)
+  const run = runOf(state, data)
+  const record = run === undefined ? undefined : recordOf(run, data.stepId)
   const reached = record !== undefined && (record.attempt > 0 || record.status === 'skipped')
   return (
+    ofThisTime(run, data) ??
     expect('RESEND-2', reached && record.status !== 'cancelled', 'a resend of a step that was not reached') ??
     expect('RESEND-2', record?.status !== 'dispatched', 'a resend of a step in flight') ??
     expect('RESEND-3', data.resend === (record?.resends.length ?? 0) + 1, `resend ${data.resend} out of order`)
   )
 }
 
-function cancelled(state: ContactState, data: ContactEventOf<'StepCancelled'>['data']): Violation | null {
+function cancelled(
+  state: ContactState,
+  data: ContactEventOf<'StepCancelled'>['data'],
+  campaigns?: Catalog,
+): Violation | null {
   const run = runOf(state, data)
   const status = run === undefined ? undefined : recordOf(run, data.stepId)?.status
   const free = status === undefined || status === 'retrying' || status === 'held'
   return (
+    ofThisTime(run, data) ??
+    notPassed(run, data, campaigns) ??
     expect('CANCEL-1', isInProgress(run), 'a cancelled step of a run that is not in progress') ??
     expect('CANCEL-2', free, `a cancelled step that is ${status}`)
+  )
+}
+
+/** Of a step that is done several times, an event of the schedule or of an operator tells of the last (JUMP-1). */
+function ofThisTime(run: Run | undefined, { stepId, occurrence }: StepRef): Violation | null {
+  const expected = run === undefined ? undefined : occurrenceIn(run, stepId).occurrence
+  return expect(
+    'JUMP-1',
+    occurrence === expected,
+    `time ${occurrence ?? 1} of a step, where it is time ${expected ?? 1}`,
+  )
+}
+
+/** An operator changes nothing of a step that the run has left behind (START-7, JUMP-1). */
+function notPassed(run: Run | undefined, ref: StepRef, campaigns?: Catalog): Violation | null {
+  if (run === undefined || campaigns?.has(ref.campaignId, run.campaignVersion) !== true) return null
+  const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
+  const isPassed = isBeforePlace(run, campaign.sequences.get(ref.sequenceId)?.steps ?? [], ref.stepId)
+  return expect('JUMP-1', !isPassed, 'an order about a step that was passed')
+}
+
+/** A run goes on at a step of its version; nothing of it is in flight, and what is done again was done (JUMP-1). */
+function moved(state: ContactState, event: ContactEventOf<'RunMoved'>, campaigns?: Catalog): Violation | null {
+  const { data } = event
+  const run = runOf(state, data)
+  const ours = ofNewest(state, data) ?? expect('JUMP-1', isInProgress(run), 'a move of a run that is not in progress')
+  if (ours !== null || run === undefined) return ours
+  if (campaigns?.has(data.campaignId, run.campaignVersion) !== true) return null
+  const { campaign } = campaigns.version(data.campaignId, run.campaignVersion)
+  const steps = campaign.sequences.get(data.sequenceId)?.steps ?? []
+  const ids = steps.map(({ id }) => id)
+  const { from, to, again, standsAt } = data
+  const place = ids.indexOf(to)
+  const isDone = (id: string) => {
+    const status = recordOf(run, id)?.status
+    return ids.indexOf(id) >= place && (id === from || (status !== undefined && status !== 'cancelled'))
+  }
+  return (
+    expect('VERSION-1', place >= 0, `version ${run.campaignVersion} has no step ${JSON.stringify(to)}`) ??
+    expect('JUMP-1', from === standingAt(run, steps), 'a move from where the run does not stand') ??
+    expect('JUMP-1', from === null || isFree(recordOf(run, from)), 'a move of a run of which a step is in flight') ??
+    expect('JUMP-1', recordOf(run, to)?.status !== 'cancelled', 'a move to a step that was cancelled') ??
+    expect(
+      'JUMP-1',
+      new Set(again).size === again.length && again.every(isDone),
+      'a step done again that was not done',
+    ) ??
+    expect(
+      'JUMP-1',
+      standsAt === standingAt(requireRun(fold([event], state), data), steps),
+      'a move that does not say truly where the run stands then',
+    )
   )
 }
 
@@ -193,8 +260,13 @@ function everyStepResolved(state: ContactState, ref: RunRef, campaigns?: Catalog
   const run = runOf(state, ref)
   if (run === undefined || campaigns?.has(ref.campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
+  const steps = campaign.sequences.get(ref.sequenceId)?.steps ?? []
+  if (before !== undefined && isBeforePlace(run, steps, before))
+    return broken('JUMP-1', 'a step that was passed before the run came to where it is')
   const recordAt = recordsInTurn(run)
-  for (const [place, step] of (campaign.sequences.get(ref.sequenceId)?.steps ?? []).entries()) {
+  const first = placeIn(run, steps)
+  for (const [place, step] of steps.entries()) {
+    if (place < first) continue
     if (step.id === before) return null
     if (!isResolved(recordAt(step.id, place)))
       return broken(before === undefined ? 'STEP-8' : 'STEP-1', `the step ${JSON.stringify(step.id)} is not resolved`)
@@ -212,14 +284,14 @@ function dispatched(
   const unknown = stepKnown(state, data, campaigns)
   if (unknown !== null) return unknown
   const run = requireRun(state, data)
-  const record = recordOf(run, data.stepId)
+  const record = recordFor(run, data.stepId, data.occurrence)
   if (isSuppressed(state, event.at)) return broken('STOP-4', 'a dispatch to a suppressed contact')
   if (data.idempotencyKey !== idempotencyKeyOf({ contactId, ...data, run: sendingRun(run, data.resend) }))
     return broken('STEP-4', 'an idempotency key that is not that of the sending')
   const sending = data.resend === 0 ? record : record?.resends[data.resend - 1]
   if (data.resend === 0) {
     if (run.status !== 'active') return broken(RULE_OF_STATUS[run.status], `a dispatch of a run that is ${run.status}`)
-    const late = everyStepResolved(state, data, campaigns, data.stepId)
+    const late = ofThisTime(run, data) ?? everyStepResolved(state, data, campaigns, data.stepId)
     if (late !== null) return late
   } else if (sending === undefined)
     return broken('RESEND-1', `a dispatch of resend ${data.resend}, which nobody ordered`)
@@ -284,11 +356,22 @@ function counted(
   const { timer } = step
   const fromStart = timer !== undefined && 'from' in timer && timer.from === 'start'
   const steps = campaign.sequences.get(sequenceId)?.steps ?? []
-  const previous = steps.slice(0, steps.indexOf(step)).findLast(({ id }) => recordOf(run, id)?.ahead !== true)
+  const place = run.place
+  const isPassed = (record: StepRecord | undefined) =>
+    record !== undefined &&
+    (record.ahead === true ||
+      (place !== undefined && run.steps.indexOf(record) < place.records && record.status !== 'cancelled'))
+  const previous = steps
+    .slice(placeIn(run, steps), steps.indexOf(step))
+    .findLast(({ id }) => !isPassed(recordOf(run, id)))
   const record = previous === undefined ? undefined : recordOf(run, previous.id)
   // A cancelled step leaves its wait (CANCEL-1), and so does one that a pause left out (GATE-3): then the anchor is an
   // instant that no event has.
-  const since = fromStart || record === undefined || leavesWait(record) ? beganAt(run) : record.at
+  const since = fromStart
+    ? beganAt(run)
+    : record === undefined || leavesWait(record)
+      ? (place?.at ?? beganAt(run))
+      : record.at
   if (timing.anchor < since) return broken('STEP-1', `counted from ${timing.anchor}, which is before ${since}`)
   const byHand = dueByHand(run, step.id)
   if ((timing.byHand === true) !== (byHand !== undefined))
@@ -337,6 +420,8 @@ function startOf(
   const sequence = sequences.get(sequenceId)
   if (sequence === undefined)
     return broken('VERSION-1', `version ${campaignVersion} has no sequence ${JSON.stringify(sequenceId)}`)
+  if (data.atStep !== undefined && stepOf(sequence, data.atStep) === undefined)
+    return broken('START-7', `version ${campaignVersion} has no step ${JSON.stringify(data.atStep)}`)
   const newest = campaigns.find(campaignId)?.published?.campaign.definition ?? definition
   const braked = expect(
     'BRAKE-1',
@@ -435,6 +520,7 @@ function skipped(
     )
   }
   const outOfTurn =
+    ofThisTime(run, data) ??
     expect('STOP-6', run.status === 'active', `a skip in a run that is ${run.status}`) ??
     expect('STEP-1', record === undefined, `a skip of a step that is ${record?.status}`) ??
     everyStepResolved(state, data, campaigns, data.stepId)
@@ -465,6 +551,8 @@ function skippedByHand(
   const steps = campaigns?.version(data.campaignId, run.campaignVersion).campaign.sequences.get(data.sequenceId)?.steps
   const isAhead = steps === undefined ? data.ahead === true : standingAt(run, steps) !== data.stepId
   return (
+    ofThisTime(run, data) ??
+    notPassed(run, data, campaigns) ??
     expect('SKIP-1', isInProgress(run), `a step skipped by hand in a run that is ${run.status}`) ??
     expect('SKIP-1', isFree(record), `a step skipped by hand that is ${record?.status}`) ??
     expect(
@@ -493,6 +581,8 @@ function rescheduled(
   const run = requireRun(state, data)
   const record = recordOf(run, stepId)
   const always =
+    ofThisTime(run, data) ??
+    notPassed(run, data, campaigns) ??
     expect('SHIFT-1', isInProgress(run), `another instant for a step in a run that is ${run.status}`) ??
     expect('SHIFT-1', isFree(record), `another instant for a step that is ${record?.status}`)
   if (always !== null) return always
@@ -569,7 +659,7 @@ function canBePast(timer: StepDefinition['timer']): boolean {
 
 /** What a handler answered, or the engine for a worker that died; possibly long after the run ended (STOP-6). */
 function outcome(state: ContactState, data: AttemptRef, type: string): Violation | null {
-  const record = recordOf(requireRun(state, data), data.stepId)
+  const record = recordFor(requireRun(state, data), data.stepId, data.occurrence)
   const sending: StepRecord | ResendRecord | undefined = data.resend === 0 ? record : record?.resends[data.resend - 1]
   if (sending === undefined || data.attempt > sending.attempt || data.attempt === 0)
     return broken('STEP-4', `an outcome of attempt ${data.attempt}, which was never dispatched`)

@@ -31,6 +31,7 @@ import {
   type VerbName,
   type VerbOf,
   type Version,
+  WAITS,
 } from '@enfold/core'
 import type { Executed } from './execute.ts'
 import * as input from './input.ts'
@@ -172,6 +173,9 @@ const CHECKS = {
   instantOrNull: input.instantOrNull,
   instant: input.instant,
   duration: input.signedDuration,
+  step: input.id,
+  sequence: input.id,
+  wait: input.oneOf(...WAITS),
   key: input.id,
   vars: input.vars,
 } satisfies Record<keyof TakenTypes, unknown>

@@ -10,10 +10,10 @@ import {
   type Facts,
   isLeft,
   left,
-  READS_FACTS,
   READS_PUBLISHED,
   type RecordedContactEvent,
   type Rejection,
+  readsFacts,
   right,
   VERBS,
   type VerbFacts,
@@ -133,12 +133,13 @@ const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 /** The contact as the caller knows it, or as it is now, with the facts that the decision needs and no others (FACTS-1). */
 async function contactFor(
   context: CommandContext,
-  { contactId, type, commandId }: ContactCommand,
+  command: ContactCommand,
   known: KnownContact | undefined,
   whole: boolean,
 ): Promise<LoadedContact> {
   const { campaigns, factsOf } = context
-  const asked = async () => ({ facts: READS_FACTS[type] ? await factsOf(contactId) : undefined })
+  const { contactId, type, commandId } = command
+  const asked = async () => ({ facts: readsFacts(command) ? await factsOf(contactId) : undefined })
   const [contact] = await Promise.all([
     known === undefined
       ? load(context, contactId, asked(), { commands: [commandId], whole })

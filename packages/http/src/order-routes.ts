@@ -9,6 +9,7 @@ import {
   VERBS,
   type VerbFacts,
   type VerbName,
+  WAITS,
 } from '@enfold/core'
 import type { TSchema } from 'typebox'
 import { answerOf, type Call, given, onAllCampaigns, onCampaign, orderOf, type Route, route } from './route.ts'
@@ -32,6 +33,9 @@ const TAKEN = {
   instantOrNull: s.orNull(s.Instant),
   instant: s.Instant,
   duration: s.SignedDuration,
+  step: s.Id,
+  sequence: s.Id,
+  wait: s.words(...WAITS),
   key: s.Id,
   vars: s.Scalars,
 } satisfies Record<keyof TakenTypes, TSchema>

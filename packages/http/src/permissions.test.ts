@@ -47,6 +47,11 @@ const REQUESTS: {
     verbs: ['reschedule'],
   },
   shiftRun: { path: '/contacts/ann/sequences/pool/nurture/shift', body: { by: 'P2D' }, verbs: ['reschedule'] },
+  moveRun: {
+    path: '/contacts/ann/sequences/pool/nurture/move',
+    body: { toStep: 'one' },
+    verbs: ['reschedule', 'start', 'stop'],
+  },
   stopAll: { path: '/contacts/ann/stop-all', body: {}, verbs: ['stop'] },
   suppress: { path: '/contacts/ann/suppress', body: {}, verbs: ['suppress'] },
   unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },

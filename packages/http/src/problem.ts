@@ -65,6 +65,7 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   VariableUnknown: [422, 'There is no such variable'],
   TooManyRuns: [409, 'Too many runs are open'],
   RunUnknown: [404, 'There is no such run'],
+  EnrollmentActive: [409, 'The sequence is in progress already'],
   NoStepLeft: [409, 'No step is left to send'],
   StepNotReached: [409, 'The step was not dispatched'],
   StepInFlight: [409, 'The step is being dispatched'],

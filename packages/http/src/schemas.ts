@@ -247,7 +247,7 @@ export const Campaign = closed({
   versions: list(closed({ version: Count, publishedAt: Instant })),
 })
 export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
-const STEP_PLACES = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'left'] as const
+const STEP_PLACES = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'passed', 'left'] as const
 /** In a period a number may have become smaller. */
 const Change = Type.Integer()
 const numbersOf = <const Name extends string>(names: readonly Name[]) =>
@@ -262,7 +262,7 @@ export const Funnel = closed({
     closed({
       sequenceId: Id,
       ...numbersOf(['started', 'open', 'active', 'paused', 'waiting', 'completed', 'stopped']),
-      stoppedBy: closed(numbersOf(['hand', 'goal', 'failure', 'ban', 'erasure'])),
+      stoppedBy: closed(numbersOf(['hand', 'move', 'goal', 'failure', 'ban', 'erasure'])),
       steps: list(
         closed({
           stepId: Id,

@@ -107,6 +107,7 @@ interface Drawn {
   readonly drawn: number
   readonly nowMs: number
   readonly sequence: SequenceDefinition
+  readonly sequences: readonly SequenceDefinition[]
   /** Of the enrollment that the order is for; `undefined`: none. */
   readonly key: string | undefined
 }
@@ -117,6 +118,9 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (from: Drawn) => TakenTypes[
   instantOrNull: ({ drawn, nowMs }) => (drawn % 3 === 0 ? null : instantOf(nowMs + drawn * 3_600_000)),
   instant: ({ drawn, nowMs }) => (drawn % 4 === 0 ? undefined : instantOf(nowMs + (drawn - 3) * 1_800_000)),
   duration: ({ drawn }) => pick(['P1D', 'PT90M', '-PT5H', '-P3D', 'P9D'], drawn),
+  step: ({ drawn, sequence }) => (drawn % 3 === 0 ? undefined : pick(sequence.steps, drawn)?.id),
+  sequence: ({ drawn, sequences }) => (drawn % 3 === 0 ? pick(sequences, drawn)?.id : undefined),
+  wait: ({ drawn }) => pick(['keep', 'none', undefined], drawn),
   // Sometimes none where there should be one: then all are meant, or the order is refused.
   key: ({ drawn, sequence, key }) => {
     if (key !== undefined) return key === '' || drawn % 5 === 0 ? undefined : key
@@ -136,6 +140,7 @@ interface Sending {
   readonly key?: string
   readonly run: number
   readonly stepId: string
+  readonly occurrence?: number
   readonly resend: number
   readonly attempt: number
 }
@@ -280,8 +285,9 @@ class Player {
     const outcome = pick(OUTCOMES, b)
     if (sending === undefined || outcome === undefined) return
     if (!isLate) for (const [key, one] of this.#inFlight) if (one === sending) this.#inFlight.delete(key)
-    const { run: ofRun, stepId, resend, attempt } = sending
-    const what = { ...refOf(sending), run: ofRun, stepId, resend, attempt, outcome }
+    const { run: ofRun, stepId, occurrence, resend, attempt } = sending
+    const time = occurrence === undefined ? {} : { occurrence }
+    const what = { ...refOf(sending), run: ofRun, stepId, ...time, resend, attempt, outcome }
     this.#run({ type: 'RecordOutcome', ...this.#meta(null), ...what, retryAt: instantOf(this.#nowMs + 1 + a * 60_000) })
   }
 
@@ -342,7 +348,13 @@ class Player {
     const { sequence, key, stepId } = this.#aim(kind, a, b)
     const ref = { campaignId: this.definition.id, sequenceId: sequence.id }
     const drawn = Object.entries(takes)
-      .map(([option, of]) => [option, OPTIONS[of]({ drawn: b, nowMs: this.#nowMs, sequence, key })] as const)
+      .map(
+        ([option, of]) =>
+          [
+            option,
+            OPTIONS[of]({ drawn: b, nowMs: this.#nowMs, sequence, sequences: this.definition.sequences, key }),
+          ] as const,
+      )
       .filter(([, value]) => value !== undefined)
     const options = Object.fromEntries(drawn)
     switch (about) {

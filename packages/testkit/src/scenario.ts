@@ -37,18 +37,21 @@ import {
   isInstant,
   isLeft,
   newestRun,
+  occurrenceIn,
   type PauseCampaign,
   type Plan,
   plan,
   type RecordedContactEvent,
   type Rejection,
   type ResumeCampaign,
+  recordFor,
   refOf,
   right,
   runOf,
   type SequenceId,
   type StepId,
   type StepOutcome,
+  type StepRef,
   type StoryWord,
   sendingRun,
   VERB_NAMES,
@@ -403,9 +406,10 @@ function inFlightOf({ contactId, state, lost }: Story): ReadonlySet<string> {
   const keys = new Set<string>()
   for (const enrollment of state.enrollments)
     for (const run of enrollment.runs)
-      for (const { stepId, status, resends } of run.steps) {
+      for (const { stepId, occurrence, status, resends } of run.steps) {
+        const time = occurrence === undefined ? {} : { occurrence }
         const keyOf = (resend: number) =>
-          idempotencyKeyOf({ contactId, ...refOf(enrollment), run: sendingRun(run, resend), stepId, resend })
+          idempotencyKeyOf({ contactId, ...refOf(enrollment), run: sendingRun(run, resend), stepId, ...time, resend })
         if (status === 'dispatched') keys.add(keyOf(0))
         for (const resend of resends) if (resend.status === 'dispatched') keys.add(keyOf(resend.resend))
       }
@@ -440,10 +444,13 @@ function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object
       const { key = '', sequenceId } = loose
       const sequence = { campaignId: loose.campaignId ?? story.firstCampaign ?? '', sequenceId, key }
       const run = loose.run ?? newestRun(enrollmentOf(story.state, sequence))?.run ?? 0
-      const record = runOf(story.state, { ...sequence, run })?.steps.find((step) => step.stepId === loose.stepId)
+      const known = runOf(story.state, { ...sequence, run })
+      const time: Pick<StepRef, 'occurrence'> = known === undefined ? {} : occurrenceIn(known, loose.stepId)
+      const record =
+        known === undefined ? undefined : recordFor(known, loose.stepId, loose.occurrence ?? time.occurrence)
       const sending = loose.resend === undefined || loose.resend === 0 ? record : record?.resends[loose.resend - 1]
       const retryAt = instantOf(epochMsOf(story.now) + 60_000)
-      return { run, resend: 0, attempt: sending?.attempt ?? 0, retryAt }
+      return { run, ...time, resend: 0, attempt: sending?.attempt ?? 0, retryAt }
     }
     default:
       return {}

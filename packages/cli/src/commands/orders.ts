@@ -12,6 +12,7 @@ import {
   VERBS,
   type VerbFacts,
   type VerbName,
+  WAITS,
 } from '@enfold/core'
 import { Argument, type Command, Option } from 'commander'
 import {
@@ -209,6 +210,9 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string)
     }),
   instant: (flag, text) => new Option(`${flag} <instant>`, text).argParser(instantIn),
   duration: (flag, text) => new Option(`${flag} <duration>`, text).argParser(signedDurationIn),
+  step: (flag, text) => new Option(`${flag} <step>`, text).argParser(idIn),
+  sequence: (flag, text) => new Option(`${flag} <id>`, text).argParser(idIn),
+  wait: (flag, text) => new Option(`${flag} <wait>`, text).choices(WAITS),
   key: (flag, text) => new Option(`${flag} <key>`, text).argParser(idIn),
   // One variable each time.
   vars: (_, text) => new Option('--var <name=value>', text).argParser(addVariable).default(undefined),

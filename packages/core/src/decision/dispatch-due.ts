@@ -125,9 +125,9 @@ function perform(decision: DecisionBuilder, due: DueStep): void {
     complete(decision, ref, { cause: { by: 'step', stepId }, causationId: due.causedBy, correlationId })
     return
   }
-  const { stepId, resend, attempt } = due
+  const { stepId, occurrence, resend, attempt } = due
   const why: Causation = { cause: { by: 'step', stepId }, causationId: due.causedBy, correlationId }
-  const sending = { ...ref, stepId, resend, attempt }
+  const sending = { ...ref, stepId, ...(occurrence === undefined ? {} : { occurrence }), resend, attempt }
   const seen = 'saw' in due && due.saw !== undefined ? { saw: due.saw } : {}
   switch (due.action) {
     case 'dispatch': {

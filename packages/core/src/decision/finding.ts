@@ -4,9 +4,11 @@ import { stepOf } from '../campaign.ts'
 import type { OfSequence, OfStep } from '../commands.ts'
 import {
   enrollmentOf,
+  isBeforePlace,
   isInProgress,
   isPendingResend,
   newestRun,
+  occurrenceIn,
   type Run,
   recordOf,
   refOf,
@@ -14,7 +16,7 @@ import {
   type StepRecord,
   standingAt,
 } from '../enrollment.ts'
-import type { SequenceRef } from '../events.ts'
+import type { SequenceRef, StepRef } from '../events.ts'
 import type { StepId } from '../ids.ts'
 import { nearestFirst } from '../nearest.ts'
 import { campaignUnknown, type Rejection } from '../rejection.ts'
@@ -94,6 +96,12 @@ export function runAndStep(
   return right({ run, record: recordOf(run, stepId) })
 }
 
+/** The step of an order as its event names it. */
+export function stepRefOf(command: OfStep, run: Run): StepRef {
+  const { stepId } = command
+  return { ...refOf(command), run: run.run, stepId, ...occurrenceIn(run, stepId) }
+}
+
 /**
  * The run of a step command and its step, where an operator can still take it: the run is in progress, the step is not
  * resolved, and nothing of it is in flight.
@@ -112,12 +120,16 @@ export function openStep(
   if (done !== null && record?.status === done) return right({ run, record, isDone: true })
   if (!isInProgress(run))
     return left({ type: 'EnrollmentNotActive', ...refOf(command), run: run.run, status: run.status })
+  const { campaign } = decision.campaigns.version(ref.campaignId, run.campaignVersion)
+  if (record === undefined && isBeforePlace(run, campaign.sequence(ref.sequenceId).steps, command.stepId))
+    return left({ type: 'StepAlreadyResolved', ...ref, status: 'passed' })
   switch (record?.status) {
     case 'sent':
       return left({ type: 'StepAlreadySent', ...ref })
     case 'failed':
     case 'skipped':
     case 'cancelled':
+    case 'passed':
       return left({ type: 'StepAlreadyResolved', ...ref, status: record.status })
     case 'dispatched':
       return left({ type: 'StepInFlight', ...ref })

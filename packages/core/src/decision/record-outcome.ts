@@ -9,7 +9,7 @@ import {
   isSuppressed,
   type ResendRecord,
   type Run,
-  recordOf,
+  recordFor,
   refOf,
   runOf,
   type StepRecord,
@@ -33,15 +33,15 @@ export const recordOutcome: Decider<RecordOutcome, RecordOutcomeAnswer> = {
   readsPublished: false,
   recordedBy: null,
   decide(command, decision) {
-    const { stepId, resend, attempt, outcome } = command
+    const { stepId, occurrence, resend, attempt, outcome } = command
     const ref: RunRef = { ...refOf(command), run: command.run }
     const run = runOf(decision.state(), ref)
-    const record = run === undefined ? undefined : recordOf(run, stepId)
+    const record = run === undefined ? undefined : recordFor(run, stepId, occurrence)
     const sending = resend === 0 ? record : record?.resends[resend - 1]
     if (run === undefined || sending === undefined || !isAwaited(sending, command)) return right({ outcome: 'stale' })
     const { correlationId } = run
     const why: Causation = { cause: { by: 'step', stepId }, causationId: sending.eventId, correlationId }
-    const data = { ...ref, stepId, resend, attempt }
+    const data = { ...ref, stepId, ...(occurrence === undefined ? {} : { occurrence }), resend, attempt }
     switch (outcome.outcome) {
       case 'sent':
         decision.add(

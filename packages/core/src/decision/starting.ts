@@ -6,6 +6,7 @@ import type { OfSequence } from '../commands.ts'
 import type { SequenceDefinition } from '../definition.ts'
 import { enrollmentOf, isSuppressed, newestRun, nextRunNumber, refOf } from '../enrollment.ts'
 import type { SequenceRef, Vars } from '../events.ts'
+import type { StepId } from '../ids.ts'
 import { nearestFirst } from '../nearest.ts'
 import type { Rejection } from '../rejection.ts'
 import { hasTooManyRuns, keyFrom, MAX_OPEN_KEYS, variableIn, varsOf } from '../variables.ts'
@@ -95,15 +96,31 @@ export function tooMany({ published, ref }: Entry, decision: DecisionBuilder): R
   return { type: 'TooManyRuns', ...ref, key: ref.key ?? '', most: MAX_OPEN_KEYS }
 }
 
-export function start(decision: DecisionBuilder, { published, ref, vars }: Entry, why: Causation): void {
+/** @param atStep where it opens; `undefined`: at its first step (START-7) */
+export function start(
+  decision: DecisionBuilder,
+  { published, ref, vars }: Entry,
+  why: Causation,
+  atStep?: StepId,
+): void {
   const run = nextRunNumber(enrollmentOf(decision.state(), ref))
-  addStart(decision, { ...ref, run, campaignVersion: published.campaignVersion }, vars, why)
+  const opened = { ...ref, run, campaignVersion: published.campaignVersion }
+  addStart(decision, atStep === undefined ? opened : { ...opened, atStep }, vars, why)
+}
+
+/** Why a run cannot be opened at a step; `null`: its version has it. */
+export function noSuchStep({ published, ref }: Entry, stepId: StepId): Rejection | null {
+  const { steps } = published.campaign.sequence(ref.sequenceId)
+  const ids = steps.map(({ id }) => id)
+  if (ids.includes(stepId)) return null
+  const { campaignVersion } = published
+  return { type: 'StepUnknown', ...refOf(ref), stepId, campaignVersion, known: nearestFirst(stepId, ids) }
 }
 
 /** With its variables, where it has some. */
 export function addStart(
   decision: DecisionBuilder,
-  started: SequenceRef & { readonly run: number; readonly campaignVersion: number },
+  started: SequenceRef & { readonly run: number; readonly campaignVersion: number; readonly atStep?: StepId },
   vars: Vars,
   why: Causation,
 ): void {

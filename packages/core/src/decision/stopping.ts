@@ -1,10 +1,18 @@
 /** The end of a run by a stop: of one, or of everything that is open (STOP-1 to STOP-3). */
 import { isOpen, newestRun, type Run, refOf } from '../enrollment.ts'
-import type { ContactEvent, RunRef, SequenceRef } from '../events.ts'
+import type { ContactEvent, ContactEventData, RunRef, SequenceRef } from '../events.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
 
-export function stop(decision: DecisionBuilder, ref: SequenceRef, run: Run, why: Causation): void {
-  decision.add('SequenceStopped', { ...refOf(ref), run: run.run }, why)
+/** @param movedTo the run that the same order opens in its place (JUMP-2) */
+export function stop(
+  decision: DecisionBuilder,
+  ref: SequenceRef,
+  run: Run,
+  why: Causation,
+  movedTo?: NonNullable<ContactEventData['SequenceStopped']['movedTo']>,
+): void {
+  const moved = movedTo === undefined ? {} : { movedTo }
+  decision.add('SequenceStopped', { ...refOf(ref), run: run.run, ...moved }, why)
 }
 
 /** @returns how many runs it stopped */

@@ -299,6 +299,13 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Shifted Seven mistakes, run 2: waits end 1 hour earlier',
     ],
   ],
+  RunMoved: [
+    [
+      { type: 'RunMoved', data: { ...run, from: null, to: 'one', standsAt: 'one', wait: 'keep', again: [] } },
+      'Moved pool/"a/b", run 2 to one',
+      'Moved Seven mistakes, run 2 to Step ONE',
+    ],
+  ],
   StepCancelled: [
     [
       { type: 'StepCancelled', data: { ...run, stepId: 'one' } },

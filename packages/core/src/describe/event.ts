@@ -10,6 +10,7 @@ import {
   instantInWords,
   runInWords,
   stepInWords,
+  stepNameInWords,
   visibleText,
   type Wording,
 } from './wording.ts'
@@ -38,7 +39,7 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return `Left ${campaignInWords(data.campaignId, wording)} as it was: ${UNCHANGED[data.outcome](data.campaignVersion)}`
     case 'SequenceStarted':
       return data.continues === undefined
-        ? `Started ${runInWords(data, wording)} (version ${data.campaignVersion})`
+        ? `Started ${runInWords(data, wording)}${atInWords(data, wording)} (version ${data.campaignVersion})`
         : `Restored ${runInWords(data, wording)} (version ${data.campaignVersion}), which goes on where run ${data.continues} stood`
     case 'RunUndone':
       return `Undid the start of ${runInWords(data, wording)}${data.waiting ? '; the run before it waits again' : ''}`
@@ -77,6 +78,8 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
       return data.now === true
         ? `Ordered ${stepInWords(data, wording)} to be sent now`
         : `Rescheduled ${stepInWords(data, wording)} to ${instantInWords(data.dueAt, wording)}`
+    case 'RunMoved':
+      return `Moved ${runInWords(data, wording)} to ${stepNameInWords({ ...data, stepId: data.to }, wording)}`
     case 'RunShifted':
       return `Shifted ${runInWords(data, wording)}: waits end ${durationInWords(Math.abs(data.byMs))} ${data.byMs < 0 ? 'earlier' : 'later'}`
     case 'ContactSuppressed':
@@ -86,6 +89,11 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
     case 'ContactErased':
       return 'Erased'
   }
+}
+
+/** " at mistake-4"; empty where it begins at its first step. */
+function atInWords({ atStep, ...run }: ContactEventData['SequenceStarted'], wording: Wording): string {
+  return atStep === undefined ? '' : ` at ${stepNameInWords({ ...run, stepId: atStep }, wording)}`
 }
 
 const UNCHANGED: { readonly [Outcome in UnchangedOutcome]: (version: number) => string } = {

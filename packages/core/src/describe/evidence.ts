@@ -1,6 +1,6 @@
 /** What a decision saw and chose, a line each. */
 import type { NewEvent, Observation, RouteTaken, Timing, UndoRunOutcome, UnmetGoal } from '../events.ts'
-import type { CampaignId } from '../ids.ts'
+import type { CampaignId, StepId } from '../ids.ts'
 import { durationInWords } from './duration.ts'
 import {
   goalInWords,
@@ -8,6 +8,7 @@ import {
   instantInWords,
   keyInWords,
   runInWords,
+  stepNameInWords,
   valueInWords,
   visibleText,
   type Wording,
@@ -65,6 +66,16 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
       return [...schedule(data.timing, data.resend, wording), ...sights(data.saw ?? [])]
     case 'StepSent':
       return data.receipt === undefined ? [] : [`Receipt ${visibleText(data.receipt)}`]
+    case 'RunMoved': {
+      const named = (stepId: StepId) => stepNameInWords({ ...data, stepId }, wording)
+      return [
+        ...(data.from === null ? [] : [`Stood at ${named(data.from)}`]),
+        data.standsAt === null ? 'No step is left' : `Stands at ${named(data.standsAt)}, ${WAIT[data.wait]}`,
+        ...data.again.map((stepId) => `Does ${named(stepId)} again`),
+      ]
+    }
+    case 'SequenceStopped':
+      return data.movedTo === undefined ? [] : [`Moved to ${runInWords({ ...data, ...data.movedTo }, wording)}`]
     case 'StepRescheduled':
       return [
         ...(data.from === undefined ? [] : [`Was due ${instantInWords(data.from, wording)}`]),
@@ -75,7 +86,6 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'CampaignPaused':
     case 'CampaignResumed':
     case 'CampaignUnchanged':
-    case 'SequenceStopped':
     case 'RunUndone':
     case 'SequencePaused':
     case 'SequenceResumed':
@@ -100,6 +110,7 @@ export const UNDONE: Readonly<Record<UndoRunOutcome, string>> = {
   nothing_to_undo: 'there was nothing to undo',
   failed: 'not undone',
 }
+const WAIT = { none: 'due now', keep: 'whose wait begins' } as const
 
 const ROUTES: Readonly<Record<RouteTaken['outcome'], string>> = {
   closed: 'its condition did not hold',

@@ -26,6 +26,7 @@ const REASONS: Readonly<Record<NotRun['reason'], string>> = {
   failed: 'It failed for good',
   held: 'It failed, and is held until an operator resends or cancels it',
   cancelled: 'It was cancelled in this run',
+  passed: 'The run was opened at a later step, or moved past it',
   stopped: 'The sequence was stopped before it',
   suppressed: 'The contact is suppressed',
   erased: 'The contact was erased',

@@ -43,6 +43,8 @@ export interface StepCall<Params = JsonObject> {
   readonly attempt: number
   /** 0 for the scheduled sending, 1, 2, … for resends. */
   readonly resend: number
+  /** 2, 3 … where an operator moved the run back to have the step done again (JUMP-1); absent for the first time. */
+  readonly occurrence?: number
   /** The same for every attempt at the same sending (STEP-4). */
   readonly idempotencyKey: string
   /** Aborts when the handler's time is over, or when the engine shuts down and has waited for it long enough. */

@@ -1,9 +1,8 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { openStep } from '../decision/finding.ts'
+import { openStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
-import { refOf } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 /** Where no run is named, the newest is meant: the only one that can have something to cancel. */
@@ -28,7 +27,7 @@ export const cancelStep = defineVerb<CancelStep>()({
     const found = openStep(command, decision, 'cancelled')
     if (isLeft(found)) return found
     const { run, isDone } = found.right
-    const ref = { ...refOf(command), run: run.run, stepId: command.stepId }
+    const ref = stepRefOf(command, run)
     if (isDone) return right(answerOfRun('already_cancelled', ref))
     decision.add('StepCancelled', ref, byOperator(command))
     return right(null)

@@ -2,6 +2,7 @@
 import { UNDO_RUN_OUTCOMES, type UndoRunOutcome } from '../events.ts'
 import { cancelStep } from './cancel-step.ts'
 import { erase } from './erase.ts'
+import { moveRun } from './move-run.ts'
 import { pauseSequence } from './pause-sequence.ts'
 import type { Permission } from './permission.ts'
 import { rescheduleStep } from './reschedule-step.ts'
@@ -39,6 +40,8 @@ export const VERBS = {
   rescheduleStep,
   /** All waits that are still to come end later, or earlier (SHIFT-2). */
   shiftRun,
+  /** The run goes on at another step, or in another sequence (JUMP-1, JUMP-2). */
+  moveRun,
   stopAll,
   /** A ban until an instant, or without end (`until` null or left out). Rule STOP-4. */
   suppress,
@@ -104,6 +107,7 @@ export {
 } from './campaign-verbs.ts'
 export type { CancelStep } from './cancel-step.ts'
 export type { EraseContact } from './erase.ts'
+export type { MoveRun } from './move-run.ts'
 export type { PauseSequence } from './pause-sequence.ts'
 export { PERMISSIONS, type Permission } from './permission.ts'
 export type { RescheduleStep } from './reschedule-step.ts'
@@ -132,4 +136,5 @@ export {
   TOLD,
   type ToldTypes,
   type VerbFacts,
+  WAITS,
 } from './verb.ts'

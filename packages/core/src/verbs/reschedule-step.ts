@@ -2,9 +2,8 @@ import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { dueByHand } from '../by-hand.ts'
 import type { OfStep } from '../commands.ts'
 import { byOperator, createDecisionBuilder, type DecisionBuilder } from '../decision/builder.ts'
-import { hasPendingResend, openStep } from '../decision/finding.ts'
+import { hasPendingResend, openStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
-import { refOf } from '../enrollment.ts'
 import type { StepRef } from '../events.ts'
 import type { Instant } from '../ids.ts'
 import { upcomingOfRun } from '../plan.ts'
@@ -41,7 +40,7 @@ export const rescheduleStep = defineVerb<RescheduleStep>()({
     const found = openStep(command, decision, null)
     if (isLeft(found)) return found
     const { run, record } = found.right
-    const ref = { ...refOf(command), run: run.run, stepId: command.stepId }
+    const ref = stepRefOf(command, run)
     if (hasPendingResend(record)) return left({ type: 'StepInFlight', ...ref })
     if (dueAt !== null && dueAt < now) return left({ type: 'InstantPast', instant: dueAt, now })
     const before = dueByHand(run, command.stepId)

@@ -1,10 +1,10 @@
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { runAndStep } from '../decision/finding.ts'
+import { runAndStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
 import { suppression } from '../decision/starting.ts'
-import { isInProgress, refOf, type StepRecord } from '../enrollment.ts'
+import { isInProgress, type StepRecord } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 export interface ResendStep extends OfStep {
@@ -24,14 +24,14 @@ export const resendStep = defineVerb<ResendStep>()({
   answers: { run: 'count', key: 'key', resend: 'count' },
   recordedBy: 'StepResent',
   decide(command, decision) {
-    const { contactId, stepId } = command
+    const { contactId } = command
     if (decision.facts === null) return left({ type: 'ContactUnknown', contactId })
     const banned = suppression(decision)
     if (banned !== null) return left(banned)
     const found = runAndStep(command, decision)
     if (isLeft(found)) return found
     const { run, record } = found.right
-    const ref = { ...refOf(command), run: run.run, stepId }
+    const ref = stepRefOf(command, run)
     if (record === undefined || record.status === 'cancelled' || record.attempt + skips(record) === 0)
       return left({ type: 'StepNotReached', ...ref })
     if (record.status === 'dispatched' || record.resends.some((r) => r.status === 'dispatched'))

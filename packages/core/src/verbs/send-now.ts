@@ -4,7 +4,7 @@ import { byOperator } from '../decision/builder.ts'
 import { hasPendingResend, oneRun, standsAt } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
 import { suppression } from '../decision/starting.ts'
-import { recordOf, refOf } from '../enrollment.ts'
+import { occurrenceIn, recordOf, refOf } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 export interface SendNow extends OfSequence {
@@ -37,7 +37,11 @@ export const sendNow = defineVerb<SendNow>()({
     const record = recordOf(run, stepId)
     if (record?.status === 'dispatched' || hasPendingResend(record))
       return left({ type: 'StepInFlight', ...ref, stepId })
-    decision.add('StepRescheduled', { ...ref, stepId, dueAt: decision.now, now: true }, byOperator(command))
+    decision.add(
+      'StepRescheduled',
+      { ...ref, stepId, ...occurrenceIn(run, stepId), dueAt: decision.now, now: true },
+      byOperator(command),
+    )
     return right(null)
   },
   answerFrom(added) {

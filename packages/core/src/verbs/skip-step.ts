@@ -1,7 +1,7 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { openStep, standsAt } from '../decision/finding.ts'
+import { openStep, standsAt, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
 import { afterResolution } from '../decision/resolving.ts'
 import { refOf } from '../enrollment.ts'
@@ -31,7 +31,7 @@ export const skipStep = defineVerb<SkipStep>()({
     if (isLeft(found)) return found
     const { run, record, isDone } = found.right
     const inRun = { ...refOf(command), run: run.run }
-    const ref = { ...inRun, stepId: command.stepId }
+    const ref = stepRefOf(command, run)
     if (isDone) return right(answerOfRun('already_skipped', ref))
     const ahead = standsAt(ref, run, decision) !== command.stepId
     const { operator: reason } = REASONS

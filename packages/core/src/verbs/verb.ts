@@ -26,12 +26,17 @@ import type { Permission } from './permission.ts'
  */
 export type About = 'contact' | 'sequence' | 'step' | 'signal' | 'received'
 
+export const WAITS = ['keep', 'none'] as const
+
 /** What a verb may take besides what it is about, and what it means to leave it out. */
 export const TAKEN = {
   flag: false,
   instantOrNull: null,
   instant: undefined,
   duration: undefined,
+  step: undefined,
+  sequence: undefined,
+  wait: undefined,
   key: undefined,
   vars: undefined,
 } as const
@@ -41,6 +46,10 @@ export interface TakenTypes {
   readonly instant: Instant
   /** An ISO 8601 duration of elapsed time, with "-" for earlier. */
   readonly duration: string
+  readonly step: StepId
+  readonly sequence: SequenceId
+  /** What becomes of the wait of a step: it is counted from now, or the step is due now. */
+  readonly wait: (typeof WAITS)[number]
   /** Which enrollment is meant, where the sequence runs once for each key (KEY-2). */
   readonly key: string
   /** What a run is to begin with, by the names of the sequence's variables (VAR-1). */
@@ -124,7 +133,7 @@ export interface Decider<Command extends TypedCommand, Answer> {
    * Whether the decision reads the host's facts of the contact (FACTS-1). For a command that reads none the host's
    * directory is not asked, so it works while the directory is down.
    */
-  readonly readsFacts: boolean
+  readonly readsFacts: boolean | ((command: Command) => boolean)
   /** Whether it rests on what is published now: then the engine looks for news of campaigns first. */
   readonly readsPublished: boolean
   /** The event that it adds if it adds any; `null`: any. By it a reused command id is found out. */

@@ -21,9 +21,9 @@ import {
   type KeyedOutcome,
   type KeyedResult,
   type Position,
-  READS_FACTS,
   type RecordedContactEvent,
   type Rejection,
+  readsFacts,
   type UndoOrder,
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
@@ -155,10 +155,10 @@ export async function foreseenFor(
 /** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
 async function snapshotOf(
   { factsOf }: EngineContext,
-  { type, contactId }: OneOfMany,
+  command: OneOfMany,
   history: readonly RecordedContactEvent[],
 ): Promise<ContactSnapshot> {
-  const facts = READS_FACTS[type] ? await factsOf(contactId) : undefined
+  const facts = readsFacts(command) ? await factsOf(command.contactId) : undefined
   return { ...wholeFrom(history), facts }
 }
 

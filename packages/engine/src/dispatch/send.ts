@@ -99,7 +99,7 @@ function callOf(
   contactId: ContactId,
   { state, facts }: ContactSnapshot,
 ): Omit<StepCall, 'signal'> {
-  const { campaignId, sequenceId, run, stepId, attempt, resend, idempotencyKey } = data
+  const { campaignId, sequenceId, run, stepId, occurrence, attempt, resend, idempotencyKey } = data
   const known = runOf(state, data) as Run
   const { campaignVersion } = known
   const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)
@@ -115,6 +115,7 @@ function callOf(
     facts: facts ?? {},
     attempt,
     resend,
+    ...(occurrence === undefined ? {} : { occurrence }),
     idempotencyKey,
   }
 }
@@ -149,6 +150,6 @@ function retryAt({ context, options }: Sender, attempt: number, outcome: StepOut
 }
 
 export function attemptOf(ref: AttemptRef): AttemptRef {
-  const { run, stepId, resend, attempt } = ref
-  return { ...refOf(ref), run, stepId, resend, attempt }
+  const { run, stepId, occurrence, resend, attempt } = ref
+  return { ...refOf(ref), run, stepId, ...(occurrence === undefined ? {} : { occurrence }), resend, attempt }
 }

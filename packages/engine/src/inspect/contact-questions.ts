@@ -2,10 +2,12 @@
 import {
   type Catalog,
   type ContactId,
+  currentRecords,
   type Enrollment,
   type Facts,
   fold,
   type Instant,
+  isBeforePlace,
   isInProgress,
   isSameEnrollment,
   isSuppressed,
@@ -70,7 +72,16 @@ export interface EnrollmentView extends SequenceRef {
   readonly next: null | Pick<UpcomingStep, 'stepId' | 'dueAt' | 'opensAt' | 'campaignPausedSince'>
 }
 
-export const STEP_STATUSES = ['pending', 'dispatched', 'sent', 'failed', 'skipped', 'cancelled', 'held'] as const
+export const STEP_STATUSES = [
+  'pending',
+  'dispatched',
+  'sent',
+  'failed',
+  'skipped',
+  'cancelled',
+  'held',
+  'passed',
+] as const
 
 export interface StepView {
   readonly stepId: StepId
@@ -183,7 +194,8 @@ function enrollmentView(
   const next = isInProgress(run)
     ? upcoming.find((step) => step.run === run.run && isSameEnrollment(step, ref))
     : undefined
-  const records = new Map(run.steps.map((record) => [record.stepId, record]))
+  const records = currentRecords(run)
+  const steps = stepIds.map((id) => ({ id }))
   return {
     ...ref,
     run: run.run,
@@ -192,7 +204,11 @@ function enrollmentView(
     startedAt: run.startedAt,
     endedAt: run.endedAt,
     ...(run.continued === undefined ? {} : { continues: run.continued.run }),
-    steps: stepIds.map((stepId) => stepView(stepId, records.get(stepId))),
+    steps: stepIds.map((stepId) => {
+      const record = records.get(stepId)
+      const isPassed = record === undefined && isBeforePlace(run, steps, stepId)
+      return isPassed ? { stepId, status: 'passed', at: run.place?.at ?? null } : stepView(stepId, record)
+    }),
     next: next === undefined ? null : nextOf(next),
   }
 }
