@@ -38,7 +38,7 @@ class LongestFirst extends BaseSequencer {
  * other and loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
  */
 const TOGETHER = ['packages/{cli,console,core,engine,handlers,http,store-*,testkit}/src/**/*.test.ts']
-/** Has modules loaded anew, one of them with something else in it. */
+/** Loads modules a second time, one of them with something else in it. */
 const NOT_TOGETHER = ['packages/store-postgres/src/upgrade.test.ts']
 
 /** Whether the contenders of the bench do the same work is asked by `pnpm test:bench`: it takes minutes. */
