@@ -1,5 +1,5 @@
 /** How an engine and its store stand: whether work gets done, and if not, which. */
-import { type Backlog, type Clock, epochMsOf, type ReadModel } from '@enfold/core'
+import { type Backlog, type Clock, epochMsOf, type Instant, type ReadModel } from '@enfold/core'
 import type { BrakeHealth } from './brakes.ts'
 import type { Dispatcher, DispatcherHealth } from './dispatch/dispatcher.ts'
 import { lineOf } from './fault-words.ts'
@@ -48,6 +48,15 @@ export interface HealthInput {
   readonly refresh: () => Promise<void>
 }
 
+/** Since when the oldest is due that does not wait for a resume or a pace. */
+async function oldestDue(readModel: ReadModel, kinds: Kinds, now: Instant): Promise<Instant | null> {
+  const waiting = kinds.waiting()
+  const next = await readModel.nextWake(waiting)
+  if (waiting.size > 0) return next
+  const [oldest] = await readModel.agenda(now, 1)
+  return oldest?.wakeAt ?? null
+}
+
 export async function healthOf(input: HealthInput): Promise<Health> {
   const { readModel, clock, kinds, troubles } = input
   const dispatcher = input.dispatcher.health()
@@ -57,9 +66,8 @@ export async function healthOf(input: HealthInput): Promise<Health> {
   try {
     await input.refresh()
     const now = clock.now()
-    const [oldest] = await readModel.agenda(now, 1)
-    await readModel.nextWake()
-    const dueLagMs = oldest === undefined ? 0 : Math.max(0, epochMsOf(now) - epochMsOf(oldest.wakeAt))
+    const oldest = await oldestDue(readModel, kinds, now)
+    const dueLagMs = oldest === null ? 0 : Math.max(0, epochMsOf(now) - epochMsOf(oldest))
     const waitingKinds = await readModel.backlog(kinds.missing(), now)
     const projection = await input.projection.health()
     const ok = projection?.stopped !== true && dueLagMs <= input.lateAfterMs && failingKinds.length === 0

@@ -3,6 +3,7 @@ import {
   type CampaignDefinition,
   type CampaignProblem,
   type Catalog,
+  drainedLane,
   EnfoldFault,
   type KindIn,
   nearest,
@@ -132,15 +133,26 @@ export interface Kinds {
   readonly handlerOf: HandlerOf
   /** Kinds of steps of published campaigns, old versions too, that this worker has no handler for. */
   missing(): readonly string[]
+  /** Lanes in which contacts wait on purpose: for a resume (GATE-1), or for a pace (GATE-4). None of each is late. */
+  waiting(): ReadonlyMap<string, number>
   /** How many of each kind may be begun: none of what it has no handler for, and none of what a pause holds (GATE-1). */
   capacity(limited: ReadonlyMap<string, number>): ReadonlyMap<string, number>
 }
 
-export function createKinds(handlerOf: HandlerOf, catalog: Pick<Catalog, 'kinds' | 'paused'>): Kinds {
+export function createKinds(
+  handlerOf: HandlerOf,
+  catalog: Pick<Catalog, 'drained' | 'kinds' | 'paced' | 'paused'>,
+): Kinds {
   const missing = () => [...catalog.kinds()].filter((kind) => handlerOf(kind) === undefined)
   return {
     handlerOf,
     missing,
+    waiting() {
+      const campaigns = [...catalog.paused(), ...catalog.paced().map(({ campaignId }) => campaignId)]
+      const lanes = campaigns.map(pausedLane)
+      if (catalog.drained.at !== null) lanes.push(drainedLane(''))
+      return new Map(lanes.map(({ kind }) => [kind, 0]))
+    },
     capacity: (limited) => {
       const held = catalog.paused().map((campaignId) => pausedLane(campaignId).kind)
       return new Map([...limited, ...[...missing(), ...held].map((kind) => [kind, 0] as const)])

@@ -97,6 +97,20 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(called()).toEqual(['ann one', 'ann two'])
   })
 
+  it('GATE-1: what a pause holds is not late', async () => {
+    const { engine, clock } = given(makeStore)
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await answerOf(engine.pauseCampaign('pool', BY))
+    await engine.runDue()
+    clock.advance('P2D')
+    expect(await engine.health()).toMatchObject({ ok: true, dueLagMs: 0 })
+    await answerOf(engine.resumeCampaign('pool', BY))
+    expect(await engine.health()).toMatchObject({ ok: false, dueLagMs: 172_800_000 })
+    await engine.runDue()
+    expect(await engine.health()).toMatchObject({ ok: true, dueLagMs: 0 })
+  })
+
   it('GATE-3: after a shift each contact is woken when its wait is over, and not before', async () => {
     const { engine, clock, called } = given(makeStore)
     await answerOf(engine.publish(pool))
