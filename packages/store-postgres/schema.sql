@@ -348,7 +348,7 @@ END
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, required text[], required_versions integer[], seen text[], seen_versions integer[], seen_hashes text[], streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tags text[], added integer[], added_to integer[], added_keys text[], removed integer[], removed_from integer[], removed_keys text[], counted text[], counted_versions integer[], counts text[], count_keys integer[], state_of text[], state_versions integer[], reducers integer[], states text[])
+CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, required text[], required_versions integer[], seen text[], seen_versions integer[], seen_hashes text[], streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], in_order integer[], contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[], tags text[], added integer[], added_to integer[], added_keys text[], removed integer[], removed_from integer[], removed_keys text[], counted text[], counted_versions integer[], counts text[], count_keys integer[], state_of text[], state_versions integer[], reducers integer[], states text[])
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -358,7 +358,7 @@ CREATE OR REPLACE FUNCTION enfold.append_known(known integer, lock_ms integer, r
  SET jit TO 'off'
 AS $function$
 DECLARE
-  event_positions bigint[] := ARRAY[]::bigint[];
+  event_positions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(ids)]);
   tag_ids         integer[] := ARRAY[]::integer[];
   fold            boolean := false;
   folds           boolean;
@@ -394,7 +394,7 @@ BEGIN
     "enfold".lock_class(false), pg_sequence_last_value('"enfold".positions')::bit(32)::integer
   ) IS NULL;
   FOR i IN 1 .. cardinality(ids) LOOP
-    event_positions[i] := nextval('"enfold".positions');
+    event_positions[in_order[i]] := nextval('"enfold".positions');
   END LOOP;
   -- Where another append is at it now, this waits for it, and then is an error that ends the transaction. ON CONFLICT would
   -- look at three indexes before each row and take a lock for it.

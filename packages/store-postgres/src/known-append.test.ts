@@ -80,10 +80,10 @@ describe('an append', () => {
       { outcome: 'appended', version: 2, position: 4, repeated: false },
       { outcome: 'appended', version: 2, position: 6, repeated: false },
     ])
-    // Not in their order: results are those of what was given.
+    // Streams are taken in their order, and the log has the events in the order that was given.
     expect(await store.appendMany(['cid', 'ann'].map((id) => appendTo(id, 3, 2)))).toMatchObject([
-      { outcome: 'appended', version: 4, position: 10 },
       { outcome: 'appended', version: 4, position: 8 },
+      { outcome: 'appended', version: 4, position: 10 },
     ])
     expect(await store.append(contactStream('bob'), [sampleStart('bob', 3)], 2, derived('bob'))).toMatchObject({
       version: 3,

@@ -58,6 +58,7 @@ export async function appendKnown(
     textArray(rows.map(({ id }) => toText(id))),
     textArray(rows.map(({ hash }) => hash)),
     textArray(rows.map(({ body }) => body)),
+    plainArray(inOrderOf(appends, rows)),
     ...derivedTexts(inOrder),
   ])
   if (positions === null) return null
@@ -71,7 +72,7 @@ export async function appendKnown(
 }
 
 const PARAMETERS = [
-  'integer, integer, text[], integer[], text[], integer[], text[], text[], integer[], text[], text[], text[]',
+  'integer, integer, text[], integer[], text[], integer[], text[], text[], integer[], text[], text[], text[], integer[]',
   'text[], integer[], bigint[], text[], text[], text[], boolean[]',
   'text[], integer[], integer[], text[], integer[], integer[], text[]',
   'text[], integer[], text[], integer[], text[], integer[], integer[], text[]',
@@ -129,6 +130,13 @@ function rowsOf({ heads, hashChain }: KnownAppends, appends: readonly StreamAppe
       return { stream, version, id: event.id, hash, body: bodyOf(event) }
     })
   })
+}
+
+/** The numbers of the rows as the appends were given: so the log has them, whatever order their streams are taken in. */
+function inOrderOf(appends: readonly StreamAppend[], rows: readonly EventRow[]): readonly number[] {
+  const firsts = new Map<StreamId, number>()
+  for (const [i, { stream }] of rows.entries()) if (!firsts.has(stream)) firsts.set(stream, i + 1)
+  return appends.flatMap(({ stream, events }) => events.map((_, i) => (firsts.get(stream) as number) + i))
 }
 
 /** As parameters: the streams that have events, and what was seen of them. */

@@ -232,7 +232,8 @@ $enfold$;
 -- What nearly every append is: each stream has the version that was expected, and its caller has seen the last event of it.
 -- Then nothing has to be found out, the links of the hash chain come with the events, and everything is written by sets.
 -- In: for each requirement its stream and version, as expecting takes them; for each stream that has events its version
--- and hash; for each event what stands in its row; for each contact its version and agenda, and whether it loses all its
+-- and hash; for each event what stands in its row, and the numbers of the events in the order in which the log is to have
+-- them; for each contact its version and agenda, and whether it loses all its
 -- tags first; tags, and for each that is added or removed its number, the number of its contact, and the key; the changes of
 -- the counters of all appends together, as rows with how many keys they have; the states that are kept. Out: the positions
 -- of the events, or NULL, or an error of a unique row, where anything is otherwise. Nothing is written then, and append finds
@@ -242,7 +243,7 @@ $enfold$;
 CREATE FUNCTION ${schema}.append_known(
   known integer, lock_ms integer, required text[], required_versions integer[],
   seen text[], seen_versions integer[], seen_hashes text[],
-  streams text[], event_versions integer[], ids text[], hashes text[], bodies text[],
+  streams text[], event_versions integer[], ids text[], hashes text[], bodies text[], in_order integer[],
   contacts text[], reached integer[], wakes bigint[], kinds text[], campaigns text[], others text[], cleared boolean[],
   tags text[], added integer[], added_to integer[], added_keys text[],
   removed integer[], removed_from integer[], removed_keys text[],
@@ -253,7 +254,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $enfold$
 DECLARE
-  event_positions bigint[] := ARRAY[]::bigint[];
+  event_positions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(ids)]);
   tag_ids         integer[] := ARRAY[]::integer[];
   fold            boolean := false;
   folds           boolean;
@@ -289,7 +290,7 @@ BEGIN
     ${schema}.lock_class(false), pg_sequence_last_value('${schema}.positions')::bit(32)::integer
   ) IS NULL;
   FOR i IN 1 .. cardinality(ids) LOOP
-    event_positions[i] := nextval('${schema}.positions');
+    event_positions[in_order[i]] := nextval('${schema}.positions');
   END LOOP;
   -- Where another append is at it now, this waits for it, and then is an error that ends the transaction. ON CONFLICT would
   -- look at three indexes before each row and take a lock for it.
