@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest'
 
 const { cancel, dispatch, erase, pause, report, resend, restart, resume, retract, signal, start, stop, stopAll } =
   commands
-const { suppress, undo, unsuppress } = commands
+const { move, suppress, undo, unsuppress } = commands
 
 const course: CampaignDefinition = {
   id: 'c',
@@ -395,6 +395,16 @@ describe('UNDO-1: orders that did both, and orders to undo', () => {
       .passed('P1D')
       .when(undo('k', { stopSent: true }))
       .thenEvents(['SequenceStopped', { run: 2 }])
+  })
+
+  it('JUMP-2: of a move to another sequence the new run is undone, and the old one goes on, unless something was sent', () => {
+    const moved = story
+      .given(start('s'))
+      .passed('P1D')
+      .given(move('s', { ...k('k'), toSequence: 'vip' }))
+    expect(resultOf(moved)).toEqual(['restored', '1 undone', '2 restored'])
+    expect(nextOf(moved.given(undo('k')))).toMatchObject([{ stepId: 'b', run: 2 }])
+    expect(resultOf(moved.passed('P1D'))[0]).toBe('already_sent')
   })
 
   it('ONCE-1: the same undo again changes nothing and answers the same; another finds nothing to undo', () => {
