@@ -56,6 +56,7 @@ export type {
   Windows,
 } from './definition.ts'
 export * from './describe/index.ts'
+export * from './effect.ts'
 export {
   ContactFold,
   type ContactState,

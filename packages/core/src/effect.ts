@@ -1,0 +1,59 @@
+/** What an order would change of a contact's schedule: it is decided, and the plans before and after are held together. */
+import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
+import type { AnswerTo, ContactCommand } from './contact-commands.ts'
+import { type DecisionContext, decide } from './decide.ts'
+import { type ContactState, nameOfEnrollment, refOf } from './enrollment.ts'
+import type { RunRef } from './events.ts'
+import type { Instant, StepId } from './ids.ts'
+import { plan, type UpcomingStep } from './plan.ts'
+import type { Rejection } from './rejection.ts'
+
+/** The step that stands next in a run, and when it is due. */
+export interface NextStep {
+  readonly stepId: StepId
+  readonly dueAt: Instant
+}
+
+/** One run of which another step stands next, or the same one at another instant. `null`: none. */
+export interface ScheduleChange extends RunRef {
+  readonly before: NextStep | null
+  readonly after: NextStep | null
+}
+
+export interface OrderEffect<Command extends ContactCommand = ContactCommand> {
+  readonly answer: AnswerTo<Command>
+  /** Of every run that the order moves; empty: the schedule stays as it is. */
+  readonly changes: readonly ScheduleChange[]
+}
+
+/**
+ * What an order would do to the schedule, without giving it.
+ *
+ * @returns Left: why it would be refused
+ * @example
+ * effectOf(command, state, context) // right({ answer: { outcome: 'rescheduled', … }, changes: [{ …, before, after }] })
+ */
+export function effectOf<Command extends ContactCommand>(
+  command: Command,
+  state: ContactState,
+  context: DecisionContext,
+): Either<Rejection, OrderEffect<Command>> {
+  const decided = decide(command, state, context)
+  if (isLeft(decided)) return decided
+  const { campaigns, facts, now } = context
+  const upcomingOf = (contact: ContactState) =>
+    new Map(plan(command.contactId, contact, campaigns, facts, now).upcoming.map((one) => [nameOf(one), one]))
+  const [before, after] = [upcomingOf(state), upcomingOf(decided.right.state)]
+  const changes = [...new Map([...before, ...after])].flatMap(([name, one]): ScheduleChange[] => {
+    const [was, is] = [nextOf(before.get(name)), nextOf(after.get(name))]
+    const isSame = was?.stepId === is?.stepId && was?.dueAt === is?.dueAt
+    return isSame ? [] : [{ ...refOf(one), run: one.run, before: was, after: is }]
+  })
+  return right({ answer: decided.right.answer, changes })
+}
+
+const nameOf = (one: RunRef) => `${one.run} ${nameOfEnrollment(one)}`
+
+function nextOf(one: UpcomingStep | undefined): NextStep | null {
+  return one === undefined ? null : { stepId: one.stepId, dueAt: one.dueAt }
+}
