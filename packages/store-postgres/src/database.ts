@@ -175,7 +175,7 @@ function connectorOf(pool: Pool, place: string): Connect {
 }
 
 /** After these the session is as it was, and a new connection takes longer than the statement. */
-const isLostRace = (error: unknown) => /^(?:23505|40001|40P01|55P03)$/.test(sqlStateOf(error) ?? '')
+const isLostRace = (error: unknown) => /^(?:23505|40001|40P01)$/.test(sqlStateOf(error) ?? '')
 
 async function askOnce<Row extends object>(connect: Connect, statement: QueryConfig): Promise<Row[]> {
   const client = await connect()
