@@ -83,8 +83,8 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   sendNow: {
     title: 'Send now',
     says: 'The step that stands next is sent now, whatever its wait and its window say, and the run goes on from there.',
-    // It stands in the row of its step.
-    offered: () => false,
+    // As NOW-1 has it; the engine decides again.
+    offered: ({ status }) => status === 'active',
   },
   rescheduleStep: {
     title: 'Reschedule',
