@@ -81,21 +81,21 @@ export interface Catalog {
 }
 
 /**
- * An empty catalogue.
+ * An empty catalogue, or a copy, which goes its own way.
  *
  * @example
  * const catalog = createCatalog()
  * for await (const event of store.readAll(0, { streams: 'campaigns' })) catalog.apply(event)
  */
-export function createCatalog(): Catalog {
-  const entries = new Map<CampaignId, CatalogEntry>()
+export function createCatalog(copied?: Catalog): Catalog {
+  const entries = new Map(copied?.entries().map((entry) => [entry.campaignId, entry]))
   // Both are computed from `entries` at need, and forgotten when an event comes.
   let published: readonly PublishedCampaign[] | undefined
   let byKind: Map<string, GoalMatch[]> | undefined
   let kept: ReadonlyMap<string, KeptKind> | undefined
   let paused: readonly CampaignId[] | undefined
   let paced: readonly PacedCampaign[] | undefined
-  const kinds = new Set<string>()
+  const kinds = new Set(copied?.kinds())
 
   const catalog: Catalog = {
     drained: { at: null },

@@ -92,6 +92,15 @@ export {
 export * from './events.ts'
 export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
+export {
+  campaignsIf,
+  type Forecast,
+  type ForecastEnd,
+  type ForecastOptions,
+  type ForecastStep,
+  forecastOf,
+  type WhatIf,
+} from './forecast.ts'
 export * from './funnel.ts'
 export * from './held-values.ts'
 export * from './ids.ts'

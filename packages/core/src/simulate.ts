@@ -5,8 +5,6 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type Catalog, createCatalog, decidePublish } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
-import { decide } from './decide.ts'
-import type { HistoricEvent } from './decision/builder.ts'
 import { type ContactState, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
@@ -15,7 +13,7 @@ import type { JsonObject } from './json.ts'
 import { notJsonIn } from './not-json.ts'
 import type { Overdue } from './pauses.ts'
 import { decidePauseCampaign, decideResumeCampaign } from './pausing.ts'
-import { freeWake, plan } from './plan.ts'
+import { type PlayMeta, playOn } from './play.ts'
 import type { Facts, StepOutcome } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
@@ -139,69 +137,29 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
       return { happening, path, at: instantIn(`${path}.at`, happening.at, from) }
     })
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-  const events: HistoricEvent[] = []
   const results: Timeline['results'][number][] = []
-  let state = initialContact
-  let now = from
-  let commands = 0
-
-  const run = <Command extends ContactCommand>(command: Command) => {
-    const decided = decide(command, state, { campaigns, facts: factsAt(now), now, history: events })
-    if (isLeft(decided)) return { rejection: decided.left, answer: null, added: [] as readonly ContactEvent[] }
-    for (const event of decided.right.events) events.push({ ...event, version: events.length + 1 })
-    state = decided.right.state
-    return { rejection: null, answer: decided.right.answer, added: decided.right.events }
-  }
-  const nextMeta = () => ({ contactId, commandId: `command ${++commands}`, actor: null })
-
-  const takeMs = msOf('handlersTake', options.handlersTake ?? 'PT0S')
-  /** What handlers are at, and when they will have answered. */
-  let atWork: AtWork | null = null
-
-  const dispatch = (): AtWork | null => {
-    const { added } = run({ type: 'DispatchDue', ...nextMeta(), inFlight: new Set(), limit: 1000 })
-    const calls = added.flatMap((event) =>
-      event.type === 'StepDispatched' ? [{ data: event.data, answer: outcome(event.data, now) }] : [],
-    )
-    return calls.length === 0 ? null : { until: instantOf(epochMsOf(now) + takeMs), calls }
-  }
-  const report = ({ calls }: AtWork) => {
-    const retryAt = instantOf(epochMsOf(now) + 60_000)
-    for (const { data, answer } of calls)
-      run({ type: 'RecordOutcome', ...nextMeta(), ...data, outcome: answer, retryAt })
-  }
-
-  for (;;) {
-    const planned = freeWake(plan(contactId, state, campaigns, factsAt(now), now))
-    const wakeAt = atWork === null ? planned : atWork.until
-    const first = queue[0]
-    const at = first !== undefined && (wakeAt === null || first.at <= wakeAt) ? first.at : wakeAt
-    if (at === null || at > until || events.length >= maxEvents)
-      return {
-        events: events.map(({ version: _, ...event }) => event),
-        sent: sentOf(events),
-        results,
-        state,
-        wakeAt,
-        cut: events.length >= maxEvents,
-      }
-    if (at > now) now = at
-    if (first !== undefined && at === first.at && (wakeAt === null || first.at <= wakeAt)) {
-      queue.shift()
-      const { happening, path } = first
-      const { rejection, answer } = isPauseOfCampaign(happening)
-        ? { rejection: pauseBy(campaigns, happening, campaignId, nextMeta(), now), answer: null }
-        : run(orderedBy(happening, path, campaignId, nextMeta(), now))
-      results.push({ happening, rejection, answer })
-      continue
-    }
-    const ended: AtWork | null = atWork ?? dispatch()
-    atWork = ended
-    if (ended !== null && ended.until <= now) {
-      report(ended)
-      atWork = null
-    }
-  }
+  const { events, state, wakeAt, isCut } = playOn({
+    contactId,
+    state: initialContact,
+    history: [],
+    campaigns,
+    from,
+    until,
+    maxEvents,
+    factsAt,
+    outcome,
+    takeMs: msOf('handlersTake', options.handlersTake ?? 'PT0S'),
+    happenings: queue.map(({ happening, path, at }) => ({
+      at,
+      happen(run, meta, now) {
+        const came = isPauseOfCampaign(happening)
+          ? { rejection: pauseBy(campaigns, happening, campaignId, meta, now), answer: null }
+          : run(orderedBy(happening, path, campaignId, meta, now))
+        results.push({ happening, ...came })
+      },
+    })),
+  })
+  return { events, sent: sentOf(events), results, state, wakeAt, cut: isCut }
 }
 
 function isPauseOfCampaign(happening: Happening): happening is Happening & PauseOfCampaign {
@@ -213,7 +171,7 @@ function pauseBy(
   campaigns: Catalog,
   happening: PauseOfCampaign,
   campaignId: string,
-  meta: Meta,
+  meta: PlayMeta,
   now: Instant,
 ): Rejection | null {
   const decided =
@@ -237,11 +195,6 @@ function pauseBy(
   return null
 }
 
-interface AtWork {
-  readonly until: Instant
-  readonly calls: readonly { readonly data: ContactEventOf<'StepDispatched'>['data']; readonly answer: StepOutcome }[]
-}
-
 function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
   return events.flatMap(({ type, data, at }) => {
     if (type !== 'StepSent') return []
@@ -250,10 +203,14 @@ function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
   })
 }
 
-type Meta = { readonly contactId: string; readonly commandId: string; readonly actor: null }
-
 /** @param path of the happening, for what names no verb */
-function orderedBy(happening: Happening, path: string, campaignId: string, meta: Meta, now: Instant): ContactCommand {
+function orderedBy(
+  happening: Happening,
+  path: string,
+  campaignId: string,
+  meta: PlayMeta,
+  now: Instant,
+): ContactCommand {
   const said: { readonly [property: string]: unknown } = happening
   const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(said, one))
   // A verb may have an option that is called as another verb is: `{ resume: 'nurture', shift: true }`.

@@ -27,7 +27,7 @@ export type { EngineEvent, Observer } from './engine-events.ts'
 export type { DispatchOptions, EngineOptions } from './engine-options.ts'
 export type { FaultWords } from './fault-words.ts'
 export type { Health } from './health.ts'
-export type { AgendaQuestions, BrokenContacts, Overdue, OverdueStep, Upcoming } from './inspect/agenda-questions.ts'
+export type { AgendaQuestions, Overdue, OverdueStep, Upcoming } from './inspect/agenda-questions.ts'
 export {
   ATTENTION_KINDS,
   type AttentionEntry,

@@ -18,6 +18,7 @@ import { createQuestionFacts, type FactsFault } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { pages } from '../paging.ts'
+import { type BrokenContacts, createBrokenTally } from './broken-contacts.ts'
 import { varsIn } from './contact-questions.ts'
 import { loadContacts, NO_FACTS } from './questioned-contacts.ts'
 
@@ -27,15 +28,6 @@ export interface Upcoming extends UpcomingStep {
   readonly vars?: Vars
   /** As in `ContactView`: why `dueAt` was computed without the contact's facts. */
   readonly factsFault?: FactsFault
-}
-
-/** Contacts that may have something due, and whose facts could not be read, for the same reason. */
-export interface BrokenContacts {
-  readonly code: FactsFault['code']
-  readonly contacts: number
-  /** The first of them, and what was wrong there. */
-  readonly example: ContactId
-  readonly message: string
 }
 
 /** One step that is due, by its run: of a keyed run with its key (KEY-4). */
@@ -129,9 +121,10 @@ async function overdue(context: EngineContext, readModel: ReadModel): Promise<Ov
   return tally.sum()
 }
 
-/** Everyone of whom something is due, by page. */
-export function agendaPages(readModel: ReadModel, until: Instant) {
-  return pages(async (after: AgendaEntry | null) => {
+/** Everyone of whom something is due, by page; those after `begin`. */
+export function agendaPages(readModel: ReadModel, until: Instant, begin: AgendaEntry | null = null) {
+  return pages(async (last: AgendaEntry | null) => {
+    const after = last ?? begin
     const entries = await readModel.agenda(until, PAGE, after ?? undefined)
     return { entries, next: entries.length < PAGE ? null : (entries.at(-1) ?? null) }
   })
@@ -147,7 +140,7 @@ interface Steps {
 function createOverdueTally() {
   const dispatches = new Map<string, Steps & { readonly kind: string; readonly campaignId: CampaignId }>()
   const skips = new Map<string, Steps>()
-  const broken = new Map<string, BrokenContacts>()
+  const broken = createBrokenTally()
   let contacts = 0
   let oldest: Instant | null = null
   return {
@@ -163,16 +156,13 @@ function createOverdueTally() {
         dispatches.set(name, { kind: step.kind, campaignId, ...more })
       }
     },
-    broken(contactId: ContactId, { code, message }: FactsFault): void {
-      const known = broken.get(code) ?? { code, contacts: 0, example: contactId, message }
-      broken.set(code, { ...known, contacts: known.contacts + 1 })
-    },
+    broken: broken.add,
     sum: (): Overdue => ({
       contacts,
       oldest,
       dispatches: [...dispatches.values()],
       skips: [...skips].map(([reason, more]) => ({ reason, ...more })),
-      broken: [...broken.values()],
+      broken: broken.sum(),
     }),
   }
 }

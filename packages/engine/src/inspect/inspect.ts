@@ -9,6 +9,7 @@ import type { AttentionQuestions } from './attention.ts'
 import type { CampaignQuestions } from './campaign-questions.ts'
 import { type ContactQuestions, createContactQuestions } from './contact-questions.ts'
 import { createExplainQuestions, type ExplainQuestions } from './explain-questions.ts'
+import { createForecastQuestions, type ForecastQuestions } from './forecast-questions.ts'
 import { createFunnelQuestions, type FunnelQuestions } from './funnel-questions.ts'
 import { createIndexQuestions, type IndexQuestions } from './index-questions.ts'
 import { createLogQuestions, type LogQuestions } from './log-questions.ts'
@@ -22,6 +23,7 @@ export interface Inspect
     ActionQuestions,
     AttentionQuestions,
     CampaignQuestions,
+    ForecastQuestions,
     FunnelQuestions,
     LogQuestions,
     PauseQuestions {}
@@ -42,6 +44,7 @@ export function createInspect(
     ...createActionQuestions(actions, context.clock, (of) => hasKeys(context, of)),
     ...attention,
     ...campaigns,
+    ...createForecastQuestions(context, readModel),
     ...createFunnelQuestions(context, readModel),
     ...createLogQuestions(context, readModel),
     ...createPauseQuestions(context, readModel),

@@ -1,0 +1,331 @@
+/** What will become of contacts if nothing happens from now on. Rules FORECAST-1 to FORECAST-3. Writes nothing. */
+import { hash } from 'node:crypto'
+import {
+  type AgendaEntry,
+  type CampaignId,
+  type Catalog,
+  type ContactId,
+  campaignsIf,
+  compareIds,
+  EnfoldFault,
+  epochMsOf,
+  type Forecast,
+  type ForecastStep,
+  forecastOf,
+  type Instant,
+  isLeft,
+  type ReadModel,
+  type SequenceId,
+  type StepId,
+  type WhatIf,
+} from '@enfold/core'
+import { createQuestionFacts, type FactsFault } from '../directory.ts'
+import type { EngineContext } from '../engine-context.ts'
+import { yieldToEventLoop } from '../event-loop.ts'
+import * as input from '../input.ts'
+import { decidedOn } from '../stored-states.ts'
+import { agendaPages } from './agenda-questions.ts'
+import { type BrokenContacts, createBrokenTally } from './broken-contacts.ts'
+import { loadContact, loadContacts, NO_FACTS, type QuestionedContact } from './questioned-contacts.ts'
+
+export interface ContactForecastQuery {
+  /** The last instant that is told of, at most ten years from now. */
+  readonly until: Instant
+  readonly whatIf?: WhatIf
+}
+
+export interface ContactForecast extends Forecast {
+  readonly contactId: ContactId
+  readonly from: Instant
+  readonly until: Instant
+  /** As in `ContactView`: why it was computed without the contact's facts. */
+  readonly factsFault?: FactsFault
+}
+
+export interface ForecastQuery extends ContactForecastQuery {
+  /** Default: all campaigns. */
+  readonly campaignId?: CampaignId
+  /** How long the spans are, in UTC. */
+  readonly by: 'hour' | 'day'
+  /** So many contacts at most, drawn by their ids, stand for all. Default: every contact. */
+  readonly sample?: number
+  /** So many contacts are played in this call; the answer's `next` says how to go on. Default: all. */
+  readonly atMost?: number
+  /** An answer whose `next` is not null: it is added to. Ask the same as then. */
+  readonly goOn?: ForecastTotals
+  onProgress?(progress: { readonly contacts: number }): void
+  /** Ends it: the promise rejects with its reason. */
+  readonly signal?: AbortSignal
+}
+
+/** What was counted of one cell: a sum over contacts, and the sum of the squares of what each was sent. */
+type Count = readonly [cell: string, sent: number, squares: number, skipped: number, conditional: number]
+
+/** What one step will come to in one span, over all contacts. */
+export interface ForecastCell {
+  /** Where the span begins. */
+  readonly from: Instant
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  readonly stepId: StepId
+  readonly sent: number
+  readonly skipped: number
+  /** How many of both depend on a condition that is asked then. */
+  readonly conditional: number
+  /** Of a sample: `sent` is within so many of the true number, 95 times out of 100. 0 without a sample. */
+  readonly error: number
+}
+
+export interface ForecastTotals {
+  readonly from: Instant
+  readonly until: Instant
+  /** By span, then by campaign, sequence and step. */
+  readonly cells: readonly ForecastCell[]
+  /** Contacts that have something to come until then, and how many of them were played. */
+  readonly due: number
+  readonly contacts: number
+  /** Contacts that are in no count, because their facts could not be had. */
+  readonly broken: readonly BrokenContacts[]
+  /** Contacts of which there is more than can be told. */
+  readonly cut: number
+  /** Where it goes on; `null`: this is all of it. */
+  readonly next: ForecastPlace | null
+}
+
+/** Where a forecast stopped: after this entry of the agenda, with what was counted until then. */
+export interface ForecastPlace {
+  readonly after: AgendaEntry
+  readonly counts: readonly Count[]
+}
+
+export interface ForecastQuestions {
+  /**
+   * Every step that the contact will come to, as things stand: handlers answer `sent`, facts are as of now, and nothing
+   * else happens. `whatIf` gives it under another definition or pause.
+   *
+   * @throws EnfoldFault `INVALID_INPUT` for a `whatIf` that the rules forbid
+   * @example
+   * const { steps } = await engine.inspect.forecast('ada', { until: '2026-04-01T00:00:00.000Z' })
+   */
+  forecast(contactId: ContactId, query: ContactForecastQuery): Promise<ContactForecast>
+  /**
+   * The same added up over all contacts who have something to come. Of a `sample` the numbers are estimates, each with its
+   * error. Contacts who move on while it is read may be counted as before or as after.
+   *
+   * @example
+   * const { cells } = await engine.inspect.forecast({ until: '2026-03-15T00:00:00.000Z', by: 'day', sample: 2000 })
+   */
+  forecast(query: ForecastQuery): Promise<ForecastTotals>
+}
+
+export function createForecastQuestions(context: EngineContext, readModel: ReadModel): ForecastQuestions {
+  async function forecast(contactId: ContactId, query: ContactForecastQuery): Promise<ContactForecast>
+  async function forecast(query: ForecastQuery): Promise<ForecastTotals>
+  async function forecast(
+    asked: ContactId | ForecastQuery,
+    query?: ContactForecastQuery,
+  ): Promise<ContactForecast | ForecastTotals> {
+    return typeof asked === 'string' || query !== undefined
+      ? ofContact(context, asked as ContactId, query as ContactForecastQuery)
+      : ofAll(context, readModel, asked)
+  }
+  return { forecast }
+}
+
+const shaped = (shape: input.Shape) => (path: string, value: unknown) => input.checkInput(path, value, shape)
+const WHAT_IF = shaped({
+  'definition?': input.anything,
+  'pause?': shaped({ campaignId: input.id, 'sequences?': input.ids, 'entries?': input.oneOf('open', 'closed') }),
+  'resume?': shaped({ campaignId: input.id, 'overdue?': input.oneOf('shift', 'send', 'skip') }),
+})
+const ONE_CONTACT = { until: input.instant, 'whatIf?': WHAT_IF }
+const TEN_YEARS_MS = 10 * 366 * 86_400_000
+
+/** What all forecasts begin with. */
+async function begin({ campaigns, clock }: EngineContext, { until, whatIf }: ContactForecastQuery) {
+  const now = clock.now()
+  if (until <= now || epochMsOf(until) > epochMsOf(now) + TEN_YEARS_MS)
+    throw EnfoldFault.invalidInput('inspect.forecast.until', until, `an instant after ${now}, within ten years`)
+  await campaigns.refresh()
+  if (whatIf === undefined) return { now, catalog: campaigns.catalog }
+  const catalog = campaignsIf(campaigns.catalog, whatIf, now)
+  if (isLeft(catalog)) throw EnfoldFault.invalidInput('inspect.forecast.whatIf', catalog.left, 'what the rules allow')
+  return { now, catalog: catalog.right }
+}
+
+async function ofContact(
+  context: EngineContext,
+  contactId: ContactId,
+  query: ContactForecastQuery,
+): Promise<ContactForecast> {
+  input.id('inspect.forecast', contactId)
+  input.checkInput('inspect.forecast', query, ONE_CONTACT)
+  const { now, catalog } = await begin(context, query)
+  const contact = await loadContact(context, contactId)
+  const forecast = await played(context, contact, catalog, now, query.until)
+  return { contactId, from: now, until: query.until, ...forecast, ...contact.why }
+}
+
+/** From the working state, or from the whole stream where that leaves out what is needed. */
+async function played(
+  context: EngineContext,
+  contact: QuestionedContact,
+  campaigns: Catalog,
+  now: Instant,
+  until: Instant,
+): Promise<Forecast> {
+  const { contactId, facts = NO_FACTS } = contact
+  const on = ({ state }: Pick<QuestionedContact, 'state'>) =>
+    forecastOf({ contactId, state, campaigns, facts, now, until })
+  return (
+    decidedOn({ ...contact, mayBeRecorded: false }, () => on(contact)) ??
+    on(await loadContact(context, contactId, { whole: true }))
+  )
+}
+
+async function ofAll(context: EngineContext, readModel: ReadModel, query: ForecastQuery): Promise<ForecastTotals> {
+  input.checkInput('inspect.forecast', query, {
+    ...ONE_CONTACT,
+    'campaignId?': input.id,
+    by: input.oneOf('hour', 'day'),
+    'sample?': input.wholeNumber(1, 100_000_000),
+    'atMost?': input.wholeNumber(1, 100_000_000),
+    'goOn?': input.anything,
+    'onProgress?': input.callable(),
+    'signal?': input.abortSignal,
+  })
+  const { until, campaignId, by, sample, atMost = Number.POSITIVE_INFINITY, goOn, onProgress, signal } = query
+  const { now, catalog } = await begin(context, query)
+  const due = goOn?.due ?? (await countDue(readModel, until, signal))
+  const share = sample === undefined || sample >= due ? 1 : sample / due
+  const counts = new Counts(by, goOn?.next?.counts)
+  const broken = createBrokenTally(goOn?.broken)
+  const asked = createQuestionFacts(context.factsOf)
+  let [contacts, cut, next] = [goOn?.contacts ?? 0, goOn?.cut ?? 0, null as ForecastPlace | null]
+  let left = atMost
+  reading: for await (const { entries } of agendaPages(readModel, until, goOn?.next?.after ?? null)) {
+    const drawn = entries.filter(({ contactId }) => share === 1 || placeOf(contactId) < share)
+    for (let i = 0; i < drawn.length; i += AT_ONCE) {
+      signal?.throwIfAborted()
+      const some = drawn.slice(i, i + Math.min(AT_ONCE, left))
+      const loaded = await loadContacts(
+        context,
+        some.map(({ contactId }) => contactId),
+        asked,
+      )
+      for (const contact of loaded) {
+        if (contact.facts === undefined) {
+          broken.add(contact.contactId, contact.why.factsFault as FactsFault)
+          continue
+        }
+        const forecast = await played(context, contact, catalog, now, until)
+        contacts += 1
+        cut += forecast.cut ? 1 : 0
+        counts.add(
+          campaignId === undefined ? forecast.steps : forecast.steps.filter((step) => step.campaignId === campaignId),
+        )
+      }
+      left -= some.length
+      onProgress?.({ contacts })
+      const last = some.at(-1)
+      if (left <= 0 && last !== undefined) {
+        next = { after: last, counts: counts.all() }
+        break reading
+      }
+      await yieldToEventLoop()
+    }
+  }
+  return {
+    from: goOn?.from ?? now,
+    until,
+    cells: counts.cells(share === 1 ? null : { due, contacts }),
+    due,
+    contacts,
+    broken: broken.sum(),
+    cut,
+    next,
+  }
+}
+
+/** Contacts that are loaded at once. */
+const AT_ONCE = 100
+
+async function countDue(readModel: ReadModel, until: Instant, signal: AbortSignal | undefined): Promise<number> {
+  let due = 0
+  for await (const { entries } of agendaPages(readModel, until)) {
+    signal?.throwIfAborted()
+    due += entries.length
+  }
+  return due
+}
+
+/** Where a contact stands between 0 and 1, when all are mixed. */
+const placeOf = (contactId: ContactId): number => hash('sha1', contactId, 'buffer').readUInt32BE(0) / 2 ** 32
+
+/** Adds up what steps come to, in spans. */
+class Counts {
+  readonly #counts: Map<string, Count>
+  readonly #by: 'hour' | 'day'
+
+  constructor(by: 'hour' | 'day', before: readonly Count[] = []) {
+    this.#by = by
+    this.#counts = new Map(before.map((count) => [count[0], count]))
+  }
+
+  /** All steps of one contact. */
+  add(steps: readonly ForecastStep[]): void {
+    const own = new Map<string, { sent: number; skipped: number; conditional: number }>()
+    for (const { at, campaignId, sequenceId, stepId, result, conditional } of steps) {
+      const span = this.#by === 'day' ? `${at.slice(0, 10)}T00:00:00.000Z` : `${at.slice(0, 13)}:00:00.000Z`
+      const cell = JSON.stringify([span, campaignId, sequenceId, stepId])
+      const count = own.get(cell) ?? { sent: 0, skipped: 0, conditional: 0 }
+      own.set(cell, count)
+      if (result === 'sent') count.sent += 1
+      else count.skipped += 1
+      if (conditional === true) count.conditional += 1
+    }
+    for (const [cell, { sent, skipped, conditional }] of own) {
+      const [, ...before] = this.#counts.get(cell) ?? [cell, 0, 0, 0, 0]
+      const after = [before[0] + sent, before[1] + sent * sent, before[2] + skipped, before[3] + conditional] as const
+      this.#counts.set(cell, [cell, ...after])
+    }
+  }
+
+  all(): readonly Count[] {
+    return [...this.#counts.values()]
+  }
+
+  /** @param sample so many of those that have something to come were played; `null`: all of them */
+  cells(sample: { readonly due: number; readonly contacts: number } | null): readonly ForecastCell[] {
+    const scale = sample === null || sample.contacts === 0 ? 1 : sample.due / sample.contacts
+    return this.all()
+      .map(([cell, sent, squares, skipped, conditional]): ForecastCell => {
+        const [from, campaignId, sequenceId, stepId] = JSON.parse(cell)
+        return {
+          from,
+          campaignId,
+          sequenceId,
+          stepId,
+          sent: Math.round(scale * sent),
+          skipped: Math.round(scale * skipped),
+          conditional: Math.round(scale * conditional),
+          error: sample === null ? 0 : errorOf(sent, squares, sample),
+        }
+      })
+      .sort((a, b) => compareIds(a.from, b.from) || compareIds(nameOf(a), nameOf(b)))
+  }
+}
+
+const nameOf = ({ campaignId, sequenceId, stepId }: ForecastCell): string =>
+  JSON.stringify([campaignId, sequenceId, stepId])
+
+/** Half of the interval that holds the true sum 95 times out of 100: of a mean of a part that was drawn by chance. */
+function errorOf(
+  sum: number,
+  squares: number,
+  { due, contacts }: { readonly due: number; readonly contacts: number },
+): number {
+  if (contacts < 2) return due
+  const variance = (squares - (sum * sum) / contacts) / (contacts - 1)
+  return Math.ceil(1.96 * due * Math.sqrt((variance / contacts) * (1 - contacts / due)))
+}

@@ -1,0 +1,247 @@
+/** What is forecast is what the engine then does, and nothing is written for it. */
+import { epochMsOf, type Instant, instantOf, orThrow } from '@enfold/core'
+import { createMemoryStore } from '@enfold/store-memory'
+import { createSqliteStore } from '@enfold/store-sqlite'
+import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MONDAY } from '../engine.fixture.ts'
+import { createEngine } from '../engine.ts'
+
+const later = (days: number): Instant => instantOf(epochMsOf(MONDAY) + days * 86_400_000)
+const SENT = async () => ({ outcome: 'sent' as const })
+const handlers = { email: SENT, task: SENT }
+
+const story = fc.record({
+  definition: campaignArbitrary({ maxSequences: 3, maxGoals: 2, maxSteps: 4 }),
+  facts: factsArbitrary,
+  which: fc.nat(20),
+  days: fc.nat(6),
+  pausedAfter: fc.option(fc.nat(4), { nil: null }),
+})
+
+const pool = {
+  id: 'pool',
+  name: 'Pool',
+  goals: [],
+  sequences: [
+    {
+      id: 'nurture',
+      steps: [
+        { id: 'one', kind: 'email' },
+        { id: 'two', kind: 'email', timer: { after: 'P1D', window: { days: ['wed'], from: '08:00', to: '09:00' } } },
+        { id: 'three', kind: 'email', timer: { after: 'P1D' }, if: { tag: 'pool' } },
+      ],
+      next: [
+        { to: 'vip', if: { tag: 'pool' } },
+        { to: 'rest', otherwise: true },
+      ],
+    },
+    { id: 'vip', steps: [{ id: 'call', kind: 'task' }] },
+    { id: 'rest', steps: [{ id: 'bye', kind: 'email', timer: { after: 'P1D' } }] },
+  ],
+} as const
+
+async function given(contacts: readonly string[], tags: readonly string[] = ['pool']) {
+  const clock = createSimulatedClock(MONDAY)
+  const store = createMemoryStore()
+  const engine = createEngine({ store, clock, contacts: { get: () => ({ tags }) }, handlers })
+  orThrow(await engine.publish(pool))
+  for (const contactId of contacts)
+    orThrow(await engine.startSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null }))
+  return { clock, store, engine }
+}
+
+describe('a forecast of one contact', () => {
+  it.each(['memory', 'SQLite'])('FORECAST-1: is what the engine then does, over %s', async (name) => {
+    let told = 0
+    await fc.assert(
+      fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter }) => {
+        const clock = createSimulatedClock(MONDAY)
+        const store = name === 'memory' ? createMemoryStore() : createSqliteStore({ path: ':memory:' })
+        const engine = createEngine({ store, clock, contacts: { get: () => facts }, handlers })
+        orThrow(await engine.publish(definition))
+        const sequence = definition.sequences[which % definition.sequences.length]
+        const order = { contactId: 'ada', campaignId: definition.id, sequenceId: sequence?.id ?? '', actor: null }
+        await engine.startSequence({ ...order, ...(sequence?.per === undefined ? {} : { key: 'k' }) })
+        async function playUntil(end: Instant) {
+          for (let looks = 0; looks < 60; looks++) {
+            const wakeAt = await store.nextWake()
+            if (wakeAt === null || wakeAt > end) return true
+            if (wakeAt > clock.now()) clock.set(wakeAt)
+            await engine.runDue()
+          }
+          return false
+        }
+        // A loop without a wait has no end, in either of the two.
+        fc.pre(await playUntil(later(days)))
+        if (pausedAfter !== null && pausedAfter <= days) await engine.pauseSequence(order)
+        const before = await engine.inspect.history('ada')
+        const until = later(days + 20)
+        const forecast = await engine.inspect.forecast('ada', { until })
+        expect(await engine.inspect.history('ada')).toEqual(before)
+        fc.pre(!forecast.cut && (await playUntil(until)))
+        const after = (await engine.inspect.history('ada')).slice(before.length)
+        const happened = after.flatMap(({ type, at, data }) => {
+          if (type !== 'StepDispatched' && type !== 'StepSkipped') return []
+          const { campaignId, sequenceId, key, run, stepId } = data
+          const result = type === 'StepDispatched' ? 'sent' : 'skipped'
+          return [{ at, campaignId, sequenceId, ...(key === undefined ? {} : { key }), run, stepId, result }]
+        })
+        expect(forecast.steps).toMatchObject(happened)
+        expect(forecast.steps).toHaveLength(happened.length)
+        expect(forecast.ends.map(({ at, run, sequenceId }) => [at, run, sequenceId])).toEqual(
+          after.flatMap((event) =>
+            event.type === 'SequenceCompleted' ? [[event.at, event.data.run, event.data.sequenceId]] : [],
+          ),
+        )
+        told += happened.length
+        await engine.close()
+        await store.close()
+      }),
+      { numRuns: runs(name === 'memory' ? 60 : 5) },
+    )
+    expect(told).toBeGreaterThan(0)
+  })
+
+  it('FORECAST-1: each step tells its campaign, what shifts it, and whether it depends on a later condition', async () => {
+    const { engine, clock } = await given(['ada'])
+    const { steps, ends, held } = await engine.inspect.forecast('ada', { until: later(30) })
+    const of = (sequenceId: string) => ({ campaignId: 'pool', sequenceId, run: 1, resend: 0, result: 'sent' })
+    expect(steps).toEqual([
+      { ...of('nurture'), stepId: 'one', at: MONDAY, dueAt: MONDAY },
+      { ...of('nurture'), stepId: 'two', at: '2026-03-04T08:00:00.000Z', dueAt: '2026-03-04T08:00:00.000Z' },
+      {
+        ...of('nurture'),
+        stepId: 'three',
+        at: '2026-03-05T08:00:00.000Z',
+        dueAt: '2026-03-05T08:00:00.000Z',
+        conditional: true,
+      },
+      {
+        ...of('vip'),
+        stepId: 'call',
+        at: '2026-03-05T08:00:00.000Z',
+        dueAt: '2026-03-05T08:00:00.000Z',
+        conditional: true,
+      },
+    ])
+    expect(ends[0]).toMatchObject({ sequenceId: 'nurture', starts: [{ sequenceId: 'vip', run: 1 }] })
+    expect(held).toEqual([])
+    // Nobody works until its window is shut.
+    await engine.runDue()
+    clock.set('2026-03-04T10:00:00.000Z')
+    const dueAt = '2026-03-04T08:00:00.000Z'
+    expect((await engine.inspect.forecast('ada', { until: later(30) })).steps[0]).toMatchObject({
+      ...{ stepId: 'two', at: '2026-03-11T08:00:00.000Z', dueAt },
+      shift: { gate: 'window', from: dueAt },
+    })
+    clock.set('2026-03-11T08:30:00.000Z')
+    expect((await engine.inspect.forecast('ada', { until: later(30) })).steps[0]).toMatchObject({
+      ...{ stepId: 'two', at: '2026-03-11T08:30:00.000Z', dueAt },
+      shift: { gate: 'overdue', from: dueAt },
+    })
+  })
+
+  it('FORECAST-1: what waits for somebody is told apart', async () => {
+    const { engine } = await given(['ada'])
+    orThrow(await engine.pauseSequence({ contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', actor: null }))
+    const { steps, held } = await engine.inspect.forecast('ada', { until: later(30) })
+    expect(steps).toEqual([])
+    expect(held).toMatchObject([{ stepId: 'one', paused: true }])
+  })
+
+  it('FORECAST-3: under a pause nothing of the campaign comes, and under another definition new runs follow that', async () => {
+    const { engine } = await given(['ada'])
+    const until = later(30)
+    const paused = await engine.inspect.forecast('ada', { until, whatIf: { pause: { campaignId: 'pool' } } })
+    expect([paused.steps, paused.held.length]).toEqual([[], 1])
+    const definition = {
+      ...pool,
+      sequences: pool.sequences.map((one) =>
+        one.id === 'vip' ? { ...one, steps: [{ id: 'gift', kind: 'task' }] } : one,
+      ),
+    }
+    const other = await engine.inspect.forecast('ada', { until, whatIf: { definition } })
+    expect(other.steps.map(({ stepId }) => stepId)).toEqual(['one', 'two', 'three', 'gift'])
+    // The campaign is as it was.
+    expect((await engine.inspect.forecast('ada', { until })).steps.at(-1)?.stepId).toBe('call')
+    await expect(engine.inspect.forecast('ada', { until, whatIf: { pause: { campaignId: 'none' } } })).rejects.toThrow(
+      'whatIf',
+    )
+  })
+
+  it('FORECAST-1: an instant that has gone by is refused, with its path', async () => {
+    const { engine } = await given([])
+    await expect(engine.inspect.forecast('ada', { until: MONDAY })).rejects.toThrow('inspect.forecast.until')
+  })
+})
+
+describe('a forecast of all contacts', () => {
+  const contacts = Array.from({ length: 120 }, (_, i) => `contact ${i}`)
+  const until = later(9)
+
+  it('FORECAST-2: adds up what is forecast of each, by day or by hour', async () => {
+    const { engine } = await given(contacts)
+    const progress: number[] = []
+    const byDay = await engine.inspect.forecast({
+      until,
+      by: 'day',
+      onProgress: ({ contacts }) => void progress.push(contacts),
+    })
+    const cell = { campaignId: 'pool', skipped: 0, error: 0 }
+    expect(byDay.cells).toEqual([
+      { ...cell, from: '2026-03-02T00:00:00.000Z', sequenceId: 'nurture', stepId: 'one', sent: 120, conditional: 0 },
+      { ...cell, from: '2026-03-04T00:00:00.000Z', sequenceId: 'nurture', stepId: 'two', sent: 120, conditional: 0 },
+      {
+        ...cell,
+        from: '2026-03-05T00:00:00.000Z',
+        sequenceId: 'nurture',
+        stepId: 'three',
+        sent: 120,
+        conditional: 120,
+      },
+      { ...cell, from: '2026-03-05T00:00:00.000Z', sequenceId: 'vip', stepId: 'call', sent: 120, conditional: 120 },
+    ])
+    expect(byDay).toMatchObject({ due: 120, contacts: 120, next: null, cut: 0, broken: [] })
+    expect(progress.at(-1)).toBe(120)
+    const byHour = await engine.inspect.forecast({ until, by: 'hour', campaignId: 'pool' })
+    expect(byHour.cells[1]?.from).toBe('2026-03-04T08:00:00.000Z')
+    expect((await engine.inspect.forecast({ until, by: 'hour', campaignId: 'other' })).cells).toEqual([])
+  })
+
+  it('FORECAST-2: goes on where it was left, and comes to the same', async () => {
+    const { engine } = await given(contacts)
+    const whole = await engine.inspect.forecast({ until, by: 'day' })
+    let part = await engine.inspect.forecast({ until, by: 'day', atMost: 50 })
+    expect([part.contacts, part.next === null]).toEqual([50, false])
+    while (part.next !== null)
+      part = await engine.inspect.forecast({ until, by: 'day', atMost: 50, goOn: JSON.parse(JSON.stringify(part)) })
+    expect(part).toEqual(whole)
+  })
+
+  it('FORECAST-2: a sample tells its error, and the truth is within it', async () => {
+    const { engine } = await given(contacts)
+    // Half of them are on their way to another step.
+    for (const contactId of contacts.slice(0, 60))
+      orThrow(await engine.stopSequence({ contactId, campaignId: 'pool', sequenceId: 'nurture', actor: null }))
+    for (const contactId of contacts.slice(0, 60))
+      orThrow(await engine.startSequence({ contactId, campaignId: 'pool', sequenceId: 'rest', actor: null }))
+    const { cells, due, contacts: played } = await engine.inspect.forecast({ until, by: 'day', sample: 40 })
+    expect(due).toBe(120)
+    expect(played).toBeLessThan(70)
+    for (const stepId of ['one', 'bye']) {
+      const { sent = 0, error = 0 } = cells.find((cell) => cell.stepId === stepId) ?? {}
+      expect(error).toBeGreaterThan(0)
+      expect(Math.abs(sent - 60)).toBeLessThanOrEqual(error)
+    }
+  })
+
+  it('FORECAST-2: ends when it is told to', async () => {
+    const { engine } = await given(['ada'])
+    await expect(
+      engine.inspect.forecast({ until, by: 'day', signal: AbortSignal.abort(new Error('enough')) }),
+    ).rejects.toThrow('enough')
+  })
+})
