@@ -36,6 +36,7 @@ export {
   type AttentionQuestions,
   type AttentionView,
 } from './inspect/attention.ts'
+export type { BrokenContacts } from './inspect/broken-contacts.ts'
 export type {
   CampaignQuestions,
   CampaignSummary,
@@ -50,6 +51,15 @@ export {
   type StepView,
 } from './inspect/contact-questions.ts'
 export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
+export type {
+  ContactForecast,
+  ContactForecastQuery,
+  ForecastCell,
+  ForecastPlace,
+  ForecastQuery,
+  ForecastQuestions,
+  ForecastTotals,
+} from './inspect/forecast-questions.ts'
 export type { FunnelProgress } from './inspect/funnel-questions.ts'
 export type {
   IndexQuestions,
