@@ -191,7 +191,7 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     await expect(engine.resumeCampaign('pool', { ...BY, pace: { most: 1, per: 'PT1M1' } })).rejects.toThrow('PT1H')
   })
 
-  it('GATE-4: with a pace so many overdue steps begin in each span, whoever works; what is due on time is not held up', async () => {
+  it('GATE-4: with a pace so many overdue steps begin in each span, by all workers; what is due on time is not held up', async () => {
     const { engine, engineOver, store, clock, called } = given(makeStore)
     await answerOf(engine.publish(pool))
     const MANY = 7

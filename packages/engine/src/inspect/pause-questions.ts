@@ -45,7 +45,7 @@ export interface HeldByPause {
   /** The sequences that are held; `null`: all, or none where it is not paused. */
   readonly sequences: readonly SequenceId[] | null
   readonly entries: 'open' | 'closed'
-  /** Contacts that were looked at: those of whom anything is due. */
+  /** Contacts that were looked at: those that have something due. */
   readonly contacts: number
   /** False: `most` was reached, and the numbers are those of the contacts that have waited longest. */
   readonly complete: boolean
