@@ -51,7 +51,7 @@ export function overviewOf(results: readonly BenchmarkResult[]): string {
   )
 }
 
-/** All that was wanted, what came of it, and what came in the runs before. */
+/** All that was wanted, the result, and the results of the runs before. */
 export function trendOf(results: readonly BenchmarkResult[]): string {
   return table(
     ['', 'wanted', 'before', 'now', 'reached'],

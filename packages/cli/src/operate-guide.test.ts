@@ -27,7 +27,7 @@ it('LOG-3: the guide shows what orders say', async () => {
   for (const { name, content } of files) writeFileSync(join(folder, name), content)
 
   const blocks = [...guide.matchAll(/```console\n\$ enfold (.+)\n([\s\S]*?)```/g)]
-  expect(blocks).toHaveLength(12)
+  expect(blocks).toHaveLength(14)
   for (const [, command = '', shown = ''] of blocks) {
     const args = wordsOf(command).map((word) => word.replace(/^\.\//, '').replace(FILES, (name) => join(folder, name)))
     const [, typed] = /\[y\/N\] (.+\n)/.exec(shown) ?? []

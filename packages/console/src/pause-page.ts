@@ -9,7 +9,7 @@ import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
 import { when } from './when.ts'
 
-/** So many contacts are looked at before the page answers. */
+/** So many contacts are looked at before the page is shown. */
 const MOST = 20_000
 
 export const pauseScope = ({ path }: Call<'/campaigns/{campaignId}/pause'>): Scope => ({

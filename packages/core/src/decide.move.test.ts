@@ -184,7 +184,7 @@ describe('moving a run to a step', () => {
     expect(new Set(keys).size).toBe(1)
   })
 
-  it('JUMP-1, RESEND-4: a held step is left behind, or done again; with a resend under way neither', () => {
+  it('JUMP-1, RESEND-4: a held step is passed, or done again; with a resend under way neither', () => {
     const held = story.given(start('careful'), dispatch(), report('careful', 'a', failed))
     expect(nextOf(held.given(move('careful', { toStep: 'b' })))).toEqual(['b 03-03T09:00'])
     held
@@ -218,7 +218,7 @@ describe('moving a run to a step', () => {
       .thenEvents('GoalSatisfied', ['SequenceStopped', { sequenceId: 's', run: 1 }])
   })
 
-  it('JUMP-1, STEP-8: where no step is left the run ends at the next look', () => {
+  it('JUMP-1, STEP-8: the run ends at the next look if no step is left', () => {
     const done = underway.given(cancel('s', 'b'), cancel('s', 'c'), cancel('s', 'd'))
     const moved = done.given(move('s', { toStep: 'a' }))
     expect(moved.events.at(-1)?.data).toMatchObject({ from: null, standsAt: null })

@@ -346,7 +346,7 @@ describe('shifting a run', () => {
     expect(nextOf(paused.given(resume('s', { shift: true })))).toEqual(['b 03-05T14:00'])
   })
 
-  it('SHIFT-2, KEY-2: of one key, or of all', () => {
+  it('SHIFT-2, KEY-2: an order moves the runs of one key, or of all', () => {
     const two = story.given(start('keyed', { key: '1' }), start('keyed', { key: '2' }))
     two
       .when(shift('keyed', { by: 'P1D' }))
@@ -467,7 +467,7 @@ describe('orders on the schedule and a paused campaign', () => {
     expect(nextAround(ordered.at('P2D'), at('03-02T21:00'), at('03-03T21:00'))).toEqual(['b 03-08T03:00'])
   })
 
-  it('GATE-3, PAUSE-2, SHIFT-1: of a pause of the run and one of the campaign the same time counts once', () => {
+  it('GATE-3, PAUSE-2, SHIFT-1: the same time counts once in a pause of the run and one of the campaign', () => {
     const ordered = underway.given(reschedule('s', 'b', { dueAt: at('03-07T15:00') }))
     const both = ordered
       .given(pause('s'))

@@ -44,14 +44,14 @@ describe('skipping one step by hand', () => {
     expect(sentOf(after.passed('P9D'))).toEqual(['a 03-02T09:00', 'c 03-03T12:00', 'd 03-04T12:00'])
   })
 
-  it('SKIP-1: of a step that the run has not come to, the wait is gone as well', () => {
+  it('SKIP-1: the wait of a skipped step that the run has not come to is gone as well', () => {
     const ahead = underway.at('PT3H').given(skip('s', 'c'))
     expect(ahead.events.at(-1)?.data).toMatchObject({ stepId: 'c', ahead: true })
     expect(nextOf(ahead)).toEqual(['b 03-03T09:00'])
     expect(sentOf(ahead.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-03T09:00', 'd 03-04T09:00'])
   })
 
-  it('SKIP-1: of a step ahead nothing is counted, whatever happens to the one before it', () => {
+  it('SKIP-1: nothing is counted from a step skipped ahead, whatever happens to the one before it', () => {
     const ahead = underway.given(skip('s', 'c')).at('PT3H')
     expect(nextOf(ahead.given(skip('s', 'b')))).toEqual(['d 03-03T12:00'])
     // A cancelled step leaves its wait, and the one that was skipped ahead none.

@@ -165,7 +165,7 @@ describe('UNDO-2: a start', () => {
     expect(resultOf(story.given(start('s', k('k')), restart('s')))).toEqual(['changed_since', '1 changed_since'])
   })
 
-  it('ERASE-1: of an erased contact nothing is undone', () => {
+  it('ERASE-1: nothing is undone for an erased contact', () => {
     expect(resultOf(story.given(start('s', k('k')), erase()))).toBe('ContactErased')
   })
 
@@ -382,7 +382,7 @@ describe('UNDO-1: orders that did both, and orders to undo', () => {
     .passed('P1D')
     .given(restart('s', k('k')))
 
-  it('START-3: of a restart the new run is undone, and the old one goes on', () => {
+  it('START-3: undoing a restart undoes the new run, and the old one goes on', () => {
     expect(resultOf(restarted)).toEqual(['restored', '2 undone', '3 restored'])
     const undone = restarted.given(undo('k'))
     expect(newest(undone)).toMatchObject({ run: 3, continued: { run: 1 } })
@@ -397,7 +397,7 @@ describe('UNDO-1: orders that did both, and orders to undo', () => {
       .thenEvents(['SequenceStopped', { run: 2 }])
   })
 
-  it('JUMP-2: of a move to another sequence the new run is undone, and the old one goes on, unless something was sent', () => {
+  it('JUMP-2: undoing a move to another sequence undoes the new run, and the old one goes on, unless something was sent', () => {
     const moved = story
       .given(start('s'))
       .passed('P1D')
@@ -407,7 +407,7 @@ describe('UNDO-1: orders that did both, and orders to undo', () => {
     expect(resultOf(moved.passed('P1D'))[0]).toBe('already_sent')
   })
 
-  it('ONCE-1: the same undo again changes nothing and answers the same; another finds nothing to undo', () => {
+  it('ONCE-1: the same undo again changes nothing and has the same result; another finds nothing to undo', () => {
     for (const done of [story.given(start('s', k('k'))), story.given(start('s'), stop('s', k('k')))]) {
       const undone = done.given(undo('k', k('u')))
       const { result } = done.when(undo('k', k('u')))

@@ -200,7 +200,7 @@ describe('a paused campaign', () => {
     expect(story.order(3, 'startSequence')).toBe(null)
   })
 
-  it('GATE-1: pausing again answers already_paused, unless it asks for more; resuming what runs, not_paused', () => {
+  it('GATE-1: pausing again returns already_paused, unless it asks for more; resuming what runs, not_paused', () => {
     const story = begun(2)
     expect(story.resume(0)).toBe('not_paused')
     expect(story.pause(1, { sequences: ['nurture'] })).toBe('paused')

@@ -174,7 +174,7 @@ export interface EndOfWait<Found> {
   /** As it was found with the time that stood still while it went on. */
   readonly found: Found
   readonly shiftMs: number
-  /** Time that stood still after it was over, and before anything came of it. */
+  /** Time that stood still after it was over, and before its step began. */
   readonly heldMs: number
 }
 

@@ -479,7 +479,7 @@ function planRun(planner: RunPlanner): void {
       planStarted(planner, step, record)
       return
     }
-    // A run that was moved has left the step behind it, and takes no time over it; a cancelled one leaves its wait.
+    // A run that was moved has passed the step, and takes no time over it; a cancelled one leaves its wait.
     const isOld = place !== undefined && run.steps.indexOf(record) < place.records
     if (isOld && record.status !== 'cancelled') continue
     causedBy = record.eventId

@@ -92,7 +92,7 @@ export function playOn(options: PlayOptions): Played {
     return { rejection, answer }
   }
 
-  /** @returns whether anything came of it */
+  /** @returns whether it recorded anything */
   function dispatch(): boolean {
     const { events } = added({ type: 'DispatchDue', ...nextMeta(), inFlight: new Set(), limit: 1000 })
     const calls = events.flatMap((event) =>

@@ -213,7 +213,7 @@ function ofThisTime(run: Run | undefined, { stepId, occurrence }: StepRef): Viol
   )
 }
 
-/** An operator changes nothing of a step that the run has left behind (START-7, JUMP-1). */
+/** An operator changes nothing of a step that the run has passed (START-7, JUMP-1). */
 function notPassed(run: Run | undefined, ref: StepRef, campaigns?: Catalog): Violation | null {
   if (run === undefined || campaigns?.has(ref.campaignId, run.campaignVersion) !== true) return null
   const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)

@@ -173,7 +173,7 @@ function derivedTexts(appends: readonly StreamAppend[]): readonly string[] {
     plainArray(derived.map(reachedBy)),
     ...agenda,
     plainArray(cleared),
-    // A contact of whom nothing is recorded has no tag that could be removed.
+    // A contact without events has no tag that could be removed.
     ...tagTexts(changes.filter(({ of, added }) => added || versionOf((derived[of - 1] as StreamAppend).expected) > 0)),
     ...changesTexts(counted.changes()),
     keptOf,

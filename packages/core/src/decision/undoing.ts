@@ -55,7 +55,7 @@ export function undoAppend(
   return appended.flatMap((event) => results.get(event) ?? [])
 }
 
-/** Outcomes of a start that leave its run as what the contact got in place of the stopped one. */
+/** Outcomes of a start that leave its run as what the contact got instead of the stopped one. */
 const STANDS: ReadonlySet<UndoRunOutcome> = new Set<UndoRunOutcome>(['stopped', 'already_sent', 'changed_since'])
 
 // --- A start ----------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ async function overdue(context: EngineContext, readModel: ReadModel): Promise<Ov
   return tally.sum()
 }
 
-/** Everyone of whom something is due, by page; those after `begin`. */
+/** Every contact that has something due, by page; those after `begin`. */
 export function agendaPages(readModel: ReadModel, until: Instant, begin: AgendaEntry | null = null) {
   return pages(async (last: AgendaEntry | null) => {
     const after = last ?? begin
