@@ -1,9 +1,9 @@
 /** What an order would change of a contact's schedule: it is decided, and the plans before and after are held together. */
 import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
-import { type DecisionContext, decide } from './decide.ts'
+import { type DecisionContext, decideOnce } from './decide.ts'
 import { type ContactState, nameOfEnrollment, refOf } from './enrollment.ts'
-import type { RunRef } from './events.ts'
+import type { RecordedContactEvent, RunRef } from './events.ts'
 import type { Instant, StepId } from './ids.ts'
 import { plan, type UpcomingStep } from './plan.ts'
 import type { Rejection } from './rejection.ts'
@@ -29,6 +29,7 @@ export interface OrderEffect<Command extends ContactCommand = ContactCommand> {
 /**
  * What an order would do to the schedule, without giving it.
  *
+ * @param history what was recorded of the contact: an order that was given before would change nothing (ONCE-1)
  * @returns Left: why it would be refused
  * @example
  * effectOf(command, state, context) // right({ answer: { outcome: 'rescheduled', … }, changes: [{ …, before, after }] })
@@ -37,8 +38,9 @@ export function effectOf<Command extends ContactCommand>(
   command: Command,
   state: ContactState,
   context: DecisionContext,
+  history: readonly RecordedContactEvent[] = [],
 ): Either<Rejection, OrderEffect<Command>> {
-  const decided = decide(command, state, context)
+  const decided = decideOnce(command, history, context, state)
   if (isLeft(decided)) return decided
   const { campaigns, facts, now } = context
   const upcomingOf = (contact: ContactState) =>

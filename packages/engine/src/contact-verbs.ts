@@ -104,7 +104,7 @@ interface OrderAbout<N extends Names> {
 type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells]: ToldTypes[Tells[Field]] }
 
 /** What the verb is ordered with. */
-type OrderOf<Name extends VerbName, N extends Names> = OrderAbout<N>[VerbOf<Name>['about']] &
+export type OrderOf<Name extends VerbName, N extends Names> = OrderAbout<N>[VerbOf<Name>['about']] &
   OptionsOf<VerbOf<Name>['takes']> & {
     readonly [Option in VerbOf<Name>['needs'][number]]: OptionsOf<VerbOf<Name>['takes']>[Option &
       keyof VerbOf<Name>['takes']]
@@ -185,17 +185,33 @@ export function createContactVerbs(execute: Execute): ContactVerbs {
   return Object.fromEntries(verbs) as unknown as ContactVerbs
 }
 
+/** The shape of the orders of each verb. */
+const ORDERS: ReadonlyMap<VerbName, input.Shape> = new Map(
+  VERB_NAMES.map((name) => {
+    const { about, takes, needs }: VerbFacts = VERBS[name]
+    const checks = Object.entries(takes).map(([option, kind]) => [
+      needs.includes(option) ? option : `${option}?`,
+      CHECKS[kind],
+    ])
+    return [name, { ...SHAPES[about], ...Object.fromEntries(checks) }]
+  }),
+)
+
+/**
+ * The command of an order as a host gives it.
+ *
+ * @throws EnfoldFault `INVALID_INPUT` for what is no order of the verb
+ */
+export function checkedCommand(name: VerbName, order: object): ContactCommand {
+  input.checkInput(name, order, ORDERS.get(name) ?? {})
+  return commandOf(name, ordered(VERBS[name], order))
+}
+
 function createVerb(name: VerbName, execute: Execute) {
-  const { takes, tells, needs, ...verb }: VerbFacts = VERBS[name]
+  const { tells }: VerbFacts = VERBS[name]
   const told = Object.entries(tells)
-  const checks = Object.entries(takes).map(([option, kind]) => [
-    needs.includes(option) ? option : `${option}?`,
-    CHECKS[kind],
-  ])
-  const shape = { ...SHAPES[verb.about], ...Object.fromEntries(checks) }
   return async (order: object) => {
-    input.checkInput(name, order, shape)
-    const executed = await execute(commandOf(name, ordered(VERBS[name], order)))
+    const executed = await execute(checkedCommand(name, order))
     if (isLeft(executed)) return executed
     if (told.length === 0) return right(placed(executed.right))
     // Up to this command: outcomes that came in since must not change the answer to a repeat (ONCE-1).

@@ -154,10 +154,10 @@ async function contactFor(
 /** Of a contact whose facts nothing reads. */
 const NOT_READ: Facts = Object.freeze({})
 
-function decidingOn(
+export function decidingOn(
   { campaigns, clock, keptSignals }: CommandContext,
-  { contactId }: ContactCommand,
-  { facts = NOT_READ, history, isWhole }: LoadedContact,
+  { contactId }: Pick<ContactCommand, 'contactId'>,
+  { facts = NOT_READ, history, isWhole }: Pick<LoadedContact, 'facts' | 'history' | 'isWhole'>,
 ): DecisionContext {
   const signals = keptSignals.limitsFor(contactId)
   return { campaigns: campaigns.catalog, facts, now: clock.now(), signals, ...(isWhole ? { history } : {}) }

@@ -50,6 +50,7 @@ export {
   STEP_STATUSES,
   type StepView,
 } from './inspect/contact-questions.ts'
+export type { EffectOf, EffectQuestions } from './inspect/effect-questions.ts'
 export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
 export type {
   ContactForecast,

@@ -8,6 +8,7 @@ import { type AgendaQuestions, createAgendaQuestions } from './agenda-questions.
 import type { AttentionQuestions } from './attention.ts'
 import type { CampaignQuestions } from './campaign-questions.ts'
 import { type ContactQuestions, createContactQuestions } from './contact-questions.ts'
+import { createEffectQuestions, type EffectQuestions } from './effect-questions.ts'
 import { createExplainQuestions, type ExplainQuestions } from './explain-questions.ts'
 import { createForecastQuestions, type ForecastQuestions } from './forecast-questions.ts'
 import { createFunnelQuestions, type FunnelQuestions } from './funnel-questions.ts'
@@ -23,6 +24,7 @@ export interface Inspect
     ActionQuestions,
     AttentionQuestions,
     CampaignQuestions,
+    EffectQuestions,
     ForecastQuestions,
     FunnelQuestions,
     LogQuestions,
@@ -44,6 +46,7 @@ export function createInspect(
     ...createActionQuestions(actions, context.clock, (of) => hasKeys(context, of)),
     ...attention,
     ...campaigns,
+    ...createEffectQuestions(context),
     ...createForecastQuestions(context, readModel),
     ...createFunnelQuestions(context, readModel),
     ...createLogQuestions(context, readModel),
