@@ -349,6 +349,64 @@ describe('campaigns', () => {
   })
 })
 
+describe('forecasts', () => {
+  const until = '2026-03-10T00:00:00.000Z'
+
+  it('FORECAST-1: a contact is told what comes, and what waits for somebody', async () => {
+    const { send } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    const { body } = await send('GET', `/contacts/ann/forecast?until=${until}`)
+    expect(body).toMatchObject({ contactId: 'ann', from: MONDAY, until, held: [], faults: [], cut: false })
+    expect(body.steps).toMatchObject([
+      { campaignId: 'pool', sequenceId: 'nurture', run: 1, stepId: 'one', at: MONDAY, result: 'sent' },
+      { stepId: 'two', at: '2026-03-03T09:00:00.000Z', result: 'sent' },
+    ])
+    await send('POST', `${NURTURE}/pause`)
+    const { body: paused } = await send('GET', `/contacts/ann/forecast?until=${until}`)
+    expect(paused).toMatchObject({ steps: [], held: [{ stepId: 'one', paused: true }] })
+    for (const wrong of ['', '?until=tomorrow', '?until=2026-03-01T00:00:00.000Z', '?until=2096-03-01T00:00:00.000Z'])
+      expect((await send('GET', `/contacts/ann/forecast${wrong}`)).status).toBe(400)
+  })
+
+  it('FORECAST-2: all contacts are added up by day, in parts that go on from each other', async () => {
+    const { send } = await givenApi()
+    for (const id of ['ann', 'bob', 'cleo']) await send('POST', `/contacts/${id}/sequences/pool/nurture/start`)
+    const asked = { until, by: 'day' }
+    const { body: whole } = await send('POST', '/forecasts', { body: asked })
+    expect(whole).toMatchObject({ due: 3, contacts: 3, broken: [], cut: 0, next: null })
+    expect(whole.cells).toMatchObject([
+      { from: '2026-03-02T00:00:00.000Z', stepId: 'one', sent: 3, skipped: 0, conditional: 0, error: 0 },
+      { from: '2026-03-03T00:00:00.000Z', stepId: 'two', sent: 3 },
+    ])
+    const part = await send('POST', '/forecasts', { body: { ...asked, atMost: 2 } })
+    expect(part.body).toMatchObject({ contacts: 2, next: { after: { contactId: expect.any(String) } } })
+    const rest = await send('POST', '/forecasts', { body: { ...asked, goOn: part.body } })
+    expect(rest.body).toEqual(whole)
+    const other = await send('POST', '/forecasts', { body: { ...asked, campaignId: 'garden', sample: 2 } })
+    expect(other.body).toMatchObject({ cells: [], due: 3 })
+    expect((await send('POST', '/forecasts', { body: { ...asked, campaignId: 'poool' } })).status).toBe(404)
+    const { next } = part.body
+    for (const wrong of [
+      { by: 'week' },
+      { sample: 0 },
+      { goOn: {} },
+      { goOn: { ...part.body, next: { ...next, counts: [['no cell', 1, 1, 0, 0]] } } },
+    ])
+      expect((await send('POST', '/forecasts', { body: { ...asked, ...wrong } })).status).toBe(400)
+  })
+
+  it('FORECAST-3: it is told under a pause or a definition that is not ordered', async () => {
+    const { send } = await givenApi()
+    await send('POST', `${NURTURE}/start`)
+    const under = (whatIf: object) => send('POST', '/forecasts', { body: { until, by: 'day', whatIf } })
+    expect((await under({ pause: { campaignId: 'pool' } })).body.cells).toEqual([])
+    expect((await under({ definition: { ...pool, name: 'Other' } })).body.cells).toHaveLength(2)
+    expect((await send('GET', '/campaigns/pool')).body).toMatchObject({ version: 1 })
+    expect((await under({ definition: { ...pool, sequences: [] } })).status).toBe(400)
+    expect((await under({ resume: { campaignId: 'nothing' } })).status).toBe(404)
+  })
+})
+
 describe('repeats', () => {
   it('ONCE-1: the Idempotency-Key is the command id', async () => {
     const { send } = await givenApi()

@@ -8,6 +8,7 @@ import type { TSchema } from 'typebox'
 import { actionRoutes } from './action-routes.ts'
 import { campaignRoutes } from './campaign-routes.ts'
 import { contactRoutes } from './contact-routes.ts'
+import { forecastRoutes } from './forecast-routes.ts'
 import { checkShape, jsonOf, mediaTypeOf, queryOf, uploadOf, wrongInput } from './input.ts'
 import { openApiDocument } from './openapi.ts'
 import { pauseRoutes } from './pause-routes.ts'
@@ -39,7 +40,13 @@ export interface ApiOptions {
 /** Never rejects: what goes wrong is a response. */
 export type Api = (request: Request) => Promise<Response>
 
-export const routes: readonly Route[] = [...contactRoutes, ...campaignRoutes, ...pauseRoutes, ...actionRoutes]
+export const routes: readonly Route[] = [
+  ...contactRoutes,
+  ...campaignRoutes,
+  ...forecastRoutes,
+  ...pauseRoutes,
+  ...actionRoutes,
+]
 
 const OWN_OPTIONS = {
   maxBodyBytes: wholeNumberTo(2 ** 30),

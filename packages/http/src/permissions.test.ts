@@ -75,6 +75,16 @@ const REQUESTS: {
   pauseCampaign: { path: '/campaigns/pool/pause-campaign', body: {}, verbs: ['pause'] },
   resumeCampaign: { path: '/campaigns/pool/resume-campaign', body: {}, verbs: ['pause'] },
   getHeldByPause: { path: '/campaigns/pool/held-by-pause', verbs: ['read'] },
+  getForecastOfContact: {
+    path: '/contacts/ann/forecast?until=2026-04-01T00:00:00.000Z',
+    verbs: ['read'],
+    others: true,
+  },
+  forecast: {
+    path: '/forecasts',
+    body: { until: '2026-04-01T00:00:00.000Z', by: 'day', campaignId: 'pool' },
+    verbs: ['read'],
+  },
   getAttention: { path: '/attention', verbs: ['read'], others: true },
   getHealth: { path: '/health', verbs: ['read'], others: true },
   previewAction: { path: '/actions/preview', body: target('start'), verbs: ['read'] },
@@ -199,6 +209,27 @@ describe('an actor limited to some campaigns', () => {
     expect(await statusOf({ all: [mine] })).toBe(200)
     for (const closed of [{}, { all: [mine, other] }, { any: [mine], none: [other] }, { none: [mine] }, { all: [] }])
       expect(await statusOf(closed)).toBe(403)
+  })
+
+  it('FORECAST-2: such an actor gets forecasts of those campaigns only, and never where one stopped', async () => {
+    const { send, engine } = await givenApi({ authorize: () => gil })
+    for (const [campaignId, sequenceId] of [
+      ['garden', 'tips'],
+      ['pool', 'nurture'],
+    ] as const)
+      await engine.startSequence({ contactId: 'ann', campaignId, sequenceId, actor: null })
+    const asked = { until: '2026-04-01T00:00:00.000Z', by: 'day', campaignId: 'garden' }
+    const statusOf = async (more: object) => (await send('POST', '/forecasts', { body: { ...asked, ...more } })).status
+    const { status, text, body } = await send('POST', '/forecasts', { body: asked })
+    expect([status, body.cells.length]).toEqual([200, 1])
+    expect(text).not.toContain('pool')
+    const closed = [{ campaignId: undefined }, { atMost: 1 }, { goOn: body }]
+    const whatIf = [{ definition: pool }, { pause: { campaignId: 'pool' } }, { resume: { campaignId: 'pool' } }]
+    for (const more of [...closed, ...whatIf.map((one) => ({ whatIf: one }))]) expect(await statusOf(more)).toBe(403)
+    expect(await statusOf({ whatIf: { pause: { campaignId: 'garden' }, definition: garden } })).toBe(200)
+    const own = await send('GET', '/contacts/ann/forecast?until=2026-04-01T00:00:00.000Z')
+    expect(own.body.steps).toMatchObject([{ campaignId: 'garden', stepId: 'one' }])
+    expect(own.text).not.toContain('pool')
   })
 
   it('such an actor is told of no other campaign where an id is not known', async () => {

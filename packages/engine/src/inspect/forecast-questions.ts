@@ -7,13 +7,16 @@ import {
   type ContactId,
   campaignsIf,
   compareIds,
+  describeRejection,
   EnfoldFault,
   epochMsOf,
   type Forecast,
   type ForecastStep,
   forecastOf,
   type Instant,
+  isInstant,
   isLeft,
+  isLegalId,
   type ReadModel,
   type SequenceId,
   type StepId,
@@ -141,6 +144,20 @@ const WHAT_IF = shaped({
 const ONE_CONTACT = { until: input.instant, 'whatIf?': WHAT_IF }
 const TEN_YEARS_MS = 10 * 366 * 86_400_000
 
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** An answer of before. It may come from anywhere: what is not read back is not looked at. */
+function anAnswer(path: string, value: unknown): void {
+  const { due, contacts, cut, broken, next } = (value ?? {}) as Partial<ForecastTotals>
+  const isOne =
+    [due, contacts, cut].every(isCount) &&
+    Array.isArray(broken) &&
+    typeof next?.after?.contactId === 'string' &&
+    Array.isArray(next.counts) &&
+    next.counts.every((one) => Array.isArray(one) && one.length === 5 && cellIn(one[0]) && one.slice(1).every(isCount))
+  if (!isOne) throw EnfoldFault.unshownInput(path, 'is none', 'an answer of this question whose `next` is not null')
+}
+
 /** What all forecasts begin with. */
 async function begin({ campaigns, clock }: EngineContext, { until, whatIf }: ContactForecastQuery) {
   const now = clock.now()
@@ -149,7 +166,12 @@ async function begin({ campaigns, clock }: EngineContext, { until, whatIf }: Con
   await campaigns.refresh()
   if (whatIf === undefined) return { now, catalog: campaigns.catalog }
   const catalog = campaignsIf(campaigns.catalog, whatIf, now)
-  if (isLeft(catalog)) throw EnfoldFault.invalidInput('inspect.forecast.whatIf', catalog.left, 'what the rules allow')
+  if (isLeft(catalog))
+    throw EnfoldFault.unshownInput(
+      'inspect.forecast.whatIf',
+      `is refused (${describeRejection(catalog.left)})`,
+      'what the rules allow',
+    )
   return { now, catalog: catalog.right }
 }
 
@@ -190,7 +212,7 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
     by: input.oneOf('hour', 'day'),
     'sample?': input.wholeNumber(1, 100_000_000),
     'atMost?': input.wholeNumber(1, 100_000_000),
-    'goOn?': input.anything,
+    'goOn?': anAnswer,
     'onProgress?': input.callable(),
     'signal?': input.abortSignal,
   })
@@ -214,6 +236,11 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
         asked,
       )
       for (const contact of loaded) {
+        // Nothing but a run of the campaign leads to another one of it.
+        if (campaignId !== undefined && !contact.state.enrollments.some((one) => one.campaignId === campaignId)) {
+          contacts += 1
+          continue
+        }
         if (contact.facts === undefined) {
           broken.add(contact.contactId, contact.why.factsFault as FactsFault)
           continue
@@ -300,12 +327,8 @@ class Counts {
     const scale = sample === null || sample.contacts === 0 ? 1 : sample.due / sample.contacts
     return this.all()
       .map(([cell, sent, squares, skipped, conditional]): ForecastCell => {
-        const [from, campaignId, sequenceId, stepId] = JSON.parse(cell)
         return {
-          from,
-          campaignId,
-          sequenceId,
-          stepId,
+          ...(cellIn(cell) as CellName),
           sent: Math.round(scale * sent),
           skipped: Math.round(scale * skipped),
           conditional: Math.round(scale * conditional),
@@ -313,6 +336,21 @@ class Counts {
         }
       })
       .sort((a, b) => compareIds(a.from, b.from) || compareIds(nameOf(a), nameOf(b)))
+  }
+}
+
+type CellName = Pick<ForecastCell, 'from' | 'campaignId' | 'sequenceId' | 'stepId'>
+
+/** What a cell is called by; `null`: it is none. */
+function cellIn(cell: unknown): CellName | null {
+  try {
+    const parts: unknown = JSON.parse(String(cell))
+    if (!Array.isArray(parts) || parts.length !== 4) return null
+    const [from, campaignId, sequenceId, stepId]: readonly unknown[] = parts
+    if (!isInstant(from) || !isLegalId(campaignId) || !isLegalId(sequenceId) || !isLegalId(stepId)) return null
+    return { from, campaignId, sequenceId, stepId }
+  } catch {
+    return null
   }
 }
 
@@ -327,5 +365,7 @@ function errorOf(
 ): number {
   if (contacts < 2) return due
   const variance = (squares - (sum * sum) / contacts) / (contacts - 1)
-  return Math.ceil(1.96 * due * Math.sqrt((variance / contacts) * (1 - contacts / due)))
+  // More than were counted at first may be due by now.
+  const share = Math.min(1, contacts / due)
+  return Math.ceil(1.96 * due * Math.sqrt((Math.max(0, variance) / contacts) * (1 - share)))
 }

@@ -211,6 +211,24 @@ describe('a forecast of all contacts', () => {
     expect((await engine.inspect.forecast({ until, by: 'hour', campaignId: 'other' })).cells).toEqual([])
   })
 
+  it('FORECAST-2: goes on from an answer only, and of a campaign looks at its contacts only', async () => {
+    const { engine } = await given(['ada', 'bob'])
+    const query = { until: later(30), by: 'day' } as const
+    const part = await engine.inspect.forecast({ ...query, atMost: 1 })
+    const { next } = part
+    if (next === null) throw new Error('one is left')
+    for (const goOn of [
+      {},
+      { ...part, next: null },
+      { ...part, due: -1 },
+      { ...part, next: { ...next, counts: [['[1]', 1, 1, 0, 0]] } },
+      { ...part, next: { ...next, counts: [[next.counts[0]?.[0], 1]] } },
+    ])
+      await expect(engine.inspect.forecast({ ...query, goOn: goOn as never })).rejects.toThrow('goOn is none')
+    const other = await engine.inspect.forecast({ ...query, campaignId: 'other' })
+    expect(other).toMatchObject({ cells: [], due: 2, contacts: 2 })
+  })
+
   it('FORECAST-2: goes on where it was left, and comes to the same', async () => {
     const { engine } = await given(contacts)
     const whole = await engine.inspect.forecast({ until, by: 'day' })

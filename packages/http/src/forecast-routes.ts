@@ -1,0 +1,153 @@
+/** What will become of a contact, and of all of them, if nothing happens from now on (FORECAST-1 to FORECAST-3). */
+import { type CampaignId, campaignUnknown, isLegalId } from '@enfold/core'
+import type { ForecastQuery } from '@enfold/engine'
+import Type, { type Static } from 'typebox'
+import { type Scope, visibleTo } from './permissions.ts'
+import { type Call, found, given, type Route, reading, route } from './route.ts'
+import * as s from './schemas.ts'
+
+const Count = s.whole(0, 1_000_000_000)
+const REF = { campaignId: s.Id, sequenceId: s.Id, key: s.opt(s.Id), run: Count }
+const Reason = Type.String()
+
+const ContactForecast = s.closed({
+  contactId: s.Id,
+  from: s.Instant,
+  until: s.Instant,
+  steps: s.list(
+    s.closed({
+      ...REF,
+      stepId: s.Id,
+      resend: Count,
+      at: s.Instant,
+      dueAt: s.Instant,
+      result: s.words('sent', 'skipped', 'failed'),
+      reason: s.opt(Reason),
+      shift: s.opt(s.closed({ gate: s.words('window', 'overdue'), from: s.Instant })),
+      conditional: s.opt(s.Flag),
+    }),
+  ),
+  ends: s.list(s.closed({ ...REF, at: s.Instant, starts: s.list(s.closed(REF)), conditional: s.opt(s.Flag) })),
+  held: s.list(
+    s.closed({
+      ...REF,
+      stepId: s.Id,
+      dueAt: s.Instant,
+      status: s.words('pending', 'dispatched', 'retrying', 'held'),
+      paused: s.Flag,
+      campaignPausedSince: s.opt(s.Instant),
+      opensAt: s.opt(s.Instant),
+    }),
+  ),
+  faults: s.list(s.closed(REF)),
+  cut: s.Flag,
+  factsFault: s.opt(s.closed({ code: Type.String(), message: Type.String() })),
+})
+
+const Place = s.closed({
+  after: s.closed({ contactId: s.Id, wakeAt: s.Instant, leaseUntil: s.orNull(s.Instant), kind: Type.String() }),
+  counts: s.list(s.list(Type.Union([Type.String(), s.whole(0)]))),
+})
+const Totals = s.closed({
+  from: s.Instant,
+  until: s.Instant,
+  cells: s.list(
+    s.closed({
+      from: s.Instant,
+      ...{ campaignId: s.Id, sequenceId: s.Id, stepId: s.Id },
+      ...{ sent: Count, skipped: Count, conditional: Count, error: Count },
+    }),
+  ),
+  due: Count,
+  contacts: Count,
+  broken: s.list(s.closed({ code: Type.String(), contacts: Count, example: s.Id, message: Type.String() })),
+  cut: Count,
+  next: s.orNull(Place),
+})
+
+const MANY = s.whole(1, 100_000_000)
+const Asked = s.closed({
+  until: s.Instant,
+  by: s.words('hour', 'day'),
+  campaignId: s.opt(s.Id),
+  sample: s.opt(MANY),
+  atMost: s.opt(MANY),
+  goOn: s.opt(Totals),
+  whatIf: s.opt(
+    s.closed({
+      definition: s.opt(s.JsonData),
+      pause: s.opt(
+        s.closed({
+          campaignId: s.Id,
+          sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
+          entries: s.opt(s.words('open', 'closed')),
+        }),
+      ),
+      resume: s.opt(s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')) })),
+    }),
+  ),
+})
+
+export const forecastRoutes: readonly Route[] = [
+  route({
+    id: 'getForecastOfContact',
+    method: 'get',
+    path: '/contacts/{contactId}/forecast',
+    summary:
+      'Every step that a contact will come to until then, if nothing else happens: handlers answer `sent`, and facts are as of now',
+    query: s.closed({ until: s.Instant }),
+    answers: { 200: ContactForecast },
+    scope: reading('any'),
+    async handle({ principal, engine, path: { contactId }, query }) {
+      const { steps, ends, held, faults, ...rest } = await engine.inspect.forecast(contactId, query)
+      return {
+        ...rest,
+        steps: visibleTo(principal, steps),
+        ends: visibleTo(principal, ends),
+        held: visibleTo(principal, held),
+        // What was thrown may quote the contact's facts.
+        faults: visibleTo(principal, faults).map(({ error: _, ...run }) => run),
+      }
+    },
+  }),
+  route({
+    id: 'forecast',
+    method: 'post',
+    path: '/forecasts',
+    summary:
+      'What all contacts will come to until then, by hour or day in UTC; writes nothing. Plays every contact that has something to come, or a `sample`. With `atMost` it ends early: send its answer as `goOn`',
+    body: Asked,
+    answers: { 200: Totals },
+    scope: ({ body }) => scopeOf(body),
+    async handle({ principal, engine, body, request: { signal } }) {
+      await checkKnown(engine, body)
+      const query = { ...given(body), signal } as ForecastQuery
+      const totals = await engine.inspect.forecast(query)
+      // Of contacts whose facts cannot be had, an example may be a contact of another campaign.
+      return principal.campaigns === undefined ? totals : { ...totals, broken: [] }
+    },
+  }),
+]
+
+type Body = Static<typeof Asked>
+
+/** Where it stops is told by a contact, who may be in any campaign. */
+function scopeOf(body: Body): Scope {
+  const { campaignId, atMost, goOn } = body
+  if (campaignId === undefined || atMost !== undefined || goOn !== undefined) return reading('all')
+  const { id } = (body.whatIf?.definition ?? {}) as { readonly id?: unknown }
+  return reading([...ordered(body), campaignId, ...(isLegalId(id) ? [id] : [])])
+}
+
+const ordered = ({ whatIf }: Body): readonly CampaignId[] =>
+  [whatIf?.pause, whatIf?.resume].flatMap((order) => order?.campaignId ?? [])
+
+async function checkKnown(engine: Call['engine'], body: Body): Promise<void> {
+  const { campaignId, whatIf } = body
+  const asked = [...ordered(body), ...(campaignId === undefined ? [] : [campaignId])]
+  if (asked.length === 0) return
+  const known = await engine.inspect.campaigns()
+  const { id } = (whatIf?.definition ?? {}) as { readonly id?: unknown }
+  for (const one of asked)
+    if (one !== id && !known.some((campaign) => campaign.campaignId === one)) found(null, campaignUnknown(one, known))
+}
