@@ -70,6 +70,7 @@ export default defineConfig({
           'embed',
           'migrate',
           'test',
+          'operators',
           'operate',
           'http',
           'audit',

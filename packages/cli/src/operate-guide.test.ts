@@ -1,40 +1,82 @@
-/** What `docs/guides/operate.md` shows is what the command line says. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+/** What the guides of operators show is what the command line says. */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { enfold, temporaryDirectory } from './cli.fixture.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
-const folder = temporaryDirectory()
-const guide = readFileSync(join(ROOT, 'docs/guides/operate.md'), 'utf8')
+const temporary = temporaryDirectory()
+const pageOf = (name: string) => readFileSync(join(ROOT, 'docs/guides', name), 'utf8')
 
+const DAY_MS = 86_400_000
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g
 /** Ids and instants differ from run to run. */
 const lasting = (text: string) => text.replace(UUID, '<id>').replace(INSTANT, '<instant>')
-/** As a shell would, as far as the guide has it: blanks, and single quotes. */
+/** As a shell would, as far as the guides have it: blanks, and single quotes. */
 const wordsOf = (command: string) => (command.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'|'$/g, ''))
 
-const FILES = /(?<=^|:|\.\/)(campaigns\.db|campaign\.json|guests\.txt|results\.csv|handlers\.js)$/
+const FILES =
+  /(?<=^|:|\.\/)(campaigns\.db|campaign\.json|guests\.txt|results\.csv|handlers\.js|fair\.txt|contacts\.js)$/
+/** A date that a guide names is over some day, and an order for a past instant is refused. */
+const SHOWN_DATE = /^2\d{3}-\d\d-\d\d(T\d\d:\d\dZ)?$/
+
+/** A folder with the campaign and these files, in which commands are given as a guide has them. */
+function folderOf(name: string, files: readonly { readonly name: string; readonly content: string }[]) {
+  const folder = join(temporary, name)
+  mkdirSync(folder)
+  copyFileSync(join(ROOT, 'examples/pool-owners/campaign.json'), join(folder, 'campaign.json'))
+  for (const file of files) writeFileSync(join(folder, file.name), file.content)
+  return {
+    async told(command: string, typed?: string): Promise<string> {
+      const args = wordsOf(command).map((word) =>
+        word
+          .replace(/^\.\//, '')
+          .replace(FILES, (file) => join(folder, file))
+          .replace(SHOWN_DATE, new Date(Date.now() + 30 * DAY_MS).toISOString()),
+      )
+      const { stdout, stderr } = await enfold(args, typed ?? '', typed !== undefined)
+      return lasting(`${stderr}${typed ?? ''}${stdout}`.replaceAll(`${folder}/`, ''))
+    },
+  }
+}
+
+/** Gives each command of the page, and compares what it says. */
+async function follow(page: string, folder: ReturnType<typeof folderOf>, blocks: number): Promise<void> {
+  const found = [...page.matchAll(/```console\n\$ enfold (.+)\n([\s\S]*?)```/g)]
+  expect(found).toHaveLength(blocks)
+  for (const [, command = '', shown = ''] of found) {
+    const [, typed] = /\[y\/N\] (.+\n)/.exec(shown) ?? []
+    const told = await folder.told(command, typed)
+    // Contacts that are worked on at once come in any order.
+    const inOrder = (text: string) => (/^(run|due) /.test(command) ? text.split('\n').toSorted() : text.split('\n'))
+    expect({ command, told: inOrder(told) }).toEqual({ command, told: inOrder(lasting(shown)) })
+  }
+}
 
 it('LOG-3: the guide shows what orders say', async () => {
-  copyFileSync(join(ROOT, 'examples/pool-owners/campaign.json'), join(folder, 'campaign.json'))
+  const guide = pageOf('operate.md')
   const files = [
     ...guide.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g),
     ...guide.matchAll(/```text\n(\S+):\n([\s\S]*?)```/g),
   ].map(([, name = '', content = '']) => ({ name, content }))
   expect(files.map(({ name }) => name)).toEqual(['handlers.js', 'guests.txt'])
-  for (const { name, content } of files) writeFileSync(join(folder, name), content)
+  await follow(guide, folderOf('operate', files), 14)
+})
 
-  const blocks = [...guide.matchAll(/```console\n\$ enfold (.+)\n([\s\S]*?)```/g)]
-  expect(blocks).toHaveLength(14)
-  for (const [, command = '', shown = ''] of blocks) {
-    const args = wordsOf(command).map((word) => word.replace(/^\.\//, '').replace(FILES, (name) => join(folder, name)))
-    const [, typed] = /\[y\/N\] (.+\n)/.exec(shown) ?? []
-    const { stdout, stderr } = await enfold(args, typed ?? '', typed !== undefined)
-    const told = lasting(`${stderr}${typed ?? ''}${stdout}`.replaceAll(`${folder}/`, ''))
-    // Contacts that are worked on at once come in any order.
-    const inOrder = (text: string) => (/^(run|due) /.test(command) ? text.split('\n').toSorted() : text.split('\n'))
-    expect({ command, told: inOrder(told) }).toEqual({ command, told: inOrder(lasting(shown)) })
-  }
+it('LOG-3: the guide by wishes shows what orders say, on a store in which people were started', async () => {
+  const folder = folderOf('operators', [
+    { name: 'fair.txt', content: 'fay\ngus\n' },
+    { name: 'contacts.js', content: 'export const contacts = { get: () => ({}) }\n' },
+    { name: 'handlers.js', content: "export const handlers = { email: () => ({ outcome: 'sent' }) }\n" },
+  ])
+  const store = 'sqlite:campaigns.db'
+  await folder.told(`publish ${store} campaign.json --create`)
+  await folder.told(`start ${store} ada bob cleo dan eve ian pool-owners/nurture --actor olga --yes`)
+  await folder.told(`run ${store} --handlers handlers.js --once`)
+  await folder.told(`start ${store} --from fair.txt pool-owners/nurture --action-id fair-2026 --yes`)
+  await folder.told(
+    `signal ${store} hal form-submitted --data '{"form":"pool-guide"}' --signal-id form-7 --host-module contacts.js`,
+  )
+  await follow(pageOf('operators.md'), folder, 12)
 })

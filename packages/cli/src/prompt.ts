@@ -6,13 +6,17 @@ import type { Streams } from './streams.ts'
 /**
  * Returns if the answer is yes.
  *
- * @param would what would happen, as a sentence
+ * @param would what would happen, as a sentence, or as several lines of what may be shown on a terminal
  * @throws UsageError without a terminal; Failed if the answer is anything else
  */
 export async function confirm({ stdin, stderr }: Streams, would: string): Promise<void> {
+  // The message of an error is one line: line ends in it would be shown as escapes.
+  const isLong = would.includes('\n')
+  if (isLong) stderr.write(`${would}\n`)
+  const lead = isLong ? '' : `${would} `
   if (stdin.isTTY !== true || stderr.isTTY !== true || stdin.readableEnded)
-    throw new UsageError(`${would} There is no terminal to ask on: --yes goes ahead. Nothing was done.`)
-  stderr.write(`${would} Go ahead? [y/N] `)
+    throw new UsageError(`${lead}There is no terminal to ask on: --yes goes ahead. Nothing was done.`)
+  stderr.write(`${lead}Go ahead? [y/N] `)
   if (!/^\s*y(es)?\s*$/i.test(await firstLine(stdin))) throw new CommandFailedError('Nothing was done.')
 }
 
