@@ -123,6 +123,34 @@ describe('contacts', () => {
     expect((await send('GET', '/overdue')).body).toMatchObject({ contacts: 3 })
   })
 
+  it('SHIFT-2, SKIP-1: a preview says what an order would answer and change of the schedule, and nothing is written', async () => {
+    const { send, engine } = await givenApi()
+    const run = { campaignId: 'pool', sequenceId: 'nurture', run: 1 }
+    const nurture = '/contacts/ann/sequences/pool/nurture'
+    await send('POST', `${nurture}/start`)
+    const before = await engine.inspect.history('ann')
+    const skip = await send('POST', `${nurture}/steps/one/skip/preview`, { body: { reason: 'asked' } })
+    expect(skip).toMatchObject({ status: 200 })
+    expect(skip.body).toEqual({
+      answer: { outcome: 'skipped', run: 1 },
+      changes: [
+        {
+          ...run,
+          before: { stepId: 'one', dueAt: MONDAY },
+          after: { stepId: 'two', dueAt: '2026-03-03T09:00:00.000Z' },
+        },
+      ],
+    })
+    expect(await send('POST', `${nurture}/shift/preview`, { body: {} })).toMatchObject({ status: 400 })
+    expect(await send('POST', `${nurture}/resume/preview`, { body: {} })).toMatchObject({
+      body: { answer: { outcome: 'not_paused' }, changes: [] },
+    })
+    expect(await send('POST', `${nurture}/move/preview`, { body: { toStep: 'none' } })).toMatchObject({
+      body: { type: expect.stringContaining('StepUnknown') },
+    })
+    expect(await engine.inspect.history('ann')).toEqual(before)
+  })
+
   it('AUDIT-3: why something happened is told up to its root', async () => {
     const { send, engine } = await givenApi()
     await send('POST', '/signals', { body: { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } } })

@@ -1,4 +1,4 @@
-/** One route for each order on a contact, from the table of verbs: where it is, what it takes and answers, who may. */
+/** The routes of each order on a contact and of its preview, from the table of verbs: where it is, what it takes and answers, who may. */
 import {
   type About,
   HELD_VALUES,
@@ -41,51 +41,71 @@ const TAKEN = {
 } satisfies Record<keyof TakenTypes, TSchema>
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
 
-/** The words and fields of a verb's answer, and where the log stood then. */
-export function answerSchema({ answers, outcomes, tells }: VerbFacts): TSchema {
+/** The words and fields of a verb's answer, what is told of the history besides, and where the log stood then. */
+export function answerSchema(verb: VerbFacts): TSchema {
+  const told = Object.entries(verb.tells).map(([field, kind]) => [field, TOLD[kind]])
+  return s.closed({ ...answerFields(verb), ...Object.fromEntries(told), ...s.PLACE })
+}
+
+function answerFields({ answers, outcomes }: VerbFacts): Readonly<Record<string, TSchema>> {
   const isSometimes = (kind: (typeof answers)[string]) => SOMETIMES.some((one) => one === kind)
   const fields = Object.entries(answers).map(([field, kind]) => {
     const schema: TSchema = s.ANSWERS[kind]
     return [field, isSometimes(kind) ? s.opt(schema) : schema]
   })
-  const told = Object.entries(tells).map(([field, kind]) => [field, TOLD[kind]])
-  return s.closed({
+  return {
     ...(outcomes.length === 0 ? {} : { outcome: s.words(...outcomes) }),
-    ...Object.fromEntries([...fields, ...told]),
-    ...s.PLACE,
-  })
+    ...Object.fromEntries(fields),
+  }
 }
 
-function orderRoute(name: VerbName, verb: VerbFacts, about: Ordered): Route {
+/** The order, and what it would change of the schedule. */
+function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonly Route[] {
   const options = Object.entries(verb.takes).map(([option, kind]) => {
     const schema: TSchema = TAKEN[kind]
     return [option, verb.needs.includes(option) ? schema : s.opt(schema)]
   })
-  const one = {
+  const body = s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) })
+  // The body was held against its schema: what it has is what the verb takes.
+  const orderIn = (call: Call) => {
+    const { reason: _, ...taken } = given(call.body as Readonly<Record<string, unknown>>)
+    return { ...call.path, ...taken, ...orderOf(call) } as never
+  }
+  const order = {
     id: name,
     method: 'post',
     summary: verb.summary,
-    body: s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) }),
+    body,
     answers: { 200: answerSchema(verb) },
-    async handle(call: Call): Promise<unknown> {
-      // The body was held against its schema: what it has is what the verb takes.
-      const { reason: _, ...taken } = given(call.body as Readonly<Record<string, unknown>>)
-      return answerOf<unknown>(await call.engine[name]({ ...call.path, ...taken, ...orderOf(call) } as never))
-    },
+    handle: async (call: Call): Promise<unknown> => answerOf<unknown>(await call.engine[name](orderIn(call))),
   } as const
-  if (about === 'received')
-    return route({
-      ...one,
-      path: `${CONTACT}/signals/{signalId}/${verb.word}`,
-      scope: onAllCampaigns(...verb.permission),
-    })
-  if (about === 'contact')
-    return route({ ...one, path: `${CONTACT}/${verb.word}`, scope: onAllCampaigns(...verb.permission) })
-  const place = about === 'sequence' ? SEQUENCE : STEP
-  return route({ ...one, path: `${place}/${verb.word}`, scope: onCampaign(...verb.permission) })
+  const preview = {
+    ...order,
+    id: `preview${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+    summary: `What ${name} would answer and change of the schedule; nothing is written`,
+    answers: { 200: s.effectWith(s.closed(answerFields(verb))) },
+    handle: async (call: Call): Promise<unknown> =>
+      answerOf<unknown>(await call.engine.inspect.effect(name, orderIn(call))),
+  } as const
+  // The schedule is told only to an actor who may see it as well.
+  const permissions = [...verb.permission, 'read'] as const
+  if (about === 'contact' || about === 'received') {
+    const path = about === 'contact' ? (`${CONTACT}/${verb.word}` as const) : RECEIVED(verb.word)
+    return [
+      route({ ...order, path, scope: onAllCampaigns(...verb.permission) }),
+      route({ ...preview, path: `${path}/preview`, scope: onAllCampaigns(...permissions) }),
+    ]
+  }
+  const path = `${about === 'sequence' ? SEQUENCE : STEP}/${verb.word}` as const
+  return [
+    route({ ...order, path, scope: onCampaign(...verb.permission) }),
+    route({ ...preview, path: `${path}/preview`, scope: onCampaign(...permissions) }),
+  ]
 }
+
+const RECEIVED = (word: string) => `${CONTACT}/signals/{signalId}/${word}` as const
 
 export const orderRoutes: readonly Route[] = VERB_NAMES.flatMap((name) => {
   const verb: VerbFacts = VERBS[name]
-  return verb.about === 'signal' ? [] : [orderRoute(name, verb, verb.about)]
+  return verb.about === 'signal' ? [] : orderRoutesOf(name, verb, verb.about)
 })

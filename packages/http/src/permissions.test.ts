@@ -1,4 +1,4 @@
-import { PERMISSIONS } from '@enfold/core'
+import { PERMISSIONS, VERB_NAMES, VERBS } from '@enfold/core'
 import { Compile } from 'typebox/compile'
 import { describe, expect, it } from 'vitest'
 import { type GivenApi, garden, givenApi, pool } from './api.fixture.ts'
@@ -6,7 +6,7 @@ import { routes } from './api.ts'
 import type { Principal, Verb } from './permissions.ts'
 
 /** A request that is right in every way, for each route; in the campaign "pool" where it is of one. */
-const REQUESTS: {
+const ASKED: {
   readonly [id: string]: {
     readonly path: string
     readonly body?: unknown
@@ -102,6 +102,15 @@ const REQUESTS: {
   undoAction: { path: '/actions/first/undo', body: {}, verbs: ['start', 'stop'], status: 202 },
 }
 
+/** The preview of an order is asked with the order, at an address of its own, by who may also read. */
+const PREVIEWS = VERB_NAMES.flatMap((name) => {
+  const order = ASKED[name]
+  if (order === undefined || VERBS[name].about === 'signal') return []
+  const id = `preview${name.charAt(0).toUpperCase()}${name.slice(1)}`
+  return [[id, { ...order, path: `${order.path}/preview`, verbs: [...order.verbs, 'read'] as const }] as const]
+})
+const REQUESTS: typeof ASKED = { ...ASKED, ...Object.fromEntries(PREVIEWS) }
+
 function target(action: string) {
   return { action, campaignId: 'pool', sequenceId: 'nurture', contacts: { ids: ['ann'] } }
 }
@@ -180,6 +189,7 @@ describe('every route', () => {
       const [limited] = await outcomes([ofBoth])
       const [unlimited] = await outcomes([ofAll])
       expect(unlimited?.status).toBe(request.status ?? 200)
+      if (id.startsWith('preview')) expect(unlimited?.changed).toBe(false)
       const shape = route.answers[request.status ?? 200]
       if (typeof shape === 'object') expect([...Compile(shape).Errors(JSON.parse(unlimited?.text ?? ''))]).toEqual([])
       const concernsAll = [
@@ -192,7 +202,7 @@ describe('every route', () => {
         'signal',
         'signals',
         'retractSignal',
-      ].includes(id)
+      ].some((one) => id === one || (id.startsWith('preview') && id.slice(7).toLowerCase() === one.toLowerCase()))
       expect(limited?.status).toBe(concernsAll ? 403 : unlimited?.status)
     })
   })

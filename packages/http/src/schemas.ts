@@ -196,6 +196,11 @@ export const UpcomingSteps = closed({
     }),
   ),
 })
+const NextStep = orNull(closed({ stepId: Id, dueAt: Instant }))
+
+/** What an order would answer, and which runs it would move: the step that stands next, before and after. */
+export const effectWith = (answer: TSchema) =>
+  closed({ answer, changes: list(closed({ ...RUN, before: NextStep, after: NextStep })), factsFault: opt(FactsFault) })
 const OverdueStep = closed({
   contactId: Id,
   campaignId: Id,
