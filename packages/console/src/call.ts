@@ -96,7 +96,7 @@ export function answerOf<Answer>(either: Either<Rejection, Answer>): Answer {
 }
 
 /** The other campaigns may be none that this actor sees. */
-function withoutOthers(rejection: Rejection): Rejection {
+export function withoutOthers(rejection: Rejection): Rejection {
   if (rejection.type !== 'CampaignUnknown') return rejection
   return { type: rejection.type, campaignId: rejection.campaignId }
 }

@@ -695,6 +695,56 @@ describe('what is said is true', () => {
     expect(whole).not.toContain('in your campaigns')
   })
 
+  it('SKIP-1, SHIFT-2, JUMP-1: what an order would change of the schedule is shown before it is confirmed', async () => {
+    const mine = await givenWorld()
+    const own = consoleOf(mine)
+    await mine.engine.startSequence({ ...ofPool, contactId: 'eve' })
+    await mine.engine.runDue()
+    const before = await mine.engine.inspect.history('eve')
+    const page = async (word: string, as = 'writer') => {
+      const query = `do=${word}&campaign=pool&sequence=nurture&step=mistake-2&run=1`
+      return (await send(own, `/contacts/eve/order?${query}`, { as })).text
+    }
+    expect(await page('skip')).toContain('mistake-3 of Seven mistakes, run 1: due')
+    expect(await page('skip')).toContain(', instead of mistake-2')
+    for (const word of ['cancel', 'send-now', 'pause', 'stop'])
+      expect(await page(word)).toContain('What it would change now')
+    // Nothing is paused, and who may not read is not shown the schedule.
+    expect(await page('resume')).toContain('Nothing of the schedule.')
+    expect(await page('stop', 'starter')).not.toContain('What it would change now')
+    // What has to be filled in is asked first, and shown as it was said.
+    const look = async (word: string, fields: Record<string, string>) => {
+      const form = { do: word, campaign: 'pool', sequence: 'nurture', step: 'mistake-2', commandId: 'k', look: 'yes' }
+      const { status, text } = await send(own, '/contacts/eve/order', { form: { ...form, ...fields } })
+      expect(status).toBe(200)
+      return text
+    }
+    expect(await page('shift')).not.toContain('What it would change now')
+    const shifted = await look('shift', { by: 'P2D', reason: 'on holiday' })
+    expect(shifted).toMatch(/mistake-2 of Seven mistakes, run 1: from 4 Mar 2026, .* to 6 Mar 2026, /)
+    for (const kept of ['value="P2D"', 'value="on holiday"', 'name="commandId" value="k"'])
+      expect(shifted).toContain(kept)
+    expect(await look('shift', { by: 'often' })).toContain('duration')
+    expect(await look('reschedule', { dueAt: '2036-03-07T08:00' })).toMatch(/run 1: from .* to 7 Mar 2036, 08:00/)
+    // A step is chosen among those of the sequence.
+    expect(await page('move')).toMatch(
+      /<select name="toStep">.*<optgroup label="Seven mistakes"><option value="mistake-1">/s,
+    )
+    const moved = await look('move', { toStep: 'mistake-4', wait: 'none' })
+    expect(moved).toContain('<option value="mistake-4" selected>')
+    expect(moved).toMatch(/mistake-4 of Seven mistakes, run 1: due .*, instead of mistake-2/)
+    expect(await look('move', {})).toContain('Say to which step or sequence.')
+    const start = (await send(own, '/contacts/new/order?do=start&campaign=pool&sequence=nurture')).text
+    expect(start).toMatch(/<select name="atStep">.*<option value="mistake-3">/s)
+    expect(start).toContain('mistake-1 of Seven mistakes, run 1: due')
+    expect(await mine.engine.inspect.history('eve')).toEqual(before)
+    const at = { do: 'start', campaign: 'pool', sequence: 'welcome', atStep: 'first-month' }
+    const form = { ...at, reason: 'asked', commandId: 's' }
+    expect((await send(own, '/contacts/new/order', { form })).status).toBe(303)
+    const [run] = (await mine.engine.inspect.contact('new')).enrollments
+    expect(run?.next?.stepId).toBe('first-month')
+  })
+
   it('an order that changed nothing is not shown as one that did', async () => {
     const order = { do: 'stop', campaign: 'pool', sequence: 'nurture', reason: 'x', commandId: 'nothing-to-stop' }
     const { headers } = await send(pages, '/contacts/never-in/order', { form: order })

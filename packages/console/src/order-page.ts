@@ -1,12 +1,22 @@
 /** One order for one contact: a page that says what it will do and asks why, and the deed. */
-import { type About, type ContactId, parseTag, refOf, type SequenceRef, type Vars, VERBS } from '@enfold/core'
+import {
+  type About,
+  type ContactId,
+  parseTag,
+  refOf,
+  type SequenceRef,
+  type Vars,
+  VERBS,
+  type VerbFacts,
+} from '@enfold/core'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
 import { answerOf, type Call, type ContactCall, type Html, link, may, needed, numberOf, redirect } from './call.ts'
 import { Failure } from './failure.ts'
 import { proofOf } from './guard.ts'
-import { type PageVerb, pageVerbOf, type Sentences, sentencesOf } from './order-sentences.ts'
+import { effectOn } from './order-effect.ts'
+import { type PageVerb, pageVerbOf, type Sentences, type StepChoice, sentencesOf } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { variableFields, varsTyped } from './variable-fields.ts'
@@ -79,19 +89,25 @@ function sequenceIn({ campaignId, sequenceId, key }: Pick<Subject, 'campaignId' 
   return key === undefined ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
 }
 
+/** Whether the sequence has a key for each run, and none was said so far. */
+function asksKey({ campaignId, sequenceId, key }: Subject, titles: Titles): boolean {
+  const sequence = titles.definition(campaignId)?.sequences.find(({ id }) => id === sequenceId)
+  return sequence?.per !== undefined && key === undefined
+}
+
 /** Of what begins a run, by the table a verb that takes variables: for which key (KEY-1), and with what (VAR-1). */
 async function runFields(call: ContactCall, { verb }: Kind, about: Subject, titles: Titles): Promise<Html | ''> {
   const sequence = titles.definition(about.campaignId)?.sequences.find(({ id }) => id === about.sequenceId)
   if (!('vars' in VERBS[verb].takes) || sequence === undefined) return ''
   const { per, vars = {} } = sequence
-  const isAsked = per !== undefined && about.key === undefined
+  const isAsked = asksKey(about, titles)
   const names = Object.keys(vars).filter((name) => name !== per)
   // What stops a run first begins with those of that run, which an actor who may not read is not shown.
   const permissions: readonly string[] = VERBS[verb].permission
   const begins = !permissions.includes('stop')
   if (!begins && !may(call, 'read', [about.campaignId])) return ''
   return html`${isAsked ? html`<label>For which <bdi>${per}</bdi> <input name="key" required maxlength="200"></label>` : ''}
-${variableFields(names, begins ? {} : await varsBefore(call, about))}`
+${variableFields(names, varsTyped(call.form) ?? (begins ? {} : await varsBefore(call, about)))}`
 }
 
 async function varsBefore({ engine }: ContactCall, { contactId, campaignId, sequenceId, key }: Subject): Promise<Vars> {
@@ -102,42 +118,84 @@ async function varsBefore({ engine }: ContactCall, { contactId, campaignId, sequ
   return run?.vars ?? {}
 }
 
-export async function orderPage(call: ContactCall): Promise<Page> {
-  const params = call.url.searchParams
-  const kind = kindOf(params)
-  const about = subjectOf(call, params, kind)
+export const orderPage = (call: ContactCall): Promise<Page> => pageOf(call, call.url.searchParams)
+
+/** @param from what the order is about: the query of a first look, or the form with what was said in it */
+async function pageOf(call: ContactCall, from: URLSearchParams): Promise<Page> {
+  const kind = kindOf(from)
+  const about = subjectOf(call, from, kind)
   const { contactId } = about
   const titles = await titlesOf(call, isOfAll(kind) ? [] : [about.campaignId])
   const name = (await call.namesOf([contactId])).get(contactId) ?? contactId
+  const { fields } = kind.sentences
+  const isUnfilled = kind.sentences.needsFields ?? ('vars' in VERBS[kind.verb].takes && asksKey(about, titles))
+  const hasFields = await runFields(call, kind, about, titles)
+  const isLook = call.form.has('look')
+  // The schedule is shown to an actor who may see it; of an order that has to be filled in, when that is done.
+  const seesEffect = may(call, 'read', isOfAll(kind) ? 'all' : [about.campaignId])
+  const effect =
+    seesEffect && (isLook || !isUnfilled)
+      ? await effectOn(call, kind.verb, () => ordered(call, kind, about), titles.wording)
+      : ''
   const title = `${kind.sentences.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
   const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'received' ? html` <bdi>${about.signalId}</bdi>` : ''}${isOfAll(kind) ? '' : html` ${titles.sequenceHtml(sequenceIn(about))}`}</h1>
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says}</p>
-<form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}" class="fields">
+<form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}${call.url.search}" class="fields">
 ${hidden(call, {
   do: VERBS[kind.verb].word,
-  commandId: crypto.randomUUID(),
+  commandId: call.form.get('commandId') ?? crypto.randomUUID(),
   ...(kind.of === 'received' ? { signal: about.signalId } : {}),
   ...(isOfAll(kind) ? {} : { campaign: about.campaignId, sequence: about.sequenceId }),
   ...(about.key === undefined ? {} : { key: about.key }),
   ...(kind.of === 'step' ? { step: about.stepId, run: about.run } : {}),
 })}
-${await runFields(call, kind, about, titles)}
-${kind.sentences.fields?.(call) ?? ''}
-<label>Reason <input name="reason" required maxlength="500" autofocus placeholder="For the record; no personal data"></label>
-<p class="buttons"><button class="primary">${kind.sentences.title}</button> <a class="button quiet" href="${link(call, ['contacts', contactId])}">Leave it as it is</a></p>
+${hasFields}
+${fields?.(call, await stepChoices(call, kind, about, titles)) ?? ''}
+<label>Reason <input name="reason" value="${call.form.get('reason') ?? ''}" required maxlength="500" autofocus placeholder="For the record; no personal data"></label>
+${effect}
+<p class="buttons"><button class="primary">${kind.sentences.title}</button> ${seesEffect && (fields !== undefined || hasFields !== '') ? html`<button name="look" value="yes" formnovalidate>Show what it would change</button> ` : ''}<a class="button quiet" href="${link(call, ['contacts', contactId])}">Leave it as it is</a></p>
 </form>`
   return { title, part: 'search', body }
 }
 
-export async function giveOrder(call: ContactCall): Promise<Response> {
-  const { principal, engine, form } = call
+/** The steps that an order may name: of the run where it is in progress, of other sequences as they are published. */
+async function stepChoices(
+  call: ContactCall,
+  { verb }: Kind,
+  { contactId, campaignId, sequenceId, key }: Subject,
+  titles: Titles,
+): Promise<readonly StepChoice[]> {
+  const { takes }: VerbFacts = VERBS[verb]
+  if (!Object.values(takes).includes('step')) return []
+  const isMove = 'toSequence' in takes
+  const { enrollments } =
+    isMove && may(call, 'read', [campaignId]) ? await call.engine.inspect.contact(contactId) : { enrollments: [] }
+  const run = enrollments.find(
+    (one) => one.campaignId === campaignId && one.sequenceId === sequenceId && one.key === key,
+  )
+  const choices = (titles.definition(campaignId)?.sequences ?? []).map(({ id, steps }): StepChoice => {
+    const isOwn = id === sequenceId
+    const stepIds = (isOwn ? run?.steps.map(({ stepId }) => stepId) : undefined) ?? steps.map((step) => step.id)
+    return { sequenceId: id, title: titles.sequence({ campaignId, sequenceId: id }), isOwn, stepIds }
+  })
+  return choices.toSorted((a, b) => Number(b.isOwn) - Number(a.isOwn))
+}
+
+/** What the engine takes, without the reason. */
+function ordered(call: ContactCall, kind: Kind, about: Subject): object {
+  const vars = 'vars' in VERBS[kind.verb].takes ? varsTyped(call.form) : undefined
+  const taken = { ...kind.sentences.taken?.(call), ...(vars === undefined ? {} : { vars }) }
+  return { ...idsOf(about, kind), actor: call.principal.id, ...taken }
+}
+
+/** Gives the order; or, where that was asked, shows the page again with what it would change. */
+export async function giveOrder(call: ContactCall): Promise<Page | Response> {
+  const { engine, form } = call
+  if (form.has('look')) return pageOf(call, form)
   const kind = kindOf(form)
   const about = subjectOf(call, form, kind)
-  const order = { actor: principal.id, reason: reasonOf(form), commandId: needed(form, 'commandId') }
-  const vars = 'vars' in VERBS[kind.verb].takes ? varsTyped(form) : undefined
-  const taken = { ...kind.sentences.taken?.(call), ...(vars === undefined ? {} : { vars }) }
-  const ordered = { ...idsOf(about, kind), ...order, ...taken }
-  const { outcome } = answerOf<unknown>(await engine[kind.verb](ordered as never)) as { readonly outcome: string }
+  const order = { reason: reasonOf(form), commandId: needed(form, 'commandId'), ...ordered(call, kind, about) }
+  const { outcome } = answerOf<unknown>(await engine[kind.verb](order as never)) as { readonly outcome: string }
   const proof = await proofOf(call.token, about.contactId, outcome)
   return redirect(link(call, ['contacts', about.contactId], { did: outcome, proof }))
 }

@@ -1,5 +1,14 @@
 /** What an operator reads of each order: its page, its buttons, and the result. The compiler asks for those of a new verb. */
-import { type ActionKind, type ActionOutcome, VERB_NAMES, VERBS, type VerbName, type VerbOf } from '@enfold/core'
+import {
+  type ActionKind,
+  type ActionOutcome,
+  type SequenceId,
+  type StepId,
+  VERB_NAMES,
+  VERBS,
+  type VerbName,
+  type VerbOf,
+} from '@enfold/core'
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
 import type { Call, Html } from './call.ts'
@@ -28,11 +37,32 @@ export interface Sentences<Name extends PageVerb = PageVerb> {
   readonly button?: string
   /** Whether the contact's page has a button for it. */
   offered(about: ShownAs[VerbOf<Name>['about']]): boolean
-  /** Further fields of the form. */
-  readonly fields?: (call: Call) => Html
+  /** Further fields of the form, with what was said in them so far. */
+  readonly fields?: (call: Call, steps: readonly StepChoice[]) => Html
+  /** Whether the fields have to be filled in before it is an order. Default false. */
+  readonly needsFields?: true
   /** What the verb takes of them. */
   readonly taken?: (call: Call) => object
 }
+
+/** Steps of one sequence, from which one is chosen. */
+export interface StepChoice {
+  readonly sequenceId: SequenceId
+  readonly title: string
+  /** Whether it is the sequence that the order is about. */
+  readonly isOwn: boolean
+  readonly stepIds: readonly StepId[]
+}
+
+const option = (value: string, chosen: string, text: string | Html = value): Html =>
+  html`<option value="${value}"${value === chosen ? html` selected` : ''}>${text}</option>`
+
+function stepOptions(steps: readonly StepChoice[], chosen: string): Html {
+  return html`${steps.map(({ title, stepIds }) => html`<optgroup label="${title}">${stepIds.map((stepId) => option(stepId, chosen))}</optgroup>`)}`
+}
+
+const said = ({ form }: Pick<Call, 'form'>, field: string): string => form.get(field) ?? ''
+const ticked = ({ form }: Pick<Call, 'form'>, field: string): Html | '' => (form.has(field) ? html` checked` : '')
 
 /** How something is undone: the same for a signal and for an action. */
 export function undoFields({ stopSent, shift } = { stopSent: false, shift: false }): Html {
@@ -47,9 +77,15 @@ export function undoTaken({ form }: Pick<Call, 'form'>): { readonly stopSent: bo
 const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   startSequence: {
     title: 'Start',
-    says: 'It starts at the very first step, even if the contact had some or all of it before. If it is in progress already, nothing is changed.',
+    says: 'It starts at the very first step unless you choose another, even if the contact had some or all of it before. If it is in progress already, nothing is changed.',
     // It has a form of its own, with the sequences to choose from.
     offered: () => false,
+    fields: (call, steps) =>
+      html`<label>At step <select name="atStep"><option value="">the first</option>${stepOptions(
+        steps.filter(({ isOwn }) => isOwn),
+        said(call, 'atStep'),
+      )}</select></label>`,
+    taken: (call) => (said(call, 'atStep') === '' ? {} : { atStep: said(call, 'atStep') }),
   },
   stopSequence: {
     title: 'Stop',
@@ -70,8 +106,8 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     title: 'Resume',
     says: 'Due times stay as they were, and what fell due meanwhile is sent now. Or make the current wait longer by the pause.',
     offered: ({ status }) => status === 'paused',
-    fields: () =>
-      html`<label class="tick"><input type="checkbox" name="shift" value="yes"> Make the wait in progress longer by the pause</label>`,
+    fields: (call) =>
+      html`<label class="tick"><input type="checkbox" name="shift" value="yes"${ticked(call, 'shift')}> Make the wait in progress longer by the pause</label>`,
     taken: ({ form }) => ({ shift: form.get('shift') === 'yes' }),
   },
   skipStep: {
@@ -90,8 +126,9 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     title: 'Reschedule',
     says: 'The step is due at an instant of yours, whatever its timer says, or by its timer again.',
     offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
-    fields: ({ timeZone }) =>
-      html`<label>Due <input type="datetime-local" name="dueAt"> <small>in ${timeZone}; empty: by its timer again</small></label>`,
+    needsFields: true,
+    fields: (call) =>
+      html`<label>Due <input type="datetime-local" name="dueAt" value="${said(call, 'dueAt')}"> <small>in ${call.timeZone}; empty: by its timer again</small></label>`,
     taken: ({ form, timeZone }) => {
       const text = form.get('dueAt') ?? ''
       if (text === '') return { clear: true }
@@ -104,19 +141,24 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     title: 'Shift',
     says: 'All waits that are still to come end so much later, or earlier, but not before now.',
     offered: ({ status }) => isInProgress(status),
-    fields: () =>
-      html`<label>By <input name="by" required pattern="[+-]?P.+" placeholder="P2D"> <small>a duration such as P2D or PT3H; with "-" in front of it: earlier</small></label>`,
+    needsFields: true,
+    fields: (call) =>
+      html`<label>By <input name="by" value="${said(call, 'by')}" required pattern="[+-]?P.+" placeholder="P2D"> <small>a duration such as P2D or PT3H; with "-" in front of it: earlier</small></label>`,
     taken: ({ form }) => ({ by: form.get('by') ?? '' }),
   },
   moveRun: {
     title: 'Move',
     says: 'The run goes on at another step. Going forwards, what lies between is not sent. Going back, what was sent is not sent again unless you say so. Or it ends here, and another sequence of the campaign starts in its place.',
     offered: ({ status }) => isInProgress(status),
-    fields: () =>
-      html`<label>To step <input name="toStep" maxlength="200"></label>
-<label>Or to sequence <input name="toSequence" maxlength="200"> <small>of the same campaign; its first step, or the step above</small></label>
-<label class="tick"><input type="checkbox" name="wait" value="none"> Due now, without its wait</label>
-<label class="tick"><input type="checkbox" name="again" value="yes"> Send again what was sent</label>`,
+    needsFields: true,
+    fields: (call, steps) =>
+      html`<label>To step <select name="toStep"><option value="">the first of the sequence below</option>${stepOptions(steps, said(call, 'toStep'))}</select></label>
+<label>In sequence <select name="toSequence"><option value="">this run</option>${steps.map(
+        ({ sequenceId, title, isOwn }) =>
+          option(sequenceId, said(call, 'toSequence'), isOwn ? `${title}, as a new run` : title),
+      )}</select> <small>another one: the run ends here, and that one starts in its place</small></label>
+<label class="tick"><input type="checkbox" name="wait" value="none"${ticked(call, 'wait')}> Due now, without its wait</label>
+<label class="tick"><input type="checkbox" name="again" value="yes"${ticked(call, 'again')}> Send again what was sent</label>`,
     taken({ form }) {
       const [toStep, toSequence] = [form.get('toStep') ?? '', form.get('toSequence') ?? '']
       if (toStep === '' && toSequence === '') throw new Failure(422, 'Say to which step or sequence.')
@@ -138,8 +180,8 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     title: 'Suppress',
     says: 'Everything is stopped, and nothing can start, by hand or by a goal, until the ban ends or is lifted.',
     offered: ({ suppressed }) => suppressed === null,
-    fields: ({ timeZone }) =>
-      html`<label>Until <input type="datetime-local" name="until"> <small>in ${timeZone}; empty: without end</small></label>`,
+    fields: (call) =>
+      html`<label>Until <input type="datetime-local" name="until" value="${said(call, 'until')}"> <small>in ${call.timeZone}; empty: without end</small></label>`,
     taken: ({ form, timeZone }) => {
       const text = form.get('until') ?? ''
       const until = text === '' ? null : instantOfField(text, timeZone)
@@ -168,7 +210,7 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
     title: 'Retract',
     says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent.',
     offered: ({ isRetracted }) => !isRetracted,
-    fields: () => undoFields(),
+    fields: (call) => undoFields(undoTaken(call)),
     taken: undoTaken,
   },
 }
