@@ -55,6 +55,32 @@ const typesOf = async (contactId: string) => (await historyOf(contactId)).map(({
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const withoutIds = (text: string) => text.replace(UUID, '<id>')
 
+describe('--dry-run', () => {
+  it('SKIP-1, SHIFT-2, ERASE-1: prints what the order would change of the schedule, and writes nothing', async () => {
+    await said('start', store, 'ada', NURTURE)
+    const before = await historyOf('ada')
+    const shift = await said('shift', store, 'ada', NURTURE, '--by', 'P2D', '--dry-run')
+    expect(shift).toMatch(/^This would shift .* for ada:\n {2}one of "pool\/1"\/nurture, run 1: from \S+ to \S+\n$/)
+    expect(await said('stop', store, 'ada', NURTURE, '--dry-run')).toContain('Nothing more is to come of')
+    expect(await said('resume', store, 'ada', NURTURE, '--dry-run')).toContain('Nothing of the schedule would change.')
+    // It asks nothing, because it does nothing.
+    expect(await said('erase', store, 'ada', '--dry-run')).toContain('Nothing more is to come of')
+    const json = JSON.parse(
+      await said('stop-all', store, 'ada', 'bob', '--dry-run', '--json').then((text) => text.split('\n')[0] ?? ''),
+    )
+    expect(json).toMatchObject({ contactId: 'ada', dryRun: true, effect: { changes: [{ run: 1, after: null }] } })
+    const refused = await enfold(['skip', store, 'ada', NURTURE, 'none', '--dry-run'])
+    expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('none') })
+    const list = await enfold(['stop', store, '--in', NURTURE, NURTURE, '--dry-run'])
+    expect(list).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--dry-run goes with contacts that are named'),
+    })
+    expect(await historyOf('ada')).toEqual(before)
+    expect(await historyOf('bob')).toEqual([])
+  })
+})
+
 describe('--command-id', () => {
   it('ONCE-1: the same id again changes nothing, with another order it is refused', async () => {
     const order = ['ada', NURTURE, '--command-id', 'k-1'] as const

@@ -17,7 +17,7 @@ import {
   type VerbFacts,
   type VerbName,
 } from '@enfold/core'
-import type { Engine } from '@enfold/engine'
+import type { EffectOf, Engine } from '@enfold/engine'
 import { type OrderOf, SENTENCES, type Sentences, type Words } from './order-sentences.ts'
 import { named } from './text.ts'
 
@@ -40,6 +40,8 @@ export interface Operation {
   /** What names it in the log: the same id again has no second effect. */
   readonly idempotencyKey: { readonly commandId: CommandId } | { readonly signalId: string }
   run(engine: Engine, contactId: ContactId): Promise<Either<Rejection, Done>>
+  /** What it would come to, and change of the schedule. Writes nothing. */
+  foresee(engine: Engine, contactId: ContactId): Promise<Either<Rejection, EffectOf<VerbName>>>
 }
 
 /** The engine's answer, and the same in words. */
@@ -77,6 +79,7 @@ export function operationOf<Name extends VerbName>(name: Name, order: Identified
     isFinal: sentences.isFinal === true,
     ...(kind === undefined ? {} : { signalKind: kind }),
     idempotencyKey: signalId === undefined ? { commandId: commandId as CommandId } : { signalId },
+    foresee: (engine, contactId) => engine.inspect.effect<VerbName>(name, { contactId, ...order } as never),
     async run(engine, contactId) {
       const give = engine[name] as (order: object) => Promise<Either<Rejection, Done['answer'] & Told>>
       const answered = await give({ contactId, ...order })

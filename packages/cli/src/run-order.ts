@@ -189,7 +189,7 @@ function inWords(operation: Operation, { contactId, answered, error }: Result) {
  *
  * @throws UsageError if a signal of this kind may satisfy one
  */
-async function requireNoCondition(kind: string, store: Store): Promise<void> {
+export async function requireNoCondition(kind: string, store: Store): Promise<void> {
   const catalog = createCatalog()
   for await (const event of store.readAll(0, { streams: 'campaigns' })) if (isCampaignEvent(event)) catalog.apply(event)
   for (const { published, goal } of catalog.goalsFor(kind))

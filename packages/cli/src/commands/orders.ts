@@ -29,6 +29,7 @@ import {
 import { processMany, undoMany } from '../bulk.ts'
 import { pauseCampaign, publishFile, resumeCampaign, unpublish } from '../campaign-orders.ts'
 import type { ContactSelector } from '../contact-selector.ts'
+import { dryRun } from '../dry-run.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentifiedOrder, isActionVerb, operationOf } from '../operations.ts'
 import { CAMPAIGN_SENTENCES, SENTENCES } from '../order-sentences.ts'
@@ -159,6 +160,7 @@ interface VerbOptions extends GivenOptions {
   readonly signalId?: string
   readonly at?: Instant
   readonly automated?: true
+  readonly dryRun?: true
 }
 
 /** What is named after the contacts, by what a verb is about. */
@@ -177,6 +179,7 @@ function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): v
   const command = selecting(asking(hosted(base)), NAMES[about])
   for (const [option, of] of Object.entries(takes)) command.addOption(OPTIONS[of](flagOf(option), texts[option] ?? ''))
   for (const option of ABOUT_OPTIONS[about]()) command.addOption(option)
+  command.option('--dry-run', 'print what it would change of the schedule, and write nothing')
   if (isActionVerb(word)) for (const option of manyOptions()) command.addOption(option)
   command.action((url: string, words: readonly string[], options: VerbOptions) => {
     const { selector, named } = selected(word, words, NAMES[about], options)
@@ -187,11 +190,16 @@ function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): v
     const what = { ...ORDERS[about](named, options), ...Object.fromEntries(taken) }
     if (isActionVerb(word)) {
       const isMany = selector.from !== undefined || selector.in !== undefined
+      if (isMany && options.dryRun === true)
+        throw new UsageError(
+          '--dry-run goes with contacts that are named; for a list you see a preview before you are asked.',
+        )
       if (isMany) return done(orderMany(io, url, word, named, selector, options, Object.fromEntries(taken)))
       if (options.actionId !== undefined || options.csv !== undefined)
         throw new UsageError('--action-id and --csv go with --from FILE or --in SEQUENCE.')
     }
-    return done(runOrder(io, url, selector, operationOf(name, what as IdentifiedOrder<VerbName>), options))
+    const operation = operationOf(name, what as IdentifiedOrder<VerbName>)
+    return done((options.dryRun === true ? dryRun : runOrder)(io, url, selector, operation, options))
   })
 }
 
