@@ -1,7 +1,7 @@
 /** One connection to one file: opened and migrated, with every SQLite error turned into a fault that says what to do. */
 import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { EnfoldFault, type FaultCode } from '@enfold/core'
 import { createOpenWork, type OpenWork } from '@enfold/core/store'
 import { migrations } from './migrations/index.ts'
@@ -24,6 +24,12 @@ export interface Database {
   readonly open: OpenWork
   /** Runs synchronous reads; waits while another process keeps the file locked. */
   read<T>(work: () => T): Promise<T>
+  /**
+   * As `read`, for several statements: all of them see the file as it is at one instant. Each statement by itself takes
+   * and frees a lock on the file, which costs more than most of them; here it is taken once. What is remembered of the file
+   * is of that instant as well, or forgotten.
+   */
+  readTogether<T>(work: () => T): Promise<T>
   /** Runs synchronous work in one transaction: all of it, or nothing. Waits for other writers. */
   write<T>(work: () => T): Promise<T>
   /**
@@ -37,8 +43,6 @@ export interface Database {
    * time and is still there is what the file says.
    */
   remember(forget: () => void): void
-  /** Within `read`: forgets what is remembered if another connection has written by now. It may do so a moment later. */
-  lookForOthers(): void
   /** Within `read`: throws where nothing could be written any more. */
   refuseIfOutdated(): void
 }
@@ -53,7 +57,10 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const { path, synchronous, busyTimeoutMs } = options
   const connection = openFile(options)
-  const [begin, commit, rollback] = ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'].map((sql) => connection.prepare(sql))
+  const begin = connection.prepare('BEGIN IMMEDIATE')
+  const beginToRead = connection.prepare('BEGIN')
+  const commit = connection.prepare('COMMIT')
+  const rollback = connection.prepare('ROLLBACK')
   const schemaVersion = connection.prepare('PRAGMA user_version')
   // Another number each time that another connection has written.
   const dataVersion = connection.prepare('PRAGMA data_version')
@@ -86,19 +93,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     return now
   }
 
-  function inTransaction<T>(work: () => T): T {
-    begin?.run()
+  function within<T>(first: StatementSync, work: () => T): T {
+    first.run()
     try {
-      const now = lookForOthers()
-      if (now !== checkedAt) refuseIfOutdated()
-      checkedAt = now
       const result = work()
-      commit?.run()
+      commit.run()
       return result
     } catch (error) {
       forget()
       try {
-        rollback?.run()
+        rollback.run()
       } catch {
         // SQLite has ended the transaction by itself, as it does when the disk is full.
       }
@@ -106,9 +110,26 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
+  function inTransaction<T>(work: () => T): T {
+    return within(begin, () => {
+      const now = lookForOthers()
+      if (now !== checkedAt) refuseIfOutdated()
+      checkedAt = now
+      return work()
+    })
+  }
+
+  function atOneInstant<T>(work: () => T): T {
+    return within(beginToRead, () => {
+      lookForOthers()
+      return work()
+    })
+  }
+
   return {
     connection,
     read: patiently,
+    readTogether: (work) => patiently(() => atOneInstant(work)),
     write: (work) => patiently(() => inTransaction(work)),
     writeFleeting: (work) =>
       patiently(() => {
@@ -120,7 +141,6 @@ export function openDatabase(options: DatabaseOptions): Database {
         }
       }),
     remember: (forgetIt) => void memories.push(forgetIt),
-    lookForOthers: () => void lookForOthers(),
     open,
     refuseIfOutdated,
   }

@@ -4,6 +4,7 @@ import {
   type Appended,
   type AppendResult,
   type ContactId,
+  campaignOf,
   contactOf,
   type EventStore,
   type NewEvent,
@@ -92,6 +93,16 @@ interface Log {
   readonly on: Statements
   readonly heads: Heads
   readonly hashChain: boolean
+  /** Where the log ends; `null`: not known. */
+  ends: Ends | null
+}
+
+/** In memory, because every command asks for what is new of campaigns, and there is hardly ever anything. */
+interface Ends {
+  /** The position of the last event. */
+  readonly head: Position
+  /** No event of a campaign comes after this position. */
+  readonly campaigns: Position
 }
 
 /** @param hashChain whether events get a hash, over the one before in their stream */
@@ -101,8 +112,11 @@ export function createEventLog(
 ): EventLog {
   const on = statementsOn(connection)
   const heads = createHeads((stream) => on.headOf.get(stream) as Head | undefined)
-  remember(heads.forget)
-  const log: Log = { on, heads, hashChain }
+  const log: Log = { on, heads, hashChain, ends: null }
+  remember(() => {
+    heads.forget()
+    log.ends = null
+  })
   /** The events of a stream to its end, which are mostly read because something is to be appended. */
   const toEnd = (stream: StreamId, from: Version): RecordedEvent[] => {
     const text = toText(stream)
@@ -111,25 +125,26 @@ export function createEventLog(
     if (last !== undefined || from === 1) heads.set(text, last)
     return rows.map(eventOf)
   }
-  const head = () => (on.head.get() as { position: number | null }).position ?? 0
   return {
     append: (one, onWritten) => append(log, one, onWritten),
     version: (stream) => heads.of(toText(stream)).version,
     streamPage: (stream, from, size) => pageOf(on.ofStream.all(toText(stream), from, size), size),
     readMany: (streams) => new Map(streams.map((stream) => [stream, toEnd(stream, 1)])),
     logPage(after, size, { streams } = {}) {
-      const statement =
-        streams === 'campaigns' ? on.ofCampaigns : streams === 'contacts' ? on.ofContacts : on.everything
-      // The head first: what another process writes between the two is then in the page, or comes with the next one.
-      return { head: head(), ...pageOf(statement.all(after, size), size) }
+      if (streams === 'campaigns') return campaignPage(log, after, size)
+      const statement = streams === 'contacts' ? on.ofContacts : on.everything
+      return { head: headOf(on), ...pageOf(statement.all(after, size), size) }
     },
-    readTail: ({ stream, ids }, stored) => ({
-      stored,
-      // Asked before the events: what another process writes between the two is then among these.
-      isRecorded: ids.some((id) => on.placeOf.get(toText(stream), toText(id)) !== undefined),
-      events: toEnd(stream, stored?.version ?? 1),
-    }),
-    head,
+    readTail({ stream, ids }, stored) {
+      const events = toEnd(stream, stored?.version ?? 1)
+      // Without a state these are all events: nobody need look for the ids by themselves.
+      const isRecorded =
+        stored === null
+          ? events.some(({ id }) => ids.includes(id))
+          : ids.some((id) => on.placeOf.get(toText(stream), toText(id)) !== undefined)
+      return { stored, isRecorded, events }
+    },
+    head: () => headOf(on),
     contacts(after, limit) {
       const rows = on.contactStreams.all(toText(after ?? ''), limit) as { stream: string }[]
       return rows.map(({ stream }) => contactOf(fromText(stream)) as ContactId)
@@ -137,11 +152,26 @@ export function createEventLog(
   }
 }
 
+function headOf(on: Statements): Position {
+  return (on.head.get() as { position: number | null }).position ?? 0
+}
+
+/** Events of campaigns. Within `readTogether`. */
+function campaignPage(log: Log, after: Position, size: number): EventPage & { readonly head: Position } {
+  const { on, ends } = log
+  if (ends !== null && after >= ends.campaigns) return { head: ends.head, ...pageOf([], size) }
+  const page = pageOf(on.ofCampaigns.all(after, size), size)
+  const head = headOf(on)
+  if (page.isLast) log.ends = { head, campaigns: page.events.at(-1)?.position ?? after }
+  return { head, ...page }
+}
+
 function append(
-  { on, heads, hashChain }: Log,
+  log: Log,
   one: StreamAppend,
   onWritten: (append: StreamAppend, version: Version) => void,
 ): AppendResult {
+  const { on, heads, hashChain } = log
   const { stream, events, expected, requires = [] } = one
   const text = toText(stream)
   const head = heads.of(text)
@@ -169,6 +199,8 @@ function append(
     previous = hash
   }
   heads.set(text, { version, hash: bytes })
+  if (log.ends !== null)
+    log.ends = { head: position, campaigns: campaignOf(stream) !== null ? position : log.ends.campaigns }
   onWritten(one, version)
   return appendedOf({ version, position }, false)
 }

@@ -92,16 +92,10 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
     log: {
-      ...inRuns<Omit<LogPart, 'appendMany' | 'appendOne'>>(read, {
-        streamPage,
+      ...inRuns<Pick<LogPart, 'streamPage' | 'readMany' | 'contacts'>>(read, { streamPage, readMany, contacts }),
+      ...inRuns<Pick<LogPart, 'logPage' | 'readTails'>>(database.readTogether, {
         logPage,
-        readMany,
-        readTails(asked) {
-          // A state that is older than the last is as good: the events since are read with it.
-          database.lookForOthers()
-          return asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? '')))
-        },
-        contacts,
+        readTails: (asked) => asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? ''))),
       }),
       appendMany: (appends) => write(() => appendAll(appends)),
     },
@@ -112,13 +106,8 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
       ...inRuns<Pick<CounterStore, 'correctCounters'>>(write, { correctCounters }),
     },
     projection: {
-      ...inRuns<Pick<ProjectionStore, 'checkpoint' | 'states'>>(read, {
-        checkpoint,
-        states(contacts) {
-          database.lookForOthers()
-          return statesOf(contacts)
-        },
-      }),
+      ...inRuns<Pick<ProjectionStore, 'checkpoint'>>(read, { checkpoint }),
+      ...inRuns<Pick<ProjectionStore, 'states'>>(database.readTogether, { states: statesOf }),
       ...inRuns<Omit<ProjectionStore, 'checkpoint' | 'states'>>(write, { apply, restore }),
     },
     actions: {
