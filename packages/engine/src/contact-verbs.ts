@@ -227,9 +227,13 @@ function ordered({ about, takes }: VerbFacts, order: object): { readonly [key: s
   if (about === 'signal') return signalOf(order as Signal)
   const checked = order as StepOrder & RetractionOrder & { readonly [option: string]: unknown }
   // Copies: what the host changes later must not be what is decided on.
-  const options = Object.keys(takes).map((option) => [option, structuredClone(checked[option])])
+  const options = Object.keys(takes).map((option) => [option, copied(checked[option])])
   return { ...IDS[about](checked), ...metaOf(checked), ...Object.fromEntries(options) }
 }
+
+/** To clone what is not an object, as most options are not, or are left out, would cost a command as much as its decision. */
+const copied = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null ? structuredClone(value) : value
 
 const IDS = {
   contact: ({ contactId }: ContactOrder) => ({ contactId }),

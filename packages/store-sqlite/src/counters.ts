@@ -36,7 +36,10 @@ type Statements = ReturnType<typeof statementsOn>
 function statementsOn(connection: DatabaseSync) {
   return {
     change: connection.prepare('INSERT INTO counter_changes (campaign, version, counts) VALUES (?, ?, ?)'),
-    changes: connection.prepare('SELECT campaign, version, counts FROM counter_changes'),
+    // Starts of one sequence all count the same: each text is read once.
+    changes: connection.prepare(
+      'SELECT campaign, version, counts, count(*) AS times FROM counter_changes GROUP BY campaign, version, counts',
+    ),
     forget: connection.prepare('DELETE FROM counter_changes'),
     counts: connection.prepare('SELECT campaign, version, counts FROM counters WHERE campaign = ? AND version = ?'),
     set: connection.prepare(
@@ -128,7 +131,8 @@ function add(on: Statements, changes: readonly CounterChange[]): void {
 
 function foldChanges(on: Statements): void {
   const sum = new CounterSum()
-  sum.addAll(changesIn(on.changes.all() as unknown as CountsRow[]))
+  for (const row of on.changes.all() as unknown as (CountsRow & { readonly times: number })[])
+    sum.addAll(changesIn([row]), row.times)
   for (const { campaignId, campaignVersion, by } of sum.changes()) {
     const one = new CounterSum()
     const rows = on.counts.all(toText(campaignId), campaignVersion) as unknown as CountsRow[]
