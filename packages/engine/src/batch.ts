@@ -69,27 +69,41 @@ export function createBatcher<Item, Result>(
     }
   }
 
-  /** Until the batch is written, or has taken so long that the next one is not to wait for it. */
-  async function writtenOrSlow(written: Promise<void>, { afterMs, most }: Overlap): Promise<void> {
+  /**
+   * Until the batch is written, or has taken so long that the next one is not to wait for it.
+   *
+   * @returns whether it was written within one turn, which is over then; as a store in this process does. A timer of its
+   *   own would cost such a batch more than deciding on its events
+   */
+  async function writtenOrSlow(written: Promise<void>, { afterMs, most }: Overlap): Promise<boolean> {
+    let isWritten = false
     underWay.add(written)
-    void written.then(() => underWay.delete(written))
+    void written.then(() => {
+      isWritten = true
+      underWay.delete(written)
+    })
+    await yieldToEventLoop()
+    if (isWritten) return true
     const { promise: slow, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, afterMs)
     await Promise.race([written, slow])
     clearTimeout(timer)
     while (underWay.size >= most) await Promise.race(underWay)
+    return false
   }
 
   async function drain(): Promise<void> {
     writing = true
+    let hasTurned = false
     while (queue.length > 0) {
       // Callers that the batch before has answered ask for their next step by then. Eight callers who each wait for their
       // answer go eight together; without it two on average did, and SQLite took 1,665 orders a second, not 3,400.
-      await yieldToEventLoop()
+      if (!hasTurned) await yieldToEventLoop()
       const batch = queue.slice(0, maxItems)
       queue = queue.slice(maxItems)
       const written = writeTogether(batch)
-      await (overlap === undefined ? written : writtenOrSlow(written, overlap))
+      if (overlap === undefined) await written
+      else hasTurned = await writtenOrSlow(written, overlap)
     }
     writing = false
   }
