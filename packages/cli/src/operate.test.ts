@@ -597,6 +597,48 @@ describe("the host's contacts", () => {
   })
 })
 
+describe('forecast', () => {
+  it('FORECAST-1: forecast tells what one contact will come to, and what waits for somebody', async () => {
+    await said('start', store, 'ann', NURTURE)
+    const text = await said('forecast', store, 'ann', '--days', '5')
+    expect(text).toMatch(/^What ann will come to from \S+ until \S+\n/)
+    expect(text).toMatch(/Z {2}sent +one +"pool\/1"\/nurture +1 +overdue since \S+Z\n/)
+    expect(text).toContain('If nothing else happens, and every handler succeeds.')
+    expect(await typesOf('ann')).toEqual(['SequenceStarted'])
+    await said('pause', store, 'ann', NURTURE)
+    expect(await said('forecast', store, 'ann')).toMatch(/wait for somebody:\n.*\n\S+Z +paused +one/)
+    const forecast = JSON.parse(await said('forecast', store, 'ann', '--json', '--until', '2036-01-01'))
+    expect(forecast).toMatchObject({ contactId: 'ann', steps: [], held: [{ stepId: 'one' }], faults: [], cut: false })
+    expect(forecast.until).toBe('2036-01-01T00:00:00.000Z')
+  })
+
+  it('FORECAST-2: forecast adds up all contacts, or says within what a sample is right', async () => {
+    const ids = Array.from({ length: 30 }, (_, i) => `c-${i}`)
+    await said('start', store, ...ids, NURTURE, '--yes')
+    const text = await said('forecast', store, '--days', '1', '--campaign', 'pool/1')
+    expect(text).toMatch(/^What will come by day from/)
+    expect(text).toMatch(/\d{4}-\d\d-\d\d +one of "pool\/1"\/nurture +30 +0 +0\n/)
+    expect(text).toContain('Of 30 contacts.')
+    const all = JSON.parse(await said('forecast', store, '--json', '--by', 'hour', '--days', '1'))
+    expect(all).toMatchObject({ due: 30, contacts: 30, next: null })
+    expect(all.cells[0]).toMatchObject({ stepId: 'one', sent: 30, error: 0 })
+    expect(await said('forecast', store, '--sample', '10')).toMatch(/Estimated from \d+ contacts of 30: each number/)
+  })
+
+  it.each([
+    [['ann', '--sample', '5'], 'for all contacts: name none'],
+    [['--campaign', 'pool'], 'Did you mean "pool/1"?'],
+    [['ann', '--until', '2020-01-01'], 'ends after now, within ten years'],
+    [['--days', '9000000'], 'ends after now, within ten years'],
+    [['--days', '3', '--until', '2036-01-01'], 'cannot be used with'],
+    [['--by', 'week'], 'Allowed choices are day, hour'],
+  ])('forecast refuses %s', async (args, why) => {
+    const { status, stdout, stderr } = await enfold(['forecast', store, ...args])
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain(why)
+  })
+})
+
 describe('attention', () => {
   it('INDEX-5: attention tells what waits for a person, in pages, as text and for programs', async () => {
     expect(await said('attention', store)).toBe('Nothing waits for you.\n')

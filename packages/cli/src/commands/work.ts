@@ -2,11 +2,12 @@
 import type { CampaignId, Instant } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { type Command, Option } from 'commander'
-import { idIn, instantIn, read, textIn } from '../arguments.ts'
+import { idIn, instantIn, read, textIn, wholeNumberIn } from '../arguments.ts'
 import { askAttention } from '../attention.ts'
 import { openConsole } from '../console.ts'
 import { askDue } from '../due.ts'
 import { UsageError } from '../errors.ts'
+import { askContactForecast, askForecast } from '../forecast.ts'
 import { type ParkedOptions, tellParked } from '../parked.ts'
 import { refresh } from '../refresh.ts'
 import type { Streams } from '../streams.ts'
@@ -33,6 +34,7 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
   }
   program.commandsGroup('Work:')
   addDue(program, io)
+  addForecast(program, io)
   addAttention(program, io)
 
   feeding(
@@ -81,6 +83,43 @@ function addDue(program: Command, io: Streams): void {
         tell(io, await askDue(url, question, options), options)
       },
     )
+}
+
+type ForecastOptions = GivenOptions & {
+  until?: Instant
+  days?: number
+  campaign?: CampaignId
+  by?: 'day' | 'hour'
+  sample?: number
+}
+
+function addForecast(program: Command, io: Streams): void {
+  hosted(storeCommand(program, 'forecast', 'say what will come if nothing else happens; changes nothing'))
+    .argument('[contact]', 'id (default: all contacts, added up)')
+    .addOption(new Option('--until <instant>', 'up to it').argParser(instantIn).conflicts('days'))
+    .addOption(
+      new Option('--days <n>', 'for so many days (default: 30 for a contact, 14 for all)').argParser(wholeNumberIn),
+    )
+    .addOption(new Option('--by <span>', 'of all: how long the spans are (default: day)').choices(['day', 'hour']))
+    .addOption(new Option('--campaign <id>', 'of all: only this campaign').argParser(idIn))
+    .addOption(
+      new Option('--sample <n>', 'of all: so many contacts stand for them (default: each)').argParser(wholeNumberIn),
+    )
+    .action(async (url: string, word: string | undefined, options: ForecastOptions) => {
+      const { until, days, campaign, by, sample } = options
+      const spanOr = (usual: number) => (until === undefined ? { days: days ?? usual } : { until })
+      if (word !== undefined) {
+        if (campaign !== undefined || by !== undefined || sample !== undefined)
+          throw new UsageError('--campaign, --by and --sample are for all contacts: name none.')
+        return tell(io, await askContactForecast(url, read(idIn, word), spanOr(30), options), options)
+      }
+      const query = {
+        by: by ?? 'day',
+        ...(campaign === undefined ? {} : { campaignId: campaign }),
+        ...(sample === undefined ? {} : { sample }),
+      }
+      return tell(io, await askForecast(url, query, spanOr(14), options, io.stderr), options)
+    })
 }
 
 type AttentionOptions = GivenOptions & { kind?: AttentionKind; campaign?: CampaignId; limit: number; after?: string }
