@@ -28,7 +28,7 @@ const inWords = (effect: { readonly changes: readonly Parameters<typeof describe
   effect.changes.map((one) => describeScheduleChange(one))
 
 describe('the effect of an order, asked of the engine', () => {
-  it('SHIFT-2: is what the order then does, and nothing is written', async () => {
+  it('SHIFT-2: a preview is what the order then does, and nothing is written', async () => {
     const { engine, lengthOf } = await given()
     const shift = { ...order, by: 'P2D' }
     const before = await lengthOf()
