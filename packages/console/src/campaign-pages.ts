@@ -11,6 +11,7 @@ import { canSee, type Scope, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
 import { type Call, type CampaignCall, type Html, link, numberOf } from './call.ts'
 import { Failure } from './failure.ts'
+import { campaignForecast } from './forecast-section.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
 import { pauseBar } from './pause-page.ts'
@@ -84,6 +85,7 @@ ${[started, active, paused, waiting, completed, stopped].map(countCell)}
 )}
 <p class="hint">Runs ${version === null ? 'of all versions' : `of version ${shownVersion}`}: a contact that was started twice counts twice.</p>
 ${goalsTable(funnel)}
+${await campaignForecast(call)}
 <h2>Versions</h2>
 ${table(
   'Versions',

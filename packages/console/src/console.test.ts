@@ -575,6 +575,60 @@ describe('what is said is true', () => {
     expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeUndefined()
   })
 
+  it('FORECAST-1: the page of a contact says what comes in thirty days, and what waits for somebody', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const own = consoleOf(mine)
+    for (const [campaignId, sequenceId] of [
+      ['pool', 'nurture'],
+      ['garden', 'tips'],
+    ] as const)
+      await mine.engine.startSequence({ contactId: 'dora', campaignId, sequenceId, actor: 'wanda' })
+    await mine.engine.runDue()
+    mine.clock.advance(3 * 86_400_000)
+    const section = async (as: string) => {
+      const { text } = await send(own, '/contacts/dora', { as })
+      return /<section id="forecast">.*?<\/section>/s.exec(text)?.[0] ?? ''
+    }
+    const all = await section('writer')
+    expect(all).toContain('The next thirty days')
+    expect(all).toMatch(/<bdi>mistake-2<\/bdi>.*?overdue since/s)
+    expect(all).toContain('<bdi>mistake-4</bdi>')
+    expect(all).not.toContain('Waits for somebody')
+    const some = await section('gardener')
+    expect(some).toContain('<bdi>one</bdi>')
+    expect(some).not.toContain('mistake')
+    await mine.engine.pauseSequence({ ...ofPool, contactId: 'dora' })
+    const paused = await section('writer')
+    expect(paused).toMatch(/Waits for somebody.*?<bdi>mistake-2<\/bdi> <span class="badge[^"]*">paused/s)
+    expect(paused).not.toContain('mistake-4')
+    expect((await send(own, '/contacts/dora?moment=1')).text).not.toContain('The next thirty days')
+  })
+
+  it('FORECAST-2: the page of a campaign counts two weeks by day on request, and says what a sample is worth', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const own = consoleOf(mine)
+    const start = (from: number, to: number) =>
+      mine.engine.processAction({
+        ...{ action: 'start', actionId: `a-${from}`, campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' },
+        contacts: { ids: Array.from({ length: to - from }, (_, i) => `n-${from + i}`) },
+      })
+    await start(0, 3)
+    const first = (await send(own, '/campaigns/pool')).text
+    expect(first).toContain('Forecast the next two weeks')
+    expect(first).not.toContain('in UTC')
+    const few = (await send(own, '/campaigns/pool?forecast=yes')).text
+    expect(few).toMatch(
+      /2026-03-02<\/time><\/td>\s*<th scope="row"><bdi>mistake-1<\/bdi>.*?<td class="number">3<\/td>/s,
+    )
+    expect(few).toContain('Every contact with something to come was counted.')
+    await start(3, 600)
+    const many = (await send(own, '/campaigns/pool?forecast=yes')).text
+    expect(many).toMatch(/<bdi>mistake-1<\/bdi>.*?<td class="number">600 ± \d+<\/td>/s)
+    expect(many).toMatch(/Estimated from a sample: \d+ of the 600 contacts/)
+  })
+
   it('a search without conditions lists the contacts that are in a sequence, and says so', async () => {
     await world.engine.startSequence({ ...ofPool, contactId: 'was-in' })
     await world.engine.stopSequence({ ...ofPool, contactId: 'was-in' })

@@ -10,6 +10,7 @@ import { orders } from './contact-orders.ts'
 import { endedRuns, sequences, upcoming } from './contact-runs.ts'
 import { campaignsIn, factsOf, ofYours, type Shown, withoutFacts } from './contact-shown.ts'
 import { Failure } from './failure.ts'
+import { contactForecast } from './forecast-section.ts'
 import { isProof } from './guard.ts'
 import { OUTCOMES, UNCHANGED } from './order-sentences.ts'
 import { badge, notice, type Page } from './page.ts'
@@ -42,6 +43,7 @@ ${slider(shown, instants)}
 ${at === null ? orders(shown, view, history, await sequenceOptions(call, null)) : ''}
 ${sequences(shown, runs)}
 ${upcoming(shown, runs)}
+${await contactForecast(shown)}
 ${endedRuns(shown, runs)}
 ${historyOf(shown, past, numberOf(url.searchParams, 'before'))}`
   return { title: name ?? contactId, part: 'search', body }
