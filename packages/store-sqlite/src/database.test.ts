@@ -1,7 +1,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { contactStream, type RecordedEvent, type Store } from '@enfold/core'
+import {
+  campaignStream,
+  contactStream,
+  type NewEvent,
+  type RecordedEvent,
+  type Store,
+  type StreamId,
+} from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -354,6 +361,34 @@ describe('several processes', () => {
       expect([await letterIn(here), await letterIn(there)]).toEqual([letter, letter])
       const [tail] = await here.readTails([{ stream: contactStream('ann'), ids: [] }])
       expect(tail?.stored?.text[1]).toBe(letter)
+    }
+  })
+
+  it('GATE-2: no event of a campaign is missed for what is remembered of the end of the log', async () => {
+    const path = givenPath()
+    const [here, there] = [open(path), open(path)]
+    const headHere = async (after: number) => {
+      for await (const event of here.subscribe(after, new AbortController().signal, { streams: 'campaigns' }))
+        if (event.type === 'CaughtUp') return event.position
+      return null
+    }
+    let after = 0
+    for (const [i, store] of [here, there, here, there, there].entries()) {
+      const append = async (stream: StreamId, event: NewEvent) => {
+        const appended = await store.append(stream, [event], 'no-stream')
+        return appended.outcome === 'appended' ? appended.position : null
+      }
+      expect(await collect(here.readAll(after, { streams: 'campaigns' }))).toEqual([])
+      const campaignId = `campaign ${i}`
+      const started = eventOf(`contact ${i}`, 'start', 0)
+      const unpublished = { ...started, type: 'CampaignUnpublished', data: { campaignId, campaignVersion: 1 } } as const
+      const position = await append(campaignStream(campaignId), unpublished)
+      const head = await append(contactStream(`contact ${i}`), started)
+      const [event, ...more] = await collect(here.readAll(after, { streams: 'campaigns' }))
+      expect([event?.position, more]).toEqual([position, []])
+      after = event?.position ?? 0
+      expect(await headHere(after)).toBe(head)
+      expect(await headHere(after)).toBe(head)
     }
   })
 
