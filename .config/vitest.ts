@@ -51,7 +51,7 @@ const shared: UserWorkspaceConfig['test'] = {
   // The processes that tests start compile what they run once for all of them: half a second less for each.
   env: { NODE_COMPILE_CACHE: `${root}node_modules/.cache/compiled` },
   // No test fails on a time: these only end what hangs.
-  testTimeout: 300_000,
+  testTimeout: 300_000 * Math.max(1, Number(process.env.ENFOLD_SCALE ?? 1)),
   hookTimeout: 300_000,
   // The one place that says how long a poll waits: it passes as soon as it can, also on a machine that is busy.
   expect: { poll: { timeout: 30_000, interval: 20 } },

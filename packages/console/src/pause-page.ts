@@ -1,5 +1,5 @@
 /** Pausing a campaign and resuming it: a page that says what it holds and what each choice would do, and the deed. */
-import { type CampaignId, isLegalId, type Overdue } from '@enfold/core'
+import { CAMPAIGN_VERBS, type CampaignId, isLegalId, type Overdue } from '@enfold/core'
 import type { HeldByPause, HeldStep } from '@enfold/engine'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
@@ -13,7 +13,7 @@ import { when } from './when.ts'
 const MOST = 20_000
 
 export const pauseScope = ({ path }: Call<'/campaigns/{campaignId}/pause'>): Scope => ({
-  verbs: ['pause', 'read'],
+  verbs: [...CAMPAIGN_VERBS.pauseCampaign.permission, 'read'],
   campaigns: [path.campaignId],
 })
 

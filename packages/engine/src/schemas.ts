@@ -7,7 +7,6 @@ import {
   type CampaignProblem,
   checkedBy,
   EnfoldFault,
-  type HandleSignal,
   type JsonObject,
   type StandardSchema,
   type StepCall,
@@ -91,8 +90,13 @@ function checking(handler: StepHandler, schema: StandardSchema): StepHandler {
   }
 }
 
+interface Signalled {
+  readonly kind: string
+  readonly data: JsonObject
+}
+
 /** @throws EnfoldFault `INVALID_INPUT`: the schema of this kind of signal refuses the data. The value is not shown. */
-export async function checkSignal({ kind, data }: HandleSignal, { signals: kinds }: Schemas): Promise<void> {
+export async function checkSignal({ kind, data }: Signalled, { signals: kinds }: Schemas): Promise<void> {
   const schema = schemaOf(kinds, kind)
   if (schema === undefined) return
   const { problems } = await checkedBy(schema, data)
