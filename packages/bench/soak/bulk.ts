@@ -3,7 +3,6 @@
  * and resumed by another. Each contact must have one result and one event, and memory must not grow with their number
  * (BULK-2, BULK-3). Prints time and memory of both processes.
  */
-import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,15 +12,10 @@ import { createEngine } from '@enfold/engine'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { startPostgres } from '@enfold/test-servers/postgres'
+import { letWork, tell } from './let-work.ts'
 
 const ACTION = 'monday-mail'
 const campaign = { id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] }
-
-/** What a working process tells after each group. */
-interface Progress {
-  readonly processed: number
-  readonly memoryMb: number
-}
 
 function openStore(where: string): Store {
   return where.startsWith('postgres:')
@@ -47,33 +41,13 @@ async function work(where: string, contacts: number): Promise<void> {
       actor: 'soak',
     },
     {
-      onProgress({ processed }) {
-        process.send?.({ processed, memoryMb: Math.round(process.memoryUsage().rss / 2 ** 20) } satisfies Progress)
-      },
+      onProgress: tell,
     },
   )
   orThrow(answer)
   await engine.close()
   await store.close()
   process.disconnect()
-}
-
-/** Lets a process work until it ends or has processed so many contacts; then it is killed. */
-async function letWork(where: string, contacts: number, killAt: number) {
-  const startedAt = performance.now()
-  const child = fork(import.meta.filename, ['work', where, String(contacts)])
-  let last: Progress = { processed: 0, memoryMb: 0 }
-  let peakMb = 0
-  child.on('message', (progress: Progress) => {
-    last = progress
-    peakMb = Math.max(peakMb, progress.memoryMb)
-    if (progress.processed >= killAt) child.kill('SIGKILL')
-  })
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (...how) => resolve(how)),
-  )
-  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`A process ended with ${code ?? signal}.`)
-  return { signal, processed: last.processed, peakMb, seconds: (performance.now() - startedAt) / 1000 }
 }
 
 async function judge(where: string, contacts: number): Promise<void> {
@@ -110,9 +84,9 @@ async function soak(kind: string, contacts: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'enfold-bulk-'))
   const where = server?.url ?? join(folder, 'campaigns.db')
   try {
-    const killed = await letWork(where, contacts, contacts / 2)
+    const killed = await letWork(import.meta.filename, [where, String(contacts)], contacts / 2)
     if (killed.signal !== 'SIGKILL') throw new Error('It was done before it could be killed: take more contacts.')
-    const resumed = await letWork(where, contacts, Number.POSITIVE_INFINITY)
+    const resumed = await letWork(import.meta.filename, [where, String(contacts)], Number.POSITIVE_INFINITY)
     await judge(where, contacts)
     process.stdout.write(`${JSON.stringify({ store: kind, contacts, killed, resumed }, null, 2)}\n`)
   } finally {

@@ -4,7 +4,6 @@
  * who never were started, but for those that were sent something, which are listed (UNDO-1, UNDO-2, UNDO-5). Prints the time
  * and memory of both processes.
  */
-import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import { createEngine, type Engine } from '@enfold/engine'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { startPostgres } from '@enfold/test-servers/postgres'
+import { letWork, tell } from './let-work.ts'
 
 const [START, UNDO] = ['the-wrong-list', 'undo-it']
 const ref = { campaignId: 'pool', sequenceId: 'nurture' }
@@ -25,11 +25,6 @@ const campaign = {
 /** Of the list, so many were in the sequence before, and so many are sent something before the undo. */
 const WERE_IN = 300
 const SENT = 500
-
-interface Progress {
-  readonly processed: number
-  readonly memoryMb: number
-}
 
 function openStore(where: string): Store {
   return where.startsWith('postgres:')
@@ -63,31 +58,10 @@ async function makeMistake(where: string, contacts: number): Promise<number> {
 async function work(where: string): Promise<void> {
   const store = openStore(where)
   const engine = engineOver(store)
-  const onProgress = ({ processed }: { readonly processed: number }) => {
-    process.send?.({ processed, memoryMb: Math.round(process.memoryUsage().rss / 2 ** 20) } satisfies Progress)
-  }
-  orThrow(await engine.undoAction({ actionId: UNDO, undoes: START, actor: 'soak' }, { onProgress }))
+  orThrow(await engine.undoAction({ actionId: UNDO, undoes: START, actor: 'soak' }, { onProgress: tell }))
   await engine.close()
   await store.close()
   process.disconnect()
-}
-
-/** Lets a process work until it ends or has processed so many contacts; then it is killed. */
-async function letWork(where: string, killAt: number) {
-  const startedAt = performance.now()
-  const child = fork(import.meta.filename, ['work', where])
-  let last: Progress = { processed: 0, memoryMb: 0 }
-  let peakMb = 0
-  child.on('message', (progress: Progress) => {
-    last = progress
-    peakMb = Math.max(peakMb, progress.memoryMb)
-    if (progress.processed >= killAt) child.kill('SIGKILL')
-  })
-  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
-    child.once('exit', (...how) => resolve(how)),
-  )
-  if (code !== 0 && signal !== 'SIGKILL') throw new Error(`A process ended with ${code ?? signal}.`)
-  return { signal, processed: last.processed, peakMb, seconds: (performance.now() - startedAt) / 1000 }
 }
 
 function check(holds: boolean, rule: string, what: unknown): void {
@@ -156,9 +130,9 @@ async function soak(kind: string, contacts: number): Promise<void> {
   const where = server?.url ?? join(folder, 'campaigns.db')
   try {
     const startedInSeconds = await makeMistake(where, contacts)
-    const killed = await letWork(where, contacts / 2)
+    const killed = await letWork(import.meta.filename, [where], contacts / 2)
     if (killed.signal !== 'SIGKILL') throw new Error('It was done before it could be killed: take more contacts.')
-    const resumed = await letWork(where, Number.POSITIVE_INFINITY)
+    const resumed = await letWork(import.meta.filename, [where], Number.POSITIVE_INFINITY)
     const store = openStore(where)
     const engine = engineOver(store)
     await judgeResults(engine, contacts)
