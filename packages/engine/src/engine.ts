@@ -150,7 +150,8 @@ export function createEngine(options: EngineOptions): Engine {
     (executing: CommandContext): Execute =>
     async (command) => {
       lifetime.requireOpen()
-      if (command.type === 'HandleSignal') await checkSignal(command, schemas)
+      // Of all commands a signal's has it.
+      if ('occurredAt' in command) await checkSignal(command, schemas)
       return execute(executing, command)
     }
   const executeHere = executeOver(context)

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import {
+  type AttemptRef,
   createCatalog,
   evolve,
   initialContact,
@@ -207,7 +208,17 @@ it.each(Object.entries(stores))(
 
     function expectEverySendingRecorded(contactId: string, history: readonly RecordedContactEvent[]): void {
       const called = calls.filter((call) => call.contactId === contactId).map(attemptName)
-      const dispatched = history.flatMap(({ type, data }) => (type === 'StepDispatched' ? [attemptName(data)] : []))
+      // Of an attempt that its worker left, because its lease ran out before the handler, the next events tell (STEP-6).
+      const wasLeft = (data: AttemptRef & Attempt) =>
+        !called.includes(attemptName(data)) &&
+        history.some(
+          ({ type, data: next }) =>
+            (type === 'StepDispatched' && sendingName(next) === sendingName(data) && next.attempt > data.attempt) ||
+            (type === 'StepFailed' && sendingName(next) === sendingName(data)),
+        )
+      const dispatched = history.flatMap(({ type, data }) =>
+        type === 'StepDispatched' && !wasLeft(data) ? [attemptName(data)] : [],
+      )
       // Each attempt stands in the log and was made by one worker; a key is that of one sending only.
       expect(called.sort(), show(history)).toEqual(dispatched.sort())
       expect(new Set(called).size).toBe(called.length)
@@ -221,7 +232,7 @@ it.each(Object.entries(stores))(
       expect(new Set(sendings.values()).size).toBe(sendings.size)
     }
   },
-  120_000,
+  120_000 * runs(1),
 )
 
 /** A contact's few moments: started, and then stopped in one of the ways that there are, some of them again. */
