@@ -151,7 +151,7 @@ export function createEngine(options: EngineOptions): Engine {
     async (command) => {
       lifetime.requireOpen()
       // Of all commands a signal's has it.
-      if ('occurredAt' in command) await checkSignal(command, schemas)
+      if ('fromStep' in command) await checkSignal(command, schemas)
       return execute(executing, command)
     }
   const executeHere = executeOver(context)
