@@ -48,7 +48,8 @@ describe('the schema', () => {
   })
 
   it('the schema may be named by a word of SQL', async () => {
-    onTestFinished(async () => void (await givenPool().query('DROP SCHEMA "select" CASCADE')))
+    const pool = givenPool()
+    onTestFinished(async () => void (await pool.query('DROP SCHEMA "select" CASCADE')))
     const store = givenStore(server, { schema: 'select' })
     await store.append(ann, [sampleStart('ann', 1)], 'no-stream')
     expect(await streamsOf(store)).toEqual([ann])
