@@ -162,20 +162,24 @@ export function followedOn(
   }
   const unread = events.filter((event) => event.version > before.version)
   // Mostly the stream was read no further than it was given.
-  if (unread.length === 0) return { ...before, given, counted: fold(events, before.counted) }
+  if (unread.length === 0) {
+    const counted = given === before.version ? before.state : fold(events, before.counted)
+    return { ...before, given, counted }
+  }
   const now = foldedAfter(contactId, before, unread)
   return { ...now, given, counted: now.state }
 }
 
 /**
  * The contact as it is followed: where its state was stored just now, by what was stored. Then its next event costs no more
- * than its next order does: with 5,000 runs in memory each event copied all of them.
+ * than its next order does: with 5,000 runs in memory each event copied all of them. Not where its stream was read further
+ * than it was given: events that are counted later may be about runs that the later state leaves out (FUNNEL-2).
  */
 export function asStored(contact: FollowedContact): FollowedContact {
   const { version, storedAt, state, counted } = contact
-  if (storedAt < version) return contact
+  if (storedAt < version || counted !== state) return contact
   const kept = workingState(state)
-  return { ...contact, state: kept, counted: counted === state ? kept : workingState(counted) }
+  return { ...contact, state: kept, counted: kept }
 }
 
 /** Sets exactly these memberships and marks, whatever there was. */
