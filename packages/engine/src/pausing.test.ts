@@ -1,73 +1,13 @@
-/** Pausing a campaign: after the answer no dispatch of it begins, by any worker. Rules GATE-1 to GATE-3. */
-import { join } from 'node:path'
 import { epochMsOf, type Store } from '@enfold/core'
 import { verify } from '@enfold/core/log'
-import { createEngine, type EngineOptions } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSqliteStore } from '@enfold/store-sqlite'
-import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
-import {
-  answerOf,
-  createGate,
-  createRecorder,
-  eventsOf,
-  MONDAY,
-  onAnn,
-  pool,
-  rejectionOf,
-  temporaryDirectory,
-  typesOf,
-  until,
-} from './engine.fixture.ts'
-import { besideLog } from './log.fixture.ts'
-import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
+import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf, until } from './engine.fixture.ts'
+import { heldBack, severalEngines } from './several-engines.fixture.ts'
+import { asHostsUseIt } from './store.fixture.ts'
 
-const directory = temporaryDirectory()
-let files = 0
-
-const stores: { readonly [name: string]: () => Store } = {
-  memory: () => createMemoryStore(),
-  sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
-  // A log that checks nothing in the append.
-  'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
-}
-
-const closing = closingAfterEach()
+const { stores, given } = severalEngines()
 const BY = { actor: 'olga' }
 const nurture = onAnn('nurture')
-
-function given(makeStore: () => Store, more: Partial<EngineOptions> = {}) {
-  const store = makeStore()
-  const clock = createSimulatedClock(MONDAY)
-  const recorder = createRecorder()
-  const engineOver = (one: Store, options: Partial<EngineOptions> = {}) => {
-    const handlers = { email: recorder.handler }
-    const engine = createEngine({ store: one, clock, handlers, gateMs: 100, ...more, ...options })
-    closing(engine)
-    return engine
-  }
-  const first = engineOver(store)
-  const engine = asHostsUseIt(first, store)
-  if (!store.capabilities.projectsInAppend) closing(engine)
-  const called = () => recorder.calls.map(({ contactId, step }) => `${contactId} ${step.id}`)
-  return { store, clock, engine, engineOver, called }
-}
-
-/** What is appended stands still at the gate, when it is decided and not written. */
-function heldBack(store: Store) {
-  const gate = createGate()
-  const reached = createGate()
-  const held: Store = {
-    ...store,
-    async appendMany(appends) {
-      reached.open()
-      await gate.passed
-      return store.appendMany(appends)
-    },
-  }
-  return { held, reached: reached.passed, letGo: gate.open }
-}
 
 describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
   it('GATE-1: nothing of a paused campaign goes out, and nobody claims its contacts again and again', async () => {
