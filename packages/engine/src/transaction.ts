@@ -81,11 +81,15 @@ function outside(factsOf: FactsOf): FactsOf {
   }
 }
 
-/** What the transactions of drivers have instead of `query`, and the one line that adds it. */
-const ONE_LINE: readonly (readonly [method: string, line: string])[] = [
-  ['$queryRawUnsafe', '{ query: (text, values) => tx.$queryRawUnsafe(text, ...values) }, for Prisma'],
-  ['executeQuery', '{ query: (text, values) => trx.executeQuery(CompiledQuery.raw(text, values)) }, for Kysely'],
-  ['unsafe', '{ query: (text, values) => sql.unsafe(text, values) }, for postgres.js'],
+/** What the transactions of drivers have instead of `query`, and what makes a client of them. */
+const ADAPTERS: readonly (readonly [method: string, call: string])[] = [
+  ['$queryRawUnsafe', 'fromPrisma(tx)'],
+  ['executeQuery', 'fromKysely(trx)'],
+  ['unsafe', 'fromPostgresJs(sql)'],
+  ['raw', 'fromKnex(trx)'],
+  ['isInTransaction', 'fromMikroOrm(em)'],
+  ['execute', 'fromDrizzle(tx)'],
+  ['commit', 'fromSequelize(transaction)'],
 ]
 
 /** Of a contact that the directory did not know, in a transaction that it was not asked in: that it was not. */
@@ -101,13 +105,13 @@ function boundTo(
   client: TransactionClient,
 ): ReturnType<TransactionalStore['inTransaction']> {
   if (typeof client?.query !== 'function') {
-    const line = ONE_LINE.find(
+    const adapter = ADAPTERS.find(
       ([method]) => typeof (client as unknown as Record<string, unknown>)?.[method] === 'function',
     )
     throw EnfoldFault.unshownInput(
       'withTransaction.client',
       'has no method query',
-      `a client with query(text, values)${line === undefined ? '; docs/guides/postgres.md has a line for each driver' : `: ${line[1]}`}`,
+      `a client with query(text, values), as ${adapter?.[1] ?? 'fromPrisma, fromDrizzle, fromTypeOrm, fromKnex, fromKysely and others make one'} of @enfold/store-postgres`,
     )
   }
   if (store.inTransaction === undefined)

@@ -31,10 +31,11 @@ export interface AppendCall {
   readonly channel: string | null
 }
 
+/** No name of a column has a capital or an underscore: drivers of hosts may rename such columns. */
 interface Answer {
   readonly outcomes: string
   readonly versions: string
-  readonly event_positions: string
+  readonly positions: string
 }
 
 /** The same append with and without streams that it requires, and states that are kept with it. */
@@ -53,7 +54,7 @@ export function appendStatements(
     const kept = `, ${schema}.keep_appended(a.outcomes, a.versions, $3::integer[],
     $${of}::integer[], $${contacts}::text[], $${reducers}::integer[], $${bodies}::text[])`
     return `
-  SELECT a.outcomes, a.versions, a.event_positions${keeps ? kept : ''}${notice}
+  SELECT a.outcomes, a.versions, a.event_positions AS positions${keeps ? kept : ''}${notice}
   FROM (SELECT $1::text[] AS streams WHERE ${gate.condition(keeps ? next + 4 : next, lockMs)} OFFSET 0) open
   CROSS JOIN LATERAL ${schema}.${name}(
     open.streams, ${expected}, $3::integer[], $4::text[], $5::text[], $6::text[],
@@ -100,8 +101,8 @@ export async function appendBy(
 }
 
 function resultsOf(at: AppendCall, appends: readonly StreamAppend[], answer: Answer) {
-  const { outcomes, versions, event_positions } = answer
-  const [outcome, before, position] = [outcomes.split(','), versions.split(','), event_positions.split(',')]
+  const { outcomes, versions, positions } = answer
+  const [outcome, before, position] = [outcomes.split(','), versions.split(','), positions.split(',')]
   const results: (AppendResult | Locked | Promise<AppendResult>)[] = []
   let first = 0
   for (const [n, { events, expected }] of appends.entries()) {

@@ -223,13 +223,13 @@ describe('withTransaction refuses', () => {
     },
   )
 
-  it('what has no query, with the line for its driver, and shows nothing of it', async () => {
+  it('what has no query, with the adapter for its driver, and shows nothing of it', async () => {
     const given = await givenHost(server)
     const prisma = { $queryRawUnsafe: async () => [], url: 'postgres://crm:sesame@db/crm' }
     const unlike = (client: unknown) => () => given.engine.withTransaction(client as TransactionClient)
-    expect(unlike(prisma)).toThrow(refused('tx.$queryRawUnsafe(text, ...values)'))
+    expect(unlike(prisma)).toThrow(refused('as fromPrisma(tx) of @enfold/store-postgres'))
     expect(unlike(prisma)).not.toThrow(/sesame/)
-    expect(unlike(undefined)).toThrow(refused('docs/guides/postgres.md'))
+    expect(unlike(undefined)).toThrow(refused('as fromPrisma, fromDrizzle'))
   })
 })
 

@@ -14,7 +14,7 @@ interface Found {
   readonly isolation: string
   readonly role: string
   /** 'true' or 'false', as the next: drivers differ in what they make of truth values. */
-  readonly has_version: string
+  readonly versioned: string
   /** Whether anything else is in the schema. */
   readonly occupied: string
 }
@@ -101,11 +101,11 @@ async function versionOf(ask: Query, schema: string): Promise<{ readonly version
     `SELECT current_setting('server_version_num') AS server, current_setting('server_encoding') AS encoding,
        current_setting('default_transaction_isolation') AS isolation, current_user::text AS role,
        EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = $1 AND c.relname = 'migrations' AND c.relkind = 'r')::text AS has_version,
+         WHERE n.nspname = $1 AND c.relname = 'migrations' AND c.relkind = 'r')::text AS versioned,
        EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1)::text AS occupied`,
     [schema],
   )
-  const { server, encoding, isolation, role, has_version, occupied } = found as Found
+  const { server, encoding, isolation, role, versioned, occupied } = found as Found
   if (Number(server) < 140_000)
     throw incompatible(`The server is PostgreSQL ${Math.floor(Number(server) / 10_000)}. Use 14 or a newer one.`)
   if (encoding !== 'UTF8')
@@ -114,7 +114,7 @@ async function versionOf(ask: Query, schema: string): Promise<{ readonly version
     throw incompatible(
       `Transactions begin in ${isolation} here, and the log is read in READ COMMITTED only. ALTER ROLE … SET default_transaction_isolation = 'read committed'.`,
     )
-  if (has_version !== 'true') {
+  if (versioned !== 'true') {
     if (occupied !== 'true') return { version: 0, role }
     throw incompatible(
       `The schema ${schema} holds tables of another program. It was left as it is; choose another name.`,
