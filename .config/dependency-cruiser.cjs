@@ -8,7 +8,10 @@ const only = (name, from, allowed) => ({
   from: { path: `^packages/${from}/src`, pathNot: OF_TESTS },
   to: {
     path: '^packages/',
-    pathNot: [`^packages/${from}/`, ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log)\\.ts$`)],
+    pathNot: [
+      `^packages/${from}/`,
+      ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log|store-battery)\\.ts$`),
+    ],
   },
 })
 
@@ -57,6 +60,25 @@ module.exports = {
     only('http-uses', 'http', ['core', 'engine']),
     only('console-uses', 'console', ['core', 'engine', 'http']),
     only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+']),
+    {
+      ...only('enfold-uses', 'enfold', [
+        'core',
+        'engine',
+        'handlers',
+        'http',
+        'console',
+        'cli',
+        'store-[^/]+',
+        'testkit',
+      ]),
+      comment: 'The one package to install: a door to all others, which none of them knows.',
+    },
+    {
+      name: 'enfold-is-used-by-hosts',
+      severity: 'error',
+      from: { path: '^packages/(?!enfold/|bench/)', pathNot: OF_TESTS },
+      to: { path: '^packages/enfold/' },
+    },
     {
       name: 'bench-is-used-by-nobody',
       severity: 'error',

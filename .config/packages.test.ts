@@ -21,6 +21,8 @@ interface Manifest {
   readonly publishConfig?: { readonly exports?: Readonly<Record<string, unknown>> }
 }
 
+const nameOf = ({ name }: { readonly name: string }) => name
+
 const entriesFor = ({ publishConfig }: Manifest) => Object.keys(publishConfig?.exports ?? {})
 
 const packages = readdirSync(PACKAGES).map((folder) => ({
@@ -102,9 +104,22 @@ it('the public names of all packages are those that were decided on', async () =
   const lines = entries.flatMap(({ name, file }) => {
     const source = program.getSourceFile(file)
     const module = source && checker.getSymbolAtLocation(source)
-    if (module === undefined) throw new Error(`${file} exports nothing.`)
-    return [name, ...checker.getExportsOfModule(module).map(described).sort(), '']
+    if (source === undefined || module === undefined) throw new Error(`${file} exports nothing.`)
+    const passedOn = source.statements.flatMap(passedOnWhole)
+    const names = new Set(passedOn.flatMap((other) => checker.getExportsOfModule(other.module)).map(nameOf))
+    const own = checker.getExportsOfModule(module).filter((symbol) => !names.has(symbol.name))
+    return [name, ...passedOn.map((other) => `  all of ${other.name}`), ...own.map(described).sort(), '']
   })
+
+  /** The package of `export * from '@enfold/…'`: its names stand there. */
+  function passedOnWhole(statement: ts.Statement) {
+    if (!ts.isExportDeclaration(statement) || statement.exportClause !== undefined) return []
+    const { moduleSpecifier } = statement
+    if (moduleSpecifier === undefined || !ts.isStringLiteral(moduleSpecifier)) return []
+    const module = checker.getSymbolAtLocation(moduleSpecifier)
+    const isOther = module !== undefined && moduleSpecifier.text.startsWith('@enfold/')
+    return isOther ? [{ name: moduleSpecifier.text, module }] : []
+  }
 
   function described(symbol: ts.Symbol): string {
     const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0

@@ -89,7 +89,7 @@ async function pack(): Promise<readonly Packed[]> {
   const which = manifests.map(({ name }) => `--filter=${name}`)
   await run('pnpm', ['--recursive', ...which, 'pack', '--pack-destination', folder], '.')
   return manifests.map((manifest) => {
-    const file = `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`
+    const file = `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`
     return { manifest, tarball: join(folder, file) }
   })
 }

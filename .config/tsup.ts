@@ -19,7 +19,11 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   /** The source of each entry. */
   readonly exports?: Readonly<Record<string, string>>
-  readonly publishConfig?: { readonly exports?: Readonly<Record<string, string | PublishedEntry>> }
+  readonly bin?: Readonly<Record<string, string>>
+  readonly publishConfig?: {
+    readonly bin?: Readonly<Record<string, string>>
+    readonly exports?: Readonly<Record<string, string | PublishedEntry>>
+  }
 }
 
 interface PublishedEntry {
@@ -76,9 +80,6 @@ function licenceIn(folder: string): string {
 
 const manifest = manifestIn('.')
 
-/** A command that nobody imports is an ES module without types. */
-const isCommand = manifest.publishConfig?.exports === undefined
-
 /** The source of each entry, by its name in `dist`: the manifest says both. */
 const entries: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(manifest.publishConfig?.exports ?? {}).flatMap(([path, published]) =>
@@ -88,8 +89,16 @@ const entries: Readonly<Record<string, string>> = Object.fromEntries(
   ),
 )
 
+/** The source of each command. Nobody imports it: it is an ES module without types. */
+const commands: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(manifest.publishConfig?.bin ?? {}).map(([name, published]) => [
+    basename(published, '.js'),
+    manifest.bin?.[name]?.slice('./'.length) ?? '',
+  ]),
+)
+
 const shared: Options = {
-  entry: isCommand ? ['src/index.ts'] : entries,
+  entry: entries,
   platform: 'neutral',
   target: 'es2023',
   tsconfig: 'tsconfig.json',
@@ -103,7 +112,7 @@ const shared: Options = {
 // Not by tsup's `clean`: each build would delete what another has written.
 rmSync('dist', { recursive: true, force: true })
 
-const esm: Options = { ...shared, format: 'esm' }
+const esm: Options = { ...shared, format: 'esm', entry: { ...entries, ...commands } }
 
 const commonJs: Options = {
   ...shared,
@@ -134,4 +143,4 @@ const types: Options = {
   dts: { only: true, entry: Object.fromEntries(declared) },
 }
 
-export default defineConfig(isCommand ? esm : [esm, commonJs, types])
+export default defineConfig(Object.keys(entries).length === 0 ? esm : [esm, commonJs, types])

@@ -10,8 +10,9 @@ import { Application, Converter, ReflectionKind } from 'typedoc'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const out = join(root, 'docs/reference/api')
 
-/** Folders of packages with an index that can be imported. */
+/** Folders of packages with an index that can be imported. All names of `enfold` are those of others. */
 const packages = readdirSync(join(root, 'packages')).filter((name) => {
+  if (name === 'enfold') return false
   if (!existsSync(join(root, 'packages', name, 'src/index.ts'))) return false
   const manifest = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))
   return manifest.private !== true && manifest.exports?.['.'] !== undefined

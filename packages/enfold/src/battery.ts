@@ -1,0 +1,6 @@
+/**
+ * The proof of a store of your own, as tests of Vitest.
+ *
+ * @packageDocumentation
+ */
+export * from '@enfold/testkit/battery'

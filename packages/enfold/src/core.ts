@@ -1,0 +1,6 @@
+/**
+ * All of `@enfold/core`: what a host seldom needs, and pages in a browser, and tools.
+ *
+ * @packageDocumentation
+ */
+export * from '@enfold/core'

@@ -1,0 +1,6 @@
+/**
+ * Step handlers that talk to the world: mail over SMTP, and signed webhooks.
+ *
+ * @packageDocumentation
+ */
+export * from '@enfold/handlers'

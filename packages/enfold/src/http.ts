@@ -1,0 +1,6 @@
+/**
+ * The engine as a function from `Request` to `Response`, with permissions and OpenAPI.
+ *
+ * @packageDocumentation
+ */
+export * from '@enfold/http'

@@ -1,0 +1,6 @@
+/**
+ * The store of tests and first steps: everything in memory.
+ *
+ * @packageDocumentation
+ */
+export * from '@enfold/store-memory'
