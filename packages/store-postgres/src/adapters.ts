@@ -38,7 +38,7 @@ export function fromDrizzle(tx: { execute(query: never): PromiseLike<unknown> })
   const expected = 'the tx that db.transaction(async (tx) => …) passes'
   needs('fromDrizzle.tx', tx, 'execute', expected)
   if (!has(tx, 'rollback')) throw outside('fromDrizzle.tx', 'db itself', expected)
-  // A statement is what tells its text and its parameters. Drizzle's own would number the parameters anew.
+  // A statement is what tells its text and its parameters. Drizzle's own would number the parameters by itself.
   const statement = (sql: string, params: Values) => ({ getSQL: () => ({ toQuery: () => ({ sql, params }) }) })
   return clientOf(tx, (text, values) => tx.execute(statement(text, values) as never))
 }
