@@ -9,8 +9,6 @@ import {
   type ContactState,
   continuationOf,
   enrollmentOf,
-  fold,
-  initialContact,
   isInProgress,
   isOpen,
   newestRun,
@@ -24,6 +22,7 @@ import {
   standingAt,
 } from './enrollment.ts'
 import type { ContactEvent, ContactEventData, RunRef } from './events.ts'
+import { fold, initialContact } from './fold.ts'
 import type { CampaignId } from './ids.ts'
 import type { Counter, CounterChange } from './ports/counters.ts'
 

@@ -1,8 +1,8 @@
 /** Why a signal did not satisfy a goal, or did: read from what is recorded of the signal (SIGNAL-5, AUDIT-3). */
 import { type Catalog, type PublishedCampaign, patternsOf } from './catalog.ts'
 import type { GoalDefinition, SignalPattern } from './definition.ts'
-import { fold } from './enrollment.ts'
 import type { ContactEventOf, Observation, RecordedContactEvent } from './events.ts'
+import { fold } from './fold.ts'
 import type { CampaignId, GoalId, Instant } from './ids.ts'
 import { type IsVariable, passes, valueIn } from './signal-match.ts'
 import { variablesIn } from './variables.ts'

@@ -4,7 +4,6 @@ import {
   type ContactState,
   type Enrollment,
   enrollmentOf,
-  fold,
   isBeforePlace,
   isSameEnrollment,
   isSuppressed,
@@ -15,6 +14,7 @@ import {
   type StepRecord,
 } from './enrollment.ts'
 import type { RecordedContactEvent, RunRef, StepRef } from './events.ts'
+import { fold } from './fold.ts'
 import type { ContactId, EventId, Instant } from './ids.ts'
 import { leavesWait, pausesOf, type SequencePause, skippingAt } from './pauses.ts'
 import { pausesAsOf } from './pauses-seen.ts'

@@ -1,8 +1,9 @@
 /** The numbers of a campaign from a log alone (FUNNEL-3). */
 import { createCatalog } from './catalog.ts'
 import { CounterSum, counterChanges, countersOf } from './counters.ts'
-import { type ContactState, fold, initialContact } from './enrollment.ts'
+import type { ContactState } from './enrollment.ts'
 import { isCampaignEvent } from './events.ts'
+import { fold, initialContact } from './fold.ts'
 import { type Funnel, type FunnelQuery, funnelOf, isInPeriod } from './funnel.ts'
 import type { CampaignId, StreamId } from './ids.ts'
 import { batchesOf, type Log } from './log-file.ts'

@@ -58,15 +58,11 @@ export type {
 export * from './describe/index.ts'
 export * from './effect.ts'
 export {
-  ContactFold,
   type ContactState,
   currentRecords,
   type Enrollment,
   enrollmentOf,
   enrollmentsOf,
-  evolve,
-  fold,
-  initialContact,
   isBeforePlace,
   isInProgress,
   isOpen,
@@ -92,6 +88,7 @@ export {
 export * from './events.ts'
 export type { Extensions } from './extensions.ts'
 export * from './fault.ts'
+export { ContactFold, evolve, fold, initialContact } from './fold.ts'
 export {
   campaignsIf,
   type Forecast,

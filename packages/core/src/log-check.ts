@@ -6,8 +6,8 @@
 import { AppendRules, owedAtEnd, type StreamAppends } from './append-rules.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { chainHash, digestOf, type Hash } from './chain.ts'
-import { ContactFold } from './enrollment.ts'
 import { isCampaignEvent, type RecordedCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
+import { ContactFold } from './fold.ts'
 import {
   type CampaignId,
   type ContactId,

@@ -10,10 +10,10 @@ export { REQUIRED_NODE } from './node-version.ts'
 
 export { chainHash, digestOf, type Hash } from './chain.ts'
 export { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './codec.ts'
-export { evolveWithPatches, type Patch } from './enrollment.ts'
 export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './explain.ts'
 export * from './explain-goal.ts'
+export { evolveWithPatches, type Patch } from './fold.ts'
 export { funnelOfLog } from './funnel-of-log.ts'
 export { LogCheck } from './log-check.ts'
 export {

@@ -1,7 +1,7 @@
 /** Which steps wait for a person: given events, what is marked. */
 import { describe, expect, it } from 'vitest'
-import { evolve, initialContact } from './enrollment.ts'
 import type { ContactEvent, ContactEventData, ContactEventType } from './events.ts'
+import { evolve, initialContact } from './fold.ts'
 import { markChanges, markOf, marksOf, stepsWaiting, unplannedMarks } from './marks.ts'
 import { isMark, parseTag, tagOf } from './tags.ts'
 

@@ -3,8 +3,9 @@
  * Reading events from files is in `codec.ts`; why something happened is in `explain.ts`.
  */
 import { type Catalog, createCatalog } from './catalog.ts'
-import { ContactFold, type ContactState, evolveWithPatches, fold, initialContact, type Patch } from './enrollment.ts'
+import type { ContactState } from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
+import { ContactFold, evolveWithPatches, fold, initialContact, type Patch } from './fold.ts'
 import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
 import { entryOf, LogCheck, type LogFault } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'

@@ -11,7 +11,6 @@ import {
   beganAt,
   type ContactState,
   enrollmentOf,
-  fold,
   isBeforePlace,
   isInProgress,
   isOpen,
@@ -34,6 +33,7 @@ import {
   standingAt,
 } from './enrollment.ts'
 import type { AttemptRef, ContactEvent, ContactEventOf, RunRef, StepRef, Timing } from './events.ts'
+import { fold } from './fold.ts'
 import { type ContactId, epochMsOf, type Instant, idempotencyKeyOf, instantOf } from './ids.ts'
 import { leavesWait, pausesOf, skippingAt } from './pauses.ts'
 import { maxAttemptsOf, retryAtOf } from './plan.ts'

@@ -10,7 +10,6 @@ import {
   type ContactState,
   type Enrollment,
   enrollmentOf,
-  frozen,
   hasLooseEnds,
   isOpen,
   nameOfEnrollment,
@@ -23,11 +22,12 @@ import type { ContactEvent } from './events.ts'
 import { ENGINE_ID_PREFIX, type EventId, epochMsOf, type Instant, instantOf, type Version } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'
 import { type HashList, hashOf, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
+import { frozen } from './live-state.ts'
 import { stepsWaiting } from './marks.ts'
 import type { FoldedState, Membership, StoredState } from './ports/index.ts'
 
 /**
- * Of the recipe in `enrollment.ts` and of what is stored of its result. Count it up when either changes: states of
+ * Of the recipe in `fold.ts` and of what is stored of its result. Count it up when either changes: states of
  * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
 export const REDUCER = 6

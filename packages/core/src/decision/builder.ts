@@ -4,7 +4,7 @@
  */
 import type { Catalog } from '../catalog.ts'
 import type { CommandMeta, OfContact } from '../commands.ts'
-import { ContactFold, type ContactState } from '../enrollment.ts'
+import type { ContactState } from '../enrollment.ts'
 import {
   type Cause,
   type ContactEvent,
@@ -13,6 +13,7 @@ import {
   type EventPlace,
   SCHEMA_VERSION,
 } from '../events.ts'
+import { ContactFold } from '../fold.ts'
 import { contactStream, type EventId, eventIdOf, type Instant } from '../ids.ts'
 import { NeedsHistory } from '../left-out.ts'
 import { type AnyOrder, orderDigest } from '../order.ts'
