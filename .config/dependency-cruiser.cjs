@@ -31,6 +31,7 @@ module.exports = {
           '/src/index\\.ts$',
           '/testkit/src/store-battery\\.ts$',
           '/testkit/src/runs\\.ts$',
+          '^packages/enfold/src/[^/]+\\.ts$',
           '/core/src/log\\.ts$',
           '/core/src/store/index\\.ts$',
           '^packages/test-servers/src/[^/]+/index\\.ts$',

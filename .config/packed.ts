@@ -272,7 +272,7 @@ const loadableEntriesOf = (manifest: Manifest) => entriesOf(manifest).filter((on
 /** The README's example with its events in a file. */
 const onFile = (code: string) =>
   code
-    .replace("{ createMemoryStore } from '@enfold/store-memory'", "{ createSqliteStore } from '@enfold/store-sqlite'")
+    .replace("{ createMemoryStore } from 'enfold/memory'", "{ createSqliteStore } from 'enfold/sqlite'")
     .replace('createMemoryStore()', "createSqliteStore({ path: 'example.db' })")
 
 /** In a folder of their own: nobody else of this workspace needs them. */

@@ -1,9 +1,9 @@
 // Runs in a host's own jest, without any configuration: `.config/packed.ts` copies it into an empty project.
-const { createEngine } = require('@enfold/engine')
-const { createApi } = require('@enfold/http')
-const { createMemoryStore } = require('@enfold/store-memory')
-const { createSqliteStore } = require('@enfold/store-sqlite')
-const { createSimulatedClock } = require('@enfold/testkit')
+const { createEngine } = require('enfold')
+const { createApi } = require('enfold/http')
+const { createMemoryStore } = require('enfold/memory')
+const { createSqliteStore } = require('enfold/sqlite')
+const { createSimulatedClock } = require('enfold/testing')
 
 test.each([
   ['memory', createMemoryStore],

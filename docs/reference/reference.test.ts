@@ -1,17 +1,9 @@
 /** The pages of the reference list what the code has: no more, no less, and in the words that the code would say. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  campaignJsonSchema,
-  defineCampaign,
-  describeRejection,
-  type EventType,
-  type FaultCode,
-  isLeft,
-  REASONS,
-  type Rejection,
-} from '@enfold/core'
-import { eventJsonSchema } from '@enfold/core/log'
+import { campaignJsonSchema, defineCampaign, describeRejection, type FaultCode, isLeft, type Rejection } from 'enfold'
+import { type EventType, REASONS } from 'enfold/core'
+import { eventJsonSchema } from 'enfold/log'
 import { describe, expect, it } from 'vitest'
 
 const page = (name: string) => readFileSync(join(import.meta.dirname, `${name}.md`), 'utf8')

@@ -1,7 +1,7 @@
 /** No example and no page drops the answer of a verb: a rejection would pass unnoticed, as a misspelt campaign would. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { VERB_NAMES } from '@enfold/core'
+import { VERB_NAMES } from 'enfold/core'
 import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')

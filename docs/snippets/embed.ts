@@ -2,9 +2,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { describeRejection, isEnfoldFault, isLeft } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { createEngine, describeRejection, isEnfoldFault, isLeft, orThrow } from 'enfold'
+import { createSqliteStore } from 'enfold/sqlite'
 
 // What you have already.
 const sent: string[] = []

@@ -1,7 +1,6 @@
-import { describeRejection, match } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, describeRejection, match, orThrow } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 
 const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
 const engine = createEngine({

@@ -1,7 +1,6 @@
-import { heldInWords } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, heldInWords, orThrow } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 
 const people = new Map([['c-81', { name: 'Ada', mail: 'ada@people.example', income: 90_000 }]])
 

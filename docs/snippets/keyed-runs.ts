@@ -1,7 +1,6 @@
-import type { StepCall } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, orThrow, type StepCall } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 
 // #region campaign
 const campaign = {

@@ -1,7 +1,6 @@
 // #region engine
-import { campaign, isLeft, standardSchema } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
+import { campaign, createEngine, isLeft, orThrow, standardSchema } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
 
 const poolOwners = campaign({
   id: 'pool-owners',

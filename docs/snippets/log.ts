@@ -1,6 +1,6 @@
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, orThrow } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 
 const engine = createEngine({
   store: createMemoryStore(),

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Instant } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { createEngine, type Instant, orThrow } from 'enfold'
+import { createSqliteStore } from 'enfold/sqlite'
 
 const old = new DatabaseSync(':memory:')
 // #region old

@@ -1,5 +1,5 @@
 // #region scenario
-import { commands, scenario } from '@enfold/testkit'
+import { commands, scenario } from 'enfold/testing'
 import { it } from 'vitest'
 import { poolOwners } from './write-a-campaign.ts'
 

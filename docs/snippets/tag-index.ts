@@ -1,5 +1,5 @@
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
+import { createEngine, orThrow } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
 
 const engine = createEngine({ store: createMemoryStore(), handlers: { email: () => ({ outcome: 'sent' }) } })
 orThrow(

@@ -1,5 +1,5 @@
 // #region campaign
-import { campaign, defineCampaign, isLeft } from '@enfold/core'
+import { campaign, defineCampaign, isLeft } from 'enfold'
 
 export const poolOwners = campaign({
   id: 'pool-owners',

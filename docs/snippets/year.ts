@@ -1,5 +1,5 @@
 // #region year
-import { simulate } from '@enfold/core'
+import { simulate } from 'enfold'
 
 const nurture = {
   id: 'pool-owners',

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { orThrow } from '@enfold/engine'
+import { orThrow } from 'enfold'
 import { expect, it, onTestFinished } from 'vitest'
 import { createCrm } from './app.ts'
 

@@ -3,12 +3,11 @@
  * worker sends the mails.
  */
 
-import { createConsole } from '@enfold/console'
-import { isLegalId, type StepHandler } from '@enfold/core'
-import { createEngine, describeRejection, isLeft, orThrow } from '@enfold/engine'
-import { type ApiOptions, createApi } from '@enfold/http'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { getRequestListener } from '@hono/node-server'
+import { createEngine, describeRejection, isLeft, isLegalId, orThrow, type StepHandler } from 'enfold'
+import { createConsole } from 'enfold/console'
+import { type ApiOptions, createApi } from 'enfold/http'
+import { createSqliteStore } from 'enfold/sqlite'
 import express from 'express'
 
 export interface CrmOptions {

@@ -1,7 +1,6 @@
 /** A CRM on Fastify: who becomes a customer is in the welcome campaign by the same commit, or neither is true. */
-import type { StepHandler } from '@enfold/core'
-import { createEngine, describeRejection, isLeft, orThrow } from '@enfold/engine'
-import { createPostgresStore } from '@enfold/store-postgres'
+import { createEngine, describeRejection, isLeft, orThrow, type StepHandler } from 'enfold'
+import { createPostgresStore } from 'enfold/postgres'
 import Fastify from 'fastify'
 import { Pool } from 'pg'
 

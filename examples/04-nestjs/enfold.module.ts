@@ -1,12 +1,12 @@
 /** Enfold as a module of NestJS: provides the engine as `ENGINE`, works while the application runs, and closes with it. */
-import type { Store } from '@enfold/core'
-import { createEngine, type Engine, type EngineOptions } from '@enfold/engine'
+
 import type {
   BeforeApplicationShutdown,
   DynamicModule,
   OnApplicationBootstrap,
   OnApplicationShutdown,
 } from '@nestjs/common'
+import { createEngine, type Engine, type EngineOptions, type Store } from 'enfold'
 
 /** `constructor(@Inject(ENGINE) private readonly engine: Engine) {}` */
 export const ENGINE = Symbol('Enfold engine')

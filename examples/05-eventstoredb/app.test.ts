@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { orThrow } from '@enfold/core'
 import { startFakeServer } from '@enfold/test-servers/eventstoredb'
+import { orThrow } from 'enfold'
 import { expect, it, onTestFinished } from 'vitest'
 import { startCrm } from './app.ts'
 

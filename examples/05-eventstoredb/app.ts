@@ -1,9 +1,9 @@
 /** The log on EventStoreDB, index and agenda in a separate SQLite file: the engine feeds the one from the other. */
-import type { StepHandler } from '@enfold/core'
-import { createEngine } from '@enfold/engine'
-import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { createSqliteStore } from '@enfold/store-sqlite'
+
 import { EventStoreDBClient } from '@eventstore/db-client'
+import { createEngine, type StepHandler } from 'enfold'
+import { createEventStoreDbStore } from 'enfold/eventstoredb'
+import { createSqliteStore } from 'enfold/sqlite'
 
 export function startCrm(url: string, database: string, email: StepHandler) {
   const client = EventStoreDBClient.connectionString(url)

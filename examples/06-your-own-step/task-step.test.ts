@@ -1,7 +1,6 @@
-import type { StepHandler } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, orThrow, type StepHandler } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { createTaskList } from './task-step.ts'
 

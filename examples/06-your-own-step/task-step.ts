@@ -1,6 +1,6 @@
 /** A kind of step of your own: `task` puts a task on somebody's list, once, however often the step is tried. */
 import { DatabaseSync } from 'node:sqlite'
-import type { StepHandler } from '@enfold/core'
+import type { StepHandler } from 'enfold'
 
 export interface Task {
   readonly contact: string

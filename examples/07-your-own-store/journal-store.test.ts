@@ -1,10 +1,9 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { RecordedEvent, StepHandler, Store } from '@enfold/core'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createSimulatedClock } from '@enfold/testkit'
-import { storeBattery } from '@enfold/testkit/battery'
+import { createEngine, orThrow, type RecordedEvent, type StepHandler, type Store } from 'enfold'
+import { createSimulatedClock } from 'enfold/testing'
+import { storeBattery } from 'enfold/testing/battery'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openJournalStore } from './journal-store.ts'
 

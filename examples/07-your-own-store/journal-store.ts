@@ -3,8 +3,8 @@
  * file repeats the writes. For one process, and as many contacts as memory holds.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
-import type { Store } from '@enfold/core'
-import { createMemoryStore } from '@enfold/store-memory'
+import type { Store } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
 
 /** What changes a store for good. Leases are not: their holder is gone with the process. */
 const WRITES = ['append', 'appendMany', 'apply', 'restore', 'correctCounters', 'saveAction'] as const

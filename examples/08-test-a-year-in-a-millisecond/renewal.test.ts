@@ -1,5 +1,5 @@
-import { simulate } from '@enfold/core'
-import { commands, scenario } from '@enfold/testkit'
+import { simulate } from 'enfold'
+import { commands, scenario } from 'enfold/testing'
 import { describe, expect, it } from 'vitest'
 import { renewal } from './renewal.ts'
 

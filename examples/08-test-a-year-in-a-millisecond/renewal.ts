@@ -1,5 +1,5 @@
 /** The campaign under test: four weeks before a contract ends a letter, then a call, and a card on the next birthday. */
-import { campaign } from '@enfold/core'
+import { campaign } from 'enfold'
 
 export const renewal = campaign({
   id: 'renewal',

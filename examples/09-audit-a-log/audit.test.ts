@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, orThrow } from '@enfold/engine'
-import { createMemoryStore } from '@enfold/store-memory'
-import { createSimulatedClock } from '@enfold/testkit'
+import { createEngine, orThrow } from 'enfold'
+import { createMemoryStore } from 'enfold/memory'
+import { createSimulatedClock } from 'enfold/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { exportTo, faultsOf, seal, sequencesAt, whyGot } from './audit.ts'
 

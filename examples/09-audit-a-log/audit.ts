@@ -1,8 +1,8 @@
 /** What an auditor does with a log file, no database at hand: seal, verify, explain, look back. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { contactStream, instantOf, isContactEvent, type RecordedContactEvent, type RecordedEvent } from '@enfold/core'
-import { explain, type Log, readLog, sealOf, stateAt, verify, writeLog } from '@enfold/core/log'
+import { contactStream, instantOf, isContactEvent, type RecordedContactEvent, type RecordedEvent } from 'enfold'
+import { explain, type Log, readLog, sealOf, stateAt, verify, writeLog } from 'enfold/log'
 
 /** The log as a file of JSON lines in CloudEvents form (AUDIT-1). */
 export const exportTo = (path: string, log: Log) => pipeline(writeLog(log), createWriteStream(path))

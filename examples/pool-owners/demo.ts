@@ -8,18 +8,17 @@ import { parseArgs } from 'node:util'
 import {
   type CampaignDefinition,
   type ContactId,
-  derivedCommandId,
+  createEngine,
   epochMsOf,
   type Instant,
   instantOf,
   isEnfoldFault,
-  idInWords as named,
   orThrow,
   type RecordedEvent,
   type Store,
-} from '@enfold/core'
-import { createEngine } from '@enfold/engine'
-import { createSimulatedClock } from '@enfold/testkit'
+} from 'enfold'
+import { derivedCommandId, idInWords as named } from 'enfold/core'
+import { createSimulatedClock } from 'enfold/testing'
 import { look, searchIn } from './look.ts'
 import { type DemoStore, holdsRun, openStore, removeStores, STORES } from './open-store.ts'
 import { createOutbox, readTemplates } from './outbox.ts'

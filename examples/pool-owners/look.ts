@@ -1,10 +1,9 @@
 /** The demo's data in the console: on loopback, until Ctrl-C. Time goes on from where the play ended, second by second. */
 
 import { once } from 'node:events'
-import { serveOnLoopback } from '@enfold/console'
-import type { ContactDirectory, ContactId } from '@enfold/core'
-import type { Engine } from '@enfold/engine'
-import type { SimulatedClock } from '@enfold/testkit'
+import type { ContactDirectory, ContactId, Engine } from 'enfold'
+import { serveOnLoopback } from 'enfold/console'
+import type { SimulatedClock } from 'enfold/testing'
 import type { Contact } from './read-contacts.ts'
 
 /** Finds contacts by a part of their id, name or address. */

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { instantOf } from '@enfold/core'
+import { instantOf } from 'enfold'
 
 const FOLDER = process.argv[2] ?? import.meta.dirname
 const FIRST_DAY_MS = Date.UTC(2026, 2, 2)

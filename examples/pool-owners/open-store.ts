@@ -5,10 +5,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { Store } from '@enfold/core'
-import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { createPostgresStore } from '@enfold/store-postgres'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import type { Store } from 'enfold'
+import { createEventStoreDbStore } from 'enfold/eventstoredb'
+import { createPostgresStore } from 'enfold/postgres'
+import { createSqliteStore } from 'enfold/sqlite'
 import { Pool } from 'pg'
 
 export const STORES = ['sqlite', 'postgres', 'eventstoredb'] as const

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock, ContactId, StepCall, StepHandler, StepOutcome } from '@enfold/core'
+import type { Clock, ContactId, StepCall, StepHandler, StepOutcome } from 'enfold'
 import { createTransport } from 'nodemailer'
 import type { Contact } from './read-contacts.ts'
 

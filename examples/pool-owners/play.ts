@@ -3,9 +3,8 @@
  * each happening is kept in a file, line by line, so that a later run can go on where this one ended.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import type { CampaignId, ContactId, Instant, Rejection, RunRef, StepId } from '@enfold/core'
-import type { Engine } from '@enfold/engine'
-import type { SimulatedClock } from '@enfold/testkit'
+import type { CampaignId, ContactId, Engine, Instant, Rejection, RunRef, StepId } from 'enfold'
+import type { SimulatedClock } from 'enfold/testing'
 import type { Happening } from './read-happenings.ts'
 
 /** What a happening came to, and how its contact stood right before and right after. */

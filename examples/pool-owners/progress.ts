@@ -1,5 +1,5 @@
 /** Says on the error output how far the days have come: a bar on a terminal, else a plain line each thirty days. */
-import { epochMsOf, type Instant } from '@enfold/core'
+import { epochMsOf, type Instant } from 'enfold'
 
 const DAY_MS = 86_400_000
 const WIDTH = 40

@@ -1,6 +1,6 @@
 /** Reads a campaign file. What is wrong in it is named by its line, though the engine's core names it by its path. */
 import { readFileSync } from 'node:fs'
-import { type CampaignDefinition, defineCampaign, isLeft } from '@enfold/core'
+import { type CampaignDefinition, defineCampaign, isLeft } from 'enfold'
 import type { Read, WrongLine } from './wrong-line.ts'
 
 /** `value` is `null` if anything is wrong. */

@@ -1,7 +1,8 @@
 /** Reads the contacts of a CSV file: what a CRM knows of people, of which the engine sees ids and facts only. */
 import { readFileSync } from 'node:fs'
-import { type ContactId, type Facts, isLegalId, type JsonValue, show } from '@enfold/core'
 import { type CsvError, parse } from 'csv-parse/sync'
+import { type ContactId, type Facts, isLegalId, type JsonValue } from 'enfold'
+import { show } from 'enfold/core'
 import type { Read, WrongLine } from './wrong-line.ts'
 
 export interface Contact {

@@ -1,15 +1,7 @@
 /** Reads a file of happenings: one JSON object a line, with what happened in the CRM or what somebody ordered. */
 import { readFileSync } from 'node:fs'
-import {
-  type CampaignDefinition,
-  type ContactId,
-  type Facts,
-  type Instant,
-  isInstant,
-  isLegalId,
-  type Happening as SimulatedHappening,
-  show,
-} from '@enfold/core'
+import { type CampaignDefinition, type ContactId, type Facts, type Instant, isInstant, isLegalId } from 'enfold'
+import { type Happening as SimulatedHappening, show } from 'enfold/core'
 import type { Contact } from './read-contacts.ts'
 import type { Read, WrongLine } from './wrong-line.ts'
 

@@ -5,16 +5,15 @@ import {
   describeCause,
   describeEvent,
   describeEvidence,
+  type Engine,
   type Facts,
   type Instant,
   isContactEvent,
-  idInWords as named,
   type RecordedContactEvent,
   type RecordedEvent,
   simulate,
-  type Timeline,
-} from '@enfold/core'
-import type { Engine } from '@enfold/engine'
+} from 'enfold'
+import { idInWords as named, type Timeline } from 'enfold/core'
 import type { Handled, Standing } from './play.ts'
 import type { Contact } from './read-contacts.ts'
 import { factsAt, type Happening } from './read-happenings.ts'

@@ -1,5 +1,6 @@
 /** Instants and runs in words for people. Events are said by `describeEvent` of the core. */
-import { type Instant, idInWords, isTimeZone, type Wording } from '@enfold/core'
+import { type Instant, isTimeZone, type Wording } from 'enfold'
+import { idInWords } from 'enfold/core'
 
 /** "2026-03-04 07:00 UTC" */
 export function utc(instant: Instant): string {

@@ -3,8 +3,8 @@
  * that it had begun. Start as many as you like on one store. How to run it: README.md.
  */
 import { inspect, parseArgs } from 'node:util'
-import { createEngine } from '@enfold/engine'
-import { smtpMail } from '@enfold/handlers'
+import { createEngine } from 'enfold'
+import { smtpMail } from 'enfold/handlers'
 import { openStore } from './open-store.ts'
 
 const { values: settings } = parseArgs({

@@ -1,8 +1,9 @@
 // #region store
-import { createEngine, orThrow } from '@enfold/engine'
-import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
-import { createSqliteStore } from '@enfold/store-sqlite'
+
 import { EventStoreDBClient } from '@eventstore/db-client'
+import { createEngine, orThrow } from 'enfold'
+import { createEventStoreDbStore } from 'enfold/eventstoredb'
+import { createSqliteStore } from 'enfold/sqlite'
 
 const client = EventStoreDBClient.connectionString(process.env.EVENTSTOREDB_URL ?? 'esdb://localhost:2113?tls=false')
 const store = createEventStoreDbStore({ client })

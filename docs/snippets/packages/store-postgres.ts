@@ -1,6 +1,6 @@
 // #region store
-import { createEngine, orThrow } from '@enfold/engine'
-import { createPostgresStore } from '@enfold/store-postgres'
+import { createEngine, orThrow } from 'enfold'
+import { createPostgresStore } from 'enfold/postgres'
 import { Pool } from 'pg'
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL })

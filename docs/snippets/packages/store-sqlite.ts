@@ -1,6 +1,6 @@
 // #region store
-import { createEngine, orThrow } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { createEngine, orThrow } from 'enfold'
+import { createSqliteStore } from 'enfold/sqlite'
 
 const store = createSqliteStore({ path: 'campaigns.db' })
 const engine = createEngine({ store, handlers: { email: () => ({ outcome: 'sent' }) } })

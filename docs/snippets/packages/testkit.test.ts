@@ -1,6 +1,6 @@
-import { createMemoryStore } from '@enfold/store-memory'
-import { commands, scenario } from '@enfold/testkit'
-import { storeBattery } from '@enfold/testkit/battery'
+import { createMemoryStore } from 'enfold/memory'
+import { commands, scenario } from 'enfold/testing'
+import { storeBattery } from 'enfold/testing/battery'
 import { it } from 'vitest'
 
 const { start } = commands

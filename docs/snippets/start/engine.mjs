@@ -1,5 +1,5 @@
-import { createEngine } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { createEngine } from 'enfold'
+import { createSqliteStore } from 'enfold/sqlite'
 
 export const store = createSqliteStore({ path: 'campaigns.db' })
 

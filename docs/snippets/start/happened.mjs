@@ -1,4 +1,4 @@
-import { orThrow } from '@enfold/engine'
+import { orThrow } from 'enfold'
 import { engine, store } from './engine.mjs'
 
 const [contactId, kind, data = '{}'] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { describeRejection, isLeft } from '@enfold/engine'
+import { describeRejection, isLeft } from 'enfold'
 import { engine, store } from './engine.mjs'
 
 const [contactId, sequenceId] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { orThrow } from '@enfold/engine'
+import { orThrow } from 'enfold'
 import { poolOwners } from './campaign.mjs'
 import { engine, store } from './engine.mjs'
 

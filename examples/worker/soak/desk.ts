@@ -5,8 +5,7 @@
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isEnfoldFault, isLeft, RejectionError } from '@enfold/core'
-import { createEngine, type SequenceOrder, type StepOrder } from '@enfold/engine'
+import { createEngine, isEnfoldFault, isLeft, RejectionError, type SequenceOrder, type StepOrder } from 'enfold'
 import { openStore } from '../open-store.ts'
 
 export type Order =

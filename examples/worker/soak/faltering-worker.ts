@@ -4,8 +4,8 @@
  * Its handler mails nothing: it writes into the file what a mail server would. Prints what it does.
  */
 import { appendFileSync } from 'node:fs'
-import { createEngine } from '@enfold/engine'
-import { createSqliteStore } from '@enfold/store-sqlite'
+import { createEngine } from 'enfold'
+import { createSqliteStore } from 'enfold/sqlite'
 import type { Acceptance } from './mail-server.ts'
 
 const [database, mailFile, moment, signal] = process.argv.slice(2) as [string, string, string, NodeJS.Signals | 'never']

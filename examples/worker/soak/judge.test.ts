@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { idempotencyKeyOf } from '@enfold/core'
+import { idempotencyKeyOf } from 'enfold'
 import { describe, expect, it } from 'vitest'
 import { type Evidence, judge } from './judge.ts'
 import type { Attempt } from './ledger.ts'

@@ -1,6 +1,7 @@
 /** Holds the log, the mail server's record and the desk's acknowledgements against each other. Finds the first fault. */
-import { newestRun } from '@enfold/core'
-import type { IndexReport } from '@enfold/engine'
+
+import type { IndexReport } from 'enfold'
+import { newestRun } from 'enfold/core'
 import type { Attempt, Ledger } from './ledger.ts'
 import type { Acceptance } from './mail-server.ts'
 import type { Given } from './orders.ts'

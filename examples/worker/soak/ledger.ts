@@ -10,14 +10,13 @@ import {
   createCatalog,
   type EventStore,
   epochMsOf,
-  evolve,
   idempotencyKeyOf,
-  initialContact,
   type RecordedContactEvent,
   type RecordedEvent,
   type StepId,
-} from '@enfold/core'
-import { violationOf } from '@enfold/core/log'
+} from 'enfold'
+import { evolve, initialContact } from 'enfold/core'
+import { violationOf } from 'enfold/log'
 
 export interface Attempt {
   readonly contactId: ContactId

@@ -33,6 +33,7 @@ export {
   type FaultCode,
   type GoalDefinition,
   type GoalId,
+  heldInWords,
   type Instant,
   idempotencyKeyOf,
   instantOf,
@@ -68,5 +69,6 @@ export {
   type Timer,
   type Vars,
   type VerbName,
+  type Wording,
 } from '@enfold/core'
 export * from '@enfold/engine'

@@ -21,7 +21,7 @@ async function examples(): Promise<readonly string[]> {
   return Promise.all(
     blocks.map(async (block, index) => {
       const file = join(folder, `example-${index}.mjs`)
-      await writeFile(file, block.replace('@enfold/handlers', source))
+      await writeFile(file, block.replace('enfold/handlers', source))
       return pathToFileURL(file).href
     }),
   )

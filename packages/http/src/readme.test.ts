@@ -23,7 +23,13 @@ async function givenServer(): Promise<{ readonly engine: Engine; readonly port: 
   onTestFinished(() => rm(place, { recursive: true }))
   const [source = ''] = await blocks('../README.md', 'js')
   const file = join(place, 'example.mjs')
-  await writeFile(file, source.replace("'@enfold/http'", `'${new URL('./index.ts', import.meta.url).href}'`))
+  const places = {
+    'enfold/http': new URL('./index.ts', import.meta.url).href,
+    'enfold/memory': '@enfold/store-memory',
+    enfold: '@enfold/engine',
+  }
+  const runnable = Object.entries(places).reduce((text, [name, at]) => text.replace(`'${name}'`, `'${at}'`), source)
+  await writeFile(file, runnable)
   const { engine, server } = (await import(pathToFileURL(file).href)) as { engine: Engine; server: Server }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
