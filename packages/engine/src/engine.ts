@@ -7,8 +7,6 @@ import type {
   AnyNames,
   CampaignDefinition,
   ContactDirectory,
-  ContactId,
-  Instant,
   Names,
   NamesIn,
   SchemasByKind,
@@ -25,30 +23,34 @@ import type { CommandContext } from './engine-context.ts'
 import { actionsOf, checkedOptions, type EngineOptions, readModelOf } from './engine-options.ts'
 import { execute } from './execute.ts'
 import { type Health, healthOf } from './health.ts'
-import { rebuildIndex, restoreContact } from './index-repair.ts'
-import * as input from './input.ts'
+import { createIndexCare, type IndexCare } from './index-care.ts'
 import { createAttentionQuestions } from './inspect/attention.ts'
 import { createCampaignQuestions } from './inspect/campaign-questions.ts'
 import { createInspect, type Inspect } from './inspect/inspect.ts'
 import { createKinds, handlersOf, kindsOf } from './kinds.ts'
-import { createLifetime } from './lifetime.ts'
+import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createObservers } from './observers.ts'
 import { createPausing, type Pausing } from './pausing.ts'
 import type { ParkedContacts } from './projection/park.ts'
 import { createProjection, parkedContactsOf, projectedInAppend } from './projection/projection.ts'
 import { createPublishing, type Publishing } from './publishing.ts'
-import { createRunning, type Running, WAIT_MS } from './running.ts'
-import { checkingParams, checkSignal } from './schemas.ts'
+import { createRunning, type Running } from './running.ts'
+import { checkingParams, checkSignal, type Schemas } from './schemas.ts'
 import { createStopRuns } from './stop-runs.ts'
 import { createWithTransaction } from './transaction.ts'
-import { type IndexReport, verifyIndex } from './verify-index.ts'
 import { createWakeSignal } from './wake-signal.ts'
 
 /**
  * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
  * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
-export interface Engine<N extends Names = AnyNames> extends ContactVerbs<N>, Bulk, Publishing, Pausing, Running {
+export interface Engine<N extends Names = AnyNames>
+  extends ContactVerbs<N>,
+    Bulk,
+    Publishing,
+    Pausing,
+    Running,
+    IndexCare {
   /**
    * The verbs on contacts inside a transaction that you opened and will commit or roll back: what they write becomes
    * true with your commit, together with your own rows, and vanishes with your rollback. Give `contacts` a directory that
@@ -67,21 +69,6 @@ export interface Engine<N extends Names = AnyNames> extends ContactVerbs<N>, Bul
   readonly projection: ParkedContacts
   /** How this engine and its store stand. Never throws. */
   health(): Promise<Health>
-  /**
-   * Holds index, events and state against each other for every contact (INDEX-3), and the counters (FUNNEL-2). Changes nothing. What a separate
-   * read model does not show yet is waited for: throws `PROJECTION_BEHIND` if nobody feeds it. Reads the log once. Holds at
-   * most 100,000 contacts and the state of 1,000,000 events: contacts above that are read again, each by itself.
-   */
-  verifyIndex(): Promise<IndexReport>
-  /** Sets index and agenda to what the log says, contact by contact, and then the counters, while everything goes on. */
-  rebuildIndex(): Promise<{ readonly contacts: number }>
-  /**
-   * Computes a contact's next wake again: for when its facts changed in a way that moves a timer (zone, date field).
-   * `wakeAt`: when something of it is due next; `null`: nothing is. Nothing is recorded.
-   *
-   * @throws EnfoldFault `DIRECTORY_SILENT`, `DIRECTORY_FAILED`, `FACTS_UNREADABLE`: the wake stays as it was
-   */
-  refreshContact(contactId: ContactId): Promise<{ readonly wakeAt: Instant | null }>
   /** Ends `run` and bulk actions, which can be resumed; waits for what is in flight. The store stays open: who made it closes it. */
   close(): Promise<void>
 }
@@ -146,14 +133,7 @@ export function createEngine(options: EngineOptions): Engine {
     attention,
     createCampaignQuestions(campaigns, handledKinds, schemas),
   )
-  const executeOver =
-    (executing: CommandContext): Execute =>
-    async (command) => {
-      lifetime.requireOpen()
-      // Of all commands a signal's has it.
-      if ('fromStep' in command) await checkSignal(command, schemas)
-      return execute(executing, command)
-    }
+  const executeOver = executing(lifetime, schemas)
   const executeHere = executeOver(context)
   const stopRuns = createStopRuns({ context, readModel, projection, gateMs }, answering(executeHere))
 
@@ -166,14 +146,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }),
     inspect,
     projection: parkedContactsOf(projection),
-    verifyIndex: () => verifyIndex(context, readModel, (position) => projection.waitFor(position, WAIT_MS)),
-    rebuildIndex: () => rebuildIndex(context, readModel),
-    async refreshContact(contactId) {
-      input.id('refreshContact', contactId)
-      const refreshed = await restoreContact(context, readModel, contactId, { factsOf: context.factsOf })
-      wakeSignal.notify()
-      return refreshed
-    },
+    ...createIndexCare({ context, readModel, projection, wakeSignal }),
     health: () =>
       healthOf({
         readModel,
@@ -191,6 +164,16 @@ export function createEngine(options: EngineOptions): Engine {
       observers.meters.close()
       await Promise.all([lifetime.close(), dispatcher.close()])
     },
+  }
+}
+
+/** How commands are executed over a store, or within a transaction: while the engine is open, signals by their schemas. */
+function executing(lifetime: Lifetime, schemas: Schemas): (over: CommandContext) => Execute {
+  return (over) => async (command) => {
+    lifetime.requireOpen()
+    // Of all commands a signal's has it.
+    if ('fromStep' in command) await checkSignal(command, schemas)
+    return execute(over, command)
   }
 }
 

@@ -55,13 +55,46 @@ export interface Paces extends Limits {
   look(): Promise<void>
 }
 
+function uncounted(
+  { most, per, ...named }: DrainPace & Pick<Pace, 'campaignId' | 'resumedAt'>,
+  position: Position,
+): Pace {
+  const perMs = durationMs(per) ?? 1
+  return { ...named, most, perMs, position, span: 0, begun: 0, pending: 0, fresh: 0, isWaiting: false }
+}
+
+function spanAt({ resumedAt, perMs }: Pace, ms: number): number {
+  return Math.floor((ms - epochMsOf(resumedAt)) / perMs)
+}
+
+/** Counts by the log what was begun, by whatever worker. Only what began in the span of now counts. */
+async function countBegun(store: EngineContext['store'], pace: Pace, span: number): Promise<void> {
+  const { campaignId, fresh, resumedAt } = pace
+  if (span !== pace.span) pace.begun = 0
+  pace.span = span
+  for await (const event of store.readAll(pace.position, { streams: 'contacts' })) {
+    pace.position = event.position
+    if (isCampaignEvent(event) || event.type !== 'StepDispatched' || event.data.campaignId !== campaignId) continue
+    const { timing } = event.data
+    if (timing !== null && timing.dueAt <= resumedAt && spanAt(pace, epochMsOf(event.at)) === span) pace.begun += 1
+  }
+  pace.fresh -= fresh
+}
+
+/** Counts what this process began itself, which it knows without the log. */
+function countOwn(pace: Pace, span: number): void {
+  if (span !== pace.span) pace.begun = 0
+  pace.span = span
+  pace.begun += pace.fresh
+  pace.fresh = 0
+}
+
 export function createPaces(
   { campaigns, clock, store }: Pick<EngineContext, 'campaigns' | 'clock' | 'store'>,
   readModel: Pick<ReadModel, 'backlog'>,
 ): Paces {
   const paces = new Map<string, Pace>()
   const nowMs = () => epochMsOf(clock.now())
-  const spanAt = ({ resumedAt, perMs }: Pace, ms: number) => Math.floor((ms - epochMsOf(resumedAt)) / perMs)
 
   function leftOf(pace: Pace): number {
     const begun = pace.span === spanAt(pace, nowMs()) ? pace.begun : 0
@@ -75,37 +108,16 @@ export function createPaces(
     const stream = campaignStream(campaignId)
     const events = (await store.readMany([stream])).get(stream) ?? []
     const position = events.findLast(({ type }) => type === 'CampaignResumed')?.position ?? 0
-    const perMs = durationMs(pace.per) ?? 1
-    const counts = { position, span: 0, begun: 0, pending: 0, fresh: 0, isWaiting: false }
-    const made = { campaignId, resumedAt, most: pace.most, perMs, ...counts }
+    const made = uncounted({ campaignId, resumedAt, ...pace }, position)
     paces.set(kind, made)
     return made
-  }
-
-  /** Only what began in the span of now counts. */
-  async function count(pace: Pace): Promise<void> {
-    const { campaignId, fresh, resumedAt } = pace
-    const span = spanAt(pace, nowMs())
-    if (span !== pace.span) pace.begun = 0
-    pace.span = span
-    for await (const event of store.readAll(pace.position, { streams: 'contacts' })) {
-      pace.position = event.position
-      if (isCampaignEvent(event) || event.type !== 'StepDispatched' || event.data.campaignId !== campaignId) continue
-      const { timing } = event.data
-      if (timing !== null && timing.dueAt <= resumedAt && spanAt(pace, epochMsOf(event.at)) === span) pace.begun += 1
-    }
-    pace.fresh -= fresh
   }
 
   return {
     drain(pace) {
       campaigns.catalog.drained.at = pace === null ? null : clock.now()
       if (pace === null) paces.delete(DRAIN)
-      else {
-        const counts = { position: 0, span: 0, begun: 0, pending: 0, fresh: 0, isWaiting: false }
-        const perMs = durationMs(pace.per) ?? 1
-        paces.set(DRAIN, { campaignId: '', resumedAt: clock.now(), most: pace.most, perMs, ...counts })
-      }
+      else paces.set(DRAIN, uncounted({ campaignId: '', resumedAt: clock.now(), ...pace }, 0))
     },
     isDraining: () => paces.get(DRAIN)?.isWaiting === true,
     async look() {
@@ -120,17 +132,13 @@ export function createPaces(
       const waiting = new Set((await readModel.backlog(kinds, clock.now())).map(({ kind }) => kind))
       for (const kind of paces.keys()) if (!kinds.includes(kind)) paces.delete(kind)
       if (drained !== undefined) {
-        // Of this process alone: what it began itself is known without the log.
         drained.isWaiting = waiting.has(DRAIN)
-        const span = spanAt(drained, nowMs())
-        if (span !== drained.span) Object.assign(drained, { span, begun: 0 })
-        drained.begun += drained.fresh
-        drained.fresh = 0
+        countOwn(drained, spanAt(drained, nowMs()))
       }
       for (const one of paced) {
         const pace = await paceOf(one)
         pace.isWaiting = waiting.has(pausedLane(one.campaignId).kind)
-        if (pace.isWaiting) await count(pace)
+        if (pace.isWaiting) await countBegun(store, pace, spanAt(pace, nowMs()))
       }
     },
     capacity() {
