@@ -1,6 +1,6 @@
 // #region store
 import { createEngine, orThrow } from 'enfold'
-import { createPostgresStore } from 'enfold/postgres'
+import { contactsFromTable, createPostgresStore } from 'enfold/postgres'
 import { Pool } from 'pg'
 
 const pool = new Pool({ connectionString: process.env.DATABASE_URL })
@@ -17,7 +17,7 @@ orThrow(
 )
 
 // Within your own transaction: both rows and events, or neither.
-await pool.query('CREATE TABLE customers (id text PRIMARY KEY)')
+await pool.query('CREATE TABLE customers (id text PRIMARY KEY, zone text, plan text)')
 // #region transaction
 const client = await pool.connect()
 await client.query('BEGIN')
@@ -33,6 +33,23 @@ console.log('after it:', (await engine.inspect.contactsInSequence(sequence)).con
 // A worker does this all the time: engine.run({ signal })
 const { sent, completed } = await engine.runDue()
 console.log({ sent, completed })
+
+// #region contacts
+const contacts = contactsFromTable({ client: pool, table: 'customers', id: 'id', timeZone: 'zone', fields: ['plan'] })
+await contacts.check()
+const crm = createEngine({ store, contacts, handlers: {} })
+
+const eve = await pool.connect()
+await eve.query('BEGIN')
+await eve.query("INSERT INTO customers VALUES ('eve', 'Europe/Berlin', 'gold')")
+// Within the transaction, so that the new row is a contact.
+const verbs = crm.withTransaction(eve, { contacts: contacts.within(eve) })
+orThrow(await verbs.startSequence({ contactId: 'eve', ...sequence, actor: 'crm' }))
+await eve.query('COMMIT')
+eve.release()
+// #endregion contacts
+console.log('from the table:', await contacts.get('eve'))
+await crm.close()
 await engine.close()
 await store.close()
 await pool.end()

@@ -7,6 +7,7 @@ import {
   type ContactId,
   EnfoldFault,
   type Facts,
+  isEnfoldFault,
   isLegalId,
   type JsonValue,
   type Page,
@@ -115,6 +116,8 @@ function askTogether(directory: ContactDirectory, timeoutMs: number) {
 }
 
 function threw(error: unknown, about: string): EnfoldFault {
+  // As `contactsFromTable` says it, with the remedy.
+  if (isEnfoldFault(error) && error.code === 'DIRECTORY_FAILED') return error
   return new EnfoldFault(
     'DIRECTORY_FAILED',
     `The contacts directory threw ${typeName(error)} ${about}. Its own error is the cause of this one. Fix it and try again.`,

@@ -104,7 +104,7 @@ export function joinHostTransaction(
 const mutexes = new WeakMap<object, <T>(work: () => Promise<T>) => Promise<T>>()
 
 /** One for each client, shared by all callers: drivers refuse a second statement before the first is answered, or mix them up. */
-function mutexOf(client: TransactionClient) {
+export function mutexOf(client: TransactionClient) {
   const known = mutexes.get(client)
   if (known !== undefined) return known
   let last: Promise<unknown> = Promise.resolve()
@@ -118,13 +118,13 @@ function mutexOf(client: TransactionClient) {
 }
 
 /** `{ rows }` of pg, Kysely, Knex; a list of TypeORM, Prisma, postgres.js; `[rows, metadata]` of Sequelize. */
-function rowsOf(answer: unknown): readonly object[] {
+export function rowsOf(answer: unknown, path = 'withTransaction.client.query'): readonly object[] {
   const given = Array.isArray(answer) ? answer : (answer as { readonly rows?: unknown } | null | undefined)?.rows
   const rows = Array.isArray(given) && given.length === 2 && Array.isArray(given[0]) ? given[0] : given
   if (Array.isArray(rows) && rows.every((row) => typeof row === 'object' && row !== null && !Array.isArray(row)))
     return rows
   throw EnfoldFault.unshownInput(
-    'withTransaction.client.query',
+    path,
     'resolves to what holds no rows',
     '{ rows } or a list, of rows that are objects by the name of the column',
   )

@@ -9,6 +9,7 @@ export {
   fromSequelize,
   fromTypeOrm,
 } from './adapters.ts'
+export { type ContactsFromTableOptions, contactsFromTable, type TableOfContacts } from './contacts-from-table.ts'
 export { grantsFor } from './grants.ts'
 export type { PostgresPool, PostgresPoolClient } from './pool.ts'
 export { createPostgresStore, type PostgresStoreOptions } from './postgres-store.ts'

@@ -3,4 +3,10 @@
  *
  * @packageDocumentation
  */
+export {
+  type ContactsFromTableOptions,
+  contactsFromTable,
+  type SqliteTables,
+  type TableOfContacts,
+} from './contacts-from-table.ts'
 export { createSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts'
