@@ -68,7 +68,7 @@ const PLACES = {
 type Place = keyof typeof PLACES
 
 /** What `erase` counts, and no mark can be: digits of a digest, cleaned names of zones, what only an import brings. */
-const UNMARKED: readonly string[] = ['dataDigests', 'extensions', 'timeZones', 'traces']
+const UNMARKED: readonly string[] = ['dataDigests', 'deliverTo', 'extensions', 'timeZones', 'traces']
 
 const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/guides/erase.md'), 'utf8')
 /** The rows of the table under a heading of the guide, each as its cells. */

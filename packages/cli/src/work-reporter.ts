@@ -1,5 +1,5 @@
 /** What the worker of the command line says while it works: a line for each answer of a handler, and for each trouble. */
-import { type Instant, instantOf } from '@enfold/core'
+import { describeDelivery, type Instant, instantOf } from '@enfold/core'
 import type { EngineEvent } from '@enfold/engine'
 import { messageOf } from './errors.ts'
 import type { Streams } from './streams.ts'
@@ -68,14 +68,18 @@ export function createReporter({ stdout, stderr }: Streams, json: boolean): Repo
   }
 }
 
-function answerLine({ contactId, attempt, kind, outcome, error }: EventOf<'step-answered'>, at: Instant): Line {
+function answerLine(
+  { contactId, attempt, kind, outcome, error, deliverTo }: EventOf<'step-answered'>,
+  at: Instant,
+): Line {
   const again = attempt.resend === 0 ? '' : `, resend ${attempt.resend}`
   const reason = outcome.outcome === 'sent' ? '' : `: ${named(outcome.reason)}`
   const thrown = error === undefined ? {} : { error: messageOf(error) }
   const why = error === undefined ? '' : ` (${plain(messageOf(error))})`
+  const instead = deliverTo === undefined ? '' : `, ${describeDelivery(deliverTo)}`
   return {
-    text: `${at}  ${outcome.outcome} ${named(attempt.stepId)} of ${sequenceName(attempt)}, run ${attempt.run}, attempt ${attempt.attempt}${again}, for ${named(contactId)}${reason}${why}`,
-    value: { at, contactId, ...attempt, kind, outcome, ...thrown },
+    text: `${at}  ${outcome.outcome} ${named(attempt.stepId)} of ${sequenceName(attempt)}, run ${attempt.run}, attempt ${attempt.attempt}${again}, for ${named(contactId)}${instead}${reason}${why}`,
+    value: { at, contactId, ...attempt, kind, outcome, ...(deliverTo === undefined ? {} : { deliverTo }), ...thrown },
   }
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { contactStream, type RecordedContactEvent } from '@enfold/core'
 import { createSqliteStore } from '@enfold/store-sqlite'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { BINARY, enfold, pool, temporaryDirectory } from './cli.fixture.ts'
 
 const folder = temporaryDirectory()
@@ -75,6 +75,26 @@ describe('run --once', () => {
     ])
     expect(lines[3]).toMatch(/^at rest: 2 steps sent, 0 skipped, 0 failed; next at \d{4}-/)
     expect((await fromStore()).types).toEqual(['SequenceStarted', 'StepDispatched', 'StepSent'])
+  })
+
+  it('DELIVER-3: with ENFOLD_DELIVER_TO, run says where all goes, and so do its lines and the history', async () => {
+    onTestFinished(() => void vi.unstubAllEnvs())
+    vi.stubEnv('ENFOLD_DELIVER_TO', 'nobody')
+    const { status, stdout, stderr } = await enfold(['run', store, '--handlers', given('sent.mjs', SENT), '--once'])
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: 'everything is delivered to nobody (deliverTo), because ENFOLD_DELIVER_TO is set\n',
+    })
+    expect(stdout).toContain(
+      'sent one of "pool/1"/nurture, run 1, attempt 1, for ann, delivered to nobody (deliverTo)\n',
+    )
+    expect((await enfold(['history', 'ann', store])).stdout).toContain(
+      'Did not send one of "pool/1"/nurture, run 1: delivered to nobody (deliverTo)  without its handler',
+    )
+    expect((await enfold(['state', 'ann', store])).stdout).toMatch(/one +sent .*delivered to nobody \(deliverTo\)/)
+    vi.stubEnv('ENFOLD_DELIVER_TO', 'me')
+    const refused = await enfold(['run', store, '--handlers', given('sent.mjs', SENT), '--once'])
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('ENFOLD_DELIVER_TO is none of') })
   })
 
   it('STEP-5: a failure is said with its reason, what was thrown too; as JSON lines for programs', async () => {

@@ -1,5 +1,5 @@
 /** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
-import { createCatalog, isCampaignEvent, type Store } from '@enfold/core'
+import { createCatalog, describeDelivery, isCampaignEvent, type Store } from '@enfold/core'
 import { createEngine, kindsOf } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { loadHostModule } from './host-module.ts'
@@ -59,7 +59,10 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
         working: place,
         kinds,
         ...(others.length === 0 ? {} : { others }),
+        ...(engine.deliverTo === null ? {} : { deliverTo: engine.deliverTo }),
       })
+      if (engine.deliverTo !== null)
+        reporter.note(`everything is ${describeDelivery(engine.deliverTo)}, because ENFOLD_DELIVER_TO is set`)
       if (others.length > 0)
         reporter.note(`left to other workers, for want of a handler: ${others.map(named).join(', ')}`)
       if (once) await engine.runDue()

@@ -1,5 +1,5 @@
 /** Who may what, who cannot make others do it, and what no id, name or form can break. Without a browser. */
-import { campaign, isLeft } from '@enfold/core'
+import { campaign, isLeft, redirectable } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { pathSegment } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -76,6 +76,27 @@ it('AUDIT-2: history, runs and causes mark what a fast clock has dated after now
   expect((await send(pages, `/contacts/fay/why?event=${started?.id}`)).text).not.toContain('after now')
   expect((await send(pages, `/contacts/fay/why?event=${stopped?.id}`)).text).toContain('after now')
   expect((await send(pages, '/now')).text).toContain('after now')
+})
+
+it('DELIVER-3: every page says where all goes instead of to contacts, and a contact’s page which steps went there', async () => {
+  const { clock, store } = world
+  expect((await send(pages, '/campaigns')).text).not.toContain('This process delivers')
+  const handlers = {
+    email: redirectable(() => ({ outcome: 'sent' }) as const),
+    letter: () => ({ outcome: 'sent' }) as const,
+  }
+  const engine = createEngine({ store, clock, handlers, deliverTo: 'me&co@example.com' })
+  onTestFinished(() => engine.close())
+  for (const sequenceId of ['nurture', 'vip'])
+    await engine.startSequence({ contactId: 'gus', campaignId: 'pool', sequenceId, actor: 'wanda' })
+  await engine.runDue()
+  const own = consoleOf({ ...world, engine })
+  expect((await send(own, '/campaigns')).text).toContain(
+    'This process delivers to <bdi>me&amp;co@example.com</bdi> instead of to contacts',
+  )
+  const { text } = await send(pages, '/contacts/gus')
+  expect(text).toContain('<bdi>delivered to me&amp;co@example.com instead</bdi>')
+  expect(text).toContain('<bdi>delivered to nobody (deliverTo)</bdi>')
 })
 
 it('SIGNAL-5: the page of a signal says which goals it satisfied, and why not the others', async () => {

@@ -1,5 +1,5 @@
 /** The sequences of a contact: those in progress, what is next, and earlier runs. */
-import { refOf } from '@enfold/core'
+import { describeDelivery, refOf } from '@enfold/core'
 import type { EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
 import type { Html } from './call.ts'
@@ -56,12 +56,17 @@ function stepTable(shown: Shown, run: EnrollmentView): Html {
     run.steps.map(
       (step) => html`<tr>
 <th scope="row"><bdi>${step.stepId}</bdi></th>
-<td>${badge(step.status)}${step.reason === undefined ? '' : html` <bdi>${step.reason}</bdi>`}${(step.resends ?? []).map((one) => html` <span class="quiet">resend ${one.resend}: ${one.status}</span>`)}</td>
+<td>${badge(step.status)}${step.reason === undefined ? '' : html` <bdi>${step.reason}</bdi>`}${instead(step)}${(step.resends ?? []).map((one) => html` <span class="quiet">resend ${one.resend}: ${one.status}${instead(one)}</span>`)}</td>
 <td>${step.at === null ? (run.next?.stepId === step.stepId ? html`due ${when(run.next.dueAt, call.timeZone, zone)}` : '') : recordedWhen(call, step.at, zone)}</td>
 <td class="orders">${stepOrders(shown, run, step)}</td>
 </tr>`,
     ),
   )
+}
+
+/** That it did not go to the contact (DELIVER-3). */
+function instead({ deliverTo }: { readonly deliverTo?: string }): Html | '' {
+  return deliverTo === undefined ? '' : html` <bdi>${describeDelivery(deliverTo)}</bdi>`
 }
 
 function stepOrders(shown: Shown, run: EnrollmentView, step: StepView): Html {

@@ -1,5 +1,5 @@
 /** The frame of every page: head, navigation, footer; and the few parts that all pages share. */
-import type { ContactId, Instant } from '@enfold/core'
+import { type ContactId, type Instant, NOBODY } from '@enfold/core'
 import { html } from 'hono/html'
 import { ASSETS } from './assets.ts'
 import { type Call, type Html, link, may } from './call.ts'
@@ -47,7 +47,7 @@ ${refresh === undefined ? '' : html`<noscript><meta http-equiv="refresh" content
   )}</nav>
 <span class="who">${may(call, ['start'], 'any') ? '' : html`<span class="badge">${principal.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${principal.id}</bdi></span>
 </header>
-<main id="main" tabindex="-1">
+${deliveryNotice(call)}<main id="main" tabindex="-1">
 ${body}
 </main>
 <footer>
@@ -60,6 +60,14 @@ ${hidden(call, { back: url.pathname + url.search })}
 </footer>
 </body>
 </html>`
+}
+
+/** On each page: what was sent here did not go to contacts (DELIVER-3). */
+function deliveryNotice({ engine: { deliverTo } }: Call): Html | '' {
+  if (deliverTo === null) return ''
+  const where = deliverTo === NOBODY ? 'nobody' : html`<bdi>${deliverTo}</bdi>`
+  return html`<p class="notice warm delivery" role="note">This process delivers to ${where} instead of to contacts (<code>deliverTo</code> or <code>ENFOLD_DELIVER_TO</code>).</p>
+`
 }
 
 /**

@@ -58,6 +58,8 @@ export interface RecordOutcome extends OfContact, StepRef {
   readonly resend: number
   readonly attempt: number
   readonly outcome: StepOutcome
+  /** Where it was sent instead of to the contact: an address, or `nobody` (DELIVER-3). */
+  readonly deliverTo?: string
   /** When to try again, should this failure be neither permanent nor the last; back-off is the dispatcher's affair. */
   readonly retryAt: Instant
 }

@@ -60,6 +60,8 @@ export interface StepRecord {
   readonly occurrence?: number
   /** Sent by hand: its attempts do not wait for its window (NOW-1). */
   readonly now?: true
+  /** Where it was sent, or was to be sent, instead of to the contact (DELIVER-3). */
+  readonly deliverTo?: string
   /** The event that made it so: what follows is caused by it. */
   readonly eventId: EventId
   readonly resends: readonly ResendRecord[]
@@ -73,6 +75,7 @@ export interface ResendRecord {
   readonly attempt: number
   readonly retryAt: Instant | null
   readonly reason: string | null
+  readonly deliverTo?: string
   readonly eventId: EventId
 }
 

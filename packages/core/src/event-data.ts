@@ -122,7 +122,12 @@ export const CONTACT_EVENTS = {
     /** What the step's condition read, where it has one (STEP-10). */
     saw: optional(observations),
   },
-  StepSent: { ...ATTEMPT, receipt: optional(text) },
+  StepSent: {
+    ...ATTEMPT,
+    receipt: optional(text),
+    /** Where it was sent instead of to the contact: an address, or `nobody` if no handler was called (DELIVER-3). */
+    deliverTo: optional(text),
+  },
   /** The reason `unknown-outcome` stands for a worker that died in the middle (STEP-6). */
   StepFailed: {
     ...ATTEMPT,
@@ -130,6 +135,8 @@ export const CONTACT_EVENTS = {
     /** What follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says. */
     consequence: words('retry', 'continue', 'stop', 'hold'),
     retryAt: instantOrNull,
+    /** Where it was to be sent instead of to the contact. */
+    deliverTo: optional(text),
   },
   StepSkipped: {
     ...ATTEMPT,

@@ -1,5 +1,6 @@
 /** Cause chains: why something happened, back to the signal or the operator; and why a step did not run (AUDIT-3). */
 import type { Catalog } from './catalog.ts'
+import { describeDelivery } from './describe/delivery.ts'
 import {
   type ContactState,
   type Enrollment,
@@ -124,7 +125,7 @@ export function explainNot(
   const record = recordOf(run, step.stepId)
   switch (record?.status) {
     case 'sent':
-      return because('sent', evidence('StepDispatched', 'StepSent', 'StepFailed'))
+      return because('sent', evidence('StepDispatched', 'StepSent', 'StepFailed'), deliveredInstead(record))
     case 'dispatched':
       return because('in-flight', evidence('StepDispatched'))
     case 'skipped':
@@ -182,6 +183,11 @@ export function nowFor(history: readonly RecordedContactEvent[], now: Instant): 
 function skippedFor(record: StepRecord, pauses: readonly SequencePause[]): string | null {
   const pause = leavesWait(record) && record.dueAt !== null ? skippingAt(pauses, record.dueAt) : null
   return pause === null ? record.reason : `its campaign was paused from ${pause.from} to ${pause.until}`
+}
+
+/** Of a step that was sent, but not to the contact (DELIVER-3). */
+function deliveredInstead({ deliverTo }: StepRecord): string | null {
+  return deliverTo === undefined ? null : describeDelivery(deliverTo)
 }
 
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {

@@ -202,12 +202,12 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       attempt(state, event.data, event, 'dispatched', null, null, event.data.timing?.dueAt ?? null)
       return
     case 'StepSent':
-      attempt(state, event.data, event, 'sent', null, null, null)
+      attempt(state, event.data, event, 'sent', null, null, null, event.data.deliverTo)
       return
     case 'StepFailed': {
-      const { reason, retryAt, consequence } = event.data
+      const { reason, retryAt, consequence, deliverTo } = event.data
       const status = consequence === 'retry' ? 'retrying' : consequence === 'hold' ? 'held' : 'failed'
-      attempt(state, event.data, event, status, reason, retryAt, null)
+      attempt(state, event.data, event, status, reason, retryAt, null, deliverTo)
       return
     }
     case 'StepSkipped':
@@ -460,13 +460,14 @@ function attempt(
   reason: string | null,
   retryAt: Instant | null,
   dueAt: Instant | null,
+  deliverTo?: string,
 ): void {
   const run = runIn(state, ref)
   if (run === undefined) return
   const step = stepIn(run, ref, event)
   // Late news of a step that the run has passed sets its record right, and moves nothing that is counted from it.
   if (ref.resend === 0 && isResolved(step)) {
-    set(step, status, { ...event, at: step.at }, reason, retryAt)
+    set(step, status, { ...event, at: step.at }, reason, retryAt, deliverTo)
     return
   }
   // The wait that a pause made longer ends when the step is resolved; a resend of an older step is none of it.
@@ -476,15 +477,15 @@ function attempt(
     step.attempt = Math.max(step.attempt, ref.attempt)
     step.dueAt ??= dueAt
     if (run.byHand !== undefined) takeByHand(run, run.byHand, step, { wasInFlight, dueAt })
-    set(step, status, event, reason, retryAt)
+    set(step, status, event, reason, retryAt, deliverTo)
     return
   }
   const resend = step.resends[ref.resend - 1]
   if (resend === undefined) return
   resend.attempt = Math.max(resend.attempt, ref.attempt)
-  set(resend, status === 'held' ? 'failed' : status, event, reason, retryAt)
+  set(resend, status === 'held' ? 'failed' : status, event, reason, retryAt, deliverTo)
   // A held step that was sent after all lets the run go on (RESEND-4).
-  if (status === 'sent' && step.status === 'held') set(step, 'sent', event, null, null)
+  if (status === 'sent' && step.status === 'held') set(step, 'sent', event, null, null, deliverTo)
 }
 
 /** The step and its wait are over now, or will be when the run comes to it (SKIP-1). */
@@ -540,17 +541,27 @@ function takeByHand(
 }
 
 function set<Status extends string>(
-  record: { status: Status; at: Instant; reason: string | null; retryAt: Instant | null; eventId: EventId },
+  record: {
+    status: Status
+    at: Instant
+    reason: string | null
+    retryAt: Instant | null
+    eventId: EventId
+    deliverTo?: string
+  },
   status: NoInfer<Status>,
   event: ContactEvent,
   reason: string | null,
   retryAt: Instant | null,
+  deliverTo?: string,
 ): void {
   record.status = status
   record.at = event.at
   record.reason = reason
   record.retryAt = retryAt
   record.eventId = event.id
+  if (deliverTo !== undefined) record.deliverTo = deliverTo
+  else if (record.deliverTo !== undefined) delete record.deliverTo
 }
 
 function withRun(state: LiveContact, ref: RunRef, change: (run: Mutable<Run>) => void): void {

@@ -18,6 +18,7 @@ export const HELD_VALUES = [
   'keys',
   'actionIds',
   'receipts',
+  'deliverTo',
   'handlerReasons',
   'tags',
   'fields',
@@ -32,7 +33,8 @@ export const HELD_VALUES = [
 /**
  * How many different values of each kind. `reasons`: why, as an order says it. `commandIds`, `signalIds`, `actionIds`:
  * those that are no UUID, which is what the engine draws. `signalValues`: what campaigns keep of signals. `variables`, `keys`:
- * what runs began with, and what they are about. `receipts`, `handlerReasons`: what handlers answered. `tags`,
+ * what runs began with, and what they are about. `receipts`, `handlerReasons`: what handlers answered.
+ * `deliverTo`: addresses that took what was for the contact. `tags`,
  * `fields`, `dates`: what conditions and timers read; `tests`: of private fields, the test and its outcome. `timeZones`:
  * that a timer was computed in. `dataDigests`: of the data of signals, four digits each. `traces`: W3C trace contexts.
  * `extensions`: what another program added before an import.
@@ -96,8 +98,10 @@ function holdData(event: ContactEvent, hold: Hold): void {
       return
     case 'StepSent':
       hold('receipts', event.data.receipt)
+      hold('deliverTo', event.data.deliverTo)
       return
     case 'StepFailed':
+      hold('deliverTo', event.data.deliverTo)
       if (!ENGINE_REASONS.has(event.data.reason)) hold('handlerReasons', event.data.reason)
       return
     case 'StepSkipped':
@@ -166,6 +170,7 @@ const WORDS: { readonly [Kind in keyof HeldValues]: readonly [one: string, many:
   keys: ['key of a run', 'keys of runs'],
   actionIds: ['action id', 'action ids'],
   receipts: ['receipt', 'receipts'],
+  deliverTo: ['address instead of the contact', 'addresses instead of the contact'],
   handlerReasons: ['reason of a handler', 'reasons of handlers'],
   tags: ['tag that was read', 'tags that were read'],
   fields: ['value of a field', 'values of fields'],

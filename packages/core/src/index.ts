@@ -55,6 +55,7 @@ export type {
   Window,
   Windows,
 } from './definition.ts'
+export { isRedirectable, NOBODY, redirectable } from './deliver-to.ts'
 export * from './describe/index.ts'
 export * from './effect.ts'
 export {

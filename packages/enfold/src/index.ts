@@ -53,6 +53,7 @@ export {
   type RecordedEvent,
   type Rejection,
   type RunRef,
+  redirectable,
   type SequenceDefinition,
   type SequenceId,
   type SequenceRef,

@@ -42,6 +42,8 @@ export type EngineEvent =
       readonly kind: string
       /** From due to now. */
       readonly lagMs: number
+      /** Where it goes instead of to the contact: an address, or "nobody" where no handler is called (DELIVER-1). */
+      readonly deliverTo?: string
     }
   | {
       readonly type: 'step-answered'
@@ -52,6 +54,8 @@ export type EngineEvent =
       /** What the handler threw, for the log of the host; the recorded reason names only its kind (LOG-4). */
       readonly error?: unknown
       readonly durationMs: number
+      /** As in `step-dispatched`. */
+      readonly deliverTo?: string
     }
   /** An outcome that came when the step was resolved otherwise already; nothing is recorded. */
   | { readonly type: 'outcome-stale'; readonly contactId: ContactId; readonly attempt: AttemptRef }

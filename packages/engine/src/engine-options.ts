@@ -74,6 +74,12 @@ export interface EngineOptions<
   readonly observe?: Observer
   readonly dispatch?: Partial<DispatchOptions>
   /**
+   * For staging: where steps are sent instead of to the contacts (DELIVER-1). An address: handlers that are `redirectable`,
+   * as `smtpMail` is, send there, and others are not called. "nobody": none is called. What is not called passes for sent,
+   * and the log says so. "contacts": as usual. Left out: as `ENFOLD_DELIVER_TO` in the environment says, or as usual.
+   */
+  readonly deliverTo?: string
+  /**
    * Takes a line for each cause of trouble, at most once a minute: faults, handlers that throw, kinds that nobody here
    * handles. Lines hold no value of yours. Default: stderr. `false`: none.
    */
@@ -143,6 +149,7 @@ const OPTIONS: input.Shape = {
   'clock?': input.withMethod('now', 'an object with now()'),
   'observe?': input.callable(),
   'dispatch?': input.anything,
+  'deliverTo?': input.anything,
   'contactsTimeoutMs?': input.wholeNumber(1, 86_400_000),
   'campaignRefreshMs?': input.wholeNumber(0, 86_400_000),
   'gateMs?': input.wholeNumber(2, 600_000),

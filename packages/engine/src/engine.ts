@@ -17,6 +17,7 @@ import { type Bulk, createBulk } from './actions/bulk.ts'
 import { systemClock } from './clock.ts'
 import { answering, type ContactVerbs, createContactVerbs, type Execute } from './contact-verbs.ts'
 import { createContext } from './create-context.ts'
+import { deliveringTo, deliverToOf } from './deliver-to.ts'
 import { createFacts, createSearch, SHORT_MS } from './directory.ts'
 import { createDispatcher } from './dispatch/dispatcher.ts'
 import type { CommandContext } from './engine-context.ts'
@@ -65,6 +66,8 @@ export interface Engine<N extends Names = AnyNames>
    */
   withTransaction(client: TransactionClient, options?: { readonly contacts?: ContactDirectory }): ContactVerbs<N>
   readonly inspect: Inspect
+  /** Where this engine sends instead of to the contacts: an address or "nobody"; `null`: to the contacts (DELIVER-1). */
+  readonly deliverTo: string | null
   /** Contacts that the projection has parked: list them, retry, discard. */
   readonly projection: ParkedContacts
   /** How this engine and its store stand. Never throws. */
@@ -91,6 +94,7 @@ export function createEngine<
 >(options: EngineOptions<Campaigns, Params, Signals>): Engine<NamesIn<Campaigns, Signals>>
 export function createEngine(options: EngineOptions): Engine {
   const dispatchOptions = checkedOptions(options)
+  const deliverTo = deliverToOf(options.deliverTo)
   const {
     store,
     handlers,
@@ -118,7 +122,8 @@ export function createEngine(options: EngineOptions): Engine {
   const factsOf = createFacts(contacts, Math.min(contactsTimeoutMs, SHORT_MS))
   const { onPoison = 'stop' } = options
   const projection = isSeparate ? createProjection({ ...context, factsOf }, readModel, { onPoison }) : projectedInAppend
-  const kinds = createKinds(checkingParams(handlersOf(handlers), schemas), campaigns.catalog)
+  const handlerOf = deliveringTo(checkingParams(handlersOf(handlers), schemas), deliverTo)
+  const kinds = createKinds(handlerOf, campaigns.catalog)
   const handledKinds = kindsOf(handlers)
   const worker = workerNamed(options.workerId)
   const dispatching = { context, readModel, kinds, worker, options: dispatchOptions, wakeSignal, projection }
@@ -145,6 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
     ...createBulk(context, readModel, inspect, actions, lifetime),
     ...createRunning({ dispatcher, projection, isSeparate, store, wakeSignal, lifetime }),
     inspect,
+    deliverTo,
     projection: parkedContactsOf(projection),
     ...createIndexCare({ context, readModel, projection, wakeSignal }),
     health: () =>
@@ -157,6 +163,7 @@ export function createEngine(options: EngineOptions): Engine {
         states: observers.states,
         dispatcher,
         projection,
+        deliverTo,
         lateAfterMs: options.lateAfterMs ?? 300_000,
         refresh: () => campaigns.fresh(),
       }),

@@ -26,6 +26,8 @@ export interface Health {
   /** Kinds whose handler failed ten times or more in a row, here. */
   readonly failingKinds: readonly FailingKind[]
   readonly dispatcher: DispatcherHealth
+  /** Where steps are sent instead of to the contacts: an address or "nobody"; `null`: to the contacts (DELIVER-1). */
+  readonly deliverTo: string | null
   /** Starts that were refused because the sequence was started too often for the contact (BRAKE-1): a loop, mostly. */
   readonly brakes: BrakeHealth
   /** Stored states of contacts that could not be used: a few after an upgrade, none otherwise. */
@@ -43,6 +45,7 @@ export interface HealthInput {
   readonly states: { health(): StateHealth }
   readonly dispatcher: Pick<Dispatcher, 'health'>
   readonly projection: Pick<Projection, 'health'>
+  readonly deliverTo: string | null
   readonly lateAfterMs: number
   /** Makes the kinds known of what is published by now. */
   readonly refresh: () => Promise<void>
@@ -58,7 +61,7 @@ async function oldestDue(readModel: ReadModel, kinds: Kinds, now: Instant): Prom
 }
 
 export async function healthOf(input: HealthInput): Promise<Health> {
-  const { readModel, clock, kinds, troubles } = input
+  const { readModel, clock, deliverTo, kinds, troubles } = input
   const dispatcher = input.dispatcher.health()
   const brakes = input.brakes.health()
   const states = input.states.health()
@@ -71,7 +74,8 @@ export async function healthOf(input: HealthInput): Promise<Health> {
     const waitingKinds = await readModel.backlog(kinds.missing(), now)
     const projection = await input.projection.health()
     const ok = projection?.stopped !== true && dueLagMs <= input.lateAfterMs && failingKinds.length === 0
-    return { ok, storeFault: null, dueLagMs, waitingKinds, failingKinds, dispatcher, brakes, states, projection }
+    const here = { failingKinds, dispatcher, deliverTo, brakes, states }
+    return { ok, storeFault: null, dueLagMs, waitingKinds, ...here, projection }
   } catch (error) {
     const storeFault = lineOf(error)
     return {
@@ -81,6 +85,7 @@ export async function healthOf(input: HealthInput): Promise<Health> {
       waitingKinds: [],
       failingKinds,
       dispatcher,
+      deliverTo,
       brakes,
       states,
       projection: null,

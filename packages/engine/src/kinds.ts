@@ -13,6 +13,7 @@ import {
   type StandardSchema,
   type StepHandler,
 } from '@enfold/core'
+import { redirectableAs } from './deliver-to.ts'
 import * as input from './input.ts'
 
 /**
@@ -70,7 +71,7 @@ export function handlersOf(handlers: Handlers): HandlerOf {
     const found = isPlain(record) ? (Object.hasOwn(record, kind) ? record[kind] : undefined) : method(record, kind)
     const handler = isPlain(record) || typeof found === 'function' ? checked(kind, found) : undefined
     // Bound, so that a method finds what its instance holds.
-    return handler === undefined ? undefined : (call) => handler.call(record, call)
+    return handler === undefined ? undefined : redirectableAs(handler, (call) => handler.call(record, call))
   }
 }
 

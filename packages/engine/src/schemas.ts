@@ -12,6 +12,7 @@ import {
   type StepCall,
   type StepHandler,
 } from '@enfold/core'
+import { redirectableAs } from './deliver-to.ts'
 import * as input from './input.ts'
 import type { HandlerOf } from './kinds.ts'
 
@@ -79,7 +80,7 @@ export function checkingParams(handlerOf: HandlerOf, { params: kinds }: Schemas)
 }
 
 function checking(handler: StepHandler, schema: StandardSchema): StepHandler {
-  return async (call: StepCall) => {
+  return redirectableAs(handler, async (call: StepCall) => {
     const checked = await checkedBy(schema, call.step.params)
     if (checked.problems !== null) {
       const [{ path, message } = { path: '', message: 'is not valid' }] = checked.problems
@@ -87,7 +88,7 @@ function checking(handler: StepHandler, schema: StandardSchema): StepHandler {
     }
     // The schema says what it gives, and the handler is typed by it.
     return handler({ ...call, step: { ...call.step, params: checked.value as JsonObject } })
-  }
+  })
 }
 
 interface Signalled {

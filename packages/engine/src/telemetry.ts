@@ -2,6 +2,8 @@
  * Spans and metrics through `@opentelemetry/api`: nothing happens, and next to nothing is spent, unless the host has set
  * up an SDK. Contact ids stand on spans only: as labels of metrics they would be a label for each contact.
  */
+
+import { NOBODY } from '@enfold/core'
 import {
   type Attributes,
   type Counter,
@@ -73,6 +75,11 @@ export interface Meters {
   close(): void
 }
 
+/** `deliver_to`: "nobody", or "instead" for an address (DELIVER-1). Absent: the contact. */
+function labelsOf({ kind, deliverTo }: { readonly kind: string; readonly deliverTo?: string }): Attributes {
+  return deliverTo === undefined ? { kind } : { kind, deliver_to: deliverTo === NOBODY ? NOBODY : 'instead' }
+}
+
 /**
  * An observer that counts and measures what the events of the engine tell.
  *
@@ -117,10 +124,10 @@ export function createMeters(behind: () => Promise<number>): Meters {
         return
       case 'step-dispatched':
         lagMs.record(event.lagMs, { kind: event.kind })
-        dispatched.add(1, { kind: event.kind })
+        dispatched.add(1, labelsOf(event))
         return
       case 'step-answered':
-        outcomes[event.outcome.outcome].add(1, { kind: event.kind })
+        outcomes[event.outcome.outcome].add(1, labelsOf(event))
         return
       case 'state-refused':
         statesRefused.add(1, { because: event.because })

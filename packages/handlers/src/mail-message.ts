@@ -39,6 +39,8 @@ export interface Sending {
   readonly from?: MailAddress | undefined
   readonly domain?: string | undefined
   readonly unsubscribe: Unsubscribe | null
+  /** Who gets it instead of the recipients that the template names (DELIVER-1). */
+  readonly deliverTo?: string | undefined
 }
 
 /** What a mail cannot be sent as it is for; `reason` goes into the log. */
@@ -80,12 +82,30 @@ export function messageOf(mail: Mail, sending: Sending): SendMailOptions {
     ...(html !== undefined && { html }),
     ...(attachments !== undefined && { attachments: [...attachments] }),
     messageId: `<${sending.key}@${sending.domain ?? domainOf(from)}>`,
+    ...insteadOf(sending.deliverTo, from),
     headers: [
       ...ownHeaders(mail.headers ?? {}),
       { key: IDEMPOTENCY_HEADER, value: sending.key },
       ...unsubscribeHeaders(sending.unsubscribe),
+      ...originalRecipients(to, sending.deliverTo),
     ],
   }
+}
+
+/** The one recipient. Own keys, empty ones too: else the defaults of a host's transport would add theirs. */
+function insteadOf(deliverTo: string | undefined, from: MailAddress): SendMailOptions {
+  if (deliverTo === undefined) return {}
+  return { to: deliverTo, cc: undefined, bcc: undefined, envelope: { from: from as string, to: deliverTo } }
+}
+
+/** Who would have got the mail, for the reader of a mailbox that takes all of them. */
+function originalRecipients(to: Mail['to'], deliverTo: string | undefined) {
+  if (deliverTo === undefined) return []
+  const parsed = [to].flat().flatMap((one) => (typeof one === 'string' ? addressParser(one, { flatten: true }) : [one]))
+  const addresses = parsed.flatMap((one) =>
+    typeof one?.address === 'string' && one.address !== '' ? [one.address] : [],
+  )
+  return addresses.length === 0 ? [] : [{ key: 'X-Original-To', value: addresses.join(', ') }]
 }
 
 function ownHeaders(headers: { readonly [name: string]: string }): { key: string; value: string }[] {

@@ -64,6 +64,8 @@ export interface SignedWebhookOptions {
  * | the address is none | `failed` for good, `url-invalid`, `url-scheme`, `url-credentials` |
  * | the call's signal aborted | `failed`, `aborted`, at once; `unknown` once the connection stood (STEP-6) |
  *
+ * It is not `redirectable`: an engine with `deliverTo` does not call it (DELIVER-1).
+ *
  * The status decides, not the body, of which nothing is recorded (LOG-4).
  * Throws an `EnfoldFault` with code `INVALID_INPUT` for options that cannot be.
  *

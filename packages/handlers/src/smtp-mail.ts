@@ -3,7 +3,7 @@
  * means is `smtp-outcome.ts`; connections, encoding and DKIM are nodemailer's.
  */
 import { isIPv4 } from 'node:net'
-import { EnfoldFault, type StepCall, type StepOutcome } from '@enfold/core'
+import { EnfoldFault, redirectable, type StepCall, type StepOutcome } from '@enfold/core'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
 import { type Mail, type MailAddress, MailRefused, messageOf, type Unsubscribe } from './mail-message.ts'
 import { failed, failedByHost, failedForGood, failedUnknown, unlessAborted } from './outcome.ts'
@@ -63,6 +63,9 @@ export interface SmtpMail {
  * | the mail cannot be sent as it is | `failed` for good, `template-invalid`, `from-missing`, `unsubscribe-invalid` |
  * | the call's signal aborted | `failed`, `aborted` or `smtp-unknown`, at once; a connection that was sending is closed |
  *
+ * It is `redirectable`: where the call has a `deliverTo`, that address alone gets the mail, and the header `X-Original-To`
+ * holds the recipients of the template (DELIVER-1).
+ *
  * No reason and no receipt holds an address or a text (LOG-4).
  *
  * @example
@@ -107,7 +110,13 @@ export function smtpMail(options: SmtpMailOptions): SmtpMail {
 
     try {
       const { from, domain } = options
-      const message = messageOf(mail, { key: call.idempotencyKey, from, domain, unsubscribe })
+      const message = messageOf(mail, {
+        key: call.idempotencyKey,
+        from,
+        domain,
+        unsubscribe,
+        deliverTo: call.deliverTo,
+      })
       return outcomeOfReply(await transporter.sendMail({ ...message, signal }))
     } catch (error) {
       if (error instanceof MailRefused) return failedForGood(error.reason)
@@ -126,7 +135,7 @@ export function smtpMail(options: SmtpMailOptions): SmtpMail {
     }
   }
 
-  return Object.assign(handle, { close })
+  return redirectable(Object.assign(handle, { close }))
 }
 
 function transportOf({ transport, allowPlainAuth = false }: SmtpMailOptions): {

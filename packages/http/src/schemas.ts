@@ -129,7 +129,8 @@ const Step = closed({
   status: words(...STEP_STATUSES),
   at: orNull(Instant),
   reason: opt(Type.String()),
-  resends: opt(list(closed({ resend: Count, status: Type.String(), at: Instant }))),
+  deliverTo: opt(Type.String()),
+  resends: opt(list(closed({ resend: Count, status: Type.String(), at: Instant, deliverTo: opt(Type.String()) }))),
 })
 
 export const Contact = closed({
@@ -305,6 +306,7 @@ export const Health = Type.Union([
     waitingKinds: list(closed({ kind: Type.String(), contacts: Count, since: Instant })),
     failingKinds: list(closed({ kind: Type.String(), failures: Count, since: Instant })),
     dispatcher: JsonData,
+    deliverTo: orNull(Type.String()),
     brakes: closed({ count: Count, lastAt: orNull(Instant) }),
     states: closed({ refused: Count, lastAt: orNull(Instant) }),
   }),

@@ -99,6 +99,8 @@ const OUTCOMES: readonly StepOutcome[] = [
   { outcome: 'sent' },
   { outcome: 'failed', reason: 'cut off', unknown: true },
 ]
+/** Where a sending went instead of to the contact (DELIVER-3). */
+const INSTEAD = [undefined, undefined, undefined, 'nobody', 'me@example.com']
 
 type Order = { readonly [field: string]: unknown }
 
@@ -288,7 +290,10 @@ class Player {
     const { run: ofRun, stepId, occurrence, resend, attempt } = sending
     const time = occurrence === undefined ? {} : { occurrence }
     const what = { ...refOf(sending), run: ofRun, stepId, ...time, resend, attempt, outcome }
-    this.#run({ type: 'RecordOutcome', ...this.#meta(null), ...what, retryAt: instantOf(this.#nowMs + 1 + a * 60_000) })
+    const instead = pick(INSTEAD, a)
+    const redirected = instead === undefined ? {} : { deliverTo: instead }
+    const retryAt = instantOf(this.#nowMs + 1 + a * 60_000)
+    this.#run({ type: 'RecordOutcome', ...this.#meta(null), ...what, ...redirected, retryAt })
   }
 
   // --- Publications -------------------------------------------------------------------------------------------------

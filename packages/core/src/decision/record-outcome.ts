@@ -33,7 +33,7 @@ export const recordOutcome: Decider<RecordOutcome, RecordOutcomeAnswer> = {
   readsPublished: false,
   recordedBy: null,
   decide(command, decision) {
-    const { stepId, occurrence, resend, attempt, outcome } = command
+    const { stepId, occurrence, resend, attempt, outcome, deliverTo } = command
     const ref: RunRef = { ...refOf(command), run: command.run }
     const run = runOf(decision.state(), ref)
     const record = run === undefined ? undefined : recordFor(run, stepId, occurrence)
@@ -42,11 +42,12 @@ export const recordOutcome: Decider<RecordOutcome, RecordOutcomeAnswer> = {
     const { correlationId } = run
     const why: Causation = { cause: { by: 'step', stepId }, causationId: sending.eventId, correlationId }
     const data = { ...ref, stepId, ...(occurrence === undefined ? {} : { occurrence }), resend, attempt }
+    const redirected = deliverTo === undefined ? {} : { deliverTo }
     switch (outcome.outcome) {
       case 'sent':
         decision.add(
           'StepSent',
-          { ...data, ...(outcome.receipt === undefined ? {} : { receipt: outcome.receipt }) },
+          { ...data, ...(outcome.receipt === undefined ? {} : { receipt: outcome.receipt }), ...redirected },
           why,
         )
         break
@@ -58,7 +59,7 @@ export const recordOutcome: Decider<RecordOutcome, RecordOutcomeAnswer> = {
         const step = requireStep(campaign.sequence(ref.sequenceId), stepId)
         const consequence = afterFailure(decision.state(), decision.now, run, step, sending, command)
         const retryAt = consequence === 'retry' ? command.retryAt : null
-        decision.add('StepFailed', { ...data, reason: outcome.reason, consequence, retryAt }, why)
+        decision.add('StepFailed', { ...data, reason: outcome.reason, consequence, retryAt, ...redirected }, why)
       }
     }
     afterResolution(decision, ref, stepId)

@@ -1,4 +1,5 @@
 /** Why something happened, as the end of a sentence. */
+import { NOBODY } from '../deliver-to.ts'
 import type { NewEvent } from '../events.ts'
 import {
   goalInWords,
@@ -48,7 +49,7 @@ function stepCause({ type, data }: NewEvent, stepId: string, wording: Wording): 
   if (type === 'StepDispatched' && data.attempt > 1) return 'as the next attempt'
   if (type === 'StepDispatched' || (type === 'StepSkipped' && data.attempt === 0))
     return data.resend > 0 ? 'as ordered' : 'on its schedule'
-  if (type === 'StepSent') return 'by its handler'
+  if (type === 'StepSent') return data.deliverTo === NOBODY ? 'without its handler' : 'by its handler'
   const name = 'sequenceId' in data ? stepNameInWords({ ...data, stepId }, wording) : idInWords(stepId)
   return `by the step ${name}`
 }

@@ -233,6 +233,16 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
   ],
   StepSent: [
     [{ type: 'StepSent', data: step }, 'Sent one of pool/"a/b", run 2', 'Sent Step ONE of Seven mistakes, run 2'],
+    [
+      { type: 'StepSent', data: { ...step, deliverTo: 'me@example.com' } },
+      'Sent one of pool/"a/b", run 2, delivered to me@example.com instead',
+      'Sent Step ONE of Seven mistakes, run 2, delivered to me@example.com instead',
+    ],
+    [
+      { type: 'StepSent', data: { ...step, deliverTo: 'nobody' } },
+      'Did not send one of pool/"a/b", run 2: delivered to nobody (deliverTo)',
+      'Did not send Step ONE of Seven mistakes, run 2: delivered to nobody (deliverTo)',
+    ],
   ],
   StepFailed: [
     [
@@ -377,6 +387,7 @@ describe('a cause in words', () => {
     [{ type: 'StepSkipped', data: { ...step, attempt: 0, reason: 'draft', timing: null } }, 'on its schedule'],
     [{ type: 'StepSkipped', data: { ...step, reason: 'no-address', timing: null } }, 'by the step one'],
     [{ type: 'StepSent', data: step }, 'by its handler'],
+    [{ type: 'StepSent', data: { ...step, deliverTo: 'nobody' } }, 'without its handler'],
   ])("AUDIT-3: a step's own event says what moved it: %j", (one, expected) => {
     expect(describeCause(event(one, { cause: { by: 'step', stepId: 'one' } }))).toBe(expected)
   })

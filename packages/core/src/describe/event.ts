@@ -1,7 +1,9 @@
 /** What happened, as one sentence. */
+import { NOBODY } from '../deliver-to.ts'
 import type { CampaignEventData, ContactEventData, NewEvent } from '../events.ts'
 import { elapsedWords } from '../timers/after.ts'
 import type { UnchangedOutcome } from '../verbs/campaign-verbs.ts'
+import { describeDelivery } from './delivery.ts'
 import { durationInWords } from './duration.ts'
 import {
   campaignInWords,
@@ -64,9 +66,11 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
     case 'StepDispatched':
       return `Dispatched ${stepInWords(data, wording)}`
     case 'StepSent':
-      return `Sent ${stepInWords(data, wording)}`
+      return data.deliverTo === NOBODY
+        ? `Did not send ${stepInWords(data, wording)}: ${describeDelivery(data.deliverTo)}`
+        : `Sent ${stepInWords(data, wording)}${instead(data)}`
     case 'StepFailed':
-      return `Failed ${stepInWords(data, wording)}: ${visibleText(data.reason)}; ${consequence(data, wording)}`
+      return `Failed ${stepInWords(data, wording)}${instead(data, 'to be ')}: ${visibleText(data.reason)}; ${consequence(data, wording)}`
     case 'StepSkipped':
       return `Skipped ${stepInWords(data, wording)}: ${visibleText(data.reason)}`
     case 'StepResent':
@@ -89,6 +93,11 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
     case 'ContactErased':
       return 'Erased'
   }
+}
+
+/** ", delivered to me@example.com instead"; empty where it was for the contact. */
+function instead({ deliverTo }: { readonly deliverTo?: string }, before = ''): string {
+  return deliverTo === undefined ? '' : `, ${before}${describeDelivery(deliverTo)}`
 }
 
 /** " at mistake-4"; empty where it begins at its first step. */

@@ -1,5 +1,6 @@
 /** Events, causes, evidence and reasons in words: for terminals, consoles, and pages of the host's own. */
 export { describeCause } from './cause.ts'
+export { describeDelivery } from './delivery.ts'
 export { describeEvent } from './event.ts'
 export { describeEvidence } from './evidence.ts'
 export { describeNotRun } from './not-run.ts'

@@ -47,6 +47,11 @@ export interface StepCall<Params = JsonObject> {
   readonly occurrence?: number
   /** The same for every attempt at the same sending (STEP-4). */
   readonly idempotencyKey: string
+  /**
+   * An address that takes what is for the contact, instead of the contact: what `createEngine` was given as `deliverTo`.
+   * Only handlers that are `redirectable` are called with it (DELIVER-1). Absent: the contact.
+   */
+  readonly deliverTo?: string
   /** Aborts when the handler's time is over, or when the engine shuts down and has waited for it long enough. */
   readonly signal: AbortSignal
 }

@@ -208,9 +208,9 @@ async function sendOne(
   giveUp: AbortSignal,
 ): Promise<boolean> {
   if (event.type !== 'StepDispatched') return true
-  const outcome = await send(worker, event, holding, known, giveUp)
-  if (outcome === null) return false
-  const command = outcomeOf(worker, holding.claim.contactId, event.data, outcome)
+  const answered = await send(worker, event, holding, known, giveUp)
+  if (answered === null) return false
+  const command = outcomeOf(worker, holding.claim.contactId, event.data, answered)
   await recorder.add(command)
   return true
 }

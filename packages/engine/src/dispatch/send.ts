@@ -16,6 +16,7 @@ import {
   type StepHandler,
   type StepOutcome,
 } from '@enfold/core'
+import { deliverToBy } from '../deliver-to.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
 import { varsIn } from '../inspect/contact-questions.ts'
@@ -35,6 +36,12 @@ export interface Sender {
   inFlight: number
 }
 
+/** What a handler answered, and where it was to send instead of to the contact (DELIVER-3). */
+export interface Answered {
+  readonly outcome: StepOutcome
+  readonly deliverTo?: string
+}
+
 /** Calls the handler; `null` if it must not be called any more. */
 export async function send(
   sender: Sender,
@@ -42,20 +49,23 @@ export async function send(
   holding: Holding,
   known: ContactSnapshot,
   giveUp: AbortSignal,
-): Promise<StepOutcome | null> {
+): Promise<Answered | null> {
   const { clock, observe } = sender.context
   if (!isStillHeld(observe, sender.options, holding, attemptOf(event.data))) return null
   if (await isPausedMeanwhile(sender.context, event)) return null
   const call = callOf(sender, event, holding.claim.contactId, known)
-  const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind }
+  const handler = handlerFor(sender.kinds, call.step.kind)
+  const deliverTo = deliverToBy(handler)
+  const redirected = deliverTo === undefined ? {} : { deliverTo }
+  const about = { contactId: call.contactId, attempt: attemptOf(event.data), kind: call.step.kind, ...redirected }
   const now = clock.now()
   const lagMs = Math.max(0, epochMsOf(now) - epochMsOf(event.data.timing?.dueAt ?? now))
   observe({ type: 'step-dispatched', ...about, lagMs })
   const startedAt = performance.now()
-  const { outcome, error } = await called(sender, call, giveUp)
+  const { outcome, error } = await called(sender, handler, call, giveUp)
   const durationMs = performance.now() - startedAt
   observe({ type: 'step-answered', ...about, outcome, durationMs, ...(error === undefined ? {} : { error }) })
-  return outcome
+  return { outcome, ...redirected }
 }
 
 /**
@@ -68,7 +78,7 @@ async function isPausedMeanwhile({ campaigns, viewMs }: EngineContext, { data }:
   return pauseNow(campaigns.catalog.find(data.campaignId), data.sequenceId) !== null
 }
 
-function called(sender: Sender, call: Omit<StepCall, 'signal'>, giveUp: AbortSignal) {
+function called(sender: Sender, handler: StepHandler, call: Omit<StepCall, 'signal'>, giveUp: AbortSignal) {
   const { exceptionMessages, handlerTimeoutMs } = sender.options
   const attributes = {
     'enfold.contact': call.contactId,
@@ -78,7 +88,6 @@ function called(sender: Sender, call: Omit<StepCall, 'signal'>, giveUp: AbortSig
   }
   return inSpan('enfold.dispatch', attributes, async (span) => {
     sender.inFlight += 1
-    const handler = handlerFor(sender.kinds, call.step.kind)
     const answer = await callHandler(handler, call, handlerTimeoutMs, giveUp).finally(() => {
       sender.inFlight -= 1
     })
@@ -125,7 +134,7 @@ export function outcomeOf(
   sender: Sender,
   contactId: ContactId,
   data: Dispatched['data'],
-  outcome: StepOutcome,
+  { outcome, ...redirected }: Answered,
 ): RecordOutcome {
   const attempt = attemptOf(data)
   return {
@@ -136,6 +145,7 @@ export function outcomeOf(
     contactId,
     ...attempt,
     outcome,
+    ...redirected,
     retryAt: retryAt(sender, attempt.attempt, outcome),
   }
 }

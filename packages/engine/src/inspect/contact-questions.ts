@@ -90,7 +90,14 @@ export interface StepView {
   /** When it came to be so; `null` while untouched. */
   readonly at: Instant | null
   readonly reason?: string
-  readonly resends?: readonly { readonly resend: number; readonly status: string; readonly at: Instant }[]
+  /** Where it was sent instead of to the contact: an address, or "nobody" where no handler was called (DELIVER-3). */
+  readonly deliverTo?: string
+  readonly resends?: readonly {
+    readonly resend: number
+    readonly status: string
+    readonly at: Instant
+    readonly deliverTo?: string
+  }[]
 }
 
 interface ContactOptions {
@@ -229,16 +236,17 @@ function nextOf({ stepId, dueAt, opensAt, campaignPausedSince }: UpcomingStep): 
 
 function stepView(stepId: StepId, record: StepRecord | undefined): StepView {
   if (record === undefined) return { stepId, status: 'pending', at: null }
-  const { status, at, reason, resends } = record
+  const { status, at, reason, resends, deliverTo } = record
   return {
     stepId,
     status: status === 'retrying' ? 'pending' : status,
     at,
     ...(reason === null ? {} : { reason }),
+    ...(deliverTo === undefined ? {} : { deliverTo }),
     ...(resends.length === 0 ? {} : { resends: resends.map(resendView) }),
   }
 }
 
-function resendView({ resend, status, at }: ResendRecord) {
-  return { resend, status, at }
+function resendView({ resend, status, at, deliverTo }: ResendRecord) {
+  return { resend, status, at, ...(deliverTo === undefined ? {} : { deliverTo }) }
 }
