@@ -171,12 +171,15 @@ export function isSameEnrollment(a: SequenceRef, b: SequenceRef): boolean {
  * @throws NeedsHistory where a working state leaves it out
  */
 export function enrollmentOf({ enrollments, leftOut }: ContactState, ref: SequenceRef): Enrollment | undefined {
-  const found =
-    enrollments.length > FEW
-      ? enrollments[placeOf(enrollments, ref)]
-      : enrollments.find((one) => isSameEnrollment(one, ref))
+  const found = enrollments.length > FEW ? enrollments[placeOf(enrollments, ref)] : amongFew(enrollments, ref)
   if (found === undefined && leftOut !== undefined && mayHold(leftOut, nameOfEnrollment(ref))) throw new NeedsHistory()
   return found
+}
+
+/** Without a closure for each event of a fold. */
+function amongFew(enrollments: readonly Enrollment[], ref: SequenceRef): Enrollment | undefined {
+  for (const one of enrollments) if (isSameEnrollment(one, ref)) return one
+  return undefined
 }
 
 type Sequence = Pick<SequenceRef, 'campaignId' | 'sequenceId'>

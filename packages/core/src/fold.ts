@@ -158,10 +158,12 @@ function recordForIn(
   stepId: StepId,
   occurrence: number | undefined,
 ): Mutable<StepRecord> | undefined {
-  const isIt = (step: StepRecord | undefined) => step?.stepId === stepId && step.occurrence === occurrence
-  const last = steps.length - 1
-  const place = isIt(steps[last]) ? last : steps.findIndex(isIt)
-  return place === -1 ? undefined : ownRecord(steps, place)
+  // From the end: most events are about the step at which the run stands.
+  for (let place = steps.length - 1; place >= 0; place--) {
+    const step = steps[place] as StepRecord
+    if (step.stepId === stepId && step.occurrence === occurrence) return ownRecord(steps, place)
+  }
+  return undefined
 }
 
 /**
@@ -576,18 +578,21 @@ function stepIn(
 ): Mutable<StepRecord> {
   const known = recordForIn(run, stepId, occurrence)
   if (known !== undefined) return known
-  run.steps.push({
+  const { at, id: eventId } = event
+  const step: Mutable<StepRecord> = {
     stepId,
-    ...(occurrence === undefined ? {} : { occurrence }),
     status: 'dispatched',
-    at: event.at,
+    at,
     attempt: 0,
     retryAt: null,
     dueAt: null,
     reason: null,
-    eventId: event.id,
+    eventId,
     resends: NO_RESENDS,
-  })
+  }
+  // Spread into the literal, it took longer than all else that an attempt does.
+  if (occurrence !== undefined) step.occurrence = occurrence
+  run.steps.push(step)
   return lastOf(run.steps)
 }
 
