@@ -35,6 +35,8 @@ module.exports = {
           '/core/src/log\\.ts$',
           '/core/src/store/index\\.ts$',
           '^packages/test-servers/src/[^/]+/index\\.ts$',
+          // Each file of it is an entry.
+          '^packages/enfold/src/',
         ],
       },
     },
@@ -60,7 +62,7 @@ module.exports = {
     only('testkit-uses-core', 'testkit', ['core']),
     only('http-uses', 'http', ['core', 'engine']),
     only('console-uses', 'console', ['core', 'engine', 'http']),
-    only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+']),
+    only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+', 'create-enfold']),
     {
       ...only('enfold-uses', 'enfold', [
         'core',
@@ -77,9 +79,10 @@ module.exports = {
     {
       name: 'enfold-is-used-by-hosts',
       severity: 'error',
-      from: { path: '^packages/(?!enfold/|bench/)', pathNot: OF_TESTS },
+      from: { path: '^packages/(?!enfold/|bench/|templates/)', pathNot: OF_TESTS },
       to: { path: '^packages/enfold/' },
     },
+    only('create-enfold-uses-nothing', 'create-enfold', []),
     {
       name: 'bench-is-used-by-nobody',
       severity: 'error',

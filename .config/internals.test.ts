@@ -18,7 +18,9 @@ function importsByPackage(): ReadonlyMap<string, ReadonlySet<string>> {
     if ('private' in JSON.parse(readFileSync(join(ROOT, manifest), 'utf8'))) continue
     const files = globSync('src/**/*.ts', { cwd: folder }).filter((file) => !OF_TESTS.test(file))
     const code = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n')
-    const used = [...code.matchAll(/(?:from|import\()\s*'@enfold\/([\w-]+)/g)].map((match) => `${match[1]}`)
+    const used = [...code.matchAll(/(?:from|import\()\s*'(?:@enfold\/([\w-]+)|(create-enfold)')/g)].map(
+      ([, scoped, plain]) => scoped ?? plain ?? '',
+    )
     imports.set(basename(folder), new Set(used.filter((other) => other !== basename(folder))))
   }
   return imports

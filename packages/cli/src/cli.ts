@@ -4,6 +4,7 @@
  */
 import { isEnfoldFault } from '@enfold/core'
 import { Command, CommanderError } from 'commander'
+import { addInitCommand } from './commands/init.ts'
 import { withStoreFirst } from './commands/options.ts'
 import { addOrderCommands } from './commands/orders.ts'
 import { addQuestionCommands } from './commands/questions.ts'
@@ -30,6 +31,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   addQuestionCommands(program, io, fail)
   addOrderCommands(program, io, fail)
   addWorkCommands(program, io, fail)
+  addInitCommand(program, io)
   try {
     await program.parseAsync(withStoreFirst(program, args), { from: 'user' })
     return status

@@ -1,0 +1,21 @@
+/** What the person has to put right before anything can be written. The message says what, and how. */
+export class InitError extends Error {
+  override readonly name = 'InitError'
+}
+
+/** What the operating system said, without the words of the call that it said it to. */
+export function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return REASONS.get(code) ?? (code === '' ? 'it cannot be read' : code)
+}
+
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ENOENT', 'it does not exist'],
+  ['ENOTDIR', 'a part of its path is not a folder'],
+  ['EISDIR', 'it is a folder'],
+  ['EACCES', 'permission denied'],
+  ['EPERM', 'permission denied'],
+  ['EROFS', 'the file system is read-only'],
+  ['ENOSPC', 'the disk is full'],
+  ['ELOOP', 'its links lead in a circle'],
+])

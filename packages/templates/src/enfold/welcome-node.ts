@@ -1,0 +1,19 @@
+import { deepEqual } from 'node:assert/strict'
+import { test } from 'node:test'
+import { simulate } from 'enfold'
+import { welcome } from './welcome.ts'
+
+/** Signs up on a Monday at ten. */
+function play(later: Parameters<typeof simulate>[1]['happenings'] = []) {
+  const happenings = [{ at: 'P0D', signal: { kind: 'signed-up' } }, ...later]
+  const { sent } = simulate(welcome, { from: '2026-03-02T10:00:00.000Z', happenings })
+  return sent.map(({ stepId, at }) => `${stepId} ${at}`)
+}
+
+test('says hello at once, and asks three days later at eight', () => {
+  deepEqual(play(), ['hello 2026-03-02T10:00:00.000Z', 'how-is-it 2026-03-05T08:00:00.000Z'])
+})
+
+test('asks nobody who has bought', () => {
+  deepEqual(play([{ at: 'P1D', signal: { kind: 'purchased' } }]), ['hello 2026-03-02T10:00:00.000Z'])
+})
