@@ -5,7 +5,6 @@ import { recipe } from './stage.ts'
 export const birthday = campaign({
   id: 'birthday',
   fields: { birthday: { private: true } },
-  signals: { 'birthday-changed': { keep: [] } },
   goals: [
     { id: 'customer', when: { kind: 'became-customer' }, next: ['each-year'] },
     { id: 'left', when: { kind: 'unsubscribed' }, achievableBy: 'members' },
@@ -34,9 +33,9 @@ export async function onCustomer(engine: Engine, customer: { id: string; birthda
   orThrow(await engine.signal({ contactId: customer.id, kind: 'became-customer', signalId: `customer/${customer.id}` }))
 }
 
-/** After the new date was saved. The signal is kept, so the engine plans the contact again. */
+/** After the new date was saved: due times are computed again. */
 export async function onBirthdayChanged(engine: Engine, contactId: string) {
-  orThrow(await engine.signal({ contactId, kind: 'birthday-changed' }))
+  await engine.refreshContact(contactId)
 }
 // #endregion host
 
