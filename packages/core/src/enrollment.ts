@@ -1,5 +1,5 @@
 /**
- * A contact's enrollments: the shape of its state, and the questions that it answers.
+ * A contact's enrollments: the shape of its state, and the questions that are asked of it.
  */
 import type { ByHand } from './by-hand.ts'
 import type { ContactEvent, RunRef, SequenceRef, StepRef, Vars } from './events.ts'
