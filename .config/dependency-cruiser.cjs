@@ -10,7 +10,7 @@ const only = (name, from, allowed) => ({
     path: '^packages/',
     pathNot: [
       `^packages/${from}/`,
-      ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log|store-battery)\\.ts$`),
+      ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log|pages|store-battery)\\.ts$`),
     ],
   },
 })
@@ -33,6 +33,7 @@ module.exports = {
           '/testkit/src/runs\\.ts$',
           '^packages/enfold/src/[^/]+\\.ts$',
           '/core/src/log\\.ts$',
+          '/console/src/pages\\.ts$',
           '/core/src/store/index\\.ts$',
           '^packages/test-servers/src/[^/]+/index\\.ts$',
           // Each file of it is an entry.

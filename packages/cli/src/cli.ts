@@ -4,6 +4,7 @@
  */
 import { isEnfoldFault } from '@enfold/core'
 import { Command, CommanderError } from 'commander'
+import { addDevCommand } from './commands/dev.ts'
 import { addInitCommand } from './commands/init.ts'
 import { withStoreFirst } from './commands/options.ts'
 import { addOrderCommands } from './commands/orders.ts'
@@ -31,6 +32,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   addQuestionCommands(program, io, fail)
   addOrderCommands(program, io, fail)
   addWorkCommands(program, io, fail)
+  addDevCommand(program, io)
   addInitCommand(program, io)
   try {
     await program.parseAsync(withStoreFirst(program, args), { from: 'user' })

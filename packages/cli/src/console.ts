@@ -1,5 +1,6 @@
 /** `enfold console`: the operator's pages over a store, for the user of this machine, until told to stop. */
 import { serveOnLoopback } from '@enfold/console'
+import { onPort } from './port.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { plain } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
@@ -19,12 +20,14 @@ export async function openConsole(io: Streams, url: string, command: ConsoleComm
     const told = new Promise<void>((resolve) => {
       for (const name of STOPS) process.once(name, () => resolve())
     })
-    const pages = await serveOnLoopback({
-      engine,
-      port,
-      principal: { id: actor, may: write ? 'write' : 'read' },
-      onError: (error) => io.stderr.write(`${plain(String(error))}\n`),
-    })
+    const pages = await onPort(port, () =>
+      serveOnLoopback({
+        engine,
+        port,
+        principal: { id: actor, may: write ? 'write' : 'read' },
+        onError: (error) => io.stderr.write(`${plain(String(error))}\n`),
+      }),
+    )
     await writeLine(io.stdout, pages.url)
     io.stderr.write(
       `${write ? 'Orders are taken; a worker (enfold run) does them.' : 'Read only; --write takes orders.'} The address opens once, in one browser of this machine. Ctrl-C ends it.\n`,

@@ -5,6 +5,7 @@ import type { Engine } from '@enfold/engine'
 import { denial, type PathIds, type Principal, pathSegment, type Scope, type Verb } from '@enfold/http'
 import type { html } from 'hono/html'
 import { Failure } from './failure.ts'
+import type { Part } from './parts.ts'
 
 /** Escaped text. Strings that are put into an `html` template are escaped, these are not. */
 export type Html = ReturnType<typeof html>
@@ -26,6 +27,8 @@ export interface Call<Path extends string = string> {
   readonly chosenZone: string | null
   readonly timeZone: string
   readonly basePath: string
+  /** Of the navigation. */
+  readonly parts: readonly Part[]
   /** Names of contacts where the host gives any. */
   namesOf(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, string>>
   /** Asks `authorize` again, for an answer that lasts: whether this actor still sees the campaign. Never rejects. */

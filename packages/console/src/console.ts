@@ -25,6 +25,7 @@ import { Failure } from './failure.ts'
 import { checkSender, formOf, ownPath, safeHeaders, secret, tokenOf } from './guard.ts'
 import { type Describe, namesOf } from './names.ts'
 import { document, type Page } from './page.ts'
+import { PARTS, type Part } from './parts.ts'
 import { type Route, routes } from './routes.ts'
 import { TITLES, userMessageOf } from './user-message.ts'
 import { chosenZoneOf } from './zone.ts'
@@ -71,7 +72,7 @@ const OWN_OPTIONS = {
 }
 
 /** What every request is answered with. */
-interface Context extends Pick<Call, 'engine' | 'basePath' | 'verification'> {
+interface Context extends Pick<Call, 'engine' | 'basePath' | 'parts' | 'verification'> {
   readonly authorize: Authorize
   readonly describe: Describe | undefined
   /** Of the tokens of forms. */
@@ -93,6 +94,19 @@ type BrowserCall = Call & { readonly cookie: string }
  * await pages(new Request('http://localhost/'))
  */
 export function createConsole(options: ConsoleOptions): Console {
+  return createConsoleWith(options, { routes: [], parts: [] })
+}
+
+/** More pages in the frame of the console, under its rules. */
+export interface Extension {
+  /** Tried before those of the console. */
+  readonly routes: readonly Route[]
+  /** Of the navigation, before those of the console. */
+  readonly parts: readonly Part[]
+}
+
+/** As `createConsole`, with more pages. */
+export function createConsoleWith(options: ConsoleOptions, extension: Extension): Console {
   const about = { surface: 'console', mountedAt: '/enfold' }
   const {
     authorize,
@@ -104,11 +118,14 @@ export function createConsole(options: ConsoleOptions): Console {
   const { describe, maxBodyBytes = 2 ** 20, secret: key = secret() + secret(), timeZone = 'UTC' } = own
   const failed = tellHost(onError)
   const verification: Verification = { running: null, last: null }
-  const context: Context = { engine, basePath, verification, authorize, describe, key, maxBodyBytes, timeZone, failed }
+  const parts = [...extension.parts, ...PARTS]
+  const context: Context = {
+    ...{ engine, basePath, parts, verification, authorize, describe, key, maxBodyBytes, timeZone, failed },
+  }
   return serve({
     authorize,
     basePath,
-    routes,
+    routes: [...extension.routes, ...routes],
     failed,
     files: new Map(Object.values(ASSETS).map((asset) => [`/assets/${asset.name}`, () => assetResponse(asset)])),
     answer: (route, principal, request) => answer(context, route, principal, request),
@@ -152,12 +169,12 @@ async function callOf(
   principal: Principal,
   request: Request,
 ): Promise<BrowserCall> {
-  const { basePath, describe, engine, key, timeZone, verification } = context
+  const { basePath, describe, engine, key, parts, timeZone, verification } = context
   const cookie = cookieOf(request, SESSION) ?? secret()
   const chosenZone = chosenZoneOf(request)
   const failed = (error: unknown) => context.failed(error, request)
   return {
-    ...{ engine, principal, request, basePath, verification, cookie, chosenZone, failed },
+    ...{ engine, principal, request, basePath, parts, verification, cookie, chosenZone, failed },
     url: new URL(request.url),
     path: route === null ? {} : idsOf(route, request, illegalId),
     form: new URLSearchParams(),
@@ -202,11 +219,15 @@ function backLink({ basePath, request, url }: Call) {
 
 async function pageResponse(call: BrowserCall, page: Page, status: number): Promise<Response> {
   const text = String(await document(call, page))
-  return withHeaders(new Response(text, { status, headers: { 'content-type': 'text/html; charset=utf-8' } }), call)
+  const { frames = false } = page
+  const headers = { ...safeHeaders(call.nonce, { frames }), 'content-type': 'text/html; charset=utf-8' }
+  return withHeaders(new Response(text, { status, headers }), call)
 }
 
 function withHeaders(response: Response, { basePath, cookie, nonce, request }: BrowserCall): Response {
-  for (const [name, value] of Object.entries(safeHeaders(nonce))) response.headers.set(name, value)
+  // A response that has a policy has the headers that go with it.
+  if (!response.headers.has('content-security-policy'))
+    for (const [name, value] of Object.entries(safeHeaders(nonce))) response.headers.set(name, value)
   if (cookieOf(request, SESSION) !== cookie)
     response.headers.append('set-cookie', cookieText(SESSION, cookie, basePath, request, '; HttpOnly'))
   return response

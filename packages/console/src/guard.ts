@@ -5,8 +5,11 @@
 import { piecesOf } from '@enfold/http'
 import { Failure } from './failure.ts'
 
-/** Headers of every answer. `nonce`: of the page's own script and stylesheet. */
-export function safeHeaders(nonce: string): Record<string, string> {
+/**
+ * Headers of every answer. `nonce`: of the page's own script and stylesheet. `frames`: the page shows others of this
+ * address in frames.
+ */
+export function safeHeaders(nonce: string, { frames = false } = {}): Record<string, string> {
   return {
     'content-security-policy': [
       `default-src 'none'`,
@@ -14,6 +17,7 @@ export function safeHeaders(nonce: string): Record<string, string> {
       `style-src 'nonce-${nonce}'`,
       `img-src 'self'`,
       `connect-src 'self'`,
+      ...(frames ? [`frame-src 'self'`] : []),
       `form-action 'self'`,
       `base-uri 'none'`,
       `frame-ancestors 'none'`,
@@ -27,6 +31,32 @@ export function safeHeaders(nonce: string): Record<string, string> {
     // What is known of people belongs in no cache.
     'cache-control': 'no-store',
   }
+}
+
+/**
+ * Somebody else's HTML, to be shown in a sandboxed frame of a page with `frames`: no script runs in it, nothing is loaded
+ * from anywhere, no form is sent.
+ */
+export function framedResponse(text: string): Response {
+  const policy = [
+    `default-src 'none'`,
+    `style-src 'unsafe-inline'`,
+    `img-src data:`,
+    `form-action 'none'`,
+    `base-uri 'none'`,
+    `frame-ancestors 'self'`,
+    'sandbox',
+  ]
+  const {
+    'x-frame-options': _denied,
+    'cross-origin-opener-policy': _opener,
+    ...headers
+  } = {
+    ...safeHeaders(secret()),
+    'content-security-policy': policy.join('; '),
+    'content-type': 'text/html; charset=utf-8',
+  } as Record<string, string>
+  return new Response(text, { headers })
 }
 
 /** 128 bits that nobody can guess. */

@@ -5,9 +5,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Principal } from '@enfold/http'
+import type { Authorize, Principal } from '@enfold/http'
 import { getRequestListener } from '@hono/node-server'
-import { type ConsoleOptions, createConsole } from './console.ts'
+import { type Console, type ConsoleOptions, createConsole } from './console.ts'
 import { cookieOf } from './cookies.ts'
 import { safeHeaders, secret } from './guard.ts'
 
@@ -32,11 +32,29 @@ const COOKIE = 'enfold-loopback'
  * @example
  * const { url, close } = await serveOnLoopback({ engine, principal: { id: 'me', may: 'read' } })
  */
-export async function serveOnLoopback({ principal, port = 0, ...options }: LoopbackOptions): Promise<LoopbackConsole> {
+export function serveOnLoopback({ principal, port = 0, ...options }: LoopbackOptions): Promise<LoopbackConsole> {
+  const pagesFor = (authorize: Authorize) => createConsole({ ...options, authorize })
+  return servePagesOnLoopback({ principal, port, pagesFor, opensOnce: true, first: '/' })
+}
+
+interface LoopbackPages {
+  readonly principal: Principal
+  /** 0: any that is free. */
+  readonly port: number
+  pagesFor(authorize: Authorize): Console
+  /** False: every browser that is given the address may go on. */
+  readonly opensOnce: boolean
+  /** The path of the page that the address leads to. */
+  readonly first: string
+}
+
+/** Listens on 127.0.0.1. Rejects with the error of the system where the port is taken. */
+export async function servePagesOnLoopback(served: LoopbackPages): Promise<LoopbackConsole> {
+  const { principal, port, pagesFor, opensOnce, first } = served
   const session = secret()
-  let token: string | null = secret()
-  const authorize = (request: Request) => (cookieOf(request, COOKIE) === session ? principal : null)
-  const pages = createConsole({ ...options, authorize })
+  const token = secret()
+  let isUsed = false
+  const pages = pagesFor((request) => (cookieOf(request, COOKIE) === session ? principal : null))
 
   const listener = getRequestListener(async (request) => {
     const url = new URL(request.url)
@@ -44,12 +62,13 @@ export async function serveOnLoopback({ principal, port = 0, ...options }: Loopb
     if (!ours.has(url.host)) return refused('This console is available at its own address only.')
     const given = url.searchParams.get('token')
     if (given === null) return pages(request)
-    if (given !== token) return refused('This address was opened before. Start the console again.')
-    token = null
+    if (given !== token || (opensOnce && isUsed))
+      return refused('This address was opened before. Start the console again.')
+    isUsed = true
     const cookie = `${COOKIE}=${session}; Path=/; HttpOnly; SameSite=Strict`
     return new Response(null, {
       status: 303,
-      headers: { ...safeHeaders(secret()), location: '/', 'set-cookie': cookie },
+      headers: { ...safeHeaders(secret()), location: first, 'set-cookie': cookie },
     })
   })
 

@@ -3,27 +3,25 @@ import { type ContactId, type Instant, NOBODY } from '@enfold/core'
 import { html } from 'hono/html'
 import { ASSETS } from './assets.ts'
 import { type Call, type Html, link, may } from './call.ts'
+import type { Part } from './parts.ts'
 import { when } from './when.ts'
-
-const PARTS = [
-  ['search', [''], 'Search'],
-  ['campaigns', ['campaigns'], 'Campaigns'],
-  ['now', ['now'], 'Now'],
-  ['audit', ['audit'], 'Audit'],
-] as const
 
 export interface Page {
   readonly title: string
   /** Which part of the navigation it belongs to. */
-  readonly part?: (typeof PARTS)[number][0]
+  readonly part?: Part['name']
   readonly body: Html
   /** Seconds after which a browser without script asks again. */
   readonly refresh?: number
   readonly status?: number
+  /** It shows other pages of this address in frames. */
+  readonly frames?: boolean
+  /** The path of a stream of server-sent events: the page is loaded again by the script after each. */
+  readonly news?: string
 }
 
-export function document(call: Call, { title, part, body, refresh }: Page): Html {
-  const { principal, chosenZone, nonce, request, timeZone, url } = call
+export function document(call: Call, { title, part, body, refresh, news }: Page): Html {
+  const { principal, chosenZone, nonce, parts, request, timeZone, url } = call
   const canAskForZone = chosenZone === null && request.method === 'GET'
   return html`<!doctype html>
 <html lang="en">
@@ -37,12 +35,12 @@ export function document(call: Call, { title, part, body, refresh }: Page): Html
 <script defer nonce="${nonce}" src="${link(call, ['assets', ASSETS.script.name])}"></script>
 ${refresh === undefined ? '' : html`<noscript><meta http-equiv="refresh" content="${refresh}"></noscript>`}
 </head>
-<body data-base="${call.basePath === '' ? '/' : call.basePath}"${canAskForZone ? html` data-ask-zone="yes"` : ''}>
+<body data-base="${call.basePath === '' ? '/' : call.basePath}"${canAskForZone ? html` data-ask-zone="yes"` : ''}${news === undefined ? '' : html` data-news="${news}"`}>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
 <a class="brand" href="${link(call, [''])}">Enfold</a>
-<nav aria-label="Console">${PARTS.map(
-    ([name, segments, label]) =>
+<nav aria-label="Console">${parts.map(
+    ({ name, segments, label }) =>
       html`<a href="${link(call, segments)}"${name === part ? html` aria-current="page"` : ''}>${label}</a>`,
   )}</nav>
 <span class="who">${may(call, ['start'], 'any') ? '' : html`<span class="badge">${principal.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${principal.id}</bdi></span>

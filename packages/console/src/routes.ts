@@ -33,10 +33,16 @@ type ScopeOf<Path extends string> = Scope | ((call: Call<Path>) => Scope | Promi
 type Handle<Path extends string> = (call: Call<Path>) => Promise<Page | Response>
 
 /** The scope and the handler know the ids of the path by their names. */
-const get = <Path extends Route['path']>(path: Path, scope: ScopeOf<NoInfer<Path>>, handle: Handle<NoInfer<Path>>) =>
-  ({ method: 'get', path, scope, handle }) as Route
-const post = <Path extends Route['path']>(path: Path, scope: ScopeOf<NoInfer<Path>>, handle: Handle<NoInfer<Path>>) =>
-  ({ method: 'post', path, scope, handle }) as Route
+export const get = <Path extends Route['path']>(
+  path: Path,
+  scope: ScopeOf<NoInfer<Path>>,
+  handle: Handle<NoInfer<Path>>,
+) => ({ method: 'get', path, scope, handle }) as Route
+export const post = <Path extends Route['path']>(
+  path: Path,
+  scope: ScopeOf<NoInfer<Path>>,
+  handle: Handle<NoInfer<Path>>,
+) => ({ method: 'post', path, scope, handle }) as Route
 
 /** Cut to what the actor may see. */
 const LOOK: Scope = { verbs: ['read'], campaigns: 'any' }

@@ -40,6 +40,17 @@ export const SCRIPT = `'use strict'
     sequence.closest('label').before(label)
   }
 
+  if (body.dataset.news) {
+    let first = null
+    // What is being typed, or sent, is not thrown away.
+    let touched = false
+    for (const event of ['input', 'submit']) document.addEventListener(event, () => { touched = true })
+    new EventSource(body.dataset.news).onmessage = ({ data }) => {
+      if (first !== null && data !== first && !touched) location.reload()
+      first ??= data
+    }
+  }
+
   for (const form of document.querySelectorAll('[data-slider]')) {
     const range = form.elements.namedItem('moment')
     range.addEventListener('change', () => form.requestSubmit())

@@ -112,6 +112,9 @@ rect.part-0 { fill: var(--line-0); } rect.part-1 { fill: var(--edge); } rect.par
 polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .line-0 { stroke: var(--line-0); } .line-1 { stroke: var(--line-1); stroke-dasharray: 7 3; } .line-2 { stroke: var(--line-2); } .line-3 { stroke: var(--line-3); stroke-dasharray: 2 3; } .line-4 { stroke: var(--line-4); } .line-5 { stroke: var(--line-5); stroke-dasharray: 9 3 2 3; }
 .legend .line-0::before { background: var(--line-0); } .legend .line-1::before { background: var(--line-1); } .legend .line-2::before { background: var(--line-2); } .legend .line-3::before { background: var(--line-3); } .legend .line-4::before { background: var(--line-4); } .legend .line-5::before { background: var(--line-5); }
+.mail iframe { width: 100%; height: 26rem; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
+pre { overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: .7rem .9rem; margin: .4rem 0; font: .9em/1.5 ui-monospace, Menlo, Consolas, monospace; } pre.text { font: inherit; }
+textarea { font: .9em/1.5 ui-monospace, Menlo, Consolas, monospace; color: inherit; padding: .34rem .7rem; border: 1px solid var(--edge); border-radius: 6px; background: var(--field); width: 100%; }
 @media (max-width: 40rem) {
   .top nav { order: 1; flex-basis: 100%; margin-left: -.65rem; } .brand { flex: 1; } td:first-child { white-space: normal; } th, td { padding: .35rem .55rem; } .orders, td:has(> .why) { position: sticky; right: 0; background: var(--paper); box-shadow: -8px 0 8px -8px #0004; }
   .menu > div { right: auto; left: 0; }
