@@ -60,7 +60,11 @@ interface Dev {
 
 /** With the cookies of a browser that opened the address. */
 async function started(...args: readonly string[]): Promise<Dev> {
-  const child = spawn(process.execPath, [BINARY, 'dev', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BINARY, 'dev', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // It is about handlers that send, and here is none.
+    env: { ...process.env, ENFOLD_DELIVER_TO: 'nobody' },
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
