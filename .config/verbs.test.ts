@@ -10,7 +10,7 @@ import { CAMPAIGN_VERBS, VERB_NAMES, VERBS } from '../packages/core/src/index.ts
 import type { Route } from '../packages/http/src/route.ts'
 
 const PACKAGES = join(import.meta.dirname, '../packages')
-const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|(^|\/)given-[^/]+\.ts$|^(bench|driver-tests|test-servers)\//
+const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|(^|\/)given-[^/]+\.ts$|^(bench|driver-tests|templates|test-servers)\//
 
 const sources = globSync('*/src/**/*.ts', { cwd: PACKAGES })
   .filter((file) => !NOT_PRODUCT.test(file))
