@@ -20,7 +20,7 @@ export const course = campaign({
 })
 // #endregion campaign
 
-const db = new DatabaseSync(':memory:')
+export const db = new DatabaseSync(':memory:')
 // #region table
 db.exec(`
   CREATE TABLE drip (

@@ -61,7 +61,7 @@ it('LOG-3: the guide shows what orders say', async () => {
     ...guide.matchAll(/```text\n(\S+):\n([\s\S]*?)```/g),
   ].map(([, name = '', content = '']) => ({ name, content }))
   expect(files.map(({ name }) => name)).toEqual(['handlers.js', 'guests.txt'])
-  await follow(guide, folderOf('operate', files), 14)
+  await follow(guide, folderOf('operate', files), 12)
 })
 
 it('LOG-3: the guide by wishes shows what orders say, on a store in which people were started', async () => {
