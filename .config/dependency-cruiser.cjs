@@ -10,7 +10,7 @@ const only = (name, from, allowed) => ({
     path: '^packages/',
     pathNot: [
       `^packages/${from}/`,
-      ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log|pages|store-battery)\\.ts$`),
+      ...allowed.map((other) => `^packages/${other}/src/((store/)?index|log|pages|routes|store-battery)\\.ts$`),
     ],
   },
 })
@@ -34,6 +34,7 @@ module.exports = {
           '^packages/enfold/src/[^/]+\\.ts$',
           '/core/src/log\\.ts$',
           '/console/src/pages\\.ts$',
+          '/http/src/routes\\.ts$',
           '/core/src/store/index\\.ts$',
           '^packages/test-servers/src/[^/]+/index\\.ts$',
           // Each file of it is an entry.
@@ -63,7 +64,8 @@ module.exports = {
     only('testkit-uses-core', 'testkit', ['core']),
     only('http-uses', 'http', ['core', 'engine']),
     only('console-uses', 'console', ['core', 'engine', 'http']),
-    only('cli-uses', 'cli', ['core', 'engine', 'console', 'store-[^/]+', 'create-enfold']),
+    only('mcp-uses', 'mcp', ['core', 'engine', 'http']),
+    only('cli-uses', 'cli', ['core', 'engine', 'console', 'mcp', 'store-[^/]+', 'create-enfold']),
     {
       ...only('enfold-uses', 'enfold', [
         'core',

@@ -18,8 +18,8 @@ const packages = readdirSync(join(root, 'packages')).filter((name) => {
   return manifest.private !== true && manifest.exports?.['.'] !== undefined
 })
 
-/** What a package offers under names of its own: `@enfold/core/log` for auditors, `@enfold/core/store` for authors of stores. */
-const more = ['core/src/log.ts', 'core/src/store/index.ts']
+/** What a package offers under names of its own: `@enfold/core/log` for auditors, `@enfold/core/store` for authors of stores, `@enfold/http/routes` for other surfaces. */
+const more = ['core/src/log.ts', 'core/src/store/index.ts', 'http/src/routes.ts']
 
 const app = await Application.bootstrapWithPlugins({
   plugin: ['typedoc-plugin-markdown'],

@@ -148,7 +148,24 @@ describe('contacts', () => {
     expect(await send('POST', `${nurture}/move/preview`, { body: { toStep: 'none' } })).toMatchObject({
       body: { type: expect.stringContaining('StepUnknown') },
     })
+    const bought = { contactId: 'ann', kind: 'purchased' }
+    expect((await send('POST', '/signals/preview', { body: bought })).body).toEqual({
+      answer: { goals: [expect.objectContaining({ goalId: 'bought', outcome: 'satisfied' })] },
+      changes: [{ ...run, before: { stepId: 'one', dueAt: MONDAY }, after: null }],
+    })
     expect(await engine.inspect.history('ann')).toEqual(before)
+  })
+
+  it('AUDIT-2: a contact is told as it stood at an instant', async () => {
+    const { send, clock } = await givenApi()
+    await send('POST', '/contacts/ann/sequences/pool/nurture/start')
+    clock.advance('PT1H')
+    await send('POST', '/contacts/ann/sequences/pool/nurture/stop')
+    const statusAt = async (query: string) =>
+      (await send('GET', `/contacts/ann${query}`)).body.enrollments.map(({ status }: { status: string }) => status)
+    expect([await statusAt(''), await statusAt(`?at=${MONDAY}`)]).toEqual([['stopped'], ['active']])
+    expect(await statusAt('?at=2026-03-01T00:00:00.000Z')).toEqual([])
+    expect((await send('GET', '/contacts/ann?at=2026-03-01')).status).toBe(400)
   })
 
   it('AUDIT-3: why something happened is told up to its root', async () => {

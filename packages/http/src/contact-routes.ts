@@ -13,7 +13,7 @@ import { explain } from '@enfold/core/log'
 import type { SearchQuery } from '@enfold/engine'
 import Type from 'typebox'
 import { wrongInput } from './input.ts'
-import { answerSchema, orderRoutes, STEP } from './order-routes.ts'
+import { answerSchema, effectSchema, orderRoutes, STEP } from './order-routes.ts'
 import { canSee, type Principal, visibleTo } from './permissions.ts'
 import { problem, Refused, rejectionProblem, thrownProblem } from './problem.ts'
 import { answerOf, given, onAllCampaigns, onCampaign, type Route, reading, route } from './route.ts'
@@ -26,8 +26,8 @@ const reads: readonly Route[] = [
     id: 'getContact',
     method: 'get',
     path: '/contacts/{contactId}',
-    summary: 'One contact now: sequences, steps, what is next',
-    query: s.closed({ runs: s.opt(s.words('newest', 'all')) }),
+    summary: 'One contact now, or as it stood `at` an instant: sequences, steps, what is next',
+    query: s.closed({ runs: s.opt(s.words('newest', 'all')), at: s.opt(s.Instant) }),
     answers: { 200: s.Contact },
     etag: true,
     scope: reading('any'),
@@ -229,6 +229,20 @@ const signals: readonly Route[] = [
       checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
       return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: principal.id } as never))
+    },
+  }),
+  route({
+    id: 'previewSignal',
+    method: 'post',
+    path: '/signals/preview',
+    summary: 'What the signal would answer and change of the schedule; nothing is written',
+    body: s.SignalBody,
+    answers: { 200: effectSchema(VERBS.signal) },
+    // The schedule is told only to an actor who may see it as well.
+    scope: onAllCampaigns(...VERBS.signal.permission, 'read'),
+    async handle({ principal, body, engine }) {
+      checkIntegers(body.data, '/data')
+      return answerOf(await engine.inspect.effect('signal', { ...given(body), actor: principal.id } as never))
     },
   }),
   route({

@@ -47,6 +47,9 @@ export function answerSchema(verb: VerbFacts): TSchema {
   return s.closed({ ...answerFields(verb), ...Object.fromEntries(told), ...s.PLACE })
 }
 
+/** What a preview says: the words and fields of the answer, and which runs would move. */
+export const effectSchema = (verb: VerbFacts): TSchema => s.effectWith(s.closed(answerFields(verb)))
+
 function answerFields({ answers, outcomes }: VerbFacts): Readonly<Record<string, TSchema>> {
   const isSometimes = (kind: (typeof answers)[string]) => SOMETIMES.some((one) => one === kind)
   const fields = Object.entries(answers).map(([field, kind]) => {
@@ -83,7 +86,7 @@ function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonl
     ...order,
     id: `preview${name.charAt(0).toUpperCase()}${name.slice(1)}`,
     summary: `What ${name} would answer and change of the schedule; nothing is written`,
-    answers: { 200: s.effectWith(s.closed(answerFields(verb))) },
+    answers: { 200: effectSchema(verb) },
     handle: async (call: Call): Promise<unknown> =>
       answerOf<unknown>(await call.engine.inspect.effect(name, orderIn(call))),
   } as const

@@ -57,6 +57,7 @@ const ASKED: {
   unsuppress: { path: '/contacts/ann/unsuppress', body: {}, verbs: ['suppress'] },
   erase: { path: '/contacts/ann/erase', body: {}, verbs: ['erase'] },
   refresh: { path: '/contacts/ann/refresh', body: {}, verbs: ['refresh'] },
+  previewSignal: { path: '/signals/preview', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal', 'read'] },
   signal: { path: '/signals', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal'] },
   retractSignal: { path: '/contacts/ann/signals/s1/retract', body: {}, verbs: ['signal', 'start', 'stop'] },
   signals: { path: '/signals/batch', body: { signals: [{ contactId: 'ann', kind: 'purchased' }] }, verbs: ['signal'] },
