@@ -37,7 +37,7 @@ class LongestFirst extends BaseSequencer {
  * Their tests keep nothing in modules and change nothing of the process for long, so a process runs one file after the
  * other and loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
  */
-const TOGETHER = ['packages/{cli,console,core,create-enfold,engine,handlers,http,store-*,testkit}/src/**/*.test.ts']
+const TOGETHER = ['packages/{cli,console,core,create-enfold,engine,handlers,http,mcp,store-*,testkit}/src/**/*.test.ts']
 /** Loads modules a second time, one of them with something else in it. */
 const NOT_TOGETHER = ['packages/store-postgres/src/upgrade.test.ts']
 

@@ -73,6 +73,7 @@ export default defineConfig({
           'operators',
           'operate',
           'http',
+          'mcp',
           'audit',
           'erase',
           'own-store',

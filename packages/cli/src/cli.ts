@@ -6,6 +6,7 @@ import { isEnfoldFault } from '@enfold/core'
 import { Command, CommanderError } from 'commander'
 import { addDevCommand } from './commands/dev.ts'
 import { addInitCommand } from './commands/init.ts'
+import { addMcpCommand } from './commands/mcp.ts'
 import { withStoreFirst } from './commands/options.ts'
 import { addOrderCommands } from './commands/orders.ts'
 import { addQuestionCommands } from './commands/questions.ts'
@@ -32,6 +33,7 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   addQuestionCommands(program, io, fail)
   addOrderCommands(program, io, fail)
   addWorkCommands(program, io, fail)
+  addMcpCommand(program, io)
   addDevCommand(program, io)
   addInitCommand(program, io)
   try {
