@@ -8,6 +8,7 @@ import {
   isInstant,
   orThrow,
   type StepCall,
+  type StepHandler,
   type Store,
 } from 'enfold'
 import { createMemoryStore } from 'enfold/memory'
@@ -31,6 +32,8 @@ export interface Recipe {
   readonly from: string
   /** More to say of a step than its kind, its id and its key. */
   readonly shows?: (call: StepCall) => string
+  /** What the host does around its handlers. */
+  readonly handle?: (send: StepHandler, now: () => Instant) => StepHandler
   readonly story: (stage: Stage) => Promise<void>
 }
 
@@ -50,7 +53,13 @@ export function shown(instant: Instant): string {
 }
 
 /** Plays a recipe, and returns what it printed. */
-export async function play({ campaigns, from, shows = () => '', story }: Recipe): Promise<string> {
+export async function play({
+  campaigns,
+  from,
+  shows = () => '',
+  handle = (send) => send,
+  story,
+}: Recipe): Promise<string> {
   const lines: string[] = []
   /** What was done at one moment, by contact: no order is promised between contacts. */
   let done: { readonly contactId: string; readonly line: string }[] = []
@@ -68,17 +77,21 @@ export async function play({ campaigns, from, shows = () => '', story }: Recipe)
     flush()
     lines.push(line)
   }
+  const handler = handle(
+    (call) => {
+      const { contactId, key, step } = call
+      const what = `${step.kind} ${step.id}${key === undefined ? '' : ` (${key})`} ${shows(call)}`.trimEnd()
+      done.push({ contactId, line: `${shown(clock.now())}  ${contactId} → ${what}` })
+      return { outcome: 'sent' }
+    },
+    () => clock.now(),
+  )
   const store = createMemoryStore()
   const engine = createEngine({
     store,
     clock,
     contacts: { get: (contactId) => people.get(contactId) ?? {} },
-    handlers: (kind: string) => (call: StepCall) => {
-      const key = call.key === undefined ? '' : ` (${call.key})`
-      const what = `${kind} ${call.step.id}${key} ${shows(call)}`.trimEnd()
-      done.push({ contactId: call.contactId, line: `${shown(clock.now())}  ${call.contactId} → ${what}` })
-      return { outcome: 'sent' } as const
-    },
+    handlers: () => handler,
   })
 
   async function moveTo(instant: Instant): Promise<void> {
