@@ -161,6 +161,53 @@ describe('an order for everyone of a file', () => {
     expect(await enfold(order)).toMatchObject({ status: 2, stderr: expect.stringContaining('overwrite nothing') })
   })
 
+  it('BULK-1: every verb takes a list: previewed with what becomes of the schedule, and repeated by its id', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    const shift = ['shift', store, '--from', three, NURTURE, '--by', 'P2D']
+    const foreseen = await enfold([...shift, '--dry-run'])
+    expect(foreseen.status).toBe(1)
+    expect(foreseen.stdout).toMatch(
+      /^This would shift "pool\/1"\/nurture by P2D for 3 contacts: 2 shifted, 1 refused \(1 EnrollmentNotActive\)\.\n {2}one of "pool\/1"\/nurture: 2 runs from \S.* to \S.*\n$/,
+    )
+    expect(await typesOf('ann')).toEqual(['SequenceStarted'])
+    const { status, stdout, stderr } = await enfold([...shift, '--yes', '--action-id', 'later', '--csv', file('s.csv')])
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: 'action later\n3 contacts: 2 shifted, 1 failed\n',
+      stderr: 'cleo: failed, EnrollmentNotActive\n',
+    })
+    expect(readFileSync(file('s.csv'), 'utf8').split('\n')[3]).toBe('"cleo","failed","","EnrollmentNotActive"')
+    expect((await enfold([...shift, '--yes', '--action-id', 'later'])).stdout).toContain('2 shifted, 1 failed')
+    expect(await typesOf('ann')).toEqual(['SequenceStarted', 'RunShifted'])
+    expect(await said('suppress', store, '--from', three, '--yes', '--action-id', 'ban')).toBe(
+      'action ban\n3 contacts: 3 suppressed\n',
+    )
+  })
+
+  it('BULK-1: the same list is ordered about again: all of it, or those that came to an outcome', async () => {
+    await said('start', store, 'ann', NURTURE)
+    await said('start', store, '--from', three, NURTURE, '--yes', '--action-id', 'a', '--allow-untouched')
+    expect(
+      await said(
+        'skip',
+        store,
+        '--of-action',
+        'a',
+        '--outcome',
+        'started',
+        NURTURE,
+        'one',
+        '--yes',
+        '--action-id',
+        'b',
+      ),
+    ).toBe('action b\n2 contacts: 2 skipped\n')
+    expect(await said('stop', store, '--of-action', 'a', NURTURE, '--yes', '--action-id', 'c')).toBe(
+      'action c\n3 contacts: 3 stopped\n',
+    )
+    expect(await enfold(['stop', store, '--of-action', 'none', NURTURE, '--yes'])).toMatchObject({ status: 1 })
+  })
+
   it('BULK-1: the column of ids of a table is found by its name, or by the name that is given', async () => {
     const table = given('table.csv', 'First Name;Contact ID\nAnn;a1\nBob;b1\n')
     await said('start', store, '--from', table, NURTURE, '--yes')
@@ -361,19 +408,16 @@ describe('misuse', () => {
     [
       'a command id for many',
       (to) => ['start', to, '--from', three, NURTURE, '--command-id', 'c'],
-      /each contact has a command of its own; the order has an --action-id/,
+      /Each contact of a list has a command of its own; the order has an --action-id/,
     ],
     [
       'an action id for contacts named one by one',
       (to) => ['start', to, 'ann', 'bob', NURTURE, '--action-id', 'a'],
-      /--action-id and --csv go with --from FILE or --in SEQUENCE/,
+      /--action-id and --csv go with --from FILE, --in SEQUENCE or --of-action ID/,
     ],
     ['contacts in two ways', (to) => ['stop', to, '--from', three, '--in', NURTURE, NURTURE], /named in several ways/],
-    [
-      'an action id for another verb',
-      (to) => ['pause', to, '--from', three, NURTURE, '--action-id', 'a'],
-      /unknown option/,
-    ],
+    ['an outcome of no action', (to) => ['stop', to, 'ann', NURTURE, '--outcome', 'failed'], /goes with --of-action/],
+    ['no outcome', (to) => ['stop', to, '--of-action', 'a', '--outcome', 'fled', NURTURE], /Expected one of started/],
     [
       'a line that is no id',
       (to) => ['start', to, '--from', given('holes.txt', 'ann\n""\nbob\n'), NURTURE, '-y'],

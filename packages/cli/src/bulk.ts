@@ -7,33 +7,32 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   ACTION_OUTCOMES,
-  ACTION_TROUBLES,
-  ACTION_VERBS,
   type ActionContact,
   type ActionCounts,
   type ActionId,
   type ActionOutcome,
   type ActionVerb,
+  actionTroublesOf,
+  actionUnchangedOf,
   describeRejection,
   type Either,
   isEnfoldFault,
   isLeft,
   type Rejection,
-  type SequenceRef,
-  type Vars,
 } from '@enfold/core'
 import type {
   ActionOrder,
   ActionPreview,
   ActionView,
+  BeginOptions,
   ContactSource,
   Engine,
-  ProcessOptions,
   UndoActionOrder,
 } from '@enfold/engine'
-import { type Allowed, type ContactSelector, itemsIn, requireList, requireOneWay } from './contact-selector.ts'
+import { type Allowed, type ContactSelector, itemsIn } from './contact-selector.ts'
 import { CommandFailedError, UsageError } from './errors.ts'
 import { createNewFile } from './new-file.ts'
+import type { Operation } from './operations.ts'
 import { placeText } from './places.ts'
 import { createProgress } from './progress.ts'
 import { confirm } from './prompt.ts'
@@ -41,9 +40,8 @@ import { type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, keyInWords, named, paintFor, plain, sequenceName } from './text.ts'
 
 /** What to do, and for which contacts. */
-export interface BulkOrder extends SequenceRef {
-  readonly action: ActionVerb
-  readonly vars?: Vars
+export interface BulkOrder {
+  readonly operation: Operation
   readonly selector: ContactSelector
   /** One that stands in the store already goes on where it was (BULK-2). */
   readonly actionId: ActionId
@@ -55,12 +53,12 @@ export interface BulkOptions extends Allowed {
   readonly json?: boolean
   /** Goes ahead without preview and question. */
   readonly yes?: boolean
+  /** Prints the preview, and writes nothing. */
+  readonly dryRun?: boolean
   /** A new file for what became of each contact. */
   readonly csv?: string
 }
 
-/** What changes nothing: fine for the members of a sequence, a mistake for a list that somebody made. */
-const UNTOUCHED = [...new Set(Object.values(ACTION_VERBS).flatMap(({ unchanged }) => unchanged))]
 /** Of each trouble, so many contacts are named on the screen. */
 const NAMED = 5
 
@@ -76,20 +74,21 @@ export async function processMany(
   order: BulkOrder,
   options: BulkOptions,
 ): Promise<boolean> {
-  const { actionId, selector, ...rest } = order
-  requireOneWay(selector)
-  requireList(selector, options)
+  const { actionId, selector, operation, ...rest } = order
   const progress = createProgress(io.stderr, undefined, 'contacts')
-  const orderNow = (): ActionOrder => ({ ...rest, actionId, contacts: sourceOf(selector, io, progress.show) })
+  const orderNow = () =>
+    ({ ...rest, ...operation.target, actionId, contacts: sourceOf(selector, io, progress.show) }) as ActionOrder
+  const { vars: _, data: __, ...head } = operation.target as { readonly vars?: unknown; readonly data?: unknown }
   return carryOut(io, engine, options, {
     actionId,
-    head: { action: order.action, campaignId: order.campaignId, sequenceId: order.sequenceId },
+    head,
     progress,
-    would: (contacts) => `${order.action} ${sequenceName(order)} for ${contacts}`,
+    would: (contacts) => operation.describe(contacts),
+    isFinal: operation.isFinal,
     preview: () => engine.previewAction(orderNow()),
     process: (how) => engine.processAction(orderNow(), how),
     isEmptyFine: () => isEmptyFine(io, selector, options),
-    bad: notFine(selector, options),
+    bad: notFine(operation.target.action, selector, options),
   })
 }
 
@@ -108,6 +107,7 @@ export async function undoMany(
     would: (contacts) => `undo the action ${named(undoes)} for ${contacts}`,
     preview: () => engine.previewUndo(order),
     process: (how) => engine.undoAction(order, how),
+    isFinal: false,
     isEmptyFine: async () => true,
     bad: ['failed'],
   })
@@ -117,11 +117,13 @@ export async function undoMany(
 interface Carried {
   readonly actionId: ActionId
   /** What a program is told first. */
-  readonly head: { readonly [name: string]: string }
+  readonly head: object
   readonly progress: ReturnType<typeof createProgress>
   would(contacts: string): string
+  /** Nothing undoes it. */
+  readonly isFinal: boolean
   preview(): Promise<Either<Rejection, ActionPreview>>
-  process(options: ProcessOptions & { readonly preview?: ActionPreview }): Promise<Either<Rejection, ActionView>>
+  process(options: BeginOptions): Promise<Either<Rejection, ActionView>>
   isEmptyFine(): Promise<boolean>
   /** What makes exit status 1. */
   readonly bad: readonly ActionOutcome[]
@@ -134,23 +136,44 @@ async function carryOut(io: Streams, engine: Engine, options: BulkOptions, carri
   const stored = await engine.inspect.action(actionId)
   let preview: ActionPreview | null = null
   // An action that is continued was confirmed before.
-  if (options.yes !== true && (stored === null || stored.state === 'collecting')) {
+  const isAsked =
+    options.dryRun === true || (options.yes !== true && (stored === null || stored.state === 'collecting'))
+  if (isAsked) {
     const previewed = await carried.preview()
     progress.done()
     if (isLeft(previewed)) return refuse(io, actionId, previewed.left, options)
     preview = previewed.right
+    if (options.dryRun === true) return tellPreview(io, carried, preview, options)
     if (preview.contacts === 0) {
       if (options.json !== true) await writeLine(io.stdout, '0 contacts')
       return carried.isEmptyFine()
     }
-    const for_ = carried.would(counted(preview.contacts, 'contact'))
-    if (preview.contacts > 1) await confirm(io, `This would ${for_}: ${foreseenInWords(preview)}.`)
+    if (preview.contacts > 1 || carried.isFinal) await confirm(io, wouldDo(carried, preview))
   }
   await writeLine(io.stdout, options.json === true ? jsonText({ actionId, ...head }) : `action ${named(actionId)}`)
   const { view, refused } = await processed(engine, carried, preview)
   if (refused !== undefined) return refuse(io, actionId, refused, options)
   const fine = await report(io, engine, view, options, bad)
   return fine && (view.contacts > 0 || (await carried.isEmptyFine()))
+}
+
+/** What would happen, with counts, and what of schedules: a sentence, or several lines. */
+function wouldDo({ would, isFinal }: Carried, preview: ActionPreview): string {
+  const counts = foreseenInWords(preview)
+  const first = `This would ${would(counted(preview.contacts, 'contact'))}${counts === '' ? '' : `: ${counts}`}.${isFinal ? ' Nothing undoes that.' : ''}`
+  return [first, ...scheduleInWords(preview.schedule)].join('\n')
+}
+
+/** `--dry-run`: for programs all of it. */
+async function tellPreview(
+  { stdout }: Streams,
+  carried: Carried,
+  preview: ActionPreview,
+  { json = false }: BulkOptions,
+): Promise<boolean> {
+  if (json) await writeLine(stdout, jsonText({ ...carried.head, dryRun: true, preview }))
+  else await writeLine(stdout, wouldDo(carried, preview))
+  return carried.bad.every((outcome) => preview.outcomes[outcome] === 0)
 }
 
 /** A list that names nobody is mostly a mistake, so it is one unless that is allowed; a sequence may be empty. */
@@ -165,19 +188,21 @@ export async function isEmptyFine(
 }
 
 function sourceOf(selector: ContactSelector, { stdin }: Streams, show: Show): ContactSource {
-  const { in: sequence } = selector
+  const { in: sequence, ofAction: action, outcomes } = selector
+  if (action !== undefined) return outcomes === undefined ? { action } : { action, outcomes }
   // In progress, or waiting at its end.
   if (sequence !== undefined) return { query: { any: [sequence, { ...sequence, status: 'waiting' }] } }
   return { ids: showing(itemsIn(selector, stdin), show) }
 }
 
-/** What makes exit status 1: `ACTION_TROUBLES`; and, of a list, contacts that are left unchanged, unless that is allowed. */
+/** What makes exit status 1: troubles; and, of a list, contacts that are left unchanged, unless that is allowed. */
 function notFine(
+  action: ActionVerb,
   { from }: ContactSelector,
   { allowUnknown = false, allowUntouched = false }: Allowed,
 ): readonly ActionOutcome[] {
-  const troubles = ACTION_TROUBLES.filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
-  return from === undefined || allowUntouched ? troubles : [...troubles, ...UNTOUCHED]
+  const troubles = actionTroublesOf(action).filter((trouble) => !(allowUnknown && trouble === 'contact_unknown'))
+  return from === undefined || allowUntouched ? troubles : [...troubles, ...actionUnchangedOf(action)]
 }
 
 type Show = (count: number, share: number | null) => void
@@ -238,27 +263,50 @@ function howFar(view: ActionView | null): string {
 
 // --- In words -------------------------------------------------------------------------------------------------------
 
-const FORESEEN: { readonly [outcome in ActionOutcome]: string } = {
-  started: 'to start',
-  restarted: 'to restart',
-  already_active: 'in it already',
-  stopped: 'to stop',
-  not_active: 'not in it',
-  contact_unknown: 'unknown',
-  suppressed: 'suppressed',
-  undone: 'as if never started',
-  restored: 'to go on where they stood',
-  already_sent: 'sent already',
-  changed_since: 'changed since',
-  nothing_to_undo: 'with nothing to undo',
-  failed: 'refused',
-}
+/** Where the outcome itself would say that it is done. */
+const FORESEEN: ReadonlyMap<string, string> = new Map([
+  ['started', 'to start'],
+  ['restarted', 'to restart'],
+  ['already_active', 'in it already'],
+  ['stopped', 'to stop'],
+  ['not_active', 'not in it'],
+  ['contact_unknown', 'unknown'],
+  ['undone', 'as if never started'],
+  ['restored', 'to go on where they stood'],
+  ['already_sent', 'sent already'],
+  ['changed_since', 'changed since'],
+  ['nothing_to_undo', 'with nothing to undo'],
+  ['failed', 'refused'],
+])
 
 /** "2 to start, 1 in it already". */
-export function foreseenInWords({ complete, contacts, outcomes }: ActionPreview): string {
-  const tallied = tally(outcomes, (outcome) => FORESEEN[outcome])
+export function foreseenInWords({ complete, contacts, outcomes, reasons }: ActionPreview): string {
+  const why = reasons.map(({ reason, contacts: count }) => `${count.toLocaleString('en')} ${plain(reason)}`)
+  const because = why.length === 0 ? '' : ` (${why.join(', ')})`
+  const tallied = tally(
+    outcomes,
+    (outcome) => `${FORESEEN.get(outcome) ?? asWords(outcome)}${outcome === 'failed' ? because : ''}`,
+  )
   return complete ? tallied : `of the first ${contacts.toLocaleString('en')} of them ${tallied}`
 }
+
+/** The changes that no outcome says: of runs that go on with another step, or at another instant. */
+export function scheduleInWords({ contacts, changes }: ActionPreview['schedule']): readonly string[] {
+  return changes.flatMap(({ before, after, runs, ...ref }) => {
+    if (before === null || after === null) return []
+    const [from, to] = [spanOf(before), spanOf(after)]
+    const step = `${named(after.stepId)} of ${sequenceName(ref)}`
+    const what =
+      before.stepId === after.stepId ? `from ${from} to ${to}` : `due ${to}, instead of ${named(before.stepId)}`
+    return [`  ${step}: ${counted(runs, 'run')} ${what}${contacts === LOOKED_AT ? ' (of the first 500 contacts)' : ''}`]
+  })
+}
+
+/** So many contacts are looked at for it. */
+const LOOKED_AT = 500
+
+const spanOf = ({ first, last }: { readonly first: string; readonly last: string }) =>
+  first === last ? first : `${first} … ${last}`
 
 function tally(counts: ActionCounts, inWords: (outcome: ActionOutcome) => string): string {
   return ACTION_OUTCOMES.filter((outcome) => counts[outcome] > 0)
@@ -295,7 +343,8 @@ async function report(
     for await (const { number: _, ...result } of resultsOf(engine, actionId))
       await writeLine(stdout, jsonText({ actionId, ...result }))
   } else {
-    for (const outcome of new Set([...ACTION_TROUBLES, ...bad])) await nameSome(stderr, engine, view, outcome)
+    for (const outcome of new Set([...actionTroublesOf(view.action), ...bad]))
+      await nameSome(stderr, engine, view, outcome)
     const tallied = tally(outcomes, asWords)
     const again = repeated === 0 ? '' : `; ${repeated.toLocaleString('en')} named again`
     await writeLine(stdout, `${counted(contacts, 'contact')}${tallied === '' ? '' : `: ${tallied}`}${again}`)
@@ -304,7 +353,8 @@ async function report(
         `${happened.toLocaleString('en')} ${asWords(outcome)} instead of ${previewed.toLocaleString('en')}`,
     )
     if (otherwise.length > 0) await writeLine(stdout, `otherwise than previewed: ${otherwise.join(', ')}`)
-    const untouched = UNTOUCHED.reduce((sum, outcome) => sum + (bad.includes(outcome) ? outcomes[outcome] : 0), 0)
+    const unchanged = actionUnchangedOf(view.action).filter((outcome) => bad.includes(outcome))
+    const untouched = unchanged.reduce((sum, outcome) => sum + outcomes[outcome], 0)
     if (untouched > 0) await writeLine(stderr, untouchedInWords(untouched))
   }
   if (view.state === 'cancelled')

@@ -1,7 +1,7 @@
-/** The contacts that an order is for: named one by one, listed in a file, or all that are in a sequence. */
+/** The contacts that an order is for: named one by one, listed in a file, all that are in a sequence, or those of an action. */
 import { createReadStream } from 'node:fs'
-import type { ActionItem, ContactId, SequenceRef } from '@enfold/core'
-import { contactsOfCsv, type Engine, itemsOfCsv } from '@enfold/engine'
+import type { ActionId, ActionItem, ActionOutcome, ContactId, SequenceRef } from '@enfold/core'
+import { itemsOfCsv } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { placeText, requireFile } from './places.ts'
 import type { Streams } from './streams.ts'
@@ -16,45 +16,35 @@ export interface ContactSelector {
   readonly keyColumn?: string
   /** Those who are in it, or wait at its end. */
   readonly in?: SequenceRef
+  /** Those of an action that is over. */
+  readonly ofAction?: ActionId
+  /** With `ofAction`: only those that came to one of these. */
+  readonly outcomes?: readonly ActionOutcome[]
 }
 
-/**
- * Each contact once, in the order given.
- *
- * @throws UsageError if they are named in several ways; EnfoldFault for a list that cannot be read in one way
- */
-export async function contactsOf(
-  selector: ContactSelector,
-  engine: Engine,
-  { stdin }: Streams,
-): Promise<readonly ContactId[]> {
-  requireOneWay(selector)
-  const contacts = new Set(selector.in === undefined ? selector.ids : await membersOf(engine, selector.in))
-  if (selector.from !== undefined) for await (const contactId of idsIn(selector, stdin)) contacts.add(contactId)
-  return [...contacts]
+/** Whether the contacts are not named one by one: then the order is one action. */
+export function isMany({ from, in: sequence, ofAction }: ContactSelector): boolean {
+  return from !== undefined || sequence !== undefined || ofAction !== undefined
 }
 
 /** @throws UsageError if the contacts are named in several ways */
-export function requireOneWay({ ids, from, in: sequence, column, keyColumn }: ContactSelector): void {
-  const ways = [ids.length > 0, from !== undefined, sequence !== undefined].filter(Boolean).length
-  if (ways > 1)
-    throw new UsageError('The contacts are named in several ways: by their ids, --from FILE or --in SEQUENCE.')
+export function requireOneWay(selector: ContactSelector): void {
+  const { ids, from, in: sequence, column, keyColumn, ofAction, outcomes } = selector
+  const ways = [ids.length > 0, from !== undefined, sequence !== undefined, ofAction !== undefined].filter(Boolean)
+  if (ways.length > 1)
+    throw new UsageError(
+      'The contacts are named in several ways: by their ids, --from FILE, --in SEQUENCE or --of-action ID.',
+    )
+  if (outcomes !== undefined && ofAction === undefined) throw new UsageError('--outcome goes with --of-action ID.')
   if (column !== undefined && from === undefined) throw new UsageError('--column goes with --from FILE.')
   if (keyColumn !== undefined && from === undefined) throw new UsageError('--key-column goes with --from FILE.')
 }
 
 /**
- * The ids of a list, as they come, by the reader of the engine.
+ * The contacts of a list, as they come, by the reader of the engine; each with its key where there is a column of keys.
  *
  * @throws UsageError if there is no such file; EnfoldFault, with its line, for a list that cannot be read in one way
  */
-export function idsIn({ from = '-', column }: ContactSelector, stdin: Streams['stdin']): AsyncGenerator<ContactId> {
-  if (from !== '-') requireFile(from)
-  const options = column === undefined ? {} : { column }
-  return contactsOfCsv(from === '-' ? stdin : createReadStream(from), placeText(from), options)
-}
-
-/** As `idsIn`, each with its key where there is a column of keys. */
 export function itemsIn(
   { from = '-', column, keyColumn }: ContactSelector,
   stdin: Streams['stdin'],
@@ -77,14 +67,4 @@ export function requireList(
 ): void {
   if ((allowUnknown || allowUntouched) && from === undefined)
     throw new UsageError('--allow-unknown and --allow-untouched go with --from FILE.')
-}
-
-async function membersOf(engine: Engine, sequence: SequenceRef): Promise<readonly ContactId[]> {
-  const contacts: ContactId[] = []
-  for (let after: ContactId | null = null; ; ) {
-    const page = await engine.inspect.contactsInSequence({ ...sequence, status: 'either', after, limit: 1000 })
-    contacts.push(...page.contacts)
-    if (page.next === null) return contacts
-    after = page.next
-  }
 }

@@ -10,29 +10,25 @@ import {
   type VerbName,
 } from '@enfold/core'
 import type { EffectOf, Engine } from '@enfold/engine'
-import { type Allowed, type ContactSelector, contactsOf, requireList } from './contact-selector.ts'
+import type { ContactSelector } from './contact-selector.ts'
 import { messageOf } from './errors.ts'
 import type { Operation } from './operations.ts'
-import { requireNoCondition } from './run-order.ts'
+import { withContacts } from './run-order.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { jsonText, named, paintFor, plain } from './text.ts'
-import { type OrderOptions, withEngine } from './with-engine.ts'
+import type { OrderOptions } from './with-engine.ts'
 
 /** @returns false if it would be refused for any contact, or cannot be told */
-export async function dryRun(
+export function dryRun(
   io: Streams,
   url: string,
   selector: ContactSelector,
   operation: Operation,
-  options: OrderOptions & Allowed,
+  options: OrderOptions,
 ): Promise<boolean> {
-  requireList(selector, options)
-  return withEngine(url, 'read', options, async (engine, store) => {
-    if (operation.signalKind !== undefined && options.hostModule === undefined)
-      await requireNoCondition(operation.signalKind, store)
+  return withContacts(url, 'read', selector, operation, options, async (engine, contacts) => {
     let fine = true
-    for (const contactId of await contactsOf(selector, engine, io))
-      fine = (await foretell(io, operation, engine, contactId, options)) && fine
+    for (const contactId of contacts) fine = (await foretell(io, operation, engine, contactId, options)) && fine
     return fine
   })
 }

@@ -71,11 +71,8 @@ describe('--dry-run', () => {
     expect(json).toMatchObject({ contactId: 'ada', dryRun: true, effect: { changes: [{ run: 1, after: null }] } })
     const refused = await enfold(['skip', store, 'ada', NURTURE, 'none', '--dry-run'])
     expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('none') })
-    const list = await enfold(['stop', store, '--in', NURTURE, NURTURE, '--dry-run'])
-    expect(list).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('--dry-run goes with contacts that are named'),
-    })
+    const list = await said('stop', store, '--in', NURTURE, NURTURE, '--dry-run')
+    expect(list).toBe('This would stop "pool/1"/nurture for 1 contact: 1 to stop.\n')
     expect(await historyOf('ada')).toEqual(before)
     expect(await historyOf('bob')).toEqual([])
   })
@@ -392,7 +389,7 @@ describe('an order for many', () => {
     expect((await enfold(['start', store, 'ann', 'ann', NURTURE])).status).toBe(0)
     expect(await enfold(['erase', store, 'ann'])).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('This would erase ann. Nothing undoes that.'),
+      stderr: expect.stringContaining('This would erase ann: 1 erased. Nothing undoes that.'),
     })
     expect(await typesOf('ann')).toEqual(['SequenceStarted'])
     expect((await enfold(['erase', store, 'ann'], 'y\n', true)).status).toBe(0)
@@ -411,11 +408,7 @@ describe('an order for many', () => {
     await said('start', store, 'ann', 'bob', 'cleo', NURTURE, '--yes')
     await said('stop', store, 'bob', NURTURE)
     expect(withoutIds(await said('pause', store, '--in', NURTURE, NURTURE, '--yes'))).toBe(
-      [
-        'paused run 1 of "pool/1"/nurture for ann, at version 2, command <id>',
-        'paused run 1 of "pool/1"/nurture for cleo, at version 2, command <id>',
-        '2 contacts: 2 paused\n',
-      ].join('\n'),
+      'action <id>\n2 contacts: 2 paused\n',
     )
     expect(await said('pause', store, '--in', 'pool%2F1/onboarding', NURTURE)).toBe('0 contacts\n')
   })
@@ -427,7 +420,8 @@ describe('an order for many', () => {
     expect(await enfold(pausing)).toMatchObject({ status: 1 })
     expect(await enfold(['pause', store, '--from', given('ann.txt', 'ann'), NURTURE])).toMatchObject({
       status: 1,
-      stderr: 'The order changed nothing for 1 contact of the list. If that is right, say --allow-untouched.\n',
+      stderr:
+        'ann: already paused\nThe order changed nothing for 1 contact of the list. If that is right, say --allow-untouched.\n',
     })
     expect(
       (await enfold(['pause', store, '--from', given('ann.txt', 'ann'), NURTURE, '--allow-untouched'])).status,
@@ -460,13 +454,15 @@ describe('an order for many', () => {
     const list = given('thousand.txt', [...ids, ...ids].join('\n'))
     const { status, stdout } = await enfold(['pause', store, '--from', list, NURTURE, '--yes', '--json'])
     expect(status).toBe(1)
-    const results = stdout
+    const [head, ...results] = stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
+    expect(head).toMatchObject({ action: 'pause', campaignId: 'pool/1', sequenceId: 'nurture' })
     expect(results.map(({ contactId }) => contactId)).toEqual(ids)
-    expect(results.filter(({ rejection }) => rejection !== undefined)).toMatchObject([{ contactId: 'c-500' }])
-    expect(new Set(results.map(({ commandId }) => commandId)).size).toBe(1)
+    expect(results.filter(({ outcome }) => outcome !== 'paused')).toEqual([
+      { actionId: head.actionId, contactId: 'c-500', outcome: 'failed', run: null, reason: 'EnrollmentNotActive' },
+    ])
     expect(await inSequence()).toHaveLength(999)
   })
 

@@ -3,7 +3,6 @@
  * words are in `order-sentences.ts`, which contacts it is for in `run-order.ts`.
  */
 import {
-  ACTION_VERBS,
   type ActionVerb,
   type CommandId,
   type ContactId,
@@ -11,8 +10,6 @@ import {
   isLeft,
   type Rejection,
   right,
-  type SequenceRef,
-  type Vars,
   VERBS,
   type VerbFacts,
   type VerbName,
@@ -31,8 +28,8 @@ export interface Ordered {
 export interface Operation {
   /** As the end of "This would": "start pool-owners/nurture for 3 contacts". */
   describe(contacts: string): string
-  /** The same as an action over many, of which the engine has a preview. */
-  readonly action?: SequenceRef & { readonly action: ActionVerb }
+  /** The same as an action over many, of which the engine has a preview: but for the contacts. */
+  readonly target: { readonly action: ActionVerb }
   /** True: nothing undoes it. */
   readonly isFinal: boolean
   /** Of a signal: goals that it may satisfy can read what the host knows of the contact. */
@@ -49,10 +46,6 @@ export interface Done extends Words {
   readonly answer: { readonly version: number; readonly position: number }
 }
 
-export function isActionVerb(word: string): word is ActionVerb {
-  return Object.hasOwn(ACTION_VERBS, word)
-}
-
 /** An order with the id by which a repeat is recognised. */
 export type IdentifiedOrder<Name extends VerbName> = OrderOf<Name> &
   (Name extends 'signal' ? { readonly signalId: string } : { readonly commandId: CommandId })
@@ -61,24 +54,14 @@ export type IdentifiedOrder<Name extends VerbName> = OrderOf<Name> &
 export function operationOf<Name extends VerbName>(name: Name, order: IdentifiedOrder<Name>): Operation {
   const verb: VerbFacts = VERBS[name]
   const sentences: Sentences<Name> = SENTENCES[name]
-  const { campaignId, sequenceId, key, vars, commandId, kind, signalId } = order as Partial<
-    SequenceRef & {
-      readonly vars: Vars
-      readonly commandId: CommandId
-      readonly kind: string
-      readonly signalId: string
-    }
-  >
-  const more = { ...(key === undefined ? {} : { key }), ...(vars === undefined ? {} : { vars }) }
-  const isOfSequence = campaignId !== undefined && sequenceId !== undefined
+  const { commandId, actor: _, reason: __, ...what } = order as Partial<Ordered>
+  const { kind, signalId } = what as { readonly kind?: string; readonly signalId?: string }
   return {
     describe: (contacts) => sentences.would(order, contacts),
-    ...(isActionVerb(verb.word) && isOfSequence
-      ? { action: { action: verb.word, campaignId, sequenceId, ...more } }
-      : {}),
+    target: { ...what, action: VERBS[name].word },
     isFinal: sentences.isFinal === true,
     ...(kind === undefined ? {} : { signalKind: kind }),
-    idempotencyKey: signalId === undefined ? { commandId: commandId as CommandId } : { signalId },
+    idempotencyKey: kind === undefined ? { commandId: commandId as CommandId } : { signalId: signalId ?? '' },
     foresee: (engine, contactId) => engine.inspect.effect<VerbName>(name, { contactId, ...order } as never),
     async run(engine, contactId) {
       const give = engine[name] as (order: object) => Promise<Either<Rejection, Done['answer'] & Told>>

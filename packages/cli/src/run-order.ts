@@ -13,49 +13,63 @@ import {
   type Rejection,
   type Store,
 } from '@enfold/core'
-import type { Engine } from '@enfold/engine'
-import { foreseenInWords, isEmptyFine, untouchedInWords } from './bulk.ts'
-import { type Allowed, type ContactSelector, contactsOf, requireList } from './contact-selector.ts'
+import type { ActionTarget, Engine } from '@enfold/engine'
+import { foreseenInWords, scheduleInWords } from './bulk.ts'
+import type { ContactSelector } from './contact-selector.ts'
 import { CommandFailedError, messageOf, UsageError } from './errors.ts'
 import type { Done, Operation } from './operations.ts'
+import type { Access } from './places.ts'
 import { createProgress } from './progress.ts'
 import { confirm } from './prompt.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
-/** @returns false if it was refused or failed for any contact, or changed nothing for one of a list */
-export async function runOrder(
+/**
+ * The work on contacts that are named one by one, with an engine on the store.
+ *
+ * @param access `read`: nothing is written
+ * @throws UsageError for a signal that needs to know more of contacts
+ */
+export function withContacts(
+  url: string,
+  access: Access,
+  { ids }: ContactSelector,
+  { signalKind }: Operation,
+  options: OrderOptions,
+  work: (engine: Engine, contacts: readonly ContactId[]) => Promise<boolean>,
+): Promise<boolean> {
+  return withEngine(url, access, options, async (engine, store) => {
+    await requireNoCondition(signalKind, store, options)
+    return work(engine, [...new Set(ids)])
+  })
+}
+
+/** @returns false if it was refused or failed for any contact */
+export function runOrder(
   io: Streams,
   url: string,
   selector: ContactSelector,
   operation: Operation,
-  options: OrderOptions & Allowed,
+  options: OrderOptions,
 ): Promise<boolean> {
-  requireList(selector, options)
-  return withEngine(url, 'write', options, async (engine, store) => {
-    if (operation.signalKind !== undefined && options.hostModule === undefined)
-      await requireNoCondition(operation.signalKind, store)
-    const contacts = await contactsOf(selector, engine, io)
-    if ((contacts.length > 1 || (operation.isFinal && contacts.length > 0)) && options.yes !== true)
+  return withContacts(url, 'write', selector, operation, options, async (engine, contacts) => {
+    if ((contacts.length > 1 || operation.isFinal) && options.yes !== true)
       await confirm(io, await wouldDo(operation, engine, contacts))
-    const fine = await report(io, operation, engine, contacts, {
-      ...options,
-      allowUntouched: selector.from === undefined || options.allowUntouched === true,
-    })
-    return fine && (contacts.length > 0 || (await isEmptyFine(io, selector, options)))
+    return report(io, operation, engine, contacts, options)
   })
 }
 
 /** What would happen, with counts: a sentence. */
 async function wouldDo(operation: Operation, engine: Engine, contacts: readonly ContactId[]): Promise<string> {
-  const { action, isFinal } = operation
+  const { target, isFinal } = operation
   const who = contacts.length === 1 ? named(contacts[0] as ContactId) : counted(contacts.length, 'contact')
   const end = isFinal ? ' Nothing undoes that.' : ''
-  const previewed = action === undefined ? null : await engine.previewAction({ ...action, contacts: { ids: contacts } })
-  // Where nobody can be started at all, each contact is told so.
-  const counts = previewed === null || isLeft(previewed) ? '' : `: ${foreseenInWords(previewed.right)}`
-  return `This would ${operation.describe(who)}${counts}.${end}`
+  const previewed = await engine.previewAction({ ...target, contacts: { ids: contacts } } as ActionTarget)
+  // Where it can be done for nobody at all, each contact is told so.
+  const counts = isLeft(previewed) ? '' : `: ${foreseenInWords(previewed.right)}`
+  const lines = isLeft(previewed) ? [] : scheduleInWords(previewed.right.schedule)
+  return [`This would ${operation.describe(who)}${counts}.${end}`, ...lines].join('\n')
 }
 
 /** How many contacts are worked on at once: the engine shares a transaction among them. */
@@ -89,13 +103,13 @@ async function report(
   operation: Operation,
   engine: Engine,
   contacts: readonly ContactId[],
-  { json = false, allowUnknown = false, allowUntouched = false }: OrderOptions & Allowed,
+  { json = false }: OrderOptions,
 ): Promise<boolean> {
   const { stdout, stderr } = io
   // On a terminal the lines themselves show how far it has come.
   const progress = stdout.isTTY ? null : createProgress(stderr, undefined, 'contacts')
   const outcomes = new Map<string, number>()
-  let [done, untouched, fine] = [0, 0, true]
+  let [done, fine] = [0, true]
   let broken: unknown = null
 
   const work = async (contactId: ContactId): Promise<Result> => {
@@ -109,8 +123,7 @@ async function report(
   for await (const result of inOrder(contacts, work, () => broken === null)) {
     const told = inWords(operation, result)
     outcomes.set(told.outcome, (outcomes.get(told.outcome) ?? 0) + 1)
-    if (!told.fine && !(allowUnknown && told.isUnknown)) fine = false
-    if (told.isUntouched) untouched += 1
+    if (!told.fine) fine = false
     progress?.done()
     if (json) await writeLine(stdout, jsonText(told.json))
     else if (told.fine) await writeLine(stdout, told.text)
@@ -124,10 +137,6 @@ async function report(
       ([outcome, count]) => `${count.toLocaleString('en')} ${outcome.replaceAll('_', ' ')}`,
     )
     await writeLine(stdout, `${counted(done, 'contact')}${tallied.length === 0 ? '' : `: ${tallied.join(', ')}`}`)
-  }
-  if (untouched > 0 && !allowUntouched) {
-    fine = false
-    if (!json) await writeLine(stderr, untouchedInWords(untouched))
   }
   if (done < contacts.length)
     throw new CommandFailedError(
@@ -147,16 +156,13 @@ function again({ idempotencyKey }: Operation): string {
     : `Put it right and repeat the signal with --signal-id ${named(idempotencyKey.signalId)}: what is done already is not done twice.`
 }
 
-const NOT_FINE = { fine: false, isUntouched: false } as const
-
 function inWords(operation: Operation, { contactId, answered, error }: Result) {
   if (answered === undefined) {
     const code = isEnfoldFault(error) ? error.code : null
     const message = messageOf(error)
     const text = `${named(contactId)}: ${code === null ? '' : `${code}: `}${plain(message)}`
     return {
-      ...NOT_FINE,
-      isUnknown: false,
+      fine: false,
       outcome: 'failed',
       text,
       json: { contactId, ...operation.idempotencyKey, fault: { code, message } },
@@ -165,8 +171,7 @@ function inWords(operation: Operation, { contactId, answered, error }: Result) {
   if (isLeft(answered)) {
     const message = describeRejection(answered.left)
     const json = { contactId, ...operation.idempotencyKey, rejection: answered.left, message }
-    const isUnknown = answered.left.type === 'ContactUnknown'
-    return { ...NOT_FINE, isUnknown, outcome: 'refused', text: `${named(contactId)}: ${plain(message)}`, json }
+    return { fine: false, outcome: 'refused', text: `${named(contactId)}: ${plain(message)}`, json }
   }
   const { outcome, answer, changed, text } = answered.right
   const mark =
@@ -176,8 +181,6 @@ function inWords(operation: Operation, { contactId, answered, error }: Result) {
   const where = changed ? `at version ${answer.version}, ${mark}` : `nothing changed, at version ${answer.version}`
   return {
     fine: true,
-    isUnknown: false,
-    isUntouched: !changed,
     outcome,
     text: `${text}${changed ? ', ' : ': '}${where}`,
     json: { contactId, ...operation.idempotencyKey, answer },
@@ -187,9 +190,15 @@ function inWords(operation: Operation, { contactId, answered, error }: Result) {
 /**
  * A goal that decides by tags and fields decides wrongly without them.
  *
- * @throws UsageError if a signal of this kind may satisfy one
+ * @param kind of the signal; `undefined`: the order is none
+ * @throws UsageError if a signal of this kind may satisfy one, and no module says what is known of contacts
  */
-export async function requireNoCondition(kind: string, store: Store): Promise<void> {
+export async function requireNoCondition(
+  kind: string | undefined,
+  store: Store,
+  { hostModule }: OrderOptions,
+): Promise<void> {
+  if (kind === undefined || hostModule !== undefined) return
   const catalog = createCatalog()
   for await (const event of store.readAll(0, { streams: 'campaigns' })) if (isCampaignEvent(event)) catalog.apply(event)
   for (const { published, goal } of catalog.goalsFor(kind))

@@ -1,19 +1,28 @@
 /** An action as it stands: how far it is, what came of each contact; to be cancelled or resumed. */
-import { ACTION_OUTCOMES, type ActionOutcome, actionPermission } from '@enfold/core'
+import { ACTION_OUTCOMES, type ActionOutcome, type JsonObject } from '@enfold/core'
 import type { ActionView } from '@enfold/engine'
-import { begun, isOver } from '@enfold/http'
+import { actionScope, begun, isOver, type ScopedAction } from '@enfold/http'
 import { html } from 'hono/html'
-import { actionOf, isStill, progressText, stateBadge } from './action-view.ts'
+import {
+  actionOf,
+  isStill,
+  progressText,
+  scopedAction,
+  sequenceHtml,
+  stateBadge,
+  titlesOfActions,
+  toldOf,
+  undoOf,
+} from './action-view.ts'
 import { type ActionCall, answerOf, type Call, type Html, link, may, numberOf, redirect, textOf } from './call.ts'
-import { ACTION_TITLES } from './order-sentences.ts'
+import { actionTitle } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
-import { paramsOf, searchOf } from './selection.ts'
-import { titlesOf } from './titles.ts'
+import { activeTag, paramsOf, searchOf } from './selection.ts'
 import { span, when } from './when.ts'
 
 export async function actionPage(call: ActionCall): Promise<Page> {
   const action = await actionOf(call)
-  const { actionId, campaignId } = action
+  const { actionId } = action
   const params = call.url.searchParams
   const outcome = ACTION_OUTCOMES.find((one) => one === params.get('outcome'))
   const found = await call.engine.inspect.actionContacts({
@@ -24,17 +33,22 @@ export async function actionPage(call: ActionCall): Promise<Page> {
   const back = searchOf(new URLSearchParams(params.get('back') ?? ''))
   const here = (query: Readonly<Record<string, string | number | null>>) =>
     link(call, ['actions', actionId], { back: String(paramsOf(back)), ...query })
-  const titles = await titlesOf(call, [campaignId])
+  const titles = await titlesOfActions(call, [action])
   const names = await call.namesOf(found.contacts.map(({ contactId }) => contactId))
-  const mayOrder = may(call, actionPermission(action.action), [campaignId])
+  const mayGive = (one: ScopedAction) => {
+    const { verbs, campaigns } = actionScope(one)
+    return may(call, verbs, campaigns)
+  }
+  const mayOrder = mayGive(scopedAction(action))
   const post = (verb: string, label: string) =>
     html`<form method="post" autocomplete="off" action="${link(call, ['actions', actionId, verb])}">
 ${hidden(call, { back: String(paramsOf(back)) })}
 <button>${label}</button>
 </form>`
-  const mayUndo = may(call, actionPermission('undo'), [campaignId])
+  const mayUndo = action.action !== 'erase' && mayGive(undoOf(action))
   const canResume = isStill(action) && action.state === 'running'
-  const body = html`<h1>${ACTION_TITLES[action.action]}: ${titles.sequenceHtml(action)}</h1>
+  const body = html`<h1>${actionTitle(action.action)}${action.sequenceId === null ? '' : html`: ${sequenceHtml(action, titles)}`}</h1>
+${toldOf(action) === '' ? '' : html`<p><bdi>${toldOf(action)}</bdi></p>`}
 ${orderedBy(action, call.timeZone)}
 ${action.undoes === undefined ? '' : html`<p>It undoes <a href="${link(call, ['actions', action.undoes])}">another action</a>.</p>`}
 ${isStill(action) ? standstill(action, call.timeZone, mayOrder) : ''}
@@ -44,6 +58,7 @@ ${differences(action)}
 <div class="buttons">
 <a class="button" href="${link(call, ['actions', actionId, 'results.csv'])}" download>Download as CSV</a>
 ${isOver(action) && action.processed > 0 && mayUndo ? html`<a class="button" href="${link(call, ['actions', actionId, 'undo'], { back: String(paramsOf(back)) })}">Undo the action</a>` : ''}
+${isOver(action) && mayOrder && action.action !== 'undo' ? againForm(call, action, outcome, paramsOf(back)) : ''}
 ${!isOver(action) && mayOrder ? html`${canResume ? post('resume', 'Resume the action') : ''}${post('cancel', 'Cancel the action')}` : ''}
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(back)}">Return to Quick Search</a>
 </div>
@@ -63,6 +78,27 @@ ${table(
 )}
 ${found.next === null ? '' : html`<p><a rel="next" href="${here({ after: found.next, outcome: outcome ?? null })}">More contacts</a></p>`}`
   return { title: 'Action', part: 'search', body, ...(isOver(action) ? {} : { refresh: 2 }) }
+}
+
+/** The same order, or another one, for the same contacts, or for those with the outcome that is shown. */
+function againForm(call: Call, action: ActionView, outcome: ActionOutcome | undefined, back: URLSearchParams): Html {
+  const { actionId, campaignId, sequenceId, key, order = {}, reason } = action
+  const sequence = campaignId === null || sequenceId === null ? null : activeTag(campaignId, sequenceId)
+  const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
+  return html`<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">
+${hidden(call, { of: 'action', fromAction: actionId, fromOutcome: outcome, action: action.action, sequence, key, reason })}
+${[...back].map(([name, value]) => field(name, value))}${toldFields(order).map(([name, value]) => field(name, value))}
+<button>Run again${outcome === undefined ? '' : ' for these'}</button>
+</form>`
+}
+
+/** What the verb was told, as its fields say it. Instants are said anew: they were of that day. */
+function toldFields(order: JsonObject): readonly (readonly [name: string, value: string])[] {
+  return Object.entries(order).flatMap(([name, value]) => {
+    if (['dueAt', 'until', 'occurredAt', 'clear'].includes(name) || value === false) return []
+    const text = value === true ? 'yes' : typeof value === 'string' ? value : JSON.stringify(value)
+    return [[name === 'stepId' ? 'step' : name, text]]
+  })
 }
 
 function orderedBy(action: ActionView, timeZone: string): Html {

@@ -3,11 +3,10 @@ import { describeCounter } from '@enfold/core'
 import type { IndexReport } from '@enfold/engine'
 import { visibleActions } from '@enfold/http'
 import { html } from 'hono/html'
-import { stateBadge } from './action-view.ts'
+import { sequenceHtml, stateBadge, titlesOfActions, toldOf } from './action-view.ts'
 import { type Call, type Html, link, may, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
-import { titlesOf } from './titles.ts'
 import { when } from './when.ts'
 
 /** Beyond this a log is for `enfold verify`, which reads any length. */
@@ -18,10 +17,7 @@ export async function auditPage(call: Call): Promise<Page> {
   const found = await visibleActions(call.engine, call.principal, { after: textOf(call.url.searchParams, 'after') })
   if (found === null) throw new Failure(404, 'There is no such action.')
   const { actions: visible, next } = found
-  const titles = await titlesOf(
-    call,
-    visible.map(({ campaignId }) => campaignId),
-  )
+  const titles = await titlesOfActions(call, visible)
   const body = html`<h1>Audit</h1>
 ${may(call, 'read', 'all') ? verification(call) : ''}
 <section><h2>Actions over many contacts</h2>
@@ -33,7 +29,7 @@ ${table(
     return html`<tr>
 <td>${when(orderedAt, call.timeZone)}</td>
 <td><bdi>${actor ?? '–'}</bdi></td>
-<th scope="row">${action} ${titles.sequenceHtml(one)}</th>
+<th scope="row">${action} ${sequenceHtml(one, titles)}${toldOf(one) === '' ? '' : html` <small><bdi>${toldOf(one)}</bdi></small>`}</th>
 <td class="number">${contacts.toLocaleString('en')}</td>
 <td>${stateBadge(one)}</td>
 <td><bdi>${reason ?? ''}</bdi></td>

@@ -31,8 +31,8 @@ export interface Call<Path extends string = string> {
   readonly parts: readonly Part[]
   /** Names of contacts where the host gives any. */
   namesOf(contacts: readonly ContactId[]): Promise<ReadonlyMap<ContactId, string>>
-  /** Asks `authorize` again, for an answer that lasts: whether this actor still sees the campaign. Never rejects. */
-  stillSees(campaignId: CampaignId): Promise<boolean>
+  /** Asks `authorize` again, for an answer that lasts: whether this actor still sees the campaign, or all (`null`). Never rejects. */
+  stillSees(campaignId: CampaignId | null): Promise<boolean>
   /** Reports an error to the host after the response has begun. */
   failed(error: unknown): void
   /** What is known of the last look at the whole log, by this console. */

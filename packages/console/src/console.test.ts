@@ -147,6 +147,58 @@ it('UNDO-1: an action is undone from its page, after a preview that says what it
   await engine.close()
 })
 
+it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes of schedules, results, and run again', async () => {
+  const clock = createSimulatedClock(MONDAY)
+  const engine = createEngine({ store: createMemoryStore(), clock, handlers: {} })
+  const own = consoleOf({ ...world, engine })
+  const steps = [
+    { id: 'one', kind: 'email', timer: { after: 'P1D' } },
+    { id: 'two', kind: 'email', timer: { after: 'P1D' } },
+  ]
+  await engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', name: 'Seven', steps }] })
+  for (const contactId of ['ann', 'bob'])
+    await engine.startSequence({ campaignId: 'pool', sequenceId: 'nurture', contactId, actor: 'olga' })
+  const post = (path: string, form: object) => send(own, path, { form: form as Record<string, string> })
+  const chosen = await post('/actions/choose', { contact: ['ann', 'bob', 'cem'] })
+  for (const title of ['Shift', 'Skip', 'Suppress', 'Erase', 'Hand over a signal'])
+    expect(chosen.text).toContain(`>${title}</option>`)
+  const of = { contact: ['ann', 'bob', 'cem'], sequence: 'pool/nurture', reason: 'holidays' }
+  const shift = { ...of, action: 'shift' }
+  expect((await post('/actions/preview', shift)).text).toMatch(
+    /<input name="by" value="" required.*<button>Preview<\/button>/s,
+  )
+  expect((await post('/actions/preview', { ...shift, said: 'yes', by: 'tomorrow' })).status).toBe(400)
+  const preview = (await post('/actions/preview', { ...shift, said: 'yes', by: 'P2D' })).text
+  expect(preview).toContain('1 EnrollmentNotActive')
+  expect(preview).toMatch(
+    /<bdi>one<\/bdi> <time datetime="2026-03-03T09.*<bdi>one<\/bdi> <time datetime="2026-03-05T09/s,
+  )
+  expect(preview).toContain('<input type="hidden" name="by" value="P2D">')
+  const done = await post('/actions', { ...shift, said: 'yes', by: 'P2D', actionId: 'later' })
+  expect([done.status, done.headers.get('location')]).toEqual([303, expect.stringContaining('/actions/later')])
+  await expect.poll(async () => (await engine.inspect.action('later'))?.state, { timeout: 30_000 }).toBe('done')
+  const page = (await send(own, '/actions/later?outcome=failed')).text
+  expect(page).toContain('by P2D')
+  expect(page).toContain('Run again for these')
+  expect(page).toContain('<input type="hidden" name="fromOutcome" value="failed">')
+  const again = { of: 'action', fromAction: 'later', fromOutcome: 'shifted', reason: 'ended' }
+  expect((await post('/actions/choose', { ...again, action: 'shift' })).text).toContain(
+    'the contacts of <strong>another action</strong>',
+  )
+  const skip = { ...again, action: 'skip', sequence: 'pool/nurture', actionId: 'skipped' }
+  expect((await post('/actions/preview', skip)).text).toContain('<option value="two">two</option>')
+  expect((await post('/actions', { ...skip, said: 'yes', step: 'one' })).status).toBe(303)
+  await expect.poll(async () => (await engine.inspect.action('skipped'))?.outcomes.skipped, { timeout: 30_000 }).toBe(2)
+  expect((await post('/actions', { ...again, action: 'stop-all', actionId: 'all' })).status).toBe(303)
+  await expect.poll(async () => (await engine.inspect.action('all'))?.outcomes.stopped, { timeout: 30_000 }).toBe(2)
+  expect((await send(own, '/audit')).text).toContain('stop-all')
+  expect(
+    (await post('/actions/preview', { ...again, action: 'signal', said: 'yes', kind: 'x', data: '[' })).status,
+  ).toBe(422)
+  expect((await post('/actions/preview', { ...again, fromAction: 'none', action: 'stop-all' })).status).toBe(404)
+  await engine.close()
+})
+
 it('UNDO-4: a signal is retracted from its row in the history, once', async () => {
   const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
   const own = consoleOf({ ...world, engine })

@@ -188,10 +188,15 @@ async function callOf(
 
 const illegalId = () => new Failure(400, 'Invalid address: a part of it is no legal id.')
 
-async function stillSees({ authorize, failed }: Context, campaignId: CampaignId, request: Request): Promise<boolean> {
+async function stillSees(
+  { authorize, failed }: Context,
+  campaignId: CampaignId | null,
+  request: Request,
+): Promise<boolean> {
   try {
     const principal = checkedPrincipal(await authorize(request))
-    return principal !== null && denial(principal, { verbs: ['read'], campaigns: [campaignId] }) === null
+    const campaigns = campaignId === null ? 'all' : [campaignId]
+    return principal !== null && denial(principal, { verbs: ['read'], campaigns }) === null
   } catch (error) {
     failed(error, request)
     return false

@@ -157,7 +157,7 @@ it('KEY-2: an action for many takes a key for all of them, and says that a list 
   expect((await post('/actions/preview', of)).text).toContain('fail, each with its reason')
   const preview = await post('/actions/preview', { ...of, key: KEY })
   expect(preview.text).toContain(`<bdi>Reminders</bdi> for <bdi class="key">${ESCAPED}</bdi>`)
-  expect(preview.text.split(`<input type="hidden" name="key" value="${ESCAPED}">`)).toHaveLength(3)
+  expect(preview.text.split(`<input type="hidden" name="key" value="${ESCAPED}">`)).toHaveLength(4)
   expect((await post('/actions/choose', { ...of, key: KEY })).text).toContain(
     `name="key" maxlength="200" value="${ESCAPED}"`,
   )

@@ -8,6 +8,7 @@ import {
   VERBS,
   type VerbName,
   type VerbOf,
+  verbOfAction,
 } from '@enfold/core'
 import type { ContactView, EnrollmentView, StepView } from '@enfold/engine'
 import { html } from 'hono/html'
@@ -276,27 +277,68 @@ export const OUTCOMES: ReadonlyMap<string, string> = new Map([
 /** Outcomes that changed nothing are no success to be shown as one. */
 export const UNCHANGED: ReadonlySet<string> = new Set(PAGE_VERBS.flatMap((name) => VERBS[name].unchanged))
 
-/** An action over many, in a list to choose from. */
-export const ACTION_TITLES: { readonly [Kind in ActionKind]: string } = {
-  start: 'Start',
-  stop: 'Stop',
-  restart: 'Restart (stop, then start)',
-  undo: 'Undo',
+/** What a form of many contacts needs of a verb. */
+export type SentencesForMany = Pick<Sentences, 'title' | 'says' | 'fields' | 'needsFields' | 'taken'>
+
+/** Verbs that are ordered for many contacts, and have no page for one. */
+const FOR_MANY_ONLY: { readonly [Name in Exclude<VerbName, PageVerb>]: SentencesForMany } = {
+  erase: { title: 'Erase', says: 'These contacts are forgotten, for good. Nothing undoes that.' },
+  signal: {
+    title: 'Hand over a signal',
+    says: 'Something happened that may satisfy goals, the same for each of these contacts.',
+    needsFields: true,
+    fields: (call) =>
+      html`<label>Kind <input name="kind" required maxlength="200" value="${said(call, 'kind')}" placeholder="form-submitted"></label>
+<label>Data <input name="data" value="${said(call, 'data')}" placeholder='{"product":"robot"}'> <small>a JSON object; empty: none</small></label>`,
+    taken(call) {
+      const [kind, data] = [said(call, 'kind'), said(call, 'data')]
+      if (kind === '') throw new Failure(422, 'Say of which kind the signal is.')
+      return data === '' ? { kind } : { kind, data: objectOf(data) }
+    },
+  },
 }
 
+function objectOf(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch {
+    // Said below.
+  }
+  throw new Failure(422, 'The data is no JSON object.')
+}
+
+export function sentencesForMany(name: VerbName): SentencesForMany {
+  return isPageVerb(name) ? sentencesOf(name) : FOR_MANY_ONLY[name]
+}
+
+/** An action over many, in a list to choose from. */
+export function actionTitle(kind: ActionKind): string {
+  if (kind === 'undo') return 'Undo'
+  return kind === 'restart' ? 'Restart (stop, then start)' : sentencesForMany(verbOfAction(kind)).title
+}
+
+/** Where it is said of many contacts in other words than of one. */
+const ACTION_TEXTS: ReadonlyMap<string, string> = new Map([
+  ['started', 'start at the first step'],
+  ['restarted', 'are stopped, and start again'],
+  ['already_active', 'are in it already, and stay where they are'],
+  ['stopped', 'are taken out'],
+  ['not_active', 'are not in it, and stay as they are'],
+  ['contact_unknown', 'are unknown to the directory'],
+  ['undone', 'are as if the sequence had never begun for them'],
+  ['restored', 'go on where they stood'],
+  ['already_sent', 'have been sent something, and are left alone'],
+  ['changed_since', 'are left alone, because more has happened since'],
+  ['nothing_to_undo', 'have nothing to undo'],
+  ['failed', 'fail, each with its reason'],
+  ['satisfied', 'satisfy a goal by it'],
+  ['no_goal', 'satisfy no goal by it'],
+  ['erased', 'are forgotten'],
+])
+
 /** What an action comes to for a contact, as a preview and a result say it. */
-export const ACTION_TEXTS: { readonly [Outcome in ActionOutcome]: string } = {
-  started: 'start at the first step',
-  restarted: 'are stopped, and start again',
-  already_active: 'are in it already, and stay where they are',
-  stopped: 'are taken out',
-  not_active: 'are not in it, and stay as they are',
-  contact_unknown: 'are unknown to the directory',
-  suppressed: 'are suppressed, and not started',
-  undone: 'are as if the sequence had never begun for them',
-  restored: 'go on where they stood',
-  already_sent: 'have been sent something, and are left alone',
-  changed_since: 'are left alone, because more has happened since',
-  nothing_to_undo: 'have nothing to undo',
-  failed: 'fail, each with its reason',
+export function actionText(kind: ActionKind, outcome: ActionOutcome): string {
+  if (outcome === 'suppressed' && kind !== 'suppress') return 'are suppressed, and not started'
+  return ACTION_TEXTS.get(outcome) ?? OUTCOMES.get(outcome) ?? ''
 }

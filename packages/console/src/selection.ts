@@ -1,8 +1,8 @@
 /**
  * The contacts that an operator means: a search, as a link and as fields of a form; and either its ticked results or all of it.
  */
-import { type ContactId, isLegalId, parseTag, tagOf, waitingTagOf } from '@enfold/core'
-import type { ContactSource, SearchQuery, SequenceQuery } from '@enfold/engine'
+import { ACTION_OUTCOMES, type ContactId, isLegalId, parseTag, tagOf, waitingTagOf } from '@enfold/core'
+import type { ContactSource, ContactsOfAction, SearchQuery, SequenceQuery } from '@enfold/engine'
 import { html } from 'hono/html'
 import { type Html, textOf } from './call.ts'
 import { Failure } from './failure.ts'
@@ -24,8 +24,8 @@ export interface Search {
 
 export interface Selection {
   readonly search: Search
-  /** `all`: whatever the search finds. Otherwise these. */
-  readonly contacts: 'all' | readonly ContactId[]
+  /** `all`: whatever the search finds. Or those of an action. Otherwise these. */
+  readonly contacts: 'all' | ContactsOfAction | readonly ContactId[]
 }
 
 /** Reads a search out of a link or a form; lines without a sequence are passed over. */
@@ -71,6 +71,7 @@ export const waitingTag = waitingTagOf
 export function selectionOf(form: URLSearchParams): Selection {
   const search = searchOf(form)
   if (form.get('of') === 'all') return { search, contacts: 'all' }
+  if (form.get('of') === 'action') return { search, contacts: ofAction(form) }
   const contacts = form.getAll('contact')
   if (contacts.length === 0)
     throw new Failure(422, 'No contact is selected. Go back and select some, or take all results.')
@@ -78,15 +79,28 @@ export function selectionOf(form: URLSearchParams): Selection {
   return { search, contacts: [...new Set(contacts)] }
 }
 
+/** All contacts of an action, or those that came to one outcome. */
+function ofAction(form: URLSearchParams): ContactsOfAction {
+  const [action, word] = [form.get('fromAction'), form.get('fromOutcome')]
+  const outcome = ACTION_OUTCOMES.find((one) => one === word)
+  if (!isLegalId(action) || (word !== null && outcome === undefined)) throw new Failure(400, 'Unknown action.')
+  return outcome === undefined ? { action } : { action, outcomes: [outcome] }
+}
+
 /** As the engine takes it. */
 export function sourceOf({ search, contacts }: Selection): ContactSource {
-  return contacts === 'all' ? { query: queryOf(search) } : { ids: contacts }
+  if (contacts === 'all') return { query: queryOf(search) }
+  return 'action' in contacts ? contacts : { ids: contacts }
 }
 
 /** As hidden fields of the next form. */
 export function selectionFields({ search, contacts }: Selection): Html {
   const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
   return html`${[...paramsOf(search)].map(([name, value]) => field(name, value))}${
-    contacts === 'all' ? field('of', 'all') : contacts.map((contactId) => field('contact', contactId))
+    contacts === 'all'
+      ? field('of', 'all')
+      : 'action' in contacts
+        ? html`${field('of', 'action')}${field('fromAction', contacts.action)}${contacts.outcomes?.map((outcome) => field('fromOutcome', outcome))}`
+        : contacts.map((contactId) => field('contact', contactId))
   }`
 }

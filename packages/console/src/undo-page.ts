@@ -1,39 +1,29 @@
 /** Undoing an action: what it would come to for each contact, before it is confirmed; then it is an action like any other. */
-import { ACTION_OUTCOMES, actionPermission } from '@enfold/core'
-import { begun, type Scope } from '@enfold/http'
+import { actionScope, begun, type Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
-import { actionOf } from './action-view.ts'
+import { actionOf, sequenceHtml, titlesOfActions, undoOf } from './action-view.ts'
 import { type ActionCall, answerOf, link, needed, redirect, textOf } from './call.ts'
-import { ACTION_TEXTS, ACTION_TITLES, undoFields, undoTaken } from './order-sentences.ts'
-import { badge, contactLink, hidden, type Page, table } from './page.ts'
-import { previewOf } from './preview-page.ts'
-import { titlesOf } from './titles.ts'
+import { actionTitle, undoFields, undoTaken } from './order-sentences.ts'
+import { hidden, type Page } from './page.ts'
+import { previewField, previewOf } from './preview-page.ts'
+import { previewTable } from './preview-table.ts'
 
 export async function undoScope(call: ActionCall): Promise<Scope> {
-  return { verbs: actionPermission('undo'), campaigns: [(await actionOf(call)).campaignId] }
+  return actionScope(undoOf(await actionOf(call)))
 }
 
 export async function undoPage(call: ActionCall): Promise<Page> {
   const action = await actionOf(call)
-  const { actionId, campaignId } = action
+  const { actionId } = action
   const params = call.url.searchParams
   const how = undoTaken({ form: params })
   const preview = answerOf(await call.engine.previewUndo({ undoes: actionId, ...how }))
-  const titles = await titlesOf(call, [campaignId])
-  const names = await call.namesOf(ACTION_OUTCOMES.flatMap((outcome) => preview.samples[outcome]))
-  const rows = ACTION_OUTCOMES.filter((outcome) => preview.outcomes[outcome] > 0).map(
-    (outcome) => html`<tr>
-<th scope="row" class="number">${preview.outcomes[outcome].toLocaleString('en')}</th>
-<td>${badge(outcome)} ${ACTION_TEXTS[outcome]}</td>
-<td>${preview.samples[outcome].map((contactId) => html`<span class="tag">${contactLink(call, contactId, names)}</span> `)}${preview.outcomes[outcome] > preview.samples[outcome].length ? '…' : ''}</td>
-</tr>`,
-  )
+  const titles = await titlesOfActions(call, [action])
   const back = params.get('back') ?? ''
-  const body = html`<h1>Undo: ${ACTION_TITLES[action.action]}, ${titles.sequenceHtml(action)}</h1>
+  const body = html`<h1>Undo: ${actionTitle(action.action)} ${sequenceHtml(action, titles)}</h1>
 <p>Nothing was changed so far. This is what would happen now. What was sent stays sent.</p>
-${table('Preview', ['Contacts', 'What happens', 'For example'], rows, 'There is nothing to undo.')}
-${preview.complete ? '' : html`<p class="notice warm">There are more than ${preview.contacts.toLocaleString('en')} contacts. The counts are of those; all of them are processed.</p>`}
+${await previewTable(call, 'undo', preview, titles, 'There is nothing to undo.')}
 <form method="get" autocomplete="off" action="${link(call, ['actions', actionId, 'undo'])}" class="fields">
 <input type="hidden" name="back" value="${back}">
 ${undoFields(how)}
@@ -46,7 +36,7 @@ ${
 ${hidden(call, {
   back,
   undoId: crypto.randomUUID(),
-  preview: JSON.stringify(preview),
+  preview: previewField(preview),
   ...(how.stopSent ? { stopSent: 'yes' } : {}),
   ...(how.shift ? { shift: 'yes' } : {}),
 })}

@@ -3,9 +3,18 @@
  * that an action leads to stand in the log, like any others; a contact that was left as it was stands here only. What each
  * save makes of a record is decided here; the engine processes. Rules BULK-1 to BULK-3.
  */
-import type { SequenceRef, Vars } from './events.ts'
+import type { Vars } from './events.ts'
 import { sha256 } from './hash.ts'
-import { type ActionId, type ContactId, epochMsOf, type Instant, instantOf, type Position } from './ids.ts'
+import {
+  type ActionId,
+  type CampaignId,
+  type ContactId,
+  epochMsOf,
+  type Instant,
+  instantOf,
+  type Position,
+  type SequenceId,
+} from './ids.ts'
 import type { JsonObject } from './json.ts'
 import { ACTION_OUTCOMES, type ActionKind, type ActionOutcome } from './verbs/index.ts'
 
@@ -15,11 +24,18 @@ export type ActionCounts = { readonly [outcome in ActionOutcome]: number }
 export const ACTION_STATES = ['collecting', 'running', 'cancelled', 'done'] as const
 
 /** One action, as of its last save. */
-export interface ActionRecord extends SequenceRef {
+export interface ActionRecord {
   readonly actionId: ActionId
   /** 1, 2, 3 …: each save is the next. */
   readonly revision: number
   readonly action: ActionKind
+  /** `null`: what is ordered is about whole contacts, or about what happened to them. Of an undo, those of the other action. */
+  readonly campaignId: CampaignId | null
+  readonly sequenceId: SequenceId | null
+  /** For all contacts that name no key of their own (KEY-2). */
+  readonly key?: string
+  /** What else its verb was ordered with, by the names that it has there: `stepId`, `by`, `dueAt` …; of an undo what it undoes. */
+  readonly order?: JsonObject
   /** The host's id of who ordered it; `null` for nobody. */
   readonly actor: string | null
   readonly reason: string | null
@@ -133,6 +149,7 @@ export type BegunAction = Pick<
   | 'campaignId'
   | 'contactsDigest'
   | 'key'
+  | 'order'
   | 'preview'
   | 'reason'
   | 'sequenceId'

@@ -4,7 +4,7 @@ import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { type DecisionContext, decideOnce } from './decide.ts'
 import { type ContactState, nameOfEnrollment, refOf } from './enrollment.ts'
 import type { RecordedContactEvent, RunRef } from './events.ts'
-import type { Instant, StepId } from './ids.ts'
+import type { ContactId, Instant, StepId } from './ids.ts'
 import { plan, type UpcomingStep } from './plan.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -42,16 +42,25 @@ export function effectOf<Command extends ContactCommand>(
 ): Either<Rejection, OrderEffect<Command>> {
   const decided = decideOnce(command, history, context, state)
   if (isLeft(decided)) return decided
-  const { campaigns, facts, now } = context
+  const { answer, state: after } = decided.right
+  return right({ answer, changes: scheduleChanges(command.contactId, state, after, context) })
+}
+
+/** What is different between the schedules of two states of a contact, run by run. */
+export function scheduleChanges(
+  contactId: ContactId,
+  before: ContactState,
+  after: ContactState,
+  { campaigns, facts, now }: Pick<DecisionContext, 'campaigns' | 'facts' | 'now'>,
+): readonly ScheduleChange[] {
   const upcomingOf = (contact: ContactState) =>
-    new Map(plan(command.contactId, contact, campaigns, facts, now).upcoming.map((one) => [nameOf(one), one]))
-  const [before, after] = [upcomingOf(state), upcomingOf(decided.right.state)]
-  const changes = [...new Map([...before, ...after])].flatMap(([name, one]): ScheduleChange[] => {
-    const [was, is] = [nextOf(before.get(name)), nextOf(after.get(name))]
-    const isSame = was?.stepId === is?.stepId && was?.dueAt === is?.dueAt
-    return isSame ? [] : [{ ...refOf(one), run: one.run, before: was, after: is }]
+    new Map(plan(contactId, contact, campaigns, facts, now).upcoming.map((one) => [nameOf(one), one]))
+  const [was, is] = [upcomingOf(before), upcomingOf(after)]
+  return [...new Map([...was, ...is])].flatMap(([name, one]): ScheduleChange[] => {
+    const [first, then] = [nextOf(was.get(name)), nextOf(is.get(name))]
+    const isSame = first?.stepId === then?.stepId && first?.dueAt === then?.dueAt
+    return isSame ? [] : [{ ...refOf(one), run: one.run, before: first, after: then }]
   })
-  return right({ answer: decided.right.answer, changes })
 }
 
 const nameOf = (one: RunRef) => `${one.run} ${nameOfEnrollment(one)}`

@@ -29,6 +29,8 @@ export { type Answers, type AnswerTo, type ContactCommand, READS_PUBLISHED, read
 export * from './counters.ts'
 export * from './decide.ts'
 export type { HistoricEvent, SignalLimits } from './decision/builder.ts'
+export { unknownStep } from './decision/finding.ts'
+export { undoSummary } from './decision/undoing.ts'
 export type {
   AfterDaysTimer,
   AfterTimer,

@@ -122,8 +122,7 @@ type Verb<Order, Answer> = { verb(order: Order): Answered<Answer> }['verb']
 /** The shape of an order. */
 export const ORDER = { actor: input.actor, 'reason?': input.text, 'commandId?': input.commandId }
 const CONTACT = { contactId: input.id, ...ORDER }
-const SEQUENCE = { ...CONTACT, campaignId: input.id, sequenceId: input.id }
-const STEP = { ...SEQUENCE, stepId: input.id, 'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) }
+const IN_SEQUENCE = { campaignId: input.id, sequenceId: input.id }
 
 /** What every command takes of an order. */
 export const metaOf = ({ actor, reason, commandId }: Order) => ({
@@ -150,24 +149,28 @@ export function answering(execute: Execute) {
   }
 }
 
-const SIGNAL = {
-  contactId: input.id,
-  kind: input.text,
-  'data?': input.anything,
-  'signalId?': input.id,
-  'occurredAt?': input.instant,
-  'actor?': input.actor,
-  'fromStep?': input.flag,
-  'automated?': input.flag,
-}
-const RECEIVED = { ...CONTACT, signalId: input.id }
-const SHAPES = {
+/** What an order names, but for the contact, by what its verb is about. */
+const NAMED = {
+  contact: {},
+  sequence: IN_SEQUENCE,
+  step: { ...IN_SEQUENCE, stepId: input.id, 'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) },
+  signal: {
+    kind: input.text,
+    'data?': input.anything,
+    'signalId?': input.id,
+    'occurredAt?': input.instant,
+    'automated?': input.flag,
+  },
+  received: { signalId: input.id },
+} satisfies Record<About, input.Shape>
+/** Who orders it for which contact. */
+const GIVEN = {
   contact: CONTACT,
-  sequence: SEQUENCE,
-  step: STEP,
-  signal: SIGNAL,
-  received: RECEIVED,
-} satisfies Record<About, object>
+  sequence: CONTACT,
+  step: CONTACT,
+  signal: { contactId: input.id, 'actor?': input.actor, 'fromStep?': input.flag },
+  received: CONTACT,
+} satisfies Record<About, input.Shape>
 const CHECKS = {
   flag: input.flag,
   instantOrNull: input.instantOrNull,
@@ -185,16 +188,23 @@ export function createContactVerbs(execute: Execute): ContactVerbs {
   return Object.fromEntries(verbs) as unknown as ContactVerbs
 }
 
-/** The shape of the orders of each verb. */
-const ORDERS: ReadonlyMap<VerbName, input.Shape> = new Map(
+/** The shape of what each verb is ordered with, but for the contact and who orders it. */
+const TARGETS: ReadonlyMap<VerbName, input.Shape> = new Map(
   VERB_NAMES.map((name) => {
     const { about, takes, needs }: VerbFacts = VERBS[name]
     const checks = Object.entries(takes).map(([option, kind]) => [
       needs.includes(option) ? option : `${option}?`,
       CHECKS[kind],
     ])
-    return [name, { ...SHAPES[about], ...Object.fromEntries(checks) }]
+    return [name, { ...NAMED[about], ...Object.fromEntries(checks) }]
   }),
+)
+
+export const targetShape = (name: VerbName): input.Shape => TARGETS.get(name) ?? {}
+
+/** The shape of the orders of each verb. */
+const ORDERS: ReadonlyMap<VerbName, input.Shape> = new Map(
+  VERB_NAMES.map((name) => [name, { ...GIVEN[VERBS[name].about], ...targetShape(name) }]),
 )
 
 /**

@@ -7,6 +7,9 @@ export { describeRejection, isLeft, isRight, orThrow, RejectionError } from '@en
 export type {
   ActionOrder,
   ActionTarget,
+  BeginOptions,
+  OrderedAction,
+  PreviewOptions,
   ProcessOptions,
   UndoActionOrder,
   UndoTarget,
@@ -14,8 +17,9 @@ export type {
 export type { ActionQuestions, ActionView } from './actions/action-questions.ts'
 export type { Bulk } from './actions/bulk.ts'
 export { type CsvInput, contactsOfCsv, itemsOfCsv, type ListOptions } from './actions/contact-list.ts'
-export type { ContactQuery, ContactSource } from './actions/contact-source.ts'
+export type { ContactQuery, ContactSource, ContactsOfAction } from './actions/contact-source.ts'
 export type { ActionPreview } from './actions/preview.ts'
+export type { NextSteps, PreviewedChange, SchedulePreview } from './actions/schedule-preview.ts'
 export type { BrakeHealth } from './brakes.ts'
 export type { Answered, ContactOrder, ContactVerbs, Order, SequenceOrder, Signal, StepOrder } from './contact-verbs.ts'
 export type { FactsFault } from './directory.ts'

@@ -1,5 +1,15 @@
 /** Actions over many contacts: previewed, begun, followed, cancelled, resumed, listed, downloaded. */
-import { type ActionId, type ActionKind, actionPermission, type Either, type Rejection } from '@enfold/core'
+import {
+  type About,
+  ACTION_VERBS,
+  type ActionId,
+  type ActionKind,
+  actionPermission,
+  type CampaignId,
+  type Either,
+  type JsonObject,
+  type Rejection,
+} from '@enfold/core'
 import type { ActionOrder, ActionTarget, ActionView, ContactSource, Engine, ProcessOptions } from '@enfold/engine'
 import type { Static } from 'typebox'
 import {
@@ -16,31 +26,55 @@ import { canSee, type Principal, type Scope, visibleTo } from './permissions.ts'
 import { answerOf, type Call, found, given, Reply, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-/**
- * The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`; and
- * what all the runs begin with (VAR-1).
- */
-const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text), vars: s.opt(s.Scalars) }
+/** The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`. */
+const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text) }
 const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
 const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
 
-type Target = Static<typeof s.ActionTarget>
+type Target = Pick<Static<typeof s.ActionTarget>, 'action' | 'campaignId' | 'contacts'>
 
-/** In the sequence's campaign; and where contacts are found by sequences, those are looked into as well. */
-export function actionScope({
-  action,
-  campaignId,
-  contacts,
-}: Pick<ActionTarget, 'campaignId'> & { readonly action: ActionKind; readonly contacts?: ContactSource }): Scope {
+/** An action, or what will be one. */
+export interface ScopedAction {
+  readonly action: ActionKind
+  /** What it is about, if it is about a sequence. */
+  readonly campaignId?: CampaignId | null | undefined
+  readonly contacts?: ContactSource
+  /** Of an undo: what it undoes. */
+  readonly order?: JsonObject
+  /** Those of the action from which the contacts are taken. */
+  readonly from?: Pick<ActionView, 'campaignId'>
+}
+
+/** In the sequence's campaign, or all of them; and where contacts are found by sequences or an action, there as well. */
+export function actionScope({ action, campaignId = null, contacts, order, from }: ScopedAction): Scope {
   const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(contacts.query) : []
-  return { verbs: actionPermission(action), campaigns: sources === 'all' ? 'all' : [campaignId, ...sources] }
+  // What an order says of a campaign counts only where its verb is about one.
+  const isOfAll = action !== 'undo' && !OF_SEQUENCE.has(ACTION_VERBS[action].about)
+  const verbs = actionPermission(action, order?.verb as ActionKind | undefined)
+  if (isOfAll || campaignId === null || sources === 'all' || from?.campaignId === null)
+    return { verbs, campaigns: 'all' }
+  return { verbs, campaigns: [campaignId, ...sources, ...(from === undefined ? [] : [from.campaignId])] }
+}
+
+const OF_SEQUENCE: ReadonlySet<About> = new Set<About>(['sequence', 'step'])
+
+/** The scope of an order whose contacts may be those of an action, which the actor must see. */
+async function targetScope(
+  { principal, engine }: Pick<Call, 'principal' | 'engine'>,
+  target: ScopedAction,
+): Promise<Scope> {
+  const { contacts } = target
+  if (contacts === undefined || !('action' in contacts)) return actionScope(target)
+  return actionScope({ ...target, from: await visibleAction(engine, principal, contacts.action) })
 }
 
 /** A request whose path names an action. */
 type ActionCall = Call<unknown, unknown, '/actions/{actionId}'>
 
+const recordOf = ({ principal, engine, path: { actionId } }: ActionCall) => visibleAction(engine, principal, actionId)
+
 /** Of a campaign that the actor does not see there is none, as far as they can tell. */
-async function recordOf({ principal, engine, path: { actionId } }: ActionCall): Promise<ActionView> {
+async function visibleAction(engine: Engine, principal: Principal, actionId: ActionId): Promise<ActionView> {
   const action = await engine.inspect.action(actionId)
   return found(action !== null && canSee(principal, action.campaignId) ? action : null, {
     type: 'ActionUnknown',
@@ -76,10 +110,13 @@ export async function visibleActions(
   return { actions, next: visible.length > limit ? (actions.at(-1)?.actionId ?? null) : null }
 }
 
-const readingAction = async (call: ActionCall) => reading([(await recordOf(call)).campaignId])
+const readingAction = async (call: ActionCall) => {
+  const { campaignId } = await recordOf(call)
+  return reading(campaignId === null ? 'all' : [campaignId])
+}
 const orderingAction = async (call: ActionCall) => {
-  const { action, campaignId } = await recordOf(call)
-  return actionScope({ action, campaignId })
+  const { action, campaignId, order = {} } = await recordOf(call)
+  return actionScope({ action, campaignId, order })
 }
 
 /** Begins an action and answers as soon as its contacts are known; it goes on after the answer. */
@@ -93,29 +130,37 @@ async function replyOnceBegun(
 
 function orderOfAction(
   { principal, commandId }: Call<unknown, unknown>,
-  order: Omit<Static<typeof s.ActionOrder>, 'contacts' | 'preview'>,
+  { actionId = commandId ?? crypto.randomUUID(), ...order }: { readonly actionId?: ActionId | undefined },
   contacts: ContactSource,
 ): ActionOrder {
-  const { action, actionId = commandId ?? crypto.randomUUID(), campaignId, key, reason, sequenceId, vars } = order
-  const more = given({ key, reason, vars })
-  return { action, actionId, campaignId, sequenceId, contacts, actor: principal.id, ...more }
+  // What it has is what some verb takes; the engine says what its own verb takes.
+  return { ...given(order), actionId, contacts, actor: principal.id } as ActionOrder
 }
 
 /** The contacts of a body, as the engine takes them: without the options that were left out. */
 const sourceOf = (contacts: Target['contacts']) =>
   ('query' in contacts ? { query: given(contacts.query) } : contacts) as ContactSource
 
+const scopeOf = (call: Call<unknown, Target>) =>
+  targetScope(call, {
+    action: call.body.action,
+    campaignId: call.body.campaignId,
+    contacts: sourceOf(call.body.contacts),
+  })
+
 const previews: readonly Route[] = [
   route({
     id: 'previewAction',
     method: 'post',
     path: '/actions/preview',
-    summary: 'How many contacts an action would start, stop, leave as they are; nothing is written',
+    summary:
+      'What an action would come to: how many contacts for each outcome, and what of schedules; nothing is written',
     body: s.ActionTarget,
     answers: { 200: s.Preview },
-    scope: ({ body }) => ({ ...actionScope({ ...body, contacts: sourceOf(body.contacts) }), verbs: ['read'] }),
-    async handle({ body: { contacts, limit, ...target }, engine }) {
-      return answerOf(await engine.previewAction(given({ ...target, contacts: sourceOf(contacts) }), given({ limit })))
+    scope: async (call) => ({ ...(await scopeOf(call)), verbs: ['read'] }),
+    async handle({ body: { contacts, limit, ...more }, engine }) {
+      const target = { ...given(more), contacts: sourceOf(contacts) } as ActionTarget
+      return answerOf(await engine.previewAction(target, given({ limit })))
     },
   }),
   route({
@@ -128,9 +173,9 @@ const previews: readonly Route[] = [
     answers: { 200: s.Preview },
     scope: ({ query }) => ({ ...actionScope(query), verbs: ['read'] }),
     async handle(call) {
-      const { column, keyColumn, limit, ...target } = call.query
-      const contacts = given({ csv: call.upload(), column, keyColumn })
-      return answerOf(await call.engine.previewAction(given({ ...target, contacts }), given({ limit })))
+      const { column, keyColumn, limit, ...more } = call.query
+      const target = { ...given(more), contacts: given({ csv: call.upload(), column, keyColumn }) } as ActionTarget
+      return answerOf(await call.engine.previewAction(target, given({ limit })))
     },
   }),
 ]
@@ -140,10 +185,11 @@ const beginnings: readonly Route[] = [
     id: 'processAction',
     method: 'post',
     path: '/actions',
-    summary: 'Begins an action over many contacts; the same id again is the same action',
+    summary:
+      'Begins an action over many contacts: any verb by its word, with its options; the same id again is the same action',
     body: s.ActionOrder,
     answers: { 200: s.Action, 202: s.Action },
-    scope: ({ body }) => actionScope({ ...body, contacts: sourceOf(body.contacts) }),
+    scope: (call) => scopeOf(call),
     handle(call) {
       const { contacts, preview, ...order } = call.body
       const ordered = orderOfAction(call, order, sourceOf(contacts))
@@ -291,7 +337,10 @@ const undoing: readonly Route[] = [
     summary: 'Begins an action that undoes this one; `undoId` is its own id, and the same id again is the same action',
     body: s.closed({ ...s.UNDO, undoId: s.opt(s.Id), reason: s.opt(s.Text), preview: s.opt(s.Preview) }),
     answers: { 200: s.Action, 202: s.Action },
-    scope: async (call) => ({ ...(await orderingAction(call)), verbs: actionPermission('undo') }),
+    async scope(call) {
+      const { action, campaignId } = await recordOf(call)
+      return actionScope({ action: 'undo', campaignId, order: { verb: action } })
+    },
     handle(call) {
       const { undoId: actionId = call.commandId ?? crypto.randomUUID(), preview, ...how } = call.body
       const order = given({ ...how, actionId, undoes: call.path.actionId, actor: call.principal.id })

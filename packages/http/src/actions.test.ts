@@ -52,6 +52,56 @@ it('BULK-1: the operator’s flow: search, preview, process, progress, results, 
   expect((await send('GET', '/actions')).body.actions).toMatchObject([{ actionId: 'fair' }])
 })
 
+it('BULK-1: any verb for many, by its word and with its options, and again for those that came to an outcome', async () => {
+  const { send, engine } = await givenApi()
+  const ref = { campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+  for (const contactId of ['c0', 'c1']) await engine.startSequence({ ...ref, contactId })
+  const order = { ...TARGET, action: 'shift', by: 'P1D', contacts: { ids: many(3) } }
+  const preview = (await send('POST', '/actions/preview', { body: order })).body
+  expect(preview).toMatchObject({ outcomes: { shifted: 2, failed: 1 }, reasons: [{ reason: 'EnrollmentNotActive' }] })
+  expect(preview.schedule).toMatchObject({ contacts: 2, changes: [{ runs: 2, before: {}, after: {} }] })
+  expect((await send('POST', '/actions', { body: { ...order, preview, actionId: 'later' } })).status).toBeLessThan(203)
+  await send('GET', '/actions/later/progress')
+  const done = (await send('GET', '/actions/later')).body
+  expect(done).toMatchObject({ action: 'shift', order: { by: 'P1D' }, outcomes: { shifted: 2, failed: 1 } })
+  const again = { action: 'suppress', contacts: { action: 'later', outcomes: ['failed'] }, actionId: 'ban' }
+  await send('POST', '/actions', { body: again })
+  await send('GET', '/actions/ban/progress')
+  const banned = (await send('GET', '/actions/ban')).body
+  expect(banned).toMatchObject({ campaignId: null, sequenceId: null, contacts: 1, outcomes: { suppressed: 1 } })
+  expect((await send('GET', '/actions/ban/results.csv')).text).toContain('"c2","suppressed","",""')
+  const csv = 'action=skip&stepId=one&'
+  expect(
+    (await send('POST', `/actions/preview/csv?${csv}${IN_POOL}`, { body: 'c0', headers: CSV })).body,
+  ).toMatchObject({
+    outcomes: { skipped: 1 },
+  })
+  const wrong = await send('POST', '/actions', { body: { ...order, by: undefined } })
+  expect([wrong.status, JSON.stringify(wrong.body)]).toEqual([400, expect.stringContaining('processAction.by')])
+})
+
+it('BULK-1: who may order an action for many: its permission, its campaign, or all of them; and see whose contacts it takes', async () => {
+  const { send } = await givenApi()
+  const ids = { ids: ['c0'] }
+  const tips = { action: 'pause', campaignId: 'garden', sequenceId: 'tips' }
+  const status = async (as: string, body: object) => (await send('POST', '/actions', { as, body })).status
+  expect(await status('writer', { ...TARGET, contacts: ids, actionId: 'first' })).toBeLessThan(203)
+  await send('GET', '/actions/first/progress')
+  expect(await status('reader', { ...tips, contacts: ids })).toBe(403)
+  expect(await status('gardener', { ...tips, contacts: ids, actionId: 'own' })).toBeLessThan(203)
+  await send('GET', '/actions/own/progress')
+  // A campaign that is named does not make a ban one of that campaign alone.
+  for (const action of ['stop-all', 'suppress', 'erase'])
+    expect(await status('gardener', { action, campaignId: 'garden', contacts: ids })).toBe(403)
+  expect(await status('gardener', { action: 'signal', kind: 'x', contacts: ids })).toBe(403)
+  expect(await status('gardener', { ...tips, contacts: { action: 'own' }, actionId: 'again' })).toBeLessThan(203)
+  expect(await status('gardener', { ...tips, contacts: { action: 'first' } })).toBe(404)
+  expect(
+    (await send('POST', '/actions/preview', { as: 'gardener', body: { ...tips, contacts: { action: 'first' } } }))
+      .status,
+  ).toBe(404)
+})
+
 it('BULK-1: a CSV comes in as it is sent, and what came out goes in again', async () => {
   const { send, engine } = await givenApi()
   const hostile = ['=1+1', '@x', "o'neil", 'a,b', '"q"']

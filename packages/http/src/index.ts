@@ -3,7 +3,7 @@ import { routes } from './api.ts'
 import { openApiDocument } from './openapi.ts'
 
 // What may be done and seen is decided in one place, for the API and for whatever else serves people, as the console.
-export { actionScope, visibleActions } from './action-routes.ts'
+export { actionScope, type ScopedAction, visibleActions } from './action-routes.ts'
 export {
   begun,
   CSV_HEADERS,

@@ -3,13 +3,11 @@ import {
   type About,
   HELD_VALUES,
   SOMETIMES,
-  type TakenTypes,
   type ToldTypes,
   VERB_NAMES,
   VERBS,
   type VerbFacts,
   type VerbName,
-  WAITS,
 } from '@enfold/core'
 import type { TSchema } from 'typebox'
 import { answerOf, type Call, given, onAllCampaigns, onCampaign, orderOf, type Route, route } from './route.ts'
@@ -28,17 +26,6 @@ const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> }
   step: { run: s.opt(s.whole(1)) },
   received: {},
 }
-const TAKEN = {
-  flag: s.Flag,
-  instantOrNull: s.orNull(s.Instant),
-  instant: s.Instant,
-  duration: s.SignedDuration,
-  step: s.Id,
-  sequence: s.Id,
-  wait: s.words(...WAITS),
-  key: s.Id,
-  vars: s.Scalars,
-} satisfies Record<keyof TakenTypes, TSchema>
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
 
 /** The words and fields of a verb's answer, what is told of the history besides, and where the log stood then. */
@@ -65,7 +52,7 @@ function answerFields({ answers, outcomes }: VerbFacts): Readonly<Record<string,
 /** The order, and what it would change of the schedule. */
 function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonly Route[] {
   const options = Object.entries(verb.takes).map(([option, kind]) => {
-    const schema: TSchema = TAKEN[kind]
+    const schema: TSchema = s.TAKEN[kind]
     return [option, verb.needs.includes(option) ? schema : s.opt(schema)]
   })
   const body = s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) })

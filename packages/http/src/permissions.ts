@@ -39,12 +39,13 @@ export function denial({ may, campaigns }: Principal, scope: Scope): string | nu
   return other === undefined ? null : `You may not do this: the campaign ${JSON.stringify(other)} is not one of yours.`
 }
 
-export function canSee({ campaigns }: Principal, campaignId: CampaignId): boolean {
-  return campaigns === undefined || campaigns.includes(campaignId)
+/** @param campaignId `null`: what concerns all campaigns */
+export function canSee({ campaigns }: Principal, campaignId: CampaignId | null): boolean {
+  return campaigns === undefined || (campaignId !== null && campaigns.includes(campaignId))
 }
 
 /** Those of the actor's campaigns. */
-export function visibleTo<T extends { readonly campaignId: CampaignId }>(
+export function visibleTo<T extends { readonly campaignId: CampaignId | null }>(
   principal: Principal,
   things: readonly T[],
 ): readonly T[] {

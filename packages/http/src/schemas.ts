@@ -4,6 +4,7 @@ import {
   ACTION_OUTCOMES,
   ACTION_STATES,
   ACTION_VERB_NAMES,
+  ACTION_VERBS,
   type ActionOutcome,
   type AnswerTypes,
   CAMPAIGN_VERBS,
@@ -15,7 +16,10 @@ import {
   MAX_ID_LENGTH,
   RUN_STATUSES,
   signedDurationMs,
+  type TakenTypes,
   UNDO_RUN_OUTCOMES,
+  type VerbFacts,
+  WAITS,
 } from '@enfold/core'
 import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
 import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
@@ -89,6 +93,19 @@ export const PLACE = { version: Count, position: Count }
 /** A count for each of these. */
 export const countsOf = <const Name extends string>(names: readonly Name[]) =>
   closed(Object.fromEntries(names.map((name) => [name, Count])) as Record<Name, typeof Count>)
+
+/** What the options of orders are, by their kind. */
+export const TAKEN = {
+  flag: Flag,
+  instantOrNull: orNull(Instant),
+  instant: Instant,
+  duration: SignedDuration,
+  step: Id,
+  sequence: Id,
+  wait: words(...WAITS),
+  key: Id,
+  vars: Scalars,
+} satisfies Record<keyof TakenTypes, TSchema>
 
 export const Refreshed = closed({ wakeAt: orNull(Instant) })
 
@@ -318,6 +335,7 @@ export const Health = Type.Union([
 export const Outcome = words(...ACTION_OUTCOMES)
 const Outcomes = countsOf(ACTION_OUTCOMES)
 const Ids = list(Id)
+const NextSteps = orNull(closed({ stepId: Id, first: Instant, last: Instant }))
 export const Preview = closed({
   at: Instant,
   contacts: Count,
@@ -327,6 +345,21 @@ export const Preview = closed({
   samples: closed(
     Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, Ids])) as Record<ActionOutcome, typeof Ids>,
   ),
+  reasons: list(closed({ reason: Type.String(), contacts: Count })),
+  schedule: closed({
+    contacts: Count,
+    changes: list(
+      closed({
+        campaignId: Id,
+        sequenceId: Id,
+        before: NextSteps,
+        after: NextSteps,
+        runs: Count,
+        example: closed({ contactId: Id, change: closed({ ...RUN, before: NextStep, after: NextStep }) }),
+      }),
+    ),
+    factsFault: opt(FactsFault),
+  }),
 })
 
 /** Told apart by their one property. */
@@ -334,22 +367,35 @@ export const Source = Type.Union([
   closed({ ids: list(Type.Union([Id, closed({ contactId: Id, key: Id })])) }),
   closed({ search: Text }),
   closed({ query: closed({ ...TAGS, text: opt(Text) }) }),
+  closed({ action: Id, outcomes: opt(list(Outcome, { minItems: 1 })) }),
 ])
 
+/** The options of every verb: which of them an order takes, and needs, is for the verb to say. */
+const VERB_OPTIONS: Readonly<Record<string, TSchema>> = Object.fromEntries(
+  ACTION_VERB_NAMES.flatMap((word) => {
+    const { takes }: VerbFacts = ACTION_VERBS[word]
+    return Object.entries(takes).map(([option, kind]): [string, TSchema] => [option, opt(TAKEN[kind] as TSchema)])
+  }),
+)
 export const TARGET = {
+  ...VERB_OPTIONS,
   action: words(...ACTION_VERB_NAMES),
-  campaignId: Id,
-  sequenceId: Id,
-  /** For all contacts that name none of their own. */
-  key: opt(Id),
+  campaignId: opt(Id),
+  sequenceId: opt(Id),
+  stepId: opt(Id),
+  run: opt(whole(1)),
+  kind: opt(Text),
+  data: opt(JsonData),
+  signalId: opt(Id),
+  occurredAt: opt(Instant),
+  automated: opt(Flag),
   reason: opt(Text),
 }
 /** How an action is undone. */
 export const UNDO = { stopSent: opt(Flag), shift: opt(Flag) }
-export const ActionTarget = closed({ ...TARGET, vars: opt(Scalars), contacts: Source, limit: opt(whole(1, 1_000_000)) })
+export const ActionTarget = closed({ ...TARGET, contacts: Source, limit: opt(whole(1, 1_000_000)) })
 export const ActionOrder = closed({
   ...TARGET,
-  vars: opt(Scalars),
   actionId: opt(Id),
   contacts: Source,
   preview: opt(Preview),
@@ -359,10 +405,11 @@ export const Action = closed({
   actionId: Id,
   revision: Count,
   action: words(...ACTION_KINDS),
-  campaignId: Id,
-  sequenceId: Id,
+  campaignId: orNull(Id),
+  sequenceId: orNull(Id),
   key: opt(Id),
   vars: opt(Scalars),
+  order: opt(JsonData),
   undoes: opt(Id),
   stopSent: opt(Flag),
   shift: opt(Flag),

@@ -1,7 +1,7 @@
 /** The arguments and options that several commands share, and what they mean. */
 import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
-import type { SequenceRef } from '@enfold/core'
+import { ACTION_OUTCOMES, type ActionOutcome, type SequenceRef } from '@enfold/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { commandIdIn, idIn, read, sequenceIn, textIn, wholeNumberIn } from '../arguments.ts'
 import type { ContactSelector } from '../contact-selector.ts'
@@ -18,6 +18,8 @@ export interface GivenOptions extends OrderOptions {
   readonly column?: string
   readonly keyColumn?: string
   readonly in?: SequenceRef
+  readonly ofAction?: string
+  readonly outcome?: readonly ActionOutcome[]
   readonly allowUnknown?: boolean
   readonly allowUntouched?: boolean
 }
@@ -116,6 +118,18 @@ export function selecting(command: Command, names: readonly string[]): Command {
     .option('--allow-unknown', 'with --from: contacts that the directory does not know are fine')
     .option('--allow-untouched', 'with --from: contacts for which nothing changes are fine')
     .addOption(new Option('--in <sequence>', 'the contacts: those in CAMPAIGN/SEQUENCE').argParser(sequenceIn))
+    .addOption(new Option('--of-action <id>', 'the contacts: those of an action that is over').argParser(idIn))
+    .addOption(
+      new Option('--outcome <word>', 'with --of-action: only those that came to it; again for more').argParser(
+        outcomeIn,
+      ),
+    )
+}
+
+function outcomeIn(value: string, before: readonly ActionOutcome[] = []): readonly ActionOutcome[] {
+  const outcome = ACTION_OUTCOMES.find((one) => one === value.replaceAll(' ', '_'))
+  if (outcome !== undefined) return [...before, outcome]
+  throw new InvalidArgumentError(`Expected one of ${ACTION_OUTCOMES.join(', ')}.`)
 }
 
 /**
@@ -127,13 +141,17 @@ export function selected(
   command: string,
   words: readonly string[],
   names: readonly string[],
-  { from, column, keyColumn, in: sequence }: Pick<GivenOptions, 'from' | 'column' | 'keyColumn' | 'in'>,
+  given: Pick<GivenOptions, 'from' | 'column' | 'keyColumn' | 'in' | 'ofAction' | 'outcome'>,
 ): { readonly selector: ContactSelector; readonly named: readonly string[] } {
+  const { from, column, keyColumn, in: sequence, ofAction, outcome: outcomes } = given
+  const isListed = from !== undefined || sequence !== undefined || ofAction !== undefined
   const ids = words.slice(0, Math.max(0, words.length - names.length)).map((word) => read(idIn, word))
   const named = words.slice(ids.length)
-  if (named.length < names.length || (ids.length === 0 && from === undefined && sequence === undefined)) {
+  if (named.length < names.length || (ids.length === 0 && !isListed)) {
     const expected = `enfold ${command} STORE CONTACT…${names.map((name) => ` ${name.toUpperCase()}`).join('')}`
-    throw new UsageError(`Too few arguments. Expected ${expected}, or --from FILE or --in SEQUENCE for the contacts.`)
+    throw new UsageError(
+      `Too few arguments. Expected ${expected}, or --from FILE, --in SEQUENCE or --of-action ID for the contacts.`,
+    )
   }
   const selector = {
     ids,
@@ -141,6 +159,8 @@ export function selected(
     ...(column === undefined ? {} : { column }),
     ...(keyColumn === undefined ? {} : { keyColumn }),
     ...(sequence === undefined ? {} : { in: sequence }),
+    ...(ofAction === undefined ? {} : { ofAction }),
+    ...(outcomes === undefined ? {} : { outcomes }),
   }
   return { selector, named }
 }

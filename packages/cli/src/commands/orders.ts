@@ -28,12 +28,12 @@ import {
 } from '../arguments.ts'
 import { processMany, undoMany } from '../bulk.ts'
 import { pauseCampaign, publishFile, resumeCampaign, unpublish } from '../campaign-orders.ts'
-import type { ContactSelector } from '../contact-selector.ts'
+import { type ContactSelector, isMany, requireList, requireOneWay } from '../contact-selector.ts'
 import { dryRun } from '../dry-run.ts'
 import { UsageError } from '../errors.ts'
-import { type IdentifiedOrder, isActionVerb, operationOf } from '../operations.ts'
+import { type IdentifiedOrder, type Ordered, operationOf } from '../operations.ts'
 import { CAMPAIGN_SENTENCES, SENTENCES } from '../order-sentences.ts'
-import { runOrder } from '../run-order.ts'
+import { requireNoCondition, runOrder } from '../run-order.ts'
 import type { Streams } from '../streams.ts'
 import { withEngine } from '../with-engine.ts'
 import {
@@ -180,27 +180,27 @@ function addVerb(program: Command, io: Streams, name: VerbName, done: Finish): v
   for (const [option, of] of Object.entries(takes)) command.addOption(OPTIONS[of](flagOf(option), texts[option] ?? ''))
   for (const option of ABOUT_OPTIONS[about]()) command.addOption(option)
   command.option('--dry-run', 'print what it would change of the schedule, and write nothing')
-  if (isActionVerb(word)) for (const option of manyOptions()) command.addOption(option)
+  for (const option of manyOptions('key' in takes)) command.addOption(option)
   command.action((url: string, words: readonly string[], options: VerbOptions) => {
     const { selector, named } = selected(word, words, NAMES[about], options)
+    requireOneWay(selector)
+    requireList(selector, options)
     const taken = Object.keys(takes).flatMap((option) => {
       const given = options[option === 'vars' ? 'var' : option]
       return given === undefined ? [] : [[option, given] as const]
     })
     const what = { ...ORDERS[about](named, options), ...Object.fromEntries(taken) }
-    if (isActionVerb(word)) {
-      const isMany = selector.from !== undefined || selector.in !== undefined
-      if (isMany && options.dryRun === true)
-        throw new UsageError(
-          '--dry-run goes with contacts that are named; for a list you see a preview before you are asked.',
-        )
-      if (isMany) return done(orderMany(io, url, word, named, selector, options, Object.fromEntries(taken)))
-      if (options.actionId !== undefined || options.csv !== undefined)
-        throw new UsageError('--action-id and --csv go with --from FILE or --in SEQUENCE.')
-    }
-    const operation = operationOf(name, what as IdentifiedOrder<VerbName>)
+    if (isMany(selector)) return done(orderMany(io, url, name, what, selector, options))
+    if (options.actionId !== undefined || options.csv !== undefined)
+      throw new UsageError('--action-id and --csv go with --from FILE, --in SEQUENCE or --of-action ID.')
+    const operation = operationOf(name, identified(about, what) as IdentifiedOrder<VerbName>)
     return done((options.dryRun === true ? dryRun : runOrder)(io, url, selector, operation, options))
   })
+}
+
+/** With the id by which a repeat is recognised. */
+function identified(about: About, what: object): object {
+  return about === 'signal' ? { signalId: randomUUID(), ...what } : what
 }
 
 type Texts = { readonly [option: string]: string }
@@ -246,10 +246,12 @@ const ABOUT_OPTIONS: { readonly [One in About]: () => readonly Option[] } = {
   ],
 }
 
-const manyOptions = () => [
-  new Option('--action-id <id>', 'with --from or --in: go on with this order').argParser(idIn),
-  new Option('--csv <file>', 'with --from or --in: what became of each contact, as a new file'),
-  new Option('--key-column <name>', 'with --from: the column of keys, of a sequence with keys').argParser(textIn),
+const manyOptions = (takesKey: boolean) => [
+  new Option('--action-id <id>', 'with --from, --in or --of-action: go on with this order').argParser(idIn),
+  new Option('--csv <file>', 'with --from, --in or --of-action: what became of each contact, as a new file'),
+  ...(takesKey
+    ? [new Option('--key-column <name>', 'with --from: the column of keys, of a sequence with keys').argParser(textIn)]
+    : []),
 ]
 
 /** What the engine takes, but for the contact and the options of the verb. */
@@ -263,30 +265,33 @@ const ORDERS: { readonly [One in About]: (named: readonly string[], options: Ver
     ...orderedBy(options),
   }),
   received: ([signal = ''], options) => ({ signalId: read(idIn, signal), ...orderedBy(options) }),
-  signal: ([kind = ''], { data = {}, signalId = randomUUID(), at, automated, ...options }) => ({
+  signal: ([kind = ''], { data = {}, signalId, at, automated, ...options }) => ({
     kind: read(textIn, kind),
     data,
-    signalId,
+    ...(signalId === undefined ? {} : { signalId }),
     actor: actorOf(options),
     ...(at === undefined ? {} : { occurredAt: at }),
     ...(automated === true ? { automated } : {}),
   }),
 }
 
-/** All contacts of a file or another sequence are one action, which can be resumed. */
+/** All contacts of a file, a sequence or another action are one action, which can be resumed. */
 function orderMany(
   io: Streams,
   url: string,
-  action: Parameters<typeof processMany>[2]['action'],
-  [sequence = '']: readonly string[],
+  name: VerbName,
+  what: object,
   selector: ContactSelector,
   options: VerbOptions,
-  taken: { readonly key?: string; readonly vars?: Vars },
 ): Promise<boolean> {
   if (options.commandId !== undefined)
-    throw new UsageError('With --from or --in each contact has a command of its own; the order has an --action-id.')
-  const { commandId: _, ...ordered } = orderedBy(options)
+    throw new UsageError('Each contact of a list has a command of its own; the order has an --action-id.')
   const { actionId = randomUUID() } = options
-  const order = { action, ...read(sequenceIn, sequence), ...taken, selector, actionId, ...ordered }
-  return withEngine(url, 'write', options, (engine) => processMany(io, engine, order, options))
+  const operation = operationOf(name, what as IdentifiedOrder<VerbName>)
+  const { actor, reason } = what as Pick<Ordered, 'actor' | 'reason'>
+  const order = { operation, selector, actionId, actor, ...(reason === undefined ? {} : { reason }) }
+  return withEngine(url, options.dryRun === true ? 'read' : 'write', options, async (engine, store) => {
+    await requireNoCondition(operation.signalKind, store, options)
+    return processMany(io, engine, order, options)
+  })
 }

@@ -35,6 +35,22 @@ export function everKnown(
   return left({ type: 'SequenceUnknown', campaignId, sequenceId, known: nearestFirst(sequenceId, ids) })
 }
 
+/** Why no run of any version of the sequence can have the step, whoever the contact is; `null`: some version has it. */
+export function unknownStep(
+  ref: SequenceRef,
+  stepId: StepId,
+  { campaigns }: Pick<DecisionContext, 'campaigns'>,
+): Rejection | null {
+  const versions = campaigns.find(ref.campaignId)?.versions ?? []
+  const ids = new Set(versions.flatMap(({ campaign }) => stepIdsOf(campaign.sequences.get(ref.sequenceId))))
+  if (ids.has(stepId)) return null
+  const known = nearestFirst(stepId, ids)
+  return { type: 'StepUnknown', ...refOf(ref), stepId, campaignVersion: versions.length, known }
+}
+
+const stepIdsOf = (sequence: { readonly steps: readonly { readonly id: StepId }[] } | undefined) =>
+  sequence?.steps.map(({ id }) => id) ?? []
+
 /**
  * The runs in progress of the command's sequence: that of its key, or all (KEY-2). At least one. Where there was none yet,
  * the ids may be wrong.

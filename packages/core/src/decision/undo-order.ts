@@ -4,7 +4,7 @@ import type { UndoOrder } from '../commands.ts'
 import type { UndoneRun, UndoRunOutcome } from '../events.ts'
 import type { Decider } from '../verbs/verb.ts'
 import { byOperator } from './builder.ts'
-import { resultsIn, summaryOf, undoAppend } from './undoing.ts'
+import { resultsIn, undoAppend, undoSummary } from './undoing.ts'
 
 export interface UndoOrderAnswer {
   readonly outcome: UndoRunOutcome
@@ -22,10 +22,10 @@ export const undoOrder: Decider<UndoOrder, UndoOrderAnswer> = {
     const options = { stopSent, shift, isWhole: true, commandId }
     const appended = decision.stream().filter(({ commandId }) => commandId === undoes)
     const results = undoAppend(decision, appended, options, byOperator(command))
-    return right({ outcome: summaryOf(results), results })
+    return right({ outcome: undoSummary(results), results })
   },
   answerFrom(added) {
     const results = resultsIn(added)
-    return { outcome: summaryOf(results), results }
+    return { outcome: undoSummary(results), results }
   },
 }

@@ -191,7 +191,7 @@ export function gapOf(run: Run, now: string): number {
 const RANK: readonly UndoRunOutcome[] = ['failed', 'restored', 'undone', 'stopped', 'already_sent', 'changed_since']
 
 /** What undoing came to for a contact: of several runs the outcome that says the most. */
-export function summaryOf(results: readonly Pick<UndoneRun, 'outcome'>[]): UndoRunOutcome {
+export function undoSummary(results: readonly Pick<UndoneRun, 'outcome'>[]): UndoRunOutcome {
   return RANK.find((outcome) => results.some((one) => one.outcome === outcome)) ?? 'nothing_to_undo'
 }
 

@@ -19,7 +19,7 @@ import { stopAll } from './stop-all.ts'
 import { stopSequence } from './stop-sequence.ts'
 import { suppress } from './suppress.ts'
 import { unsuppress } from './unsuppress.ts'
-import type { VerbFacts } from './verb.ts'
+import type { GoalAnswer } from './verb.ts'
 
 /** By the names that they have on the engine, in the order in which an API lists them. */
 export const VERBS = {
@@ -60,26 +60,72 @@ export type VerbName = keyof typeof VERBS
 export type VerbOf<Name extends VerbName> = (typeof VERBS)[Name]
 export const VERB_NAMES = Object.keys(VERBS) as readonly VerbName[]
 
-/** What an action over many contacts can do to each, by the words that its order has for them. */
-export const ACTION_VERBS = {
-  start: startSequence,
-  stop: stopSequence,
-  restart: restartSequence,
-} as const satisfies Readonly<Record<string, VerbFacts>>
+/** What is done to each contact of an action: the word of any verb, such as `start` or `send-now`. */
+export type ActionVerb = VerbOf<VerbName>['word']
 
-/** What is done to each contact: `start`, `stop`, `restart`. */
-export type ActionVerb = keyof typeof ACTION_VERBS
+type ByWord = { readonly [Name in VerbName as VerbOf<Name>['word']]: VerbOf<Name> }
+
+/** Every verb by its word: what an action over many contacts can do to each. */
+export const ACTION_VERBS = Object.fromEntries(
+  VERB_NAMES.map((name) => [VERBS[name].word, VERBS[name]]),
+) as unknown as ByWord
 
 export const ACTION_VERB_NAMES = Object.keys(ACTION_VERBS) as readonly ActionVerb[]
+
+const NAME_OF_WORD: ReadonlyMap<string, VerbName> = new Map(VERB_NAMES.map((name) => [VERBS[name].word, name]))
+
+/** The name on the engine of the verb of an action. */
+export function verbOfAction(word: ActionVerb): VerbName {
+  return NAME_OF_WORD.get(word) as VerbName
+}
 
 /** What an action can be: a verb for many contacts, or the undoing of another action (UNDO-1). */
 export type ActionKind = ActionVerb | 'undo'
 
 export const ACTION_KINDS: readonly ActionKind[] = [...ACTION_VERB_NAMES, 'undo']
 
-/** What is needed to order an action of this kind, cancel or resume it. An undo may stop and start whatever was begun. */
-export function actionPermission(kind: ActionKind): readonly Permission[] {
-  return kind === 'undo' ? ['start', 'stop'] : ACTION_VERBS[kind].permission
+/**
+ * What is needed to order an action of this kind, cancel or resume it. An undo may stop and start whatever was begun, and
+ * needs what the order needed that it undoes.
+ *
+ * @param undone of an undo: the kind of the action that it undoes
+ */
+export function actionPermission(kind: ActionKind, undone: ActionKind = 'start'): readonly Permission[] {
+  if (kind !== 'undo') return ACTION_VERBS[kind].permission
+  return [...new Set<Permission>(['start', 'stop', ...(undone === 'undo' ? [] : ACTION_VERBS[undone].permission)])]
+}
+
+// --- What an action comes to for a contact ------------------------------------------------------------------------------
+
+/** Verbs whose answers have no outcome. */
+type Wordless = {
+  readonly [Name in VerbName]: [VerbOf<Name>['outcomes'][number]] extends [never] ? Name : never
+}[VerbName]
+
+/** Of a signal to many contacts: whether it satisfied a goal of the contact. */
+const SIGNAL_OUTCOMES = ['satisfied', 'no_goal'] as const
+
+/** What an action says in one word of an answer that has none. */
+const IN_ONE_WORD: {
+  readonly [Name in Wordless]: {
+    readonly outcomes: readonly (typeof SIGNAL_OUTCOMES)[number][]
+    readonly unchanged: readonly (typeof SIGNAL_OUTCOMES)[number][]
+    of(answer: object): (typeof SIGNAL_OUTCOMES)[number]
+  }
+} = {
+  signal: {
+    outcomes: SIGNAL_OUTCOMES,
+    unchanged: ['no_goal'],
+    of: (answer) =>
+      (answer as { readonly goals: readonly GoalAnswer[] }).goals.some(({ outcome }) => outcome === 'satisfied')
+        ? 'satisfied'
+        : 'no_goal',
+  },
+}
+
+function inOneWord(word: ActionVerb) {
+  const name = verbOfAction(word)
+  return Object.hasOwn(IN_ONE_WORD, name) ? IN_ONE_WORD[name as Wordless] : null
 }
 
 /** What stands in the way of an action for one contact, which no verb has an outcome for. `failed`: its result says why. */
@@ -87,13 +133,41 @@ export const ACTION_TROUBLES = ['contact_unknown', 'suppressed', 'failed'] as co
 
 /** What an action can come to for one contact: an outcome of its verb or of its undoing, or what stood in its way. */
 export type ActionOutcome =
-  | (typeof ACTION_VERBS)[ActionVerb]['outcomes'][number]
+  | VerbOf<VerbName>['outcomes'][number]
+  | (typeof SIGNAL_OUTCOMES)[number]
   | UndoRunOutcome
   | (typeof ACTION_TROUBLES)[number]
 
+/** What an action of this kind can come to for a contact, the troubles last. */
+export function actionOutcomesOf(kind: ActionKind): readonly ActionOutcome[] {
+  const words = kind === 'undo' ? UNDO_RUN_OUTCOMES : (inOneWord(kind)?.outcomes ?? ACTION_VERBS[kind].outcomes)
+  return [...new Set<ActionOutcome>([...words.filter((outcome) => outcome !== 'failed'), ...ACTION_TROUBLES])]
+}
+
+/** Those outcomes that leave a contact as it was. */
+export function actionUnchangedOf(kind: ActionKind): readonly ActionOutcome[] {
+  if (kind === 'undo') return ['already_sent', 'changed_since', 'nothing_to_undo']
+  return inOneWord(kind)?.unchanged ?? ACTION_VERBS[kind].unchanged
+}
+
+/** What stands in the way of an action of this kind: for a ban, `suppressed` is no trouble. */
+export function actionTroublesOf(kind: ActionKind): readonly ActionOutcome[] {
+  const words: readonly string[] = kind === 'undo' ? [] : ACTION_VERBS[kind].outcomes
+  return ACTION_TROUBLES.filter((trouble) => !words.includes(trouble))
+}
+
+/** The outcome of a verb's answer, in one word. */
+export function actionOutcomeOf(word: ActionVerb, answer: object): ActionOutcome {
+  return inOneWord(word)?.of(answer) ?? (answer as { readonly outcome: ActionOutcome }).outcome
+}
+
 export const ACTION_OUTCOMES: readonly ActionOutcome[] = [
   ...new Set([
-    ...Object.values(ACTION_VERBS).flatMap(({ outcomes }): readonly ActionOutcome[] => outcomes),
+    // Troubles last, a ban among them, which is also what a verb comes to.
+    ...ACTION_VERB_NAMES.flatMap((word): readonly ActionOutcome[] => ACTION_VERBS[word].outcomes).filter(
+      (outcome) => outcome !== 'suppressed',
+    ),
+    ...SIGNAL_OUTCOMES,
     ...UNDO_RUN_OUTCOMES.filter((outcome) => outcome !== 'failed'),
     ...ACTION_TROUBLES,
   ]),

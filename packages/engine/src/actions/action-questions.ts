@@ -13,9 +13,9 @@ import {
   epochMsOf,
   type Instant,
   NO_OUTCOMES,
-  type SequenceRef,
 } from '@enfold/core'
 import * as input from '../input.ts'
+import type { ActionPlace } from './action-context.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
 
 export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst' | 'inHand'> {
@@ -69,7 +69,7 @@ const CSV_PAGE = 1000
 export function createActionQuestions(
   actionStore: ActionStore | null,
   clock: Clock,
-  hasKeys: (of: SequenceRef) => boolean,
+  hasKeys: (of: ActionPlace) => boolean,
 ): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
     input.checkInput('inspect.actionContacts', query, {

@@ -7,15 +7,20 @@
 import {
   ACTION_OUTCOMES,
   ACTION_VERB_NAMES,
-  ACTION_VERBS,
   type ActionId,
+  type ActionItem,
   type ActionStore,
   type Either,
   EnfoldFault,
+  left,
   type ReadModel,
   type Rejection,
   type SequenceRef,
+  type Vars,
+  VERBS,
+  verbOfAction,
 } from '@enfold/core'
+import { targetShape } from '../contact-verbs.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import type { IndexQuestions } from '../inspect/index-questions.ts'
@@ -23,26 +28,29 @@ import type { Lifetime } from '../lifetime.ts'
 import type {
   ActionContext,
   ActionOrder,
+  ActionPlace,
   ActionTarget,
+  AnyActionOrder,
+  BeginOptions,
+  PreviewOptions,
   ProcessOptions,
   UndoActionOrder,
   UndoTarget,
 } from './action-context.ts'
 import type { ActionView } from './action-questions.ts'
 import { checkSource, contactsOf, contactsOfAction } from './contact-source.ts'
+import { commandFor } from './one-contact.ts'
 import { type ActionPreview, previewOf } from './preview.ts'
 import { cancelAction, processAction, resumeAction } from './process-action.ts'
+import { sourceRefusal } from './settled.ts'
 import { previewUndo, undoAction } from './undo-action.ts'
 
 export interface Bulk {
   /**
    * How many contacts will start, are in it already, are unknown … : the same decisions as when processed, not written.
-   * At most `limit` contacts (1 to 1,000,000; default 100,000) are looked at.
+   * And what would be different of schedules.
    */
-  previewAction(
-    target: ActionTarget | ActionOrder,
-    options?: { readonly limit?: number },
-  ): Promise<Either<Rejection, ActionPreview>>
+  previewAction(target: ActionTarget | ActionOrder, options?: PreviewOptions): Foreseen
   /**
    * Collects the contacts, then processes them. Left: there is no such campaign or sequence to do it with, or the id
    * was used for another action. Resolves when it is done or cancelled; with `state: "running"` if another process has
@@ -50,18 +58,12 @@ export interface Bulk {
    *
    * @throws EnfoldFault `INVALID_INPUT` for a list or CSV with something that is no id: then no contact was touched
    */
-  processAction(
-    order: ActionOrder,
-    options?: ProcessOptions & { readonly preview?: ActionPreview },
-  ): Promise<Either<Rejection, ActionView>>
+  processAction(order: ActionOrder, options?: BeginOptions): Processed
   /**
    * How many contacts it would be undone for, and how: the same decisions as when processed, not written. Left: there is no
    * such action, or it is not over.
    */
-  previewUndo(
-    target: UndoTarget | UndoActionOrder,
-    options?: { readonly limit?: number },
-  ): Promise<Either<Rejection, ActionPreview>>
+  previewUndo(target: UndoTarget | UndoActionOrder, options?: PreviewOptions): Foreseen
   /**
    * Undoes another action, contact by contact: an action of its own, with a preview, a result for each contact, and
    * everything else that an action has. What was sent stays sent. Left: there is no such action, or it is not over.
@@ -69,30 +71,24 @@ export interface Bulk {
    * @example
    * await engine.undoAction({ actionId: 'undo-fair-2026', undoes: 'fair-2026', actor: 'anna', reason: 'wrong list' })
    */
-  undoAction(
-    order: UndoActionOrder,
-    options?: ProcessOptions & { readonly preview?: ActionPreview },
-  ): Promise<Either<Rejection, ActionView>>
+  undoAction(order: UndoActionOrder, options?: BeginOptions): Processed
   /** Continues an action whose process died, from what the store holds of it. */
-  resumeAction(actionId: ActionId, options?: ProcessOptions): Promise<Either<Rejection, ActionView>>
+  resumeAction(actionId: ActionId, options?: ProcessOptions): Processed
   /** Ends an action, whichever process works on it: it stops after the group that is being processed. What is over stays as it is. */
-  cancelAction(actionId: ActionId, order: { readonly actor: string | null }): Promise<Either<Rejection, ActionView>>
+  cancelAction(actionId: ActionId, order: { readonly actor: string | null }): Processed
 }
 
-const TARGET = {
-  action: verb,
-  campaignId: input.id,
-  sequenceId: input.id,
-  'key?': input.id,
-  'vars?': input.vars,
-  contacts: checkSource,
-}
-const ORDER = { ...TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
-const UNDO_TARGET = { undoes: input.id, 'stopSent?': input.flag, 'shift?': input.flag }
-const UNDO = { ...UNDO_TARGET, actionId: input.id, actor: input.actor, 'reason?': input.text }
-const PREVIEW_UNDO = { ...UNDO_TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
+/** What an action would come to, or why it cannot be. */
+type Foreseen = Promise<Either<Rejection, ActionPreview>>
+/** An action as it stands then, or why it was refused. */
+type Processed = Promise<Either<Rejection, ActionView>>
+
+const ORDERED = { actionId: input.id, actor: input.actor, 'reason?': input.text }
+/** Of a preview nobody has to say who orders it. */
+const FORESEEN = { 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
+const UNDO = { undoes: input.id, 'stopSent?': input.flag, 'shift?': input.flag }
 const PROCESS = { 'signal?': input.abortSignal, 'onProgress?': input.callable() }
-const PREVIEW = { ...TARGET, 'actionId?': input.id, 'actor?': input.actor, 'reason?': input.text }
+const LIMIT = { 'limit?': input.wholeNumber(1, 1_000_000) }
 
 /** @param store `null`: the store keeps no actions, and every verb says so */
 export function createBulk(
@@ -107,7 +103,7 @@ export function createBulk(
     contactsOf: (source, order) =>
       'action' in source
         ? contactsOfAction(requireActionStore(store), source)
-        : contactsOf(source, inspect, readModel, hasKeys(context, order) ? 'key' : null),
+        : withoutKeys(order, contactsOf(source, inspect, readModel, hasKeys(context, order) ? 'key' : null)),
     actionStore: () => requireActionStore(store),
     reading: new Map(),
     working: new Map(),
@@ -118,26 +114,37 @@ export function createBulk(
     actions.requireOpen()
     return lifetime.track(work())
   }
+  function foreseen<T>(verb: string, options: PreviewOptions, work: (limit: number) => Promise<T>) {
+    input.checkInput(`${verb}.options`, options, LIMIT)
+    return begun(() => work(options.limit ?? 100_000))
+  }
+  function processed<T>(verb: string, options: object, work: () => Promise<T>) {
+    input.checkInput(`${verb}.options`, options, { ...PROCESS, 'preview?': preview })
+    return begun(work)
+  }
   return {
     async previewAction(target, options = {}) {
-      input.checkInput('previewAction', target, PREVIEW)
-      input.checkInput('previewAction.options', options, { 'limit?': input.wholeNumber(1, 1_000_000) })
-      return begun(() => previewOf(actions, target, options.limit ?? 100_000))
+      const order = checkedTarget('previewAction', target, FORESEEN)
+      return foreseen('previewAction', options, async (limit) => {
+        const refused = await sourceRefusal(actions, order)
+        return refused === null ? previewOf(actions, order, limit) : left(refused)
+      })
     },
     async processAction(order, options = {}) {
-      input.checkInput('processAction', order, ORDER)
-      input.checkInput('processAction.options', options, { ...PROCESS, 'preview?': preview })
-      return begun(() => processAction(actions, order, options.preview, options))
+      const checked = {
+        ...checkedTarget('processAction', order, ORDERED),
+        actionId: order.actionId,
+        actor: order.actor,
+      }
+      return processed('processAction', options, () => processAction(actions, checked, options.preview, options))
     },
     async previewUndo(target, options = {}) {
-      input.checkInput('previewUndo', target, PREVIEW_UNDO)
-      input.checkInput('previewUndo.options', options, { 'limit?': input.wholeNumber(1, 1_000_000) })
-      return begun(() => previewUndo(actions, target, options.limit ?? 100_000))
+      input.checkInput('previewUndo', target, { ...UNDO, ...FORESEEN })
+      return foreseen('previewUndo', options, (limit) => previewUndo(actions, target, limit))
     },
     async undoAction(order, options = {}) {
-      input.checkInput('undoAction', order, UNDO)
-      input.checkInput('undoAction.options', options, { ...PROCESS, 'preview?': preview })
-      return begun(() => undoAction(actions, order, options.preview, options))
+      input.checkInput('undoAction', order, { ...UNDO, ...ORDERED })
+      return processed('undoAction', options, () => undoAction(actions, order, options.preview, options))
     },
     async resumeAction(actionId, options = {}) {
       input.id('resumeAction.actionId', actionId)
@@ -152,10 +159,68 @@ export function createBulk(
   }
 }
 
+/**
+ * What is ordered, as the parts of bulk take it: what it is about, and apart from that what its verb was ordered with.
+ *
+ * @throws EnfoldFault `INVALID_INPUT` for what is no order of the verb
+ */
+function checkedTarget(
+  path: string,
+  target: ActionTarget | ActionOrder,
+  ordered: input.Shape,
+): Omit<AnyActionOrder, 'actionId' | 'actor'> {
+  input.named(path, target, 'an object with action, contacts and what the verb takes')
+  input.oneOf(...ACTION_VERB_NAMES)(`${path}.action`, target.action)
+  const name = verbOfAction(target.action)
+  input.checkInput(path, target, { action: input.anything, ...targetShape(name), contacts: checkSource, ...ordered })
+  const {
+    action,
+    contacts,
+    actionId: _,
+    actor: __,
+    reason,
+    ...rest
+  } = target as Readonly<Record<string, unknown>> & ActionOrder
+  const { campaignId = null, sequenceId = null, key, vars, ...more } = structuredClone(rest) as Ordered
+  const given = Object.entries(more).filter(([, value]) => value !== undefined)
+  const order = input.jsonObject(path, Object.fromEntries(given))
+  const checked = {
+    action,
+    campaignId,
+    sequenceId,
+    ...(key === undefined ? {} : { key }),
+    ...(vars === undefined ? {} : { vars }),
+    ...(given.length === 0 ? {} : { order }),
+    ...(reason === undefined ? {} : { reason }),
+    contacts,
+  }
+  // Options that do not go together are refused here, and not for each contact.
+  commandFor({ ...checked, actionId: 'checked', actor: null }, { contactId: 'nobody' })
+  return checked
+}
+
+/** Contacts with keys are refused where the verb takes none: it would do the same to a contact several times. */
+async function* withoutKeys(
+  { action }: Pick<AnyActionOrder, 'action'>,
+  items: AsyncIterable<ActionItem>,
+): AsyncGenerator<ActionItem> {
+  const takesKey = action === 'undo' || 'key' in VERBS[verbOfAction(action)].takes
+  for await (const item of items) {
+    if (!takesKey && typeof item !== 'string')
+      throw EnfoldFault.invalidInput('action.contacts', item.key, `contacts without keys: ${action} takes none`)
+    yield item
+  }
+}
+
+interface Ordered extends Partial<SequenceRef> {
+  readonly vars?: Vars
+  readonly [option: string]: unknown
+}
+
 /** Whether the newest version of the sequence has keys. */
-export function hasKeys({ campaigns }: Pick<EngineContext, 'campaigns'>, of: SequenceRef): boolean {
-  const newest = campaigns.catalog.find(of.campaignId)?.versions.at(-1)
-  return newest?.campaign.sequences.get(of.sequenceId)?.per !== undefined
+export function hasKeys({ campaigns }: Pick<EngineContext, 'campaigns'>, of: ActionPlace): boolean {
+  const newest = of.campaignId === null ? undefined : campaigns.catalog.find(of.campaignId)?.versions.at(-1)
+  return of.sequenceId !== null && newest?.campaign.sequences.get(of.sequenceId)?.per !== undefined
 }
 
 function requireActionStore(store: ActionStore | null): ActionStore {
@@ -165,11 +230,6 @@ function requireActionStore(store: ActionStore | null): ActionStore {
     undefined,
     'a store that keeps actions (saveAction …), or one as readModel: bulk actions have to be remembered',
   )
-}
-
-function verb(path: string, value: unknown): void {
-  if (typeof value !== 'string' || !Object.hasOwn(ACTION_VERBS, value))
-    throw EnfoldFault.invalidInput(path, value, ACTION_VERB_NAMES.join(', '))
 }
 
 function preview(path: string, value: unknown): void {

@@ -1,7 +1,9 @@
 /** Where an action's contacts come from: a list, a search, a query of the index, a CSV. Read once, in constant memory. */
 import {
+  ACTION_OUTCOMES,
   type ActionId,
   type ActionItem,
+  type ActionOutcome,
   type ActionRecord,
   type ActionStore,
   type ContactId,
@@ -40,6 +42,14 @@ export type ContactSource =
    * a column of keys: `key`, or what `keyColumn` names. See `contactsOfCsv`.
    */
   | ({ readonly csv: CsvInput } & ListOptions)
+  | ContactsOfAction
+
+/** Those of an action that is over, each with the key that it was named for; with `outcomes` only those that came to one of them. */
+export interface ContactsOfAction {
+  readonly action: ActionId
+  /** At least one. Left out: all, those too that it never came to. */
+  readonly outcomes?: readonly ActionOutcome[]
+}
 
 /** Where contacts come from; of an undo, those of the action that it undoes. */
 export type AnySource = ContactSource | UndoneContacts
@@ -58,12 +68,15 @@ const ACTION_PAGE = 1000
 /** Throws `INVALID_INPUT` for what is no source, or several. */
 export function checkSource(path: string, source: unknown): void {
   const [name, ...more] = (typeof source === 'object' && source !== null ? Object.keys(source) : []).filter(
-    (key, _, keys) => !((key === 'column' || key === 'keyColumn') && keys.includes('csv')),
+    (key, _, keys) =>
+      !((key === 'column' || key === 'keyColumn') && keys.includes('csv')) &&
+      !(key === 'outcomes' && keys.includes('action')),
   )
   const { column, keyColumn } = (source ?? {}) as { readonly column?: unknown; readonly keyColumn?: unknown }
   const value = (source as Record<string, unknown> | null)?.[name ?? '']
-  if (more.length > 0 || !['ids', 'search', 'query', 'csv'].includes(name ?? ''))
-    throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }')
+  if (more.length > 0 || !['ids', 'search', 'query', 'csv', 'action'].includes(name ?? ''))
+    throw EnfoldFault.invalidInput(path, source, 'one of { ids }, { search }, { query }, { csv }, { action }')
+  if (name === 'action') input.checkInput(path, source, { action: input.id, 'outcomes?': outcomes })
   if (name === 'search') input.text(`${path}.search`, value)
   if (name === 'ids' && (typeof value === 'string' || !isIterable(value)))
     throw EnfoldFault.invalidInput(`${path}.ids`, value, 'a list of ids, or an iterable of them')
@@ -80,12 +93,23 @@ export function checkSource(path: string, source: unknown): void {
     })
 }
 
+function outcomes(path: string, value: unknown): void {
+  if (!Array.isArray(value) || value.length === 0)
+    throw EnfoldFault.invalidInput(path, value, 'a list of at least one outcome')
+  for (const [i, one] of value.entries()) input.oneOf(...ACTION_OUTCOMES)(`${path}[${i}]`, one)
+}
+
 /** What is recorded of a source: no text of a search, and no id of a contact. */
 export function describeSource(source: AnySource): ActionRecord['source'] {
   if ('ids' in source) return { from: 'ids' }
   if ('search' in source) return { from: 'search' }
   if ('csv' in source) return { from: 'csv' }
-  if ('action' in source) return { from: 'action', actionId: source.action }
+  if ('action' in source)
+    return {
+      from: 'action',
+      actionId: source.action,
+      ...('outcomes' in source && source.outcomes !== undefined ? { outcomes: [...source.outcomes] } : {}),
+    }
   const { text: _text, ...query } = source.query
   return { from: 'query', query: JSON.parse(JSON.stringify(query)) as JsonObject }
 }
@@ -97,7 +121,8 @@ export function describeSource(source: AnySource): ActionRecord['source'] {
 export function digestOfSource(actionId: ActionId, source: AnySource): string | null {
   if ('ids' in source || 'csv' in source) return null
   // However many of them there are when it is ordered again.
-  if ('action' in source) return contactsDigest(actionId, [`${source.action}`])
+  if ('last' in source) return contactsDigest(actionId, [`${source.action}`])
+  if ('action' in source) return contactsDigest(actionId, [canonicalJson(describeSource(source))])
   return contactsDigest(actionId, [canonicalJson(JSON.parse(JSON.stringify(source)))]).slice(0, 4)
 }
 
@@ -112,7 +137,7 @@ export type UsualKeyColumn = 'key' | null
 
 /** The contacts, some of them perhaps named twice. Throws `INVALID_INPUT` at what is no id. */
 export function contactsOf(
-  source: ContactSource,
+  source: Exclude<ContactSource, ContactsOfAction>,
   inspect: Pick<IndexQuestions, 'search'>,
   readModel: ReadModel,
   usualKeyColumn: UsualKeyColumn,
@@ -126,11 +151,17 @@ export function contactsOf(
 /** The contacts of an action, each with the key that it was named for. */
 export async function* contactsOfAction(
   store: ActionStore,
-  { action, last }: UndoneContacts,
+  { action, ...source }: ContactsOfAction | UndoneContacts,
 ): AsyncGenerator<ActionItem> {
+  const last = 'last' in source ? source.last : Number.MAX_SAFE_INTEGER
+  const wanted = 'outcomes' in source && source.outcomes !== undefined ? new Set(source.outcomes) : null
+  // The index of a store is by one outcome.
+  const [only] = wanted?.size === 1 ? wanted : []
   for (let after = 0; after < last; ) {
-    const found = await store.actionContacts(action, after, Math.min(ACTION_PAGE, last - after))
-    for (const { contactId, key } of found) yield key === undefined ? contactId : { contactId, key }
+    const found = await store.actionContacts(action, after, Math.min(ACTION_PAGE, last - after), only)
+    for (const { contactId, key, outcome } of found)
+      if (wanted === null || (outcome !== null && wanted.has(outcome)))
+        yield key === undefined ? contactId : { contactId, key }
     if (found.length === 0) return
     after = found.at(-1)?.number ?? last
   }

@@ -3,28 +3,35 @@
  * crash made twice is done once (ONCE-1). Executed, or only decided for a preview.
  */
 import {
-  ACTION_VERBS,
   type ActionId,
   type ActionOutcome,
   type ActionResult,
-  type ActionVerb,
   type Answers,
+  actionOutcomeOf,
+  type Catalog,
   type CommandId,
   type ContactCommand,
   type ContactId,
   type ContactState,
+  commandOf,
   contactStream,
   decide,
   derivedCommandId,
   initialContact,
   isLeft,
+  type JsonObject,
   type KeyedOutcome,
   type KeyedResult,
   type Position,
   type RecordedContactEvent,
   type Rejection,
   readsFacts,
-  type UndoOrder,
+  type UndoRunOutcome,
+  undoSummary,
+  unknownStep,
+  VERBS,
+  type VerbFacts,
+  verbOfAction,
 } from '@enfold/core'
 import { isFaultOfStore } from '../batch.ts'
 import type { EngineContext } from '../engine-context.ts'
@@ -41,53 +48,77 @@ export type Outcome = Omit<ActionResult, 'number'>
 /** With the position up to which the log says so. */
 export type PositionedOutcome = Outcome & { readonly position: Position }
 
-type UndoOrderAnswer = Answers['UndoOrder']
-
 /** Streams by their name; `null`: something in one of them cannot be read, so each must be read by itself. */
 export type Histories = ReadonlyMap<string, readonly RecordedContactEvent[]> | null
 
-type OneOfMany = Extract<
-  ContactCommand,
-  { readonly type: (typeof ACTION_VERBS)[ActionVerb]['command'] | UndoOrder['type'] }
->
-
-/** The id of what an action does to a contact. Of a contact without a key what it always was. */
-function commandIdOf(actionId: ActionId, { contactId, key }: Named): CommandId {
-  return derivedCommandId('bulk', actionId, contactId, ...(key === undefined ? [] : [key]))
+/** Of a signal that came before, or one of its own: signals are known by their ids (GOAL-10). */
+function commandIdOf(actionId: ActionId, order: JsonObject | undefined, named: Named): CommandId {
+  const { contactId, key } = named
+  return isSignal(order)
+    ? derivedCommandId('signal', signalIdOf(actionId, order))
+    : derivedCommandId('bulk', actionId, contactId, ...(key === undefined ? [] : [key]))
 }
 
-function commandFor(order: OrderForEach, { contactId, key = order.key }: Named): OneOfMany {
-  const { action, actionId, campaignId, sequenceId, vars, actor, reason, undoes } = order
+/** A signal of an action: of each contact the same, so that it can be retracted of many as well. */
+function signalIdOf(actionId: ActionId, { signalId = actionId }: JsonObject): string {
+  return signalId as string
+}
+
+const isSignal = (order: JsonObject | undefined): order is JsonObject => order?.kind !== undefined
+
+/** @throws EnfoldFault `INVALID_INPUT` where something that the verb needs is missing, or its options do not go together */
+export function commandFor(order: OrderForEach, { contactId, key = order.key }: Named): ContactCommand {
+  const { action, actionId, campaignId, sequenceId, vars, actor, reason, undoes, order: more } = order
   const named: Named = key === undefined ? { contactId } : { contactId, key }
   const because = reason === undefined ? {} : { reason }
-  const meta = { contactId, commandId: commandIdOf(actionId, named), actionId, actor, ...because }
+  const meta = { contactId, actionId, actor, ...because }
   if (action === 'undo') {
-    const { stopSent = false, shift = false } = order
-    return { type: 'UndoOrder', ...meta, undoes: commandIdOf(undoes ?? '', named), stopSent, shift }
+    const how = { stopSent: order.stopSent ?? false, shift: order.shift ?? false }
+    const commandId = commandIdOf(actionId, undefined, named)
+    // What a signal did is undone with the signal itself, which must not count any more (UNDO-4).
+    if (isSignal(more))
+      return { type: 'RetractSignal', ...meta, commandId, signalId: signalIdOf(undoes ?? '', more), ...how }
+    return { type: 'UndoOrder', ...meta, commandId, undoes: commandIdOf(undoes ?? '', undefined, named), ...how }
   }
-  return {
-    type: ACTION_VERBS[action].command,
-    campaignId,
-    sequenceId,
-    ...(key === undefined ? {} : { key }),
-    ...(vars === undefined || action === 'stop' ? {} : { vars }),
+  const name = verbOfAction(action)
+  const { about, takes }: VerbFacts = VERBS[name]
+  return commandOf(name, {
+    ...(campaignId === null || sequenceId === null ? {} : { campaignId, sequenceId }),
+    ...(key === undefined || !('key' in takes) ? {} : { key }),
+    ...(vars === undefined || !('vars' in takes) ? {} : { vars }),
+    ...(about === 'signal' ? { data: {}, fromStep: false } : {}),
+    ...more,
+    ...(about === 'signal' ? { signalId: signalIdOf(actionId, more ?? {}) } : {}),
     ...meta,
-  }
+    commandId: commandIdOf(actionId, about === 'signal' ? more : undefined, named),
+  })
 }
 
+/** Rejections that say something of a contact, and nothing of the order. */
+const OF_A_CONTACT: ReadonlySet<Rejection['type']> = new Set(['EnrollmentNotActive', 'RunUnknown', 'SignalUnknown'])
+
 /**
- * Why nobody can be started or stopped there at all; the same rules that each contact meets. That no key is given is none
- * where the list may name one for each contact.
+ * Why it can be done for nobody at all; the same rules that each contact meets. That no key is given is none where the list
+ * may name one for each contact.
  */
 export async function refusalOf({ campaigns, clock }: EngineContext, order: AnyActionOrder): Promise<Rejection | null> {
   // Whether an action can be undone was asked before; what it did may be undone whatever is published now.
   if (order.action === 'undo') return null
   await campaigns.refresh()
-  const deciding = { campaigns: campaigns.catalog, facts: {}, now: clock.now() }
+  const deciding = { campaigns: campaigns.catalog, facts: {}, now: clock.now(), history: [] }
   const decided = decide(commandFor(order, { contactId: 'nobody' }), initialContact, deciding)
-  if (!isLeft(decided)) return null
-  const mayNameKeys = 'ids' in order.contacts || 'csv' in order.contacts
-  return decided.left.type === 'KeyMissing' && mayNameKeys ? null : decided.left
+  const rejection = isLeft(decided) && !OF_A_CONTACT.has(decided.left.type) ? decided.left : null
+  const mayNameKeys = !('search' in order.contacts || 'query' in order.contacts)
+  if (rejection?.type === 'KeyMissing' && mayNameKeys) return stepRefusal(campaigns.catalog, order)
+  return rejection ?? stepRefusal(campaigns.catalog, order)
+}
+
+/** A step that no version of the sequence has is a slip, and not a matter of each contact. */
+function stepRefusal(campaigns: Catalog, { campaignId, sequenceId, order = {} }: AnyActionOrder): Rejection | null {
+  const { stepId, toStep, toSequence = sequenceId } = order as { readonly [option: string]: string | undefined }
+  const sought = stepId ?? toStep
+  if (sought === undefined || campaignId === null || typeof toSequence !== 'string') return null
+  return unknownStep({ campaignId, sequenceId: toSequence }, sought, { campaigns })
 }
 
 export async function historiesOf({ store }: EngineContext, contactIds: readonly ContactId[]): Promise<Histories> {
@@ -113,12 +144,17 @@ export async function executedFor(
     // A repeat is found in the history, which `execute` then reads for itself.
     const isRepeat = history === null || history.some(({ commandId }) => commandId === command.commandId)
     const either = await execute(context, command, isRepeat ? undefined : await snapshotOf(context, command, history))
-    if (isLeft(either)) return { ...rejected(command, either.left), position: 0 }
-    return { ...answered(either.right.answer), position: either.right.position }
+    if (isLeft(either)) return { ...rejected(order, either.left), position: 0 }
+    return { ...answered(order, either.right.answer), position: either.right.position }
   } catch (error) {
     if (isFaultOfStore(error)) throw error
     return { ...failed(lineOf(error)), position: 0 }
   }
+}
+
+/** What would become of a contact: its outcome, and its state before and after where it would change. */
+export interface Foreseen extends Outcome {
+  readonly states?: { readonly before: ContactState; readonly after: ContactState }
 }
 
 /**
@@ -132,7 +168,7 @@ export async function foreseenFor(
   named: Named,
   histories: Histories,
   foreseen: Map<ContactId, ContactState>,
-): Promise<Outcome> {
+): Promise<Foreseen> {
   const { contactId } = named
   const { campaigns, clock } = context
   try {
@@ -140,12 +176,13 @@ export async function foreseenFor(
     const stream = contactStream(contactId)
     const history = histories === null ? await context.historyOf(contactId) : (histories.get(stream) ?? [])
     const { state: now, facts = {} } = await snapshotOf(context, command, history)
-    const state = foreseen.get(contactId) ?? now
-    await campaigns.ensure(state)
-    const decided = decide(command, state, { campaigns: campaigns.catalog, facts, now: clock.now(), history })
-    if (isLeft(decided)) return rejected(command, decided.left)
-    if (named.key !== undefined) foreseen.set(contactId, decided.right.state)
-    return answered(decided.right.answer)
+    const before = foreseen.get(contactId) ?? now
+    await campaigns.ensure(before)
+    const decided = decide(command, before, { campaigns: campaigns.catalog, facts, now: clock.now(), history })
+    if (isLeft(decided)) return rejected(order, decided.left)
+    const { answer, state: after } = decided.right
+    if (named.key !== undefined) foreseen.set(contactId, after)
+    return { ...answered(order, answer), states: { before, after } }
   } catch (error) {
     if (isFaultOfStore(error)) throw error
     return failed(lineOf(error))
@@ -155,22 +192,27 @@ export async function foreseenFor(
 /** With facts only where the decision reads them: a stop of many works while the directory is down (FACTS-1). */
 async function snapshotOf(
   { factsOf }: EngineContext,
-  command: OneOfMany,
+  command: ContactCommand,
   history: readonly RecordedContactEvent[],
 ): Promise<ContactSnapshot> {
   const facts = readsFacts(command) ? await factsOf(command.contactId) : undefined
   return { ...wholeFrom(history), facts }
 }
 
-/** Of a stop of every key, and of an undo of one, each of its runs; of one run as ever. */
-function answered(answer: AnyAnswer | UndoOrderAnswer): Outcome {
-  if ('results' in answer) return undone(answer)
-  const { outcome, run, runs } = answer
-  const result = { outcome, run: run === 0 ? null : run, reason: null }
-  return runs === undefined || runs.length === 0 ? result : { ...result, runs: runs as readonly KeyedResult[] }
+/** Of an order for every key, each of its runs; of one run as ever. */
+function answered({ action }: OrderForEach, answer: object): Outcome {
+  if (action === 'undo') return 'results' in answer ? undone(answer as UndoAnswer) : failed('')
+  const { run = 0, runs = [] } = answer as AnyAnswer
+  const result = { outcome: actionOutcomeOf(action, answer), run: run === 0 ? null : run, reason: null }
+  return runs.length === 0 ? result : { ...result, runs: runs as readonly KeyedResult[] }
 }
 
-function undone({ outcome, results }: UndoOrderAnswer): Outcome {
+/** What undoing an order came to, or retracting a signal. */
+type UndoAnswer = Answers['UndoOrder'] | Answers['RetractSignal']
+
+function undone(answer: UndoAnswer): Outcome {
+  const { results } = answer
+  const outcome = undoOutcome(answer)
   const saying = results.find((one) => one.outcome === outcome)
   const reason = outcome === 'failed' ? 'StepInFlight' : null
   const isKeyed = results.length > 1 && results.every(({ key }) => key !== undefined)
@@ -183,18 +225,25 @@ function undone({ outcome, results }: UndoOrderAnswer): Outcome {
   }
 }
 
+function undoOutcome({ outcome, results }: UndoAnswer): UndoRunOutcome {
+  if (outcome === 'already_retracted') return 'nothing_to_undo'
+  if (outcome !== 'retracted') return outcome
+  // The signal counts no more, even where it had led to nothing.
+  return results.length === 0 ? 'undone' : undoSummary(results)
+}
+
 interface AnyAnswer {
-  readonly outcome: ActionOutcome
-  readonly run: number
+  readonly run?: number
   readonly runs?: readonly KeyedOutcome[]
 }
 
-function rejected(command: OneOfMany, { type }: Rejection): Outcome {
+function rejected({ action }: OrderForEach, { type }: Rejection): Outcome {
+  const because = (outcome: ActionOutcome): Outcome => ({ outcome, run: null, reason: null })
   // Nothing more becomes of a contact that was erased (UNDO-3).
-  if (command.type === 'UndoOrder' && type === 'ContactErased')
-    return { outcome: 'changed_since', run: null, reason: null }
-  if (type === 'ContactUnknown') return { outcome: 'contact_unknown', run: null, reason: null }
-  if (type === 'ContactSuppressed') return { outcome: 'suppressed', run: null, reason: null }
+  if (action === 'undo' && type === 'ContactErased') return because('changed_since')
+  if (action === 'undo' && type === 'SignalUnknown') return because('nothing_to_undo')
+  if (type === 'ContactUnknown') return because('contact_unknown')
+  if (type === 'ContactSuppressed') return because('suppressed')
   return failed(type)
 }
 

@@ -25,19 +25,19 @@ import {
   right,
 } from '@enfold/core'
 import { yieldToEventLoop } from '../event-loop.ts'
-import type { ActionContext, AnyActionOrder, ProcessOptions } from './action-context.ts'
+import type { ActionContext, AnyActionOrder, BeginOptions, ProcessOptions } from './action-context.ts'
 import { type ActionView, viewOf } from './action-questions.ts'
 import { type AnySource, describeSource, digestOfSource, isReadOnce } from './contact-source.ts'
 import { eachOf, GROUP, groupsOf } from './groups.ts'
 import { executedFor, historiesOf, type PositionedOutcome, refusalOf } from './one-contact.ts'
-import type { ActionPreview } from './preview.ts'
+import { sourceRefusal } from './settled.ts'
 
 type PositionedResult = PositionedOutcome & Pick<ActionResult, 'number'>
 
 export async function processAction(
   actions: ActionContext,
   order: AnyActionOrder,
-  previewed: ActionPreview | undefined,
+  previewed: BeginOptions['preview'],
   options: ProcessOptions,
 ): Promise<Either<Rejection, ActionView>> {
   const { context, reading } = actions
@@ -51,7 +51,7 @@ export async function processAction(
     const stored = await actions.actionStore().action(actionId)
     if (stored !== null && !(await isSameOrder(actions, stored, order))) return left(reused(stored))
     if (stored !== null && stored.state !== 'collecting') return resumed(actions, stored, options)
-    const refused = await refusalOf(context, order)
+    const refused = (await sourceRefusal(actions, order)) ?? (await refusalOf(context, order))
     if (refused !== null) return left(refused)
     collected = await collectedBy(actions, order, stored, previewed, options)
   } finally {
@@ -71,15 +71,31 @@ async function collectedBy(
   actions: ActionContext,
   order: AnyActionOrder,
   stored: ActionRecord | null,
-  previewed: ActionPreview | undefined,
+  previewed: BeginOptions['preview'],
   options: ProcessOptions,
 ): Promise<Collected | Either<Rejection, ActionView>> {
   const { context, actionStore } = actions
-  const { action, actionId, actor, campaignId, contacts, reason = null, sequenceId, key, vars, undoes } = order
+  const {
+    action,
+    actionId,
+    actor,
+    campaignId,
+    contacts,
+    reason = null,
+    sequenceId,
+    key,
+    vars,
+    undoes,
+    order: more,
+  } = order
   const preview = previewed?.complete === true ? previewed.outcomes : null
   const source = describeSource(contacts)
   const digest = isReadOnce(contacts) ? {} : { contactsDigest: await digestOf(actions, order) }
-  const keyed = { ...(key === undefined ? {} : { key }), ...(vars === undefined ? {} : { vars }) }
+  const ordered = {
+    ...(key === undefined ? {} : { key }),
+    ...(vars === undefined ? {} : { vars }),
+    ...(more === undefined ? {} : { order: more }),
+  }
   const { stopSent = false, shift = false } = order
   const undoing = undoes === undefined ? {} : { undoes, stopSent, shift }
   const begun = {
@@ -87,7 +103,7 @@ async function collectedBy(
     actionId,
     actor,
     campaignId,
-    ...keyed,
+    ...ordered,
     ...undoing,
     preview,
     reason,
@@ -167,12 +183,15 @@ async function takenOver(
  */
 async function isSameOrder(actions: ActionContext, stored: ActionRecord, order: AnyActionOrder): Promise<boolean> {
   const { action, actor, campaignId, sequenceId, key, vars, contacts, undoes, stopSent, shift } = order
+  // An undo of an early release does not say what it undoes.
+  const isKnown = action !== 'undo' || stored.order !== undefined
   const same =
     stored.action === action &&
     stored.campaignId === campaignId &&
     stored.sequenceId === sequenceId &&
     stored.key === key &&
     isDeepStrictEqual(stored.vars, vars) &&
+    (!isKnown || isDeepStrictEqual(stored.order, order.order)) &&
     stored.undoes === undoes &&
     (stored.stopSent ?? false) === (stopSent ?? false) &&
     (stored.shift ?? false) === (shift ?? false) &&
@@ -207,7 +226,9 @@ async function digestOf(
 }
 
 function reused({ action, actionId, campaignId, sequenceId }: ActionRecord): Rejection {
-  const usedFor = `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}, with an actor and contacts of its own`
+  const what =
+    campaignId === null ? action : `${action} of ${JSON.stringify(sequenceId)} of ${JSON.stringify(campaignId)}`
+  const usedFor = `${what}, with an actor and contacts of its own`
   return { type: 'CommandIdReused', commandId: `${actionId}`, actionId, usedFor }
 }
 

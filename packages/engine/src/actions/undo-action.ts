@@ -8,21 +8,28 @@ import {
   type ActionRecord,
   type Either,
   isLeft,
-  isSettled,
-  left,
+  type JsonObject,
   type Rejection,
   right,
 } from '@enfold/core'
-import type { ActionContext, AnyActionOrder, ProcessOptions, UndoActionOrder, UndoTarget } from './action-context.ts'
+import type {
+  ActionContext,
+  AnyActionOrder,
+  BeginOptions,
+  ProcessOptions,
+  UndoActionOrder,
+  UndoTarget,
+} from './action-context.ts'
 import type { ActionView } from './action-questions.ts'
 import { GROUP } from './groups.ts'
 import { type ActionPreview, previewOf } from './preview.ts'
 import { processAction } from './process-action.ts'
+import { settledAction } from './settled.ts'
 
 export async function undoAction(
   actions: ActionContext,
   order: UndoActionOrder,
-  previewed: ActionPreview | undefined,
+  previewed: BeginOptions['preview'],
   options: ProcessOptions,
 ): Promise<Either<Rejection, ActionView>> {
   const target = await targetOf(actions, order)
@@ -43,24 +50,24 @@ export async function previewUndo(
 
 /** What the order comes to; or why the action cannot be undone, at least not now. */
 async function targetOf(
-  { actionStore, context, working }: ActionContext,
+  actions: ActionContext,
   { undoes, stopSent = false, shift = false }: UndoTarget,
 ): Promise<Either<Rejection, Omit<AnyActionOrder, 'actionId' | 'actor'>>> {
-  const found = async () => actionStore().action(undoes)
-  let record = await found()
-  // This process may be at its last contacts still.
-  if (record?.inHand === true && working.has(undoes)) {
-    await working.get(undoes)
-    record = await found()
-  }
-  if (record === null) return left({ type: 'ActionUnknown', actionId: undoes })
-  const settled = isSettled(record, context.clock.now())
-  if (settled !== true) return left({ type: 'ActionRunning', actionId: undoes, until: settled.until })
-  return right({ action: 'undo', undoes, stopSent, shift, ...sequenceOf(record), contacts: contactsOf(undoes, record) })
+  const settled = await settledAction(actions, undoes)
+  if (isLeft(settled)) return settled
+  const record = settled.right
+  const target = { action: 'undo', undoes, stopSent, shift, ...placeOf(record), order: undoneBy(record) } as const
+  return right({ ...target, contacts: contactsOf(undoes, record) })
 }
 
-function sequenceOf({ campaignId, sequenceId, key }: ActionRecord) {
+function placeOf({ campaignId, sequenceId, key }: ActionRecord) {
   return { campaignId, sequenceId, ...(key === undefined ? {} : { key }) }
+}
+
+/** What is undone, so that an undo that is resumed knows it; of signals also by which ids they are known. */
+function undoneBy({ action, order: { kind, signalId } = {} }: ActionRecord): JsonObject {
+  if (action !== 'signal' || kind === undefined) return { verb: action }
+  return { verb: action, kind, ...(signalId === undefined ? {} : { signalId }) }
 }
 
 /** Those that have a result, and the group after them: a process that died may have been at it. */
