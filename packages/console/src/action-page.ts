@@ -92,7 +92,7 @@ ${[...back].map(([name, value]) => field(name, value))}${toldFields(order).map((
 </form>`
 }
 
-/** What the verb was told, as its fields say it. Instants are said anew: they were of that day. */
+/** What the verb was told, as its fields say it. Instants have to be said again: they were of that day. */
 function toldFields(order: JsonObject): readonly (readonly [name: string, value: string])[] {
   return Object.entries(order).flatMap(([name, value]) => {
     if (['dueAt', 'until', 'occurredAt', 'clear'].includes(name) || value === false) return []

@@ -80,7 +80,7 @@ it('BULK-1: any verb for many, by its word and with its options, and again for t
   expect([wrong.status, JSON.stringify(wrong.body)]).toEqual([400, expect.stringContaining('processAction.by')])
 })
 
-it('BULK-1: who may order an action for many: its permission, its campaign, or all of them; and see whose contacts it takes', async () => {
+it('BULK-1: an action for many needs the permission of its verb, its campaign or all of them, and an action that can be seen', async () => {
   const { send } = await givenApi()
   const ids = { ids: ['c0'] }
   const tips = { action: 'pause', campaignId: 'garden', sequenceId: 'tips' }

@@ -35,7 +35,7 @@ export function everKnown(
   return left({ type: 'SequenceUnknown', campaignId, sequenceId, known: nearestFirst(sequenceId, ids) })
 }
 
-/** Why no run of any version of the sequence can have the step, whoever the contact is; `null`: some version has it. */
+/** Why no run of any contact can have the step, because no version of the sequence has it; `null`: some version does. */
 export function unknownStep(
   ref: SequenceRef,
   stepId: StepId,
