@@ -1,5 +1,6 @@
 /** How an action is ordered, and what the parts of bulk work with. */
 import type {
+  ActionCounts,
   ActionId,
   ActionItem,
   ActionKind,
@@ -16,7 +17,6 @@ import type { OrderOf } from '../contact-verbs.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { ActionView } from './action-questions.ts'
 import type { AnySource, ContactSource } from './contact-source.ts'
-import type { ActionPreview } from './preview.ts'
 
 /** What the verb is ordered with for one contact, but for the contact and who orders it. */
 type TargetOf<Name extends VerbName> = Omit<
@@ -91,7 +91,7 @@ export interface ProcessOptions {
 /** How an action is begun. */
 export interface BeginOptions extends ProcessOptions {
   /** What was foreseen: by what it comes out otherwise is told afterwards (`differences`). */
-  readonly preview?: Pick<ActionPreview, 'outcomes' | 'complete'>
+  readonly preview?: { readonly outcomes: ActionCounts; readonly complete: boolean }
 }
 
 export interface PreviewOptions {

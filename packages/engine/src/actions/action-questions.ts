@@ -15,7 +15,6 @@ import {
   NO_OUTCOMES,
 } from '@enfold/core'
 import * as input from '../input.ts'
-import type { ActionPlace } from './action-context.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
 
 export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst' | 'inHand'> {
@@ -69,7 +68,7 @@ const CSV_PAGE = 1000
 export function createActionQuestions(
   actionStore: ActionStore | null,
   clock: Clock,
-  hasKeys: (of: ActionPlace) => boolean,
+  hasKeys: (of: Pick<ActionRecord, 'campaignId' | 'sequenceId'>) => boolean,
 ): ActionQuestions {
   async function actionContacts(query: Parameters<ActionQuestions['actionContacts']>[0]) {
     input.checkInput('inspect.actionContacts', query, {
