@@ -15,10 +15,10 @@ const at = (path: string) => join(ROOT, path)
 /** A verb of the simplest kind, about a step; any other verb costs the same files. */
 const VERB = {
   'packages/core/src/verbs/hurry-step.ts': `
-import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { runAndStep } from '../decision/finding.ts'
+import { isLeft, right } from '../either.ts'
 import { refOf } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 

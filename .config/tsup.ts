@@ -1,13 +1,13 @@
 /**
  * How every package is built for publishing: ESM, CommonJS and types of each entry.
  *
- * The CommonJS build holds those dependencies that are ES modules only: Node can require them, but jest and older
- * bundlers cannot. Their licences go into `dist/THIRD-PARTY.txt`. The ES module build imports every dependency, so that
- * a host has each of them once.
+ * Both builds hold the libraries that a package names as dev dependencies: those that compute and nothing else. Their
+ * licences go into `dist/THIRD-PARTY.txt`. What it names as dependencies and peers stays an import: see
+ * `docs/decisions/0034-one-package-to-install.md`.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { basename, dirname, extname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { basename, dirname, join } from 'node:path'
 import type { Metafile, Plugin } from 'esbuild'
 import { defineConfig, type Options } from 'tsup'
 
@@ -15,8 +15,6 @@ interface Manifest {
   readonly name: string
   readonly version: string
   readonly license?: string
-  readonly type?: string
-  readonly dependencies?: Readonly<Record<string, string>>
   /** The source of each entry. */
   readonly exports?: Readonly<Record<string, string>>
   readonly bin?: Readonly<Record<string, string>>
@@ -44,21 +42,15 @@ function packageOf(file: string): string | undefined {
   return foldersAbove(file).find((folder) => isBelow('package.json')(folder) && manifestIn(folder).name !== undefined)
 }
 
-/** Whether `require` would get an ES module. */
-function isEsmOnly(dependency: string): boolean {
-  const file = createRequire(join(process.cwd(), 'package.json')).resolve(dependency)
-  if (extname(file) !== '.js') return extname(file) === '.mjs'
-  const folder = foldersAbove(file).find(isBelow('package.json'))
-  return folder !== undefined && manifestIn(folder).type === 'module'
-}
-
 /** Writes the licence of each package of which code stands in the build. */
 const licences: Plugin = {
   name: 'licences',
   setup(build) {
     build.onEnd(({ metafile }) => {
       const text = metafile === undefined ? '' : licencesOf(metafile)
-      if (text !== '') writeFileSync('dist/THIRD-PARTY.txt', text)
+      if (text === '') return
+      mkdirSync('dist', { recursive: true })
+      writeFileSync('dist/THIRD-PARTY.txt', text)
     })
   },
 }
@@ -102,11 +94,16 @@ const shared: Options = {
   platform: 'neutral',
   target: 'es2023',
   tsconfig: 'tsconfig.json',
-  sourcemap: true,
   treeshake: true,
   // `node:sqlite` exists under this name only.
   removeNodeProtocol: false,
-  external: [/^node:/],
+  // With and without `node:` before it: some libraries leave it out.
+  external: [/^node:/, ...builtinModules],
+  esbuildPlugins: [licences],
+  esbuildOptions(options) {
+    // Of its ES modules only what is used gets in.
+    options.alias = { 'fp-ts/lib/Either.js': 'fp-ts/es6/Either.js' }
+  },
 }
 
 // Not by tsup's `clean`: each build would delete what another has written.
@@ -119,14 +116,6 @@ const commonJs: Options = {
   format: 'cjs',
   // Several entries share what they have in common, as in the ES module build, instead of a copy each.
   splitting: true,
-  noExternal: Object.keys(manifest.dependencies ?? {})
-    .filter((name) => !name.startsWith('@enfold/') && isEsmOnly(name))
-    .map((name) => new RegExp(`^${name}($|/)`)),
-  esbuildPlugins: [licences],
-  // The sources stand in the maps of the ES modules. A second copy, with the dependencies, is three times the code.
-  esbuildOptions(options) {
-    options.sourcesContent = false
-  },
 }
 
 /**

@@ -2,8 +2,9 @@
  * The answers to commands, computed from the events that a command added, so that a repeat gives the same answer from
  * the log alone (ONCE-1). A command that added nothing left no trace and is decided again.
  */
-import { type Either, left, right } from 'fp-ts/lib/Either.js'
+
 import { type AnswerTo, type ContactCommand, deciderOf } from './contact-commands.ts'
+import { type Either, left, right } from './either.ts'
 import type { ContactEvent } from './events.ts'
 import { orderDigest } from './order.ts'
 import type { Rejection } from './rejection.ts'

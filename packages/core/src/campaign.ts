@@ -2,9 +2,10 @@
  * A campaign: the checked definition and the graph of its goals and sequences. Rules VERSION-2, GOAL-4, ROUTE-5.
  * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
  */
-import { type Either, left, right } from 'fp-ts/lib/Either.js'
+
 import { lineProblems, pointerOf, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
+import { type Either, left, right } from './either.ts'
 import { EnfoldFault } from './fault.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
 import { canonicalJson, type JsonValue } from './json.ts'

@@ -2,11 +2,12 @@
  * The catalogue of campaigns: every version that was ever published, folded from the campaigns' streams (VERSION-1).
  * Also decides what is published and no longer is; pauses are decided in `pausing.ts`. Decisions on contacts only read it.
  */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+
 import { type Campaign, defineCampaign, publishedCampaign, sameDefinition } from './campaign.ts'
 import { type CampaignDecision, campaignEvent, leftAsItWas } from './campaign-decision.ts'
 import type { PublishCampaign, UnpublishCampaign } from './commands.ts'
 import type { CampaignDefinition, GoalDefinition, SequenceDefinition, SignalPattern } from './definition.ts'
+import { type Either, isLeft, left, right } from './either.ts'
 import type { CampaignEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { type CampaignId, compareIds, type Instant, type SequenceId, type Version } from './ids.ts'

@@ -2,8 +2,9 @@
  * Events to lines of a log and back: JSON lines in CloudEvents 1.0 form. Rules AUDIT-1, AUDIT-5, LOG-3.
  * What a line must look like is in `event-schema.ts`; reading and writing whole logs is left to others.
  */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+
 import { MAX_JSON_DEPTH, tooDeepIn } from './depth.ts'
+import { type Either, isLeft, left, right } from './either.ts'
 import {
   ATTRIBUTES,
   EVENT_SOURCES,

@@ -3,12 +3,13 @@
  * Pure: the instant, the facts and the published campaigns are handed in. What each command does stands in `verbs/`, and
  * for the dispatcher's two in `decision/`. Rule ONCE-1.
  */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+
 import { answerFrom } from './answer.ts'
 import type { RecordOutcome } from './commands.ts'
 import { type Answers, type AnswerTo, type ContactCommand, deciderOf, isOfDispatcher } from './contact-commands.ts'
 import { createDecisionBuilder, type DecisionBuilder, type DecisionContext } from './decision/builder.ts'
 import { recordOutcome } from './decision/record-outcome.ts'
+import { type Either, isLeft, left, right } from './either.ts'
 import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, RecordedContactEvent } from './events.ts'
 import { fold } from './fold.ts'

@@ -1,7 +1,8 @@
 /** What an order would change of a contact's schedule: it is decided, and the plans before and after are held together. */
-import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
+
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { type DecisionContext, decideOnce } from './decide.ts'
+import { type Either, isLeft, right } from './either.ts'
 import { type ContactState, nameOfEnrollment, refOf } from './enrollment.ts'
 import type { RecordedContactEvent, RunRef } from './events.ts'
 import type { ContactId, Instant, StepId } from './ids.ts'

@@ -3,7 +3,7 @@
  * is decided in `decide.ts`, what must not is found by `verify.ts`. It has two drivers: immer for one event, a private copy
  * for many.
  */
-import { enablePatches, type Patch, produce, produceWithPatches } from 'immer'
+import { enablePatches, produce, produceWithPatches } from 'immer'
 import {
   type ByHand,
   byHandAt,
@@ -59,7 +59,12 @@ import {
   sharing,
 } from './live-state.ts'
 
-export type { Patch } from 'immer'
+/** One change, as a JSON patch (RFC 6902) with its path in pieces. */
+export interface Patch {
+  readonly op: 'add' | 'remove' | 'replace'
+  readonly path: readonly (string | number)[]
+  readonly value?: unknown
+}
 
 /** A contact without events. */
 export const initialContact: ContactState = frozen(emptyContact())

@@ -2,10 +2,11 @@
  * What will become of a contact if nothing happens from now on. Rules FORECAST-1, FORECAST-3. It writes nothing, and is no
  * second implementation: the contact is played on by `decide` and `plan`.
  */
-import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
+
 import { targetOf } from './campaign.ts'
 import { type Catalog, createCatalog, decidePublish } from './catalog.ts'
 import type { RecordOutcome } from './commands.ts'
+import { type Either, isLeft, right } from './either.ts'
 import { type ContactState, nameOfEnrollment, refOf, requireRun } from './enrollment.ts'
 import type { CampaignEvent, RunRef, StepRef } from './events.ts'
 import type { CampaignId, ContactId, Instant, SequenceId } from './ids.ts'

@@ -8,7 +8,6 @@ export { REQUIRED_NODE } from './node-version.ts'
 
 // That module stands first, so that an old Node is refused before anything else is evaluated.
 
-export { type Either, isLeft, isRight, left, match, right } from 'fp-ts/lib/Either.js'
 export * from './action.ts'
 export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
@@ -60,6 +59,7 @@ export type {
 export { isRedirectable, NOBODY, redirectable } from './deliver-to.ts'
 export * from './describe/index.ts'
 export * from './effect.ts'
+export { type Either, isLeft, isRight, left, match, right } from './either.ts'
 export {
   type ContactState,
   currentRecords,

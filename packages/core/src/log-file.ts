@@ -2,7 +2,7 @@
  * Whole logs, line by line: bytes in, events or problems out, and events to lines. Rules AUDIT-1, AUDIT-5.
  * What one line means is in `codec.ts`; whether the events fit together is asked of `verify`. Opens no file.
  */
-import { isLeft } from 'fp-ts/lib/Either.js'
+
 import {
   type DecodeProblem,
   decodeEvent,
@@ -12,6 +12,7 @@ import {
   scanEvent,
   type Upcasters,
 } from './codec.ts'
+import { isLeft } from './either.ts'
 import type { RecordedEvent } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 

@@ -1,6 +1,7 @@
 /** Lines of a log, and lines that are nearly ones: what the scanner and the decoder must read alike. */
-import { isRight } from 'fp-ts/lib/Either.js'
+
 import { encodeEvent, judgeLine, scanEvent } from './codec.ts'
+import { isRight } from './either.ts'
 import type { RecordedEvent } from './events.ts'
 import { respelt, SPELLINGS } from './spellings.fixture.ts'
 

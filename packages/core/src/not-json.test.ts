@@ -1,6 +1,6 @@
-import { isLeft } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { defineCampaign } from './campaign.ts'
+import { isLeft } from './either.ts'
 import { notJsonIn } from './not-json.ts'
 import { simulate } from './simulate.ts'
 

@@ -1,5 +1,5 @@
 /** For callers that have no use for a rejection: the answer, or an error that says why there is none. */
-import { type Either, isLeft } from 'fp-ts/lib/Either.js'
+import { type Either, isLeft } from './either.ts'
 import { describeRejection, type Rejection } from './rejection.ts'
 
 /** A rejection, thrown by `orThrow`. It is no fault: a rule forbade what was asked. */

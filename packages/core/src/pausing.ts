@@ -1,8 +1,9 @@
 /** The two orders that pause a campaign and resume it, decided on the catalogue. Rules GATE-1, GATE-3. */
-import { type Either, left, right } from 'fp-ts/lib/Either.js'
+
 import { type CampaignDecision, campaignEvent, leftAsItWas } from './campaign-decision.ts'
 import type { Catalog, CatalogEntry } from './catalog.ts'
 import type { PauseCampaign, ResumeCampaign } from './commands.ts'
+import { type Either, left, right } from './either.ts'
 import type { Instant, SequenceId } from './ids.ts'
 import { nearestFirst } from './nearest.ts'
 import { isPaused, ongoingIn } from './pauses.ts'

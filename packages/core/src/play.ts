@@ -2,11 +2,12 @@
  * One contact played on from a state, from one due instant to the next, with no store and no waiting. The same rules as the
  * engine's, because `decide` and `plan` are asked. What is played is told by `simulate` and `forecast`.
  */
-import { isLeft } from 'fp-ts/lib/Either.js'
+
 import type { Catalog } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
 import { decide } from './decide.ts'
 import type { HistoricEvent } from './decision/builder.ts'
+import { isLeft } from './either.ts'
 import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { type ContactId, epochMsOf, type Instant, instantOf } from './ids.ts'

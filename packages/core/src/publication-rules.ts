@@ -1,7 +1,8 @@
 /** What a publication or its end must be, next to those before it in the log. Rules LOG-1, VERSION-1, VERSION-2, VERSION-2a, VERSION-3, GATE-1, GATE-3. */
-import { isRight } from 'fp-ts/lib/Either.js'
+
 import { defineCampaign, sameDefinition } from './campaign.ts'
 import type { Catalog, CatalogEntry } from './catalog.ts'
+import { isRight } from './either.ts'
 import type { CampaignEventData, RecordedCampaignEvent } from './events.ts'
 import { campaignOf } from './ids.ts'
 import { isPaused } from './pauses.ts'

@@ -3,10 +3,12 @@
  * of: so a shape is written once. All of these types are our own. A public type that names TypeBox, which is an ES module
  * only, could not be compiled by a host in CommonJS.
  */
-import Type, { type TProperties, type TSchema } from 'typebox'
+import type { TProperties, TSchema } from 'typebox'
+// As a namespace: the default export is an object that holds all of TypeBox, its parser of TypeScript as well.
+import * as Type from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Settings } from 'typebox/system'
-import { Value } from 'typebox/value'
+import { Check as isOf } from 'typebox/value'
 import type { JsonScalar } from './json.ts'
 
 declare const means: unique symbol
@@ -174,4 +176,4 @@ function allErrors(validator: Validator, value: unknown): readonly SchemaError[]
 }
 
 /** Without compiling, for a schema that is asked once. */
-export const matches = <T>(schema: Schema<T>, value: unknown): value is T => Value.Check(theirs(schema), value)
+export const matches = <T>(schema: Schema<T>, value: unknown): value is T => isOf(theirs(schema), value)

@@ -2,9 +2,10 @@
  * A campaign, a contact's facts and what happens to the contact in; the whole schedule out, with no store and no
  * waiting. The same rules as the engine's: it asks `decide` and `plan`, and goes from one due instant to the next.
  */
-import { isLeft } from 'fp-ts/lib/Either.js'
+
 import { type Catalog, createCatalog, decidePublish } from './catalog.ts'
 import type { AnswerTo, ContactCommand } from './contact-commands.ts'
+import { isLeft } from './either.ts'
 import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'

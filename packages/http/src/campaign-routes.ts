@@ -8,7 +8,7 @@ import {
   campaignUnknown,
 } from '@enfold/core'
 import { ATTENTION_KINDS, type Health } from '@enfold/engine'
-import Type from 'typebox'
+import * as Type from 'typebox'
 import { canSee, type Principal, visibleTo } from './permissions.ts'
 import { problem, Refused } from './problem.ts'
 import { answerOf, found, given, onCampaign, orderOf, Reply, type Route, reading, route } from './route.ts'

@@ -11,7 +11,7 @@ import {
 } from '@enfold/core'
 import { explain } from '@enfold/core/log'
 import type { SearchQuery } from '@enfold/engine'
-import Type from 'typebox'
+import * as Type from 'typebox'
 import { wrongInput } from './input.ts'
 import { answerSchema, effectSchema, orderRoutes, STEP } from './order-routes.ts'
 import { canSee, type Principal, visibleTo } from './permissions.ts'

@@ -1,7 +1,8 @@
 /** What will become of a contact, and of all of them, if nothing happens from now on (FORECAST-1 to FORECAST-3). */
 import { type CampaignId, campaignUnknown, isLegalId } from '@enfold/core'
 import type { ForecastQuery } from '@enfold/engine'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import * as Type from 'typebox'
 import { type Scope, visibleTo } from './permissions.ts'
 import { type Call, found, given, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'

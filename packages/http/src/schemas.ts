@@ -22,7 +22,8 @@ import {
   WAITS,
 } from '@enfold/core'
 import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
-import Type, { type TArrayOptions, type TProperties, type TSchema } from 'typebox'
+import type { TArrayOptions, TProperties, TSchema } from 'typebox'
+import * as Type from 'typebox'
 
 export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
 export const opt = Type.Optional

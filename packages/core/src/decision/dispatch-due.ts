@@ -1,6 +1,7 @@
 /** The dispatcher's order: everything of a contact that is due, in one append (STEP-1 to STEP-4, STEP-9, STEP-10). */
-import { right } from 'fp-ts/lib/Either.js'
+
 import type { DispatchDue } from '../commands.ts'
+import { right } from '../either.ts'
 import { type Enrollment, isSameEnrollment, nameOfEnrollment, refOf, requireRun, sendingRun } from '../enrollment.ts'
 import type { ContactEvent, RunRef, SequenceRef, StepRef } from '../events.ts'
 import { idempotencyKeyOf } from '../ids.ts'

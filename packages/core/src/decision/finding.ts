@@ -1,7 +1,8 @@
 /** The run or the step that a command means, or why there is none. */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+
 import { stepOf } from '../campaign.ts'
 import type { OfSequence, OfStep } from '../commands.ts'
+import { type Either, isLeft, left, right } from '../either.ts'
 import {
   enrollmentOf,
   isBeforePlace,

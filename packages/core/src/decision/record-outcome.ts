@@ -1,8 +1,9 @@
 /** The dispatcher's report: what a handler came to, and what follows from it (STEP-5 to STEP-8). */
-import { right } from 'fp-ts/lib/Either.js'
+
 import { requireStep } from '../campaign.ts'
 import type { RecordOutcome } from '../commands.ts'
 import type { StepDefinition } from '../definition.ts'
+import { right } from '../either.ts'
 import {
   type ContactState,
   isInProgress,

@@ -1,9 +1,10 @@
 /** Whether a sequence may be started, and its start: by hand, or by a route (START-1 to START-6, ROUTE-2, BRAKE-1, KEY-1). */
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+
 import { brakedUntil, startsPerHour } from '../brake.ts'
 import { findSequence, type PublishedCampaign } from '../catalog.ts'
 import type { OfSequence } from '../commands.ts'
 import type { SequenceDefinition } from '../definition.ts'
+import { type Either, isLeft, left, right } from '../either.ts'
 import { enrollmentOf, isSuppressed, newestRun, nextRunNumber, refOf } from '../enrollment.ts'
 import type { SequenceRef, Vars } from '../events.ts'
 import type { StepId } from '../ids.ts'

@@ -1,6 +1,7 @@
 /** Undoes one order on a contact: what an action over many is undone with, contact by contact (UNDO-1 to UNDO-3, UNDO-5). */
-import { right } from 'fp-ts/lib/Either.js'
+
 import type { UndoOrder } from '../commands.ts'
+import { right } from '../either.ts'
 import type { UndoneRun, UndoRunOutcome } from '../events.ts'
 import type { Decider } from '../verbs/verb.ts'
 import { byOperator } from './builder.ts'

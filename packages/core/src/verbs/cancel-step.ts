@@ -1,8 +1,8 @@
-import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { openStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
+import { isLeft, right } from '../either.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 /** Where no run is named, the newest is meant: the only one that can have something to cancel. */

@@ -1,4 +1,3 @@
-import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { findSequence } from '../catalog.ts'
 import type { OfSequence } from '../commands.ts'
 import { byOperator, createDecisionBuilder, type DecisionBuilder } from '../decision/builder.ts'
@@ -7,6 +6,7 @@ import { answerOfRun } from '../decision/keys.ts'
 import { noSuchStep, start, startable, tooMany } from '../decision/starting.ts'
 import { stop } from '../decision/stopping.ts'
 import type { StepDefinition } from '../definition.ts'
+import { type Either, isLeft, left, right } from '../either.ts'
 import {
   enrollmentOf,
   isInProgress,

@@ -1,8 +1,8 @@
-import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { eachInProgress } from '../decision/finding.ts'
 import { answerFromRuns, answerOfEach, answerOfRun, isForAll } from '../decision/keys.ts'
+import { isLeft, right } from '../either.ts'
 import { defineVerb } from './verb.ts'
 
 export interface PauseSequence extends OfSequence {

@@ -1,9 +1,9 @@
-import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { OfStep } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { runAndStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
 import { suppression } from '../decision/starting.ts'
+import { isLeft, left, right } from '../either.ts'
 import { isInProgress, type StepRecord } from '../enrollment.ts'
 import { defineVerb, firstOf } from './verb.ts'
 

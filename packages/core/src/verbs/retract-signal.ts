@@ -1,7 +1,7 @@
-import { left, right } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import { byOperator, correlationOf, type DecisionBuilder, type HistoricEvent } from '../decision/builder.ts'
 import { undoAppend } from '../decision/undoing.ts'
+import { left, right } from '../either.ts'
 import type { ContactEventData } from '../events.ts'
 import { defineVerb, firstOf } from './verb.ts'
 

@@ -1,8 +1,8 @@
-import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { eachInProgress } from '../decision/finding.ts'
 import { answerFromRuns } from '../decision/keys.ts'
+import { isLeft, right } from '../either.ts'
 import { A_SIGNED_DURATION, signedDurationMs } from '../timers/duration.ts'
 import { defineVerb } from './verb.ts'
 

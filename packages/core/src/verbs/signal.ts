@@ -1,4 +1,3 @@
-import { left, right } from 'fp-ts/lib/Either.js'
 import type { Campaign } from '../campaign.ts'
 import { targetOf } from '../campaign.ts'
 import { type PublishedCampaign, patternsOf } from '../catalog.ts'
@@ -7,6 +6,7 @@ import { type Causation, correlationOf, type DecisionBuilder } from '../decision
 import { type Origin, routesTaken, startRoutes } from '../decision/routing.ts'
 import { stop } from '../decision/stopping.ts'
 import type { GoalDefinition } from '../definition.ts'
+import { left, right } from '../either.ts'
 import { type ContactState, isOpen, isSuppressed, newestRun } from '../enrollment.ts'
 import { type ContactEvent, type MatchedGoal, NO_VARS, type SequenceRef, type UnmetGoal } from '../events.ts'
 import type { CampaignId, Instant } from '../ids.ts'

@@ -1,7 +1,7 @@
-import { right } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { stopEverything, stoppedRuns } from '../decision/stopping.ts'
+import { right } from '../either.ts'
 import { defineVerb } from './verb.ts'
 
 export interface StopAll extends OfContact {

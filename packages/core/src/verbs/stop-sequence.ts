@@ -1,9 +1,9 @@
-import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { everKnown } from '../decision/finding.ts'
 import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant, requireMeant } from '../decision/keys.ts'
 import { stop } from '../decision/stopping.ts'
+import { isLeft, right } from '../either.ts'
 import { isOpen, newestRun, type Run } from '../enrollment.ts'
 import { defineVerb } from './verb.ts'
 

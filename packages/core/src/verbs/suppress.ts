@@ -1,7 +1,7 @@
-import { left, right } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
 import { stopEverything, stoppedRuns } from '../decision/stopping.ts'
+import { left, right } from '../either.ts'
 import { isSuppressed } from '../enrollment.ts'
 import type { Instant } from '../ids.ts'
 import { defineVerb } from './verb.ts'

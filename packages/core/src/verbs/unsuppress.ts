@@ -1,6 +1,6 @@
-import { right } from 'fp-ts/lib/Either.js'
 import type { OfContact } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
+import { right } from '../either.ts'
 import { isSuppressed } from '../enrollment.ts'
 import { defineVerb } from './verb.ts'
 

@@ -3,9 +3,10 @@
  * order it, what can come of it, and how it is decided. Engine, HTTP, console, command line, `simulate` and `scenario`
  * read it there.
  */
-import type { Either } from 'fp-ts/lib/Either.js'
+
 import type { OfContact } from '../commands.ts'
 import type { DecisionBuilder } from '../decision/builder.ts'
+import type { Either } from '../either.ts'
 import type {
   ContactEvent,
   ContactEventData,
