@@ -116,6 +116,11 @@ const commonJs: Options = {
   format: 'cjs',
   // Several entries share what they have in common, as in the ES module build, instead of a copy each.
   splitting: true,
+  // `import()` becomes `require`: in jest there is no other way to load a module while it runs.
+  esbuildOptions(options, context) {
+    shared.esbuildOptions?.(options, context)
+    options.supported = { 'dynamic-import': false }
+  },
 }
 
 /**

@@ -54,6 +54,7 @@ describe('given the page of errors', () => {
   const faults: { readonly [Code in FaultCode]: true } = {
     INVALID_INPUT: true,
     NODE_TOO_OLD: true,
+    DRIVER_MISSING: true,
     CLOSED: true,
     STORE_UNAVAILABLE: true,
     STORE_BUSY: true,

@@ -55,7 +55,12 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
   }
 }
 
-const CALLERS_FAULT: ReadonlySet<string> = new Set(['INVALID_INPUT', 'STORE_INCOMPATIBLE', 'STORE_UNAVAILABLE'])
+const CALLERS_FAULT: ReadonlySet<string> = new Set([
+  'INVALID_INPUT',
+  'DRIVER_MISSING',
+  'STORE_INCOMPATIBLE',
+  'STORE_UNAVAILABLE',
+])
 
 function isTold(error: unknown): error is Error {
   const isOurs = error instanceof UsageError || error instanceof InvalidLogError || error instanceof CommandFailedError

@@ -8,6 +8,8 @@ export type FaultCode =
   | 'INVALID_INPUT'
   /** This Node is too old for Enfold; thrown when a package is imported. */
   | 'NODE_TOO_OLD'
+  /** A package that the host installs, such as a driver, is not there; the message says how to install it. */
+  | 'DRIVER_MISSING'
   /** The store or engine was closed. */
   | 'CLOSED'
   /** The store cannot be reached or broke down; nothing is known to be written. Try again. */

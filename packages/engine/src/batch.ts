@@ -12,6 +12,7 @@ const FAULTS_OF_STORE: ReadonlySet<FaultCode> = new Set<FaultCode>([
   'STORE_BUSY',
   'STORE_FULL',
   'STORE_READ_ONLY',
+  'DRIVER_MISSING',
   'STORE_INCOMPATIBLE',
 ])
 

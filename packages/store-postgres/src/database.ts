@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import type { TransactionClient } from '@enfold/core'
 import { createOpenWork, type OpenWork } from '@enfold/core/store'
-import type { Pool, QueryConfig } from 'pg'
+import type { QueryConfig } from 'pg'
+import type { UsedPool } from './driver.ts'
 import { faultOf, isNameLost, isNameUnknown, isRace, poolExhausted, sqlStateOf } from './faults.ts'
 import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
 import { isCurrent, isUpToDate, openSchema, outdated } from './migrate.ts'
@@ -35,7 +36,7 @@ export interface Database {
 }
 
 export interface DatabaseOptions {
-  readonly pool: Pool
+  readonly pool: UsedPool
   /** Whether closing the database ends the pool. */
   readonly ownsPool: boolean
   readonly schema: string
@@ -159,9 +160,8 @@ async function askPatiently<Row extends object>(
 const CONNECT_MS = 10_000
 
 /** A pool of the host's may wait without end, and a store that waits along could keep its own health check from speaking. */
-function connectorOf(pool: Pool, place: string): Connect {
-  // What only looks like a pool may have no options.
-  if ((pool.options as Pool['options'] | undefined)?.connectionTimeoutMillis) return () => pool.connect()
+function connectorOf(pool: UsedPool, place: string): Connect {
+  if (pool.options?.connectionTimeoutMillis) return () => pool.connect()
   return async () => {
     const connecting = pool.connect()
     const { promise: tooLong, reject } = Promise.withResolvers<never>()

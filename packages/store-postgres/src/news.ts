@@ -5,7 +5,8 @@
  * Writers do not NOTIFY in their own transactions: PostgreSQL commits those one after the other. One notice a moment
  * later, for all writes of this moment, costs them nothing.
  */
-import { Client, type ClientConfig } from 'pg'
+import type { Client, ClientConfig } from 'pg'
+import { createClient } from './driver.ts'
 
 export interface News {
   /** Others should look: soon, and once for all that is written until then. */
@@ -29,7 +30,9 @@ export function createNews(config: ClientConfig, channel: string, onNews: () => 
   let closed = false
 
   async function connect(): Promise<Client | null> {
-    const client = new Client(config)
+    // Without it no statement goes through either, and those say so.
+    const client = await createClient(config).catch(() => null)
+    if (client === null) return null
     // What this one tells it need not hear. (`processID` is missing in the types of pg.)
     const self = client as Client & { readonly processID: number; unref(): void }
     client.on('notification', ({ processId }) => {

@@ -14,12 +14,13 @@ import {
   waitingTagOf,
 } from '@enfold/core'
 import { appendOf, checkAppend, createChanges, createStore, type LogPart } from '@enfold/core/store'
-import { type ClientConfig, Pool } from 'pg'
+import type { ClientConfig } from 'pg'
 import { createActionTables } from './actions.ts'
 import { createAgenda } from './agenda.ts'
 import { appendAroundLocks, appendPatiently } from './around-locks.ts'
 import { createCounters } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
+import { createOwnPool, type UsedPool } from './driver.ts'
 import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
 import { migrations } from './migrations/index.ts'
 import { createNews, type News } from './news.ts'
@@ -67,7 +68,7 @@ export interface PostgresStoreOptions {
  * A store in a schema of a PostgreSQL database, 14 or newer. Nothing is opened before its first use.
  *
  * @throws EnfoldFault at first use `STORE_INCOMPATIBLE` for a schema of others or of a newer release, which is left as it
- *   is; `STORE_UNAVAILABLE`, `STORE_BUSY`; here `INVALID_INPUT` for options that cannot be
+ *   is; `STORE_UNAVAILABLE`, `STORE_BUSY`; `DRIVER_MISSING` without `pool` if `pg` is not installed; here `INVALID_INPUT` for options that cannot be
  * @example
  * const store = createPostgresStore({ connectionString: process.env.DATABASE_URL })
  */
@@ -84,7 +85,7 @@ export function createPostgresStore(
     lockWaitMs = 10_000,
   } = checked(options)
   // What more of it is used is `pg`'s own, and read with care.
-  const pool = (options.pool as Pool | undefined) ?? ownPool(options)
+  const pool = (options.pool as UsedPool | undefined) ?? ownPool(options)
   const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
   const { refuseIfClosed } = database.open
   const changes = createChanges()
@@ -200,8 +201,8 @@ function ownPool({
   maxConnections = 10,
   connectTimeoutMs = 10_000,
   answerTimeoutMs = 60_000,
-}: PostgresStoreOptions): Pool {
-  const pool = new Pool({
+}: PostgresStoreOptions): UsedPool {
+  return createOwnPool({
     connectionString,
     max: maxConnections,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -209,16 +210,11 @@ function ownPool({
     keepAlive: true,
     application_name: 'enfold',
   })
-  // An idle connection that breaks is thrown away by the pool; the next caller gets a new one.
-  pool.on('error', () => {})
-  // One that breaks while it is being closed is nobody's any more, and its error would end the process.
-  pool.on('connect', (client) => void client.on('error', () => {}))
-  return pool
 }
 
 function createNewsOf(
   { notify = false, connectionString, pool: given }: PostgresStoreOptions,
-  pool: Pool,
+  pool: UsedPool,
   channel: string,
   onNews: () => void,
 ) {
@@ -229,7 +225,7 @@ function createNewsOf(
       : given === undefined
         ? { connectionString }
         : // A pool hides its password when its options are listed.
-          { ...pool.options, password: pool.options.password }
+          { ...pool.options, password: pool.options?.password }
   return createNews({ ...config, keepAlive: true }, channel, onNews)
 }
 
