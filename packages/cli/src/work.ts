@@ -1,11 +1,11 @@
 /** The worker of the command line: does what is due with the host's handlers, until it is told to stop. */
-import { createCatalog, describeDelivery, isCampaignEvent, type Store } from '@enfold/core'
+import { createCatalog, describeDelivery, isCampaignEvent, type Pace, type Store } from '@enfold/core'
 import { createEngine, kindsOf } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { loadHostModule } from './host-module.ts'
 import { placeText } from './places.ts'
 import type { Streams } from './streams.ts'
-import { named, plain } from './text.ts'
+import { counted, named, plain } from './text.ts'
 import { openForOrders } from './with-engine.ts'
 import { createReporter } from './work-reporter.ts'
 
@@ -13,6 +13,8 @@ export interface WorkOptions {
   readonly json?: boolean
   /** Until nothing is due, instead of until it is told to stop. */
   readonly once?: boolean
+  /** After an outage: until nothing of what is overdue now is left, so much of it in each span (GATE-4). */
+  readonly pace?: Pace
   /** URL of the separate store that keeps index and agenda. */
   readonly readModel?: string
   /** What to do with a contact with an event that cannot be shown in the read model. Default "stop". */
@@ -26,7 +28,7 @@ export interface WorkOptions {
  * @returns false if work was left undone because of a fault
  */
 export async function work(io: Streams, url: string, hostPath: string, options: WorkOptions): Promise<boolean> {
-  const { json = false, once = false } = options
+  const { json = false, once = false, pace } = options
   const host = await loadHostModule(hostPath)
   const { handlers, contacts } = host
   if (handlers === undefined)
@@ -55,17 +57,22 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
     for (const name of STOPS) process.on(name, stop)
     try {
       const place = placeText(url)
-      reporter.say(`working on ${plain(place)}: ${kinds?.map(named).join(', ') ?? 'what its function handles'}`, {
-        working: place,
-        kinds,
-        ...(others.length === 0 ? {} : { others }),
-        ...(engine.deliverTo === null ? {} : { deliverTo: engine.deliverTo }),
-      })
+      reporter.say(
+        `working on ${plain(place)}: ${kinds?.map(named).join(', ') ?? 'what its function handles'}${paceInWords(pace)}`,
+        {
+          working: place,
+          kinds,
+          ...(others.length === 0 ? {} : { others }),
+          ...(engine.deliverTo === null ? {} : { deliverTo: engine.deliverTo }),
+          ...(pace === undefined ? {} : { pace }),
+        },
+      )
       if (engine.deliverTo !== null)
         reporter.note(`everything is ${describeDelivery(engine.deliverTo)}, because ENFOLD_DELIVER_TO is set`)
       if (others.length > 0)
         reporter.note(`left to other workers, for want of a handler: ${others.map(named).join(', ')}`)
-      if (once) await engine.runDue()
+      if (pace !== undefined) await engine.drain({ pace, signal: stopping.signal })
+      else if (once) await engine.runDue()
       else await engine.run({ signal: stopping.signal })
       await engine.close()
       reporter.end((await store.nextWake()) ?? null)
@@ -76,7 +83,11 @@ export async function work(io: Streams, url: string, hostPath: string, options: 
     await store.close()
     await host.close?.()
   }
-  return !(once && reporter.hadTrouble())
+  return !((once || pace !== undefined) && reporter.hadTrouble())
+}
+
+function paceInWords(pace: Pace | undefined): string {
+  return pace === undefined ? '' : `; at most ${counted(pace.most, 'overdue step')} in each ${plain(pace.per)}`
 }
 
 const STOPS = ['SIGINT', 'SIGTERM'] as const

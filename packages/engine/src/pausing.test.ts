@@ -2,7 +2,7 @@ import { epochMsOf, type Store } from '@enfold/core'
 import { verify } from '@enfold/core/log'
 import { describe, expect, it } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf, until } from './engine.fixture.ts'
-import { heldBack, severalEngines } from './several-engines.fixture.ts'
+import { heldBack, severalEngines, slowToDispatch } from './several-engines.fixture.ts'
 import { asHostsUseIt } from './store.fixture.ts'
 
 const { stores, given } = severalEngines()
@@ -160,6 +160,24 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     clock.advance('PT1H')
     await engine.runDue()
     expect(begun()).toBe(MANY)
+  })
+
+  it('GATE-4: workers whose appends take time are each over the pace by one portion at most, and one alone keeps it', async () => {
+    const MOST = 20
+    for (const workers of [1, 3]) {
+      const { engine, engineOver, clock, store, called } = given(() => slowToDispatch(makeStore()))
+      await answerOf(engine.publish(pool))
+      for (let i = 0; i < 3 * MOST; i++) await answerOf(engine.startSequence({ ...nurture, contactId: `c${i}` }))
+      await answerOf(engine.pauseCampaign('pool', BY))
+      clock.advance('P2D')
+      await engine.runDue()
+      await answerOf(engine.resumeCampaign('pool', { ...BY, overdue: 'send', pace: { most: MOST, per: 'PT1H' } }))
+      const others = Array.from({ length: workers - 1 }, () => asHostsUseIt(engineOver(store), store))
+      await Promise.all([engine, ...others].map((one) => one.runDue()))
+      const over = called().length - MOST
+      expect(over).toBeGreaterThanOrEqual(0)
+      expect(over).toBeLessThanOrEqual((workers - 1) * (MOST / 10))
+    }
   })
 
   it('GATE-4: after an outage overdue steps begin by a pace, and what is due on time is not held up', async () => {

@@ -41,6 +41,18 @@ export function severalEngines() {
   return { stores, given }
 }
 
+/** Dispatches take a while to be written: meanwhile no other worker can count them. */
+export function slowToDispatch(store: Store): Store {
+  return {
+    ...store,
+    async appendMany(appends) {
+      if (appends.some(({ events }) => events.some(({ type }) => type === 'StepDispatched')))
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      return store.appendMany(appends)
+    },
+  }
+}
+
 /** What is appended stands still at the gate, when it is decided and not written. */
 export function heldBack(store: Store) {
   const gate = createGate()

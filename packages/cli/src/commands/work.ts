@@ -58,6 +58,26 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
       return done(work(io, url, handlers, options))
     })
 
+  feeding(
+    storeCommand(
+      program,
+      'drain',
+      'after an outage: do what is due, and what is overdue now by a pace; then start `run`',
+    ),
+  )
+    .option('--handlers <file>', 'as for run')
+    .addOption(new Option('--most <n>', 'at most so many overdue steps in each span').argParser(wholeNumberIn))
+    .option('--per <duration>', 'the span, such as PT10M', 'PT1H')
+    .action((url: string, { handlers, most, per = 'PT1H', ...options }: DrainOptions) => {
+      if (handlers === undefined)
+        throw new UsageError(
+          'drain sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js.',
+        )
+      if (most === undefined)
+        throw new UsageError('Say how many overdue steps may begin in each span: --most 500 --per PT1H.')
+      return done(work(io, url, handlers, { ...options, pace: { most, per } }))
+    })
+
   asking(hosted(storeCommand(program, 'parked', 'name the contacts whose events cannot be shown in the index')))
     .argument('[contacts...]', 'ids (default: all that are parked)')
     .addOption(new Option('--retry', 'show them again, with all that has waited').conflicts('discard'))
@@ -68,6 +88,8 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
 
   addConsole(program, io)
 }
+
+type DrainOptions = WorkOptions & { readonly handlers?: string; readonly most?: number; readonly per?: string }
 
 const idsOf = (words: readonly string[]) => words.map((word) => read(idIn, word))
 

@@ -45,17 +45,21 @@ export async function workOnClaim(
 }
 
 async function workOn(
-  { due, leases, limits, projection, release }: Dispatching,
+  { due, leases, limits, projection, release, wakeSignal }: Dispatching,
   holding: Holding,
   tally: Tally,
   budget: Budget,
-  signals: WorkSignals,
+  signals: Omit<WorkSignals, 'onDispatched'>,
 ): Promise<void> {
   const { contactId, kind } = holding.claim
-  const giveBack = limits.reserve(kind)
+  const permit = limits.reserve(kind)
+  const onDispatched = () => {
+    if (permit.begun()) wakeSignal.notify()
+  }
   const letGo = leases.keep(holding)
   // Where the capacity is limited, step by step; what is left of the contact is due at once.
-  const working = due.work(holding, budget.capacity === Number.POSITIVE_INFINITY ? MOST_STEPS : 1, signals)
+  const limit = budget.capacity === Number.POSITIVE_INFINITY ? MOST_STEPS : 1
+  const working = due.work(holding, limit, { ...signals, onDispatched })
   budget.capacity -= 1
   let dispatched = false
   try {
@@ -69,6 +73,6 @@ async function workOn(
     if (held) await release(holding.claim)
   } finally {
     letGo()
-    giveBack(dispatched)
+    permit.giveBack(dispatched)
   }
 }

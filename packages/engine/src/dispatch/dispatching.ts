@@ -10,7 +10,7 @@ import type { WakeSignal } from '../wake-signal.ts'
 import { createDueWork, type DueWork } from './due-work.ts'
 import { createLeases, type Leases } from './leases.ts'
 import { createLimits } from './limits.ts'
-import { bothOf, createPaces, type Paces } from './paces.ts'
+import { bothOf, createPaces, type Permits } from './paces.ts'
 
 export interface DispatcherParts {
   readonly context: EngineContext
@@ -30,7 +30,7 @@ export interface Dispatching extends DispatcherParts {
   readonly exclusively: ReturnType<typeof createMutex>
   readonly due: DueWork
   readonly leases: Leases
-  readonly limits: Paces
+  readonly limits: Permits
   readonly release: (claim: Claim) => Promise<void>
   /** A fault was met. */
   readonly onFault: (error: unknown) => void

@@ -36,6 +36,8 @@ import { askAgain } from './unknown-contacts.ts'
 export interface WorkSignals {
   /** Aborts handlers that outlast a shutdown. */
   readonly giveUp: AbortSignal
+  /** Dispatches are recorded, and their handlers are called next. */
+  readonly onDispatched: () => void
   /** As `RecorderOptions`. */
   readonly onFault: RecorderOptions['onFault']
   readonly abandoned: AbortSignal
@@ -82,6 +84,7 @@ async function work(worker: Worker, holding: Holding, limit: number, signals: Wo
   if (await isLeftToTheDirectory(worker, holding.claim, loaded)) return { events: [], held: true }
   const { events, known } = await dispatchDue(worker, holding.claim, limit, loaded)
   if (events.length === 0) return nothingDue(worker, holding.claim, known)
+  if (events.some(({ type }) => type === 'StepDispatched')) signals.onDispatched()
   const sent = await sendAndRecord(worker, holding, events, known, signals)
   await clearMarks(worker, holding.claim, known)
   const recorded = [...events, ...sent.events]

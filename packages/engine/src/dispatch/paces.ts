@@ -1,7 +1,8 @@
 /**
  * How many overdue steps of a campaign begin after a resume with a pace: so many in each span, counted from the resume
  * (GATE-4). What was begun is counted in the log, so that workers who know nothing of one another keep one pace. A worker
- * looks before each claim, and claims at most a portion at once: that much it may be over, and no more.
+ * looks before each claim, and has at most a portion claimed that is not in the log yet, which no other worker can see: that
+ * much it may be over, and no more.
  */
 import {
   type CampaignId,
@@ -19,7 +20,7 @@ import {
 import type { EngineContext } from '../engine-context.ts'
 import type { Limits } from './limits.ts'
 
-/** A worker claims at most this part of what a span allows at once. */
+/** A worker has at most this part of what a span allows claimed and not yet recorded as begun. */
 const PORTIONS = 10
 const DRAIN = drainedLane('').kind
 
@@ -33,7 +34,7 @@ interface Pace {
   /** The span that is counted, 0, 1, 2 … since the resume, and how many began in it. */
   span: number
   begun: number
-  /** Claimed, and not known to have begun. */
+  /** Claimed, and not recorded as begun. */
   pending: number
   /** Begun by this worker since the last look. */
   fresh: number
@@ -46,7 +47,17 @@ export interface DrainPace {
   readonly per: string
 }
 
-export interface Paces extends Limits {
+/** What was reserved for one claim. */
+export interface Permit {
+  /** Its dispatch is recorded. Returns whether another claim may be allowed by that. */
+  begun(): boolean
+  /** The work on the claim is over. `used`: whether anything was dispatched. */
+  giveBack(used: boolean): void
+}
+
+interface Paces extends Omit<Limits, 'reserve'> {
+  /** Of a lane without a pace: `null`. */
+  reserve(kind: string): Permit | null
   /** Overdue steps of all campaigns begin by this pace from now on, in this process; `null`: no longer. */
   drain(pace: DrainPace | null): void
   /** Whether anything waits for the pace of `drain`, by the last look. */
@@ -143,17 +154,23 @@ export function createPaces(
     },
     capacity() {
       const capacity = new Map<string, number>()
-      for (const [kind, pace] of paces) capacity.set(kind, Math.min(leftOf(pace), Math.ceil(pace.most / PORTIONS)))
+      for (const [kind, pace] of paces)
+        capacity.set(kind, Math.max(0, Math.min(leftOf(pace), Math.ceil(pace.most / PORTIONS) - pace.pending)))
       return capacity
     },
     reserve(kind) {
       const pace = paces.get(kind)
-      if (pace === undefined) return () => {}
+      if (pace === undefined) return null
       pace.pending += 1
-      return (used) => {
+      let isOver = false
+      const end = (used: boolean) => {
+        if (isOver) return false
+        isOver = true
         pace.pending -= 1
         if (used) pace.fresh += 1
+        return true
       }
+      return { begun: () => end(true), giveBack: end }
     },
     waitMs() {
       const waits = [...paces.values()].flatMap((pace) => {
@@ -167,16 +184,25 @@ export function createPaces(
 }
 
 /** Limits of kinds, and paces of campaigns, as one. */
-export function bothOf(limits: Limits, paces: Paces): Paces {
+export interface Permits extends Omit<Paces, 'reserve'> {
+  reserve(kind: string): Permit
+}
+
+export function bothOf(limits: Limits, paces: Paces): Permits {
   return {
     look: paces.look,
     drain: paces.drain,
     isDraining: paces.isDraining,
     capacity: () => new Map([...limits.capacity(), ...paces.capacity()]),
     reserve(kind) {
-      const giveBack = [limits.reserve(kind), paces.reserve(kind)]
-      return (used) => {
-        for (const one of giveBack) one(used)
+      const giveBack = limits.reserve(kind)
+      const pace = paces.reserve(kind)
+      return {
+        begun: () => pace?.begun() ?? false,
+        giveBack(used) {
+          giveBack(used)
+          pace?.giveBack(used)
+        },
       }
     },
     waitMs() {
