@@ -69,6 +69,8 @@ export async function givenPlace(onUnknown: 'retry' | 'hold' = 'retry', slowness
           desk.order({ verb: 'startSequence', order: { ...on(from + i), commandId: `start-${from + i}` } }),
         ),
       ),
+    pause: async () => orThrow(await engine.pauseCampaign('letters', { actor: 'olga' })),
+    resume: async () => orThrow(await engine.resumeCampaign('letters', { actor: 'olga', overdue: 'send' })),
     stop: (n: number) => desk.order({ verb: 'stopSequence', order: { ...on(n), commandId: `stop-${n}` } }),
     /** Until the log says so. */
     async until(condition: () => boolean) {

@@ -1,6 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { givenServer } from '@enfold/test-servers/given'
 import { describe, expect, it } from 'vitest'
 import { expectAfterDeath, givenPlace, SHORT } from './given-place.ts'
 import { atRest, soak } from './soak/soak.ts'
+
+const server = givenServer()
 
 /** Real processes in real time: how long it takes depends on the machine. */
 const PATIENCE_MS = 600_000
@@ -28,7 +32,7 @@ describe('given a worker that is killed again and again', () => {
       expect(figures.contacts).toBe(132)
       expect(figures.killsAtWork).toBeGreaterThan(0)
       expect(figures.cutOff).toBeGreaterThan(0)
-      expect(figures.pauses).toBe(2)
+      expect(figures).toMatchObject({ pauses: 5, freezes: 3 })
       if (onUnknown === 'retry') expect(figures).toMatchObject({ held: 0, resends: 0 })
       else expect(figures).toMatchObject({ repeats: 0 })
     },
@@ -40,6 +44,33 @@ describe('given a worker that is killed again and again', () => {
     async () => {
       const figures = await soak({ kills: 8, steps: 160, seed: 3, onUnknown: 'retry', workers: 2, ...SHORT })
       expect(figures.killsAtWork).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+})
+
+describe('given a worker that freezes between a claim and its dispatch', () => {
+  it.each([
+    ['SQLite', undefined],
+    ['PostgreSQL', server.url],
+  ])(
+    'GATE-2: on %s, it begins nothing of a campaign that was paused meanwhile',
+    async (_, url) => {
+      const place = await givenPlace('retry', 60, url)
+      await place.start(0, 5)
+      const frozen = place.faltering('claimed', 'SIGSTOP')
+      await frozen.printed('faltering')
+      await place.pause()
+      frozen.signal('SIGCONT')
+      // Its claims are good for a second; then it claims again.
+      await sleep(2500)
+      const { position } = await place.resume()
+      await atRest(place.ledger)
+      frozen.signal('SIGTERM')
+      expect(await frozen.ended).toBe(0)
+      const dispatched = [...place.ledger.sendings.values()].flat().map((attempt) => attempt.position)
+      expect(dispatched).toHaveLength(10)
+      expect(Math.min(...dispatched)).toBeGreaterThan(position)
     },
     PATIENCE_MS,
   )

@@ -1,11 +1,11 @@
 /**
- * A worker that kills or freezes itself at a chosen moment, once: just after it has recorded dispatches and before their
- * handlers (`dispatched`), or just after its first handler has done its work and before that is recorded (`handled`).
+ * A worker that kills or freezes itself at a chosen moment, once: just after it has claimed contacts (`claimed`), just after
+ * it has recorded dispatches and before their handlers (`dispatched`), or just after its first handler has done its work and before that is recorded (`handled`).
  * Its handler mails nothing: it writes into the file what a mail server would. Prints what it does.
  */
 import { appendFileSync } from 'node:fs'
 import { createEngine } from 'enfold'
-import { createSqliteStore } from 'enfold/sqlite'
+import { openStore } from '../open-store.ts'
 import type { Acceptance } from './mail-server.ts'
 
 const [database, mailFile, moment, signal] = process.argv.slice(2) as [string, string, string, NodeJS.Signals | 'never']
@@ -18,10 +18,15 @@ function falterAt(here: string): void {
   process.kill(process.pid, signal)
 }
 
-const store = createSqliteStore({ path: database })
+const store = openStore(database)
 const engine = createEngine({
   store: {
     ...store,
+    async claimDue(...asked) {
+      const claims = await store.claimDue(...asked)
+      if (claims.length > 0) falterAt('claimed')
+      return claims
+    },
     async appendMany(appends) {
       const results = await store.appendMany(appends)
       if (appends.some(({ events }) => events.some(({ type }) => type === 'StepDispatched'))) falterAt('dispatched')

@@ -14,6 +14,7 @@ const attemptAt = (attempt: number, end: Attempt['end']): Attempt => ({
   dispatchedAt: 1000 * attempt,
   position: attempt,
   killed: false,
+  frozen: false,
 })
 
 /** A contact of which nothing but the two attempts of its one sending is told. */

@@ -53,8 +53,12 @@ export interface Figures extends Verdict {
   readonly serverKills: number
   /** Those that met something in flight. */
   readonly serverKillsAtWork: number
-  /** Of the campaign, each answered while a worker was at work that was then killed (GATE-2). */
+  /** Of the campaign, each answered while a worker was at work that was then killed, or while one stood still (GATE-2). */
   readonly pauses: number
+  /** Workers that stood still and woke again; those with something in flight; and pauses that were answered meanwhile. */
+  readonly freezes: number
+  readonly freezesAtWork: number
+  readonly pausesWhileFrozen: number
   readonly seconds: number
   readonly stepsPerSecond: number
 }
@@ -112,7 +116,9 @@ export function judge(evidence: Evidence): Verdict {
   for (const mail of mails) {
     const attempts = ledger.sendings.get(mail.key)
     check(attempts !== undefined, 'STEP-4', 'a mail that was never dispatched', mail)
-    const attempt = attempts?.findLast(({ dispatchedAt }) => dispatchedAt <= mail.begunAt) as Attempt
+    // A worker that stood still may begin a mail after another has tried again.
+    const isFree = (one: Attempt) => !copies.has(one) || !attempts?.some(({ frozen }) => frozen)
+    const attempt = attempts?.findLast((one) => one.dispatchedAt <= mail.begunAt && isFree(one)) as Attempt
     check(attempt !== undefined, 'STEP-4', 'a mail that was begun before its dispatch', { mail, attempts })
     check(!copies.has(attempt), 'STEP-4', 'one attempt sent two mails', { mail, other: copies.get(attempt) })
     copies.set(attempt, mail)
@@ -130,7 +136,7 @@ export function judge(evidence: Evidence): Verdict {
       check(onUnknown === 'retry', 'STEP-6', 'a step that may be sent at most once was repeated', attempts)
     }
     for (const attempt of attempts) {
-      const { end, killed } = attempt
+      const { end, killed, frozen } = attempt
       dispatches += 1
       const nothingKnown = end === null || end.reason === 'unknown-outcome'
       const isLeft = nothingKnown && !killed && leaseLost.has(nameOfAttempt(attempt))
@@ -141,13 +147,14 @@ export function judge(evidence: Evidence): Verdict {
       else if (end.type === 'StepFailed') timedOut += 1
       if (end?.consequence === 'hold') held += 1
       check(
-        !nothingKnown || killed || isLeft,
+        !nothingKnown || killed || frozen || isLeft,
         'STEP-6',
         'an outcome was not recorded, and no kill was the reason',
         attempts,
       )
       check(end?.type !== 'StepSent' || copies.has(attempt), 'STEP-4', 'recorded as sent and never arrived', attempts)
-      const mayBeRepeated = nothingKnown || end.type === 'StepFailed'
+      // Of a worker that stood still, the outcome comes after another has tried again.
+      const mayBeRepeated = nothingKnown || end.type === 'StepFailed' || frozen
       if (taken.indexOf(attempt) < taken.length - 1 && copies.has(attempt))
         check(mayBeRepeated, 'STEP-6', 'a mail was repeated whose arrival was on record', attempts)
       if (onUnknown === 'hold' && evidence.killsFollowed && killed)

@@ -31,6 +31,8 @@ export interface Attempt {
   end: null | { readonly type: string; readonly reason: string; readonly consequence: string }
   /** In flight when a worker was killed, or stood still until its lease was over. */
   killed: boolean
+  /** In flight while a worker stood still, perhaps for less than its lease. */
+  frozen: boolean
 }
 
 export interface Ledger {
@@ -71,6 +73,7 @@ export function createLedger(store: EventStore): Ledger {
         position,
         end: null,
         killed: false,
+        frozen: false,
       }
       sendings.set(key, [...(sendings.get(key) ?? []), one])
       open.set(key, one)

@@ -95,10 +95,10 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
   }
 
   /** Of what is in flight now nobody may ever know. */
-  async function abandon(): Promise<boolean> {
+  async function abandon(as: 'killed' | 'frozen' = 'killed'): Promise<boolean> {
     await whenThere(() => ledger.catchUp())
     const inFlight = ledger.inFlight()
-    for (const attempt of inFlight) attempt.killed = true
+    for (const attempt of inFlight) attempt[as] = true
     return inFlight.length > 0
   }
 
@@ -117,7 +117,31 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     if (last !== undefined) last.resumedAt = resumed.position
   }
 
+  /**
+   * A worker stands still somewhere between a claim and an outcome while the campaign is paused, and wakes before its lease
+   * is over or after. What it held of the database may make the pause wait: then it wakes before the answer.
+   */
+  async function freeze(worker: Process): Promise<void> {
+    await Promise.race([mailServer.printedMore(1 + Math.round(random() * 5)), sleep(2 * options.leaseMs)])
+    await sleep(random() * SLOWNESS_MS)
+    worker.signal('SIGSTOP')
+    freezes += 1
+    const paused = pause()
+    const isAnswered = await Promise.race([paused.then(() => true), sleep(options.leaseMs, false)])
+    if (isAnswered) {
+      pausesWhileFrozen += 1
+      if (await abandon('frozen')) freezesAtWork += 1
+      await sleep(random() * 2 * options.leaseMs)
+    }
+    worker.signal('SIGCONT')
+    await paused
+    await abandon('frozen')
+    await sleep(random() * 500)
+    await resume()
+  }
+
   let [killsAtWork, serverKills, serverKillsAtWork] = [0, 0, 0]
+  let [freezes, freezesAtWork, pausesWhileFrozen] = [0, 0, 0]
   for (let kill = 1; kill <= options.kills; kill++) {
     startContactsUpTo(Math.ceil((contacts * kill) / options.kills))
     const victim = Math.floor(random() * workers.length)
@@ -141,6 +165,7 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
       await sleep(random() * 500)
       await resume()
     }
+    if (kill % 5 === 2) await freeze(workers[Math.floor(random() * workers.length)] as Process)
     if (server !== undefined && Math.floor((kill * server.kills) / options.kills) > serverKills) {
       await Promise.race([mailServer.printedMore(5), sleep(options.leaseMs)])
       await server.kill()
@@ -196,6 +221,9 @@ async function soakIn(folder: string, options: SoakOptions, processes: Process[]
     serverKills,
     serverKillsAtWork,
     pauses: pauses.length,
+    freezes,
+    freezesAtWork,
+    pausesWhileFrozen,
     seconds,
     stepsPerSecond: figures.sendings / seconds,
   }

@@ -26,14 +26,22 @@ describe('a server that dies every half second and loses answers', { timeout: 60
     [2, 'sqlite'],
     [3, 'sqlite'],
   ] as const)(
-    'ONCE-1, ONCE-3: every acknowledged command of engines that begin again stands in the log once, and the read model is what the log says (seed %i, %s)',
+    'ONCE-1, ONCE-3, GATE-2: every acknowledged command of engines that begin again stands in the log once, nothing is sent in a pause, and the read model is what the log says (seed %i, %s)',
     async (seed, readModel) => {
       const report = await engineChaos({ seed, readModel, contacts: 8, commands: 6 })
       expect(report.problems).toEqual([])
       expect(report.acknowledged).toBe(48)
-      expect(sawAll('kills', 'restarts', 'retries', 'steps')([report])).toBe(true)
+      expect(sawAll('kills', 'restarts', 'retries', 'steps', 'pauses')([report])).toBe(true)
     },
   )
+
+  it('GATE-2: workers with another gateMs than the process that pauses send in a pause, and the chaos finds it', async () => {
+    const careless = 'other-gates'
+    await playUntil(
+      (seed) => engineChaos({ seed, readModel: 'memory', contacts: 6, commands: 8, careless }),
+      saw(/Handlers were called/),
+    )
+  })
 
   it('ONCE-1: ordering again under another id does it twice, and the chaos finds it', async () => {
     const careless = 'fresh-command-ids'

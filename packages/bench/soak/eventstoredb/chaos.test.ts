@@ -13,10 +13,10 @@ describe('a server that dies every half second and loses answers', { timeout: 30
     expect(reports.flatMap(({ problems }) => problems)).toEqual([])
   })
 
-  it('ONCE-1, ONCE-3: every acknowledged command of engines that begin again stands in the log once, and the read model is what the log says', async () => {
+  it('ONCE-1, ONCE-3, GATE-2: every acknowledged command of engines that begin again stands in the log once, nothing is sent in a pause, and the read model is what the log says', async () => {
     const reports = await playUntil(
       (seed) => engineChaos({ seed, readModel: 'sqlite', contacts: 4, commands: 5 }),
-      sawAll('kills', 'restarts', 'retries', 'steps'),
+      sawAll('kills', 'restarts', 'retries', 'steps', 'pauses'),
     )
     expect(reports.flatMap(({ problems }) => problems)).toEqual([])
     for (const { acknowledged } of reports) expect(acknowledged).toBe(20)

@@ -1,6 +1,7 @@
 /**
  * Two engines over a server that is killed and loses answers (a fake one, or yours), a read model next to it, and processes that begin again:
- * orders are given and due steps are done all the while. At the end every acknowledged command must stand in the log
+ * orders are given, the campaign is paused and resumed, and due steps are done all the while. Between the answer of a pause
+ * and its resume no handler may be called (GATE-2). At the end every acknowledged command must stand in the log
  * once, and the read model must be what the log says. A careless variant must fail.
  */
 import { randomUUID } from 'node:crypto'
@@ -29,8 +30,11 @@ export interface EngineChaosOptions {
   readonly lastsMs?: number
   /** Default: a fake one. It is stopped at the end. */
   readonly server?: ChaosServer
-  /** `fresh-command-ids`: a host that got no answer gives the order again under another id. */
-  readonly careless?: 'fresh-command-ids'
+  /**
+   * `fresh-command-ids`: a host that got no answer gives the order again under another id. `other-gates`: the process that
+   * pauses the campaign has a shorter `gateMs` than the workers.
+   */
+  readonly careless?: 'fresh-command-ids' | 'other-gates'
 }
 
 export interface EngineChaosReport {
@@ -48,6 +52,8 @@ export interface EngineChaosReport {
   readonly retries: number
   /** Faults that ended `runDue`. */
   readonly faults: number
+  /** Of the campaign, each answered and resumed. */
+  readonly pauses: number
 }
 
 const steps = (...ids: readonly string[]) =>
@@ -71,9 +77,15 @@ interface Acknowledged {
 
 /** How often an order is given to processes that give up at once, before it is given to one that does not. */
 const HASTY_ATTEMPTS = 10
+/** How long a pause waits for its answer, and twice what a worker may act on what it knows (GATE-2). */
+const GATE = { campaignRefreshMs: 20, gateMs: 100 }
 
 export async function engineChaos(options: EngineChaosOptions): Promise<EngineChaosReport> {
   const { seed, commands, careless } = options
+  const gates =
+    careless === 'other-gates'
+      ? { worker: { campaignRefreshMs: 1000, gateMs: 4000 }, patient: { campaignRefreshMs: 20, gateMs: 2 } }
+      : { worker: GATE, patient: GATE }
   const random = randomOf(seed)
   const server = options.server ?? (await fakeChaosServer(seed))
   const lastsUntil = performance.now() + (options.lastsMs ?? 0)
@@ -85,15 +97,18 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
       : createSqliteStore({ path: join(folder, 'read-model.db'), synchronous: 'NORMAL' })
   const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
   const calls: string[] = []
-  const figures = { kills: 0, restarts: 0, retries: 0, faults: 0 }
+  const figures = { kills: 0, restarts: 0, retries: 0, faults: 0, pauses: 0 }
   const acknowledged: Acknowledged[] = []
   let isOver = false
+  /** From the answer of a pause to the order to resume. */
+  let isPaused = false
+  let callsInPauses = 0
 
   /**
    * A process: a client, a store and an engine of its own, which feeds the read model, too. A patient one does not give
    * up: a machine that has other things to do may answer a hasty one nothing, however often it is asked.
    */
-  function begin(options: ChaosServer['options'] = server.options) {
+  function begin(options: ChaosServer['options'] = server.options, gate = gates.worker) {
     const client = EventStoreDBClient.connectionString(server.url)
     const store = createEventStoreDbStore({ client, prefix, ...options })
     const engine = createEngine({
@@ -101,12 +116,13 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
       readModel,
       clock,
       random,
-      campaignRefreshMs: 20,
+      ...gate,
       // Faults are what is wanted here; nobody need be told of each.
       observe() {},
       handlers: {
         async email({ idempotencyKey }) {
           calls.push(idempotencyKey)
+          if (isPaused) callsInPauses += 1
           await pause(random() * 5)
           return { outcome: 'sent' }
         },
@@ -124,7 +140,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     }
   }
 
-  const patient = begin({ ...server.options, callTimeoutMs: 5000, giveUpAfterMs: 60_000 })
+  const patient = begin({ ...server.options, callTimeoutMs: 5000, giveUpAfterMs: 60_000 }, gates.patient)
   const processes = [begin(), begin()]
   const some = (): Engine => processes[Math.floor(random() * processes.length)]?.engine as Engine
 
@@ -166,12 +182,43 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     }
   }
 
+  async function pauseNowAndThen(): Promise<void> {
+    const by = { actor: 'olga' }
+    while (!isOver) {
+      await pause(50 + random() * 150)
+      const name = `pause ${figures.pauses}`
+      orThrow((await persist(name, (engine, commandId) => engine.pauseCampaign('pool', { ...by, commandId }))).answer)
+      isPaused = true
+      await pause(careless === 'other-gates' ? 1000 : 30 + random() * 50)
+      isPaused = false
+      const resumed = await persist(`resume after ${name}`, (engine, commandId) =>
+        engine.resumeCampaign('pool', { ...by, commandId, overdue: 'send' }),
+      )
+      orThrow(resumed.answer)
+      figures.pauses += 1
+    }
+  }
+
+  /** As `insist`, also when all else is over. */
+  async function persist<Answer>(commandId: string, give: (engine: Engine, commandId: string) => Promise<Answer>) {
+    for (;;)
+      try {
+        return await insist(commandId, give, careless === 'other-gates' ? 0 : HASTY_ATTEMPTS)
+      } catch (error) {
+        expectTransient(error)
+      }
+  }
+
   /** Gives an order until it is answered. */
-  async function insist<Answer>(commandId: string, give: (engine: Engine, commandId: string) => Promise<Answer>) {
+  async function insist<Answer>(
+    commandId: string,
+    give: (engine: Engine, commandId: string) => Promise<Answer>,
+    most = HASTY_ATTEMPTS,
+  ) {
     for (let attempt = 0; ; attempt++)
       try {
-        const id = careless === undefined ? commandId : `${commandId} again ${attempt}`
-        return { id, answer: await give(attempt < HASTY_ATTEMPTS ? some() : patient.engine, id) }
+        const id = careless === 'fresh-command-ids' ? `${commandId} again ${attempt}` : commandId
+        return { id, answer: await give(attempt < most ? some() : patient.engine, id) }
       } catch (error) {
         expectTransient(error)
         // Ended before its time, by what failed elsewhere.
@@ -217,7 +264,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   try {
     await patient.engine.publish(pool)
     server.disturb()
-    const others = Promise.all([killNowAndThen(), beginAnewNowAndThen(), workOn(0), workOn(1)])
+    const others = Promise.all([killNowAndThen(), beginAnewNowAndThen(), pauseNowAndThen(), workOn(0), workOn(1)])
     // What fails among the others ends all of it at once.
     await Promise.race([Promise.all(Array.from({ length: options.contacts }, (_, i) => order(`c${i}`))), others])
     isOver = true
@@ -234,7 +281,9 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
     await store.close()
     await client.dispose()
     const problems = [...problemsOf(log, acknowledged)]
-    for (const { rule, message, stream } of (await verify(toAsync(log))).faults)
+    if (callsInPauses > 0) problems.push(`Handlers were called ${callsInPauses} times in a pause that was answered.`)
+    // By the simulated clock hours pass within the gate.
+    for (const { rule, message, stream } of (await verify(toAsync(log), { gateMs: Number.MAX_SAFE_INTEGER })).faults)
       problems.push(`${stream} breaks ${rule}: ${message}.`)
     for (const { contactId, expected, found } of (await engine.verifyIndex()).differences)
       problems.push(`The index has ${found} for ${contactId}, the log ${expected}.`)
