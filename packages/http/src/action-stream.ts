@@ -96,19 +96,23 @@ export function streamed(
 ): Response {
   const iterator = pieces[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
+  let isLeft = false
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         const { done, value } = await iterator.next()
+        // The reader went while the piece was made: there is nobody to give it to, and nothing went wrong.
+        if (isLeft) return
         if (done) controller.close()
         else controller.enqueue(encoder.encode(value))
       } catch (error) {
-        // The status was sent long ago: a body that is cut short is all that can be said.
         failed(error)
-        controller.error(error)
+        // The status was sent long ago: a body that is cut short is all that can be said.
+        if (!isLeft) controller.error(error)
       }
     },
     async cancel() {
+      isLeft = true
       await iterator.return?.()
     },
   })
