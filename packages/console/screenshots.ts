@@ -1,14 +1,24 @@
 /**
- * Pictures of the six main pages, light and dark, wide and narrow, into a folder that git ignores: `pnpm screenshots`.
- * Those that the docs show are copied by hand.
+ * Pictures of the main pages and of those of `enfold dev`, light and dark, wide and narrow, into a folder that git ignores:
+ * `pnpm screenshots`. Those that the docs show are copied by hand.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { givenBrowser } from './src/browser.fixture.ts'
 import { consoleOf, givenWorld, overOf } from './src/console.fixture.ts'
 
 const folder = process.argv[2] ?? join(import.meta.dirname, 'screenshots')
 mkdirSync(folder, { recursive: true })
+
+/** As a newcomer starts it. Its address may be opened by several browsers. */
+const dev = spawn(process.execPath, [join(import.meta.dirname, '../cli/src/index.ts'), 'dev'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+const [devUrl] = (await once(createInterface(dev.stdout), 'line')) as [string]
+const devPage = (path: string) => new URL(path, devUrl).href
 
 const world = await givenWorld({ weeks: 6 })
 const given = await givenBrowser(consoleOf(world))
@@ -42,9 +52,29 @@ try {
       await page.getByText('asked by wanda').waitFor()
       await shoot('audit', '/audit')
       await page.context().close()
+      await shootDev(colorScheme, size, width)
     }
 } finally {
+  dev.kill()
   await given.close()
   await world.close()
 }
 process.stdout.write(`The pictures are in ${folder}.\n`)
+
+async function shootDev(colorScheme: 'light' | 'dark', size: string, width: number): Promise<void> {
+  const page = await given.open({ colorScheme, viewport: { width, height: 800 } })
+  const shoot = async (name: string, path: string) => {
+    await page.goto(devPage(path))
+    await page.waitForTimeout(300)
+    await page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`), fullPage: true })
+  }
+  await page.goto(devUrl)
+  await page.goto(devPage('/dev/clock'))
+  await page.getByRole('button', { name: 'One week on' }).click()
+  await shoot('dev-clock', '/dev/clock')
+  await shoot('dev', '/dev')
+  await shoot('dev-outbox', '/dev/outbox')
+  await shoot('dev-mail', '/dev/outbox/1')
+  await shoot('dev-signal', '/dev/signal')
+  await page.context().close()
+}

@@ -2,10 +2,14 @@
 
 import { campaign } from '@enfold/core'
 import axe from 'axe-core'
+import { html } from 'hono/html'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type GivenBrowser, givenBrowser } from './browser.fixture.ts'
 import { BASE, consoleOf, givenWorld, overOf, type World } from './console.fixture.ts'
+import type { Extension } from './console.ts'
+import { framedResponse } from './guard.ts'
+import { get } from './routes.ts'
 
 // Seconds, more on a machine that has other things to do.
 vi.setConfig({ testTimeout: 300_000 })
@@ -25,13 +29,35 @@ const shop = campaign({
   ],
 })
 
+/** Pages of another program in the frame of the console: one shows a mail of somebody else, and waits for news. */
+const LOOK = { verbs: ['read'], campaigns: 'any' } as const
+const MAIL = `<p>Hello</p><script>document.body.append('ran')</script><img src="https://elsewhere.example/seen.png"><form action="https://elsewhere.example/"><button>Pay</button></form>`
+let news = 'first'
+let asked = 0
+const more: Extension = {
+  parts: [{ name: 'mail', segments: ['mail'], label: 'Mail' }],
+  routes: [
+    get('/mail', LOOK, async () => {
+      asked += 1
+      const body = html`<h1>Mail</h1><input aria-label="Note"><iframe sandbox title="The mail" src="${BASE}/mail/html"></iframe>`
+      return { title: 'Mail', part: 'mail', body, frames: true, news: `${BASE}/mail/news` }
+    }),
+    get('/mail/html', LOOK, async () => framedResponse(MAIL)),
+    // It ends after an event, and the browser asks again.
+    get('/mail/news', LOOK, async () => {
+      const headers = { 'content-type': 'text/event-stream' }
+      return new Response(`retry: 100\ndata: ${news}\n\n`, { headers })
+    }),
+  ],
+}
+
 let world: World
 let given: GivenBrowser
 const broken: unknown[] = []
 
 beforeAll(async () => {
   world = await givenWorld({ weeks: 3 })
-  given = await givenBrowser(consoleOf(world, { onError: (error) => broken.push(error) }))
+  given = await givenBrowser(consoleOf(world, { onError: (error) => broken.push(error) }, more))
 })
 afterAll(async () => {
   await given.close()
@@ -374,6 +400,37 @@ describe('pages', () => {
       expect(await page.getByText('<script>').count()).toBeGreaterThan(0)
     }
     expect(complaints).toEqual([])
+    await page.context().close()
+  })
+
+  it('a mail in a frame runs no script, loads nothing and sends no form', async () => {
+    const { page, visit } = await opened()
+    const left: string[] = []
+    page.on('requestfinished', (request) => void left.push(request.url()))
+    await visit('/mail')
+    const mail = page.frameLocator('iframe')
+    await mail.getByText('Hello').waitFor()
+    expect(await mail.locator('body').textContent()).not.toContain('ran')
+    await mail.getByRole('button', { name: 'Pay' }).click()
+    await page.waitForLoadState('networkidle')
+    expect(await mail.getByText('Hello').count()).toBe(1)
+    expect(left.filter((url) => !url.startsWith(given.url))).toEqual([])
+    await page.context().close()
+  })
+
+  it('a page is loaded again when there is news, and not while something is typed', async () => {
+    const { page, visit } = await opened()
+    await visit('/mail')
+    const before = asked
+    news = 'second'
+    await expect.poll(() => asked, { timeout: 30_000 }).toBe(before + 1)
+    await page.getByLabel('Note').fill('typed')
+    const heard = page.waitForResponse(async (response) => (await response.text().catch(() => '')).includes('third'))
+    news = 'third'
+    await heard
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve))')
+    expect(await page.getByLabel('Note').inputValue()).toBe('typed')
+    expect(asked).toBe(before + 1)
     await page.context().close()
   })
 

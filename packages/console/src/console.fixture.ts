@@ -11,7 +11,7 @@ import { createEngine, type Engine } from '@enfold/engine'
 import type { Principal } from '@enfold/http'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock, type SimulatedClock } from '@enfold/testkit'
-import { type Console, type ConsoleOptions, createConsole } from './console.ts'
+import { type Console, type ConsoleOptions, createConsoleWith, type Extension } from './console.ts'
 import { proofOf, tokenOf } from './guard.ts'
 
 export const MONDAY = '2026-03-02T09:00:00.000Z'
@@ -151,15 +151,13 @@ export async function givenWorld({ weeks = 0, definitions = [pool, garden] } = {
   }
 }
 
-export function consoleOf({ engine, names }: World, more: Partial<ConsoleOptions> = {}): Console {
-  return createConsole({
-    engine,
-    authorize,
-    secret: SECRET,
-    basePath: BASE,
-    describe: (id) => names.get(id) ?? null,
-    ...more,
-  })
+export function consoleOf(
+  { engine, names }: World,
+  more: Partial<ConsoleOptions> = {},
+  extension: Extension = { routes: [], parts: [] },
+): Console {
+  const options = { engine, authorize, secret: SECRET, basePath: BASE, describe: (id: string) => names.get(id) ?? null }
+  return createConsoleWith({ ...options, ...more }, extension)
 }
 
 export interface SendOptions {
