@@ -44,10 +44,7 @@ export async function messagePage(call: MessageCall): Promise<Page> {
   const row = (name: string, value: unknown) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`
   const title = mail?.subject ?? stepId
   const body = html`<h1><bdi>${title}</bdi></h1>
-${table(
-  'What would have been sent',
-  ['', ''],
-  [
+<div class="scroll"><table><tbody>${[
     row(
       'To',
       to === null
@@ -63,8 +60,7 @@ ${table(
     ...(resend > 0 ? [row('Sent again', `${resend}`)] : []),
     ...(occurrence === undefined ? [] : [row('Occurrence', `${occurrence}`)]),
     row('Idempotency key', html`<code>${one.idempotencyKey}</code>`),
-  ],
-)}
+  ]}</tbody></table></div>
 <p><a href="${link(call, ['contacts', contactId])}">The contact, and why</a></p>
 ${mail === null || mail.unfilled.length === 0 ? '' : html`<p class="notice warm">Nothing is known of ${mail.unfilled.map((name, i) => html`${i === 0 ? '' : ', '}<code>{{${name}}}</code>`)}: it stands in the mail as it was written.</p>`}
 ${mail?.html == null ? '' : html`<section class="mail"><h2>As HTML</h2><iframe sandbox title="The mail as HTML" src="${link(call, ['dev', 'outbox', String(number), 'html'])}"></iframe><p class="hint">No script runs in it, and no picture is loaded from elsewhere.</p></section>`}

@@ -46,7 +46,10 @@ async function signalPage(call: DevCall, sent: SentSignals): Promise<Page> {
   const { url, world } = call
   const params = url.searchParams
   const known = await knownSignals(call)
-  const kind = params.get('kind') ?? known[0]?.pattern.kind ?? ''
+  const [first] = known
+  const kind = params.get('kind') ?? first?.pattern.kind ?? ''
+  const values: Readonly<Record<string, string>> =
+    params.has('kind') || first === undefined ? Object.fromEntries(params) : valuesOf(first.pattern)
   const done = sent.get(params.get('done') ?? '')
   const names = namesFor(kind, known)
   const offered = [...world.people.keys()].slice(0, MOST_OFFERED)
@@ -62,7 +65,7 @@ ${hidden(call, { signalId: crypto.randomUUID() })}
 <datalist id="contacts">${offered.map((id) => html`<option value="${id}">${textField(world.people.get(id) ?? {}, 'name') ?? id}</option>`)}</datalist>
 <label>Kind <input name="kind" value="${kind}" list="kinds" required maxlength="200"></label>
 <datalist id="kinds">${[...new Set(known.map(({ pattern }) => pattern.kind))].map((one) => html`<option value="${one}"></option>`)}</datalist>
-${names.map((name) => html`<label>Data: <bdi>${name}</bdi> <input name="data ${name}" value="${params.get(`data ${name}`) ?? ''}" maxlength="1000"></label>`)}
+${names.map((name) => html`<label><span>Data: <bdi>${name}</bdi></span> <input name="data ${name}" value="${values[`data ${name}`] ?? ''}" maxlength="1000"></label>`)}
 <label>${names.length === 0 ? 'Data' : 'More data'}, as a JSON object <textarea name="json" rows="3" maxlength="100000" placeholder="{ &quot;product&quot;: &quot;robot&quot;, &quot;total&quot;: 20 }"></textarea></label>
 <p class="hint">20 and true are a number and a flag, &quot;20&quot; in quotes is a text. An empty field is left out. Any id may be a contact, also one that is not in the list.</p>
 <p class="buttons"><button class="primary">Send the signal</button></p>
