@@ -65,6 +65,7 @@ export default defineConfig({
         text: 'Guides',
         items: pagesOf(
           'guides',
+          'dev',
           'write-a-campaign',
           'keyed-runs',
           'embed',
