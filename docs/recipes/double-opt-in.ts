@@ -46,11 +46,11 @@ export async function onForm(engine: Engine, form: { id: string; contactId: stri
   orThrow(await engine.signal({ contactId: form.contactId, kind: 'form-submitted', data, signalId: `form/${form.id}` }))
 }
 
-/** `byProgram`: a scanner opened the link, and nobody pressed the button on the page. */
-export async function onConfirm(engine: Engine, click: { contactId: string; byProgram: boolean }) {
-  const data = { link: 'confirm' }
-  const signal = { contactId: click.contactId, kind: 'link-clicked', data, automated: click.byProgram }
-  orThrow(await engine.signal(signal))
+/** The link names the form. `byProgram`: a scanner opened it, and nobody pressed the button on the page. */
+export async function onConfirm(engine: Engine, click: { form: string; contactId: string; byProgram: boolean }) {
+  const signal = { contactId: click.contactId, kind: 'link-clicked', data: { link: 'confirm' } }
+  const how = click.byProgram ? { automated: true } : { signalId: `confirm/${click.form}` }
+  orThrow(await engine.signal({ ...signal, ...how }))
 }
 // #endregion host
 
@@ -61,16 +61,19 @@ export default recipe({
     const form = { contactId: 'ada', textVersion: '2026-01' }
     await at('2026-03-02 09:00', 'ada sends the form', () => onForm(engine, { ...form, id: '1' }))
     await at('2026-03-02 09:01', 'a scanner opens the link', () =>
-      onConfirm(engine, { contactId: 'ada', byProgram: true }),
+      onConfirm(engine, { form: '1', contactId: 'ada', byProgram: true }),
     )
     await at('2026-03-02 10:00', 'bob sends the form', () =>
       onForm(engine, { id: '2', contactId: 'bob', textVersion: '2026-01' }),
     )
     await at('2026-03-04 12:00', 'ada confirms', async () => {
       people.set('ada', { tags: ['subscriber'] })
-      await onConfirm(engine, { contactId: 'ada', byProgram: false })
+      await onConfirm(engine, { form: '1', contactId: 'ada', byProgram: false })
     })
-    await at('2026-03-05 09:00', 'ada sends the form again', () => onForm(engine, { ...form, id: '3' }))
+    await at('2026-03-20 12:00', 'ada presses the old button again', () =>
+      onConfirm(engine, { form: '1', contactId: 'ada', byProgram: false }),
+    )
+    await at('2026-03-21 09:00', 'ada sends the form again', () => onForm(engine, { ...form, id: '3' }))
     await until('2026-04-01')
   },
 })

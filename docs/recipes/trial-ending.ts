@@ -35,9 +35,9 @@ export async function onTrial(engine: Engine, trial: { accountId: string; ends: 
 }
 
 /** A variable of a run never changes: a new end needs a new run. Moments that have passed are skipped. */
-export async function onExtended(engine: Engine, trial: { accountId: string; ends: string; by: string }) {
-  const order = { contactId: trial.accountId, campaignId: 'trial', sequenceId: 'ending', actor: trial.by }
-  orThrow(await engine.restartSequence({ ...order, vars: { ends: trial.ends } }))
+export async function onExtended(engine: Engine, it: { id: string; accountId: string; ends: string; by: string }) {
+  const order = { contactId: it.accountId, campaignId: 'trial', sequenceId: 'ending', actor: it.by }
+  orThrow(await engine.restartSequence({ ...order, vars: { ends: it.ends }, commandId: `extension/${it.id}` }))
 }
 
 export async function onSubscribed(engine: Engine, accountId: string) {
@@ -55,7 +55,7 @@ export default recipe({
     await at('2026-03-02 12:00', 'cem begins a trial', () => onTrial(engine, { accountId: 'cem', ends }))
     await at('2026-03-14 10:00', 'bob subscribes', () => onSubscribed(engine, 'bob'))
     await at('2026-03-15 15:00', 'olga gives cem five more days', () =>
-      onExtended(engine, { accountId: 'cem', ends: '2026-03-20T12:00:00Z', by: 'olga' }),
+      onExtended(engine, { id: '1', accountId: 'cem', ends: '2026-03-20T12:00:00Z', by: 'olga' }),
     )
     await until('2026-04-01')
   },
