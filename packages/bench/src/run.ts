@@ -92,17 +92,11 @@ async function writeDocs(): Promise<void> {
   const short = [
     '# Benchmarks',
     '',
-    `The median of each benchmark's first figure, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and each wanted figure that was missed; [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
+    `The median of each benchmark's first figure, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and [what was wanted and reached](decisions/${FULL_PAGE}#wanted-and-reached); [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
     '',
     '![The first figure of each benchmark](images/benchmarks.svg)',
     '',
     overviewOf(all),
-    '',
-    '## Wanted and reached',
-    '',
-    'What was wanted, what the last run came to, and the runs of the same size before it, the oldest first. What is "of" something is a ratio.',
-    '',
-    trendOf(all),
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), short.join('\n'))
@@ -114,6 +108,12 @@ async function writeDocs(): Promise<void> {
     circumstancesOf(all),
     '',
     all.map(tableOf).join('\n\n'),
+    '',
+    '## Wanted and reached',
+    '',
+    'What was wanted, what the last run came to, and the runs of the same size before it, the oldest first. What is "of" something is a ratio.',
+    '',
+    trendOf(all),
     '',
   ]
   writeFileSync(join(docs, 'decisions', FULL_PAGE), whole.join('\n'))
