@@ -63,6 +63,7 @@ module.exports = {
     only('handlers-use-core', 'handlers', ['core']),
     only('testkit-uses-core', 'testkit', ['core']),
     only('http-uses', 'http', ['core', 'engine']),
+    only('frameworks-use', '(fastify|nestjs)', ['core', 'engine', 'http']),
     only('console-uses', 'console', ['core', 'engine', 'http']),
     only('mcp-uses', 'mcp', ['core', 'engine', 'http']),
     only('cli-uses', 'cli', ['core', 'engine', 'console', 'mcp', 'store-[^/]+', 'create-enfold']),

@@ -69,7 +69,7 @@ const apart = {
   name: 'apart',
   include: [
     ...NOT_TOGETHER,
-    'packages/{bench,driver-tests,templates,test-servers}/src/**/*.test.ts',
+    'packages/{bench,driver-tests,templates,fastify,nestjs,test-servers}/src/**/*.test.ts',
     'packages/bench/soak/**/*.test.ts',
     'examples/**/*.test.ts',
     'docs/**/*.test.ts',

@@ -16,6 +16,7 @@ export {
 } from './action-stream.ts'
 export { type Api, type ApiOptions, createApi } from './api.ts'
 export { campaignsOf, eventsVisibleTo } from './contact-routes.ts'
+export { toNodeHandler } from './node-handler.ts'
 export { idOfSegment, pathSegment } from './path.ts'
 export {
   type Authorize,

@@ -1,19 +1,15 @@
 import 'reflect-metadata'
-import { createServer, type RequestListener, request, type Server } from 'node:http'
+import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Api } from '@enfold/http'
 import { HOSTILE_IDS } from '@enfold/testkit'
-import { getRequestListener } from '@hono/node-server'
 import { Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import express from 'express'
-import Fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { givenApi, senderTo } from './api.fixture.ts'
+import { toNodeHandler } from './node-handler.ts'
 import { pathSegment } from './path.ts'
-
-/** The API for servers of node:http. Without `overrideGlobalObjects`, the host's own `Request` stays as it is. */
-const listenerOf = (api: Api): RequestListener => getRequestListener(api, { overrideGlobalObjects: false })
 
 function portOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -28,54 +24,24 @@ async function listening(server: Server): Promise<string> {
   return portOf(server)
 }
 
-/** How the API is mounted at /api/enfold, and whether paths arrive there with that base. */
-const HOSTS: { readonly [name: string]: { readonly basePath: string; serve(api: Api): Promise<string> } } = {
-  'node:http': {
-    basePath: '/api/enfold',
-    serve: (api) => listening(createServer(listenerOf(api))),
+const BASE = '/api/enfold'
+
+/** How the API is mounted at its base. */
+const HOSTS: { readonly [name: string]: (api: Api) => Promise<string> } = {
+  'node:http': (api) => listening(createServer(toNodeHandler(api))),
+  Express(api) {
+    const app = express()
+    app.use(BASE, toNodeHandler(api))
+    return listening(createServer(app))
   },
-  Express: {
-    basePath: '',
-    serve(api) {
-      const app = express()
-      app.use('/api/enfold', listenerOf(api))
-      // Parsers of the host come after it: the API reads its bodies itself.
-      app.use(express.json())
-      return listening(createServer(app))
-    },
-  },
-  Fastify: {
-    basePath: '/api/enfold',
-    async serve(api) {
-      const app = Fastify()
-      const listener = listenerOf(api)
-      await app.register(
-        async (scope) => {
-          // Bodies are left unread, for the API.
-          scope.removeAllContentTypeParsers()
-          scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-          scope.all('/*', (incoming, reply) => {
-            reply.hijack()
-            listener(incoming.raw, reply.raw)
-          })
-        },
-        { prefix: '/api/enfold' },
-      )
-      onTestFinished(() => app.close())
-      return await app.listen({ port: 0, host: '127.0.0.1' })
-    },
-  },
-  NestJS: {
-    basePath: '',
-    async serve(api) {
-      class App {}
-      Module({})(App)
-      const app = await NestFactory.create(App, { logger: false })
-      app.use('/api/enfold', listenerOf(api))
-      await app.listen(0, '127.0.0.1')
-      onTestFinished(() => app.close())
-      return portOf(app.getHttpServer())
-    },
+  async NestJS(api) {
+    class App {}
+    Module({})(App)
+    const app = await NestFactory.create(App, { logger: false })
+    app.use(BASE, toNodeHandler(api))
+    await app.listen(0, '127.0.0.1')
+    onTestFinished(() => app.close())
+    return portOf(app.getHttpServer())
   },
 }
 
@@ -92,12 +58,14 @@ function rawStatus(origin: string, path: string): Promise<number> {
   })
 }
 
-describe.each(Object.entries(HOSTS))('mounted in %s', (_, { basePath, serve }) => {
-  async function given() {
-    const given = await givenApi({ basePath, maxBodyBytes: 10_000 })
-    const origin = await serve(given.api)
-    return { ...given, origin, send: senderTo(`${origin}/api/enfold`) }
-  }
+async function givenOn(serve: (api: Api) => Promise<string>) {
+  const given = await givenApi({ basePath: BASE, maxBodyBytes: 10_000 })
+  const origin = await serve(given.api)
+  return { ...given, origin, send: senderTo(`${origin}${BASE}`) }
+}
+
+describe.each(Object.entries(HOSTS))('mounted in %s', (_, serve) => {
+  const given = () => givenOn(serve)
 
   it('the mounted API responds as it does by itself', async () => {
     const { send } = await given()
@@ -128,15 +96,8 @@ describe.each(Object.entries(HOSTS))('mounted in %s', (_, { basePath, serve }) =
     for (const body of ['{', '{"__proto__":{"reason":"x"}}', 'null'])
       expect((await send('POST', '/contacts/ann/sequences/pool/nurture/start', { body })).status).toBe(400)
     expect((await send('POST', '/signals', { body: ' '.repeat(20_000) })).status).toBe(413)
-    const base = '/api/enfold'
-    for (const path of [
-      `${base}/../../etc/passwd`,
-      `${base}/%2e%2e/x`,
-      `${base}/contacts/%ff`,
-      `${base}//`,
-      `${base}/%`,
-    ])
-      expect([400, 404]).toContain(await rawStatus(origin, path))
+    const paths = ['/../../etc/passwd', '/%2e%2e/x', '/contacts/%ff', '//', '/%'].map((path) => BASE + path)
+    for (const path of paths) expect([400, 404]).toContain(await rawStatus(origin, path))
     expect(errors).toEqual([])
     expect((await send('GET', '/health')).status).toBe(200)
   })
@@ -151,4 +112,42 @@ describe.each(Object.entries(HOSTS))('mounted in %s', (_, { basePath, serve }) =
     expect(progress.text.trimEnd().split('\n').at(-1)).toContain('"state":"done"')
     expect((await send('GET', '/actions/fair/results.csv')).text.trimEnd().split('\n')).toHaveLength(3001)
   })
+})
+
+it('a body that parsers of the host have read arrives as it was sent', async () => {
+  const { send, engine } = await givenOn((api) => {
+    const app = express()
+    app.use(express.json({ type: ['application/json', 'application/*+json'] }), express.urlencoded({ extended: true }))
+    app.use(express.text({ type: 'text/csv' }), express.raw({ type: 'application/octet-stream' }))
+    app.use(BASE, toNodeHandler(api))
+    return listening(createServer(app))
+  })
+  const path = '/contacts/ann/sequences/pool/nurture/start'
+  expect(await send('POST', path, { body: { reason: 'on the phone' } })).toMatchObject({ status: 200 })
+  const [started] = await engine.inspect.history('ann')
+  expect(started).toMatchObject({ cause: { reason: 'on the phone' } })
+  const csv = { body: 'bob\ncid\n', headers: { 'content-type': 'text/csv' } }
+  const action = '/actions/csv?action=start&campaignId=pool&sequenceId=nurture&actionId=two'
+  expect((await send('POST', action, csv)).status).toBe(202)
+  expect((await send('GET', '/actions/two/progress')).text).toContain('"contacts":2')
+})
+
+it('a form that a parser has read is sent on with every field of its lists', async () => {
+  const app = express()
+  app.use(express.urlencoded({ extended: true }))
+  const seen: string[] = []
+  const handler = toNodeHandler(async (request) => {
+    seen.push(`${new URL(request.url).pathname} ${await request.text()}`)
+    return new Response('fine')
+  })
+  app.use('/staff', handler)
+  const origin = await listening(createServer(app))
+  const body = new URLSearchParams([
+    ['contact', 'ann & bob'],
+    ['contact', 'cid'],
+    ['a[b]', '1'],
+    ['empty', ''],
+  ])
+  await (await fetch(`${origin}/staff/pages`, { method: 'POST', body })).text()
+  expect(seen).toEqual([`/staff/pages ${body}`])
 })
