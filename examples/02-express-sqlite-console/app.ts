@@ -3,10 +3,9 @@
  * worker sends the mails.
  */
 
-import { getRequestListener } from '@hono/node-server'
 import { createEngine, describeRejection, isLeft, isLegalId, orThrow, type StepHandler } from 'enfold'
 import { createConsole } from 'enfold/console'
-import { type ApiOptions, createApi } from 'enfold/http'
+import { type ApiOptions, createApi, toNodeHandler } from 'enfold/http'
 import { createSqliteStore } from 'enfold/sqlite'
 import express from 'express'
 
@@ -37,13 +36,10 @@ export async function createCrm({ database, email, authorize }: CrmOptions) {
   )
 
   const app = express()
-  // Before any parser of bodies: the API reads its own.
-  app.use('/enfold/api', getRequestListener(createApi({ engine, authorize }), { overrideGlobalObjects: false }))
+  app.use('/enfold/api', toNodeHandler(createApi({ engine, authorize, basePath: '/enfold/api' })))
   // #region console
-  // The console keeps its whole path: `all`, where `use` would take the base off.
-  const pages = createConsole({ engine, basePath: '/staff/campaigns', authorize })
-  const listener = getRequestListener(pages, { overrideGlobalObjects: false })
-  app.all(['/staff/campaigns', '/staff/campaigns/{*path}'], listener)
+  const pages = createConsole({ engine, authorize, basePath: '/staff/campaigns' })
+  app.use('/staff/campaigns', toNodeHandler(pages))
   // #endregion console
   app.post('/signup', express.json(), async (request, response) => {
     const contactId: unknown = request.body?.id

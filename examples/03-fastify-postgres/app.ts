@@ -1,23 +1,27 @@
 /** A CRM on Fastify: who becomes a customer is in the welcome campaign by the same commit, or neither is true. */
-import { createEngine, describeRejection, isLeft, orThrow, type StepHandler } from 'enfold'
+import { enfold } from '@enfold/fastify'
+import { campaign, createEngine, describeRejection, isLeft, type StepHandler } from 'enfold'
 import { createPostgresStore } from 'enfold/postgres'
 import Fastify from 'fastify'
 import { Pool } from 'pg'
 
-export async function createCrm(connectionString: string, email: StepHandler) {
+const welcome = campaign({
+  id: 'welcome',
+  goals: [],
+  sequences: [{ id: 'letters', steps: [{ id: 'hello', kind: 'email' }] }],
+})
+
+/** @param work whether due mails are sent by this process */
+export async function createCrm(connectionString: string, email: StepHandler, work = true) {
   const pool = new Pool({ connectionString })
   const store = createPostgresStore({ connectionString })
   const engine = createEngine({ store, handlers: { email } })
   await pool.query('CREATE TABLE IF NOT EXISTS customers (id text PRIMARY KEY, plan text NOT NULL)')
-  orThrow(
-    await engine.publish({
-      id: 'welcome',
-      goals: [],
-      sequences: [{ id: 'letters', steps: [{ id: 'hello', kind: 'email' }] }],
-    }),
-  )
 
+  // #region plugin
   const app = Fastify()
+  await app.register(enfold, { engine, store, work, publish: [welcome] })
+  // #endregion plugin
   // Of connections that nobody uses: the pool makes new ones.
   pool.on('error', (error) => app.log.warn(error))
   app.post<{ Body: { id: string; plan: string; sequence: string } }>('/customers', async ({ body }, reply) => {
@@ -38,10 +42,7 @@ export async function createCrm(connectionString: string, email: StepHandler) {
       client.release()
     }
   })
-  app.addHook('onClose', async () => {
-    await engine.close()
-    await store.close()
-    await pool.end()
-  })
+  // After the worker, which is told to end first.
+  app.addHook('onClose', () => pool.end())
   return { app, engine, pool }
 }

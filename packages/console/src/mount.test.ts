@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
+import { toNodeHandler } from '@enfold/http'
 import { Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import type { NestExpressApplication } from '@nestjs/platform-express'
@@ -23,10 +23,9 @@ async function listening(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** Not `app.use`, which takes the base off the path. */
-function inExpress(version: typeof express, below: string, world: World): Promise<string> {
+function inExpress(version: typeof express, world: World): Promise<string> {
   const app = version()
-  app.all([BASE, below], getRequestListener(consoleOf(world)))
+  app.use(BASE, toNodeHandler(consoleOf(world)))
   app.use(version.urlencoded({ extended: false }))
   return listening(createServer(app))
 }
@@ -36,18 +35,16 @@ const require = createRequire(import.meta.url)
 const express4 = require('express-4') as typeof express
 
 const hosts: readonly [name: string, start: (world: World) => Promise<string>][] = [
-  ['node:http', (world) => listening(createServer(getRequestListener(consoleOf(world))))],
-  ['Express 5', (world) => inExpress(express, `${BASE}/{*path}`, world)],
-  ['Express 4', (world) => inExpress(express4, `${BASE}/*`, world)],
+  ['node:http', (world) => listening(createServer(toNodeHandler(consoleOf(world))))],
+  ['Express 5', (world) => inExpress(express, world)],
+  ['Express 4', (world) => inExpress(express4, world)],
   [
     'NestJS',
     async (world) => {
       class App {}
       Module({})(App)
       const app = await NestFactory.create<NestExpressApplication>(App, { logger: false })
-      // Before `listen`, so that it stands before Nest's own parsers of bodies.
-      const instance: express.Express = app.getHttpAdapter().getInstance()
-      instance.all([BASE, `${BASE}/{*path}`], getRequestListener(consoleOf(world)))
+      app.use(BASE, toNodeHandler(consoleOf(world)))
       await app.listen(0, '127.0.0.1')
       onTestFinished(() => app.close())
       return `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`
@@ -56,7 +53,7 @@ const hosts: readonly [name: string, start: (world: World) => Promise<string>][]
   [
     'Fastify',
     async (world) => {
-      const listener = getRequestListener(consoleOf(world))
+      const listener = toNodeHandler(consoleOf(world))
       const app = fastify()
       app.register(async (plugin) => {
         plugin.removeAllContentTypeParsers()
