@@ -91,7 +91,7 @@ async function judgeResults(engine: Engine, contacts: number): Promise<void> {
   check(results === contacts, 'UNDO-1: results', results)
 }
 
-/** A contact that was undone is as if never started, in the log, the index, the agenda and the numbers. */
+/** A contact that was undone is as if never ordered, in the log, the index, the agenda and the numbers. */
 async function judgeWorld(store: Store, engine: Engine, contacts: number): Promise<void> {
   const [inIt, waiting] = [WERE_IN, SENT]
   const numbers = (await engine.inspect.funnel('pool'))?.sequences[0]

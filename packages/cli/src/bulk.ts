@@ -271,7 +271,7 @@ const FORESEEN: ReadonlyMap<string, string> = new Map([
   ['stopped', 'to stop'],
   ['not_active', 'not in it'],
   ['contact_unknown', 'unknown'],
-  ['undone', 'as if never started'],
+  ['undone', 'as if never ordered'],
   ['restored', 'to go on where they stood'],
   ['already_sent', 'sent already'],
   ['changed_since', 'changed since'],

@@ -129,7 +129,7 @@ it('UNDO-1: an action is undone from its page, after a preview that says what it
   })
   expect((await send(own, '/actions/wrong')).text).toContain('Undo the action')
   const { text } = await send(own, '/actions/wrong/undo?stopSent=yes')
-  expect(text).toContain('are as if the sequence had never begun for them')
+  expect(text).toContain('are as if it had never been ordered')
   expect(text).toMatch(/name="stopSent" value="yes" checked/)
   expect((await engine.inspect.contactsInSequence(ref)).total).toBe(2)
   const preview = (/name="preview" value="([^"]*)"/.exec(text)?.[1] ?? '').replaceAll('&quot;', '"')

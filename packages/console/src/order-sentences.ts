@@ -326,7 +326,7 @@ const ACTION_TEXTS: ReadonlyMap<string, string> = new Map([
   ['stopped', 'are taken out'],
   ['not_active', 'are not in it, and stay as they are'],
   ['contact_unknown', 'are unknown to the directory'],
-  ['undone', 'are as if the sequence had never begun for them'],
+  ['undone', 'are as if it had never been ordered'],
   ['restored', 'go on where they stood'],
   ['already_sent', 'have been sent something, and are left alone'],
   ['changed_since', 'are left alone, because more has happened since'],

@@ -18,8 +18,9 @@ import {
   standingAt,
 } from '../enrollment.ts'
 import type { SequenceRef, StepRef } from '../events.ts'
-import type { StepId } from '../ids.ts'
+import { epochMsOf, type Instant, type StepId } from '../ids.ts'
 import { nearestFirst } from '../nearest.ts'
+import { waitSince } from '../plan.ts'
 import { campaignUnknown, type Rejection } from '../rejection.ts'
 import type { DecisionBuilder, DecisionContext } from './builder.ts'
 import { meant, perOf, requireMeant } from './keys.ts'
@@ -164,4 +165,10 @@ export function hasPendingResend(record: StepRecord | undefined): boolean {
 export function standsAt(ref: SequenceRef, run: Run, { campaigns }: DecisionContext): StepId | null {
   const { campaign } = campaigns.version(ref.campaignId, run.campaignVersion)
   return standingAt(run, campaign.sequence(ref.sequenceId).steps)
+}
+
+/** A step that was in flight when the pause began may have been resolved since: the wait after it began only then. */
+export function pausedFor(run: Run, now: Instant): number {
+  const [pausedAt, waitAt] = [epochMsOf(run.pausedAt ?? now), epochMsOf(waitSince(run))]
+  return Math.max(0, epochMsOf(now) - Math.max(pausedAt, waitAt))
 }

@@ -6,6 +6,7 @@ import type { UndoneRun, UndoRunOutcome } from '../events.ts'
 import type { Decider } from '../verbs/verb.ts'
 import { byOperator } from './builder.ts'
 import { resultsIn, undoAppend, undoSummary } from './undoing.ts'
+import { undoBan } from './undoing-changes.ts'
 
 export interface UndoOrderAnswer {
   readonly outcome: UndoRunOutcome
@@ -22,11 +23,18 @@ export const undoOrder: Decider<UndoOrder, UndoOrderAnswer> = {
     const { commandId, undoes, stopSent, shift } = command
     const options = { stopSent, shift, isWhole: true, commandId }
     const appended = decision.stream().filter(({ commandId }) => commandId === undoes)
+    const ban = undoBan(decision, appended, byOperator(command))
     const results = undoAppend(decision, appended, options, byOperator(command))
-    return right({ outcome: undoSummary(results), results })
+    return right({ outcome: summary(ban, results), results })
   },
   answerFrom(added) {
+    const isOfBan = added.some(({ type }) => type === 'ContactSuppressed' || type === 'ContactUnsuppressed')
     const results = resultsIn(added)
-    return { outcome: undoSummary(results), results }
+    return { outcome: summary(isOfBan ? 'undone' : null, results), results }
   },
+}
+
+/** What became of a ban and of runs, in one word. */
+function summary(ban: UndoRunOutcome | null, results: readonly UndoneRun[]): UndoRunOutcome {
+  return undoSummary(ban === null ? results : [...results, { outcome: ban }])
 }

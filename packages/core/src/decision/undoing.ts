@@ -21,6 +21,7 @@ import { waitSince } from '../plan.ts'
 import { hasTooManyRuns } from '../variables.ts'
 import type { Causation, DecisionBuilder, HistoricEvent } from './builder.ts'
 import { stop } from './stopping.ts'
+import { isChange, undoChange } from './undoing-changes.ts'
 
 /** How it is to be undone. */
 export interface UndoOptions {
@@ -49,6 +50,7 @@ export function undoAppend(
   for (const event of backwards)
     if (event.type === 'SequenceStarted') results.set(event, undoStart(decision, event, options, why))
     else if (event.type === 'RunUndone') results.set(event, [restore(decision, event, options, why)])
+    else if (isChange(event)) results.set(event, [undoChange(decision, event, options, why)])
   const isHeldUp = options.isWhole && [...results.values()].flat().some(({ outcome }) => STANDS.has(outcome))
   for (const event of backwards)
     if (event.type === 'SequenceStopped' && !isHeldUp) results.set(event, [restore(decision, event, options, why)])
@@ -198,13 +200,17 @@ export function undoSummary(results: readonly Pick<UndoneRun, 'outcome'>[]): Und
 /** What undoing did to runs, by the events that it added; what it left alone is not among them. */
 export function resultsIn(added: readonly { readonly type: string; readonly data: object }[]): readonly UndoneRun[] {
   return added.flatMap(({ type, data }) => {
-    const outcome = OUTCOME_OF[type]
+    const outcome = OUTCOMES.get(type)
     return outcome === undefined ? [] : [{ ...refOf(data as RunRef), run: (data as RunRef).run, outcome }]
   })
 }
 
-const OUTCOME_OF: Readonly<Record<string, UndoRunOutcome>> = {
-  RunUndone: 'undone',
-  SequenceStarted: 'restored',
-  SequenceStopped: 'stopped',
-}
+const OUTCOMES: ReadonlyMap<string, UndoRunOutcome> = new Map([
+  ['RunUndone', 'undone'],
+  ['SequenceStarted', 'restored'],
+  ['SequenceStopped', 'stopped'],
+  ['SequenceResumed', 'undone'],
+  ['SequencePaused', 'undone'],
+  ['RunShifted', 'undone'],
+  ['StepRescheduled', 'undone'],
+])

@@ -1,11 +1,8 @@
 import type { OfSequence } from '../commands.ts'
 import { byOperator } from '../decision/builder.ts'
-import { eachInProgress } from '../decision/finding.ts'
+import { eachInProgress, pausedFor } from '../decision/finding.ts'
 import { answerFromRuns, answerOfEach, answerOfRun, isForAll } from '../decision/keys.ts'
 import { isLeft, right } from '../either.ts'
-import type { Run } from '../enrollment.ts'
-import { epochMsOf, type Instant } from '../ids.ts'
-import { waitSince } from '../plan.ts'
 import { defineVerb } from './verb.ts'
 
 export interface ResumeSequence extends OfSequence {
@@ -43,9 +40,3 @@ export const resumeSequence = defineVerb<ResumeSequence>()({
   },
   answerFrom: (added, command) => answerFromRuns('resumed', command, added),
 })
-
-/** A step that was in flight when the pause began may have been resolved since: the wait after it began only then. */
-function pausedFor(run: Run, now: Instant): number {
-  const [pausedAt, waitAt] = [epochMsOf(run.pausedAt ?? now), epochMsOf(waitSince(run))]
-  return Math.max(0, epochMsOf(now) - Math.max(pausedAt, waitAt))
-}

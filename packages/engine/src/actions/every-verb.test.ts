@@ -179,3 +179,114 @@ describe('every verb for many contacts', () => {
     expect(await rejectionOf(engine.previewAction(unknown))).toMatchObject({ type: 'ActionUnknown' })
   })
 })
+
+describe('UNDO-5: every action undone', () => {
+  const undo = (engine: Engine) =>
+    answerOf(engine.undoAction({ actionId: 'undo', undoes: 'many', actor: 'olga', reason: 'wrong list' }))
+  /** What the action changed of anybody, and of whom its undo did not make it what it was. */
+  async function undone(word: ActionVerb) {
+    const { engine, clock } = await given()
+    const scheduleOf = async () =>
+      (await stateOf(engine)).map(({ contactId, enrollments, suppressed }) => ({
+        contactId,
+        suppressed,
+        runs: enrollments.map(({ sequenceId, status, next }) => [sequenceId, status, next?.stepId, next?.dueAt]),
+      }))
+    const before = await scheduleOf()
+    await answerOf(engine.processAction(orderOf(word)))
+    clock.advance(HOUR)
+    const preview = await answerOf(engine.previewUndo({ undoes: 'many' }))
+    const { outcomes } = await undo(engine)
+    expect(preview.outcomes).toEqual(outcomes)
+    const after = await scheduleOf()
+    expect((await engine.verifyIndex()).differences).toEqual([])
+    const counted = Object.entries(outcomes).filter(([, count]) => count > 0)
+    const { contacts } = await engine.inspect.actionContacts({ actionId: 'undo', outcome: 'failed' })
+    return {
+      isAsBefore: JSON.stringify(after) === JSON.stringify(before),
+      outcomes: Object.fromEntries(counted),
+      contacts,
+    }
+  }
+
+  it.each<[ActionVerb, object]>([
+    ['start', { undone: 2, nothing_to_undo: 5, changed_since: 1 }],
+    ['stop', { restored: 3, nothing_to_undo: 4, changed_since: 1 }],
+    ['stop-all', { restored: 3, nothing_to_undo: 4, changed_since: 1 }],
+    ['pause', { undone: 2, nothing_to_undo: 5, changed_since: 1 }],
+    ['resume', { undone: 1, nothing_to_undo: 6, changed_since: 1 }],
+    ['shift', { undone: 3, nothing_to_undo: 4, changed_since: 1 }],
+    ['reschedule', { undone: 3, nothing_to_undo: 4, changed_since: 1 }],
+    ['send-now', { undone: 2, nothing_to_undo: 5, changed_since: 1 }],
+    ['unsuppress', { undone: 1, nothing_to_undo: 6, changed_since: 1 }],
+    ['suppress', { restored: 3, undone: 3, nothing_to_undo: 1, changed_since: 1 }],
+  ])('UNDO-5: of %s every contact is as it was', async (word, expected) => {
+    const { isAsBefore, outcomes } = await undone(word)
+    expect(outcomes).toEqual(expected)
+    expect(isAsBefore).toBe(true)
+  })
+
+  it.each<[ActionVerb, string]>([
+    ['skip', 'NotUndoable'],
+    ['cancel', 'NotUndoable'],
+    ['move', 'NotUndoable'],
+    ['resend', 'NotUndoable'],
+    ['erase', 'ContactErased'],
+  ])('UNDO-5: %s has no inverse, and its undo says so for each contact', async (word, reason) => {
+    const { contacts } = await undone(word)
+    expect(contacts.length).toBeGreaterThan(0)
+    expect(new Set(contacts.map((one) => one.reason))).toEqual(new Set([reason]))
+  })
+
+  it('UNDO-4: of a signal its goals count no more, and what it started never began', async () => {
+    const { outcomes } = await undone('signal')
+    expect(outcomes).toMatchObject({ undone: expect.any(Number) })
+  })
+
+  it('UNDO-5: what was sent or changed since is left alone; an undo of a pause is undone', async () => {
+    const { engine, clock } = await given()
+    await answerOf(engine.processAction(orderOf('pause')))
+    await answerOf(engine.shiftRun({ ...SEQUENCE, contactId: 'in', by: 'P1D', actor: 'olga' }))
+    clock.advance(HOUR)
+    expect((await undo(engine)).outcomes).toMatchObject({ undone: 1, changed_since: 2 })
+    const again = { actionId: 'again', undoes: 'undo', actor: 'olga' }
+    expect((await answerOf(engine.undoAction(again))).outcomes).toMatchObject({ undone: 1 })
+    expect((await engine.inspect.contact('asked')).enrollments[0]?.status).toBe('paused')
+    await answerOf(engine.processAction({ ...orderOf('shift'), by: '-P9D', actionId: 'cut' } as ActionOrder))
+    const cut = await answerOf(engine.undoAction({ actionId: 'uncut', undoes: 'cut', actor: 'olga' }))
+    expect(cut.outcomes).toMatchObject({ undone: 0, changed_since: 4 })
+  })
+
+  it('UNDO-3: those who were rescheduled, shifted and skipped get after stop and undo what they would have got', async () => {
+    const got = new Map<string, string[]>()
+    const clock = createSimulatedClock(MONDAY)
+    const email = ({ contactId, step }: { contactId: string; step: { id: string } }) => {
+      const all = got.get(contactId) ?? []
+      got.set(contactId, [...all, `${step.id} ${clock.now()}`])
+      return { outcome: 'sent' } as const
+    }
+    const engine = createEngine({ store: createMemoryStore(), clock, handlers: { email } })
+    const steps = ['a', 'b', 'c', 'd'].map((id) => ({ id, kind: 'email', timer: { after: 'P1D' } }))
+    await answerOf(engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps }] }))
+    const by = { ...SEQUENCE, actor: 'olga' }
+    const contacts = { ids: ['x', 'y'] }
+    const orders = [
+      { action: 'start' },
+      { action: 'reschedule', stepId: 'b', dueAt: '2026-03-06T07:00:00.000Z' },
+      { action: 'skip', stepId: 'c' },
+      { action: 'shift', by: 'PT5H' },
+    ]
+    for (const [i, one] of orders.entries())
+      await answerOf(engine.processAction({ ...by, ...one, actionId: `${i}`, contacts } as ActionOrder))
+    clock.advance(HOUR)
+    await answerOf(engine.processAction({ ...by, action: 'stop', actionId: 'many', contacts: { ids: ['x'] } }))
+    clock.advance(HOUR)
+    expect((await undo(engine)).outcomes).toMatchObject({ restored: 1 })
+    for (let hour = 0; hour < 9 * 24; hour++) {
+      clock.advance(HOUR)
+      await engine.runDue()
+    }
+    expect(got.get('x')).toHaveLength(3)
+    expect(got.get('x')).toEqual(got.get('y'))
+  })
+})

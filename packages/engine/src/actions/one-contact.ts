@@ -6,6 +6,7 @@ import {
   type ActionId,
   type ActionOutcome,
   type ActionResult,
+  type ActionVerb,
   type Answers,
   actionOutcomeOf,
   type Catalog,
@@ -200,8 +201,8 @@ async function snapshotOf(
 }
 
 /** Of an order for every key, each of its runs; of one run as ever. */
-function answered({ action }: OrderForEach, answer: object): Outcome {
-  if (action === 'undo') return 'results' in answer ? undone(answer as UndoAnswer) : failed('')
+function answered({ action, order }: OrderForEach, answer: object): Outcome {
+  if (action === 'undo') return undone(answer as UndoAnswer, order)
   const { run = 0, runs = [] } = answer as AnyAnswer
   const result = { outcome: actionOutcomeOf(action, answer), run: run === 0 ? null : run, reason: null }
   return runs.length === 0 ? result : { ...result, runs: runs as readonly KeyedResult[] }
@@ -210,11 +211,13 @@ function answered({ action }: OrderForEach, answer: object): Outcome {
 /** What undoing an order came to, or retracting a signal. */
 type UndoAnswer = Answers['UndoOrder'] | Answers['RetractSignal']
 
-function undone(answer: UndoAnswer): Outcome {
+function undone(answer: UndoAnswer, order: JsonObject | undefined): Outcome {
   const { results } = answer
   const outcome = undoOutcome(answer)
   const saying = results.find((one) => one.outcome === outcome)
-  const reason = outcome === 'failed' ? 'StepInFlight' : null
+  // What has no inverse, such as a step that was taken out, is no matter of when it is tried.
+  const why = WITHOUT_INVERSE.has(order?.verb as string) ? 'NotUndoable' : 'StepInFlight'
+  const reason = outcome === 'failed' ? why : null
   const isKeyed = results.length > 1 && results.every(({ key }) => key !== undefined)
   if (!isKeyed) return { outcome, run: saying?.run ?? null, reason }
   return {
@@ -232,14 +235,17 @@ function undoOutcome({ outcome, results }: UndoAnswer): UndoRunOutcome {
   return results.length === 0 ? 'undone' : undoSummary(results)
 }
 
+const WITHOUT_INVERSE: ReadonlySet<string> = new Set<ActionVerb>(['skip', 'cancel', 'resend', 'move'])
+
 interface AnyAnswer {
   readonly run?: number
   readonly runs?: readonly KeyedOutcome[]
 }
 
-function rejected({ action }: OrderForEach, { type }: Rejection): Outcome {
+function rejected({ action, order }: OrderForEach, { type }: Rejection): Outcome {
   const because = (outcome: ActionOutcome): Outcome => ({ outcome, run: null, reason: null })
-  // Nothing more becomes of a contact that was erased (UNDO-3).
+  // Nothing brings back a contact that was erased, and nothing more becomes of it (UNDO-3).
+  if (action === 'undo' && order?.verb === 'erase') return failed(type)
   if (action === 'undo' && type === 'ContactErased') return because('changed_since')
   if (action === 'undo' && type === 'SignalUnknown') return because('nothing_to_undo')
   if (type === 'ContactUnknown') return because('contact_unknown')
