@@ -183,7 +183,7 @@ describe('every verb for many contacts', () => {
 describe('UNDO-5: every action undone', () => {
   const undo = (engine: Engine) =>
     answerOf(engine.undoAction({ actionId: 'undo', undoes: 'many', actor: 'olga', reason: 'wrong list' }))
-  /** What the action changed of anybody, and of whom its undo did not make it what it was. */
+  /** Whether all schedules are as they were before action and undo, and what the undo came to. */
   async function undone(word: ActionVerb) {
     const { engine, clock } = await given()
     const scheduleOf = async () =>
@@ -238,7 +238,7 @@ describe('UNDO-5: every action undone', () => {
     expect(new Set(contacts.map((one) => one.reason))).toEqual(new Set([reason]))
   })
 
-  it('UNDO-4: of a signal its goals count no more, and what it started never began', async () => {
+  it('UNDO-4: a signal for many is retracted: its goals count no more, and what it started never began', async () => {
     const { outcomes } = await undone('signal')
     expect(outcomes).toMatchObject({ undone: expect.any(Number) })
   })
