@@ -20,7 +20,7 @@ export function addDevCommand(program: Command, io: Streams): void {
   program
     .command('dev')
     .description('try a campaign on this machine: console, outbox, clock; nothing is sent (default: an example)')
-    .argument('[campaign]', 'a file: JSON, or a module that exports a campaign (.ts, .mts, .js, .mjs)')
+    .argument('[campaign]', 'a file: JSON, or a module that exports a campaign')
     .option('--store <file>', 'keep everything in a SQLite file of its own (default: in memory)')
     .option('--contacts <file>', 'a CSV file: id, and if there are any timeZone, tags and any field')
     .addOption(

@@ -15,7 +15,7 @@ export interface FileProblem {
 
 export type ReadCampaign = { readonly definition: unknown } | { readonly problem: FileProblem }
 
-const MODULES = ['.ts', '.mts', '.js', '.mjs']
+const MODULES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']
 const LONGEST_MS = 20_000
 
 /** @throws UsageError if no campaign can be read from a file of this name, or there is none */

@@ -85,7 +85,7 @@ async function started(...args: readonly string[]): Promise<Dev> {
       return { status: answer.status, text: await answer.text(), headers: answer.headers }
     },
     async post(path, form, headers = { origin: url.origin }) {
-      const token = /name="token" value="([^"]+)"/.exec((await dev.get('/dev/clock')).text)?.[1] ?? ''
+      const token = /name="token" value="([^"]+)"/.exec((await dev.get('/dev/signal')).text)?.[1] ?? ''
       const answer = await fetch(new URL(path, url.origin), {
         ...{ method: 'POST', body: new URLSearchParams({ token, ...form }), redirect: 'manual' },
         headers: headersOf(headers),
@@ -297,6 +297,19 @@ it('it ends at a signal with 0, and a restart goes on with its store, its outbox
   expect(await clockOf(dev)).toBe(before)
   expect(wordsOf((await dev.get('/dev/outbox')).text)).toContain(`${caught} caught`)
   expect((await enfold(['dev', '--store', store, '--clock', 'real'])).stderr).toContain('by its simulated clock')
+})
+
+it('without a campaign the example is at work within seconds, by the clock of this machine if that is asked for', async () => {
+  const example = await started('--clock', 'real', '--made-up', '5')
+  onTestFinished(() => void example.child.kill('SIGKILL'))
+  await until(async () => wordsOf((await example.get('/dev/outbox')).text).includes('3 caught'))
+  expect(wordsOf((await example.get('/dev/outbox/1')).text)).toContain('Mistake 1: filling first, testing later')
+  expect(wordsOf((await example.get('/dev/clock')).text)).toContain('It is the clock of this machine.')
+  expect((await example.post('/dev/clock', { move: 'day' })).status).toBe(409)
+  const saved = await example.get('/dev/campaign.json')
+  expect(JSON.parse(saved.text)).toMatchObject({ id: 'pool-owners', name: '7 Mistakes Pool Owners Make' })
+  example.child.kill('SIGTERM')
+  expect(await once(example.child, 'exit')).toEqual([0, null])
 })
 
 it('what cannot be used is refused before anything is opened', async () => {
