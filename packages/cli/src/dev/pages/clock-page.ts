@@ -115,7 +115,7 @@ ${
   listed.length === 0
     ? ''
     : table(
-        'What was dispatched',
+        `Dispatched by move ${number}`,
         ['When', 'Subject or step', 'Kind', 'Contact', 'Sequence'],
         listed.map(
           (one) => html`<tr>
