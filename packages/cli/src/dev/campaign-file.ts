@@ -98,5 +98,11 @@ function causeIn(stderr: string): string {
   const at = lines.findIndex((line) => /^(?:\w*Error|EnfoldFault|RejectionError)\b/.test(line))
   const error = lines[at] ?? lines.find((line) => line !== '') ?? 'it ended with an error'
   const place = lines.slice(0, Math.max(at, 0)).find((line) => /^(?!node:).*[\\/][^\\/]+:\d+$/.test(line))
-  return error + (place === undefined ? '' : ` (${place.replace(/^.*[\\/]/, '')})`)
+  return error + (place === undefined ? '' : ` (${place.replace(/^.*[\\/]/, '')})`) + hintFor(error)
+}
+
+/** The usual mistake: `npm init` makes a package of CommonJS, and campaigns are written with `import`. */
+function hintFor(error: string): string {
+  if (!/outside a module|Unexpected token 'export'/.test(error)) return ''
+  return '. It is read as CommonJS: give it a name that ends with .mts or .mjs, or write "type": "module" into package.json'
 }

@@ -61,6 +61,14 @@ describe('the campaign', () => {
     expect(await module('throws.ts', `throw new TypeError('no \\u0007 pool')`)).toEqual({
       problem: { path: '', message: expect.stringContaining('cannot be loaded: TypeError: no') },
     })
+    writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }')
+    expect(await module('commonjs.ts', `export const pool: object = { goals: [] }`)).toEqual({
+      problem: {
+        path: '',
+        message: expect.stringMatching(/commonjs\.ts:1\)\. It is read as CommonJS: .* "type": "module"/),
+      },
+    })
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
     expect(await module('none.ts', `export const pump = 1`)).toEqual({
       problem: {
         path: '',
