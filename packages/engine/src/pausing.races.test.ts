@@ -1,46 +1,20 @@
 /**
- * GATE-2 held against races: many workers dispatch while a campaign is paused and resumed again and again. What is checked
- * is the log that they left, and which handlers were called when.
+ * GATE-2 held against races on PostgreSQL: many workers dispatch while a campaign is paused and resumed again and again. What
+ * is checked is the log that they left. The other stores are in `promises.test.ts`.
  */
-import { join } from 'node:path'
 import { type Instant, isCampaignEvent, type Position, type Store } from '@enfold/core'
-import { createMemoryStore } from '@enfold/store-memory'
 import { createPostgresStore } from '@enfold/store-postgres'
-import { createSqliteStore } from '@enfold/store-sqlite'
 import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import { expect, it } from 'vitest'
-import { answerOf, MONDAY, randomFrom, temporaryDirectory, until } from './engine.fixture.ts'
+import { answerOf, MONDAY, randomFrom, until } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { besideLog, headOf } from './log.fixture.ts'
+import { headOf } from './log.fixture.ts'
 
-const directory = temporaryDirectory()
 const server = givenServer()
 const newSchema = givenSchemas(server)
 const WORKERS = 3
-
-const stores: { readonly [name: string]: () => readonly Store[] } = {
-  memory() {
-    const store = createMemoryStore()
-    return Array.from({ length: WORKERS }, () => store)
-  },
-  sqlite() {
-    const path = join(directory, 'races.db')
-    return Array.from({ length: WORKERS }, () => createSqliteStore({ path, synchronous: 'NORMAL' }))
-  },
-  PostgreSQL() {
-    const schema = newSchema()
-    return Array.from({ length: WORKERS }, () =>
-      createPostgresStore({ connectionString: server.url, schema, maxConnections: 3 }),
-    )
-  },
-  // A log that checks nothing in the append.
-  'log, memory read model'() {
-    const store = besideLog(createMemoryStore(), createMemoryStore())
-    return Array.from({ length: WORKERS }, () => store)
-  },
-}
 
 // A loop without an end, so that something of each contact is due all the time.
 const campaign = {
@@ -56,53 +30,52 @@ interface Pause {
   resumedAt: Position
 }
 
-it.each(Object.entries(stores))(
-  'GATE-2: over the %s, no dispatch begins between the answer of a pause and the resume, by any worker',
-  async (_, openStores) => {
-    const opened = openStores()
-    const store = opened[0] as Store
-    const clock = createSimulatedClock(MONDAY)
-    const random = randomFrom(20_261_129)
-    let calls = 0
-    const email = async () => {
-      calls += 1
-      return { outcome: 'sent' } as const
-    }
-    const options = { clock, handlers: { email }, gateMs: 60, dispatch: { pollMs: 100 } }
-    const engines = opened.map((one) => createEngine({ ...options, store: one }))
-    const any = () => engines[Math.floor(random() * engines.length)] as Engine
-    await answerOf(any().publish(campaign))
-    for (let i = 0; i < 20; i++)
-      await answerOf(any().startSequence({ contactId: `c${i}`, campaignId: 'pool', sequenceId: 'round', actor: null }))
-    const end = new AbortController()
-    const workers = engines.map((engine) => engine.run({ signal: end.signal }))
-    const ticking = setInterval(() => clock.advance(50), 1)
-    const pauses: Pause[] = []
-    for (let left = runs(4); left > 0; left--) {
-      const before = calls
-      await until(() => calls > before + 30 * random())
-      await answerOf(any().pauseCampaign('pool', { actor: 'olga' }))
-      const pause: Pause = { answeredAt: await headOf(store), resumedAt: 0 }
-      pauses.push(pause)
-      const steps = await dispatchesIn(store)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(await dispatchesIn(store)).toEqual(steps)
-      const resumed = await answerOf(any().resumeCampaign('pool', { actor: 'olga', overdue: 'send' }))
-      pause.resumedAt = resumed.position
-    }
+it('GATE-2: over PostgreSQL, no dispatch begins between the answer of a pause and the resume, by any worker', async () => {
+  const schema = newSchema()
+  const opened = Array.from({ length: WORKERS }, () =>
+    createPostgresStore({ connectionString: server.url, schema, maxConnections: 3 }),
+  )
+  const store = opened[0] as Store
+  const clock = createSimulatedClock(MONDAY)
+  const random = randomFrom(20_261_129)
+  let calls = 0
+  const email = async () => {
+    calls += 1
+    return { outcome: 'sent' } as const
+  }
+  const options = { clock, handlers: { email }, dispatch: { pollMs: 100 } }
+  const engines = opened.map((one) => createEngine({ ...options, store: one }))
+  const any = () => engines[Math.floor(random() * engines.length)] as Engine
+  await answerOf(any().publish(campaign))
+  for (let i = 0; i < 20; i++)
+    await answerOf(any().startSequence({ contactId: `c${i}`, campaignId: 'pool', sequenceId: 'round', actor: null }))
+  const end = new AbortController()
+  const workers = engines.map((engine) => engine.run({ signal: end.signal }))
+  const ticking = setInterval(() => clock.advance(50), 1)
+  const pauses: Pause[] = []
+  for (let left = runs(4); left > 0; left--) {
     const before = calls
-    await until(() => calls > before)
-    clearInterval(ticking)
-    end.abort()
-    await Promise.all(workers)
-    const positions = (await dispatchesIn(store)).map(({ position }) => position)
-    for (const { answeredAt, resumedAt } of pauses)
-      expect(positions.filter((position) => position > answeredAt && position < resumedAt)).toEqual([])
-    for (const engine of engines) await engine.close()
-    for (const one of new Set(opened)) await one.close()
-  },
-  120_000,
-)
+    await until(() => calls > before + 30 * random())
+    await answerOf(any().pauseCampaign('pool', { actor: 'olga' }))
+    const pause: Pause = { answeredAt: await headOf(store), resumedAt: 0 }
+    pauses.push(pause)
+    const steps = await dispatchesIn(store)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await dispatchesIn(store)).toEqual(steps)
+    const resumed = await answerOf(any().resumeCampaign('pool', { actor: 'olga', overdue: 'send' }))
+    pause.resumedAt = resumed.position
+  }
+  const before = calls
+  await until(() => calls > before)
+  clearInterval(ticking)
+  end.abort()
+  await Promise.all(workers)
+  const positions = (await dispatchesIn(store)).map(({ position }) => position)
+  for (const { answeredAt, resumedAt } of pauses)
+    expect(positions.filter((position) => position > answeredAt && position < resumedAt)).toEqual([])
+  for (const engine of engines) await engine.close()
+  for (const one of opened) await one.close()
+}, 120_000)
 
 async function dispatchesIn(store: Store): Promise<{ readonly position: Position; readonly at: Instant }[]> {
   const found: { readonly position: Position; readonly at: Instant }[] = []

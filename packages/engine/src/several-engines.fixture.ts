@@ -1,6 +1,6 @@
 /** For the tests of this package: several engines over one store, of which one may be late. */
 import { join } from 'node:path'
-import type { Store } from '@enfold/core'
+import type { RecordedEvent, Store } from '@enfold/core'
 import { createEngine, type EngineOptions } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
@@ -39,6 +39,29 @@ export function severalEngines() {
   }
 
   return { stores, given }
+}
+
+/** Once it is armed, what a look at the campaigns has read is told when the gate opens. */
+export function lookingLate(store: Store) {
+  const gate = createGate()
+  const reached = createGate()
+  let isArmed = false
+  const late: Store = {
+    ...store,
+    async *readAll(after, options) {
+      const events: RecordedEvent[] = []
+      for await (const event of store.readAll(after, options)) events.push(event)
+      if (isArmed && options?.streams === 'campaigns') {
+        reached.open()
+        await gate.passed
+      }
+      yield* events
+    },
+  }
+  const arm = () => {
+    isArmed = true
+  }
+  return { late, arm, reached: reached.passed, letGo: gate.open }
 }
 
 /** Dispatches take a while to be written: meanwhile no other worker can count them. */

@@ -51,8 +51,7 @@ export async function send(
   giveUp: AbortSignal,
 ): Promise<Answered | null> {
   const { clock, observe } = sender.context
-  if (!isStillHeld(observe, sender.options, holding, attemptOf(event.data))) return null
-  if (await isPausedMeanwhile(sender.context, event)) return null
+  if (!(await mayBegin(sender, event, holding))) return null
   const call = callOf(sender, event, holding.claim.contactId, known)
   const handler = handlerFor(sender.kinds, call.step.kind)
   const deliverTo = deliverToBy(handler)
@@ -69,13 +68,23 @@ export async function send(
 }
 
 /**
- * Where the log cannot check the pause in the append, the campaign as it was seen is good for `gateMs` (GATE-2): a process
- * that stood still since, or whose append took as long, looks once more before it begins.
+ * Whether the worker still has its claim, and the campaign is not paused where the log could not check that in the append.
+ * Then the campaign as it was seen is good for `viewMs` (GATE-2): a process that stood still since, or whose append took as
+ * long, looks once more before it begins. A pause waits twice as long for its answer, so a look that itself took longer
+ * than that says nothing of now, and another follows.
  */
-async function isPausedMeanwhile({ campaigns, viewMs }: EngineContext, { data }: Dispatched): Promise<boolean> {
-  if (viewMs === null) return false
-  if (campaigns.ageMs() > viewMs) await campaigns.refresh()
-  return pauseNow(campaigns.catalog.find(data.campaignId), data.sequenceId) !== null
+async function mayBegin(
+  { context: { campaigns, observe, viewMs }, options }: Sender,
+  { data }: Dispatched,
+  holding: Holding,
+): Promise<boolean> {
+  const isHeld = () => isStillHeld(observe, options, holding, attemptOf(data))
+  if (viewMs === null) return isHeld()
+  for (let mostMs = viewMs; campaigns.ageMs() > mostMs; mostMs = 2 * viewMs) {
+    if (!isHeld()) return false
+    await campaigns.refresh()
+  }
+  return isHeld() && pauseNow(campaigns.catalog.find(data.campaignId), data.sequenceId) === null
 }
 
 function called(sender: Sender, handler: StepHandler, call: Omit<StepCall, 'signal'>, giveUp: AbortSignal) {
