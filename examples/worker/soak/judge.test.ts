@@ -18,7 +18,11 @@ const attemptAt = (attempt: number, end: Attempt['end']): Attempt => ({
 })
 
 /** A contact of which nothing but the two attempts of its one sending is told. */
-function evidence(attempts: readonly Attempt[], leaseLost: ReadonlySet<string>, sentBy: number): Evidence {
+function evidence(
+  attempts: readonly Attempt[],
+  leaseLost: ReadonlySet<string>,
+  ...sentBy: readonly number[]
+): Evidence {
   return {
     onUnknown: 'retry',
     killsFollowed: false,
@@ -31,14 +35,17 @@ function evidence(attempts: readonly Attempt[], leaseLost: ReadonlySet<string>, 
       inFlight: () => [],
     },
     given: new Map(),
-    mails: [{ key, contactId: person.contactId, begunAt: 1000 * sentBy + 1 } as Evidence['mails'][number]],
+    mails: sentBy.map(
+      (n) => ({ key, contactId: person.contactId, begunAt: 1000 * n + 1 }) as Evidence['mails'][number],
+    ),
     endings: [],
     leaseLost,
     index: { contacts: 0, differences: [], counters: [], states: [] },
   }
 }
 
-const sent: Attempt['end'] = { type: 'StepSent', reason: '', consequence: '' }
+/** Recorded after all dispatches. */
+const sent: Attempt['end'] = { type: 'StepSent', reason: '', consequence: '', position: 10 }
 const { contactId, ...ref } = sending
 const line = inspect(
   { type: 'lease-lost', contactId, attempt: { ...ref, attempt: 1 } },
@@ -59,6 +66,15 @@ describe('the judge', () => {
   it('STOP-6: the judge finds the mail of an attempt that was said to be left', () => {
     const attempts = [attemptAt(1, null), attemptAt(2, sent)]
     expect(() => judge(evidence(attempts, new Set(leftBehind(line)), 1))).toThrow('STOP-6: sent by a worker')
+  })
+
+  it('STEP-6: excuses a repeat where the first outcome was recorded after another had tried again, and the stale outcome of that', () => {
+    const verdict = judge(evidence([attemptAt(1, sent), attemptAt(2, null)], new Set(), 1, 2))
+    expect(verdict).toMatchObject({ dispatches: 2, repeats: 1, sendings: 1 })
+    const inTime = { ...sent, position: 1.5 }
+    expect(() => judge(evidence([attemptAt(1, inTime), attemptAt(2, sent)], new Set(), 1, 2))).toThrow(
+      'a mail was repeated whose arrival was on record',
+    )
   })
 
   it('the judge takes no other line for one', () => {

@@ -137,24 +137,31 @@ export function judge(evidence: Evidence): Verdict {
     }
     for (const attempt of attempts) {
       const { end, killed, frozen } = attempt
+      // What an attempt before it came to was recorded while this one was under way: its own outcome was stale.
+      const isStale = attempts.some(
+        ({ end, position }) =>
+          position < attempt.position && end?.type === 'StepSent' && end.position > attempt.position,
+      )
       dispatches += 1
       const nothingKnown = end === null || end.reason === 'unknown-outcome'
       const isLeft = nothingKnown && !killed && leaseLost.has(nameOfAttempt(attempt))
       if (isLeft) {
         leftToOthers += 1
         check(!copies.has(attempt), 'STOP-6', 'sent by a worker that said it would not', attempts)
-      } else if (nothingKnown) cutOff += 1
-      else if (end.type === 'StepFailed') timedOut += 1
+      } else if (nothingKnown && !isStale) cutOff += 1
+      else if (end?.type === 'StepFailed' && !nothingKnown) timedOut += 1
       if (end?.consequence === 'hold') held += 1
       check(
-        !nothingKnown || killed || frozen || isLeft,
+        !nothingKnown || killed || frozen || isLeft || isStale,
         'STEP-6',
         'an outcome was not recorded, and no kill was the reason',
         attempts,
       )
       check(end?.type !== 'StepSent' || copies.has(attempt), 'STEP-4', 'recorded as sent and never arrived', attempts)
-      // Of a worker that stood still, the outcome comes after another has tried again.
-      const mayBeRepeated = nothingKnown || end.type === 'StepFailed' || frozen
+      // A worker that stood still, or whose database was away, records what it sent after another has tried again.
+      const next = attempts.find(({ position }) => position > attempt.position)
+      const isLate = end !== null && next !== undefined && end.position > next.position
+      const mayBeRepeated = nothingKnown || end.type === 'StepFailed' || isLate
       if (taken.indexOf(attempt) < taken.length - 1 && copies.has(attempt))
         check(mayBeRepeated, 'STEP-6', 'a mail was repeated whose arrival was on record', attempts)
       if (onUnknown === 'hold' && evidence.killsFollowed && killed)

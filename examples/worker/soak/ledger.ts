@@ -28,7 +28,12 @@ export interface Attempt {
   readonly dispatchedAt: number
   readonly position: number
   /** What was recorded of it; `null`: nothing, because its worker died and another tried again. */
-  end: null | { readonly type: string; readonly reason: string; readonly consequence: string }
+  end: null | {
+    readonly type: string
+    readonly reason: string
+    readonly consequence: string
+    readonly position: number
+  }
   /** In flight when a worker was killed, or stood still until its lease was over. */
   killed: boolean
   /** In flight while a worker stood still, perhaps for less than its lease. */
@@ -81,7 +86,7 @@ export function createLedger(store: EventStore): Ledger {
       const key = idempotencyKeyOf({ contactId, ...event.data })
       const one = sendings.get(key)?.find((each) => each.attempt === event.data.attempt)
       const { reason = '', consequence = '' } = event.data as { reason?: string; consequence?: string }
-      if (one !== undefined) one.end = { type: event.type, reason, consequence }
+      if (one !== undefined) one.end = { type: event.type, reason, consequence, position: event.position }
       open.delete(key)
     }
   }

