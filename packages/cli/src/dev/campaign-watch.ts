@@ -3,7 +3,14 @@
  * as a new version; what is wrong is told, and nothing is published.
  */
 import { unwatchFile, watchFile } from 'node:fs'
-import { type CampaignDefinition, type CampaignProblem, describeRejection, type Instant, isLeft } from '@enfold/core'
+import {
+  type CampaignDefinition,
+  type CampaignProblem,
+  describeRejection,
+  type Instant,
+  isLeft,
+  isLegalId,
+} from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import { campaignChanges } from './campaign-changes.ts'
 import type { FileProblem, ReadCampaign } from './campaign-file.ts'
@@ -120,7 +127,7 @@ async function publish(engine: Engine, definition: unknown): Promise<Checked> {
 }
 
 async function publishedBefore(engine: Engine, campaignId: string) {
-  if (campaignId === '' || campaignId.length > 200) return null
+  if (!isLegalId(campaignId)) return null
   const found = await engine.inspect.campaign(campaignId)
   if (found === null) return null
   const counts = await engine.inspect.counts({ campaignId })

@@ -1,5 +1,5 @@
 /** What `enfold dev` reads: campaigns, contacts, and what it makes up. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CampaignDefinition, campaign, type StepCall } from '@enfold/core'
 import { describe, expect, it } from 'vitest'
@@ -8,8 +8,10 @@ import { campaignChanges } from './campaign-changes.ts'
 import { readCampaign } from './campaign-file.ts'
 import { contactsIn } from './contacts-csv.ts'
 import { poolOwners } from './example.ts'
+import { openJournal } from './journal.ts'
 import { madeUp } from './made-up.ts'
 import { mailOf, recipientOf } from './mail.ts'
+import { createOutbox } from './outbox.ts'
 
 const folder = temporaryDirectory()
 const EXAMPLE = join(import.meta.dirname, '../../../../examples/pool-owners')
@@ -156,6 +158,50 @@ describe('contacts', () => {
       50,
       expect.stringMatching(/^[a-z]+\.[a-z]+\.50@example\.com$/),
     ])
+  })
+})
+
+describe('the outbox', () => {
+  const step = (idempotencyKey: string) =>
+    ({
+      contactId: '__proto__',
+      campaignId: 'pool',
+      sequenceId: 's',
+      run: 1,
+      facts: {},
+      resend: 0,
+      idempotencyKey,
+      step: { id: 'a', kind: 'email' },
+    }) as unknown as StepCall
+  const NOW = '2026-03-02T09:00:00.000Z'
+
+  it('the same sending is caught once, also by a process that went on after another, and a line that was cut is dropped', async () => {
+    const store = join(folder, 'store.db')
+    const outbox = createOutbox(
+      () => NOW,
+      openJournal(store),
+      () => {},
+    )
+    for (const key of ['one', 'one', 'two']) await outbox.catch(step(key))
+    expect(outbox.count()).toBe(2)
+    writeFileSync(store, '')
+    openJournal(store).write({ now: NOW })
+    appendFileSync(`${store}.dev.jsonl`, '{"caught":{"num')
+    const journal = openJournal(store)
+    expect([journal.now, journal.caught.map(({ idempotencyKey }) => idempotencyKey)]).toEqual([NOW, ['one', 'two']])
+    const again = createOutbox(
+      () => NOW,
+      journal,
+      () => {},
+    )
+    await again.catch(step('two'))
+    await again.catch(step('three'))
+    expect(openJournal(store).caught).toHaveLength(3)
+    expect(again.list({ limit: 2, contactId: '__proto__' }).map(({ number }) => number)).toEqual([3, 2])
+    expect(again.list({ limit: 2, before: 2 }).map(({ number }) => number)).toEqual([1])
+    // The store was deleted: what was caught of it is forgotten, too.
+    rmSync(store)
+    expect(openJournal(store).caught).toEqual([])
   })
 })
 

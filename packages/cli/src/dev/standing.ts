@@ -12,11 +12,13 @@ export interface Standing {
 const MOST = 2000
 const PAGE = 500
 
-/** By sequence, then by version. */
+/** By sequence, then by version. Empty while there is one version alone. */
 export async function standingOf({ inspect }: Engine, campaignId: string): Promise<readonly Standing[]> {
   const view = await inspect.campaign(campaignId)
+  // There is no other version to go on by.
+  if (view === null || view.version === 1) return []
   const sequences = new Set<string>()
-  for (const { version } of view?.versions ?? [])
+  for (const { version } of view.versions)
     for (const { id } of (await inspect.campaign(campaignId, { version }))?.definition.sequences ?? [])
       sequences.add(id)
   const contacts = new Set<string>()

@@ -65,6 +65,7 @@ export async function messagePage(call: MessageCall): Promise<Page> {
 ${mail === null || mail.unfilled.length === 0 ? '' : html`<p class="notice warm">Nothing is known of ${mail.unfilled.map((name, i) => html`${i === 0 ? '' : ', '}<code>{{${name}}}</code>`)}: it stands in the mail as it was written.</p>`}
 ${mail?.html == null ? '' : html`<section class="mail"><h2>As HTML</h2><iframe sandbox title="The mail as HTML" src="${link(call, ['dev', 'outbox', String(number), 'html'])}"></iframe><p class="hint">No script runs in it, and no picture is loaded from elsewhere.</p></section>`}
 ${mail?.text == null ? '' : html`<section><h2>As text</h2><pre class="text">${mail.text}</pre></section>`}
+${mail === null ? html`<p class="hint">The params of this step carry no subject, text or html. Your own handler makes of them what is sent.</p>` : ''}
 <section><h2>Params</h2><pre>${JSON.stringify(params, null, 2)}</pre></section>
 ${vars === undefined ? '' : html`<section><h2>Variables of the run</h2><pre>${JSON.stringify(vars, null, 2)}</pre></section>`}
 <p>${number > 1 ? html`<a href="${link(call, ['dev', 'outbox', String(number - 1)])}">The one before</a> · ` : ''}${number < call.world.outbox.count() ? html`<a href="${link(call, ['dev', 'outbox', String(number + 1)])}">The one after</a> · ` : ''}<a href="${link(call, ['dev', 'outbox'])}">Outbox</a></p>`
