@@ -67,12 +67,16 @@ export const authorize: ApiOptions['authorize'] = (request) =>
   ACTORS[request.headers.get('authorization') ?? ''] ?? null
 
 export async function givenApi(
-  more: Partial<ApiOptions> & { readonly contacts?: ContactDirectory; readonly store?: Store } = {},
+  more: Partial<ApiOptions> & {
+    readonly contacts?: ContactDirectory
+    readonly store?: Store
+    readonly deliverTo?: string
+  } = {},
 ): Promise<GivenApi> {
-  const { contacts, store = createMemoryStore(), ...options } = more
+  const { contacts, store = createMemoryStore(), deliverTo = 'contacts', ...options } = more
   const clock = createSimulatedClock(MONDAY)
   const handlers = { email: () => ({ outcome: 'sent' }) as const }
-  const engine = createEngine({ store, clock, handlers, ...(contacts === undefined ? {} : { contacts }) })
+  const engine = createEngine({ store, clock, handlers, deliverTo, ...(contacts === undefined ? {} : { contacts }) })
   onTestFinished(async () => {
     await engine.close()
     await store.close()

@@ -159,7 +159,11 @@ const isWellFormed = (one: unknown) => String(one).isWellFormed()
 it('the API answers as its OpenAPI document says, whatever is asked: no 5xx, and each answer has its shape', {
   timeout: 120_000,
 }, async () => {
-  const { send, engine, errors } = await givenApi({ contacts: { get: (id) => (id === 'bob' ? null : {}) } })
+  const { send, engine, errors } = await givenApi({
+    contacts: { get: (id) => (id === 'bob' ? null : {}) },
+    // What was not sent to the contact says so (DELIVER-3).
+    deliverTo: 'nobody',
+  })
   await engine.processAction({
     actionId: 'first',
     action: 'start',

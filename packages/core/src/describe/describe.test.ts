@@ -554,6 +554,10 @@ describe('evidence in words', () => {
 })
 
 it.each<[Pick<NotRun, 'reason' | 'detail' | 'dueAt'>, string]>([
+  [
+    { reason: 'sent', detail: 'delivered to nobody (deliverTo)', dueAt: null },
+    'It counts as sent: delivered to nobody (deliverTo).',
+  ],
   [{ reason: 'skipped', detail: 'late', dueAt: null }, 'It was skipped: late.'],
   [{ reason: 'not-yet-due', detail: null, dueAt: AT }, 'It is not due yet. It is due 2026-03-02.'],
   [

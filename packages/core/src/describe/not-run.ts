@@ -13,9 +13,11 @@ export function describeNotRun(
   wording: Wording = {},
 ): string {
   const more = detail === null ? '' : `: ${visibleText(detail)}`
-  if (dueAt === null) return `${REASONS[reason]}${more}.`
+  // What was sent has a detail only where it did not go to the contact (DELIVER-3).
+  const why = reason === 'sent' && detail !== null ? 'It counts as sent' : REASONS[reason]
+  if (dueAt === null) return `${why}${more}.`
   const when = reason === 'window' ? 'The window opens' : 'It is due'
-  return `${REASONS[reason]}${more}. ${when} ${instantInWords(dueAt, wording)}.`
+  return `${why}${more}. ${when} ${instantInWords(dueAt, wording)}.`
 }
 
 const REASONS: Readonly<Record<NotRun['reason'], string>> = {
