@@ -81,7 +81,7 @@ function pick<T extends string>(
 function folderOf({ hasSource }: Project, said: string | undefined): string {
   if (said === undefined) return hasSource ? 'src/enfold' : 'enfold'
   const folder = normalize(said).replaceAll(sep, '/').replace(/\/$/, '')
-  if (said === '' || isAbsolute(said) || folder === '..' || folder.startsWith('../') || said.includes('\0'))
+  if (said === '' || isAbsolute(said) || folder === '..' || folder.startsWith('../') || /\p{C}/u.test(said))
     throw new InitError(`--dir is ${JSON.stringify(said)}; expected a folder below the project's, as src/enfold.`)
   return folder
 }

@@ -31,11 +31,11 @@ export function collectTemplates(): readonly (readonly [path: string, text: Temp
 
 /** The ranges of the packages that new projects need: those that the templates are checked with. */
 export function collectVersions(): readonly (readonly [name: string, range: string])[] {
-  const ranges = Object.entries(manifestOf('templates').devDependencies ?? {})
-  return [
-    ...ranges.filter(([, range]) => !range.startsWith('workspace:')),
-    ['enfold', `^${manifestOf('enfold').version}`],
-  ]
+  return Object.entries(manifestOf('templates').devDependencies ?? {}).map(([name, range]) => [
+    name,
+    // All packages of Enfold have one version.
+    range.startsWith('workspace:') ? `^${manifestOf('enfold').version}` : range,
+  ])
 }
 
 function manifestOf(folder: string): { readonly version: string; readonly devDependencies?: Record<string, string> } {

@@ -41,7 +41,7 @@ it('options choose what it is made with, and --dry-run makes nothing', () => {
 it('a folder that is not empty, and a name that is none, are refused', () => {
   const root = given()
   mkdirSync(join(root, 'full'))
-  writeFileSync(join(root, 'full/mine.txt'), '')
+  writeFileSync(join(root, 'full/mine\u001b[2J.txt'), '')
   writeFileSync(join(root, 'file'), '')
   // A repository without anything in it yet.
   mkdirSync(join(root, 'cloned/.git'), { recursive: true })
@@ -52,7 +52,7 @@ it('a folder that is not empty, and a name that is none, are refused', () => {
       return error instanceof InitError ? error.message : `not ours: ${error}`
     }
   }
-  expect(refusal(join(root, 'full'))).toContain('is not empty: it has mine.txt. Name a new folder')
+  expect(refusal(join(root, 'full'))).toContain('is not empty: it has mine\\u{1b}[2J.txt. Name a new folder')
   expect(refusal(join(root, 'file'))).toContain('is not a folder')
   expect(refusal(join(root, 'cloned'))).toMatch(/^Made /)
   for (const name of ['Big', 'a b', '__proto__', 'ü', '.hidden', 'x'.repeat(215)])

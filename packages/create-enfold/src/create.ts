@@ -140,9 +140,9 @@ const TSCONFIG = {
 }
 
 const NEEDS: { readonly [F in 'express' | 'fastify' | 'none']: readonly string[] } = {
-  express: ['@hono/node-server', 'express'],
-  fastify: ['@hono/node-server', 'fastify'],
-  none: ['@hono/node-server'],
+  express: ['express'],
+  fastify: ['@enfold/fastify', 'fastify'],
+  none: [],
 }
 
 function manifestOf({ project, framework, runner, folder }: Choice, name: string): object {
@@ -150,7 +150,8 @@ function manifestOf({ project, framework, runner, folder }: Choice, name: string
   const isTyped = language === 'ts'
   const own = framework === 'express' || framework === 'fastify' ? framework : 'none'
   const development = [
-    ...(runner === 'vitest' ? ['vitest'] : []),
+    // Vitest needs it, and not every package manager installs what a package needs of its host.
+    ...(runner === 'vitest' ? ['vite', 'vitest'] : []),
     ...(isTyped ? ['@types/node', 'typescript', ...(own === 'express' ? ['@types/express'] : [])] : []),
   ]
   return {

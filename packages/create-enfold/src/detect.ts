@@ -107,7 +107,7 @@ function prismaProvider(root: string, named: string | undefined): string | null 
   const folder = isFolder(place) ? place : join(root, 'prisma/schema')
   const files = existsSync(place) && !isFolder(place) ? [place] : isFolder(folder) ? prismaFilesIn(folder) : []
   for (const file of files) {
-    const [, provider] = /^\s*datasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"([^"]+)"/m.exec(textOrNothing(file)) ?? []
+    const [, provider] = /^\s*datasource\s+\w+\s*\{[^}]*?\bprovider\s*=\s*"(\w+)"/m.exec(textOrNothing(file)) ?? []
     if (provider !== undefined) return provider
   }
   return null

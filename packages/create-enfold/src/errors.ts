@@ -1,6 +1,11 @@
 /** What the person has to put right before anything can be written. The message says what, and how. */
 export class InitError extends Error {
   override readonly name = 'InitError'
+
+  constructor(message: string) {
+    // Names of files may hold anything, also what moves the cursor of a terminal.
+    super(message.replaceAll(/\p{C}/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`))
+  }
 }
 
 /** What the operating system said, without the words of the call that it said it to. */

@@ -114,7 +114,7 @@ describe('what it sees', () => {
   it('a flag that says nothing known is refused with what it takes', () => {
     const root = given({ 'package.json': {} })
     expect(refusal({ root, orm: 'mongoose' })).toMatch(/^--orm is "mongoose"; expected one of prisma, drizzle, /)
-    for (const dir of ['', '..', '../x', '/x', 'a/../..', 'a\0'])
+    for (const dir of ['', '..', '../x', '/x', 'a/../..', 'a\0', 'a\u001b[2J'])
       expect(refusal({ root, dir })).toContain('expected a folder below')
   })
 })
@@ -167,7 +167,7 @@ describe('how the files are written', () => {
 })
 
 describe('what it leaves', () => {
-  const manifest = dependingOn('enfold', '@hono/node-server')
+  const manifest = dependingOn('enfold')
 
   it('the second time there is nothing to do, and no file is touched', () => {
     const root = given({ 'package.json': manifest })

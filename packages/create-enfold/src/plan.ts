@@ -62,8 +62,7 @@ function partsOf(choice: Choice): readonly Part[] {
     enrollPart(choice),
     { template: 'enfold/pages.ts', name: 'pages', about: 'the console and the API, and who may use them: nobody yet' },
     mountPart(project, framework),
-    // A module of NestJS works while the application runs.
-    ...(framework === 'nest' ? [] : [WORKER]),
+    ...(worksByItself(framework) ? [] : [WORKER]),
     {
       template: TESTS[runner],
       name: `welcome${project.testSuffix}`,
@@ -73,6 +72,9 @@ function partsOf(choice: Choice): readonly Part[] {
   ]
 }
 
+/** Whether what is mounted holds a worker: these say when it begins and ends. */
+export const worksByItself = (framework: Framework): boolean => framework === 'nest' || framework === 'fastify'
+
 const WORKER: Part = { template: 'enfold/worker.ts', name: 'worker', about: 'sends what is due' }
 
 // --- The store and its transactions ---------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ const WORKER: Part = { template: 'enfold/worker.ts', name: 'worker', about: 'sen
 const ON_POSTGRES: readonly Replacement[] = [
   ["import { createSqliteStore } from 'enfold/sqlite'", "import { createPostgresStore } from 'enfold/postgres'"],
   [
-    "// Made at its first use.\nexport const store = createSqliteStore({ path: process.env.ENFOLD_DATABASE ?? 'enfold.db' })",
+    "export const store = createSqliteStore({ path: process.env.ENFOLD_DATABASE ?? 'enfold.db' })",
     [
       'const connectionString = process.env.DATABASE_URL',
       "if (connectionString === undefined) throw new Error('DATABASE_URL is not set: it names the database.')",
@@ -128,9 +130,10 @@ function transactionsOf({ adapter, begins }: KnownOrm, language: Project['langua
 // --- The mount ------------------------------------------------------------------------------------------------------
 
 function mountPart(project: Project, framework: Framework): Part {
-  const about = 'puts them under /enfold/console and /enfold/api'
-  if (framework === 'nest')
-    return { template: 'enfold/nest-module.ts', name: 'enfold.module', about: `${about}; the worker` }
+  const about = 'the place of the pages in your server: /enfold/console, /enfold/api'
+  const withWorker = `${about}; a worker`
+  if (framework === 'nest') return { template: 'enfold/nest-module.ts', name: 'enfold.module', about: withWorker }
+  if (framework === 'fastify') return { template: 'enfold/mount-fastify.ts', name: 'mount', about: withWorker }
   if (framework === 'next') {
     const path = `${appFolderOf(project)}/enfold/[...path]/route`
     return { template: 'enfold/next-route.ts', name: 'route', path, about }

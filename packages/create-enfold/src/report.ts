@@ -4,6 +4,7 @@ import { join, posix } from 'node:path'
 import { ORMS } from './choices.ts'
 import { type Choice, titleOf } from './choose.ts'
 import type { PackageManager } from './detect.ts'
+import { worksByItself } from './plan.ts'
 import type { Compared } from './write.ts'
 
 /** @param isTrial nothing was written */
@@ -70,7 +71,8 @@ function missingPackages({ project, framework, runner }: Choice): readonly Missi
   const isTypeScript = project.language === 'ts'
   const needed: Missing[] = [
     { name: 'enfold' },
-    ...(framework === 'hono' || framework === 'next' ? [] : [{ name: '@hono/node-server' }]),
+    ...(framework === 'nest' ? [{ name: '@enfold/nestjs' }] : []),
+    ...(framework === 'fastify' ? [{ name: '@enfold/fastify' }] : []),
     ...(isTypeScript ? [{ name: '@types/node', isForDevelopment: true }] : []),
     ...(isTypeScript && runner === 'jest' && !has.has('@jest/globals')
       ? [{ name: '@types/jest', isForDevelopment: true }]
@@ -139,8 +141,8 @@ function mount(choice: Choice): readonly string[] {
   const file = appFile(choice)
   const where = `In ${file ?? 'the file that makes your application'}`
   const lines: { readonly [F in Exclude<Choice['framework'], 'next'>]: readonly string[] } = {
-    express: [importing(choice, 'mountEnfold', 'mount', file), 'mountEnfold(app) // before any parser of bodies'],
-    fastify: [importing(choice, 'mountEnfold', 'mount', file), 'app.register(mountEnfold)'],
+    express: [importing(choice, 'mountEnfold', 'mount', file), 'mountEnfold(app)'],
+    fastify: [importing(choice, 'mountEnfold', 'mount', file), 'mountEnfold(app)'],
     hono: [importing(choice, 'mountEnfold', 'mount', file), 'mountEnfold(app)'],
     none: [
       importing(choice, 'takenByEnfold', 'mount', file),
@@ -148,8 +150,7 @@ function mount(choice: Choice): readonly string[] {
     ],
     nest: [importing(choice, 'enfoldModule', 'enfold.module', file), 'imports: [enfoldModule], // of @Module'],
   }
-  const pages = `Where the application is made, in src/main\n  ${importing(choice, 'mountEnfold', 'enfold.module', null)}\n  mountEnfold(app) // before app.listen`
-  return [`${where}\n  ${lines[framework].join('\n  ')}`, ...(framework === 'nest' ? [pages] : [])]
+  return [`${where}\n  ${lines[framework].join('\n  ')}`]
 }
 
 function enroll(choice: Choice): string {
@@ -161,8 +162,13 @@ function enroll(choice: Choice): string {
 }
 
 function run({ project, framework, folder, orm }: Choice): readonly string[] {
-  const needs = orm === 'none' ? '' : ' DATABASE_URL must be set before it is loaded.'
-  if (framework === 'nest') return needs === '' ? [] : [`The engine is made when ${folder}/engine is loaded.${needs}`]
+  const needs =
+    orm === 'none'
+      ? ''
+      : " DATABASE_URL must be set before it is loaded: import 'dotenv/config' first, or node --env-file=.env."
+
+  if (worksByItself(framework))
+    return needs === '' ? [] : [`The engine is made when ${folder}/engine is loaded.${needs}`]
   const runner = project.language === 'js' || project.extension === '.ts' ? 'node' : 'npx tsx'
   return [`Run the worker next to your server.${needs}\n  ${runner} ${folder}/worker.${project.language}`]
 }

@@ -186,9 +186,10 @@ describe('in a project that there is', () => {
   })
 
   it('pg: the commit of the host enrolls, the rollback does not', async () => {
-    const { engine, publishCampaigns, store } = await load('pg', 'enfold/engine.ts')
+    const { engine, store } = await load('pg', 'enfold/engine.ts')
+    const { welcome } = await load('pg', 'enfold/welcome.ts')
     const { signedUp } = await load('pg', 'enfold/enroll.ts')
-    await publishCampaigns()
+    await engine.publish(welcome)
     const pool = new Pool({ connectionString: server.url })
     for (const [contactId, end] of [
       ['ann', 'COMMIT'],
@@ -209,10 +210,9 @@ describe('in a project that there is', () => {
   })
 
   it('NestJS: works while the application runs, and has the pages', async () => {
-    const { enfoldModule, mountEnfold } = await load('prisma', 'enfold/enfold.module.ts')
+    const { enfoldModule } = await load('prisma', 'enfold/enfold.module.ts')
     class Application {}
     const app = await NestFactory.create({ module: Application, imports: [enfoldModule] }, { logger: false })
-    mountEnfold(app)
     await app.listen(0, '127.0.0.1')
     const { port } = app.getHttpServer().address()
     for (const path of ['/enfold/console', '/enfold/api/contacts/ada'])

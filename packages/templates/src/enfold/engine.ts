@@ -1,9 +1,8 @@
 /** The engine: your campaigns, what carries out their steps, and the store that keeps everything that happens. */
-import { createEngine, orThrow } from 'enfold'
+import { createEngine } from 'enfold'
 import { createSqliteStore } from 'enfold/sqlite'
 import { welcome } from './welcome.ts'
 
-// Made at its first use.
 export const store = createSqliteStore({ path: process.env.ENFOLD_DATABASE ?? 'enfold.db' })
 
 export const engine = createEngine({
@@ -17,8 +16,3 @@ export const engine = createEngine({
     },
   },
 })
-
-/** For the start of a program. Publishing the same again changes nothing. */
-export async function publishCampaigns() {
-  orThrow(await engine.publish(welcome))
-}

@@ -1,16 +1,10 @@
-/** Console and API in Fastify, as a plugin: what it does to parsers of bodies concerns its own routes only. */
-import { getRequestListener } from '@hono/node-server'
+/** Enfold in Fastify: `app.enfold` is the engine, a worker begins and ends with the server, console and API are in it. */
+import { enfold } from '@enfold/fastify'
 import type { FastifyInstance } from 'fastify'
+import { engine, store } from './engine.ts'
 import { handleEnfold } from './pages.ts'
+import { welcome } from './welcome.ts'
 
-const listener = getRequestListener(handleEnfold, { overrideGlobalObjects: false })
-
-export async function mountEnfold(app: FastifyInstance) {
-  // The pages read the bodies themselves.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  app.all('/enfold/*', (request, reply) => {
-    reply.hijack()
-    void listener(request.raw, reply.raw)
-  })
+export function mountEnfold(app: FastifyInstance) {
+  app.register(enfold, { engine, store, publish: [welcome], mount: { '/enfold': () => handleEnfold } })
 }

@@ -1,9 +1,9 @@
 /** Console and API in a server of node:http. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
+import { toNodeHandler } from 'enfold/http'
 import { handleEnfold } from './pages.ts'
 
-const listener = getRequestListener(handleEnfold, { overrideGlobalObjects: false })
+const listener = toNodeHandler(handleEnfold)
 
 /** True: the request was for Enfold, and is taken care of. False: it is yours. */
 export function takenByEnfold(request: IncomingMessage, response: ServerResponse) {

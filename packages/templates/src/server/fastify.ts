@@ -1,8 +1,7 @@
-/** A server on Fastify: a route of your own, and Enfold's console and API. The worker runs in the same process. */
+/** A server on Fastify: a route of your own, and Enfold's console and API. */
 import fastify from 'fastify'
 import { signedUp } from '../enfold/enroll.ts'
 import { mountEnfold } from '../enfold/mount-fastify.ts'
-import '../enfold/worker.ts'
 
 const app = fastify()
 app.register(mountEnfold)
