@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defineCampaign } from 'enfold'
 import { describe, expect, it } from 'vitest'
 import { play, type Recipe } from './stage.ts'
 
@@ -19,7 +20,11 @@ const SCHEDULE = /(?<=^## What happens when\n[\s\S]*?```text\n)[\s\S]*?(?=\n```$
 
 describe.each(names)('the recipe %s', (name) => {
   it('prints the schedule of its page', async () => {
-    const { default: recipe } = (await import(join(HERE, `${name}.ts`))) as { readonly default: Recipe }
+    const { default: recipe, ...exported } = (await import(join(HERE, `${name}.ts`))) as { readonly default: Recipe }
+    // Its only one, so that \`enfold dev\` can show it.
+    const campaigns = Object.values<unknown>(exported).filter((one) => defineCampaign(one)._tag === 'Right')
+    expect(campaigns).toEqual(recipe.campaigns)
+    expect(campaigns).toHaveLength(1)
     const printed = await play(recipe)
     if (process.env.ENFOLD_WRITE_SNIPPETS !== undefined && existsSync(join(HERE, `${name}.md`)))
       writeFileSync(
