@@ -98,8 +98,17 @@ const campaign: CampaignDefinition = {
 interface ModelStep {
   readonly id: string
   readonly waitMs: number
-  state: 'pending' | 'sent' | 'failed' | 'cancelled' | 'left out'
+  /** `ahead`: skipped before the run came to it. */
+  state: 'pending' | 'sent' | 'failed' | 'cancelled' | 'left out' | 'skipped' | 'ahead'
   atMs: number
+  /** It stands before the place at which the run was opened, or to which it was moved. */
+  isPassed: boolean
+  /** What became of it is of before the run was moved: it takes no time. */
+  isOld: boolean
+  /** The run was moved to it without its wait. */
+  hasNoWait: boolean
+  /** When an operator wants it, and how many spans and shifts of the wait came before. */
+  byHand: { readonly atMs: number; readonly spans: number; readonly shifts: number } | null
   resends: number
   /** Ordered and not yet done. */
   resendsToDo: number
@@ -107,9 +116,12 @@ interface ModelStep {
 
 interface ModelRun {
   status: 'active' | 'paused' | 'waiting' | 'completed' | 'stopped'
-  readonly startedMs: number
+  /** Since when the first wait runs: since the start, or the last move. */
+  anchorMs: number
   /** How time went by since the wait in progress began. */
   spans: ModelSpan[]
+  /** By how much operators have moved the end of the wait in progress. */
+  shifts: number[]
   readonly steps: ModelStep[]
 }
 
@@ -120,6 +132,9 @@ interface ModelSpan {
   byCampaign: boolean
   counts: boolean
 }
+
+const sum = (all: readonly number[]) => all.reduce((total, one) => total + one, 0)
+const heldIn = (spans: readonly ModelSpan[]) => sum(spans.map(({ counts, ms }) => (counts ? 0 : ms)))
 
 class Model {
   nowMs = epochMsOf(MONDAY)
@@ -155,14 +170,18 @@ class Model {
     return this.bannedUntilMs !== null && this.nowMs < this.bannedUntilMs
   }
 
-  start(name: SequenceName): void {
+  /** @param at the step at which the run opens */
+  start(name: SequenceName, at = 0): void {
     const before = this.newest(name)
     if (before === undefined) this.firstStarts.push(name)
     if (before?.status === 'waiting') before.status = 'completed'
     const steps = Object.entries(SEQUENCES[name]).map(
-      ([id, waitMs]): ModelStep => ({ id, waitMs, state: 'pending', atMs: 0, resends: 0, resendsToDo: 0 }),
+      ([id, waitMs], i): ModelStep => ({
+        ...{ id, waitMs, state: 'pending', atMs: 0, resends: 0, resendsToDo: 0, byHand: null },
+        ...{ isPassed: i < at, isOld: false, hasNoWait: false },
+      }),
     )
-    this.runs[name].push({ status: 'active', startedMs: this.nowMs, spans: [], steps })
+    this.runs[name].push({ status: 'active', anchorMs: this.nowMs, spans: [], shifts: [], steps })
   }
   stop(name: SequenceName): void {
     const run = this.newest(name) as ModelRun
@@ -177,14 +196,36 @@ class Model {
 
   /** When the next thing of the run is due, and which step it is; no step: the end of the run. */
   due(run: ModelRun): { readonly atMs: number; readonly step: ModelStep | null } {
-    const shiftMs = run.spans.reduce((sum, { counts, ms }) => (counts ? sum : sum + ms), 0)
-    let atMs = run.startedMs + shiftMs
+    const heldMs = heldIn(run.spans)
+    let atMs = run.anchorMs + heldMs
+    let isWaiting = false
     for (const step of run.steps) {
+      const isOver = step.state !== 'pending' && step.state !== 'cancelled'
+      if (step.isPassed || step.state === 'ahead' || (step.isOld && isOver)) continue
+      isWaiting = !isOver
       if (step.state === 'cancelled' || step.state === 'left out') atMs += step.waitMs
-      else if (step.state === 'pending') return { atMs: atMs + step.waitMs, step }
-      else atMs = step.atMs + shiftMs
+      else if (step.state === 'pending') {
+        const { byHand } = step
+        if (byHand !== null) return { atMs: this.dueByHand(run, byHand), step }
+        return { atMs: atMs + (step.hasNoWait ? 0 : step.waitMs) + sum(run.shifts), step }
+      } else atMs = step.atMs + heldMs
     }
-    return { atMs, step: null }
+    return { atMs: isWaiting ? atMs + sum(run.shifts) : atMs, step: null }
+  }
+  dueByHand(run: ModelRun, { atMs, spans, shifts }: NonNullable<ModelStep['byHand']>): number {
+    return atMs + heldIn(run.spans.slice(spans)) + sum(run.shifts.slice(shifts))
+  }
+  /** The step that stands next. */
+  standing(run: ModelRun | undefined): ModelStep | undefined {
+    return run?.steps.find((step) => step.state === 'pending' && !step.isPassed)
+  }
+  /** A step is over now: the next wait begins. */
+  resolve(run: ModelRun, step: ModelStep, state: ModelStep['state']): void {
+    step.state = state
+    step.atMs = this.nowMs
+    step.byHand = null
+    run.spans = []
+    run.shifts = []
   }
 
   /** Everything that is due now. */
@@ -201,9 +242,7 @@ class Model {
       const begun = this.begin()
       if (begun.length === 0) return
       for (const { name, run, step } of begun) {
-        step.state = this.handlerFails ? 'failed' : 'sent'
-        step.atMs = this.nowMs
-        run.spans = []
+        this.resolve(run, step, this.handlerFails ? 'failed' : 'sent')
         if (!this.handlerFails) this.mails += 1
         const next = this.due(run)
         if (next.step === null && next.atMs <= this.nowMs) this.complete(name, run)
@@ -488,18 +527,179 @@ const cancelOf = (name: SequenceName, index: number) => {
       if (run === undefined || step === undefined) return 'EnrollmentNotActive'
       if (step.state === 'cancelled') return { outcome: 'already_cancelled', run: model.runs[name].length }
       if (!model.inProgress(name)) return 'EnrollmentNotActive'
-      if (step.state === 'sent') return 'StepAlreadySent'
-      if (step.state !== 'pending') return 'StepAlreadyResolved'
+      const taken = takenIn(step)
+      if (taken !== null) return taken
       step.state = 'cancelled'
+      step.byHand = null
       return { outcome: 'cancelled', run: model.runs[name].length }
     },
     ({ engine }) => engine.cancelStep({ ...of(name), stepId }),
   )
 }
 
+/** Why a step of a run in progress cannot be taken any more; `null`: it can. */
+function takenIn({ state, isPassed }: ModelStep): string | null {
+  if (state === 'sent') return 'StepAlreadySent'
+  return state !== 'pending' || isPassed ? 'StepAlreadyResolved' : null
+}
+
 function stepIdOf(name: SequenceName, index: number): string {
   const ids = Object.keys(SEQUENCES[name])
   return ids[index % ids.length] as string
+}
+
+// --- What operators change of the schedule ------------------------------------------------------------------------------
+
+/** A command that is given only where the model says all of it. */
+class Where extends Command {
+  readonly isFit: (model: Readonly<Model>) => boolean
+  constructor(isFit: (model: Readonly<Model>) => boolean, ...rest: ConstructorParameters<typeof Command>) {
+    super(...rest)
+    this.isFit = isFit
+  }
+  override check(model: Readonly<Model> | null = null): boolean {
+    return model === null || model.erased || this.isFit(model)
+  }
+}
+
+const startAt = (name: SequenceName, index: number) => {
+  const stepId = stepIdOf(name, index)
+  return new Command(
+    `start ${name} at ${stepId}`,
+    (model) => {
+      if (model.banned()) return 'ContactSuppressed'
+      if (model.inProgress(name)) return { outcome: 'already_active', run: model.runs[name].length }
+      model.start(name, Object.keys(SEQUENCES[name]).indexOf(stepId))
+      return { outcome: 'started', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.startSequence({ ...of(name), atStep: stepId }),
+  )
+}
+
+const skipOf = (name: SequenceName, index: number) => {
+  const stepId = stepIdOf(name, index)
+  return new Command(
+    `skip ${stepId} of ${name}`,
+    (model) => {
+      const run = model.newest(name)
+      const step = run?.steps.find((one) => one.id === stepId)
+      if (run === undefined || step === undefined) return 'EnrollmentNotActive'
+      const answer = { run: model.runs[name].length }
+      if (['skipped', 'ahead', 'left out'].includes(step.state)) return { outcome: 'already_skipped', ...answer }
+      if (!model.inProgress(name)) return 'EnrollmentNotActive'
+      const taken = takenIn(step)
+      if (taken !== null) return taken
+      if (model.standing(run) !== step) step.state = 'ahead'
+      else {
+        model.resolve(run, step, 'skipped')
+        const next = model.due(run)
+        if (next.step === null && next.atMs <= model.nowMs) model.complete(name, run)
+      }
+      return { outcome: 'skipped', ...answer }
+    },
+    ({ engine }) => engine.skipStep({ ...of(name), stepId }),
+  )
+}
+
+const sendNowOf = (name: SequenceName) =>
+  new Where(
+    ({ pausedSinceMs }) => pausedSinceMs === null,
+    `send ${name} now`,
+    (model) => {
+      const run = model.newest(name)
+      if (model.banned()) return 'ContactSuppressed'
+      if (run?.status !== 'active') return 'EnrollmentNotActive'
+      const step = model.standing(run)
+      if (step === undefined) return 'NoStepLeft'
+      step.byHand = { atMs: model.nowMs, spans: run.spans.length, shifts: run.shifts.length }
+      return { outcome: 'due_now', run: model.runs[name].length, stepId: step.id }
+    },
+    ({ engine }) => engine.sendNow(of(name)),
+  )
+
+/** Of the step that stands next: to an instant, or back to its timer. */
+const rescheduleOf = (name: SequenceName, index: number, hours: number | null) => {
+  const stepId = stepIdOf(name, index)
+  return new Where(
+    (model) => {
+      const run = model.newest(name)
+      const isHeld = model.pausedSinceMs !== null || run?.status === 'paused'
+      const step = run?.steps.find((one) => one.id === stepId)
+      return !isHeld && (step === undefined || takenIn(step) !== null || model.standing(run) === step)
+    },
+    `reschedule ${stepId} of ${name} ${hours === null ? 'by its timer' : `in ${hours} h`}`,
+    (model) => {
+      const run = model.newest(name)
+      const step = run?.steps.find((one) => one.id === stepId)
+      if (run === undefined || step === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
+      const taken = takenIn(step)
+      if (taken !== null) return taken
+      const answer = { run: model.runs[name].length }
+      if (hours === null && step.byHand === null) return { outcome: 'not_rescheduled', ...answer }
+      const [spans, shifts] = [run.spans.length, run.shifts.length]
+      step.byHand = hours === null ? null : { atMs: model.nowMs + hours * HOUR, spans, shifts }
+      return { outcome: hours === null ? 'cleared' : 'rescheduled', ...answer }
+    },
+    ({ engine, clock }) => {
+      const when = hours === null ? { clear: true } : { dueAt: instantOf(epochMsOf(clock.now()) + hours * HOUR) }
+      return engine.rescheduleStep({ ...of(name), stepId, ...when })
+    },
+  )
+}
+
+/** Earlier only as far as no wait is cut: by how much it was is proved in `decide.reschedule.test.ts`. */
+const shiftOf = (name: SequenceName, hours: number) =>
+  new Where(
+    (model) => {
+      const run = model.newest(name)
+      return hours > 0 || run === undefined || model.due(run).atMs + hours * HOUR > model.nowMs
+    },
+    `shift ${name} by ${hours} h`,
+    (model) => {
+      const run = model.newest(name)
+      if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
+      run.shifts.push(hours * HOUR)
+      return { outcome: 'shifted', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.shiftRun({ ...of(name), by: `${hours < 0 ? '-' : ''}PT${Math.abs(hours)}H` }),
+  )
+
+/** To where nothing but what was sent lies ahead; what a move makes of failed and skipped steps is proved in `decide.move.test.ts`. */
+const moveOf = (name: SequenceName, index: number, wait: 'keep' | 'none') => {
+  const stepId = stepIdOf(name, index)
+  const fromThere = (run: ModelRun) => run.steps.slice(run.steps.findIndex(({ id }) => id === stepId))
+  return new Where(
+    (model) => {
+      const run = model.newest(name)
+      if (run === undefined || !model.inProgress(name)) return true
+      const ahead = fromThere(run)
+      return (
+        ahead.every(({ state }) => state === 'sent' || state === 'pending') &&
+        ahead.some(({ state }) => state === 'pending')
+      )
+    },
+    `move ${name} to ${stepId}, wait ${wait}`,
+    (model) => {
+      const run = model.newest(name)
+      if (run === undefined || !model.inProgress(name)) return 'EnrollmentNotActive'
+      const byHand = run.steps.map((step) => (step.byHand === null ? null : model.dueByHand(run, step.byHand)))
+      const ahead = fromThere(run)
+      run.anchorMs = model.nowMs
+      run.spans = []
+      run.shifts = []
+      for (const [i, step] of run.steps.entries()) {
+        const atMs = byHand[i] ?? null
+        step.byHand = atMs === null || atMs <= model.nowMs ? null : { atMs, spans: 0, shifts: 0 }
+        step.isPassed = !ahead.includes(step)
+        step.isOld = step.state !== 'pending'
+        step.hasNoWait = false
+      }
+      const standing = model.standing(run)
+      if (standing !== undefined) standing.hasNoWait = wait === 'none'
+      return { outcome: 'moved', run: model.runs[name].length }
+    },
+    ({ engine }) => engine.moveRun({ ...of(name), toStep: stepId, wait }),
+  )
 }
 
 const erase = new Command(
@@ -620,6 +820,9 @@ class PauseOfCampaign extends Several {
   }
   override check(model: Readonly<Model> | null = null): boolean {
     if (this.overdue !== 'skip' || model === null) return true
+    // Nor which instant it says was due where operators had moved it.
+    const isByHand = (run: ModelRun) => run.shifts.length > 0 || run.steps.some(({ byHand }) => byHand !== null)
+    if (NAMES.some((name) => model.runs[name].some(isByHand))) return false
     return model.pausedSinceMs === null && NAMES.every((name) => model.newest(name)?.status !== 'paused')
   }
 }
@@ -666,6 +869,14 @@ const commands = fc.commands(
     fc
       .tuple(name, hours)
       .map(([one, wait]) => new Several(cancelOf(one, 1), cancelOf(one, 2), pauseOf(one), advance(wait), runDue)),
+    fc.tuple(name, index).map(([one, i]) => startAt(one, i)),
+    fc.tuple(name, index).map(([one, i]) => skipOf(one, i)),
+    name.map(sendNowOf),
+    fc.tuple(name, index, fc.constantFrom(null, 1, 12, 30)).map(([one, i, wait]) => rescheduleOf(one, i, wait)),
+    fc.tuple(name, fc.constantFrom(-12, -1, 6, 48)).map(([one, by]) => shiftOf(one, by)),
+    fc
+      .tuple(name, index, fc.constantFrom('keep' as const, 'none' as const))
+      .map(([one, i, wait]) => moveOf(one, i, wait)),
     hours.map(advance),
     fc.constant(pauseCampaign),
     fc.constantFrom<Overdue[]>('shift', 'send').map((overdue) => new Several(resumeCampaign(overdue), runDue)),
@@ -720,7 +931,7 @@ const SERVERS: ReadonlySet<string> = new Set([
 ])
 
 it.each(Object.entries(stores))(
-  'START, STOP, PAUSE, GATE, GOAL, RESEND, CANCEL, ERASE, KEY: over the %s, the engine does what the rules say, whatever is ordered and when',
+  'START, STOP, PAUSE, GATE, GOAL, RESEND, CANCEL, SKIP, NOW, SHIFT, JUMP, ERASE, KEY: over the %s, the engine does what the rules say, whatever is ordered and when',
   async (name, stored) => {
     const opened: Real[] = []
     await fc.assert(
