@@ -117,7 +117,15 @@ export default defineConfig({
       {
         text: 'Reference',
         items: [
-          ...pages('reference/rules', 'reference/campaign', 'reference/events', 'reference/errors', 'reference/sizes'),
+          ...pages(
+            'reference/rules',
+            'reference/campaign',
+            'reference/events',
+            'reference/errors',
+            'reference/commands',
+            'reference/http',
+            'reference/sizes',
+          ),
           {
             text: 'Packages',
             collapsed: true,

@@ -26,16 +26,9 @@ import { paintFor, plain } from './text.ts'
 export async function run(args: readonly string[], io: Streams): Promise<number> {
   let status = 0
   guardWrites(io.stderr, args)
-  const program = createProgram(args, io)
-  const fail = () => {
+  const program = createCommands(args, io, () => {
     status = 1
-  }
-  addQuestionCommands(program, io, fail)
-  addOrderCommands(program, io, fail)
-  addWorkCommands(program, io, fail)
-  addMcpCommand(program, io)
-  addDevCommand(program, io)
-  addInitCommand(program, io)
+  })
   try {
     await program.parseAsync(withStoreFirst(program, args), { from: 'user' })
     return status
@@ -53,6 +46,18 @@ export async function run(args: readonly string[], io: Streams): Promise<number>
     io.stderr.write(`${withArgumentsShown(text, args).split('\n').map(plain).join('\n')}\n`)
     return 1
   }
+}
+
+/** All commands. `fail` is called where something was refused or is wrong with the log: exit status 1. */
+export function createCommands(args: readonly string[], io: Streams, fail: () => void): Command {
+  const program = createProgram(args, io)
+  addQuestionCommands(program, io, fail)
+  addOrderCommands(program, io, fail)
+  addWorkCommands(program, io, fail)
+  addMcpCommand(program, io)
+  addDevCommand(program, io)
+  addInitCommand(program, io)
+  return program
 }
 
 const CALLERS_FAULT: ReadonlySet<string> = new Set([

@@ -4,23 +4,47 @@
  */
 import type { Engine } from '@enfold/engine'
 import type { TSchema } from 'typebox'
-import { routes } from './api.ts'
+import { routes as table } from './api.ts'
 import { checkShape } from './input.ts'
 import { denial, type Principal } from './permissions.ts'
 import { type Problem, problem, problemFor, Refused, thrownProblem } from './problem.ts'
 import { type Call, Reply, type Route } from './route.ts'
 import { closed, Id } from './schemas.ts'
 
-export type { Route } from './route.ts'
-export { routes }
+/** A route, as far as another surface needs it. Schemas are JSON Schema. */
+export interface RouteFacts {
+  /** The `operationId`. */
+  readonly id: string
+  readonly method: 'get' | 'post' | 'put'
+  /** Segments in braces are ids. */
+  readonly path: `/${string}`
+  readonly summary: string
+  readonly query?: object
+  readonly body?: object
+  /** By status; a text is a media type. */
+  readonly answers: { readonly [status: number]: object | string }
+}
+
+/** All of the API, in its order. */
+export const routes: readonly RouteFacts[] = table
+
+const BY_ID: ReadonlyMap<string, Route> = new Map(table.map((route) => [route.id, route]))
+
+function routeOf({ id }: RouteFacts): Route {
+  const route = BY_ID.get(id)
+  if (route === undefined) throw new TypeError(`The API has no route ${id}.`)
+  return route
+}
 
 /**
  * What a route takes, in one object: ids of its path, its query and its body. No name stands in two of them. A body of which
  * no names are known, such as a definition, stands under `body`.
  */
-export function inputSchema(route: Route): TSchema {
-  return closed({ ...pathSchemas(route), ...propertiesOf(route.query), ...bodySchemas(route) })
+export function inputSchema(route: RouteFacts): object {
+  return inputOf(routeOf(route))
 }
+
+const inputOf = (route: Route) => closed({ ...pathSchemas(route), ...propertiesOf(route.query), ...bodySchemas(route) })
 
 export interface InProcessCall {
   readonly engine: Engine
@@ -39,10 +63,11 @@ export interface InProcessCall {
  * @returns what the response would hold
  * @throws what `problemOf` makes a problem of
  */
-export async function callRoute(route: Route, { commandId = null, ...given }: InProcessCall): Promise<unknown> {
+export async function callRoute(of: RouteFacts, { commandId = null, ...given }: InProcessCall): Promise<unknown> {
   const { engine, principal, input, signal } = given
+  const route = routeOf(of)
   if (route.csv === true) throw new TypeError(`The route ${route.id} takes a CSV: it has no call without a request.`)
-  checkShape(inputSchema(route), input, 'input')
+  checkShape(inputOf(route), input, 'input')
   const part = (schemas: Readonly<Record<string, TSchema>>) =>
     Object.fromEntries(Object.entries(input).filter(([name]) => Object.hasOwn(schemas, name)))
   const call: Call = {

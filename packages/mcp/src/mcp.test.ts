@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { CAMPAIGN_VERBS, type ContactId, VERB_NAMES } from '@enfold/core'
 import { type Engine, orThrow } from '@enfold/engine'
 import { createMcpServer, ORDER_NAMES } from '@enfold/mcp'
@@ -45,6 +47,8 @@ describe('questions', () => {
       texts.set(name, text)
     }
     expect(tools.length).toBe(21)
+    const guide = readFileSync(join(import.meta.dirname, '../../../docs/guides/mcp.md'), 'utf8')
+    expect(tools.map(({ name }) => name).filter((name) => !guide.includes(`\`${name}\``))).toEqual([])
     expect(texts.get('explainStep')).toContain('It is not due yet')
     expect(texts.get('explainGoal')).toContain('total was 20, expected {"atLeast":100}')
     expect(texts.get('getHistory')).toContain('Sent one of pool/nurture, run 1, by its handler')

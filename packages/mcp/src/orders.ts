@@ -11,8 +11,9 @@ import {
   type VerbFacts,
   type VerbName,
 } from '@enfold/core'
-import { callRoute, inputSchema, type Route, routes } from '@enfold/http/routes'
-import Type, { type TSchema } from 'typebox'
+import { callRoute, inputSchema, type RouteFacts, routes } from '@enfold/http/routes'
+import type { TSchema } from 'typebox'
+import * as Type from 'typebox'
 import {
   answerSchema,
   closed,
@@ -33,10 +34,10 @@ export type OrderName = Exclude<VerbName, 'signal'> | Exclude<CampaignVerbName, 
 
 interface Orderable {
   readonly name: OrderName
-  readonly route: Route
+  readonly route: RouteFacts
   readonly permissions: VerbFacts['permission']
   /** Of a verb on a contact: what it would do. */
-  readonly preview: Route | undefined
+  readonly preview: RouteFacts | undefined
   /** Of a verb on a campaign: the question that shows what it is about to touch. */
   readonly look: string | undefined
 }
@@ -48,7 +49,7 @@ const LOOKS: Readonly<Record<Exclude<CampaignVerbName, 'publish'>, string>> = {
   resumeCampaign: 'getHeldByPause',
 }
 
-const takesReason = (route: Route | undefined): route is Route =>
+const takesReason = (route: RouteFacts | undefined): route is RouteFacts =>
   route !== undefined && Object.hasOwn(propertiesOf(route.body ?? Type.Object({})), 'reason')
 
 const previewRoute = (name: string) => findRoute(`preview${name.charAt(0).toUpperCase()}${name.slice(1)}`)
@@ -131,7 +132,7 @@ function orderTool({ look, name, permissions, preview, route }: Orderable): Tool
   }
 }
 
-function previewTool({ permissions }: Pick<Orderable, 'permissions'>, route: Route): Tool {
+function previewTool({ permissions }: Pick<Orderable, 'permissions'>, route: RouteFacts): Tool {
   const { reason: _, ...properties } = propertiesOf(inputSchema(route))
   return {
     name: route.id,
