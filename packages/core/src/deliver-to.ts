@@ -22,9 +22,7 @@ const REDIRECTABLE = Symbol.for('enfold.redirectable')
  *   return { outcome: 'sent' }
  * })
  */
-export function redirectable<Params = JsonObject, Handler extends StepHandler<Params> = StepHandler<Params>>(
-  handler: Handler,
-): Handler {
+export function redirectable<Params = JsonObject>(handler: StepHandler<Params>): StepHandler<Params> {
   return Object.defineProperty(handler, REDIRECTABLE, { value: true })
 }
 

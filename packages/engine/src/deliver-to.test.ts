@@ -1,5 +1,6 @@
-import { describeDelivery, describeEvent, redirectable, type StepCall, type StepHandler } from '@enfold/core'
+import { campaign, describeDelivery, describeEvent, redirectable, type StepCall, type StepHandler } from '@enfold/core'
 import { createEngine, type EngineOptions } from '@enfold/engine'
+import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
@@ -59,9 +60,31 @@ describe('what deliverTo may be', () => {
   )
 })
 
+it('DELIVER-2: a redirectable handler knows the params of its kind, and keeps them', async () => {
+  const steps = [{ id: 'one', kind: 'email', params: { template: 'x' } }] as const
+  const known = campaign({ id: 'known', goals: [], sequences: [{ id: 's', steps }] })
+  const engine = createEngine({
+    store: closing(createMemoryStore()),
+    campaigns: [known],
+    schemas: { params: { email: z.object({ template: z.string() }) } },
+    deliverTo: ME,
+    handlers: {
+      email: redirectable(({ deliverTo = '', step }) => {
+        const template: string = step.params.template
+        return { outcome: 'sent', receipt: `${template} ${deliverTo.length}` }
+      }),
+    },
+  })
+  await answerOf(engine.publish(known))
+  await engine.startSequence({ contactId: 'ann', campaignId: 'known', sequenceId: 's', actor: null })
+  await engine.runDue()
+  expect((await engine.inspect.history('ann')).at(-2)?.data).toMatchObject({ receipt: `x ${ME.length}`, deliverTo: ME })
+  await engine.close()
+})
+
 eachStore((makeStore) => {
   /** Steps of two kinds, and of a third that nobody here does. */
-  const campaign = {
+  const definition = {
     id: 'pool',
     goals: [],
     sequences: [
@@ -82,7 +105,7 @@ eachStore((makeStore) => {
     const clock = createSimulatedClock(MONDAY)
     const observe = (event: EngineEvent) => void told.push(event)
     const engine = closing(asHostsUseIt(createEngine({ store, clock, observe, log: false, ...options }), store))
-    await answerOf(engine.publish(campaign))
+    await answerOf(engine.publish(definition))
     await engine.startSequence({ contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: null })
     await engine.runDue()
     const deliveries = async () => (await eventsOf(engine, 'StepSent')).map(({ data }) => [data.stepId, data.deliverTo])

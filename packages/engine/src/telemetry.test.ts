@@ -1,3 +1,4 @@
+import { redirectable } from '@enfold/core'
 import { createEngine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
@@ -138,6 +139,28 @@ describe('given a host that has set up OpenTelemetry', () => {
     await engine.runDue()
     expect(await lags()).toEqual([0])
     await engine.close()
+  })
+
+  it('DELIVER-3: the counters say what did not go to contacts, and no address', async () => {
+    const email = redirectable(() => ({ outcome: 'sent' }) as const)
+    for (const deliverTo of ['nobody', 'me@example.com']) {
+      const engine = createEngine({ store: createMemoryStore(), handlers: { email }, deliverTo })
+      await engine.publish({ id: 'c', goals: [], sequences: [{ id: 's', steps: [{ id: 'one', kind: 'email' }] }] })
+      await engine.startSequence({ contactId: 'ada', campaignId: 'c', sequenceId: 's', actor: null })
+      await engine.runDue()
+      await engine.close()
+    }
+    await reader.forceFlush()
+    const metrics =
+      readings
+        .getMetrics()
+        .at(-1)
+        ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? []
+    for (const name of ['enfold.steps.dispatched', 'enfold.steps.sent']) {
+      const points = metrics.find((one) => one.descriptor.name === name)?.dataPoints ?? []
+      const labels = points.flatMap(({ attributes }) => attributes.deliver_to ?? [])
+      expect(labels).toEqual(['nobody', 'instead'])
+    }
   })
 
   it('LOG-4: no metric has a contact in its labels', () => {

@@ -135,7 +135,8 @@ export function smtpMail(options: SmtpMailOptions): SmtpMail {
     }
   }
 
-  return redirectable(Object.assign(handle, { close }))
+  redirectable(handle)
+  return Object.assign(handle, { close })
 }
 
 function transportOf({ transport, allowPlainAuth = false }: SmtpMailOptions): {
