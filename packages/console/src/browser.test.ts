@@ -31,7 +31,7 @@ const shop = campaign({
 
 /** Pages of another program in the frame of the console: one shows a mail of somebody else, and waits for news. */
 const LOOK = { verbs: ['read'], campaigns: 'any' } as const
-const MAIL = `<p>Hello</p><script>document.body.append('ran')</script><img src="https://elsewhere.example/seen.png"><form action="https://elsewhere.example/"><button>Pay</button></form>`
+const MAIL = `<p>Hello</p><script>document.body.append(document.createElement('hr'))</script><img src="https://elsewhere.example/seen.png"><form action="https://elsewhere.example/"><button>Pay</button></form>`
 let news = 'first'
 let asked = 0
 const more: Extension = {
@@ -410,7 +410,7 @@ describe('pages', () => {
     await visit('/mail')
     const mail = page.frameLocator('iframe')
     await mail.getByText('Hello').waitFor()
-    expect(await mail.locator('body').textContent()).not.toContain('ran')
+    expect(await mail.locator('hr').count()).toBe(0)
     await mail.getByRole('button', { name: 'Pay' }).click()
     await page.waitForLoadState('networkidle')
     expect(await mail.getByText('Hello').count()).toBe(1)
@@ -421,6 +421,8 @@ describe('pages', () => {
   it('a page is loaded again when there is news, and not while something is typed', async () => {
     const { page, visit } = await opened()
     await visit('/mail')
+    // It was loaded again at first, to be shown in the zone of the browser.
+    await page.locator('body:not([data-ask-zone])').waitFor()
     const before = asked
     news = 'second'
     await expect.poll(() => asked, { timeout: 30_000 }).toBe(before + 1)
