@@ -149,26 +149,28 @@ export function answering(execute: Execute) {
   }
 }
 
+const SIGNALLED = {
+  kind: input.text,
+  'data?': input.anything,
+  'signalId?': input.id,
+  'occurredAt?': input.instant,
+  'automated?': input.flag,
+}
 /** What an order names, but for the contact, by what its verb is about. */
 const NAMED = {
   contact: {},
   sequence: IN_SEQUENCE,
   step: { ...IN_SEQUENCE, stepId: input.id, 'run?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) },
-  signal: {
-    kind: input.text,
-    'data?': input.anything,
-    'signalId?': input.id,
-    'occurredAt?': input.instant,
-    'automated?': input.flag,
-  },
+  signal: SIGNALLED,
   received: { signalId: input.id },
 } satisfies Record<About, input.Shape>
+const OF_SIGNAL = { contactId: input.id, 'actor?': input.actor, 'fromStep?': input.flag }
 /** Who orders it for which contact. */
 const GIVEN = {
   contact: CONTACT,
   sequence: CONTACT,
   step: CONTACT,
-  signal: { contactId: input.id, 'actor?': input.actor, 'fromStep?': input.flag },
+  signal: OF_SIGNAL,
   received: CONTACT,
 } satisfies Record<About, input.Shape>
 const CHECKS = {
