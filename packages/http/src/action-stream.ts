@@ -35,7 +35,7 @@ export interface Followed {
 
 /** Server-sent events, one each time the action has come further, until it is over. */
 export async function* progressOf({
-  signal,
+  signal: closing,
   look,
   isStillPermitted,
   stateOf,
@@ -43,7 +43,7 @@ export async function* progressOf({
 }: Followed): AsyncGenerator<string> {
   let last: string | null = null
   let silentMs = 0
-  while (!signal.aborted) {
+  while (!closing.aborted) {
     const action = await look()
     const state = stateOf(action)
     const isNews = state !== last
