@@ -7,21 +7,13 @@
  * `pnpm test:runtimes`: on Bun and Deno as well, which are downloaded for it, with the tests of core.
  */
 import { execFile, spawnSync } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { INSTALL, type Manifest, type Packed, pack } from './pack.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
 const project = join(folder, 'project')
@@ -34,7 +26,9 @@ interface Ended {
 }
 
 function start(command: string, args: readonly string[], cwd: string): Promise<Ended> {
-  const options = { cwd, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 } as const
+  // Not where this workspace finds its packages: `pnpm` sets NODE_PATH to it.
+  const env = { ...process.env, NODE_PATH: undefined }
+  const options = { cwd, env, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 } as const
   return new Promise((resolve) => {
     execFile(command, args, options, (error, stdout, stderr) =>
       resolve({ isRight: error === null, stdout, stderr: stderr === '' && error !== null ? String(error) : stderr }),
@@ -65,35 +59,6 @@ function judge(what: string, isRight: boolean): void {
   if (!isRight) failed = true
 }
 
-interface Manifest {
-  readonly name: string
-  readonly version: string
-  readonly private?: boolean
-  readonly bin?: Readonly<Record<string, string>>
-  readonly publishConfig?: {
-    readonly bin?: Readonly<Record<string, string>>
-    readonly exports?: Readonly<Record<string, unknown>>
-  }
-}
-
-interface Packed {
-  readonly manifest: Manifest
-  readonly tarball: string
-}
-
-/** All that are published, by one command. */
-async function pack(): Promise<readonly Packed[]> {
-  const manifests = readdirSync('packages')
-    .map((name) => JSON.parse(readFileSync(join('packages', name, 'package.json'), 'utf8')) as Manifest)
-    .filter((manifest) => manifest.private !== true)
-  const which = manifests.map(({ name }) => `--filter=${name}`)
-  await run('pnpm', ['--recursive', ...which, 'pack', '--pack-destination', folder], '.')
-  return manifests.map((manifest) => {
-    const file = `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`
-    return { manifest, tarball: join(folder, file) }
-  })
-}
-
 // --- The stranger's project -----------------------------------------------------------------------------------------
 
 const ROOT = resolve('.')
@@ -111,8 +76,7 @@ async function install(packed: readonly Packed[]): Promise<void> {
     // None of them is on any registry yet.
     overrides: Object.fromEntries(packed.map(({ manifest: { name } }) => [name, `$${name}`])),
   })
-  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error']
-  judge('all packages install into an empty project', (await run('npm', ['install', ...quiet], project)) !== null)
+  judge('all packages install into an empty project', (await run('npm', INSTALL, project)) !== null)
 }
 
 function write(name: string, content: string | object): void {
@@ -195,6 +159,25 @@ function loadAll(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
       judge(`${command} --help`, printed !== null)
     }),
   ]
+}
+
+/** The project has no driver: the subpath loads, and the store's first question says what to install. */
+function lackDriver(): readonly (() => Promise<void>)[] {
+  const sentence =
+    'DRIVER_MISSING: To connect to PostgreSQL, Enfold needs the package pg, which is not installed: npm install pg'
+  return (['import', 'require'] as const).map((system) => async () => {
+    const code = `(async () => {
+      const { createEngine } = await ${system}('enfold')
+      const { createPostgresStore } = await ${system}('enfold/postgres')
+      const store = createPostgresStore({ connectionString: 'postgres://127.0.0.1:1/none', notify: true })
+      const engine = createEngine({ store, handlers: {} })
+      await engine.publish({ id: 'a', goals: [], sequences: [] }).catch(({ code, message }) => console.log(code + ': ' + message))
+      await engine.close()
+      await store.close()
+    })()`
+    const printed = await run(process.execPath, ['--eval', code], project)
+    judge(`${system}('enfold/postgres') without pg says what to install`, printed === `${sentence}\n`)
+  })
 }
 
 /** With its own loader of modules, which requires no ES module, and without a line of configuration. */
@@ -322,7 +305,7 @@ const isSchemaAtTheRoot = (problem: Problem) =>
 // --- In order -------------------------------------------------------------------------------------------------------
 
 try {
-  const packed = await pack()
+  const packed = await pack(folder, run)
   const installed = install(packed)
   for (const one of packed) await judgePackage(one)
   process.stdout.write('\nAn empty project\n')
@@ -335,6 +318,7 @@ try {
       runJest(packed),
       [runExample],
       loadAll(packed),
+      lackDriver(),
       refuseOldNode(packed),
     ]
     await all(tasks.flat())

@@ -121,6 +121,8 @@ const commonJs: Options = {
     shared.esbuildOptions?.(options, context)
     options.supported = { 'dynamic-import': false }
   },
+  // By its own name, which bundlers of hosts look for.
+  plugins: [{ name: 'plain-require', renderChunk: (code) => ({ code: code.replaceAll('__require("', 'require("') }) }],
 }
 
 /**
