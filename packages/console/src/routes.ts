@@ -29,19 +29,21 @@ export interface Route {
   handle(call: Call): Promise<Page | Response>
 }
 
+/** `NoInfer`, which TypeScript 5.0 does not know: these types come to stand next to the public ones. */
+type NotInferred<Path extends string> = [Path][Path extends unknown ? 0 : never]
 type ScopeOf<Path extends string> = Scope | ((call: Call<Path>) => Scope | Promise<Scope>)
 type Handle<Path extends string> = (call: Call<Path>) => Promise<Page | Response>
 
 /** The scope and the handler know the ids of the path by their names. */
 export const get = <Path extends Route['path']>(
   path: Path,
-  scope: ScopeOf<NoInfer<Path>>,
-  handle: Handle<NoInfer<Path>>,
+  scope: ScopeOf<NotInferred<Path>>,
+  handle: Handle<NotInferred<Path>>,
 ) => ({ method: 'get', path, scope, handle }) as Route
 export const post = <Path extends Route['path']>(
   path: Path,
-  scope: ScopeOf<NoInfer<Path>>,
-  handle: Handle<NoInfer<Path>>,
+  scope: ScopeOf<NotInferred<Path>>,
+  handle: Handle<NotInferred<Path>>,
 ) => ({ method: 'post', path, scope, handle }) as Route
 
 /** Cut to what the actor may see. */
