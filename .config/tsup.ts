@@ -3,7 +3,7 @@
  *
  * Both builds hold the libraries that a package names as dev dependencies: those that compute and nothing else. Their
  * licences go into `dist/THIRD-PARTY.txt`. What it names as dependencies and peers stays an import: see
- * `docs/decisions/0034-one-package-to-install.md`.
+ * `docs/decisions/0037-one-package-to-install.md`.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
