@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander'
 import { addDevCommand } from './commands/dev.ts'
 import { addInitCommand } from './commands/init.ts'
 import { addMcpCommand } from './commands/mcp.ts'
+import { addMigrateCommand } from './commands/migrate.ts'
 import { withStoreFirst } from './commands/options.ts'
 import { addOrderCommands } from './commands/orders.ts'
 import { addQuestionCommands } from './commands/questions.ts'
@@ -54,6 +55,7 @@ export function createCommands(args: readonly string[], io: Streams, fail: () =>
   addQuestionCommands(program, io, fail)
   addOrderCommands(program, io, fail)
   addWorkCommands(program, io, fail)
+  addMigrateCommand(program, io, fail)
   addMcpCommand(program, io)
   addDevCommand(program, io)
   addInitCommand(program, io)

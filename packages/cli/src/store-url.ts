@@ -126,7 +126,7 @@ function listed(all: readonly string[]): string {
 }
 
 /** A connection string as `pg` has it, and the schema, of which `pg` knows nothing. */
-function postgresIn(url: string): { readonly connectionString: string; readonly schema?: string } {
+export function postgresIn(url: string): { readonly connectionString: string; readonly schema?: string } {
   // What cannot be parsed is not repeated: somewhere in it is a password.
   if (!URL.canParse(url))
     throw new UsageError(`What begins with postgres:// is no URL; expected ${STORE_URLS}, percent-encoded.`)

@@ -31,14 +31,10 @@ export interface Database {
   inTransaction(client: TransactionClient): HostTransaction
   /** Closed by the store; then nothing is asked any more. */
   readonly open: OpenWork
-  /** Ends the pool, if it is the store's own. */
-  free(): Promise<void>
 }
 
 export interface DatabaseOptions {
   readonly pool: UsedPool
-  /** Whether closing the database ends the pool. */
-  readonly ownsPool: boolean
   readonly schema: string
   readonly migrate: boolean
   readonly prepare: boolean
@@ -46,7 +42,7 @@ export interface DatabaseOptions {
 
 const MAX_ATTEMPTS = 10
 
-export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: DatabaseOptions): Database {
+export function openDatabase({ pool, schema, migrate, prepare }: DatabaseOptions): Database {
   const place = `PostgreSQL, schema ${schema}`
   const connect = connectorOf(pool, place)
   const open = createOpenWork('PostgreSQL')
@@ -122,9 +118,6 @@ export function openDatabase({ pool, ownsPool, schema, migrate, prepare }: Datab
     refuseIfOutdated,
     inTransaction: (client) => joinHostTransaction(client, place, checks),
     open,
-    async free() {
-      if (ownsPool) await pool.end()
-    },
   }
 }
 

@@ -69,11 +69,43 @@ async function migrate(client: PoolClient, ask: Query, schema: string): Promise<
       `CREATE TABLE IF NOT EXISTS "${schema}".migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
     )
   }
-  for (; version < migrations.length; version++) {
-    await client.query((migrations[version] as (schema: string) => string)(`"${schema}"`))
-    await client.query(`INSERT INTO "${schema}".migrations (version) VALUES (${version + 1})`)
-  }
+  for (; version < migrations.length; version++)
+    for (const statement of statementsTo(schema, version + 1)) await client.query(statement)
   await client.query('COMMIT')
+}
+
+/** What brings a schema from the version before to this one. */
+function statementsTo(schema: string, version: number): readonly string[] {
+  const migration = migrations[version - 1] as (schema: string) => string
+  return [migration(`"${schema}"`), `INSERT INTO "${schema}".migrations (version) VALUES (${version})`]
+}
+
+/** The same as `openSchema` does, as text: one transaction, which fails as a whole where another was first. */
+export function migrationText(schema: string, from: number): string {
+  const first = [
+    `CREATE SCHEMA IF NOT EXISTS "${schema}"`,
+    `CREATE TABLE IF NOT EXISTS "${schema}".migrations (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+  ]
+  const versions = migrations.slice(from).map((_, i) => from + 1 + i)
+  return [
+    'BEGIN ISOLATION LEVEL READ COMMITTED',
+    `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`,
+    ...(from === 0 ? first : [`LOCK TABLE "${schema}".migrations IN ACCESS EXCLUSIVE MODE`]),
+    ...versions.flatMap((version) => [`-- version ${version}`, ...statementsTo(schema, version)]),
+    'COMMIT',
+  ]
+    .map((statement) => (statement.startsWith('--') ? `\n${statement}\n` : `${statement.trim().replace(/;$/, '')};\n`))
+    .join('')
+}
+
+/** The version of a schema, 0 if there is none. @throws as `openSchema` for what never can be brought up to date */
+export async function schemaVersion(connect: Connect, schema: string): Promise<number> {
+  const client = await connect()
+  try {
+    return (await versionOf(async (text, values = []) => (await client.query(text, [...values])).rows, schema)).version
+  } finally {
+    client.release()
+  }
 }
 
 /** Without asking for anything to be changed. @throws as `openSchema` for what never can be brought up to date */

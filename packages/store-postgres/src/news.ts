@@ -16,18 +16,33 @@ export interface News {
   close(): Promise<void>
 }
 
+/** One connection for the news of any number of channels. */
+export interface NewsConnection {
+  /** `close` of what it returns ends this channel alone. */
+  of(channel: string, onNews: () => void): News
+  close(): Promise<void>
+}
+
 /** How often at most others are told. */
 const TELL_MS = 10
 
 /** How long to wait before connecting again. */
 const RECONNECT_MS = 1000
 
-export function createNews(config: ClientConfig, channel: string, onNews: () => void): News {
+export function createNewsConnection(config: ClientConfig): NewsConnection {
+  const heard = new Map<string, Set<() => void>>()
+  const toTell = new Set<string>()
   let connecting: Promise<Client | null> | undefined
   let telling: NodeJS.Timeout | undefined
   let reconnecting: NodeJS.Timeout | undefined
-  let listening = false
   let closed = false
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** One after the other: `pg` takes no statement before the last was answered. Lost ones cost a poll. */
+  function say(client: Client | null, text: string): Promise<unknown> {
+    last = last.then(() => client?.query(text)).catch(() => {})
+    return last
+  }
 
   async function connect(): Promise<Client | null> {
     // Without it no statement goes through either, and those say so.
@@ -35,8 +50,8 @@ export function createNews(config: ClientConfig, channel: string, onNews: () => 
     if (client === null) return null
     // What this one tells it need not hear. (`processID` is missing in the types of pg.)
     const self = client as Client & { readonly processID: number; unref(): void }
-    client.on('notification', ({ processId }) => {
-      if (processId !== self.processID) onNews()
+    client.on('notification', ({ processId, channel }) => {
+      if (processId !== self.processID) for (const onNews of heard.get(channel) ?? []) onNews()
     })
     // Lost now or later: again after a while, and meanwhile polling serves.
     const lost = () => {
@@ -44,7 +59,7 @@ export function createNews(config: ClientConfig, channel: string, onNews: () => 
       client.removeAllListeners()
       client.on('error', () => {})
       client.end().catch(() => {})
-      if (listening && !closed) reconnecting = setTimeout(listen, RECONNECT_MS).unref()
+      if (heard.size > 0 && !closed) reconnecting = setTimeout(() => void connected(), RECONNECT_MS).unref()
       return null
     }
     client.once('error', lost)
@@ -53,38 +68,64 @@ export function createNews(config: ClientConfig, channel: string, onNews: () => 
       await client.connect()
       // It alone keeps no process alive.
       self.unref()
-      if (listening) await client.query(`LISTEN ${channel}`)
+      if (heard.size > 0) await client.query(all('LISTEN', heard.keys()))
       return client
     } catch {
       return lost()
     }
   }
 
-  function connected(): Promise<Client | null> {
+  async function connected(): Promise<Client | null> {
+    if (closed) return null
     connecting ??= connect()
     return connecting
   }
 
-  function listen(): void {
-    if (closed) return
-    void connected()
+  async function listen(channel: string, onNews: () => void): Promise<void> {
+    const listeners = heard.get(channel) ?? new Set()
+    heard.set(channel, listeners.add(onNews))
+    // A connection that is there, or under way, has not heard of this channel.
+    const before = connecting
+    const client = await connected()
+    if (before !== undefined) await say(client, `LISTEN ${channel}`)
+  }
+
+  function tell(channel: string): void {
+    toTell.add(channel)
+    telling ??= setTimeout(async () => {
+      telling = undefined
+      const channels = [...toTell]
+      toTell.clear()
+      const client = await connected()
+      await say(client, all('NOTIFY', channels))
+    }, TELL_MS).unref()
+  }
+
+  async function forget(channel: string, onNews: () => void): Promise<void> {
+    const listeners = heard.get(channel)
+    if (listeners?.delete(onNews) !== true || listeners.size > 0) return
+    heard.delete(channel)
+    if (!closed && connecting !== undefined) await say(await connecting, `UNLISTEN ${channel}`)
   }
 
   return {
-    tell() {
-      if (closed) return
-      telling ??= setTimeout(async () => {
-        telling = undefined
-        const client = await connected()
-        await client?.query(`NOTIFY ${channel}`).catch(() => {})
-      }, TELL_MS).unref()
-    },
-    listen() {
-      if (listening) return
-      listening = true
-      // A connection that only told until now begins to listen.
-      if (connecting === undefined) listen()
-      else void connecting.then((client) => client?.query(`LISTEN ${channel}`).catch(() => {}))
+    of(channel, onNews) {
+      let open = true
+      let listening = false
+      return {
+        tell() {
+          if (open && !closed) tell(channel)
+        },
+        listen() {
+          if (listening || !open || closed) return
+          listening = true
+          void listen(channel, onNews)
+        },
+        async close() {
+          open = false
+          await forget(channel, onNews)
+        },
+      }
     },
     async close() {
       closed = true
@@ -94,4 +135,9 @@ export function createNews(config: ClientConfig, channel: string, onNews: () => 
       await client?.end().catch(() => {})
     },
   }
+}
+
+/** In one message, and so in one transaction. */
+function all(verb: 'LISTEN' | 'NOTIFY', channels: Iterable<string>): string {
+  return Array.from(channels, (channel) => `${verb} ${channel}`).join('; ')
 }

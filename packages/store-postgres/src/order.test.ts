@@ -39,7 +39,7 @@ function follower(read: (after: number) => Promise<readonly { readonly stream: s
 function appendIn(client: Client, schema: string, appends: readonly StreamAppend[]) {
   const pool = new Pool({ connectionString: server.url })
   onTestFinished(() => pool.end())
-  const database = openDatabase({ pool, ownsPool: false, schema, migrate: false, prepare: false })
+  const database = openDatabase({ pool, schema, migrate: false, prepare: false })
   const log = createEventLog({
     ...database.inTransaction(client),
     schema: database.schema,

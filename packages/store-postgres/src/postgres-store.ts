@@ -4,6 +4,7 @@ import {
   type ChangeNotifications,
   type ChecksRequired,
   EnfoldFault,
+  type KnowsNextWake,
   type Locked,
   type Store,
   type StreamAppend,
@@ -23,10 +24,11 @@ import { type Database, openDatabase } from './database.ts'
 import { createOwnPool, type UsedPool } from './driver.ts'
 import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
 import { migrations } from './migrations/index.ts'
-import { createNews, type News } from './news.ts'
+import { createNewsConnection, type News, type NewsConnection } from './news.ts'
 import type { PostgresPool } from './pool.ts'
 import { createProjection } from './projection.ts'
 import { createTagIndex, nameTags } from './tag-index.ts'
+import type { WatchedSchema } from './watched-schemas.ts'
 
 export interface PostgresStoreOptions {
   /** Where the database is, as `postgres://role:password@host:5432/database`. The store then has a pool of its own. */
@@ -72,48 +74,77 @@ export interface PostgresStoreOptions {
  * @example
  * const store = createPostgresStore({ connectionString: process.env.DATABASE_URL })
  */
-export function createPostgresStore(
-  options: PostgresStoreOptions,
-): Store & ChangeNotifications & TransactionalStore & ChecksRequired {
-  const {
-    schema = 'enfold',
-    migrate = true,
-    hashChain = true,
+export function createPostgresStore(options: PostgresStoreOptions): PostgresStore {
+  const { pool: given } = checked(options, 'createPostgresStore')
+  const pool = poolOf(options)
+  const connection = newsConnectionOf(options, pool)
+  return storeOn(options, {
+    pool,
     // Of a pool that is given nobody here knows what stands between.
-    prepare = options.pool === undefined,
-    pollMs = 200,
-    lockWaitMs = 10_000,
-  } = checked(options)
+    prepare: options.prepare ?? given === undefined,
+    newsOf: (channel, onNews) => connection?.of(channel, onNews) ?? null,
+    async free() {
+      await connection?.close()
+      if (given === undefined) await pool.end()
+    },
+  })
+}
+
+/** A store of PostgreSQL, and what more it can do than others. */
+export type PostgresStore = Store & ChangeNotifications & TransactionalStore & ChecksRequired & Partial<KnowsNextWake>
+
+/** What a store shares with the other stores of its host, or has of its own. */
+export interface StorePlace {
+  readonly pool: UsedPool
+  readonly prepare: boolean
+  newsOf(channel: string, onNews: () => void): News | null
+  /** Who looks at this schema together with others; left out: nobody. */
+  readonly watched?: WatchedSchema
+  /** When the store is closed. */
+  free(): Promise<void>
+}
+
+export function storeOn(options: PostgresStoreOptions, place: StorePlace): PostgresStore {
+  const { schema = 'enfold', migrate = true, hashChain = true, pollMs = 200, lockWaitMs = 10_000 } = options
+  const { watched } = place
   // What more of it is used is `pg`'s own, and read with care.
-  const pool = (options.pool as UsedPool | undefined) ?? ownPool(options)
-  const database = openDatabase({ pool, ownsPool: options.pool === undefined, schema, migrate, prepare })
+  const database = openDatabase({ pool: place.pool, schema, migrate, prepare: place.prepare })
   const { refuseIfClosed } = database.open
   const changes = createChanges()
   const channel = `enfold_${schema}`
   const listeners = new Set<() => void>()
-  const news = createNewsOf(options, pool, channel, () => {
+  const heard = () => {
     changes.notifyWaiters()
     for (const listener of listeners) listener()
+  }
+  const news = place.newsOf(channel, () => {
+    watched?.changed()
+    heard()
   })
   const log = createEventLog({ ...database, hashChain, channel: null }, migrations.length)
+  const agenda = createAgenda(database, lockWaitMs)
+  const part = logPartOf(database, log, news, lockWaitMs)
+  const projection = createProjection(database, lockWaitMs)
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
-    log: logPartOf(database, log, news, lockWaitMs),
+    log: watched?.log(part) ?? part,
     index: createTagIndex(database),
-    agenda: createAgenda(database, lockWaitMs),
+    agenda: watched?.agenda(agenda) ?? agenda,
     counters: createCounters(database),
-    projection: createProjection(database, lockWaitMs),
+    projection: watched?.projection(projection) ?? projection,
     actions: createActionTables(database),
     open: database.open,
     changes,
     pollMs,
     async free() {
+      watched?.end()
       await news?.close()
-      await database.free()
+      await place.free()
     },
   })
   return {
     ...store,
+    ...(watched === undefined ? {} : { knownWake: watched.knownWake }),
     readAll: (after, filter) => readAllOf(log, refuseIfClosed, after, filter),
     subscribe(after, signal, filter) {
       news?.listen()
@@ -122,7 +153,11 @@ export function createPostgresStore(
     watch(listener) {
       news?.listen()
       listeners.add(listener)
-      return () => void listeners.delete(listener)
+      const unwatch = watched?.watch(heard)
+      return () => {
+        listeners.delete(listener)
+        unwatch?.()
+      }
     },
     settled: (stream, timeoutMs) => settled(log, stream, timeoutMs),
     inTransaction(client) {
@@ -196,6 +231,11 @@ function tagsPublishedIn(appends: readonly StreamAppend[]): readonly Tag[] {
   return tags
 }
 
+/** The pool that was given, or one of its own. */
+export function poolOf(options: PostgresStoreOptions): UsedPool {
+  return (options.pool as UsedPool | undefined) ?? ownPool(options)
+}
+
 function ownPool({
   connectionString,
   maxConnections = 10,
@@ -212,12 +252,11 @@ function ownPool({
   })
 }
 
-function createNewsOf(
+/** `null`: nobody is told of anything. */
+export function newsConnectionOf(
   { notify = false, connectionString, pool: given }: PostgresStoreOptions,
   pool: UsedPool,
-  channel: string,
-  onNews: () => void,
-) {
+): NewsConnection | null {
   if (notify === false) return null
   const config: ClientConfig =
     typeof notify === 'string'
@@ -226,11 +265,12 @@ function createNewsOf(
         ? { connectionString }
         : // A pool hides its password when its options are listed.
           { ...pool.options, password: pool.options?.password }
-  return createNews({ ...config, keepAlive: true }, channel, onNews)
+  return createNewsConnection({ ...config, keepAlive: true })
 }
 
-function checked(options: PostgresStoreOptions): PostgresStoreOptions {
-  const at = (name: string) => `createPostgresStore.${name}`
+/** @param where the function that was given them, for messages */
+export function checked(options: PostgresStoreOptions, where: string): PostgresStoreOptions {
+  const at = (name: string) => `${where}.${name}`
   const { connectionString, pool, schema, notify } = options
   // Both may hold a password, so neither is shown.
   const refused = (name: string, what: string, expected: string) => EnfoldFault.unshownInput(at(name), what, expected)

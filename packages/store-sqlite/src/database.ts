@@ -257,11 +257,54 @@ function migrate(connection: DatabaseSync, path: string): void {
   connection.exec('PRAGMA journal_mode = WAL')
   connection.exec('BEGIN IMMEDIATE')
   // Asked again: another process may have been first. If anything throws, closing the connection rolls back.
-  for (let next = versionOf(connection, path); next < migrations.length; next++) {
-    connection.exec(migrations[next] as string)
-    connection.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${next + 1}`)
-  }
+  for (let next = versionOf(connection, path); next < migrations.length; next++) connection.exec(migrationTo(next + 1))
   connection.exec('COMMIT')
+}
+
+/** What brings a file from the version before to this one. */
+function migrationTo(version: number): string {
+  return `${migrations[version - 1]}\nPRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${version};`
+}
+
+/**
+ * Plain SQL that brings a file up to date, to read and to run with `sqlite3`; opening a store does the same. `""`: there is
+ * nothing to do.
+ *
+ * @param from the version that the file has (`PRAGMA user_version`); 0 for a file that is not there
+ * @throws EnfoldFault `INVALID_INPUT`
+ */
+export function migrationSql(from = 0): string {
+  if (!Number.isInteger(from) || from < 0 || from > migrations.length)
+    throw EnfoldFault.invalidInput('migrationSql.from', from, `a whole number from 0 to ${migrations.length}`)
+  if (from === migrations.length) return ''
+  const versions = migrations.slice(from).map((_, i) => from + 1 + i)
+  const steps = versions.map((version) => `-- version ${version}\n${migrationTo(version).trim()}\n`)
+  return `PRAGMA journal_mode = WAL;\nBEGIN IMMEDIATE;\n${steps.join('\n')}COMMIT;\n`
+}
+
+/** How a file stands. */
+export interface FileStatus {
+  /** 0: it is not there, or empty. */
+  readonly version: number
+  /** The version that this release works with. */
+  readonly known: number
+}
+
+/**
+ * How a file stands. Changes nothing.
+ *
+ * @throws EnfoldFault `STORE_INCOMPATIBLE` for a file of another program or of a newer release; `STORE_UNAVAILABLE`
+ */
+export function fileStatus(path: string): FileStatus {
+  return faultsOf(path, () => {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return { version: 0, known: migrations.length }
+    const connection = new sqlite.DatabaseSync(path, { readOnly: true })
+    try {
+      return { version: versionOf(connection, path), known: migrations.length }
+    } finally {
+      connection.close()
+    }
+  })
 }
 
 function pragma(connection: DatabaseSync, name: string): number {

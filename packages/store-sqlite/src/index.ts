@@ -9,4 +9,5 @@ export {
   type SqliteTables,
   type TableOfContacts,
 } from './contacts-from-table.ts'
+export { type FileStatus, fileStatus, migrationSql } from './database.ts'
 export { createSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts'

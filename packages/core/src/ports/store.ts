@@ -1,6 +1,6 @@
 /** A whole store, made of the six ports, and what some stores can do besides. */
 import type { RecordedEvent } from '../events.ts'
-import type { EventId, StreamId } from '../ids.ts'
+import type { EventId, Instant, StreamId } from '../ids.ts'
 import type { ActionStore } from './actions.ts'
 import type { Agenda } from './agenda.ts'
 import type { CounterStore } from './counters.ts'
@@ -63,6 +63,15 @@ export interface ChangeNotifications {
    * as well.
    */
   watch(listener: () => void): () => void
+}
+
+/** A read model whose next wake was found out already, as where one look tells it of many schemas. */
+export interface KnowsNextWake {
+  /**
+   * The earliest instant at which anything may be claimed, of any kind, leases counted; `null`: never. `undefined`: not
+   * known. It may lack what other processes have written in the last moment, as any poll does, and nothing of this one.
+   */
+  knownWake(): Instant | null | undefined
 }
 
 /**

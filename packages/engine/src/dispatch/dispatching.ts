@@ -1,5 +1,5 @@
 /** What one dispatcher works with and keeps track of. */
-import type { Claim, ContactId, ReadModel, WorkerId } from '@enfold/core'
+import type { Claim, ContactId, KnowsNextWake, ReadModel, WorkerId } from '@enfold/core'
 import { createBatcher } from '../batch.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { DispatchOptions } from '../engine-options.ts'
@@ -14,7 +14,7 @@ import { bothOf, createPaces, type Permits } from './paces.ts'
 
 export interface DispatcherParts {
   readonly context: EngineContext
-  readonly readModel: ReadModel
+  readonly readModel: ReadModel & Partial<KnowsNextWake>
   readonly kinds: Kinds
   /** In whose name contacts are claimed. */
   readonly worker: WorkerId

@@ -64,11 +64,18 @@ async function claim(
   budget: Budget,
 ): Promise<readonly Claim[]> {
   const free = Math.min(options.concurrency - active.size, budget.capacity)
+  if (isKnownIdle(readModel, context.clock.now())) return []
   // What is not known to exist cannot be passed over.
   await context.campaigns.fresh()
   if (free <= 0) return []
   await limits.look()
   return readModel.claimDue(context.clock.now(), worker, free, options.leaseMs, kinds.capacity(limits.capacity()))
+}
+
+/** Whether nothing can be due, as far as the read model knows without being asked. */
+function isKnownIdle(readModel: Dispatching['readModel'], now: Instant): boolean {
+  const known = readModel.knownWake?.()
+  return known === null || (known !== undefined && known > now)
 }
 
 /** Until some work has ended; and as long as there are free slots, until more may be due: no handler delays others (STEP-7). */
@@ -85,8 +92,11 @@ async function somethingNew(
 
 /** Until the next wake, a notification, or the poll for what other processes have made due. */
 export async function rest(dispatching: Dispatching, stop: AbortSignal): Promise<void> {
-  const { context, options, wakeSignal } = dispatching
-  const wakeAt = await nextWake(dispatching)
+  const { context, options, readModel, wakeSignal } = dispatching
+  // No kind is due before the earliest of all.
+  const known = readModel.knownWake?.()
+  const isIdle = known === null || (known !== undefined && known > context.clock.now())
+  const wakeAt = isIdle ? known : await nextWake(dispatching)
   const untilWake = wakeAt === null ? options.pollMs : epochMsOf(wakeAt) - epochMsOf(context.clock.now())
   if (untilWake > 0) return wakeSignal.sleep(Math.min(options.pollMs, untilWake), stop)
   // Due already: another worker was first, or it fell due since the last look. A short pause, and not of the engine's
