@@ -1,9 +1,12 @@
 /** `enfold mcp`: once as the process that a client starts, and in this process for the rest. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
 import { createSimulatedClock } from '@enfold/testkit'
-import { Client } from '@modelcontextprotocol/client'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
 import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
@@ -56,6 +59,27 @@ it('a client that starts the command asks, orders what is allowed by name, and i
   expect(said.join('')).toContain('Questions, and these orders as wanda: stopSequence.')
   const { events } = (await answerOf(['history', '__proto__', store])) as { readonly events: readonly object[] }
   expect(events.at(-1)).toMatchObject({ actor: 'wanda via MCP, desk', cause: { reason: 'asked by phone' } })
+})
+
+it('over HTTP the command takes a token of your own, does not print it, and ends at a signal with 0', async () => {
+  const child = spawn(process.execPath, [BINARY, 'mcp', store, '--http'], {
+    env: { ...process.env, ENFOLD_MCP_TOKEN: 'a-token-of-mine' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const printed: string[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => printed.push(String(chunk)))
+  const [url] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const client = new Client({ name: 'desk', version: '1' })
+  const headers = { authorization: 'Bearer a-token-of-mine' }
+  await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }))
+  const { structuredContent } = await client.callTool({ name: 'getContact', arguments: { contactId: 'cleo' } })
+  expect(structuredContent).toMatchObject({ answer: { contactId: 'cleo' } })
+  expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401)
+  await client.close()
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
+  expect(printed.join('')).not.toContain('a-token-of-mine')
 })
 
 it('a log is asked like a store, can be ordered nothing, and leaves no copy of it', async () => {

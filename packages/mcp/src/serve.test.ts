@@ -38,6 +38,37 @@ describe('over HTTP', () => {
     expect((await engine.inspect.history('ada')).at(-1)?.actor).toBe(actor)
   })
 
+  it.each([
+    ['2026-07-28', { pin: '2026-07-28' }, 'cancels'],
+    ['of 2025', 'legacy', 'goes'],
+  ] as const)('a question ends when its client of the protocol %s no longer waits for it', async (_, mode, how) => {
+    const { engine } = await givenEngine()
+    const [asked, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const forecast = ({ signal }: { readonly signal: AbortSignal }) => {
+      asked.resolve()
+      return new Promise((__, reject) => {
+        signal.addEventListener('abort', () => {
+          ended.resolve()
+          reject(signal.reason)
+        })
+      })
+    }
+    const slow = { ...engine, inspect: { ...engine.inspect, forecast } } as unknown as Engine
+    const { close, token, url } = await serveMcpOnLoopback({ engine: slow, principal: ANNA })
+    onTestFinished(close)
+    const client = new Client({ name: 'desk', version: '1' }, { versionNegotiation: { mode } })
+    const headers = { authorization: `Bearer ${token}` }
+    await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }))
+    onTestFinished(() => client.close())
+    const giveUp = new AbortController()
+    const answer = asking(client)('forecast', { until: '2026-04-01T00:00:00.000Z', by: 'day' }, giveUp.signal)
+    answer.catch(() => {})
+    await asked.promise
+    if (how === 'cancels') giveUp.abort()
+    else await client.close()
+    await ended.promise
+  })
+
   it('nobody comes in without the token, under another name, or from a page of another site', async () => {
     const { post, token } = await givenServer()
     const authorization = `Bearer ${token}`

@@ -53,11 +53,13 @@ export function createMcpServer(options: McpServerOptions): McpServer {
   )
   const { server } = mcp
   server.setRequestHandler('tools/list', () => ({ tools: listed }))
-  server.setRequestHandler('tools/call', async ({ params: { name, arguments: input = {} } }, { mcpReq }) => {
+  server.setRequestHandler('tools/call', async ({ params: { name, arguments: input = {} } }, { http, mcpReq }) => {
     const tool = tools.find((one) => one.name === name)
     if (tool === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, noTool(name, tools, orders))
     const client = clientIn(mcpReq.envelope) ?? server.getClientVersion()?.name
-    const call = { engine, principal, actor: actorOf(principal.id, client), signal: mcpReq.signal }
+    // A client of an older protocol cannot cancel over HTTP, where nothing knows its requests by their ids: it can go.
+    const signals = [mcpReq.signal, ...(http?.req === undefined ? [] : [http.req.signal])]
+    const call = { engine, principal, actor: actorOf(principal.id, client), signal: AbortSignal.any(signals) }
     return callTool(tool, input, call, limits)
   })
   return mcp
