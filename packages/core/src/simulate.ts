@@ -10,9 +10,9 @@ import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { initialContact } from './fold.ts'
+import { isOfCampaign, requireHappening, requireJson, requireKnown, verbOf } from './happening-checks.ts'
 import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
 import type { JsonObject } from './json.ts'
-import { notJsonIn } from './not-json.ts'
 import type { Overdue } from './pauses.ts'
 import { decidePauseCampaign, decideResumeCampaign } from './pausing.ts'
 import { type PlayMeta, playOn } from './play.ts'
@@ -21,7 +21,7 @@ import type { Rejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
 import { A_DURATION } from './timers/duration.ts'
 import { VERBS, type VerbFacts, type VerbName, type VerbOf } from './verbs/index.ts'
-import { commandOf, type OptionsOf, type StoryWord, VERB_OF_STORY } from './verbs/order.ts'
+import { commandOf, type OptionsOf, type StoryWord } from './verbs/order.ts'
 
 /** What a verb is about, as a happening says it. Options of a verb on the whole contact stand here as well. */
 interface Said<Options extends VerbFacts['takes']> {
@@ -41,7 +41,9 @@ interface Said<Options extends VerbFacts['takes']> {
 
 type HappeningOf<Verb extends VerbFacts, Word extends string> = {
   readonly [Property in Word]: Said<Verb['takes']>[Verb['about']]
-} & (Verb['about'] extends 'contact' ? unknown : OptionsOf<Verb['takes']>)
+} & (Verb['about'] extends 'contact' ? unknown : OptionsOf<Verb['takes']>) &
+  // Default: the newest run.
+  (Verb['about'] extends 'step' ? { readonly run?: number } : unknown)
 
 /**
  * Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours): a verb by its
@@ -102,16 +104,20 @@ export interface Timeline {
   readonly cut: boolean
 }
 
+const OPTIONS = ['from', 'horizon', 'facts', 'happenings', 'outcome', 'handlersTake', 'maxEvents']
+
 /** What the engine would refuse must not be played as something else: a Map as no values at all. */
-function requireJson(path: string, value: unknown): void {
-  for (const { keys, what, expected } of notJsonIn(value))
-    throw EnfoldFault.unshownInput([path, ...keys].join('/'), what, expected)
+function requireOptions(options: SimulationOptions): void {
+  requireKnown('', options, OPTIONS)
+  if (typeof options.facts !== 'function') requireJson('facts', options.facts ?? {})
+  for (const [i, happening] of options.happenings.entries()) requireHappening(`happenings[${i}]`, happening)
 }
 
 /**
  * Plays a campaign for one contact.
  *
- * @throws EnfoldFault `INVALID_INPUT` for a definition or an instant that is none.
+ * @throws EnfoldFault `INVALID_INPUT` for a definition or an instant that is none, an option that is not known, and what
+ *   the engine would refuse of an order.
  * @example
  * simulate(definition, { from: '2026-03-02T08:00:00.000Z', facts: { timeZone: 'Europe/Berlin' },
  *   happenings: [{ at: 'P0D', start: 'nurture' }, { at: 'P12D', signal: { kind: 'purchased' } }] }).sent
@@ -119,6 +125,7 @@ function requireJson(path: string, value: unknown): void {
 export function simulate(definition: unknown, options: SimulationOptions): Timeline {
   const { from, horizon = 'P366D', outcome = () => ({ outcome: 'sent' }), maxEvents = 10_000 } = options
   if (!isInstant(from)) throw EnfoldFault.invalidInput('from', from, 'an instant such as "2026-03-02T08:00:00.000Z"')
+  requireOptions(options)
   const campaigns = createCatalog()
   const meta = { commandId: 'simulation', actor: null }
   const published = decidePublish({ type: 'PublishCampaign', definition, ...meta }, campaigns, from)
@@ -127,10 +134,6 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   const campaignId = campaigns.published()[0]?.campaignId as string
   const until = instantOf(epochMsOf(from) + msOf('horizon', horizon))
   const factsAt = typeof options.facts === 'function' ? options.facts : () => (options.facts as Facts | undefined) ?? {}
-
-  if (typeof options.facts !== 'function') requireJson('facts', options.facts ?? {})
-  for (const [i, happening] of options.happenings.entries())
-    if ('signal' in happening) requireJson(`happenings[${i}].signal.data`, happening.signal.data ?? {})
 
   const contactId = 'contact'
   const queue = options.happenings
@@ -165,7 +168,7 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
 }
 
 function isPauseOfCampaign(happening: Happening): happening is Happening & PauseOfCampaign {
-  return Object.hasOwn(happening, 'pauseCampaign') || Object.hasOwn(happening, 'resumeCampaign')
+  return isOfCampaign(happening)
 }
 
 /** Why it cannot be; `null`: it was done, or changes nothing. */
@@ -214,12 +217,7 @@ function orderedBy(
   now: Instant,
 ): ContactCommand {
   const said: { readonly [property: string]: unknown } = happening
-  const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(said, one))
-  // A verb may have an option that is called as another verb is: `{ resume: 'nurture', shift: true }`.
-  const isOption = (one: string, of: VerbName) => Object.hasOwn(VERBS[of].takes, one)
-  const [word, name] = words.find(([one]) => !words.some(([, other]) => isOption(one, other))) ?? []
-  if (word === undefined || name === undefined)
-    throw EnfoldFault.invalidInput(path, happening, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
+  const { word, name } = verbOf(path, happening)
   const { at: _, [word]: about, ...options } = said
   switch (VERBS[name].about) {
     case 'contact':

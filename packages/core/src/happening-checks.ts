@@ -1,0 +1,187 @@
+/**
+ * What a happening of a simulation says, checked as the engine checks an order: what it would refuse must not be played as
+ * something else, and what is misspelled must not be ignored.
+ */
+import { EnfoldFault, typeName } from './fault.ts'
+import { isInstant, requireId } from './ids.ts'
+import { isUnsafeInteger, unsafeIntegerIn } from './json.ts'
+import { nearestFirst } from './nearest.ts'
+import { notJsonIn } from './not-json.ts'
+import { A_SIGNED_DURATION, signedDurationMs } from './timers/duration.ts'
+import { A_VARIABLE, isVariableValue } from './variables.ts'
+import { VERBS, type VerbFacts, type VerbName } from './verbs/index.ts'
+import { VERB_OF_STORY } from './verbs/order.ts'
+import { type About, type TakenTypes, WAITS } from './verbs/verb.ts'
+
+type Check = (path: string, value: unknown) => void
+type Fields = { readonly [name: string]: unknown }
+
+const id: Check = (path, value) => void requireId(path, value)
+
+const flag: Check = (path, value) => {
+  if (typeof value !== 'boolean') throw EnfoldFault.invalidInput(path, value, 'true or false')
+}
+
+const instant: Check = (path, value) => {
+  if (!isInstant(value)) throw EnfoldFault.invalidInput(path, value, 'an instant such as "2026-03-02T08:00:00.000Z"')
+}
+
+const oneOf =
+  (...words: readonly string[]): Check =>
+  (path, value) => {
+    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
+  }
+
+const duration: Check = (path, value) => {
+  if (typeof value !== 'string' || signedDurationMs(value) === null)
+    throw EnfoldFault.invalidInput(path, value, A_SIGNED_DURATION)
+}
+
+const run: Check = (path, value) => {
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw EnfoldFault.invalidInput(path, value, 'a whole number from 1')
+}
+
+const text: Check = (path, value) => {
+  if (typeof value !== 'string' || value === '') throw EnfoldFault.invalidInput(path, value, 'a text that is not empty')
+}
+
+/** A value is not shown: it may be anything of a person. */
+const vars: Check = (path, value) => {
+  requireRecord(path, value)
+  for (const [name, one] of Object.entries(value as Fields)) {
+    if (isUnsafeInteger(one)) throw tooLarge(`${path}/${name}`)
+    if (one !== null && one !== undefined && !isVariableValue(one))
+      throw EnfoldFault.unshownInput(`${path}/${name}`, `is ${typeName(one)}`, A_VARIABLE)
+  }
+}
+
+const data: Check = (path, value) => {
+  requireRecord(path, value)
+  const at = unsafeIntegerIn(value)
+  if (at !== null) throw tooLarge(`${path}${at}`)
+}
+
+const OPTIONS: { readonly [Of in keyof TakenTypes]: Check } = {
+  flag,
+  instantOrNull(path, value) {
+    if (value !== null) instant(path, value)
+  },
+  instant,
+  duration,
+  step: id,
+  sequence: id,
+  wait: oneOf(...WAITS),
+  key: id,
+  vars,
+}
+
+const SIGNAL: { readonly [property: string]: Check } = { kind: text, data, automated: flag, signalId: id }
+
+/** What a JSON value cannot say is refused, wherever it stands. */
+export function requireJson(path: string, value: unknown): void {
+  for (const { keys, what, expected } of notJsonIn(value))
+    throw EnfoldFault.unshownInput([path, ...keys].join('/'), what, expected)
+}
+
+/** What has a property that is not known is refused, with those that were probably meant. Values are not shown. */
+export function requireKnown(path: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  const at = path === '' ? unknown : `${path}.${unknown}`
+  throw EnfoldFault.unshownInput(at, 'is no known property', `one of ${nearestFirst(unknown, known).join(', ')}`)
+}
+
+/**
+ * @param path of the happening
+ * @throws EnfoldFault `INVALID_INPUT` for what is no happening
+ */
+export function requireHappening(path: string, happening: object): void {
+  if (typeof happening !== 'object' || happening === null)
+    throw EnfoldFault.invalidInput(path, happening, 'an object such as { at, start }')
+  const said = happening as Fields
+  if (isOfCampaign(happening)) {
+    requirePause(path, said)
+    return
+  }
+  const { word, name } = verbOf(path, happening)
+  const { about, takes }: VerbFacts = VERBS[name]
+  const at = `${path}.${word}`
+  const options = Object.entries(takes).map(([option, of]) => [option, OPTIONS[of]] as const)
+  const outside = about === 'contact' ? [] : about === 'step' ? [...options, ['run', run] as const] : options
+  requireKnown(path, said, ['at', word, ...outside.map(([option]) => option)])
+  requireOptions(path, said, outside)
+  NAMED[about](at, said[word], options)
+}
+
+type Options = readonly (readonly [string, Check])[]
+
+function requireOptions(path: string, given: Fields, options: Options): void {
+  for (const [option, check] of options) if (given[option] !== undefined) check(`${path}.${option}`, given[option])
+}
+
+/** What the word of a verb must say, by what the verb is about. */
+const NAMED: { readonly [One in About]: (path: string, value: unknown, options: Options) => void } = {
+  contact(path, value, options) {
+    if (value === true) return
+    if (options.length === 0) throw EnfoldFault.invalidInput(path, value, 'true')
+    requireRecord(path, value)
+    const names = options.map(([option]) => option)
+    requireKnown(path, value as object, names)
+    requireOptions(path, value as Fields, options)
+  },
+  sequence: id,
+  step(path, value) {
+    if (!Array.isArray(value) || value.length !== 2)
+      throw EnfoldFault.invalidInput(path, value, 'the ids of a sequence and of its step, as a list')
+    for (const [i, one] of value.entries()) id(`${path}[${i}]`, one)
+  },
+  signal(path, value) {
+    requireObject(path, value)
+    requireKnown(path, value as object, Object.keys(SIGNAL))
+    text(`${path}.kind`, (value as Fields).kind)
+    requireOptions(path, value as Fields, Object.entries(SIGNAL))
+  },
+  received: id,
+}
+
+/** Which verb a happening is, by its word. */
+export function verbOf(path: string, happening: object): { readonly word: string; readonly name: VerbName } {
+  const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(happening, one))
+  // A verb may have an option that is called as another verb is: `{ resume: 'nurture', shift: true }`.
+  const isOption = (one: string, of: VerbName) => Object.hasOwn(VERBS[of].takes, one)
+  const [word, name] = words.find(([one]) => !words.some(([, other]) => isOption(one, other))) ?? []
+  if (word === undefined || name === undefined)
+    throw EnfoldFault.invalidInput(path, happening, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
+  return { word, name }
+}
+
+/** Whether it is of the whole campaign, and no verb. */
+export function isOfCampaign(happening: object): boolean {
+  return Object.hasOwn(happening, 'pauseCampaign') || Object.hasOwn(happening, 'resumeCampaign')
+}
+
+function requirePause(path: string, said: Fields): void {
+  const word = Object.hasOwn(said, 'pauseCampaign') ? 'pauseCampaign' : 'resumeCampaign'
+  requireKnown(path, said, ['at', word])
+  const value = said[word]
+  if (word === 'resumeCampaign') {
+    oneOf('shift', 'send', 'skip')(`${path}.${word}`, value)
+    return
+  }
+  if (value === true) return
+  if (!Array.isArray(value)) throw EnfoldFault.invalidInput(`${path}.${word}`, value, 'true, or a list of sequences')
+  for (const [i, one] of value.entries()) id(`${path}.${word}[${i}]`, one)
+}
+
+function requireRecord(path: string, value: unknown): void {
+  requireObject(path, value)
+  requireJson(path, value)
+}
+
+function requireObject(path: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw EnfoldFault.unshownInput(path, `is ${typeName(value)}`, 'an object')
+}
+
+const tooLarge = (path: string) => EnfoldFault.unshownInput(path, 'is an integer that cannot be kept exactly', 'a text')
