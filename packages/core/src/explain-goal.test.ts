@@ -2,6 +2,7 @@ import { campaign, createCatalog, decidePublish, isRight, type SignalPattern } f
 import { explainNotSatisfied } from '@enfold/core/log'
 import { commands, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
+import { decideUnpublish } from './catalog.ts'
 
 const { start, stop, signal, suppress } = commands
 
@@ -160,6 +161,37 @@ describe('why a signal did not satisfy a goal', () => {
     expect(why(told, 'bought')).toMatchObject({ reason: 'other-kind', detail: 'it is for "purchased"' })
     expect(why(told, 'none')).toMatchObject({ reason: 'goal-unknown' })
     expect(why(told, 'bought', 's1', 'other')).toMatchObject({ reason: 'not-published' })
+  })
+
+  it('SIGNAL-5: the campaign was withdrawn when the signal came, whose kind another campaign kept', () => {
+    const campaigns = createCatalog()
+    const publishedOn = (at: string) => {
+      const command = { type: 'PublishCampaign', definition: shop, commandId: 'p', actor: null } as const
+      const decided = decidePublish(command, campaigns, at)
+      return isRight(decided) ? decided.right.events : []
+    }
+    const withdrawnOn = (at: string) => {
+      const command = { type: 'UnpublishCampaign', campaignId: 'shop', commandId: 'u', actor: null } as const
+      const decided = decideUnpublish(command, campaigns, at)
+      return isRight(decided) ? decided.right.events : []
+    }
+    const day = (n: number) => `2026-03-0${n}T09:00:00.000Z`
+    for (const event of publishedOn(day(1))) campaigns.apply({ ...event, version: 1 })
+    for (const event of withdrawnOn(day(3))) campaigns.apply({ ...event, version: 2 })
+    for (const event of publishedOn(day(5))) campaigns.apply({ ...event, version: 3 })
+    const [event] = story.given(signal('note-added', { signalId: 's1', fromStep: true })).events
+    const reasonAt = (at: string) =>
+      explainNotSatisfied(
+        [{ ...event, at } as typeof event & object],
+        { campaignId: 'shop', goalId: 'noted', signalId: 's1' },
+        campaigns,
+      ).reason
+    expect(['2026-02-28T09:00:00.000Z', day(2), day(4), day(6)].map(reasonAt)).toEqual([
+      'not-published',
+      'from-step',
+      'not-published',
+      'from-step',
+    ])
   })
 
   it('SIGNAL-2: nothing is known of a signal that is not kept and satisfied nothing', () => {

@@ -98,10 +98,12 @@ export function explainNotSatisfied(
   })
 }
 
-/** The version that was published at an instant, as far as the log tells; `null`: none. */
+/** The version that was published at an instant; `null`: none, as far as the catalogue tells, which knows the last withdrawal. */
 function publishedAt(campaigns: Catalog, campaignId: CampaignId, at: Instant): PublishedCampaign | null {
-  const entry = campaigns.find(campaignId)
-  return entry?.versions.filter((one) => one.publishedAt <= at).at(-1) ?? null
+  const { published = null, unpublishedAt = null, versions = [] } = campaigns.find(campaignId) ?? {}
+  const newest = versions.filter((one) => one.publishedAt <= at).at(-1) ?? null
+  if (newest === null || newest === published || unpublishedAt === null) return newest
+  return newest.publishedAt <= unpublishedAt && unpublishedAt <= at ? null : newest
 }
 
 const kindsOf = (goal: GoalDefinition) =>
