@@ -220,8 +220,11 @@ describe('keys', () => {
   it('KEY-2: the idempotency key of a run without a key is what it always was', () => {
     const sending = { contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', run: 1, stepId: 'one', resend: 0 }
     expect(idempotencyKeyOf(sending)).toBe('e6622d8e-3b51-50dd-bc66-cfe0e6dffd4f')
-    expect(idempotencyKeyOf({ ...sending, key: '' })).toBe('e6622d8e-3b51-50dd-bc66-cfe0e6dffd4f')
-    expect(idempotencyKeyOf({ ...sending, key: 'a' })).not.toBe('e6622d8e-3b51-50dd-bc66-cfe0e6dffd4f')
+    expect(idempotencyKeyOf({ ...sending, key: '', occurrence: 1 })).toBe('e6622d8e-3b51-50dd-bc66-cfe0e6dffd4f')
+    const others = [{ key: 'a' }, { occurrence: 2 }, { key: 'a', occurrence: 2 }].map((more) =>
+      idempotencyKeyOf({ ...sending, ...more }),
+    )
+    expect(new Set([...others, 'e6622d8e-3b51-50dd-bc66-cfe0e6dffd4f']).size).toBe(4)
   })
 
   it('KEY-1: the events of a run without a key are what they always were', () => {
