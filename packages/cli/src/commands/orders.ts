@@ -133,7 +133,7 @@ interface UndoOptions extends GivenOptions {
 }
 
 function addUndo(program: Command, io: Streams, done: Finish): void {
-  asking(orderCommand(program, 'undo', 'undo an action over many contacts: starts, stops, restarts and undos'))
+  asking(orderCommand(program, 'undo', 'undo an action over many contacts, of any verb that has an inverse'))
     .addArgument(new Argument('<action>', 'its id').argParser(idIn))
     .option('--stop-sent', 'stop the runs that it started and that have sent something (default: leave them alone)')
     .option('--shift', 'the waits of runs that go on again are longer by the gap (default: due times stand)')
