@@ -31,8 +31,6 @@ const app = await Application.bootstrapWithPlugins({
   name: 'Packages',
   disableSources: true,
   excludeInternal: true,
-  // Of the few names of fp-ts that core hands on; the others have none.
-  excludeTags: ['@category', '@since'],
   // The types are checked by `pnpm check:types`.
   skipErrorChecking: true,
   validation: { invalidLink: true, notExported: false, notDocumented: false },
