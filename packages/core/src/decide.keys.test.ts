@@ -9,7 +9,7 @@ import {
   isRight,
   newestRun,
 } from '@enfold/core'
-import { violationOf } from '@enfold/core/log'
+import { explainNot, violationOf } from '@enfold/core/log'
 import { commands, type Scenario, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
@@ -281,6 +281,17 @@ describe('keys', () => {
     paused.after.when(resume('cart')).thenEvents(['SequenceResumed', { key: 'b', run: 1 }])
     const sent = paused.after.passed('P1D').events.filter(({ type }) => type === 'StepSent')
     expect(sent.map(({ data }) => 'key' in data && data.key)).toEqual(['a'])
+  })
+
+  it('KEY-2: asked without a key, why a step did not run names the keys that there are', () => {
+    const why = (key?: string) => {
+      const step = { campaignId: 'shop', sequenceId: 'cart', stepId: 'one', ...(key === undefined ? {} : { key }) }
+      const { reason, detail } = explainNot(two.contactId, two.events, step, two.context)
+      return [reason, detail]
+    }
+    expect(why()).toEqual(['never-started', 'without a key; with a key for "a", "b"'])
+    expect(why('a')).toEqual(['not-yet-due', null])
+    expect(why('c')).toEqual(['never-started', null])
   })
 
   it('KEY-2: a restart begins with what the run before began with', () => {

@@ -5,6 +5,7 @@ import {
   type ContactState,
   type Enrollment,
   enrollmentOf,
+  enrollmentsOf,
   isBeforePlace,
   isSameEnrollment,
   isSuppressed,
@@ -14,9 +15,10 @@ import {
   recordOf,
   type StepRecord,
 } from './enrollment.ts'
-import type { RecordedContactEvent, RunRef, StepRef } from './events.ts'
+import type { RecordedContactEvent, RunRef, SequenceRef, StepRef } from './events.ts'
 import { fold } from './fold.ts'
 import type { ContactId, EventId, Instant } from './ids.ts'
+import { MOST_NAMED } from './nearest.ts'
 import { leavesWait, pausesOf, type SequencePause, skippingAt } from './pauses.ts'
 import { pausesAsOf } from './pauses-seen.ts'
 import { plan, waitSince } from './plan.ts'
@@ -73,7 +75,10 @@ export interface NotRun {
     /** Its time has come, and no dispatcher has been there since. */
     | 'due'
     | 'step-unknown'
-  /** What the reason was in particular: `late`, `draft`, what the handler said; of a step that is due, why it will be skipped. */
+  /**
+   * What the reason was in particular: `late`, `draft`, what the handler said; of a step that is due, why it will be skipped;
+   * of a sequence with keys that is asked about without one, the keys that it was started for.
+   */
   readonly detail: string | null
   /** When it will be due, as things stand, or when its window opens; `null` if never or not known. */
   readonly dueAt: Instant | null
@@ -115,8 +120,11 @@ export function explainNot(
     evidence: events,
   })
 
-  if (run === undefined)
-    return because(neverStarted(state, context.now), evidence('ContactSuppressed', 'ContactErased'))
+  if (run === undefined) {
+    const reason = neverStarted(state, context.now)
+    const detail = reason === 'never-started' ? startedFor(state, step) : null
+    return because(reason, evidence('ContactSuppressed', 'ContactErased'), detail)
+  }
   const { campaign } = context.campaigns.version(step.campaignId, run.campaignVersion)
   if (campaign.sequences.get(step.sequenceId)?.steps.some((one) => one.id === step.stepId) !== true)
     return because('step-unknown', evidence('SequenceStarted'), `version ${run.campaignVersion} has no such step`)
@@ -193,6 +201,16 @@ function deliveredInstead({ deliverTo }: StepRecord): string | null {
 function neverStarted(state: ContactState, now: Instant): NotRun['reason'] {
   if (state.erased) return 'erased'
   return isSuppressed(state, now) ? 'suppressed' : 'never-started'
+}
+
+/** Of a sequence with keys, asked about without one: those that it was started for (KEY-2). */
+function startedFor(state: ContactState, step: SequenceRef): string | null {
+  if (step.key !== undefined) return null
+  const keys = enrollmentsOf(state, step).flatMap((one) => (newestRun(one) === undefined ? [] : [one.key]))
+  if (keys.length === 0) return null
+  const named = keys.slice(0, MOST_NAMED).map((key) => JSON.stringify(key))
+  const more = keys.length - named.length
+  return `without a key; with a key for ${named.join(', ')}${more === 0 ? '' : ` and ${more} more`}`
 }
 
 /** The numbers of the run and of those that it continues: what was resolved in one of them is resolved in it. */
