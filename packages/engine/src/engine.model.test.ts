@@ -103,7 +103,7 @@ interface ModelStep {
   atMs: number
   /** It stands before the place at which the run was opened, or to which it was moved. */
   isPassed: boolean
-  /** What became of it is of before the run was moved: it takes no time. */
+  /** What became of it is older than the move of the run: it takes no time. */
   isOld: boolean
   /** The run was moved to it without its wait. */
   hasNoWait: boolean
