@@ -43,10 +43,12 @@ export function choose(project: Project, flags: Flags): Choice {
     notes.push(
       `Your database seems to be no PostgreSQL (${otherDatabase}), so events go into a SQLite file next to it. If it is PostgreSQL: --orm ${orms[0] ?? 'pg'}.`,
     )
+  const framework = pick('framework', FRAMEWORK_NAMES, flags.framework, frameworks, 'none')
   return {
-    project,
+    // It takes files with `import` whatever package.json says, and its bundlers want names without an ending.
+    project: framework === 'next' ? { ...project, modules: 'esm', extension: '' } : project,
     orm,
-    framework: pick('framework', FRAMEWORK_NAMES, flags.framework, frameworks, 'none'),
+    framework,
     runner: pick('test', RUNNER_NAMES, flags.test, runners, 'node'),
     folder: folderOf(project, flags.dir),
     notes,

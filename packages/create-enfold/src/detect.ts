@@ -41,8 +41,7 @@ export function detect(root: string): Project {
   if (frameworks.length === 0 && !hasSource) refuseWorkspace(root, manifest)
   const orms = ormsOf(has)
   const language = compiler !== null || has.has('typescript') ? 'ts' : 'js'
-  // Next.js takes files with `import` whatever package.json says.
-  const modules = language === 'ts' || manifest.isModule || frameworks.includes('next') ? 'esm' : 'cjs'
+  const modules = language === 'ts' || manifest.isModule ? 'esm' : 'cjs'
   return {
     root,
     manifest,
@@ -53,7 +52,7 @@ export function detect(root: string): Project {
     packageManager: packageManagerOf(root, manifest.packageManager),
     language,
     modules,
-    extension: extensionOf(language, modules, compiler, manifest, frameworks),
+    extension: extensionOf(language, modules, compiler, manifest),
     testSuffix: testSuffixOf(root, manifest),
     hasSource,
   }
@@ -133,10 +132,7 @@ function extensionOf(
   modules: Project['modules'],
   compiler: CompilerOptions | null,
   { isModule }: Manifest,
-  frameworks: Project['frameworks'],
 ): Project['extension'] {
-  // Its bundlers take a name without an ending, and not one that ends as what is compiled.
-  if (frameworks.includes('next')) return ''
   if (language === 'js') return modules === 'esm' ? '.js' : ''
   if (compiler === null) return '.ts'
   if (compiler.allowsTsExtensions) return '.ts'

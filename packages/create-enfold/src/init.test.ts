@@ -166,6 +166,13 @@ describe('how the files are written', () => {
   })
 })
 
+it('a framework that is named counts as one that is found, also for how files are written', () => {
+  const root = given({ 'package.json': {} })
+  init({ root, framework: 'next' })
+  expect(readFileSync(join(root, 'enfold/engine.js'), 'utf8')).toContain("import { welcome } from './welcome'")
+  expect(readFileSync(join(root, 'app/enfold/[...path]/route.js'), 'utf8')).toContain('export {')
+})
+
 describe('what it leaves', () => {
   const manifest = dependingOn('enfold')
 

@@ -75,7 +75,9 @@ async function served(server) {
 }
 
 const host = await starts[framework]()
-if (framework !== 'nest' && framework !== 'fastify') await load('enfold/worker')
+/** The others begin and end their worker by themselves. */
+const hasWorker = framework !== 'nest' && framework !== 'fastify'
+if (hasWorker) await load('enfold/worker')
 const { signedUp } = await load('enfold/enroll')
 const contactId = `contact-${process.pid}`
 if (signedUp.length === 1) await signedUp(contactId)
@@ -94,5 +96,5 @@ deepEqual(await Promise.all(['/enfold/console', '/enfold/api/contacts/ada', '/ot
 process.env.ENFOLD_OPEN = 'to-everybody'
 deepEqual(await Promise.all(['/enfold/console', `/enfold/api/contacts/${contactId}`].map(statusOf)), [200, 200])
 await host.close()
-process.kill(process.pid, 'SIGTERM')
+if (hasWorker) process.kill(process.pid, 'SIGTERM')
 process.once('exit', (status) => equal(status, 0))

@@ -194,8 +194,8 @@ async function checkTypes(): Promise<void> {
       ...{ noUnusedLocals: true, noUnusedParameters: true, noImplicitOverride: true, noImplicitReturns: true },
       ...{ noEmit: true, types: ['node', 'jest'], skipLibCheck: false },
     }
-    // Next.js has a bundler's resolution always: its route imports without endings.
-    const exclude = kind === 'ts-commonjs' ? ['*/src/app'] : []
+    // Next.js has a bundler's resolution always: its files import without endings.
+    const exclude = kind === 'ts-bundled' ? [] : ['*-next-*']
     writeFileSync(join(projects, kind, 'package.json'), JSON.stringify(manifest))
     const config = {
       compilerOptions: { ...strict, ...compilerOptions },
@@ -243,7 +243,10 @@ const inNode = (kind: string, files: readonly string[]) =>
   run('node', [...(KINDS[kind]?.node ?? []), '--test', ...files], folder)
 
 async function startHosts(made: readonly Made[], url: string): Promise<void> {
-  const some = made.filter(({ orm, runner }) => (orm === 'none' || orm === 'pg') && runner === 'node')
+  // What only a bundler finds does not run in Node; NestJS is an ES module, of which tsx makes a second one for CommonJS.
+  const runs = ({ kind, framework }: Made) =>
+    framework === 'next' ? kind === 'ts-bundled' : framework !== 'nest' || kind !== 'ts-commonjs'
+  const some = made.filter((one) => (one.orm === 'none' || one.orm === 'pg') && one.runner === 'node' && runs(one))
   cpSync(join(import.meta.dirname, 'host.mjs'), join(folder, 'host.mjs'))
   await all('servers that start, send, show and end', some, (one) => {
     const args = [
