@@ -111,7 +111,7 @@ function boundTo(
     throw EnfoldFault.unshownInput(
       'withTransaction.client',
       'has no method query',
-      `a client with query(text, values), as ${adapter?.[1] ?? 'fromPrisma, fromDrizzle, fromTypeOrm, fromKnex, fromKysely and others make one'} of @enfold/store-postgres`,
+      `a client with query(text, values), as ${adapter?.[1] ?? 'fromPrisma, fromDrizzle, fromTypeOrm, fromKnex, fromKysely and others make one'} of enfold/postgres`,
     )
   }
   if (store.inTransaction === undefined)

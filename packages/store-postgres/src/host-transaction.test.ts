@@ -227,7 +227,7 @@ describe('withTransaction refuses', () => {
     const given = await givenHost(server)
     const prisma = { $queryRawUnsafe: async () => [], url: 'postgres://crm:sesame@db/crm' }
     const unlike = (client: unknown) => () => given.engine.withTransaction(client as TransactionClient)
-    expect(unlike(prisma)).toThrow(refused('as fromPrisma(tx) of @enfold/store-postgres'))
+    expect(unlike(prisma)).toThrow(refused('as fromPrisma(tx) of enfold/postgres'))
     expect(unlike(prisma)).not.toThrow(/sesame/)
     expect(unlike(undefined)).toThrow(refused('as fromPrisma, fromDrizzle'))
   })
