@@ -1,5 +1,6 @@
 /** Every page of `enfold dev`. They stand next to those of the console, under its rules. */
 import { type Call, EVENT_STREAM_HEADERS, type Extension, get, type Page, post, streamed } from '@enfold/console/pages'
+import { VERBS } from '@enfold/core'
 import { poolOwners } from '../example.ts'
 import type { World } from '../world.ts'
 import { clockPage, moveClock } from './clock-page.ts'
@@ -9,7 +10,7 @@ import { createSignalPages } from './signal-page.ts'
 import { readAgain, startPage } from './start-page.ts'
 
 const ALL = { verbs: ['read'], campaigns: 'all' } as const
-const ORDER = { verbs: ['signal'], campaigns: 'all' } as const
+const ORDER = { verbs: VERBS.signal.permission, campaigns: 'all' } as const
 const LOOK_MS = 250
 const ALIVE_MS = 15_000
 
