@@ -143,7 +143,13 @@ async function install(): Promise<void> {
     dependencies: {
       ...Object.fromEntries(theirs),
       ...tarballs,
-      ...{ jest: '^30', 'ts-jest': '^29', '@types/jest': '^30', tsx: '^4' },
+      ...{
+        '@mikro-orm/core': drivers['@mikro-orm/postgresql'],
+        jest: '^30',
+        'ts-jest': '^29',
+        '@types/jest': '^30',
+        tsx: '^4',
+      },
     },
     overrides: Object.fromEntries(manifests.map(({ name }) => [name, `$${name}`])),
   }
@@ -248,6 +254,12 @@ async function startHosts(made: readonly Made[], url: string): Promise<void> {
     framework === 'next' ? kind === 'ts-bundled' : framework !== 'nest' || kind !== 'ts-commonjs'
   const some = made.filter((one) => (one.orm === 'none' || one.orm === 'pg') && one.runner === 'node' && runs(one))
   cpSync(join(import.meta.dirname, 'host.mjs'), join(folder, 'host.mjs'))
+  // One for each: another's worker would send the mail that a host waits for.
+  const databases = new Map(some.map(({ root }, i) => [root, `host_${i}`]))
+  const admin = new Client({ connectionString: url })
+  await admin.connect()
+  for (const name of databases.values()) await admin.query(`CREATE DATABASE ${name}`)
+  await admin.end()
   await all('servers that start, send, show and end', some, (one) => {
     const args = [
       ...(KINDS[one.kind]?.node ?? []),
@@ -256,7 +268,8 @@ async function startHosts(made: readonly Made[], url: string): Promise<void> {
       join(one.root, 'src'),
       ending(one),
     ]
-    const env = { DATABASE_URL: url, ENFOLD_DATABASE: join(one.root, 'enfold.db') }
+    const own = Object.assign(new URL(url), { pathname: `/${databases.get(one.root)}` }).href
+    const env = { DATABASE_URL: own, ENFOLD_DATABASE: join(one.root, 'enfold.db') }
     return judged(`a server: ${one.root}`, () => run('node', args, one.root, env))
   })
 }
