@@ -13,7 +13,7 @@ import { createSqliteStore } from 'enfold/sqlite'
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { lineByPointer, readCampaign } from './read-campaign.ts'
 import { type Contact, readContacts } from './read-contacts.ts'
-import { factsAt, readHappenings } from './read-happenings.ts'
+import { factsAt, readHappenings, simulated } from './read-happenings.ts'
 import { inWords } from './wrong-line.ts'
 
 const HERE = import.meta.dirname
@@ -109,7 +109,7 @@ function expectAsSimulated(log: readonly RecordedEvent[], end: number): void {
       from,
       horizon: `PT${(end - Date.parse(from)) / 1000}S`,
       facts: (at) => factsAt(contact, mine, at),
-      happenings: mine,
+      happenings: mine.map(simulated),
     })
     const wasSent = (recorded.get(id) ?? []).filter((event) => event.type === 'StepSent')
     expect(wasSent.map(({ at, data }) => [at, data.stepId])).toEqual(sent.map((one) => [one.at, one.stepId]))

@@ -15,6 +15,11 @@ export type Happening = Exclude<SimulatedHappening, { readonly erase: true } | {
   readonly reason?: string
 }
 
+/** What a simulation of one contact takes of it. */
+export function simulated({ id: _, contact, actor, reason, ...happening }: Happening): SimulatedHappening {
+  return happening
+}
+
 /** What a line must be read against. */
 interface Known {
   /** `null`: could not be read. */

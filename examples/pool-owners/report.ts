@@ -16,7 +16,7 @@ import {
 import { idInWords as named, type Timeline } from 'enfold/core'
 import type { Handled, Standing } from './play.ts'
 import type { Contact } from './read-contacts.ts'
-import { factsAt, type Happening } from './read-happenings.ts'
+import { factsAt, type Happening, simulated } from './read-happenings.ts'
 import { local, run, utc, wordingFor, zoneAmong } from './words.ts'
 
 export interface Played {
@@ -91,7 +91,8 @@ function readerOf({ campaign, contacts, happenings, handled, events, until }: Pl
       const horizon = `PT${Math.floor((Date.parse(until) - Date.parse(from)) / 1000)}S`
       const outcome = () =>
         contact.email === '' ? { outcome: 'skipped' as const, reason: 'no-address' } : { outcome: 'sent' as const }
-      return simulate(campaign, { from, horizon, facts, outcome, happenings: mine.filter((one) => one !== left) }).sent
+      const happenings = mine.filter((one) => one !== left).map(simulated)
+      return simulate(campaign, { from, horizon, facts, outcome, happenings }).sent
     },
   }
 }
