@@ -1,7 +1,7 @@
 /**
  * The gate: `pnpm test` runs all of it, `pnpm check` and `pnpm test:package` a part: `node .config/gate.ts [PART]`. Most
- * stages keep one core busy, and the suite has two workers. The machine that it must run on has two cores: there is room
- * for three workers, because all of them wait now and then.
+ * stages keep one core busy, and the suite has three workers. The machine that it must run on has two cores: there is room
+ * for four workers, because tests wait for servers and processes half of their time.
  */
 import { fileURLToPath } from 'node:url'
 import { runStages, type Stage } from './stages.ts'
@@ -21,7 +21,7 @@ const PARTS: { readonly [part: string]: readonly Stage[] } = {
     { name: 'style', command: 'biome check .', after: 'docs' },
     { name: 'words', command: 'node --run check:words', after: 'docs' },
   ],
-  suite: [{ name: 'suite', command: `ENFOLD_SCALE=0.5 ${vitest} --maxWorkers=2`, after: 'docs', workers: 2 }],
+  suite: [{ name: 'suite', command: `ENFOLD_SCALE=0.5 ${vitest} --maxWorkers=3`, after: 'docs', workers: 3 }],
   package: [
     { name: 'build', command: 'node --run build', after: 'types' },
     { name: 'packed', command: 'node .config/packed.ts', after: 'build' },
@@ -35,7 +35,7 @@ const stages = part === undefined ? Object.values(PARTS).flat() : PARTS[part]
 if (stages === undefined) throw new Error(`"${part}" is no part of the gate: ${Object.keys(PARTS).join(', ')}.`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const hasPassed = await runStages(stages, {
-  room: 3,
+  room: 4,
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   write: (text) => void process.stdout.write(text),
 })
