@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url'
 import { runStages, type Stage } from './stages.ts'
 
 const vitest = 'vitest run --config .config/vitest.ts'
-/** What a property proves is proved from source; a bundle needs one process, which loads it once. */
-const commonJs = `ENFOLD_SCALE=0.05 ENFOLD_CORE=cjs ${vitest} --maxWorkers=1`
 
 /** In the order in which they begin; those that take longest stand first in their part. */
 const PARTS: { readonly [part: string]: readonly Stage[] } = {
@@ -21,12 +19,11 @@ const PARTS: { readonly [part: string]: readonly Stage[] } = {
     { name: 'style', command: 'biome check .', after: 'docs' },
     { name: 'words', command: 'node --run check:words', after: 'docs' },
   ],
-  suite: [{ name: 'suite', command: `ENFOLD_SCALE=0.5 ${vitest} --maxWorkers=3`, after: 'docs', workers: 3 }],
+  suite: [{ name: 'suite', command: `ENFOLD_SCALE=0.25 ${vitest} --maxWorkers=3`, after: 'docs', workers: 3 }],
   package: [
     { name: 'build', command: 'node --run build', after: 'types' },
     { name: 'packed', command: 'node .config/packed.ts', after: 'build' },
     { name: 'browser, core as ESM', command: 'node --run test:browser', after: 'build' },
-    { name: 'core as CommonJS', command: commonJs, after: 'build' },
   ],
 }
 

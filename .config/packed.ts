@@ -13,6 +13,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { checkPackage, createPackageFromTarballData, type Problem } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import ts from 'typescript'
 import { INSTALL, type Manifest, type Packed, pack } from './pack.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'enfold-packed-'))
@@ -187,10 +188,28 @@ function lackDriver(): readonly (() => Promise<void>)[] {
   })
 }
 
+/** A host's service and its test, as the guide of tests shows them. */
+const SERVICE = join(ROOT, 'examples/08-test-a-year-in-a-millisecond')
+
+/** As a host that writes CommonJS for jest has it: what Vitest exports is there without an import. */
+function transpiled(file: string): string {
+  const source = readFileSync(file, 'utf8')
+    .replace(/^import .* from 'vitest'\n/m, '')
+    .replace('./signups.ts', './signups.js')
+  return ts.transpileModule(source, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+  }).outputText
+}
+
 /** With its own loader of modules, which requires no ES module, and without a line of configuration. */
 function runJest(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
   mkdirSync(join(project, 'jest'))
   copyFileSync('.config/stranger/embedding.spec.js', join(project, 'jest/embedding.spec.js'))
+  for (const [from, to] of [
+    ['signups.ts', 'signups.js'],
+    ['signups.test.ts', 'signups.spec.js'],
+  ] as const)
+    writeFileSync(join(project, 'jest', to), transpiled(join(SERVICE, from)))
   write(
     'jest/entries.json',
     packed.flatMap(({ manifest }) => loadableEntriesOf(manifest)).filter((name) => !OF_FRAMEWORKS.has(name)),
@@ -198,7 +217,7 @@ function runJest(packed: readonly Packed[]): readonly (() => Promise<void>)[] {
   return ['29', '30'].map((version) => async () => {
     const jest = join(ROOT, `node_modules/jest-${version}/bin/jest.js`)
     const printed = await run(process.execPath, [jest], project)
-    judge(`jest ${version} embeds the engine and requires every entry`, printed !== null)
+    judge(`jest ${version} embeds the engine, tests a host's service, and requires every entry`, printed !== null)
   })
 }
 

@@ -16,7 +16,7 @@ it('makes a project with the scripts dev, start and test, and says how to go on'
   const folder = join(given(), 'my-campaigns')
   const text = answer([folder])
   expect(text).toContain('src/server.ts')
-  expect(text).toMatch(/Next\n\n {2}cd .*my-campaigns\n {2}npm install\n {2}npm run dev\n$/)
+  expect(text).toMatch(/Next\n\n {2}cd .*my-campaigns\n {2}(p?npm) install\n {2}\1 run dev\n$/)
   expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
     name: 'my-campaigns',
     scripts: { dev: 'enfold dev src/enfold/welcome.ts', start: 'node src/server.ts', test: 'vitest run' },

@@ -1,6 +1,6 @@
 /**
  * How often the properties of this repository are tried. One number scales them all: `ENFOLD_SCALE`, default 1, which is
- * a run of single files. The gate sets a half, and a twentieth where a suite runs again (bundle, browser); `pnpm soak`
+ * a run of single files. The gate sets a quarter, and a twentieth where a suite runs again (bundle, browser); `pnpm soak`
  * multiplies.
  */
 
