@@ -70,8 +70,8 @@ export async function send(
 /**
  * Whether the worker still has its claim, and the campaign is not paused where the log could not check that in the append.
  * Then the campaign as it was seen is good for `viewMs` (GATE-2): a process that stood still since, or whose append took as
- * long, looks once more before it begins. A pause waits twice as long for its answer, so a look that itself took longer
- * than that says nothing of now, and another follows.
+ * long, looks once more before it begins. A pause waits twice as long for its answer, so a look that itself took
+ * nearly as long says nothing of now, and another follows.
  */
 async function mayBegin(
   { context: { campaigns, observe, viewMs }, options }: Sender,
@@ -80,7 +80,7 @@ async function mayBegin(
 ): Promise<boolean> {
   const isHeld = () => isStillHeld(observe, options, holding, attemptOf(data))
   if (viewMs === null) return isHeld()
-  for (let mostMs = viewMs; campaigns.ageMs() > mostMs; mostMs = 2 * viewMs) {
+  for (let mostMs = viewMs; campaigns.ageMs() > mostMs; mostMs = 1.5 * viewMs) {
     if (!isHeld()) return false
     await campaigns.refresh()
   }
