@@ -17,6 +17,7 @@ import {
 import * as input from '../input.ts'
 import { resultHeader, resultLine } from './action-csv.ts'
 
+/** Its `order` says nothing of the data of a signal: what campaigns keep of that is in the history of each contact. */
 export interface ActionView extends Omit<ActionRecord, 'contactsDigest' | 'digestOfFirst' | 'inHand'> {
   /** By what it came out otherwise than its preview: that was stale. Empty while it is not done. */
   readonly differences: readonly ActionDifference[]
@@ -56,10 +57,17 @@ export interface ActionQuestions {
 export function viewOf(stored: ActionRecord, now: Instant): ActionView {
   const { contactsDigest: _, digestOfFirst: __, inHand: ___, ...kept } = stored
   // Records of an early release lack outcomes that came later.
-  const record = { ...kept, outcomes: { ...NO_OUTCOMES, ...kept.outcomes } }
+  const record = { ...kept, ...shownOrder(kept), outcomes: { ...NO_OUTCOMES, ...kept.outcomes } }
   const isOver = record.state === 'done' || record.state === 'cancelled'
   const stillMs = isOver ? null : Math.max(0, epochMsOf(now) - epochMsOf(record.movedAt ?? record.orderedAt))
   return { ...record, differences: differencesFromPreview(record), stillMs }
+}
+
+/** Data of a signal may be private, and is kept with the action only to go on after a crash (SIGNAL-3). */
+function shownOrder({ order }: Pick<ActionRecord, 'order'>): Pick<ActionRecord, 'order'> {
+  if (order === undefined) return {}
+  const { data: _, ...shown } = order
+  return { order: shown }
 }
 
 const CSV_PAGE = 1000

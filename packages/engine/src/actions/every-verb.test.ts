@@ -238,6 +238,20 @@ describe('UNDO-5: every action undone', () => {
     expect(new Set(contacts.map((one) => one.reason))).toEqual(new Set([reason]))
   })
 
+  it('SIGNAL-3: what a signal for many said is not shown with its action, and a repeat is held to it', async () => {
+    const { engine } = await given()
+    const order = { ...orderOf('signal'), data: { card: '4111-secret' } } as ActionOrder
+    const views = [
+      await answerOf(engine.processAction(order)),
+      await answerOf(engine.processAction(order)),
+      await engine.inspect.action('many'),
+      ...(await engine.inspect.actions()).actions,
+    ]
+    expect(views.map((view) => view?.order)).toEqual(views.map(() => ({ kind: 'form' })))
+    const other = { ...order, data: { card: 'another' } } as ActionOrder
+    expect(await engine.processAction(other)).toMatchObject({ left: { type: 'CommandIdReused' } })
+  })
+
   it('UNDO-4: a signal for many is retracted: its goals count no more, and what it started never began', async () => {
     const { outcomes } = await undone('signal')
     expect(outcomes).toMatchObject({ undone: expect.any(Number) })
