@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
@@ -129,6 +131,15 @@ it('what is wrong with the command is said before anything is served', async () 
     const { status, stderr, stdout } = await enfold(args)
     expect([args.join(' '), status, stdout, stderr]).toEqual([args.join(' '), 2, '', expect.stringContaining(sentence)])
   }
+})
+
+it('a port that is taken is told in a sentence', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void other.close())
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  const { status, stderr } = await enfold(['mcp', store, '--http', '--port', String(port)])
+  expect([status, stderr]).toEqual([2, expect.stringContaining(`Port ${port} is taken by another program.`)])
 })
 
 it('without the package the command says what to install', async () => {

@@ -6,6 +6,7 @@ import { nearest } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import type { McpServerOptions, OrderName } from '@enfold/mcp'
 import { UsageError } from './errors.ts'
+import { onPort } from './port.ts'
 import { openSource } from './source.ts'
 import { isStoreUrl, logOpenerFor, unknownScheme } from './store-url.ts'
 import { type Streams, writeLine } from './streams.ts'
@@ -91,7 +92,8 @@ async function onLoopback(
   io: Streams,
   { token, ...options }: McpServerOptions & { readonly port: number; readonly token: string | null },
 ): Promise<void> {
-  const served = await mcp.serveMcpOnLoopback({ ...options, ...(token === null ? {} : { token }) })
+  const given = token === null ? {} : { token }
+  const served = await onPort(options.port, () => mcp.serveMcpOnLoopback({ ...options, ...given }))
   await writeLine(io.stdout, served.url)
   if (token === null) await writeLine(io.stdout, `Authorization: Bearer ${served.token}`)
   await toldToStop()
