@@ -79,6 +79,18 @@ describe('over HTTP', () => {
     expect((await post({ authorization })).status).toBe(400)
   })
 
+  it('what is wrong with an option is said before anything listens, and never a token', async () => {
+    const { engine } = await givenEngine()
+    const served = (more: object) => serveMcpOnLoopback({ engine, principal: ANNA, ...more })
+    await expect(served({ principal: { id: 'x', may: 'all' } })).rejects.toThrow(/may is "all"/)
+    await expect(served({ principal: null })).rejects.toThrow(/principal is null/)
+    await expect(served({ order: [] })).rejects.toThrow(/\.order/)
+    for (const token of ['', 'my secret', 'm\u00fc'])
+      await expect(served({ token })).rejects.toThrow(
+        'serveMcpOnLoopback.token cannot stand in a header; expected letters, digits and signs of ASCII without spaces.',
+      )
+  })
+
   it('a host says who sends a request, and under which names it is reached', async () => {
     const { engine } = await givenEngine()
     const errors: unknown[] = []

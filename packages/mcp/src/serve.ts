@@ -103,13 +103,22 @@ export interface LoopbackMcp {
 }
 
 /**
- * Listens on 127.0.0.1, for the user of this machine.
+ * Listens on 127.0.0.1, for the user of this machine. Rejects with the error of the system where the port is taken.
  *
+ * @throws EnfoldFault `INVALID_INPUT` for options that cannot be
  * @example
  * const { url, token, close } = await serveMcpOnLoopback({ engine, principal: { id: 'anna', may: 'read' } })
  */
 export async function serveMcpOnLoopback(options: McpLoopbackOptions): Promise<LoopbackMcp> {
   const { port = 0, principal, token = randomBytes(32).toString('base64url'), ...common } = options
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+    throw EnfoldFault.unshownInput(
+      'serveMcpOnLoopback.token',
+      'cannot stand in a header',
+      'letters, digits and signs of ASCII without spaces',
+    )
+  // Once for a wrong option, before anything is served.
+  createMcpServer({ ...common, principal })
   const isToken = sameAs(`Bearer ${token}`)
   const api = createMcpApi({
     ...common,
@@ -155,6 +164,7 @@ export interface StdioMcp {
 /**
  * Serves the client that started this process.
  *
+ * @throws EnfoldFault `INVALID_INPUT` for options that cannot be
  * @example
  * await serveMcpOnStdio({ engine, principal: { id: 'anna', may: 'read' } }).ended
  */
