@@ -150,13 +150,13 @@ export function reasonOf(form: URLSearchParams): string {
   return reason
 }
 
-/** As the API judges it: the sequence's campaign, and those by whose sequences, or by whose action, contacts are found. */
+/** As the API judges it: the sequence's campaign, and those by whose sequences contacts are found; an action must be seen. */
 export async function targetScope(call: Call): Promise<Scope> {
   const { action, sequence, selection } = orderOf(call)
   const contacts = sourceOf(selection)
-  const from = 'action' in contacts ? { from: await visibleAction(call, contacts.action) } : {}
+  if ('action' in contacts) await visibleAction(call, contacts.action)
   const campaignId: CampaignId | null = sequence?.campaignId ?? null
-  return actionScope({ action, campaignId, contacts: 'ids' in contacts ? { ids: [] } : contacts, ...from })
+  return actionScope({ action, campaignId, contacts })
 }
 
 export async function recipientsOf(call: Call, { contacts, search }: Selection): Promise<Html> {

@@ -196,6 +196,11 @@ it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes o
     (await post('/actions/preview', { ...again, action: 'signal', said: 'yes', kind: 'x', data: '[' })).status,
   ).toBe(422)
   expect((await post('/actions/preview', { ...again, fromAction: 'none', action: 'stop-all' })).status).toBe(404)
+  // Who sees the garden alone takes no contacts from an action of the pool.
+  await engine.publish({ id: 'garden', goals: [], sequences: [{ id: 'tips', steps }] })
+  const form = { ...again, action: 'stop', sequence: 'garden/tips', actionId: 'theirs' }
+  for (const path of ['/actions/preview', '/actions'])
+    expect((await send(own, path, { as: 'gardener', form })).status).toBe(404)
   await engine.close()
 })
 

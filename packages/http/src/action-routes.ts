@@ -41,19 +41,16 @@ export interface ScopedAction {
   readonly contacts?: ContactSource
   /** Of an undo: what it undoes. */
   readonly order?: JsonObject
-  /** Those of the action from which the contacts are taken. */
-  readonly from?: Pick<ActionView, 'campaignId'>
 }
 
-/** In the sequence's campaign, or all of them; and where contacts are found by sequences or an action, there as well. */
-export function actionScope({ action, campaignId = null, contacts, order, from }: ScopedAction): Scope {
+/** In the sequence's campaign, or all of them; and where contacts are found by sequences, there as well. */
+export function actionScope({ action, campaignId = null, contacts, order }: ScopedAction): Scope {
   const sources = contacts !== undefined && 'query' in contacts ? campaignsOf(contacts.query) : []
   // What an order says of a campaign counts only where its verb is about one.
   const isOfAll = action !== 'undo' && !OF_SEQUENCE.has(ACTION_VERBS[action].about)
   const verbs = actionPermission(action, order?.verb as ActionKind | undefined)
-  if (isOfAll || campaignId === null || sources === 'all' || from?.campaignId === null)
-    return { verbs, campaigns: 'all' }
-  return { verbs, campaigns: [campaignId, ...sources, ...(from === undefined ? [] : [from.campaignId])] }
+  if (isOfAll || campaignId === null || sources === 'all') return { verbs, campaigns: 'all' }
+  return { verbs, campaigns: [campaignId, ...sources] }
 }
 
 const OF_SEQUENCE: ReadonlySet<About> = new Set<About>(['sequence', 'step'])
@@ -64,8 +61,8 @@ async function targetScope(
   target: ScopedAction,
 ): Promise<Scope> {
   const { contacts } = target
-  if (contacts === undefined || !('action' in contacts)) return actionScope(target)
-  return actionScope({ ...target, from: await visibleAction(engine, principal, contacts.action) })
+  if (contacts !== undefined && 'action' in contacts) await visibleAction(engine, principal, contacts.action)
+  return actionScope(target)
 }
 
 /** A request whose path names an action. */
