@@ -161,6 +161,13 @@ describe('rescheduling a step', () => {
     expect(sentOf(sooner.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-03T09:00', 'c 03-03T09:00'])
   })
 
+  it('SHIFT-1, SHIFT-2: of a step with an instant by hand the answer says when it was due, shifts included', () => {
+    underway
+      .given(reschedule('s', 'c', { dueAt: at('03-07T15:00') }), shift('s', { by: 'P1D' }))
+      .when(reschedule('s', 'c', { dueAt: at('03-09T15:00') }))
+      .thenAnswer({ outcome: 'rescheduled', run: 1, from: at('03-08T15:00'), to: at('03-09T15:00') })
+  })
+
   it('SHIFT-1, SKIP-1: a later step that was rescheduled and then skipped is gone', () => {
     const both = underway.given(reschedule('s', 'b', { dueAt: at('03-07T15:00') }), skip('s', 'b'))
     expect(nextOf(both)).toEqual(['c 03-03T09:00'])

@@ -40,6 +40,16 @@ const course: CampaignDefinition = {
   ],
 }
 const story = scenario({ campaigns: [course] })
+const monday = { days: ['mon'], from: '08:00', to: '10:00' } as const
+const windowed = scenario({
+  campaigns: [
+    {
+      id: 'c',
+      goals: [],
+      sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email', timer: { after: 'P6D', window: monday } }] }],
+    },
+  ],
+})
 const ref = { campaignId: 'c', sequenceId: 's' }
 
 const k = (commandId: string) => ({ commandId })
@@ -523,6 +533,54 @@ describe('UNDO-4: a signal', () => {
   })
 })
 
+describe('UNDO-5: a change of the schedule', () => {
+  const byHand = reschedule('s', 'a', { dueAt: '2026-05-01T08:00:00.000Z' })
+  it.each<[string, Scenario]>([
+    ['given by hand', story.given(start('s'), byHand)],
+    ['given by hand in the run that goes on', story.given(start('s'), byHand, stop('s', k('stop')), undo('stop'))],
+    ['moved with all waits', story.given(start('s'), byHand, shift('s', { by: 'P3D' }))],
+    [
+      'later by a pause',
+      story
+        .given(start('s'), byHand, pause('s'))
+        .at('P2D')
+        .given(resume('s', { shift: true })),
+    ],
+    [
+      'of its timer, where the run came again',
+      story
+        .given(start('s'), sendNow('s'))
+        .dispatched()
+        .given(move('s', { toStep: 'a', again: true })),
+    ],
+  ])('UNDO-5: a step has the instant again that it had: one %s', (_, before) => {
+    const changed = before.given(reschedule('s', 'a', { dueAt: '2026-06-01T08:00:00.000Z', ...k('k') }))
+    expect(nextOf(changed)).not.toEqual(nextOf(before))
+    expect(resultOf(changed)[0]).toBe('undone')
+    expect(nextOf(changed.given(undo('k')))).toEqual(nextOf(before))
+  })
+
+  it('UNDO-5: a step that was sent now does not wait for its window again', () => {
+    const begun = windowed.given(start('s'), sendNow('s'))
+    const changed = begun.given(reschedule('s', 'a', { dueAt: '2026-06-01T08:00:00.000Z', ...k('k') }))
+    expect(nextOf(changed.given(undo('k')))).toEqual(nextOf(begun))
+  })
+
+  it('UNDO-5: a shift that cut a wait short is not taken back, though the window opened only later', () => {
+    const cut = windowed
+      .given(start('s'))
+      .at('P1D')
+      .given(shift('s', { by: '-P20D', ...k('k') }))
+    expect(resultOf(cut)[0]).toBe('changed_since')
+    expect(cut.given(undo('k')).plan).toEqual(cut.plan)
+    const shorter = windowed
+      .given(start('s'))
+      .at('P1D')
+      .given(shift('s', { by: '-P1D', ...k('k') }))
+    expect(resultOf(shorter)[0]).toBe('undone')
+  })
+})
+
 describe('UNDO-3: the undisturbed twin', () => {
   /** What goes out, and what is passed over, at most so many wakes from now on. */
   function wakes(scene: Scenario, most: number): Scenario {
@@ -552,21 +610,27 @@ describe('UNDO-3: the undisturbed twin', () => {
   })
   type Change = typeof changeArbitrary extends fc.Arbitrary<infer One> ? One : never
 
+  type Sequence = CampaignDefinition['sequences'][number]
+
   /** After what operators changed of the run; what a rule forbids there is left out. */
-  function changed(scene: Scenario, { id, steps }: CampaignDefinition['sequences'][number], all: readonly Change[]) {
-    return all.reduce((before, { kind, step, hours }) => {
-      const { id: stepId = '' } = steps[step % steps.length] ?? {}
-      const dueAt = new Date(Date.parse(before.now) + Math.abs(hours) * 3_600_000).toISOString()
-      const command = {
-        reschedule: () => reschedule(id, stepId, { dueAt }),
-        shift: () => shift(id, { by: `${hours < 0 ? '-' : ''}PT${Math.abs(hours) + 1}H` }),
-        skip: () => skip(id, stepId),
-        cancel: () => cancel(id, stepId),
-        now: () => sendNow(id),
-        move: () => move(id, { toStep: stepId, wait: hours < 0 ? 'none' : 'keep', again: hours % 2 === 0 }),
-      }[kind]()
+  function changed(scene: Scenario, sequence: Sequence, all: readonly Change[]) {
+    return all.reduce((before, change) => {
+      const command = commandOf(before, sequence, change)
       return isLeft(before.when(command).result) ? before : before.given(command)
     }, scene)
+  }
+
+  function commandOf(before: Scenario, { id, steps }: Sequence, { kind, step, hours }: Change) {
+    const { id: stepId = '' } = steps[step % steps.length] ?? {}
+    const dueAt = new Date(Date.parse(before.now) + Math.abs(hours) * 3_600_000).toISOString()
+    return {
+      reschedule: () => reschedule(id, stepId, { dueAt }),
+      shift: () => shift(id, { by: `${hours < 0 ? '-' : ''}PT${Math.abs(hours) + 1}H` }),
+      skip: () => skip(id, stepId),
+      cancel: () => cancel(id, stepId),
+      now: () => sendNow(id),
+      move: () => move(id, { toStep: stepId, wait: hours < 0 ? 'none' : 'keep', again: hours % 2 === 0 }),
+    }[kind]()
   }
 
   it('UNDO-3: a run that was rescheduled, shifted, skipped or moved sends after stop and undo what it would have sent', () => {
@@ -605,6 +669,52 @@ describe('UNDO-3: the undisturbed twin', () => {
         },
       ),
       // Of a few histories it may be that none can be compared.
+      { numRuns: Math.max(60, runs(60)) },
+    )
+    expect(compared).toBeGreaterThan(0)
+  })
+
+  it('UNDO-5: after a change of its schedule that was undone a run sends what it would have sent', () => {
+    let compared = 0
+    fc.assert(
+      fc.property(
+        campaignArbitrary(),
+        factsArbitrary,
+        fc.nat(9),
+        // The wait for a cancelled step ends without an event, so it could be over when the change is undone.
+        fc.array(
+          changeArbitrary.filter(({ kind }) => kind !== 'cancel'),
+          { maxLength: 3 },
+        ),
+        changeArbitrary.filter(({ kind }) => kind === 'reschedule' || kind === 'shift' || kind === 'now'),
+        fc.integer({ min: 1, max: 200 }),
+        (definition, facts, which, changes, last, gap) => {
+          const sequence = definition.sequences[which % definition.sequences.length]
+          if (sequence === undefined || sequence.per !== undefined) return
+          const begun = scenario({ campaigns: [definition], facts }).given(start(sequence.id))
+          const before = changed(begun.dispatched(), sequence, changes)
+          const order = { ...commandOf(before, sequence, last), ...k('k') }
+          if (isLeft(before.when(order).result)) return
+          const touched = before.given(order)
+          // Nothing falls due in between, in which the twin would be sent something that this run is not.
+          const [nowMs = 0, ...wakesMs] = [before.now, before.plan.wakeAt ?? '', touched.plan.wakeAt ?? ''].map(
+            Date.parse,
+          )
+          const wakeMs = Math.min(...wakesMs)
+          if (!(wakeMs > nowMs)) return
+          const undoAt = new Date(nowMs + ((wakeMs - nowMs) * gap) / 201).toISOString()
+          // An instant that is past by then is given anew, and is due now: from then on it can be late.
+          const run = newestRun(enrollmentOf(before.state, { campaignId: definition.id, sequenceId: sequence.id }))
+          if (run?.byHand?.dues.some(({ dueAt }) => dueAt <= undoAt) === true) return
+          const undone = touched.at(undoAt)
+          if (resultOf(undone)[0] !== 'undone') return
+          const timetable = (scene: Scenario) =>
+            told(scene, before.events.length).map(({ at, type, stepId }) => ({ at, type, stepId }))
+          const twin = wakes(before.at(undoAt), 6)
+          expect(timetable(wakes(undone.given(undo('k')), 6))).toEqual(timetable(twin))
+          compared += 1
+        },
+      ),
       { numRuns: Math.max(60, runs(60)) },
     )
     expect(compared).toBeGreaterThan(0)

@@ -731,6 +731,17 @@ function waitByHand(run: Run, stood: StoodStill | null, arrival: Arrival, due: D
   return { found: at(stoodStillMs(still, epochMsOf(due.at))), shiftMs: 0, heldMs: 0 }
 }
 
+/** When a step is due to which an operator gave its instant, as far as its run and its campaign have stood still by now. */
+export function instantByHand(run: Run, due: DueByHand, pauses: readonly SequencePause[]): Instant {
+  const still = stillOf(run, stoodStill(run, pauses))
+  return endOfWait(
+    still,
+    due.at,
+    (ms) => byHandAt(run, due, ms),
+    (dueAt) => dueAt,
+  ).found
+}
+
 /** A timing that stood still when its wait was over: lateness does not count that (STEP-9). */
 function movedBy(timing: Timing, ms: number): Timing {
   return ms === 0 ? timing : { ...timing, anchor: later(timing.anchor, ms), dueAt: later(timing.dueAt, ms) }

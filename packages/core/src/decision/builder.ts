@@ -85,6 +85,8 @@ export interface DecisionBuilder extends Omit<DecisionContext, 'history'> {
   add<Type extends ContactEventType>(type: Type, data: ContactEventData[Type], why: Causation): void
   /** From here on events are added for this command. */
   under(command: OfContact & AnyOrder): void
+  /** A decision that goes on from here by itself: what would be if an event were added. */
+  trial(): DecisionBuilder
   /** The state after all events, frozen. Nothing can be added any more. */
   settle(): ContactState
 }
@@ -141,6 +143,7 @@ export function createDecisionBuilder(
       command = next
       before = events.length
     },
+    trial: () => createDecisionBuilder(command, contact?.state ?? initial, context),
     settle: () => contact?.settle() ?? initial,
   }
 }

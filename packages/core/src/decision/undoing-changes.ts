@@ -2,8 +2,9 @@
  * The inverse of orders that neither start nor stop: pauses, resumes, shifts, instants by hand, bans. Only where nothing
  * has happened to the run since, and only where it comes out as if the order had never been given. Rule UNDO-5.
  */
-import { byHandAt, dueByHand } from '../by-hand.ts'
+import { dueByHand } from '../by-hand.ts'
 import {
+  type ContactState,
   isInProgress,
   isOpen,
   isSameEnrollment,
@@ -11,10 +12,12 @@ import {
   newestRun,
   type Run,
   refOf,
+  requireRun,
   runOf,
 } from '../enrollment.ts'
 import type { ContactEventOf, RunRef, UndoneRun, UndoRunOutcome } from '../events.ts'
-import { upcomingOfRun } from '../plan.ts'
+import { pausesOf } from '../pauses.ts'
+import { instantByHand, upcomingOfRun } from '../plan.ts'
 import type { Causation, DecisionBuilder, HistoricEvent } from './builder.ts'
 import { pausedFor } from './finding.ts'
 
@@ -47,11 +50,18 @@ const CHANGES: ReadonlySet<string> = new Set<Change['type']>([
 
 export const isChange = (event: HistoricEvent): event is Change => CHANGES.has(event.type)
 
-/** @param shift of a pause: the wait in progress is longer by it */
+/** What undoing a change goes by. */
+export interface UndoneBy {
+  /** Of a pause: the wait in progress is longer by it. */
+  readonly shift: boolean
+  /** The contact as it was before the order. */
+  readonly before: () => ContactState
+}
+
 export function undoChange(
   decision: DecisionBuilder,
   event: Change,
-  { shift }: { readonly shift: boolean },
+  { shift, before }: UndoneBy,
   why: Causation,
 ): UndoneRun {
   const ref: RunRef = { ...refOf(event.data), run: event.data.run }
@@ -61,7 +71,7 @@ export function undoChange(
   const run = runOf(decision.state(), ref)
   if (since.length > 0 || !isInProgress(run)) return as('changed_since')
   const inverse = INVERSES[event.type] as Inverse
-  return as(inverse(decision, event as never, { ref, run, shift }, why))
+  return as(inverse(decision, event as never, { ref, run, shift, before }, why))
 }
 
 /** What was recorded after an order, by another one. */
@@ -72,10 +82,9 @@ function isOfRun({ data }: HistoricEvent, ref: RunRef): boolean {
   return 'run' in data && data.run === ref.run && isSameEnrollment(data, ref)
 }
 
-interface Place {
+interface Place extends UndoneBy {
   readonly ref: RunRef
   readonly run: Run
-  readonly shift: boolean
 }
 type Inverse<Of extends Change = never> = (
   decision: DecisionBuilder,
@@ -104,44 +113,55 @@ const INVERSES: { readonly [Type in Change['type']]: Inverse<Extract<Change, { r
   StepResent: standsAsItIs,
 }
 
-/** SHIFT-2. A wait that was cut to the instant of the order has lost its length: later again is not as it was. */
+/**
+ * SHIFT-2. A wait that was cut to the instant of the order, or has ended since, has lost its length: moved back it does not
+ * end when it would have. Only what would be overdue by now is due now.
+ */
 function unshift(
   decision: DecisionBuilder,
-  { at, data }: ContactEventOf<'RunShifted'>,
-  { ref }: Place,
+  { data }: ContactEventOf<'RunShifted'>,
+  { ref, before }: Place,
   why: Causation,
 ): UndoRunOutcome {
-  const { campaigns, contactId, facts, now } = decision
-  const next = upcomingOfRun(contactId, decision.state(), campaigns, facts, now, ref)
-  if (data.byMs < 0 && next !== undefined && next.dueAt <= at) return 'changed_since'
-  decision.add('RunShifted', { ...ref, byMs: -data.byMs }, why)
+  const back = { ...ref, byMs: -data.byMs }
+  const trial = decision.trial()
+  trial.add('RunShifted', back, why)
+  const wasDueAt = dueAtOf(ref, before(), decision)
+  const isOverdue = data.byMs > 0 && wasDueAt !== undefined && wasDueAt <= decision.now
+  if (!isOverdue && dueAtOf(ref, trial.state(), decision) !== wasDueAt) return 'changed_since'
+  decision.add('RunShifted', back, why)
   return 'undone'
+}
+
+/** When the next step of the run is due in that state. */
+function dueAtOf(ref: RunRef, state: ContactState, { campaigns, contactId, facts, now }: DecisionBuilder) {
+  return upcomingOfRun(contactId, state, campaigns, facts, now, ref)?.dueAt
 }
 
 /** SHIFT-1, NOW-1: the instant by hand that it had before, or its timer again. */
 function giveBack(
   decision: DecisionBuilder,
-  event: ContactEventOf<'StepRescheduled'> & HistoricEvent,
-  { ref, run }: Place,
+  { data: { stepId, occurrence } }: ContactEventOf<'StepRescheduled'>,
+  { ref, run, before }: Place,
   why: Causation,
 ): UndoRunOutcome {
-  const { stepId, occurrence } = event.data
+  const { campaigns, now } = decision
   const step = { ...ref, stepId, ...(occurrence === undefined ? {} : { occurrence }) }
-  const earlier = decision.stream().filter((one) => one.version < event.version && isOfRun(one, ref))
-  const by = earlier.findLast((one) => one.type === 'StepRescheduled' && one.data.stepId === stepId)
-  const before = by?.type === 'StepRescheduled' ? by.data.dueAt : null
-  // Shifts have moved that instant since.
-  if (before !== null && earlier.some((one) => one.type === 'RunShifted' && one.version > (by?.version ?? 0)))
-    return 'changed_since'
+  const pauses = pausesOf(campaigns.find(ref.campaignId), ref.sequenceId)
+  // A run that goes on where another stood has that one's instants, and a step to which a run comes again has none.
+  const runBefore = requireRun(before(), ref)
+  const earlier = dueByHand(runBefore, stepId)
   const present = dueByHand(run, stepId)
-  // It was an order to give it back, and it had had no other instant.
-  if (before === null && present === undefined) return 'nothing_to_undo'
-  if (before === null && present !== undefined) {
-    decision.add('StepRescheduled', { ...step, dueAt: null, from: byHandAt(run, present) }, why)
+  if (earlier !== undefined) {
+    const dueAt = instantByHand(runBefore, earlier, pauses)
+    const isOver = dueAt <= now
+    const again = isOver && earlier.now && run.status === 'active' ? { now: true } : {}
+    decision.add('StepRescheduled', { ...step, dueAt: isOver ? now : dueAt, ...again }, why)
     return 'undone'
   }
-  const dueAt = before === null || before > decision.now ? before : decision.now
-  decision.add('StepRescheduled', { ...step, dueAt }, why)
+  // It was an order to give it back, and it had had no other instant.
+  if (present === undefined) return 'nothing_to_undo'
+  decision.add('StepRescheduled', { ...step, dueAt: null, from: instantByHand(run, present, pauses) }, why)
   return 'undone'
 }
 

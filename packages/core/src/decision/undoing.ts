@@ -16,6 +16,7 @@ import {
   requireRun,
 } from '../enrollment.ts'
 import { type ContactEventOf, NO_VARS, type RunRef, type UndoneRun, type UndoRunOutcome } from '../events.ts'
+import { fold } from '../fold.ts'
 import { type CommandId, epochMsOf } from '../ids.ts'
 import { waitSince } from '../plan.ts'
 import { hasTooManyRuns } from '../variables.ts'
@@ -47,10 +48,15 @@ export function undoAppend(
 ): readonly UndoneRun[] {
   const results = new Map<HistoricEvent, readonly UndoneRun[]>()
   const backwards = [...appended].reverse()
+  let stateBefore: ContactState | null = null
+  const before = () => {
+    stateBefore ??= fold(decision.stream().filter(({ version }) => version < (appended[0]?.version ?? 0)))
+    return stateBefore
+  }
   for (const event of backwards)
     if (event.type === 'SequenceStarted') results.set(event, undoStart(decision, event, options, why))
     else if (event.type === 'RunUndone') results.set(event, [restore(decision, event, options, why)])
-    else if (isChange(event)) results.set(event, [undoChange(decision, event, options, why)])
+    else if (isChange(event)) results.set(event, [undoChange(decision, event, { ...options, before }, why)])
   const isHeldUp = options.isWhole && [...results.values()].flat().some(({ outcome }) => STANDS.has(outcome))
   for (const event of backwards)
     if (event.type === 'SequenceStopped' && !isHeldUp) results.set(event, [restore(decision, event, options, why)])

@@ -1,12 +1,13 @@
 import { dueByHand } from '../by-hand.ts'
 import type { OfStep } from '../commands.ts'
-import { byOperator, createDecisionBuilder, type DecisionBuilder } from '../decision/builder.ts'
+import { byOperator, type DecisionBuilder } from '../decision/builder.ts'
 import { hasPendingResend, openStep, stepRefOf } from '../decision/finding.ts'
 import { answerOfRun } from '../decision/keys.ts'
 import { isLeft, left, right } from '../either.ts'
 import type { StepRef } from '../events.ts'
 import type { Instant } from '../ids.ts'
-import { upcomingOfRun } from '../plan.ts'
+import { pausesOf } from '../pauses.ts'
+import { instantByHand, upcomingOfRun } from '../plan.ts'
 import { defineVerb, firstOf } from './verb.ts'
 
 /** Exactly one of the two. Where no run is named, the newest is meant: the only one that can have something to come. */
@@ -44,7 +45,8 @@ export const rescheduleStep = defineVerb<RescheduleStep>()({
     if (hasPendingResend(record)) return left({ type: 'StepInFlight', ...ref })
     if (dueAt !== null && dueAt < now) return left({ type: 'InstantPast', instant: dueAt, now })
     const before = dueByHand(run, command.stepId)
-    const from = before?.dueAt ?? dueOf(ref, decision)
+    const pauses = pausesOf(decision.campaigns.find(ref.campaignId), ref.sequenceId)
+    const from = before === undefined ? dueOf(ref, decision) : instantByHand(run, before, pauses)
     if (dueAt === null && before === undefined)
       return right({ ...answerOfRun('not_rescheduled', ref), from: from ?? null, to: from ?? null })
     const why = byOperator(command)
@@ -52,7 +54,7 @@ export const rescheduleStep = defineVerb<RescheduleStep>()({
     if (dueAt !== null) decision.add('StepRescheduled', rescheduled, why)
     else {
       // What its timer says is seen when it has it back.
-      const trial = createDecisionBuilder(command, decision.state(), decision)
+      const trial = decision.trial()
       trial.add('StepRescheduled', rescheduled, why)
       const to = dueOf(ref, trial)
       decision.add('StepRescheduled', { ...rescheduled, ...(to === undefined ? {} : { to }) }, why)
