@@ -703,7 +703,7 @@ describe('UNDO-3: the undisturbed twin', () => {
           const wakeMs = Math.min(...wakesMs)
           if (!(wakeMs > nowMs)) return
           const undoAt = new Date(nowMs + ((wakeMs - nowMs) * gap) / 201).toISOString()
-          // An instant that is past by then is given anew, and is due now: from then on it can be late.
+          // An instant that is past by then becomes that of the undo: from then on it can be late.
           const run = newestRun(enrollmentOf(before.state, { campaignId: definition.id, sequenceId: sequence.id }))
           if (run?.byHand?.dues.some(({ dueAt }) => dueAt <= undoAt) === true) return
           const undone = touched.at(undoAt)
