@@ -161,7 +161,7 @@ describe('rescheduling a step', () => {
     expect(sentOf(sooner.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-03T09:00', 'c 03-03T09:00'])
   })
 
-  it('SHIFT-1, SHIFT-2: of a step with an instant by hand the answer says when it was due, shifts included', () => {
+  it('SHIFT-1, SHIFT-2: the answer about a step with an instant by hand says when it was due, shifts included', () => {
     underway
       .given(reschedule('s', 'c', { dueAt: at('03-07T15:00') }), shift('s', { by: 'P1D' }))
       .when(reschedule('s', 'c', { dueAt: at('03-09T15:00') }))
