@@ -181,6 +181,8 @@ function checkedTarget(
     reason,
     ...rest
   } = target as Readonly<Record<string, unknown>> & ActionOrder
+  // Of a signal; where one comes alone, this is asked when it is decided.
+  if (rest.data !== undefined) input.jsonObject(`${path}.data`, rest.data)
   const { campaignId = null, sequenceId = null, key, vars, ...more } = structuredClone(rest) as Ordered
   const given = Object.entries(more).filter(([, value]) => value !== undefined)
   const order = input.jsonObject(path, Object.fromEntries(given))

@@ -155,6 +155,19 @@ describe('every verb for many contacts', () => {
     await refused('suppress', { contacts: keyed }).toThrow('contacts without keys')
   })
 
+  it.each([
+    ['a text', 'total'],
+    ['a list', ['total']],
+    ['null', null],
+  ])('GOAL-1: %s as the data of a signal is refused, for many as for one', async (_, data) => {
+    const { engine } = await given()
+    const says = (verb: string) => `${verb}.data is ${JSON.stringify(data)}; expected a plain JSON object.`
+    const order = { ...orderOf('signal'), data } as never
+    await expect(engine.previewAction(order)).rejects.toThrow(says('previewAction'))
+    await expect(engine.processAction(order)).rejects.toThrow(says('processAction'))
+    await expect(engine.signal({ contactId: 'in', kind: 'form', data } as never)).rejects.toThrow(says('signal'))
+  })
+
   it('BULK-1: the contacts of an action are those of another one: all, or those that came to an outcome', async () => {
     const { engine } = await given()
     await answerOf(engine.processAction(orderOf('pause')))
