@@ -1,5 +1,5 @@
 /** One call of a tool: its arguments are checked, it is done, and its answer is said in words and kept to a size. */
-import { isLegalId, visibleText } from '@enfold/core'
+import { visibleText } from '@enfold/core'
 import type { Problem } from '@enfold/http'
 import { problemOf } from '@enfold/http/routes'
 import type { CallToolResult } from '@modelcontextprotocol/server'
@@ -151,13 +151,4 @@ function tooLong(answer: unknown, { maxAnswerLength }: Limits): CallToolResult {
     `The answer has ${said(length)} characters, and one value alone is longer than the ${said(most)} that are sent. Ask for less.`,
     { type: 'AnswerTooLong', length, most },
   )
-}
-
-/** Who ordered it, as recorded: the user, and the client that they used, as it calls itself. */
-export function actorOf(user: string, client: string | undefined): string {
-  const name = visibleText((client ?? '').toWellFormed())
-    .slice(0, 60)
-    .trim()
-  const actor = `${user} via MCP${name === '' ? '' : `, ${name.toWellFormed()}`}`
-  return isLegalId(actor) ? actor : user
 }

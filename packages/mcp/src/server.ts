@@ -1,5 +1,5 @@
 /** `createMcpServer`: the tools of one caller, as a server of the official SDK. */
-import { EnfoldFault, nearest, visibleText } from '@enfold/core'
+import { EnfoldFault, isLegalId, nearest, visibleText } from '@enfold/core'
 import type { Engine } from '@enfold/engine'
 import { checkedPrincipal, type Principal } from '@enfold/http'
 import {
@@ -9,7 +9,7 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from '@modelcontextprotocol/server'
-import { actorOf, callTool, outputSchema } from './call-tool.ts'
+import { callTool, outputSchema } from './call-tool.ts'
 import { isOrderName, ORDER_NAMES, type OrderName, orderNamesFor, orderTools, previewOrderTool } from './orders.ts'
 import { QUESTIONS } from './questions.ts'
 import { mayUse, questionTool, type Tool } from './tool.ts'
@@ -70,6 +70,15 @@ function clientIn(envelope: object | undefined): string | undefined {
   const said: unknown = Object.entries(envelope ?? {}).find(([key]) => key === CLIENT_INFO_META_KEY)?.[1]
   const { name } = (typeof said === 'object' && said !== null ? said : {}) as { readonly name?: unknown }
   return typeof name === 'string' ? name : undefined
+}
+
+/** Who ordered it, as recorded: the user, and the client that they used, as it calls itself. */
+function actorOf(user: string, client: string | undefined): string {
+  const name = visibleText((client ?? '').toWellFormed())
+    .slice(0, 60)
+    .trim()
+  const actor = `${user} via MCP${name === '' ? '' : `, ${name.toWellFormed()}`}`
+  return isLegalId(actor) ? actor : user
 }
 
 /** Those that the caller has the permission for. */
