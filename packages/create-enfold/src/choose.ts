@@ -83,7 +83,12 @@ function pick<T extends string>(
 function folderOf({ hasSource }: Project, said: string | undefined): string {
   if (said === undefined) return hasSource ? 'src/enfold' : 'enfold'
   const folder = normalize(said).replaceAll(sep, '/').replace(/\/$/, '')
-  if (said === '' || isAbsolute(said) || folder === '..' || folder.startsWith('../') || /\p{C}/u.test(said))
-    throw new InitError(`--dir is ${JSON.stringify(said)}; expected a folder below the project's, as src/enfold.`)
+  if (said === '' || isAbsolute(said) || folder === '..' || folder.startsWith('../') || UNFIT.test(folder))
+    throw new InitError(
+      `--dir is ${JSON.stringify(said)}; expected a folder below the project's, as src/enfold, without quotes or any of \\ % # ?`,
+    )
   return folder
 }
+
+/** In an import they end the text of it, or stand for something else. */
+const UNFIT = /[\p{C}'"`\\%#?]/u

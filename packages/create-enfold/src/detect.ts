@@ -62,8 +62,30 @@ function requireFolder(root: string): void {
   if (!isFolder(root)) throw new InitError(`${root} is not a folder.`)
 }
 
+/** False also for what cannot be looked at: links in a circle, a name that is too long. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  } catch {
+    return false
+  }
+}
+
+/** Nothing, if it cannot be read. */
+export function textOrNothing(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function namesOrNothing(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 /** NestJS brings the server that it runs on, so this one does not count. */
@@ -113,16 +135,8 @@ function prismaProvider(root: string, named: string | undefined): string | null 
 }
 
 function prismaFilesIn(folder: string): string[] {
-  const names = readdirSync(folder).filter((name) => name.endsWith('.prisma'))
+  const names = namesOrNothing(folder).filter((name) => name.endsWith('.prisma'))
   return names.map((name) => join(folder, name))
-}
-
-function textOrNothing(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 // --- How files are written ------------------------------------------------------------------------------------------
@@ -189,7 +203,6 @@ function refuseWorkspace(root: string, { hasWorkspaces }: Manifest): void {
 }
 
 function packagesIn(root: string, name: string): string[] {
-  if (!isFolder(join(root, name))) return []
-  const names = readdirSync(join(root, name)).filter((one) => existsSync(join(root, name, one, 'package.json')))
+  const names = namesOrNothing(join(root, name)).filter((one) => existsSync(join(root, name, one, 'package.json')))
   return names.map((one) => `${name}/${one}`)
 }

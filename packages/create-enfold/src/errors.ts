@@ -10,8 +10,13 @@ export class InitError extends Error {
 
 /** What the operating system said, without the words of the call that it said it to. */
 export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = codeOf(error)
   return REASONS.get(code) ?? (code === '' ? 'it cannot be read' : code)
+}
+
+/** Nothing, if it is no error of the operating system. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -23,4 +28,5 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['EROFS', 'the file system is read-only'],
   ['ENOSPC', 'the disk is full'],
   ['ELOOP', 'its links lead in a circle'],
+  ['ENAMETOOLONG', 'its name is too long'],
 ])

@@ -114,7 +114,21 @@ describe('what it sees', () => {
   it('a flag that says nothing known is refused with what it takes', () => {
     const root = given({ 'package.json': {} })
     expect(refusal({ root, orm: 'mongoose' })).toMatch(/^--orm is "mongoose"; expected one of prisma, drizzle, /)
-    for (const dir of ['', '..', '../x', '/x', 'a/../..', 'a\0', 'a\u001b[2J'])
+    for (const dir of [
+      '',
+      '..',
+      '../x',
+      '/x',
+      'a/../..',
+      'a\0',
+      'a\u001b[2J',
+      "it's",
+      'a"b',
+      'a`b',
+      'a\\b',
+      'a%41',
+      'a#b',
+    ])
       expect(refusal({ root, dir })).toContain('expected a folder below')
   })
 })
@@ -205,6 +219,14 @@ describe('what it leaves', () => {
     expect(init({ root })).toContain('all 7 files are there')
   })
 
+  it('what cannot be read where it looks counts as not there', () => {
+    const prisma = { ...dependingOn('prisma'), prisma: { schema: 'no\0file' } }
+    expect(first(seen({ 'package.json': prisma }))).toContain('Prisma')
+    const root = given({ 'package.json': dependingOn('express'), 'app.js/mine.txt': '' })
+    symlinkSync('src', join(root, 'src'))
+    expect(init({ root })).toMatch(/Wrote\n {2}enfold\/welcome\.js[\s\S]*In app\.js\n/)
+  })
+
   it('--dry-run says the same and writes nothing; --dir says where', () => {
     const root = given({ 'package.json': manifest })
     const text = init({ root, dryRun: true, dir: 'lib/campaigns/' })
@@ -239,7 +261,7 @@ describe('where it refuses', () => {
     const files = { 'apps/api/package.json': {}, 'package.json': { workspaces: ['apps/*'] } }
     expect(refusal({ root: given(files) })).toMatch(/There are: apps\/api\. Name the package: enfold init apps\/api$/)
     expect(refusal({ root: given({ 'package.json': {}, 'pnpm-workspace.yaml': '' }) })).toContain('root of a workspace')
-    // One that has a program of its own is a project as any other.
+    // One that has a program of its own is a project like any other.
     expect(seen({ ...files, 'src/index.js': '' })).toContain('Would write')
   })
 
@@ -249,7 +271,7 @@ describe('where it refuses', () => {
     symlinkSync(outside, join(root, 'src'))
     expect(refusal({ root })).toContain('outside of the project')
     expect(filesIn(outside)).toEqual([])
-    // One that stays within is a folder as any other.
+    // One that stays within is a folder like any other.
     mkdirSync(join(root, 'code'))
     symlinkSync('code', join(root, 'inner'))
     expect(init({ root, dir: 'inner/enfold' })).toContain('Wrote')
@@ -261,6 +283,17 @@ describe('where it refuses', () => {
     expect(refusal({ root })).toContain('is not a folder')
     symlinkSync('nowhere', join(root, 'dangling'))
     expect(refusal({ root, dir: 'dangling/x' })).toContain('it does not exist')
+  })
+
+  it('what is in the way further up, a circle of links, and a name that is too long', () => {
+    const root = given({ 'package.json': {}, file: 'text' })
+    expect(refusal({ root, dir: 'file/x/y' })).toContain('file is not a folder')
+    symlinkSync('circle', join(root, 'circle'))
+    expect(refusal({ root, dir: 'circle/x/y' })).toContain('its links lead in a circle')
+    expect(refusal({ root, dir: 'x'.repeat(300) })).toContain('its name is too long')
+    for (const path of [join(root, 'circle'), join(root, 'file/x'), `${root}\0`])
+      expect(refusal({ root: path })).toContain('is not a folder')
+    expect(filesIn(root)).toEqual(['package.json'])
   })
 
   it('a folder that may not be written to, before anything is written', () => {

@@ -1,9 +1,9 @@
 /** Says what was done, and what is left for the person to do. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { ORMS } from './choices.ts'
 import { type Choice, titleOf } from './choose.ts'
-import type { PackageManager } from './detect.ts'
+import { type PackageManager, textOrNothing } from './detect.ts'
 import { worksByItself } from './plan.ts'
 import type { Compared } from './write.ts'
 
@@ -119,7 +119,7 @@ function appFile({ project, framework }: Choice): string | null {
   const all = ['src/', ''].flatMap((folder) => names.map((name) => `${folder}${name}.${project.language}`))
   const files = all.filter((file) => existsSync(join(project.root, file)))
   if (framework === 'none' || framework === 'nest') return files[0] ?? null
-  return files.find((file) => readFileSync(join(project.root, file), 'utf8').includes(framework)) ?? files[0] ?? null
+  return files.find((file) => textOrNothing(join(project.root, file)).includes(framework)) ?? files[0] ?? null
 }
 
 /** The line that gets a name out of one of the new files. */

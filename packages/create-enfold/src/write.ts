@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
-import { InitError, reasonOf } from './errors.ts'
+import { codeOf, InitError, reasonOf } from './errors.ts'
 
 export interface PlannedFile {
   /** From the project's folder, with `/`. */
@@ -55,7 +55,7 @@ export function writeNew(root: string, compared: readonly Compared[]): void {
 }
 
 function standingOf(path: string, content: string): Standing {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return 'new'
+  if (isFree(path)) return 'new'
   try {
     // A checkout may have other ends of lines.
     return readFileSync(path, 'utf8').replaceAll('\r\n', '\n') === content ? 'same' : 'other'
@@ -68,8 +68,20 @@ function standingOf(path: string, content: string): Standing {
 /** The nearest folder above that exists; a link to nothing counts as existing, and is no folder. */
 function nearest(path: string): string {
   const folder = dirname(path)
-  return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? nearest(folder) : folder
+  return isFree(folder) ? nearest(folder) : folder
 }
+
+/** Whether nothing is there, not even a link to nothing. What is in its way further up is found there. */
+function isFree(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined
+  } catch (error) {
+    if (IN_THE_WAY.has(codeOf(error))) return true
+    throw new InitError(`${path} cannot be used: ${reasonOf(error)}.`)
+  }
+}
+
+const IN_THE_WAY: ReadonlySet<string> = new Set(['ENOTDIR', 'ELOOP'])
 
 function requireInside(root: string, path: string): void {
   const folder = nearest(join(root, path))
