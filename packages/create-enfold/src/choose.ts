@@ -45,8 +45,8 @@ export function choose(project: Project, flags: Flags): Choice {
     )
   const framework = pick('framework', FRAMEWORK_NAMES, flags.framework, frameworks, 'none')
   return {
-    // It takes files with `import` whatever package.json says, and its bundlers want names without an ending.
-    project: framework === 'next' ? { ...project, modules: 'esm', extension: '' } : project,
+    // It takes files with `import` whatever package.json says.
+    project: framework === 'next' ? { ...project, modules: 'esm', extension: project.bundledExtension } : project,
     orm,
     framework,
     runner: pick('test', RUNNER_NAMES, flags.test, runners, 'node'),

@@ -96,6 +96,7 @@ function newProject(root: string, language: Project['language'], packageManager:
     language,
     modules: 'esm',
     extension: `.${language}`,
+    bundledExtension: `.${language}`,
     testSuffix: '.test',
     hasSource: true,
   }

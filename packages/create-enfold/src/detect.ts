@@ -23,6 +23,8 @@ export interface Project {
   readonly modules: 'esm' | 'cjs'
   /** What an import of another file of the project ends with. */
   readonly extension: '.ts' | '.js' | ''
+  /** The same in Next.js: its bundlers find a file by its very name, or by one without an ending. */
+  readonly bundledExtension: '.ts' | '.js' | ''
   readonly testSuffix: '.test' | '.spec'
   readonly hasSource: boolean
 }
@@ -53,6 +55,7 @@ export function detect(root: string): Project {
     language,
     modules,
     extension: extensionOf(language, modules, compiler, manifest),
+    bundledExtension: language === 'js' ? '.js' : compiler?.allowsTsExtensions ? '.ts' : '',
     testSuffix: testSuffixOf(root, manifest),
     hasSource,
   }

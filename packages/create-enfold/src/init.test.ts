@@ -149,6 +149,7 @@ describe('how the files are written', () => {
     ['no ending for a bundler', module, { module: 'ESNext', moduleResolution: 'Bundler' }, "from './welcome'"],
     ['.ts where the compiler allows it', module, { ...node, allowImportingTsExtensions: true }, "from './welcome.ts'"],
     ['what Next.js finds', { ...module, ...dependingOn('next') }, node, "from './welcome'"],
+    ['.ts in Next.js, too', dependingOn('next'), { ...node, allowImportingTsExtensions: true }, "from './welcome.ts'"],
   ])('imports end with %s', (_, manifest, compilerOptions, expected) => {
     const files = { 'package.json': manifest, 'tsconfig.json': { compilerOptions } }
     expect(importOf(files, 'src/enfold/engine.ts')).toContain(expected)
@@ -183,7 +184,7 @@ describe('how the files are written', () => {
 it('a framework that is named counts as one that is found, also for how files are written', () => {
   const root = given({ 'package.json': {} })
   init({ root, framework: 'next' })
-  expect(readFileSync(join(root, 'enfold/engine.js'), 'utf8')).toContain("import { welcome } from './welcome'")
+  expect(readFileSync(join(root, 'enfold/engine.js'), 'utf8')).toContain("import { welcome } from './welcome.js'")
   expect(readFileSync(join(root, 'app/enfold/[...path]/route.js'), 'utf8')).toContain('export {')
 })
 

@@ -47,6 +47,9 @@ const PROJECTS = Object.keys(KINDS).flatMap((kind) =>
 
 const placeOf = ({ kind, orm }: { kind: string; orm: string }) => join(FOLDER, kind, orm)
 
+/** Node runs what Next.js does not: the worker and the tests. */
+const NEXT_JS = join(FOLDER, 'next-js')
+
 makeAll()
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
@@ -60,6 +63,9 @@ function makeAll(): void {
     if (compilerOptions !== undefined) writeFileSync(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
     init({ root, ...flags })
   }
+  mkdirSync(NEXT_JS)
+  writeFileSync(join(NEXT_JS, 'package.json'), '{}')
+  init({ root: NEXT_JS, framework: 'next', orm: 'none', test: 'node' })
   for (const language of ['ts', 'js'] as const)
     for (const framework of ['express', 'fastify', 'none'])
       create({ folder: join(FOLDER, 'new', `${framework}-${language}`), framework, language })
@@ -121,8 +127,9 @@ describe('its own tests pass', () => {
 
   it('in node:test, as far as Node runs the files as they are', async () => {
     const files = eachKind('node').flatMap(({ kind, file }) => (/^js|as-it-is/.test(kind) ? [file] : []))
+    files.push(join(NEXT_JS, 'enfold/welcome.test.js'))
     const { status, output } = await ended(['--test', '--test-isolation=none', ...files])
-    expect(output).toContain('pass 6')
+    expect(output).toContain('pass 8')
     expect(status).toBe(0)
   })
 })
