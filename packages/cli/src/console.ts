@@ -3,6 +3,7 @@ import { serveOnLoopback } from '@enfold/console'
 import { onPort } from './port.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { plain } from './text.ts'
+import { untilToldToStop } from './told-to-stop.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
 export interface ConsoleCommand extends OrderOptions {
@@ -17,24 +18,21 @@ export interface ConsoleCommand extends OrderOptions {
 export async function openConsole(io: Streams, url: string, command: ConsoleCommand): Promise<void> {
   const { actor, port, write, ...options } = command
   await withEngine(url, write ? 'write' : 'read', options, async (engine) => {
-    const told = new Promise<void>((resolve) => {
-      for (const name of STOPS) process.once(name, () => resolve())
+    await untilToldToStop(async (told) => {
+      const pages = await onPort(port, () =>
+        serveOnLoopback({
+          engine,
+          port,
+          principal: { id: actor, may: write ? 'write' : 'read' },
+          onError: (error) => io.stderr.write(`${plain(String(error))}\n`),
+        }),
+      )
+      await writeLine(io.stdout, pages.url)
+      io.stderr.write(
+        `${write ? 'Orders are taken; a worker (enfold run) does them.' : 'Read only; --write takes orders.'} The address opens once, in one browser of this machine. Ctrl-C ends it.\n`,
+      )
+      await told
+      await pages.close()
     })
-    const pages = await onPort(port, () =>
-      serveOnLoopback({
-        engine,
-        port,
-        principal: { id: actor, may: write ? 'write' : 'read' },
-        onError: (error) => io.stderr.write(`${plain(String(error))}\n`),
-      }),
-    )
-    await writeLine(io.stdout, pages.url)
-    io.stderr.write(
-      `${write ? 'Orders are taken; a worker (enfold run) does them.' : 'Read only; --write takes orders.'} The address opens once, in one browser of this machine. Ctrl-C ends it.\n`,
-    )
-    await told
-    await pages.close()
   })
 }
-
-const STOPS = ['SIGINT', 'SIGTERM'] as const

@@ -11,6 +11,7 @@ import { openSource } from './source.ts'
 import { isStoreUrl, logOpenerFor, unknownScheme } from './store-url.ts'
 import { type Streams, writeLine } from './streams.ts'
 import { named, plain } from './text.ts'
+import { untilToldToStop } from './told-to-stop.ts'
 import { importLog } from './transfer.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
@@ -83,7 +84,7 @@ function orderIn({ ORDER_NAMES }: Mcp, name: string): OrderName {
 
 async function onStreams(mcp: Mcp, { stdin, stdout }: Streams, options: McpServerOptions): Promise<void> {
   const served = mcp.serveMcpOnStdio({ ...options, input: stdin, output: stdout })
-  await Promise.race([served.ended, toldToStop()])
+  await untilToldToStop((told) => Promise.race([served.ended, told]))
   await served.close()
 }
 
@@ -93,16 +94,12 @@ async function onLoopback(
   { token, ...options }: McpServerOptions & { readonly port: number; readonly token: string | null },
 ): Promise<void> {
   const given = token === null ? {} : { token }
-  const served = await onPort(options.port, () => mcp.serveMcpOnLoopback({ ...options, ...given }))
-  await writeLine(io.stdout, served.url)
-  if (token === null) await writeLine(io.stdout, `Authorization: Bearer ${served.token}`)
-  await toldToStop()
-  await served.close()
-}
-
-function toldToStop(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => resolve())
+  await untilToldToStop(async (told) => {
+    const served = await onPort(options.port, () => mcp.serveMcpOnLoopback({ ...options, ...given }))
+    await writeLine(io.stdout, served.url)
+    if (token === null) await writeLine(io.stdout, `Authorization: Bearer ${served.token}`)
+    await told
+    await served.close()
   })
 }
 

@@ -8,6 +8,7 @@ import { placeText } from '../places.ts'
 import { onPort } from '../port.ts'
 import { readText, type Streams, writeLine } from '../streams.ts'
 import { counted, plain } from '../text.ts'
+import { untilToldToStop } from '../told-to-stop.ts'
 import { requireCampaignFile } from './campaign-file.ts'
 import { contactsIn } from './contacts-csv.ts'
 import { madeUp } from './made-up.ts'
@@ -31,16 +32,12 @@ export interface DevCommand {
   readonly port: number
 }
 
-const STOPS = ['SIGINT', 'SIGTERM'] as const
-
 /** Resolves when it was told to stop, by SIGINT or SIGTERM. */
 export async function dev(io: Streams, command: DevCommand): Promise<void> {
   const { campaign, clock, port, store } = command
   if (campaign !== null) requireCampaignFile(campaign)
   const people = await peopleOf(io, command)
-  const { promise: told, resolve: stop } = Promise.withResolvers<void>()
-  for (const name of STOPS) process.once(name, stop)
-  try {
+  await untilToldToStop(async (told) => {
     const { begin, close, world } = await openWorld(io, { campaign, clock, store, ...people })
     try {
       const pages = await onPort(port, () => serve(io, world, port))
@@ -55,9 +52,7 @@ export async function dev(io: Streams, command: DevCommand): Promise<void> {
     } finally {
       await close()
     }
-  } finally {
-    for (const name of STOPS) process.off(name, stop)
-  }
+  })
 }
 
 /** @throws UsageError, after every line that is wrong was told */
