@@ -124,6 +124,8 @@ it('what is wrong with the command is said before anything is served', async () 
     [['mcp', store, '--allow', 'stopSequnce'], 'did you mean stopSequence?'],
     [['mcp', store, '--allow', 'publish'], 'Expected one of startSequence'],
     [['mcp', log, '--allow', 'stopSequence'], 'A log can only be read'],
+    [['mcp', log, '--read-model', 'sqlite:m.db'], '--read-model goes with'],
+    [['mcp', log, '--on-poison', 'park'], '--on-poison goes with'],
     [['mcp', 'mysql://db/x'], 'is not read here'],
     [['mcp', 'sqlite:not-there.db'], 'not-there.db'],
   ] as const

@@ -56,6 +56,9 @@ export async function serveMcp(io: Streams, place: string, command: McpCommand):
   if (place === '-') throw new UsageError('The standard input belongs to the client. Name a file or a store.')
   if (orders.length > 0 && unknownScheme(place) === null)
     throw new UsageError('A log can only be read: --allow goes with a store; "enfold import" makes one of a log.')
+  if (readModel !== undefined)
+    throw new UsageError('--read-model goes with esdb://HOST:2113 and its like, not with a file.')
+  if (onPoison !== undefined) throw new UsageError('--on-poison goes with --read-model.')
   return withCopy(io, place, (url) => withEngine(url, 'read', host, serve))
 }
 

@@ -350,4 +350,6 @@ it('a port that is taken is told, and what was opened is closed', async () => {
   const told = `Port ${port} is taken by another program. Name another, or leave out --port: then a free one is taken.\n`
   expect(await enfold(['dev', '--port', port])).toEqual({ status: 2, stdout: '', stderr: told })
   expect(await enfold(['console', `sqlite:${store}`, '--port', port])).toEqual({ status: 2, stdout: '', stderr: told })
+  const mcp = await enfold(['mcp', `sqlite:${store}`, '--http', '--port', port])
+  expect([mcp.status, mcp.stdout, mcp.stderr.split('\n')[1]]).toEqual([2, '', told.trim()])
 })
