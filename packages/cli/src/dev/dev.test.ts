@@ -264,15 +264,16 @@ it('a broken campaign file is told with path and hint, on the page and in the te
 })
 
 it('the last of two changes at once is published, with what changed and how many runs stay on the old version', async () => {
-  const changedSequences = (subject: string) =>
+  const changedSequences = (subject: string, ...more: readonly object[]) =>
     definition.sequences.map(({ id, steps: [first, ...others] }) => ({
-      ...{ id, steps: [{ ...first, params: { subject } }, ...others, { id: 'four', kind: 'email' }] },
+      ...{ id, steps: [{ ...first, params: { subject } }, ...others, ...more] },
     }))
-  const changed = (name: string, subject: string) =>
-    JSON.stringify({ ...definition, name, sequences: changedSequences(subject) })
+  const changed = (name: string, subject: string, ...more: readonly object[]) =>
+    JSON.stringify({ ...definition, name, sequences: changedSequences(subject, ...more) })
+  // It may be published as well, if it is looked at in between: then the changes are those since it.
   writeFileSync(file, changed('Halfway', 'Halfway'))
   // As editors do it: the new one takes the place of the old one.
-  writeFileSync(`${file}.new`, changed('Pool two', 'Second'))
+  writeFileSync(`${file}.new`, changed('Pool two', 'Second', { id: 'four', kind: 'email' }))
   renameSync(`${file}.new`, file)
   await dev.post('/dev/campaign', {})
   await until(async () => dev.said().includes('Pool two') || (await dev.get('/dev')).text.includes('Pool two'))
@@ -323,6 +324,12 @@ it('what cannot be used is refused before anything is opened', async () => {
   expect(await enfold(['dev', '--store', 'postgres://crm@localhost/crm'])).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('is no file'),
+  })
+  expect((await enfold(['dev', '--store', ':memory:'])).stderr).toContain('is no file')
+  expect(existsSync(':memory:.dev.jsonl')).toBe(false)
+  expect(await enfold(['dev', '--store', join(folder, 'none/dev.db')])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('There is no folder'),
   })
   expect(await enfold(['dev', join(folder, 'none.json')])).toMatchObject({
     status: 2,
