@@ -10,7 +10,7 @@ import type { UsedPool } from './driver.ts'
 import { faultOf, isNameLost, isNameUnknown, isRace, poolExhausted, sqlStateOf } from './faults.ts'
 import { type AppendGate, type HostTransaction, joinHostTransaction, type SchemaChecks } from './host-transaction.ts'
 import { isCurrent, isUpToDate, openSchema, outdated } from './migrate.ts'
-import type { Connect, Query } from './query.ts'
+import { type Connect, onConnection, type Query } from './query.ts'
 
 export interface Database {
   /** The schema's name as it stands in statements. */
@@ -153,7 +153,7 @@ async function askPatiently<Row extends object>(
 const CONNECT_MS = 10_000
 
 /** A pool of the host's may wait without end, and a store that waits along could keep its own health check from speaking. */
-function connectorOf(pool: UsedPool, place: string): Connect {
+export function connectorOf(pool: UsedPool, place: string): Connect {
   if (pool.options?.connectionTimeoutMillis) return () => pool.connect()
   return async () => {
     const connecting = pool.connect()
@@ -171,18 +171,5 @@ function connectorOf(pool: UsedPool, place: string): Connect {
 const isLostRace = (error: unknown) => /^(?:23505|40001|40P01)$/.test(sqlStateOf(error) ?? '')
 
 async function askOnce<Row extends object>(connect: Connect, statement: QueryConfig): Promise<Row[]> {
-  const client = await connect()
-  let failed: Error | undefined
-  // A connection that breaks while nobody asks it anything says so by an event, which would end the process.
-  const broken = () => {}
-  client.on('error', broken)
-  try {
-    return (await client.query<Row>(statement)).rows
-  } catch (error) {
-    failed = error as Error
-    throw error
-  } finally {
-    client.off('error', broken)
-    client.release(isLostRace(failed) ? undefined : failed)
-  }
+  return onConnection(connect, async (client) => (await client.query<Row>(statement)).rows, isLostRace)
 }

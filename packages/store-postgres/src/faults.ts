@@ -112,6 +112,12 @@ function findState(errors: readonly DriverError[]): { readonly state: string; re
   return null
 }
 
+/** True where no statement would be answered: the server, the way to it or the login fails, or nothing is left of the pool. */
+export function isAway(error: unknown): boolean {
+  const state = sqlStateOf(error)
+  return state === null || /^(?:08|28|3D|53|57P)/.test(state)
+}
+
 /** True where the same transaction, tried again from its beginning, can succeed. */
 export function isRace(error: unknown): boolean {
   return isEnfoldFault(error) && error.code === 'CONTENTION'

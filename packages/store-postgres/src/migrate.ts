@@ -3,7 +3,7 @@ import { EnfoldFault } from '@enfold/core'
 import type { PoolClient } from 'pg'
 import { sqlStateOf } from './faults.ts'
 import { migrations } from './migrations/index.ts'
-import type { Connect, Query } from './query.ts'
+import { type Connect, onConnection, type Query } from './query.ts'
 
 /** Of the advisory lock that lets one process at a time migrate: "Enfold" in ASCII. */
 const MIGRATION_LOCK = '76266945703012'
@@ -24,22 +24,11 @@ interface Found {
  *   `mayMigrate` is false; and for a database that cannot hold one. Nothing is changed then.
  */
 export async function openSchema(connect: Connect, schema: string, mayMigrate: boolean): Promise<void> {
-  const client = await connect()
-  let failed: unknown
-  try {
-    await broughtUpToDate(client, schema, mayMigrate)
-  } catch (error) {
-    failed = error
-    throw error
-  } finally {
-    // Closing the connection rolls back.
-    client.release(failed !== undefined)
-  }
+  await onConnection(connect, (client) => broughtUpToDate(client, schema, mayMigrate))
 }
 
 async function broughtUpToDate(client: PoolClient, schema: string, mayMigrate: boolean): Promise<void> {
-  const ask: Query = async <Row extends object>(text: string, values: readonly (string | null)[] = []) =>
-    (await client.query<Row>(text, [...values])).rows
+  const ask = queryOn(client)
   const { version: found, role } = await versionOf(ask, schema)
   if (found === migrations.length) return
   if (!mayMigrate)
@@ -52,6 +41,11 @@ async function broughtUpToDate(client: PoolClient, schema: string, mayMigrate: b
     throw sqlStateOf(error) === '42501' ? mayNotMigrate(schema, found, role, error) : error
   }
 }
+
+const queryOn =
+  (client: PoolClient): Query =>
+  async <Row extends object>(text: string, values: readonly (string | null)[] = []) =>
+    (await client.query<Row>(text, [...values])).rows
 
 async function migrate(client: PoolClient, ask: Query, schema: string): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED')
@@ -100,12 +94,7 @@ export function migrationText(schema: string, from: number): string {
 
 /** The version of a schema, 0 if there is none. @throws as `openSchema` for what never can be brought up to date */
 export async function schemaVersion(connect: Connect, schema: string): Promise<number> {
-  const client = await connect()
-  try {
-    return (await versionOf(async (text, values = []) => (await client.query(text, [...values])).rows, schema)).version
-  } finally {
-    client.release()
-  }
+  return onConnection(connect, async (client) => (await versionOf(queryOn(client), schema)).version)
 }
 
 /** Without asking for anything to be changed. @throws as `openSchema` for what never can be brought up to date */

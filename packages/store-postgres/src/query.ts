@@ -8,3 +8,29 @@ export type Query = <Row extends object>(text: string, values?: readonly (string
 
 /** A connection of a pool, to be released. */
 export type Connect = () => Promise<PoolClient>
+
+/**
+ * Does work on a connection, which is thrown away if that fails: closing it rolls back.
+ *
+ * @param isKept after which errors the session is as it was, so that the pool may hand the connection out again
+ */
+export async function onConnection<T>(
+  connect: Connect,
+  work: (client: PoolClient) => Promise<T>,
+  isKept: (error: unknown) => boolean = () => false,
+): Promise<T> {
+  const client = await connect()
+  let failed: Error | undefined
+  // A connection that breaks says so by an event, too, which would end the process.
+  const broken = () => {}
+  client.on('error', broken)
+  try {
+    return await work(client)
+  } catch (error) {
+    if (!isKept(error)) failed = error as Error
+    throw error
+  } finally {
+    client.off('error', broken)
+    client.release(failed)
+  }
+}

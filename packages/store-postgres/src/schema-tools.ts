@@ -1,9 +1,11 @@
 /** Migrations apart from a store: how a schema stands, what would be done to it, and doing it. */
 import { EnfoldFault } from '@enfold/core'
+import { connectorOf } from './database.ts'
 import { faultOf } from './faults.ts'
 import { migrationText, openSchema, schemaVersion } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
 import { checked, type PostgresStoreOptions, poolOf } from './postgres-store.ts'
+import { type Connect, onConnection } from './query.ts'
 
 /** Where the schema is; the role of the connection must be allowed to do what is asked. */
 export type SchemaOptions = Pick<PostgresStoreOptions, 'connectionString' | 'pool' | 'schema'>
@@ -22,8 +24,8 @@ export interface SchemaStatus {
  * @throws EnfoldFault `STORE_INCOMPATIBLE` for a schema of another program or of a newer release; `STORE_UNAVAILABLE`
  */
 export async function schemaStatus(options: SchemaOptions): Promise<SchemaStatus> {
-  return onSchema(options, 'schemaStatus', async (pool, schema) => {
-    const version = await schemaVersion(() => pool.connect(), schema)
+  return onSchema(options, 'schemaStatus', async (connect, schema) => {
+    const version = await schemaVersion(connect, schema)
     return { schema, version, known: migrations.length }
   })
 }
@@ -35,9 +37,9 @@ export async function schemaStatus(options: SchemaOptions): Promise<SchemaStatus
  * @throws EnfoldFault as `schemaStatus`; `STORE_READ_ONLY` if the role may not
  */
 export async function migrateSchema(options: SchemaOptions): Promise<SchemaStatus> {
-  return onSchema(options, 'migrateSchema', async (pool, schema) => {
-    const version = await schemaVersion(() => pool.connect(), schema)
-    await openSchema(() => pool.connect(), schema, true)
+  return onSchema(options, 'migrateSchema', async (connect, schema) => {
+    const version = await schemaVersion(connect, schema)
+    await openSchema(connect, schema, true)
     return { schema, version, known: migrations.length }
   })
 }
@@ -48,9 +50,8 @@ export async function migrateSchema(options: SchemaOptions): Promise<SchemaStatu
  * @throws EnfoldFault `STORE_UNAVAILABLE`
  */
 export async function enfoldSchemas(options: Omit<SchemaOptions, 'schema'>): Promise<readonly string[]> {
-  return onSchema(options, 'enfoldSchemas', async (pool) => {
-    const client = await pool.connect()
-    try {
+  return onSchema(options, 'enfoldSchemas', (connect) =>
+    onConnection(connect, async (client) => {
       const { rows } = await client.query<{ name: string }>(
         `SELECT n.nspname::text AS name FROM pg_namespace n
          WHERE (SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid
@@ -58,10 +59,8 @@ export async function enfoldSchemas(options: Omit<SchemaOptions, 'schema'>): Pro
          ORDER BY n.nspname`,
       )
       return rows.map(({ name }) => name)
-    } finally {
-      client.release()
-    }
-  })
+    }),
+  )
 }
 
 /**
@@ -83,14 +82,15 @@ export function migrationSql(schema = 'enfold', from = 0): string {
 async function onSchema<T>(
   options: SchemaOptions,
   where: string,
-  work: (pool: ReturnType<typeof poolOf>, schema: string) => Promise<T>,
+  work: (connect: Connect, schema: string) => Promise<T>,
 ): Promise<T> {
   const { schema = 'enfold' } = checked(options, where)
   const pool = poolOf(options)
+  const place = `PostgreSQL, schema ${schema}`
   try {
-    return await work(pool, schema)
+    return await work(connectorOf(pool, place), schema)
   } catch (error) {
-    throw faultOf(error, `PostgreSQL, schema ${schema}`)
+    throw faultOf(error, place)
   } finally {
     if (options.pool === undefined) await pool.end()
   }

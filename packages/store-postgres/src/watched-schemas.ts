@@ -1,6 +1,6 @@
 /**
- * Looks at many schemas in one transaction, so that those in which nothing is due cost nothing more: their workers are told
- * from the last look.
+ * Looks at many schemas in one transaction for each hundred, so that those in which nothing is due cost nothing more: their
+ * workers are told from the last look.
  *
  * A look says of each schema when anything may be claimed next. It counts until this process writes to the agenda of the
  * schema, news of another process's writes come, or it is too old; then each store is asked as if nobody looked. So what other
@@ -8,8 +8,11 @@
  */
 import { type Agenda, epochMsOf, type Instant, instantOf, type KnowsNextWake, type ProjectionStore } from '@enfold/core'
 import type { LogPart } from '@enfold/core/store'
+import { connectorOf } from './database.ts'
 import type { UsedPool } from './driver.ts'
+import { isAway } from './faults.ts'
 import { isCurrent } from './migrate.ts'
+import { type Connect, onConnection } from './query.ts'
 
 /** One schema, for its store. Three methods add to a part of the store that it writes to the agenda. */
 export interface WatchedSchema extends KnowsNextWake {
@@ -53,8 +56,12 @@ interface Entry {
 /** What could not be looked at is not tried again for so long. */
 const BROKEN_MS = 30_000
 
+/** In one transaction, which locks the tables and indexes of each: the server has so many locks for all of its sessions. */
+const AT_ONCE = 100
+
 export function createWatchedSchemas(pool: UsedPool, pollMs: number): WatchedSchemas {
   const entries = new Set<Entry>()
+  const connect = connectorOf(pool, 'PostgreSQL')
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> = Promise.resolve()
   let closed = false
@@ -76,11 +83,21 @@ export function createWatchedSchemas(pool: UsedPool, pollMs: number): WatchedSch
 
   async function lookAtAll(): Promise<void> {
     const watched = [...entries].filter(isWatched)
+    for (let first = 0; first < watched.length; first += AT_ONCE)
+      if (closed || !(await lookAt(watched.slice(first, first + AT_ONCE)))) return
+  }
+
+  /** @returns whether the database can be asked at all; stores ask for themselves once the last look is too old */
+  async function lookAt(some: readonly Entry[]): Promise<boolean> {
     try {
-      await look(pool, watched)
-    } catch {
+      await look(connect, some)
+      return true
+    } catch (error) {
+      if (isAway(error)) return false
+      if (some.length === 1) some.forEach(forget)
       // One that was dropped, or moved on by a newer release, must not keep the others from being seen.
-      for (const entry of watched) await look(pool, [entry]).catch(() => forget(entry))
+      else for (const entry of some) if (closed || !(await lookAt([entry]))) return false
+      return true
     }
   }
 
@@ -168,9 +185,8 @@ interface Row {
   readonly current: string
 }
 
-/** One statement for all: what it costs is one transaction, and for each schema a few looks into an index. */
-async function look(pool: UsedPool, entries: readonly Entry[]): Promise<void> {
-  if (entries.length === 0) return
+/** One statement for all of them: what it costs is one transaction, and for each schema a few looks into an index. */
+async function look(connect: Connect, entries: readonly Entry[]): Promise<void> {
   // What is being written now counts as a change when it ends, and until then nothing is known.
   const begun = entries.map(({ changes }) => changes)
   const atMs = performance.now()
@@ -180,7 +196,8 @@ async function look(pool: UsedPool, entries: readonly Entry[]): Promise<void> {
         ${isCurrent(schema)}::text AS current`,
     )
     .join('\nUNION ALL ')
-  for (const { place, wake, current } of await rowsFrom(pool, text)) {
+  const { rows } = await onConnection(connect, (client) => client.query<Row>(text))
+  for (const { place, wake, current } of rows) {
     const entry = entries[Number(place)] as Entry
     // A newer schema is for the store to refuse.
     if (current !== 'true') entry.seen = null
@@ -190,23 +207,6 @@ async function look(pool: UsedPool, entries: readonly Entry[]): Promise<void> {
         changes: begun[Number(place)] as number,
         atMs,
       })
-  }
-}
-
-async function rowsFrom(pool: UsedPool, text: string): Promise<readonly Row[]> {
-  const client = await pool.connect()
-  let failed: Error | undefined
-  // A connection that breaks says so by an event as well, which would end the process.
-  const broken = () => {}
-  client.on('error', broken)
-  try {
-    return (await client.query<Row>(text)).rows
-  } catch (error) {
-    failed = error as Error
-    throw error
-  } finally {
-    client.off('error', broken)
-    client.release(failed)
   }
 }
 
