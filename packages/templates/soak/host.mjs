@@ -77,7 +77,7 @@ async function served(server) {
 const host = await starts[framework]()
 /** The others begin and end their worker by themselves. */
 const hasWorker = framework !== 'nest' && framework !== 'fastify'
-if (hasWorker) await load('enfold/worker')
+if (hasWorker) await (await load('enfold/worker')).ready
 const { signedUp } = await load('enfold/enroll')
 const contactId = `contact-${process.pid}`
 if (signedUp.length === 1) await signedUp(contactId)

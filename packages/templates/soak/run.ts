@@ -189,6 +189,9 @@ function makeProjects(): readonly Made[] {
   return made
 }
 
+/** Whether a compiler for Node forbids `.ts` in imports. */
+const takesNoEnding = (kind: string) => kind === 'ts-module' || kind === 'ts-commonjs'
+
 /** One program for each kind, as strict as can be asked. */
 async function checkTypes(): Promise<void> {
   const kinds = Object.entries(KINDS).flatMap(([kind, { compilerOptions, manifest }]) =>
@@ -200,8 +203,8 @@ async function checkTypes(): Promise<void> {
       ...{ noUnusedLocals: true, noUnusedParameters: true, noImplicitOverride: true, noImplicitReturns: true },
       ...{ noEmit: true, types: ['node', 'jest'], skipLibCheck: false },
     }
-    // Next.js has a bundler's resolution always: its files import without endings.
-    const exclude = kind === 'ts-bundled' ? [] : ['*-next-*']
+    // Next.js has a bundler's resolution always: where `.ts` is forbidden, its files import without endings.
+    const exclude = takesNoEnding(kind) ? ['*-next-*'] : []
     writeFileSync(join(projects, kind, 'package.json'), JSON.stringify(manifest))
     const config = {
       compilerOptions: { ...strict, ...compilerOptions },
@@ -251,7 +254,7 @@ const inNode = (kind: string, files: readonly string[]) =>
 async function startHosts(made: readonly Made[], url: string): Promise<void> {
   // What only a bundler finds does not run in Node; NestJS is an ES module, of which tsx makes a second one for CommonJS.
   const runs = ({ kind, framework }: Made) =>
-    framework === 'next' ? kind === 'ts-bundled' : framework !== 'nest' || kind !== 'ts-commonjs'
+    framework === 'next' ? !takesNoEnding(kind) : framework !== 'nest' || kind !== 'ts-commonjs'
   const some = made.filter((one) => (one.orm === 'none' || one.orm === 'pg') && one.runner === 'node' && runs(one))
   cpSync(join(import.meta.dirname, 'host.mjs'), join(folder, 'host.mjs'))
   // One for each: another's worker would send the mail that a host waits for.

@@ -14,5 +14,9 @@ export type Transaction = Parameters<typeof fromPrisma>[0]
  */
 export async function signedUp(transaction: Transaction, contactId: string) {
   const within = engine.withTransaction(fromPrisma(transaction))
-  return orThrow(await within.signal({ contactId, kind: 'signed-up', signalId: `signed-up-${contactId}` }))
+  const answer = orThrow(await within.signal({ contactId, kind: 'signed-up', signalId: `signed-up-${contactId}` }))
+  // A signal that no goal waits for leaves no trace: the sign-up would be lost.
+  if (answer.goals.length === 0)
+    throw new Error('No campaign waits for sign-ups yet: run the worker, which publishes it.')
+  return answer
 }

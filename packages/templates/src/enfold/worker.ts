@@ -9,4 +9,5 @@ import { welcome } from './welcome.ts'
 const worker = createLifecycle({ engine, store, publish: [welcome] })
 process.once('SIGINT', () => worker.close())
 process.once('SIGTERM', () => worker.close())
-void worker.start()
+/** Settles once the campaign is published and the work has begun. */
+export const ready = worker.start()
