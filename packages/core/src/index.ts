@@ -140,7 +140,7 @@ export {
 } from './pauses.ts'
 export { asIfResumed, pausesAsOf } from './pauses-seen.ts'
 export * from './pausing.ts'
-export * from './plan.ts'
+export { type DueStep, freeWake, type Plan, type PlanFault, plan, type UpcomingStep, waitSince } from './plan.ts'
 export * from './ports/index.ts'
 export * from './reasons.ts'
 export * from './rejection.ts'
