@@ -106,12 +106,12 @@ export const pool = campaign({
 /**
  * Five days: contacts come in, buy, are stopped, resent, cancelled, banned, erased.
  * @param clock a simulated one
- * @param contacts with ann, bob, cleo, dan, `__proto__`, `constructor`, `a/b` and 😀 among them
+ * @param contacts the default ones must be among them
  */
 export async function fillStore(
   path: string,
   clock: Clock & { advance(duration: string): unknown },
-  contacts: readonly ContactId[],
+  contacts: readonly ContactId[] = ['ann', 'bob', 'cleo', 'dan', '__proto__', 'constructor', 'a/b', '😀'],
 ): Promise<void> {
   const store = createSqliteStore({ path, synchronous: 'NORMAL' })
   const engine = createEngine({

@@ -81,16 +81,7 @@ function placed(place: string): readonly (readonly string[])[] {
 
 beforeAll(async () => {
   const path = join(folder, 'filled.db')
-  await fillStore(path, createSimulatedClock('2026-03-02T09:00:00.000Z'), [
-    'ann',
-    'bob',
-    'cleo',
-    'dan',
-    '__proto__',
-    'constructor',
-    'a/b',
-    '😀',
-  ])
+  await fillStore(path, createSimulatedClock('2026-03-02T09:00:00.000Z'))
   await enfold(['export', `sqlite:${path}`, '--out', logFile])
 })
 

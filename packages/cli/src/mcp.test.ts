@@ -24,16 +24,7 @@ const log = join(folder, 'log.jsonl.gz')
 const NURTURE = { campaignId: 'pool/1', sequenceId: 'nurture' }
 
 beforeAll(async () => {
-  await fillStore(path, createSimulatedClock('2026-03-02T09:00:00.000Z'), [
-    'ann',
-    'bob',
-    'cleo',
-    'dan',
-    '__proto__',
-    'constructor',
-    'a/b',
-    '😀',
-  ])
+  await fillStore(path, createSimulatedClock('2026-03-02T09:00:00.000Z'))
   expect((await enfold(['export', store, '--out', log])).status).toBe(0)
 })
 

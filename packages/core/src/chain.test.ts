@@ -16,7 +16,7 @@ function digestOfLine(text: string): Promise<string> {
 }
 
 describe('the hash chain', () => {
-  it('AUDIT-4: the digest of any event is that of its line, as any other program can compute it', async () => {
+  it('AUDIT-4: the digest of any event is that of its line, as every program can compute it', async () => {
     await fc.assert(
       fc.asyncProperty(historyArbitrary(), async ({ events }) => {
         for (const event of events) expect(digestOf(event)).toBe(await digestOfLine(encodeEvent(event)))

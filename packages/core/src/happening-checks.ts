@@ -2,49 +2,19 @@
  * What a happening of a simulation says, checked as the engine checks an order: what it would refuse must not be played as
  * something else, and what is misspelled must not be ignored.
  */
+import { type Check, flag, id, instant, instantOrNull, oneOf, signedDuration, text, wholeNumber } from './checks.ts'
 import { EnfoldFault, typeName } from './fault.ts'
-import { isInstant, requireId } from './ids.ts'
 import { isUnsafeInteger, unsafeIntegerIn } from './json.ts'
 import { nearestFirst } from './nearest.ts'
 import { notJsonIn } from './not-json.ts'
-import { A_SIGNED_DURATION, signedDurationMs } from './timers/duration.ts'
 import { A_VARIABLE, isVariableValue } from './variables.ts'
 import { VERBS, type VerbFacts, type VerbName } from './verbs/index.ts'
 import { VERB_OF_STORY } from './verbs/order.ts'
 import { type About, type TakenTypes, WAITS } from './verbs/verb.ts'
 
-type Check = (path: string, value: unknown) => void
 type Fields = { readonly [name: string]: unknown }
 
-const id: Check = (path, value) => void requireId(path, value)
-
-const flag: Check = (path, value) => {
-  if (typeof value !== 'boolean') throw EnfoldFault.invalidInput(path, value, 'true or false')
-}
-
-const instant: Check = (path, value) => {
-  if (!isInstant(value)) throw EnfoldFault.invalidInput(path, value, 'an instant such as "2026-03-02T08:00:00.000Z"')
-}
-
-const oneOf =
-  (...words: readonly string[]): Check =>
-  (path, value) => {
-    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
-  }
-
-const duration: Check = (path, value) => {
-  if (typeof value !== 'string' || signedDurationMs(value) === null)
-    throw EnfoldFault.invalidInput(path, value, A_SIGNED_DURATION)
-}
-
-const run: Check = (path, value) => {
-  if (!Number.isSafeInteger(value) || (value as number) < 1)
-    throw EnfoldFault.invalidInput(path, value, 'a whole number from 1')
-}
-
-const text: Check = (path, value) => {
-  if (typeof value !== 'string' || value === '') throw EnfoldFault.invalidInput(path, value, 'a text that is not empty')
-}
+const run = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 /** A value is not shown: it may be anything of a person. */
 const vars: Check = (path, value) => {
@@ -64,11 +34,9 @@ const data: Check = (path, value) => {
 
 const OPTIONS: { readonly [Of in keyof TakenTypes]: Check } = {
   flag,
-  instantOrNull(path, value) {
-    if (value !== null) instant(path, value)
-  },
+  instantOrNull,
   instant,
-  duration,
+  duration: signedDuration,
   step: id,
   sequence: id,
   wait: oneOf(...WAITS),

@@ -197,6 +197,7 @@ describe('simulating', () => {
       { signal: { kind: 'k', data: { id: 2 ** 53 } } },
       'happenings[0].signal.data/id is an integer that cannot be kept',
     ],
+    [{ signal: { kind: 'k'.repeat(10_001) } }, 'expected a text of 1 to 10,000 characters'],
     [{ resumeCampaign: 'later' }, 'happenings[0].resumeCampaign is "later"; expected shift, send, skip'],
   ])('KEY-2, VAR-1: what the engine would refuse is not played as something else: %j', (happening, message) => {
     const happenings = [{ at: 'P0D', ...happening } as Happening]

@@ -1,5 +1,5 @@
 /**
- * Reads the templates from their own package in the repository, where they are checked as any other code. In the package
+ * Reads the templates from their own package in the repository, where they are checked like any other code. In the package
  * that is published their texts stand in the place of this module: `tsup.config.ts` writes them there.
  */
 import { readdirSync, readFileSync } from 'node:fs'

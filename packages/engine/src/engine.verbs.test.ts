@@ -719,7 +719,7 @@ eachStore((makeStore) => {
     expect(await endOfLog(store)).toEqual({ count: 1, position: 1 })
   })
 
-  it('LOG-6: hostile ids work as any other', async () => {
+  it('LOG-6: hostile ids work like any other', async () => {
     const { engine } = await given(makeStore)
     const hostile = [
       '__proto__',

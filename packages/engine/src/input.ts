@@ -1,25 +1,21 @@
 /** Input validation: what a host passes to a verb is checked here, once, before anything is looked up or written. */
 import {
   A_VARIABLE,
+  type Check,
+  checks,
   ENGINE_ID_PREFIX,
   EnfoldFault,
   isCallersCommandId,
-  isInstant,
   isLegalId,
   isVariableValue,
   type JsonObject,
   MAX_ID_LENGTH,
   notJsonIn,
-  requireId,
-  signedDurationMs,
   typeName,
   unsafeIntegerIn,
 } from '@enfold/core'
 
-/** Checks one property; throws `INVALID_INPUT` with the path if it is not right. */
-type Check = (path: string, value: unknown) => void
-
-export const id: Check = (path, value) => void requireId(path, value)
+export const { id, text, flag, instant, instantOrNull, signedDuration, oneOf, wholeNumber } = checks
 
 export const commandId: Check = (path, value) => {
   id(path, value)
@@ -45,11 +41,6 @@ export const ids: Check = (path, value) => {
   for (const [i, one] of value.entries()) id(`${path}[${i}]`, one)
 }
 
-export const text: Check = (path, value) => {
-  if (typeof value !== 'string' || value.length === 0 || value.length > 10_000)
-    throw EnfoldFault.invalidInput(path, value, 'a text of 1 to 10,000 characters')
-}
-
 export const actor: Check = (path, value) => {
   if (value !== null && !isLegalId(value))
     throw EnfoldFault.invalidInput(
@@ -57,31 +48,6 @@ export const actor: Check = (path, value) => {
       value,
       `your id of who orders this, 1 to ${MAX_ID_LENGTH} characters, or null for nobody`,
     )
-}
-
-export const instant: Check = (path, value) => {
-  if (isInstant(value)) return
-  const expected = 'an instant in UTC with milliseconds, such as "2026-03-01T09:00:00.000Z"'
-  // As JSON it would look like what was expected.
-  if (value instanceof Date) throw EnfoldFault.unshownInput(path, 'is a Date', `${expected}: pass date.toISOString()`)
-  throw EnfoldFault.invalidInput(path, value, expected)
-}
-
-export const instantOrNull: Check = (path, value) => {
-  if (value !== null) instant(path, value)
-}
-
-export const signedDuration: Check = (path, value) => {
-  if (typeof value !== 'string' || signedDurationMs(value) === null)
-    throw EnfoldFault.invalidInput(
-      path,
-      value,
-      'an ISO 8601 duration of elapsed time, with "-" for earlier, such as "P2D" or "-PT3H"',
-    )
-}
-
-export const flag: Check = (path, value) => {
-  if (typeof value !== 'boolean') throw EnfoldFault.invalidInput(path, value, 'true or false')
 }
 
 export const abortSignal: Check = (path, value) => {
@@ -100,19 +66,6 @@ export function withMethod(method: string, expected: string): Check {
   return (path, value) => {
     if (typeof (value as Record<string, unknown> | null | undefined)?.[method] !== 'function')
       throw EnfoldFault.invalidInput(path, value, expected)
-  }
-}
-
-export function oneOf(...words: readonly string[]): Check {
-  return (path, value) => {
-    if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
-  }
-}
-
-export function wholeNumber(min: number, max: number): Check {
-  return (path, value) => {
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
-      throw EnfoldFault.invalidInput(path, value, `a whole number from ${min} to ${max}`)
   }
 }
 

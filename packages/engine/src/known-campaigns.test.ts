@@ -214,7 +214,7 @@ describe('schemas', () => {
     ])
   })
 
-  it('kinds are names as any others', async () => {
+  it('kinds are names like any other', async () => {
     const engine = createEngine({
       store: store(),
       handlers: {},

@@ -143,6 +143,13 @@ ${paragraphs.join('\n')}
   return { kind: 'email', params: { template, subject, text, html } }
 }
 
+/** Sent in the morning of a weekday; one that is two days late is skipped. */
+function mistake<N extends 2 | 3 | 4 | 5 | 6 | 7>(n: N, afterDays: number) {
+  const window = { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' } as const
+  const id = `mistake-${n}` as const
+  return { id, ...mail(id), timer: { afterDays, at: '08:00', window }, expiresAfter: 'P2D' }
+}
+
 export const poolOwners = campaign({
   id: 'pool-owners',
   name: '7 Mistakes Pool Owners Make',
@@ -176,66 +183,12 @@ export const poolOwners = campaign({
       name: 'Seven mistakes',
       steps: [
         { id: 'mistake-1', ...mail('mistake-1') },
-        {
-          id: 'mistake-2',
-          ...mail('mistake-2'),
-          timer: {
-            afterDays: 2,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
-        {
-          id: 'mistake-3',
-          ...mail('mistake-3'),
-          timer: {
-            afterDays: 3,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
-        {
-          id: 'mistake-4',
-          ...mail('mistake-4'),
-          timer: {
-            afterDays: 3,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
-        {
-          id: 'mistake-5',
-          ...mail('mistake-5'),
-          timer: {
-            afterDays: 4,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
-        {
-          id: 'mistake-6',
-          ...mail('mistake-6'),
-          timer: {
-            afterDays: 4,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
-        {
-          id: 'mistake-7',
-          ...mail('mistake-7'),
-          timer: {
-            afterDays: 5,
-            at: '08:00',
-            window: { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '11:00' },
-          },
-          expiresAfter: 'P2D',
-        },
+        mistake(2, 2),
+        mistake(3, 3),
+        mistake(4, 3),
+        mistake(5, 4),
+        mistake(6, 4),
+        mistake(7, 5),
       ],
       next: ['bought', 'leave'],
     },

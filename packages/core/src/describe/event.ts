@@ -20,7 +20,7 @@ import {
 /**
  * What happened, as a sentence without its full stop. `describeCause` says why, `describeEvidence` what the decision saw.
  *
- * Values of the host stand in it as the log has them: a reason of a failure, for example. Escape it as any other text.
+ * Values of the host stand in it as the log has them: a reason of a failure, for example. Escape it like any other text.
  *
  * @example
  * describeEvent(event) // 'Sent mistake-1 of pool-owners/nurture, run 1'

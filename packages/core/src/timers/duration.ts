@@ -8,7 +8,7 @@ const UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000]
 
 /** For messages, wherever a duration was expected. */
 export const A_DURATION = 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"'
-export const A_SIGNED_DURATION = 'an ISO 8601 duration of elapsed time, with "-" for before, such as "-PT1H" or "P1D"'
+export const A_SIGNED_DURATION = 'an ISO 8601 duration of elapsed time, with "-" for earlier, such as "P2D" or "-PT3H"'
 
 /**
  * Milliseconds of an ISO 8601 duration of elapsed time: weeks, days (of 24 hours), hours, minutes, seconds (TIME-1).
