@@ -54,6 +54,7 @@ try {
       await page.context().close()
       await shootDev(colorScheme, size, width)
     }
+  await shootWalk()
 } finally {
   dev.kill()
   await given.close()
@@ -76,5 +77,27 @@ async function shootDev(colorScheme: 'light' | 'dark', size: string, width: numb
   await shoot('dev-outbox', '/dev/outbox')
   await shoot('dev-mail', '/dev/outbox/1')
   await shoot('dev-signal', '/dev/signal')
+  await page.context().close()
+}
+
+/** What a newcomer does in `enfold dev`, in the order of the README's pictures. */
+async function shootWalk(): Promise<void> {
+  const page = await given.open({ colorScheme: 'light', viewport: { width: 1100, height: 760 } })
+  const shoot = (name: string) => page.screenshot({ path: join(folder, `walk-${name}.png`) })
+  await page.goto(devUrl)
+  await page.goto(devPage('/dev/clock'))
+  await page.getByRole('button', { name: 'One week on' }).click()
+  await page.waitForLoadState('networkidle')
+  await shoot('clock')
+  await page.goto(devPage('/dev/outbox/1'))
+  await page.waitForLoadState('networkidle')
+  await shoot('mail')
+  await page.goto(devPage('/dev/signal'))
+  await page.getByRole('link', { name: 'Bought the robot purchased' }).click()
+  await shoot('signal')
+  await page.getByRole('button', { name: 'Send the signal' }).click()
+  await page.goto(devPage('/contacts/c-001'))
+  await page.waitForLoadState('networkidle')
+  await shoot('contact')
   await page.context().close()
 }
