@@ -2,8 +2,13 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, type UserWorkspaceConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { bundledCore } from './core-bundle.ts'
+import { typeboxInOneFile } from './typebox.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+
+// Processes of the runner, and those that tests start, compile what they run once for all of them: half a second less each.
+process.env.NODE_COMPILE_CACHE = `${root}node_modules/.cache/compiled`
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} ${typeboxInOneFile()}`.trim()
 
 /** Tests run from source. With `ENFOLD_CORE=cjs` the suite of core runs against its CommonJS bundle instead. */
 const isBundle = process.env.ENFOLD_CORE === 'cjs'
@@ -48,8 +53,6 @@ const SOAKS = process.env.ENFOLD_SOAK === undefined ? ['**/*.soak.test.ts'] : []
 const LEFT_OUT = ['**/node_modules/**', ...BENCH, ...SOAKS]
 
 const shared: UserWorkspaceConfig['test'] = {
-  // The processes that tests start compile what they run once for all of them: half a second less for each.
-  env: { NODE_COMPILE_CACHE: `${root}node_modules/.cache/compiled` },
   // No test fails on a time: these only end what hangs.
   testTimeout: 300_000 * Math.max(1, Number(process.env.ENFOLD_SCALE ?? 1)),
   hookTimeout: 300_000,
