@@ -16,7 +16,7 @@ import { after, type BenchmarkResult, judgedAgain, runBenchmark } from './rounds
 const results = join(import.meta.dirname, '../results')
 const root = join(import.meta.dirname, '../../..')
 const docs = join(root, 'docs')
-/** Where all figures stand; `docs/benchmarks.md` has the first of each. */
+/** Where all figures stand; `docs/benchmarks.md` has the drawing of the first of each. */
 const FULL_PAGE = '0026-what-the-benchmarks-measured.md'
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
@@ -92,11 +92,9 @@ async function writeDocs(): Promise<void> {
   const short = [
     '# Benchmarks',
     '',
-    `The median of each benchmark's first figure, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and [what was wanted and reached](decisions/${FULL_PAGE}#wanted-and-reached); [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
+    `The first figure of each benchmark, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and [what was wanted and reached](decisions/${FULL_PAGE}#wanted-and-reached); [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
     '',
     '![The first figure of each benchmark](images/benchmarks.svg)',
-    '',
-    overviewOf(all),
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), short.join('\n'))
@@ -106,6 +104,10 @@ async function writeDocs(): Promise<void> {
     'Written by `pnpm bench --docs`. Median of the rounds, with minimum and maximum. Each contender runs in a fresh process, in turns with the others; ratios are made within a round. "Limit" is the least that any program must do for the same result. What is wanted is written down before it is measured, and what is missed is shown.',
     '',
     circumstancesOf(all),
+    '',
+    'The median of the first figure of each:',
+    '',
+    overviewOf(all),
     '',
     all.map(tableOf).join('\n\n'),
     '',
