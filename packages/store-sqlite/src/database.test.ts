@@ -364,6 +364,43 @@ describe('several processes', () => {
     }
   })
 
+  it('a state that another process stores between the events of a tail and its state is read with its own events', async () => {
+    const path = givenPath()
+    const there = open(path)
+    const stream = contactStream('ann')
+    const kept = (text: string) => ({ tags: [], wakeAt: null, state: { reducer: 1, text } })
+    await there.append(stream, [eventOf('ann', 'start', 0)], 0, kept('a'))
+    await there.append(stream, [eventOf('ann', 'start', 1)], 1)
+    const [, second] = await collect(there.readStream(stream))
+
+    const database = openDatabase({ path, synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
+    const other = openDatabase({ path, synchronous: 'FULL', readOnly: false, busyTimeoutMs: 1000 })
+    let hasStored = false
+    const connection = new Proxy(database.connection, {
+      get(target, name) {
+        if (name !== 'prepare') return Reflect.get(target, name).bind(target)
+        return (sql: string) => {
+          const statement = target.prepare(sql)
+          if (!/^SELECT .* FROM states WHERE/.test(sql)) return statement
+          const get = statement.get.bind(statement)
+          return Object.assign(statement, {
+            get(contact: string) {
+              if (!hasStored) other.connection.exec("UPDATE states SET version = 2, state = 'b'")
+              hasStored = true
+              return get(contact)
+            },
+          })
+        }
+      },
+    })
+    const store = storeOn({ ...database, connection }, { path })
+    onTestFinished(() => store.close())
+    const tails = await store.readTails([{ stream, ids: [] }])
+    expect(hasStored).toBe(true)
+    expect(tails).toEqual([{ stored: { version: 2, reducer: 1, text: 'b' }, events: [second], isRecorded: false }])
+    other.connection.close()
+  })
+
   it('GATE-2: no event of a campaign is missed for what is remembered of the end of the log', async () => {
     const path = givenPath()
     const [here, there] = [open(path), open(path)]

@@ -14,6 +14,8 @@ import {
   type Store,
   type StreamAppend,
   type TagIndex,
+  type Tail,
+  type TailAsked,
 } from '@enfold/core'
 import {
   createChanges,
@@ -36,7 +38,7 @@ import {
 } from './agenda.ts'
 import { type CounterTables, createCounterTables } from './counters.ts'
 import { type Database, openDatabase } from './database.ts'
-import { createEventLog, type EventLog } from './event-log.ts'
+import { createEventLog, type EventLog, type TailRead } from './event-log.ts'
 import { createProjection, type Projection } from './projection.ts'
 import { createStateTable } from './states.ts'
 import { createTagTables } from './tag-index.ts'
@@ -93,10 +95,8 @@ export function storeOn(database: Database, options: SqliteStoreOptions): Store 
     capabilities: { projectsInAppend: true, hashChain },
     log: {
       ...inRuns<Pick<LogPart, 'streamPage' | 'readMany' | 'contacts'>>(read, { streamPage, readMany, contacts }),
-      ...inRuns<Pick<LogPart, 'logPage' | 'readTails'>>(database.readTogether, {
-        logPage,
-        readTails: (asked) => asked.map((one) => log.readTail(one, states.of(contactOf(one.stream) ?? ''))),
-      }),
+      ...inRuns<Pick<LogPart, 'logPage'>>(database.readTogether, { logPage }),
+      readTails: (asked) => readTails(database, (one) => log.readTail(one, states.of), asked),
       appendMany: (appends) => write(() => appendAll(appends)),
     },
     index: inRuns<TagIndex>(read, tags.index),
@@ -161,6 +161,20 @@ function createAppends(
     }
     return results
   }
+}
+
+/** One by itself without a transaction, which costs more than its events; if another process writes just then, with one. */
+async function readTails(
+  { read, readTogether }: Database,
+  readTail: (asked: TailAsked) => TailRead,
+  asked: readonly TailAsked[],
+): Promise<readonly Tail[]> {
+  const [one] = asked
+  if (one !== undefined && asked.length === 1) {
+    const { tail, fits } = await read(() => readTail(one))
+    if (fits) return [tail]
+  }
+  return readTogether(() => asked.map((each) => readTail(each).tail))
 }
 
 function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: AgendaTable): Agenda {
