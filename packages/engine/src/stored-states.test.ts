@@ -1,10 +1,16 @@
 /** Contacts by their stored states: what is read of a long stream, and that nobody can tell the difference. */
 import {
+  type ContactCommand,
+  type ContactEvent,
   type ContactState,
   contactStream,
+  createCatalog,
+  decideOnce,
   fold,
   foldedState,
   initialContact,
+  isCampaignEvent,
+  isLeft,
   type RecordedContactEvent,
   type Store,
   type StoredState,
@@ -57,6 +63,27 @@ async function after(runs: number, made: Store = createMemoryStore()) {
   }
   taken()
   return all
+}
+
+/** Pauses and resumes Ann's one run until so many events have been appended: decided as they are, written all at once. */
+async function appendPauses(store: Store, count: number): Promise<void> {
+  const campaigns = createCatalog()
+  for await (const event of store.readAll(0, { streams: 'campaigns' }))
+    if (isCampaignEvent(event)) campaigns.apply(event)
+  let state = fold((await store.readMany([ann])).get(ann) as readonly RecordedContactEvent[])
+  const before = state.version
+  const events: ContactEvent[] = []
+  for (let n = 1; events.length < count; n++)
+    for (const command of [
+      { ...nurture, type: 'PauseSequence', commandId: `pause ${n}` },
+      { ...nurture, type: 'ResumeSequence', shift: true, commandId: `resume ${n}` },
+    ] as const) {
+      const decided = decideOnce<ContactCommand>(command, [], { campaigns, facts: {}, now: MONDAY }, state)
+      if (isLeft(decided)) throw new Error(decided.left.type)
+      events.push(...decided.right.events)
+      state = decided.right.state
+    }
+  await store.append(ann, events, before)
 }
 
 const stored = async (store: Store) => (await store.states(['ann'])).get('ann') ?? null
@@ -183,6 +210,27 @@ describe.each([
     expect(await rejectionOf(engine.cancelStep(step))).toMatchObject({ type: 'EnrollmentNotActive', run: 3 })
     expect(await rejectionOf(engine.resendStep({ ...step, run: 99 }))).toMatchObject({ type: 'RunUnknown', newest: 40 })
   })
+})
+
+it.each([
+  ['SQLite', () => createSqliteStore({ path: ':memory:' })],
+  ['a log with a read model', () => besideLog(createMemoryStore(), createMemoryStore())],
+])('ONCE-1: on %s, a command id that was used 10,000 events ago gets the answer of then', async (_, makeStore) => {
+  const { engine, store, taken } = given(makeStore())
+  await answerOf(engine.publish(pool))
+  await answerOf(engine.startSequence({ ...nurture, commandId: 'start' }))
+  await appendPauses(store, 10_000)
+  // With this order the state is stored, as with any that follows so many events.
+  await answerOf(engine.pauseSequence({ ...nurture, commandId: 'last' }))
+  taken()
+  expect(await answerOf(engine.resumeSequence(nurture))).toMatchObject({ outcome: 'resumed', version: 10_003 })
+  expect(taken()).toBeLessThanOrEqual(30)
+
+  expect(await answerOf(engine.startSequence({ ...nurture, commandId: 'start' }))).toMatchObject({ version: 1 })
+  const second = { ...nurture, commandId: 'pause 1' }
+  expect(await answerOf(engine.pauseSequence(second))).toMatchObject({ outcome: 'paused', run: 1, version: 2 })
+  expect(await rejectionOf(engine.resumeSequence(second))).toMatchObject({ type: 'CommandIdReused' })
+  expect(await engine.inspect.contact('ann')).toMatchObject({ version: 10_003 })
 })
 
 it.each([

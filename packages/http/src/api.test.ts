@@ -249,6 +249,41 @@ describe('signals', () => {
     expect((await send('POST', '/signals', { body: { ...body, signalId: 'form-1' } })).body).toEqual(first.body)
   })
 
+  it('SIGNAL-5: why a signal did not satisfy a goal is told with what was recorded of it', async () => {
+    const { send, engine } = await givenApi()
+    await engine.publish({ ...pool, signals: { 'form-submitted': { keep: ['form'] } } })
+    const signal = async (signalId: string, data: object) =>
+      send('POST', '/signals', { body: { contactId: 'ann', kind: 'form-submitted', signalId, data } })
+    await signal('other form', { form: 'contest' })
+    await signal('the form', { form: 'guide' })
+    const goal = '/contacts/ann/goals/pool'
+    const why = (goalId: string, signalId: string, as = 'writer') =>
+      send('GET', `${goal}/${goalId}/explain?signalId=${encodeURIComponent(signalId)}`, { as })
+    const missed = await why('asked', 'other form')
+    expect(missed).toMatchObject({ status: 200 })
+    expect(missed.body).toEqual({
+      reason: 'no-match',
+      detail: 'form was "contest", expected "guide"',
+      saw: [{ field: 'form', value: 'contest' }],
+      evidence: [
+        expect.objectContaining({
+          type: 'SignalReceived',
+          data: expect.objectContaining({ signalId: 'other form', data: { form: 'contest' } }),
+        }),
+        // The same signal satisfied the goal of another campaign.
+        expect.objectContaining({ type: 'GoalSatisfied', data: expect.objectContaining({ campaignId: 'garden' }) }),
+      ],
+    })
+    expect((await why('asked', 'the form')).body).toMatchObject({ reason: 'satisfied', detail: null })
+    expect((await why('bought', 'the form')).body).toMatchObject({ reason: 'other-kind' })
+    expect((await why('asked', 'never sent')).body).toMatchObject({ evidence: [] })
+    expect(await send('GET', `${goal}/asked/explain`)).toMatchObject({
+      status: 400,
+      body: { problems: [{ path: 'query', message: expect.stringContaining('signalId') }] },
+    })
+    expect(await why('asked', 'other form', 'gardener')).toMatchObject({ status: 403 })
+  })
+
   it('GOAL-1: an integer that a number cannot hold is refused with its place, and nothing of its request is done', async () => {
     const { send } = await givenApi()
     const signal = '{"contactId":"ann","kind":"form-submitted","data":{"form":"guide","ids":[1,9007199254740993]}}'
