@@ -23,6 +23,12 @@ const loaders = new Map<string, () => Promise<Benchmark>>([
 
 export const benchmarkNames: readonly string[] = [...loaders.keys()]
 
+/** Takes as long as four of the others: only when it is named. */
+const BY_NAME_ONLY = 'bulk-million'
+
+/** Those that run when none is named. */
+export const usualNames: readonly string[] = benchmarkNames.filter((name) => name !== BY_NAME_ONLY)
+
 export async function benchmarkOf(name: string): Promise<Benchmark> {
   const load = loaders.get(name)
   if (load === undefined) throw new Error(`There is no benchmark "${name}".`)

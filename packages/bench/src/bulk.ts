@@ -84,7 +84,7 @@ export const bulkBenchmark: Benchmark = {
   ...shape,
   name: 'bulk',
   what: 'a bulk action starts {contacts} contacts, durable, with index, agenda and a result for each',
-  full: { contacts: 100_000 },
+  full: { contacts: 50_000 },
   quick: { contacts: 700 },
   contenders: {
     ...shape.contenders,

@@ -150,7 +150,7 @@ export const contactBenchmark: Benchmark = {
   what: 'an order, a due step and a question about one contact, {times} times each, whose stream has {short}, {long} or {longest} events',
   full: { short: 20, long: 1_000, longest: 10_000, times: 100 },
   quick: { short: 4, long: 30, longest: 60, times: 3 },
-  rounds: 3,
+  rounds: 1,
   figures: Object.fromEntries(
     ASKED.flatMap(([asked, title]) =>
       LENGTHS.map(([size, length]) => [
@@ -226,7 +226,7 @@ export const oneContactBenchmark: Benchmark = {
   what: 'one contact with {runsFew} and {runsMany} runs due at once, {keysFew} and {keysMany} keys, {signalsFew} and {signalsMany} kept signals; SQLite, NORMAL',
   full: { runsFew: 300, runsMany: 3_000, keysFew: 100, keysMany: 1_000, signalsFew: 1_000, signalsMany: 10_000 },
   quick: { runsFew: 10, runsMany: 40, keysFew: 5, keysMany: 20, signalsFew: 10, signalsMany: 40 },
-  rounds: 3,
+  rounds: 1,
   figures: {
     ...Object.fromEntries(
       PARTS.flatMap(([part, title]) => [

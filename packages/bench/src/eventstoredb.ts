@@ -231,6 +231,7 @@ export const eventStoreDbBenchmark: Benchmark = {
     contacts: 200,
     steps: 10,
   },
+  rounds: 2,
   quick: { events: 150, passes: 2, appends: 10, bursts: 1, atOnce: 8, together: 10, contacts: 5, steps: 2 },
   figures: {
     read: { title: 'an event read', unit: 'µs', better: 'less' },

@@ -274,7 +274,7 @@ function both(grouped: Measured, log: Measured): Measured {
 export const foldBenchmark: Benchmark = {
   name: 'fold',
   what: '{events} events, ten of each contact, to states: by contact (5,000 contacts, again and again), and in the order of a log, where all states live at once',
-  full: { events: 1_000_000 },
+  full: { events: 500_000 },
   quick: { events: 1_000 },
   figures: {
     grouped: { title: 'by contact', unit: 'events/s', better: 'more' },
@@ -315,7 +315,7 @@ export const foldBenchmark: Benchmark = {
     immer: {
       title: 'immer, event by event (`evolve`); one round',
       once: true,
-      // Half a minute without a warm-up, against which it has nothing to gain.
+      // A quarter of a minute without a warm-up, against which it has nothing to gain.
       run: (given) => measureGrouped(given, historyOf, (history) => history.reduce(evolve, initialContact), false),
     },
     castore: {

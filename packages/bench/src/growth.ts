@@ -40,7 +40,7 @@ function among(size: string, title: string): Contender {
 export const growthBenchmark: Benchmark = {
   name: 'growth',
   what: '{commands} commands one at a time, and as many due steps, among others who are enrolled and wait; SQLite, FULL',
-  full: { small: 10_000, middle: 100_000, large: 1_000_000, commands: 1_000 },
+  full: { small: 10_000, middle: 50_000, large: 300_000, commands: 1_000 },
   quick: { small: 20, middle: 50, large: 100, commands: 10 },
   figures: {
     command: { title: 'a command', unit: 'µs', better: 'less' },
@@ -62,8 +62,8 @@ export const growthBenchmark: Benchmark = {
   },
   contenders: {
     small: among('small', 'among 10,000'),
-    middle: among('middle', 'among 100,000'),
-    large: among('large', 'among 1,000,000'),
+    middle: among('middle', 'among 50,000'),
+    large: among('large', 'among 300,000'),
   },
   wanted: [
     { text: 'a command, of that among 10,000', figure: 'command', of: 'large', over: ['small'], atMost: 1.3 },

@@ -53,7 +53,7 @@ export const longSequenceBenchmark: Benchmark = {
   what: '{long} steps, one at a time: of contacts whose sequence has {short}, and of one whose sequence has {long}; processor time',
   full: { short: 50, long: 1_500 },
   quick: { short: 5, long: 20 },
-  rounds: 3,
+  rounds: 2,
   figures: {
     short: { title: 'a step of a short sequence', unit: 'µs', better: 'less' },
     long: { title: 'a step of a long one', unit: 'µs', better: 'less' },

@@ -31,7 +31,7 @@ async function parseLines(path: string): Promise<number> {
 export const replayBenchmark: Benchmark = {
   name: 'replay',
   what: 'a log of {lines} lines, hash chain included, to all states and the index',
-  full: { lines: 1_000_000 },
+  full: { lines: 500_000 },
   quick: { lines: 2_000 },
   figures: { speed: { title: 'speed', unit: 'lines/s', better: 'more' } },
   async prepare(given) {

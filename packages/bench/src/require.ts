@@ -22,7 +22,9 @@ export const requireBenchmark: Benchmark = {
   rounds: 3,
   figures: { ms: { title: 'time', unit: 'ms', better: 'less' } },
   async prepare() {
-    if (!existsSync(built)) await run('pnpm', ['build'], { cwd: core })
+    if (existsSync(built)) return
+    await run(process.execPath, [join(core, '../../.config/declarations.ts')])
+    await run(process.execPath, ['--run', 'build'], { cwd: core })
   },
   contenders: {
     core: {
