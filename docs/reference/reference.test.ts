@@ -74,20 +74,51 @@ describe('given the page of errors', () => {
     PROJECTION_OUT_OF_ORDER: true,
   }
 
-  it('it has every rejection, as the code says it, and a remedy', () => {
+  it('it has every rejection, and a remedy', () => {
     const told = rows(section(page('errors'), 'Rejections'))
     expect([...told.keys()].sort()).toEqual(Object.keys(rejections).sort())
-    for (const [type, rejection] of Object.entries(rejections)) {
-      const [sentence, remedy] = told.get(type) ?? []
-      expect(sentence).toBe(describeRejection(rejection))
-      expect(remedy).toBeTruthy()
-    }
+    for (const cells of told.values()) expect(cells.filter((cell) => cell !== '')).toHaveLength(1)
+  })
+
+  it('what the page leaves out, the code says: a sentence for each', () => {
+    expect(Object.values(rejections).map(describeRejection)).toEqual(
+      expect.arrayContaining([
+        'The definition has 1 problem: /goals is required',
+        'There is no campaign "pool-owners".',
+        'The campaign "pool-owners" is not published.',
+        'The campaign "pool-owners" is paused since 2026-03-01T09:00:00.000Z, and takes nobody into "nurture" until it is resumed.',
+        'The campaign "pool-owners" has no sequence "nurture".',
+        'Version 2 of the sequence "nurture" has no step "mistake-1".',
+        'The directory knows no contact "ada".',
+        'The contact "ada" is suppressed without end.',
+        'The contact "ada" was erased.',
+        'Run 1 of the sequence "nurture" is stopped.',
+        'The sequence "nurture" has no run 3 for this contact; the newest is 2.',
+        'The step "mistake-1" was not dispatched in run 1, so there is nothing to send again.',
+        'The step "mistake-1" is being dispatched right now; try again when its outcome is known.',
+        'The step "mistake-1" was sent already in run 1.',
+        'The step "mistake-1" is skipped in run 1; nothing of it is left to take out.',
+        'The instant 2026-03-01T09:00:00.000Z is in the past; it is now 2026-03-02T09:00:00.000Z. Name a later one.',
+        'The sequence "nurture" was started 60 times for this contact within an hour. The next start is possible at 2026-03-02T10:00:00.000Z. Do sequences or signals form a loop?',
+        'The sequence "nurture" runs once for each "orderId", and none is given. Name it as `key`.',
+        'The key "7" is not the variable "orderId" that is given for it, "8".',
+        'The sequence "nurture" has no variable "ordreId". Did you mean "orderId"?',
+        'The contact is in the sequence "nurture" with 100 keys, as many as may be open. "7" would be one more.',
+        'Run 1 of the sequence "nurture" is in progress already.',
+        'Run 1 of the sequence "nurture" has no step left to send.',
+        'The log of the contact "ada" has no signal "order-1": it never came, or it satisfied no goal and is of a kind that nobody keeps.',
+        'There is no action "fair-2026".',
+        'The action "fair-2026" is not over. Cancel it, or wait until it is done, and then undo it.',
+        'The action "fair-2026" ended before all of its contacts were read. Order it again, with its contacts.',
+        'The command id "k1" was used before, for SequenceStarted. Use a new one for another command.',
+      ]),
+    )
   })
 
   it('it has every fault, and a remedy', () => {
     const told = rows(section(page('errors'), 'Faults'))
     expect([...told.keys()].sort()).toEqual(Object.keys(faults).sort())
-    for (const cells of told.values()) expect(cells.filter((cell) => cell !== '')).toHaveLength(2)
+    for (const cells of told.values()) expect(cells.filter((cell) => cell !== '')).toHaveLength(1)
   })
 })
 
