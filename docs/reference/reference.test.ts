@@ -45,6 +45,8 @@ describe('given the page of errors', () => {
     EnrollmentActive: { type: 'EnrollmentActive', ...nurture, run: 1 },
     NoStepLeft: { type: 'NoStepLeft', ...nurture, run: 1 },
     SignalUnknown: { type: 'SignalUnknown', contactId: 'ada', signalId: 'order-1' },
+    OrderUnknown: { type: 'OrderUnknown', contactId: 'ada', undoes: 'k1' },
+    NotUndoable: { type: 'NotUndoable', contactId: 'ada', undoes: 'k1' },
     ActionUnknown: { type: 'ActionUnknown', actionId: 'fair-2026' },
     ActionRunning: { type: 'ActionRunning', actionId: 'fair-2026', until: null },
     ActionIncomplete: { type: 'ActionIncomplete', actionId: 'fair-2026' },

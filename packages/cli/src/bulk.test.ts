@@ -489,6 +489,23 @@ describe('undo', () => {
     expect([unknown.status, unknown.stderr]).toEqual([1, 'There is no action "none".\n'])
   })
 
+  it('UNDO-6: enfold undo-order takes back what one order did, and first shows what would change', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--command-id', 'k', '--yes')
+    const undo = ['undo-order', store, 'ann', '--undoes', 'k', '--actor', 'olga'] as const
+    expect(await said(...undo, '--dry-run')).toMatch(/^This would undo the order k for ann:\n {2}.*run 1/)
+    expect(await typesOf('ann')).toEqual(['SequenceStarted'])
+    expect(await said(...undo, '--reason', 'wrong contact')).toMatch(
+      /^undid the order k for ann: "pool\/1"\/nurture run 1 undone, at version 2, command /,
+    )
+    expect([await typesOf('ann'), await typesOf('bob')]).toEqual([
+      ['SequenceStarted', 'RunUndone'],
+      ['SequenceStarted'],
+    ])
+    expect(await said(...undo)).toBe('nothing of the order k is left to undo for ann: nothing changed, at version 2\n')
+    const unknown = await enfold(['undo-order', store, 'cleo', '--undoes', 'k'])
+    expect([unknown.status, unknown.stderr]).toEqual([1, expect.stringContaining('No order with the command id "k"')])
+  })
+
   it('UNDO-4: enfold retract takes a signal back', async () => {
     await said(
       'signal',

@@ -261,6 +261,34 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
         `the signal ${named(signalId)} of ${contact} is retracted already`,
     },
   },
+  undoOrder: {
+    help: 'undo what one order did, by its command id; what was sent stays sent',
+    options: {
+      undoes: 'the command id of the order that is to be undone',
+      stopSent: 'stop the runs that it started and that have sent something (default: leave them alone)',
+      shift: 'the waits of runs that go on again are longer by the gap (default: due times stand)',
+    },
+    would: ({ undoes }, contacts) => `undo the order ${named(undoes)} for ${contacts}`,
+    did: {
+      undone: undoneOrder,
+      restored: undoneOrder,
+      stopped: undoneOrder,
+      already_sent: ({ results }, { undoes }, contact) =>
+        `something was sent to ${contact} since the order ${named(undoes)}, so it is left alone: ${runsInWords(results)}`,
+      changed_since: (_, { undoes }, contact) =>
+        `more has happened to ${contact} since the order ${named(undoes)}, so it is left alone`,
+      nothing_to_undo: (_, { undoes }, contact) =>
+        `nothing of the order ${named(undoes)} is left to undo for ${contact}`,
+    },
+  },
+}
+
+function undoneOrder(
+  { results }: { readonly results: readonly UndoneRun[] },
+  { undoes }: { readonly undoes: string },
+  contact: string,
+): string {
+  return `undid the order ${named(undoes)} for ${contact}${results.length === 0 ? '' : `: ${undoneInWords(results)}`}`
 }
 
 /** "pool/nurture run 3 restored" */

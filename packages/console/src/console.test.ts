@@ -35,7 +35,8 @@ beforeAll(async () => {
   world = await givenWorld()
   pages = consoleOf(world)
   const { engine } = world
-  await engine.startSequence({ contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda' })
+  const began = { contactId: 'ada', campaignId: 'pool', sequenceId: 'nurture', actor: 'wanda', commandId: 'begun' }
+  await engine.startSequence(began)
   await engine.startSequence({ contactId: 'ada', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
   await engine.runDue()
   await engine.processAction({
@@ -145,6 +146,45 @@ it('UNDO-1: an action is undone from its page, after a preview that says what it
     differences: [],
   })
   await engine.close()
+})
+
+it('UNDO-6: an order on one contact is undone from its result or its row, after a page that says what it comes to', async () => {
+  const mine = await givenWorld()
+  onTestFinished(() => mine.close())
+  const own = consoleOf(mine)
+  const page = async (path: string, as = 'writer') => (await send(own, path, { as })).text
+  const give = async (form: Record<string, string>, to = 'order') => {
+    const { headers, status } = await send(own, `/contacts/eve/${to}`, { form: { reason: 'a slip', ...form } })
+    expect(status).toBe(303)
+    return (headers.get('location') as string).slice(BASE.length)
+  }
+  const of = { campaign: 'pool', sequence: 'nurture' }
+  const undoOf = (commandId: string) => `/contacts/eve/undo?order=${commandId}`
+  await give({ do: 'start', ...of, commandId: 'start' })
+  await mine.engine.runDue()
+  const result = await give({ do: 'stop', ...of, commandId: 'stop' })
+  // With the result, and on the row of each order.
+  expect((await page(result)).split(`href="${BASE}${undoOf('stop')}"`)).toHaveLength(3)
+  expect((await page('/contacts/eve')).split(`href="${BASE}${undoOf('stop')}"`)).toHaveLength(2)
+  for (const as of ['reader', 'gardener']) expect(await page('/contacts/eve', as)).not.toContain('/undo?')
+  const before = await mine.engine.inspect.history('eve')
+  const shown = await page(undoOf('stop'))
+  expect(shown).toContain('What was stopped goes on where it stood.')
+  expect(shown).toContain('mistake-2 of Seven mistakes, run 2: due')
+  expect(await mine.engine.inspect.history('eve')).toEqual(before)
+  const undone = await give({ order: 'stop', commandId: 'undo' }, 'undo')
+  expect((await mine.engine.inspect.history('eve')).at(-1)).toMatchObject({
+    ...{ type: 'SequenceStarted', data: { continues: 1 }, commandId: 'undo' },
+    ...{ actor: 'wanda', cause: { by: 'operator', reason: 'a slip' } },
+  })
+  expect(await page(undone)).toContain(`href="${BASE}${undoOf('undo')}"`)
+  // What cannot be undone, or no more, has no button, and says why.
+  expect(await page(undoOf('stop'))).toContain('Nothing of the order is left to undo.')
+  expect(await page(undoOf('stop'))).not.toContain('>Undo the order</button>')
+  const skipped = await page(await give({ do: 'skip', ...of, step: 'mistake-2', commandId: 'skip' }))
+  expect(skipped).toContain('No undo: <bdi>The order &quot;skip&quot; cannot be undone')
+  expect(skipped).not.toContain(undoOf('skip'))
+  expect((await send(own, undoOf('none'))).status).toBe(404)
 })
 
 it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes of schedules, results, and run again', async () => {
@@ -311,6 +351,8 @@ describe('permissions', () => {
     ['/contacts/ada/order?do=stop-all', 'get /contacts/{contactId}/order', null, 403, 403, 200],
     ['/contacts/ada/order', 'post /contacts/{contactId}/order', order, 403, 403, 303],
     ['/contacts/ada/order', 'post /contacts/{contactId}/order', { do: 'suppress', reason: 'test' }, 403, 403, 303],
+    ['/contacts/ada/undo?order=begun', 'get /contacts/{contactId}/undo', null, 403, 404, 200],
+    ['/contacts/ada/undo', 'post /contacts/{contactId}/undo', { order: 'begun', reason: 'test' }, 403, 404, 303],
     ['/contacts/ada/refresh', 'post /contacts/{contactId}/refresh', {}, 403, 403, 303],
     ['/actions/choose', 'post /actions/choose', { contact: 'zoe' }, 403, 200, 200],
     ['/actions/preview', 'post /actions/preview', start, 403, 403, 200],

@@ -43,7 +43,15 @@ function retractLink(
   return html`${offered.map((name) => html` ${order(shown, name, { signalId }, about)}`)}`
 }
 
-export function historyOf(shown: Shown, history: readonly RecordedContactEvent[], before: number | null): Html {
+/** On the first row of an order: the link to its undo, if it may be undone. */
+export type UndoOf = (event: RecordedContactEvent, about: string) => Html | ''
+
+export function historyOf(
+  shown: Shown,
+  history: readonly RecordedContactEvent[],
+  before: number | null,
+  undoOf: UndoOf,
+): Html {
   const { call, contactId, titles, zone } = shown
   const until = before === null ? history : history.filter(({ version }) => version < before)
   const page = until.slice(-HISTORY_PAGE).reverse()
@@ -58,7 +66,7 @@ export function historyOf(shown: Shown, history: readonly RecordedContactEvent[]
 <td>${recordedWhen(call, event.at, zone)}</td>
 <td><bdi>${sentence}</bdi></td>
 <td><bdi>${describeCause(event, titles.wording)}</bdi></td>
-<td>${whyLink(shown, { event: event.id }, sentence)}${retractLink(shown, event, retracted, sentence)}</td>
+<td>${whyLink(shown, { event: event.id }, sentence)}${retractLink(shown, event, retracted, sentence)} ${undoOf(event, sentence)}</td>
 </tr>`
     }),
     `Nothing is recorded of this contact${ofYours(call)}.`,

@@ -1,11 +1,11 @@
 /** One contact: its sequences, what comes next, what happened, now or at any earlier instant. */
-import { type ContactId, type Instant, isTimeZone, seenZone } from '@enfold/core'
+import { type Instant, isTimeZone, type RecordedContactEvent, seenZone } from '@enfold/core'
 import type { ContactView, EnrollmentView } from '@enfold/engine'
 import { eventsVisibleTo, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
-import { type Call, type ContactCall, type Html, link, numberOf } from './call.ts'
+import { type ContactCall, type Html, link, numberOf } from './call.ts'
 import { sequenceOptions } from './choose-page.ts'
-import { historyOf } from './contact-history.ts'
+import { historyOf, type UndoOf } from './contact-history.ts'
 import { orders } from './contact-orders.ts'
 import { endedRuns, sequences, upcoming } from './contact-runs.ts'
 import { campaignsIn, factsOf, ofYours, type Shown, withoutFacts } from './contact-shown.ts'
@@ -15,12 +15,14 @@ import { isProof } from './guard.ts'
 import { OUTCOMES, UNCHANGED } from './order-sentences.ts'
 import { badge, notice, type Page } from './page.ts'
 import { titlesOf } from './titles.ts'
+import { undoLink, undoOffer } from './undo-order-page.ts'
 import { fieldTime, instantOfField, when } from './when.ts'
 
 export async function contactPage(call: ContactCall): Promise<Page> {
   const { engine, path, timeZone, url } = call
   const { contactId } = path
-  const history = eventsVisibleTo(call.principal, await engine.inspect.history(contactId))
+  const recorded = await engine.inspect.history(contactId)
+  const history = eventsVisibleTo(call.principal, recorded)
   const instants = [...new Set(history.map((event) => event.at))]
   const at = instantAsked(url.searchParams, instants, timeZone)
   const [view, facts] = await Promise.all([
@@ -34,8 +36,11 @@ export async function contactPage(call: ContactCall): Promise<Page> {
   )
   const name = (await call.namesOf([contactId])).get(contactId)
   const shown: Shown = { call, contactId, zone: facts?.timeZone ?? null, titles, at }
+  const firsts = new Map([...recorded].reverse().map(({ commandId, version }) => [commandId, version]))
+  const undoOf: UndoOf = ({ commandId, version }, about) =>
+    at === null && !view.erased && firsts.get(commandId) === version ? undoLink(call, recorded, commandId, about) : ''
   const past = at === null ? history : history.filter((event) => event.at <= at)
-  const body = html`${await done(call, contactId)}
+  const body = html`${await done(call, recorded)}
 <div class="bar"><h1><bdi>${name ?? contactId}</bdi>${name === undefined ? '' : html` <small class="id"><bdi>${contactId}</bdi></small>`}</h1>
 <span>${standing(shown, view, facts === null, history.length)}</span></div>
 ${withoutFacts(view.factsFault)}
@@ -45,16 +50,21 @@ ${sequences(shown, runs)}
 ${upcoming(shown, runs)}
 ${await contactForecast(shown)}
 ${endedRuns(shown, runs)}
-${historyOf(shown, past, numberOf(url.searchParams, 'before'))}`
+${historyOf(shown, past, numberOf(url.searchParams, 'before'), undoOf)}`
   return { title: name ?? contactId, part: 'search', body }
 }
 
-/** What the order came to that led here, and nothing that only the link says. */
-export async function done({ url, token }: Call, contactId: ContactId): Promise<Html> {
+/** What the order came to that led here, and nothing that only the link says. And its undo. */
+async function done(call: ContactCall, recorded: readonly RecordedContactEvent[]): Promise<Html> {
+  const { path, url, token } = call
+  const { contactId } = path
   const outcome = url.searchParams.get('did') ?? ''
   const text = OUTCOMES.get(outcome)
   const isOurs = await isProof(url.searchParams.get('proof') ?? '', token, contactId, outcome)
-  return text === undefined || !isOurs ? html`` : notice(text, UNCHANGED.has(outcome) ? 'warm' : 'good')
+  if (text === undefined || !isOurs) return html``
+  if (UNCHANGED.has(outcome)) return notice(text, 'warm')
+  const undoes = url.searchParams.get('order')
+  return html`${notice(text, 'good')}${undoes === null ? '' : await undoOffer(call, recorded, undoes)}`
 }
 
 function standing(

@@ -1,5 +1,12 @@
 /** What an order would change of the schedule, on the page on which it is confirmed. */
-import { describeRejection, describeScheduleChange, isEnfoldFault, isLeft, type Wording } from '@enfold/core'
+import {
+  describeRejection,
+  describeScheduleChange,
+  isEnfoldFault,
+  isLeft,
+  type VerbName,
+  type Wording,
+} from '@enfold/core'
 import type { EffectOf } from '@enfold/engine'
 import { html } from 'hono/html'
 import { type Call, type Html, withoutOthers } from './call.ts'
@@ -14,7 +21,7 @@ export async function effectOn(call: Call, verb: PageVerb, orderOf: () => object
     const effect = await call.engine.inspect.effect(verb, orderOf() as never)
     if (isLeft(effect))
       return shown(html`<p class="notice warm"><bdi>${describeRejection(withoutOthers(effect.left))}</bdi></p>`)
-    return shown(sentences(effect.right, wording))
+    return shown(effectInSentences(effect.right, wording))
   } catch (error) {
     // The order itself can still be given, or says what is wrong with it.
     if (!(error instanceof Failure) && !isEnfoldFault(error)) throw error
@@ -23,9 +30,14 @@ export async function effectOn(call: Call, verb: PageVerb, orderOf: () => object
   }
 }
 
-const shown = (what: Html): Html => html`<section role="status"><h2>What it would change now</h2>${what}</section>`
+export const shown = (what: Html): Html =>
+  html`<section role="status"><h2>What it would change now</h2>${what}</section>`
 
-function sentences({ changes, factsFault }: EffectOf<PageVerb>, wording: Wording): Html {
+/** What becomes of the schedule. */
+export function effectInSentences(
+  { changes, factsFault }: Pick<EffectOf<VerbName>, 'changes' | 'factsFault'>,
+  wording: Wording,
+): Html {
   const said = changes.map((change) => html`<li><bdi>${describeScheduleChange(change, wording)}</bdi></li>`)
   return html`${withoutFacts(factsFault)}${said.length === 0 ? html`<p>Nothing of the schedule.</p>` : html`<ul>${said}</ul>`}`
 }

@@ -1,6 +1,7 @@
 /** One order for one contact: a page that says what it will do and asks why, and the deed. */
 import {
   type About,
+  type CommandId,
   type ContactId,
   parseTag,
   refOf,
@@ -196,6 +197,12 @@ export async function giveOrder(call: ContactCall): Promise<Page | Response> {
   const about = subjectOf(call, form, kind)
   const order = { reason: reasonOf(form), commandId: needed(form, 'commandId'), ...ordered(call, kind, about) }
   const { outcome } = answerOf<unknown>(await engine[kind.verb](order as never)) as { readonly outcome: string }
-  const proof = await proofOf(call.token, about.contactId, outcome)
-  return redirect(link(call, ['contacts', about.contactId], { did: outcome, proof }))
+  return afterOrder(call, outcome, order.commandId)
+}
+
+/** Leads to the contact, whose page says what the order came to, and offers to undo it. */
+export async function afterOrder(call: ContactCall, outcome: string, commandId: CommandId): Promise<Response> {
+  const { contactId } = call.path
+  const proof = await proofOf(call.token, contactId, outcome)
+  return redirect(link(call, ['contacts', contactId], { did: outcome, proof, order: commandId }))
 }

@@ -17,8 +17,11 @@ import { isInProgress } from './contact-shown.ts'
 import { Failure } from './failure.ts'
 import { instantOfField } from './when.ts'
 
-/** The verbs that have a page. An erasure is no order to be given in passing; a signal is none at all. */
-export type PageVerb = Exclude<VerbName, 'erase' | 'signal'>
+/**
+ * The verbs whose pages are alike. An erasure is no order to be given in passing, a signal is none at all, and an undo has a
+ * page of its own.
+ */
+export type PageVerb = Exclude<VerbName, 'erase' | 'signal' | 'undoOrder'>
 
 /** What the contact's page shows of it, by what a verb is about. */
 interface ShownAs {
@@ -65,7 +68,7 @@ function stepOptions(steps: readonly StepChoice[], chosen: string): Html {
 const said = ({ form }: Pick<Call, 'form'>, field: string): string => form.get(field) ?? ''
 const ticked = ({ form }: Pick<Call, 'form'>, field: string): Html | '' => (form.has(field) ? html` checked` : '')
 
-/** How something is undone: the same for a signal and for an action. */
+/** How something is undone: the same for a signal, an order and an action. */
 export function undoFields({ stopSent, shift } = { stopSent: false, shift: false }): Html {
   return html`<label class="tick"><input type="checkbox" name="stopSent" value="yes"${stopSent ? html` checked` : ''}> Stop runs that have sent something already (otherwise they go on)</label>
 <label class="tick"><input type="checkbox" name="shift" value="yes"${shift ? html` checked` : ''}> Make the waits of runs that go on again longer by the gap</label>`
@@ -238,7 +241,7 @@ function offers({ offered }: { offered(about: never): boolean }, shown: object):
   return offered(shown as never)
 }
 
-const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]]: string } = {
+const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb | 'undoOrder'>['outcomes'][number]]: string } = {
   started: 'Started from its first step.',
   restarted: 'Stopped, and started again from its first step.',
   already_active: 'It is in the sequence already. Nothing was changed, and nothing reset.',
@@ -265,6 +268,11 @@ const OUTCOME_TEXTS: { readonly [Outcome in VerbOf<PageVerb>['outcomes'][number]
   not_suppressed: 'There was no ban. Nothing was changed.',
   retracted: 'The signal was retracted. The history below says what became of each run.',
   already_retracted: 'The signal was retracted already. Nothing was changed.',
+  undone: 'It is as if the order had never been given.',
+  restored: 'What was stopped goes on where it stood.',
+  already_sent: 'Something was sent since, and stays sent. Nothing was changed.',
+  changed_since: 'More has happened since the order. Nothing was changed.',
+  nothing_to_undo: 'Nothing of the order is left to undo. Nothing was changed.',
 }
 
 /** What an order came to, by its outcome. */
@@ -275,7 +283,10 @@ export const OUTCOMES: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Outcomes that changed nothing are no success to be shown as one. */
-export const UNCHANGED: ReadonlySet<string> = new Set(PAGE_VERBS.flatMap((name) => VERBS[name].unchanged))
+export const UNCHANGED: ReadonlySet<string> = new Set([
+  ...PAGE_VERBS.flatMap((name) => VERBS[name].unchanged),
+  ...VERBS.undoOrder.unchanged,
+])
 
 /** What a form of many contacts needs of a verb. */
 export type SentencesForMany = Pick<Sentences, 'title' | 'says' | 'fields' | 'needsFields' | 'taken'>
@@ -295,6 +306,15 @@ const FOR_MANY_ONLY: { readonly [Name in Exclude<VerbName, PageVerb>]: Sentences
       if (kind === '') throw new Failure(422, 'Say of which kind the signal is.')
       return data === '' ? { kind } : { kind, data: objectOf(data) }
     },
+  },
+  undoOrder: {
+    title: 'Undo an order',
+    says: 'What the order with this command id did to each of these contacts is undone. What was sent stays sent.',
+    needsFields: true,
+    fields: (call) =>
+      html`<label>Command id <input name="undoes" required maxlength="200" value="${said(call, 'undoes')}"></label>
+${undoFields(undoTaken(call))}`,
+    taken: (call) => ({ undoes: said(call, 'undoes'), ...undoTaken(call) }),
   },
 }
 

@@ -64,17 +64,6 @@ export interface RecordOutcome extends OfContact, StepRef {
   readonly retryAt: Instant
 }
 
-/** The order of an action that undoes another one: for one contact, what the other one's command did to it (UNDO-1). */
-export interface UndoOrder extends OfContact {
-  readonly type: 'UndoOrder'
-  /** The id of the command that is to be undone. */
-  readonly undoes: CommandId
-  /** True: a run that it started, and of which something was dispatched, is stopped. False: it is left alone (UNDO-2). */
-  readonly stopSent: boolean
-  /** True: waits that go on are longer by the gap. False: due instants are as they were (UNDO-3). */
-  readonly shift: boolean
-}
-
 /** A definition to publish, unchecked. */
 export interface PublishCampaign extends CommandMeta {
   readonly type: 'PublishCampaign'

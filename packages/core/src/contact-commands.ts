@@ -1,14 +1,12 @@
-/** All commands on a contact: those of the verbs, of actions and of the dispatcher. What decides each, and its answer. */
+/** All commands on a contact: those of the verbs and of the dispatcher. What decides each, and its answer. */
 import type { OfContact } from './commands.ts'
 import { dispatchDue } from './decision/dispatch-due.ts'
 import { recordOutcome } from './decision/record-outcome.ts'
-import { undoOrder } from './decision/undo-order.ts'
 import { VERBS } from './verbs/index.ts'
 import type { Decider } from './verbs/verb.ts'
 
 const OF_DISPATCHER = { dispatchDue, recordOutcome } as const
-const OF_ACTIONS = { undoOrder } as const
-const DECIDERS = { ...VERBS, ...OF_ACTIONS, ...OF_DISPATCHER }
+const DECIDERS = { ...VERBS, ...OF_DISPATCHER }
 
 type Deciders = (typeof DECIDERS)[keyof typeof DECIDERS]
 type CommandOf<D> = D extends { decide(command: infer Command, decision: never): unknown } ? Command : never

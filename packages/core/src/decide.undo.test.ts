@@ -242,7 +242,7 @@ describe('UNDO-3: a stop', () => {
       .given(start('s'))
       .at('P1D')
       .given(dispatch(), stop('s', k('k')))
-    expect(resultOf(inFlight)).toEqual(['failed', '1 failed'])
+    expect(resultOf(inFlight)).toBe('StepInFlight')
     const sent = inFlight.given(report('s', 'a', { outcome: 'sent' }, { run: 1 }))
     expect(resultOf(sent)).toEqual(['restored', '2 restored'])
     expect(nextOf(sent.given(undo('k')))).toMatchObject([{ stepId: 'b', dueAt: '2026-03-05T09:00:00.000Z', run: 2 }])
@@ -432,8 +432,35 @@ describe('UNDO-1: orders that did both, and orders to undo', () => {
     }
   })
 
-  it('UNDO-5: an order that changed nothing, or never came, leaves nothing to undo', () => {
-    expect(resultOf(story.given(start('s')))).toEqual(['nothing_to_undo'])
+  it('UNDO-6: an order that changed nothing, or never came, is unknown; so are a signal and what a step led to', () => {
+    const passed = story
+      .given(start('s'), start('s', k('k')), signal('form-submitted'))
+      .passed('P1D')
+      .given(dispatch(k('d')))
+    expect(resultOf(passed)).toBe('OrderUnknown')
+    const others = passed.events.filter(({ cause }) => cause.by === 'signal' || cause.by === 'step')
+    expect(new Set(others.map(({ type }) => type))).toEqual(new Set(['GoalSatisfied', 'StepDispatched', 'StepSent']))
+    for (const { commandId } of others) expect(resultOf(passed, commandId)).toBe('OrderUnknown')
+  })
+
+  it('UNDO-6: an order of which one run is in flight is left whole until the outcome is known', () => {
+    const inFlight = story.given(start('now'), dispatch(), start('s'), stopAll(k('k')))
+    inFlight.when(undo('k')).thenRejected('StepInFlight', { sequenceId: 'now', stepId: 'n' })
+    const sent = inFlight.given(report('now', 'n', { outcome: 'sent' }))
+    expect(resultOf(sent)[0]).toBe('restored')
+    expect(newest(sent.given(undo('k')))).toMatchObject({ run: 2, status: 'active' })
+  })
+
+  it('UNDO-6: a step that was skipped, cancelled or resent, and a run that was moved, have no inverse', () => {
+    const sent = story.given(start('s')).passed('P1D')
+    const moved = move('s', { toStep: 'a', again: true, ...k('k') })
+    for (const order of [skip('s', 'b', k('k')), cancel('s', 'b', k('k')), resend('s', 'a', k('k')), moved])
+      sent.given(order).when(undo('k')).thenRejected('NotUndoable', { undoes: 'k' })
+  })
+
+  it('UNDO-6: a signal that was retracted stays so', () => {
+    const retracted = story.given(signal('form-submitted', { signalId: 'form' }), retract('form', k('k')))
+    retracted.when(undo('k')).thenRejected('NotUndoable')
   })
 
   it('UNDO-1: the undo of a start is undone: the contact goes on where the run stood', () => {

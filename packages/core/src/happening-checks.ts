@@ -42,6 +42,7 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: Check } = {
   wait: oneOf(...WAITS),
   key: id,
   vars,
+  command: id,
 }
 
 const SIGNAL: { readonly [property: string]: Check } = { kind: text, data, automated: flag, signalId: id }

@@ -23,7 +23,6 @@ export type {
   PublishCampaign,
   RecordOutcome,
   ResumeCampaign,
-  UndoOrder,
   UnpublishCampaign,
 } from './commands.ts'
 export { type Answers, type AnswerTo, type ContactCommand, READS_PUBLISHED, readsFacts } from './contact-commands.ts'

@@ -144,6 +144,10 @@ export type Rejection =
     }
   /** Nothing of such a signal stands in the contact's stream: it never came, or left no trace. */
   | { readonly type: 'SignalUnknown'; readonly contactId: ContactId; readonly signalId: string }
+  /** The contact's stream has nothing that an order with this command id did: there was none, or it changed nothing. */
+  | { readonly type: 'OrderUnknown'; readonly contactId: ContactId; readonly undoes: CommandId }
+  /** The order took a step out, sent one again, moved a run or retracted a signal: that has no inverse. */
+  | { readonly type: 'NotUndoable'; readonly contactId: ContactId; readonly undoes: CommandId }
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** Only what has come to rest can be undone: the action goes on, or a process may still be at its last contacts until then. */
   | { readonly type: 'ActionRunning'; readonly actionId: ActionId; readonly until: Instant | null }
@@ -246,6 +250,10 @@ export function describeRejection(rejection: Rejection): string {
       return `Run ${r.run} of the sequence ${sequenceOf(r)} has no step left to send.`
     case 'SignalUnknown':
       return `The log of the contact ${show(r.contactId)} has no signal ${show(r.signalId)}: it never came, or it satisfied no goal and is of a kind that nobody keeps.`
+    case 'OrderUnknown':
+      return `No order with the command id ${show(r.undoes)} has changed anything of the contact ${show(r.contactId)}. A signal is no order: retract it by its own id.`
+    case 'NotUndoable':
+      return `The order ${show(r.undoes)} cannot be undone: a step that was skipped, cancelled or resent stays so, as does a signal that was retracted; a run that was moved is moved again by a new order.`
     case 'ActionRunning':
       return r.until === null
         ? `The action ${show(r.actionId)} is not over. Cancel it, or wait until it is done, and then undo it.`

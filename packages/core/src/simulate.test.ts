@@ -221,7 +221,11 @@ describe('simulating', () => {
     expect(sent.map(({ run }) => run)).toEqual([1, 2, 1])
   })
 
-  const REFUSED: Readonly<Record<string, string>> = { resend: 'StepNotReached', retract: 'SignalUnknown' }
+  const REFUSED: Readonly<Record<string, string>> = {
+    resend: 'StepNotReached',
+    retract: 'SignalUnknown',
+    undoOrder: 'OrderUnknown',
+  }
 
   it('every verb can happen, with its options', () => {
     const about = {
@@ -237,6 +241,7 @@ describe('simulating', () => {
       ['instantOrNull', null],
       ['duration', 'PT2H'],
       ['step', 'two'],
+      ['command', 'none'],
     ])
     for (const [word, name] of VERB_OF_STORY) {
       const verb: VerbFacts = VERBS[name]

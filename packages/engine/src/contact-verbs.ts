@@ -106,8 +106,10 @@ type ToldBy<Tells extends VerbFacts['tells']> = { readonly [Field in keyof Tells
 /** What the verb is ordered with. */
 export type OrderOf<Name extends VerbName, N extends Names> = OrderAbout<N>[VerbOf<Name>['about']] &
   OptionsOf<VerbOf<Name>['takes']> & {
-    readonly [Option in VerbOf<Name>['needs'][number]]: OptionsOf<VerbOf<Name>['takes']>[Option &
-      keyof VerbOf<Name>['takes']]
+    readonly [Option in VerbOf<Name>['needs'][number]]: Exclude<
+      OptionsOf<VerbOf<Name>['takes']>[Option & keyof VerbOf<Name>['takes']],
+      undefined
+    >
   }
 /** Its answer. */
 type AnswerOf<Name extends VerbName> = Answers[VerbOf<Name>['command']] & ToldBy<VerbOf<Name>['tells']>
@@ -183,6 +185,7 @@ const CHECKS = {
   wait: input.oneOf(...WAITS),
   key: input.id,
   vars: input.vars,
+  command: input.id,
 } satisfies Record<keyof TakenTypes, unknown>
 
 export function createContactVerbs(execute: Execute): ContactVerbs {

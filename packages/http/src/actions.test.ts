@@ -260,3 +260,31 @@ it('UNDO-4: a signal is retracted, with what became of each run', async () => {
   const unknown = await send('POST', '/contacts/ann/signals/none/retract', { body: {} })
   expect(unknown).toMatchObject({ status: 404, body: { rejection: { type: 'SignalUnknown', signalId: 'none' } } })
 })
+
+it('UNDO-6: an order on one contact is undone by its command id, once, with what becomes of each run', async () => {
+  const { send, engine } = await givenApi()
+  const order = { contactId: 'ann', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' }
+  await engine.startSequence(order)
+  await engine.stopSequence({ ...order, commandId: 'wrong' })
+  const undo = (path: string, undoes: string, more: object = {}) =>
+    send('POST', `/contacts/ann/undo-order${path}`, { body: { undoes, ...more }, headers: { 'idempotency-key': 'u' } })
+  const came = { outcome: 'restored', results: [{ sequenceId: 'nurture', run: 2, outcome: 'restored' }] }
+  const foreseen = (await undo('/preview', 'wrong')).body
+  expect(foreseen).toMatchObject({ answer: came, changes: [{ before: null, after: { stepId: 'one' } }] })
+  const done = await undo('', 'wrong', { reason: 'a slip' })
+  expect(done).toMatchObject({ status: 200, body: came })
+  expect((await undo('', 'wrong', { reason: 'a slip' })).body).toEqual(done.body)
+  const last = (await engine.inspect.history('ann')).at(-1)
+  expect(last).toMatchObject({
+    actor: 'wanda',
+    cause: { by: 'operator', reason: 'a slip' },
+    commandId: 'u',
+    version: 3,
+  })
+  await engine.skipStep({ ...order, stepId: 'one', commandId: 'skip' })
+  const refused = ['none', 'skip'].map((undoes) => send('POST', '/contacts/ann/undo-order', { body: { undoes } }))
+  expect(await Promise.all(refused)).toMatchObject([
+    { status: 404, body: { rejection: { type: 'OrderUnknown', undoes: 'none' } } },
+    { status: 409, body: { rejection: { type: 'NotUndoable', undoes: 'skip' } } },
+  ])
+})

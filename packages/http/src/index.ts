@@ -40,6 +40,7 @@ export {
   tellHost,
 } from './shell.ts'
 export { checkedOptions, FUNCTION, type OptionRule, type SurfaceOptions, wholeNumberTo } from './surface-options.ts'
+export { undoScope } from './undo-scope.ts'
 
 /** The OpenAPI 3.1 document, as the API serves it at `/openapi.json`; `basePath` is where you mount it. */
 export const openApi = (basePath = ''): object => openApiDocument(routes, basePath)

@@ -1,6 +1,7 @@
 /** The routes of each order on a contact and of its preview, from the table of verbs: where it is, what it takes and answers, who may. */
 import {
   type About,
+  type ContactId,
   HELD_VALUES,
   SOMETIMES,
   type ToldTypes,
@@ -10,8 +11,10 @@ import {
   type VerbName,
 } from '@enfold/core'
 import type { TSchema } from 'typebox'
-import { answerOf, type Call, given, onAllCampaigns, onCampaign, orderOf, type Route, route } from './route.ts'
+import type { Scope, Verb } from './permissions.ts'
+import { answerOf, type Call, found, given, onAllCampaigns, onCampaign, orderOf, type Route, route } from './route.ts'
 import * as s from './schemas.ts'
+import { undoScope } from './undo-scope.ts'
 
 const CONTACT = '/contacts/{contactId}'
 export const SEQUENCE = `${CONTACT}/sequences/{campaignId}/{sequenceId}` as const
@@ -81,6 +84,11 @@ function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonl
   const permissions = [...verb.permission, 'read'] as const
   if (about === 'contact' || about === 'received') {
     const path = about === 'contact' ? (`${CONTACT}/${verb.word}` as const) : RECEIVED(verb.word)
+    if (name === 'undoOrder')
+      return [
+        route({ ...order, path, scope: undoing() }),
+        route({ ...preview, path: `${path}/preview`, scope: undoing('read') }),
+      ]
     return [
       route({ ...order, path, scope: onAllCampaigns(...verb.permission) }),
       route({ ...preview, path: `${path}/preview`, scope: onAllCampaigns(...permissions) }),
@@ -91,6 +99,22 @@ function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonl
     route({ ...order, path, scope: onCampaign(...verb.permission) }),
     route({ ...preview, path: `${path}/preview`, scope: onCampaign(...permissions) }),
   ]
+}
+
+/** By what the order did that is undone. */
+const undoing =
+  (...more: readonly Verb[]) =>
+  async ({ engine, principal, path: { contactId }, body }: UndoCall): Promise<Scope> => {
+    const undoes = String(body.undoes)
+    const history = await engine.inspect.history(contactId)
+    const scope = found(undoScope(principal, history, undoes), { type: 'OrderUnknown', contactId, undoes })
+    return { ...scope, verbs: [...scope.verbs, ...more] }
+  }
+
+interface UndoCall extends Pick<Call, 'engine' | 'principal'> {
+  readonly path: { readonly contactId: ContactId }
+  /** Held against its schema. */
+  readonly body: { readonly [option: string]: unknown }
 }
 
 const RECEIVED = (word: string) => `${CONTACT}/signals/{signalId}/${word}` as const

@@ -60,6 +60,8 @@ const ASKED: {
   previewSignal: { path: '/signals/preview', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal', 'read'] },
   signal: { path: '/signals', body: { contactId: 'ann', kind: 'purchased' }, verbs: ['signal'] },
   retractSignal: { path: '/contacts/ann/signals/s1/retract', body: {}, verbs: ['signal', 'start', 'stop'] },
+  // By what the order did: a shift of a run of "pool".
+  undoOrder: { path: '/contacts/ann/undo-order', body: { undoes: 'shifted' }, verbs: ['start', 'stop', 'reschedule'] },
   signals: { path: '/signals/batch', body: { signals: [{ contactId: 'ann', kind: 'purchased' }] }, verbs: ['signal'] },
   listCampaigns: { path: '/campaigns', verbs: ['read'], others: true },
   getCampaign: { path: '/campaigns/pool', verbs: ['read'] },
@@ -128,6 +130,7 @@ async function givenAnn(actor: { current: Principal | null }): Promise<GivenApi 
   await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' }, signalId: 's1' })
   await engine.processAction({ ...(target('start') as never as object), actionId: 'first', actor: 'olga' } as never)
   await engine.runDue()
+  await engine.shiftRun({ ...order, campaignId: 'pool', sequenceId: 'nurture', by: 'P1D', commandId: 'shifted' })
   const [event] = await engine.inspect.history('ann')
   return { ...given, eventId: event?.id as string }
 }
@@ -177,8 +180,9 @@ describe('every route', () => {
 
     it('a route is closed to an actor of other campaigns, or shows nothing of this one', async () => {
       const [answer] = await outcomes([{ id: 'gil', may: 'write', campaigns: ['garden'] }])
-      // Of an action elsewhere it is not said that it exists.
-      expect(answer?.status).toBe(request.others === true ? 200 : request.path.startsWith('/actions/first') ? 404 : 403)
+      // Of an action or an order elsewhere it is not said that it exists.
+      const isNamed = request.path.startsWith('/actions/first') || request.path.includes('/undo-order')
+      expect(answer?.status).toBe(request.others === true ? 200 : isNamed ? 404 : 403)
       expect(answer?.changed).toBe(false)
       if (request.path !== '/campaigns/check') expect(answer?.text).not.toMatch(/nurture|asked on/)
     })
@@ -211,6 +215,31 @@ describe('every route', () => {
 
 describe('an actor limited to some campaigns', () => {
   const gil: Principal = { id: 'gil', may: 'write', campaigns: ['garden'] }
+
+  it('UNDO-6: such an actor undoes orders of those campaigns only: none that concerned others as well, and no ban', async () => {
+    const { send, engine } = await givenApi({ authorize: () => gil })
+    for (const [campaignId, sequenceId] of [
+      ['garden', 'tips'],
+      ['pool', 'nurture'],
+    ] as const)
+      await engine.startSequence({
+        contactId: 'ann',
+        campaignId,
+        sequenceId,
+        actor: null,
+        commandId: `in ${campaignId}`,
+      })
+    await engine.stopAll({ contactId: 'ann', actor: null, commandId: 'all' })
+    await engine.suppress({ contactId: 'ann', actor: null, commandId: 'ban' })
+    const asked = async (undoes: string) => {
+      const { status, text } = await send('POST', '/contacts/ann/undo-order/preview', { body: { undoes } })
+      expect(text).not.toContain('nurture')
+      return status
+    }
+    expect(await Promise.all(['in garden', 'in pool', 'all', 'ban', 'none'].map(asked))).toEqual([
+      200, 404, 403, 403, 404,
+    ])
+  })
 
   it('such an actor finds contacts by those only: other sequences, none, and everybody are closed', async () => {
     const { send } = await givenApi({ authorize: () => gil })

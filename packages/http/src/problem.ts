@@ -72,6 +72,8 @@ const REJECTIONS: { readonly [Type in Rejection['type']]: readonly [status: numb
   StepAlreadySent: [409, 'The step was sent already'],
   StepAlreadyResolved: [409, 'The step is over'],
   SignalUnknown: [404, 'There is no such signal'],
+  OrderUnknown: [404, 'There is no such order'],
+  NotUndoable: [409, 'The order cannot be undone'],
   ActionUnknown: [404, 'There is no such action'],
   ActionRunning: [409, 'The action is not over'],
   ActionIncomplete: [409, 'The action does not know all its contacts'],

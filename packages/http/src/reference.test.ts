@@ -11,7 +11,7 @@ const INTRO = `# HTTP: every route of the API
 
 Made from the table of routes by a test. All shapes are in the OpenAPI document at \`/openapi.json\`, by the \`operationId\` of the second line. How to begin: [over HTTP](../guides/http.md), [who may do what](../../packages/http/README.md#who-may-do-what).
 
-A permission "of the action" is that of what the action does. "All campaigns": callers who are limited to some campaigns may not.
+A permission "of the action" is that of what the action does. "Of the undone order": \`start\`, \`stop\` and what undoing it does besides, in the campaigns of the order; for the preview \`read\` as well. "All campaigns": callers who are limited to some campaigns may not.
 `
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -39,7 +39,7 @@ async function rowOf(route: Route): Promise<string> {
   return `| ${[address, summary, await permissionsOf(route)].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-/** With ids that stand for any. Of an action the engine would have to be asked. */
+/** With ids that stand for any. Of an action or an order the engine would have to be asked. */
 async function permissionsOf(route: Route): Promise<string> {
   try {
     const named = { campaignId: 'any', all: [{ campaignId: 'any' }] }
@@ -54,7 +54,8 @@ async function permissionsOf(route: Route): Promise<string> {
     return `${verbs.map((verb) => `\`${verb}\``).join(', ')}${of}`
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    return route.method === 'get' ? '`read`' : 'of the action'
+    if (route.method === 'get') return '`read`'
+    return route.path.startsWith('/actions') ? 'of the action' : 'of the undone order'
   }
 }
 

@@ -106,6 +106,7 @@ export const TAKEN = {
   wait: words(...WAITS),
   key: Id,
   vars: Scalars,
+  command: Id,
 } satisfies Record<keyof TakenTypes, TSchema>
 
 export const Refreshed = closed({ wakeAt: orNull(Instant) })

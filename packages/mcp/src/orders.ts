@@ -202,7 +202,7 @@ interface Answered {
 }
 
 function aboutOf(input: Input): string {
-  const ids = ['contactId', 'campaignId', 'sequenceId', 'stepId', 'signalId', 'key'].flatMap((name) => {
+  const ids = ['contactId', 'campaignId', 'sequenceId', 'stepId', 'signalId', 'undoes', 'key'].flatMap((name) => {
     const id = input[name]
     return typeof id === 'string' ? [`${name} ${idInWords(id)}`] : []
   })

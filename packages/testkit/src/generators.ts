@@ -369,6 +369,7 @@ const MOVES = {
     resend: 5,
     cancel: 3,
     retract: 1,
+    undoOrder: 3,
   } satisfies { readonly [Word in StoryWord]?: number }),
   wake: 16,
   dispatch: 12,
@@ -379,7 +380,6 @@ const MOVES = {
   pauseCampaign: 0.4,
   resumeCampaign: 0.8,
   facts: 1,
-  undo: 3,
 } as const satisfies { readonly [Kind in MoveKind]?: number }
 const OFTEN = 2
 const WEIGHTS: ReadonlyMap<string, number> = new Map([

@@ -71,7 +71,7 @@ export interface History {
 
 /** What can happen besides the verbs. */
 export type OwnMove =
-  | ('wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'facts' | 'undo')
+  | ('wait' | 'wake' | 'dispatch' | 'report' | 'crash' | 'facts')
   | ('publish' | 'unpublish' | 'pauseCampaign' | 'resumeCampaign')
 export type MoveKind = OwnMove | StoryWord
 /** Numbers that a move is made of; what they mean depends on the state that the move finds. */
@@ -112,6 +112,8 @@ interface Drawn {
   readonly sequences: readonly SequenceDefinition[]
   /** Of the enrollment that the order is for; `undefined`: none. */
   readonly key: string | undefined
+  /** Command ids of what was ordered, the newest first. */
+  readonly ordered: readonly string[]
 }
 
 /** Options of verbs. `undefined`: the order leaves it out. */
@@ -134,6 +136,8 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (from: Drawn) => TakenTypes[
     const names = Object.keys(vars).filter((name) => name !== per || drawn % 3 === 0)
     return Object.fromEntries(names.map((name, i) => [name, pick([1, '2026-03-05', 'red', true], drawn + i) ?? null]))
   },
+  // What was ordered a moment ago, mostly; and orders to undo, too.
+  command: ({ drawn, ordered }) => pick(ordered, drawn % 3 === 0 ? drawn : drawn % 4) ?? 'none',
 }
 
 interface Sending {
@@ -241,13 +245,6 @@ class Player {
     facts: (a, b) => {
       this.#facts = b % 10 === 0 ? null : (pick(this.factsList, a) ?? null)
     },
-    undo: (a, b) => {
-      // What was ordered a moment ago, mostly; and orders to undo, too.
-      const ordered = this.#events.filter(({ cause }) => cause.by === 'operator').map(({ commandId }) => commandId)
-      const undoes = pick(ordered.reverse(), b % 3 === 0 ? a : a % 4)
-      if (undoes === undefined) return
-      this.#run({ type: 'UndoOrder', ...this.#meta(), undoes, stopSent: b % 2 === 0, shift: b % 5 < 2 })
-    },
   }
 
   #now(): Instant {
@@ -352,14 +349,10 @@ class Player {
     const { about, takes }: VerbFacts = VERBS[name]
     const { sequence, key, stepId } = this.#aim(kind, a, b)
     const ref = { campaignId: this.definition.id, sequenceId: sequence.id }
+    const ordered = this.#events.filter(({ cause }) => cause.by === 'operator').map(({ commandId }) => commandId)
+    const from = { nowMs: this.#nowMs, sequence, sequences: this.definition.sequences, key, ordered: ordered.reverse() }
     const drawn = Object.entries(takes)
-      .map(
-        ([option, of]) =>
-          [
-            option,
-            OPTIONS[of]({ drawn: b, nowMs: this.#nowMs, sequence, sequences: this.definition.sequences, key }),
-          ] as const,
-      )
+      .map(([option, of]) => [option, OPTIONS[of]({ ...from, drawn: b })] as const)
       .filter(([, value]) => value !== undefined)
     const options = Object.fromEntries(drawn)
     switch (about) {

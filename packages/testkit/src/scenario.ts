@@ -69,7 +69,6 @@ type Filled =
   | ('contactId' | 'campaignId' | 'commandId' | 'actor')
   | { [Name in VerbName]: keyof VerbOf<Name>['takes'] }[VerbName]
   | ('signalId' | 'data' | 'occurredAt' | 'fromStep')
-  | ('stopSent' | 'shift')
   | ('inFlight' | 'limit' | 'run' | 'resend' | 'attempt' | 'retryAt')
 
 type Loosened<Command> = Command extends unknown
@@ -133,7 +132,7 @@ const words = [...VERB_OF_STORY].map(([word, name]) => [word, TOLD[VERBS[name].a
  */
 export const commands = {
   ...(Object.fromEntries(words) as unknown as VerbWords),
-  /** Undoes what the command of this id did to runs, as an action that undoes another one does (UNDO-1). */
+  /** Undoes what the command of this id did: short for `undoOrder({ undoes })`, as an action that undoes another one has it. */
   undo: (undoes: string, more: More<'UndoOrder'> = {}): ScenarioCommandOf<'UndoOrder'> => ({
     type: 'UndoOrder',
     undoes,
@@ -436,8 +435,6 @@ function defaultsOf(story: Story, loose: ScenarioCommand, count: number): object
       const signalId = loose.signalId ?? `signal-${count}`
       return { signalId, commandId: `signal ${signalId}`, data: {}, fromStep: false }
     }
-    case 'UndoOrder':
-      return { stopSent: false, shift: false }
     case 'DispatchDue':
       return { inFlight: inFlightOf(story), limit: 100 }
     case 'RecordOutcome': {

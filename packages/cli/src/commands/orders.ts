@@ -222,6 +222,7 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (flag: string, text: string)
   sequence: (flag, text) => new Option(`${flag} <id>`, text).argParser(idIn),
   wait: (flag, text) => new Option(`${flag} <wait>`, text).choices(WAITS),
   key: (flag, text) => new Option(`${flag} <key>`, text).argParser(idIn),
+  command: (flag, text) => new Option(`${flag} <id>`, text).argParser(idIn),
   // One variable each time.
   vars: (_, text) => new Option('--var <name=value>', text).argParser(addVariable).default(undefined),
 }

@@ -21,19 +21,11 @@ import { instantByHand, upcomingOfRun } from '../plan.ts'
 import type { Causation, DecisionBuilder, HistoricEvent } from './builder.ts'
 import { pausedFor } from './finding.ts'
 
-/** Events of orders by hand that change a run in progress. */
+/** Events of orders by hand that change a run in progress, and have an inverse. */
 type Change = Extract<
   HistoricEvent,
   {
-    readonly type:
-      | 'SequencePaused'
-      | 'SequenceResumed'
-      | 'RunShifted'
-      | 'StepRescheduled'
-      | 'RunMoved'
-      | 'StepSkipped'
-      | 'StepCancelled'
-      | 'StepResent'
+    readonly type: 'SequencePaused' | 'SequenceResumed' | 'RunShifted' | 'StepRescheduled'
   }
 >
 
@@ -42,10 +34,6 @@ const CHANGES: ReadonlySet<string> = new Set<Change['type']>([
   'SequenceResumed',
   'RunShifted',
   'StepRescheduled',
-  'RunMoved',
-  'StepSkipped',
-  'StepCancelled',
-  'StepResent',
 ])
 
 export const isChange = (event: HistoricEvent): event is Change => CHANGES.has(event.type)
@@ -93,9 +81,6 @@ type Inverse<Of extends Change = never> = (
   why: Causation,
 ) => UndoRunOutcome
 
-/** A step that was skipped or cancelled stays so (CANCEL-3), and a run is not moved back by itself: that is a new order. */
-const standsAsItIs = (): UndoRunOutcome => 'failed'
-
 const INVERSES: { readonly [Type in Change['type']]: Inverse<Extract<Change, { readonly type: Type }>> } = {
   SequencePaused(decision, _, { ref, run, shift }, why) {
     decision.add('SequenceResumed', { ...ref, shiftMs: shift ? pausedFor(run, decision.now) : 0 }, why)
@@ -107,10 +92,6 @@ const INVERSES: { readonly [Type in Change['type']]: Inverse<Extract<Change, { r
   },
   RunShifted: unshift,
   StepRescheduled: giveBack,
-  RunMoved: standsAsItIs,
-  StepSkipped: standsAsItIs,
-  StepCancelled: standsAsItIs,
-  StepResent: standsAsItIs,
 }
 
 /**
@@ -175,7 +156,7 @@ export function undoBan(
   decision: DecisionBuilder,
   appended: readonly HistoricEvent[],
   why: Causation,
-): UndoRunOutcome | null {
+): 'undone' | 'changed_since' | 'nothing_to_undo' | null {
   const event = appended.find(({ type }) => type === 'ContactSuppressed' || type === 'ContactUnsuppressed')
   if (event === undefined) return null
   const stream = decision.stream()

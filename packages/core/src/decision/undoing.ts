@@ -196,22 +196,28 @@ export function gapOf(run: Run, now: string): number {
 // --- Several runs in one word -----------------------------------------------------------------------------------------
 
 /** The more it says, the earlier it stands. */
-const RANK: readonly UndoRunOutcome[] = ['failed', 'restored', 'undone', 'stopped', 'already_sent', 'changed_since']
+const RANK: readonly string[] = ['failed', 'restored', 'undone', 'stopped', 'already_sent', 'changed_since']
 
 /** What undoing came to for a contact: of several runs the outcome that says the most. */
-export function undoSummary(results: readonly Pick<UndoneRun, 'outcome'>[]): UndoRunOutcome {
-  return RANK.find((outcome) => results.some((one) => one.outcome === outcome)) ?? 'nothing_to_undo'
+export function undoSummary<Outcome extends string>(
+  results: readonly { readonly outcome: Outcome }[],
+): Outcome | 'nothing_to_undo' {
+  for (const outcome of RANK) {
+    const saying = results.find((one) => one.outcome === outcome)
+    if (saying !== undefined) return saying.outcome
+  }
+  return 'nothing_to_undo'
 }
 
 /** What undoing did to runs, by the events that it added; what it left alone is not among them. */
-export function resultsIn(added: readonly { readonly type: string; readonly data: object }[]): readonly UndoneRun[] {
+export function resultsIn(added: readonly { readonly type: string; readonly data: object }[]) {
   return added.flatMap(({ type, data }) => {
     const outcome = OUTCOMES.get(type)
     return outcome === undefined ? [] : [{ ...refOf(data as RunRef), run: (data as RunRef).run, outcome }]
   })
 }
 
-const OUTCOMES: ReadonlyMap<string, UndoRunOutcome> = new Map([
+const OUTCOMES: ReadonlyMap<string, 'undone' | 'restored' | 'stopped'> = new Map([
   ['RunUndone', 'undone'],
   ['SequenceStarted', 'restored'],
   ['SequenceStopped', 'stopped'],

@@ -18,6 +18,7 @@ import { startSequence } from './start-sequence.ts'
 import { stopAll } from './stop-all.ts'
 import { stopSequence } from './stop-sequence.ts'
 import { suppress } from './suppress.ts'
+import { undoOrder } from './undo-order.ts'
 import { unsuppress } from './unsuppress.ts'
 import type { GoalAnswer } from './verb.ts'
 
@@ -54,6 +55,11 @@ export const VERBS = {
    * sent something, are stopped; `shift` true: the waits of runs that go on again are longer by the gap (UNDO-4).
    */
   retractSignal,
+  /**
+   * Undoes what an order did, by its command id (`undoes`). `results`: what became of each run that it started or stopped.
+   * `stopSent` and `shift` as of `retractSignal` (UNDO-6).
+   */
+  undoOrder,
 } as const
 
 export type VerbName = keyof typeof VERBS
@@ -197,6 +203,7 @@ export type { StartSequence } from './start-sequence.ts'
 export type { StopAll } from './stop-all.ts'
 export type { StopSequence } from './stop-sequence.ts'
 export type { SuppressContact } from './suppress.ts'
+export { mayBeUndone, type UndoOrder } from './undo-order.ts'
 export type { UnsuppressContact } from './unsuppress.ts'
 export {
   type About,

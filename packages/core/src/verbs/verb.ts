@@ -17,7 +17,7 @@ import type {
   Vars,
 } from '../events.ts'
 import { type HeldValues, heldValues } from '../held-values.ts'
-import type { CampaignId, GoalId, Instant, SequenceId, StepId } from '../ids.ts'
+import type { CampaignId, CommandId, GoalId, Instant, SequenceId, StepId } from '../ids.ts'
 import type { Rejection } from '../rejection.ts'
 import type { Permission } from './permission.ts'
 
@@ -40,6 +40,7 @@ export const TAKEN = {
   wait: undefined,
   key: undefined,
   vars: undefined,
+  command: undefined,
 } as const
 export interface TakenTypes {
   readonly flag: boolean
@@ -55,6 +56,8 @@ export interface TakenTypes {
   readonly key: string
   /** What a run is to begin with, by the names of the sequence's variables (VAR-1). */
   readonly vars: Vars
+  /** The id of a command that was given before. */
+  readonly command: CommandId
 }
 export type Takes = { readonly [option: string]: keyof TakenTypes }
 

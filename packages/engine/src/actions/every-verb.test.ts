@@ -39,9 +39,9 @@ async function given() {
   await answerOf(engine.signal({ contactId: 'asked', kind: 'form', signalId: 'form-1' }))
   await engine.runDue()
   clock.advance(DAY)
-  await answerOf(engine.pauseSequence(by('paused')))
-  await answerOf(engine.stopSequence(by('left')))
-  await answerOf(engine.suppress({ contactId: 'banned', actor: 'olga' }))
+  await answerOf(engine.pauseSequence({ ...by('paused'), commandId: 'one-order' }))
+  await answerOf(engine.stopSequence({ ...by('left'), commandId: 'one-order' }))
+  await answerOf(engine.suppress({ contactId: 'banned', actor: 'olga', commandId: 'one-order' }))
   await answerOf(engine.erase({ contactId: 'erased', actor: 'olga' }))
   clock.advance(HOUR)
   return { engine, clock }
@@ -61,6 +61,7 @@ const MORE: { readonly [verb: string]: object } = {
   resend: { stepId: 'a' },
   reschedule: { dueAt: '2026-03-20T08:00:00.000Z' },
   shift: { by: 'P1D' },
+  'undo-order': { undoes: 'one-order' },
 }
 
 const whatOf = (word: ActionVerb) => ({ ...ABOUT[VERBS[verbOfAction(word)].about], ...MORE[word] })

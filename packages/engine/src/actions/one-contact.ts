@@ -6,7 +6,6 @@ import {
   type ActionId,
   type ActionOutcome,
   type ActionResult,
-  type ActionVerb,
   type Answers,
   actionOutcomeOf,
   type Catalog,
@@ -27,6 +26,7 @@ import {
   type RecordedContactEvent,
   type Rejection,
   readsFacts,
+  type UndoneRun,
   type UndoRunOutcome,
   undoSummary,
   unknownStep,
@@ -96,7 +96,13 @@ export function commandFor(order: OrderForEach, { contactId, key = order.key }: 
 }
 
 /** Rejections that say something of a contact, and nothing of the order. */
-const OF_A_CONTACT: ReadonlySet<Rejection['type']> = new Set(['EnrollmentNotActive', 'RunUnknown', 'SignalUnknown'])
+const OF_A_CONTACT: ReadonlySet<Rejection['type']> = new Set([
+  'EnrollmentNotActive',
+  'NotUndoable',
+  'OrderUnknown',
+  'RunUnknown',
+  'SignalUnknown',
+])
 
 /**
  * Why it can be done for nobody at all; the same rules that each contact meets. That no key is given is none where the list
@@ -201,8 +207,8 @@ async function snapshotOf(
 }
 
 /** Of an order for every key, each of its runs; of one run as ever. */
-function answered({ action, order }: OrderForEach, answer: object): Outcome {
-  if (action === 'undo') return undone(answer as UndoAnswer, order)
+function answered({ action }: OrderForEach, answer: object): Outcome {
+  if (action === 'undo' || action === 'undo-order') return undone(answer as UndoAnswer)
   const { run = 0, runs = [] } = answer as AnyAnswer
   const result = { outcome: actionOutcomeOf(action, answer), run: run === 0 ? null : run, reason: null }
   return runs.length === 0 ? result : { ...result, runs: runs as readonly KeyedResult[] }
@@ -211,13 +217,11 @@ function answered({ action, order }: OrderForEach, answer: object): Outcome {
 /** What undoing an order came to, or retracting a signal. */
 type UndoAnswer = Answers['UndoOrder'] | Answers['RetractSignal']
 
-function undone(answer: UndoAnswer, order: JsonObject | undefined): Outcome {
-  const { results } = answer
+function undone(answer: UndoAnswer): Outcome {
+  const results: readonly UndoneRun[] = answer.results
   const outcome = undoOutcome(answer)
   const saying = results.find((one) => one.outcome === outcome)
-  // What has no inverse, such as a step that was taken out, is no matter of when it is tried.
-  const why = WITHOUT_INVERSE.has(order?.verb as string) ? 'NotUndoable' : 'StepInFlight'
-  const reason = outcome === 'failed' ? why : null
+  const reason = outcome === 'failed' ? 'StepInFlight' : null
   const isKeyed = results.length > 1 && results.every(({ key }) => key !== undefined)
   if (!isKeyed) return { outcome, run: saying?.run ?? null, reason }
   return {
@@ -235,8 +239,6 @@ function undoOutcome({ outcome, results }: UndoAnswer): UndoRunOutcome {
   return results.length === 0 ? 'undone' : undoSummary(results)
 }
 
-const WITHOUT_INVERSE: ReadonlySet<string> = new Set<ActionVerb>(['skip', 'cancel', 'resend', 'move'])
-
 interface AnyAnswer {
   readonly run?: number
   readonly runs?: readonly KeyedOutcome[]
@@ -247,7 +249,7 @@ function rejected({ action, order }: OrderForEach, { type }: Rejection): Outcome
   // Nothing brings back a contact that was erased, and nothing more becomes of it (UNDO-3).
   if (action === 'undo' && order?.verb === 'erase') return failed(type)
   if (action === 'undo' && type === 'ContactErased') return because('changed_since')
-  if (action === 'undo' && type === 'SignalUnknown') return because('nothing_to_undo')
+  if (action === 'undo' && (type === 'OrderUnknown' || type === 'SignalUnknown')) return because('nothing_to_undo')
   if (type === 'ContactUnknown') return because('contact_unknown')
   if (type === 'ContactSuppressed') return because('suppressed')
   return failed(type)
