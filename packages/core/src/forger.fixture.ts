@@ -219,7 +219,9 @@ export const FORGERIES: readonly Forgery[] = [
     const isTouched = ofSequence(log, event).some(
       ({ data }) => data.run === event.data.run && steps.slice(-2).some(({ id }) => id === data.stepId),
     )
-    return isInProgress && !isTouched ? [skipOf(event, steps.at(-1)?.id as string, 'draft')] : null
+    // A run that opened at a later step, or goes on where another stood, may have come to its last one.
+    const isFromFirst = event.data.atStep === undefined && event.data.continues === undefined
+    return isInProgress && isFromFirst && !isTouched ? [skipOf(event, steps.at(-1)?.id as string, 'draft')] : null
   }),
   change('a skip before it was due', skippedUnsent, (event) => {
     const timing = event.data.timing as Data & { readonly dueAt: string }
