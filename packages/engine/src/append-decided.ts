@@ -17,11 +17,17 @@ import { realWait } from './clock.ts'
 import { derive } from './derive.ts'
 import type { CommandContext } from './engine-context.ts'
 import type { ContactSnapshot } from './load-contact.ts'
-import { toStore } from './stored-states.ts'
+import { type ToStore, toStore } from './stored-states.ts'
 import { inSpan } from './telemetry.ts'
 
 /** What an append came to; and if it was written now, what is stored of the contact's state since. */
 type Written = AppendResult & Pick<ContactSnapshot, 'stored'>
+
+interface Decided {
+  readonly events: readonly ContactEvent[]
+  /** After them. */
+  readonly state: ContactState
+}
 
 /**
  * Expects the version that was decided on.
@@ -32,20 +38,33 @@ export async function appendDecided(
   context: CommandContext,
   contactId: ContactId,
   before: ContactSnapshot,
-  { events, state }: { readonly events: readonly ContactEvent[]; readonly state: ContactState },
+  { events, state }: Decided,
 ): Promise<Written | null> {
   const required = await requirementsOf(context, events)
   if (required === null) return null
-  const counters = counterChanges(before.state, events, state, context.campaigns.catalog)
-  const rows = derive(context, contactId, { before: before.state, state, events }, before)
   const { stored, ...kept } = context.storesStates
     ? toStore(before.stored, state, events, context.clock.now())
     : { stored: before.stored }
-  const derived = { ...rows, ...(counters.length === 0 ? {} : { counters }), ...kept }
+  const derived = context.derivesInAppend ? derivedFrom(context, contactId, before, { events, state }, kept) : {}
   const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
-    appendSurely(context, contactId, before.state.version, { events, derived, ...required }),
+    appendSurely(context, contactId, before.state.version, { events, ...derived, ...required }),
   )
+  if (result.outcome !== 'appended') context.lastSeen.forget(contactId)
+  else if (!result.repeated) context.lastSeen.appended(contactId, before.state.version, events, { ...result, state })
   return { ...result, stored }
+}
+
+/** What a store that projects in the append must be told. */
+function derivedFrom(
+  context: CommandContext,
+  contactId: ContactId,
+  before: ContactSnapshot,
+  { events, state }: Decided,
+  kept: Omit<ToStore, 'stored'>,
+): Pick<StreamAppend, 'derived'> {
+  const counters = counterChanges(before.state, events, state, context.campaigns.catalog)
+  const rows = derive(context, contactId, { before: before.state, state, events }, before)
+  return { derived: { ...rows, ...(counters.length === 0 ? {} : { counters }), ...kept } }
 }
 
 const ATTEMPTS = 20

@@ -6,8 +6,12 @@ import { createFacts } from './directory.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { createKeptSignals } from './kept-signals.ts'
+import { createLastSeen, nothingSeen } from './last-seen.ts'
 import { createHistoryOf } from './load-contact.ts'
 import { createLoggedOf, tailsBeside } from './stored-states.ts'
+
+/** Contacts whose states are kept: those with ten events take 2 kB each. */
+const MOST_SEEN = 10_000
 
 interface Given extends Pick<EngineContext, 'clock' | 'observe' | 'wakeUp'> {
   readonly contactsTimeoutMs: number
@@ -22,7 +26,8 @@ export function createContext(
 ): EngineContext {
   const historyOf = createHistoryOf(store)
   // A log that does not project in the append writes no state with it either.
-  const isKeeper = store.capabilities?.projectsInAppend !== false && store.readTails !== undefined
+  const derivesInAppend = store.capabilities?.projectsInAppend !== false
+  const isKeeper = derivesInAppend && store.readTails !== undefined
   const keeper = isKeeper
     ? { states: store as KeepsStates, isAlongside: false }
     : readModel === null
@@ -32,6 +37,8 @@ export function createContext(
     store,
     historyOf,
     loggedOf: createLoggedOf(keeper, historyOf, observe),
+    lastSeen: derivesInAppend || readModel === null ? nothingSeen : createLastSeen(MOST_SEEN),
+    derivesInAppend,
     storesStates: isKeeper,
     append: createAppendQueue(store),
     campaigns: createCampaigns(store, campaignRefreshMs),

@@ -36,7 +36,7 @@ export interface Executed<Command extends ContactCommand> extends LogPosition {
 }
 
 /** A contact as the caller holds it, with its stream where the caller has read all of it. */
-export type KnownContact = ContactSnapshot & Partial<Pick<LoadedContact, 'history' | 'isWhole'>>
+export type KnownContact = ContactSnapshot & Partial<Pick<LoadedContact, 'history' | 'isWhole' | 'mayBeOld'>>
 
 /**
  * @param known what the caller holds of the contact already, to spare the first look; only for commands whose id
@@ -66,7 +66,8 @@ async function executeTraced<Command extends ContactCommand>(
   const since = performance.now()
   let attempt = 1
   for (; hasPatience(attempt, since); attempt++) {
-    const contact = await contactFor(context, command, attempt === 1 && !whole ? known : undefined, whole)
+    const isFirst = attempt === 1 && !whole
+    const contact = await contactFor(context, command, isFirst ? (known ?? 'seen before') : 'looked up', whole)
     const decision = decidedOn(contact, () =>
       decideOnce(command, contact.history, decidingOn(context, command, contact), contact.state),
     )
@@ -74,6 +75,8 @@ async function executeTraced<Command extends ContactCommand>(
       whole = true
       continue
     }
+    // What was seen before is good for an append alone: the log refuses that where it is so no more.
+    if (contact.mayBeOld && (isLeft(decision) || decision.right.events.length === 0)) continue
     if (isLeft(decision)) {
       // Published a moment ago by another process? Look before refusing.
       if (!refreshed && STALE_REJECTIONS.has(decision.left.type)) {
@@ -134,15 +137,17 @@ const BY_DISPATCHER: ContactCommand['type'] = 'DispatchDue'
 async function contactFor(
   context: CommandContext,
   command: ContactCommand,
-  known: KnownContact | undefined,
+  known: KnownContact | 'seen before' | 'looked up',
   whole: boolean,
 ): Promise<LoadedContact> {
-  const { campaigns, factsOf } = context
+  const { campaigns, factsOf, lastSeen } = context
   const { contactId, type, commandId } = command
   const asked = async () => ({ facts: readsFacts(command) ? await factsOf(contactId) : undefined })
+  const commands = [commandId]
+  const seen = known === 'seen before' ? lastSeen.of(contactId, commands) : null
   const [contact] = await Promise.all([
-    known === undefined
-      ? load(context, contactId, asked(), { commands: [commandId], whole })
+    typeof known === 'string'
+      ? load(context, contactId, asked(), { commands, whole, seen })
       : { history: [], isWhole: false, ...known, mayBeRecorded: false, alongside: null },
     // What is published decides here: a signal that misses a goal of a moment ago would be lost for good.
     READS_PUBLISHED[type] ? campaigns.refresh() : campaigns.fresh(),

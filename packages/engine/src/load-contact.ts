@@ -29,13 +29,15 @@ export type AskedFacts = Pick<ContactSnapshot, 'facts' | 'areFactsOld'>
 
 export interface LoadedContact
   extends ContactSnapshot,
-    Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded' | 'alongside'> {}
+    Pick<LoggedContact, 'history' | 'isWhole' | 'mayBeRecorded' | 'alongside' | 'mayBeOld'> {}
 
 export interface LoadOptions {
   /** Commands that may have been given before. Default: none. */
   readonly commands?: readonly CommandId[]
   /** True: from the whole stream. */
   readonly whole?: boolean
+  /** The contact as it was seen before, to be taken for what the log says; `null`: the log is asked. */
+  readonly seen?: LoggedContact | null
 }
 
 /** A contact as the log and the directory have it now. Default: the directory is asked, and what it throws is thrown. */
@@ -45,7 +47,7 @@ export async function load(
   asked: Promise<AskedFacts> = context.factsOf(contactId).then((facts) => ({ facts })),
   options: LoadOptions = {},
 ): Promise<LoadedContact> {
-  const [logged, facts] = await Promise.all([loadLogged(context, contactId, options), asked])
+  const [logged, facts] = await Promise.all([options.seen ?? loadLogged(context, contactId, options), asked])
   return { ...logged, ...facts }
 }
 

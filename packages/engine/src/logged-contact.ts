@@ -44,4 +44,6 @@ export interface LoggedContact extends LogPosition {
   readonly mayBeRecorded: boolean
   /** What was kept next to the state, brought up to now; `null`: nothing was. */
   readonly alongside: KeptAlongside | null
+  /** True: the log was not asked now, and may have more of it. Good for a decision that appends, and for no other. */
+  readonly mayBeOld?: true
 }

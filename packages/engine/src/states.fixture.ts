@@ -46,11 +46,17 @@ export function keepingStates(store: Store, isKept: (version: Version) => boolea
 
 /**
  * The store, and how many events of contacts were read of it since the count was last taken; and how often a contact's stream
- * was looked at.
+ * was looked at, and how many appends were asked for.
  */
-export function counting(store: Store): { readonly store: Store; taken(): number; looks(): number } {
+export function counting(store: Store): {
+  readonly store: Store
+  taken(): number
+  looks(): number
+  appends(): number
+} {
   let read = 0
   let looks = 0
+  let appends = 0
   return {
     store: {
       ...store,
@@ -67,6 +73,10 @@ export function counting(store: Store): { readonly store: Store; taken(): number
           yield event
         }
       },
+      appendMany(all) {
+        appends += all.length
+        return store.appendMany(all)
+      },
       async readTails(asked) {
         const tails = await store.readTails(asked)
         for (const { events } of tails) read += events.length
@@ -81,6 +91,11 @@ export function counting(store: Store): { readonly store: Store; taken(): number
     looks() {
       const since = looks
       looks = 0
+      return since
+    },
+    appends() {
+      const since = appends
+      appends = 0
       return since
     },
   }

@@ -16,6 +16,7 @@ import { type ContactVerbs, createContactVerbs, type Execute } from './contact-v
 import { createFacts, type FactsOf } from './directory.ts'
 import type { CommandContext } from './engine-context.ts'
 import * as input from './input.ts'
+import { nothingSeen } from './last-seen.ts'
 import { createHistoryOf } from './load-contact.ts'
 import { createMutexes } from './mutex.ts'
 import { createLoggedOf } from './stored-states.ts'
@@ -39,6 +40,8 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
       historyOf,
       loggedOf: createLoggedOf({ states: bound, isAlongside: false }, historyOf, context.observe),
       campaigns: context.campaigns.through(bound),
+      // It may be rolled back.
+      lastSeen: nothingSeen,
       // One by one: the connection is one, and the transaction the host's.
       append: ({ stream, events, expected, derived, requires }) =>
         bound.append(stream, events, expected, derived, requires),

@@ -25,7 +25,8 @@ import type { DispatchOptions } from '../engine-options.ts'
 import { type Executed, execute } from '../execute.ts'
 import { restoreContact } from '../index-repair.ts'
 import type { Kinds } from '../kinds.ts'
-import { type ContactSnapshot, type LoadedContact, latestOf, load } from '../load-contact.ts'
+import { contactAfter } from '../last-seen.ts'
+import { type ContactSnapshot, type LoadedContact, load } from '../load-contact.ts'
 import type { ProjectedContact } from '../projection/rows.ts'
 import { type Holding, isStillHeld } from './holding.ts'
 import { createRecorder, type Recorder, type RecorderOptions } from './record.ts'
@@ -96,28 +97,27 @@ function shownAfter(
   { storesStates }: EngineContext,
   loaded: LoadedContact,
   recorded: readonly ContactEvent[],
-  { version, state }: ContactSnapshot,
+  { version, position, state }: ContactSnapshot,
   contactId: ContactId,
 ): ProjectedContact | null {
   if (storesStates || version !== loaded.version + recorded.length) return null
   const { alongside, history, isWhole, stored } = loaded
   if (alongside === null && !isWhole) return null
-  const events = alongside === null ? [...history, ...recorded] : recorded
-  return {
-    version,
-    lastEventId: (recorded.at(-1) ?? history.at(-1))?.id ?? '',
-    state,
-    memberships: membershipsAfter(contactId, events, alongside?.memberships),
-    commands: commandsAfter(events, alongside?.commands),
-    storedAt: stored.version,
-    latestAt: latestOf(recorded, stored.latestAt),
+  const { memberships, commands } = alongside ?? {
+    memberships: membershipsAfter(contactId, history),
+    commands: commandsAfter(history),
   }
+  const lastEventId = history.at(-1)?.id ?? ''
+  const before = { memberships, commands, lastEventId, storedAt: stored.version, latestAt: stored.latestAt }
+  return contactAfter(contactId, before, recorded, { version, position, state })
 }
 
 /** A contact whose facts cannot be read is marked for a person to see, and its fault is thrown (FACTS-2). */
 async function loadedToWorkOn({ context, readModel }: Worker, { contactId }: Claim): Promise<LoadedContact> {
   try {
-    return await load(context, contactId)
+    const seen = await load(context, contactId, undefined, { seen: context.lastSeen.of(contactId, []) })
+    // Of a contact that the directory does not know the agenda is written, and no append tells whether the log has more.
+    return seen.mayBeOld && (seen.facts ?? null) === null ? await load(context, contactId) : seen
   } catch (error) {
     const isUnread = error instanceof EnfoldFault && error.code === 'FACTS_UNREADABLE'
     if (isUnread && !(await readModel.tagsOf(contactId)).includes(markOf('unread')))

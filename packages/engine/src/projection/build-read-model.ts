@@ -6,6 +6,7 @@ import { createFacts, SHORT_MS } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { type Observer, observedBy } from '../engine-events.ts'
 import { createKeptSignals } from '../kept-signals.ts'
+import { nothingSeen } from '../last-seen.ts'
 import { createHistoryOf, wholeFrom } from '../load-contact.ts'
 import { createProjection } from './projection.ts'
 
@@ -38,6 +39,8 @@ export async function buildReadModel(options: {
     store,
     historyOf,
     loggedOf: async (contactId) => wholeFrom(await historyOf(contactId)),
+    lastSeen: nothingSeen,
+    derivesInAppend: false,
     storesStates: false,
     append: () => Promise.reject(new Error('A projection appends nothing.')),
     campaigns: createCampaigns(store, 1000),

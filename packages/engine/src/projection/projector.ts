@@ -281,10 +281,12 @@ async function write(
   return readModel.apply([], checkpoint, counted)
 }
 
-function keep({ followed, parking }: Projector, contactId: ContactId, now: FollowedContact): void {
+function keep({ context, followed, parking }: Projector, contactId: ContactId, now: FollowedContact): void {
   followed.delete(contactId)
   if (parking.reasons.has(contactId)) return
-  followed.set(contactId, asStored(now))
+  const kept = asStored(now)
+  followed.set(contactId, kept)
+  context.lastSeen.saw(contactId, kept)
   if (followed.size <= KEPT) return
   for (const oldest of followed.keys()) {
     followed.delete(oldest)

@@ -20,11 +20,11 @@ import {
   workingState,
 } from '@enfold/core'
 import { latestOf } from '../load-contact.ts'
-import type { FoldedContact } from '../logged-contact.ts'
+import type { FoldedContact, LogPosition } from '../logged-contact.ts'
 import { usable } from '../stored-states.ts'
 
 /** A contact as its stream has it up to a version, and what is stored of it. */
-export interface ProjectedContact extends FoldedContact {
+export interface ProjectedContact extends FoldedContact, LogPosition {
   /** The version of its stored state; 0: it has none that is known. */
   readonly storedAt: Version
   /** The latest instant among its events, as far as they were read; "": there are none. */
@@ -34,6 +34,7 @@ export interface ProjectedContact extends FoldedContact {
 /** A contact of which nothing was read. */
 const UNREAD: ProjectedContact = {
   version: 0,
+  position: 0,
   lastEventId: '',
   state: initialContact,
   memberships: [],
@@ -64,6 +65,7 @@ export function foldedAfter(
   if (last === undefined) return before
   return {
     version: before.version + events.length,
+    position: last.position,
     lastEventId: last.id,
     state: fold(events, before.state),
     memberships: membershipsAfter(contactId, events, before.memberships),
@@ -87,8 +89,8 @@ export function startOf({
   const [first] = history
   const since = history.slice(1)
   if (first === undefined || needsHistoryFor(state, since)) return null
-  const lastEventId = first.id
-  return { start: { version, lastEventId, state, ...alongside, storedAt: version, latestAt: first.at }, since }
+  const { id: lastEventId, position, at: latestAt } = first
+  return { start: { version, position, lastEventId, state, ...alongside, storedAt: version, latestAt }, since }
 }
 
 /** The contact before these events, which its stream must hold, by its tail; `null`: its whole stream is needed. */

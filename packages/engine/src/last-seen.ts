@@ -1,0 +1,99 @@
+/**
+ * Contacts as this process saw them last, of a log whose every read is a round trip to a server: what the projection has
+ * followed, and what was appended here since. What was seen may be old. It is good for one thing: for a decision that
+ * appends, because the log refuses the append where the contact has moved on (STOP-6). Then it is read, and decided again. A
+ * decision that appends nothing is never made on it.
+ */
+import {
+  type CommandId,
+  type ContactEvent,
+  type ContactId,
+  type ContactState,
+  commandsAfter,
+  mayHold,
+  membershipsAfter,
+  type Version,
+} from '@enfold/core'
+import { latestOf } from './load-contact.ts'
+import type { LoggedContact, LogPosition } from './logged-contact.ts'
+import type { ProjectedContact } from './projection/rows.ts'
+
+export interface LastSeen {
+  /** `null`: it was not seen; or one of the commands may be recorded, and the log has to tell (ONCE-1). */
+  of(contactId: ContactId, commands: readonly CommandId[]): LoggedContact | null
+  /** By the projection. */
+  saw(contactId: ContactId, contact: ProjectedContact): void
+  /** Moves on what was seen at the version before. Of another contact nothing is kept: nobody would tell of what others write. */
+  appended(contactId: ContactId, before: Version, events: readonly ContactEvent[], after: Appended): void
+  forget(contactId: ContactId): void
+}
+
+interface Appended extends LogPosition {
+  readonly state: ContactState
+}
+
+/** For a log that is asked each time. */
+export const nothingSeen: LastSeen = { of: () => null, saw() {}, appended() {}, forget() {} }
+
+/** @param capacity how many contacts are kept */
+export function createLastSeen(capacity: number): LastSeen {
+  // The one that was seen last stands last.
+  const seen = new Map<ContactId, ProjectedContact>()
+
+  function keep(contactId: ContactId, contact: ProjectedContact): void {
+    seen.delete(contactId)
+    seen.set(contactId, contact)
+    if (seen.size <= capacity) return
+    for (const oldest of seen.keys()) {
+      seen.delete(oldest)
+      return
+    }
+  }
+
+  return {
+    of(contactId, commands) {
+      const contact = seen.get(contactId)
+      if (contact === undefined || commands.some((id) => mayHold(contact.commands, id))) return null
+      const { version, position, state, memberships, storedAt, latestAt } = contact
+      return {
+        state,
+        stored: { version: storedAt, latestAt },
+        history: [],
+        isWhole: false,
+        mayBeRecorded: false,
+        alongside: { memberships, commands: contact.commands },
+        version,
+        position,
+        mayBeOld: true,
+      }
+    },
+    saw(contactId, contact) {
+      // What was appended here since is ahead of the projection.
+      if ((seen.get(contactId)?.version ?? 0) <= contact.version) keep(contactId, contact)
+    },
+    appended(contactId, before, events, after) {
+      const contact = seen.get(contactId)
+      if (contact?.version === before) keep(contactId, contactAfter(contactId, contact, events, after))
+    },
+    forget: (contactId) => void seen.delete(contactId),
+  }
+}
+
+/** The contact after events that were decided on it. */
+export function contactAfter(
+  contactId: ContactId,
+  before: Pick<ProjectedContact, 'memberships' | 'commands' | 'lastEventId' | 'storedAt' | 'latestAt'>,
+  events: readonly ContactEvent[],
+  { version, position, state }: Appended,
+): ProjectedContact {
+  return {
+    version,
+    position,
+    lastEventId: events.at(-1)?.id ?? before.lastEventId,
+    state,
+    memberships: membershipsAfter(contactId, events, before.memberships),
+    commands: commandsAfter(events, before.commands),
+    storedAt: before.storedAt,
+    latestAt: latestOf(events, before.latestAt),
+  }
+}
