@@ -14,7 +14,7 @@ import { chainHash } from '@enfold/core/log'
 import { appendedOf, idReused, versionExpected } from '@enfold/core/store'
 import { backOffMs, type Calls, pause } from './calls.ts'
 import type { Serialize } from './serialize.ts'
-import { growingHead, type Head, type StreamHeads } from './stream-heads.ts'
+import { endWith, growingHead, type Head, type StreamHeads } from './stream-heads.ts'
 import { type Outgoing, outgoingOf, proposedOf, recordedOf, type StreamNames } from './wire-event.ts'
 
 /** The log, as appends and reads use it. */
@@ -73,7 +73,7 @@ export async function append(at: LogAccess, prepared: PreparedAppend): Promise<A
 
 /** Whether the stream's end is enough for the append: nobody has to look for its ids among all that stand there. */
 function isByItsEnd({ heads }: LogAccess, { areNew, stream, version }: PreparedAppend): boolean {
-  return areNew && version > 0 && heads.get(stream) === undefined
+  return areNew && version > 0 && heads.get(stream)?.version !== version
 }
 
 /** `null`: the stream has another version than is expected, and nothing was written. */
@@ -84,9 +84,7 @@ async function appendToEnd(at: LogAccess, prepared: PreparedAppend): Promise<App
     const page = await at.calls.read(name, version - 1, 1)
     const last = page === 'missing' || page[0] === undefined ? undefined : recordedOf(page[0], at.names)
     if (last?.version !== version) return null
-    const found = growingHead()
-    found.add(last)
-    end = found
+    end = endWith(last)
   }
   const result = await write(
     { ...at, heads: at.ends },

@@ -1,5 +1,6 @@
 /** Appends to long streams: what of them is read before. */
-import { contactStream } from '@enfold/core'
+import { contactStream, type RecordedEvent } from '@enfold/core'
+import { chainHash, digestOf } from '@enfold/core/log'
 import { givenEventStoreDb } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { expect, it } from 'vitest'
@@ -58,4 +59,26 @@ it('after a read of the latest events nothing is read before the append', async 
   expect(await store.appendMany([one])).toMatchObject([{ outcome: 'appended', version: 302 }])
   expect(asked).toEqual([])
   await store.close()
+})
+
+it('after a subscription has given what another process wrote, nothing is read before the append', async () => {
+  const { store, asked } = await given('ends-3-')
+  const another = createEventStoreDbStore(onServer('ends-3-'))
+  // Known from its first event on, up to 300.
+  expect((await store.readMany([ann])).get(ann)).toHaveLength(300)
+  const end = new AbortController()
+  for await (const item of store.subscribe(0, end.signal)) {
+    if (item.type === 'CaughtUp') await another.append(ann, [start(300)], 300)
+    else if (item.version === 301) break
+  }
+  end.abort()
+  asked.length = 0
+  const one = { stream: ann, events: [start(301)], expected: 301, areNew: true }
+  expect(await store.appendMany([one])).toMatchObject([{ outcome: 'appended', version: 302 }])
+  expect(asked).toEqual([])
+  const events: RecordedEvent[] = []
+  for await (const event of another.readStream(ann, 301)) events.push(event)
+  const [before, last] = events as [RecordedEvent, RecordedEvent]
+  expect(last.hash).toBe(chainHash(before.hash ?? null, digestOf(last)))
+  await Promise.all([store.close(), another.close()])
 })

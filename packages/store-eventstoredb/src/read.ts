@@ -16,7 +16,7 @@ import { unknownCursor } from '@enfold/core/store'
 import { type LogAccess, PAGE } from './append.ts'
 import type { StoredEvent } from './client.ts'
 import { type FollowOptions, follow } from './follow.ts'
-import { growingHead } from './stream-heads.ts'
+import { endWith, growingHead } from './stream-heads.ts'
 import { recordedOf, type StreamNames } from './wire-event.ts'
 
 /** The log, and how it is followed. */
@@ -43,11 +43,7 @@ export async function* pagesOf(
     }
     if (events.length > 0) yield events
     const last = events.at(-1)
-    if (from > 1 && last !== undefined) {
-      const end = growingHead()
-      end.add(last)
-      at.ends.offer(stream, end)
-    }
+    if (from > 1 && last !== undefined) at.ends.offer(stream, endWith(last))
     if (events.length < PAGE) return
     next = (events.at(-1) as RecordedEvent).version
   }
@@ -126,6 +122,8 @@ export async function* followLog(
     }
     for (const events of recordedIn(stored, at.names)) {
       position = events.at(-1)?.position ?? position
+      // An engine that follows the log appends to these streams without a look at them.
+      for (const event of events) if (contactOf(event.stream) !== null) at.ends.offer(event.stream, endWith(event))
       yield streams === undefined ? events : events.filter(isOf)
     }
   }

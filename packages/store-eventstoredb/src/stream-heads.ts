@@ -42,6 +42,13 @@ export function growingHead(before?: Head): GrowingHead {
   return head
 }
 
+/** What is known of a stream of which the last event was read, and not those before. */
+export function endWith(last: RecordedEvent): Head {
+  const end = growingHead()
+  end.add(last)
+  return end
+}
+
 /** @param capacity how many event ids are kept in all; streams not used for longest go first */
 export function createStreamHeads(capacity: number): StreamHeads {
   // In the order of their last use.
