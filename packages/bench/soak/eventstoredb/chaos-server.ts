@@ -1,6 +1,6 @@
 /** The server that the chaos plays on: a fake that breaks on demand, or yours, and your own command that breaks it. */
 import { spawn } from 'node:child_process'
-import type { EventStoreDbStoreOptions } from '@enfold/store-eventstoredb'
+import type { EventStoreDbClient, EventStoreDbStoreOptions } from '@enfold/store-eventstoredb'
 import {
   type Call,
   type FakeServer,
@@ -9,6 +9,7 @@ import {
   randomOf,
   startFakeServer,
 } from '@enfold/test-servers/eventstoredb'
+import { createFailedDiscoveries } from './failed-discovery.ts'
 import { pause, pick } from './pick.ts'
 
 export interface ChaosServer {
@@ -19,6 +20,10 @@ export interface ChaosServer {
   readonly killEveryMs: number | null
   /** Kills a node, and resolves when it is on its way back. */
   kill(): Promise<void>
+  /** The client that a store gets. */
+  through(client: EventStoreDbClient): EventStoreDbClient
+  /** Calls that failed because no leader was found. */
+  undiscovered(): number
   /** From now on calls meet faults by chance; your own server has its own. */
   disturb(): void
   calm(): void
@@ -29,6 +34,7 @@ export interface ChaosServer {
 export async function fakeChaosServer(seed: number): Promise<ChaosServer> {
   const random = randomOf(seed)
   const server = await startFakeServer({ shuffle: seed })
+  const discoveries = createFailedDiscoveries(random)
   return {
     // A cluster, so that the client looks for the leader again after each failure.
     url: server.clusterUrl,
@@ -40,13 +46,20 @@ export async function fakeChaosServer(seed: number): Promise<ChaosServer> {
       await pause(20 + random() * 100)
       await beginAnew(server, random)
     },
-    disturb: () =>
+    through: discoveries.over,
+    undiscovered: discoveries.count,
+    disturb() {
+      discoveries.set(true)
       server.onCall((call: Call): Fault | null => {
         if (call === 'append') return pick(random, { ...APPEND_FAULTS, 'lost-answer': 0.15, unavailable: 0.06 })
         if (call === 'read') return pick(random, { ...READ_FAULTS, 'lost-answer': 0.03 })
         return pick(random, SUBSCRIBE_FAULTS)
-      }),
-    calm: () => server.onCall(null),
+      })
+    },
+    calm() {
+      discoveries.set(false)
+      server.onCall(null)
+    },
     stop: () => server.stop(),
   }
 }
@@ -74,6 +87,8 @@ export async function yourChaosServer(command: string | undefined, everySeconds:
     options: asUser,
     killEveryMs: command === undefined ? null : everySeconds * 1000,
     kill: () => (command === undefined ? Promise.resolve() : shell(command)),
+    through: (client) => client,
+    undiscovered: () => 0,
     disturb() {},
     calm() {},
     stop,

@@ -8,7 +8,7 @@ describe('a server that dies every half second and loses answers', { timeout: 30
   it('ONCE-3: every event stands once and in order, in its stream and with a reader that crashes', async () => {
     const reports = await playUntil(
       (seed) => chaos({ seed, commands: 12 }),
-      sawAll('kills', 'readerCrashes', 'repeated'),
+      sawAll('kills', 'readerCrashes', 'repeated', 'undiscovered'),
     )
     expect(reports.flatMap(({ problems }) => problems)).toEqual([])
   })
@@ -16,7 +16,7 @@ describe('a server that dies every half second and loses answers', { timeout: 30
   it('ONCE-1, ONCE-3, GATE-2: every acknowledged command of engines that begin again stands in the log once, nothing is sent in a pause, and the read model is what the log says', async () => {
     const reports = await playUntil(
       (seed) => engineChaos({ seed, readModel: 'sqlite', contacts: 4, commands: 5 }),
-      sawAll('kills', 'restarts', 'retries', 'steps', 'pauses'),
+      sawAll('kills', 'restarts', 'retries', 'steps', 'pauses', 'undiscovered'),
     )
     expect(reports.flatMap(({ problems }) => problems)).toEqual([])
     for (const { acknowledged } of reports) expect(acknowledged).toBe(20)

@@ -10,6 +10,7 @@ import { type Call, type Fault, randomOf, startFakeServer } from '@enfold/test-s
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
 import { APPEND_FAULTS, beginAnew, READ_FAULTS, SUBSCRIBE_FAULTS } from './chaos-server.ts'
+import { createFailedDiscoveries } from './failed-discovery.ts'
 import { pause, pick } from './pick.ts'
 
 export interface ChaosOptions {
@@ -32,6 +33,8 @@ export interface ChaosReport {
   /** Commands that were given up by the store and given again by the writer. */
   readonly retries: number
   readonly repeated: number
+  /** Calls of a client that found no leader. */
+  readonly undiscovered: number
 }
 
 /** How often a writer asks a store that gives up at once, before it asks one that does not. */
@@ -41,7 +44,9 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   const random = randomOf(seed)
   const server = await startFakeServer({ shuffle: seed })
   const prefix = 'enfold-'
-  const client = EventStoreDBClient.connectionString(server.clusterUrl)
+  const bare = EventStoreDBClient.connectionString(server.clusterUrl)
+  const discoveries = createFailedDiscoveries(random)
+  const client = discoveries.over(bare)
   // Short, so that the store gives up often and the writers have to.
   const store = createEventStoreDbStore({ client, prefix, callTimeoutMs: 250, giveUpAfterMs: 60 })
   // A machine that has other things to do may answer nothing within that time, however often it is asked.
@@ -49,6 +54,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   const figures = { kills: 0, readerCrashes: 0, retries: 0, repeated: 0 }
   let isOver = false
 
+  discoveries.set(true)
   server.onCall((call: Call): Fault | null => {
     if (call === 'append')
       return pick(random, { ...APPEND_FAULTS, 'lost-answer': 0.2, unavailable: 0.03, cancelled: 0.03 })
@@ -123,7 +129,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   async function readCarelessly(): Promise<void> {
     const crashAfter = 5 + Math.floor(random() * 60)
     const after = BigInt(database.checkpoint)
-    const subscription = client.subscribeToAll({
+    const subscription = bare.subscribeToAll({
       fromPosition: database.checkpoint === 0 ? 'start' : { commit: after, prepare: after },
       filter: streamNameFilter({
         prefixes: [prefix],
@@ -173,6 +179,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
   await Promise.all(names.map(write))
   // Quiet at last, so that the reader can get to the end.
   server.onCall(null)
+  discoveries.set(false)
   const expected = names.reduce((sum, name) => sum + wanted(name).length, 0)
   // A careless reader never gets there: it is done when nothing more comes.
   const patience = careless === undefined ? 600 : 20
@@ -199,9 +206,9 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
       `The reader has ${inDatabase.length} events of ${inLog.length}; the first that differs is ${inLog[differs]}, read as ${inDatabase[differs]}.`,
     )
   await store.close()
-  await client.dispose()
+  await bare.dispose()
   await server.stop()
-  return { problems, events: log.length, ...figures }
+  return { problems, events: log.length, undiscovered: discoveries.count(), ...figures }
 
   function wanted(contactId: string): ContactEvent[] {
     return Array.from({ length: commands }, (_, n) => [

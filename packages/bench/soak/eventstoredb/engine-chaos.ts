@@ -54,6 +54,8 @@ export interface EngineChaosReport {
   readonly faults: number
   /** Of the campaign, each answered and resumed. */
   readonly pauses: number
+  /** Calls of a client that found no leader. */
+  readonly undiscovered: number
 }
 
 const steps = (...ids: readonly string[]) =>
@@ -110,7 +112,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
    */
   function begin(options: ChaosServer['options'] = server.options, gate = gates.worker) {
     const client = EventStoreDBClient.connectionString(server.url)
-    const store = createEventStoreDbStore({ client, prefix, ...options })
+    const store = createEventStoreDbStore({ client: server.through(client), prefix, ...options })
     const engine = createEngine({
       store,
       readModel,
@@ -298,6 +300,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
       acknowledged: acknowledged.length,
       steps: new Set(calls).size,
       calls: calls.length,
+      undiscovered: server.undiscovered(),
       ...figures,
     }
   } finally {
