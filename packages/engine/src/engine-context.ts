@@ -12,8 +12,7 @@ import type { Campaigns } from './campaigns.ts'
 import type { FactsOf } from './directory.ts'
 import type { Observer } from './engine-events.ts'
 import type { KeptSignals } from './kept-signals.ts'
-import type { LastSeen } from './last-seen.ts'
-import type { LoggedContact } from './logged-contact.ts'
+import type { LastSeen, LoggedContact } from './logged-contact.ts'
 
 /** What it takes to execute a command. */
 export interface CommandContext {

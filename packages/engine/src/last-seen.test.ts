@@ -7,7 +7,7 @@ import { answerOf, createRecorder, MONDAY, onAnn, pool, rejectionOf, typesOf } f
 import { createEngine } from './engine.ts'
 import { createLastSeen } from './last-seen.ts'
 import { besideLog } from './log.fixture.ts'
-import type { ProjectedContact } from './projection/rows.ts'
+import type { ProjectedContact } from './logged-contact.ts'
 import { counting } from './states.fixture.ts'
 import { closingAfterEach } from './store.fixture.ts'
 

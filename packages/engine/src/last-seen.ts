@@ -4,33 +4,9 @@
  * appends, because the log refuses the append where the contact has moved on (STOP-6). Then it is read, and decided again. A
  * decision that appends nothing is never made on it.
  */
-import {
-  type CommandId,
-  type ContactEvent,
-  type ContactId,
-  type ContactState,
-  commandsAfter,
-  mayHold,
-  membershipsAfter,
-  type Version,
-} from '@enfold/core'
+import { type ContactEvent, type ContactId, commandsAfter, mayHold, membershipsAfter } from '@enfold/core'
 import { latestOf } from './load-contact.ts'
-import type { LoggedContact, LogPosition } from './logged-contact.ts'
-import type { ProjectedContact } from './projection/rows.ts'
-
-export interface LastSeen {
-  /** `null`: it was not seen; or one of the commands may be recorded, and the log has to tell (ONCE-1). */
-  of(contactId: ContactId, commands: readonly CommandId[]): LoggedContact | null
-  /** By the projection. */
-  saw(contactId: ContactId, contact: ProjectedContact): void
-  /** Moves on what was seen at the version before. Of another contact nothing is kept: nobody would tell of what others write. */
-  appended(contactId: ContactId, before: Version, events: readonly ContactEvent[], after: Appended): void
-  forget(contactId: ContactId): void
-}
-
-interface Appended extends LogPosition {
-  readonly state: ContactState
-}
+import type { AfterAppend, LastSeen, ProjectedContact } from './logged-contact.ts'
 
 /** For a log that is asked each time. */
 export const nothingSeen: LastSeen = { of: () => null, saw() {}, appended() {}, forget() {} }
@@ -84,7 +60,7 @@ export function contactAfter(
   contactId: ContactId,
   before: Pick<ProjectedContact, 'memberships' | 'commands' | 'lastEventId' | 'storedAt' | 'latestAt'>,
   events: readonly ContactEvent[],
-  { version, position, state }: Appended,
+  { version, position, state }: AfterAppend,
 ): ProjectedContact {
   return {
     version,

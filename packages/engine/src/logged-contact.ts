@@ -1,5 +1,8 @@
 /** What the log says of a contact: where it stands, its state, and the events that were read for it. */
 import type {
+  CommandId,
+  ContactEvent,
+  ContactId,
   ContactState,
   EventId,
   Instant,
@@ -46,4 +49,28 @@ export interface LoggedContact extends LogPosition {
   readonly alongside: KeptAlongside | null
   /** True: the log was not asked now, and may have more of it. Good for a decision that appends, and for no other. */
   readonly mayBeOld?: true
+}
+
+/** A contact as its stream has it up to a version, and what is stored of it. */
+export interface ProjectedContact extends FoldedContact, LogPosition {
+  /** The version of its stored state; 0: it has none that is known. */
+  readonly storedAt: Version
+  /** The latest instant among its events, as far as they were read; "": there are none. */
+  readonly latestAt: Instant
+}
+
+/** Contacts as this process saw them last (`last-seen.ts`). */
+export interface LastSeen {
+  /** `null`: it was not seen; or one of the commands may be recorded, and the log has to tell (ONCE-1). */
+  of(contactId: ContactId, commands: readonly CommandId[]): LoggedContact | null
+  /** By the projection. */
+  saw(contactId: ContactId, contact: ProjectedContact): void
+  /** Moves on what was seen at the version before. Of another contact nothing is kept: nobody would tell of what others write. */
+  appended(contactId: ContactId, before: Version, events: readonly ContactEvent[], after: AfterAppend): void
+  forget(contactId: ContactId): void
+}
+
+/** The contact after events that were appended. */
+export interface AfterAppend extends LogPosition {
+  readonly state: ContactState
 }

@@ -20,6 +20,7 @@ import { realWait } from '../clock.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { FaultWords } from '../fault-words.ts'
 import * as input from '../input.ts'
+import type { ProjectedContact } from '../logged-contact.ts'
 import { aborted, type Following, followInTurn, projectToHead } from './follow.ts'
 import {
   discardParked,
@@ -32,7 +33,6 @@ import {
   retryParked,
 } from './park.ts'
 import { createProjector, type Projector, type Shown, show } from './projector.ts'
-import type { ProjectedContact } from './rows.ts'
 
 /** Of a projection that feeds a separate read model. */
 export interface ProjectionOptions {

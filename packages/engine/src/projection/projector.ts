@@ -24,6 +24,7 @@ import {
 import { isFaultOfStore } from '../batch.ts'
 import { derive, plannedOf } from '../derive.ts'
 import type { EngineContext } from '../engine-context.ts'
+import type { ProjectedContact } from '../logged-contact.ts'
 import { createMutex } from '../mutex.ts'
 import { tailsBeside } from '../stored-states.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
@@ -35,7 +36,6 @@ import {
   foldedFrom,
   followedFrom,
   followedOn,
-  type ProjectedContact,
   setTo,
   startOf,
 } from './rows.ts'

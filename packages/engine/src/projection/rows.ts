@@ -7,7 +7,6 @@ import {
   contactOf,
   EnfoldFault,
   fold,
-  type Instant,
   initialContact,
   type Membership,
   membershipsAfter,
@@ -20,16 +19,8 @@ import {
   workingState,
 } from '@enfold/core'
 import { latestOf } from '../load-contact.ts'
-import type { FoldedContact, LogPosition } from '../logged-contact.ts'
+import type { ProjectedContact } from '../logged-contact.ts'
 import { usable } from '../stored-states.ts'
-
-/** A contact as its stream has it up to a version, and what is stored of it. */
-export interface ProjectedContact extends FoldedContact, LogPosition {
-  /** The version of its stored state; 0: it has none that is known. */
-  readonly storedAt: Version
-  /** The latest instant among its events, as far as they were read; "": there are none. */
-  readonly latestAt: Instant
-}
 
 /** A contact of which nothing was read. */
 const UNREAD: ProjectedContact = {
