@@ -131,6 +131,8 @@ interface Carried {
 
 async function carryOut(io: Streams, engine: Engine, options: BulkOptions, carried: Carried): Promise<boolean> {
   const { actionId, head, progress, bad } = carried
+  if (options.csv !== undefined && options.dryRun === true)
+    throw new UsageError('--csv says what became of each contact, and --dry-run does nothing: leave one of them out.')
   if (options.csv !== undefined && existsSync(options.csv))
     throw new UsageError(`${placeText(options.csv)} exists; results overwrite nothing.`)
   const stored = await engine.inspect.action(actionId)

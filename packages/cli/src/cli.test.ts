@@ -210,6 +210,15 @@ describe('answers', () => {
     expect(await answerOf([...asked.slice(0, -2), 'order-9', log])).toMatchObject({ reason: 'not-recorded' })
     const half = await enfold(asked.filter((_, i) => i !== 4 && i !== 5))
     expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('--goal and --signal go together') })
+    for (const option of [
+      ['--run', '2'],
+      ['--key', 'c1'],
+      ['--at', '2026-03-03'],
+    ])
+      expect(await enfold([...asked, ...option])).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('--key, --run and --at go with --step'),
+      })
   })
 
   it('AUDIT-3: a run and an instant may be named', async () => {

@@ -93,6 +93,10 @@ it('what cannot be migrated is refused, and nothing is changed', async () => {
     stderr: expect.stringContaining('migrate is for'),
   })
   expect(await enfold(['migrate', 'sqlite:x.db', '--all-schemas'])).toMatchObject({ status: 2 })
+  expect(await enfold(['migrate', 'postgres://ada@host/crm?schema=mine', '--all-schemas'])).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('the URL names one, mine'),
+  })
   expect(await enfold(['migrate', 'sqlite:x.db', '--sql', '--status'])).toMatchObject({ status: 2 })
   const foreign = join(folder, 'foreign.db')
   const database = new DatabaseSync(foreign)

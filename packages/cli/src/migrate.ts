@@ -4,6 +4,7 @@ import { createSqliteStore, fileStatus, migrationSql as sqliteMigrationSql } fro
 import { UsageError } from './errors.ts'
 import { postgresIn } from './store-url.ts'
 import type { Streams } from './streams.ts'
+import { plain } from './text.ts'
 
 export interface MigrateOptions {
   readonly status?: boolean
@@ -46,7 +47,10 @@ export async function migrateStores(
 
 async function targetsOf(url: string, allSchemas: boolean): Promise<readonly Target[]> {
   if (/^postgres(ql)?:\/\//i.test(url)) {
-    const { connectionString, schema = 'enfold' } = postgresIn(url)
+    const { connectionString, schema: given } = postgresIn(url)
+    if (allSchemas && given !== undefined)
+      throw new UsageError(`--all-schemas is for every schema, and the URL names one, ${plain(given)}.`)
+    const schema = given ?? 'enfold'
     const schemas = allSchemas ? await enfoldSchemas({ connectionString }) : [schema]
     return schemas.map((one) => ({
       name: `schema ${one}`,

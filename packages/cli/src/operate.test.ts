@@ -78,6 +78,19 @@ describe('--dry-run', () => {
   })
 })
 
+describe('an option that counts only with another, or only without one', () => {
+  it.each([
+    ['due', ['ada', '--limit', '5'], '--limit is for everyone'],
+    ['stop', ['--in', NURTURE, NURTURE, '--dry-run', '--csv', 'results.csv'], '--csv says what became'],
+  ])('%s refuses it where it would do nothing', async (verb, args, message) => {
+    expect(await enfold([verb, store, ...args])).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: expect.stringContaining(message),
+    })
+  })
+})
+
 describe('--command-id', () => {
   it('ONCE-1: the same id again changes nothing, with another order it is refused', async () => {
     const order = ['ada', NURTURE, '--command-id', 'k-1'] as const
@@ -207,6 +220,13 @@ describe('publish', () => {
       withoutIds(await said('resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '5', '--yes')),
     ).toBe('resumed "pool/1", command <id>\n')
     expect(await said('resume-campaign', store, 'pool/1')).toBe('"pool/1" is not paused: nothing changed\n')
+  })
+
+  it('GATE-4: a span without a number limits nothing, and so is refused', async () => {
+    await said('pause-campaign', store, 'pool/1')
+    const alone = await enfold(['resume-campaign', store, 'pool/1', '--per', 'PT1M', '--yes'])
+    expect(alone).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('--most 500') })
+    expect(await said('pause-campaign', store, 'pool/1')).toContain('is paused already')
   })
 
   it('VERSION-3: unpublishing says what it did, and asks before it stops runs', async () => {

@@ -41,6 +41,7 @@ export function orderOf({ form }: Call): Order {
   if (!isVerb(action)) throw new Failure(400, 'Unknown action.')
   const verb: VerbFacts = ACTION_VERBS[action]
   const sentences = sentencesForMany(verbOfAction(action))
+  if (!isOfSequence(verb)) requireNoSequence(form, sentences)
   const isAsked = sentences.needsFields === true || verb.about === 'step' || verb.about === 'received'
   return {
     action,
@@ -54,6 +55,12 @@ export function orderOf({ form }: Call): Order {
 }
 
 export const isOfSequence = ({ about }: Pick<VerbFacts, 'about'>) => about === 'sequence' || about === 'step'
+
+/** What was chosen would narrow nothing: "Stop all" with a sequence still stops every sequence of every campaign. */
+function requireNoSequence(form: URLSearchParams, { title }: SentencesForMany): void {
+  if ((form.get('sequence') ?? '') !== '' || (form.get('key') ?? '') !== '')
+    throw new Failure(422, `“${title}” concerns all of a contact: go back, and choose no sequence and no key for it.`)
+}
 
 /** The key is for all of the contacts (KEY-2). */
 function sequenceOf(form: URLSearchParams, { takes }: VerbFacts): SequenceRef {

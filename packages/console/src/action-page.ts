@@ -15,6 +15,7 @@ import {
   undoOf,
 } from './action-view.ts'
 import { type ActionCall, answerOf, type Call, type Html, link, may, numberOf, redirect, textOf } from './call.ts'
+import { Failure } from './failure.ts'
 import { actionTitle } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, searchOf } from './selection.ts'
@@ -24,7 +25,9 @@ export async function actionPage(call: ActionCall): Promise<Page> {
   const action = await actionOf(call)
   const { actionId } = action
   const params = call.url.searchParams
-  const outcome = ACTION_OUTCOMES.find((one) => one === params.get('outcome'))
+  const word = textOf(params, 'outcome')
+  const outcome = ACTION_OUTCOMES.find((one) => one === word)
+  if (word !== null && outcome === undefined) throw new Failure(400, 'Unknown outcome.')
   const found = await call.engine.inspect.actionContacts({
     actionId,
     after: numberOf(params, 'after') ?? 0,

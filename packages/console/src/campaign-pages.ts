@@ -54,7 +54,7 @@ export async function campaignPage(call: CampaignCall): Promise<Page> {
   const { campaignId } = call.path
   const { engine, timeZone, url } = call
   const version = numberOf(url.searchParams, 'version')
-  const view = await engine.inspect.campaign(campaignId, version === null || version === 0 ? {} : { version })
+  const view = version === 0 ? null : await engine.inspect.campaign(campaignId, version === null ? {} : { version })
   if (view === null) throw new Failure(404, 'There is no such campaign, or no such version of it.')
   const { definition, name, published, versions } = view
   const shownVersion = version ?? view.version

@@ -236,6 +236,12 @@ it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes o
     (await post('/actions/preview', { ...again, action: 'signal', said: 'yes', kind: 'x', data: '[' })).status,
   ).toBe(422)
   expect((await post('/actions/preview', { ...again, fromAction: 'none', action: 'stop-all' })).status).toBe(404)
+  // A sequence would narrow nothing, and everything would stop.
+  for (const narrower of [{ sequence: 'pool/nurture' }, { key: 'c1' }])
+    for (const path of ['/actions/preview', '/actions'])
+      expect((await post(path, { ...again, ...narrower, action: 'stop-all', actionId: 'too-much' })).status).toBe(422)
+  expect((await send(own, '/actions/later?outcome=nonsense')).status).toBe(400)
+  expect((await send(own, '/campaigns/pool?version=0')).status).toBe(404)
   // Who sees the garden alone takes no contacts from an action of the pool.
   await engine.publish({ id: 'garden', goals: [], sequences: [{ id: 'tips', steps }] })
   const form = { ...again, action: 'stop', sequence: 'garden/tips', actionId: 'theirs' }
@@ -691,6 +697,17 @@ describe('what is said is true', () => {
     expect((await send(own, '/now')).text).toContain('paused')
     expect((await send(own, '/campaigns/pool/pause')).text).toMatch(/<td class="number">1<\/td>\s*<td>1 go /)
     expect((await order({ do: 'resume', overdue: 'nonsense' })).status).toBe(400)
+    // What is no limit does not resume without one.
+    for (const pace of [
+      ...['0', '-5', '2.5', '500x', '1e3', '1000001'].map((most) => ({ most, per: 'PT1H' })),
+      { most: '5', per: 'hour' },
+      { most: '', per: 'PT1M' },
+    ])
+      expect(await order({ do: 'resume', overdue: 'send', ...pace })).toMatchObject({
+        status: 422,
+        text: expect.stringMatching(/a whole number from 1 to 1,000,000|Expected one of PT1M, PT1H, P1D/),
+      })
+    expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeDefined()
     expect((await order({ do: 'resume', overdue: 'send', most: '5', per: 'PT1H' })).status).toBe(303)
     expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeUndefined()
   })

@@ -4,7 +4,7 @@
  */
 export { EVENT_STREAM_HEADERS, streamed } from '@enfold/http'
 export { html } from 'hono/html'
-export { answerOf, type Call, type Html, link, needed, redirect, textOf } from './call.ts'
+export { answerOf, type Call, type Html, link, needed, numberOf, redirect, textOf } from './call.ts'
 export { type Console, type ConsoleOptions, createConsoleWith, type Extension } from './console.ts'
 export { Failure } from './failure.ts'
 export { framedResponse } from './guard.ts'

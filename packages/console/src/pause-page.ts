@@ -1,10 +1,10 @@
 /** Pausing a campaign and resuming it: a page that says what it holds and what each choice would do, and the deed. */
-import { CAMPAIGN_VERBS, type CampaignId, isLegalId, type Overdue } from '@enfold/core'
+import { CAMPAIGN_VERBS, type CampaignId, isLegalId, type Overdue, type Pace } from '@enfold/core'
 import type { HeldByPause, HeldStep } from '@enfold/engine'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
-import { answerOf, type Call, type CampaignCall, type Html, link, may, needed, redirect } from './call.ts'
+import { answerOf, type Call, type CampaignCall, type Html, link, may, needed, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
 import { badge, hidden, type Page, table } from './page.ts'
 import { when } from './when.ts'
@@ -16,6 +16,14 @@ export const pauseScope = ({ path }: Call<'/campaigns/{campaignId}/pause'>): Sco
   verbs: [...CAMPAIGN_VERBS.pauseCampaign.permission, 'read'],
   campaigns: [path.campaignId],
 })
+
+const SPANS = [
+  ['PT1M', 'minute'],
+  ['PT1H', 'hour'],
+  ['P1D', 'day'],
+] as const
+/** Chosen already where the form is opened: without a number it limits nothing. */
+const USUAL_SPAN = 'PT1H'
 
 type Paused = { readonly since: string; readonly sequences: readonly string[] | null; readonly entries: string }
 
@@ -75,7 +83,7 @@ ${hidden(call, { commandId: crypto.randomUUID(), do: 'resume' })}
 <option value="send">goes now</option>
 <option value="skip">is skipped</option></select></label>
 <label>At most so many overdue steps <input name="most" type="number" min="1" max="1000000" placeholder="no limit"></label>
-<label>in each <select name="per"><option value="PT1M">minute</option><option value="PT1H" selected>hour</option><option value="P1D">day</option></select></label>
+<label>in each <select name="per">${SPANS.map(([per, name]) => html`<option value="${per}"${per === USUAL_SPAN ? html` selected` : ''}>${name}</option>`)}</select></label>
 ${REASON}
 <p class="buttons"><button class="primary">Resume</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
 </form>`
@@ -115,12 +123,9 @@ export async function givePause(call: Call<'/campaigns/{campaignId}/pause'>): Pr
   if (needed(form, 'do') === 'pause') {
     const sequence = form.get('sequence') ?? ''
     const sequences = isLegalId(sequence) ? { sequences: [sequence] } : {}
-    const entries = form.get('entries') === 'closed' ? 'closed' : 'open'
-    answerOf(await engine.pauseCampaign(campaignId, { ...order, ...sequences, entries }))
+    answerOf(await engine.pauseCampaign(campaignId, { ...order, ...sequences, entries: entriesOf(form) }))
   } else {
-    const most = Number(form.get('most') ?? '')
-    const pace = Number.isInteger(most) && most > 0 ? { pace: { most, per: form.get('per') ?? 'PT1H' } } : {}
-    answerOf(await engine.resumeCampaign(campaignId, { ...order, overdue: overdueOf(form), ...pace }))
+    answerOf(await engine.resumeCampaign(campaignId, { ...order, overdue: overdueOf(form), ...paceOf(form) }))
   }
   return redirect(link(call, ['campaigns', campaignId]))
 }
@@ -129,4 +134,22 @@ function overdueOf(form: URLSearchParams): Overdue {
   const overdue = needed(form, 'overdue')
   if (overdue === 'shift' || overdue === 'send' || overdue === 'skip') return overdue
   throw new Failure(400, 'Unknown choice.')
+}
+
+function entriesOf(form: URLSearchParams): 'open' | 'closed' {
+  const entries = needed(form, 'entries')
+  if (entries === 'open' || entries === 'closed') return entries
+  throw new Failure(400, 'Unknown choice.')
+}
+
+/** None where no number is typed. What is no limit is refused: a resume without the limit that was meant cannot be taken back. */
+function paceOf(form: URLSearchParams): { readonly pace?: Pace } {
+  const [text, per] = [textOf(form, 'most'), form.get('per') ?? USUAL_SPAN]
+  if (!SPANS.some(([one]) => one === per))
+    throw new Failure(422, `Expected one of ${SPANS.map(([one]) => one).join(', ')} as the span.`)
+  if (text === null && per === USUAL_SPAN) return {}
+  const most = /^\d{1,7}$/.test(text ?? '') ? Number(text) : 0
+  if (most < 1 || most > 1_000_000)
+    throw new Failure(422, 'Say how many overdue steps may begin in each span: a whole number from 1 to 1,000,000.')
+  return { pace: { most, per } }
 }

@@ -1,13 +1,14 @@
 /** The arguments and options that several commands share, and what they mean. */
 import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
-import { ACTION_OUTCOMES, type ActionOutcome, type SequenceRef } from '@enfold/core'
+import { ACTION_OUTCOMES, type ActionOutcome, type Pace, type SequenceRef } from '@enfold/core'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { commandIdIn, idIn, read, sequenceIn, textIn, wholeNumberIn } from '../arguments.ts'
 import type { ContactSelector } from '../contact-selector.ts'
 import { UsageError } from '../errors.ts'
 import type { Ordered } from '../operations.ts'
 import { isStoreUrl, STORE_URLS } from '../store-url.ts'
+import { named } from '../text.ts'
 import type { OrderOptions } from '../with-engine.ts'
 
 export interface GivenOptions extends OrderOptions {
@@ -103,6 +104,17 @@ export function actorOf({ actor }: Pick<GivenOptions, 'actor'>): string {
   } catch {
     throw new UsageError('Who orders this? Say it with --actor ID.')
   }
+}
+
+/**
+ * How many overdue steps may begin in each span (GATE-4); `undefined`: no limit was named.
+ *
+ * @throws UsageError for a span alone, which would limit nothing
+ */
+export function paceOf({ most, per }: { readonly most?: number; readonly per?: string }): Pace | undefined {
+  if (most !== undefined) return { most, per: per ?? 'PT1H' }
+  if (per === undefined) return undefined
+  throw new UsageError(`--per ${named(per)} is the span of a limit. Say how many may begin in it: --most 500.`)
 }
 
 // --- Contacts -------------------------------------------------------------------------------------------------------

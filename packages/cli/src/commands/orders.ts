@@ -45,6 +45,7 @@ import {
   hosted,
   orderCommand,
   orderedBy,
+  paceOf,
   selected,
   selecting,
   storeCommand,
@@ -115,11 +116,12 @@ function addPauseCommands(program: Command, io: Streams, done: Finish): void {
       ).choices(['shift', 'send', 'skip']),
     )
     .addOption(new Option('--most <n>', 'at most so many overdue steps in each span').argParser(wholeNumberIn))
-    .option('--per <duration>', 'the span, such as PT1H (default: PT1H)')
+    .option('--per <duration>', 'with --most: the span (default: PT1H)')
     .action((url: string, campaignId: string, options: ResumeOptions) => {
-      const { overdue = 'shift', most, per = 'PT1H' } = options
-      const pace = most === undefined ? {} : { pace: { most, per } }
-      return done(resumeCampaign(io, url, campaignId, { ...orderedBy(options), overdue, ...pace }, options))
+      const { overdue = 'shift' } = options
+      const pace = paceOf(options)
+      const paced = pace === undefined ? {} : { pace }
+      return done(resumeCampaign(io, url, campaignId, { ...orderedBy(options), overdue, ...paced }, options))
     })
 }
 

@@ -185,6 +185,12 @@ interface ExplainOptions {
   readonly at?: Instant
 }
 
+/** @throws UsageError for options of `--step` where another question is asked */
+function requireOfStep({ run, key, at }: ExplainOptions): void {
+  if (run !== undefined || key !== undefined || at !== undefined)
+    throw new UsageError('--key, --run and --at go with --step.')
+}
+
 function addExplain(program: Command, answer: Answering): void {
   question(program, 'explain', 'say why an event happened, or why a step or a goal did not')
     .addArgument(contact())
@@ -194,7 +200,7 @@ function addExplain(program: Command, answer: Answering): void {
     .addOption(new Option('--goal <goal>', 'why a signal did not satisfy it: CAMPAIGN/GOAL').argParser(goalIn))
     .addOption(new Option('--signal <id>', 'with --goal: the id of the signal').argParser(idIn))
     .addOption(new Option('--key <key>', 'with --step: of the run of this key').argParser(idIn))
-    .addOption(new Option('--run <n>', 'of this run (default: the newest)').argParser(wholeNumberIn))
+    .addOption(new Option('--run <n>', 'with --step: of this run (default: the newest)').argParser(wholeNumberIn))
     .addOption(at('with --step: as of then (default: now)'))
     .action(
       (
@@ -208,6 +214,7 @@ function addExplain(program: Command, answer: Answering): void {
         if (goal !== undefined && signal !== undefined) {
           if (step !== undefined || second !== undefined)
             throw new UsageError('explain takes the id of an event, --step, or --goal with --signal.')
+          requireOfStep(options)
           return answer(first, options, (log) =>
             askExplainGoal(log, contactId, { ...goal, signalId: signal }, clockNow()),
           )
@@ -215,8 +222,7 @@ function addExplain(program: Command, answer: Answering): void {
         if (step === undefined) {
           if (first === undefined)
             throw new UsageError('explain needs the id of an event, or --step. See: enfold history.')
-          if (run !== undefined || key !== undefined || options.at !== undefined)
-            throw new UsageError('--key, --run and --at go with --step.')
+          requireOfStep(options)
           return answer(second, options, (log) => askExplain(log, contactId, first, clockNow()))
         }
         if (second !== undefined) throw new UsageError('explain takes the id of an event or --step, not both.')

@@ -67,15 +67,15 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
   )
     .option('--handlers <file>', 'as for run')
     .addOption(new Option('--most <n>', 'at most so many overdue steps in each span').argParser(wholeNumberIn))
-    .option('--per <duration>', 'the span, such as PT10M', 'PT1H')
-    .action((url: string, { handlers, most, per = 'PT1H', ...options }: DrainOptions) => {
+    .option('--per <duration>', 'with --most: the span, such as PT10M (default: PT1H)')
+    .action((url: string, { handlers, most, per, ...options }: DrainOptions) => {
       if (handlers === undefined)
         throw new UsageError(
           'drain sends nothing by itself. Name a module that exports handlers: --handlers ./handlers.js.',
         )
       if (most === undefined)
         throw new UsageError('Say how many overdue steps may begin in each span: --most 500 --per PT1H.')
-      return done(work(io, url, handlers, { ...options, pace: { most, per } }))
+      return done(work(io, url, handlers, { ...options, pace: { most, per: per ?? 'PT1H' } }))
     })
 
   asking(hosted(storeCommand(program, 'parked', 'name the contacts whose events cannot be shown in the index')))
@@ -97,11 +97,17 @@ function addDue(program: Command, io: Streams): void {
   hosted(storeCommand(program, 'due', 'show what is overdue and what is to come; changes nothing'))
     .argument('[contacts...]', 'ids (default: everyone)')
     .addOption(new Option('--until <instant>', 'what is due up to it (default: everything)').argParser(instantIn))
-    .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(100))
+    .addOption(
+      new Option('--limit <n>', 'of so many contacts, up to 1000, where none is named (default: 100)').argParser(
+        limitIn,
+      ),
+    )
     .action(
-      async (url: string, words: readonly string[], options: GivenOptions & { until?: Instant; limit: number }) => {
+      async (url: string, words: readonly string[], options: GivenOptions & { until?: Instant; limit?: number }) => {
         const { until, limit } = options
-        const question = { ids: idsOf(words), limit, ...(until === undefined ? {} : { until }) }
+        if (limit !== undefined && words.length > 0)
+          throw new UsageError('--limit is for everyone: name no contact, or leave it out.')
+        const question = { ids: idsOf(words), limit: limit ?? 100, ...(until === undefined ? {} : { until }) }
         tell(io, await askDue(url, question, options), options)
       },
     )

@@ -1,5 +1,5 @@
 /** The outbox: everything that would have been sent. */
-import { Failure, framedResponse, html, link, type Page, table, titlesOf, when } from '@enfold/console/pages'
+import { Failure, framedResponse, html, link, numberOf, type Page, table, titlesOf, when } from '@enfold/console/pages'
 import type { Caught } from '../caught.ts'
 import { CAUGHT_HEADS, caughtRow, type DevCall, newsOf, personLink } from './parts.ts'
 
@@ -8,9 +8,8 @@ const PAGE = 50
 export async function outboxPage(call: DevCall): Promise<Page> {
   const { url, world } = call
   const contactId = url.searchParams.get('contact') || null
-  const before = Number(url.searchParams.get('before') ?? '')
-  const isLater = Number.isSafeInteger(before) && before > 0
-  const found = world.outbox.list({ contactId, limit: PAGE, ...(isLater ? { before } : {}) })
+  const before = numberOf(url.searchParams, 'before')
+  const found = world.outbox.list({ contactId, limit: PAGE, ...(before === null ? {} : { before }) })
   const titles = await titlesOf(
     call,
     found.map(({ campaignId }) => campaignId),
