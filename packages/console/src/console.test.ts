@@ -178,6 +178,14 @@ it('UNDO-6: an order on one contact is undone from its result or its row, after 
     ...{ actor: 'wanda', cause: { by: 'operator', reason: 'a slip' } },
   })
   expect(await page(undone)).toContain(`href="${BASE}${undoOf('undo')}"`)
+  // An order on several runs says of each what becomes of it.
+  await mine.engine.startSequence({ contactId: 'eve', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
+  await give({ do: 'stop-all', commandId: 'all' })
+  await mine.engine.startSequence({ contactId: 'eve', campaignId: 'garden', sequenceId: 'tips', actor: 'wanda' })
+  const several = await page(undoOf('all'))
+  expect(several).toMatch(/Seven mistakes<\/bdi>.* run 3 <span class="badge[^"]*">restored<\/span>/)
+  expect(several).toMatch(/tips<\/bdi>.* run 1 stays as it is/)
+  await give({ order: 'all', commandId: 'undo-all' }, 'undo')
   // What cannot be undone, or no more, has no button, and says why.
   expect(await page(undoOf('stop'))).toContain('Nothing of the order is left to undo.')
   expect(await page(undoOf('stop'))).not.toContain('>Undo the order</button>')

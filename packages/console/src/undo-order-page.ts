@@ -5,6 +5,7 @@ import {
   describeEvent,
   describeRejection,
   isLeft,
+  isSameEnrollment,
   mayBeUndone,
   type RecordedContactEvent,
   VERBS,
@@ -88,21 +89,35 @@ export async function undoOrderPage(call: ContactCall): Promise<Page> {
 <p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. Nothing was changed so far. What was sent stays sent.</p>
 <h2>The order</h2>
 <ul>${appended.map((event) => html`<li>${recordedWhen(call, event.at, null)} <bdi>${describeEvent(event, titles.wording)}</bdi> <span class="quiet"><bdi>${describeCause(event, titles.wording)}</bdi></span></li>`)}</ul>
-${foreseen(effect, why, titles)}
-<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'undo'])}" class="fields">
+${foreseen(effect, why, titles, appended)}
+${
+  isLeft(effect)
+    ? ''
+    : html`<form method="get" autocomplete="off" action="${link(call, ['contacts', contactId, 'undo'])}" class="fields">
 <input type="hidden" name="order" value="${undoes}">
 ${undoFields(how)}
 <p class="buttons"><button>Preview again</button></p>
-</form>
+</form>`
+}
 ${why === null ? orderForm(call, undoes, how) : html`<p><a class="button quiet" href="${link(call, ['contacts', contactId])}">Back to the contact</a></p>`}`
   return { title: 'Undo', part: 'search', body }
 }
 
 /** What would become of the order, of each of its runs, and of the schedule; or why nothing would. */
-function foreseen(effect: Effect, why: string | null, titles: Titles): Html {
+function foreseen(effect: Effect, why: string | null, titles: Titles, appended: History): Html {
   if (isLeft(effect)) return html`<p class="notice warm" role="status"><bdi>${why}</bdi></p>`
   const { outcome, results } = effect.right.answer
-  const runs = results.map((one) => html`<li>${titles.sequenceHtml(one)} run ${one.run} ${badge(one.outcome)}</li>`)
+  // Where something changes, the answer holds what the log will say. The other runs of the order are named as well.
+  const others = campaignsIn(appended).flatMap((data) => ('run' in data ? [data] : []))
+  const left = others.filter(
+    (one, i) =>
+      !results.some((result) => isSameEnrollment(result, one)) &&
+      others.findIndex((other) => isSameEnrollment(other, one)) === i,
+  )
+  const runs = [
+    ...results.map((one) => html`<li>${titles.sequenceHtml(one)} run ${one.run} ${badge(one.outcome)}</li>`),
+    ...left.map((one) => html`<li>${titles.sequenceHtml(one)} run ${one.run} stays as it is</li>`),
+  ]
   const what = html`<p${why === null ? '' : html` class="notice warm"`}>${OUTCOMES.get(outcome) ?? outcome}</p>
 ${runs.length === 0 ? '' : html`<ul>${runs}</ul>`}`
   return shown(html`${what}${effectInSentences(effect.right, titles.wording)}`)
