@@ -2,11 +2,9 @@
  * A campaign, played on a real store with a simulated clock: 90 days in seconds. Reads the input, opens the engine,
  * plays, reports. Standard output is the report only; exit status 0, 2 for wrong arguments or input, 1 for anything else.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { parseArgs } from 'node:util'
 import {
-  type CampaignDefinition,
   type ContactId,
   createEngine,
   epochMsOf,
@@ -19,51 +17,20 @@ import {
 } from 'enfold'
 import { derivedCommandId, idInWords as named } from 'enfold/core'
 import { createSimulatedClock } from 'enfold/testing'
+import { HELP, type Input, Misuse, type Options, type Paths, prepareFolder, readArguments, readInput } from './asked.ts'
 import { look, searchIn } from './look.ts'
-import { type DemoStore, holdsRun, openStore, removeStores, STORES } from './open-store.ts'
+import { type DemoStore, openStore } from './open-store.ts'
 import { createOutbox, readTemplates } from './outbox.ts'
 import { createJournal, handOver, type Journal, play } from './play.ts'
 import { createProgress } from './progress.ts'
-import { readCampaign } from './read-campaign.ts'
-import { type Contact, readContacts } from './read-contacts.ts'
-import { factsAt, type Happening, readHappenings } from './read-happenings.ts'
+import { factsAt, type Happening } from './read-happenings.ts'
 import { storyOf } from './report.ts'
 import { utc } from './words.ts'
-import { inWords, type WrongLine } from './wrong-line.ts'
 
-const HERE = import.meta.dirname
 const DAY_MS = 86_400_000
 
-const HELP = `Plays a campaign on a SQLite file, on PostgreSQL or on EventStoreDB, with a simulated clock, and reports.
-
-  node demo.ts [--store sqlite|postgres|eventstoredb] [--console] [--keep] [--days N] [--campaign FILE] [--contacts FILE] [--happenings FILE] [--out FOLDER]
-
-  --store NAME       sqlite, or postgres: a server that is started for it in the folder, and stopped at the end; with
-                     ENFOLD_POSTGRES_URL, the schema enfold_demo of yours, which is emptied first; or eventstoredb: a
-                     fake of that server, whose log ends with the demo; with ENFOLD_EVENTSTOREDB_URL, yours, where
-                     each run has new streams, which stay (sqlite)
-  --console          then show it in the console, in a browser of this machine, until Ctrl-C
-  --keep             go on where the last run ended; without it, a run starts clean
-  --days N           how many days to play, never less than to the last happening (90; with --keep, 14 more)
-  --campaign FILE    a definition as JSON; mails come from templates/NAME.txt next to it (campaign.json)
-  --contacts FILE    CSV with the columns id, name, email, timeZone, tags and any field (contacts.csv)
-  --happenings FILE  JSON lines: what happened in the CRM, and what the staff ordered (happenings.jsonl)
-  --out FOLDER       where the store, the outbox and the journal go (out)
-  --help             this
-
-The files in brackets are those next to demo.ts. Wrong lines in any of them are named, and nothing is written.`
-
-interface Input {
-  readonly campaign: CampaignDefinition
-  readonly contacts: ReadonlyMap<ContactId, Contact>
-  readonly happenings: readonly Happening[]
-}
-
-/** What the caller has to put right; the message is for them. */
-class Misuse extends Error {}
-
 async function main(): Promise<void> {
-  const options = readArguments()
+  const options = readArguments(process.argv.slice(2))
   if (options.help) return say(HELP)
   const input = readInput(options)
   const paths = await prepareFolder(options.out, options.keep)
@@ -77,75 +44,6 @@ async function main(): Promise<void> {
   }
   say(`  ${size}`)
   say(`  The mails are in ${relative(process.cwd(), paths.outbox)}: open any of them.`)
-}
-
-type Options = ReturnType<typeof readArguments>
-type Paths = Awaited<ReturnType<typeof prepareFolder>>
-
-// --- What the caller gave -------------------------------------------------------------------------------------------
-
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        help: { type: 'boolean', default: false },
-        store: { type: 'string', default: 'sqlite' },
-        console: { type: 'boolean', default: false },
-        keep: { type: 'boolean', default: false },
-        days: { type: 'string' },
-        campaign: { type: 'string', default: join(HERE, 'campaign.json') },
-        contacts: { type: 'string', default: join(HERE, 'contacts.csv') },
-        happenings: { type: 'string', default: join(HERE, 'happenings.jsonl') },
-        out: { type: 'string', default: join(HERE, 'out') },
-      },
-    })
-    const days = values.days === undefined ? null : Number(values.days)
-    if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= 36_600))
-      throw new Misuse(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
-    const store = STORES.find((name) => name === values.store)
-    if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
-    if (store === 'eventstoredb' && values.keep)
-      throw new Misuse(
-        '--keep goes on with a log that was kept: that of the fake server is gone, and on your own server each run begins new streams.',
-      )
-    return { ...values, days, store }
-  } catch (error) {
-    if (error instanceof Misuse) throw error
-    throw new Misuse(`${(error as Error).message} See --help.`)
-  }
-}
-
-/** All three files, or a Misuse that names every wrong line of them. */
-function readInput({ campaign: campaignFile, contacts: contactsFile, happenings: happeningsFile }: Options): Input {
-  const campaign = reading(campaignFile, () => readCampaign(campaignFile))
-  const contacts = reading(contactsFile, () => readContacts(contactsFile))
-  const known = { campaign: campaign.value, contacts: contacts.value }
-  const happenings = reading(happeningsFile, () => readHappenings(happeningsFile, known))
-  const wrong: readonly WrongLine[] = [...campaign.wrong, ...contacts.wrong, ...happenings.wrong]
-  if (wrong.length > 0 || campaign.value === null)
-    throw new Misuse(`${inWords(wrong)}\nNothing was written. Put the lines right and run again.`)
-  return { campaign: campaign.value, contacts: contacts.value, happenings: happenings.value }
-}
-
-function reading<T>(file: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw new Misuse(`${file} cannot be read: ${(error as Error).message}`)
-  }
-}
-
-/** Clears away what an earlier run left, and nothing else; the stores last, for by them such a folder is known. */
-async function prepareFolder(folder: string, keep: boolean) {
-  const paths = { outbox: join(folder, 'outbox'), journal: join(folder, 'handled.jsonl') }
-  const found = reading(folder, () => (existsSync(folder) ? readdirSync(folder) : []))
-  if (found.length > 0 && !holdsRun(folder))
-    throw new Misuse(`${folder} holds something else than an earlier run. Choose another folder with --out.`)
-  mkdirSync(folder, { recursive: true })
-  if (keep) return paths
-  for (const path of [paths.outbox, paths.journal]) rmSync(path, { recursive: true, force: true })
-  await removeStores(folder)
-  return paths
 }
 
 // --- The play -------------------------------------------------------------------------------------------------------
