@@ -40,9 +40,15 @@ class LongestFirst extends BaseSequencer {
 
 /**
  * Their tests keep nothing in modules and change nothing of the process for long, so a process runs one file after the
- * other and loads the modules once: half of the time of core, HTTP and handlers. All others have a process for each file.
+ * other and loads the modules once: half of the time of core, HTTP and handlers, and more of small examples. All others
+ * have a process for each file.
  */
-const TOGETHER = ['packages/{cli,console,core,create-enfold,engine,handlers,http,mcp,store-*,testkit}/src/**/*.test.ts']
+const TOGETHER = [
+  'packages/{cli,console,core,create-enfold,engine,fastify,handlers,http,mcp,nestjs,store-*,test-servers,testkit}/src/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'docs/**/*.test.ts',
+  '.config/*.test.ts',
+]
 /** Loads modules a second time, one of them with something else in it. */
 const NOT_TOGETHER = ['packages/store-postgres/src/upgrade.test.ts']
 
@@ -72,11 +78,8 @@ const apart = {
   name: 'apart',
   include: [
     ...NOT_TOGETHER,
-    'packages/{bench,driver-tests,templates,fastify,nestjs,test-servers}/src/**/*.test.ts',
+    'packages/{bench,driver-tests,templates}/src/**/*.test.ts',
     'packages/bench/soak/**/*.test.ts',
-    'examples/**/*.test.ts',
-    'docs/**/*.test.ts',
-    '.config/*.test.ts',
   ],
   exclude: LEFT_OUT,
 }
