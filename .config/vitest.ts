@@ -6,7 +6,8 @@ import { typeboxInOneFile } from './typebox.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-// Processes of the runner, and those that tests start, compile what they run once for all of them: half a second less each.
+// Processes of the runner, and those that tests start, compile what they run once for all of them, and load TypeBox as one
+// file: more than half a second less for each.
 process.env.NODE_COMPILE_CACHE = `${root}node_modules/.cache/compiled`
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} ${typeboxInOneFile()}`.trim()
 
