@@ -10,6 +10,7 @@ import {
   runOf,
   tagChanges,
 } from '@enfold/core'
+import { violationOf } from '@enfold/core/log'
 import { campaignArbitrary, commands, factsArbitrary, type Scenario, scenario } from '@enfold/testkit'
 import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
@@ -202,6 +203,26 @@ describe('UNDO-3: a stop', () => {
     expect(runOf(restored.state, { ...ref, run: 1 })?.status).toBe('stopped')
     expect(newest(restored)?.steps.map(({ stepId, status }) => [stepId, status])).toEqual([['a', 'sent']])
     expect(resultOf(running.given(stop('s', k('k'))))).toEqual(['restored', '2 restored'])
+  })
+
+  it('UNDO-3: a log says of a run that goes on where the one before stood, and of no other, how that one stood', () => {
+    const stopped = running.given(stop('s', k('k'))).at('PT12H')
+    const restored = stopped.given(undo('k')).events.at(-1)
+    const begun = stopped.given(start('s')).events.at(-1)
+    const ruleIn = (event: ContactEvent | undefined, data: object) =>
+      violationOf(
+        stopped.contactId,
+        stopped.state,
+        { ...event, data: { ...event?.data, ...data } } as ContactEvent,
+        stopped.context.campaigns,
+      )?.rule
+    expect(ruleIn(restored, {})).toBeUndefined()
+    expect(ruleIn(restored, { atStep: 'b' })).toBe('UNDO-3')
+    expect(ruleIn(restored, { atStep: 'none' })).toBe('UNDO-3')
+    expect(ruleIn(begun, {})).toBeUndefined()
+    expect(ruleIn(begun, { atStep: 'b' })).toBeUndefined()
+    expect(ruleIn(begun, { standing: 'paused' })).toBe('UNDO-3')
+    expect(ruleIn(begun, { shiftMs: 60_000 })).toBe('UNDO-3')
   })
 
   it('UNDO-3: with shift they are later by the gap', () => {

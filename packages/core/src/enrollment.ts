@@ -365,12 +365,11 @@ export function recordsInTurn(run: Run): (stepId: StepId, place: number) => Step
 }
 
 /** What became of each step, the last time that the run did it. */
-export function currentRecords(run: Run): ReadonlyMap<StepId, StepRecord> {
-  const { place, steps } = run
+export function currentRecords({ place, steps }: Run): ReadonlyMap<StepId, StepRecord> {
   const times = new Map(place?.occurrences.map(({ stepId, occurrence }) => [stepId, occurrence]))
-  return new Map(
-    steps.flatMap((record) => (record.occurrence === times.get(record.stepId) ? [[record.stepId, record]] : [])),
-  )
+  const records = new Map<StepId, StepRecord>()
+  for (const record of steps) if (record.occurrence === times.get(record.stepId)) records.set(record.stepId, record)
+  return records
 }
 
 /** Which time it is that the run does a step, as events say it: absent for the first (JUMP-1). */

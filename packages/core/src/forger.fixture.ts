@@ -305,6 +305,15 @@ export const FORGERIES: readonly Forgery[] = [
     withData(event, { standing: event.data.standing === 'paused' ? 'waiting' : 'paused' }),
   ),
   change('waits made longer by more than the gap', goingOn, (event) => withData(event, { shiftMs: 10 ** 12 })),
+  change('a run that goes on at a step that it names', goingOn, (event, log) =>
+    withData(event, { atStep: stepsOf(log, event)[0]?.id }),
+  ),
+  change('a start that stands as no run before it did', startOfItsOwn, (event) =>
+    withData(event, { standing: 'paused' }),
+  ),
+  change('a start whose waits are longer than their timers', startOfItsOwn, (event) =>
+    withData(event, { shiftMs: 60_000 }),
+  ),
   change('a start told as a run that goes on', startAnew, (event) =>
     withData(event, { continues: Math.max(1, (event.data.run as number) - 1) }),
   ),
@@ -483,9 +492,12 @@ function startByHand({ type, cause }: Draft): boolean {
 function goingOn({ type, data }: Draft): boolean {
   return type === 'SequenceStarted' && data.continues !== undefined
 }
+function startOfItsOwn(event: Draft): boolean {
+  return startByHand(event) && !goingOn(event)
+}
 /** By hand, in an enrollment that had a run before which nobody stopped. */
 function startAnew(event: Draft, log: readonly RecordedEvent[]): boolean {
-  if (!startByHand(event) || goingOn(event)) return false
+  if (!startOfItsOwn(event)) return false
   const before = (event.data.run as number) - 1
   return !log
     .map(draft)

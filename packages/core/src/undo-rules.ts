@@ -26,6 +26,7 @@ export function continuationViolation(
     return broken('UNDO-3', `run ${run} continues run ${continues}, which was over`)
   if ((newestRun(enrollment)?.run ?? 0) > continues) return broken('UNDO-3', 'a newer run has begun since')
   if (standing !== stood) return broken('UNDO-3', `a run that is ${standing}, and was ${stood}`)
+  if (data.atStep !== undefined) return broken('UNDO-3', 'a run that goes on, and names a step at which it began')
   if (campaignVersion !== from.campaignVersion) return broken('UNDO-3', 'a run that goes on in another version')
   if (canonicalJson(vars) !== canonicalJson(from.vars))
     return broken('UNDO-3', 'a run that goes on with other variables')
@@ -34,6 +35,13 @@ export function continuationViolation(
     return broken('UNDO-3', 'waits made longer by more than the gap')
   if (hasTooManyRuns(state, data)) return broken('KEY-5', `a run next to ${MAX_OPEN_KEYS} open ones with other keys`)
   return null
+}
+
+/** Only a run that goes on from another one says how that stood, and by how much its waits are longer. */
+export function goesOnFromNone({ standing, shiftMs }: ContactEventOf<'SequenceStarted'>['data']): Violation | null {
+  return standing === undefined && shiftMs === undefined
+    ? null
+    : broken('UNDO-3', 'a start that goes on from no run, and says how one stood')
 }
 
 /** Nothing of the run was dispatched, and the run before it waits again exactly if it would. */

@@ -40,7 +40,7 @@ import { maxAttemptsOf, retryAtOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
-import { continuationViolation, undoneViolation } from './undo-rules.ts'
+import { continuationViolation, goesOnFromNone, undoneViolation } from './undo-rules.ts'
 import { sameViolation, sawViolation, skipViolation, startViolation, timingViolation } from './variable-rules.ts'
 import type { Violation } from './violation.ts'
 
@@ -170,7 +170,7 @@ function started(state: ContactState, event: ContactEventOf<'SequenceStarted'>, 
   return (
     expect('START-1', data.run === next, `run ${data.run} follows run ${next - 1}`) ??
     (data.continues === undefined
-      ? startOf(state, event, campaigns)
+      ? (goesOnFromNone(data) ?? startOf(state, event, campaigns))
       : continuationViolation(state, data, at, campaigns))
   )
 }

@@ -86,7 +86,7 @@ describe('contacts', () => {
     })
   })
 
-  it('INDEX-2: contacts are found by their sequences, in pages', async () => {
+  it('INDEX-2, FUNNEL-3: contacts are found by their sequences, in pages, and the runs of a campaign are counted', async () => {
     const { send } = await givenApi()
     for (const id of ['ann', 'bob', 'cem']) await send('POST', `/contacts/${id}/sequences/pool/nurture/start`)
     const all = [{ campaignId: 'pool', sequenceId: 'nurture' }]
@@ -104,7 +104,6 @@ describe('contacts', () => {
     expect((await send('GET', '/campaigns/pool/counts')).body.sequences).toEqual([
       { sequenceId: 'nurture', active: 3, waiting: 0 },
     ])
-    // FUNNEL-3
     const funnel = await send('GET', '/campaigns/pool/funnel?version=1')
     expect(funnel).toMatchObject({
       status: 200,

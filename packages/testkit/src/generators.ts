@@ -95,7 +95,9 @@ function conditionArbitrary(variables: readonly string[]): Arbitrary<Condition> 
       fc.record({ field: fc.constantFrom(...FIELDS), atMost: fc.constantFrom(1, 1000) }),
       fc.record({ field: fc.constantFrom(...FIELDS), exists: fc.boolean() }),
       ...ofVariables(fc.record({ equals: fc.constantFrom(1, '1', 'red') })),
+      ...ofVariables(fc.record({ in: fc.subarray([1, '1', 'red']) })),
       ...ofVariables(fc.record({ atLeast: fc.constantFrom(1, 2) })),
+      ...ofVariables(fc.record({ atMost: fc.constantFrom(1, 2) })),
       ...ofVariables(fc.record({ exists: fc.boolean() })),
     ),
     any: fc.oneof(
@@ -319,6 +321,8 @@ const patternArbitrary = (hasOrders: boolean) =>
         match: fc.constantFrom<Record<string, MatchTest>>(
           { which: 1 },
           { which: { atLeast: 1 }, colour: { exists: false } },
+          { which: { atMost: 1 } },
+          { colour: { exists: true } },
           { which: { in: [1, 2] } },
           { colour: { not: 'red' } },
           ...(hasOrders ? [{ which: { var: 'order' } }] : []),
