@@ -625,14 +625,13 @@ function newestRun(log: readonly RecordedEvent[], event: Draft): number {
 function isOver(log: readonly RecordedEvent[], event: Draft): boolean {
   const run = newestRun(log, event)
   const ends = ['SequenceStopped', 'SequenceCompleted', 'RunUndone', 'ContactErased', 'ContactSuppressed']
-  return log
-    .map(draft)
-    .some(
-      ({ type, stream, data }) =>
-        stream === event.stream &&
-        ends.includes(type) &&
-        (data.run === undefined || (data.run === run && data.key === event.data.key)),
-    )
+  return log.map(draft).some(
+    ({ type, stream, data }) =>
+      stream === event.stream &&
+      // A run that an undo gave back as it waited, at its end, is over from its start.
+      (ends.includes(type) || data.standing === 'waiting') &&
+      (data.run === undefined || (data.run === run && data.key === event.data.key)),
+  )
 }
 function versionsOf(log: readonly RecordedEvent[], stream: string): number {
   return log.filter((event) => event.stream === stream && event.type === 'CampaignPublished').length
