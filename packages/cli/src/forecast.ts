@@ -136,8 +136,8 @@ function remarksOf({ shift, conditional }: ForecastStep): string {
 // --- All contacts ---------------------------------------------------------------------------------------------------
 
 function totalsText(paint: Paint, totals: ForecastTotals, { by }: TotalsQuery, options: OrderOptions): string {
-  const { from, until, cells, due, contacts, broken, cut } = totals
-  const isSample = cells.some(({ error }) => error > 0) || contacts < due - sumOf(broken)
+  const { from, until, cells, due, contacts, unseen, broken, cut } = totals
+  const isSample = unseen > 0
   const said = (count: number) => count.toLocaleString('en')
   return [
     `What will come by ${by} from ${from} until ${until}, in UTC`,
@@ -155,7 +155,7 @@ function totalsText(paint: Paint, totals: ForecastTotals, { by }: TotalsQuery, o
       ]),
     ),
     isSample
-      ? `Estimated from ${counted(contacts, 'contact')} of ${said(due)}: each number of sent steps is right within what is said, 95 times out of 100.`
+      ? `Estimated from ${counted(contacts, 'contact')} of ${said(due)}: each number of sent steps is right within what is said, 95 times out of 100. Of what is not in the table up to ${said(unseen)} may be sent, of each step.`
       : `Of ${counted(contacts, 'contact')}.`,
     ...broken.map(
       ({ code, contacts, message }) => `${counted(contacts, 'contact')} left out, ${code}: ${plain(message)}`,
@@ -164,5 +164,3 @@ function totalsText(paint: Paint, totals: ForecastTotals, { by }: TotalsQuery, o
     basis(options),
   ].join('\n')
 }
-
-const sumOf = (broken: ForecastTotals['broken']): number => broken.reduce((sum, { contacts }) => sum + contacts, 0)

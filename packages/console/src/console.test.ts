@@ -767,11 +767,11 @@ describe('what is said is true', () => {
     expect(few).toMatch(
       /2026-03-02<\/time><\/td>\s*<th scope="row"><bdi>mistake-1<\/bdi>.*?<td class="number">3<\/td>/s,
     )
-    expect(few).toContain('Every contact with something to come was counted.')
+    expect(few).toContain('Every contact that is in it and has something to come was counted.')
     await start(3, 600)
     const many = (await send(own, '/campaigns/pool?forecast=yes')).text
     expect(many).toMatch(/<bdi>mistake-1<\/bdi>.*?<td class="number">600 ± \d+<\/td>/s)
-    expect(many).toMatch(/Estimated from a sample: \d+ of the 600 contacts/)
+    expect(many).toMatch(/Estimated from a sample: \d+ of the 600 contacts that are in it.* up to \d+ may be sent/)
   })
 
   it('a search without conditions lists the contacts that are in a sequence, and says so', async () => {

@@ -70,28 +70,28 @@ export async function campaignForecast(call: CampaignCall): Promise<Html> {
   const { engine, request, url } = call
   if (!url.searchParams.has('forecast'))
     return html`<p><a href="${link(call, ['campaigns', campaignId], { forecast: 'yes' })}#forecast">Forecast the next two weeks</a></p>`
-  const { broken, cells, contacts, due } = await engine.inspect.forecast({
+  const { broken, cells, contacts, due, unseen } = await engine.inspect.forecast({
     until: inDays(engine.inspect.now(), 14),
     by: 'day',
     campaignId,
     sample: SAMPLE,
     signal: request.signal,
   })
-  const isSample = due > SAMPLE
+  const isSample = unseen > 0
   const leftOut = broken.reduce((sum, one) => sum + one.contacts, 0)
   return html`<section id="forecast"><h2>The next two weeks</h2>
 ${table(
   'The next two weeks',
   ['Day', 'Step', 'Sequence', 'Sent', 'Skipped or failed', 'Conditional'],
   cells.map((cell) => cellRow(cell, isSample)),
-  'Nothing will be sent.',
+  isSample ? 'Of the contacts that were drawn, none is sent anything.' : 'Nothing will be sent.',
 )}
 <p class="hint">If nothing else happens, by day in UTC. ${
     leftOut === 0 ? '' : `${leftOut.toLocaleString('en')} contacts are left out, because their facts cannot be had. `
   }${
     isSample
-      ? html`Estimated from a sample: ${contacts.toLocaleString('en')} of the ${due.toLocaleString('en')} contacts with something to come in any campaign. Each number of sent steps is right within what follows ±, 95 times out of 100.`
-      : 'Every contact with something to come was counted.'
+      ? html`Estimated from a sample: ${contacts.toLocaleString('en')} of the ${due.toLocaleString('en')} contacts that are in it and have something to come. Each number of sent steps is right within what follows ±, 95 times out of 100. Of what is not in the table up to ${unseen.toLocaleString('en')} may be sent, of each step.`
+      : 'Every contact that is in it and has something to come was counted.'
   }</p></section>`
 }
 

@@ -61,6 +61,7 @@ const Totals = s.closed({
   ),
   due: Count,
   contacts: Count,
+  unseen: Count,
   broken: s.list(s.closed({ code: Type.String(), contacts: Count, example: s.Id, message: Type.String() })),
   cut: Count,
   next: s.orNull(Place),
@@ -116,7 +117,7 @@ export const forecastRoutes: readonly Route[] = [
     method: 'post',
     path: '/forecasts',
     summary:
-      'What all contacts will come to until then, by hour or day in UTC; writes nothing. Plays every contact that has something to come, or a `sample`. With `atMost` it ends early: send its answer as `goOn`',
+      'What all contacts will come to until then, by hour or day in UTC; writes nothing. Plays every contact that has something to come, or a `sample`: then `error` is within what a number of sent steps is right, and `unseen` how many may be sent of what is in no cell, both 95 times out of 100. With `atMost` it ends early: send its answer as `goOn`',
     body: Asked,
     answers: { 200: Totals },
     scope: ({ body }) => scopeOf(body),
@@ -124,7 +125,7 @@ export const forecastRoutes: readonly Route[] = [
       await checkKnown(engine, body)
       const query = { ...given(body), signal } as ForecastQuery
       const totals = await engine.inspect.forecast(query)
-      // Of contacts whose facts cannot be had, an example may be a contact of another campaign.
+      // What the directory says of a contact who is an example may tell of other campaigns.
       return principal.campaigns === undefined ? totals : { ...totals, broken: [] }
     },
   }),

@@ -266,13 +266,16 @@ const MANY_CONTACTS: readonly Question[] = [
     more: 'Without `sample`, 2,000 contacts stand for all; of fewer, each is played. For what a pause, a resume or another definition would change, ask once with `whatIf` and once without.',
     without: ['goOn', 'atMost'],
     usual: { sample: 2000 },
-    words: ({ from, until, cells, due, contacts, broken, cut }) => [
+    words: ({ from, until, cells, due, contacts, unseen, broken, cut }) => [
       `From ${from} until ${until}, if nothing else happens: ${counted(due, 'contact')} have something to come, ${said(contacts)} were played.`,
       ...cells.map(
         (cell) =>
           `${cell.from}  ${idInWords(cell.stepId)} of ${sequenceName(cell)}: ${said(cell.sent)} sent${cell.error > 0 ? ` (± ${said(cell.error)})` : ''}, ${said(cell.skipped)} skipped, ${said(cell.conditional)} conditional`,
       ),
       ...broken.map(({ code, contacts: many }) => `${counted(many, 'contact')} left out, ${code}`),
+      ...(unseen > 0
+        ? [`Estimated from those: of what is not listed up to ${said(unseen)} may be sent, of each step.`]
+        : []),
       ...(cut > 0 ? [`Of ${counted(cut, 'contact')} there is more than is counted.`] : []),
     ],
   }),

@@ -6,29 +6,29 @@ import {
   type Catalog,
   type ContactId,
   campaignsIf,
-  compareIds,
   describeRejection,
   EnfoldFault,
   epochMsOf,
   type Forecast,
-  type ForecastStep,
   forecastOf,
   type Instant,
-  isInstant,
   isLeft,
-  isLegalId,
+  type Members,
   type ReadModel,
   type SequenceId,
   type StepId,
+  tagOf,
   type WhatIf,
 } from '@enfold/core'
 import { createQuestionFacts, type FactsFault } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
 import * as input from '../input.ts'
+import { pages } from '../paging.ts'
 import { decidedOn } from '../stored-states.ts'
 import { agendaPages } from './agenda-questions.ts'
 import { type BrokenContacts, createBrokenTally } from './broken-contacts.ts'
+import { type Count, Counts, cellIn, unseenOf } from './forecast-counts.ts'
 import { loadContact, loadContacts, NO_FACTS, type QuestionedContact } from './questioned-contacts.ts'
 
 export interface ContactForecastQuery {
@@ -46,11 +46,11 @@ export interface ContactForecast extends Forecast {
 }
 
 export interface ForecastQuery extends ContactForecastQuery {
-  /** Default: all campaigns. */
+  /** Its contacts are those with a run of it in progress. Default: all campaigns. */
   readonly campaignId?: CampaignId
   /** How long the spans are, in UTC. */
   readonly by: 'hour' | 'day'
-  /** So many contacts at most, drawn by their ids, stand for all. Default: every contact. */
+  /** About so many of the contacts, drawn by their ids, stand for all of them. Default: every contact. */
   readonly sample?: number
   /** So many contacts are played in this call; the answer's `next` says how to go on. Default: all. */
   readonly atMost?: number
@@ -60,9 +60,6 @@ export interface ForecastQuery extends ContactForecastQuery {
   /** Ends it: the promise rejects with its reason. */
   readonly signal?: AbortSignal
 }
-
-/** What was counted of one cell: a sum over contacts, and the sum of the squares of what each was sent. */
-type Count = readonly [cell: string, sent: number, squares: number, skipped: number, conditional: number]
 
 /** What one step will come to in one span, over all contacts. */
 export interface ForecastCell {
@@ -75,7 +72,7 @@ export interface ForecastCell {
   readonly skipped: number
   /** How many of both depend on a condition that is asked then. */
   readonly conditional: number
-  /** Of a sample: `sent` is within so many of the true number, 95 times out of 100. 0 without a sample. */
+  /** Of a sample: `sent` is within so many of the true number, 95 times out of 100. 0 where every contact was played. */
   readonly error: number
 }
 
@@ -84,9 +81,14 @@ export interface ForecastTotals {
   readonly until: Instant
   /** By span, then by campaign, sequence and step. */
   readonly cells: readonly ForecastCell[]
-  /** Contacts that have something to come until then, and how many of them were played. */
+  /** Contacts that have something to come until then, of a campaign those in progress in it; and how many were played. */
   readonly due: number
   readonly contacts: number
+  /**
+   * Of a sample: what is in no cell goes to fewer than so many contacts, 95 times out of 100, each step by itself. 0 where
+   * every contact was played.
+   */
+  readonly unseen: number
   /** Contacts that are in no count, because their facts could not be had. */
   readonly broken: readonly BrokenContacts[]
   /** Contacts of which there is more than can be told. */
@@ -218,7 +220,9 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
   })
   const { until, campaignId, by, sample, atMost = Number.POSITIVE_INFINITY, goOn, onProgress, signal } = query
   const { now, catalog } = await begin(context, query)
-  const due = goOn?.due ?? (await countDue(readModel, until, signal))
+  const members = campaignId === undefined ? null : await membersOf(readModel, catalog, campaignId, signal)
+  const isAsked = ({ contactId }: AgendaEntry) => members === null || members.has(contactId)
+  const due = goOn?.due ?? (await countDue(readModel, until, isAsked, signal))
   const share = sample === undefined || sample >= due ? 1 : sample / due
   const counts = new Counts(by, goOn?.next?.counts)
   const broken = createBrokenTally(goOn?.broken)
@@ -226,7 +230,7 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
   let [contacts, cut, next] = [goOn?.contacts ?? 0, goOn?.cut ?? 0, null as ForecastPlace | null]
   let left = atMost
   reading: for await (const { entries } of agendaPages(readModel, until, goOn?.next?.after ?? null)) {
-    const drawn = entries.filter(({ contactId }) => share === 1 || placeOf(contactId) < share)
+    const drawn = entries.filter((one) => isAsked(one) && (share === 1 || placeOf(one.contactId) < share))
     for (let i = 0; i < drawn.length; i += AT_ONCE) {
       signal?.throwIfAborted()
       const some = drawn.slice(i, i + Math.min(AT_ONCE, left))
@@ -236,11 +240,6 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
         asked,
       )
       for (const contact of loaded) {
-        // Nothing but a run of the campaign leads to another one of it.
-        if (campaignId !== undefined && !contact.state.enrollments.some((one) => one.campaignId === campaignId)) {
-          contacts += 1
-          continue
-        }
         if (contact.facts === undefined) {
           broken.add(contact.contactId, contact.why.factsFault as FactsFault)
           continue
@@ -262,12 +261,14 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
       await yieldToEventLoop()
     }
   }
+  const drawn = share === 1 ? null : { due, contacts }
   return {
     from: goOn?.from ?? now,
     until,
-    cells: counts.cells(share === 1 ? null : { due, contacts }),
+    cells: counts.cells(drawn),
     due,
     contacts,
+    unseen: drawn === null ? 0 : unseenOf(drawn),
     broken: broken.sum(),
     cut,
     next,
@@ -277,95 +278,40 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
 /** Contacts that are loaded at once. */
 const AT_ONCE = 100
 
-async function countDue(readModel: ReadModel, until: Instant, signal: AbortSignal | undefined): Promise<number> {
+async function countDue(
+  readModel: ReadModel,
+  until: Instant,
+  isAsked: (entry: AgendaEntry) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   let due = 0
   for await (const { entries } of agendaPages(readModel, until)) {
     signal?.throwIfAborted()
-    due += entries.length
+    for (const one of entries) if (isAsked(one)) due += 1
   }
   return due
 }
 
+/** Who has a run of the campaign in progress. Nothing but such a run leads to another one of it. */
+async function membersOf(
+  readModel: ReadModel,
+  catalog: Catalog,
+  campaignId: CampaignId,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<ContactId>> {
+  const versions = catalog.find(campaignId)?.versions ?? []
+  const sequences = new Set(versions.flatMap(({ campaign }) => [...campaign.sequences.keys()]))
+  const members = new Set<ContactId>()
+  if (sequences.size === 0) return members
+  const any = [...sequences].map((sequenceId) => tagOf(campaignId, sequenceId))
+  for await (const { contacts } of pages<ContactId, Members>((after) =>
+    readModel.search({ any }, { after, limit: 10_000 }),
+  )) {
+    signal?.throwIfAborted()
+    for (const contactId of contacts) members.add(contactId)
+  }
+  return members
+}
+
 /** Where a contact stands between 0 and 1, when all are mixed. */
 const placeOf = (contactId: ContactId): number => hash('sha1', contactId, 'buffer').readUInt32BE(0) / 2 ** 32
-
-/** Adds up what steps come to, in spans. */
-class Counts {
-  readonly #counts: Map<string, Count>
-  readonly #by: 'hour' | 'day'
-
-  constructor(by: 'hour' | 'day', before: readonly Count[] = []) {
-    this.#by = by
-    this.#counts = new Map(before.map((count) => [count[0], count]))
-  }
-
-  /** All steps of one contact. */
-  add(steps: readonly ForecastStep[]): void {
-    const own = new Map<string, { sent: number; skipped: number; conditional: number }>()
-    for (const { at, campaignId, sequenceId, stepId, result, conditional } of steps) {
-      const span = this.#by === 'day' ? `${at.slice(0, 10)}T00:00:00.000Z` : `${at.slice(0, 13)}:00:00.000Z`
-      const cell = JSON.stringify([span, campaignId, sequenceId, stepId])
-      const count = own.get(cell) ?? { sent: 0, skipped: 0, conditional: 0 }
-      own.set(cell, count)
-      if (result === 'sent') count.sent += 1
-      else count.skipped += 1
-      if (conditional === true) count.conditional += 1
-    }
-    for (const [cell, { sent, skipped, conditional }] of own) {
-      const [, ...before] = this.#counts.get(cell) ?? [cell, 0, 0, 0, 0]
-      const after = [before[0] + sent, before[1] + sent * sent, before[2] + skipped, before[3] + conditional] as const
-      this.#counts.set(cell, [cell, ...after])
-    }
-  }
-
-  all(): readonly Count[] {
-    return [...this.#counts.values()]
-  }
-
-  /** @param sample so many of those that have something to come were played; `null`: all of them */
-  cells(sample: { readonly due: number; readonly contacts: number } | null): readonly ForecastCell[] {
-    const scale = sample === null || sample.contacts === 0 ? 1 : sample.due / sample.contacts
-    return this.all()
-      .map(([cell, sent, squares, skipped, conditional]): ForecastCell => {
-        return {
-          ...(cellIn(cell) as CellName),
-          sent: Math.round(scale * sent),
-          skipped: Math.round(scale * skipped),
-          conditional: Math.round(scale * conditional),
-          error: sample === null ? 0 : errorOf(sent, squares, sample),
-        }
-      })
-      .sort((a, b) => compareIds(a.from, b.from) || compareIds(nameOf(a), nameOf(b)))
-  }
-}
-
-type CellName = Pick<ForecastCell, 'from' | 'campaignId' | 'sequenceId' | 'stepId'>
-
-/** What a cell is called by; `null`: it is none. */
-function cellIn(cell: unknown): CellName | null {
-  try {
-    const parts: unknown = JSON.parse(String(cell))
-    if (!Array.isArray(parts) || parts.length !== 4) return null
-    const [from, campaignId, sequenceId, stepId]: readonly unknown[] = parts
-    if (!isInstant(from) || !isLegalId(campaignId) || !isLegalId(sequenceId) || !isLegalId(stepId)) return null
-    return { from, campaignId, sequenceId, stepId }
-  } catch {
-    return null
-  }
-}
-
-const nameOf = ({ campaignId, sequenceId, stepId }: ForecastCell): string =>
-  JSON.stringify([campaignId, sequenceId, stepId])
-
-/** Half of the interval that holds the true sum 95 times out of 100: of a mean of a part that was drawn by chance. */
-function errorOf(
-  sum: number,
-  squares: number,
-  { due, contacts }: { readonly due: number; readonly contacts: number },
-): number {
-  if (contacts < 2) return due
-  const variance = (squares - (sum * sum) / contacts) / (contacts - 1)
-  // More than were counted at first may be due by now.
-  const share = Math.min(1, contacts / due)
-  return Math.ceil(1.96 * due * Math.sqrt((Math.max(0, variance) / contacts) * (1 - share)))
-}

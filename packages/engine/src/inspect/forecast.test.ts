@@ -227,7 +227,7 @@ describe('a forecast of all contacts', () => {
     ])
       await expect(engine.inspect.forecast({ ...query, goOn: goOn as never })).rejects.toThrow('goOn is none')
     const other = await engine.inspect.forecast({ ...query, campaignId: 'other' })
-    expect(other).toMatchObject({ cells: [], due: 2, contacts: 2 })
+    expect(other).toMatchObject({ cells: [], due: 0, contacts: 0 })
   })
 
   it('FORECAST-2: goes on where it was left, and comes to the same', async () => {
@@ -255,6 +255,31 @@ describe('a forecast of all contacts', () => {
       expect(error).toBeGreaterThan(0)
       expect(Math.abs(sent - 60)).toBeLessThanOrEqual(error)
     }
+  })
+
+  it('FORECAST-2: a sample of a campaign is drawn from its contacts, however many others there are', async () => {
+    const { engine } = await given(Array.from({ length: 400 }, (_, i) => `big ${i}`))
+    orThrow(await engine.publish({ ...pool, id: 'small' }))
+    for (let i = 0; i < 20; i++)
+      orThrow(
+        await engine.startSequence({ contactId: `few ${i}`, campaignId: 'small', sequenceId: 'nurture', actor: null }),
+      )
+    const few = await engine.inspect.forecast({ until, by: 'day', campaignId: 'small', sample: 25 })
+    expect(few).toMatchObject({ due: 20, contacts: 20, unseen: 0 })
+    expect(few.cells[0]).toMatchObject({ campaignId: 'small', stepId: 'one', sent: 20, error: 0 })
+    const some = await engine.inspect.forecast({ until, by: 'day', campaignId: 'small', sample: 10 })
+    expect(some.due).toBe(20)
+    expect(some.contacts).toBeGreaterThan(0)
+    expect(some.contacts).toBeLessThan(20)
+    expect(some.cells[0]).toMatchObject({ campaignId: 'small', stepId: 'one', sent: 20 })
+    // Of all campaigns the small one may not be in the sample, and the answer says how much that may leave out.
+    const all = await engine.inspect.forecast({ until, by: 'day', sample: 40 })
+    expect(all.due).toBe(420)
+    expect(all.unseen).toBe(Math.ceil((3 * 420) / all.contacts))
+    expect(all.unseen).toBeGreaterThan(20)
+    // Every contact of the sample comes to it, and not every contact.
+    const [one] = all.cells.filter(({ stepId, campaignId }) => stepId === 'one' && campaignId === 'pool')
+    expect(Math.abs((one?.sent ?? 0) - 400)).toBeLessThanOrEqual(one?.error ?? 0)
   })
 
   it('FORECAST-2: ends when it is told to', async () => {

@@ -74,7 +74,7 @@ ${table(
   ),
   'Nothing will be sent.',
 )}
-<p class="hint">If nothing else happens, by day in UTC.</p></section></div>
+<p class="hint">If nothing else happens, by day in UTC.${forecast.unseen === 0 ? '' : ` Estimated from a sample: of what is not in the table up to ${forecast.unseen.toLocaleString('en')} may be sent, of each step.`}</p></section></div>
 ${time === null ? '' : html`<section><h2>What each move brought</h2>${time.moves().map((move) => moveSection(call, move, titles))}${time.moves().length === 0 ? html`<p class="empty">The clock was not moved yet.</p>` : ''}</section>`}`
   return { title: 'Clock', part: 'clock', body, news: newsOf(call), ...(time === null ? { refresh: 10 } : {}) }
 }
