@@ -56,10 +56,10 @@ export {
 } from './inspect/contact-questions.ts'
 export type { EffectOf, EffectQuestions } from './inspect/effect-questions.ts'
 export type { CauseLink, ExplainQuery, ExplainQuestions, Explanation } from './inspect/explain-questions.ts'
+export type { ForecastCell } from './inspect/forecast-counts.ts'
 export type {
   ContactForecast,
   ContactForecastQuery,
-  ForecastCell,
   ForecastPlace,
   ForecastQuery,
   ForecastQuestions,

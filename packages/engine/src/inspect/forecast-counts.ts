@@ -1,9 +1,32 @@
 /** Adds up what forecasts of contacts come to, and says of a sample what the sums are worth (FORECAST-2). */
-import { compareIds, type ForecastStep, isInstant, isLegalId } from '@enfold/core'
-import type { ForecastCell } from './forecast-questions.ts'
+import {
+  type CampaignId,
+  compareIds,
+  type ForecastStep,
+  type Instant,
+  isInstant,
+  isLegalId,
+  type SequenceId,
+  type StepId,
+} from '@enfold/core'
 
 /** What was counted of one cell: a sum over contacts, and the sum of the squares of what each was sent. */
 export type Count = readonly [cell: string, sent: number, squares: number, skipped: number, conditional: number]
+
+/** What one step will come to in one span, over all contacts. */
+export interface ForecastCell {
+  /** Where the span begins. */
+  readonly from: Instant
+  readonly campaignId: CampaignId
+  readonly sequenceId: SequenceId
+  readonly stepId: StepId
+  readonly sent: number
+  readonly skipped: number
+  /** How many of both depend on a condition that is asked then. */
+  readonly conditional: number
+  /** Of a sample: `sent` is within so many of the true number, 95 times out of 100. 0 where every contact was played. */
+  readonly error: number
+}
 
 /** Adds up what steps come to, in spans. */
 export class Counts {

@@ -15,8 +15,6 @@ import {
   isLeft,
   type Members,
   type ReadModel,
-  type SequenceId,
-  type StepId,
   tagOf,
   type WhatIf,
 } from '@enfold/core'
@@ -28,7 +26,7 @@ import { pages } from '../paging.ts'
 import { decidedOn } from '../stored-states.ts'
 import { agendaPages } from './agenda-questions.ts'
 import { type BrokenContacts, createBrokenTally } from './broken-contacts.ts'
-import { type Count, Counts, cellIn, unseenOf } from './forecast-counts.ts'
+import { type Count, Counts, cellIn, type ForecastCell, unseenOf } from './forecast-counts.ts'
 import { loadContact, loadContacts, NO_FACTS, type QuestionedContact } from './questioned-contacts.ts'
 
 export interface ContactForecastQuery {
@@ -59,21 +57,6 @@ export interface ForecastQuery extends ContactForecastQuery {
   onProgress?(progress: { readonly contacts: number }): void
   /** Ends it: the promise rejects with its reason. */
   readonly signal?: AbortSignal
-}
-
-/** What one step will come to in one span, over all contacts. */
-export interface ForecastCell {
-  /** Where the span begins. */
-  readonly from: Instant
-  readonly campaignId: CampaignId
-  readonly sequenceId: SequenceId
-  readonly stepId: StepId
-  readonly sent: number
-  readonly skipped: number
-  /** How many of both depend on a condition that is asked then. */
-  readonly conditional: number
-  /** Of a sample: `sent` is within so many of the true number, 95 times out of 100. 0 where every contact was played. */
-  readonly error: number
 }
 
 export interface ForecastTotals {
