@@ -71,9 +71,12 @@ export async function append(at: LogAccess, prepared: PreparedAppend): Promise<A
   return appendByHead(at, prepared)
 }
 
-/** Whether the stream's end is enough for the append: nobody has to look for its ids among all that stand there. */
+/**
+ * Whether the stream's end is enough for the append: nobody has to look for its ids among all that stand there. Where as much
+ * or more of the stream is known as is expected, that has the ids, and tells a repeat.
+ */
 function isByItsEnd({ heads }: LogAccess, { areNew, stream, version }: PreparedAppend): boolean {
-  return areNew && version > 0 && heads.get(stream)?.version !== version
+  return areNew && version > (heads.get(stream)?.version ?? 0)
 }
 
 /** `null`: the stream has another version than is expected, and nothing was written. */
