@@ -118,7 +118,8 @@ export async function resumeCampaign(
 ): Promise<boolean> {
   return withEngine(url, 'write', options, async (engine) => {
     if (options.yes !== true) {
-      const held = await engine.inspect.heldByPause(campaignId)
+      const { pace } = order
+      const held = await engine.inspect.heldByPause(campaignId, pace === undefined ? {} : { pace })
       const question = held === null ? null : wouldResume(held, order.overdue)
       if (question !== null) await confirm(io, question)
     }

@@ -129,7 +129,13 @@ function remarksOf({ shift, conditional }: ForecastStep): string {
   const later =
     shift === undefined
       ? []
-      : [shift.gate === 'overdue' ? `overdue since ${shift.from}` : `due ${shift.from}, waits for its window`]
+      : [
+          {
+            overdue: `overdue since ${shift.from}`,
+            window: `due ${shift.from}, waits for its window`,
+            pace: `due ${shift.from}, at the earliest: its campaign was resumed with a pace`,
+          }[shift.gate],
+        ]
   return [...later, ...(conditional === true ? ['depends on a condition'] : [])].join('; ')
 }
 

@@ -216,6 +216,8 @@ describe('publish', () => {
     expect(refused.stderr).toMatch(
       /^This would resume "pool\/1"\.\n {2}one of nurture: 2 runs overdue; 2 go at \S+\nThere is no terminal/,
     )
+    const inTurn = await enfold(['resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '1'])
+    expect(inTurn.stderr).toMatch(/2 runs overdue; 2 go from \S+ to \S+\n/)
     expect(
       withoutIds(await said('resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '5', '--yes')),
     ).toBe('resumed "pool/1", command <id>\n')

@@ -704,6 +704,15 @@ describe('what is said is true', () => {
     expect((await send(own, '/contacts/dora')).text).toContain('campaign paused')
     expect((await send(own, '/now')).text).toContain('paused')
     expect((await send(own, '/campaigns/pool/pause')).text).toMatch(/<td class="number">1<\/td>\s*<td>1 go /)
+    // By a pace they go in turn.
+    await mine.engine.resumeCampaign('pool', { actor: 'olga' })
+    await mine.engine.startSequence({ ...ofPool, contactId: 'emil' })
+    await mine.engine.pauseCampaign('pool', { actor: 'olga' })
+    const inTurn = (await send(own, '/campaigns/pool/pause?most=1&per=P1D')).text
+    expect(inTurn).toMatch(/<td class="number">2<\/td>\s*<td>2 go <time[^>]*>[^<]*<\/time>.* to <time/)
+    expect(inTurn).toContain('max="1000000" placeholder="no limit" value="1"')
+    expect(inTurn).toContain('<option value="P1D" selected>')
+    expect((await send(own, '/campaigns/pool/pause?most=0&per=P1D')).status).toBe(422)
     expect((await order({ do: 'resume', overdue: 'nonsense' })).status).toBe(400)
     // What is no limit does not resume without one.
     for (const pace of [

@@ -60,7 +60,9 @@ function remarks({ shift, conditional }: ForecastStep, timeZone: string): Html {
       ? ''
       : shift.gate === 'overdue'
         ? html`overdue since ${when(shift.from, timeZone)}`
-        : html`due ${when(shift.from, timeZone)}, waits for its window`
+        : shift.gate === 'pace'
+          ? html`due ${when(shift.from, timeZone)}, at the earliest: its campaign was resumed with a pace`
+          : html`due ${when(shift.from, timeZone)}, waits for its window`
   return html`${later}${later !== '' && conditional === true ? '; ' : ''}${conditional === true ? 'depends on a condition' : ''}`
 }
 

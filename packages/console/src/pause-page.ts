@@ -74,19 +74,33 @@ ${REASON}
 }
 
 async function resumeForm(call: Call<'/campaigns/{campaignId}/pause'>, campaignId: CampaignId): Promise<Html> {
-  const held = await call.engine.inspect.heldByPause(campaignId, { most: MOST, signal: call.request.signal })
+  const asked = call.url.searchParams
+  const paced = paceOf(asked)
+  const held = await call.engine.inspect.heldByPause(campaignId, {
+    ...{ most: MOST, signal: call.request.signal, ...paced },
+  })
+  const pace = paceFields(paced.pace)
   return html`${held === null ? '' : effects(call, held)}
+<form method="get" autocomplete="off" action="${link(call, ['campaigns', campaignId, 'pause'])}" class="fields">
+${pace}
+<p class="buttons"><button class="small">Show when they would go</button></p>
+</form>
 <form method="post" autocomplete="off" action="${link(call, ['campaigns', campaignId, 'pause'])}" class="fields">
 ${hidden(call, { commandId: crypto.randomUUID(), do: 'resume' })}
 <label>What fell due meanwhile <select name="overdue">
 <option value="shift">goes later: every wait is longer by the pause</option>
 <option value="send">goes now</option>
 <option value="skip">is skipped</option></select></label>
-<label>At most so many overdue steps <input name="most" type="number" min="1" max="1000000" placeholder="no limit"></label>
-<label>in each <select name="per">${SPANS.map(([per, name]) => html`<option value="${per}"${per === USUAL_SPAN ? html` selected` : ''}>${name}</option>`)}</select></label>
+${pace}
 ${REASON}
 <p class="buttons"><button class="primary">Resume</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
 </form>`
+}
+
+function paceFields({ most, per }: Partial<Pace> = {}): Html {
+  const isChosen = (span: string) => span === (per ?? USUAL_SPAN)
+  return html`<label>At most so many overdue steps <input name="most" type="number" min="1" max="1000000" placeholder="no limit"${most === undefined ? '' : html` value="${most}"`}></label>
+<label>in each <select name="per">${SPANS.map(([span, name]) => html`<option value="${span}"${isChosen(span) ? html` selected` : ''}>${name}</option>`)}</select></label>`
 }
 
 /** What each choice would make of the overdue runs, step by step (GATE-5). */

@@ -10,10 +10,10 @@ import { type Either, isLeft, right } from './either.ts'
 import { type ContactState, nameOfEnrollment, refOf, requireRun } from './enrollment.ts'
 import type { CampaignEvent, RunRef, StepRef } from './events.ts'
 import type { CampaignId, ContactId, Instant, SequenceId } from './ids.ts'
-import type { Overdue } from './pauses.ts'
+import type { Overdue, Pace } from './pauses.ts'
 import { decidePauseCampaign, decideResumeCampaign } from './pausing.ts'
-import { type PlanFault, plan, type UpcomingStep } from './plan.ts'
-import { type Played, type PlayMeta, type PlayOptions, playOn, type Run } from './play.ts'
+import { type Plan, type PlanFault, plan, type UpcomingStep } from './plan.ts'
+import { isPacedDispatch, type Paced, type Played, type PlayMeta, type PlayOptions, playOn, type Run } from './play.ts'
 import type { Facts } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -28,6 +28,8 @@ export interface ForecastOptions {
   readonly until: Instant
   /** Default 2,000. */
   readonly maxEvents?: number
+  /** When the contact's overdue steps begin by a pace, where the turns of all contacts are known. Left out: at the earliest. */
+  readonly paced?: Paced
 }
 
 /** Something that a step will come to. */
@@ -40,8 +42,12 @@ export interface ForecastStep extends StepRef {
   readonly result: 'sent' | 'skipped' | 'failed'
   /** Of what is skipped or failed. */
   readonly reason?: string
-  /** Why it comes later than it was due: it was `overdue` when the forecast began, and its `window` may be shut then. */
-  readonly shift?: { readonly gate: 'window' | 'overdue'; readonly from: Instant }
+  /**
+   * Why it comes later than it was due. `overdue`: it was when the forecast began. `window`: that was shut. `pace`: it was
+   * overdue when its campaign was resumed with a pace. Then `at` is the earliest instant: what goes before it, other contacts
+   * say, and what follows it in its run comes later with it (GATE-4).
+   */
+  readonly shift?: { readonly gate: 'window' | 'overdue' | 'pace'; readonly from: Instant }
   /** A condition was asked that may have another answer by then: of the step, or of a route that leads to it. */
   readonly conditional?: true
 }
@@ -72,7 +78,8 @@ export interface Forecast {
  * const { steps } = forecastOf({ contactId: 'ada', state, campaigns, facts: {}, now, until: '2026-04-01T00:00:00.000Z' })
  */
 export function forecastOf(options: ForecastOptions): Forecast {
-  const { contactId, state, campaigns, facts, now, until, maxEvents = 2000 } = options
+  const { contactId, state, campaigns, facts, now, until, maxEvents = 2000, paced } = options
+  const waits = createWaits()
   const played = playOn({
     contactId,
     state,
@@ -84,10 +91,12 @@ export function forecastOf(options: ForecastOptions): Forecast {
     outcome: () => SENT,
     takeMs: 0,
     happenings: answersTo(state, now),
+    looked: waits.looked,
+    ...(paced === undefined ? {} : { paced }),
   })
   const { upcoming, faults = [] } = plan(contactId, played.state, campaigns, facts, until)
   return {
-    ...told(played, campaigns, now),
+    ...told(played, campaigns, waits),
     held: upcoming.filter(({ paused, status }) => paused || status === 'held'),
     faults,
     cut: played.isCut,
@@ -103,7 +112,7 @@ export interface WhatIf {
     readonly sequences?: readonly SequenceId[]
     readonly entries?: 'open' | 'closed'
   }
-  readonly resume?: { readonly campaignId: CampaignId; readonly overdue?: Overdue }
+  readonly resume?: { readonly campaignId: CampaignId; readonly overdue?: Overdue; readonly pace?: Pace }
 }
 
 /**
@@ -155,7 +164,34 @@ function answersTo(state: ContactState, now: Instant): PlayOptions['happenings']
   )
 }
 
-function told({ events, state }: Played, campaigns: Catalog, from: Instant): Pick<Forecast, 'steps' | 'ends'> {
+/** What plans have said of steps that wait: since when they are due, and whether for their window. */
+function createWaits() {
+  const waits = new Map<string, { readonly dueAt: Instant; readonly isShut: boolean }>()
+  const nameOf = ({ stepId, occurrence, ...run }: StepRef, resend: number) =>
+    JSON.stringify([nameOfRun(run), stepId, occurrence, resend])
+  return {
+    looked({ due, upcoming }: Plan): void {
+      for (const step of due)
+        if ('resend' in step && step.resend > 0)
+          waits.set(nameOf(step, step.resend), { dueAt: step.dueAt, isShut: false })
+      for (const step of upcoming) {
+        const isShut = step.opensAt !== undefined
+        // A first attempt without a wait has its due instant in its event.
+        if (!isShut && step.status === 'pending') continue
+        const name = nameOf(step, 0)
+        const known = waits.get(name)
+        waits.set(name, { dueAt: step.dueAt, isShut: isShut || (known?.dueAt === step.dueAt && known.isShut) })
+      }
+    },
+    of: (step: StepRef & { readonly resend: number }) => waits.get(nameOf(step, step.resend)),
+  }
+}
+
+function told(
+  { events, state }: Played,
+  campaigns: Catalog,
+  waits: ReturnType<typeof createWaits>,
+): Pick<Forecast, 'steps' | 'ends'> {
   const steps: ForecastStep[] = []
   const ends: ForecastEnd[] = []
   /** Runs that a condition has opened, and what those lead to. */
@@ -177,8 +213,11 @@ function told({ events, state }: Played, campaigns: Catalog, from: Instant): Pic
       continue
     const { stepId, resend } = event.data
     const timing = 'timing' in event.data ? event.data.timing : null
-    const dueAt = timing?.dueAt ?? at
-    const shift = at <= dueAt ? null : ({ gate: at === from ? 'overdue' : 'window', from: dueAt } as const)
+    const wait = waits.of(event.data)
+    const dueAt = timing?.dueAt ?? wait?.dueAt ?? at
+    const isPaced = type === 'StepDispatched' && isPacedDispatch(event.data, campaigns)
+    const gate = isPaced ? 'pace' : wait?.isShut === true ? 'window' : 'overdue'
+    const shift = isPaced || at > dueAt ? ({ gate, from: dueAt } as const) : null
     const isUncertain = uncertain.has(nameOfRun(event.data)) || ('saw' in event.data && event.data.saw !== undefined)
     steps.push({
       ...runIn(event.data),

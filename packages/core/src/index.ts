@@ -124,6 +124,7 @@ export { nearest } from './nearest.ts'
 export { type NotJson, notJsonIn } from './not-json.ts'
 export { orThrow, RejectionError } from './or-throw.ts'
 export { orderDigest } from './order.ts'
+export { createPaceQueue, type PaceQueue } from './pace-queue.ts'
 export {
   type CampaignPause,
   drainedLane,
@@ -133,6 +134,7 @@ export {
   ongoingIn,
   type Pace,
   type PacedCampaign,
+  pacedIn,
   pausedCampaignOf,
   pausedLane,
   pauseNow,

@@ -89,6 +89,12 @@ export function pacedIn({ campaignId, pauses }: Paused & { readonly campaignId: 
   return until === null || pace === null ? null : { campaignId, resumedAt: until, pace }
 }
 
+/** Whether what is due at that instant was overdue when its campaign was resumed with a pace, by the pauses of its sequence. */
+export function isPacedAt(pauses: readonly SequencePause[], dueAt: Instant): boolean {
+  const last = pauses.at(-1)
+  return last !== undefined && last.pace !== null && last.until !== null && dueAt <= last.until
+}
+
 const NONE: readonly SequencePause[] = []
 const bySequence = new WeakMap<readonly CampaignPause[], Map<SequenceId, readonly SequencePause[]>>()
 

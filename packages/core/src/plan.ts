@@ -34,6 +34,7 @@ import {
   drainedLane,
   type EndOfWait,
   endOfWait,
+  isPacedAt,
   isPausedLane,
   leavesWait,
   pausedLane,
@@ -778,9 +779,7 @@ function pausedOf({ run, held }: RunPlanner): Pick<UpcomingStep, 'paused' | 'cam
 /** What was overdue when its campaign was resumed with a pace begins by that; what is tried or sent again does not. */
 function pacedBy(pauses: readonly SequencePause[], drainedAt: Instant | null, step: DueStep): DueStep {
   if (step.action !== 'dispatch' || step.resend > 0 || step.attempt > 1) return step
-  const last = pauses.at(-1)
-  const isPaced = last !== undefined && last.pace !== null && last.until !== null && step.dueAt <= last.until
-  if (isPaced) return { ...step, pacedIn: pausedLane(step.campaignId) }
+  if (isPacedAt(pauses, step.dueAt)) return { ...step, pacedIn: pausedLane(step.campaignId) }
   return drainedAt !== null && step.dueAt <= drainedAt ? { ...step, pacedIn: drainedLane(step.campaignId) } : step
 }
 

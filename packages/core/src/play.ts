@@ -10,8 +10,10 @@ import type { HistoricEvent } from './decision/builder.ts'
 import { isLeft } from './either.ts'
 import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
-import { type ContactId, epochMsOf, type Instant, instantOf } from './ids.ts'
-import { freeWake, plan } from './plan.ts'
+import { type CampaignId, type ContactId, epochMsOf, type Instant, instantOf } from './ids.ts'
+import { isPacedAt, isPausedLane, pacedIn, pausedLane, pausesOf } from './pauses.ts'
+import { type Plan, plan } from './plan.ts'
+import type { OtherLane } from './ports/agenda.ts'
 import type { Facts, StepOutcome } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
 
@@ -52,6 +54,25 @@ export interface PlayOptions {
   readonly takeMs: number
   /** In order. They come before the steps that are due at the same instant. */
   readonly happenings: readonly Happening[]
+  /**
+   * Of campaigns whose overdue steps begin by a pace: when each next one of the contact may (GATE-4). Left out: at once, as if
+   * the contact were the only one.
+   */
+  readonly paced?: Paced
+  /** Is given each plan, before anything comes of it. */
+  looked?(planned: Plan): void
+}
+
+/** When overdue steps of a contact may begin, in order. */
+export type Paced = ReadonlyMap<CampaignId, readonly Instant[]>
+
+/** Whether the step was overdue when its campaign was resumed with a pace, and so is one of those that begin by it (GATE-4). */
+export function isPacedDispatch(
+  { campaignId, sequenceId, attempt, resend, timing }: ContactEventOf<'StepDispatched'>['data'],
+  campaigns: Catalog,
+): boolean {
+  if (timing === null || attempt > 1 || resend > 0) return false
+  return isPacedAt(pausesOf(campaigns.find(campaignId), sequenceId), timing.dueAt)
 }
 
 export interface Played {
@@ -68,6 +89,40 @@ interface AtWork {
   readonly calls: readonly { readonly data: ContactEventOf<'StepDispatched'>['data']; readonly answer: StepOutcome }[]
 }
 
+/** Lets the overdue steps of a contact begin when their turn has come. */
+function createTurns(paced: Paced, campaigns: Catalog) {
+  const begun = new Map<CampaignId, number>()
+  const left = (campaignId: CampaignId) => paced.get(campaignId)?.slice(begun.get(campaignId) ?? 0) ?? []
+
+  /** When something of the lane can begin; `null`: never, while its pause lasts. */
+  function laneAt({ wakeAt, kind, campaignId }: OtherLane): Instant | null {
+    if (!isPausedLane({ kind, campaignId })) return wakeAt
+    const entry = campaigns.find(campaignId)
+    if (entry === undefined || pacedIn(entry) === null) return null
+    const [turn = wakeAt] = left(campaignId)
+    return turn > wakeAt ? turn : wakeAt
+  }
+
+  return {
+    nextWake({ wakeAt, lane, others = [] }: Plan): Instant | null {
+      if (wakeAt === null || lane === null) return wakeAt
+      const wakes = [{ wakeAt, ...lane }, ...others].flatMap((one) => laneAt(one) ?? [])
+      return wakes.reduce<Instant | null>((a, b) => (a === null || b < a ? b : a), null)
+    },
+    permits(now: Instant): ReadonlyMap<string, number> {
+      const permits = new Map<string, number>()
+      for (const campaignId of paced.keys()) {
+        const turns = left(campaignId)
+        if (turns.length > 0) permits.set(pausedLane(campaignId).kind, turns.filter((turn) => turn <= now).length)
+      }
+      return permits
+    },
+    begun({ campaignId }: ContactEventOf<'StepDispatched'>['data']): void {
+      begun.set(campaignId, (begun.get(campaignId) ?? 0) + 1)
+    },
+  }
+}
+
 export function playOn(options: PlayOptions): Played {
   const { contactId, campaigns, until, maxEvents, factsAt, outcome, takeMs } = options
   const happenings = [...options.happenings]
@@ -76,6 +131,7 @@ export function playOn(options: PlayOptions): Played {
   let { state, from: now } = options
   let commands = 0
   let atWork: AtWork | null = null
+  const turns = createTurns(options.paced ?? new Map(), campaigns)
 
   const nextMeta = () => ({ contactId, commandId: `command ${++commands}`, actor: null })
 
@@ -95,10 +151,14 @@ export function playOn(options: PlayOptions): Played {
 
   /** @returns whether it recorded anything */
   function dispatch(): boolean {
-    const { events } = added({ type: 'DispatchDue', ...nextMeta(), inFlight: new Set(), limit: 1000 })
+    const { events } = added({
+      ...{ type: 'DispatchDue', ...nextMeta(), inFlight: new Set<string>(), limit: 1000 },
+      permits: turns.permits(now),
+    })
     const calls = events.flatMap((event) =>
       event.type === 'StepDispatched' ? [{ data: event.data, answer: outcome(event.data, now) }] : [],
     )
+    for (const { data } of calls) if (isPacedDispatch(data, campaigns)) turns.begun(data)
     if (calls.length > 0) atWork = { until: instantOf(epochMsOf(now) + takeMs), calls }
     return events.length > 0
   }
@@ -111,7 +171,9 @@ export function playOn(options: PlayOptions): Played {
   }
 
   for (;;) {
-    const planned = freeWake(plan(contactId, state, campaigns, factsAt(now), now))
+    const found = plan(contactId, state, campaigns, factsAt(now), now)
+    options.looked?.(found)
+    const planned = turns.nextWake(found)
     const wakeAt: Instant | null = (atWork as AtWork | null)?.until ?? planned
     const [first] = happenings
     const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)

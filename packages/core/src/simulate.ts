@@ -54,7 +54,11 @@ export type Happening = { readonly at: Instant | string } & (
   | PauseOfCampaign
 )
 
-/** The campaign is paused, or resumed: `{ at: 'P3D', pauseCampaign: true }`, `{ at: 'P5D', resumeCampaign: 'skip' }` (GATE-1, GATE-3). */
+/**
+ * The campaign is paused, or resumed: `{ at: 'P3D', pauseCampaign: true }`, `{ at: 'P5D', resumeCampaign: 'skip' }` (GATE-1,
+ * GATE-3). Without a pace: that holds up a contact only while others go before it, and here there are no others. What a pace
+ * does to all of them is a question for a forecast (FORECAST-3).
+ */
 export type PauseOfCampaign =
   | { readonly pauseCampaign: true | readonly SequenceId[] }
   | { readonly resumeCampaign: Overdue }

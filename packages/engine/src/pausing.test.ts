@@ -277,6 +277,18 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
       },
     ])
     expect(progress).toEqual([3])
+    // By a pace what would go at once goes in turn, by due instant; what is due later is not held up.
+    const paced = await engine.inspect.heldByPause('pool', { pace: { most: 1, per: 'PT1H' } })
+    const once = (at: string) => ({ go: 1, first: at, last: at })
+    expect(paced?.steps.map(({ choices }) => choices)).toMatchObject([
+      { shift: once(now), send: once(now), skip: { go: 0, first: null } },
+      {
+        shift: later('2026-03-04T09:00:00.000Z', '2026-03-04T21:00:00.000Z'),
+        send: later('2026-03-03T22:00:00.000Z', '2026-03-03T23:00:00.000Z'),
+        skip: once(now),
+      },
+    ])
+    await expect(engine.inspect.heldByPause('pool', { pace: { most: 0, per: 'PT1H' } })).rejects.toThrow('pace.most')
     expect(await engine.inspect.heldByPause('pool', { most: 1 })).toMatchObject({ contacts: 1, complete: false })
     expect(await engine.inspect.heldByPause('garden')).toBe(null)
     expect((await engine.inspect.campaign('pool'))?.paused).toEqual({

@@ -381,6 +381,10 @@ describe('campaigns', () => {
       body: { type: 'urn:enfold:problem:CampaignPaused' },
     })
     expect((await send('GET', '/campaigns/pool/held-by-pause')).body).toMatchObject({ complete: true, steps: [] })
+    const inTurn = await send('GET', '/campaigns/pool/held-by-pause?paceMost=5&pacePer=PT1M')
+    expect(inTurn.body).toMatchObject({ complete: true, steps: [] })
+    for (const wrong of ['pacePer=PT1M', 'paceMost=5&pacePer=often'])
+      expect((await send('GET', `/campaigns/pool/held-by-pause?${wrong}`)).status).toBe(400)
     const pace = { most: 5, per: 'PT1H' }
     const resumed = await send('POST', '/campaigns/pool/resume-campaign', { body: { overdue: 'send', pace } })
     expect(resumed.body).toMatchObject({ outcome: 'resumed' })

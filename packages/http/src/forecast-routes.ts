@@ -24,7 +24,7 @@ const ContactForecast = s.closed({
       dueAt: s.Instant,
       result: s.words('sent', 'skipped', 'failed'),
       reason: s.opt(Reason),
-      shift: s.opt(s.closed({ gate: s.words('window', 'overdue'), from: s.Instant })),
+      shift: s.opt(s.closed({ gate: s.words('window', 'overdue', 'pace'), from: s.Instant })),
       conditional: s.opt(s.Flag),
     }),
   ),
@@ -48,6 +48,7 @@ const ContactForecast = s.closed({
 const Place = s.closed({
   after: s.closed({ contactId: s.Id, wakeAt: s.Instant, leaseUntil: s.orNull(s.Instant), kind: Type.String() }),
   counts: s.list(s.list(Type.Union([Type.String(), s.whole(0)]))),
+  paces: s.opt(s.list(s.list(Type.Union([Type.String(), Type.Number()])))),
 })
 const Totals = s.closed({
   from: s.Instant,
@@ -68,6 +69,7 @@ const Totals = s.closed({
 })
 
 const MANY = s.whole(1, 100_000_000)
+const Pace = s.closed({ most: s.whole(1, 1_000_000), per: s.Text })
 const Asked = s.closed({
   until: s.Instant,
   by: s.words('hour', 'day'),
@@ -85,7 +87,9 @@ const Asked = s.closed({
           entries: s.opt(s.words('open', 'closed')),
         }),
       ),
-      resume: s.opt(s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')) })),
+      resume: s.opt(
+        s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')), pace: s.opt(Pace) }),
+      ),
     }),
   ),
 })

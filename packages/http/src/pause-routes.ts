@@ -1,5 +1,5 @@
 /** Pausing a campaign and resuming it, and what a pause holds (GATE-1 to GATE-5). */
-import { CAMPAIGN_VERBS, campaignUnknown } from '@enfold/core'
+import { CAMPAIGN_VERBS, campaignUnknown, EnfoldFault } from '@enfold/core'
 import { answerOf, found, given, onCampaign, orderOf, type Route, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -71,12 +71,16 @@ export const pauseRoutes: readonly Route[] = [
     method: 'get',
     path: '/campaigns/{campaignId}/held-by-pause',
     summary:
-      'How many runs of a paused campaign are overdue at each step, and when they would go under each choice of a resume. Looks at every contact that has something due; `most` bounds how many',
-    query: s.closed({ most: s.opt(s.whole(1)) }),
+      'How many runs of a paused campaign are overdue at each step, and when they would go under each choice of a resume. Looks at every contact that has something due; `most` bounds how many. With `paceMost` and `pacePer` as a resume with that pace would',
+    query: s.closed({ most: s.opt(s.whole(1)), paceMost: s.opt(s.whole(1, 1_000_000)), pacePer: s.opt(s.Text) }),
     answers: { 200: Held },
     scope: onCampaign('read'),
     async handle({ engine, path: { campaignId }, query, request: { signal } }) {
-      const held = await engine.inspect.heldByPause(campaignId, { ...given(query), signal })
+      const { most, paceMost, pacePer } = query
+      if (pacePer !== undefined && paceMost === undefined)
+        throw EnfoldFault.invalidInput('query.paceMost', paceMost, 'a number, because pacePer is given')
+      const pace = paceMost === undefined ? undefined : { most: paceMost, per: pacePer ?? 'PT1H' }
+      const held = await engine.inspect.heldByPause(campaignId, { ...given({ most, pace }), signal })
       return held ?? found(null, campaignUnknown(campaignId, await engine.inspect.campaigns()))
     },
   }),

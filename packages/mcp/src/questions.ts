@@ -189,8 +189,8 @@ const ONE_CONTACT: readonly Question[] = [
     words: ({ contactId, until, steps, ends, held, cut, factsFault }) => [
       `${idInWords(contactId)} until ${until}, if nothing else happens:`,
       ...steps.map(
-        ({ at, conditional, reason, result, stepId, ...run }) =>
-          `${at}  ${idInWords(stepId)} of ${runName(run)}: ${result}${reasonInWords(reason)}${conditional === true ? ', depends on a condition' : ''}`,
+        ({ at, conditional, reason, result, shift, stepId, ...run }) =>
+          `${at}  ${idInWords(stepId)} of ${runName(run)}: ${result}${reasonInWords(reason)}${shift?.gate === 'pace' ? ', at the earliest: by a pace' : ''}${conditional === true ? ', depends on a condition' : ''}`,
       ),
       ...ends.map(({ at, ...run }) => `${at}  ${runName(run)} ends`),
       ...held.map(

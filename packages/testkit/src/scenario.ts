@@ -216,7 +216,10 @@ export interface Scenario {
   pauseCampaign(
     order?: Pick<PauseCampaign, 'sequences'> & Partial<Pick<PauseCampaign, 'campaignId' | 'entries'>>,
   ): Scenario
-  /** Default: waits are longer by the pause (GATE-3). */
+  /**
+   * Default: waits are longer by the pause (GATE-3). Without a pace: that holds up a contact only while others go before it,
+   * and a scenario has one contact.
+   */
   resumeCampaign(order?: Partial<Pick<ResumeCampaign, 'campaignId' | 'overdue'>>): Scenario
   /** Dispatches what is due at this instant and records what the handlers answer, until nothing more is due. */
   dispatched(outcomeOf?: OutcomeOf): Scenario

@@ -92,6 +92,22 @@ async function countBegun(store: EngineContext['store'], pace: Pace, span: numbe
   pace.fresh -= fresh
 }
 
+/** Where a campaign's last resume stands in the log: nothing began by its pace before it. */
+async function placeOfResume(store: EngineContext['store'], campaignId: CampaignId): Promise<Position> {
+  const stream = campaignStream(campaignId)
+  const events = (await store.readMany([stream])).get(stream) ?? []
+  return events.findLast(({ type }) => type === 'CampaignResumed')?.position ?? 0
+}
+
+/** How many permits of a pace are used up or gone by, for `createPaceQueue`. Reads the log from the resume on. */
+export async function usedBy(store: EngineContext['store'], paced: PacedCampaign, now: Instant): Promise<number> {
+  const { pace: ofCampaign, ...named } = paced
+  const pace = uncounted({ ...named, ...ofCampaign }, await placeOfResume(store, paced.campaignId))
+  const span = spanAt(pace, epochMsOf(now))
+  await countBegun(store, pace, span)
+  return span * pace.most + Math.min(pace.most, pace.begun)
+}
+
 /** Counts what this process began itself, which it knows without the log. */
 function countOwn(pace: Pace, span: number): void {
   if (span !== pace.span) pace.begun = 0
@@ -116,10 +132,7 @@ export function createPaces(
     const { kind } = pausedLane(campaignId)
     const known = paces.get(kind)
     if (known?.resumedAt === resumedAt) return known
-    const stream = campaignStream(campaignId)
-    const events = (await store.readMany([stream])).get(stream) ?? []
-    const position = events.findLast(({ type }) => type === 'CampaignResumed')?.position ?? 0
-    const made = uncounted({ campaignId, resumedAt, ...pace }, position)
+    const made = uncounted({ campaignId, resumedAt, ...pace }, await placeOfResume(store, campaignId))
     paces.set(kind, made)
     return made
   }

@@ -13,6 +13,7 @@ import {
   forecastOf,
   type Instant,
   isLeft,
+  isLegalId,
   type Members,
   type ReadModel,
   tagOf,
@@ -23,10 +24,12 @@ import type { EngineContext } from '../engine-context.ts'
 import { yieldToEventLoop } from '../event-loop.ts'
 import * as input from '../input.ts'
 import { pages } from '../paging.ts'
+import { pace } from '../pausing.ts'
 import { decidedOn } from '../stored-states.ts'
 import { agendaPages } from './agenda-questions.ts'
 import { type BrokenContacts, createBrokenTally } from './broken-contacts.ts'
 import { type Count, Counts, cellIn, type ForecastCell, unseenOf } from './forecast-counts.ts'
+import { createTurns, type UsedPermits } from './forecast-turns.ts'
 import { loadContact, loadContacts, NO_FACTS, type QuestionedContact } from './questioned-contacts.ts'
 
 export interface ContactForecastQuery {
@@ -84,6 +87,8 @@ export interface ForecastTotals {
 export interface ForecastPlace {
   readonly after: AgendaEntry
   readonly counts: readonly Count[]
+  /** What it used of the paces of campaigns (GATE-4). Left out: nothing. */
+  readonly paces?: UsedPermits
 }
 
 export interface ForecastQuestions {
@@ -97,7 +102,7 @@ export interface ForecastQuestions {
    */
   forecast(contactId: ContactId, query: ContactForecastQuery): Promise<ContactForecast>
   /**
-   * The same added up over all contacts who have something to come. Of a `sample` the numbers are estimates, each with its
+   * The same added up over all contacts who have something to come; overdue steps by the pace of a resume (GATE-4). Of a `sample` the numbers are estimates, each with its
    * error. Contacts who move on while it is read may be counted as before or as after.
    *
    * @example
@@ -124,12 +129,15 @@ const shaped = (shape: input.Shape) => (path: string, value: unknown) => input.c
 const WHAT_IF = shaped({
   'definition?': input.anything,
   'pause?': shaped({ campaignId: input.id, 'sequences?': input.ids, 'entries?': input.oneOf('open', 'closed') }),
-  'resume?': shaped({ campaignId: input.id, 'overdue?': input.oneOf('shift', 'send', 'skip') }),
+  'resume?': shaped({ campaignId: input.id, 'overdue?': input.oneOf('shift', 'send', 'skip'), 'pace?': pace }),
 })
 const ONE_CONTACT = { until: input.instant, 'whatIf?': WHAT_IF }
 const TEN_YEARS_MS = 10 * 366 * 86_400_000
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+const isUsed = (one: unknown): boolean =>
+  Array.isArray(one) && one.length === 2 && isLegalId(one[0]) && Number.isFinite(one[1]) && one[1] >= 0
 
 /** An answer of before. It may come from anywhere: what is not read back is not looked at. */
 function anAnswer(path: string, value: unknown): void {
@@ -139,7 +147,10 @@ function anAnswer(path: string, value: unknown): void {
     Array.isArray(broken) &&
     typeof next?.after?.contactId === 'string' &&
     Array.isArray(next.counts) &&
-    next.counts.every((one) => Array.isArray(one) && one.length === 5 && cellIn(one[0]) && one.slice(1).every(isCount))
+    next.counts.every(
+      (one) => Array.isArray(one) && one.length === 5 && cellIn(one[0]) && one.slice(1).every(isCount),
+    ) &&
+    (next.paces === undefined || (Array.isArray(next.paces) && next.paces.every(isUsed)))
   if (!isOne) throw EnfoldFault.unshownInput(path, 'is none', 'an answer of this question whose `next` is not null')
 }
 
@@ -180,10 +191,11 @@ async function played(
   campaigns: Catalog,
   now: Instant,
   until: Instant,
+  paced?: ReadonlyMap<CampaignId, readonly Instant[]>,
 ): Promise<Forecast> {
   const { contactId, facts = NO_FACTS } = contact
   const on = ({ state }: Pick<QuestionedContact, 'state'>) =>
-    forecastOf({ contactId, state, campaigns, facts, now, until })
+    forecastOf({ contactId, state, campaigns, facts, now, until, ...(paced === undefined ? {} : { paced }) })
   return (
     decidedOn({ ...contact, mayBeRecorded: false }, () => on(contact)) ??
     on(await loadContact(context, contactId, { whole: true }))
@@ -208,6 +220,7 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
   const due = goOn?.due ?? (await countDue(readModel, until, isAsked, signal))
   const share = sample === undefined || sample >= due ? 1 : sample / due
   const counts = new Counts(by, goOn?.next?.counts)
+  const turns = createTurns({ context, readModel, catalog, now, weight: 1 / share }, goOn?.next?.paces)
   const broken = createBrokenTally(goOn?.broken)
   const asked = createQuestionFacts(context.factsOf)
   let [contacts, cut, next] = [goOn?.contacts ?? 0, goOn?.cut ?? 0, null as ForecastPlace | null]
@@ -227,7 +240,9 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
           broken.add(contact.contactId, contact.why.factsFault as FactsFault)
           continue
         }
-        const forecast = await played(context, contact, catalog, now, until)
+        const alone = await played(context, contact, catalog, now, until)
+        const paced = await turns.of(alone.steps)
+        const forecast = paced === null ? alone : await played(context, contact, catalog, now, until, paced)
         contacts += 1
         cut += forecast.cut ? 1 : 0
         counts.add(
@@ -238,7 +253,8 @@ async function ofAll(context: EngineContext, readModel: ReadModel, query: Foreca
       onProgress?.({ contacts })
       const last = some.at(-1)
       if (left <= 0 && last !== undefined) {
-        next = { after: last, counts: counts.all() }
+        const paces = turns.used()
+        next = { after: last, counts: counts.all(), ...(paces.length === 0 ? {} : { paces }) }
         break reading
       }
       await yieldToEventLoop()

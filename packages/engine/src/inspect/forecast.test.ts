@@ -1,5 +1,5 @@
 /** What is forecast is what the engine then does, and nothing is written for it. */
-import { epochMsOf, type Instant, instantOf, orThrow } from '@enfold/core'
+import { epochMsOf, type Instant, instantOf, orThrow, type StepRef } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { campaignArbitrary, createSimulatedClock, factsArbitrary } from '@enfold/testkit'
@@ -8,10 +8,29 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MONDAY } from '../engine.fixture.ts'
 import { createEngine } from '../engine.ts'
+import type { Upcoming } from './agenda-questions.ts'
+import type { ContactForecast, ForecastTotals } from './forecast-questions.ts'
 
 const later = (days: number): Instant => instantOf(epochMsOf(MONDAY) + days * 86_400_000)
 const SENT = async () => ({ outcome: 'sent' as const })
 const handlers = { email: SENT, task: SENT }
+
+const FAILED = { outcome: 'failed' as const, reason: 'smtp-450' }
+
+/** The first step of a run is told as its schedule says. */
+function expectAsPlanned(step: Upcoming, { from, steps }: ContactForecast): void {
+  const nameOf = ({ campaignId, sequenceId, key, run, stepId }: StepRef) => [campaignId, sequenceId, key, run, stepId]
+  const name = JSON.stringify(nameOf(step))
+  const told = steps.find((one) => one.resend === 0 && JSON.stringify(nameOf(one)) === name)
+  if (step.paused || told === undefined || told.result !== 'sent') return
+  const { at, dueAt, shift } = told
+  const gate = step.opensAt !== undefined ? 'window' : step.dueAt < from ? 'overdue' : null
+  expect({ at, dueAt, shift }).toEqual({
+    at: step.opensAt ?? (step.dueAt < from ? from : step.dueAt),
+    dueAt: step.dueAt,
+    shift: gate === null ? undefined : { gate, from: step.dueAt },
+  })
+}
 
 const story = fc.record({
   definition: campaignArbitrary({ maxSequences: 3, maxGoals: 2, maxSteps: 4 }),
@@ -19,6 +38,10 @@ const story = fc.record({
   which: fc.nat(20),
   days: fc.nat(6),
   pausedAfter: fc.option(fc.nat(4), { nil: null }),
+  /** One in so many attempts before the forecast fails. */
+  failing: fc.option(fc.integer({ min: 1, max: 3 }), { nil: null }),
+  /** For so many hours before the forecast nobody works. */
+  idle: fc.nat(60),
 })
 
 const pool = {
@@ -57,10 +80,18 @@ describe('a forecast of one contact', () => {
   it.each(['memory', 'SQLite'])('FORECAST-1: is what the engine then does, over %s', async (name) => {
     let told = 0
     await fc.assert(
-      fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter }) => {
+      fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter, failing, idle }) => {
         const clock = createSimulatedClock(MONDAY)
         const store = name === 'memory' ? createMemoryStore() : createSqliteStore({ path: ':memory:' })
-        const engine = createEngine({ store, clock, contacts: { get: () => facts }, handlers })
+        let [attempts, mayFail] = [0, failing !== null]
+        const attempt = async () => {
+          attempts += 1
+          return mayFail && attempts % (failing ?? 1) === 0 ? FAILED : { outcome: 'sent' as const }
+        }
+        const engine = createEngine({
+          ...{ store, clock, contacts: { get: () => facts } },
+          handlers: { email: attempt, task: attempt },
+        })
         orThrow(await engine.publish(definition))
         const sequence = definition.sequences[which % definition.sequences.length]
         const order = { contactId: 'ada', campaignId: definition.id, sequenceId: sequence?.id ?? '', actor: null }
@@ -77,10 +108,14 @@ describe('a forecast of one contact', () => {
         // A loop without a wait has no end, in either of the two.
         fc.pre(await playUntil(later(days)))
         if (pausedAfter !== null && pausedAfter <= days) await engine.pauseSequence(order)
+        mayFail = false
+        clock.advance(`PT${idle}H`)
         const before = await engine.inspect.history('ada')
         const until = later(days + 20)
+        const upcoming = await engine.inspect.upcoming({ contactId: 'ada' })
         const forecast = await engine.inspect.forecast('ada', { until })
         expect(await engine.inspect.history('ada')).toEqual(before)
+        for (const step of upcoming) expectAsPlanned(step, forecast)
         fc.pre(!forecast.cut && (await playUntil(until)))
         const after = (await engine.inspect.history('ada')).slice(before.length)
         const happened = after.flatMap(({ type, at, data }) => {
@@ -143,6 +178,42 @@ describe('a forecast of one contact', () => {
       ...{ stepId: 'two', at: '2026-03-11T08:30:00.000Z', dueAt },
       shift: { gate: 'overdue', from: dueAt },
     })
+  })
+
+  it('FORECAST-1: a retry that waits for its window is told as its schedule is', async () => {
+    const { engine, clock, store } = await given(['ada'])
+    await engine.runDue()
+    clock.set('2026-03-04T08:59:50.000Z')
+    const failing = createEngine({
+      ...{ store, clock, contacts: { get: () => ({ tags: ['pool'] }) } },
+      handlers: { email: async () => FAILED, task: SENT },
+    })
+    await failing.runDue()
+    const [upcoming] = await engine.inspect.upcoming({ contactId: 'ada' })
+    expect(upcoming).toMatchObject({ stepId: 'two', status: 'retrying', opensAt: '2026-03-11T08:00:00.000Z' })
+    const from = upcoming?.dueAt
+    expect((await engine.inspect.forecast('ada', { until: later(30) })).steps[0]).toMatchObject({
+      ...{ stepId: 'two', dueAt: from, at: '2026-03-11T08:00:00.000Z', shift: { gate: 'window', from } },
+    })
+    clock.set('2026-03-11T08:10:00.000Z')
+    expect((await engine.inspect.forecast('ada', { until: later(30) })).steps[0]).toMatchObject({
+      ...{ stepId: 'two', dueAt: from, at: '2026-03-11T08:10:00.000Z', shift: { gate: 'overdue', from } },
+    })
+  })
+
+  it('FORECAST-1: what was overdue at a resume with a pace is told at its earliest instant, and by which gate', async () => {
+    const { engine, clock } = await given(['ada', 'bob'])
+    orThrow(await engine.pauseCampaign('pool', { actor: null }))
+    clock.set(later(1))
+    const resume = { overdue: 'send', pace: { most: 1, per: 'PT1H' } } as const
+    const one = { stepId: 'one', at: later(1), dueAt: MONDAY, shift: { gate: 'pace', from: MONDAY } }
+    const until = later(30)
+    const whatIf = { resume: { campaignId: 'pool', ...resume } }
+    expect((await engine.inspect.forecast('bob', { until, whatIf })).steps[0]).toMatchObject(one)
+    orThrow(await engine.resumeCampaign('pool', { actor: null, ...resume }))
+    const { steps } = await engine.inspect.forecast('bob', { until })
+    expect(steps[0]).toMatchObject(one)
+    expect(steps[1]?.shift).toBeUndefined()
   })
 
   it('FORECAST-1: what waits for somebody is told apart', async () => {
@@ -280,6 +351,49 @@ describe('a forecast of all contacts', () => {
     // Every contact of the sample comes to it, and not every contact.
     const [one] = all.cells.filter(({ stepId, campaignId }) => stepId === 'one' && campaignId === 'pool')
     expect(Math.abs((one?.sent ?? 0) - 400)).toBeLessThanOrEqual(one?.error ?? 0)
+  })
+
+  it('FORECAST-2, GATE-4: overdue steps come by the pace of a resume, as the engine then does', async () => {
+    const { engine, clock } = await given(contacts.slice(0, 20))
+    orThrow(await engine.pauseCampaign('pool', { actor: null }))
+    clock.set(later(1))
+    const resume = { overdue: 'send', pace: { most: 2, per: 'PT1H' } } as const
+    const query = { until: later(3), by: 'hour' } as const
+    const inTurn = await engine.inspect.forecast({ ...query, whatIf: { resume: { campaignId: 'pool', ...resume } } })
+    const sentIn = ({ cells }: ForecastTotals) => cells.map(({ from, stepId, sent }) => `${from} ${stepId} ${sent}`)
+    expect(sentIn(inTurn).slice(0, 10)).toEqual(
+      Array.from({ length: 10 }, (_, i) => `2026-03-03T${String(9 + i).padStart(2, '0')}:00:00.000Z one 2`),
+    )
+    orThrow(await engine.resumeCampaign('pool', { actor: null, ...resume }))
+    expect(sentIn(await engine.inspect.forecast(query))).toEqual(sentIn(inTurn))
+    let part = await engine.inspect.forecast({ ...query, atMost: 7 })
+    while (part.next !== null)
+      part = await engine.inspect.forecast({ ...query, atMost: 7, goOn: JSON.parse(JSON.stringify(part)) })
+    expect(sentIn(part)).toEqual(sentIn(inTurn))
+    // Of a sample each stands for many, and takes the permits of as many.
+    const sample = await engine.inspect.forecast({ ...query, sample: 10 })
+    expect(sample.contacts).toBeLessThan(20)
+    const hoursOf = ({ cells }: ForecastTotals) =>
+      cells.filter(({ stepId }) => stepId === 'one').map(({ from }) => from)
+    expect(hoursOf(sample).at(-1)?.slice(0, 10)).toBe('2026-03-03')
+    expect(hoursOf(sample).length).toBeGreaterThan(3)
+    // In the middle of a span what has begun in it is used up.
+    await engine.runDue()
+    clock.set('2026-03-03T09:30:00.000Z')
+    const rest = sentIn(await engine.inspect.forecast(query))
+    expect(rest.slice(0, 9)).toEqual(sentIn(inTurn).slice(1, 10))
+    const done = new Map<string, number>()
+    for (let hour = 10; hour < 58; hour++) {
+      clock.set(instantOf(epochMsOf('2026-03-03T00:00:00.000Z') + hour * 3_600_000))
+      await engine.runDue()
+    }
+    for (const contactId of contacts.slice(0, 20))
+      for (const { type, at, data } of await engine.inspect.history(contactId))
+        if (type === 'StepDispatched') {
+          const cell = `${at.slice(0, 13)}:00:00.000Z ${data.stepId}`
+          done.set(cell, (done.get(cell) ?? 0) + 1)
+        }
+    expect([...done].map(([cell, sent]) => `${cell} ${sent}`).toSorted()).toEqual(sentIn(inTurn).toSorted())
   })
 
   it('FORECAST-2: ends when it is told to', async () => {

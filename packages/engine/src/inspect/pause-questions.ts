@@ -2,8 +2,11 @@
 import {
   asIfResumed,
   type CampaignId,
+  compareIds,
+  createPaceQueue,
   type Instant,
   type Overdue,
+  type Pace,
   plan,
   type ReadModel,
   type SequenceId,
@@ -13,6 +16,7 @@ import {
 import { createQuestionFacts } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
+import { pace } from '../pausing.ts'
 import { agendaPages } from './agenda-questions.ts'
 import { pausedIn } from './campaign-questions.ts'
 import { loadContacts, NO_FACTS } from './questioned-contacts.ts'
@@ -22,7 +26,7 @@ export interface ResumeEffect {
   /** How many of them would go, at once or later, and how many would be skipped, as left out or as too late. */
   readonly go: number
   readonly skip: number
-  /** The first and the last instant at which they would; `null`: none would. */
+  /** The first and the last instant at which they would, by the pace that was asked about; `null`: none would. */
   readonly first: Instant | null
   readonly last: Instant | null
 }
@@ -57,12 +61,14 @@ export interface PauseQuestions {
   /**
    * How many runs of a paused campaign are overdue at each step, and when they would go under each choice of
    * `resumeCampaign`. Looks at each contact that has something due; `most` bounds how many, `onProgress` is told of every
-   * 500. `null`: there is no such campaign.
+   * 500. `pace`: as a resume with it would (GATE-4): what would go at once goes in its turn, by due instant. `null`: there is
+   * no such campaign.
    */
   heldByPause(
     campaignId: CampaignId,
     options?: {
       readonly most?: number
+      readonly pace?: Pace
       readonly signal?: AbortSignal
       readonly onProgress?: (contacts: number) => void
     },
@@ -73,6 +79,7 @@ const CHOICES = ['shift', 'send', 'skip'] as const satisfies readonly Overdue[]
 
 const OPTIONS = {
   'most?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  'pace?': pace,
   'signal?': input.abortSignal,
   'onProgress?': input.callable(),
 }
@@ -88,7 +95,7 @@ export function createPauseQuestions(context: EngineContext, readModel: ReadMode
       if (entry === undefined) return null
       const at = clock.now()
       const { since = null, sequences = null, entries = 'open' } = pausedIn(entry).paused ?? {}
-      const tally = createTally(context, campaignId, at)
+      const tally = createTally(context, campaignId, at, options.pace)
       const counted = since !== null ? await count(context, readModel, at, tally, options) : NOTHING
       const order = (entry.versions.at(-1)?.campaign.definition.sequences ?? []).flatMap(({ id, steps }) =>
         steps.map((step) => nameOf(id, step.id)),
@@ -138,7 +145,33 @@ interface Effect {
   last: Instant | null
 }
 
-function createTally({ campaigns: { catalog } }: EngineContext, campaignId: CampaignId, at: Instant) {
+/** An overdue run that goes in its turn. */
+interface Paced {
+  readonly effect: Effect
+  readonly goesAt: Instant
+  readonly dueAt: Instant
+}
+
+function goes(effect: Effect, at: Instant): void {
+  effect.go += 1
+  if (effect.first === null || at < effect.first) effect.first = at
+  if (effect.last === null || at > effect.last) effect.last = at
+}
+
+/** Those that can go first do, and of the same those that have been due longest. */
+function takeTurns(paced: readonly Paced[], campaignId: CampaignId, resumedAt: Instant, pace: Pace): void {
+  const queue = createPaceQueue({ campaignId, resumedAt, pace })
+  const order = paced.toSorted((a, b) => compareIds(a.goesAt, b.goesAt) || compareIds(a.dueAt, b.dueAt))
+  for (const { effect, goesAt } of order) goes(effect, queue.begins(goesAt))
+}
+
+function createTally(
+  { campaigns: { catalog } }: EngineContext,
+  campaignId: CampaignId,
+  at: Instant,
+  pace: Pace | undefined,
+) {
+  const waiting: { readonly [Choice in Overdue]: Paced[] } = { shift: [], send: [], skip: [] }
   const resumed = CHOICES.map((choice) => [choice, asIfResumed(catalog, campaignId, at, choice)] as const)
   const steps = new Map<string, HeldStep & { overdue: number; choices: { readonly [Choice in Overdue]: Effect } }>()
 
@@ -178,13 +211,15 @@ function createTally({ campaigns: { catalog } }: EngineContext, campaignId: Camp
             continue
           }
           const goesAt = [next.opensAt ?? next.dueAt, at].reduce((a, b) => (a > b ? a : b))
-          effect.go += 1
-          if (effect.first === null || goesAt < effect.first) effect.first = goesAt
-          if (effect.last === null || goesAt > effect.last) effect.last = goesAt
+          // A step that was tried before is due again in its own time.
+          const isPaced = pace !== undefined && next.status === 'pending' && next.dueAt <= at
+          if (isPaced) waiting[choice].push({ effect, goesAt, dueAt: next.dueAt })
+          else goes(effect, goesAt)
         }
       }
     },
     sum(order: readonly string[]): readonly HeldStep[] {
+      if (pace !== undefined) for (const choice of CHOICES) takeTurns(waiting[choice], campaignId, at, pace)
       const place = (name: string) => (order.includes(name) ? order.indexOf(name) : order.length)
       return [...steps].sort(([a], [b]) => place(a) - place(b)).map(([, step]) => step)
     },
