@@ -10,6 +10,16 @@ import { readText, type Streams, writeLine } from './streams.ts'
 import { counted, jsonText, named, paintFor, plain } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
+/** A definition in a file, as far as JSON goes. */
+export async function readDefinition(path: string, stdin: Streams['stdin']): Promise<{ readonly id?: unknown } | null> {
+  const text = await readText(path, stdin)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${placeText(path)} is no JSON: ${plain(messageOf(error))}`)
+  }
+}
+
 /** @returns false if the definition was refused */
 export async function publishFile(
   io: Streams,
@@ -21,13 +31,7 @@ export async function publishFile(
 ): Promise<boolean> {
   const { json = false, readModel, onPoison } = options
   const { stdout, stderr } = io
-  const text = await readText(path, io.stdin)
-  let definition: { readonly id?: unknown } | null
-  try {
-    definition = JSON.parse(text)
-  } catch (error) {
-    throw new UsageError(`${placeText(path)} is no JSON: ${plain(messageOf(error))}`)
-  }
+  const definition = await readDefinition(path, io.stdin)
   const readModelOptions = {
     ...(readModel === undefined ? {} : { readModel }),
     ...(onPoison === undefined ? {} : { onPoison }),

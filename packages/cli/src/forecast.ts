@@ -1,4 +1,4 @@
-/** `enfold forecast`: what will come if nothing else happens, of one contact or of all (FORECAST-1, FORECAST-2). Only looks. */
+/** `enfold forecast`: what will come if nothing else happens, of one contact or of all (FORECAST-1 to FORECAST-3). Only looks. */
 import {
   type CampaignId,
   type ContactId,
@@ -8,8 +8,9 @@ import {
   type ForecastStep,
   type Instant,
   instantOf,
+  type WhatIf,
 } from '@enfold/core'
-import type { ContactForecast, ForecastTotals } from '@enfold/engine'
+import type { ContactForecast, Engine, ForecastTotals } from '@enfold/engine'
 import { UsageError } from './errors.ts'
 import { createProgress } from './progress.ts'
 import type { Answer } from './questions.ts'
@@ -25,13 +26,16 @@ export async function askContactForecast(
   url: string,
   contactId: ContactId,
   span: Span,
+  whatIf: WhatIf | null,
   options: OrderOptions,
 ): Promise<Answer> {
   return withEngine(url, 'read', options, async (engine) => {
     const until = checked(untilOf(span))
-    const { faults, ...rest } = await engine.inspect.forecast(contactId, { until })
+    await requireKnown(engine, campaignIn(whatIf))
+    const query = { until, ...(whatIf === null ? {} : { whatIf }) }
+    const { faults, ...rest } = await engine.inspect.forecast(contactId, query)
     const json = { ...rest, faults: faults.map(({ error: _, ...run }) => run) }
-    return { json, text: (paint) => contactText(paint, { ...rest, faults }, options) }
+    return { json, text: (paint) => [contactText(paint, { ...rest, faults }, options), ...supposed(whatIf)].join('\n') }
   })
 }
 
@@ -39,6 +43,7 @@ export interface TotalsQuery {
   readonly by: 'day' | 'hour'
   readonly campaignId?: CampaignId
   readonly sample?: number
+  readonly whatIf?: WhatIf
 }
 
 export async function askForecast(
@@ -50,10 +55,7 @@ export async function askForecast(
 ): Promise<Answer> {
   return withEngine(url, 'read', options, async (engine) => {
     const until = checked(untilOf(span))
-    const { campaignId } = query
-    const known = await engine.inspect.campaigns()
-    if (campaignId !== undefined && !known.some((one) => one.campaignId === campaignId))
-      throw new UsageError(describeRejection(campaignUnknown(campaignId, known)))
+    await requireKnown(engine, query.campaignId)
     const progress = createProgress(stderr, undefined, 'contacts')
     try {
       const json = await engine.inspect.forecast({
@@ -61,11 +63,34 @@ export async function askForecast(
         until,
         onProgress: ({ contacts }) => progress.show(contacts, null),
       })
-      return { json, text: (paint) => totalsText(paint, json, query, options) }
+      return {
+        json,
+        text: (paint) => [totalsText(paint, json, query, options), ...supposed(query.whatIf ?? null)].join('\n'),
+      }
     } finally {
       progress.done()
     }
   })
+}
+
+const campaignIn = (whatIf: WhatIf | null) => whatIf?.pause?.campaignId ?? whatIf?.resume?.campaignId
+
+async function requireKnown(engine: Engine, campaignId: CampaignId | undefined): Promise<void> {
+  const known = await engine.inspect.campaigns()
+  if (campaignId !== undefined && !known.some((one) => one.campaignId === campaignId))
+    throw new UsageError(describeRejection(campaignUnknown(campaignId, known)))
+}
+
+/** What else is taken to happen now. */
+function supposed(whatIf: WhatIf | null): readonly string[] {
+  const { definition, pause, resume } = whatIf ?? {}
+  return [
+    ...(definition === undefined ? [] : ['As if the definition were published now; open runs keep their own.']),
+    ...(pause === undefined ? [] : [`As if ${named(pause.campaignId)} were paused now.`]),
+    ...(resume === undefined
+      ? []
+      : [`As if ${named(resume.campaignId)} were resumed now: ${resume.overdue ?? 'shift'}.`]),
+  ]
 }
 
 function checked(until: Instant): Instant {

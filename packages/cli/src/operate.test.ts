@@ -630,6 +630,23 @@ describe('forecast', () => {
     expect(forecast.until).toBe('2036-01-01T00:00:00.000Z')
   })
 
+  it('FORECAST-3: forecast tells what would come under a pause, a resume or another definition', async () => {
+    await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    const ofPool = ['--campaign', 'pool/1']
+    const paused = await said('forecast', store, 'ann', ...ofPool, '--if-paused')
+    expect(paused).toMatch(/wait for somebody:\n.*\n\S+Z +campaign paused +one/)
+    expect(paused).toContain('As if "pool/1" were paused now.')
+    expect(JSON.parse(await said('forecast', store, '--json', ...ofPool, '--if-paused')).cells).toEqual([])
+    await said('pause-campaign', store, 'pool/1')
+    const resumed = ['--if-resumed', 'send', '--most', '1', '--per', 'PT1H']
+    const inTurn = JSON.parse(await said('forecast', store, '--json', '--by', 'hour', ...ofPool, ...resumed))
+    const first = inTurn.cells.filter(({ stepId }: { stepId: string }) => stepId === 'one')
+    expect(first).toMatchObject([{ sent: 1 }, { sent: 1 }])
+    expect(await said('forecast', store, 'ann', ...ofPool, ...resumed)).toContain('at the earliest')
+    const other = given('other.json', JSON.stringify({ ...pool, name: 'Other' }))
+    expect(await said('forecast', store, 'ann', '--definition', other)).toContain('As if the definition were published')
+  })
+
   it('FORECAST-2: forecast adds up all contacts, or says within what a sample is right', async () => {
     const ids = Array.from({ length: 30 }, (_, i) => `c-${i}`)
     await said('start', store, ...ids, NURTURE, '--yes')
@@ -648,6 +665,11 @@ describe('forecast', () => {
   it.each([
     [['ann', '--sample', '5'], 'for all contacts: name none'],
     [['--campaign', 'pool'], 'Did you mean "pool/1"?'],
+    [['ann', '--campaign', 'pool', '--if-paused'], 'Did you mean "pool/1"?'],
+    [['ann', '--if-paused'], '--campaign ID'],
+    [['ann', '--campaign', 'pool/1', '--if-paused', '--most', '5'], '--if-resumed send'],
+    [['ann', '--campaign', 'pool/1'], 'for all contacts: name none'],
+    [['--campaign', 'pool/1', '--if-resumed', 'later'], 'Allowed choices are shift, send, skip'],
     [['ann', '--until', '2020-01-01'], 'ends after now, within ten years'],
     [['--days', '9000000'], 'ends after now, within ten years'],
     [['--days', '3', '--until', '2036-01-01'], 'cannot be used with'],

@@ -487,6 +487,19 @@ describe('forecasts', () => {
     expect((await send('GET', '/campaigns/pool')).body).toMatchObject({ version: 1 })
     expect((await under({ definition: { ...pool, sequences: [] } })).status).toBe(400)
     expect((await under({ resume: { campaignId: 'nothing' } })).status).toBe(404)
+    const ofAnn = (whatIf: object) => send('POST', '/contacts/ann/forecast', { body: { until, whatIf } })
+    expect((await ofAnn({})).body).toEqual((await send('GET', `/contacts/ann/forecast?until=${until}`)).body)
+    expect((await ofAnn({ pause: { campaignId: 'pool' } })).body).toMatchObject({
+      steps: [],
+      held: [{ stepId: 'one' }],
+    })
+    expect((await ofAnn({ definition: { ...pool, sequences: [] } })).status).toBe(400)
+    expect((await ofAnn({ resume: { campaignId: 'nothing' } })).status).toBe(404)
+    await send('POST', '/campaigns/pool/pause-campaign', { body: {} })
+    const resume = { campaignId: 'pool', overdue: 'send', pace: { most: 1, per: 'PT1H' } }
+    expect((await ofAnn({ resume })).body.steps[0]).toMatchObject({ stepId: 'one', shift: { gate: 'pace' } })
+    expect((await under({ resume })).body.cells).toHaveLength(2)
+    expect((await ofAnn({ resume: { ...resume, pace: { most: 1, per: 'often' } } })).status).toBe(400)
   })
 })
 

@@ -1,9 +1,9 @@
 /** What will become of a contact, and of all of them, if nothing happens from now on (FORECAST-1 to FORECAST-3). */
 import { type CampaignId, campaignUnknown, isLegalId } from '@enfold/core'
-import type { ForecastQuery } from '@enfold/engine'
+import type { ContactForecastQuery, ContactForecast as Forecast, ForecastQuery } from '@enfold/engine'
 import type { Static } from 'typebox'
 import * as Type from 'typebox'
-import { type Scope, visibleTo } from './permissions.ts'
+import { type Principal, type Scope, visibleTo } from './permissions.ts'
 import { type Call, found, given, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
@@ -70,6 +70,17 @@ const Totals = s.closed({
 
 const MANY = s.whole(1, 100_000_000)
 const Pace = s.closed({ most: s.whole(1, 1_000_000), per: s.Text })
+const WhatIf = s.closed({
+  definition: s.opt(s.JsonData),
+  pause: s.opt(
+    s.closed({
+      campaignId: s.Id,
+      sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
+      entries: s.opt(s.words('open', 'closed')),
+    }),
+  ),
+  resume: s.opt(s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')), pace: s.opt(Pace) })),
+})
 const Asked = s.closed({
   until: s.Instant,
   by: s.words('hour', 'day'),
@@ -77,22 +88,9 @@ const Asked = s.closed({
   sample: s.opt(MANY),
   atMost: s.opt(MANY),
   goOn: s.opt(Totals),
-  whatIf: s.opt(
-    s.closed({
-      definition: s.opt(s.JsonData),
-      pause: s.opt(
-        s.closed({
-          campaignId: s.Id,
-          sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
-          entries: s.opt(s.words('open', 'closed')),
-        }),
-      ),
-      resume: s.opt(
-        s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')), pace: s.opt(Pace) }),
-      ),
-    }),
-  ),
+  whatIf: s.opt(WhatIf),
 })
+const AskedOfContact = s.closed({ until: s.Instant, whatIf: s.opt(WhatIf) })
 
 export const forecastRoutes: readonly Route[] = [
   route({
@@ -104,16 +102,21 @@ export const forecastRoutes: readonly Route[] = [
     query: s.closed({ until: s.Instant }),
     answers: { 200: ContactForecast },
     scope: reading('any'),
-    async handle({ principal, engine, path: { contactId }, query }) {
-      const { steps, ends, held, faults, ...rest } = await engine.inspect.forecast(contactId, query)
-      return {
-        ...rest,
-        steps: visibleTo(principal, steps),
-        ends: visibleTo(principal, ends),
-        held: visibleTo(principal, held),
-        // What was thrown may quote the contact's facts.
-        faults: visibleTo(principal, faults).map(({ error: _, ...run }) => run),
-      }
+    handle: async ({ principal, engine, path: { contactId }, query }) =>
+      seenBy(principal, await engine.inspect.forecast(contactId, query)),
+  }),
+  route({
+    id: 'forecastContact',
+    method: 'post',
+    path: '/contacts/{contactId}/forecast',
+    summary:
+      'The same as `getForecastOfContact`, also under a `whatIf`: a definition, a pause or a resume that nobody has ordered; writes nothing',
+    body: AskedOfContact,
+    answers: { 200: ContactForecast },
+    scope: ({ body }) => scopeOfWhatIf(body),
+    async handle({ principal, engine, path: { contactId }, body }) {
+      await checkKnown(engine, body)
+      return seenBy(principal, await engine.inspect.forecast(contactId, given(body) as ContactForecastQuery))
     },
   }),
   route({
@@ -135,20 +138,44 @@ export const forecastRoutes: readonly Route[] = [
   }),
 ]
 
+/** What the caller may see of it. */
+function seenBy(principal: Principal, { steps, ends, held, faults, ...rest }: Forecast) {
+  return {
+    ...rest,
+    steps: visibleTo(principal, steps),
+    ends: visibleTo(principal, ends),
+    held: visibleTo(principal, held),
+    // What was thrown may quote the contact's facts.
+    faults: visibleTo(principal, faults).map(({ error: _, ...run }) => run),
+  }
+}
+
 type Body = Static<typeof Asked>
+type WithWhatIf = Pick<Body, 'campaignId' | 'whatIf'>
+
+/** Of one contact each caller gets the steps of their own campaigns; a `whatIf` is about those only. */
+function scopeOfWhatIf(body: WithWhatIf): Scope {
+  const named = campaignsOf(body)
+  return reading(named.length === 0 ? 'any' : named)
+}
 
 /** Where it stops is told by a contact, who may be in any campaign. */
 function scopeOf(body: Body): Scope {
   const { campaignId, atMost, goOn } = body
   if (campaignId === undefined || atMost !== undefined || goOn !== undefined) return reading('all')
-  const { id } = (body.whatIf?.definition ?? {}) as { readonly id?: unknown }
-  return reading([...ordered(body), campaignId, ...(isLegalId(id) ? [id] : [])])
+  return reading([...campaignsOf(body), campaignId])
 }
 
-const ordered = ({ whatIf }: Body): readonly CampaignId[] =>
+/** The campaigns that a `whatIf` is about. */
+function campaignsOf(body: WithWhatIf): readonly CampaignId[] {
+  const { id } = (body.whatIf?.definition ?? {}) as { readonly id?: unknown }
+  return [...ordered(body), ...(isLegalId(id) ? [id] : [])]
+}
+
+const ordered = ({ whatIf }: WithWhatIf): readonly CampaignId[] =>
   [whatIf?.pause, whatIf?.resume].flatMap((order) => order?.campaignId ?? [])
 
-async function checkKnown(engine: Call['engine'], body: Body): Promise<void> {
+async function checkKnown(engine: Call['engine'], body: WithWhatIf): Promise<void> {
   const { campaignId, whatIf } = body
   const asked = [...ordered(body), ...(campaignId === undefined ? [] : [campaignId])]
   if (asked.length === 0) return

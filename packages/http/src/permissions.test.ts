@@ -83,6 +83,12 @@ const ASKED: {
     verbs: ['read'],
     others: true,
   },
+  forecastContact: {
+    path: '/contacts/ann/forecast',
+    body: { until: '2026-04-01T00:00:00.000Z' },
+    verbs: ['read'],
+    others: true,
+  },
   forecast: {
     path: '/forecasts',
     body: { until: '2026-04-01T00:00:00.000Z', by: 'day', campaignId: 'pool' },
@@ -281,6 +287,11 @@ describe('an actor limited to some campaigns', () => {
     const own = await send('GET', '/contacts/ann/forecast?until=2026-04-01T00:00:00.000Z')
     expect(own.body.steps).toMatchObject([{ campaignId: 'garden', stepId: 'one' }])
     expect(own.text).not.toContain('pool')
+    const ifOf = (one: object) => send('POST', '/contacts/ann/forecast', { body: { until: asked.until, whatIf: one } })
+    for (const one of whatIf) expect((await ifOf(one)).status).toBe(403)
+    const ifPaused = await ifOf({ pause: { campaignId: 'garden' } })
+    expect(ifPaused.body).toMatchObject({ steps: [], held: [{ campaignId: 'garden', paused: true }] })
+    expect(ifPaused.text).not.toContain('pool')
   })
 
   it('such an actor is told of no other campaign where an id is not known', async () => {

@@ -35,7 +35,7 @@ describe('questions', () => {
       explainStep: { contactId: 'ada', ...NURTURE, stepId: 'two' },
       explainGoal: { contactId: 'ada', campaignId: 'pool', goalId: 'bought', signalId: 'order-1' },
       getUpcomingOfContact: { contactId: 'ada' },
-      getForecastOfContact: { contactId: 'ada', until },
+      forecastContact: { contactId: 'ada', until },
       searchContacts: { all: [NURTURE] },
       forecast: { until, by: 'day' },
       previewOrder: { order: 'stopSequence', contactId: 'ada', ...NURTURE },
@@ -53,7 +53,11 @@ describe('questions', () => {
     expect(texts.get('explainGoal')).toContain('total was 20, expected {"atLeast":100}')
     expect(texts.get('getHistory')).toContain('Sent one of pool/nurture, run 1, by its handler')
     expect(texts.get('getFunnel')).toContain('nurture: 1 started')
-    expect(texts.get('getForecastOfContact')).toContain('two of pool/nurture, run 1: sent')
+    expect(texts.get('forecastContact')).toContain('two of pool/nurture, run 1: sent')
+    const whatIf = { pause: { campaignId: 'pool' } }
+    expect((await ask('forecastContact', { contactId: 'ada', until, whatIf })).text).toContain(
+      'Waits for somebody: two',
+    )
     expect(texts.get('previewOrder')).toContain('It would come to: stopped')
     clock.advance('P2D')
     expect((await ask('getOverdue')).text).toContain('1 email of pool')

@@ -185,7 +185,8 @@ const ONE_CONTACT: readonly Question[] = [
     words: ({ steps }) => upcomingInWords(steps),
   }),
   question<ContactForecast>({
-    route: 'getForecastOfContact',
+    route: 'forecastContact',
+    more: 'For what a pause, a resume or another definition would change, ask once with `whatIf` and once without.',
     words: ({ contactId, until, steps, ends, held, cut, factsFault }) => [
       `${idInWords(contactId)} until ${until}, if nothing else happens:`,
       ...steps.map(

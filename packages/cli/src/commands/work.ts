@@ -1,9 +1,10 @@
 /** The commands of the worker, and those that look at its work. What they do is in a file each. */
-import type { CampaignId, Instant } from '@enfold/core'
+import type { CampaignId, Instant, Overdue, WhatIf } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { type Command, Option } from 'commander'
 import { idIn, instantIn, read, textIn, wholeNumberIn } from '../arguments.ts'
 import { askAttention } from '../attention.ts'
+import { readDefinition } from '../campaign-orders.ts'
 import { openConsole } from '../console.ts'
 import { askDue } from '../due.ts'
 import { UsageError } from '../errors.ts'
@@ -22,6 +23,7 @@ import {
   type GivenOptions,
   hosted,
   limitIn,
+  paceOf,
   portIn,
   storeCommand,
   withStore,
@@ -119,6 +121,31 @@ type ForecastOptions = GivenOptions & {
   campaign?: CampaignId
   by?: 'day' | 'hour'
   sample?: number
+  ifPaused?: true
+  ifResumed?: Overdue
+  most?: number
+  per?: string
+  definition?: string
+}
+
+/** What else is taken to happen now (FORECAST-3); `null`: nothing. */
+async function whatIfOf(io: Streams, options: ForecastOptions): Promise<WhatIf | null> {
+  const { campaign: campaignId, definition: path, ifPaused, ifResumed } = options
+  const pace = paceOf(options)
+  if (pace !== undefined && ifResumed === undefined)
+    throw new UsageError('--most and --per are the pace of a resume: say which with --if-resumed send.')
+  if (campaignId === undefined && (ifPaused === true || ifResumed !== undefined))
+    throw new UsageError('Say which campaign would be paused or resumed: --campaign ID.')
+  const definition = path === undefined ? undefined : await readDefinition(path, io.stdin)
+  if (ifPaused !== true && ifResumed === undefined && definition === undefined) return null
+  const paced = pace === undefined ? {} : { pace }
+  return {
+    ...(definition === undefined ? {} : { definition }),
+    ...(campaignId === undefined || ifPaused !== true ? {} : { pause: { campaignId } }),
+    ...(campaignId === undefined || ifResumed === undefined
+      ? {}
+      : { resume: { campaignId, overdue: ifResumed, ...paced } }),
+  }
 }
 
 function addForecast(program: Command, io: Streams): void {
@@ -129,22 +156,43 @@ function addForecast(program: Command, io: Streams): void {
       new Option('--days <n>', 'for so many days (default: 30 for a contact, 14 for all)').argParser(wholeNumberIn),
     )
     .addOption(new Option('--by <span>', 'of all: how long the spans are (default: day)').choices(['day', 'hour']))
-    .addOption(new Option('--campaign <id>', 'of all: only this campaign').argParser(idIn))
+    .addOption(
+      new Option(
+        '--campaign <id>',
+        'of all: only this campaign; which one --if-paused or --if-resumed is about',
+      ).argParser(idIn),
+    )
     .addOption(
       new Option('--sample <n>', 'of all: so many contacts stand for them (default: each)').argParser(wholeNumberIn),
     )
+    .option('--if-paused', 'as if the campaign were paused now')
+    .addOption(
+      new Option('--if-resumed <how>', 'as if the campaign were resumed now')
+        .choices(['shift', 'send', 'skip'])
+        .conflicts('ifPaused'),
+    )
+    .addOption(
+      new Option('--most <n>', 'with --if-resumed: at most so many overdue steps in each span').argParser(
+        wholeNumberIn,
+      ),
+    )
+    .option('--per <duration>', 'with --most: the span (default: PT1H)')
+    .option('--definition <file>', 'as if it were published now; "-": the standard input')
     .action(async (url: string, word: string | undefined, options: ForecastOptions) => {
-      const { until, days, campaign, by, sample } = options
+      const { until, days, campaign, by, sample, ifPaused, ifResumed } = options
+      const whatIf = await whatIfOf(io, options)
       const spanOr = (usual: number) => (until === undefined ? { days: days ?? usual } : { until })
       if (word !== undefined) {
-        if (campaign !== undefined || by !== undefined || sample !== undefined)
+        const isOfAll = campaign !== undefined && ifPaused === undefined && ifResumed === undefined
+        if (isOfAll || by !== undefined || sample !== undefined)
           throw new UsageError('--campaign, --by and --sample are for all contacts: name none.')
-        return tell(io, await askContactForecast(url, read(idIn, word), spanOr(30), options), options)
+        return tell(io, await askContactForecast(url, read(idIn, word), spanOr(30), whatIf, options), options)
       }
       const query = {
         by: by ?? 'day',
         ...(campaign === undefined ? {} : { campaignId: campaign }),
         ...(sample === undefined ? {} : { sample }),
+        ...(whatIf === null ? {} : { whatIf }),
       }
       return tell(io, await askForecast(url, query, spanOr(14), options, io.stderr), options)
     })
