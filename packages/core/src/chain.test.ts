@@ -1,6 +1,7 @@
 import { canonicalJson, type RecordedEvent } from '@enfold/core'
 import { chainHash, digestOf, encodeEvent } from '@enfold/core/log'
 import { historyArbitrary } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -21,6 +22,7 @@ describe('the hash chain', () => {
       fc.asyncProperty(historyArbitrary(), async ({ events }) => {
         for (const event of events) expect(digestOf(event)).toBe(await digestOfLine(encodeEvent(event)))
       }),
+      { numRuns: runs(100) },
     )
   })
 

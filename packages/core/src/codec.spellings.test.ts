@@ -6,8 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { respelt, SPELLINGS } from './spellings.fixture.ts'
 
-// Not every line has what a spelling changes: of fewer, too few would be changed.
-const RUNS = Math.max(100, runs(300))
+const RUNS = runs(300)
 
 const log = logOf(fc.sample(historyArbitrary(), { numRuns: 40, seed: 11 }))
 const lines = log.map((event) =>
@@ -24,11 +23,13 @@ describe('a line that is the same JSON in other bytes', () => {
   it.each(SPELLINGS)(
     'AUDIT-5: %s: is refused, by every reader and by an import, and its number is named',
     async (spelling) => {
+      // Not every line has what a spelling changes.
+      const spelt = lines.filter((line) => respelt(line, spelling, () => 0) !== null)
       let made = 0
       let same = 0
       await fc.assert(
-        fc.asyncProperty(fc.nat(lines.length - 1), fc.infiniteStream(fc.nat()), async (nth, numbers) => {
-          const line = lines[nth] as string
+        fc.asyncProperty(fc.nat(spelt.length - 1), fc.infiniteStream(fc.nat()), async (nth, numbers) => {
+          const line = spelt[nth] as string
           const text = respelt(line, spelling, (count) => (numbers.next().value as number) % count)
           if (text === null) return
           made += 1
@@ -49,8 +50,8 @@ describe('a line that is the same JSON in other bytes', () => {
         { numRuns: RUNS },
       )
       // Or nothing was tried, or something else than spellings.
-      expect(made).toBeGreaterThan(RUNS / 10)
-      expect(same).toBeGreaterThan(spelling === 'key twice' ? made / 4 : made - 1)
+      expect(made).toBeGreaterThan(RUNS / 2)
+      expect(same).toBeGreaterThan(spelling === 'key twice' ? made / 8 : made - 1)
     },
   )
 

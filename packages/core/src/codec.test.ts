@@ -450,6 +450,7 @@ describe('a line', () => {
           else if (typeof value !== 'boolean') expect(value, name).toBeTypeOf('string')
         }
       }),
+      { numRuns: runs(100) },
     )
   })
 

@@ -1,5 +1,6 @@
 import { campaign, decide, isLeft, type SignalPattern, type UnmetGoal } from '@enfold/core'
 import { commands, scenario } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defineCampaign } from './campaign.ts'
@@ -246,7 +247,7 @@ describe('the tests of a pattern', () => {
         one.when(signal('k', { data: {} })).thenNothing({ goals: [] })
         one.when(signal('k', { data: Object.fromEntries([[name, 1]]) })).thenEvents('GoalSatisfied', 'SequenceStarted')
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     )
   })
 })

@@ -1,3 +1,4 @@
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { connectedParts, Reach, reachedFrom } from './reach.ts'
@@ -20,6 +21,7 @@ describe('reach', () => {
           expect(ends.filter((end) => reach.has(node, end))).toEqual(ends.filter((end) => walked.has(end)))
         }
       }),
+      { numRuns: runs(100) },
     )
   })
 
@@ -36,6 +38,7 @@ describe('reach', () => {
             for (const member of part) expect(leads(from, member) && leads(member, from)).toBe(true)
           }
       }),
+      { numRuns: runs(100) },
     )
   })
 

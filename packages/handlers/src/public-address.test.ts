@@ -1,5 +1,6 @@
 import dns from 'node:dns'
 import type { LookupFunction } from 'node:net'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isPublicAddress, publicLookup, webhookUrl } from './public-address.ts'
@@ -62,6 +63,7 @@ describe('literal addresses in a webhook', () => {
           expect([host, webhookUrl(`http://${host}/`, NOBODY)]).toEqual([host, 'address-refused'])
         }
       }),
+      { numRuns: runs(100) },
     )
   })
 

@@ -1,5 +1,6 @@
 import { campaignStream, contactStream, type NewEvent } from '@enfold/core'
 import { HOSTILE_IDS, sampleStart } from '@enfold/testkit'
+import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createStreamNames, outgoingOf, positionOf, proposedOf, recordedOf } from './wire-event.ts'
@@ -17,7 +18,7 @@ describe('names of streams', () => {
       }
     }
     for (const id of HOSTILE_IDS) check(id)
-    fc.assert(fc.property(anyId, check))
+    fc.assert(fc.property(anyId, check), { numRuns: runs(100) })
   })
 
   it('the longest name has 2,416 characters', () => {
