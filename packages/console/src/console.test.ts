@@ -696,8 +696,14 @@ describe('what is said is true', () => {
       send(own, '/campaigns/pool/pause', {
         form: { reason: 'a wrong link', commandId: crypto.randomUUID(), ...fields },
       })
-    expect((await send(own, '/campaigns/pool/pause')).text).toContain('Nothing of it goes out until it is resumed.')
-    expect((await order({ do: 'pause', sequence: '', entries: 'closed' })).status).toBe(303)
+    const before = (await send(own, '/campaigns/pool/pause')).text
+    expect(before).toContain('Nothing of it goes out until it is resumed.')
+    // mistake-1 is due now, the second in two days, the third three days later.
+    const held = '1 run in progress; 3 steps due in the next 7 days'
+    expect(before).toContain(`All of it, also sequences of later versions: ${held}</label>`)
+    expect(before).toContain(`<bdi>Seven mistakes</bdi>: ${held}</label>`)
+    expect(before).toContain('<bdi>A word from the owner</bdi>: 0 runs in progress; 0 steps due')
+    expect((await order({ do: 'pause', what: 'all', entries: 'closed' })).status).toBe(303)
     const page = (await send(own, '/campaigns/pool')).text
     expect(page).toContain('All of it is paused since')
     expect(page).toContain('and takes nobody in')
@@ -727,6 +733,39 @@ describe('what is said is true', () => {
     expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeDefined()
     expect((await order({ do: 'resume', overdue: 'send', most: '5', per: 'PT1H' })).status).toBe(303)
     expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeUndefined()
+  })
+
+  it('GATE-1: two of three sequences are paused at once, and then all of it; no choice falls back to another', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const own = consoleOf(mine)
+    const order = (fields: Record<string, string | readonly string[]>) =>
+      send(own, '/campaigns/pool/pause', {
+        form: { do: 'pause', reason: 'a wrong link', entries: 'open', commandId: crypto.randomUUID(), ...fields },
+      })
+    const paused = async () => (await mine.engine.inspect.campaign('pool'))?.paused?.sequences
+    const refused: readonly (readonly [Record<string, string | readonly string[]>, number])[] = [
+      [{ what: 'some' }, 422],
+      [{ what: 'all', sequence: 'nurture' }, 422],
+      [{ what: 'some', sequence: 'x'.repeat(201) }, 400],
+      [{ what: 'nothing' }, 400],
+      [{ what: 'all', entries: 'ajar' }, 400],
+      [{ what: 'some', sequence: 'none' }, 404],
+    ]
+    for (const [fields, status] of refused) expect([fields, (await order(fields)).status]).toEqual([fields, status])
+    expect(await paused()).toBeUndefined()
+
+    expect((await order({ what: 'some', sequence: ['nurture', 'vip'] })).status).toBe(303)
+    expect(await paused()).toEqual(['nurture', 'vip'])
+    expect((await send(own, '/campaigns/pool')).text).toContain('Resume, or pause more')
+    const { text } = await send(own, '/campaigns/pool/pause')
+    expect(text).toContain('>Resume</button>')
+    expect(text).toContain('>Pause more</button>')
+    expect([...text.matchAll(/name="sequence" value="([^"]*)"/g)].map(([, id]) => id)).toEqual(['welcome'])
+
+    expect((await order({ what: 'all' })).status).toBe(303)
+    expect(await paused()).toBeNull()
+    expect((await send(own, '/campaigns/pool/pause')).text).not.toContain('Pause more')
   })
 
   it('FORECAST-1: the page of a contact says what comes in thirty days, and what waits for somebody', async () => {

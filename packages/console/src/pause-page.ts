@@ -1,11 +1,12 @@
 /** Pausing a campaign and resuming it: a page that says what it holds and what each choice would do, and the deed. */
-import { CAMPAIGN_VERBS, type CampaignId, isLegalId, type Overdue, type Pace } from '@enfold/core'
-import type { HeldByPause, HeldStep } from '@enfold/engine'
+import { CAMPAIGN_VERBS, type CampaignId, isLegalId, type Overdue, type Pace, type SequenceId } from '@enfold/core'
+import type { CampaignView, HeldByPause, HeldStep } from '@enfold/engine'
 import type { Scope } from '@enfold/http'
 import { html } from 'hono/html'
 import { reasonOf } from './action-order.ts'
 import { answerOf, type Call, type CampaignCall, type Html, link, may, needed, redirect, textOf } from './call.ts'
 import { Failure } from './failure.ts'
+import { heldText, type WouldHold, wouldHold } from './held-preview.ts'
 import { badge, hidden, type Page, table } from './page.ts'
 import { when } from './when.ts'
 
@@ -25,55 +26,70 @@ const SPANS = [
 /** Chosen already where the form is opened: without a number it limits nothing. */
 const USUAL_SPAN = 'PT1H'
 
-type Paused = { readonly since: string; readonly sequences: readonly string[] | null; readonly entries: string }
+type PauseCall = Call<'/campaigns/{campaignId}/pause'>
+type Paused = NonNullable<CampaignView['paused']>
 
 /** On the campaign's page: whether it is paused, and what can be ordered. */
 export function pauseBar(call: CampaignCall, paused: Paused | undefined): Html {
   const { campaignId } = call.path
+  const label = paused === undefined ? 'Pause' : paused.sequences === null ? 'Resume' : 'Resume, or pause more'
   const order = may(call, 'pause', [campaignId])
-    ? html`<a class="button small" href="${link(call, ['campaigns', campaignId, 'pause'])}">${paused === undefined ? 'Pause' : 'Resume'}</a>`
+    ? html`<a class="button small" href="${link(call, ['campaigns', campaignId, 'pause'])}">${label}</a>`
     : ''
   if (paused === undefined) return html`${order}`
-  const parts = paused.sequences === null ? 'All of it' : html`Of it ${listOf(paused.sequences)}`
-  return html`<p class="notice warm" role="status">${badge('paused')} ${parts} is paused since ${when(paused.since, call.timeZone)}${paused.entries === 'closed' ? ', and takes nobody in' : ''}. ${order}</p>`
+  return html`<p class="notice warm" role="status">${badge('paused')} ${stateOf(call, paused)} ${order}</p>`
+}
+
+function stateOf({ timeZone }: Call, { sequences, since, entries }: Paused): Html {
+  const parts = sequences === null ? 'All of it' : html`Of it ${listOf(sequences)}`
+  return html`${parts} is paused since ${when(since, timeZone)}${entries === 'closed' ? ', and takes nobody in' : ''}.`
 }
 
 const listOf = (ids: readonly string[]): Html =>
   html`${ids.map((id, i) => html`${i === 0 ? '' : ', '}<bdi>${id}</bdi>`)}`
 
-export async function pausePage(call: Call<'/campaigns/{campaignId}/pause'>): Promise<Page> {
+export async function pausePage(call: PauseCall): Promise<Page> {
   const { campaignId } = call.path
   const view = await call.engine.inspect.campaign(campaignId)
   if (view === null) throw new Failure(404, 'There is no such campaign.')
-  const form =
-    view.paused === undefined ? pauseForm(call, view.definition.sequences) : await resumeForm(call, campaignId)
-  const title = view.paused === undefined ? 'Pause' : 'Resume'
-  return {
-    title: `${title} ${view.name}`,
-    part: 'campaigns',
-    body: html`<h1>${title} <bdi>${view.name}</bdi></h1>${form}`,
-  }
+  const { name, paused } = view
+  const title = paused === undefined ? 'Pause' : 'Resume'
+  const body = html`<h1>${title} <bdi>${name}</bdi></h1>
+${paused === undefined ? '' : html`<p class="notice warm">${stateOf(call, paused)}</p>${await resumeForm(call, campaignId)}`}
+${paused?.sequences === null ? '' : pauseForm(call, view, await wouldHold(call, campaignId))}`
+  return { title: `${title} ${name}`, part: 'campaigns', body }
 }
 
 const REASON = html`<label>Reason <input name="reason" required maxlength="500" placeholder="For the record; no personal data"></label>`
 
-function pauseForm(
-  call: Call<'/campaigns/{campaignId}/pause'>,
-  sequences: readonly { readonly id: string; readonly name?: string }[],
-): Html {
-  const { campaignId } = call.path
-  return html`<p>Nothing of it goes out until it is resumed. Signals, goals, stops and other orders apply as ever.</p>
+/** Where a part is paused already, the form is for more of it (GATE-1). */
+function pauseForm(call: PauseCall, { campaignId, definition, paused }: CampaignView, would: WouldHold): Html {
+  const names = new Map(definition.sequences.map(({ id, name }) => [id, name ?? id]))
+  // Those that only older versions have are held only where somebody is in them.
+  const more = would.sequences.filter(
+    ({ sequenceId, runs }) => paused?.sequences?.includes(sequenceId) !== true && (runs > 0 || names.has(sequenceId)),
+  )
+  const label = paused === undefined ? 'Pause' : 'Pause more'
+  const back = html`<a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a>`
+  return html`${paused === undefined ? '' : html`<h2>${label}</h2>`}
+<p>Nothing of it goes out until it is resumed. Signals, goals, stops and other orders apply as ever.</p>
 <form method="post" autocomplete="off" action="${link(call, ['campaigns', campaignId, 'pause'])}" class="fields">
 ${hidden(call, { commandId: crypto.randomUUID(), do: 'pause' })}
-<label>What <select name="sequence"><option value="">All of it</option>
-${sequences.map(({ id, name }) => html`<option value="${id}">only ${name ?? id}</option>`)}</select></label>
-<label>Starts meanwhile <select name="entries"><option value="open">are accepted</option><option value="closed">are refused</option></select></label>
+<fieldset><legend>What</legend>
+<label class="tick"><input type="radio" name="what" value="all" required${paused === undefined ? html` checked` : ''}> All of it, also sequences of later versions: ${heldText(more, would)}</label>
+<label class="tick"><input type="radio" name="what" value="some"> Only these:</label>
+${more.map(
+  (one) =>
+    html`<label class="tick"><input type="checkbox" name="sequence" value="${one.sequenceId}"> <bdi>${names.get(one.sequenceId) ?? one.sequenceId}</bdi>: ${heldText([one], would)}</label>`,
+)}</fieldset>
+<p class="hint">Steps that would go out if nothing else happens${would.isSample ? ', estimated from a sample' : ''}.</p>
+<label>Starts meanwhile <select name="entries"><option value="open">are accepted</option><option value="closed"${paused?.entries === 'closed' ? html` selected` : ''}>are refused</option></select></label>
 ${REASON}
-<p class="buttons"><button class="primary">Pause</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
+<p class="buttons"><button class="primary">${label}</button> ${paused === undefined ? back : ''}</p>
 </form>`
 }
 
-async function resumeForm(call: Call<'/campaigns/{campaignId}/pause'>, campaignId: CampaignId): Promise<Html> {
+async function resumeForm(call: PauseCall, campaignId: CampaignId): Promise<Html> {
   const asked = call.url.searchParams
   const paced = paceOf(asked)
   const held = await call.engine.inspect.heldByPause(campaignId, {
@@ -130,14 +146,12 @@ function effectCell({ timeZone }: Call, { choices }: HeldStep, choice: Overdue):
 const spanOf = (first: string, last: string, zone: string): Html =>
   first === last ? html`${when(first, zone)}` : html`${when(first, zone)} to ${when(last, zone)}`
 
-export async function givePause(call: Call<'/campaigns/{campaignId}/pause'>): Promise<Response> {
+export async function givePause(call: PauseCall): Promise<Response> {
   const { campaignId } = call.path
   const { engine, form, principal } = call
   const order = { actor: principal.id, reason: reasonOf(form), commandId: needed(form, 'commandId') }
   if (needed(form, 'do') === 'pause') {
-    const sequence = form.get('sequence') ?? ''
-    const sequences = isLegalId(sequence) ? { sequences: [sequence] } : {}
-    answerOf(await engine.pauseCampaign(campaignId, { ...order, ...sequences, entries: entriesOf(form) }))
+    answerOf(await engine.pauseCampaign(campaignId, { ...order, ...partOf(form), entries: entriesOf(form) }))
   } else {
     answerOf(await engine.resumeCampaign(campaignId, { ...order, overdue: overdueOf(form), ...paceOf(form) }))
   }
@@ -148,6 +162,18 @@ function overdueOf(form: URLSearchParams): Overdue {
   const overdue = needed(form, 'overdue')
   if (overdue === 'shift' || overdue === 'send' || overdue === 'skip') return overdue
   throw new Failure(400, 'Unknown choice.')
+}
+
+/** What is to be paused: all of it, or at least one sequence. Both at once is refused: it may be either. */
+function partOf(form: URLSearchParams): { readonly sequences?: readonly SequenceId[] } {
+  const [what, sequences] = [needed(form, 'what'), form.getAll('sequence')]
+  if (what !== 'all' && what !== 'some') throw new Failure(400, 'Unknown choice.')
+  if (!sequences.every(isLegalId)) throw new Failure(400, 'One of the ids of sequences is invalid.')
+  if (what === 'all' && sequences.length > 0)
+    throw new Failure(422, 'You chose all of it, and ticked some sequences: say which of the two you mean.')
+  if (what === 'all') return {}
+  if (sequences.length === 0) throw new Failure(422, 'Tick at least one sequence, or choose all of it.')
+  return { sequences }
 }
 
 function entriesOf(form: URLSearchParams): 'open' | 'closed' {
