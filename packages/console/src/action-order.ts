@@ -20,6 +20,7 @@ import { Failure } from './failure.ts'
 import { type SentencesForMany, type StepChoice, sentencesForMany } from './order-sentences.ts'
 import { type Selection, selectionFields, selectionOf, sourceOf } from './selection.ts'
 import type { Titles } from './titles.ts'
+import { hiddenVariables, varsTyped } from './variable-fields.ts'
 
 const isVerb = (text: string | null): text is ActionVerb => text !== null && Object.hasOwn(ACTION_VERBS, text)
 
@@ -73,16 +74,18 @@ function sequenceOf(form: URLSearchParams, { takes }: VerbFacts): SequenceRef {
   return key === '' || !('key' in takes) ? { campaignId, sequenceId } : { campaignId, sequenceId, key }
 }
 
-/** As the engine takes it, without the variables of runs. */
+/** As the engine takes it. */
 export function targetOf(call: Call, { action, verb, sentences, sequence, selection }: Order): ActionTarget {
   const { form } = call
+  const vars = 'vars' in verb.takes ? (varsTyped(form) ?? {}) : {}
   const about = {
     ...sequence,
     ...(verb.about === 'step' ? { stepId: needed(form, 'step') } : {}),
     ...(verb.about === 'received' ? { signalId: needed(form, 'signalId') } : {}),
   }
   // The sentences of a verb take what the verb takes.
-  return { ...about, ...sentences.taken?.(call), action, contacts: sourceOf(selection) } as ActionTarget
+  const taken = { ...sentences.taken?.(call), ...(Object.keys(vars).length === 0 ? {} : { vars }) }
+  return { ...about, ...taken, action, contacts: sourceOf(selection) } as ActionTarget
 }
 
 /** What the verb needs to be told, with what was said so far. */
@@ -135,7 +138,7 @@ const OWN_FIELDS: ReadonlySet<string> = new Set([
 
 /** What a verb was told before, on the page on which it is chosen again. */
 export function toldBefore({ form }: Call): Html {
-  return html`${told(form).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}`
+  return html`${told(form).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}${hiddenVariables(varsTyped(form) ?? {})}`
 }
 
 const told = (form: URLSearchParams) => [...form].filter(([name]) => !OWN_FIELDS.has(name) && !name.startsWith('var:'))

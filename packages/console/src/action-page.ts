@@ -19,6 +19,7 @@ import { Failure } from './failure.ts'
 import { actionTitle } from './order-sentences.ts'
 import { badge, contactLink, hidden, type Page, table } from './page.ts'
 import { activeTag, paramsOf, searchOf } from './selection.ts'
+import { hiddenVariables } from './variable-fields.ts'
 import { span, when } from './when.ts'
 
 export async function actionPage(call: ActionCall): Promise<Page> {
@@ -85,12 +86,12 @@ ${found.next === null ? '' : html`<p><a rel="next" href="${here({ after: found.n
 
 /** The same order, or another one, for the same contacts, or for those with the outcome that is shown. */
 function againForm(call: Call, action: ActionView, outcome: ActionOutcome | undefined, back: URLSearchParams): Html {
-  const { actionId, campaignId, sequenceId, key, order = {}, reason } = action
+  const { actionId, campaignId, sequenceId, key, order = {}, reason, vars = {} } = action
   const sequence = campaignId === null || sequenceId === null ? null : activeTag(campaignId, sequenceId)
   const field = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
   return html`<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">
 ${hidden(call, { of: 'action', fromAction: actionId, fromOutcome: outcome, action: action.action, sequence, key, reason })}
-${[...back].map(([name, value]) => field(name, value))}${toldFields(order).map(([name, value]) => field(name, value))}
+${[...back].map(([name, value]) => field(name, value))}${toldFields(order).map(([name, value]) => field(name, value))}${hiddenVariables(vars)}
 <button>Run again${outcome === undefined ? '' : ' for these'}</button>
 </form>`
 }

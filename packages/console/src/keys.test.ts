@@ -178,6 +178,53 @@ it('KEY-4: the first page names the key of the step that is due longest', async 
   expect(due).toContain(`<bdi>Reminders</bdi> for <bdi class="key">${ESCAPED}</bdi>`)
 })
 
+it('VAR-1: an action that is run again keeps its variables from page to page, and in its preview', async () => {
+  const { engine, pages, text } = await given()
+  const vars = { total: '20', note: 'a "b"\nc', day: '2026-03-20' }
+  const shown = (name: string, value: string) => `name="var:${name}" value="${value}"`
+  await engine.publish({
+    id: 'gift',
+    goals: [],
+    sequences: [
+      {
+        id: 'thanks',
+        vars: { total: { data: 'total' }, note: { data: 'note' }, day: { data: 'day' } },
+        steps: [{ id: 'one', kind: 'email', timer: { var: 'day', offset: '-P1D' } }],
+      },
+    ],
+  })
+  const gift = { campaignId: 'gift', sequenceId: 'thanks', action: 'start' as const }
+  const contacts = { ids: ['ann', 'bob'] }
+  await engine.processAction({ ...gift, actionId: 'first', actor: 'wanda', reason: 'asked', vars, contacts })
+  await engine.stopSequence({ campaignId: 'gift', sequenceId: 'thanks', contactId: 'bob', actor: 'wanda' })
+  // What the form of a page would send.
+  const fieldsOf = (page: string, to: string) => {
+    const [form = ''] = new RegExp(`<form[^>]*action="[^"]*${to}".*?</form>`, 's').exec(page) ?? []
+    const plain = (value = '') => value.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&')
+    const fields = [...form.matchAll(/name="([^"]*)" value="([^"]*)"/g)]
+    return Object.fromEntries(
+      fields.filter(([, name]) => name !== 'token').map(([, name = '', value]) => [name, plain(value)]),
+    )
+  }
+  const post = (path: string, form: Readonly<Record<string, string>>) => send(pages, path, { form })
+  const again = fieldsOf(await text('/actions/first'), '/actions/choose')
+  const chosen = await post('/actions/choose', again)
+  const kept = { ...fieldsOf(chosen.text, '/actions/preview'), action: 'start', sequence: tagOf('gift', 'thanks') }
+  const preview = await post('/actions/preview', { ...kept, reason: 'asked again' })
+  expect(preview.text).toContain(shown('total', '&quot;20&quot;'))
+  expect(preview.text).toContain(shown('note', '&quot;a \\&quot;b\\&quot;\\nc&quot;'))
+  // The schedule follows the variable, and what is typed next to "Process" can be previewed.
+  const DUE = '<time datetime="2026-03-19T00:00:00.000Z"'
+  expect(preview.text).toContain(DUE)
+  expect(preview.text).toContain('Preview with these variables')
+  const without = await post('/actions/preview', { ...kept, reason: 'asked again', 'var:day': '' })
+  expect(without.text).not.toContain(DUE)
+  const process = { ...fieldsOf(preview.text, '/actions'), actionId: 'second' }
+  expect((await post('/actions', process)).status).toBe(303)
+  const lastOf = async () => (await engine.inspect.contact('bob')).enrollments.at(-1)
+  await expect.poll(lastOf, { timeout: 30_000 }).toMatchObject({ run: 2, vars })
+})
+
 it('VAR-1: an action for many asks for each variable, and begins all its runs with what is typed', async () => {
   const { engine, pages } = await given()
   const post = (path: string, form: Readonly<Record<string, string>>) => send(pages, path, { form })

@@ -9,7 +9,7 @@ import { hidden, type Page } from './page.ts'
 import { previewTable } from './preview-table.ts'
 import { paramsOf } from './selection.ts'
 import { type Titles, titlesOf } from './titles.ts'
-import { variableFields, varsTyped } from './variable-fields.ts'
+import { hiddenVariables, variableFields, varsTyped } from './variable-fields.ts'
 
 export async function previewPage(call: Call): Promise<Page> {
   const order = orderOf(call)
@@ -17,6 +17,7 @@ export async function previewPage(call: Call): Promise<Page> {
   const titles = await titlesOf(call, sequence === null ? [] : [sequence.campaignId])
   const preview = order.isWhole ? answerOf(await call.engine.previewAction(targetOf(call, order))) : null
   const again = html`${hidden(call)}${saidFields(call, order, true)}`
+  const asked = variablesAsked(call, order, titles)
   const body = html`<h1>${actionTitle(action)}${sequence === null ? '' : html`: ${titles.sequenceHtml(sequence)}`}</h1>
 <p>${await recipientsOf(call, selection)} Nothing was changed so far. ${preview === null ? sentences.says : 'This is what would happen now:'}</p>
 ${preview === null ? '' : await previewTable(call, action, preview, titles, 'No contact found.')}
@@ -26,9 +27,9 @@ ${moreOf(call, order, titles, preview)}
 ${
   preview === null || preview.contacts === 0
     ? ''
-    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', previewField(preview))}${variablesAsked(order, titles)}<button class="primary">Process Action</button></form>`
+    : html`<form method="post" autocomplete="off" action="${link(call, ['actions'])}">${again}${hiddenOf('actionId', crypto.randomUUID())}${hiddenOf('preview', previewField(preview))}${asked}<button class="primary">Process Action</button>${asked === '' ? '' : html` <button formaction="${link(call, ['actions', 'preview'])}">Preview with these variables</button>`}</form>`
 }
-<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">${again}<button>Change</button></form>
+<form method="post" autocomplete="off" action="${link(call, ['actions', 'choose'])}">${again}${hiddenVariables(varsTyped(call.form) ?? {})}<button>Change</button></form>
 <a class="button quiet" href="${link(call, ['search'])}?${paramsOf(selection.search)}">Cancel and Return to Quick Search</a>
 </div>`
   return { title: 'Preview', part: 'search', body }
@@ -39,7 +40,7 @@ function moreOf(call: Call, order: Order, titles: Titles, preview: ActionPreview
   const { verb, sentences } = order
   if (sentences.fields === undefined && verb.about !== 'step' && verb.about !== 'received') return ''
   return html`<form method="post" autocomplete="off" action="${link(call, ['actions', 'preview'])}" class="fields">
-${hidden(call, { said: 'yes' })}${saidFields(call, order, false)}
+${hidden(call, { said: 'yes' })}${saidFields(call, order, false)}${hiddenVariables(varsTyped(call.form) ?? {})}
 ${fieldsOf(call, order, titles)}
 <p class="buttons"><button>${preview === null ? 'Preview' : 'Preview again'}</button></p>
 </form>`
@@ -47,15 +48,17 @@ ${fieldsOf(call, order, titles)}
 
 const hiddenOf = (name: string, value: string) => html`<input type="hidden" name="${name}" value="${value}">`
 
-/** Of what begins runs: for all of them the same (VAR-1). */
-function variablesAsked({ action, verb, sequence }: Order, titles: Titles): Html | '' {
+/** Of what begins runs: for all of them the same (VAR-1). With those that were said before, also if no longer known. */
+function variablesAsked({ form }: Call, { action, verb, sequence }: Order, titles: Titles): Html | '' {
   const definition = sequence === null ? undefined : titles.definition(sequence.campaignId)
   const found = definition?.sequences.find(({ id }) => id === sequence?.sequenceId)
   if (!('vars' in verb.takes) || found === undefined) return ''
+  const before = varsTyped(form) ?? {}
   const names = Object.keys(found.vars ?? {}).filter((name) => name !== found.per)
-  if (names.length === 0) return ''
+  const all = [...new Set([...names, ...Object.keys(before)])]
+  if (all.length === 0) return ''
   const kept = html`<p class="hint">All empty: each run begins with the variables of the run before it.</p>`
-  return html`${variableFields(names, {})}${action === 'restart' ? kept : ''}`
+  return html`${variableFields(all, before)}${action === 'restart' ? kept : ''}`
 }
 
 export async function process(call: Call): Promise<Response> {
@@ -63,9 +66,7 @@ export async function process(call: Call): Promise<Response> {
   const { reason, selection } = order
   const actionId = needed(call.form, 'actionId')
   const preview = previewOf(call.form.get('preview'))
-  const vars = varsTyped(call.form) ?? {}
-  const given = Object.keys(vars).length === 0 ? {} : { vars }
-  const ordered = { ...targetOf(call, order), ...given, actionId, reason, actor: call.principal.id } as ActionOrder
+  const ordered = { ...targetOf(call, order), actionId, reason, actor: call.principal.id } as ActionOrder
   await begun(
     async (options) =>
       answerOf(await call.engine.processAction(ordered, { ...options, ...(preview === null ? {} : { preview }) })),

@@ -16,6 +16,11 @@ export function variableFields(names: readonly string[], before: Vars): Html | '
 <p class="hint">20, true and false are kept as a number and as flags, "20" in quotes as text. Empty: the run has no such variable.</p></fieldset>`
 }
 
+/** As hidden fields of a form that is about something else. */
+export function hiddenVariables(vars: Vars): Html {
+  return html`${Object.keys(vars).map((name) => html`<input type="hidden" name="${FIELD}${name}" value="${asTyped(vars[name])}">`)}`
+}
+
 /** What `typedVariable` reads as this value. */
 function asTyped(value: JsonScalar | undefined): string {
   if (typeof value !== 'string') return JSON.stringify(value ?? null)
