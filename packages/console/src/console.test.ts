@@ -258,6 +258,34 @@ it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes o
   await engine.close()
 })
 
+it('BULK-1: the preview of an action and of its undo looks at some thousand contacts, and says that there are more', async () => {
+  const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
+  const limits: (number | undefined)[] = []
+  // Two instead of five thousand.
+  const fewer = ({ limit }: { readonly limit?: number } = {}) => {
+    limits.push(limit)
+    return limit === undefined ? {} : { limit: limit / 2500 }
+  }
+  const own = consoleOf({
+    ...world,
+    engine: {
+      ...engine,
+      previewAction: (target, options) => engine.previewAction(target, fewer(options)),
+      previewUndo: (target, options) => engine.previewUndo(target, fewer(options)),
+    },
+  })
+  await engine.publish({ id: 'pool', goals: [], sequences: [{ id: 'nurture', steps: [{ id: 'one', kind: 'email' }] }] })
+  const contacts = ['ann', 'bob', 'cem']
+  const form = { action: 'start', sequence: 'pool/nurture', reason: 'fair', contact: contacts }
+  const MORE = 'There are more than 2 contacts. The counts are of those; all of them are processed.'
+  expect((await send(own, '/actions/preview', { form })).text).toContain(MORE)
+  const target = { action: 'start', campaignId: 'pool', sequenceId: 'nurture' } as const
+  await engine.processAction({ ...target, actionId: 'fair', actor: 'olga', contacts: { ids: contacts } })
+  expect((await send(own, '/actions/fair/undo')).text).toContain(MORE)
+  expect(limits).toEqual([5000, 5000])
+  await engine.close()
+})
+
 it('UNDO-4: a signal is retracted from its row in the history, once', async () => {
   const engine = createEngine({ store: createMemoryStore(), clock: createSimulatedClock(MONDAY), handlers: {} })
   const own = consoleOf({ ...world, engine })

@@ -6,7 +6,7 @@ import { fieldsOf, type Order, orderOf, recipientsOf, saidFields, targetOf } fro
 import { answerOf, type Call, type Html, link, needed, redirect } from './call.ts'
 import { actionTitle } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
-import { previewTable } from './preview-table.ts'
+import { PREVIEW_LIMIT, previewTable } from './preview-table.ts'
 import { paramsOf } from './selection.ts'
 import { type Titles, titlesOf } from './titles.ts'
 import { hiddenVariables, variableFields, varsTyped } from './variable-fields.ts'
@@ -15,7 +15,9 @@ export async function previewPage(call: Call): Promise<Page> {
   const order = orderOf(call)
   const { action, sequence, selection, reason, sentences } = order
   const titles = await titlesOf(call, sequence === null ? [] : [sequence.campaignId])
-  const preview = order.isWhole ? answerOf(await call.engine.previewAction(targetOf(call, order))) : null
+  const preview = order.isWhole
+    ? answerOf(await call.engine.previewAction(targetOf(call, order), { limit: PREVIEW_LIMIT }))
+    : null
   const again = html`${hidden(call)}${saidFields(call, order, true)}`
   const asked = variablesAsked(call, order, titles)
   const body = html`<h1>${actionTitle(action)}${sequence === null ? '' : html`: ${titles.sequenceHtml(sequence)}`}</h1>

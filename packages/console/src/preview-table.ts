@@ -9,6 +9,9 @@ import { badge, contactLink, table } from './page.ts'
 import type { Titles } from './titles.ts'
 import { when } from './when.ts'
 
+/** A page looks at so many contacts: it has to come within seconds, and what it does holds up the process that sends. */
+export const PREVIEW_LIMIT = 5000
+
 /** @param none where there is no contact */
 export async function previewTable(
   call: Call,

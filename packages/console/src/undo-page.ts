@@ -7,7 +7,7 @@ import { type ActionCall, answerOf, link, needed, redirect, textOf } from './cal
 import { actionTitle, undoFields, undoTaken } from './order-sentences.ts'
 import { hidden, type Page } from './page.ts'
 import { previewField, previewOf } from './preview-page.ts'
-import { previewTable } from './preview-table.ts'
+import { PREVIEW_LIMIT, previewTable } from './preview-table.ts'
 
 export async function undoScope(call: ActionCall): Promise<Scope> {
   return actionScope(undoOf(await actionOf(call)))
@@ -18,7 +18,7 @@ export async function undoPage(call: ActionCall): Promise<Page> {
   const { actionId } = action
   const params = call.url.searchParams
   const how = undoTaken({ form: params })
-  const preview = answerOf(await call.engine.previewUndo({ undoes: actionId, ...how }))
+  const preview = answerOf(await call.engine.previewUndo({ undoes: actionId, ...how }, { limit: PREVIEW_LIMIT }))
   const titles = await titlesOfActions(call, [action])
   const back = params.get('back') ?? ''
   const body = html`<h1>Undo: ${actionTitle(action.action)} ${sequenceHtml(action, titles)}</h1>
