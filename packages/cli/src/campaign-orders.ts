@@ -1,6 +1,7 @@
 /** Orders on a campaign from the command line: publish and unpublish, pause and resume. */
 import { type CampaignId, describeRejection, type Either, isLeft, type Overdue, type Rejection } from '@enfold/core'
-import type { HeldByPause, PauseCampaignOrder, ResumeCampaignOrder } from '@enfold/engine'
+import type { PauseCampaignOrder, ResumeCampaignOrder } from '@enfold/engine'
+import { type CampaignEffect, ifPaused, ifResumed, ifUnpublished, tellEffect } from './campaign-effects.ts'
 import { messageOf, UsageError } from './errors.ts'
 import type { Ordered } from './operations.ts'
 import { CAMPAIGN_SENTENCES } from './order-sentences.ts'
@@ -64,6 +65,9 @@ export async function publishFile(
   })
 }
 
+/** `dryRun` prints what the order would do, and gives it not. */
+type CampaignOptions = OrderOptions & { readonly dryRun?: boolean }
+
 /** @returns false if there is no such campaign */
 export async function unpublish(
   io: Streams,
@@ -71,15 +75,12 @@ export async function unpublish(
   campaignId: CampaignId,
   stopRuns: boolean,
   ordered: Ordered,
-  options: OrderOptions,
+  options: CampaignOptions,
 ): Promise<boolean> {
   const { stdout, stderr } = io
-  return withEngine(url, 'write', options, async (engine) => {
-    if (stopRuns && options.yes !== true) {
-      const counts = await engine.inspect.counts({ campaignId })
-      const runs = counts.reduce((sum, { active, waiting }) => sum + active + waiting, 0)
-      if (runs > 1) await confirm(io, `This would unpublish ${named(campaignId)} and stop ${counted(runs, 'run')}.`)
-    }
+  return withEngine(url, accessOf(options), options, async (engine) => {
+    const answer = await foreseen(io, campaignId, options, () => ifUnpublished(engine, campaignId, stopRuns))
+    if (answer !== null) return answer
     const answered = await engine.unpublish(campaignId, { ...ordered, stopRuns })
     const { commandId } = ordered
     if (isLeft(answered)) {
@@ -97,19 +98,21 @@ export async function unpublish(
   })
 }
 
-/** @returns false if it was refused */
+/** Says what it would hold before it asks. Returns false if it was refused. */
 export async function pauseCampaign(
   io: Streams,
   url: string,
   campaignId: CampaignId,
   order: PauseCampaignOrder & Ordered,
-  options: OrderOptions,
+  options: CampaignOptions,
 ): Promise<boolean> {
-  return withEngine(url, 'write', options, async (engine) =>
-    told(io, campaignId, order, options, await engine.pauseCampaign(campaignId, order), (outcome) =>
+  return withEngine(url, accessOf(options), options, async (engine) => {
+    const answer = await foreseen(io, campaignId, options, () => ifPaused(engine, campaignId, order))
+    if (answer !== null) return answer
+    return told(io, campaignId, order, options, await engine.pauseCampaign(campaignId, order), (outcome) =>
       CAMPAIGN_SENTENCES.pauseCampaign.did[outcome](named(campaignId), 0, named(order.commandId)),
-    ),
-  )
+    )
+  })
 }
 
 /** Says what it would do before it asks (GATE-5). Returns false if it was refused. */
@@ -118,32 +121,32 @@ export async function resumeCampaign(
   url: string,
   campaignId: CampaignId,
   order: ResumeCampaignOrder & Ordered & { readonly overdue: Overdue },
-  options: OrderOptions,
+  options: CampaignOptions,
 ): Promise<boolean> {
-  return withEngine(url, 'write', options, async (engine) => {
-    if (options.yes !== true) {
-      const { pace } = order
-      const held = await engine.inspect.heldByPause(campaignId, pace === undefined ? {} : { pace })
-      const question = held === null ? null : wouldResume(held, order.overdue)
-      if (question !== null) await confirm(io, question)
-    }
+  return withEngine(url, accessOf(options), options, async (engine) => {
+    const answer = await foreseen(io, campaignId, options, () => ifResumed(engine, campaignId, order))
+    if (answer !== null) return answer
     return told(io, campaignId, order, options, await engine.resumeCampaign(campaignId, order), (outcome) =>
       CAMPAIGN_SENTENCES.resumeCampaign.did[outcome](named(campaignId), 0, named(order.commandId)),
     )
   })
 }
 
-/** What a resume makes of the overdue runs, step by step; `null`: none is overdue. */
-function wouldResume({ campaignId, steps }: HeldByPause, overdue: Overdue): string | null {
-  if (steps.length === 0) return null
-  const lines = steps.map((step) => {
-    const { go, skip, first, last } = step.choices[overdue]
-    const going = go === 0 ? '' : `${go} go ${first === last ? `at ${first}` : `from ${first} to ${last}`}`
-    const skipped = skip === 0 ? '' : `${skip} skipped`
-    const effect = [going, skipped].filter((part) => part !== '').join(', ')
-    return `  ${named(step.stepId)} of ${named(step.sequenceId)}: ${counted(step.overdue, 'run')} overdue; ${effect}`
-  })
-  return `This would resume ${named(campaignId)}.\n${lines.join('\n')}`
+const accessOf = ({ dryRun }: CampaignOptions) => (dryRun === true ? 'read' : 'write')
+
+/** With `--dry-run` the exit; else `null`, when what it would do has been confirmed, or needs not to be. */
+async function foreseen(
+  io: Streams,
+  campaignId: CampaignId,
+  { dryRun = false, json = false, yes = false }: CampaignOptions,
+  effectOf: () => Promise<CampaignEffect | Rejection>,
+): Promise<boolean | null> {
+  if (yes && !dryRun) return null
+  const effect = await effectOf()
+  if (dryRun) return tellEffect(io, campaignId, effect, { json })
+  // What is refused is told by the order itself.
+  if (!('type' in effect) && effect.isAsked) await confirm(io, effect.lines.join('\n'))
+  return null
 }
 
 async function told<Outcome extends string>(

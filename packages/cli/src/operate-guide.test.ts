@@ -11,8 +11,12 @@ const pageOf = (name: string) => readFileSync(join(ROOT, 'docs/guides', name), '
 const DAY_MS = 86_400_000
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g
-/** Ids and instants differ from run to run. */
-const lasting = (text: string) => text.replace(UUID, '<id>').replace(INSTANT, '<instant>')
+/** Ids and instants differ from run to run, and with the day of the week what is due within seven days. */
+const lasting = (text: string) =>
+  text
+    .replace(UUID, '<id>')
+    .replace(INSTANT, '<instant>')
+    .replace(/\d+ steps? due in/, '<some> steps due in')
 /** As a shell would, as far as the guides have it: blanks, and single quotes. */
 const wordsOf = (command: string) => (command.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'|'$/g, ''))
 

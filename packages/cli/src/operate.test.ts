@@ -204,13 +204,31 @@ describe('publish', () => {
 
   it('GATE-1, GATE-3, GATE-5: pausing and resuming a campaign say what they did, and a resume what it would do', async () => {
     await said('start', store, 'ann', 'bob', NURTURE, '--yes')
-    expect(withoutIds(await said('pause-campaign', store, 'pool/1', '--entries', 'closed'))).toBe(
+    const first = 'This would pause "pool/1": nothing of it goes out until it is resumed.'
+    const held = `${first}\n  nurture: 2 runs in progress; 6 steps due in the next 7 days\n`
+    const foreseen = await said('pause-campaign', store, 'pool/1', '--sequence', 'nurture', '--dry-run')
+    expect(foreseen).toBe(held)
+    const asked = await enfold(['pause-campaign', store, 'pool/1', '--sequence', 'nurture'])
+    expect(asked).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining(`${held}There is no`) })
+    const refusedFirst = await enfold(['pause-campaign', store, 'pool/1', '--sequence', 'none', '--dry-run'])
+    expect(refusedFirst).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('has no sequence') })
+    expect(await said('resume-campaign', store, 'pool/1', '--dry-run')).toBe(
+      '"pool/1" is not paused: nothing would change.\n',
+    )
+    expect(withoutIds(await said('pause-campaign', store, 'pool/1', '--entries', 'closed', '--yes'))).toBe(
       'paused "pool/1", command <id>\n',
     )
+    expect(await said('pause-campaign', store, 'pool/1', '--dry-run')).toContain('nothing more would be held')
     expect(await said('pause-campaign', store, 'pool/1', '--entries', 'closed')).toBe(
       '"pool/1" is paused already: nothing changed\n',
     )
     expect((await enfold(['start', store, 'cleo', NURTURE])).stderr).toContain('takes nobody into')
+    const paced = await said('resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '5', '--dry-run')
+    expect(paced).toMatch(
+      /^This would resume "pool\/1", at most 5 overdue steps in each PT1H\.\n {2}one of nurture: 2 runs/,
+    )
+    const json = await said('resume-campaign', store, 'pool/1', '--dry-run', '--json')
+    expect(JSON.parse(json)).toMatchObject({ campaignId: 'pool/1', dryRun: true, held: { steps: [{ overdue: 2 }] } })
     const refused = await enfold(['resume-campaign', store, 'pool/1', '--overdue', 'skip'])
     expect(refused).toMatchObject({ status: 2, stdout: '' })
     expect(refused.stderr).toMatch(
@@ -233,6 +251,11 @@ describe('publish', () => {
 
   it('VERSION-3: unpublishing says what it did, and asks before it stops runs', async () => {
     await said('start', store, 'ann', 'bob', NURTURE, '--yes')
+    const look = (...more: readonly string[]) => said('unpublish', store, 'pool/1', '--dry-run', ...more)
+    expect(await look()).toBe('This would unpublish "pool/1"; 2 runs would go on.\n')
+    expect(await look('--stop-runs')).toBe('This would unpublish "pool/1" and stop 2 runs.\n')
+    expect((await enfold(['unpublish', store, 'none', '--dry-run'])).status).toBe(1)
+    expect((await fromStore((opened) => opened.tagsOf('ann'))).length).toBeGreaterThan(0)
     const refused = await enfold(['unpublish', store, 'pool/1', '--stop-runs'])
     expect(refused).toMatchObject({ status: 2, stdout: '' })
     expect(refused.stderr).toContain('This would unpublish "pool/1" and stop 2 runs.')

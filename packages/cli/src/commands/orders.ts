@@ -77,18 +77,23 @@ function addCampaignCommands(program: Command, io: Streams, done: Finish): void 
   asking(orderCommand(program, CAMPAIGN_VERBS.unpublish.word, CAMPAIGN_SENTENCES.unpublish.help))
     .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
     .option('--stop-runs', 'and stop every run of it')
-    .action((url: string, campaignId: string, options: GivenOptions & { stopRuns?: boolean }) =>
+    .addOption(dryRunOption())
+    .action((url: string, campaignId: string, options: GivenOptions & { stopRuns?: boolean; dryRun?: boolean }) =>
       done(unpublish(io, url, campaignId, options.stopRuns === true, orderedBy(options), options)),
     )
   addPauseCommands(program, io, done)
 }
 
+const dryRunOption = () => new Option('--dry-run', 'print what it would do, and write nothing')
+
 interface PauseOptions extends GivenOptions {
+  readonly dryRun?: boolean
   readonly sequence?: readonly string[]
   readonly entries?: 'open' | 'closed'
 }
 
 interface ResumeOptions extends GivenOptions {
+  readonly dryRun?: boolean
   readonly overdue?: 'shift' | 'send' | 'skip'
   readonly most?: number
   readonly per?: string
@@ -97,17 +102,18 @@ interface ResumeOptions extends GivenOptions {
 function addPauseCommands(program: Command, io: Streams, done: Finish): void {
   const { pauseCampaign: pausing, resumeCampaign: resuming } = CAMPAIGN_VERBS
   const each = (value: string, before: readonly string[] = []) => [...before, idIn(value)]
-  orderCommand(program, pausing.word, CAMPAIGN_SENTENCES.pauseCampaign.help)
+  asking(hosted(orderCommand(program, pausing.word, CAMPAIGN_SENTENCES.pauseCampaign.help)))
     .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
     .addOption(new Option('--sequence <id>', 'only this sequence; again for more (default: all)').argParser(each))
     .addOption(new Option('--entries <how>', 'whether starts are accepted meanwhile').choices(['open', 'closed']))
+    .addOption(dryRunOption())
     .action((url: string, campaignId: string, options: PauseOptions) => {
       const { sequence: sequences, entries } = options
       const asked = { ...(sequences === undefined ? {} : { sequences }), ...(entries === undefined ? {} : { entries }) }
       return done(pauseCampaign(io, url, campaignId, { ...orderedBy(options), ...asked }, options))
     })
 
-  asking(orderCommand(program, resuming.word, CAMPAIGN_SENTENCES.resumeCampaign.help))
+  asking(hosted(orderCommand(program, resuming.word, CAMPAIGN_SENTENCES.resumeCampaign.help)))
     .addArgument(new Argument('<campaign>', 'its id').argParser(idIn))
     .addOption(
       new Option(
@@ -117,6 +123,7 @@ function addPauseCommands(program: Command, io: Streams, done: Finish): void {
     )
     .addOption(new Option('--most <n>', 'at most so many overdue steps in each span').argParser(wholeNumberIn))
     .option('--per <duration>', 'with --most: the span (default: PT1H)')
+    .addOption(dryRunOption())
     .action((url: string, campaignId: string, options: ResumeOptions) => {
       const { overdue = 'shift' } = options
       const pace = paceOf(options)
