@@ -86,8 +86,8 @@ export async function ifPaused(
     view.paused !== undefined && (view.paused.sequences === null || view.paused.sequences.includes(id))
   const asked = counts.filter(({ sequenceId }) => sequences?.includes(sequenceId) !== false && !isHeld(sequenceId))
   const until = instantOf(epochMsOf(engine.inspect.now()) + DAYS * 86_400_000)
-  const { cells, due } = await engine.inspect.forecast({ until, by: 'day', campaignId, sample: SAMPLE })
-  const isSample = due > SAMPLE
+  const { cells, unseen } = await engine.inspect.forecast({ until, by: 'day', campaignId, sample: SAMPLE })
+  const isSample = unseen > 0
   const held = asked.map(({ sequenceId, active }) => ({
     sequenceId,
     runs: active,

@@ -838,15 +838,37 @@ describe('what is said is true', () => {
     await start(0, 3)
     const first = (await send(own, '/campaigns/pool')).text
     expect(first).toContain('Forecast the next two weeks')
-    expect(first).not.toContain('in UTC')
+    expect(first).not.toContain('days of')
     const few = (await send(own, '/campaigns/pool?forecast=yes')).text
-    expect(few).toMatch(
-      /2026-03-02<\/time><\/td>\s*<th scope="row"><bdi>mistake-1<\/bdi>.*?<td class="number">3<\/td>/s,
+    /** Of each row: its day, what is sent of each step, and the sum. */
+    const daysOf = (page: string) => {
+      const section = /<section id="forecast">.*?<\/section>/s.exec(page)?.[0] ?? ''
+      return [...section.matchAll(/<time datetime="([^"]*)">.*?<\/tr>/gs)].map(([row, day]) => [
+        day,
+        ...[...row.matchAll(/<td class="number">([^<]*)/g)].map(([, sent]) => sent?.trim()),
+      ])
+    }
+    const days = daysOf(few)
+    expect(days).toHaveLength(14)
+    expect(days[0]).toEqual(['2026-03-02', '3', '0', '0', '0', '3'])
+    expect(days[1]).toEqual(['2026-03-03', '0', '0', '0', '0', '0'])
+    expect(days[2]).toEqual(['2026-03-04', '0', '3', '0', '0', '3'])
+    expect(days.at(-1)?.[0]).toBe('2026-03-15')
+    expect(few).toContain('<time datetime="2026-03-02">Mon 2 Mar</time>')
+    // In Honolulu it is still Sunday; 08:00 in Berlin and in Kolkata is the day before there, in Chicago the same.
+    const there = daysOf(
+      (await send(consoleOf(mine, { timeZone: 'Pacific/Honolulu' }), '/campaigns/pool?forecast=yes')).text,
     )
+    expect(there[0]).toEqual(['2026-03-01', '3', '0', '0', '0', '3'])
+    expect(there[2]).toEqual(['2026-03-03', '0', '2', '0', '0', '2'])
+    expect(there[3]).toEqual(['2026-03-04', '0', '1', '0', '0', '1'])
+    expect(there.at(-1)?.[0]).toBe('2026-03-14')
+    const halfHours = (await send(consoleOf(mine, { timeZone: 'Asia/Kolkata' }), '/campaigns/pool?forecast=yes')).text
+    expect(halfHours).toContain('days of Asia/Kolkata, but the hours are those of UTC')
     expect(few).toContain('Every contact that is in it and has something to come was counted.')
     await start(3, 600)
     const many = (await send(own, '/campaigns/pool?forecast=yes')).text
-    expect(many).toMatch(/<bdi>mistake-1<\/bdi>.*?<td class="number">600 ± \d+<\/td>/s)
+    expect(daysOf(many)[0]?.[1]).toMatch(/^600 ± \d+$/)
     expect(many).toMatch(/Estimated from a sample: \d+ of the 600 contacts that are in it.* up to \d+ may be sent/)
   })
 

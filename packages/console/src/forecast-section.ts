@@ -6,7 +6,7 @@ import { html } from 'hono/html'
 import { type CampaignCall, type Html, link } from './call.ts'
 import type { Shown } from './contact-shown.ts'
 import { badge, table } from './page.ts'
-import { when, whenNext } from './when.ts'
+import { dayName, fieldTime, instantOfField, when, whenNext } from './when.ts'
 
 /** So many contacts stand for all: a page has to come at once. */
 const SAMPLE = 500
@@ -66,43 +66,104 @@ function remarks({ shift, conditional }: ForecastStep, timeZone: string): Html {
   return html`${later}${later !== '' && conditional === true ? '; ' : ''}${conditional === true ? 'depends on a condition' : ''}`
 }
 
-/** Only when asked for: it reads the whole schedule. */
+/** Only when asked for: it plays on the contacts that are in the campaign. */
 export async function campaignForecast(call: CampaignCall): Promise<Html> {
   const { campaignId } = call.path
-  const { engine, request, url } = call
+  const { engine, request, timeZone, url } = call
   if (!url.searchParams.has('forecast'))
     return html`<p><a href="${link(call, ['campaigns', campaignId], { forecast: 'yes' })}#forecast">Forecast the next two weeks</a></p>`
+  const now = engine.inspect.now()
+  const days = daysFrom(now, timeZone, DAYS + 1)
+  // The last day that is shown ends where the next begins.
+  const end = instantOfField(`${days.pop()}T00:00`, timeZone) ?? inDays(now, DAYS)
   const { broken, cells, contacts, due, unseen } = await engine.inspect.forecast({
-    until: inDays(engine.inspect.now(), 14),
-    by: 'day',
+    until: instantOf(epochMsOf(end) - 1),
+    by: 'hour',
     campaignId,
     sample: SAMPLE,
     signal: request.signal,
   })
   const isSample = unseen > 0
   const leftOut = broken.reduce((sum, one) => sum + one.contacts, 0)
+  const calendar = calendarOf(cells, (from) => fieldTime(latest(from, now), timeZone).slice(0, 10))
   return html`<section id="forecast"><h2>The next two weeks</h2>
 ${table(
   'The next two weeks',
-  ['Day', 'Step', 'Sequence', 'Sent', 'Skipped or failed', 'Conditional'],
-  cells.map((cell) => cellRow(cell, isSample)),
-  isSample ? 'Of the contacts that were drawn, none is sent anything.' : 'Nothing will be sent.',
+  [
+    'Day',
+    ...calendar.map(
+      ({ sequenceId, stepId }) => html`<bdi>${stepId}</bdi> <small class="quiet"><bdi>${sequenceId}</bdi></small>`,
+    ),
+    'All',
+  ],
+  days.map((day) => dayRow(day, calendar, isSample)),
 )}
-<p class="hint">If nothing else happens, by day in UTC. ${
+<p class="hint">If nothing else happens; days of ${timeZone}${isWholeHours(days, timeZone) ? '' : ', but the hours are those of UTC: what comes within an hour of midnight may stand one day off'}. ${
     leftOut === 0 ? '' : `${leftOut.toLocaleString('en')} contacts are left out, because their facts cannot be had. `
   }${
     isSample
-      ? html`Estimated from a sample: ${contacts.toLocaleString('en')} of the ${due.toLocaleString('en')} contacts that are in it and have something to come. Each number of sent steps is right within what follows ±, 95 times out of 100. Of what is not in the table up to ${unseen.toLocaleString('en')} may be sent, of each step.`
+      ? html`Estimated from a sample: ${contacts.toLocaleString('en')} of the ${due.toLocaleString('en')} contacts that are in it and have something to come. Each number of sent steps is right within what follows ±, 95 times out of 100. Where it says 0, up to ${unseen.toLocaleString('en')} may be sent, of each step.`
       : 'Every contact that is in it and has something to come was counted.'
   }</p></section>`
 }
 
-const cellRow = ({ from, stepId, sequenceId, sent, skipped, conditional, error }: ForecastCell, isSample: boolean) =>
-  html`<tr>
-<td><time datetime="${from}">${from.slice(0, 10)}</time></td>
-<th scope="row"><bdi>${stepId}</bdi></th>
-<td><bdi>${sequenceId}</bdi></td>
-<td class="number">${sent.toLocaleString('en')}${isSample ? ` ± ${error.toLocaleString('en')}` : ''}</td>
-<td class="number">${skipped.toLocaleString('en')}</td>
-<td class="number">${conditional.toLocaleString('en')}</td>
+const DAYS = 14
+
+const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b)
+
+/** Days of the zone as "2026-03-02", from that of the instant on. */
+function daysFrom(now: Instant, timeZone: string, count: number): string[] {
+  const first = Date.parse(`${fieldTime(now, timeZone).slice(0, 10)}T00:00:00.000Z`)
+  return Array.from({ length: count }, (_, i) => instantOf(first + i * 86_400_000).slice(0, 10))
+}
+
+/** Whether hours of UTC are hours of the zone, on the first and on the last day. */
+function isWholeHours(days: readonly string[], timeZone: string): boolean {
+  return [days[0], days.at(-1)].every((day) => fieldTime(`${day}T12:00:00.000Z`, timeZone).slice(14, 16) === '00')
+}
+
+type Day = Pick<ForecastCell, 'sent' | 'skipped' | 'conditional' | 'error'>
+
+interface StepDays extends Pick<ForecastCell, 'sequenceId' | 'stepId'> {
+  readonly days: Map<string, Day>
+}
+
+const NOTHING: Day = { sent: 0, skipped: 0, conditional: 0, error: 0 }
+
+/** A sum is within the sum of the errors at least as often as its parts are within theirs. */
+const sumOf = (a: Day, b: Day): Day => ({
+  sent: a.sent + b.sent,
+  skipped: a.skipped + b.skipped,
+  conditional: a.conditional + b.conditional,
+  error: a.error + b.error,
+})
+
+/** Hours added up to days, by step, in the order in which steps come first. */
+function calendarOf(cells: readonly ForecastCell[], dayOf: (from: Instant) => string): readonly StepDays[] {
+  const steps = new Map<string, StepDays>()
+  for (const cell of cells) {
+    const { sequenceId, stepId } = cell
+    const name = JSON.stringify([sequenceId, stepId])
+    const step = steps.get(name) ?? { sequenceId, stepId, days: new Map<string, Day>() }
+    const day = dayOf(cell.from)
+    steps.set(name, step)
+    step.days.set(day, sumOf(step.days.get(day) ?? NOTHING, cell))
+  }
+  return [...steps.values()]
+}
+
+function dayRow(day: string, calendar: readonly StepDays[], isSample: boolean): Html {
+  const counts = calendar.map(({ days }) => days.get(day) ?? NOTHING)
+  const number = ({ sent, skipped, conditional, error }: Day) => {
+    const more = [
+      ...(skipped === 0 ? [] : [`${skipped.toLocaleString('en')} skipped or failed`]),
+      ...(conditional === 0 ? [] : [`${conditional.toLocaleString('en')} conditional`]),
+    ]
+    return html`<td class="number">${sent.toLocaleString('en')}${isSample && sent > 0 ? ` ± ${error.toLocaleString('en')}` : ''}${more.length === 0 ? '' : html` <small class="quiet">${more.join(', ')}</small>`}</td>`
+  }
+  return html`<tr>
+<th scope="row"><time datetime="${day}">${dayName(day)}</time></th>
+${counts.map(number)}
+${number(counts.reduce(sumOf, NOTHING))}
 </tr>`
+}

@@ -43,7 +43,7 @@ export async function wouldHold({ engine, request }: Call, campaignId: CampaignI
       runs: active,
       steps: forecast === null ? null : (steps.get(sequenceId) ?? 0),
     })),
-    isSample: forecast !== null && forecast.due > SAMPLE,
+    isSample: forecast !== null && forecast.unseen > 0,
   }
 }
 

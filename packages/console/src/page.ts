@@ -122,7 +122,12 @@ export function contactLink(call: Call, contactId: ContactId, names: ReadonlyMap
 }
 
 /** A table that scrolls by itself on a narrow screen, also by keyboard. */
-export function table(caption: string, heads: readonly string[], rows: readonly Html[], empty = 'None.'): Html {
+export function table(
+  caption: string,
+  heads: readonly (string | Html)[],
+  rows: readonly Html[],
+  empty = 'None.',
+): Html {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
 <caption class="unseen">${caption}</caption>

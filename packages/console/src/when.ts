@@ -33,6 +33,11 @@ export function dayOf(instant: Instant, timeZone: string): string {
   return formatOf(timeZone, { day: 'numeric', month: 'short' }).format(epochMsOf(instant))
 }
 
+/** "Mon 2 Mar", of a day such as "2026-03-02". */
+export function dayName(day: string): string {
+  return formatOf('UTC', { weekday: 'short', day: 'numeric', month: 'short' }).format(Date.parse(`${day}T12:00:00Z`))
+}
+
 /**
  * An instant in the operator's zone; with the contact's zone, if it says another wall time, also in that. In a zone that
  * nobody knows there is no wall time.
