@@ -108,6 +108,10 @@ describe('a forecast of one contact', () => {
         // A loop without a wait has no end, in either of the two.
         fc.pre(await playUntil(later(days)))
         if (pausedAfter !== null && pausedAfter <= days) await engine.pauseSequence(order)
+        // The last attempts before the forecast are those that fail, if any do.
+        const next = await store.nextWake()
+        if (next !== null && next > clock.now() && next < later(days + 6)) clock.set(next)
+        await engine.runDue()
         mayFail = false
         clock.advance(`PT${idle}H`)
         const before = await engine.inspect.history('ada')
