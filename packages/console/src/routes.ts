@@ -17,7 +17,7 @@ import type { Page } from './page.ts'
 import { givePause, pausePage, pauseScope } from './pause-page.ts'
 import { previewPage, process } from './preview-page.ts'
 import { searchPage } from './search-page.ts'
-import { undoOrder, undoOrderPage, undoOrderScope } from './undo-order-page.ts'
+import { orderUndoPage, orderUndoScope, undoOneOrder } from './undo-order-page.ts'
 import { undoAction, undoPage, undoScope } from './undo-page.ts'
 import { whyPage, whyScope } from './why-page.ts'
 import { chooseZone } from './zone.ts'
@@ -60,8 +60,8 @@ export const routes: readonly Route[] = [
   get('/contacts/{contactId}/why', whyScope, whyPage),
   get('/contacts/{contactId}/order', (call) => orderScope(call, call.url.searchParams), orderPage),
   post('/contacts/{contactId}/order', (call) => orderScope(call, call.form), giveOrder),
-  get('/contacts/{contactId}/undo', undoOrderScope, undoOrderPage),
-  post('/contacts/{contactId}/undo', undoOrderScope, undoOrder),
+  get('/contacts/{contactId}/undo', orderUndoScope, orderUndoPage),
+  post('/contacts/{contactId}/undo', orderUndoScope, undoOneOrder),
   post('/contacts/{contactId}/refresh', refreshScope, refreshContact),
   post('/actions/choose', chooseScope, choosePage),
   post('/actions/preview', targetScope, previewPage),

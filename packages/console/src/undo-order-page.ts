@@ -28,7 +28,7 @@ type History = readonly RecordedContactEvent[]
 const undoneIn = ({ form, url }: Call): CommandId => needed(form.has('order') ? form : url.searchParams, 'order')
 
 /** What is to be undone is shown with its effect, to an actor who may see that. */
-export async function undoOrderScope(call: ContactCall): Promise<Scope> {
+export async function orderUndoScope(call: ContactCall): Promise<Scope> {
   const history = await call.engine.inspect.history(call.path.contactId)
   const scope = undoScope(call.principal, history, undoneIn(call))
   if (scope === null) throw new Failure(404, 'There is no such order.')
@@ -71,7 +71,7 @@ function whyNot(effect: Effect): string | null {
   return isUnchanged ? (OUTCOMES.get(outcome) ?? outcome) : null
 }
 
-export async function undoOrderPage(call: ContactCall): Promise<Page> {
+export async function orderUndoPage(call: ContactCall): Promise<Page> {
   const { engine, path, url } = call
   const { contactId } = path
   const undoes = undoneIn(call)
@@ -133,7 +133,7 @@ ${hidden(call, { order: undoes, commandId: crypto.randomUUID(), ...ticked })}
 </form>`
 }
 
-export async function undoOrder(call: ContactCall): Promise<Response> {
+export async function undoOneOrder(call: ContactCall): Promise<Response> {
   const { engine, form, path, principal } = call
   const order = {
     reason: reasonOf(form),

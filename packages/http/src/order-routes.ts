@@ -84,7 +84,8 @@ function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonl
   const permissions = [...verb.permission, 'read'] as const
   if (about === 'contact' || about === 'received') {
     const path = about === 'contact' ? (`${CONTACT}/${verb.word}` as const) : RECEIVED(verb.word)
-    if (name === 'undoOrder')
+    // It may do what the order did, and no more.
+    if ('undoes' in verb.takes)
       return [
         route({ ...order, path, scope: undoing() }),
         route({ ...preview, path: `${path}/preview`, scope: undoing('read') }),

@@ -373,7 +373,6 @@ const MOVES = {
     resend: 5,
     cancel: 3,
     retract: 1,
-    undoOrder: 3,
   } satisfies { readonly [Word in StoryWord]?: number }),
   wake: 16,
   dispatch: 12,
