@@ -145,6 +145,7 @@ describe('given the page of events', () => {
     StepRescheduled: true,
     RunShifted: true,
     RunMoved: true,
+    OrderUndone: true,
     ContactSuppressed: true,
     ContactUnsuppressed: true,
     ContactErased: true,

@@ -123,10 +123,12 @@ export async function ifResumed(
   const json = { overdue, ...(pace === undefined ? {} : { pace }), held }
   if (held.since === null) return { json, lines: [`${name} is not paused: nothing would change.`], isAsked: false }
   const slower = pace === undefined ? '' : `, at most ${counted(pace.most, 'overdue step')} in each ${pace.per}`
+  // What a resume makes later or leaves out stays so when the campaign is paused again.
+  const end = overdue === 'send' ? '' : ' Nothing undoes that.'
   return {
     json,
     lines: [
-      `This would resume ${name}${slower}.`,
+      `This would resume ${name}${slower}.${end}`,
       ...(held.steps.length === 0 ? ['  Nothing fell due so far.'] : held.steps.map((step) => stepLine(step, overdue))),
     ],
     isAsked: held.steps.length > 0,

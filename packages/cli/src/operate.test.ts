@@ -232,7 +232,7 @@ describe('publish', () => {
     const refused = await enfold(['resume-campaign', store, 'pool/1', '--overdue', 'skip'])
     expect(refused).toMatchObject({ status: 2, stdout: '' })
     expect(refused.stderr).toMatch(
-      /^This would resume "pool\/1"\.\n {2}one of nurture: 2 runs overdue; 2 go at \S+\nThere is no terminal/,
+      /^This would resume "pool\/1"\. Nothing undoes that\.\n {2}one of nurture: 2 runs overdue; 2 go at \S+\nThere is no terminal/,
     )
     const inTurn = await enfold(['resume-campaign', store, 'pool/1', '--overdue', 'send', '--most', '1'])
     expect(inTurn.stderr).toMatch(/2 runs overdue; 2 go from \S+ to \S+\n/)

@@ -253,7 +253,7 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
       stopSent: 'stop the runs that it started and that have sent something (default: leave them alone)',
       shift: 'the waits of runs that go on again are longer by the gap (default: due times stand)',
     },
-    would: ({ signalId }, contacts) => `retract the signal ${named(signalId)} of ${contacts}`,
+    would: ({ signalId }, contacts) => `retract the signal ${named(signalId)} of ${contacts}, which nothing undoes`,
     did: {
       retracted: ({ results }, { signalId }, contact) =>
         `retracted the signal ${named(signalId)} of ${contact}: ${undoneInWords(results)}`,

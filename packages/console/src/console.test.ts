@@ -190,8 +190,11 @@ it('UNDO-6: an order on one contact is undone from its result or its row, after 
   expect(await page(undoOf('stop'))).toContain('Nothing of the order is left to undo.')
   expect(await page(undoOf('stop'))).not.toContain('>Undo the order</button>')
   const skipped = await page(await give({ do: 'skip', ...of, step: 'mistake-2', commandId: 'skip' }))
-  expect(skipped).toContain('No undo: <bdi>The order &quot;skip&quot; cannot be undone')
-  expect(skipped).not.toContain(undoOf('skip'))
+  expect(skipped).toContain(undoOf('skip'))
+  const back = await page(await give({ order: 'skip', commandId: 'unskip' }, 'undo'))
+  expect(back).toContain('It is as if the order had never been given.')
+  expect(back).toContain('No undo: <bdi>The order &quot;unskip&quot; cannot be undone')
+  expect(back).not.toContain(undoOf('unskip'))
   expect((await send(own, undoOf('none'))).status).toBe(404)
 })
 

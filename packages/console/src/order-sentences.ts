@@ -116,7 +116,7 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   },
   skipStep: {
     title: 'Skip',
-    says: 'The step is over now and is not sent. The wait of the next step begins now, or, if the run has not come to this step yet, when it does.',
+    says: 'The step is over now and is not sent. The wait of the next step begins now, or, if the run has not come to this step yet, when it does. To skip the last step ends the run, and nothing undoes that.',
     // As SKIP-1 has it; the engine decides again.
     offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
   },
@@ -212,7 +212,7 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   },
   retractSignal: {
     title: 'Retract',
-    says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent.',
+    says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent. Nothing undoes that.',
     offered: ({ isRetracted }) => !isRetracted,
     fields: (call) => undoFields(undoTaken(call)),
     taken: undoTaken,

@@ -109,6 +109,7 @@ ${hidden(call, { commandId: crypto.randomUUID(), do: 'resume' })}
 <option value="skip">is skipped</option></select></label>
 ${pace}
 ${REASON}
+<p class="hint">Nothing undoes a resume: what it makes later, sends or skips stays so, even if the campaign is paused again.</p>
 <p class="buttons"><button class="primary">Resume</button> <a class="button quiet" href="${link(call, ['campaigns', campaignId])}">Leave it as it is</a></p>
 </form>`
 }

@@ -208,6 +208,7 @@ const CAUSES: { readonly [Type in EventType]: readonly Cause['by'][] } = {
   StepRescheduled: BY_HAND,
   RunShifted: BY_HAND,
   RunMoved: BY_HAND,
+  OrderUndone: BY_HAND,
   ContactSuppressed: BY_HAND,
   ContactUnsuppressed: BY_HAND,
   ContactErased: BY_HAND,

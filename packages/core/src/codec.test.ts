@@ -262,6 +262,10 @@ const DATA: { [Type in EventType]: fc.Arbitrary<EventData[Type]> } = {
     wait: fc.constantFrom('none', 'keep'),
     again: fc.array(id),
   }),
+  OrderUndone: fc.record(
+    { ...run, undoes: id, order: fc.constantFrom('skip', 'cancel', 'resend', 'move'), stepId: id },
+    { requiredKeys: ['campaignId', 'sequenceId', 'run', 'undoes', 'order'] },
+  ),
   ContactSuppressed: fc.record({ until: orNull(instant) }),
   ContactUnsuppressed: fc.record({}),
   ContactErased: fc.record({}),

@@ -380,6 +380,14 @@ function countSteps(
     const resent = record.resends.length - (before?.resends.length ?? 0)
     if (resent !== 0) count(['step', sequenceId, stepId, 'resent'], resent)
   }
+  // Records that an undone order had added are gone again, and the run has left the step to which the order had led it.
+  for (const gone of was?.steps.slice(is.steps.length) ?? []) {
+    const standsThere = gone.stepId === standsAt && gone.occurrence === occurrenceIn(is, gone.stepId).occurrence
+    move(gone.stepId, placeOf(was as Run, gone), standsThere ? pendingIn(is) : null)
+    skipped(gone, -1)
+    isRecorded ||= standsThere
+  }
+  if (stood !== null && (stood !== standsAt || isRecorded)) move(stood, fromWhereItStood(stood), null)
   // Where it stands, if nothing of the step was ever recorded.
   if (standsAt !== null && !isRecorded) move(standsAt, fromWhereItStood(standsAt), pendingIn(is))
 }

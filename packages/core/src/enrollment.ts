@@ -2,7 +2,7 @@
  * A contact's enrollments: the shape of its state, and the questions that are asked of it.
  */
 import type { ByHand } from './by-hand.ts'
-import type { ContactEvent, RunRef, SequenceRef, StepRef, Vars } from './events.ts'
+import type { ContactEvent, ContactEventData, RunRef, SequenceRef, StepRef, Vars } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import type { CampaignId, EventId, GoalId, Instant, SequenceId, StepId, Version } from './ids.ts'
 import { type HashList, mayHold, NeedsHistory, type RunsLeftOut } from './left-out.ts'
@@ -113,6 +113,8 @@ export interface Run {
   readonly byHand?: ByHand
   /** Where it was opened or moved to. Absent: it was opened at its first step. */
   readonly place?: RunPlace
+  /** The last that happened to it, if that was an order which can be taken back whole. Absent: it was not. */
+  readonly undoable?: UndoableOrder
   /** Of its `SequenceStarted`. */
   readonly eventId: EventId
   readonly correlationId: string
@@ -128,6 +130,25 @@ export interface RunPlace {
   readonly records: number
   /** Steps that are done more than once, and how often by now. */
   readonly occurrences: readonly { readonly stepId: StepId; readonly occurrence: number }[]
+}
+
+/** An order after which nothing has happened to the run, with what it replaced: so that it can be undone (UNDO-5). */
+export interface UndoableOrder {
+  readonly eventId: EventId
+  readonly order: ContactEventData['OrderUndone']['order']
+  /** Of an order on one step. */
+  readonly stepId?: StepId
+  readonly replaced: Replaced
+}
+
+export interface Replaced {
+  /** How many records of steps there were. */
+  readonly records: number
+  /** The one that the order changed. Absent: it changed none that was there. */
+  readonly record?: { readonly place: number; readonly was: StepRecord }
+  readonly shiftMs: number
+  readonly byHand?: ByHand
+  readonly place?: RunPlace
 }
 
 export interface Enrollment {

@@ -24,7 +24,7 @@ import {
   whole,
   words,
 } from './event-parts.ts'
-import type { CampaignId, SequenceId, StepId } from './ids.ts'
+import type { CampaignId, EventId, SequenceId, StepId } from './ids.ts'
 import { counted, keywords, type ObjectOf, optional, orNull, type Properties, refined, string } from './schema.ts'
 import { CAMPAIGN_VERBS } from './verbs/campaign-verbs.ts'
 
@@ -178,6 +178,15 @@ export const CONTACT_EVENTS = {
     wait: words('none', 'keep'),
     /** Steps that are to be done once more, each under a key of its own. */
     again: list(id<StepId>()),
+  },
+  /** An order was a mistake, and nothing has happened to the run since: it stands as it did before the order (UNDO-5). */
+  OrderUndone: {
+    ...RUN,
+    /** The event of the order. */
+    undoes: id<EventId>(),
+    order: words('skip', 'cancel', 'resend', 'move'),
+    /** Of an order on one step. */
+    stepId: optional(id<StepId>()),
   },
   ContactSuppressed: {
     /** `null` for a ban without end. */

@@ -160,7 +160,7 @@ export function explainNot(
   if (next?.stepId === step.stepId && next.campaignPausedSince !== undefined)
     return { ...because('campaign-paused', evidence('SequenceStarted'), `since ${next.campaignPausedSince}`), dueAt }
   if (run.status === 'paused') return { ...because('paused', evidence('SequencePaused')), dueAt }
-  const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted', 'RunMoved')
+  const shown = evidence('SequenceStarted', 'StepFailed', 'StepRescheduled', 'RunShifted', 'RunMoved', 'OrderUndone')
   if (dueAt !== null && dueAt <= now && next?.opensAt !== undefined)
     return { ...because('window', shown), dueAt: next.opensAt }
   if (dueAt !== null && dueAt <= now) {

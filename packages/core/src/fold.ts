@@ -34,6 +34,7 @@ import {
   runNumbered,
   runOf,
   type StepRecord,
+  type UndoableOrder,
 } from './enrollment.ts'
 import {
   type AttemptRef,
@@ -58,6 +59,7 @@ import {
   ownRecord,
   sharing,
 } from './live-state.ts'
+import { replacedBy, restoreReplaced } from './replaced.ts'
 
 /** One change, as a JSON patch (RFC 6902) with its path in pieces. */
 export interface Patch {
@@ -218,17 +220,16 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       return
     }
     case 'StepSkipped':
-      if (isSkipByHand(event)) skipByHand(state, event.data, event)
+      if (isSkipByHand(event)) undoably(state, event, 'skip', event.data, () => skipByHand(state, event.data, event))
       else attempt(state, event.data, event, 'skipped', event.data.reason, null, event.data.timing?.dueAt ?? null)
       return
     case 'StepResent':
-      withStep(state, event.data, event, (step) => requestResend(step, event.data.resend, event))
+      undoably(state, event, 'resend', event.data, () =>
+        withStep(state, event.data, event, (step) => requestResend(step, event.data.resend, event)),
+      )
       return
     case 'StepCancelled':
-      withStep(state, event.data, event, (step) => {
-        set(step, 'cancelled', event, null, null)
-        dropResends(step, event.at)
-      })
+      undoably(state, event, 'cancel', event.data, () => cancelStep(state, event.data, event))
       return
     case 'StepRescheduled':
       withRun(state, event.data, (run) => reschedule(run, event.data, event))
@@ -239,7 +240,10 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       )
       return
     case 'RunMoved':
-      withRun(state, event.data, (run) => move(run, event.data, event))
+      undoably(state, event, 'move', null, () => withRun(state, event.data, (run) => move(run, event.data, event)))
+      return
+    case 'OrderUndone':
+      takeBack(state, event.data)
       return
     case 'ContactSuppressed':
       state.suppressed = { until: event.data.until }
@@ -253,6 +257,39 @@ function recipe(state: LiveContact, event: ContactEvent): void {
     default:
       event satisfies never
   }
+}
+
+/** An order by hand; until something else happens to the run, it keeps what the order replaced. */
+function undoably(
+  state: LiveContact,
+  event: ContactEventOf<'StepSkipped' | 'StepCancelled' | 'StepResent' | 'RunMoved'>,
+  order: UndoableOrder['order'],
+  step: StepRef | null,
+  change: () => void,
+): void {
+  const run = runIn(state, event.data)
+  if (run === undefined) return
+  const replaced = replacedBy(run, event)
+  change()
+  const undoable: UndoableOrder = {
+    eventId: event.id,
+    order,
+    ...(step === null ? {} : { stepId: step.stepId }),
+    replaced,
+  }
+  Object.assign(run, { undoable })
+}
+
+function cancelStep(state: LiveContact, data: ContactEventData['StepCancelled'], event: ContactEvent): void {
+  withStep(state, data, event, (step) => {
+    set(step, 'cancelled', event, null, null)
+    dropResends(step, event.at)
+  })
+}
+
+function takeBack(state: LiveContact, data: ContactEventData['OrderUndone']): void {
+  const run = runIn(state, data)
+  if (run?.undoable?.eventId === data.undoes) restoreReplaced(run, run.undoable.replaced)
 }
 
 function pause(run: Mutable<Run>, at: Instant): void {
@@ -440,6 +477,7 @@ function end(
 ): void {
   const { status: from, pausedAt, endedAt } = run
   const ended = { from, ...(pausedAt === null ? {} : { pausedAt }), ...(endedAt === null ? {} : { endedAt }), ...why }
+  if (run.undoable !== undefined) delete run.undoable
   run.ended = ended
   run.status = status
   run.endedAt = at
@@ -471,6 +509,7 @@ function attempt(
 ): void {
   const run = runIn(state, ref)
   if (run === undefined) return
+  if (run.undoable !== undefined) delete run.undoable
   const step = stepIn(run, ref, event)
   // Late news of a step that the run has passed sets its record right, and moves nothing that is counted from it.
   if (ref.resend === 0 && isResolved(step)) {
@@ -573,7 +612,9 @@ function set<Status extends string>(
 
 function withRun(state: LiveContact, ref: RunRef, change: (run: Mutable<Run>) => void): void {
   const run = runIn(state, ref)
-  if (run !== undefined) change(run)
+  if (run === undefined) return
+  if (run.undoable !== undefined) delete run.undoable
+  change(run)
 }
 
 function stepIn(

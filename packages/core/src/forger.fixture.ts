@@ -270,6 +270,13 @@ export const FORGERIES: readonly Forgery[] = [
   change('a move that does a step again that was not done', ofType('RunMoved'), (event) =>
     withData(event, { again: ['none'] }),
   ),
+  change('an undo of an order that was not given', ofType('OrderUndone'), (event) =>
+    withData(event, { undoes: eventIdOf(event.stream, 'never given', 0) }),
+  ),
+  change('an undo under the name of another order', ofType('OrderUndone'), (event) =>
+    withData(event, { order: event.data.order === 'skip' ? 'cancel' : 'skip' }),
+  ),
+  append('an order undone twice', ofType('OrderUndone'), (event) => [fresh(event)]),
   append('a move of a run that is over', ofType('SequenceStopped', 'SequenceCompleted'), (event, log) => {
     const [first] = stepsOf(log, event)
     const moved = { from: first?.id ?? null, to: first?.id, standsAt: first?.id, wait: 'keep', again: [] }

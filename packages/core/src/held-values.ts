@@ -123,6 +123,7 @@ function holdData(event: ContactEvent, hold: Hold): void {
     case 'StepRescheduled':
     case 'RunShifted':
     case 'RunMoved':
+    case 'OrderUndone':
     case 'ContactSuppressed':
     case 'ContactUnsuppressed':
     case 'ContactErased':

@@ -11,9 +11,10 @@ import {
   type ResendRecord,
   type RunPlace,
   type StepRecord,
+  type UndoableOrder,
 } from './enrollment.ts'
 
-export type Mutable<T> = T extends string | number | boolean | null | ByHand | RunPlace
+export type Mutable<T> = T extends string | number | boolean | null | ByHand | RunPlace | UndoableOrder
   ? T
   : T extends readonly (infer Item)[]
     ? Mutable<Item>[]
@@ -36,7 +37,8 @@ export function ownRecord(steps: Mutable<StepRecord>[], place: number): Mutable<
   return own
 }
 
-function ownCopy(record: StepRecord): Mutable<StepRecord> {
+/** A copy to be changed by its owner alone. */
+export function ownCopy(record: StepRecord): Mutable<StepRecord> {
   const { resends } = record
   return { ...record, resends: resends.length === 0 ? NO_RESENDS : resends.map((resend) => ({ ...resend })) }
 }
@@ -113,16 +115,26 @@ function freezePlace(place: RunPlace): void {
   Object.freeze(place)
 }
 
+function freezeUndoable({ replaced }: UndoableOrder): void {
+  if (replaced.byHand !== undefined) freezeByHand(replaced.byHand)
+  if (replaced.place !== undefined) freezePlace(replaced.place)
+  if (replaced.record !== undefined) freezeRecord(replaced.record.was)
+  Object.freeze(replaced.record)
+  Object.freeze(replaced)
+}
+
+function freezeRecord(step: StepRecord): void {
+  if (Object.isFrozen(step)) return
+  if (step.resends !== NO_RESENDS) {
+    step.resends.forEach(Object.freeze)
+    Object.freeze(step.resends)
+  }
+  Object.freeze(step)
+}
+
 function freezeEnrollment(enrollment: Enrollment): void {
   for (const run of enrollment.runs) {
-    for (const step of run.steps) {
-      if (Object.isFrozen(step)) continue
-      if (step.resends !== NO_RESENDS) {
-        step.resends.forEach(Object.freeze)
-        Object.freeze(step.resends)
-      }
-      Object.freeze(step)
-    }
+    for (const step of run.steps) freezeRecord(step)
     Object.freeze(run.steps)
     run.shifts?.forEach(Object.freeze)
     Object.freeze(run.shifts)
@@ -131,6 +143,10 @@ function freezeEnrollment(enrollment: Enrollment): void {
     Object.freeze(run.vars)
     if (run.byHand !== undefined) freezeByHand(run.byHand)
     if (run.place !== undefined) freezePlace(run.place)
+    if (run.undoable !== undefined) {
+      freezeUndoable(run.undoable)
+      Object.freeze(run.undoable)
+    }
     Object.freeze(run)
   }
   Object.freeze(enrollment.runs)

@@ -156,4 +156,5 @@ const LEAD_ON: ReadonlySet<ContactEvent['type']> = new Set<ContactEvent['type']>
   'StepSkipped',
   'StepRescheduled',
   'RunMoved',
+  'OrderUndone',
 ])

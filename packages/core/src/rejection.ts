@@ -146,7 +146,7 @@ export type Rejection =
   | { readonly type: 'SignalUnknown'; readonly contactId: ContactId; readonly signalId: string }
   /** The contact's stream has nothing that an order with this command id did: there was none, or it changed nothing. */
   | { readonly type: 'OrderUnknown'; readonly contactId: ContactId; readonly undoes: CommandId }
-  /** The order took a step out, sent one again, moved a run or retracted a signal: that has no inverse. */
+  /** The order skipped the last step of a run, retracted a signal, or took such an order back as has no inverse again. */
   | { readonly type: 'NotUndoable'; readonly contactId: ContactId; readonly undoes: CommandId }
   | { readonly type: 'ActionUnknown'; readonly actionId: ActionId }
   /** Only what has come to rest can be undone: the action goes on, or a process may still be at its last contacts until then. */
@@ -253,7 +253,7 @@ export function describeRejection(rejection: Rejection): string {
     case 'OrderUnknown':
       return `No order with the command id ${show(r.undoes)} has changed anything of the contact ${show(r.contactId)}. A signal is no order: retract it by its own id.`
     case 'NotUndoable':
-      return `The order ${show(r.undoes)} cannot be undone: a step that was skipped, cancelled or resent stays so, as does a signal that was retracted; a run that was moved is moved again by a new order.`
+      return `The order ${show(r.undoes)} cannot be undone: a run that a skip has ended stays so, as does a signal that was retracted; a skip, a cancelling, a resend or a move that was undone is ordered again.`
     case 'ActionRunning':
       return r.until === null
         ? `The action ${show(r.actionId)} is not over. Cancel it, or wait until it is done, and then undo it.`

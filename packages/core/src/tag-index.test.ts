@@ -255,6 +255,7 @@ describe('the projector', () => {
     StepRescheduled: { ...step, dueAt: null },
     RunShifted: { ...run, byMs: 1 },
     RunMoved: { ...run, from: null, to: 's', standsAt: null, wait: 'keep', again: [] },
+    OrderUndone: { ...run, undoes: 'e', order: 'move' },
     ContactSuppressed: { until: null },
     ContactUnsuppressed: {},
   }

@@ -53,6 +53,19 @@ export function undoneViolation(state: ContactState, data: ContactEventOf<'RunUn
     : broken('UNDO-2', data.waiting ? 'a wait again that the start had not ended' : 'a wait that was not given back')
 }
 
+/** The order was the last that happened to the run, and is named truly. */
+export function orderUndoneViolation(
+  state: ContactState,
+  data: ContactEventOf<'OrderUndone'>['data'],
+): Violation | null {
+  const last = runOf(state, data)?.undoable
+  if (last === undefined || last.eventId !== data.undoes)
+    return broken('UNDO-5', 'an order undone that was not the last that happened to its run')
+  return last.order === data.order && last.stepId === data.stepId
+    ? null
+    : broken('UNDO-5', `an order undone as ${JSON.stringify(data.order)}, and it was another`)
+}
+
 function broken(rule: string, message: string): Violation {
   return { rule, message }
 }

@@ -40,7 +40,7 @@ import { maxAttemptsOf, retryAtOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
-import { continuationViolation, goesOnFromNone, undoneViolation } from './undo-rules.ts'
+import { continuationViolation, goesOnFromNone, orderUndoneViolation, undoneViolation } from './undo-rules.ts'
 import { sameViolation, sawViolation, skipViolation, startViolation, timingViolation } from './variable-rules.ts'
 import type { Violation } from './violation.ts'
 
@@ -116,6 +116,8 @@ export function violationOf(
       return rescheduled(state, event, campaigns)
     case 'RunMoved':
       return moved(state, event, campaigns)
+    case 'OrderUndone':
+      return orderUndoneViolation(state, data)
     case 'RunShifted':
       return (
         ofNewest(state, data) ??

@@ -1,5 +1,6 @@
 /**
- * The inverse of orders that neither start nor stop: pauses, resumes, shifts, instants by hand, bans. Only where nothing
+ * The inverse of orders that neither start nor stop: pauses, resumes, shifts, instants by hand, steps that were taken out or
+ * ordered again, moves to another step, bans. Only where nothing
  * has happened to the run since, and only where it comes out as if the order had never been given. Rule UNDO-5.
  */
 import { dueByHand } from '../by-hand.ts'
@@ -8,6 +9,7 @@ import {
   isInProgress,
   isOpen,
   isSameEnrollment,
+  isSkipByHand,
   isSuppressed,
   newestRun,
   type Run,
@@ -21,11 +23,14 @@ import { instantByHand, upcomingOfRun } from '../plan.ts'
 import type { Causation, DecisionBuilder, HistoricEvent } from './builder.ts'
 import { pausedFor } from './finding.ts'
 
-/** Events of orders by hand that change a run in progress, and have an inverse. */
+/** Those whose run keeps what they replaced, until something else happens to it. */
+type TakenBack = 'StepSkipped' | 'StepCancelled' | 'StepResent' | 'RunMoved'
+
+/** Events of orders by hand that change a run, and have an inverse. */
 type Change = Extract<
   HistoricEvent,
   {
-    readonly type: 'SequencePaused' | 'SequenceResumed' | 'RunShifted' | 'StepRescheduled'
+    readonly type: 'SequencePaused' | 'SequenceResumed' | 'RunShifted' | 'StepRescheduled' | TakenBack
   }
 >
 
@@ -34,9 +39,14 @@ const CHANGES: ReadonlySet<string> = new Set<Change['type']>([
   'SequenceResumed',
   'RunShifted',
   'StepRescheduled',
+  'StepSkipped',
+  'StepCancelled',
+  'StepResent',
+  'RunMoved',
 ])
 
-export const isChange = (event: HistoricEvent): event is Change => CHANGES.has(event.type)
+export const isChange = (event: HistoricEvent): event is Change =>
+  CHANGES.has(event.type) && (event.type !== 'StepSkipped' || isSkipByHand(event))
 
 /** What undoing a change goes by. */
 export interface UndoneBy {
@@ -57,9 +67,32 @@ export function undoChange(
   const since = decision.stream().filter((one) => isSince(one, event) && isOfRun(one, ref))
   if (since.some(({ type }) => type === 'StepDispatched')) return as('already_sent')
   const run = runOf(decision.state(), ref)
+  if (isTakenBack(event)) return as(takeBack(decision, event, ref, since, why))
   if (since.length > 0 || !isInProgress(run)) return as('changed_since')
   const inverse = INVERSES[event.type] as Inverse
   return as(inverse(decision, event as never, { ref, run, shift, before }, why))
+}
+
+const isTakenBack = (event: Change): event is Change & { readonly type: TakenBack } =>
+  event.type === 'StepSkipped' ||
+  event.type === 'StepCancelled' ||
+  event.type === 'StepResent' ||
+  event.type === 'RunMoved'
+
+/** SKIP-1, CANCEL-1, RESEND-1, JUMP-1: the run stands as before, so its schedule is what it would have been. */
+function takeBack(
+  decision: DecisionBuilder,
+  event: Change & { readonly type: TakenBack },
+  ref: RunRef,
+  since: readonly HistoricEvent[],
+  why: Causation,
+): UndoRunOutcome {
+  if (since.some((one) => one.type === 'OrderUndone' && one.data.undoes === event.id)) return 'nothing_to_undo'
+  const last = runOf(decision.state(), ref)?.undoable
+  if (last?.eventId !== event.id) return 'changed_since'
+  const { order, stepId } = last
+  decision.add('OrderUndone', { ...ref, undoes: event.id, order, ...(stepId === undefined ? {} : { stepId }) }, why)
+  return 'undone'
 }
 
 /** What was recorded after an order, by another one. */
@@ -70,18 +103,21 @@ function isOfRun({ data }: HistoricEvent, ref: RunRef): boolean {
   return 'run' in data && data.run === ref.run && isSameEnrollment(data, ref)
 }
 
+/** Undone by an order of the other kind. */
+type Reversed = Exclude<Change, { readonly type: TakenBack }>
+
 interface Place extends UndoneBy {
   readonly ref: RunRef
   readonly run: Run
 }
-type Inverse<Of extends Change = never> = (
+type Inverse<Of extends Reversed = never> = (
   decision: DecisionBuilder,
   event: Of,
   place: Place,
   why: Causation,
 ) => UndoRunOutcome
 
-const INVERSES: { readonly [Type in Change['type']]: Inverse<Extract<Change, { readonly type: Type }>> } = {
+const INVERSES: { readonly [Type in Reversed['type']]: Inverse<Extract<Reversed, { readonly type: Type }>> } = {
   SequencePaused(decision, _, { ref, run, shift }, why) {
     decision.add('SequenceResumed', { ...ref, shiftMs: shift ? pausedFor(run, decision.now) : 0 }, why)
     return 'undone'

@@ -225,4 +225,5 @@ const OUTCOMES: ReadonlyMap<string, 'undone' | 'restored' | 'stopped'> = new Map
   ['SequencePaused', 'undone'],
   ['RunShifted', 'undone'],
   ['StepRescheduled', 'undone'],
+  ['OrderUndone', 'undone'],
 ])

@@ -316,6 +316,18 @@ const said: { readonly [Type in EventType]: readonly [Extract<Typed, { type: Typ
       'Moved Seven mistakes, run 2 to Step ONE',
     ],
   ],
+  OrderUndone: [
+    [
+      { type: 'OrderUndone', data: { ...run, undoes: 'e', order: 'skip', stepId: 'one' } },
+      'Undid the skip of one of pool/"a/b", run 2',
+      'Undid the skip of Step ONE of Seven mistakes, run 2',
+    ],
+    [
+      { type: 'OrderUndone', data: { ...run, undoes: 'e', order: 'move' } },
+      'Undid the move of pool/"a/b", run 2',
+      'Undid the move of Seven mistakes, run 2',
+    ],
+  ],
   StepCancelled: [
     [
       { type: 'StepCancelled', data: { ...run, stepId: 'one' } },

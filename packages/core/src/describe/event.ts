@@ -84,6 +84,8 @@ export function describeEvent({ type, data }: NewEvent, wording: Wording = {}): 
         : `Rescheduled ${stepInWords(data, wording)} to ${instantInWords(data.dueAt, wording)}`
     case 'RunMoved':
       return `Moved ${runInWords(data, wording)} to ${stepNameInWords({ ...data, stepId: data.to }, wording)}`
+    case 'OrderUndone':
+      return `Undid ${ORDERS[data.order]} of ${orderedInWords(data, wording)}`
     case 'RunShifted':
       return `Shifted ${runInWords(data, wording)}: waits end ${durationInWords(Math.abs(data.byMs))} ${data.byMs < 0 ? 'earlier' : 'later'}`
     case 'ContactSuppressed':
@@ -103,6 +105,17 @@ function instead({ deliverTo }: { readonly deliverTo?: string }, before = ''): s
 /** " at mistake-4"; empty where it begins at its first step. */
 function atInWords({ atStep, ...run }: ContactEventData['SequenceStarted'], wording: Wording): string {
   return atStep === undefined ? '' : ` at ${stepNameInWords({ ...run, stepId: atStep }, wording)}`
+}
+
+const ORDERS: { readonly [One in ContactEventData['OrderUndone']['order']]: string } = {
+  skip: 'the skip',
+  cancel: 'the cancelling',
+  resend: 'the resend',
+  move: 'the move',
+}
+
+function orderedInWords({ stepId, ...run }: ContactEventData['OrderUndone'], wording: Wording): string {
+  return stepId === undefined ? runInWords(run, wording) : stepInWords({ ...run, stepId }, wording)
 }
 
 const UNCHANGED: { readonly [Outcome in UnchangedOutcome]: (version: number) => string } = {

@@ -93,6 +93,7 @@ export function describeEvidence({ type, data }: NewEvent, wording: Wording = {}
     case 'StepResent':
     case 'StepCancelled':
     case 'RunShifted':
+    case 'OrderUndone':
     case 'ContactSuppressed':
     case 'ContactUnsuppressed':
     case 'ContactErased':

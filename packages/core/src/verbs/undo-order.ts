@@ -26,8 +26,8 @@ export const undoOrder = defineVerb<UndoOrder>()({
   word: 'undo-order',
   summary: 'Undoes what an order did to the contact, by the command id of the order; what was sent stays sent',
   about: 'contact',
-  // What an inverse may be: a start, a stop, a pause, a shift, a ban.
-  permission: ['start', 'stop', 'pause', 'reschedule', 'suppress'],
+  // What an inverse may be: a start, a stop, a pause, a shift, a step that is done again or not, a ban.
+  permission: ['start', 'stop', 'pause', 'reschedule', 'cancel', 'resend', 'suppress'],
   readsFacts: false,
   readsPublished: true,
   takes: { undoes: 'command', stopSent: 'flag', shift: 'flag' },
@@ -42,8 +42,11 @@ export const undoOrder = defineVerb<UndoOrder>()({
     if (!isOrder(appended)) return left({ type: 'OrderUnknown', contactId, undoes })
     if (!hasInverse(appended)) return left({ type: 'NotUndoable', contactId, undoes })
     const why = byOperator(command)
-    const ban = undoBan(decision, appended, why)
+    // Runs go on only where no ban is left, and a ban begins again only where no run is open.
+    const isLifted = appended.some(({ type }) => type === 'ContactUnsuppressed')
+    const before = isLifted ? null : undoBan(decision, appended, why)
     const results = undoAppend(decision, appended, { stopSent, shift, isWhole: true, commandId }, why)
+    const ban = isLifted ? undoBan(decision, appended, why) : before
     const stuck = results.find(({ outcome }) => outcome === 'failed')
     if (stuck !== undefined) return left(inFlight(stuck, decision))
     const settled = results.flatMap(({ outcome, ...ref }) => (outcome === 'failed' ? [] : [{ ...ref, outcome }]))
@@ -70,19 +73,13 @@ function isOrder([first]: readonly HistoricEvent[]): boolean {
   return first?.cause.by === 'operator' || first?.cause.by === 'bulk'
 }
 
-const hasInverse = (appended: readonly HistoricEvent[]) => !appended.some(({ type }) => WITHOUT_INVERSE.has(type))
-
-/**
- * A step that was taken out would come back with another wait, and what is sent once more is sent. A run that was moved can
- * be moved again: that is a new order. A signal that was retracted has had its effect, and its id has none again (UNDO-4).
- */
-const WITHOUT_INVERSE: ReadonlySet<string> = new Set<HistoricEvent['type']>([
-  'StepSkipped',
-  'StepCancelled',
-  'StepResent',
-  'RunMoved',
-  'SignalRetracted',
-])
+function hasInverse(appended: readonly HistoricEvent[]): boolean {
+  const types = new Set(appended.map(({ type }) => type))
+  // A signal that was retracted has had its effect (UNDO-4); what was taken back is ordered again; and
+  // the skip of the last step has ended its run, which does not go on (STEP-8).
+  const isEnd = types.has('StepSkipped') && types.has('SequenceCompleted')
+  return !isEnd && !types.has('SignalRetracted') && !types.has('OrderUndone')
+}
 
 /** What became of a ban and of runs, in one word. */
 function summary<Ban extends string, One extends string>(
