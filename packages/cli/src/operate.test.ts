@@ -660,7 +660,7 @@ describe('forecast', () => {
     expect(paused).toMatch(/wait for somebody:\n.*\n\S+Z +campaign paused +one/)
     expect(paused).toContain('As if "pool/1" were paused now.')
     expect(JSON.parse(await said('forecast', store, '--json', ...ofPool, '--if-paused')).cells).toEqual([])
-    await said('pause-campaign', store, 'pool/1')
+    await said('pause-campaign', store, 'pool/1', '--yes')
     const resumed = ['--if-resumed', 'send', '--most', '1', '--per', 'PT1H']
     const inTurn = JSON.parse(await said('forecast', store, '--json', '--by', 'hour', ...ofPool, ...resumed))
     const first = inTurn.cells.filter(({ stepId }: { stepId: string }) => stepId === 'one')
