@@ -14,7 +14,7 @@ import { Failure } from './failure.ts'
 import { campaignForecast } from './forecast-section.ts'
 import { campaignGraph, conditionText } from './graph.ts'
 import { badge, contactLink, type Page, table } from './page.ts'
-import { pauseBar } from './pause-page.ts'
+import { paceNotice, pauseBar } from './pause-page.ts'
 import { activeTag } from './selection.ts'
 import { when, whenNext } from './when.ts'
 
@@ -65,7 +65,7 @@ export async function campaignPage(call: CampaignCall): Promise<Page> {
   const hrefOf = (node: string) => `${link(call, ['campaigns', campaignId], { version, node })}#node`
   const body = html`<div class="bar"><h1><bdi>${name}</bdi> <small class="id"><bdi>${campaignId}</bdi></small></h1>
 <span>${badge(published ? 'published' : 'unpublished')} <span class="quiet">version ${shownVersion}</span></span></div>
-${pauseBar(call, view.paused)}
+${pauseBar(call, view.paused)}${paceNotice(call, view.pace)}
 ${await problemsOf(call, definition)}
 <div class="split"><div>${campaignGraph(definition, numbers, hrefOf, selected)}</div>
 <div id="node">${selected === null ? html`<p class="hint">Choose a goal or a sequence to see its contacts.</p>` : await nodeOf(call, view, selected, numbers.get(selected))}</div></div>

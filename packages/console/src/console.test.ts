@@ -766,6 +766,32 @@ describe('what is said is true', () => {
     expect((await mine.engine.inspect.campaign('pool'))?.paused).toBeUndefined()
   })
 
+  it('GATE-4: while overdue steps begin by a pace, the page of the campaign says so, and how many wait', async () => {
+    const mine = await givenWorld()
+    onTestFinished(() => mine.close())
+    const own = consoleOf(mine)
+    const { engine, clock } = mine
+    for (const contactId of ['ann', 'bob', 'cem']) await engine.startSequence({ ...ofPool, contactId })
+    await engine.pauseCampaign('pool', { actor: 'olga' })
+    const page = async () => (await send(own, '/campaigns/pool')).text
+    clock.advance('PT1H')
+    // A worker finds that the pause holds them.
+    await engine.runDue()
+    expect(await page()).not.toContain('by a pace')
+    await engine.resumeCampaign('pool', { actor: 'olga', overdue: 'send', pace: { most: 1, per: 'PT1H' } })
+    const since = engine.inspect.now()
+    const paced = async () => (await engine.inspect.campaign('pool'))?.pace
+    expect(await paced()).toEqual({ since, most: 1, per: 'PT1H', waiting: 3 })
+    await engine.runDue()
+    expect(await page()).toMatch(/by a pace: at most 1 overdue step in each hour\. 2 contacts have overdue steps/)
+    for (let hour = 0; hour < 2; hour++) {
+      clock.advance('PT1H')
+      await engine.runDue()
+    }
+    expect(await paced()).toBeUndefined()
+    expect(await page()).not.toContain('by a pace')
+  })
+
   it('GATE-1: two of three sequences are paused at once, and then all of it; no choice falls back to another', async () => {
     const mine = await givenWorld()
     onTestFinished(() => mine.close())

@@ -45,6 +45,14 @@ function stateOf({ timeZone }: Call, { sequences, since, entries }: Paused): Htm
   return html`${parts} is paused since ${when(since, timeZone)}${entries === 'closed' ? ', and takes nobody in' : ''}.`
 }
 
+/** On the campaign's page, while overdue steps begin by the pace of a resume (GATE-4). */
+export function paceNotice({ timeZone }: Call, pace: CampaignView['pace']): Html {
+  if (pace === undefined) return html``
+  const { most, per, since, waiting } = pace
+  const name = SPANS.find(([one]) => one === per)?.[1] ?? per
+  return html`<p class="notice warm" role="status">Resumed ${when(since, timeZone)} by a pace: at most ${most.toLocaleString('en')} overdue step${most === 1 ? '' : 's'} in each ${name}. ${waiting.toLocaleString('en')} contact${waiting === 1 ? ' has' : 's have'} overdue steps that have not begun.</p>`
+}
+
 const listOf = (ids: readonly string[]): Html =>
   html`${ids.map((id, i) => html`${i === 0 ? '' : ', '}<bdi>${id}</bdi>`)}`
 

@@ -136,7 +136,7 @@ export function createEngine(options: EngineOptions): Engine {
     search,
     actions,
     attention,
-    createCampaignQuestions(campaigns, handledKinds, schemas),
+    createCampaignQuestions(context, readModel, handledKinds, schemas),
   )
   const executeOver = executing(lifetime, schemas)
   const executeHere = executeOver(context)

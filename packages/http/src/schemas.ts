@@ -268,6 +268,7 @@ const SUMMARY = {
 export const Campaigns = closed({ campaigns: list(closed(SUMMARY)) })
 export const Campaign = closed({
   ...SUMMARY,
+  pace: opt(closed({ since: Instant, most: Count, per: Type.String(), waiting: Count })),
   definition: Type.Unsafe<JsonObject>({ type: 'object', required: ['id', 'goals', 'sequences'] }),
   versions: list(closed({ version: Count, publishedAt: Instant })),
 })

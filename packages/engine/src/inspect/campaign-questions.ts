@@ -8,9 +8,11 @@ import {
   type Instant,
   isLeft,
   ongoingIn,
+  pausedLane,
+  type ReadModel,
   type SequenceId,
 } from '@enfold/core'
-import type { Campaigns } from '../campaigns.ts'
+import type { EngineContext } from '../engine-context.ts'
 import * as input from '../input.ts'
 import { unhandledKinds } from '../kinds.ts'
 import { paramsProblems, type Schemas } from '../schemas.ts'
@@ -35,6 +37,15 @@ export interface CampaignSummary {
 export interface CampaignView extends CampaignSummary {
   /** Of the version asked for. */
   readonly definition: CampaignDefinition
+  /** By which overdue steps begin since the last resume (GATE-4). Absent: no worker has left a contact to wait for it. */
+  readonly pace?: {
+    readonly since: Instant
+    readonly most: number
+    /** The span: an ISO 8601 duration. */
+    readonly per: string
+    /** Contacts with overdue steps that have not begun yet. */
+    readonly waiting: number
+  }
   /** The oldest first. */
   readonly versions: readonly { readonly version: number; readonly publishedAt: Instant }[]
 }
@@ -71,7 +82,8 @@ export function pausedIn(entry: CatalogEntry): Pick<CampaignSummary, 'paused'> {
 
 /** @param kinds that this engine has handlers for; `null`: they cannot be listed */
 export function createCampaignQuestions(
-  campaigns: Campaigns,
+  { campaigns, clock }: Pick<EngineContext, 'campaigns' | 'clock'>,
+  readModel: Pick<ReadModel, 'backlog'>,
   kinds: readonly string[] | null,
   schemas: Schemas,
 ): CampaignQuestions {
@@ -90,6 +102,16 @@ export function createCampaignQuestions(
       definition: one.campaign.definition,
       versions: entry.versions.map(({ campaignVersion, publishedAt }) => ({ version: campaignVersion, publishedAt })),
     }
+  }
+
+  async function paceOf(campaignId: CampaignId): Promise<Pick<CampaignView, 'pace'>> {
+    const paced = campaigns.catalog.paced().find((one) => one.campaignId === campaignId)
+    if (paced === undefined) return {}
+    // Nothing is written for each contact at a resume: until its turn comes, it stands where the pause held it.
+    const [backlog] = await readModel.backlog([pausedLane(campaignId).kind], clock.now())
+    if (backlog === undefined) return {}
+    const { most, per } = paced.pace
+    return { pace: { since: paced.resumedAt, most, per, waiting: backlog.contacts } }
   }
 
   return {
@@ -115,7 +137,8 @@ export function createCampaignQuestions(
       input.id('inspect.campaign', campaignId)
       input.checkInput('inspect.campaign', options, { 'version?': input.wholeNumber(1, Number.MAX_SAFE_INTEGER) })
       await campaigns.refresh()
-      return view(campaignId, options.version)
+      const found = view(campaignId, options.version)
+      return found === null ? null : { ...found, ...(await paceOf(campaignId)) }
     },
   }
 }
