@@ -58,7 +58,19 @@ describe('permissions', () => {
     const permissions = [...Object.values(VERBS), ...Object.values(CAMPAIGN_VERBS)].flatMap(
       ({ permission }) => permission,
     )
-    const literal = new RegExp(`(verbs|permission): \\[[^\\]]*'(${[...new Set(permissions)].join('|')})'`)
-    expect(naming(literal).filter((file) => !file.startsWith('core/src/verbs/'))).toEqual([])
+    const one = `'(${[...new Set(permissions)].join('|')})'`
+    const some = `\\[[^\\]]*${one}`
+    const literals = [
+      `(verbs|permission): ${some}`,
+      `\\bmay\\(\\w+, (${one}|${some})`,
+      `\\bon(Campaign|AllCampaigns)\\(${one}`,
+      `\\b(Verb|Permission)(\\[\\]|>) = ${some}`,
+      // An entry of a table by the type of an event.
+      `\\['[A-Z]\\w*', (${one}|${some})`,
+    ]
+    for (const literal of literals) {
+      const found = naming(new RegExp(literal)).filter((file) => !file.startsWith('core/src/verbs/'))
+      expect(found, literal).toEqual([])
+    }
   })
 })

@@ -1,5 +1,5 @@
 /** The frame of every page: head, navigation, footer; and the few parts that all pages share. */
-import { type ContactId, type Instant, NOBODY } from '@enfold/core'
+import { actionPermission, type ContactId, type Instant, NOBODY } from '@enfold/core'
 import { html } from 'hono/html'
 import { ASSETS } from './assets.ts'
 import { type Call, type Html, link, may } from './call.ts'
@@ -43,7 +43,7 @@ ${refresh === undefined ? '' : html`<noscript><meta http-equiv="refresh" content
     ({ name, segments, label }) =>
       html`<a href="${link(call, segments)}"${name === part ? html` aria-current="page"` : ''}>${label}</a>`,
   )}</nav>
-<span class="who">${may(call, ['start'], 'any') ? '' : html`<span class="badge">${principal.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${principal.id}</bdi></span>
+<span class="who">${may(call, actionPermission('start'), 'any') ? '' : html`<span class="badge">${principal.may === 'read' ? 'read only' : 'limited'}</span> `}<bdi>${principal.id}</bdi></span>
 </header>
 ${deliveryNotice(call)}<main id="main" tabindex="-1">
 ${body}

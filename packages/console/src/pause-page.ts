@@ -33,7 +33,7 @@ type Paused = NonNullable<CampaignView['paused']>
 export function pauseBar(call: CampaignCall, paused: Paused | undefined): Html {
   const { campaignId } = call.path
   const label = paused === undefined ? 'Pause' : paused.sequences === null ? 'Resume' : 'Resume, or pause more'
-  const order = may(call, 'pause', [campaignId])
+  const order = may(call, CAMPAIGN_VERBS.pauseCampaign.permission, [campaignId])
     ? html`<a class="button small" href="${link(call, ['campaigns', campaignId, 'pause'])}">${label}</a>`
     : ''
   if (paused === undefined) return html`${order}`

@@ -1,5 +1,5 @@
 /** Quick search: contacts by id, by whatever the host's directory finds, and by active sequences. The way to actions. */
-import { type ContactId, type EnfoldFault, isEnfoldFault, isLegalId } from '@enfold/core'
+import { actionPermission, type ContactId, type EnfoldFault, isEnfoldFault, isLegalId } from '@enfold/core'
 import type { SearchView } from '@enfold/engine'
 import { campaignsOf, visibleTo } from '@enfold/http'
 import { html } from 'hono/html'
@@ -116,7 +116,7 @@ async function resultsOf(call: Call, search: Search, after: ContactId | null): P
     call,
     rows.flatMap(({ sequences }) => sequences.map(({ campaignId }) => campaignId)),
   )
-  const canAct = may(call, ['start'], 'any') || may(call, ['stop'], 'any')
+  const canAct = may(call, actionPermission('start'), 'any') || may(call, actionPermission('stop'), 'any')
   const canTakeAll = searched !== null && (searched.total !== 0 || searched.contacts.length > 0)
   const next = searched?.next ?? null
   // A browser that comes back fills in boxes by their place, where somebody else may stand by then: it is told not to.

@@ -1,22 +1,24 @@
 /** Who may undo one order: who may do what its inverse does, in the campaigns that the order was about (UNDO-6). */
-import type { CommandId, RecordedContactEvent } from '@enfold/core'
+import { ACTION_VERBS, actionPermission, type CommandId, type RecordedContactEvent, VERBS } from '@enfold/core'
 import { canSee, denial, type Principal, type Scope, type Verb } from './permissions.ts'
 
 /** Any undo may start and stop what was begun. */
-const ANY_UNDO: readonly Verb[] = ['start', 'stop']
-/** What else it may do. */
-const NEEDED: ReadonlyMap<string, Verb> = new Map<RecordedContactEvent['type'], Verb>([
-  ['SequencePaused', 'pause'],
-  ['SequenceResumed', 'pause'],
-  ['RunShifted', 'reschedule'],
-  ['StepRescheduled', 'reschedule'],
-  ['StepSkipped', 'cancel'],
-  ['StepCancelled', 'cancel'],
-  ['StepResent', 'resend'],
-  ['RunMoved', 'reschedule'],
-  ['ContactSuppressed', 'suppress'],
-  ['ContactUnsuppressed', 'suppress'],
+const ANY_UNDO: readonly Verb[] = actionPermission('undo')
+
+/** Of events that no verb names, or several: a step that was sent now was given an instant by hand. */
+const PERMISSIONS_OF: ReadonlyMap<string, readonly Verb[]> = new Map<RecordedContactEvent['type'], readonly Verb[]>([
+  ['RunMoved', ACTION_VERBS.move.permission],
+  ['StepRescheduled', ACTION_VERBS.reschedule.permission],
 ])
+
+const UNDOING: readonly Verb[] = actionPermission('undo-order')
+
+/** What an undo needs besides: what the verb needs that the event records, as far as an undo may need it at all. */
+function neededFor(type: RecordedContactEvent['type']): readonly Verb[] {
+  const verbs = Object.values(VERBS).filter(({ recordedBy }) => recordedBy === type)
+  const permissions = PERMISSIONS_OF.get(type) ?? verbs.flatMap(({ permission }): readonly Verb[] => permission)
+  return permissions.filter((one) => UNDOING.includes(one))
+}
 
 /**
  * What undoing an order needs, by what the order did.
@@ -37,7 +39,7 @@ export function undoScope(
     const any: Scope = { verbs: ANY_UNDO, campaigns: 'any' }
     return denial(principal, any) === null ? null : any
   }
-  const verbs = [...new Set([...ANY_UNDO, ...appended.flatMap(({ type }) => NEEDED.get(type) ?? [])])]
+  const verbs = [...new Set([...ANY_UNDO, ...appended.flatMap(({ type }) => neededFor(type))])]
   const all = campaigns.flatMap((campaignId) =>
     campaignId !== null && canSee(principal, campaignId) ? [campaignId] : [],
   )
