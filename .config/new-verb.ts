@@ -10,6 +10,9 @@ import ts from 'typescript'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const ROOT = join(import.meta.dirname, '..')
+/** Not what looks at other sources when it is run, nor what is written for hosts. */
+const PRODUCT = /\/packages\/(?!templates\/|bench\/)[^/]+\/src\//
+const NOT_PRODUCT = /\.test\.ts$/
 const at = (path: string) => join(ROOT, path)
 
 /** A verb of the simplest kind, about a step; any other verb costs the same files. */
@@ -91,7 +94,7 @@ function errorsWith(changed: ReadonlyMap<string, string>): ReadonlyMap<string, s
     ts.sys,
     join(path, '..'),
   )
-  const sources = config.fileNames.filter((file) => /\/packages\/[^/]+\/src\//.test(file))
+  const sources = config.fileNames.filter((file) => PRODUCT.test(file) && !NOT_PRODUCT.test(file))
   const host = ts.createCompilerHost(config.options)
   const { readFile, fileExists } = host
   host.readFile = (file) => changed.get(file) ?? readFile(file)
