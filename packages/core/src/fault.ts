@@ -1,6 +1,6 @@
 /**
- * Faults: what went wrong although nobody asked for anything forbidden (database gone, disk full), and misuse of the
- * interface. These are thrown. What a rule refuses is not here: that is data, see `rejection.ts`.
+ * Faults: failures that no order is to blame for (the database cannot be reached, the disk is full), and wrong use of the
+ * interface. Faults are thrown. An order that a rule refuses is no fault: its rejection is returned, see `rejection.ts`.
  */
 
 export type FaultCode =

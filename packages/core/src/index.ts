@@ -1,6 +1,6 @@
 /**
- * What hosts need: campaigns, events and the state that they fold into, verbs and their answers, plans, ports. Who writes a store
- * finds more in `@enfold/core/store`, who reads a log in `@enfold/core/log`.
+ * What hosts need: campaigns, events and the state that they fold into, verbs and their answers, plans, ports. What a store
+ * needs besides is in `@enfold/core/store`, and what a reader of logs needs in `@enfold/core/log`.
  *
  * @packageDocumentation
  */

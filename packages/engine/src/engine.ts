@@ -42,8 +42,8 @@ import { createWithTransaction } from './transaction.ts'
 import { createWakeSignal } from './wake-signal.ts'
 
 /**
- * All verbs answer an `Either`: Left, the rejection, names the state of affairs that forbids; Right is the answer.
- * They throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
+ * Every verb returns an `Either`: Left is the rejection and says why the order is not allowed; Right is the answer.
+ * Verbs throw `INVALID_INPUT` for input of the wrong shape, and other `EnfoldFault`s where the store fails.
  */
 export interface Engine<N extends Names = AnyNames>
   extends ContactVerbs<N>,

@@ -268,7 +268,7 @@ function question(program: Command, name: string, description: string, { keepGoi
     .option('--store <url>', 'the log, if it is not the last argument')
     .option('--read-model <url>', 'of a log on a server: where its index is, for verify')
     .option('--json', 'for programs: the answer as JSON, and bad lines as JSON lines on the error output')
-  // Half a log is no log to be imported.
+  // An import must have every line of the log, so it cannot leave bad lines out.
   return keepGoing
     ? made.option('--keep-going', 'report bad lines and read on; the exit status is 1 all the same')
     : made

@@ -103,6 +103,6 @@ export interface EventStore {
   subscribe(after: Position, signal: AbortSignal, filter?: EventFilter): AsyncIterable<RecordedEvent | CaughtUp>
   /** Contacts that have a stream, in a fixed order: those after `after`, at most `limit`. */
   contacts(after: ContactId | null, limit: number): Promise<readonly ContactId[]>
-  /** Lets work in progress finish, then frees everything. Twice is once. */
+  /** Lets work in progress finish, then frees everything. A second call changes nothing. */
   close(): Promise<void>
 }
