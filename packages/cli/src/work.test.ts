@@ -205,11 +205,17 @@ describe('run', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ONCE-3: told to end by %s, it waits for the handler in flight, and all is at rest',
     async (signal) => {
-      const [begun, go, closed] = [file(`begun-${stores}`), file(`go-${stores}`), file(`closed-${stores}`)]
+      const [begun, told, go, closed] = ['begun', 'told', 'go', 'closed'].map((name) => file(`${name}-${stores}`)) as [
+        string,
+        string,
+        string,
+        string,
+      ]
       const slow = given(
         `slow-${stores}.mjs`,
         `import { existsSync, writeFileSync } from 'node:fs'
        const waiting = setInterval(() => {}, 60_000)
+       process.on(${JSON.stringify(signal)}, () => writeFileSync(${JSON.stringify(told)}, ''))
        export const handlers = {
          async email({ contactId }) {
            writeFileSync(${JSON.stringify(begun)}, contactId)
@@ -228,7 +234,7 @@ describe('run', () => {
       await until(() => existsSync(begun))
       child.kill(signal)
       // The process has the signal before the handler may go on.
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await until(() => existsSync(told))
       expect(child.exitCode).toBe(null)
       writeFileSync(go, '')
       const { status, stdout, stderr } = await ended

@@ -32,9 +32,15 @@ interface Pause {
 
 it('GATE-2: over PostgreSQL, no dispatch begins between the answer of a pause and the resume, by any worker', async () => {
   const schema = newSchema()
-  const opened = Array.from({ length: WORKERS }, () =>
-    createPostgresStore({ connectionString: server.url, schema, maxConnections: 3 }),
-  )
+  const looks: number[] = Array.from({ length: WORKERS }, () => 0)
+  const opened = looks.map((_, i) => {
+    const one = createPostgresStore({ connectionString: server.url, schema, maxConnections: 3 })
+    const claimDue: Store['claimDue'] = (...args) => {
+      looks[i] = (looks[i] ?? 0) + 1
+      return one.claimDue(...args)
+    }
+    return { ...one, claimDue }
+  })
   const store = opened[0] as Store
   const clock = createSimulatedClock(MONDAY)
   const random = randomFrom(20_261_129)
@@ -60,7 +66,9 @@ it('GATE-2: over PostgreSQL, no dispatch begins between the answer of a pause an
     const pause: Pause = { answeredAt: await headOf(store), resumedAt: 0 }
     pauses.push(pause)
     const steps = await dispatchesIn(store)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    // Each worker has looked for work and gone on: its next look but one follows what it began at the first.
+    const enough = looks.map((count) => count + 3)
+    await until(() => looks.every((count, i) => count >= (enough[i] ?? 0)))
     expect(await dispatchesIn(store)).toEqual(steps)
     const resumed = await answerOf(any().resumeCampaign('pool', { actor: 'olga', overdue: 'send' }))
     pause.resumedAt = resumed.position

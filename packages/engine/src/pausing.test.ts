@@ -1,6 +1,6 @@
 import { epochMsOf, type Store } from '@enfold/core'
 import { verify } from '@enfold/core/log'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf, until } from './engine.fixture.ts'
 import { heldBack, lookingLate, severalEngines, slowToDispatch } from './several-engines.fixture.ts'
 import { asHostsUseIt } from './store.fixture.ts'
@@ -8,6 +8,8 @@ import { asHostsUseIt } from './store.fixture.ts'
 const { stores, given } = severalEngines()
 const BY = { actor: 'olga' }
 const nurture = onAnn('nurture')
+
+afterEach(() => void vi.restoreAllMocks())
 
 describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
   it('GATE-1: nothing of a paused campaign goes out, and nobody claims its contacts again and again', async () => {
@@ -123,7 +125,8 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     const working = engineOver(look.late).runDue()
     await append.reached
     // Longer than a view is good: it looks again when the append is done, if the log has not checked it.
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 60)
     look.arm()
     append.letGo()
     await Promise.race([look.reached, working])

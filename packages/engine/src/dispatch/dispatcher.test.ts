@@ -40,6 +40,10 @@ interface Given {
   readonly engine: Engine
   readonly store: Store
   readonly clock: SimulatedClock
+  /** Until a worker sleeps by the clock, and none holds a contact. */
+  atRest(): Promise<void>
+  /** Whether a worker sleeps by the clock. */
+  sleeps(): boolean
   readonly told: EngineEvent[]
   /** Another engine over the same store, as another process would have. */
   other(handler: StepHandler, more?: Partial<EngineOptions>): Engine
@@ -54,7 +58,7 @@ async function given(
   more: Options = {},
 ): Promise<Given> {
   const store = closing(makeStore())
-  const clock = createSimulatedClock(MONDAY)
+  const { clock, sleeps } = observedClock()
   const told: EngineEvent[] = []
   const other = (another: StepHandler, others: Partial<EngineOptions> = {}) => {
     const handlers = { email: another }
@@ -64,7 +68,25 @@ async function given(
   }
   const engine = other(handler, more)
   await answerOf(engine.publish(Array.isArray(steps) ? course(steps) : steps))
-  return { engine, store, clock, told, other }
+  const atRest = async () => {
+    // What the clock has just woken is no longer asleep after this turn.
+    await new Promise(setImmediate)
+    const holdsNone = async () =>
+      (await store.agenda('9999-12-31T23:59:59.999Z', 100)).every(({ leaseUntil }) => leaseUntil === null)
+    await until(async () => sleeps() && (await holdsNone()) && sleeps())
+  }
+  return { engine, store, clock, atRest, sleeps, told, other }
+}
+
+function observedClock() {
+  const clock = createSimulatedClock(MONDAY)
+  let sleeping = 0
+  const wait = async (ms: number, signal: AbortSignal) => {
+    sleeping += 1
+    await clock.wait(ms, signal)
+    sleeping -= 1
+  }
+  return { clock: { ...clock, wait }, sleeps: () => sleeping > 0 }
 }
 
 const nurture = onAnn('nurture')
@@ -835,19 +857,24 @@ eachStore((makeStore) => {
 
   it('STEP-6: a worker whose own lease runs out by the clock keeps what it is at, and does not send twice', async () => {
     const gate = createGate()
-    const { calls, handler } = createRecorder(() => gate.passed.then(() => sent))
+    const { calls, handler } = createRecorder(({ contactId }) =>
+      contactId === 'ann' ? gate.passed.then(() => sent) : sent,
+    )
+    const of = (id: string) => calls.filter(({ contactId }) => contactId === id)
     const { engine, clock } = await given(makeStore, [email('one'), email('two')], handler)
     await engine.startSequence(nurture)
     const first = engine.runDue()
     await until(() => calls.length === 1)
     clock.advance('PT2M')
+    await engine.startSequence({ ...nurture, contactId: 'bob' })
     const second = engine.runDue()
-    await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(calls).toHaveLength(1)
+    // A claim of ann again comes before that of bob or with it, and has come to nothing when all of bob's is done.
+    await until(() => of('bob').length === 2)
+    expect(of('ann')).toHaveLength(1)
     gate.open()
     const [one, two] = await Promise.all([first, second])
-    expect(one.sent + two.sent).toBe(2)
-    expect(calls.map(({ step, attempt }) => [step.id, attempt])).toEqual([
+    expect(one.sent + two.sent).toBe(4)
+    expect(of('ann').map(({ step, attempt }) => [step.id, attempt])).toEqual([
       ['one', 1],
       ['two', 1],
     ])
@@ -944,13 +971,12 @@ eachStore((makeStore) => {
       await ended
     }
   }
-  const idle = () => new Promise((resolve) => setTimeout(resolve, 10))
 
   it('run dispatches what a command of this process made due, without polling', async () => {
     const { calls, handler } = createRecorder()
-    const { engine } = await given(makeStore, [email('one')], handler)
+    const { engine, atRest } = await given(makeStore, [email('one')], handler)
     await running(engine, async () => {
-      await idle()
+      await atRest()
       for (const contactId of ['ann', 'bob', 'cid']) {
         await engine.startSequence({ ...nurture, contactId })
         await until(() => calls.at(-1)?.contactId === contactId)
@@ -961,14 +987,13 @@ eachStore((makeStore) => {
   it('run wakes when the next step is due, and not before', async () => {
     const { calls, handler } = createRecorder()
     const dispatch = { pollMs: 86_400_000 }
-    const { engine, clock } = await given(makeStore, [email('one', { timer: { after: 'PT1H' } })], handler, {
-      dispatch,
-    })
+    const steps = [email('one', { timer: { after: 'PT1H' } })]
+    const { engine, clock, atRest } = await given(makeStore, steps, handler, { dispatch })
     await engine.startSequence(nurture)
     await running(engine, async () => {
-      await idle()
+      await atRest()
       clock.advance('PT59M')
-      await idle()
+      await atRest()
       expect(calls).toEqual([])
       clock.advance('PT1M')
       await until(() => calls.length === 1)
@@ -977,13 +1002,12 @@ eachStore((makeStore) => {
 
   it('run finds within pollMs what another process made due', async () => {
     const { calls, handler } = createRecorder()
-    const { engine, store, clock, other } = await given(makeStore, [email('one')], handler, {
-      dispatch: { pollMs: 700 },
-    })
+    const dispatch = { pollMs: 700 }
+    const { engine, store, clock, other, atRest } = await given(makeStore, [email('one')], handler, { dispatch })
     await running(engine, async () => {
-      await idle()
+      await atRest()
       await other(handler).startSequence(nurture)
-      await idle()
+      await atRest()
       // A process that feeds a separate read model is notified there, and need not poll.
       if (store.capabilities.projectsInAppend) expect(calls).toEqual([])
       clock.advance(700)
@@ -996,11 +1020,8 @@ eachStore((makeStore) => {
     const { calls, handler } = createRecorder(({ contactId }) =>
       contactId === 'ann' ? gate.passed.then(() => sent) : sent,
     )
-    const { engine, clock } = await given(
-      makeStore,
-      [email('one'), email('two', { timer: { after: 'PT1S' } })],
-      handler,
-    )
+    const steps = [email('one'), email('two', { timer: { after: 'PT1S' } })]
+    const { engine, clock, sleeps } = await given(makeStore, steps, handler)
     await running(engine, async () => {
       await engine.startSequence(nurture)
       await until(() => calls.length === 1)
@@ -1008,7 +1029,7 @@ eachStore((makeStore) => {
       await until(() => calls.length === 2)
       await until(async () => (await typesOf(engine, 'bob')).includes('StepSent'))
       // Also by the clock alone.
-      await idle()
+      await until(sleeps)
       clock.advance(1000)
       await until(() => calls.length === 3)
       gate.open()
@@ -1030,8 +1051,9 @@ eachStore((makeStore) => {
     await until(() => calls.length === 1)
     expect((await engine.health()).dispatcher).toMatchObject({ inFlight: 1 })
     stop.abort()
+    // Takes longer than a run that waits for nothing.
     await engine.startSequence({ ...nurture, contactId: 'bob' })
-    await idle()
+    expect(await typesOf(engine, 'bob')).toEqual(['SequenceStarted'])
     expect(ended).toBe(false)
     gate.open()
     await run
@@ -1065,7 +1087,6 @@ eachStore((makeStore) => {
     stop.abort()
     gate.open()
     await run
-    await idle()
     expect(calls).toEqual([])
     expect(await store.claimDue(clock.now(), 'another', 10, 1000)).toHaveLength(1)
   })
@@ -1116,7 +1137,7 @@ eachStore((makeStore) => {
   it('run hears of a command that comes between its last look and its sleep', async () => {
     const { calls, handler } = createRecorder()
     let between: (() => Promise<unknown>) | null = null
-    const { engine, clock } = await given(
+    const { engine, clock, sleeps } = await given(
       () => {
         const store = makeStore()
         return {
@@ -1134,7 +1155,7 @@ eachStore((makeStore) => {
       handler,
     )
     await running(engine, async () => {
-      await idle()
+      await until(sleeps)
       between = () => engine.startSequence(nurture)
       // The first sleep ends by the clock; the second must end by the notification that came before it.
       clock.advance('PT1S')
@@ -1145,7 +1166,7 @@ eachStore((makeStore) => {
   it('ONCE-3: run sends what fell due between its last look and its sleep, though the clock then stands still', async () => {
     const { calls, handler } = createRecorder()
     let fallDue: (() => void) | null = null
-    const { engine, clock } = await given(
+    const { engine, clock, sleeps } = await given(
       () => {
         const store = makeStore()
         return {
@@ -1163,7 +1184,7 @@ eachStore((makeStore) => {
     )
     await engine.startSequence(nurture)
     await running(engine, async () => {
-      await idle()
+      await until(sleeps)
       fallDue = () => clock.advance('PT1H')
       // The first sleep ends by the clock; while the worker looks for how long the second may be, the step falls due.
       clock.advance('PT1M')
@@ -1182,7 +1203,8 @@ eachStore((makeStore) => {
     const close = engine.close().then(() => {
       closed = true
     })
-    await idle()
+    // Takes longer than a close that waits for nothing.
+    expect(await typesOf(engine)).toEqual(['SequenceStarted', 'StepDispatched'])
     expect(closed).toBe(false)
     gate.open()
     await Promise.all([close, run])
