@@ -1,7 +1,7 @@
 /** What is due, overdue and to come: what a worker that starts now would find. Only looks. */
 import { type ContactId, type Instant, instantOf } from '@enfold/core'
 import type { Overdue, Upcoming } from '@enfold/engine'
-import type { Answer } from './questions.ts'
+import { type Answer, END } from './questions.ts'
 import { counted, named, plain, sequenceName, table } from './text.ts'
 import { type OrderOptions, withEngine } from './with-engine.ts'
 
@@ -52,9 +52,6 @@ export async function askDue(url: string, query: DueQuery, options: OrderOptions
     }
   })
 }
-
-/** No instant is later. */
-const END: Instant = '9999-12-31T23:59:59.999Z'
 
 function stateOf({ status, paused, dueAt, opensAt, factsFault }: Upcoming, now: Instant): string {
   if (factsFault !== undefined) return 'without facts'

@@ -52,7 +52,7 @@ export interface Answer {
 }
 
 /** No event can be later. */
-const END: Instant = '9999-12-31T23:59:59.999Z'
+export const END: Instant = '9999-12-31T23:59:59.999Z'
 
 /** How many contacts are named where a sequence is only counted. */
 const FEW = 5

@@ -18,7 +18,7 @@ import { tooDeepIn } from './depth.ts'
 import { show } from './fault.ts'
 import { FORMATS, formatCalled, id, type SlotName } from './formats.ts'
 import { isLegalId } from './ids.ts'
-import type { JsonObject, JsonValue } from './json.ts'
+import { isObject, type JsonObject, type JsonValue, jsonPointer, jsonPointerSegment, keysOfPointer } from './json.ts'
 import type { CampaignProblem } from './rejection.ts'
 import { array, type Check, compiled, type Properties, type Schema, scalar, union } from './schema.ts'
 import { MAX_KEPT_VALUES } from './signal-kept.ts'
@@ -100,7 +100,7 @@ const MOST_DEEP = 100
 export function lineProblems(definition: unknown, json: string): CampaignProblem[] {
   const deep = tooDeepIn(definition, MOST_DEEP)
   if (deep !== null)
-    return [{ path: pointerOf(deep), message: `is nested more than ${MOST_DEEP} deep, counted from the definition` }]
+    return [{ path: jsonPointer(deep), message: `is nested more than ${MOST_DEEP} deep, counted from the definition` }]
   // A unit of UTF-16 takes up to three bytes: most definitions need no counting.
   const bytes = json.length * 3 <= MOST_BYTES ? 0 : new TextEncoder().encode(json).length
   if (bytes <= MOST_BYTES) return []
@@ -111,9 +111,6 @@ export function lineProblems(definition: unknown, json: string): CampaignProblem
     },
   ]
 }
-
-export const pointerOf = (keys: readonly string[]) =>
-  keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 const MOST = { nodes: 20_000, steps: 50_000, routes: 100_000 } as const
 
@@ -152,7 +149,7 @@ export function shapeProblems(input: unknown): CampaignProblem[] {
     each(goal?.next, (route, i) => problems.push(...routeProblems(v, route, `/goals/${g}/next/${i}`)))
   })
   for (const [kind, kept] of Object.entries(isObject(definition?.signals) ? definition.signals : {}))
-    problems.push(...keptProblems(kept, `/signals/${pointer(kind)}`))
+    problems.push(...keptProblems(kept, `/signals/${jsonPointerSegment(kind)}`))
   each(definition?.sequences, (sequence, s) => {
     each(sequence?.next, (route, i) => problems.push(...routeProblems(v, route, `/sequences/${s}/next/${i}`)))
     each(sequence?.steps, (step, i) => {
@@ -172,7 +169,9 @@ function patternProblems(v: Checks, value: unknown, path: string): CampaignProbl
   const match = isObject(value) && isObject(value.match) ? value.match : {}
   return [
     ...check(v.pattern, value, path),
-    ...Object.entries(match).flatMap(([key, test]) => testProblems(v, test, `${path}/match/${pointer(key)}`)),
+    ...Object.entries(match).flatMap(([key, test]) =>
+      testProblems(v, test, `${path}/match/${jsonPointerSegment(key)}`),
+    ),
   ]
 }
 
@@ -278,7 +277,7 @@ function check({ schema, errors }: Check<unknown>, value: unknown, path: string)
         break
       case 'required':
         for (const name of (error.params as { requiredProperties: string[] }).requiredProperties)
-          problems.push({ path: `${at}/${pointer(name)}`, message: 'is required' })
+          problems.push({ path: `${at}/${jsonPointerSegment(name)}`, message: 'is required' })
         break
       case 'enum':
         problems.push(
@@ -326,7 +325,7 @@ function formatProblems(schema: Schema<unknown>, value: unknown, path: string, p
     value.forEach((item, i) => void formatProblems(schema.items as Schema<unknown>, item, `${path}/${i}`, problems))
   if (schema.properties !== undefined && isObject(value))
     for (const [key, inner] of Object.entries(schema.properties))
-      if (Object.hasOwn(value, key)) formatProblems(inner, value[key], `${path}/${pointer(key)}`, problems)
+      if (Object.hasOwn(value, key)) formatProblems(inner, value[key], `${path}/${jsonPointerSegment(key)}`, problems)
 }
 
 export function problem(path: string, value: unknown, expected?: string): CampaignProblem {
@@ -334,18 +333,11 @@ export function problem(path: string, value: unknown, expected?: string): Campai
   return value === undefined ? { path, message } : { path, value: value as JsonValue, message }
 }
 
-const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
-
 function valueAt(value: unknown, path: string): unknown {
   let at = value
-  for (const key of path.split('/').slice(1)) {
-    const name = key.replaceAll('~1', '/').replaceAll('~0', '~')
+  for (const name of keysOfPointer(path)) {
     at =
       (isObject(at) || Array.isArray(at)) && Object.hasOwn(at, name) ? (at as Record<string, unknown>)[name] : undefined
   }
   return at
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -3,12 +3,12 @@
  * The shape is in `definition.ts`, its schema in `campaign-schema.ts`; which version is published is in `catalog.ts`.
  */
 
-import { lineProblems, pointerOf, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
+import { lineProblems, problem, shapeProblems, sizeProblems } from './campaign-schema.ts'
 import type { CampaignDefinition, GoalDefinition, Route, SequenceDefinition, StepDefinition } from './definition.ts'
 import { type Either, left, right } from './either.ts'
 import { EnfoldFault } from './fault.ts'
 import type { GoalId, SequenceId, StepId } from './ids.ts'
-import { canonicalJson, type JsonValue } from './json.ts'
+import { canonicalJson, type JsonValue, jsonPointer } from './json.ts'
 import { notJsonIn } from './not-json.ts'
 import { connectedParts, type NextOf, Reach, reachedFrom } from './reach.ts'
 import type { CampaignInvalid, CampaignProblem } from './rejection.ts'
@@ -65,7 +65,7 @@ function unsayable(input: unknown): CampaignProblem[] {
   const problems: CampaignProblem[] = []
   for (const { keys, what, expected } of notJsonIn(input)) {
     if (problems.length === MOST_UNSAYABLE) break
-    problems.push({ path: pointerOf(keys), message: `${what}; expected ${expected}` })
+    problems.push({ path: jsonPointer(keys), message: `${what}; expected ${expected}` })
   }
   return problems
 }

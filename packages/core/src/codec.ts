@@ -25,7 +25,7 @@ import {
 import { type Extensions, extensionProblem, extensionsOf } from './extensions.ts'
 import { EnfoldFault, show } from './fault.ts'
 import { campaignOf, contactOf, type StreamId } from './ids.ts'
-import { canonicalJson, type JsonObject, type JsonValue } from './json.ts'
+import { canonicalJson, isObject, type JsonObject, type JsonValue, jsonPointer } from './json.ts'
 import { scanLine } from './line-scanner.ts'
 import { utcOf } from './utc.ts'
 
@@ -208,7 +208,7 @@ function decoded(line: string, upcasters: Upcasters, foreign: boolean): Either<D
   const deep = tooDeepIn(parsed, MAX_JSON_DEPTH)
   if (deep !== null) {
     const path = deep.slice(0, 2)
-    return left(wrongData(path, `${pointerOf(path)} is nested more than ${MAX_JSON_DEPTH} deep`))
+    return left(wrongData(path, `${jsonPointer(path)} is nested more than ${MAX_JSON_DEPTH} deep`))
   }
   if (!isObject(parsed)) return left(notAnEvent(null, 'is no JSON object'))
   const attributes = attributesOf(parsed, foreign)
@@ -384,20 +384,17 @@ function problemOf(line: ParsedObject): DecodeProblem {
 
 function problemAt(path: readonly string[], message: string): DecodeProblem {
   const [attribute = null] = path
-  if (attribute === 'data' && path.length > 1) return wrongData(path, `${pointerOf(path)} ${message}`)
+  if (attribute === 'data' && path.length > 1) return wrongData(path, `${jsonPointer(path)} ${message}`)
   return notAnEvent(attribute, `${attribute ?? 'the line'} ${message}`)
 }
 
 function wrongData(path: readonly string[], message: string): DecodeProblem {
-  return { reason: 'wrong-data', path: pointerOf(path), message }
+  return { reason: 'wrong-data', path: jsonPointer(path), message }
 }
 
 function notAnEvent(attribute: string | null, message: string): DecodeProblem {
   return { reason: 'not-an-event', attribute, message }
 }
-
-const pointerOf = (path: readonly string[]): string =>
-  path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 /** Of a step that the caller gave: its own words, for the caller. */
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'an error of its own kind')
@@ -409,7 +406,3 @@ function noJson(error: unknown): string {
 }
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-
-function isObject(value: unknown): value is ParsedObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

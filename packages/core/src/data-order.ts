@@ -2,6 +2,7 @@
  * The order in which the members of an event's data stand in its line: that of the schema. With it an event has exactly
  * one line, and a line that is another spelling of the same event can be told (AUDIT-5).
  */
+import { isObject } from './json.ts'
 import type { Properties, Schema } from './schema.ts'
 
 /** Gives the value itself where its members stand in order, otherwise a copy in which they do. */
@@ -69,8 +70,4 @@ function oneOf(forms: readonly Schema<unknown>[]): Ordered {
     const form = objects.find((one) => keys.every((key) => one.keys.has(key)))
     return form === undefined ? value : form.ordered(value)
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -9,7 +9,7 @@ import { cause, id, instant, observations, routes, text, timing } from './event-
 import { type Cause, type EventType, SCHEMA_VERSION } from './events.ts'
 import { show } from './fault.ts'
 import { campaignStream, contactStream, type StreamId } from './ids.ts'
-import type { JsonObject } from './json.ts'
+import { isObject, type JsonObject, keysOfPointer } from './json.ts'
 import {
   type Check,
   compiled,
@@ -175,7 +175,7 @@ export function lineKindOf(type: string): LineKind | undefined {
 function problemIn(schema: Schema<unknown>, value: unknown, path: readonly string[]): LineProblem | null {
   if (schema === definition) {
     const problem = definitionProblem(value)
-    return problem && { path: [...path, ...keysOf(problem.path)], message: problem.message }
+    return problem && { path: [...path, ...keysOfPointer(problem.path)], message: problem.message }
   }
   const { properties, required = [], items, anyOf, description = 'an object' } = schema
   if (properties !== undefined && isObject(value)) {
@@ -214,16 +214,6 @@ function isMeant({ properties }: Schema<unknown>, value: unknown): boolean {
 function picture(value: unknown): string {
   // An object is not shown: there is no end to how deep one from a damaged line may be.
   return Array.isArray(value) ? 'a list' : isObject(value) ? 'an object' : show(value)
-}
-
-const keysOf = (pointer: string): string[] =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 // --- For other languages --------------------------------------------------------------------------------------------

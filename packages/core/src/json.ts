@@ -43,6 +43,24 @@ export function unsafeIntegerIn(value: unknown): string | null {
   return null
 }
 
+/** Any object but a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Keys from the outermost on, as a JSON Pointer (RFC 6901). */
+export function jsonPointer(keys: readonly string[]): string {
+  return keys.map((key) => `/${jsonPointerSegment(key)}`).join('')
+}
+
+/** The keys that a JSON Pointer names, from the outermost on. */
+export function keysOfPointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
 /** A key as a segment of a JSON Pointer (RFC 6901). */
 export function jsonPointerSegment(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1')

@@ -1,5 +1,5 @@
 /** Schemas of the host: for params of a kind of step, and for data of a kind of signal. Any library with Standard Schema. */
-import { jsonPointerSegment } from './json.ts'
+import { jsonPointer, keysOfPointer } from './json.ts'
 import { type Check, compiled, keywords, type SchemaError } from './schema.ts'
 
 /**
@@ -55,7 +55,7 @@ export function standardSchema<T>(jsonSchema: object): StandardSchema<T> {
 }
 
 function issuesOf({ instancePath, message, keyword, params }: SchemaError): StandardIssue[] {
-  const path = instancePath.split('/').slice(1).map(unescaped)
+  const path = keysOfPointer(instancePath)
   switch (keyword) {
     case 'required':
       return requiredIn(params).map((name) => ({ path: [...path, name], message: 'is required' }))
@@ -71,8 +71,6 @@ function issuesOf({ instancePath, message, keyword, params }: SchemaError): Stan
 const requiredIn = (params: unknown) =>
   (params as { readonly requiredProperties: readonly string[] }).requiredProperties
 
-const unescaped = (segment: string) => segment.replaceAll('~1', '/').replaceAll('~0', '~')
-
 /** What a schema says is wrong: its sentence, and the place as a JSON Pointer. `null`: nothing, and what it gives. */
 export async function checkedBy<Output>(
   schema: StandardSchema<unknown, Output>,
@@ -84,7 +82,7 @@ export async function checkedBy<Output>(
   const result = await schema['~standard'].validate(value)
   if (result.issues === undefined) return { value: result.value, problems: null }
   const problems = result.issues.map(({ path = [], message }) => ({
-    path: path.map((one) => `/${jsonPointerSegment(String(typeof one === 'object' ? one.key : one))}`).join(''),
+    path: jsonPointer(path.map((one) => String(typeof one === 'object' ? one.key : one))),
     message,
   }))
   return { problems: problems.length > 0 ? problems : [{ path: '', message: 'is not valid' }] }

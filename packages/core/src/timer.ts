@@ -148,7 +148,7 @@ function arrivalOf(anchor: Instant, context: TimerContext, zone: Zone): Arrival 
     },
     isFirst: isFirst ?? false,
     zone,
-    read: (source) => ('field' in source ? fieldOf(facts, source.field) : variableIn(vars, source.var)),
+    read: (source) => ('field' in source ? fieldOrNull(facts, source.field) : variableIn(vars, source.var)),
   }
 }
 
@@ -166,7 +166,7 @@ function valueSeen(
   }
   const { field: name } = source
   if (isPrivate(name)) return { field: { name } }
-  const value = fieldOf(facts, name)
+  const value = fieldOrNull(facts, name)
   return { field: { name, value: isUnreadable ? shortened(value) : value } }
 }
 
@@ -180,6 +180,6 @@ function shortened(value: JsonValue): JsonValue {
 }
 
 // An own property only: a field may be called `__proto__`.
-function fieldOf({ fields }: Facts, name: string): JsonValue {
+function fieldOrNull({ fields }: Facts, name: string): JsonValue {
   return fields && Object.hasOwn(fields, name) ? (fields[name] ?? null) : null
 }
