@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 const PAGE = join(ROOT, 'docs/internals.md')
-const OF_TESTS = /(\.test|\.fixture)\.ts$|\/given-[^/]+\.ts$/
+const OF_TESTS = /(\.test|\.fixture)\.ts$/
 
 /** For each package that others install, which of them its code imports. */
 function importsByPackage(): ReadonlyMap<string, ReadonlySet<string>> {

@@ -10,7 +10,7 @@ import { CAMPAIGN_VERBS, VERB_NAMES, VERBS } from '../packages/core/src/index.ts
 import type { Route } from '../packages/http/src/route.ts'
 
 const PACKAGES = join(import.meta.dirname, '../packages')
-const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|(^|\/)given-[^/]+\.ts$|^(bench|driver-tests|templates|test-servers)\//
+const NOT_PRODUCT = /(\.test|\.fixture)\.ts$|^(bench|driver-tests|templates|test-servers)\//
 
 /** `enfold dev` gives orders to its engine as a host does. */
 const HOST = /^cli\/src\/dev\//

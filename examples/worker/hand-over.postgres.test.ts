@@ -1,6 +1,6 @@
 import { givenServer } from '@enfold/test-servers/given'
 import { expect, it } from 'vitest'
-import { givenPlace, LONG } from './given-place.ts'
+import { givenPlace, LONG } from './place.fixture.ts'
 import { atRest } from './soak/soak.ts'
 
 const server = givenServer()

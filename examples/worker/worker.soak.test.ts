@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { givenServer } from '@enfold/test-servers/given'
 import { describe, expect, it } from 'vitest'
-import { expectAfterDeath, givenPlace, SHORT } from './given-place.ts'
+import { expectAfterDeath, givenPlace, SHORT } from './place.fixture.ts'
 import { atRest, soak } from './soak/soak.ts'
 
 const server = givenServer()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { expectAfterDeath, givenPlace, keysOf, LONG } from './given-place.ts'
+import { expectAfterDeath, givenPlace, keysOf, LONG } from './place.fixture.ts'
 import { atRest } from './soak/soak.ts'
 
 /** Real processes in real time: how long it takes is the machine's affair. */

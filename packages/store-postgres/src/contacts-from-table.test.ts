@@ -3,7 +3,7 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
 import { contactsFromTable } from './contacts-from-table.ts'
-import { givenHost, order } from './given-host.ts'
+import { givenHost, order } from './host.fixture.ts'
 
 const server = givenServer()
 

@@ -5,7 +5,7 @@ import { createEngine, type Engine } from '@enfold/engine'
 import { givenOwnServer, givenSchema } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenOwnServer()
 

@@ -11,7 +11,7 @@ import { removePostgres, startPostgres } from '@enfold/test-servers/postgres'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenOwnServer()
 

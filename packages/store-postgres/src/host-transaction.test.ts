@@ -5,8 +5,8 @@ import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import type { PoolClient } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { answerOf, givenHost, NOTHING, order, STARTED, traces } from './given-host.ts'
-import { givenStore } from './given-postgres.ts'
+import { answerOf, givenHost, NOTHING, order, STARTED, traces } from './host.fixture.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenServer()
 

@@ -6,8 +6,8 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Pool, type PoolClient, type QueryConfig } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
 import { createPooler } from './pooler.fixture.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenServer()
 

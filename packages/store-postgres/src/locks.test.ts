@@ -5,7 +5,7 @@ import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { answerOf, givenHost, order, STARTED, traces } from './given-host.ts'
+import { answerOf, givenHost, order, STARTED, traces } from './host.fixture.ts'
 
 const server = givenServer()
 

@@ -4,7 +4,7 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 import type { PostgresStoreOptions } from './postgres-store.ts'
 
 const server = givenServer()

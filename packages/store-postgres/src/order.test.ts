@@ -9,7 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { openDatabase } from './database.ts'
 import { createEventLog } from './event-log.ts'
 
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 import { soak } from './writers.fixture.ts'
 

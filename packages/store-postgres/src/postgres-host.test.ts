@@ -3,8 +3,8 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { pool as campaign, order } from './given-host.ts'
-import { givenStore } from './given-postgres.ts'
+import { pool as campaign, order } from './host.fixture.ts'
+import { givenStore } from './postgres.fixture.ts'
 import { createPostgresHost, type PostgresHostOptions } from './postgres-host.ts'
 
 const server = givenServer()

@@ -4,7 +4,7 @@ import { createEngine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import { Pool } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenServer()
 

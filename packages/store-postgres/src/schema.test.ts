@@ -8,8 +8,8 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { samplePublication, sampleStart } from '@enfold/testkit'
 import { Pool } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
 import { migrations } from './migrations/index.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenServer()
 

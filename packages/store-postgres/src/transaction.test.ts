@@ -4,8 +4,8 @@ import { isLeft, type TransactionClient } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { givenServer } from '@enfold/test-servers/given'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { answerOf, givenHost, NOTHING, order, pool, STARTED, traces } from './given-host.ts'
-import { givenStore } from './given-postgres.ts'
+import { answerOf, givenHost, NOTHING, order, pool, STARTED, traces } from './host.fixture.ts'
+import { givenStore } from './postgres.fixture.ts'
 
 const server = givenServer()
 

@@ -1,4 +1,4 @@
-/** For the tests of this package: run by `given-process.ts` with a task, prints what it did, a line for each deed. */
+/** For the tests of this package: run by `process.fixture.ts` with a task, prints what it did, a line for each deed. */
 import { writeSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type ContactEvent, contactStream, eventIdOf, isEnfoldFault, type NewEvent } from '@enfold/core'

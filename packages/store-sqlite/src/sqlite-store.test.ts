@@ -1,6 +1,6 @@
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { storeBattery } from '@enfold/testkit/battery'
-import { givenPath } from './given-file.ts'
+import { givenPath } from './file.fixture.ts'
 
 storeBattery('the SQLite store on a file', () => {
   const path = givenPath()

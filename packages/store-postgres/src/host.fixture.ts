@@ -5,7 +5,7 @@ import { type GivenServer, givenSchema } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { Pool, type PoolClient } from 'pg'
 import { expect, onTestFinished } from 'vitest'
-import { givenStore } from './given-postgres.ts'
+import { givenStore } from './postgres.fixture.ts'
 import type { PostgresStoreOptions } from './postgres-store.ts'
 
 export const pool = campaign({
