@@ -27,9 +27,9 @@ import { answerOf, type Call, found, given, Reply, type Route, reading, route } 
 import * as s from './schemas.ts'
 
 /** The name of the column of ids, where it is not `contactId` or `id`, and of the column of keys, where it is not `key`. */
-const LIST = { column: s.opt(s.Text), keyColumn: s.opt(s.Text) }
-const CSV_TARGET = s.closed({ ...s.TARGET, ...LIST, limit: s.opt(s.whole(1, 1_000_000)) })
-const CSV_ORDER = s.closed({ ...s.TARGET, ...LIST, actionId: s.opt(s.Id) })
+const LIST = { column: s.optional(s.Str), keyColumn: s.optional(s.Str) }
+const CSV_TARGET = s.strictObject({ ...s.TARGET, ...LIST, limit: s.optional(s.integer(1, 1_000_000)) })
+const CSV_ORDER = s.strictObject({ ...s.TARGET, ...LIST, actionId: s.optional(s.Id) })
 
 type Target = Pick<Static<typeof s.ActionTarget>, 'action' | 'campaignId' | 'contacts'>
 
@@ -219,7 +219,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/actions',
     summary: 'All actions, the newest first: who ordered what, when, why, and the results',
-    query: s.closed({ after: s.opt(s.Id), limit: s.Limit }),
+    query: s.strictObject({ after: s.optional(s.Id), limit: s.Limit }),
     answers: { 200: s.Actions },
     scope: reading('any'),
     async handle({ principal, engine, query }) {
@@ -243,7 +243,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/actions/{actionId}/contacts',
     summary: 'The result of each contact; `after` is a number',
-    query: s.closed({ outcome: s.opt(s.Outcome), after: s.opt(s.whole(0)), limit: s.Limit }),
+    query: s.strictObject({ outcome: s.optional(s.Outcome), after: s.optional(s.integer(0)), limit: s.Limit }),
     answers: { 200: s.ActionContacts },
     scope: readingAction,
     handle: ({ engine, path, query }) => engine.inspect.actionContacts({ actionId: path.actionId, ...given(query) }),
@@ -295,7 +295,7 @@ const orders: readonly Route[] = [
     method: 'post',
     path: '/actions/{actionId}/cancel',
     summary: 'Ends an action after the current group of contacts',
-    body: s.closed({}),
+    body: s.strictObject({}),
     answers: { 200: s.Action },
     scope: orderingAction,
     handle: async ({ principal, engine, path }) =>
@@ -306,7 +306,7 @@ const orders: readonly Route[] = [
     method: 'post',
     path: '/actions/{actionId}/resume',
     summary: 'Continues an action whose process died',
-    body: s.closed({}),
+    body: s.strictObject({}),
     answers: { 200: s.Action, 202: s.Action },
     scope: orderingAction,
     handle: (call) => replyOnceBegun(call, (options) => call.engine.resumeAction(call.path.actionId, options)),
@@ -320,7 +320,7 @@ const undoing: readonly Route[] = [
     method: 'post',
     path: '/actions/{actionId}/undo/preview',
     summary: 'What undoing an action would come to, contact by contact; nothing is written',
-    body: s.closed({ ...s.UNDO, limit: s.opt(s.whole(1, 1_000_000)) }),
+    body: s.strictObject({ ...s.UNDO, limit: s.optional(s.integer(1, 1_000_000)) }),
     answers: { 200: s.Preview },
     scope: readingAction,
     async handle({ body: { limit, ...how }, engine, path }) {
@@ -332,7 +332,12 @@ const undoing: readonly Route[] = [
     method: 'post',
     path: '/actions/{actionId}/undo',
     summary: 'Begins an action that undoes this one; `undoId` is its own id, and the same id again is the same action',
-    body: s.closed({ ...s.UNDO, undoId: s.opt(s.Id), reason: s.opt(s.Text), preview: s.opt(s.Preview) }),
+    body: s.strictObject({
+      ...s.UNDO,
+      undoId: s.optional(s.Id),
+      reason: s.optional(s.Str),
+      preview: s.optional(s.Preview),
+    }),
     answers: { 200: s.Action, 202: s.Action },
     async scope(call) {
       const { action, campaignId } = await recordOf(call)

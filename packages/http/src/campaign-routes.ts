@@ -58,7 +58,7 @@ export const campaignRoutes: readonly Route[] = [
     method: 'get',
     path: '/campaigns/{campaignId}',
     summary: 'One campaign with its definition, the newest or that of `version`',
-    query: s.closed({ version: s.opt(s.whole(1)) }),
+    query: s.strictObject({ version: s.optional(s.integer(1)) }),
     answers: { 200: s.Campaign },
     etag: true,
     scope: onCampaign('read'),
@@ -87,7 +87,11 @@ export const campaignRoutes: readonly Route[] = [
     path: '/campaigns/{campaignId}/funnel',
     summary:
       'How many runs came to each step and where they are, of all versions or one; with a period, by how much it changed that, which reads the log',
-    query: s.closed({ version: s.opt(s.whole(1)), from: s.opt(s.Instant), to: s.opt(s.Instant) }),
+    query: s.strictObject({
+      version: s.optional(s.integer(1)),
+      from: s.optional(s.Instant),
+      to: s.optional(s.Instant),
+    }),
     answers: { 200: s.Funnel },
     scope: onCampaign('read'),
     async handle({ engine, path: { campaignId }, query, request: { signal } }) {
@@ -103,10 +107,10 @@ export const campaignRoutes: readonly Route[] = [
     method: 'get',
     path: '/campaigns/{campaignId}/sequences/{sequenceId}/contacts',
     summary: 'The contacts of a sequence; where it has keys, once for each: `next` and `nextKey` go on together',
-    query: s.closed({
-      status: s.opt(s.words('active', 'waiting', 'either')),
-      after: s.opt(s.Id),
-      afterKey: s.opt(s.KeyOrNone),
+    query: s.strictObject({
+      status: s.optional(s.oneOf('active', 'waiting', 'either')),
+      after: s.optional(s.Id),
+      afterKey: s.optional(s.KeyOrNone),
       limit: s.Limit,
     }),
     answers: { 200: s.Members },
@@ -154,7 +158,7 @@ export const campaignRoutes: readonly Route[] = [
     method: 'post',
     path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.unpublish.word}`,
     summary: CAMPAIGN_VERBS.unpublish.summary,
-    body: s.closed({ reason: s.opt(s.Text), stopRuns: s.opt(s.Flag) }),
+    body: s.strictObject({ reason: s.optional(s.Str), stopRuns: s.optional(s.Bool) }),
     answers: { 200: s.Unpublished },
     scope: (call) => onCampaign(...permissionsOf(CAMPAIGN_VERBS.unpublish, call.body))(call),
     handle: async (call) =>
@@ -170,10 +174,10 @@ export const campaignRoutes: readonly Route[] = [
     method: 'get',
     path: '/attention',
     summary: 'What waits for a person: held, failed for good, unplanned, unread, unhandled, parked',
-    query: s.closed({
-      kind: s.opt(s.words(...ATTENTION_KINDS)),
-      campaignId: s.opt(s.Id),
-      after: s.opt(s.Text),
+    query: s.strictObject({
+      kind: s.optional(s.oneOf(...ATTENTION_KINDS)),
+      campaignId: s.optional(s.Id),
+      after: s.optional(s.Str),
       limit: s.Limit,
     }),
     answers: { 200: s.Attention },

@@ -27,7 +27,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/contacts/{contactId}',
     summary: 'One contact now, or as it stood `at` an instant: sequences, steps, what is next',
-    query: s.closed({ runs: s.opt(s.words('newest', 'all')), at: s.opt(s.Instant) }),
+    query: s.strictObject({ runs: s.optional(s.oneOf('newest', 'all')), at: s.optional(s.Instant) }),
     answers: { 200: s.Contact },
     etag: true,
     scope: reading('any'),
@@ -41,7 +41,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/contacts/{contactId}/history',
     summary: 'The recorded events of one contact, in order; `after` is a version; `ahead`: those dated after now',
-    query: s.closed({ after: s.opt(s.whole(0)), limit: s.Limit }),
+    query: s.strictObject({ after: s.optional(s.integer(0)), limit: s.Limit }),
     answers: { 200: s.History },
     etag: true,
     scope: reading('any'),
@@ -79,7 +79,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: `${STEP}/explain`,
     summary: 'Why a step ran, or why not, as of now; `run` is the newest if left out, `key` that of the run',
-    query: s.closed({ key: s.opt(s.Id), run: s.opt(s.whole(1)) }),
+    query: s.strictObject({ key: s.optional(s.Id), run: s.optional(s.integer(1)) }),
     answers: { 200: s.ExplainedStep },
     scope: onCampaign('read'),
     async handle({ principal, engine, path, query }) {
@@ -96,7 +96,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/contacts/{contactId}/goals/{campaignId}/{goalId}/explain',
     summary: 'Why a signal did not satisfy a goal, or did, from what is recorded of the signal',
-    query: s.closed({ signalId: s.Id }),
+    query: s.strictObject({ signalId: s.Id }),
     answers: { 200: s.ExplainedGoal },
     scope: onCampaign('read'),
     async handle({ principal, engine, path, query }) {
@@ -133,7 +133,7 @@ const reads: readonly Route[] = [
     method: 'get',
     path: '/upcoming',
     summary: 'The next steps of everyone; `limit` counts contacts',
-    query: s.closed({ until: s.opt(s.Instant), limit: s.Limit }),
+    query: s.strictObject({ until: s.optional(s.Instant), limit: s.Limit }),
     answers: { 200: s.UpcomingSteps },
     scope: reading('any'),
     async handle({ principal, engine, query }) {
@@ -195,7 +195,7 @@ const refresh = route({
   method: 'post',
   path: '/contacts/{contactId}/refresh',
   summary: 'Computes again when something of the contact is due, after its time zone or one of its dates has changed',
-  body: s.closed({}),
+  body: s.strictObject({}),
   answers: { 200: s.Refreshed },
   scope: onAllCampaigns('refresh'),
   handle: ({ engine, path }) => engine.refreshContact(path.contactId),
@@ -207,7 +207,7 @@ function idInBatch(key: string | null, index: number): string | undefined {
 }
 
 const SignalAnswer = answerSchema(VERBS.signal)
-const SignalResult = Type.Union([s.closed({ answer: SignalAnswer }), s.closed({ problem: s.ProblemBody })])
+const SignalResult = Type.Union([s.strictObject({ answer: SignalAnswer }), s.strictObject({ problem: s.ProblemBody })])
 
 /** A number of 16 digits or more was rounded when the body was read: it would match what was never sent. */
 function checkIntegers(data: unknown, path: string): void {
@@ -250,8 +250,8 @@ const signals: readonly Route[] = [
     method: 'post',
     path: '/signals/batch',
     summary: 'Several signals at once; a result for each, in their order',
-    body: s.closed({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
-    answers: { 200: s.closed({ results: s.list(SignalResult) }) },
+    body: s.strictObject({ signals: s.list(s.SignalBody, { minItems: 1, maxItems: 1000 }) }),
+    answers: { 200: s.strictObject({ results: s.list(SignalResult) }) },
     scope: onAllCampaigns(...VERBS.signal.permission),
     async handle(call) {
       const { principal, body, commandId, engine, limits } = call

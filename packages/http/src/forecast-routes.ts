@@ -7,54 +7,56 @@ import { type Principal, type Scope, visibleTo } from './permissions.ts'
 import { type Call, found, given, type Route, reading, route } from './route.ts'
 import * as s from './schemas.ts'
 
-const Count = s.whole(0, 1_000_000_000)
-const REF = { campaignId: s.Id, sequenceId: s.Id, key: s.opt(s.Id), run: Count }
+const Count = s.integer(0, 1_000_000_000)
+const REF = { campaignId: s.Id, sequenceId: s.Id, key: s.optional(s.Id), run: Count }
 const Reason = Type.String()
 
-const ContactForecast = s.closed({
+const ContactForecast = s.strictObject({
   contactId: s.Id,
   from: s.Instant,
   until: s.Instant,
   steps: s.list(
-    s.closed({
+    s.strictObject({
       ...REF,
       stepId: s.Id,
       resend: Count,
       at: s.Instant,
       dueAt: s.Instant,
-      result: s.words('sent', 'skipped', 'failed'),
-      reason: s.opt(Reason),
-      shift: s.opt(s.closed({ gate: s.words('window', 'overdue', 'pace'), from: s.Instant })),
-      conditional: s.opt(s.Flag),
+      result: s.oneOf('sent', 'skipped', 'failed'),
+      reason: s.optional(Reason),
+      shift: s.optional(s.strictObject({ gate: s.oneOf('window', 'overdue', 'pace'), from: s.Instant })),
+      conditional: s.optional(s.Bool),
     }),
   ),
-  ends: s.list(s.closed({ ...REF, at: s.Instant, starts: s.list(s.closed(REF)), conditional: s.opt(s.Flag) })),
+  ends: s.list(
+    s.strictObject({ ...REF, at: s.Instant, starts: s.list(s.strictObject(REF)), conditional: s.optional(s.Bool) }),
+  ),
   held: s.list(
-    s.closed({
+    s.strictObject({
       ...REF,
       stepId: s.Id,
       dueAt: s.Instant,
-      status: s.words('pending', 'dispatched', 'retrying', 'held'),
-      paused: s.Flag,
-      campaignPausedSince: s.opt(s.Instant),
-      opensAt: s.opt(s.Instant),
+      status: s.oneOf('pending', 'dispatched', 'retrying', 'held'),
+      paused: s.Bool,
+      campaignPausedSince: s.optional(s.Instant),
+      opensAt: s.optional(s.Instant),
     }),
   ),
-  faults: s.list(s.closed(REF)),
-  cut: s.Flag,
-  factsFault: s.opt(s.closed({ code: Type.String(), message: Type.String() })),
+  faults: s.list(s.strictObject(REF)),
+  cut: s.Bool,
+  factsFault: s.optional(s.strictObject({ code: Type.String(), message: Type.String() })),
 })
 
-const Place = s.closed({
-  after: s.closed({ contactId: s.Id, wakeAt: s.Instant, leaseUntil: s.orNull(s.Instant), kind: Type.String() }),
-  counts: s.list(s.list(Type.Union([Type.String(), s.whole(0)]))),
-  paces: s.opt(s.list(s.list(Type.Union([Type.String(), Type.Number()])))),
+const Place = s.strictObject({
+  after: s.strictObject({ contactId: s.Id, wakeAt: s.Instant, leaseUntil: s.orNull(s.Instant), kind: Type.String() }),
+  counts: s.list(s.list(Type.Union([Type.String(), s.integer(0)]))),
+  paces: s.optional(s.list(s.list(Type.Union([Type.String(), Type.Number()])))),
 })
-const Totals = s.closed({
+const Totals = s.strictObject({
   from: s.Instant,
   until: s.Instant,
   cells: s.list(
-    s.closed({
+    s.strictObject({
       from: s.Instant,
       ...{ campaignId: s.Id, sequenceId: s.Id, stepId: s.Id },
       ...{ sent: Count, skipped: Count, conditional: Count, error: Count },
@@ -63,34 +65,36 @@ const Totals = s.closed({
   due: Count,
   contacts: Count,
   unseen: Count,
-  broken: s.list(s.closed({ code: Type.String(), contacts: Count, example: s.Id, message: Type.String() })),
+  broken: s.list(s.strictObject({ code: Type.String(), contacts: Count, example: s.Id, message: Type.String() })),
   cut: Count,
   next: s.orNull(Place),
 })
 
-const MANY = s.whole(1, 100_000_000)
-const Pace = s.closed({ most: s.whole(1, 1_000_000), per: s.Text })
-const WhatIf = s.closed({
-  definition: s.opt(s.JsonData),
-  pause: s.opt(
-    s.closed({
+const MANY = s.integer(1, 100_000_000)
+const Pace = s.strictObject({ most: s.integer(1, 1_000_000), per: s.Str })
+const WhatIf = s.strictObject({
+  definition: s.optional(s.JsonData),
+  pause: s.optional(
+    s.strictObject({
       campaignId: s.Id,
-      sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
-      entries: s.opt(s.words('open', 'closed')),
+      sequences: s.optional(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
+      entries: s.optional(s.oneOf('open', 'closed')),
     }),
   ),
-  resume: s.opt(s.closed({ campaignId: s.Id, overdue: s.opt(s.words('shift', 'send', 'skip')), pace: s.opt(Pace) })),
+  resume: s.optional(
+    s.strictObject({ campaignId: s.Id, overdue: s.optional(s.oneOf('shift', 'send', 'skip')), pace: s.optional(Pace) }),
+  ),
 })
-const Asked = s.closed({
+const Asked = s.strictObject({
   until: s.Instant,
-  by: s.words('hour', 'day'),
-  campaignId: s.opt(s.Id),
-  sample: s.opt(MANY),
-  atMost: s.opt(MANY),
-  goOn: s.opt(Totals),
-  whatIf: s.opt(WhatIf),
+  by: s.oneOf('hour', 'day'),
+  campaignId: s.optional(s.Id),
+  sample: s.optional(MANY),
+  atMost: s.optional(MANY),
+  goOn: s.optional(Totals),
+  whatIf: s.optional(WhatIf),
 })
-const AskedOfContact = s.closed({ until: s.Instant, whatIf: s.opt(WhatIf) })
+const AskedOfContact = s.strictObject({ until: s.Instant, whatIf: s.optional(WhatIf) })
 
 export const forecastRoutes: readonly Route[] = [
   route({
@@ -99,7 +103,7 @@ export const forecastRoutes: readonly Route[] = [
     path: '/contacts/{contactId}/forecast',
     summary:
       'Every step that a contact will come to until then, if nothing else happens: handlers answer `sent`, and facts are as of now',
-    query: s.closed({ until: s.Instant }),
+    query: s.strictObject({ until: s.Instant }),
     answers: { 200: ContactForecast },
     scope: reading('any'),
     handle: async ({ principal, engine, path: { contactId }, query }) =>

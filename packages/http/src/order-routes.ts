@@ -26,7 +26,7 @@ type Ordered = Exclude<About, 'signal'>
 const BODIES: { readonly [about in Ordered]: Readonly<Record<string, TSchema>> } = {
   contact: {},
   sequence: {},
-  step: { run: s.opt(s.whole(1)) },
+  step: { run: s.optional(s.integer(1)) },
   received: {},
 }
 const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof ToldTypes, TSchema>
@@ -34,20 +34,20 @@ const TOLD = { heldValues: s.countsOf(HELD_VALUES) } satisfies Record<keyof Told
 /** The words and fields of a verb's answer, what is told of the history besides, and where the log stood then. */
 export function answerSchema(verb: VerbFacts): TSchema {
   const told = Object.entries(verb.tells).map(([field, kind]) => [field, TOLD[kind]])
-  return s.closed({ ...answerFields(verb), ...Object.fromEntries(told), ...s.PLACE })
+  return s.strictObject({ ...answerFields(verb), ...Object.fromEntries(told), ...s.PLACE })
 }
 
 /** What a preview says: the words and fields of the answer, and which runs would move. */
-export const effectSchema = (verb: VerbFacts): TSchema => s.effectWith(s.closed(answerFields(verb)))
+export const effectSchema = (verb: VerbFacts): TSchema => s.effectWith(s.strictObject(answerFields(verb)))
 
 function answerFields({ answers, outcomes }: VerbFacts): Readonly<Record<string, TSchema>> {
   const isSometimes = (kind: (typeof answers)[string]) => SOMETIMES.some((one) => one === kind)
   const fields = Object.entries(answers).map(([field, kind]) => {
     const schema: TSchema = s.ANSWERS[kind]
-    return [field, isSometimes(kind) ? s.opt(schema) : schema]
+    return [field, isSometimes(kind) ? s.optional(schema) : schema]
   })
   return {
-    ...(outcomes.length === 0 ? {} : { outcome: s.words(...outcomes) }),
+    ...(outcomes.length === 0 ? {} : { outcome: s.oneOf(...outcomes) }),
     ...Object.fromEntries(fields),
   }
 }
@@ -56,9 +56,9 @@ function answerFields({ answers, outcomes }: VerbFacts): Readonly<Record<string,
 function orderRoutesOf(name: VerbName, verb: VerbFacts, about: Ordered): readonly Route[] {
   const options = Object.entries(verb.takes).map(([option, kind]) => {
     const schema: TSchema = s.TAKEN[kind]
-    return [option, verb.needs.includes(option) ? schema : s.opt(schema)]
+    return [option, verb.needs.includes(option) ? schema : s.optional(schema)]
   })
-  const body = s.closed({ reason: s.opt(s.Text), ...BODIES[about], ...Object.fromEntries(options) })
+  const body = s.strictObject({ reason: s.optional(s.Str), ...BODIES[about], ...Object.fromEntries(options) })
   // The body was held against its schema: what it has is what the verb takes.
   const orderIn = (call: Call) => {
     const { reason: _, ...taken } = given(call.body as Readonly<Record<string, unknown>>)

@@ -3,31 +3,31 @@ import { CAMPAIGN_VERBS, campaignUnknown, EnfoldFault } from '@enfold/core'
 import { answerOf, found, given, onCampaign, orderOf, type Route, route } from './route.ts'
 import * as s from './schemas.ts'
 
-const effect = s.closed({
-  go: s.whole(0),
-  skip: s.whole(0),
+const effect = s.strictObject({
+  go: s.integer(0),
+  skip: s.integer(0),
   first: s.orNull(s.Instant),
   last: s.orNull(s.Instant),
 })
-const Held = s.closed({
+const Held = s.strictObject({
   campaignId: s.Id,
   at: s.Instant,
   since: s.orNull(s.Instant),
   sequences: s.orNull(s.list(s.Id)),
-  entries: s.words('open', 'closed'),
-  contacts: s.whole(0),
-  complete: s.Flag,
+  entries: s.oneOf('open', 'closed'),
+  contacts: s.integer(0),
+  complete: s.Bool,
   steps: s.list(
-    s.closed({
+    s.strictObject({
       sequenceId: s.Id,
       stepId: s.Id,
-      overdue: s.whole(0),
-      choices: s.closed({ shift: effect, send: effect, skip: effect }),
+      overdue: s.integer(0),
+      choices: s.strictObject({ shift: effect, send: effect, skip: effect }),
     }),
   ),
 })
 const answered = (outcomes: readonly string[]) =>
-  s.closed({ outcome: s.words(...outcomes), version: s.whole(0), position: s.whole(0) })
+  s.strictObject({ outcome: s.oneOf(...outcomes), version: s.integer(0), position: s.integer(0) })
 
 export const pauseRoutes: readonly Route[] = [
   route({
@@ -35,10 +35,10 @@ export const pauseRoutes: readonly Route[] = [
     method: 'post',
     path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.pauseCampaign.word}`,
     summary: CAMPAIGN_VERBS.pauseCampaign.summary,
-    body: s.closed({
-      reason: s.opt(s.Text),
-      sequences: s.opt(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
-      entries: s.opt(s.words('open', 'closed')),
+    body: s.strictObject({
+      reason: s.optional(s.Str),
+      sequences: s.optional(s.list(s.Id, { minItems: 1, maxItems: 1000 })),
+      entries: s.optional(s.oneOf('open', 'closed')),
     }),
     answers: { 200: answered(CAMPAIGN_VERBS.pauseCampaign.outcomes) },
     scope: onCampaign(...CAMPAIGN_VERBS.pauseCampaign.permission),
@@ -53,10 +53,10 @@ export const pauseRoutes: readonly Route[] = [
     method: 'post',
     path: `/campaigns/{campaignId}/${CAMPAIGN_VERBS.resumeCampaign.word}`,
     summary: CAMPAIGN_VERBS.resumeCampaign.summary,
-    body: s.closed({
-      reason: s.opt(s.Text),
-      overdue: s.opt(s.words('shift', 'send', 'skip')),
-      pace: s.opt(s.closed({ most: s.whole(1, 1_000_000), per: s.Text })),
+    body: s.strictObject({
+      reason: s.optional(s.Str),
+      overdue: s.optional(s.oneOf('shift', 'send', 'skip')),
+      pace: s.optional(s.strictObject({ most: s.integer(1, 1_000_000), per: s.Str })),
     }),
     answers: { 200: answered(CAMPAIGN_VERBS.resumeCampaign.outcomes) },
     scope: onCampaign(...CAMPAIGN_VERBS.resumeCampaign.permission),
@@ -72,7 +72,11 @@ export const pauseRoutes: readonly Route[] = [
     path: '/campaigns/{campaignId}/held-by-pause',
     summary:
       'How many runs of a paused campaign are overdue at each step, and when they would go under each choice of a resume. Looks at every contact that has something due; `most` bounds how many. With `paceMost` and `pacePer` as a resume with that pace would',
-    query: s.closed({ most: s.opt(s.whole(1)), paceMost: s.opt(s.whole(1, 1_000_000)), pacePer: s.opt(s.Text) }),
+    query: s.strictObject({
+      most: s.optional(s.integer(1)),
+      paceMost: s.optional(s.integer(1, 1_000_000)),
+      pacePer: s.optional(s.Str),
+    }),
     answers: { 200: Held },
     scope: onCampaign('read'),
     async handle({ engine, path: { campaignId }, query, request: { signal } }) {

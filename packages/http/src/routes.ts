@@ -9,7 +9,7 @@ import { checkShape } from './input.ts'
 import { denial, type Principal } from './permissions.ts'
 import { type Problem, problem, problemFor, Refused, thrownProblem } from './problem.ts'
 import { type Call, Reply, type Route } from './route.ts'
-import { closed, Id } from './schemas.ts'
+import { Id, strictObject } from './schemas.ts'
 
 /** A route, as far as another surface needs it. Schemas are JSON Schema. */
 export interface RouteFacts {
@@ -44,7 +44,8 @@ export function inputSchema(route: RouteFacts): object {
   return inputOf(routeOf(route))
 }
 
-const inputOf = (route: Route) => closed({ ...pathSchemas(route), ...propertiesOf(route.query), ...bodySchemas(route) })
+const inputOf = (route: Route) =>
+  strictObject({ ...pathSchemas(route), ...propertiesOf(route.query), ...bodySchemas(route) })
 
 export interface InProcessCall {
   readonly engine: Engine

@@ -25,11 +25,12 @@ import { ATTENTION_KINDS, STEP_STATUSES } from '@enfold/engine'
 import type { TArrayOptions, TProperties, TSchema } from 'typebox'
 import * as Type from 'typebox'
 
-export const closed = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false })
-export const opt = Type.Optional
+export const strictObject = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false })
+export const optional = Type.Optional
 export const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 export const list = <S extends TSchema>(schema: S, options: TArrayOptions = {}) => Type.Array(schema, options)
-export const words = <const W extends readonly string[]>(...values: W) =>
+export const oneOf = <const W extends readonly string[]>(...values: W) =>
   Type.Unsafe<W[number]>({ type: 'string', enum: values })
 
 /** A form of ids that validators in other languages can check, and what it means to us (LOG-6). */
@@ -53,125 +54,137 @@ export const SignedDuration = Type.Refine(
 )
 /** A key, which is empty for a run without one. */
 export const KeyOrNone = Type.Refine(Type.String(), (value) => value === '' || isLegalId(value))
-export const Text = Type.String({ minLength: 1, maxLength: 10_000 })
-export const Flag = Type.Boolean()
+export const Str = Type.String({ minLength: 1, maxLength: 10_000 })
+export const Bool = Type.Boolean()
 export const Scalars = Type.Record(
   Type.String(),
   Type.Unsafe<JsonScalar>({ type: ['string', 'number', 'boolean', 'null'] }),
 )
 export const JsonData = Type.Unsafe<JsonObject>({ type: 'object' })
-export const whole = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) => Type.Integer({ minimum, maximum })
-const Count = whole(0)
+export const integer = (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) =>
+  Type.Integer({ minimum, maximum })
+const Count = integer(0)
 /** What is said of a campaign by a store may be anything that once was valid. */
 const Any = Type.Unsafe<unknown>({})
 
-export const Limit = opt(whole(1, 1000))
+export const Limit = optional(integer(1, 1000))
 
-export const SequenceQuery = closed({
+export const SequenceQuery = strictObject({
   campaignId: Id,
   sequenceId: Id,
-  status: opt(words('active', 'waiting')),
+  status: optional(oneOf('active', 'waiting')),
 })
-const sequenceQueries = opt(list(SequenceQuery, { maxItems: 50 }))
+const sequenceQueries = optional(list(SequenceQuery, { maxItems: 50 }))
 const TAGS = { all: sequenceQueries, any: sequenceQueries, none: sequenceQueries }
-export const Search = closed({ ...TAGS, text: opt(Text), after: opt(orNull(Id)), limit: Limit })
+export const Search = strictObject({ ...TAGS, text: optional(Str), after: optional(orNull(Id)), limit: Limit })
 
-export const SignalBody = closed({
+export const SignalBody = strictObject({
   contactId: Id,
-  kind: Text,
-  data: opt(JsonData),
-  signalId: opt(Id),
-  occurredAt: opt(Instant),
-  fromStep: opt(Flag),
-  automated: opt(Flag),
+  kind: Str,
+  data: optional(JsonData),
+  signalId: optional(Id),
+  occurredAt: optional(Instant),
+  fromStep: optional(Bool),
+  automated: optional(Bool),
 })
 
 // --- Answers --------------------------------------------------------------------------------------------------------
 
-const RUN = { campaignId: Id, sequenceId: Id, key: opt(Id), run: Count }
+const RUN = { campaignId: Id, sequenceId: Id, key: optional(Id), run: Count }
 export const PLACE = { version: Count, position: Count }
 
 /** A count for each of these. */
 export const countsOf = <const Name extends string>(names: readonly Name[]) =>
-  closed(Object.fromEntries(names.map((name) => [name, Count])) as Record<Name, typeof Count>)
+  strictObject(Object.fromEntries(names.map((name) => [name, Count])) as Record<Name, typeof Count>)
 
 /** What the options of orders are, by their kind. */
 export const TAKEN = {
-  flag: Flag,
+  flag: Bool,
   instantOrNull: orNull(Instant),
   instant: Instant,
   duration: SignedDuration,
   step: Id,
   sequence: Id,
-  wait: words(...WAITS),
+  wait: oneOf(...WAITS),
   key: Id,
   vars: Scalars,
   command: Id,
 } satisfies Record<keyof TakenTypes, TSchema>
 
-export const Refreshed = closed({ wakeAt: orNull(Instant) })
+export const Refreshed = strictObject({ wakeAt: orNull(Instant) })
 
 /** What the answer of a verb holds, by its kind. */
 export const ANSWERS = {
   count: Count,
-  runs: list(closed(RUN)),
+  runs: list(strictObject(RUN)),
   goals: list(
-    closed({
+    strictObject({
       campaignId: Id,
       goalId: Id,
-      outcome: words(...GOAL_OUTCOMES),
-      stopped: list(closed({ sequenceId: Id, key: opt(Id), run: Count })),
-      started: list(closed({ sequenceId: Id, key: opt(Id), run: Count, outcome: words('started', 'already_active') })),
+      outcome: oneOf(...GOAL_OUTCOMES),
+      stopped: list(strictObject({ sequenceId: Id, key: optional(Id), run: Count })),
+      started: list(
+        strictObject({ sequenceId: Id, key: optional(Id), run: Count, outcome: oneOf('started', 'already_active') }),
+      ),
     }),
   ),
   step: Id,
   instantOrNull: orNull(Instant),
   key: Id,
-  undone: list(closed({ ...RUN, outcome: words(...UNDO_RUN_OUTCOMES) })),
-  keyedRuns: list(closed({ key: Type.String(), run: Count, outcome: Type.String() })),
+  undone: list(strictObject({ ...RUN, outcome: oneOf(...UNDO_RUN_OUTCOMES) })),
+  keyedRuns: list(strictObject({ key: Type.String(), run: Count, outcome: Type.String() })),
 } satisfies Record<keyof AnswerTypes, TSchema>
 
 export const ProblemBody = Type.Object({
   type: Type.String(),
   title: Type.String(),
-  status: whole(400, 599),
+  status: integer(400, 599),
   detail: Type.String(),
-  problems: opt(list(closed({ path: Type.String(), message: Type.String() }))),
-  rejection: opt(Type.Unsafe<JsonObject>({ type: 'object', required: ['type'] })),
+  problems: optional(list(strictObject({ path: Type.String(), message: Type.String() }))),
+  rejection: optional(Type.Unsafe<JsonObject>({ type: 'object', required: ['type'] })),
 })
 
 /** Why a contact's facts could not be had; what is due was computed without them. */
-const FactsFault = closed({ code: Type.String(), message: Type.String() })
+const FactsFault = strictObject({ code: Type.String(), message: Type.String() })
 
-const Step = closed({
+const Step = strictObject({
   stepId: Id,
-  status: words(...STEP_STATUSES),
+  status: oneOf(...STEP_STATUSES),
   at: orNull(Instant),
-  reason: opt(Type.String()),
-  deliverTo: opt(Type.String()),
-  resends: opt(list(closed({ resend: Count, status: Type.String(), at: Instant, deliverTo: opt(Type.String()) }))),
+  reason: optional(Type.String()),
+  deliverTo: optional(Type.String()),
+  resends: optional(
+    list(strictObject({ resend: Count, status: Type.String(), at: Instant, deliverTo: optional(Type.String()) })),
+  ),
 })
 
-export const Contact = closed({
+export const Contact = strictObject({
   contactId: Id,
   version: Count,
-  suppressed: orNull(closed({ until: orNull(Instant) })),
-  erased: Flag,
+  suppressed: orNull(strictObject({ until: orNull(Instant) })),
+  erased: Bool,
   enrollments: list(
-    closed({
+    strictObject({
       ...RUN,
-      vars: opt(Scalars),
-      status: words(...RUN_STATUSES),
+      vars: optional(Scalars),
+      status: oneOf(...RUN_STATUSES),
       campaignVersion: Count,
       startedAt: Instant,
       endedAt: orNull(Instant),
-      continues: opt(whole(1)),
+      continues: optional(integer(1)),
       steps: list(Step),
-      next: orNull(closed({ stepId: Id, dueAt: Instant, opensAt: opt(Instant), campaignPausedSince: opt(Instant) })),
+      next: orNull(
+        strictObject({
+          stepId: Id,
+          dueAt: Instant,
+          opensAt: optional(Instant),
+          campaignPausedSince: optional(Instant),
+        }),
+      ),
     }),
   ),
-  factsFault: opt(FactsFault),
-  ahead: opt(list(Count)),
+  factsFault: optional(FactsFault),
+  ahead: optional(list(Count)),
 })
 
 export const Event = Type.Object({
@@ -188,240 +201,266 @@ export const Event = Type.Object({
   data: JsonData,
 })
 /** `ahead`: versions of the events of this page that are dated after now, where there are any. */
-export const History = closed({ events: list(Event), next: orNull(Count), ahead: opt(list(Count)) })
-export const Chain = closed({ chain: list(Event) })
-export const ExplainedStep = closed({
-  step: closed({ reason: Type.String(), detail: orNull(Type.String()), dueAt: orNull(Instant) }),
+export const History = strictObject({ events: list(Event), next: orNull(Count), ahead: optional(list(Count)) })
+export const Chain = strictObject({ chain: list(Event) })
+export const ExplainedStep = strictObject({
+  step: strictObject({ reason: Type.String(), detail: orNull(Type.String()), dueAt: orNull(Instant) }),
   evidence: list(Event),
-  chain: list(closed({ event: Event, saw: list(JsonData), routes: list(JsonData), timing: orNull(JsonData) })),
-  factsFault: opt(FactsFault),
+  chain: list(strictObject({ event: Event, saw: list(JsonData), routes: list(JsonData), timing: orNull(JsonData) })),
+  factsFault: optional(FactsFault),
 })
-export const ExplainedGoal = closed({
+export const ExplainedGoal = strictObject({
   reason: Type.String(),
   detail: orNull(Type.String()),
   saw: list(JsonData),
   evidence: list(Event),
 })
-export const Sequences = closed({
-  sequences: list(closed({ campaignId: Id, sequenceId: Id, key: opt(Id), status: words('active', 'waiting') })),
+export const Sequences = strictObject({
+  sequences: list(
+    strictObject({ campaignId: Id, sequenceId: Id, key: optional(Id), status: oneOf('active', 'waiting') }),
+  ),
 })
-export const UpcomingSteps = closed({
+export const UpcomingSteps = strictObject({
   steps: list(
     Type.Object({
-      ...{ contactId: Id, campaignId: Id, sequenceId: Id, key: opt(Id), run: Count, stepId: Id, dueAt: Instant },
-      vars: opt(Scalars),
-      opensAt: opt(Instant),
-      campaignPausedSince: opt(Instant),
-      factsFault: opt(FactsFault),
+      ...{ contactId: Id, campaignId: Id, sequenceId: Id, key: optional(Id), run: Count, stepId: Id, dueAt: Instant },
+      vars: optional(Scalars),
+      opensAt: optional(Instant),
+      campaignPausedSince: optional(Instant),
+      factsFault: optional(FactsFault),
     }),
   ),
 })
-const NextStep = orNull(closed({ stepId: Id, dueAt: Instant }))
+const NextStep = orNull(strictObject({ stepId: Id, dueAt: Instant }))
 
 /** What an order would answer, and which runs it would move: the step that stands next, before and after. */
 export const effectWith = (answer: TSchema) =>
-  closed({ answer, changes: list(closed({ ...RUN, before: NextStep, after: NextStep })), factsFault: opt(FactsFault) })
-const OverdueStep = closed({
+  strictObject({
+    answer,
+    changes: list(strictObject({ ...RUN, before: NextStep, after: NextStep })),
+    factsFault: optional(FactsFault),
+  })
+const OverdueStep = strictObject({
   contactId: Id,
   campaignId: Id,
   sequenceId: Id,
-  key: opt(Id),
+  key: optional(Id),
   run: Count,
   stepId: Id,
   dueAt: Instant,
 })
-export const Overdue = closed({
+export const Overdue = strictObject({
   contacts: Count,
   oldest: orNull(Instant),
-  dispatches: list(closed({ kind: Type.String(), campaignId: Id, steps: Count, first: OverdueStep })),
-  skips: list(closed({ reason: Type.String(), steps: Count, first: OverdueStep })),
-  broken: list(closed({ code: Type.String(), contacts: Count, example: Id, message: Type.String() })),
+  dispatches: list(strictObject({ kind: Type.String(), campaignId: Id, steps: Count, first: OverdueStep })),
+  skips: list(strictObject({ reason: Type.String(), steps: Count, first: OverdueStep })),
+  broken: list(strictObject({ code: Type.String(), contacts: Count, example: Id, message: Type.String() })),
 })
-const AttentionKind = words(...ATTENTION_KINDS)
-export const Attention = closed({
+const AttentionKind = oneOf(...ATTENTION_KINDS)
+export const Attention = strictObject({
   entries: list(
-    closed({
+    strictObject({
       kind: AttentionKind,
-      ...{ contactId: orNull(Id), campaignId: orNull(Id), sequenceId: orNull(Id), key: opt(Id), run: orNull(Count) },
+      ...{
+        contactId: orNull(Id),
+        campaignId: orNull(Id),
+        sequenceId: orNull(Id),
+        key: optional(Id),
+        run: orNull(Count),
+      },
       ...{ stepId: orNull(Id), resend: orNull(Count), since: orNull(Instant), reason: orNull(Type.String()) },
       contacts: Count,
     }),
   ),
-  counts: closed({ held: Count, failed: Count, unplanned: Count, unread: Count, unhandled: Count, parked: Count }),
+  counts: strictObject({
+    held: Count,
+    failed: Count,
+    unplanned: Count,
+    unread: Count,
+    unhandled: Count,
+    parked: Count,
+  }),
   total: Count,
   next: orNull(Type.String()),
 })
-export const Found = closed({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
+export const Found = strictObject({ contacts: list(Id), total: orNull(Count), next: orNull(Id) })
 /** `keys` and `nextKey` where the sequence has keys: a contact once for each of its own. */
-export const Members = closed({
+export const Members = strictObject({
   contacts: list(Id),
-  keys: opt(list(Type.String())),
+  keys: optional(list(Type.String())),
   total: Count,
   next: orNull(Id),
-  nextKey: opt(Type.String()),
+  nextKey: optional(Type.String()),
 })
 
 const SUMMARY = {
-  ...{ campaignId: Id, name: Type.String(), published: Flag, version: Count, publishedAt: Instant },
-  paused: opt(closed({ since: Instant, sequences: orNull(list(Id)), entries: words('open', 'closed') })),
+  ...{ campaignId: Id, name: Type.String(), published: Bool, version: Count, publishedAt: Instant },
+  paused: optional(strictObject({ since: Instant, sequences: orNull(list(Id)), entries: oneOf('open', 'closed') })),
 }
-export const Campaigns = closed({ campaigns: list(closed(SUMMARY)) })
-export const Campaign = closed({
+export const Campaigns = strictObject({ campaigns: list(strictObject(SUMMARY)) })
+export const Campaign = strictObject({
   ...SUMMARY,
-  pace: opt(closed({ since: Instant, most: Count, per: Type.String(), waiting: Count })),
+  pace: optional(strictObject({ since: Instant, most: Count, per: Type.String(), waiting: Count })),
   definition: Type.Unsafe<JsonObject>({ type: 'object', required: ['id', 'goals', 'sequences'] }),
-  versions: list(closed({ version: Count, publishedAt: Instant })),
+  versions: list(strictObject({ version: Count, publishedAt: Instant })),
 })
-export const Counts = closed({ sequences: list(closed({ sequenceId: Id, active: Count, waiting: Count })) })
+export const Counts = strictObject({ sequences: list(strictObject({ sequenceId: Id, active: Count, waiting: Count })) })
 const STEP_PLACES = ['waiting', 'inFlight', 'held', 'sent', 'failed', 'skipped', 'cancelled', 'passed', 'left'] as const
 /** In a period a number may have become smaller. */
 const Change = Type.Integer()
 const numbersOf = <const Name extends string>(names: readonly Name[]) =>
   Object.fromEntries(names.map((name) => [name, Change])) as Record<Name, typeof Change>
-export const Funnel = closed({
+export const Funnel = strictObject({
   campaignId: Id,
   version: orNull(Count),
   from: orNull(Instant),
   to: orNull(Instant),
-  complete: Flag,
+  complete: Bool,
   sequences: list(
-    closed({
+    strictObject({
       sequenceId: Id,
       ...numbersOf(['started', 'open', 'active', 'paused', 'waiting', 'completed', 'stopped']),
-      stoppedBy: closed(numbersOf(['hand', 'move', 'goal', 'failure', 'ban', 'erasure'])),
+      stoppedBy: strictObject(numbersOf(['hand', 'move', 'goal', 'failure', 'ban', 'erasure'])),
       steps: list(
-        closed({
+        strictObject({
           stepId: Id,
           reached: Change,
           ...numbersOf(STEP_PLACES),
-          reasons: list(closed({ reason: Type.String(), count: Change })),
+          reasons: list(strictObject({ reason: Type.String(), count: Change })),
           resent: Change,
         }),
       ),
     }),
   ),
-  goals: list(closed({ goalId: Id, satisfied: Change, from: list(closed({ sequenceId: Id, runs: Change })) })),
+  goals: list(
+    strictObject({ goalId: Id, satisfied: Change, from: list(strictObject({ sequenceId: Id, runs: Change })) }),
+  ),
 })
-const Warning = closed({ path: Type.String(), value: opt(Any), message: Type.String(), campaignId: opt(Id) })
-export const Published = closed({
-  outcome: words(...CAMPAIGN_VERBS.publish.outcomes),
+const Warning = strictObject({
+  path: Type.String(),
+  value: optional(Any),
+  message: Type.String(),
+  campaignId: optional(Id),
+})
+export const Published = strictObject({
+  outcome: oneOf(...CAMPAIGN_VERBS.publish.outcomes),
   version: Count,
   warnings: list(Warning),
   position: Count,
 })
-export const Unpublished = closed({
-  outcome: words(...CAMPAIGN_VERBS.unpublish.outcomes),
+export const Unpublished = strictObject({
+  outcome: oneOf(...CAMPAIGN_VERBS.unpublish.outcomes),
   version: Count,
   position: Count,
   stopped: Count,
 })
-export const Checked = closed({ valid: Flag, problems: list(Warning), warnings: list(Warning) })
+export const Checked = strictObject({ valid: Bool, problems: list(Warning), warnings: list(Warning) })
 
 /** The second is for those who may not see everything. */
 export const Health = Type.Union([
   Type.Object({
-    ok: Flag,
+    ok: Bool,
     storeFault: orNull(Type.String()),
     dueLagMs: orNull(Type.Number()),
-    waitingKinds: list(closed({ kind: Type.String(), contacts: Count, since: Instant })),
-    failingKinds: list(closed({ kind: Type.String(), failures: Count, since: Instant })),
+    waitingKinds: list(strictObject({ kind: Type.String(), contacts: Count, since: Instant })),
+    failingKinds: list(strictObject({ kind: Type.String(), failures: Count, since: Instant })),
     dispatcher: JsonData,
     deliverTo: orNull(Type.String()),
-    brakes: closed({ count: Count, lastAt: orNull(Instant) }),
-    states: closed({ refused: Count, lastAt: orNull(Instant) }),
+    brakes: strictObject({ count: Count, lastAt: orNull(Instant) }),
+    states: strictObject({ refused: Count, lastAt: orNull(Instant) }),
   }),
-  closed({ ok: Flag, codes: list(Type.String()) }),
+  strictObject({ ok: Bool, codes: list(Type.String()) }),
 ])
 
 // --- Bulk actions ---------------------------------------------------------------------------------------------------
 
-export const Outcome = words(...ACTION_OUTCOMES)
+export const Outcome = oneOf(...ACTION_OUTCOMES)
 const Outcomes = countsOf(ACTION_OUTCOMES)
 const Ids = list(Id)
-const NextSteps = orNull(closed({ stepId: Id, first: Instant, last: Instant }))
-export const Preview = closed({
+const NextSteps = orNull(strictObject({ stepId: Id, first: Instant, last: Instant }))
+export const Preview = strictObject({
   at: Instant,
   contacts: Count,
   repeated: Count,
-  complete: Flag,
+  complete: Bool,
   outcomes: Outcomes,
-  samples: closed(
+  samples: strictObject(
     Object.fromEntries(ACTION_OUTCOMES.map((outcome) => [outcome, Ids])) as Record<ActionOutcome, typeof Ids>,
   ),
-  reasons: list(closed({ reason: Type.String(), contacts: Count })),
-  schedule: closed({
+  reasons: list(strictObject({ reason: Type.String(), contacts: Count })),
+  schedule: strictObject({
     contacts: Count,
     changes: list(
-      closed({
+      strictObject({
         campaignId: Id,
         sequenceId: Id,
         before: NextSteps,
         after: NextSteps,
         runs: Count,
-        example: closed({ contactId: Id, change: closed({ ...RUN, before: NextStep, after: NextStep }) }),
+        example: strictObject({ contactId: Id, change: strictObject({ ...RUN, before: NextStep, after: NextStep }) }),
       }),
     ),
-    factsFault: opt(FactsFault),
+    factsFault: optional(FactsFault),
   }),
 })
 
 /** Told apart by their one property. */
 export const Source = Type.Union([
-  closed({ ids: list(Type.Union([Id, closed({ contactId: Id, key: Id })])) }),
-  closed({ search: Text }),
-  closed({ query: closed({ ...TAGS, text: opt(Text) }) }),
-  closed({ action: Id, outcomes: opt(list(Outcome, { minItems: 1 })) }),
+  strictObject({ ids: list(Type.Union([Id, strictObject({ contactId: Id, key: Id })])) }),
+  strictObject({ search: Str }),
+  strictObject({ query: strictObject({ ...TAGS, text: optional(Str) }) }),
+  strictObject({ action: Id, outcomes: optional(list(Outcome, { minItems: 1 })) }),
 ])
 
 /** The options of every verb: which of them an order takes, and needs, is for the verb to say. */
 const VERB_OPTIONS: Readonly<Record<string, TSchema>> = Object.fromEntries(
   ACTION_VERB_NAMES.flatMap((word) => {
     const { takes }: VerbFacts = ACTION_VERBS[word]
-    return Object.entries(takes).map(([option, kind]): [string, TSchema] => [option, opt(TAKEN[kind] as TSchema)])
+    return Object.entries(takes).map(([option, kind]): [string, TSchema] => [option, optional(TAKEN[kind] as TSchema)])
   }),
 )
 export const TARGET = {
   ...VERB_OPTIONS,
-  action: words(...ACTION_VERB_NAMES),
-  campaignId: opt(Id),
-  sequenceId: opt(Id),
-  stepId: opt(Id),
-  run: opt(whole(1)),
-  kind: opt(Text),
-  data: opt(JsonData),
-  signalId: opt(Id),
-  occurredAt: opt(Instant),
-  automated: opt(Flag),
-  reason: opt(Text),
+  action: oneOf(...ACTION_VERB_NAMES),
+  campaignId: optional(Id),
+  sequenceId: optional(Id),
+  stepId: optional(Id),
+  run: optional(integer(1)),
+  kind: optional(Str),
+  data: optional(JsonData),
+  signalId: optional(Id),
+  occurredAt: optional(Instant),
+  automated: optional(Bool),
+  reason: optional(Str),
 }
 /** How an action is undone. */
-export const UNDO = { stopSent: opt(Flag), shift: opt(Flag) }
-export const ActionTarget = closed({ ...TARGET, contacts: Source, limit: opt(whole(1, 1_000_000)) })
-export const ActionOrder = closed({
+export const UNDO = { stopSent: optional(Bool), shift: optional(Bool) }
+export const ActionTarget = strictObject({ ...TARGET, contacts: Source, limit: optional(integer(1, 1_000_000)) })
+export const ActionOrder = strictObject({
   ...TARGET,
-  actionId: opt(Id),
+  actionId: optional(Id),
   contacts: Source,
-  preview: opt(Preview),
+  preview: optional(Preview),
 })
 
-export const Action = closed({
+export const Action = strictObject({
   actionId: Id,
   revision: Count,
-  action: words(...ACTION_KINDS),
+  action: oneOf(...ACTION_KINDS),
   campaignId: orNull(Id),
   sequenceId: orNull(Id),
-  key: opt(Id),
-  vars: opt(Scalars),
-  order: opt(JsonData),
-  undoes: opt(Id),
-  stopSent: opt(Flag),
-  shift: opt(Flag),
+  key: optional(Id),
+  vars: optional(Scalars),
+  order: optional(JsonData),
+  undoes: optional(Id),
+  stopSent: optional(Bool),
+  shift: optional(Bool),
   actor: orNull(Type.String()),
   reason: orNull(Type.String()),
   source: Type.Unsafe<JsonObject>({ type: 'object', required: ['from'] }),
-  state: words(...ACTION_STATES),
+  state: oneOf(...ACTION_STATES),
   orderedAt: Instant,
-  movedAt: opt(Instant),
+  movedAt: optional(Instant),
   endedAt: orNull(Instant),
   cancelledBy: orNull(Type.String()),
   contacts: Count,
@@ -430,20 +469,20 @@ export const Action = closed({
   outcomes: Outcomes,
   position: Count,
   preview: orNull(Outcomes),
-  differences: list(closed({ outcome: Outcome, previewed: Count, happened: Count })),
+  differences: list(strictObject({ outcome: Outcome, previewed: Count, happened: Count })),
   stillMs: orNull(Count),
 })
-export const Actions = closed({ actions: list(Action), next: orNull(Id) })
-export const ActionContacts = closed({
+export const Actions = strictObject({ actions: list(Action), next: orNull(Id) })
+export const ActionContacts = strictObject({
   contacts: list(
-    closed({
+    strictObject({
       number: Count,
       contactId: Id,
-      key: opt(Id),
+      key: optional(Id),
       outcome: orNull(Outcome),
       run: orNull(Count),
       reason: orNull(Type.String()),
-      runs: opt(list(closed({ key: Type.String(), run: Count, outcome: Outcome }))),
+      runs: optional(list(strictObject({ key: Type.String(), run: Count, outcome: Outcome }))),
     }),
   ),
   next: orNull(Count),
