@@ -37,7 +37,7 @@ export interface Input {
 }
 
 /** What the caller has to put right; the message is for them. */
-export class Misuse extends Error {}
+export class UsageError extends Error {}
 
 export type Options = ReturnType<typeof readArguments>
 export type Paths = Awaited<ReturnType<typeof prepareFolder>>
@@ -60,21 +60,21 @@ export function readArguments(args: readonly string[]) {
     })
     const days = values.days === undefined ? null : Number(values.days)
     if (days !== null && !(Number.isInteger(days) && days >= 1 && days <= 36_600))
-      throw new Misuse(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
+      throw new UsageError(`--days is "${values.days}"; expected a whole number from 1 to 36,600.`)
     const store = STORES.find((name) => name === values.store)
-    if (store === undefined) throw new Misuse(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
+    if (store === undefined) throw new UsageError(`--store is "${values.store}"; expected ${STORES.join(', ')}.`)
     if (store === 'eventstoredb' && values.keep)
-      throw new Misuse(
+      throw new UsageError(
         '--keep goes on with a log that was kept: that of the fake server is gone, and on your own server each run begins new streams.',
       )
     return { ...values, days, store }
   } catch (error) {
-    if (error instanceof Misuse) throw error
-    throw new Misuse(`${(error as Error).message} See --help.`)
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${(error as Error).message} See --help.`)
   }
 }
 
-/** All three files, or a Misuse that names every wrong line of them. */
+/** All three files, or a UsageError that names every wrong line of them. */
 export function readInput({
   campaign: campaignFile,
   contacts: contactsFile,
@@ -86,7 +86,7 @@ export function readInput({
   const happenings = reading(happeningsFile, () => readHappenings(happeningsFile, known))
   const wrong: readonly WrongLine[] = [...campaign.wrong, ...contacts.wrong, ...happenings.wrong]
   if (wrong.length > 0 || campaign.value === null)
-    throw new Misuse(`${inWords(wrong)}\nNothing was written. Put the lines right and run again.`)
+    throw new UsageError(`${inWords(wrong)}\nNothing was written. Put the lines right and run again.`)
   return { campaign: campaign.value, contacts: contacts.value, happenings: happenings.value }
 }
 
@@ -94,7 +94,7 @@ function reading<T>(file: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    throw new Misuse(`${file} cannot be read: ${(error as Error).message}`)
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`)
   }
 }
 
@@ -103,7 +103,7 @@ export async function prepareFolder(folder: string, keep: boolean) {
   const paths = { outbox: join(folder, 'outbox'), journal: join(folder, 'handled.jsonl') }
   const found = reading(folder, () => (existsSync(folder) ? readdirSync(folder) : []))
   if (found.length > 0 && !holdsRun(folder))
-    throw new Misuse(`${folder} holds something else than an earlier run. Choose another folder with --out.`)
+    throw new UsageError(`${folder} holds something else than an earlier run. Choose another folder with --out.`)
   mkdirSync(folder, { recursive: true })
   if (keep) return paths
   for (const path of [paths.outbox, paths.journal]) rmSync(path, { recursive: true, force: true })

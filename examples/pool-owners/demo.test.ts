@@ -11,7 +11,7 @@ import { soaking } from '@enfold/testkit/runs'
 import { contactOf, type RecordedEvent, simulate } from 'enfold'
 import { createSqliteStore } from 'enfold/sqlite'
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { HELP, Misuse, prepareFolder, readArguments, readInput } from './asked.ts'
+import { HELP, prepareFolder, readArguments, readInput, UsageError } from './asked.ts'
 import { lineByPointer, readCampaign } from './read-campaign.ts'
 import { type Contact, readContacts } from './read-contacts.ts'
 import { factsAt, readHappenings, simulated } from './read-happenings.ts'
@@ -425,7 +425,7 @@ describe('what the demo is given', () => {
       await prepareFolder(options.out, options.keep)
     }
     const error = await refused().catch((error) => error)
-    expect(error).toBeInstanceOf(Misuse)
+    expect(error).toBeInstanceOf(UsageError)
     expect(error.message).toMatch(sentence)
   })
 

@@ -17,7 +17,16 @@ import {
 } from 'enfold'
 import { derivedCommandId, idInWords as named } from 'enfold/core'
 import { createSimulatedClock } from 'enfold/testing'
-import { HELP, type Input, Misuse, type Options, type Paths, prepareFolder, readArguments, readInput } from './asked.ts'
+import {
+  HELP,
+  type Input,
+  type Options,
+  type Paths,
+  prepareFolder,
+  readArguments,
+  readInput,
+  UsageError,
+} from './asked.ts'
 import { look, searchIn } from './look.ts'
 import { type DemoStore, openStore } from './open-store.ts'
 import { createOutbox, readTemplates } from './outbox.ts'
@@ -53,7 +62,9 @@ async function run(options: Options, input: Input, paths: Paths, journal: Journa
   const { campaign, contacts, happenings } = input
   const earlier = await eventsOf(store)
   if (earlier.length === 0 && journal.handled.size > 0)
-    throw new Misuse(`${options.out} holds a run on another store. Name that one with --store, or leave out --keep.`)
+    throw new UsageError(
+      `${options.out} holds a run on another store. Name that one with --store, or leave out --keep.`,
+    )
   const begin = (happenings[0] as Happening).at
   const from = [begin, ...earlier.map(({ at }) => at), ...[...journal.handled.values()].map(({ at }) => at)].reduce(
     later,
@@ -187,7 +198,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await main()
 } catch (error) {
-  if (!(error instanceof Misuse) && !isEnfoldFault(error)) throw error
+  if (!(error instanceof UsageError) && !isEnfoldFault(error)) throw error
   process.stderr.write(`${error.message}\n`)
-  process.exitCode = error instanceof Misuse ? 2 : 1
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }

@@ -14,7 +14,7 @@ import { forkFakeServer } from '@enfold/test-servers/eventstoredb'
 import { startPostgres } from '@enfold/test-servers/postgres'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { attack, FAULTS, type Pair, pairOf, STORIES } from '../../engine/src/fault-injection.fixture.ts'
-import { besideLog } from '../../engine/src/log.fixture.ts'
+import { combineStores } from '../../engine/src/log.fixture.ts'
 
 const { values } = parseArgs({ options: { store: { type: 'string', multiple: true }, every: { type: 'string' } } })
 const every = Number(values.every ?? 1)
@@ -47,7 +47,7 @@ const stores: { readonly [name: string]: () => Pair | Promise<Pair> } = {
     const open = () => {
       const client = EventStoreDBClient.connectionString(eventStoreDb?.url ?? '')
       clients.push(client)
-      return besideLog(createEventStoreDbStore({ client, prefix }), readModel)
+      return combineStores(createEventStoreDbStore({ client, prefix }), readModel)
     }
     const { stores: both, close } = pairOf(open(), open())
     return {

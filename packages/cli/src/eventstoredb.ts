@@ -58,7 +58,7 @@ export function openEventStoreDb(
  * Both as one. Closing it closes both. What the read model can check in its own appends says nothing of the log's: it has
  * no `settled` that the log has not, so that starts keep within `gateMs`.
  */
-export function besideLog(log: Log, { settled: _, ...readModel }: Store & Partial<ChecksRequired>): Store {
+export function combineStores(log: Log, { settled: _, ...readModel }: Store & Partial<ChecksRequired>): Store {
   return {
     ...readModel,
     ...log,

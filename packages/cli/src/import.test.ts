@@ -9,7 +9,7 @@ import { givenSchema, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock, hostileIds } from '@enfold/testkit'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { answerOf, enfold, fillStore, temporaryDirectory } from './cli.fixture.ts'
-import { besideLog } from './eventstoredb.ts'
+import { combineStores } from './eventstoredb.ts'
 
 const folder = temporaryDirectory()
 const file = (name: string) => join(folder, name)
@@ -182,7 +182,7 @@ it('VERSION-3: a log that checks nothing in the append stays so with a read mode
   const readModel = createSqliteStore({ path: file('read-model.db') })
   const { settled: _, ...log } = createSqliteStore({ path: file('log.db') })
   expect(readModel).toHaveProperty('settled')
-  const both = besideLog(log, readModel)
+  const both = combineStores(log, readModel)
   expect((both as { readonly settled?: unknown }).settled).toBeUndefined()
   await both.close()
 })

@@ -3,7 +3,7 @@ import type { Store } from '@enfold/core'
 import { createPostgresStore } from '@enfold/store-postgres'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { UsageError } from './errors.ts'
-import { besideLog, type Log, openEventStoreDb } from './eventstoredb.ts'
+import { combineStores, type Log, openEventStoreDb } from './eventstoredb.ts'
 import { openModuleStore } from './module-store.ts'
 import { type Access, requireFile } from './places.ts'
 
@@ -114,7 +114,7 @@ export async function openStore(
     const model = await kindOf(readModel)?.open?.(readModel, access === 'read' ? 'read' : 'create', {})
     if (model === undefined)
       throw new UsageError('--read-model is no store of tables; expected sqlite:PATH or postgres://ROLE@HOST/DATABASE.')
-    return besideLog(kind.openLog(url, { hashChain: options.hashChain ?? true }), model)
+    return combineStores(kind.openLog(url, { hashChain: options.hashChain ?? true }), model)
   }
   if (readModel !== undefined)
     throw new UsageError('--read-model goes with a log that keeps no index and agenda, such as esdb://HOST:2113.')

@@ -47,7 +47,7 @@ export async function withEngine<Answer>(
   if (hostModule !== undefined && contacts === undefined)
     throw new UsageError(`${placeText(hostModule)} exports no contacts; expected an object with get(contactId).`)
   const opened = await openForOrders(url, access, options)
-  const store = contacts === undefined ? wakingAtOnce(opened) : opened
+  const store = contacts === undefined ? dueImmediately(opened) : opened
   const directory = contacts === undefined ? {} : { contacts }
   const poison = options.onPoison === undefined ? {} : { onPoison: options.onPoison }
   const engine = createEngine({ store, handlers: {}, ...directory, ...poison })
@@ -56,7 +56,7 @@ export async function withEngine<Answer>(
     // A server is opened by the first question: what is wrong with it is told before any contact is begun with.
     await store.checkpoint()
     return isFed
-      ? await whileFed(engine, { store, ...directory, ...poison }, () => work(engine, store))
+      ? await withProjection(engine, { store, ...directory, ...poison }, () => work(engine, store))
       : await work(engine, store)
   } finally {
     await engine.close()
@@ -66,7 +66,7 @@ export async function withEngine<Answer>(
 }
 
 /** A separate read model is up to date before and after the work, and fed meanwhile. */
-async function whileFed<Answer>(
+async function withProjection<Answer>(
   engine: Engine,
   {
     store,
@@ -94,7 +94,7 @@ async function whileFed<Answer>(
  * When something is due depends on zone and fields of the contact, which the host's directory knows and we do not. So
  * that the worker, who has it, looks at the contact at once and sets its wake right; what is not due stays undone.
  */
-function wakingAtOnce(store: Store): Store {
+function dueImmediately(store: Store): Store {
   return {
     ...store,
     // A separate read model is fed with these.

@@ -31,9 +31,9 @@ export function answerFrom<Command extends ContactCommand>(
 /** By the digest that the first event carries; where an early release wrote none, by what the events are about. */
 function isOrderOf(command: ContactCommand, events: readonly ContactEvent[]): boolean {
   const order = events[0]?.order
-  const telling = deciderOf(command).recordedBy
+  const decisive = deciderOf(command).recordedBy
   if (order !== undefined) return order === orderDigest(command)
-  const event = telling === null ? events[0] : events.find((e) => e.type === telling)
+  const event = decisive === null ? events[0] : events.find((e) => e.type === decisive)
   return event !== undefined && isAbout(command, event)
 }
 

@@ -53,7 +53,7 @@ export class Bitmap {
   }
 }
 
-export const NOBODY = new Bitmap()
+export const EMPTY_BITMAP = new Bitmap()
 
 function insertOffset(block: Block, offset: number): boolean {
   const at = lowerBound(block, offset)

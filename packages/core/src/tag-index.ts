@@ -1,6 +1,6 @@
 /** The index in memory that changes of tags make (INDEX-2). Why it counts in bits: docs/decisions/0002-tag-index.md. */
 
-import { Bitmap, type BitmapQuery, BLOCK_SHIFT, blockOf, collect, countBits, NOBODY } from './bitmap.ts'
+import { Bitmap, type BitmapQuery, BLOCK_SHIFT, blockOf, collect, countBits, EMPTY_BITMAP } from './bitmap.ts'
 import { EnfoldFault } from './fault.ts'
 import { type ContactId, compareIds, type Tag } from './ids.ts'
 import { MembershipKeys } from './membership-keys.ts'
@@ -125,7 +125,7 @@ class TagTable {
   }
 
   membersOf(tag: Tag): Bitmap {
-    return this.#entries.get(tag)?.members ?? NOBODY
+    return this.#entries.get(tag)?.members ?? EMPTY_BITMAP
   }
 
   /** Memberships, which are more than contacts where there are keys. */

@@ -24,7 +24,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { MONDAY, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { combineStores, readingItsWrites } from './log.fixture.ts'
 import { keepingStates } from './states.fixture.ts'
 
 const server = givenServer()
@@ -904,12 +904,12 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
     const schema = newSchema()
     return () => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 })
   },
-  'log, sqlite read model': () => (path) => besideLog(sqlite(path), sqlite(`${path}.read-model`)),
+  'log, sqlite read model': () => (path) => combineStores(sqlite(path), sqlite(`${path}.read-model`)),
   'log, memory read model'() {
     // What is in memory is there after a restart, as a server would be.
     const log = createMemoryStore()
     const readModel = createMemoryStore()
-    return () => ({ ...besideLog(log, readModel), close: async () => {} })
+    return () => ({ ...combineStores(log, readModel), close: async () => {} })
   },
   'EventStoreDB, sqlite read model': () => besideEventStoreDb(sqlite),
   'EventStoreDB, PostgreSQL read model'() {
@@ -920,7 +920,7 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
 
 function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
   const prefix = `m${++files}-`
-  return (path) => besideLog(createEventStoreDbStore(onEventStoreDb(prefix)), open(path))
+  return (path) => combineStores(createEventStoreDbStore(onEventStoreDb(prefix)), open(path))
 }
 
 /** What takes a file microseconds takes a server milliseconds. */

@@ -24,7 +24,7 @@ import fc, { type Arbitrary } from 'fast-check'
 import { expect, it } from 'vitest'
 import { MONDAY } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { combineStores, readingItsWrites } from './log.fixture.ts'
 
 const server = givenServer()
 const newSchema = givenSchemas(server)
@@ -93,9 +93,9 @@ const onPostgres = () => createPostgresStore({ connectionString: server.url, sch
 const stores = {
   'one store': createMemoryStore,
   PostgreSQL: onPostgres,
-  'a log with a separate read model': () => besideLog(createMemoryStore(), createMemoryStore()),
-  'EventStoreDB, SQLite read model': () => besideLog(newLog(), createSqliteStore({ path: ':memory:' })),
-  'EventStoreDB, PostgreSQL read model': () => besideLog(newLog(), onPostgres()),
+  'a log with a separate read model': () => combineStores(createMemoryStore(), createMemoryStore()),
+  'EventStoreDB, SQLite read model': () => combineStores(newLog(), createSqliteStore({ path: ':memory:' })),
+  'EventStoreDB, PostgreSQL read model': () => combineStores(newLog(), onPostgres()),
 }
 
 /** As many times fewer runs. */

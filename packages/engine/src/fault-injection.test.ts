@@ -10,7 +10,7 @@ import { givenEventStoreDb, givenSchemas, givenServer } from '@enfold/test-serve
 import { expect, it } from 'vitest'
 import { temporaryDirectory } from './engine.fixture.ts'
 import { attack, FAULTS, type Pair, pairOf, STORIES, type Story } from './fault-injection.fixture.ts'
-import { besideLog } from './log.fixture.ts'
+import { combineStores } from './log.fixture.ts'
 
 const directory = temporaryDirectory()
 const server = givenServer()
@@ -48,7 +48,7 @@ const stores: { readonly [name: string]: { readonly each: number; open(): Pair }
     open() {
       const prefix = `attack${++opened}-`
       const readModel = createMemoryStore()
-      const open = () => besideLog(createEventStoreDbStore(onEventStoreDb(prefix)), readModel)
+      const open = () => combineStores(createEventStoreDbStore(onEventStoreDb(prefix)), readModel)
       return { ...pairOf(open(), open()), isUnchecked: true }
     },
   },

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { answerOf, createRecorder, MONDAY, onAnn, pool, rejectionOf, typesOf } from './engine.fixture.ts'
 import { createEngine } from './engine.ts'
 import { createLastSeen } from './last-seen.ts'
-import { besideLog } from './log.fixture.ts'
+import { combineStores } from './log.fixture.ts'
 import type { ProjectedContact } from './logged-contact.ts'
 import { counting } from './states.fixture.ts'
 import { closingAfterEach } from './store.fixture.ts'
@@ -21,7 +21,7 @@ async function twoProcesses() {
   const clock = createSimulatedClock(MONDAY)
   const { calls, handler } = createRecorder()
   const beforeDispatch: (() => Promise<unknown>)[] = []
-  const { store, looks, appends } = counting(besideLog(log, createMemoryStore()))
+  const { store, looks, appends } = counting(combineStores(log, createMemoryStore()))
   const interrupted: Store = {
     ...store,
     async appendMany(all) {
@@ -32,7 +32,7 @@ async function twoProcesses() {
   const engineOver = (one: Store) =>
     closing(createEngine({ store: one, clock, handlers: { email: handler, task: handler }, log: false }))
   const here = engineOver(interrupted)
-  const elsewhere = engineOver(besideLog(log, createMemoryStore()))
+  const elsewhere = engineOver(combineStores(log, createMemoryStore()))
   await answerOf(here.publish(pool))
   await answerOf(here.startSequence(onboarding))
   await here.runDue()
@@ -149,7 +149,7 @@ const seenAt = (version: number): ProjectedContact => ({
 it('a process that projects nothing asks the log for each order', async () => {
   const { elsewhere: _, ...all } = await twoProcesses()
   const log = createMemoryStore()
-  const { store, looks } = counting(besideLog(log, createMemoryStore()))
+  const { store, looks } = counting(combineStores(log, createMemoryStore()))
   const engine = closing(createEngine({ store, clock: all.clock, handlers: {}, log: false }))
   await answerOf(engine.publish(pool))
   for (let order = 1; order <= 3; order++) {

@@ -74,7 +74,7 @@ function keepingNoStates(log: Log): KeepsStates {
 }
 
 /** Both as one store that says of itself that it does not project in the append. */
-export function besideLog(log: Log, readModel: Store): Store {
+export function combineStores(log: Log, readModel: Store): Store {
   return {
     ...logOnly(log),
     ...keepingNoStates(log),

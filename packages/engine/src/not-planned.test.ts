@@ -8,7 +8,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { answerOf, createRecorder, eventsOf, MONDAY, typesOf } from './engine.fixture.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { combineStores, readingItsWrites } from './log.fixture.ts'
 
 /** As it stands in the log: a month has no fixed length, and is refused today. */
 const definition: CampaignDefinition = {
@@ -32,7 +32,7 @@ const definition: CampaignDefinition = {
   ],
 }
 
-async function given(store: ReturnType<typeof besideLog> | ReturnType<typeof createMemoryStore>) {
+async function given(store: ReturnType<typeof combineStores> | ReturnType<typeof createMemoryStore>) {
   const stream = campaignStream('old')
   await store.append(
     stream,
@@ -64,7 +64,7 @@ async function given(store: ReturnType<typeof besideLog> | ReturnType<typeof cre
 
 describe.each([
   ['one store', createMemoryStore],
-  ['a log with a read model of its own', () => besideLog(createMemoryStore(), createMemoryStore())],
+  ['a log with a read model of its own', () => combineStores(createMemoryStore(), createMemoryStore())],
 ])('given a run that cannot be planned, on %s', (_, makeStore) => {
   it('TIME-5: what the handler answered is recorded, once, and what is wrong is told', async () => {
     const { engine, clock, email, told, store, of } = await given(makeStore())

@@ -25,7 +25,7 @@ import { runs } from '@enfold/testkit/runs'
 import { expect, it } from 'vitest'
 import { createGate, MONDAY, randomFrom, temporaryDirectory } from './engine.fixture.ts'
 import { createEngine, type Engine } from './engine.ts'
-import { besideLog, headOf } from './log.fixture.ts'
+import { combineStores, headOf } from './log.fixture.ts'
 import { keepingStates } from './states.fixture.ts'
 
 const directory = temporaryDirectory()
@@ -51,13 +51,13 @@ const stores: { readonly [name: string]: () => readonly Store[] } = {
   },
   // Each worker feeds the one read model, at the same time as the others.
   'log, memory read model'() {
-    const store = besideLog(createMemoryStore(), createMemoryStore())
+    const store = combineStores(createMemoryStore(), createMemoryStore())
     return Array.from({ length: WORKERS }, () => store)
   },
   'log, sqlite read model'() {
     const open = (name: string) =>
       createSqliteStore({ path: join(directory, `read-model-${name}`), synchronous: 'NORMAL' })
-    return Array.from({ length: WORKERS }, () => besideLog(open('log.db'), open('read-model.db')))
+    return Array.from({ length: WORKERS }, () => combineStores(open('log.db'), open('read-model.db')))
   },
 }
 

@@ -6,7 +6,7 @@ import { createMemoryStore } from '@enfold/store-memory'
 import { createSqliteStore } from '@enfold/store-sqlite'
 import { createSimulatedClock } from '@enfold/testkit'
 import { createGate, createRecorder, MONDAY, temporaryDirectory } from './engine.fixture.ts'
-import { besideLog } from './log.fixture.ts'
+import { combineStores } from './log.fixture.ts'
 import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
 
 /** The stores of a test file, and engines over them, which are closed after each test. */
@@ -17,7 +17,7 @@ export function severalEngines() {
     memory: () => createMemoryStore(),
     sqlite: () => createSqliteStore({ path: join(directory, `${++files}.db`), synchronous: 'NORMAL' }),
     // A log that checks nothing in the append.
-    'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
+    'log, memory read model': () => combineStores(createMemoryStore(), createMemoryStore()),
   }
   const closing = closingAfterEach()
 

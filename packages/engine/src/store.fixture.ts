@@ -3,12 +3,12 @@ import type { Store } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { afterEach, describe } from 'vitest'
 import type { Engine } from './engine.ts'
-import { besideLog, readingItsWrites } from './log.fixture.ts'
+import { combineStores, readingItsWrites } from './log.fixture.ts'
 
 /** What SQL stores must do is proved by the battery, and the engine over them by the model test and `promises.test.ts`. */
 const STORES: { readonly [name: string]: () => Store } = {
   memory: () => createMemoryStore(),
-  'log, memory read model': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'log, memory read model': () => combineStores(createMemoryStore(), createMemoryStore()),
 }
 
 /** The same tests over each store. */

@@ -22,7 +22,7 @@ import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 import { createContext } from './create-context.ts'
 import { answerOf, createRecorder, eventsOf, MONDAY, onAnn, pool, rejectionOf } from './engine.fixture.ts'
-import { besideLog, logOnly } from './log.fixture.ts'
+import { combineStores, logOnly } from './log.fixture.ts'
 import { createProjector, project } from './projection/projector.ts'
 import { counting, keepingStates } from './states.fixture.ts'
 import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
@@ -93,7 +93,7 @@ const refused = (told: readonly EngineEvent[]) =>
 describe.each([
   ['memory', () => createMemoryStore()],
   ['SQLite', () => createSqliteStore({ path: ':memory:' })],
-  ['a log with a read model', () => besideLog(createMemoryStore(), createMemoryStore())],
+  ['a log with a read model', () => combineStores(createMemoryStore(), createMemoryStore())],
 ])('on %s', (_, makeStore) => {
   it('LOG-5, STEP-11: the state of a contact whose handlers answer in another order than they were called is used', async () => {
     const store = makeStore()
@@ -214,7 +214,7 @@ describe.each([
 
 it.each([
   ['SQLite', () => createSqliteStore({ path: ':memory:' })],
-  ['a log with a read model', () => besideLog(createMemoryStore(), createMemoryStore())],
+  ['a log with a read model', () => combineStores(createMemoryStore(), createMemoryStore())],
 ])('ONCE-1: on %s, a command id that was used 10,000 events ago gets the answer of then', async (_, makeStore) => {
   const { engine, store, taken } = given(makeStore())
   await answerOf(engine.publish(pool))
@@ -239,7 +239,7 @@ it.each([
 ])(
   'with a separate read model, an order for a contact with %s is one append, and a due step two, without a read',
   async (_, runs) => {
-    const all = await after(runs, besideLog(createMemoryStore(), createMemoryStore()))
+    const all = await after(runs, combineStores(createMemoryStore(), createMemoryStore()))
     const { appends, engine, clock, looks, calls } = all
     for (let step = 1; step <= 3; step++) {
       looks()
@@ -269,7 +269,7 @@ it('a stored state does not grow with the history', async () => {
 it('INDEX-1: a projection follows a contact by its stored state, not by all of its runs', async () => {
   const log = logOnly(createMemoryStore())
   const readModel = createMemoryStore()
-  const { engine, clock } = await after(40, besideLog(log, readModel))
+  const { engine, clock } = await after(40, combineStores(log, readModel))
   const given = { clock, observe() {}, wakeUp() {}, contactsTimeoutMs: 1000, gateMs: 2000, readModel }
   const context = createContext({ store: log, handlers: {} }, given)
   const another = createMemoryStore()
@@ -361,7 +361,7 @@ describe('a stored state that cannot be used is not noticed but by a metric, and
 
 it('LOG-1: states of a read model whose log was replaced are not taken for those of the new one', async () => {
   const readModel = createMemoryStore()
-  const { engine } = await after(20, besideLog(createMemoryStore(), readModel))
+  const { engine } = await after(20, combineStores(createMemoryStore(), readModel))
   await engine.close()
   const kept = (await stored(readModel)) as StoredState
   const replaced = given(createMemoryStore())
@@ -374,7 +374,7 @@ it('LOG-1: states of a read model whose log was replaced are not taken for those
   const { clock, store: log } = replaced
   const told: EngineEvent[] = []
   const observe = (event: EngineEvent) => void told.push(event)
-  const over = createEngine({ store: besideLog(log, readModel), clock, handlers: {}, observe })
+  const over = createEngine({ store: combineStores(log, readModel), clock, handlers: {}, observe })
   expect(await over.inspect.contact('ann')).toEqual(await replaced.engine.inspect.contact('ann'))
   expect(refused(told)).toEqual(['damaged'])
   await over.close()

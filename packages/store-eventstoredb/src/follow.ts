@@ -140,7 +140,7 @@ async function* listen(
       }
       if (listening.failure !== null) throw listening.failure.error
       if (listening.isOver || signal.aborted) return
-      await news(listening, options.callTimeoutMs)
+      await waitForChange(listening, options.callTimeoutMs)
     }
   } finally {
     signal.removeEventListener('abort', abort)
@@ -218,7 +218,7 @@ function end(listening: Listening): void {
 }
 
 /** Resolves when there is something to look at; a server that is silent for too long is a failure. */
-async function news(listening: Listening, callTimeoutMs: number): Promise<void> {
+async function waitForChange(listening: Listening, callTimeoutMs: number): Promise<void> {
   const silenceMs = listening.isLive ? LIVE_SILENCES * callTimeoutMs : callTimeoutMs
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(() => {

@@ -2,7 +2,7 @@
 import type { ActionOutcome, ActionStore } from '@enfold/core'
 import { actionContactOf, runsText, unknownCursor } from '@enfold/core/store'
 import type { Database } from './database.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray, unescapeNul } from './pg-text.ts'
 
 interface ContactRow {
   readonly number: string
@@ -26,16 +26,16 @@ export function createActionTables({
         `SELECT ${schema}.save_action($1, $2::integer, $3, $4::boolean, $5::text[], $6::text[],
            $7::integer[], $8::text[], $9::integer[], $10::text[], $11::text[])::text AS added`,
         [
-          toText(record.actionId),
+          escapeNul(record.actionId),
           String(record.revision),
           JSON.stringify(record),
           String(clear),
-          textArray(items.map(({ contactId }) => toText(contactId))),
-          textArray(items.map(({ key }) => toText(key))),
+          textArray(items.map(({ contactId }) => escapeNul(contactId))),
+          textArray(items.map(({ key }) => escapeNul(key))),
           plainArray(results.map(({ number }) => number)),
           textArray(results.map(({ outcome }) => outcome)),
           plainArray(results.map(({ run }) => run)),
-          textArray(results.map(({ reason }) => (reason === null ? null : toText(reason)))),
+          textArray(results.map(({ reason }) => (reason === null ? null : escapeNul(reason)))),
           textArray(results.map(({ runs }) => runsText(runs))),
         ],
       )
@@ -44,7 +44,7 @@ export function createActionTables({
     },
     async action(actionId) {
       const rows = await query<{ record: string }>(`SELECT record FROM ${schema}.actions WHERE id = $1`, [
-        toText(actionId),
+        escapeNul(actionId),
       ])
       return rows[0] === undefined ? null : JSON.parse(rows[0].record)
     },
@@ -58,7 +58,7 @@ export function createActionTables({
            SELECT b.record, b.number FROM ${schema}.actions b WHERE b.number < coalesce(mark.number, 2147483647)
            ORDER BY b.number DESC LIMIT $2::bigint
          ) a ON true ORDER BY a.number DESC`,
-        [after === null ? null : toText(after), String(limit)],
+        [after === null ? null : escapeNul(after), String(limit)],
       )
       if (rows[0]?.known !== 'true') throw unknownCursor(after, 'an action')
       return rows.flatMap(({ record }) => (record === null ? [] : [JSON.parse(record)]))
@@ -68,16 +68,16 @@ export function createActionTables({
         `SELECT c.number::text, c.contact, c.key, c.outcome, c.run::text, c.reason, c.runs FROM ${schema}.action_contacts c
          WHERE c.action = (SELECT a.number FROM ${schema}.actions a WHERE a.id = $1) AND c.number > $2::bigint
          AND ($4::text IS NULL OR c.outcome = $4) ORDER BY c.number LIMIT $3::bigint`,
-        [toText(actionId), String(after), String(limit), outcome ?? null],
+        [escapeNul(actionId), String(after), String(limit), outcome ?? null],
       )
       return rows.map(({ number, contact, key, outcome, run, reason, runs }) =>
         actionContactOf({
           number: Number(number),
-          contactId: fromText(contact),
-          key: fromText(key),
+          contactId: unescapeNul(contact),
+          key: unescapeNul(key),
           outcome,
           run: run === null ? null : Number(run),
-          reason: reason === null ? null : fromText(reason),
+          reason: reason === null ? null : unescapeNul(reason),
           runs,
         }),
       )

@@ -12,7 +12,7 @@ import {
 import { leaseEnd } from '@enfold/core/store'
 import { tryAgain, untilNothingLeft } from './around-locks.ts'
 import type { Database } from './database.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray, unescapeNul } from './pg-text.ts'
 
 type Asked = Pick<Database, 'query' | 'schema' | 'isCurrent' | 'refuseIfOutdated'>
 type MaxPerKind = ReadonlyMap<string, number>
@@ -58,21 +58,21 @@ async function claim(
      ORDER BY c.wake_at`,
     [
       String(epochMsOf(now)),
-      toText(worker),
+      escapeNul(worker),
       String(Math.min(limit, 2 ** 31 - 1)),
       String(epochMsOf(leaseUntil)),
-      textArray([...maxPerKind.keys()].map(toText)),
+      textArray([...maxPerKind.keys()].map(escapeNul)),
       plainArray([...maxPerKind.values()].map((most) => Math.min(most, 2 ** 31 - 1))),
     ],
   )
   if (first?.current === 'false') await refuseIfOutdated()
   const rows = first === undefined || first.contact === null ? [] : [first, ...rest]
   return rows.map(({ contact, wake_at, kind }) => ({
-    contactId: fromText(contact),
+    contactId: unescapeNul(contact),
     worker,
     wakeAt: instantOf(Number(wake_at)),
     leaseUntil,
-    kind: fromText(kind),
+    kind: unescapeNul(kind),
   }))
 }
 
@@ -96,7 +96,7 @@ async function release({ query, schema }: Asked, claims: readonly Claim[]): Prom
      SELECT m.contact FROM mine m WHERE NOT EXISTS (SELECT FROM freed f WHERE f.contact = m.contact)`,
     claimTexts(claims),
   )
-  const left = new Set(rows.map(({ contact }) => fromText(contact)))
+  const left = new Set(rows.map(({ contact }) => unescapeNul(contact)))
   return claims.filter(({ contactId }) => left.has(contactId))
 }
 
@@ -128,7 +128,7 @@ async function renew(
      SELECT m.contact, 'false' FROM mine m WHERE NOT EXISTS (SELECT FROM prolonged p WHERE p.contact = m.contact)`,
     [...claimTexts(claims), String(epochMsOf(now)), String(epochMsOf(leaseUntil))],
   )
-  const found = new Map(rows.map(({ contact, renewed }) => [fromText(contact), renewed === 'true'] as const))
+  const found = new Map(rows.map(({ contact, renewed }) => [unescapeNul(contact), renewed === 'true'] as const))
   return {
     renewed: claims.filter(({ contactId }) => found.get(contactId) === true).map((claim) => ({ ...claim, leaseUntil })),
     locked: claims.filter(({ contactId }) => found.get(contactId) === false),
@@ -137,7 +137,7 @@ async function renew(
 
 async function nextWake(database: Asked, maxPerKind: MaxPerKind = new Map()): Promise<Instant | null> {
   const { query, schema, isCurrent, refuseIfOutdated } = database
-  const closed = [...maxPerKind].filter(([, left]) => left === 0).map(([kind]) => toText(kind))
+  const closed = [...maxPerKind].filter(([, left]) => left === 0).map(([kind]) => escapeNul(kind))
   const [{ at, current }] = (await query<{ at: string | null; current: string }>(
     `SELECT min(claimable_at)::text AS at, ${isCurrent}::text AS current
      FROM ${schema}.lanes() WHERE kind <> ALL ($1::text[])`,
@@ -162,10 +162,10 @@ async function backlog({ query, schema }: Asked, kinds: readonly string[], now: 
   const rows = await query<{ kind: string; contacts: string; since: string }>(
     `SELECT kind, count(*)::text AS contacts, min(wake_at)::text AS since FROM ${schema}.agenda
      WHERE claimable_at IS NOT NULL AND kind = ANY ($1::text[]) AND wake_at <= $2::bigint GROUP BY kind`,
-    [textArray(kinds.map(toText)), String(epochMsOf(now))],
+    [textArray(kinds.map(escapeNul)), String(epochMsOf(now))],
   )
   return rows.map(({ kind, contacts, since }) => ({
-    kind: fromText(kind),
+    kind: unescapeNul(kind),
     contacts: Number(contacts),
     since: instantOf(Number(since)),
   }))
@@ -185,20 +185,20 @@ async function entriesUntil(
       String(epochMsOf(until)),
       // Before all instants that there are.
       after === undefined ? String(-(2n ** 63n)) : String(epochMsOf(after.wakeAt)),
-      toText(after?.contactId ?? ''),
+      escapeNul(after?.contactId ?? ''),
       String(limit),
     ],
   )
   return rows.map(({ contact, wake_at, lease_until, kind }) => ({
-    contactId: fromText(contact),
+    contactId: unescapeNul(contact),
     wakeAt: instantOf(Number(wake_at)),
     leaseUntil: lease_until === null ? null : instantOf(Number(lease_until)),
-    kind: fromText(kind),
+    kind: unescapeNul(kind),
   }))
 }
 
 const claimTexts = (claims: readonly Claim[]) => [
-  textArray(claims.map(({ contactId }) => toText(contactId))),
-  textArray(claims.map(({ worker }) => toText(worker))),
+  textArray(claims.map(({ contactId }) => escapeNul(contactId))),
+  textArray(claims.map(({ worker }) => escapeNul(worker))),
   plainArray(claims.map(({ leaseUntil }) => epochMsOf(leaseUntil))),
 ]

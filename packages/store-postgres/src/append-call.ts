@@ -18,7 +18,7 @@ import { projectionTexts, stateTexts } from './derived-texts.ts'
 import type { Row } from './event-rows.ts'
 import { idReused } from './faults.ts'
 import type { AppendGate } from './host-transaction.ts'
-import { plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray } from './pg-text.ts'
 import type { Query } from './query.ts'
 
 /** Where it is called. */
@@ -86,10 +86,10 @@ export async function appendBy(
   const kept = statesOf(appends)
   const statement = statements(required.length > 0, kept.length > 0)
   const answer = await answerTo(at, statement, [
-    textArray(appends.map(({ stream }) => toText(stream))),
+    textArray(appends.map(({ stream }) => escapeNul(stream))),
     plainArray(appends.map(({ expected }) => versionOf(expected))),
     plainArray(appends.map(({ events }) => events.length)),
-    textArray(events.map(({ event }) => toText(event.id))),
+    textArray(events.map(({ event }) => escapeNul(event.id))),
     textArray(events.map(({ event }) => bodyOf(event))),
     textArray(at.hashChain ? events.map(({ event, stream }) => digestOf({ ...event, stream })) : []),
     ...projectionTexts(appends.map(projectionOf)),
@@ -124,7 +124,7 @@ async function recordedBefore({ query, schema }: AppendCall, events: readonly Ne
   const { id } = events.at(-1) as NewEvent
   const [row] = await query<Pick<Row, 'position' | 'version'>>(
     `SELECT e.position::text, e.version::text FROM ${schema}.events e WHERE e.id = ANY ($1::text[])`,
-    [textArray([toText(id)])],
+    [textArray([escapeNul(id)])],
   )
   const { version, position } = row as Pick<Row, 'position' | 'version'>
   return appendedOf({ version: Number(version), position: Number(position) }, true)
@@ -141,7 +141,7 @@ function requirementsOf(appends: readonly StreamAppend[]): readonly string[] {
   if (all.length === 0) return []
   return [
     plainArray(all.map(({ n }) => n + 1)),
-    textArray(all.map(({ stream }) => toText(stream))),
+    textArray(all.map(({ stream }) => escapeNul(stream))),
     plainArray(all.map(({ version }) => versionOf(version))),
   ]
 }

@@ -9,7 +9,7 @@ import {
   type Version,
 } from '@enfold/core'
 import type { Database } from './database.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray, unescapeNul } from './pg-text.ts'
 
 interface CountsRow {
   readonly campaign: string
@@ -36,7 +36,7 @@ export function createCounters({ query, write, schema }: Pick<Database, 'query' 
         `SELECT campaign, version::text, counts::text, NULL AS complete FROM ${schema}.counters
          WHERE campaign = $1 AND version = coalesce($2::integer, version)
          UNION ALL SELECT '', '0', NULL, complete::text FROM ${schema}.counters_state`,
-        [toText(campaignId), campaignVersion === undefined ? null : String(campaignVersion)],
+        [escapeNul(campaignId), campaignVersion === undefined ? null : String(campaignVersion)],
       )
       return { counters: summed(rows), complete: rows.some(({ complete }) => complete === 'true') }
     },
@@ -47,7 +47,7 @@ export function createCounters({ query, write, schema }: Pick<Database, 'query' 
       )
       const state = rows.find(({ what }) => what === 'state')
       const ahead = new Map<StreamId, Version>()
-      for (const { what, id, version } of rows) if (what === 'ahead') ahead.set(fromText(id), Number(version))
+      for (const { what, id, version } of rows) if (what === 'ahead') ahead.set(unescapeNul(id), Number(version))
       return {
         counters: summed(rows.map(({ id, version, counts }) => ({ campaign: id, version, counts }))),
         complete: state?.complete === 'true',
@@ -70,14 +70,14 @@ export function createCounters({ query, write, schema }: Pick<Database, 'query' 
 export function changesText(changes: readonly CounterChange[] = []): string | null {
   if (changes.length === 0) return null
   return JSON.stringify(
-    changes.map(({ campaignId, campaignVersion, by }) => [toText(campaignId), campaignVersion, countsOf(by)]),
+    changes.map(({ campaignId, campaignVersion, by }) => [escapeNul(campaignId), campaignVersion, countsOf(by)]),
   )
 }
 
 /** As rows of the table: campaigns, versions, counts, and how many keys these have. */
 export function changesTexts(changes: readonly CounterChange[]): readonly string[] {
   return [
-    textArray(changes.map(({ campaignId }) => toText(campaignId))),
+    textArray(changes.map(({ campaignId }) => escapeNul(campaignId))),
     plainArray(changes.map(({ campaignVersion }) => campaignVersion)),
     textArray(changes.map(({ by }) => JSON.stringify(countsOf(by)))),
     plainArray(changes.map(({ by }) => by.length)),
@@ -93,7 +93,7 @@ function summed(rows: Iterable<Pick<CountsRow, 'campaign' | 'version' | 'counts'
     if (counts !== null)
       sum.addAll([
         {
-          campaignId: fromText(campaign),
+          campaignId: unescapeNul(campaign),
           campaignVersion: Number(version),
           by: Object.entries(JSON.parse(counts) as { readonly [key: string]: number }),
         },

@@ -1,6 +1,6 @@
 /** What is derived of appends and changes, as parameters of the functions that write it. */
 import { type ContactId, type Derived, epochMsOf, type FoldedState, type OtherLane, type Tag } from '@enfold/core'
-import { plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray } from './pg-text.ts'
 
 /** What an append or a change derives for a contact. */
 export interface Projection extends Derived {
@@ -42,10 +42,10 @@ export function tagsChanged(projections: readonly (Projection | null)[]) {
 /** Contacts (`null`: passed over), wakes, kinds, campaigns and later lanes. */
 export function agendaTexts(projections: readonly (Projection | null)[]): string[] {
   return [
-    textArray(projections.map((one) => (one === null ? null : toText(one.contactId)))),
+    textArray(projections.map((one) => (one === null ? null : escapeNul(one.contactId)))),
     plainArray(projections.map((one) => (one?.wakeAt == null ? null : epochMsOf(one.wakeAt)))),
-    textArray(projections.map((one) => toText(one?.lane?.kind ?? ''))),
-    textArray(projections.map((one) => toText(one?.lane?.campaignId ?? ''))),
+    textArray(projections.map((one) => escapeNul(one?.lane?.kind ?? ''))),
+    textArray(projections.map((one) => escapeNul(one?.lane?.campaignId ?? ''))),
     textArray(projections.map((one) => othersText(one?.others))),
   ]
 }
@@ -57,8 +57,8 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
     ...agendaTexts(projections),
     plainArray(cleared),
     plainArray(changes.map(({ of }) => of)),
-    textArray(changes.map(({ tag }) => toText(tag))),
-    textArray(changes.map(({ key }) => toText(key))),
+    textArray(changes.map(({ tag }) => escapeNul(tag))),
+    textArray(changes.map(({ key }) => escapeNul(key))),
     plainArray(changes.map(({ added }) => added)),
   ]
 }
@@ -66,7 +66,7 @@ export function projectionTexts(projections: readonly (Projection | null)[]): st
 /** The parameters that the functions take of states that are kept: contacts, reducers, and what they are. */
 export function stateTexts(states: readonly (FoldedState & { readonly contactId: ContactId })[]): string[] {
   return [
-    textArray(states.map(({ contactId }) => toText(contactId))),
+    textArray(states.map(({ contactId }) => escapeNul(contactId))),
     plainArray(states.map(({ reducer }) => reducer)),
     textArray(states.map(({ text }) => text)),
   ]
@@ -76,5 +76,5 @@ export const othersText = (others: readonly OtherLane[] = []) =>
   others.length === 0
     ? null
     : JSON.stringify(
-        others.map(({ wakeAt, kind, campaignId }) => [epochMsOf(wakeAt), toText(kind), toText(campaignId)]),
+        others.map(({ wakeAt, kind, campaignId }) => [epochMsOf(wakeAt), escapeNul(kind), escapeNul(campaignId)]),
       )

@@ -18,7 +18,7 @@ import { COLUMNS, eventOf, pageOf, type Row } from './event-rows.ts'
 import { createHeads } from './heads.ts'
 import { appendKnown } from './known-append.ts'
 import { createLooks, type Looks } from './looks.ts'
-import { fromText, textArray, toText } from './pg-text.ts'
+import { escapeNul, textArray, unescapeNul } from './pg-text.ts'
 
 /** How long an append may wait for a lock that another transaction holds, before it goes on without its stream. */
 const LOCK_MS = 100
@@ -56,7 +56,7 @@ export function createEventLog(at: AppendCall, schemaVersion: number | null = nu
     async requiring(stream, among) {
       const rows = await query<{ one: string }>(
         `SELECT one FROM ${schema}.requiring($1) one WHERE $2::text[] IS NULL OR one = ANY ($2::text[])`,
-        [toText(stream), among === null ? null : textArray(among)],
+        [escapeNul(stream), among === null ? null : textArray(among)],
       )
       return rows.map(({ one }) => one)
     },
@@ -64,7 +64,7 @@ export function createEventLog(at: AppendCall, schemaVersion: number | null = nu
       const rows = await query<Row>(
         `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = $1 AND e.version >= $2::bigint
          ORDER BY e.version LIMIT $3::bigint`,
-        [toText(stream), String(from), String(size)],
+        [escapeNul(stream), String(from), String(size)],
       )
       return pageOf(rows, size)
     },
@@ -109,9 +109,9 @@ async function readMany({ query, schema }: Asked, streams: readonly StreamId[]) 
     found.size === 1
       ? `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = $1 ORDER BY e.version`
       : `SELECT ${COLUMNS} FROM ${schema}.events e WHERE e.stream = ANY ($1::text[]) ORDER BY e.stream, e.version`,
-    [found.size === 1 ? toText(streams[0] as StreamId) : textArray([...found.keys()].map(toText))],
+    [found.size === 1 ? escapeNul(streams[0] as StreamId) : textArray([...found.keys()].map(escapeNul))],
   )
-  for (const row of rows) found.get(fromText(row.stream))?.push(eventOf(row))
+  for (const row of rows) found.get(unescapeNul(row.stream))?.push(eventOf(row))
   return found
 }
 
@@ -138,7 +138,7 @@ async function contactsAfter({ query, schema }: Asked, after: ContactId | null, 
        FROM one WHERE one.stream IS NOT NULL
      )
      SELECT stream FROM one WHERE stream IS NOT NULL LIMIT $2::bigint`,
-    [toText(contactStream(after ?? '')), String(limit)],
+    [escapeNul(contactStream(after ?? '')), String(limit)],
   )
-  return rows.map(({ stream }) => contactOf(fromText(stream)) as ContactId)
+  return rows.map(({ stream }) => contactOf(unescapeNul(stream)) as ContactId)
 }

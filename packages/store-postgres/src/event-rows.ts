@@ -1,7 +1,7 @@
 /** Rows of the events table, as events. */
 import type { NewEvent, Position, RecordedEvent, StreamId, Version } from '@enfold/core'
 import { type EventPage, nextSizeOf } from '@enfold/core/store'
-import { fromText } from './pg-text.ts'
+import { unescapeNul } from './pg-text.ts'
 
 export interface Row {
   readonly position: string
@@ -25,8 +25,8 @@ export function placed(
 }
 
 export function eventOf({ position, stream, version, id, hash, body }: Row): RecordedEvent {
-  const event = { ...(JSON.parse(body) as NewEvent), id: fromText(id) }
-  return placed(event, fromText(stream), Number(version), Number(position), hash ?? undefined)
+  const event = { ...(JSON.parse(body) as NewEvent), id: unescapeNul(id) }
+  return placed(event, unescapeNul(stream), Number(version), Number(position), hash ?? undefined)
 }
 
 export function pageOf(rows: readonly Row[], size: number): EventPage {

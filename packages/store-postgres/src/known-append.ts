@@ -23,7 +23,7 @@ import { changesTexts } from './counters.ts'
 import { agendaTexts, stateTexts, type TagChanged, tagsChanged } from './derived-texts.ts'
 import { isDuplicate } from './faults.ts'
 import type { Heads } from './heads.ts'
-import { plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray } from './pg-text.ts'
 import type { Query } from './query.ts'
 
 /** Where it is called. */
@@ -50,12 +50,12 @@ export async function appendKnown(
   const positions = await written(at, [
     String(at.schemaVersion),
     String(lockMs),
-    textArray([...required.keys()].map(toText)),
+    textArray([...required.keys()].map(escapeNul)),
     plainArray([...required.values()].map(versionOf)),
     ...seenTexts(at.heads, inOrder),
-    textArray(rows.map(({ stream }) => toText(stream))),
+    textArray(rows.map(({ stream }) => escapeNul(stream))),
     plainArray(rows.map(({ version }) => version)),
-    textArray(rows.map(({ id }) => toText(id))),
+    textArray(rows.map(({ id }) => escapeNul(id))),
     textArray(rows.map(({ hash }) => hash)),
     textArray(rows.map(({ body }) => body)),
     plainArray(inOrderOf(appends, rows)),
@@ -146,7 +146,7 @@ function seenTexts(heads: Heads, appends: readonly StreamAppend[]): readonly str
     return head === null ? [] : [{ stream, ...head }]
   })
   return [
-    textArray(seen.map(({ stream }) => toText(stream))),
+    textArray(seen.map(({ stream }) => escapeNul(stream))),
     plainArray(seen.map(({ version }) => version)),
     textArray(seen.map(({ hash }) => hash)),
   ]
@@ -189,10 +189,10 @@ function tagTexts(changes: readonly TagChanged[]): readonly string[] {
   const textsOf = (some: readonly TagChanged[]) => [
     plainArray(some.map(({ tag }) => numbers.get(tag) as number)),
     plainArray(some.map(({ of }) => of)),
-    textArray(some.map(({ key }) => toText(key))),
+    textArray(some.map(({ key }) => escapeNul(key))),
   ]
   return [
-    textArray([...numbers.keys()].map(toText)),
+    textArray([...numbers.keys()].map(escapeNul)),
     ...textsOf(changes.filter(({ added }) => added)),
     ...textsOf(changes.filter(({ added }) => !added)),
   ]

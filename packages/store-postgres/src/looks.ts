@@ -5,7 +5,7 @@
  */
 import type { KeepsStates, Position, RecordedEvent, Tail, TailAsked } from '@enfold/core'
 import { eventOf, type Row } from './event-rows.ts'
-import { plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray } from './pg-text.ts'
 import type { Query } from './query.ts'
 
 export interface Looks extends KeepsStates {
@@ -79,8 +79,8 @@ async function lookAt({ query, schema }: At, asked: readonly TailAsked[], after:
     `SELECT t.n, t.what, t.position, t.version, t.id, t.hash, t.body
      FROM ${schema}.read_tails($1::text[], $2::text[], $3::integer[], $4::bigint) t`,
     [
-      textArray(asked.map(({ stream }) => toText(stream))),
-      textArray(ids.map(({ id }) => toText(id))),
+      textArray(asked.map(({ stream }) => escapeNul(stream))),
+      textArray(ids.map(({ id }) => escapeNul(id))),
       plainArray(ids.map(({ of }) => of)),
       after === null ? null : String(after),
     ],
@@ -94,7 +94,7 @@ async function lookAt({ query, schema }: At, asked: readonly TailAsked[], after:
     }
     const tail = tails[Number(row.n) - 1] as (typeof tails)[number]
     const { stream } = asked[Number(row.n) - 1] as TailAsked
-    if (row.what === 'e') tail.events.push(eventOf({ ...row, stream: toText(stream) }))
+    if (row.what === 'e') tail.events.push(eventOf({ ...row, stream: escapeNul(stream) }))
     else if (row.what === 's') tail.stored = { version: Number(row.version), reducer: Number(row.hash), text: row.body }
     else tail.isRecorded = true
   }

@@ -11,11 +11,11 @@ const SPECIAL = /[\u0000\u0001]/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
 const ESCAPED = /\u0001[\u0001\u0002]/g
 
-export function toText(id: string): string {
+export function escapeNul(id: string): string {
   return id.replace(SPECIAL, (character) => (character === '\u0000' ? '\u0001\u0001' : '\u0001\u0002'))
 }
 
-export function fromText(text: string): string {
+export function unescapeNul(text: string): string {
   return text.replace(ESCAPED, (pair) => (pair === '\u0001\u0001' ? '\u0000' : '\u0001'))
 }
 

@@ -12,7 +12,7 @@ import { untilUnlocked } from './around-locks.ts'
 import { changesText } from './counters.ts'
 import type { Database } from './database.ts'
 import { othersText, projectionTexts, stateTexts } from './derived-texts.ts'
-import { fromText, plainArray, textArray, toText } from './pg-text.ts'
+import { escapeNul, plainArray, textArray, unescapeNul } from './pg-text.ts'
 
 /** @param lockWaitMs how long a repair waits for a contact that another transaction keeps */
 export function createProjection(
@@ -55,9 +55,9 @@ export function createProjection(
       const rows = await query<StateRow>(
         `SELECT s.contact, s.version::text, s.reducer::text, s.state FROM ${schema}.states s
          WHERE s.contact = ANY ($1::text[])`,
-        [textArray(contacts.map(toText))],
+        [textArray(contacts.map(escapeNul))],
       )
-      return new Map(rows.map((row) => [fromText(row.contact) as ContactId, storedOf(row)]))
+      return new Map(rows.map((row) => [unescapeNul(row.contact) as ContactId, storedOf(row)]))
     },
     restore: (projection) =>
       untilUnlocked(() => restore(database, projection), contactStream(projection.contactId), lockWaitMs),
@@ -98,14 +98,14 @@ async function restore(
     `SELECT CASE WHEN set_config('lock_timeout', '100', true) <> ''
        THEN ${state === undefined ? restored : kept}::text END AS restored`,
     [
-      toText(contactId),
+      escapeNul(contactId),
       String(version),
       wakeAt === null ? null : String(epochMsOf(wakeAt)),
-      toText(lane?.kind ?? ''),
-      toText(lane?.campaignId ?? ''),
+      escapeNul(lane?.kind ?? ''),
+      escapeNul(lane?.campaignId ?? ''),
       othersText(others),
-      textArray(memberships.map(({ tag }) => toText(tag))),
-      textArray(memberships.map(({ key }) => toText(key))),
+      textArray(memberships.map(({ tag }) => escapeNul(tag))),
+      textArray(memberships.map(({ key }) => escapeNul(key))),
       ...(state === undefined ? [] : [textOf(state?.version), textOf(state?.reducer), state?.text ?? null]),
     ],
   )

@@ -11,7 +11,7 @@ import {
 } from '@enfold/core'
 import { type MemberRow, pageOfMembers, sortedMemberships } from '@enfold/core/store'
 import type { Database } from './database.ts'
-import { fromText, textArray, toText } from './pg-text.ts'
+import { escapeNul, textArray, unescapeNul } from './pg-text.ts'
 import type { Query } from './query.ts'
 
 interface TagRow {
@@ -30,23 +30,23 @@ export function createTagIndex(database: Asked): TagIndex {
     async tagsOf(contactId) {
       const rows = await query<{ tag: string }>(
         `SELECT t.tag FROM ${schema}.memberships m JOIN ${schema}.tags t ON t.id = m.tag WHERE m.contact = $1`,
-        [toText(contactId)],
+        [escapeNul(contactId)],
       )
-      return rows.map(({ tag }) => fromText(tag)).sort(compareIds)
+      return rows.map(({ tag }) => unescapeNul(tag)).sort(compareIds)
     },
     membershipsOf: (contactId) => membershipsOf(database, contactId),
     async count(tag) {
       const [row] = await query<{ members: string }>(
         `SELECT coalesce(sum(c.members + c.more), 0)::text AS members FROM ${schema}.tag_counts c
          WHERE c.tag = (SELECT id FROM ${schema}.tags WHERE tag = $1)`,
-        [toText(tag)],
+        [escapeNul(tag)],
       )
       return Number(row?.members)
     },
     async indexed(after, limit) {
       const page = taggedPage(schema, [], true)
-      const rows = await query<{ contact: ContactId }>(page, [toText(after ?? ''), String(limit)])
-      return rows.map(({ contact }) => fromText(contact))
+      const rows = await query<{ contact: ContactId }>(page, [escapeNul(after ?? ''), String(limit)])
+      return rows.map(({ contact }) => unescapeNul(contact))
     },
   }
 }
@@ -59,7 +59,7 @@ export async function nameTags(
   await query(
     `INSERT INTO ${schema}.tags (tag) SELECT DISTINCT n.tag COLLATE "C" FROM unnest($1::text[]) AS n (tag)
      WHERE NOT EXISTS (SELECT FROM ${schema}.tags t WHERE t.tag = n.tag) ORDER BY 1 ON CONFLICT DO NOTHING`,
-    [textArray(tags.map(toText))],
+    [textArray(tags.map(escapeNul))],
   )
 }
 
@@ -69,10 +69,10 @@ async function tagRows({ query, schema }: Asked, tags: readonly Tag[]): Promise<
     `SELECT t.tag, t.id::text,
        (SELECT coalesce(sum(c.members), 0)::text FROM ${schema}.tag_counts c WHERE c.tag = t.id) AS members
      FROM ${schema}.tags t WHERE t.tag = ANY ($1::text[])`,
-    [textArray([...new Set(tags)].map(toText))],
+    [textArray([...new Set(tags)].map(escapeNul))],
   )
   return new Map(
-    rows.map(({ tag, id, members }) => [fromText(tag), { id: Number(id), members: Number(members) }] as const),
+    rows.map(({ tag, id, members }) => [unescapeNul(tag), { id: Number(id), members: Number(members) }] as const),
   )
 }
 
@@ -107,13 +107,13 @@ async function pageOfTag(database: Asked, tag: Tag, page: Page): Promise<TagPage
      SELECT NULL, coalesce(sum(members + more), 0)::text, (SELECT keyed::text FROM ${schema}.tags WHERE tag = $1)
      FROM ${schema}.tag_counts WHERE tag = (SELECT id FROM ${schema}.tags WHERE tag = $1)
      ORDER BY contact NULLS LAST`,
-    [toText(tag), toText(page.after ?? ''), String(page.limit + 1)],
+    [escapeNul(tag), escapeNul(page.after ?? ''), String(page.limit + 1)],
   )
   const counted = found.pop()
   const isKeyed = counted?.keyed === 'true'
   const rows = isKeyed
     ? await keyedRows(database, tag, page)
-    : found.map(({ contact }) => ({ contactId: fromText(contact), key: '' }))
+    : found.map(({ contact }) => ({ contactId: unescapeNul(contact), key: '' }))
   return { rows, total: Number(counted?.total), isKeyed }
 }
 
@@ -126,22 +126,22 @@ async function keyedRows({ query, schema }: Asked, tag: Tag, page: Page): Promis
      WHERE m.tag = (SELECT id FROM ${schema}.tags WHERE tag = $1) AND ${after}
      ORDER BY m.contact, k.key LIMIT $3::bigint`,
     [
-      toText(tag),
-      toText(page.after ?? ''),
+      escapeNul(tag),
+      escapeNul(page.after ?? ''),
       String(page.limit + 1),
-      ...(page.afterKey === undefined ? [] : [toText(page.afterKey)]),
+      ...(page.afterKey === undefined ? [] : [escapeNul(page.afterKey)]),
     ],
   )
-  return rows.map(({ contact, key }) => ({ contactId: fromText(contact), key: fromText(key) }))
+  return rows.map(({ contact, key }) => ({ contactId: unescapeNul(contact), key: unescapeNul(key) }))
 }
 
 async function membershipsOf({ query, schema }: Asked, contactId: ContactId): Promise<readonly Membership[]> {
   const rows = await query<{ tag: string; key: string }>(
     `SELECT t.tag, coalesce(k.key, '') AS key FROM ${schema}.memberships m JOIN ${schema}.tags t ON t.id = m.tag
      LEFT JOIN ${schema}.membership_keys k ON k.tag = m.tag AND k.contact = m.contact WHERE m.contact = $1`,
-    [toText(contactId)],
+    [escapeNul(contactId)],
   )
-  return sortedMemberships(rows.map(({ tag, key }) => ({ tag: fromText(tag), key: fromText(key) })))
+  return sortedMemberships(rows.map(({ tag, key }) => ({ tag: unescapeNul(tag), key: unescapeNul(key) })))
 }
 
 async function search(database: Asked, { all = [], any = [], none = [] }: TagQuery, page: Page): Promise<Members> {
@@ -158,7 +158,7 @@ async function search(database: Asked, { all = [], any = [], none = [] }: TagQue
     `SELECT p.contact, t.total::text FROM (SELECT ${total(schema, allRows, anyRows, noneRows)} AS total) t
      LEFT JOIN (SELECT contact FROM (${pages.join(' UNION ')}) u ORDER BY contact LIMIT $2::bigint) p ON true
      ORDER BY p.contact`,
-    [toText(page.after ?? ''), String(page.limit + 1)],
+    [escapeNul(page.after ?? ''), String(page.limit + 1)],
   )
   return { ...pageIn(found, page.limit), total: Number(found[0]?.total) }
 }
@@ -225,6 +225,6 @@ function distinct(tags: readonly TagRow[]): TagRow[] {
 
 /** Of rows with one more than the limit, if there is one, which is how a next page shows. */
 function pageIn(rows: readonly { readonly contact: string | null }[], limit: number): Omit<Members, 'total'> {
-  const contacts = rows.flatMap(({ contact }) => (contact === null ? [] : [fromText(contact)])).slice(0, limit)
+  const contacts = rows.flatMap(({ contact }) => (contact === null ? [] : [unescapeNul(contact)])).slice(0, limit)
   return { contacts, next: rows.length > limit ? (contacts.at(-1) ?? null) : null }
 }

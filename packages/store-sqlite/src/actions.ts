@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { ActionId, ActionOutcome, ActionRecord, ActionStore } from '@enfold/core'
 import { actionContactOf, runsText, type Synchronous, unknownCursor } from '@enfold/core/store'
 import { LIMIT } from './database.ts'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 
 interface ActionRow {
   readonly number: number
@@ -43,14 +43,15 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
     `SELECT ${columns} FROM action_contacts WHERE action = ? AND number > ? AND outcome = ? ORDER BY number ${LIMIT}`,
   )
 
-  const rowOf = (actionId: ActionId) => byId.get(toText(actionId)) as ActionRow | undefined
+  const rowOf = (actionId: ActionId) => byId.get(escapeNul(actionId)) as ActionRow | undefined
 
   return {
     saveAction(record, change = {}) {
       const row = rowOf(record.actionId)
       if (record.revision !== (row?.revision ?? 0) + 1) return null
       const json = JSON.stringify(record)
-      const action = row?.number ?? Number(insert.run(toText(record.actionId), record.revision, json).lastInsertRowid)
+      const action =
+        row?.number ?? Number(insert.run(escapeNul(record.actionId), record.revision, json).lastInsertRowid)
       if (row !== undefined) update.run(record.revision, json, action)
       if (change.clear === true) clear.run(action)
       let added = 0
@@ -58,11 +59,11 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
         const before = (lastNumber.get(action) as { number: number | null }).number ?? 0
         for (const item of change.add) {
           const { contactId, key } = typeof item === 'string' ? { contactId: item, key: '' } : item
-          added += Number(add.run(action, before + added + 1, toText(contactId), toText(key)).changes)
+          added += Number(add.run(action, before + added + 1, escapeNul(contactId), escapeNul(key)).changes)
         }
       }
       for (const { number, outcome, run, reason, runs } of change.results ?? [])
-        setResult.run(outcome, run, reason === null ? null : toText(reason), runsText(runs), action, number)
+        setResult.run(outcome, run, reason === null ? null : escapeNul(reason), runsText(runs), action, number)
       return added
     },
     action(actionId) {
@@ -82,11 +83,11 @@ export function createActionTables(connection: DatabaseSync): Synchronous<Action
       return (rows as unknown as ContactRow[]).map(({ number, contact, key, outcome, run, reason, runs }) =>
         actionContactOf({
           number,
-          contactId: fromText(contact),
-          key: fromText(key),
+          contactId: unescapeNul(contact),
+          key: unescapeNul(key),
           outcome,
           run,
-          reason: reason === null ? null : fromText(reason),
+          reason: reason === null ? null : unescapeNul(reason),
           runs,
         }),
       )

@@ -13,7 +13,7 @@ import {
   type WorkerId,
 } from '@enfold/core'
 import { LIMIT } from './database.ts'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 
 interface LaneRow {
   readonly kind: string
@@ -109,13 +109,13 @@ export function setWake(
   version: Version,
   { wakeAt, lane, others }: Omit<Derived, 'tags'>,
 ): void {
-  const [kind, campaign] = [toText(lane?.kind ?? ''), toText(lane?.campaignId ?? '')]
-  on.wake.run(toText(contactId), version, wakeAt, kind, campaign, othersText(others))
+  const [kind, campaign] = [escapeNul(lane?.kind ?? ''), escapeNul(lane?.campaignId ?? '')]
+  on.wake.run(escapeNul(contactId), version, wakeAt, kind, campaign, othersText(others))
 }
 
 /** Up to where the contact's rows go; 0 if it has none. */
 export function projectedVersion(on: AgendaTable, contactId: ContactId): Version {
-  return (on.version.get(toText(contactId)) as { version: number } | undefined)?.version ?? 0
+  return (on.version.get(escapeNul(contactId)) as { version: number } | undefined)?.version ?? 0
 }
 
 function lanes(on: AgendaTable): LaneRow[] {
@@ -144,13 +144,13 @@ function inOtherLanes(
   const found: InOtherLane[] = []
   for (const [kind, left] of maxPerKind) {
     if (left !== 0) continue
-    for (const row of on.others.iterate(toText(kind)) as Iterable<OthersRow>) {
+    for (const row of on.others.iterate(escapeNul(kind)) as Iterable<OthersRow>) {
       const all = JSON.parse(row.others) as [Instant, string, string][]
       if (isEnough(found, all[0]?.[0] as Instant)) break
-      const free = all.find(([, other]) => maxPerKind.get(fromText(other)) !== 0)
+      const free = all.find(([, other]) => maxPerKind.get(unescapeNul(other)) !== 0)
       if (free === undefined) continue
       const at = row.lease_until !== null && row.lease_until > free[0] ? row.lease_until : free[0]
-      found.push({ contact: row.contact, wake_at: row.wake_at, at, kind: fromText(free[1]) })
+      found.push({ contact: row.contact, wake_at: row.wake_at, at, kind: unescapeNul(free[1]) })
     }
   }
   return found
@@ -159,9 +159,9 @@ function inOtherLanes(
 /** Contacts that can be claimed now, by lane; more of them than will be. */
 function claimable(on: AgendaTable, now: Instant, limit: number, maxPerKind?: MaxPerKind) {
   const byLane: (readonly Omit<InOtherLane, 'at'>[])[] = lanes(on).map(({ kind, campaign }) => {
-    const most = Math.min(limit, maxPerKind?.get(fromText(kind)) ?? limit)
+    const most = Math.min(limit, maxPerKind?.get(unescapeNul(kind)) ?? limit)
     const rows = on.dueInLane.all(kind, campaign, now, now, most) as unknown as Pick<AgendaRow, 'contact' | 'wake_at'>[]
-    return rows.map((row) => ({ ...row, kind: fromText(kind) }))
+    return rows.map((row) => ({ ...row, kind: unescapeNul(kind) }))
   })
   if (maxPerKind === undefined) return byLane
   const enough = (found: readonly InOtherLane[], otherAt: Instant) =>
@@ -190,26 +190,27 @@ export function claim(
       took = true
       if (left.get(kind) === 0) continue
       if (left.has(kind)) left.set(kind, (left.get(kind) as number) - 1)
-      on.lease.run(row.contact, leaseUntil, toText(worker))
-      claims.push({ contactId: fromText(row.contact), worker, wakeAt: row.wake_at, leaseUntil, kind })
+      on.lease.run(row.contact, leaseUntil, escapeNul(worker))
+      claims.push({ contactId: unescapeNul(row.contact), worker, wakeAt: row.wake_at, leaseUntil, kind })
     }
   }
   return claims.sort((a, b) => (a.wakeAt < b.wakeAt ? -1 : a.wakeAt > b.wakeAt ? 1 : 0))
 }
 
 export function release(on: AgendaTable, claims: readonly Claim[]): void {
-  for (const { contactId, worker, leaseUntil } of claims) on.release.run(toText(contactId), toText(worker), leaseUntil)
+  for (const { contactId, worker, leaseUntil } of claims)
+    on.release.run(escapeNul(contactId), escapeNul(worker), leaseUntil)
 }
 
 export function renew(on: AgendaTable, claims: readonly Claim[], now: Instant, leaseUntil: Instant): Claim[] {
   return claims.flatMap((one) => {
-    const { changes } = on.renew.run(leaseUntil, toText(one.contactId), toText(one.worker), one.leaseUntil, now)
+    const { changes } = on.renew.run(leaseUntil, escapeNul(one.contactId), escapeNul(one.worker), one.leaseUntil, now)
     return changes === 1 ? [{ ...one, leaseUntil }] : []
   })
 }
 
 export function nextWake(on: AgendaTable, maxPerKind: MaxPerKind = new Map()): Instant | null {
-  const isOpen = (kind: string) => maxPerKind.get(fromText(kind)) !== 0
+  const isOpen = (kind: string) => maxPerKind.get(unescapeNul(kind)) !== 0
   const free = lanes(on).flatMap(({ kind, campaign }) =>
     isOpen(kind) ? ((on.firstInLane.get(kind, campaign) as { at: Instant } | undefined)?.at ?? []) : [],
   )
@@ -225,7 +226,7 @@ export function backlog(on: AgendaTable, kinds: readonly string[], now: Instant)
   const all = lanes(on)
   return kinds.flatMap((kind) => {
     let [contacts, since]: [number, Instant | null] = [0, null]
-    for (const lane of all.filter((one) => one.kind === toText(kind))) {
+    for (const lane of all.filter((one) => one.kind === escapeNul(kind))) {
       const row = on.backlog.get(lane.kind, lane.campaign, now) as { contacts: number; since: Instant | null }
       contacts += row.contacts
       if (row.since !== null && (since === null || row.since < since)) since = row.since
@@ -250,7 +251,7 @@ export function entriesUntil(on: AgendaTable, until: Instant, limit: number, aft
     rows: on.inLane.all(lane.kind, lane.campaign, until, wake_at, contact, size) as unknown as AgendaRow[],
     next: 0,
   })
-  const from = { wake_at: after?.wakeAt ?? '', contact: toText(after?.contactId ?? '') }
+  const from = { wake_at: after?.wakeAt ?? '', contact: escapeNul(after?.contactId ?? '') }
   const open = all.map((lane) => read(lane, from)).filter(({ rows }) => rows.length > 0)
   const entries: AgendaEntry[] = []
   while (open.length > 0 && entries.length < limit) {
@@ -273,14 +274,14 @@ function isBefore(a: AgendaRow, b: AgendaRow): boolean {
 
 function entryOf(row: AgendaRow): AgendaEntry {
   return {
-    contactId: fromText(row.contact),
+    contactId: unescapeNul(row.contact),
     wakeAt: row.wake_at,
     leaseUntil: row.lease_until,
-    kind: fromText(row.kind),
+    kind: unescapeNul(row.kind),
   }
 }
 
 const othersText = (others: readonly OtherLane[] = []) =>
   others.length === 0
     ? null
-    : JSON.stringify(others.map(({ wakeAt, kind, campaignId }) => [wakeAt, toText(kind), toText(campaignId)]))
+    : JSON.stringify(others.map(({ wakeAt, kind, campaignId }) => [wakeAt, escapeNul(kind), escapeNul(campaignId)]))

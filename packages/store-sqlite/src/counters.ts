@@ -12,7 +12,7 @@ import {
   type Position,
 } from '@enfold/core'
 import type { Synchronous } from '@enfold/core/store'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 
 /** So many changes are kept before they are added up: more make questions slower, fewer make appends slower. */
 const FOLD_AT = 256
@@ -76,7 +76,7 @@ export function createCounterTables(connection: DatabaseSync): CounterTables {
     },
     port: {
       counters(campaignId, campaignVersion) {
-        const rows = on.ofCampaign.all(toText(campaignId), campaignVersion ?? null) as unknown as AnsweredRow[]
+        const rows = on.ofCampaign.all(escapeNul(campaignId), campaignVersion ?? null) as unknown as AnsweredRow[]
         return answered(rows)
       },
       countersAt() {
@@ -111,7 +111,7 @@ function summed(rows: Iterable<CountsRow>): readonly Counter[] {
 function* changesIn(rows: Iterable<CountsRow>): Generator<CounterChange> {
   for (const { campaign, version, counts } of rows)
     yield {
-      campaignId: fromText(campaign),
+      campaignId: unescapeNul(campaign),
       campaignVersion: version,
       by: Object.entries(JSON.parse(counts) as { readonly [key: string]: number }),
     }
@@ -123,7 +123,7 @@ const textOf = (by: CounterChange['by']) => JSON.stringify(Object.fromEntries(by
 function add(on: Statements, changes: readonly CounterChange[]): void {
   let isFull = false
   for (const { campaignId, campaignVersion, by } of changes) {
-    const { lastInsertRowid } = on.change.run(toText(campaignId), campaignVersion, textOf(by))
+    const { lastInsertRowid } = on.change.run(escapeNul(campaignId), campaignVersion, textOf(by))
     isFull ||= Number(lastInsertRowid) >= FOLD_AT
   }
   if (isFull) foldChanges(on)
@@ -135,11 +135,11 @@ function foldChanges(on: Statements): void {
     sum.addAll(changesIn([row]), row.times)
   for (const { campaignId, campaignVersion, by } of sum.changes()) {
     const one = new CounterSum()
-    const rows = on.counts.all(toText(campaignId), campaignVersion) as unknown as CountsRow[]
+    const rows = on.counts.all(escapeNul(campaignId), campaignVersion) as unknown as CountsRow[]
     one.addAll(changesIn(rows))
     one.addAll([{ campaignId, campaignVersion, by }])
     const [all] = one.changes()
-    on.set.run(toText(campaignId), campaignVersion, textOf(all?.by ?? []))
+    on.set.run(escapeNul(campaignId), campaignVersion, textOf(all?.by ?? []))
   }
   on.forget.run()
 }

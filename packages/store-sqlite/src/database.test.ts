@@ -113,9 +113,9 @@ describe('the file', () => {
     const [normal, full] = [1, 2]
     const mode = () => Object.values(database.connection.prepare('PRAGMA synchronous').get() ?? {})[0]
     expect(await database.write(mode)).toBe(full)
-    expect(await database.writeFleeting(mode)).toBe(normal)
+    expect(await database.writeWithoutSync(mode)).toBe(normal)
     expect(await database.write(mode)).toBe(full)
-    const failing = database.writeFleeting(() => {
+    const failing = database.writeWithoutSync(() => {
       throw new Error('A claim that comes to nothing.')
     })
     await expect(failing).rejects.toThrow('comes to nothing')

@@ -36,7 +36,7 @@ export interface Database {
    * As `write`, for what may be forgotten when the power fails, and not before: it does not wait for the disk, and
    * reaches it with the next `write` at the latest.
    */
-  writeFleeting<T>(work: () => T): Promise<T>
+  writeWithoutSync<T>(work: () => T): Promise<T>
   /**
    * For what is kept in memory of the file. `forget` is called within a transaction, before its work, where another
    * connection has written since the transaction before; and after one that was undone. So what was read or written at any
@@ -131,7 +131,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     read: patiently,
     readTogether: (work) => patiently(() => atOneInstant(work)),
     write: (work) => patiently(() => inTransaction(work)),
-    writeFleeting: (work) =>
+    writeWithoutSync: (work) =>
       patiently(() => {
         connection.exec('PRAGMA synchronous = NORMAL')
         try {

@@ -29,7 +29,7 @@ import {
 } from '@enfold/core/store'
 import { type Database, LIMIT } from './database.ts'
 import { createHeads, type Head, type Heads } from './heads.ts'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 
 export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readMany' | 'contacts'>> {
   /** Within a transaction that ends if this throws. `onWritten` is called for what was written now, not for repeats. */
@@ -143,15 +143,15 @@ export function createEventLog(
   /** What a stream ends with is mostly read because something is to be appended. */
   const endsWith = (text: string, rows: readonly Row[]) => heads.set(text, rows.at(-1))
   const whole = (stream: StreamId): readonly RecordedEvent[] => {
-    const text = toText(stream)
+    const text = escapeNul(stream)
     const rows = on.wholeStream.all(text) as unknown as readonly Row[]
     endsWith(text, rows)
     return rows.map((row) => eventOf(row, stream))
   }
   return {
     append: (one, onWritten) => append(log, one, onWritten),
-    version: (stream) => heads.of(toText(stream)).version,
-    streamPage: (stream, from, size) => pageOf(on.ofStream.all(toText(stream), from, size), size),
+    version: (stream) => heads.of(escapeNul(stream)).version,
+    streamPage: (stream, from, size) => pageOf(on.ofStream.all(escapeNul(stream), from, size), size),
     readMany: (streams) => new Map(streams.map((stream) => [stream, whole(stream)])),
     logPage(after, size, { streams } = {}) {
       if (streams === 'campaigns') return campaignPage(log, after, size)
@@ -159,9 +159,9 @@ export function createEventLog(
       return { head: headOf(on), ...pageOf(statement.all(after, size), size) }
     },
     readTail({ stream, ids }, stateOf) {
-      const text = toText(stream)
+      const text = escapeNul(stream)
       const contactId = contactOf(stream) ?? ''
-      const contact = toText(contactId)
+      const contact = escapeNul(contactId)
       const rows = on.tail.all(contact, text, contact) as unknown as readonly RowOfTail[]
       const [first] = rows
       // Of no stream, or of one that is shorter than its state says, no row tells whether a state is there.
@@ -171,14 +171,14 @@ export function createEventLog(
       // Without a state these are all events: nobody need look for the ids by themselves.
       const isRecorded =
         stored === null
-          ? rows.some(({ id }) => ids.includes(fromText(id)))
-          : ids.some((id) => on.placeOf.get(text, toText(id)) !== undefined)
+          ? rows.some(({ id }) => ids.includes(unescapeNul(id)))
+          : ids.some((id) => on.placeOf.get(text, escapeNul(id)) !== undefined)
       return { tail: { stored, isRecorded, events: rows.map((row) => eventOf(row, stream)) }, fits }
     },
     head: () => headOf(on),
     contacts(after, limit) {
-      const rows = on.contactStreams.all(toText(after ?? ''), limit) as { stream: string }[]
-      return rows.map(({ stream }) => contactOf(fromText(stream)) as ContactId)
+      const rows = on.contactStreams.all(escapeNul(after ?? ''), limit) as { stream: string }[]
+      return rows.map(({ stream }) => contactOf(unescapeNul(stream)) as ContactId)
     },
   }
 }
@@ -204,12 +204,12 @@ function append(
 ): AppendResult {
   const { on, heads, hashChain } = log
   const { stream, events, expected, requires = [] } = one
-  const text = toText(stream)
+  const text = escapeNul(stream)
   const head = heads.of(text)
   const actual = head.version
   // Where the expectation holds, as it mostly does, nobody looks for the ids: the unique index does.
   if (actual !== versionExpected(expected)) return repeated(on, one) ?? { outcome: 'conflict', actual }
-  if (requires.some((required) => heads.of(toText(required.stream)).version !== required.version))
+  if (requires.some((required) => heads.of(escapeNul(required.stream)).version !== required.version))
     return repeated(on, one) ?? { outcome: 'conflict', actual, outdated: true }
   let [version, position, bytes] = [actual, 0, head.hash]
   let previous = bytes === null ? null : hexOf(bytes)
@@ -218,7 +218,7 @@ function append(
     const { id, hash: _, ...body } = event as NewEvent & { readonly hash?: string }
     const hash = hashChain ? chainHash(previous, digestOf({ ...event, stream })) : null
     bytes = hash === null ? null : Buffer.from(hash, 'hex')
-    const { changes, lastInsertRowid } = on.insert.run(text, version + 1, toText(id), JSON.stringify(body), bytes)
+    const { changes, lastInsertRowid } = on.insert.run(text, version + 1, escapeNul(id), JSON.stringify(body), bytes)
     if (changes === 0) {
       // The first one stands there already: perhaps all do. After the first it is too late for that.
       const before = version === actual ? repeated(on, one) : null
@@ -238,8 +238,8 @@ function append(
 
 /** Where these ids were recorded before; `null` if none was. */
 function repeated(on: Statements, { stream, events }: StreamAppend): Appended | null {
-  const text = toText(stream)
-  const before = events.map(({ id }) => on.placeOf.get(text, toText(id)) as Place | undefined)
+  const text = escapeNul(stream)
+  const before = events.map(({ id }) => on.placeOf.get(text, escapeNul(id)) as Place | undefined)
   const taken = before.findIndex((place) => place !== undefined)
   if (taken < 0) return null
   if (before.includes(undefined)) throw idReused((events[taken] as NewEvent).id, stream)
@@ -251,7 +251,7 @@ type Placed = { -readonly [Key in 'id' | 'stream' | 'version' | 'position' | 'ha
 /** What was parsed is nobody else's yet: a copy with its place would take a tenth more. */
 function eventOf({ position, version, id, body, hash }: Row, stream: StreamId): RecordedEvent {
   const event = JSON.parse(body) as Omit<NewEvent, 'id'> & Placed
-  event.id = fromText(id)
+  event.id = unescapeNul(id)
   event.stream = stream
   event.version = version
   event.position = position
@@ -266,6 +266,6 @@ function hexOf(hash: Uint8Array): string {
 function pageOf(found: readonly Record<string, SQLInputValue>[], size: number): EventPage {
   const rows = found as unknown as readonly RowOfStream[]
   const characters = rows.reduce((sum, { body }) => sum + body.length, 0)
-  const events = rows.map((row) => eventOf(row, fromText(row.stream)))
+  const events = rows.map((row) => eventOf(row, unescapeNul(row.stream)))
   return { events, isLast: rows.length < size, nextSize: nextSizeOf(rows.length, characters) }
 }

@@ -177,16 +177,16 @@ async function readTails(
   return readTogether(() => asked.map((each) => readTail(each).tail))
 }
 
-function agendaOf({ read, writeFleeting, refuseIfOutdated }: Database, table: AgendaTable): Agenda {
+function agendaOf({ read, writeWithoutSync, refuseIfOutdated }: Database, table: AgendaTable): Agenda {
   return {
     async claimDue(now, worker, limit, leaseMs, maxPerKind) {
       // Nothing due is the usual answer to a poll, and needs no write lock.
       const due = await read(() => nextWake(table, maxPerKind))
       if (due === null || due > now) return []
-      return writeFleeting(() => claim(table, now, worker, limit, leaseEnd(now, leaseMs), maxPerKind))
+      return writeWithoutSync(() => claim(table, now, worker, limit, leaseEnd(now, leaseMs), maxPerKind))
     },
-    release: (claims) => writeFleeting(() => release(table, claims)),
-    renew: (claims, now, leaseMs) => writeFleeting(() => renew(table, claims, now, leaseEnd(now, leaseMs))),
+    release: (claims) => writeWithoutSync(() => release(table, claims)),
+    renew: (claims, now, leaseMs) => writeWithoutSync(() => renew(table, claims, now, leaseEnd(now, leaseMs))),
     nextWake: (maxPerKind) =>
       read(() => {
         // Workers and health checks could not read it.

@@ -4,7 +4,7 @@
  */
 import type { ContactId, StoredState } from '@enfold/core'
 import type { Database } from './database.ts'
-import { toText } from './id-text.ts'
+import { escapeNul } from './id-text.ts'
 
 export interface StateTable {
   of(contactId: ContactId): StoredState | null
@@ -47,16 +47,16 @@ export function createStateTable({ connection, remember }: Pick<Database, 'conne
     of(contactId) {
       const known = large.get(contactId)
       if (known !== undefined) return known
-      const found = of.get(toText(contactId)) as StoredState | undefined
+      const found = of.get(escapeNul(contactId)) as StoredState | undefined
       if (found !== undefined) keep(contactId, found)
       return found ?? null
     },
     set(contactId, { version, reducer, text }) {
-      set.run(toText(contactId), version, reducer, text)
+      set.run(escapeNul(contactId), version, reducer, text)
       keep(contactId, { version, reducer, text })
     },
     remove(contactId) {
-      remove.run(toText(contactId))
+      remove.run(escapeNul(contactId))
       forget(contactId)
     },
   }

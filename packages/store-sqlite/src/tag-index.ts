@@ -12,7 +12,7 @@ import {
 } from '@enfold/core'
 import { pageOfMembers, type Synchronous } from '@enfold/core/store'
 import { type Database, LIMIT } from './database.ts'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 import { createTagKeys } from './tag-keys.ts'
 
 interface TagRow {
@@ -71,28 +71,28 @@ export function createTagTables({ connection, remember }: Pick<Database, 'connec
       members: (tags, page) => members(on, typeof tags === 'string' ? [tags] : tags, page),
       search: (query, page) => search(on, query, page),
       tagsOf: (contactId) =>
-        (on.tagsOf.all(toText(contactId)) as { tag: string }[]).map(({ tag }) => fromText(tag)).sort(compareIds),
-      membershipsOf: (contactId) => on.keys.of(toText(contactId)),
+        (on.tagsOf.all(escapeNul(contactId)) as { tag: string }[]).map(({ tag }) => unescapeNul(tag)).sort(compareIds),
+      membershipsOf: (contactId) => on.keys.of(escapeNul(contactId)),
       count: (tag) => membershipsOf(tagOf(on, tag)),
-      indexed: (after, limit) => taggedPage(on, [], toText(after ?? ''), limit, true).map(fromText),
+      indexed: (after, limit) => taggedPage(on, [], escapeNul(after ?? ''), limit, true).map(unescapeNul),
     },
   }
 }
 
 function tagOf(on: Statements, tag: Tag): TagRow {
-  return (on.tagRow.get(toText(tag)) as TagRow | undefined) ?? UNKNOWN_TAG
+  return (on.tagRow.get(escapeNul(tag)) as TagRow | undefined) ?? UNKNOWN_TAG
 }
 
 function change(on: Statements, one: TagChange): void {
-  const contact = toText(one.contactId)
+  const contact = escapeNul(one.contactId)
   if (one.change === 'clear') {
     on.known.clear()
     on.keys.clear(contact)
     on.clear.run(contact)
     return
   }
-  const tag = toText(one.tag)
-  const key = toText(one.key ?? '')
+  const tag = escapeNul(one.tag)
+  const key = escapeNul(one.key ?? '')
   const { id, keyed } = knownTag(on, tag, one.change === 'add')
   // The number of its keys may be another one afterwards.
   if (key !== '' || keyed > 0) on.known.delete(tag)
@@ -125,8 +125,8 @@ function members(on: Statements, tags: readonly Tag[], page: Page): Members {
   const pages = rows.map((row) =>
     areKeyed
       ? on.keys.page(row.id, page)
-      : pageOf(on, [row], [], toText(page.after ?? ''), page.limit + 1).map((contact) => ({
-          contactId: fromText(contact),
+      : pageOf(on, [row], [], escapeNul(page.after ?? ''), page.limit + 1).map((contact) => ({
+          contactId: unescapeNul(contact),
           key: '',
         })),
   )
@@ -136,7 +136,7 @@ function members(on: Statements, tags: readonly Tag[], page: Page): Members {
 function search(on: Statements, query: TagQuery, page: Page): Members {
   const rowsOf = (tags: readonly Tag[] = []) => [...new Set(tags)].map((tag) => tagOf(on, tag))
   const [all, any, none] = [rowsOf(query.all), rowsOf(query.any), rowsOf(query.none)]
-  const after = toText(page.after ?? '')
+  const after = escapeNul(page.after ?? '')
   // One more than the page, to see whether there is a next one.
   const limit = page.limit + 1
   const found =
@@ -146,7 +146,7 @@ function search(on: Statements, query: TagQuery, page: Page): Members {
       : all.length > 0
         ? pageOf(on, all, none, after, limit)
         : taggedPage(on, none, after, limit)
-  const contacts: ContactId[] = found.slice(0, page.limit).map(fromText)
+  const contacts: ContactId[] = found.slice(0, page.limit).map(unescapeNul)
   const next = found.length > page.limit ? (contacts.at(-1) ?? null) : null
   return { contacts, total: total(on, all, any, none), next }
 }

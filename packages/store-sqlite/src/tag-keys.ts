@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Membership, Page } from '@enfold/core'
 import { type MemberRow, sortedMemberships } from '@enfold/core/store'
 import { LIMIT } from './database.ts'
-import { fromText, toText } from './id-text.ts'
+import { escapeNul, unescapeNul } from './id-text.ts'
 
 interface KeyRow {
   readonly contact: string
@@ -56,20 +56,20 @@ export function createTagKeys(connection: DatabaseSync) {
     of: (contact: string): readonly Membership[] =>
       sortedMemberships(
         (of.all(contact) as unknown as readonly (KeyRow & { readonly tag: string })[]).map(({ tag, key }) => ({
-          tag: fromText(tag),
-          key: fromText(key),
+          tag: unescapeNul(tag),
+          key: unescapeNul(key),
         })),
       ),
     /** One more than the page has, to see whether there is a next one. */
     page(tag: number, page: Page): readonly MemberRow[] {
-      const [contact, limit] = [toText(page.after ?? ''), page.limit + 1]
+      const [contact, limit] = [escapeNul(page.after ?? ''), page.limit + 1]
       const rows =
         page.afterKey === undefined
           ? after.all(tag, contact, limit)
-          : afterKey.all(tag, contact, contact, toText(page.afterKey), limit)
+          : afterKey.all(tag, contact, contact, escapeNul(page.afterKey), limit)
       return (rows as unknown as readonly KeyRow[]).map((row) => ({
-        contactId: fromText(row.contact),
-        key: fromText(row.key),
+        contactId: unescapeNul(row.contact),
+        key: unescapeNul(row.key),
       }))
     },
   }

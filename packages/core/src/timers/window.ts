@@ -86,7 +86,7 @@ export function nextInside(
   due: Temporal.ZonedDateTime,
 ): Temporal.ZonedDateTime {
   const list = listOf(windows)
-  if (list.some((window) => isOpen(window, moment, due))) return moment
+  if (list.some((window) => isWithin(window, moment, due))) return moment
   const openings = list.map((window) => nextOpening(window, moment, due))
   return openings.reduce((a, b) => (Temporal.ZonedDateTime.compare(b, a) < 0 ? b : a))
 }
@@ -105,12 +105,12 @@ function nextOpening(
   const last = OPENS_WITHIN_DAYS + 7 * (window.except?.length ?? 0)
   for (let days = 0; days <= last; days++) {
     const opening = moment.toPlainDate().add({ days }).toZonedDateTime(at)
-    if (opening.epochMilliseconds > moment.epochMilliseconds && isOpen(window, opening, due)) return opening
+    if (opening.epochMilliseconds > moment.epochMilliseconds && isWithin(window, opening, due)) return opening
   }
   throw EnfoldFault.invalidInput('timer.window', window, 'a window that opens on some day of the week')
 }
 
-function isOpen(window: AnyWindow, moment: Temporal.ZonedDateTime, due: Temporal.ZonedDateTime): boolean {
+function isWithin(window: AnyWindow, moment: Temporal.ZonedDateTime, due: Temporal.ZonedDateTime): boolean {
   const date = moment.toPlainDate()
   // Not from midnight on: who looks at the step before its time of day must find it waiting, as the wake says.
   if ('keepTime' in window)

@@ -25,7 +25,7 @@ export async function drain(dispatching: Dispatching, tally: Tally, budget: Budg
       const claimed = await exclusively(() => beginClaims(dispatching, begun, tally, budget, stop, grace.over))
       if (claimed > 0 && active.size < options.concurrency) continue
       if (working.size === 0 && active.size < options.concurrency) break
-      await somethingNew(dispatching, working.size > 0 ? working : active.values(), stop)
+      await waitForChange(dispatching, working.size > 0 ? working : active.values(), stop)
       // Others end in the same turn: one claim for all of them.
       await yieldToEventLoop()
     }
@@ -79,7 +79,7 @@ function isKnownIdle(readModel: Dispatching['readModel'], now: Instant): boolean
 }
 
 /** Until some work has ended; and as long as there are free slots, until more may be due: no handler delays others (STEP-7). */
-async function somethingNew(
+async function waitForChange(
   dispatching: Dispatching,
   working: Iterable<Promise<void>>,
   stop: AbortSignal,

@@ -19,7 +19,7 @@ import { givenSchemas, givenServer } from '@enfold/test-servers/given'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it } from 'vitest'
 import { answerOf, MONDAY, temporaryDirectory } from '../engine.fixture.ts'
-import { besideLog } from '../log.fixture.ts'
+import { combineStores } from '../log.fixture.ts'
 import { asHostsUseIt, closingAfterEach, eachStore } from '../store.fixture.ts'
 import type { AttentionEntry, AttentionQuery } from './attention.ts'
 
@@ -32,7 +32,7 @@ const stores: { readonly [name: string]: () => Store } = {
   memory: createMemoryStore,
   sqlite,
   PostgreSQL: () => createPostgresStore({ connectionString: server.url, schema: newSchema(), maxConnections: 4 }),
-  'a log with memory next to it': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'a log with memory next to it': () => combineStores(createMemoryStore(), createMemoryStore()),
 }
 
 const closing = closingAfterEach()

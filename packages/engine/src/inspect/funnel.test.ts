@@ -6,7 +6,7 @@ import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { answerOf, MONDAY, pool, temporaryDirectory } from '../engine.fixture.ts'
 import { createEngine } from '../engine.ts'
-import { besideLog, readingItsWrites } from '../log.fixture.ts'
+import { combineStores, readingItsWrites } from '../log.fixture.ts'
 import { recountLog } from '../recount.ts'
 
 const directory = temporaryDirectory()
@@ -15,7 +15,7 @@ let opened = 0
 const stores: { readonly [name: string]: () => Store } = {
   memory: createMemoryStore,
   SQLite: () => createSqliteStore({ path: `${directory}/${++opened}.db` }),
-  'a separate read model': () => besideLog(createMemoryStore(), createMemoryStore()),
+  'a separate read model': () => combineStores(createMemoryStore(), createMemoryStore()),
 }
 
 const on = (contactId: string, sequenceId = 'nurture') => ({ contactId, campaignId: 'pool', sequenceId, actor: 'olga' })
