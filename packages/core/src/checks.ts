@@ -33,15 +33,18 @@ export const signedDuration: Check = (path, value) => {
     throw EnfoldFault.invalidInput(path, value, A_SIGNED_DURATION)
 }
 
-export function oneOf(...words: readonly string[]): Check {
-  return (path, value) => {
+export const oneOf =
+  (...words: readonly string[]): Check =>
+  (path, value) => {
     if (!words.includes(value as string)) throw EnfoldFault.invalidInput(path, value, words.join(', '))
   }
-}
 
-export function wholeNumber(min: number, max: number): Check {
-  return (path, value) => {
+export const wholeNumber =
+  (min: number, max: number): Check =>
+  (path, value) => {
     if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
       throw EnfoldFault.invalidInput(path, value, `a whole number from ${min} to ${max}`)
   }
-}
+
+/** For those who check the orders of hosts. */
+export const checks = { id, text, flag, instant, instantOrNull, signedDuration, oneOf, wholeNumber }

@@ -13,8 +13,7 @@ export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
 export { campaignJsonSchema } from './campaign-schema.ts'
 export * from './catalog.ts'
-export type { Check } from './checks.ts'
-export * as checks from './checks.ts'
+export { type Check, checks } from './checks.ts'
 export type {
   CampaignCommand,
   CommandMeta,
