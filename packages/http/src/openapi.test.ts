@@ -90,6 +90,8 @@ function valueFor(schema: Schema, name = ''): fc.Arbitrary<unknown> {
         // A filter would try some hundred million numbers for one that fits between close bounds.
         fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? Number.MAX_SAFE_INTEGER }),
       )
+    case 'number':
+      return fc.double({ noNaN: true, noDefaultInfinity: true })
     case 'boolean':
       return fc.boolean()
     case 'null':
