@@ -70,6 +70,16 @@ describe('sending the next step now', () => {
     expect(sentOf(after.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-02T12:00', 'c 03-03T12:00'])
   })
 
+  it('NOW-1, SHIFT-1, CANCEL-1: it ends the wait that a cancelled step has left, as an instant by hand does', () => {
+    const waiting = underway.given(cancel('s', 'b')).at('PT3H')
+    expect(nextOf(waiting)).toEqual(['c 03-04T09:00'])
+    const now = waiting.given(sendNow('s'))
+    expect(nextOf(now)).toEqual(['c 03-02T12:00'])
+    expect(sentOf(now.passed('P9D'))).toEqual(['a 03-02T09:00', 'c 03-02T12:00'])
+    const tonight = waiting.given(reschedule('s', 'c', { dueAt: at('03-02T20:00') }))
+    expect(nextOf(tonight)).toEqual(['c 03-02T20:00'])
+  })
+
   it('NOW-1, TIME-2: it does not wait for its window, and no retry of it does', () => {
     const night = story.given(start('office')).at('PT11H').given(sendNow('office'))
     expect(nextOf(night)).toEqual(['a 03-02T20:00'])

@@ -428,6 +428,8 @@ interface Arrival {
   /** What a wait counts from. */
   readonly anchor: Instant
   readonly punctual: Instant
+  /** As `punctual`, without the waits of cancelled steps in between: an instant that an operator gives ends them. */
+  readonly reached: Instant
   readonly startedAt: Instant
   readonly isFirst: boolean
   readonly shifts: { readonly ofWait: readonly RunShift[]; readonly ofRun: readonly RunShift[] }
@@ -456,6 +458,7 @@ function planRun(planner: RunPlanner): void {
   const startedAt = later(beganAt(run), shiftedMs)
   let anchor = later(place?.at ?? beganAt(run), shiftMs)
   let punctual = place === undefined || place.isStart ? startedAt : anchor
+  let [reachedAnchor, reached] = [anchor, punctual]
   let causedBy = place?.eventId ?? run.eventId
   let byWait = false
   const ofRun = shiftsOf(run)
@@ -464,6 +467,7 @@ function planRun(planner: RunPlanner): void {
   const arrivalAt = (at: number): Arrival => ({
     anchor,
     punctual: earliest(punctual, anchor),
+    reached: earliest(reached, reachedAnchor),
     startedAt,
     isFirst: at === first && (place?.isStart ?? true),
     shifts: { ofWait, ofRun },
@@ -504,6 +508,7 @@ function planRun(planner: RunPlanner): void {
       ofWait = shiftsOfWait(run)
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, shiftMs)
+      ;[reachedAnchor, reached] = [anchor, punctual]
     }
   }
   // The end of a wait is part of the schedule, which a pause holds (PAUSE-1); the end of the last step is not (STEP-8).
@@ -721,10 +726,10 @@ function waitAround(stood: StoodStill | null, arrival: Arrival, dueOf: (moved: A
 
 /** When the wait is over for a step to which an operator gave its instant: it stood still with all others since (SHIFT-1). */
 function waitByHand(run: Run, stood: StoodStill | null, arrival: Arrival, due: DueByHand): EndOfWait<Due> {
-  const { anchor, punctual } = arrival
+  const { anchor, reached } = arrival
   // Punctually the run does not come to it any earlier.
   const at = (ms: number): Due => ({
-    timing: { anchor, dueAt: latest(byHandAt(run, due, ms), later(punctual, ms)), byHand: true },
+    timing: { anchor, dueAt: latest(byHandAt(run, due, ms), later(reached, ms)), byHand: true },
     skip: null,
   })
   const still = stillOf(run, stood)

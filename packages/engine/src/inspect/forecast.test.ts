@@ -187,7 +187,8 @@ describe('a forecast of one contact', () => {
   it('FORECAST-1: a retry that waits for its window is told as its schedule is', async () => {
     const { engine, clock, store } = await given(['ada'])
     await engine.runDue()
-    clock.set('2026-03-04T08:59:50.000Z')
+    // However short the wait before the next attempt is, it ends after the window.
+    clock.set('2026-03-04T08:59:59.999Z')
     const failing = createEngine({
       ...{ store, clock, contacts: { get: () => ({ tags: ['pool'] }) } },
       handlers: { email: async () => FAILED, task: SENT },
