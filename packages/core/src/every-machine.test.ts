@@ -45,5 +45,5 @@ it('LOG-5: a log comes to the same states, plans, decisions and verdict on every
   }
   expect(states.size).toBe(692)
   expect(await verify(log)).toMatchObject({ events: 10_000, hashed: 10_000, faults: [] })
-  expect(digest).toBe('7ccfb6e19f0a41ad015733658a3fcdf7dd5bff3785a78938e4048316f7435436')
+  expect(digest).toBe('f311ead0ce3fbde6f3293ead6f20920bfb29711e124ec05b284704ed913aba8e')
 })
