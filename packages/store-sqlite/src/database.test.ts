@@ -10,8 +10,8 @@ import {
   type StreamId,
 } from '@enfold/core'
 import { chainHash, digestOf } from '@enfold/core/log'
-import { createSqliteStore } from '@enfold/store-sqlite'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSqliteStore, migrationSql } from '@enfold/store-sqlite'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createAgendaTable } from './agenda.ts'
 import { openDatabase } from './database.ts'
 import { createEventLog } from './event-log.ts'
@@ -299,7 +299,42 @@ describe('a step that is dispatched', () => {
   })
 })
 
+/** As a process does that opens it at the same time, and that would try again. */
+function madeByAnother(path: string): void {
+  const other = new DatabaseSync(path, { timeout: 0 })
+  try {
+    other.exec(migrationSql())
+  } catch {
+    // It is locked, or made already.
+  } finally {
+    other.close()
+  }
+}
+
 describe('several processes', () => {
+  it.each([1, 2, 3])(
+    'a file that another process makes after look %i is not taken for that of another program',
+    (after) => {
+      const path = givenPath()
+      const { prepare } = DatabaseSync.prototype
+      let looks = 0
+      vi.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (this: DatabaseSync, sql: string) {
+        const statement = prepare.call(this, sql)
+        const get = statement.get.bind(statement, {})
+        statement.get = () => {
+          const row = get()
+          if (++looks === after) madeByAnother(path)
+          return row
+        }
+        return statement
+      })
+      onTestFinished(() => void vi.restoreAllMocks())
+      const store = open(path)
+      expect(looks).toBeGreaterThan(2)
+      return store.close()
+    },
+  )
+
   it('ONCE-2: append to the same streams, and nothing is lost', async () => {
     const path = givenPath()
     const contacts = ['ann', 'bob', 'cid']
