@@ -21,7 +21,7 @@ import type { ContactId, EventId, Instant } from './ids.ts'
 import { MOST_NAMED } from './nearest.ts'
 import { leavesWait, pausesOf, type SequencePause, skippingAt } from './pauses.ts'
 import { pausesAsOf } from './pauses-seen.ts'
-import { plan, waitSince } from './plan.ts'
+import { type Plan, plan, waitSince } from './plan.ts'
 import type { Facts } from './ports/host.ts'
 
 /**
@@ -102,24 +102,7 @@ export function explainNot(
   const state = fold(until)
   const enrollment = enrollmentOf(state, step)
   const run = step.run === undefined ? newestRun(enrollment) : enrollment?.runs[step.run - 1]
-  const runs = runsBefore(enrollment, run)
-  const evidence = (...types: readonly string[]) =>
-    until.filter((event) => {
-      const data = event.data as Partial<StepRef>
-      const sameStep = data.stepId === undefined || data.stepId === step.stepId
-      const sameRun = data.run === undefined || runs.has(data.run)
-      const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
-      const sameKey = data.sequenceId === undefined || (data.key ?? '') === (step.key ?? '')
-      const sameCampaign = data.campaignId === undefined || data.campaignId === step.campaignId
-      return types.includes(event.type) && sameStep && sameRun && sameKey && sameSequence && sameCampaign
-    })
-  const because = (reason: NotRun['reason'], events: NotRun['evidence'], detail: string | null = null): NotRun => ({
-    reason,
-    detail,
-    dueAt: null,
-    evidence: events,
-  })
-
+  const evidence = evidenceAbout(step, runsBefore(enrollment, run), until)
   if (run === undefined) {
     const reason = neverStarted(state, context.now)
     const detail = reason === 'never-started' ? startedFor(state, step) : null
@@ -131,7 +114,43 @@ export function explainNot(
   const catalog = pausesAsOf(context.campaigns, context.now)
   const pauses = pausesOf(catalog.find(step.campaignId), step.sequenceId)
   const record = recordOf(run, step.stepId)
-  switch (record?.status) {
+  const recorded = record === undefined ? null : becauseOfRecord(record, pauses, evidence)
+  if (recorded !== null) return recorded
+  if (record === undefined && isBeforePlace(run, campaign.sequence(step.sequenceId).steps, step.stepId))
+    return because('passed', evidence('SequenceStarted', 'RunMoved'))
+  if (run.status === 'stopped') {
+    if (state.erased) return because('erased', evidence('ContactErased'))
+    return because('stopped', evidence('SequenceStopped'))
+  }
+  const facts = context.facts === undefined ? {} : context.facts
+  const planned = plan(contactId, state, catalog, facts, context.now)
+  return becauseOfPlan({ step, run, pauses, evidence, ...planned }, context)
+}
+
+type Evidence = (...types: readonly string[]) => NotRun['evidence']
+type AskedStep = Omit<StepRef, 'run'>
+
+/** Events of these types that say something of the step, or of what it belongs to, in these runs. */
+function evidenceAbout(step: AskedStep, runs: ReadonlySet<number>, events: NotRun['evidence']): Evidence {
+  return (...types) =>
+    events.filter((event) => {
+      const data = event.data as Partial<StepRef>
+      const sameStep = data.stepId === undefined || data.stepId === step.stepId
+      const sameRun = data.run === undefined || runs.has(data.run)
+      const sameSequence = data.sequenceId === undefined || data.sequenceId === step.sequenceId
+      const sameKey = data.sequenceId === undefined || (data.key ?? '') === (step.key ?? '')
+      const sameCampaign = data.campaignId === undefined || data.campaignId === step.campaignId
+      return types.includes(event.type) && sameStep && sameRun && sameKey && sameSequence && sameCampaign
+    })
+}
+
+function because(reason: NotRun['reason'], evidence: NotRun['evidence'], detail: string | null = null): NotRun {
+  return { reason, detail, dueAt: null, evidence }
+}
+
+/** By what became of the step; `null`: nothing yet. */
+function becauseOfRecord(record: StepRecord, pauses: readonly SequencePause[], evidence: Evidence): NotRun | null {
+  switch (record.status) {
     case 'sent':
       return because('sent', evidence('StepDispatched', 'StepSent', 'StepFailed'), deliveredInstead(record))
     case 'dispatched':
@@ -145,15 +164,23 @@ export function explainNot(
       return because('cancelled', evidence('StepCancelled'))
     case 'passed':
       return because('passed', evidence('RunMoved'))
+    default:
+      return null
   }
-  if (record === undefined && isBeforePlace(run, campaign.sequence(step.sequenceId).steps, step.stepId))
-    return because('passed', evidence('SequenceStarted', 'RunMoved'))
-  if (run.status === 'stopped') {
-    if (state.erased) return because('erased', evidence('ContactErased'))
-    return because('stopped', evidence('SequenceStopped'))
-  }
-  const { facts, now } = context
-  const { upcoming, due } = plan(contactId, state, catalog, facts === undefined ? {} : facts, now)
+}
+
+interface Planned extends Pick<Plan, 'upcoming' | 'due'> {
+  readonly step: AskedStep
+  readonly run: Run
+  readonly pauses: readonly SequencePause[]
+  readonly evidence: Evidence
+}
+
+/** By when it, or what stands before it, is due. */
+function becauseOfPlan(
+  { step, run, pauses, evidence, upcoming, due }: Planned,
+  { facts, now }: { readonly facts?: Facts | null; readonly now: Instant },
+): NotRun {
   const isOfRun = (one: RunRef) => one.run === run.run && isSameEnrollment(one, step)
   const next = upcoming.find(isOfRun)
   const dueAt = next?.stepId === step.stepId ? next.dueAt : null

@@ -29,20 +29,22 @@ const TELL_MS = 10
 /** How long to wait before connecting again. */
 const RECONNECT_MS = 1000
 
-export function createNewsConnection(config: ClientConfig): NewsConnection {
-  const heard = new Map<string, Set<() => void>>()
-  const toTell = new Set<string>()
+/** The connection, which is made when it is needed and made again when it was lost. */
+interface KeptConnection {
+  /** That which is there or under way. */
+  current(): Promise<Client | null> | undefined
+  /** `null`: it cannot be had now, or is closed. */
+  connected(): Promise<Client | null>
+  close(): Promise<void>
+}
+
+type Heard = ReadonlyMap<string, ReadonlySet<() => void>>
+
+/** @param heard who is told of which channel; while anybody is, a connection that was lost is made again */
+function createKeptConnection(config: ClientConfig, heard: Heard): KeptConnection {
   let connecting: Promise<Client | null> | undefined
-  let telling: NodeJS.Timeout | undefined
   let reconnecting: NodeJS.Timeout | undefined
   let closed = false
-  let last: Promise<unknown> = Promise.resolve()
-
-  /** One after the other: `pg` takes no statement before the last was answered. Lost ones cost a poll. */
-  function say(client: Client | null, text: string): Promise<unknown> {
-    last = last.then(() => client?.query(text)).catch(() => {})
-    return last
-  }
 
   async function connect(): Promise<Client | null> {
     // Without it no statement goes through either, and those say so.
@@ -81,12 +83,38 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
     return connecting
   }
 
+  return {
+    current: () => connecting,
+    connected,
+    async close() {
+      closed = true
+      clearTimeout(reconnecting)
+      const client = await connecting
+      await client?.end().catch(() => {})
+    },
+  }
+}
+
+export function createNewsConnection(config: ClientConfig): NewsConnection {
+  const heard = new Map<string, Set<() => void>>()
+  const connection = createKeptConnection(config, heard)
+  const toTell = new Set<string>()
+  let telling: NodeJS.Timeout | undefined
+  let closed = false
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** One after the other: `pg` takes no statement before the last was answered. Lost ones cost a poll. */
+  function say(client: Client | null, text: string): Promise<unknown> {
+    last = last.then(() => client?.query(text)).catch(() => {})
+    return last
+  }
+
   async function listen(channel: string, onNews: () => void): Promise<void> {
     const listeners = heard.get(channel) ?? new Set()
     heard.set(channel, listeners.add(onNews))
     // A connection that is there, or under way, has not heard of this channel.
-    const before = connecting
-    const client = await connected()
+    const before = connection.current()
+    const client = await connection.connected()
     if (before !== undefined) await say(client, `LISTEN ${channel}`)
   }
 
@@ -96,7 +124,7 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
       telling = undefined
       const channels = [...toTell]
       toTell.clear()
-      const client = await connected()
+      const client = await connection.connected()
       await say(client, all('NOTIFY', channels))
     }, TELL_MS).unref()
   }
@@ -105,7 +133,8 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
     const listeners = heard.get(channel)
     if (listeners?.delete(onNews) !== true || listeners.size > 0) return
     heard.delete(channel)
-    if (!closed && connecting !== undefined) await say(await connecting, `UNLISTEN ${channel}`)
+    const client = await connection.current()
+    if (!closed && client !== undefined) await say(client, `UNLISTEN ${channel}`)
   }
 
   return {
@@ -130,9 +159,7 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
     async close() {
       closed = true
       clearTimeout(telling)
-      clearTimeout(reconnecting)
-      const client = await connecting
-      await client?.end().catch(() => {})
+      await connection.close()
     },
   }
 }

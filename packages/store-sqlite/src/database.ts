@@ -57,6 +57,32 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const { path, synchronous, busyTimeoutMs } = options
   const connection = openFile(options)
+  const { inTransaction, atOneInstant, remember, refuseIfOutdated } = createTransactions(connection, path)
+  const open = createOpenWork('SQLite')
+  const patiently = <T>(work: () => T) => open.run(() => untilNotBusy(path, busyTimeoutMs, work))
+
+  return {
+    connection,
+    read: patiently,
+    readTogether: (work) => patiently(() => atOneInstant(work)),
+    write: (work) => patiently(() => inTransaction(work)),
+    writeWithoutSync: (work) =>
+      patiently(() => {
+        connection.exec('PRAGMA synchronous = NORMAL')
+        try {
+          return inTransaction(work)
+        } finally {
+          connection.exec(`PRAGMA synchronous = ${synchronous}`)
+        }
+      }),
+    remember,
+    open,
+    refuseIfOutdated,
+  }
+}
+
+/** Transactions on one connection, and what is remembered between them as long as no other connection writes. */
+function createTransactions(connection: DatabaseSync, path: string) {
   const begin = connection.prepare('BEGIN IMMEDIATE')
   const beginToRead = connection.prepare('BEGIN')
   const commit = connection.prepare('COMMIT')
@@ -67,7 +93,6 @@ export function openDatabase(options: DatabaseOptions): Database {
   const memories: (() => void)[] = []
   let forgottenAt: unknown
   let checkedAt: unknown
-  const open = createOpenWork('SQLite')
 
   /** A newer release may bring the file up to date while this process has it open. */
   function refuseIfOutdated(): void {
@@ -79,8 +104,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       { path, found: version, known: migrations.length },
     )
   }
-
-  const patiently = <T>(work: () => T) => open.run(() => untilNotBusy(path, busyTimeoutMs, work))
 
   function forget(): void {
     for (const one of memories) one()
@@ -127,22 +150,10 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   return {
-    connection,
-    read: patiently,
-    readTogether: (work) => patiently(() => atOneInstant(work)),
-    write: (work) => patiently(() => inTransaction(work)),
-    writeWithoutSync: (work) =>
-      patiently(() => {
-        connection.exec('PRAGMA synchronous = NORMAL')
-        try {
-          return inTransaction(work)
-        } finally {
-          connection.exec(`PRAGMA synchronous = ${synchronous}`)
-        }
-      }),
-    remember: (forgetIt) => void memories.push(forgetIt),
-    open,
+    inTransaction,
+    atOneInstant,
     refuseIfOutdated,
+    remember: (forgetIt: () => void) => void memories.push(forgetIt),
   }
 }
 

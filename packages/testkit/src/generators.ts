@@ -384,7 +384,7 @@ const MOVES = {
   resumeCampaign: 0.8,
   facts: 1,
 } as const satisfies { readonly [Kind in MoveKind]?: number }
-const OFTEN = 2
+const OFTEN = 3
 const WEIGHTS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(MOVES),
   ...[...VERB_OF_STORY.keys()].filter((word) => !Object.hasOwn(MOVES, word)).map((word) => [word, OFTEN] as const),

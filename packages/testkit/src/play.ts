@@ -136,8 +136,8 @@ const OPTIONS: { readonly [Of in keyof TakenTypes]: (from: Drawn) => TakenTypes[
     const names = Object.keys(vars).filter((name) => name !== per || drawn % 3 === 0)
     return Object.fromEntries(names.map((name, i) => [name, pick([1, '2026-03-05', 'red', true], drawn + i) ?? null]))
   },
-  // What was ordered a moment ago, mostly; and orders to undo, too.
-  command: ({ drawn, ordered }) => pick(ordered, drawn % 3 === 0 ? drawn : drawn % 4) ?? 'none',
+  // What was ordered last, mostly: whatever comes in between may keep it from being undone.
+  command: ({ drawn, ordered }) => pick(ordered, drawn % 3 === 0 ? drawn % 8 : 0) ?? 'none',
 }
 
 interface Sending {
