@@ -73,8 +73,9 @@ describe('a seal', () => {
   })
 
   it('AUDIT-4: each of 1,000 single changes to the sealed log is found, and its line is named', async () => {
-    // Each change costs a look through the whole log.
-    const short = log.slice(0, 80)
+    // Each change costs a look through the whole log. It ends with an append: half of one is a fault already.
+    const end = log.findIndex((event, i) => i >= 80 && event.commandId !== log[i - 1]?.commandId)
+    const short = log.slice(0, end)
     const lines = short.map(encodeEvent)
     const seal = await sealOf(short, NOON)
     expect(await firstFound(bytesOf(lines), seal)).toBeNull()
