@@ -214,7 +214,8 @@ it.each(Object.entries(stores))(
     // The races did take place.
     expect(stopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.3)
     expect(keyedStopsSeen).toBeGreaterThan(WAVES * CONTACTS_PER_WAVE * 0.05)
-    expect(calls.some(({ attempt }) => attempt > 1)).toBe(true)
+    // One wave alone may see no attempt fail.
+    if (WAVES > 1) expect(calls.some(({ attempt }) => attempt > 1)).toBe(true)
     const report = await (engines[0] as Engine).verifyIndex()
     expect(report).toEqual({ contacts: WAVES * CONTACTS_PER_WAVE, differences: [], counters: [], states: [] })
     for (const engine of engines) await engine.close()
