@@ -242,13 +242,13 @@ function refuseForeign(path: string): void {
   }
 }
 
-function headOf(connection: DatabaseSync) {
+function headerOf(connection: DatabaseSync) {
   const { tables } = connection.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number }
   return { version: pragma(connection, 'user_version'), owner: pragma(connection, 'application_id'), tables }
 }
 
 /** Between two reads another process may make the tables, whose file would then look like that of a third program. */
-function atOneMoment<T>(connection: DatabaseSync, read: () => T): T {
+function inOneRead<T>(connection: DatabaseSync, read: () => T): T {
   if (connection.isTransaction) return read()
   connection.exec('BEGIN')
   try {
@@ -260,7 +260,7 @@ function atOneMoment<T>(connection: DatabaseSync, read: () => T): T {
 
 /** The schema version, 0 for an empty file; throws for the files of others and of newer releases. */
 function versionOf(connection: DatabaseSync, path: string): number {
-  const { version, owner, tables } = atOneMoment(connection, () => headOf(connection))
+  const { version, owner, tables } = inOneRead(connection, () => headerOf(connection))
   const isNew = tables === 0 && version === 0 && owner === 0
   if (!isNew && owner !== APPLICATION_ID)
     throw new EnfoldFault(
