@@ -388,10 +388,26 @@ describe('campaigns', () => {
     const pace = { most: 5, per: 'PT1H' }
     const resumed = await send('POST', '/campaigns/pool/resume-campaign', { body: { overdue: 'send', pace } })
     expect(resumed.body).toMatchObject({ outcome: 'resumed' })
+    // Nobody waits for it.
+    expect((await send('GET', '/campaigns/pool')).body.pace).toBeUndefined()
     expect((await send('POST', '/campaigns/pool/resume-campaign', { body: {} })).body.outcome).toBe('not_paused')
     const wrong = { pace: { most: 5, per: 'an hour' } }
     expect((await send('POST', '/campaigns/pool/resume-campaign', { body: wrong })).status).toBe(400)
     expect((await send('GET', '/campaigns/nothing/held-by-pause')).status).toBe(404)
+  })
+
+  it('GATE-4: a campaign says by which pace its overdue steps begin, and how many contacts wait for that', async () => {
+    const { send, engine } = await givenApi()
+    for (const contactId of ['ann', 'bob']) await send('POST', `/contacts/${contactId}/sequences/pool/nurture/start`)
+    await send('POST', '/campaigns/pool/pause-campaign', { body: {} })
+    // A worker finds that the pause holds them.
+    await engine.runDue()
+    const pace = { most: 1, per: 'PT1H' }
+    await send('POST', '/campaigns/pool/resume-campaign', { body: { overdue: 'send', pace } })
+    const waiting = async () => (await send('GET', '/campaigns/pool')).body.pace
+    expect(await waiting()).toEqual({ since: MONDAY, ...pace, waiting: 2 })
+    await engine.runDue()
+    expect(await waiting()).toMatchObject({ waiting: 1 })
   })
 
   it('VERSION-2: campaigns that are not valid are refused with every problem and its place', async () => {

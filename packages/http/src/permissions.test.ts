@@ -233,19 +233,17 @@ describe('every route', () => {
 describe('an actor limited to some campaigns', () => {
   const gil: Principal = { id: 'gil', may: 'write', campaigns: ['garden'] }
 
+  async function givenAnnInBoth(): Promise<GivenApi> {
+    const given = await givenApi({ authorize: () => gil })
+    const ann = { contactId: 'ann', actor: null }
+    const tips = { campaignId: 'garden', sequenceId: 'tips', commandId: 'in garden' }
+    const nurture = { campaignId: 'pool', sequenceId: 'nurture', commandId: 'in pool' }
+    for (const one of [tips, nurture]) await given.engine.startSequence({ ...ann, ...one })
+    return given
+  }
+
   it('UNDO-6: such an actor undoes orders of those campaigns only: none that concerned others as well, and no ban', async () => {
-    const { send, engine } = await givenApi({ authorize: () => gil })
-    for (const [campaignId, sequenceId] of [
-      ['garden', 'tips'],
-      ['pool', 'nurture'],
-    ] as const)
-      await engine.startSequence({
-        contactId: 'ann',
-        campaignId,
-        sequenceId,
-        actor: null,
-        commandId: `in ${campaignId}`,
-      })
+    const { send, engine } = await givenAnnInBoth()
     await engine.stopAll({ contactId: 'ann', actor: null, commandId: 'all' })
     await engine.suppress({ contactId: 'ann', actor: null, commandId: 'ban' })
     const asked = async (undoes: string) => {
@@ -269,12 +267,7 @@ describe('an actor limited to some campaigns', () => {
   })
 
   it('FORECAST-2: such an actor gets forecasts of those campaigns only, and never where one stopped', async () => {
-    const { send, engine } = await givenApi({ authorize: () => gil })
-    for (const [campaignId, sequenceId] of [
-      ['garden', 'tips'],
-      ['pool', 'nurture'],
-    ] as const)
-      await engine.startSequence({ contactId: 'ann', campaignId, sequenceId, actor: null })
+    const { send } = await givenAnnInBoth()
     const asked = { until: '2026-04-01T00:00:00.000Z', by: 'day', campaignId: 'garden' }
     const statusOf = async (more: object) => (await send('POST', '/forecasts', { body: { ...asked, ...more } })).status
     const { status, text, body } = await send('POST', '/forecasts', { body: asked })
