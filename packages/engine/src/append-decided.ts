@@ -49,8 +49,8 @@ export async function appendDecided(
   const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
     appendSurely(context, contactId, before.state.version, { events, ...derived, ...required }),
   )
-  if (result.outcome !== 'appended') context.lastSeen.forget(contactId)
-  else if (!result.repeated) context.lastSeen.appended(contactId, before.state.version, events, { ...result, state })
+  if (result.outcome !== 'appended' || result.repeated) context.lastSeen.forget(contactId)
+  else context.lastSeen.appended(contactId, before.state.version, events, { ...result, state })
   return { ...result, stored }
 }
 

@@ -1,5 +1,5 @@
 /** Contacts as this process saw them last: what is spared by them, and that nobody is answered by what has become old. */
-import { type ContactEvent, initialContact, type Store } from '@enfold/core'
+import { type ContactEvent, EnfoldFault, initialContact, type Store } from '@enfold/core'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { expect, it } from 'vitest'
@@ -16,14 +16,20 @@ const nurture = onAnn('nurture')
 const onboarding = onAnn('onboarding')
 
 /** Two processes with one log, each with a read model of its own: what the other writes, one sees when it projects. */
-async function twoProcesses() {
+async function twoProcesses({ readModels = 2 } = {}) {
   const log = createMemoryStore()
+  const readModel = createMemoryStore()
   const clock = createSimulatedClock(MONDAY)
   const { calls, handler } = createRecorder()
   const beforeDispatch: (() => Promise<unknown>)[] = []
-  const { store, looks, appends } = counting(combineStores(log, createMemoryStore()))
+  const faults: true[] = []
+  const { store, looks, appends } = counting(combineStores(log, readModel))
   const interrupted: Store = {
     ...store,
+    async apply(...given) {
+      if (faults.pop() !== undefined) throw new EnfoldFault('STORE_UNAVAILABLE', 'The disk is gone. Mount it.')
+      return store.apply(...given)
+    },
     async appendMany(all) {
       if (all.some(({ events }) => events.some(({ type }) => type === 'StepDispatched'))) await beforeDispatch.pop()?.()
       return store.appendMany(all)
@@ -32,14 +38,14 @@ async function twoProcesses() {
   const engineOver = (one: Store) =>
     closing(createEngine({ store: one, clock, handlers: { email: handler, task: handler }, log: false }))
   const here = engineOver(interrupted)
-  const elsewhere = engineOver(combineStores(log, createMemoryStore()))
+  const elsewhere = engineOver(combineStores(log, readModels === 1 ? readModel : createMemoryStore()))
   await answerOf(here.publish(pool))
   await answerOf(here.startSequence(onboarding))
   await here.runDue()
   calls.splice(0)
   looks()
   appends()
-  return { here, elsewhere, clock, calls, looks, appends, beforeDispatch }
+  return { here, elsewhere, clock, calls, looks, appends, beforeDispatch, faults }
 }
 
 it('STOP-6: a due step is not sent after a stop that another process was told of, whatever was seen before', async () => {
@@ -77,6 +83,35 @@ it('an order that the log refuses, because the contact has moved on, is decided 
   expect(await answerOf(elsewhere.startSequence(nurture))).toMatchObject({ outcome: 'started', run: 1 })
   expect(await answerOf(here.startSequence(nurture))).toMatchObject({ outcome: 'already_active', run: 1 })
   expect({ looks: looks(), appends: appends() }).toEqual({ looks: 1, appends: 1 })
+})
+
+it('what another process has projected first is not decided on as it was before', async () => {
+  const { here, elsewhere, looks, appends } = await twoProcesses({ readModels: 1 })
+  await answerOf(elsewhere.startSequence(nurture))
+  await elsewhere.runDue()
+  await here.runDue()
+  expect(await answerOf(here.stopSequence(nurture))).toMatchObject({ outcome: 'stopped', run: 1 })
+  expect({ looks: looks(), appends: appends() }).toEqual({ looks: 1, appends: 1 })
+})
+
+it('ERASE-1: nothing is kept where another process projected what the log does not give here again', async () => {
+  const { here, elsewhere, faults, looks, appends } = await twoProcesses({ readModels: 1 })
+  await answerOf(elsewhere.erase({ contactId: 'ann', actor: 'olga' }))
+  faults.push(true)
+  await expect(here.runDue()).rejects.toThrow('The disk is gone')
+  await elsewhere.runDue()
+  await here.runDue()
+  expect(await rejectionOf(here.startSequence(nurture))).toMatchObject({ type: 'ContactErased' })
+  expect({ looks: looks(), appends: appends() }).toEqual({ looks: 1, appends: 0 })
+})
+
+it('ERASE-1: what was known of a contact is not kept when another process has projected that it was erased', async () => {
+  const { here, elsewhere, looks, appends } = await twoProcesses({ readModels: 1 })
+  await answerOf(elsewhere.erase({ contactId: 'ann', actor: 'olga' }))
+  await elsewhere.runDue()
+  await here.runDue()
+  expect(await rejectionOf(here.startSequence(nurture))).toMatchObject({ type: 'ContactErased' })
+  expect({ looks: looks(), appends: appends() }).toEqual({ looks: 1, appends: 0 })
 })
 
 it('ONCE-1: a command that another process was given has its answer, and another order with its id is refused', async () => {
@@ -133,6 +168,28 @@ it('what was seen grows with what is appended to it alone, never becomes older, 
   expect(versionOf('ann')).toBeUndefined()
   seen.forget('bob')
   expect([versionOf('bob'), versionOf('cid')]).toEqual([undefined, 1])
+})
+
+it('ERASE-1: a contact that was erased is kept neither by the projection nor by an append', () => {
+  const erased = { ...initialContact, version: 2, erased: true }
+  const byProjection = createLastSeen(2)
+  byProjection.saw('ann', seenAt(1))
+  byProjection.saw('ann', { ...seenAt(2), state: erased })
+  expect(byProjection.of('ann', [])).toBeNull()
+  const byAppend = createLastSeen(2)
+  byAppend.saw('ann', seenAt(1))
+  byAppend.appended('ann', 1, [], { version: 2, position: 2, state: erased })
+  expect(byAppend.of('ann', [])).toBeNull()
+})
+
+it('what was seen is kept until the log has more of the contact', () => {
+  const seen = createLastSeen(2)
+  seen.saw('ann', seenAt(3))
+  seen.reached('bob', 9)
+  seen.reached('ann', 3)
+  expect(seen.of('ann', [])).toMatchObject({ version: 3 })
+  seen.reached('ann', 4)
+  expect(seen.of('ann', [])).toBeNull()
 })
 
 const seenAt = (version: number): ProjectedContact => ({

@@ -4,12 +4,19 @@
  * appends, because the log refuses the append where the contact has moved on (STOP-6). Then it is read, and decided again. A
  * decision that appends nothing is never made on it.
  */
-import { type ContactEvent, type ContactId, commandsAfter, mayHold, membershipsAfter } from '@enfold/core'
-import { latestOf } from './load-contact.ts'
-import type { AfterAppend, LastSeen, ProjectedContact } from './logged-contact.ts'
+import { type ContactId, mayHold } from '@enfold/core'
+import type { LastSeen, ProjectedContact } from './logged-contact.ts'
+import { contactAfter } from './projection/rows.ts'
 
 /** For a log that is asked each time. */
-export const nothingSeen: LastSeen = { of: () => null, saw() {}, appended() {}, forget() {} }
+export const nothingSeen: LastSeen = {
+  of: () => null,
+  saw() {},
+  reached() {},
+  appended() {},
+  forget() {},
+  clear() {},
+}
 
 /** @param capacity how many contacts are kept */
 export function createLastSeen(capacity: number): LastSeen {
@@ -18,6 +25,8 @@ export function createLastSeen(capacity: number): LastSeen {
 
   function keep(contactId: ContactId, contact: ProjectedContact): void {
     seen.delete(contactId)
+    // Its state still has the variables of its runs.
+    if (contact.state.erased) return
     seen.set(contactId, contact)
     if (seen.size <= capacity) return
     for (const oldest of seen.keys()) {
@@ -47,29 +56,14 @@ export function createLastSeen(capacity: number): LastSeen {
       // What was appended here since is ahead of the projection.
       if ((seen.get(contactId)?.version ?? 0) <= contact.version) keep(contactId, contact)
     },
+    reached(contactId, version) {
+      if ((seen.get(contactId)?.version ?? version) < version) seen.delete(contactId)
+    },
     appended(contactId, before, events, after) {
       const contact = seen.get(contactId)
       if (contact?.version === before) keep(contactId, contactAfter(contactId, contact, events, after))
     },
     forget: (contactId) => void seen.delete(contactId),
-  }
-}
-
-/** The contact after events that were decided on it. */
-export function contactAfter(
-  contactId: ContactId,
-  before: Pick<ProjectedContact, 'memberships' | 'commands' | 'lastEventId' | 'storedAt' | 'latestAt'>,
-  events: readonly ContactEvent[],
-  { version, position, state }: AfterAppend,
-): ProjectedContact {
-  return {
-    version,
-    position,
-    lastEventId: events.at(-1)?.id ?? before.lastEventId,
-    state,
-    memberships: membershipsAfter(contactId, events, before.memberships),
-    commands: commandsAfter(events, before.commands),
-    storedAt: before.storedAt,
-    latestAt: latestOf(events, before.latestAt),
+    clear: () => seen.clear(),
   }
 }

@@ -65,9 +65,13 @@ export interface LastSeen {
   of(contactId: ContactId, commands: readonly CommandId[]): LoggedContact | null
   /** By the projection. */
   saw(contactId: ContactId, contact: ProjectedContact): void
+  /** The log has it up to this version: what is older is kept no longer. */
+  reached(contactId: ContactId, version: Version): void
   /** Moves on what was seen at the version before. Of another contact nothing is kept: nobody would tell of what others write. */
   appended(contactId: ContactId, before: Version, events: readonly ContactEvent[], after: AfterAppend): void
   forget(contactId: ContactId): void
+  /** Others have written, it is not known what. */
+  clear(): void
 }
 
 /** The contact after events that were appended. */

@@ -5,6 +5,7 @@ import {
   type ContactState,
   type CountedBatch,
   CounterSum,
+  contactOf,
   contactStream,
   counterChanges,
   fold,
@@ -55,6 +56,8 @@ export interface Projector {
   readonly exclusively: ReturnType<typeof createMutex>
   /** Up to where events have been projected; `null`: ask the read model, which knows after any fault. */
   handled: Position | null
+  /** Up to where the log has given its events here. Another process may have projected them. */
+  given: Position
   /** Contacts that were projected lately, the latest last. */
   readonly followed: Map<ContactId, FollowedContact>
   /** Aborted when a batch is projected: they wait for the read model to show something. */
@@ -75,6 +78,7 @@ export function createProjector(context: EngineContext, readModel: ReadModel, pa
     tails: tailsBeside(context.store, readModel),
     exclusively: createMutex(),
     handled: null,
+    given: 0,
     followed: new Map(),
     waiting: new Set(),
   }
@@ -82,7 +86,13 @@ export function createProjector(context: EngineContext, readModel: ReadModel, pa
 
 /** Where to go on: everything up to here is shown. */
 export function begin(projector: Projector): Promise<Position> {
-  return projector.exclusively(() => beginNow(projector))
+  return projector.exclusively(async () => {
+    const from = await beginNow(projector)
+    // What another process has projected meanwhile is not given here any more.
+    if (from > projector.given) projector.context.lastSeen.clear()
+    projector.given = Math.max(projector.given, from)
+    return from
+  })
 }
 
 async function beginNow(projector: Projector): Promise<Position> {
@@ -98,7 +108,10 @@ async function beginNow(projector: Projector): Promise<Position> {
 export function project(projector: Projector, events: readonly RecordedEvent[]): Promise<boolean> {
   return projector.exclusively(async () => {
     try {
-      return await projectNow(projector, events)
+      const isNew = await projectNow(projector, events)
+      for (const { stream, version } of events) projector.context.lastSeen.reached(contactOf(stream) ?? '', version)
+      projector.given = Math.max(projector.given, events.at(-1)?.position ?? 0)
+      return isNew
     } catch (error) {
       projector.handled = null
       throw error
@@ -285,8 +298,10 @@ function keep({ context, followed, parking }: Projector, contactId: ContactId, n
   followed.delete(contactId)
   if (parking.reasons.has(contactId)) return
   const kept = asStored(now)
-  followed.set(contactId, kept)
   context.lastSeen.saw(contactId, kept)
+  // Its state still has the variables of its runs.
+  if (kept.state.erased) return
+  followed.set(contactId, kept)
   if (followed.size <= KEPT) return
   for (const oldest of followed.keys()) {
     followed.delete(oldest)

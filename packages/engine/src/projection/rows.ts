@@ -1,6 +1,7 @@
 /** From the events of a contact to its rows in index and agenda, and what the order of the events must be. Pure. */
 import {
   type Change,
+  type ContactEvent,
   type ContactId,
   type ContactState,
   commandsAfter,
@@ -19,7 +20,7 @@ import {
   workingState,
 } from '@enfold/core'
 import { latestOf } from '../load-contact.ts'
-import type { ProjectedContact } from '../logged-contact.ts'
+import type { AfterAppend, ProjectedContact } from '../logged-contact.ts'
 import { usable } from '../stored-states.ts'
 
 /** A contact of which nothing was read. */
@@ -54,11 +55,26 @@ export function foldedAfter(
 ): ProjectedContact {
   const last = events.at(-1)
   if (last === undefined) return before
-  return {
-    version: before.version + events.length,
+  const version = before.version + events.length
+  return contactAfter(contactId, before, events, {
+    version,
     position: last.position,
-    lastEventId: last.id,
     state: fold(events, before.state),
+  })
+}
+
+/** The contact after events that were decided on it. */
+export function contactAfter(
+  contactId: ContactId,
+  before: Omit<ProjectedContact, keyof AfterAppend>,
+  events: readonly ContactEvent[],
+  { version, position, state }: AfterAppend,
+): ProjectedContact {
+  return {
+    version,
+    position,
+    lastEventId: events.at(-1)?.id ?? before.lastEventId,
+    state,
     memberships: membershipsAfter(contactId, events, before.memberships),
     commands: commandsAfter(events, before.commands),
     storedAt: before.storedAt,
