@@ -69,12 +69,17 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
     await Promise.race([Promise.all(clients.splice(0).map((one) => one.dispose())), patience])
   }
 
-  if (battery)
+  if (battery) {
+    // One client for all: the first call of each takes up to a second.
+    let shared: TestClient | undefined
+    afterAll(cleanup)
     eventStoreBattery(name, () => {
-      const prefix = freshPrefix()
-      const open = () => createEventStoreDbStore({ client: client(), prefix, ...server.asUser })
-      return { store: open(), reopen: open, cleanup }
+      shared ??= client()
+      const [prefix, its] = [freshPrefix(), shared]
+      const open = () => createEventStoreDbStore({ client: its, prefix, ...server.asUser })
+      return { store: open(), reopen: open }
     })
+  }
 
   describe(`${name}: each row of the table`, () => {
     /** A store, others on the same streams, and a separate client. */
