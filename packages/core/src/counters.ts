@@ -364,13 +364,14 @@ function countSteps(
   const skipped = ({ stepId, status, reason }: StepRecord, by: number) => {
     if (status === 'skipped') count(['skipped', sequenceId, stepId, reasonOf(reason)], by)
   }
-  let isRecorded = false
+  let isRecorded = standsAt !== null && recordOf(is, standsAt) !== undefined
+  const goesOnAlike = isInProgress(was) === isInProgress(is)
   for (let i = 0; i < is.steps.length; i++) {
     const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
     const before = was?.steps[i]
+    if (record === before && goesOnAlike) continue
     const { stepId } = record
-    isRecorded ||= stepId === standsAt && record.occurrence === occurrenceIn(is, stepId).occurrence
     if (was !== undefined && before !== undefined) {
       if (isSamePlace(was, is, before, record)) continue
       move(stepId, placeOf(was, before), placeOf(is, record))
@@ -381,12 +382,13 @@ function countSteps(
     if (resent !== 0) count(['step', sequenceId, stepId, 'resent'], resent)
   }
   // Records that an undone order had added are gone again, and the run has left the step to which the order had led it.
-  for (const gone of was?.steps.slice(is.steps.length) ?? []) {
-    const standsThere = gone.stepId === standsAt && gone.occurrence === occurrenceIn(is, gone.stepId).occurrence
-    move(gone.stepId, placeOf(was as Run, gone), standsThere ? pendingIn(is) : null)
-    skipped(gone, -1)
-    isRecorded ||= standsThere
-  }
+  if (was !== undefined)
+    for (const gone of was.steps.slice(is.steps.length)) {
+      const standsThere = gone.stepId === standsAt && gone.occurrence === occurrenceIn(is, gone.stepId).occurrence
+      move(gone.stepId, placeOf(was, gone), standsThere ? pendingIn(is) : null)
+      skipped(gone, -1)
+      isRecorded ||= standsThere
+    }
   if (stood !== null && (stood !== standsAt || isRecorded)) move(stood, fromWhereItStood(stood), null)
   // Where it stands, if nothing of the step was ever recorded.
   if (standsAt !== null && !isRecorded) move(standsAt, fromWhereItStood(standsAt), pendingIn(is))

@@ -359,10 +359,12 @@ export function recordOf(run: Run, stepId: StepId): StepRecord | undefined {
 
 /** What became of a step that time of several of which an event tells (JUMP-1). */
 export function recordFor({ steps }: Run, stepId: StepId, occurrence: number | undefined): StepRecord | undefined {
-  // Most questions are about the step at which the run stands.
-  const last = steps.at(-1)
-  if (last?.stepId === stepId && last.occurrence === occurrence) return last
-  return steps.find((step) => step.stepId === stepId && step.occurrence === occurrence)
+  // Most questions are about the step at which the run stands. `findLast` takes four times as long.
+  for (let at = steps.length - 1; at >= 0; at--) {
+    const step = steps[at]
+    if (step?.stepId === stepId && step.occurrence === occurrence) return step
+  }
+  return undefined
 }
 
 /**

@@ -320,7 +320,8 @@ function planOne(
   try {
     const inSequence = { ...planner, sequence: campaign.sequence(sequenceId) }
     planRun(inSequence)
-    for (const record of run.steps) for (const resend of record.resends) planResend(inSequence, record, resend)
+    for (const record of run.steps)
+      if (record.resends.length > 0) for (const resend of record.resends) planResend(inSequence, record, resend)
   } catch (error) {
     fault({ ...ref, error })
   }
@@ -462,7 +463,8 @@ function planRun(planner: RunPlanner): void {
   let causedBy = place?.eventId ?? run.eventId
   let byWait = false
   const ofRun = shiftsOf(run)
-  let ofWait = shiftsOfWait(run)
+  const ofLastWait = shiftsOfWait(run)
+  let ofWait = ofLastWait
   const first = placeIn(run, sequence.steps)
   const arrivalAt = (at: number): Arrival => ({
     anchor,
@@ -505,7 +507,7 @@ function planRun(planner: RunPlanner): void {
       ofWait = []
     } else {
       anchor = later(resolvedAt, shiftMs)
-      ofWait = shiftsOfWait(run)
+      ofWait = ofLastWait
       // A step without a timer takes no time of its own: the punctual arrival after it is that before it.
       if (step.timer !== undefined && record.dueAt !== null) punctual = later(record.dueAt, shiftMs)
       ;[reachedAnchor, reached] = [anchor, punctual]
