@@ -9,10 +9,22 @@ export { REQUIRED_NODE } from './node-version.ts'
 // That module stands first, so that an old Node is refused before anything else is evaluated.
 
 export * from './action.ts'
-export * from './answer.ts'
 export { type Campaign, campaign, defineCampaign, sameDefinition } from './campaign.ts'
 export { campaignJsonSchema } from './campaign-schema.ts'
-export * from './catalog.ts'
+export {
+  type CampaignDecision,
+  type Catalog,
+  type CatalogEntry,
+  checkDefinition,
+  createCatalog,
+  decidePublish,
+  decideUnpublish,
+  findSequence,
+  type GoalMatch,
+  type PublishAnswer,
+  type PublishedCampaign,
+  type UnpublishAnswer,
+} from './catalog.ts'
 export { type Check, checks } from './checks.ts'
 export type {
   CampaignCommand,
@@ -25,7 +37,18 @@ export type {
   UnpublishCampaign,
 } from './commands.ts'
 export { type Answers, type AnswerTo, type ContactCommand, READS_PUBLISHED, readsFacts } from './contact-commands.ts'
-export * from './counters.ts'
+export {
+  ContactCounters,
+  type CounterPath,
+  CounterSum,
+  changesOfCounters,
+  counterChanges,
+  counterChangesWithin,
+  countersOf,
+  countersOfHistory,
+  describeCounter,
+  type StepPlace,
+} from './counters.ts'
 export * from './decide.ts'
 export type { HistoricEvent, SignalLimits } from './decision/builder.ts'
 export { unknownStep } from './decision/finding.ts'
@@ -65,14 +88,12 @@ export {
   currentRecords,
   type Enrollment,
   enrollmentOf,
-  enrollmentsOf,
   isBeforePlace,
   isInProgress,
   isOpen,
   isResolved,
   isSameEnrollment,
   isSuppressed,
-  nameOfEnrollment,
   newestRun,
   occurrenceIn,
   type ResendRecord,
@@ -83,6 +104,7 @@ export {
   recordFor,
   recordOf,
   refOf,
+  requireRun,
   runOf,
   type StepRecord,
   type StoppedBy,
@@ -101,7 +123,18 @@ export {
   forecastOf,
   type WhatIf,
 } from './forecast.ts'
-export * from './funnel.ts'
+export {
+  type Funnel,
+  type FunnelNumbers,
+  type FunnelQuery,
+  funnelNumbers,
+  funnelOf,
+  type GoalNumbers,
+  isInPeriod,
+  type SequenceNumbers,
+  type StepNumbers,
+  sumsBroken,
+} from './funnel.ts'
 export * from './held-values.ts'
 export * from './ids.ts'
 export type {
@@ -137,7 +170,6 @@ export {
   pausedCampaignOf,
   pausedLane,
   pauseNow,
-  pausesOf,
   type SequencePause,
 } from './pauses.ts'
 export { asIfResumed, pausesAsOf } from './pauses-seen.ts'
@@ -146,7 +178,7 @@ export { type DueStep, freeWake, type Plan, type PlanFault, plan, type UpcomingS
 export * from './ports/index.ts'
 export * from './reasons.ts'
 export * from './rejection.ts'
-export * from './routes.ts'
+export { decideRoutes, type RouteDecision } from './routes.ts'
 export { type KeptKind, MAX_KEPT_SIGNALS } from './signal-kept.ts'
 export * from './simulate.ts'
 export * from './standard-schema.ts'
