@@ -48,8 +48,8 @@ export function brakedUntil(
 function latestStarts({ runs, leftOut }: Enrollment, most: number): readonly Instant[] {
   const latest: Instant[] = []
   for (let at = runs.length - 1; at >= 0 && latest.length < most; at--) {
-    const run = runs[at] as Run
-    if (isStart(run)) latest.push(run.startedAt)
+    const run = runs[at]
+    if (run !== undefined && isStart(run)) latest.push(run.startedAt)
   }
   return leftOut === undefined ? latest : [...leftOut.recent.map(({ startedAt }) => startedAt), ...latest]
 }

@@ -5,7 +5,6 @@ import {
   isContactEvent,
   isLeft,
   type RecordedContactEvent,
-  type Rejection,
   unsafeIntegerIn,
   VERBS,
 } from '@enfold/core'
@@ -228,7 +227,7 @@ const signals: readonly Route[] = [
     async handle({ principal, body, commandId, engine }) {
       checkIntegers(body.data, '/data')
       const signalId = body.signalId ?? commandId ?? undefined
-      return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: principal.id } as never))
+      return answerOf(await engine.signal({ ...given({ ...body, signalId }), actor: principal.id }))
     },
   }),
   route({
@@ -242,7 +241,7 @@ const signals: readonly Route[] = [
     scope: onAllCampaigns(...VERBS.signal.permission, 'read'),
     async handle({ principal, body, engine }) {
       checkIntegers(body.data, '/data')
-      return answerOf(await engine.inspect.effect('signal', { ...given(body), actor: principal.id } as never))
+      return answerOf(await engine.inspect.effect('signal', { ...given(body), actor: principal.id }))
     },
   }),
   route({
@@ -268,10 +267,8 @@ const signals: readonly Route[] = [
               const either = await engine.signal({
                 ...given({ ...one, signalId: one.signalId ?? idInBatch(commandId, i) }),
                 actor: principal.id,
-              } as never)
-              results[i] = isLeft(either)
-                ? { problem: rejectionProblem(either.left as Rejection) }
-                : { answer: either.right }
+              })
+              results[i] = isLeft(either) ? { problem: rejectionProblem(either.left) } : { answer: either.right }
             } catch (error) {
               const why = thrownProblem(error)
               if (why.status >= 500) call.failed(error)

@@ -60,7 +60,7 @@ function startBy(decision: DecisionBuilder, origin: Origin, to: string): RouteTa
 
 /** As the version has it that the run will be of: a sequence that the newest no longer has runs in the own one. */
 function sequenceTo({ own, published }: Origin, to: string): SequenceDefinition {
-  return (published?.sequences.get(to) ?? own.sequences.get(to)) as SequenceDefinition
+  return published?.sequences.get(to) ?? own.sequence(to)
 }
 
 /** Adds the starts of the routes that said `started`. */

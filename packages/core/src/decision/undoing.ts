@@ -77,15 +77,14 @@ function undoStart(
   // What its end has started went out of it, and goes with it.
   const chain = startedBy(decision, { ...refOf(data), run: data.run })
   const as = (outcome: UndoRunOutcome) => chain.map((ref): UndoneRun => ({ ...ref, outcome }))
-  const runs = chain.map((ref) => requireRun(decision.state(), ref))
-  if (runs[0]?.status === 'undone') return as('nothing_to_undo').slice(0, 1)
-  if (chain.some((ref, i) => !isNewest(decision.state(), ref, runs[i] as Run))) return as('changed_since').slice(0, 1)
-  if (!runs.some(hasDispatched)) {
+  const runs = chain.map((ref) => ({ ref, run: requireRun(decision.state(), ref) }))
+  if (runs[0]?.run.status === 'undone') return as('nothing_to_undo').slice(0, 1)
+  if (runs.some(({ ref, run }) => !isNewest(decision.state(), ref, run))) return as('changed_since').slice(0, 1)
+  if (!runs.some(({ run }) => hasDispatched(run))) {
     for (const ref of [...chain].reverse()) undoRun(decision, ref, why)
     return as('undone')
   }
-  return chain.map((ref, i): UndoneRun => {
-    const run = runs[i] as Run
+  return runs.map(({ ref, run }): UndoneRun => {
     if (!stopSent || !isOpen(run)) return { ...ref, outcome: 'already_sent' }
     stop(decision, ref, run, { ...why, causationId: commandId })
     return { ...ref, outcome: 'stopped' }

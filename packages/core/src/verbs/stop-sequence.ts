@@ -4,7 +4,7 @@ import { everKnown } from '../decision/finding.ts'
 import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant, requireMeant } from '../decision/keys.ts'
 import { stop } from '../decision/stopping.ts'
 import { isLeft, right } from '../either.ts'
-import { isOpen, newestRun, type Run } from '../enrollment.ts'
+import { isOpen, newestRun } from '../enrollment.ts'
 import { defineVerb } from './verb.ts'
 
 export interface StopSequence extends OfSequence {
@@ -36,7 +36,10 @@ export const stopSequence = defineVerb<StopSequence>()({
       if (isLeft(known)) return known
       return right(forAll ? answerOfEach('not_active', []) : answerOfRun('not_active', { ...command, run: 0 }))
     }
-    const newest = enrollments.map((enrollment) => ({ enrollment, run: newestRun(enrollment) as Run }))
+    const newest = enrollments.flatMap((enrollment) => {
+      const run = newestRun(enrollment)
+      return run === undefined ? [] : [{ enrollment, run }]
+    })
     const open = newest.filter(({ run }) => isOpen(run) && run.campaignVersion <= upToVersion)
     for (const { enrollment, run } of open) stop(decision, enrollment, run, byOperator(command))
     if (open.length > 0) return right(null)

@@ -9,9 +9,8 @@ import {
   instantOf,
   pauseNow,
   type RecordOutcome,
-  type Run,
   refOf,
-  runOf,
+  requireRun,
   type StepCall,
   type StepHandler,
   type StepOutcome,
@@ -118,7 +117,7 @@ function callOf(
   { state, facts }: ContactSnapshot,
 ): Omit<StepCall, 'signal'> {
   const { campaignId, sequenceId, run, stepId, occurrence, attempt, resend, idempotencyKey } = data
-  const known = runOf(state, data) as Run
+  const known = requireRun(state, data)
   const { campaignVersion } = known
   const { campaign } = context.campaigns.catalog.version(campaignId, campaignVersion)
   const found = campaign.sequences.get(sequenceId)?.steps.find((one) => one.id === stepId)

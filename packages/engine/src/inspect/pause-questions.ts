@@ -199,13 +199,11 @@ function createTally(
       for (const [choice, by] of resumed) {
         const { upcoming, due } = planned(by)
         for (const one of held) {
-          const isSame = (other: typeof one) =>
+          const isSame = (other: Pick<typeof one, 'run' | 'sequenceId' | 'key'>) =>
             other.run === one.run && other.sequenceId === one.sequenceId && (other.key ?? '') === (one.key ?? '')
           const effect = stepOf(one).choices[choice]
           const next = upcoming.find((other) => other.campaignId === campaignId && isSame(other))
-          const skips = due.some(
-            (step) => step.action === 'skip' && step.campaignId === campaignId && isSame(step as never),
-          )
+          const skips = due.some((step) => step.action === 'skip' && step.campaignId === campaignId && isSame(step))
           if (skips || next === undefined) {
             effect.skip += 1
             continue
