@@ -16,7 +16,7 @@ import { after, type BenchmarkResult, judgedAgain, runBenchmark } from './rounds
 const results = join(import.meta.dirname, '../results')
 const root = join(import.meta.dirname, '../../..')
 const docs = join(root, 'docs')
-/** Where all figures stand; `docs/benchmarks.md` has the drawing of the first of each. */
+/** Where all figures stand; `docs/benchmarks.md` has the drawing of the first of each, and what was wanted and reached. */
 const FULL_PAGE = '0026-what-the-benchmarks-measured.md'
 const print = (text: string) => process.stdout.write(`${text}\n`)
 
@@ -94,9 +94,15 @@ async function writeDocs(): Promise<void> {
   const short = [
     '# Benchmarks',
     '',
-    `The first figure of each benchmark, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread, the machine, and [what was wanted and reached](decisions/${FULL_PAGE}#wanted-and-reached); [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes. \`pnpm bench\` measures again.`,
+    `The first figure of each benchmark, next to peers and to the least that any program must do for the same result, in the same run. [Decision ${FULL_PAGE.slice(0, 4)}](decisions/${FULL_PAGE}) has all figures, their spread and the machine; [decision 0016](decisions/0016-where-the-time-goes.md) says where the time goes, and why some figures are missed. \`pnpm bench\` measures again.`,
     '',
     '![The first figure of each benchmark](images/benchmarks.svg)',
+    '',
+    '## Wanted and reached',
+    '',
+    'What was wanted, what the last run came to, and the runs of the same size before it, the oldest first. What is "of" something is a ratio.',
+    '',
+    trendOf(all),
     '',
   ]
   writeFileSync(join(docs, 'benchmarks.md'), short.join('\n'))
@@ -112,12 +118,6 @@ async function writeDocs(): Promise<void> {
     overviewOf(all),
     '',
     all.map(tableOf).join('\n\n'),
-    '',
-    '## Wanted and reached',
-    '',
-    'What was wanted, what the last run came to, and the runs of the same size before it, the oldest first. What is "of" something is a ratio.',
-    '',
-    trendOf(all),
     '',
   ]
   writeFileSync(join(docs, 'decisions', FULL_PAGE), whole.join('\n'))
