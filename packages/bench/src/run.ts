@@ -26,12 +26,15 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     docs: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
+const usage = `pnpm bench [NAME…] [--rounds=3] [--quick] [--docs]. There are: ${benchmarkNames.join(', ')}.`
 const rounds = Number(values.rounds)
 const unknown = positionals.filter((name) => !benchmarkNames.includes(name))
-if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 0) {
-  print(`There are: ${benchmarkNames.join(', ')}. Rounds are a whole number.`)
+if (values.help) print(usage)
+else if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 0) {
+  print(`${usage} Rounds are a whole number.`)
   process.exitCode = 2
 } else {
   if (rounds > 0) await measure()
