@@ -370,10 +370,9 @@ function countSteps(
     const record = is.steps[i] as StepRecord
     // Records are only ever added, at the end.
     const before = was?.steps[i]
-    if (record === before && goesOnAlike) continue
     const { stepId } = record
     if (was !== undefined && before !== undefined) {
-      if (isSamePlace(was, is, before, record)) continue
+      if (goesOnAlike && isSamePlace(before, record)) continue
       move(stepId, placeOf(was, before), placeOf(is, record))
       skipped(before, -1)
     } else move(stepId, fromWhereItStood(stepId), placeOf(is, record))
@@ -394,12 +393,10 @@ function countSteps(
   if (standsAt !== null && !isRecorded) move(standsAt, fromWhereItStood(standsAt), pendingIn(is))
 }
 
-function isSamePlace(was: Run, is: Run, before: StepRecord, after: StepRecord): boolean {
+function isSamePlace(before: StepRecord, after: StepRecord): boolean {
+  if (before === after) return true
   return (
-    before.status === after.status &&
-    before.reason === after.reason &&
-    before.resends.length === after.resends.length &&
-    isInProgress(was) === isInProgress(is)
+    before.status === after.status && before.reason === after.reason && before.resends.length === after.resends.length
   )
 }
 
