@@ -55,7 +55,8 @@ export interface Engine<N extends Names = AnyNames>
   /**
    * The verbs on contacts inside a transaction that you opened and will commit or roll back: what they write becomes
    * true with your commit, together with your own rows, and vanishes with your rollback. Give `contacts` a directory that
-   * asks the same transaction, if what you wrote in it decides. Needs a store that can do it, as PostgreSQL's.
+   * asks the same transaction, if what you wrote in it decides; another one may wait for a connection that it holds.
+   * `observe` and metrics hear of a command before your commit. Needs a store that can do it, as PostgreSQL's.
    *
    * @throws EnfoldFault `INVALID_INPUT` if the store cannot; from the verbs `CONTENTION` where only a rollback helps
    * @example

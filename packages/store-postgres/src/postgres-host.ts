@@ -35,7 +35,8 @@ export interface PostgresHost {
 
 /**
  * For one worker over many schemas. Their stores share a pool and, with `notify`, one connection that listens; one
- * transaction each `pollMs` looks at all schemas in which an engine runs.
+ * transaction each `pollMs` looks at all schemas in which an engine runs. At the end abort the signal, await `run`, close
+ * the engines, then the host. Close the engine of a schema before you drop it: a look and the drop may deadlock.
  *
  * @throws EnfoldFault `INVALID_INPUT`
  * @example

@@ -6,15 +6,15 @@ import type { Facts } from '../ports/host.ts'
 
 /** Which columns of a table say what of a contact. Names are as the database has them, and need no quotes. */
 export interface ContactColumns {
-  /** A table or a view. */
+  /** A table, or a view for a join, a condition or a computed field. Names are as the database has them, unquoted. */
   readonly table: string
   /** Where the table is, if the connection would not find it by its name alone. */
   readonly schema?: string
-  /** The column with the contact's id, one row for each. Index it. */
+  /** The column with the contact's id: text, whole numbers (42 is the contact "42") or UUIDs. Unique; index it. */
   readonly id: string
   /** The column with an IANA name. Null or "": the campaign's time zone. */
   readonly timeZone?: string
-  /** The column with the tags: a list. */
+  /** The column with the tags: an array or `jsonb` in PostgreSQL, a JSON list in SQLite. */
   readonly tags?: string
   /** Columns that conditions and timers read: a list of columns, or the column by the name of its field. */
   readonly fields?: readonly string[] | { readonly [field: string]: string }
