@@ -112,7 +112,11 @@ export interface DispatchOptions {
   readonly kinds: { readonly [kind: string]: KindLimit }
   /** How long a handler may take, in real time. Default 30,000. */
   readonly handlerTimeoutMs: number
-  /** How long a claim keeps other workers away. Must be longer than `handlerTimeoutMs`. Default 60,000. */
+  /**
+   * How long a claim keeps other workers away. Must be longer than `handlerTimeoutMs`. Default 60,000. A handler is begun
+   * only while it may take its whole time within the lease, else `observe` is told `lease-lost`: so a process that freezes
+   * after `StepDispatched` calls it at most `leaseMs` - `handlerTimeoutMs` - 250 later, whatever was ordered since.
+   */
   readonly leaseMs: number
   /** How often `run` looks for what other processes have made due. Default 1,000. */
   readonly pollMs: number
