@@ -170,6 +170,7 @@ describe('given the page of events', () => {
       ['the attempt', [...run, 'stepId', 'occurrence', 'resend', 'attempt']],
       ['the step', [...run, 'stepId', 'occurrence']],
       ['the run', run],
+      ['the version', ['campaignId', 'campaignVersion']],
     ] as const
     for (const type of Object.keys(types)) {
       const data = told.get(type)?.[1] ?? ''
