@@ -1,6 +1,6 @@
 /**
- * Writes `docs/reference/sizes.md`: how large each package is, minified and packed, by itself and with all that it uses,
- * and what `npm install enfold` brings. Prints how long an import takes. Run after `pnpm build`.
+ * Writes `docs/reference/sizes.md`: how large each package is, minified and packed by gzip, by itself and with all that it
+ * uses, and what `npm install enfold` brings. Prints how long an import takes. Run after `pnpm build`.
  */
 import { execFileSync } from 'node:child_process'
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -26,7 +26,7 @@ for (const folder of readdirSync('packages').map((name) => join('packages', name
   rows.push(`| \`${manifest.name}\` | ${alone} | ${whole} |`)
 }
 
-/** In kB: minified, and that packed by gzip. */
+/** Of everything that the package exports, in kB: minified, and then packed by gzip. */
 async function size(folder: string, packages: 'bundle' | 'external', external: readonly string[]): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(folder, 'src/index.ts')],
@@ -41,7 +41,7 @@ async function size(folder: string, packages: 'bundle' | 'external', external: r
   })
   const contents = outputFiles[0]?.contents ?? new Uint8Array()
   const kB = (bytes: number) => (bytes / 1000).toFixed(1)
-  return `${kB(contents.length)} | ${kB(gzipSync(contents, { level: 9 }).length)}`
+  return kB(gzipSync(contents, { level: 9 }).length)
 }
 
 const IMPORTED = {
@@ -97,12 +97,10 @@ writeFileSync(
   'docs/reference/sizes.md',
   `# Sizes
 
-In kB, made by \`pnpm sizes\` with esbuild: everything that a package exports, minified, and that packed by gzip. What you do not use is left out of a bundle of your own (\`sideEffects: false\`). Core is bundled for a browser, the others for Node; peer dependencies are not counted.
+Minified and packed by gzip, in kB, as \`pnpm sizes\` measures; peer dependencies are not counted. \`npm install enfold\` brings ${packages} packages, ${megabytes.toFixed(1)} MB.
 
-\`npm install enfold\` brings ${packages} packages, ${megabytes.toFixed(1)} MB; drivers are yours to install. \`pnpm sizes\` prints how long an import takes as well.
-
-| package | its own code | packed | with all it depends on | packed |
-|---|--:|--:|--:|--:|
+| package | its own code | with dependencies |
+|---|--:|--:|
 ${rows.join('\n')}
 `,
 )
