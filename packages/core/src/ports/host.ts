@@ -10,10 +10,14 @@ export interface Facts {
   /** IANA name. Left out: the campaign's. */
   readonly timeZone?: string
   readonly tags?: readonly string[]
+  /** What conditions and timers read: texts, numbers, booleans; of a `Date` its `toISOString()`. */
   readonly fields?: { readonly [field: string]: JsonValue }
 }
 
-/** The host's directory of contacts. Left out of `createEngine`: every contact exists, with no facts. */
+/**
+ * The host's directory of contacts. Left out of `createEngine`: every contact exists, with no facts. While it is down,
+ * stops, pauses, bans, erasures and questions still work.
+ */
 export interface ContactDirectory {
   /** `null`: there is no such contact (START-6). */
   get(contactId: ContactId): Promise<Facts | null> | Facts | null
