@@ -44,8 +44,9 @@ export interface Publishing {
     order?: Order,
   ): Promise<Either<Rejection, PublishAnswer & { readonly position: Position }>>
   /**
-   * Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3). The same
-   * command id again leaves a later publication and its runs alone, also if the first answer was `not_published`.
+   * Refuses new starts and goals from now on. `stopRuns`: stops every run of the campaign, too (VERSION-3); for that it
+   * waits, on PostgreSQL up to 30 seconds for transactions of yours that started something of it, on EventStoreDB for
+   * `gateMs`. The same command id again leaves a later publication and its runs alone, also if the first answer was `not_published`.
    */
   unpublish(
     campaignId: CampaignId,
