@@ -89,7 +89,7 @@ function locked(stream: StreamId, waitMs: number): EnfoldFault {
   const contactId = contactOf(stream)
   return new EnfoldFault(
     'CONTACT_LOCKED',
-    `A transaction that is still open has kept ${contactId === null ? 'the campaign' : `the contact ${JSON.stringify(contactId)}`} for ${waitMs} ms. Nothing was written. Is it yours? Then give its client: engine.withTransaction(client); else try again with the same command id.`,
+    `A transaction that is still open, perhaps a migration (see pg_stat_activity), has kept ${contactId === null ? 'the campaign' : `the contact ${JSON.stringify(contactId)}`} for ${waitMs} ms. Nothing was written. Is it yours? Then give its client: engine.withTransaction(client); else try again with the same command id.`,
     { contactId, stream, waitMs },
   )
 }

@@ -26,7 +26,13 @@ const FAULTS: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
   ['57P05', GONE],
   ['25P03', GONE],
   ['57014', ['STORE_BUSY', 'PostgreSQL cancelled the statement (statement_timeout?). Nothing was written; try again.']],
-  ['55P03', ['STORE_BUSY', 'A lock was not to be had in time. Nothing was written; try again.']],
+  [
+    '55P03',
+    [
+      'STORE_BUSY',
+      'Another transaction holds a lock, perhaps a migration: see pg_stat_activity. Nothing was written; try again.',
+    ],
+  ],
   ['53300', ['STORE_BUSY', 'PostgreSQL has no connection left. Nothing was written; try again, or allow more.']],
   ['53', ['STORE_UNAVAILABLE', 'PostgreSQL lacks memory or another resource. Nothing was written; try again.']],
   ['53100', ['STORE_FULL', 'The disk of the server is full. Nothing was written; make room and try again.']],
