@@ -205,7 +205,9 @@ function addAttention(program: Command, io: Streams): void {
     storeCommand(program, 'attention', 'show what waits for a person: held, failed for good, stuck; changes nothing'),
   )
     .addOption(new Option('--kind <kind>', 'only these').choices(ATTENTION_KINDS))
-    .addOption(new Option('--campaign <id>', 'only of this campaign').argParser(idIn))
+    .addOption(
+      new Option('--campaign <id>', 'only of this campaign: unhandled and parked belong to none').argParser(idIn),
+    )
     .addOption(new Option('--limit <n>', 'of so many contacts, up to 1000').argParser(limitIn).default(50))
     .addOption(new Option('--after <cursor>', 'the next page').argParser(textIn))
     .action(async (url: string, options: AttentionOptions) => {
