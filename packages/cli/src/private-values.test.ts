@@ -25,7 +25,7 @@ import { enfold } from './cli.fixture.ts'
 
 /**
  * Each place, and where the guide speaks of it: in the row that `erase` counts as this kind; in the row of what the
- * definition holds; in the table of what stands outside the events; `null`: nothing of it may be found anywhere.
+ * definition holds; in the list of what stands outside the events; `null`: nothing of it may be found anywhere.
  */
 const PLACES = {
   'action-id': 'actionIds',
@@ -71,23 +71,20 @@ type Place = keyof typeof PLACES
 const UNMARKED: readonly string[] = ['dataDigests', 'deliverTo', 'extensions', 'timeZones', 'traces']
 
 const GUIDE = readFileSync(join(import.meta.dirname, '../../../docs/guides/erase.md'), 'utf8')
-/** The rows of the table under a heading of the guide, each as its cells. */
-function rowsUnder(heading: string): readonly (readonly string[])[] {
-  const section = GUIDE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
-  const rows = section.split('\n').filter((line) => line.startsWith('| '))
-  return rows.slice(1).map((row) => row.split(' | ').map((cell) => cell.replace(/^\| | ?\|$/g, '').trim()))
-}
-const IN_EVENTS = rowsUnder('What an event can hold of a person')
-const isKept = ([, recorded = 'never']: readonly string[]) => !recorded.startsWith('never')
-/** The kinds of `HeldValues` that the guide names, where it says that something is recorded. */
-const NAMED = IN_EVENTS.filter(isKept).flatMap((row) => /`(\w+)`/.exec(row[2] ?? '')?.[1] ?? [])
+const sectionUnder = (heading: string) => GUIDE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+/** The rows of the guide's table of what an event can hold, each as its cells: how it is counted, and what it is. */
+const IN_EVENTS = sectionUnder('What an event can hold of a person')
+  .split('\n')
+  .filter((line) => line.startsWith('| '))
+  .slice(1)
+  .map((row) => row.split(' | ').map((cell) => cell.replace(/^\| | ?\|$/g, '').trim()))
+/** The kinds of `HeldValues` that the guide names. */
+const NAMED = IN_EVENTS.flatMap(([counted = '']) => [...counted.matchAll(/`(\w+)`/g)].map(([, kind = '']) => kind))
 const isNamed = (where: string) =>
   where === 'definition'
-    ? IN_EVENTS.some((row) => isKept(row) && row[1]?.startsWith('in the definition'))
+    ? IN_EVENTS.some(([counted, held]) => counted === 'not counted' && held?.startsWith("a campaign's names"))
     : where === 'outside'
-      ? rowsUnder("Outside the contact's events").some(([, held]) =>
-          held?.includes('the `reason` and `actor` of the action'),
-        )
+      ? sectionUnder("Outside the contact's events").includes('the `reason` and `actor` of the action')
       : NAMED.includes(where)
 
 /** What stays as it was given, until and after an erasure, by the guide's own word. */
