@@ -1,5 +1,5 @@
 /** The events table: appends with their expected version and their repeats, and reads in pages. */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import {
   type Appended,
   type AppendResult,
@@ -30,6 +30,7 @@ import {
 import { type Database, LIMIT } from './database.ts'
 import { createHeads, type Head, type Heads } from './heads.ts'
 import { escapeNul, unescapeNul } from './id-text.ts'
+import { rowsOf } from './rows.ts'
 
 export interface EventLog extends Synchronous<LogPages & Pick<EventStore, 'readMany' | 'contacts'>> {
   /** Within a transaction that ends if this throws. `onWritten` is called for what was written now, not for repeats. */
@@ -47,27 +48,20 @@ export interface TailRead {
   readonly fits: boolean
 }
 
-type Place = Pick<Row, 'position' | 'version'>
-
-interface Row {
-  readonly position: number
-  readonly version: number
-  readonly id: string
-  readonly body: string
-  readonly hash: Uint8Array | null
+interface Place {
+  readonly position: Position
+  readonly version: Version
 }
 
-interface RowOfStream extends Row {
-  readonly stream: string
-}
-
+/** The hash in hexadecimal; "": it has none. As bytes each would cost a buffer of its own, as much as the event. */
+type Row = readonly [position: Position, version: Version, id: string, body: string, hash: string]
+type RowOfStream = readonly [...Row, stream: string]
 /** With the version of the state that is stored; `null`: none is. */
-interface RowOfTail extends Row {
-  readonly kept: Version | null
-}
+type RowOfTail = readonly [...Row, kept: Version | null]
 
-const OF_STREAM = 'position, version, id, body, hash'
-const COLUMNS = `stream, ${OF_STREAM}`
+const HASH = 'lower(hex(hash)) AS hash'
+const OF_STREAM = `position, version, id, body, ${HASH}`
+const COLUMNS = `${OF_STREAM}, stream`
 const STATE_VERSION = 'SELECT version FROM states WHERE contact = ?'
 
 type Statements = ReturnType<typeof statementsOn>
@@ -75,26 +69,33 @@ type Statements = ReturnType<typeof statementsOn>
 function statementsOn(connection: DatabaseSync) {
   return {
     insert: connection.prepare(
-      'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, ?) ON CONFLICT (stream, id) DO NOTHING',
+      'INSERT INTO events (stream, version, id, body, hash) VALUES (?, ?, ?, ?, unhex(?)) ON CONFLICT (stream, id) DO NOTHING',
     ),
-    headOf: connection.prepare('SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1'),
+    headOf: connection.prepare(`SELECT version, ${HASH} FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1`),
     placeOf: connection.prepare('SELECT position, version FROM events WHERE stream = ? AND id = ?'),
-    ofStream: connection.prepare(
+    ofStream: rowsOf<RowOfStream>(
+      connection,
       `SELECT ${COLUMNS} FROM events WHERE stream = ? AND version >= ? ORDER BY version ${LIMIT}`,
     ),
-    wholeStream: connection.prepare(`SELECT ${OF_STREAM} FROM events WHERE stream = ? ORDER BY version`),
+    wholeStream: rowsOf<Row>(connection, `SELECT ${OF_STREAM} FROM events WHERE stream = ? ORDER BY version`),
     // Joined with the state's row, the events would be sorted once more.
-    tail: connection.prepare(
-      `SELECT ${OF_STREAM}, (${STATE_VERSION}) AS kept FROM events
+    tail: rowsOf<RowOfTail>(
+      connection,
+      `SELECT ${OF_STREAM}, (${STATE_VERSION}) FROM events
        WHERE stream = ? AND version >= coalesce((${STATE_VERSION}), 1) ORDER BY version`,
     ),
-    everything: connection.prepare(`SELECT ${COLUMNS} FROM events WHERE position > ? ORDER BY position ${LIMIT}`),
+    everything: rowsOf<RowOfStream>(
+      connection,
+      `SELECT ${COLUMNS} FROM events WHERE position > ? ORDER BY position ${LIMIT}`,
+    ),
     // The plus keeps the index of streams out of it, by which all of them would be found and then sorted.
-    ofContacts: connection.prepare(
+    ofContacts: rowsOf<RowOfStream>(
+      connection,
       `SELECT ${COLUMNS} FROM events WHERE position > ? AND +stream >= 'contact-' AND +stream < 'contact.'
        ORDER BY position ${LIMIT}`,
     ),
-    ofCampaigns: connection.prepare(
+    ofCampaigns: rowsOf<RowOfStream>(
+      connection,
       `SELECT ${COLUMNS} FROM events INDEXED BY events_of_campaigns
        WHERE position > ? AND stream >= 'campaign-' AND stream < 'campaign.' ORDER BY position ${LIMIT}`,
     ),
@@ -141,37 +142,40 @@ export function createEventLog(
     log.ends = null
   })
   /** What a stream ends with is mostly read because something is to be appended. */
-  const endsWith = (text: string, rows: readonly Row[]) => heads.set(text, rows.at(-1))
+  const endsWith = (text: string, rows: readonly (Row | RowOfTail)[]) => {
+    const last = rows.at(-1)
+    heads.set(text, last === undefined ? undefined : { version: last[1], hash: last[4] })
+  }
   const whole = (stream: StreamId): readonly RecordedEvent[] => {
     const text = escapeNul(stream)
-    const rows = on.wholeStream.all(text) as unknown as readonly Row[]
+    const rows = on.wholeStream(text)
     endsWith(text, rows)
     return rows.map((row) => eventOf(row, stream))
   }
   return {
     append: (one, onWritten) => append(log, one, onWritten),
     version: (stream) => heads.of(escapeNul(stream)).version,
-    streamPage: (stream, from, size) => pageOf(on.ofStream.all(escapeNul(stream), from, size), size),
+    streamPage: (stream, from, size) => pageOf(on.ofStream(escapeNul(stream), from, size), size),
     readMany: (streams) => new Map(streams.map((stream) => [stream, whole(stream)])),
     logPage(after, size, { streams } = {}) {
       if (streams === 'campaigns') return campaignPage(log, after, size)
       const statement = streams === 'contacts' ? on.ofContacts : on.everything
-      return { head: headOf(on), ...pageOf(statement.all(after, size), size) }
+      return { head: headOf(on), ...pageOf(statement(after, size), size) }
     },
     readTail({ stream, ids }, stateOf) {
       const text = escapeNul(stream)
       const contactId = contactOf(stream) ?? ''
       const contact = escapeNul(contactId)
-      const rows = on.tail.all(contact, text, contact) as unknown as readonly RowOfTail[]
-      const [first] = rows
+      const rows = on.tail(contact, text, contact)
+      const kept = rows[0]?.[5]
       // Of no stream, or of one that is shorter than its state says, no row tells whether a state is there.
-      const stored = first?.kept === null ? null : stateOf(contactId)
-      const fits = (first?.kept ?? null) === (stored?.version ?? null)
+      const stored = kept === null ? null : stateOf(contactId)
+      const fits = (kept ?? null) === (stored?.version ?? null)
       if (fits) endsWith(text, rows)
       // Without a state these are all events: nobody need look for the ids by themselves.
       const isRecorded =
         stored === null
-          ? rows.some(({ id }) => ids.includes(unescapeNul(id)))
+          ? rows.some(([, , id]) => ids.includes(unescapeNul(id)))
           : ids.some((id) => on.placeOf.get(text, escapeNul(id)) !== undefined)
       return { tail: { stored, isRecorded, events: rows.map((row) => eventOf(row, stream)) }, fits }
     },
@@ -191,7 +195,7 @@ function headOf(on: Statements): Position {
 function campaignPage(log: Log, after: Position, size: number): EventPage & { readonly head: Position } {
   const { on, ends } = log
   if (ends !== null && after >= ends.campaigns) return { head: ends.head, ...pageOf([], size) }
-  const page = pageOf(on.ofCampaigns.all(after, size), size)
+  const page = pageOf(on.ofCampaigns(after, size), size)
   const head = headOf(on)
   if (page.isLast) log.ends = { head, campaigns: page.events.at(-1)?.position ?? after }
   return { head, ...page }
@@ -211,14 +215,18 @@ function append(
   if (actual !== versionExpected(expected)) return repeated(on, one) ?? { outcome: 'conflict', actual }
   if (requires.some((required) => heads.of(escapeNul(required.stream)).version !== required.version))
     return repeated(on, one) ?? { outcome: 'conflict', actual, outdated: true }
-  let [version, position, bytes] = [actual, 0, head.hash]
-  let previous = bytes === null ? null : hexOf(bytes)
+  let [version, position, previous] = [actual, 0, head.hash]
   for (const event of events) {
     // A hash that comes along is that of another log, from which the event is imported.
     const { id, hash: _, ...body } = event as NewEvent & { readonly hash?: string }
-    const hash = hashChain ? chainHash(previous, digestOf({ ...event, stream })) : null
-    bytes = hash === null ? null : Buffer.from(hash, 'hex')
-    const { changes, lastInsertRowid } = on.insert.run(text, version + 1, escapeNul(id), JSON.stringify(body), bytes)
+    const hash = hashChain ? chainHash(previous === '' ? null : previous, digestOf({ ...event, stream })) : ''
+    const { changes, lastInsertRowid } = on.insert.run(
+      text,
+      version + 1,
+      escapeNul(id),
+      JSON.stringify(body),
+      hash || null,
+    )
     if (changes === 0) {
       // The first one stands there already: perhaps all do. After the first it is too late for that.
       const before = version === actual ? repeated(on, one) : null
@@ -229,7 +237,7 @@ function append(
     position = Number(lastInsertRowid)
     previous = hash
   }
-  heads.set(text, { version, hash: bytes })
+  heads.set(text, { version, hash: previous })
   if (log.ends !== null)
     log.ends = { head: position, campaigns: campaignOf(stream) !== null ? position : log.ends.campaigns }
   onWritten(one, version)
@@ -249,23 +257,18 @@ function repeated(on: Statements, { stream, events }: StreamAppend): Appended | 
 type Placed = { -readonly [Key in 'id' | 'stream' | 'version' | 'position' | 'hash']?: RecordedEvent[Key] }
 
 /** What was parsed is nobody else's yet: a copy with its place would take a tenth more. */
-function eventOf({ position, version, id, body, hash }: Row, stream: StreamId): RecordedEvent {
+function eventOf([position, version, id, body, hash]: Row | RowOfStream | RowOfTail, stream: StreamId): RecordedEvent {
   const event = JSON.parse(body) as Omit<NewEvent, 'id'> & Placed
   event.id = unescapeNul(id)
   event.stream = stream
   event.version = version
   event.position = position
-  if (hash !== null) event.hash = hexOf(hash)
+  if (hash !== '') event.hash = hash
   return event as RecordedEvent
 }
 
-function hexOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('hex')
-}
-
-function pageOf(found: readonly Record<string, SQLInputValue>[], size: number): EventPage {
-  const rows = found as unknown as readonly RowOfStream[]
-  const characters = rows.reduce((sum, { body }) => sum + body.length, 0)
-  const events = rows.map((row) => eventOf(row, unescapeNul(row.stream)))
+function pageOf(rows: readonly RowOfStream[], size: number): EventPage {
+  const characters = rows.reduce((sum, [, , , body]) => sum + body.length, 0)
+  const events = rows.map((row) => eventOf(row, unescapeNul(row[5])))
   return { events, isLast: rows.length < size, nextSize: nextSizeOf(rows.length, characters) }
 }

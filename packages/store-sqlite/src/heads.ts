@@ -6,7 +6,8 @@
 export interface Head {
   /** 0: there is no event yet. */
   readonly version: number
-  readonly hash: Uint8Array | null
+  /** "": it has none. */
+  readonly hash: string
 }
 
 export interface Heads {
@@ -20,7 +21,7 @@ export interface Heads {
 /** Some 3 MB. A dispatcher comes back to a contact within the few that it works on at once, a bulk action within 500. */
 const CAPACITY = 10_000
 
-const NO_EVENT: Head = { version: 0, hash: null }
+const NO_EVENT: Head = { version: 0, hash: '' }
 
 /** @param read the last event of a stream, from the database */
 export function createHeads(read: (stream: string) => Head | undefined): Heads {
