@@ -519,9 +519,9 @@ describe('undo', () => {
       '--actor',
       'olga',
     )
-    expect(await said('retract', store, 'ann', 'f-1', '--actor', 'olga')).toContain('run 1 undone')
+    expect(await said('retract', store, 'ann', 'f-1', '--actor', 'olga', '--yes')).toContain('run 1 undone')
     expect(await typesOf('ann')).toEqual(['GoalSatisfied', 'SequenceStarted', 'SignalRetracted', 'RunUndone'])
-    const { status, stderr } = await enfold(['retract', store, 'ann', 'none', '--actor', 'olga'])
+    const { status, stderr } = await enfold(['retract', store, 'ann', 'none', '--actor', 'olga', '--yes'])
     expect([status, stderr]).toEqual([1, expect.stringContaining('has no signal "none"')])
   })
 })

@@ -84,7 +84,7 @@ export async function processMany(
     head,
     progress,
     would: (contacts) => operation.describe(contacts),
-    isFinal: operation.isFinal,
+    final: operation.final,
     preview: () => engine.previewAction(orderNow()),
     process: (how) => engine.processAction(orderNow(), how),
     isEmptyFine: () => isEmptyFine(io, selector, options),
@@ -107,7 +107,7 @@ export async function undoMany(
     would: (contacts) => `undo the action ${named(undoes)} for ${contacts}`,
     preview: () => engine.previewUndo(order),
     process: (how) => engine.undoAction(order, how),
-    isFinal: false,
+    final: undefined,
     isEmptyFine: async () => true,
     bad: ['failed'],
   })
@@ -120,8 +120,7 @@ interface Carried {
   readonly head: object
   readonly progress: ReturnType<typeof createProgress>
   would(contacts: string): string
-  /** Nothing undoes it. */
-  readonly isFinal: boolean
+  readonly final: Operation['final']
   preview(): Promise<Either<Rejection, ActionPreview>>
   process(options: BeginOptions): Promise<Either<Rejection, ActionView>>
   isEmptyFine(): Promise<boolean>
@@ -150,7 +149,8 @@ async function carryOut(io: Streams, engine: Engine, options: BulkOptions, carri
       if (options.json !== true) await writeLine(io.stdout, '0 contacts')
       return carried.isEmptyFine()
     }
-    if (preview.contacts > 1 || carried.isFinal) await confirm(io, wouldDo(carried, preview))
+    if (preview.contacts > 1 || finalInWords(carried.final, preview.schedule.changes) !== null)
+      await confirm(io, wouldDo(carried, preview))
   }
   await writeLine(io.stdout, options.json === true ? jsonText({ actionId, ...head }) : `action ${named(actionId)}`)
   const { view, refused } = await processed(engine, carried, preview)
@@ -160,9 +160,10 @@ async function carryOut(io: Streams, engine: Engine, options: BulkOptions, carri
 }
 
 /** What would happen, with counts, and what of schedules: a sentence, or several lines. */
-function wouldDo({ would, isFinal }: Carried, preview: ActionPreview): string {
+function wouldDo({ would, final }: Carried, preview: ActionPreview): string {
   const counts = foreseenInWords(preview)
-  const first = `This would ${would(counted(preview.contacts, 'contact'))}${counts === '' ? '' : `: ${counts}`}.${isFinal ? ' Nothing undoes that.' : ''}`
+  const end = finalInWords(final, preview.schedule.changes)
+  const first = `This would ${would(counted(preview.contacts, 'contact'))}${counts === '' ? '' : `: ${counts}`}.${end === null ? '' : ` ${end}`}`
   return [first, ...scheduleInWords(preview.schedule)].join('\n')
 }
 
@@ -290,6 +291,20 @@ export function foreseenInWords({ complete, contacts, outcomes, reasons }: Actio
     (outcome) => `${FORESEEN.get(outcome) ?? asWords(outcome)}${outcome === 'failed' ? because : ''}`,
   )
   return complete ? tallied : `of the first ${contacts.toLocaleString('en')} of them ${tallied}`
+}
+
+interface ForeseenChange {
+  readonly after: object | null
+  /** Absent: of one run. */
+  readonly runs?: number
+}
+
+/** What nothing undoes of it, as a sentence; `null` if there is nothing like that. */
+export function finalInWords(final: Operation['final'], changes: readonly ForeseenChange[]): string | null {
+  if (final === 'order') return 'Nothing undoes that.'
+  if (final === undefined) return null
+  const runs = changes.reduce((sum, { after, runs = 1 }) => sum + (after === null ? runs : 0), 0)
+  return runs === 0 ? null : `${counted(runs, 'run')} would have no step left and end. Nothing undoes that.`
 }
 
 /** The changes that no outcome says: of runs that go on with another step, or at another instant. */

@@ -10,6 +10,7 @@ import {
   type VerbName,
 } from '@enfold/core'
 import type { EffectOf, Engine } from '@enfold/engine'
+import { finalInWords } from './bulk.ts'
 import type { ContactSelector } from './contact-selector.ts'
 import { messageOf } from './errors.ts'
 import type { Operation } from './operations.ts'
@@ -63,7 +64,13 @@ function inWords(operation: Operation, contactId: ContactId, effect: Either<Reje
     sentences.length === 0 ? ['  Nothing of the schedule would change.'] : sentences.map((one) => `  ${one}`)
   const fault =
     factsFault === undefined ? [] : [`  Told without what the host knows of ${name}: ${plain(factsFault.message)}`]
-  const lines = [`This would ${operation.describe(name)}:`, ...found, ...fault]
+  const final = finalInWords(operation.final, changes)
+  const lines = [
+    `This would ${operation.describe(name)}:`,
+    ...found,
+    ...(final === null ? [] : [`  ${final}`]),
+    ...fault,
+  ]
   return { fine: true, lines, json: { effect: effect.right, sentences } }
 }
 

@@ -30,8 +30,8 @@ export interface Operation {
   describe(contacts: string): string
   /** The same as an action over many, of which the engine has a preview: but for the contacts. */
   readonly target: { readonly action: ActionVerb }
-  /** True: nothing undoes it. */
-  readonly isFinal: boolean
+  /** What nothing undoes: the order, or the end of a run that has no step left by it. */
+  readonly final?: Sentences<VerbName>['final']
   /** Of a signal: goals that it may satisfy can read what the host knows of the contact. */
   readonly signalKind?: string
   /** What names it in the log: the same id again has no second effect. */
@@ -59,7 +59,7 @@ export function operationOf<Name extends VerbName>(name: Name, order: Identified
   return {
     describe: (contacts) => sentences.would(order, contacts),
     target: { ...what, action: VERBS[name].word },
-    isFinal: sentences.isFinal === true,
+    ...(sentences.final === undefined ? {} : { final: sentences.final }),
     ...(kind === undefined ? {} : { signalKind: kind }),
     idempotencyKey: kind === undefined ? { commandId: commandId as CommandId } : { signalId: signalId ?? '' },
     foresee: (engine, contactId) => engine.inspect.effect<VerbName>(name, { contactId, ...order } as never),

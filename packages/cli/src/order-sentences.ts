@@ -46,8 +46,8 @@ export interface Sentences<Name extends VerbName> {
   /** The end of "This would": "start pool-owners/nurture for 3 contacts". */
   would(order: OrderOf<Name>, contacts: string): string
   readonly did: Did<Name, VerbOf<Name>['outcomes'][number]>
-  /** True: nothing undoes it. Default false. */
-  readonly isFinal?: boolean
+  /** What nothing undoes: the order, or the end of a run that has no step left by it. Absent: it has an inverse. */
+  readonly final?: 'order' | 'end'
 }
 
 const VARS = 'a variable that the run begins with, such as total=20: a number, true or false, else text; again for more'
@@ -134,13 +134,14 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     },
   },
   skipStep: {
-    help: 'take out a step and its wait: the next is counted from now',
+    help: 'take out a step and its wait: the next is counted from now; asks first where no step is left, which ends the run',
     options: { key: 'what the run is about, of a sequence with keys' },
     would: (order, contacts) => `skip ${stepName(order)} for ${contacts}`,
     did: {
       skipped: ({ run }, order, contact) => `skipped ${stepName(order)}, run ${run}, for ${contact}`,
       already_skipped: ({ run }, order, contact) => `${stepName(order)}, run ${run}, is skipped already for ${contact}`,
     },
+    final: 'end',
   },
   sendNow: {
     help: 'send the step that stands next now, whatever its wait and its window say',
@@ -226,14 +227,14 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     },
   },
   erase: {
-    help: 'forget contacts for good; the log keeps their bare ids',
+    help: 'forget contacts for good; the log keeps their bare ids; always asks first',
     options: {},
     would: (_, contacts) => `erase ${contacts}`,
     did: {
       erased: ({ holds }, _, contact) =>
         `erased ${contact}; its events hold ${heldInWords(holds) || 'nothing of yours'}`,
     },
-    isFinal: true,
+    final: 'order',
   },
   signal: {
     help: 'hand over what happened in the CRM: it may satisfy goals',
@@ -248,18 +249,19 @@ export const SENTENCES: { readonly [Name in VerbName]: Sentences<Name> } = {
     },
   },
   retractSignal: {
-    help: 'take a signal back, and undo the starts and stops that it led to',
+    help: 'take a signal back, and undo the starts and stops that it led to; always asks first',
     options: {
       stopSent: 'stop the runs that it started and that have sent something (default: leave them alone)',
       shift: 'the waits of runs that go on again are longer by the gap (default: due times stand)',
     },
-    would: ({ signalId }, contacts) => `retract the signal ${named(signalId)} of ${contacts}, which nothing undoes`,
+    would: ({ signalId }, contacts) => `retract the signal ${named(signalId)} of ${contacts}`,
     did: {
       retracted: ({ results }, { signalId }, contact) =>
         `retracted the signal ${named(signalId)} of ${contact}: ${undoneInWords(results)}`,
       already_retracted: (_answer, { signalId }, contact) =>
         `the signal ${named(signalId)} of ${contact} is retracted already`,
     },
+    final: 'order',
   },
   undoOrder: {
     help: 'undo what one order did, by its command id; what was sent stays sent',

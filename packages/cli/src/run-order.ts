@@ -14,7 +14,7 @@ import {
   type Store,
 } from '@enfold/core'
 import type { ActionTarget, Engine } from '@enfold/engine'
-import { foreseenInWords, scheduleInWords } from './bulk.ts'
+import { finalInWords, foreseenInWords, scheduleInWords } from './bulk.ts'
 import type { ContactSelector } from './contact-selector.ts'
 import { CommandFailedError, messageOf, UsageError } from './errors.ts'
 import type { Done, Operation } from './operations.ts'
@@ -54,22 +54,28 @@ export function runOrder(
   options: OrderOptions,
 ): Promise<boolean> {
   return withContacts(url, 'write', selector, operation, options, async (engine, contacts) => {
-    if ((contacts.length > 1 || operation.isFinal) && options.yes !== true)
-      await confirm(io, await wouldDo(operation, engine, contacts))
+    const question = options.yes === true ? null : await questionOn(operation, engine, contacts)
+    if (question !== null) await confirm(io, question)
     return report(io, operation, engine, contacts, options)
   })
 }
 
-/** What would happen, with counts: a sentence. */
-async function wouldDo(operation: Operation, engine: Engine, contacts: readonly ContactId[]): Promise<string> {
-  const { target, isFinal } = operation
+/** What would happen, with counts: a sentence. `null`: it is for one contact, and has an inverse. */
+async function questionOn(
+  operation: Operation,
+  engine: Engine,
+  contacts: readonly ContactId[],
+): Promise<string | null> {
+  const { target, final } = operation
+  if (contacts.length === 1 && final === undefined) return null
   const who = contacts.length === 1 ? named(contacts[0] as ContactId) : counted(contacts.length, 'contact')
-  const end = isFinal ? ' Nothing undoes that.' : ''
   const previewed = await engine.previewAction({ ...target, contacts: { ids: contacts } } as ActionTarget)
+  const end = finalInWords(final, isLeft(previewed) ? [] : previewed.right.schedule.changes)
+  if (contacts.length === 1 && end === null) return null
   // Where it can be done for nobody at all, each contact is told so.
   const counts = isLeft(previewed) ? '' : `: ${foreseenInWords(previewed.right)}`
   const lines = isLeft(previewed) ? [] : scheduleInWords(previewed.right.schedule)
-  return [`This would ${operation.describe(who)}${counts}.${end}`, ...lines].join('\n')
+  return [`This would ${operation.describe(who)}${counts}.${end === null ? '' : ` ${end}`}`, ...lines].join('\n')
 }
 
 /** How many contacts are worked on at once: the engine shares a transaction among them. */
