@@ -198,6 +198,31 @@ it('UNDO-6: an order on one contact is undone from its result or its row, after 
   expect((await send(own, undoOf('none'))).status).toBe(404)
 })
 
+it('UNDO-5: what nothing undoes says so next to its button, for one contact and for many', async () => {
+  const mine = await givenWorld()
+  onTestFinished(() => mine.close())
+  const own = consoleOf(mine)
+  await mine.engine.signal({ contactId: 'eve', kind: 'form-submitted', data: { form: 'guide' }, signalId: 'f-1' })
+  const of = 'campaign=pool&sequence=nurture'
+  const finalOf = (text: string) => text.match(/[^.>]*[Nn]othing undoes[^.]*\./)?.[0].trim()
+  const forOne = async (query: string) => finalOf((await send(own, `/contacts/eve/order?${query}`)).text)
+  const forMany = async (order: object) => {
+    const form = { contact: ['eve'], reason: 'a slip', said: 'yes', ...order }
+    const { text } = await send(own, '/actions/preview', { form })
+    expect(text).toContain('>Process Action</button>')
+    return finalOf(text)
+  }
+  const skip = 'To skip the last step ends the run, and nothing undoes that.'
+  expect(await forOne(`do=skip&${of}&step=mistake-1`)).toBe(skip)
+  expect(await forMany({ action: 'skip', sequence: 'pool/nurture', step: 'mistake-1' })).toBe(skip)
+  expect(await forOne('do=retract&signal=f-1')).toBe('Nothing undoes a retraction.')
+  expect(await forMany({ action: 'retract', signalId: 'f-1' })).toBe('Nothing undoes a retraction.')
+  expect(await forMany({ action: 'erase' })).toBe('Nothing undoes an erasure.')
+  // What has an inverse does not frighten.
+  expect(await forOne(`do=stop&${of}`)).toBeUndefined()
+  expect(await forMany({ action: 'stop', sequence: 'pool/nurture' })).toBeUndefined()
+})
+
 it('BULK-1: any verb for many: chosen, its fields, a preview with what becomes of schedules, results, and run again', async () => {
   const clock = createSimulatedClock(MONDAY)
   const engine = createEngine({ store: createMemoryStore(), clock, handlers: {} })

@@ -140,7 +140,7 @@ async function pageOf(call: ContactCall, from: URLSearchParams): Promise<Page> {
       : ''
   const title = `${kind.sentences.title}${kind.of === 'step' ? ` ${about.stepId}` : ''}`
   const body = html`<h1>${kind.sentences.title}${kind.of === 'step' ? html` <bdi>${about.stepId}</bdi>` : ''}${kind.of === 'received' ? html` <bdi>${about.signalId}</bdi>` : ''}${isOfAll(kind) ? '' : html` ${titles.sequenceHtml(sequenceIn(about))}`}</h1>
-<p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says}</p>
+<p>For <a href="${link(call, ['contacts', contactId])}"><bdi>${name}</bdi></a>. ${kind.sentences.says} ${kind.sentences.final ?? ''}</p>
 <form method="post" autocomplete="off" action="${link(call, ['contacts', contactId, 'order'])}${call.url.search}" class="fields">
 ${hidden(call, {
   do: VERBS[kind.verb].word,

@@ -37,6 +37,8 @@ export interface Sentences<Name extends PageVerb = PageVerb> {
   readonly title: string
   /** What will happen, in a sentence or two. */
   readonly says: string
+  /** What nothing undoes of it: a sentence that is also shown next to a preview. */
+  readonly final?: string
   /** On the contact's page. Default: the title. */
   readonly button?: string
   /** Whether the contact's page has a button for it. */
@@ -116,7 +118,8 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   },
   skipStep: {
     title: 'Skip',
-    says: 'The step is over now and is not sent. The wait of the next step begins now, or, if the run has not come to this step yet, when it does. To skip the last step ends the run, and nothing undoes that.',
+    says: 'The step is over now and is not sent. The wait of the next step begins now, or, if the run has not come to this step yet, when it does.',
+    final: 'To skip the last step ends the run, and nothing undoes that.',
     // As SKIP-1 has it; the engine decides again.
     offered: ({ run, step: { status } }) => (status === 'pending' || status === 'held') && isInProgress(run.status),
   },
@@ -212,7 +215,8 @@ const SENTENCES: { readonly [Name in PageVerb]: Sentences<Name> } = {
   },
   retractSignal: {
     title: 'Retract',
-    says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent. Nothing undoes that.',
+    says: 'The signal was a mistake. Runs that it started become as if they had never begun, and runs that it stopped go on where they stood. What was sent stays sent.',
+    final: 'Nothing undoes a retraction.',
     offered: ({ isRetracted }) => !isRetracted,
     fields: (call) => undoFields(undoTaken(call)),
     taken: undoTaken,
@@ -289,11 +293,11 @@ export const UNCHANGED: ReadonlySet<string> = new Set([
 ])
 
 /** What a form of many contacts needs of a verb. */
-export type SentencesForMany = Pick<Sentences, 'title' | 'says' | 'fields' | 'needsFields' | 'taken'>
+export type SentencesForMany = Pick<Sentences, 'title' | 'says' | 'final' | 'fields' | 'needsFields' | 'taken'>
 
 /** Verbs that are ordered for many contacts, and have no page for one. */
 const FOR_MANY_ONLY: { readonly [Name in Exclude<VerbName, PageVerb>]: SentencesForMany } = {
-  erase: { title: 'Erase', says: 'These contacts are forgotten, for good. Nothing undoes that.' },
+  erase: { title: 'Erase', says: 'These contacts are forgotten.', final: 'Nothing undoes an erasure.' },
   signal: {
     title: 'Hand over a signal',
     says: 'Something happened that may satisfy goals, the same for each of these contacts.',

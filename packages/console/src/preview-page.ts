@@ -21,7 +21,7 @@ export async function previewPage(call: Call): Promise<Page> {
   const again = html`${hidden(call)}${saidFields(call, order, true)}`
   const asked = variablesAsked(call, order, titles)
   const body = html`<h1>${actionTitle(action)}${sequence === null ? '' : html`: ${titles.sequenceHtml(sequence)}`}</h1>
-<p>${await recipientsOf(call, selection)} Nothing was changed so far. ${preview === null ? sentences.says : 'This is what would happen now:'}</p>
+<p>${await recipientsOf(call, selection)} Nothing was changed so far. ${preview === null ? sentences.says : ''} ${sentences.final ?? ''} ${preview === null ? '' : 'This is what would happen now:'}</p>
 ${preview === null ? '' : await previewTable(call, action, preview, titles, 'No contact found.')}
 ${moreOf(call, order, titles, preview)}
 <p>Reason: <q><bdi>${reason}</bdi></q></p>
