@@ -109,6 +109,8 @@ describe('given the page of errors', () => {
         'Run 1 of the sequence "nurture" is in progress already.',
         'Run 1 of the sequence "nurture" has no step left to send.',
         'The log of the contact "ada" has no signal "order-1": it never came, or it satisfied no goal and is of a kind that nobody keeps.',
+        'No order with the command id "k1" has changed anything of the contact "ada". A signal is no order: retract it by its own id.',
+        'The order "k1" cannot be undone: a run that a skip has ended stays so, as does a signal that was retracted; a skip, a cancelling, a resend or a move that was undone is ordered again.',
         'There is no action "fair-2026".',
         'The action "fair-2026" is not over. Cancel it, or wait until it is done, and then undo it.',
         'The action "fair-2026" ended before all of its contacts were read. Order it again, with its contacts.',
