@@ -138,6 +138,8 @@ describe('a working state', () => {
     const refs = Array.from({ length: 400 }, (_, i) => ({ campaignId: 'pool', sequenceId: `s${i}` }))
     const large = fold(refs.flatMap((ref) => events(1, ref).slice(0, 1)))
     expect([79, 80].map((since) => isDueToStore(large, 400 - since))).toEqual([false, true])
+    const erased = { ...large, erased: true }
+    expect([0, 399, 400].map((storedAt) => isDueToStore(erased, storedAt))).toEqual([true, true, false])
   })
 
   it('BRAKE-1: the brake counts the starts of keys that are over, and of none that began long ago', () => {

@@ -114,12 +114,14 @@ export const STORED_EVERY = 24
 
 /**
  * Whether it is time to store the state again: more rarely for a large one, because all of it is written; but not so rarely
- * that the events since cost more to read. With the root of the size between two, both grow slowly.
+ * that the events since cost more to read. With the root of the size between two, both grow slowly. Of a contact
+ * that was erased at once, so that the state before it is there no longer (ERASE-1).
  *
  * @param storedAt the version of the stored state; 0: there is none
  */
 export function isDueToStore(state: ContactState, storedAt: Version): boolean {
   const since = state.version - storedAt
+  if (state.erased && storedAt > 0) return since > 0
   if (since < STORED_EVERY) return false
   const size = sizeOf(state)
   return since >= Math.min(size / 4, 4 * Math.sqrt(size))

@@ -49,6 +49,8 @@ export async function appendDecided(
   const result = await inSpan('enfold.append', { 'enfold.events': events.length }, () =>
     appendSurely(context, contactId, before.state.version, { events, ...derived, ...required }),
   )
+  // What an erasure stops is kept no longer, by this process as little as by the store (ERASE-1).
+  if (state.erased) context.largeStates.forget(contactId)
   if (result.outcome !== 'appended' || result.repeated) context.lastSeen.forget(contactId)
   else context.lastSeen.appended(contactId, before.state.version, events, { ...result, state })
   return { ...result, stored }

@@ -6,6 +6,7 @@ import { createFacts } from './directory.ts'
 import type { EngineContext } from './engine-context.ts'
 import type { EngineOptions } from './engine-options.ts'
 import { createKeptSignals } from './kept-signals.ts'
+import { createLargeStates } from './large-states.ts'
 import { createLastSeen, nothingSeen } from './last-seen.ts'
 import { createHistoryOf } from './load-contact.ts'
 import { createLoggedOf, tailsBeside } from './stored-states.ts'
@@ -33,10 +34,12 @@ export function createContext(
     : readModel === null
       ? null
       : { states: tailsBeside(store, readModel), isAlongside: true }
+  const largeStates = createLargeStates()
   return {
     store,
     historyOf,
-    loggedOf: createLoggedOf(keeper, historyOf, observe),
+    loggedOf: createLoggedOf(keeper, historyOf, observe, largeStates),
+    largeStates,
     lastSeen: derivesInAppend || readModel === null ? nothingSeen : createLastSeen(MOST_SEEN),
     derivesInAppend,
     storesStates: isKeeper,

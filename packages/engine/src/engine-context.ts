@@ -12,6 +12,7 @@ import type { Campaigns } from './campaigns.ts'
 import type { FactsOf } from './directory.ts'
 import type { Observer } from './engine-events.ts'
 import type { KeptSignals } from './kept-signals.ts'
+import type { LargeStates } from './large-states.ts'
 import type { LastSeen, LoggedContact } from './logged-contact.ts'
 
 /** What it takes to execute a command. */
@@ -20,6 +21,7 @@ export interface CommandContext {
   readonly historyOf: (contactId: ContactId) => Promise<readonly RecordedContactEvent[]>
   /** A contact as the log has it now, by its stored state where there is one; and whether commands may stand in it. */
   readonly loggedOf: (contactId: ContactId, commands: readonly CommandId[]) => Promise<LoggedContact>
+  readonly largeStates: LargeStates
   /** Contacts as this process saw them last, where that spares a read. */
   readonly lastSeen: LastSeen
   /** Whether an append tells the read model what its events change. Otherwise the projection does. */

@@ -1,9 +1,11 @@
-import { fold, foldedState, type RecordedContactEvent } from '@enfold/core'
+import { fold, foldedState, type RecordedContactEvent, type StoredState } from '@enfold/core'
 import { createEngine, type Engine } from '@enfold/engine'
 import { createMemoryStore } from '@enfold/store-memory'
 import { createSimulatedClock } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
+import { createContext } from './create-context.ts'
 import { answerOf, MONDAY } from './engine.fixture.ts'
+import { execute } from './execute.ts'
 import { createLargeStates } from './large-states.ts'
 import { asHostsUseIt, closingAfterEach } from './store.fixture.ts'
 
@@ -73,5 +75,26 @@ describe('contacts with a large state', () => {
     expect([known('c', { ...stored, text: 'other' }), known('c')]).toEqual([null, null])
     large.keep('c', stored, tail, { ...state, state: { ...state.state, erased: true } })
     expect(known('c')).toBeNull()
+  })
+
+  it('ERASE-1: once a contact is erased, its state is in memory no longer', async () => {
+    const { clock, make, store } = given()
+    await started(make(), 70)
+    const context = createContext(
+      { store, handlers: {} },
+      { clock, observe() {}, wakeUp() {}, contactsTimeoutMs: 1000, gateMs: 2000, readModel: null },
+    )
+    const { stored, version } = await context.loggedOf('ann', [])
+    const kept = (await store.states(['ann'])).get('ann') as StoredState
+    const tail = (await context.historyOf('ann')).slice(stored.version - 1)
+    expect(context.largeStates.of('ann', kept, tail)).toMatchObject({ state: { state: { version, erased: false } } })
+    await execute(context, {
+      type: 'EraseContact',
+      contactId: 'ann',
+      commandId: 'k',
+      cause: { by: 'operator' },
+      actor: 'anna',
+    })
+    expect(context.largeStates.of('ann', kept, tail)).toBeNull()
   })
 })

@@ -26,6 +26,7 @@ export interface LargeStates {
   ): { readonly state: KeptState; readonly count: number } | null
   /** @param state after the events */
   keep(contactId: ContactId, stored: StoredState, events: readonly RecordedContactEvent[], state: KeptState): void
+  forget(contactId: ContactId): void
 }
 
 export function createLargeStates(large = LARGE, atMost = AT_MOST): LargeStates {
@@ -37,6 +38,7 @@ export function createLargeStates(large = LARGE, atMost = AT_MOST): LargeStates 
     seen.delete(contactId)
   }
   return {
+    forget,
     of(contactId, { text }, events) {
       const last = seen.get(contactId)
       if (last === undefined) return null

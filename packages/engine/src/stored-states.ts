@@ -69,10 +69,10 @@ export function createLoggedOf(
   keeper: { readonly states: KeepsStates; readonly isAlongside: boolean } | null,
   historyOf: CommandContext['historyOf'],
   observe: Observer,
+  large: LargeStates = createLargeStates(),
 ): CommandContext['loggedOf'] {
   if (keeper === null) return async (contactId) => wholeFrom(await historyOf(contactId))
   const tailOf = createBatcher<TailAsked, Tail>((asked) => keeper.states.readTails(asked), 100)
-  const large = createLargeStates()
   return async (contactId, commands) => {
     const stream = contactStream(contactId)
     const tail = await tailOf({ stream, ids: commands.map((id) => eventIdOf(stream, id, 0)) })

@@ -6,6 +6,7 @@ import { createFacts, SHORT_MS } from '../directory.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { type Observer, observedBy } from '../engine-events.ts'
 import { createKeptSignals } from '../kept-signals.ts'
+import { createLargeStates } from '../large-states.ts'
 import { nothingSeen } from '../last-seen.ts'
 import { createHistoryOf, wholeFrom } from '../load-contact.ts'
 import { createProjection } from './projection.ts'
@@ -39,6 +40,7 @@ export async function buildReadModel(options: {
     store,
     historyOf,
     loggedOf: async (contactId) => wholeFrom(await historyOf(contactId)),
+    largeStates: createLargeStates(),
     lastSeen: nothingSeen,
     derivesInAppend: false,
     storesStates: false,
