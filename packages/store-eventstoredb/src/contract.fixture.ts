@@ -46,36 +46,45 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
   let server: GivenServer
   /** Only in tests with faults. */
   let fake: RemoteFakeServer
+  /** Those of one test, which end with it. */
   const clients: TestClient[] = []
+  /** For all tests, one after the other: the first call of each takes up to a second. */
+  const lasting: TestClient[] = []
+  let taken = 0
   beforeAll(async () => {
     server = await openServer({ shuffle: 1 })
     if (server.fake !== null) fake = server.fake
   })
+  const dispose = async (ended: TestClient[]) => {
+    // A client that used the batch stream by itself never finishes to dispose of it once the server has ended that.
+    const patience = new Promise((resolve) => setTimeout(resolve, 100).unref())
+    await Promise.race([Promise.all(ended.splice(0).map((one) => one.dispose())), patience])
+  }
   afterAll(async () => {
+    await dispose(lasting)
     await server?.stop()
   })
 
+  /** Another one each time within a test. */
+  const client = () => {
+    const one = lasting[taken] ?? connect(server.url)
+    lasting[taken] = one
+    taken += 1
+    return one
+  }
   /** @param more one more parameter of the connection string */
-  const client = (more = '') => {
-    const one = connect(`${server.url}${more === '' ? '' : `${server.url.includes('?') ? '&' : '?'}${more}`}`)
+  const clientWith = (more: string) => {
+    const one = connect(`${server.url}${server.url.includes('?') ? '&' : '?'}${more}`)
     clients.push(one)
     return one
   }
   /** Streams of its own for each test: one server serves them all. */
   const freshPrefix = () => `t${randomUUID()}-`
-  const cleanup = async () => {
-    // A client that used the batch stream by itself never finishes to dispose of it once the server has ended that.
-    const patience = new Promise((resolve) => setTimeout(resolve, 100).unref())
-    await Promise.race([Promise.all(clients.splice(0).map((one) => one.dispose())), patience])
-  }
 
   if (battery) {
-    // One client for all: the first call of each takes up to a second.
-    let shared: TestClient | undefined
-    afterAll(cleanup)
     eventStoreBattery(name, () => {
-      shared ??= client()
-      const [prefix, its] = [freshPrefix(), shared]
+      taken = 0
+      const [prefix, its] = [freshPrefix(), client()]
       const open = () => createEventStoreDbStore({ client: its, prefix, ...server.asUser })
       return { store: open(), reopen: open }
     })
@@ -90,6 +99,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         open(options?: Partial<EventStoreDbStoreOptions>): ReturnType<typeof createEventStoreDbStore>
       }) => Promise<void>,
     ): Promise<void> {
+      taken = 0
       const prefix = freshPrefix()
       const stores: ReturnType<typeof createEventStoreDbStore>[] = []
       try {
@@ -110,7 +120,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
         })
       } finally {
         for (const store of stores) await store.close()
-        await cleanup()
+        await dispose(clients)
       }
     }
     const withFaults = isReal ? it.skip : it
@@ -258,7 +268,7 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
     for (const throws of ['true', 'false'])
       it(`conflict: told by value and by error alike (throwOnAppendFailure=${throws})`, () =>
         given(async ({ open }) => {
-          const mine = open({ client: client(`throwOnAppendFailure=${throws}`) })
+          const mine = open({ client: clientWith(`throwOnAppendFailure=${throws}`) })
           const theirs = open()
           expect(await mine.append(ann, [start(1)], 4)).toEqual({ outcome: 'conflict', actual: 0 })
           await mine.append(ann, [start(1)], 'no-stream')
@@ -282,12 +292,14 @@ export function eventStoreDbContract(name: string, { connect, expectation, batte
       given(async ({ open }) => {
         const store = open()
         await store.append(ann, upTo(600).map(start), 'no-stream')
+        // Of tests before: the Kurrent client ends what was given up when memory is collected.
+        const before = await fake.openReads()
         for (const _ of upTo(soaking ? 100 : 20)) {
           for await (const _event of store.readStream(ann)) break
           for await (const _event of store.readAll()) break
           for await (const _event of store.subscribe(0, new AbortController().signal)) break
         }
-        await expect.poll(() => fake.openReads()).toBe(0)
+        await expect.poll(() => fake.openReads()).toBeLessThanOrEqual(before)
       }),
     )
 
