@@ -119,11 +119,11 @@ function writeAll(packed: readonly Packed[]): void {
  * no exports) finds the same files: are-the-types-wrong looks whether it does.
  */
 async function checkTypes(): Promise<void> {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const tsc = join(ROOT, 'node_modules/typescript-7/bin/tsc')
   const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node']
   const resolution = ['--module', 'node16', '--moduleResolution', 'node16']
   const args = [tsc, ...strict, ...resolution, 'example.mts', 'all.mts', 'all.cts']
-  judge('TypeScript, module resolution node16', (await run(process.execPath, args, project)) !== null)
+  judge('TypeScript 7, module resolution node16', (await run(process.execPath, args, project)) !== null)
 }
 
 /**
