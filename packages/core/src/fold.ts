@@ -229,7 +229,7 @@ function recipe(state: LiveContact, event: ContactEvent): void {
       )
       return
     case 'StepCancelled':
-      undoably(state, event, 'cancel', event.data, () => cancelStep(state, event.data, event))
+      undoably(state, event, 'cancel', event.data, () => cancel(state, event.data, event))
       return
     case 'StepRescheduled':
       withRun(state, event.data, (run) => reschedule(run, event.data, event))
@@ -280,7 +280,7 @@ function undoably(
   Object.assign(run, { undoable })
 }
 
-function cancelStep(state: LiveContact, data: ContactEventData['StepCancelled'], event: ContactEvent): void {
+function cancel(state: LiveContact, data: ContactEventData['StepCancelled'], event: ContactEvent): void {
   withStep(state, data, event, (step) => {
     set(step, 'cancelled', event, null, null)
     dropResends(step, event.at)
