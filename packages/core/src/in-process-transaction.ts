@@ -62,7 +62,7 @@ interface Open {
   /** The newest last, each with how many writes there were. */
   readonly savepoints: { readonly name: string; readonly writes: number }[]
   /** One after the other, as on a connection: what is between two reads of the log must not change. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+  readonly exclusively: <T>(work: () => Promise<T>) => Promise<T>
   isOver: boolean
 }
 
@@ -80,9 +80,9 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
     transaction({ query } = {}) {
       const open = begun()
       const client: InProcessTransaction = {
-        commit: () => open.inTurn(() => commit(log, open)),
+        commit: () => open.exclusively(() => commit(log, open)),
         rollback: () =>
-          open.inTurn(async () => {
+          open.exclusively(async () => {
             open.isOver = true
           }),
         async query(text, values) {
@@ -93,7 +93,7 @@ export function createInProcessTransactions(log: TransactionalLog): BeginsTransa
           }
           if (statement.does === 'commit') await client.commit()
           else if (statement.does === 'rollback') await client.rollback()
-          else if ('name' in statement) await open.inTurn(async () => moveTo(open, statement))
+          else if ('name' in statement) await open.exclusively(async () => moveTo(open, statement))
           return { rows: [] }
         },
       }
@@ -120,10 +120,10 @@ function begun(): Open {
     events: new Map(),
     before: new Map(),
     savepoints: [],
-    inTurn(work) {
-      const turn = last.then(work)
-      last = turn.catch(() => {})
-      return turn
+    exclusively(work) {
+      const mine = last.then(work)
+      last = mine.catch(() => {})
+      return mine
     },
     isOver: false,
   }
@@ -174,7 +174,7 @@ function refuseIfOver(open: Open): void {
 function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore['inTransaction']> {
   return {
     readMany: (streams) =>
-      open.inTurn(async () => {
+      open.exclusively(async () => {
         refuseIfOver(open)
         const found = await log.readMany(streams)
         return new Map(
@@ -182,7 +182,7 @@ function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore
         )
       }),
     readTails: (asked) =>
-      open.inTurn(async () => {
+      open.exclusively(async () => {
         refuseIfOver(open)
         const found = await log.readTails(asked)
         return asked.map(({ stream, ids }, i): Tail => {
@@ -197,7 +197,7 @@ function bound(log: TransactionalLog, open: Open): ReturnType<TransactionalStore
       return log.readAll(after, filter)
     },
     append: (stream, events, expected, derived, requires) =>
-      open.inTurn(() => append(log, open, appendOf(stream, events, expected, derived, requires))),
+      open.exclusively(() => append(log, open, appendOf(stream, events, expected, derived, requires))),
   }
 }
 

@@ -33,7 +33,7 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
   return (client: TransactionClient, given: { readonly contacts?: ContactDirectory } = {}): ContactVerbs => {
     input.checkInput('withTransaction.options', given, { 'contacts?': input.anything })
     const bound = boundTo(store, client)
-    const inTurn = turnsOf(client)
+    const exclusively = mutexesOf(client)
     const historyOf = createHistoryOf(bound)
     const executeAsked = executeOver({
       ...context,
@@ -49,22 +49,22 @@ export function createWithTransaction({ context, contacts, contactsTimeoutMs, st
       // Nothing is due before the commit. The store tells of that.
       wakeUp: () => {},
     })
-    const executeInside: Execute = (command) => inTurn(command.contactId, () => executeAsked(command))
+    const executeInside: Execute = (command) => exclusively(command.contactId, () => executeAsked(command))
     // Without a directory everybody exists, and the host's own may ask the transaction.
     if (contacts === undefined || given.contacts !== undefined) return createContactVerbs(executeInside)
     return createContactVerbs((command) => executeInside(command).then(toldOfTransaction))
   }
 }
 
-const turns = new WeakMap<object, ReturnType<typeof createMutexes<ContactId>>>()
+const mutexes = new WeakMap<object, ReturnType<typeof createMutexes<ContactId>>>()
 
 /**
  * For each client, shared by all who have verbs on it: what is asked at once about one contact is done one after the
  * other, from the look at the contact to the append. They would only be in each other's way, and all are of one caller.
  */
-function turnsOf(client: TransactionClient) {
-  const known = turns.get(client) ?? createMutexes<ContactId>()
-  turns.set(client, known)
+function mutexesOf(client: TransactionClient) {
+  const known = mutexes.get(client) ?? createMutexes<ContactId>()
+  mutexes.set(client, known)
   return known
 }
 

@@ -180,7 +180,7 @@ async function write(
 
 export async function appendMany(
   at: LogAccess,
-  inTurn: Serialize<StreamId>,
+  exclusively: Serialize<StreamId>,
   given: readonly StreamAppend[],
 ): Promise<readonly AppendResult[]> {
   const all = given.map((one, i) => preparedAppend(at, one, `appends[${i}].events`))
@@ -201,7 +201,7 @@ export async function appendMany(
       claimed.set(event.id, stream)
     }
   }
-  const outcomes = await Promise.allSettled(all.map((one) => inTurn(one.stream, () => append(at, one))))
+  const outcomes = await Promise.allSettled(all.map((one) => exclusively(one.stream, () => append(at, one))))
   return outcomes.map((outcome) => {
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value

@@ -65,12 +65,12 @@ function createRetries({
   giveUpAfterMs,
   maxInFlight,
 }: CallOptions): <T>(impatience: Impatience, doing: string, attempt: () => Promise<T>) => Promise<T> {
-  const inTurn = createTurns(maxInFlight)
+  const whenFree = createSemaphore(maxInFlight)
   return async (impatience, doing, attempt) => {
     const giveUpAt = performance.now() + giveUpAfterMs
     for (let n = 0; ; n++) {
       try {
-        return await inTurn(() => impatience.settled(attempt))
+        return await whenFree(() => impatience.settled(attempt))
       } catch (error) {
         if (error instanceof EnfoldFault) throw error
         const pauseMs = backOffMs(n)
@@ -158,11 +158,11 @@ interface Found {
 }
 
 /** For those who ask at the same time: a caller that comes while it runs waits for the next one. */
-function shared<T>(deed: () => Promise<T>): () => Promise<T> {
+function shared<T>(call: () => Promise<T>): () => Promise<T> {
   let current: Promise<T> | null = null
   let next: Promise<T> | null = null
   const begin = () => {
-    const begun = deed()
+    const begun = call()
     current = begun
     const end = () => {
       if (current === begun) current = null
@@ -230,10 +230,10 @@ function within<T>(ms: number, answer: Promise<T>): Promise<T> {
 }
 
 /**
- * Lets so many deeds go on at once, the others in the order in which they came. Places that become free in one turn of the
+ * Lets so many calls go on at once, the others in the order in which they came. Places that become free in one turn of the
  * event loop are given away together: begun one by one, each call is a write to the socket of its own, a third of its cost.
  */
-function createTurns(places: number): <T>(deed: () => Promise<T>) => Promise<T> {
+function createSemaphore(places: number): <T>(call: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
   let free = places
   let isHandingOut = false
@@ -244,11 +244,11 @@ function createTurns(places: number): <T>(deed: () => Promise<T>) => Promise<T> 
       begin()
     }
   }
-  return async (deed) => {
+  return async (call) => {
     if (free > 0 && waiting.length === 0) free -= 1
     else await new Promise<void>((resolve) => waiting.push(resolve))
     try {
-      return await deed()
+      return await call()
     } finally {
       free += 1
       if (waiting.length > 0 && !isHandingOut) {

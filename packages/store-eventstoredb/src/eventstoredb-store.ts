@@ -59,7 +59,7 @@ export function createEventStoreDbStore(
     following: { client, credentials, callTimeoutMs },
     campaignsRead: { after: -1, nothingUpTo: -1 },
   }
-  const inTurn = createSerialize<StreamId>()
+  const exclusively = createSerialize<StreamId>()
   const open = createOpenWork('EventStoreDB')
   const readers = createReaders(open)
   return {
@@ -67,9 +67,9 @@ export function createEventStoreDbStore(
     append: (stream, events, expected) =>
       open.run(async () => {
         const prepared = preparedAppend(log, { stream, events, expected }, 'append.events')
-        return await inTurn(stream, () => append(log, prepared))
+        return await exclusively(stream, () => append(log, prepared))
       }),
-    appendMany: (appends) => open.run(() => appendMany(log, inTurn, appends)),
+    appendMany: (appends) => open.run(() => appendMany(log, exclusively, appends)),
     readStream: (stream, from = 1) => readers.read(() => pagesOf(log, stream, Math.max(from, 1))),
     readMany: (streams) =>
       open.run(async () => {

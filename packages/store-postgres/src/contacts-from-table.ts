@@ -97,8 +97,8 @@ function directoryOn(client: TransactionClient, table: ContactTable, catalogue: 
           },
         }),
     within(bound) {
-      const inTurn = mutexOf(bound)
-      return directoryOn({ query: (text, values) => inTurn(() => bound.query(text, values)) }, table, catalogue)
+      const exclusively = mutexOf(bound)
+      return directoryOn({ query: (text, values) => exclusively(() => bound.query(text, values)) }, table, catalogue)
     },
     async check() {
       catalogue.forget()

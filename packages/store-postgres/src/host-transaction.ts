@@ -51,12 +51,12 @@ export function joinHostTransaction(
   place: string,
   { opened, isCurrent, outdated }: SchemaChecks,
 ): HostTransaction {
-  const inTurn = mutexOf(client)
+  const exclusively = mutexOf(client)
   let entering: Promise<void> | undefined
   let identity: Identity | undefined
 
   const ask: Query = <Row extends object>(text: string, values: readonly (string | null)[] = []) =>
-    inTurn(async () => {
+    exclusively(async () => {
       try {
         return rowsOf(await client.query(text, [...values])) as Row[]
       } catch (error) {
@@ -108,13 +108,13 @@ export function mutexOf(client: TransactionClient) {
   const known = mutexes.get(client)
   if (known !== undefined) return known
   let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work)
-    last = turn.catch(() => {})
-    return turn
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work)
+    last = mine.catch(() => {})
+    return mine
   }
-  mutexes.set(client, inTurn)
-  return inTurn
+  mutexes.set(client, exclusively)
+  return exclusively
 }
 
 /** `{ rows }` of pg, Kysely, Knex; a list of TypeORM, Prisma, postgres.js; `[rows, metadata]` of Sequelize. */
