@@ -107,7 +107,7 @@ export const forecastRoutes: readonly Route[] = [
     answers: { 200: ContactForecast },
     scope: reading('any'),
     handle: async ({ principal, engine, path: { contactId }, query }) =>
-      seenBy(principal, await engine.inspect.forecast(contactId, query)),
+      forecastVisibleTo(principal, await engine.inspect.forecast(contactId, query)),
   }),
   route({
     id: 'forecastContact',
@@ -120,7 +120,7 @@ export const forecastRoutes: readonly Route[] = [
     scope: ({ body }) => scopeOfWhatIf(body),
     async handle({ principal, engine, path: { contactId }, body }) {
       await checkKnown(engine, body)
-      return seenBy(principal, await engine.inspect.forecast(contactId, given(body) as ContactForecastQuery))
+      return forecastVisibleTo(principal, await engine.inspect.forecast(contactId, given(body) as ContactForecastQuery))
     },
   }),
   route({
@@ -143,7 +143,7 @@ export const forecastRoutes: readonly Route[] = [
 ]
 
 /** What the caller may see of it. */
-function seenBy(principal: Principal, { steps, ends, held, faults, ...rest }: Forecast) {
+function forecastVisibleTo(principal: Principal, { steps, ends, held, faults, ...rest }: Forecast) {
   return {
     ...rest,
     steps: visibleTo(principal, steps),
