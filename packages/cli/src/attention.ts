@@ -18,7 +18,7 @@ export interface AttentionChoice {
   readonly limit: number
 }
 
-export async function askAttention(url: string, choice: AttentionChoice, options: OrderOptions): Promise<Answer> {
+export async function queryAttention(url: string, choice: AttentionChoice, options: OrderOptions): Promise<Answer> {
   return withEngine(url, 'read', options, async (engine) => {
     const view = await engine.inspect.attention(choice)
     return {

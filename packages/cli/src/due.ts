@@ -14,7 +14,7 @@ export interface DueQuery {
 }
 
 /** Contacts are taken in the order in which a worker would look at them, up to the limit. */
-export async function askDue(url: string, query: DueQuery, options: OrderOptions): Promise<Answer> {
+export async function queryDue(url: string, query: DueQuery, options: OrderOptions): Promise<Answer> {
   const { ids, until, limit } = query
   const span = until === undefined ? {} : { until }
   return withEngine(url, 'read', options, async (engine, store) => {

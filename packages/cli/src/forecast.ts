@@ -22,7 +22,7 @@ export type Span = { readonly until: Instant } | { readonly days: number }
 
 const untilOf = (span: Span): Instant => ('until' in span ? span.until : instantOf(Date.now() + span.days * 86_400_000))
 
-export async function askContactForecast(
+export async function queryContactForecast(
   url: string,
   contactId: ContactId,
   span: Span,
@@ -46,7 +46,7 @@ export interface TotalsQuery {
   readonly whatIf?: WhatIf
 }
 
-export async function askForecast(
+export async function queryForecast(
   url: string,
   query: TotalsQuery,
   span: Span,

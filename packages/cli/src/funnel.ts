@@ -9,7 +9,7 @@ import type { Source } from './source.ts'
 import { named, type Paint, table } from './text.ts'
 
 /** Of a store from its counters, or of a period from its log; of a file from the file. */
-export async function askFunnel(
+export async function queryFunnel(
   source: Source,
   campaignId: string,
   query: FunnelQuery,

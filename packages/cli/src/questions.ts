@@ -59,7 +59,7 @@ const FEW = 5
 
 // --- Many contacts --------------------------------------------------------------------------------------------------
 
-export async function askReplay(source: Source, at: Instant | null, now: Instant): Promise<Answer> {
+export async function queryReplay(source: Source, at: Instant | null, now: Instant): Promise<Answer> {
   const partitions = await source.ask({ ask: 'replay', until: at, now })
   const ahead = aheadOf(partitions.map((partition) => partition.ahead))
   const [events, contacts] = [
@@ -121,7 +121,7 @@ function memberNames({ contacts, keys = [] }: MemberList, word: (text: string) =
   })
 }
 
-export async function askMembers(
+export async function queryMembers(
   source: Source,
   sequence: { readonly campaignId: string; readonly sequenceId: string },
   status: 'active' | 'waiting' | 'either',
@@ -140,7 +140,7 @@ export async function askMembers(
   }
 }
 
-export async function askDiff(source: Source, from: Instant, to: Instant): Promise<Answer> {
+export async function queryDiff(source: Source, from: Instant, to: Instant): Promise<Answer> {
   const contacts = await diff(source.batches(), from, to)
   const tags = (list: readonly NamedMembership[]) => list.map(tagInWords).join(', ')
   return {
@@ -160,7 +160,7 @@ function tagInWords(one: NamedMembership): string {
   return parsed === null ? named(tag) : `${sequenceName({ ...parsed, key })}${parsed.waiting ? ' (waiting)' : ''}`
 }
 
-export async function askStats(source: Source, now: Instant): Promise<Answer> {
+export async function queryStats(source: Source, now: Instant): Promise<Answer> {
   const types = new Map<string, number>()
   const streams = { contacts: new Set<string>(), campaigns: new Set<string>() }
   let [events, first, last]: [number, Instant | null, Instant | null] = [0, null, null]
@@ -200,7 +200,7 @@ const STATE_WRONG: { readonly [because in StateDifference['because']]: string } 
 }
 
 /** Of a store its index too: held against the log, contact by contact (INDEX-3). With a seal: whether it still holds. */
-export async function askVerify(
+export async function queryVerify(
   source: Source,
   given: Seal | null,
   { now, gateMs }: { readonly now: Instant; readonly gateMs: number },
@@ -291,7 +291,7 @@ const tagsInWords = (tags: readonly NamedMembership[]) =>
 
 // --- One contact ----------------------------------------------------------------------------------------------------
 
-export async function askState(
+export async function queryState(
   source: Source,
   contactId: ContactId,
   at: Instant | null,
@@ -342,7 +342,7 @@ function stateInWords(paint: Paint, contactId: ContactId, state: ContactState): 
   ].join('\n')
 }
 
-export async function askHistory(
+export async function queryHistory(
   source: Source,
   contactId: ContactId,
   withChanges: boolean,
@@ -382,7 +382,12 @@ export async function askHistory(
 }
 
 /** Why did this happen? */
-export async function askExplain(source: Source, contactId: ContactId, eventId: string, now: Instant): Promise<Answer> {
+export async function queryExplain(
+  source: Source,
+  contactId: ContactId,
+  eventId: string,
+  now: Instant,
+): Promise<Answer> {
   const { history } = await read(source, contactId)
   const chain = explain(history, eventId)
   const root = chain.at(-1)
@@ -404,7 +409,7 @@ export async function askExplain(source: Source, contactId: ContactId, eventId: 
 }
 
 /** Why did this not happen? */
-export async function askExplainNot(
+export async function queryExplainNot(
   source: Source,
   contactId: ContactId,
   step: Omit<StepRef, 'run'> & { readonly run?: number },
@@ -438,7 +443,7 @@ function eventLines(events: readonly RecordedContactEvent[], clock: Instant): re
 }
 
 /** Why did this signal not satisfy this goal? */
-export async function askExplainGoal(
+export async function queryExplainGoal(
   source: Source,
   contactId: ContactId,
   question: GoalQuestion,

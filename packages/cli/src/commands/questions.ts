@@ -8,18 +8,18 @@ import { Argument, type Command, Option } from 'commander'
 import { goalIn, idIn, instantIn, millisecondsIn, stepIn, wholeNumberIn } from '../arguments.ts'
 import { type Ask, askLog, type SharedOptions } from '../ask-log.ts'
 import { UsageError } from '../errors.ts'
-import { askFunnel } from '../funnel.ts'
+import { queryFunnel } from '../funnel.ts'
 import {
-  askDiff,
-  askExplain,
-  askExplainGoal,
-  askExplainNot,
-  askHistory,
-  askMembers,
-  askReplay,
-  askState,
-  askStats,
-  askVerify,
+  queryDiff,
+  queryExplain,
+  queryExplainGoal,
+  queryExplainNot,
+  queryHistory,
+  queryMembers,
+  queryReplay,
+  queryState,
+  queryStats,
+  queryVerify,
 } from '../questions.ts'
 import { makeKeys, readSeal, sealLog } from '../seal-file.ts'
 import { STORE_URLS } from '../store-url.ts'
@@ -50,7 +50,7 @@ function addManyContacts(program: Command, answer: Answering): void {
     .addOption(at('as of then (default: the end of the log)'))
     .argument('[source]')
     .action((source: string | undefined, options: SharedOptions & { at?: Instant }) =>
-      answer(source, options, (log) => askReplay(log, options.at ?? null, clockNow())),
+      answer(source, options, (log) => queryReplay(log, options.at ?? null, clockNow())),
     )
 
   question(program, 'members', 'name the contacts that were in a sequence')
@@ -69,7 +69,7 @@ function addManyContacts(program: Command, answer: Answering): void {
         options: SharedOptions & { at?: Instant; status: 'active' | 'waiting' | 'either' },
       ) =>
         answer(source, options, (log) =>
-          askMembers(log, { campaignId, sequenceId }, options.status, options.at ?? null, clockNow()),
+          queryMembers(log, { campaignId, sequenceId }, options.status, options.at ?? null, clockNow()),
         ),
     )
 
@@ -80,13 +80,13 @@ function addManyContacts(program: Command, answer: Answering): void {
     .action((source: string | undefined, options: SharedOptions & { from: Instant; to: Instant }) => {
       if (options.from > options.to)
         throw new UsageError(`--from is ${options.from}, which is after --to, ${options.to}.`)
-      return answer(source, options, (log) => askDiff(log, options.from, options.to))
+      return answer(source, options, (log) => queryDiff(log, options.from, options.to))
     })
 
   question(program, 'stats', 'count events by type')
     .argument('[source]')
     .action((source: string | undefined, options: SharedOptions) =>
-      answer(source, options, (log) => askStats(log, clockNow())),
+      answer(source, options, (log) => queryStats(log, clockNow())),
     )
 }
 
@@ -108,7 +108,7 @@ function addFunnel(program: Command, { stderr }: Streams, answer: Answering): vo
         ...(from === undefined ? {} : { from }),
         ...(to === undefined ? {} : { to }),
       }
-      return answer(source, options, (log) => askFunnel(log, campaignId, query, stderr))
+      return answer(source, options, (log) => queryFunnel(log, campaignId, query, stderr))
     })
 }
 
@@ -124,7 +124,9 @@ function addVerification(program: Command, io: Streams, answer: Answering): void
       const { seal, key, gateMs } = options
       if ((seal === undefined) !== (key === undefined)) throw new UsageError('--seal and --key go together.')
       const given = seal === undefined || key === undefined ? null : readSeal(seal, key)
-      return answer(source, options, (log) => askVerify(log, given, { now: clockNow(), gateMs: gateMs ?? log.gateMs }))
+      return answer(source, options, (log) =>
+        queryVerify(log, given, { now: clockNow(), gateMs: gateMs ?? log.gateMs }),
+      )
     })
 
   question(program, 'seal', 'write down what the log is now, signed, so that any later change is found', {
@@ -164,7 +166,7 @@ function addOneContact(program: Command, answer: Answering): void {
     .argument('[source]')
     .addOption(at('as of then (default: the end of the log)'))
     .action((contactId: string, source: string | undefined, options: SharedOptions & { at?: Instant }) =>
-      answer(source, options, (log) => askState(log, contactId, options.at ?? null, clockNow())),
+      answer(source, options, (log) => queryState(log, contactId, options.at ?? null, clockNow())),
     )
 
   question(program, 'history', "list a contact's events")
@@ -172,7 +174,7 @@ function addOneContact(program: Command, answer: Answering): void {
     .argument('[source]')
     .option('--changes', 'with what each event changed, as JSON patches')
     .action((contactId: string, source: string | undefined, options: SharedOptions & { changes?: boolean }) =>
-      answer(source, options, (log) => askHistory(log, contactId, options.changes === true, clockNow())),
+      answer(source, options, (log) => queryHistory(log, contactId, options.changes === true, clockNow())),
     )
 }
 
@@ -216,19 +218,19 @@ function addExplain(program: Command, answer: Answering): void {
             throw new UsageError('explain takes the id of an event, --step, or --goal with --signal.')
           requireOfStep(options)
           return answer(first, options, (log) =>
-            askExplainGoal(log, contactId, { ...goal, signalId: signal }, clockNow()),
+            queryExplainGoal(log, contactId, { ...goal, signalId: signal }, clockNow()),
           )
         }
         if (step === undefined) {
           if (first === undefined)
             throw new UsageError('explain needs the id of an event, or --step. See: enfold history.')
           requireOfStep(options)
-          return answer(second, options, (log) => askExplain(log, contactId, first, clockNow()))
+          return answer(second, options, (log) => queryExplain(log, contactId, first, clockNow()))
         }
         if (second !== undefined) throw new UsageError('explain takes the id of an event or --step, not both.')
         const keyed = key === undefined ? {} : { key }
         return answer(first, options, (log) =>
-          askExplainNot(
+          queryExplainNot(
             log,
             contactId,
             { ...step, ...keyed, ...(run === undefined ? {} : { run }) },

@@ -3,12 +3,12 @@ import type { CampaignId, Instant, Overdue, WhatIf } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { type Command, Option } from 'commander'
 import { idIn, instantIn, read, textIn, wholeNumberIn } from '../arguments.ts'
-import { askAttention } from '../attention.ts'
+import { queryAttention } from '../attention.ts'
 import { readDefinition } from '../campaign-orders.ts'
 import { openConsole } from '../console.ts'
-import { askDue } from '../due.ts'
+import { queryDue } from '../due.ts'
 import { UsageError } from '../errors.ts'
-import { askContactForecast, askForecast } from '../forecast.ts'
+import { queryContactForecast, queryForecast } from '../forecast.ts'
 import { type ParkedOptions, tellParked } from '../parked.ts'
 import { refresh } from '../refresh.ts'
 import type { Streams } from '../streams.ts'
@@ -110,7 +110,7 @@ function addDue(program: Command, io: Streams): void {
         if (limit !== undefined && words.length > 0)
           throw new UsageError('--limit is for everyone: name no contact, or leave it out.')
         const question = { ids: idsOf(words), limit: limit ?? 100, ...(until === undefined ? {} : { until }) }
-        tell(io, await askDue(url, question, options), options)
+        tell(io, await queryDue(url, question, options), options)
       },
     )
 }
@@ -186,7 +186,7 @@ function addForecast(program: Command, io: Streams): void {
         const isOfAll = campaign !== undefined && ifPaused === undefined && ifResumed === undefined
         if (isOfAll || by !== undefined || sample !== undefined)
           throw new UsageError('--campaign, --by and --sample are for all contacts: name none.')
-        return tell(io, await askContactForecast(url, read(idIn, word), spanOr(30), whatIf, options), options)
+        return tell(io, await queryContactForecast(url, read(idIn, word), spanOr(30), whatIf, options), options)
       }
       const query = {
         by: by ?? 'day',
@@ -194,7 +194,7 @@ function addForecast(program: Command, io: Streams): void {
         ...(sample === undefined ? {} : { sample }),
         ...(whatIf === null ? {} : { whatIf }),
       }
-      return tell(io, await askForecast(url, query, spanOr(14), options, io.stderr), options)
+      return tell(io, await queryForecast(url, query, spanOr(14), options, io.stderr), options)
     })
 }
 
@@ -218,7 +218,7 @@ function addAttention(program: Command, io: Streams): void {
         ...(campaign === undefined ? {} : { campaigns: [campaign] }),
         ...(after === undefined ? {} : { after }),
       }
-      tell(io, await askAttention(url, question, options), options)
+      tell(io, await queryAttention(url, question, options), options)
     })
 }
 
