@@ -1,4 +1,8 @@
-/** The kinds of timers: a file each, and a row in each of the two places here. */
+/**
+ * The kinds of timers, a file each. A new one gets an interface here, and a place in `Timer`, `TIMERS` and `withKind`. Its
+ * form is named elsewhere too, where no compiler asks for it: `isCounted` in `timer.ts` (whether it counts from the step
+ * before), `counted` and `canBePast` in `verify.ts` (what a log may say of it), and the generators of the testkit.
+ */
 import { slot } from '../formats.ts'
 import { closed, type ObjectOf, optional } from '../schema.ts'
 import { AFTER, type AfterForm, after } from './after.ts'
