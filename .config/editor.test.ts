@@ -43,7 +43,7 @@ function hovered(code: string): { readonly shown: string; readonly says: string 
 }
 
 describe('an editor', () => {
-  it('shows the members of an event and what their docstrings say', () => {
+  it('an editor shows the members of an event and what their docstrings say', () => {
     const [data, reason, timing, key, dueAt] = hovered(`
       import type { ContactEventOf } from './events.ts'
       declare const skipped: ContactEventOf<'StepSkipped'>
@@ -65,7 +65,7 @@ describe('an editor', () => {
     expect(dueAt?.says).toContain('(TIME-3)')
   })
 
-  it('shows the parts of a campaign definition, and checks the routes of a typed one', () => {
+  it('an editor shows the parts of a campaign definition, and checks the routes of a typed one', () => {
     const [next, to, timer, at, condition] = hovered(`
       import type { CampaignDefinition, GoalDefinition, StepDefinition, AfterDaysTimer } from './definition.ts'
       declare const goal: GoalDefinition<'welcome'>

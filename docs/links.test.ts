@@ -16,7 +16,7 @@ const anchorOf = (heading: string) =>
     .replace(/[^\p{L}\p{N}_ -]/gu, '')
     .replaceAll(' ', '-')
 
-it('there are pages', () => expect(pages.length).toBeGreaterThan(20))
+it('pages are found to check', () => expect(pages.length).toBeGreaterThan(20))
 
 it.each(pages)('%s leads nowhere that is not there', (page) => {
   const text = readFileSync(join(ROOT, page), 'utf8').replace(/```[\s\S]*?```/g, '')

@@ -19,7 +19,7 @@ const names = readdirSync(HERE)
 const SCHEDULE = /(?<=^## What happens when\n[\s\S]*?```text\n)[\s\S]*?(?=\n```$)/m
 
 describe.each(names)('the recipe %s', (name) => {
-  it('prints the schedule of its page', async () => {
+  it('the recipe prints the schedule of its page', async () => {
     const { default: recipe, ...exported } = (await import(join(HERE, `${name}.ts`))) as { readonly default: Recipe }
     // Its only one, so that `enfold dev` can show it.
     const campaigns = Object.values<unknown>(exported).filter((one) => defineCampaign(one)._tag === 'Right')

@@ -197,7 +197,7 @@ describe('the demo', () => {
     for (const { at } of added) expect(at > (before.at(-1)?.at as string)).toBe(true)
   })
 
-  it('ONCE-3: killed in the middle and gone on with, sends what an undisturbed run sends', async () => {
+  it('ONCE-3: a demo killed in the middle and gone on with sends what an undisturbed run sends', async () => {
     const undisturbed = await fewOnFile()
     const out = newPath()
     const killed = start('demo.ts', ['--days', '1', '--out', out, ...FEW])
@@ -244,7 +244,7 @@ describe('the demo on PostgreSQL', () => {
   })
 
   it.runIf(soaking)(
-    'ONCE-3: killed in the middle, with its server left over, and gone on with, sends what an undisturbed run sends',
+    'ONCE-3: a demo killed in the middle, with its server left over, and gone on with sends what an undisturbed run sends',
     async () => {
       const [file, server] = [newPath(), given()]
       const killed = start('demo.ts', ['--store', 'postgres', '--out', server, ...SHORT])
@@ -284,7 +284,7 @@ describe('the demo on EventStoreDB', () => {
     expect(readdirSync(join(server, 'outbox')).sort()).toEqual(readdirSync(join(file, 'outbox')).sort())
   })
 
-  it.runIf(soaking)('uses your own server as it is, in streams of the run’s own', async () => {
+  it.runIf(soaking)('the demo uses your own server as it is, in streams of the run’s own', async () => {
     const yours = await forkFakeServer({ shuffle: 1 })
     onTestFinished(() => yours.stop())
     vi.stubEnv('ENFOLD_EVENTSTOREDB_URL', yours.url)
@@ -436,7 +436,7 @@ describe('what the demo is given', () => {
       expect(stdout).toContain(`\n  ${option}`)
   })
 
-  it('comes from make-data.ts, byte by byte', async () => {
+  it('the data of the demo comes from make-data.ts, byte by byte', async () => {
     const child = start('make-data.ts', [temporary])
     expect((await once(child, 'exit'))[0]).toBe(0)
     for (const file of ['contacts.csv', 'happenings.jsonl'])

@@ -265,7 +265,7 @@ describe('an order for everyone of a file', () => {
     expect((await enfold([...order, '--allow-untouched', '--allow-unknown'])).status).toBe(0)
   })
 
-  it('LOG-3: records who ordered it and why, and in which action', async () => {
+  it('LOG-3: an order for many records who ordered it and why, and in which action', async () => {
     await said(
       'start',
       store,

@@ -90,7 +90,7 @@ describe.each([
   })
 
   it.each(some(known.members))(
-    'AUDIT-2: knows who was in $campaignId/$sequenceId ($status) at $at',
+    'AUDIT-2: members tells who was in $campaignId/$sequenceId ($status) at $at',
     async ({ campaignId, sequenceId, status, at, contacts }) => {
       const args = ['members', campaignId, sequenceId, source, '--at', at, '--status', status]
       expect(await answerOf(args)).toMatchObject({ total: contacts.length, contacts })
@@ -98,7 +98,7 @@ describe.each([
   )
 
   it.each(some(known.explanations))(
-    'AUDIT-3: explains $eventId',
+    'AUDIT-3: explain tells the causes of $eventId',
     async ({ contactId, eventId, chain, root, actor }) => {
       const { chain: found } = (await answerOf(['explain', '--store', source, '--', contactId, eventId])) as {
         chain: { id: string; type: string; at: string; cause: object; actor: string | null }[]

@@ -56,7 +56,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const withoutIds = (text: string) => text.replace(UUID, '<id>')
 
 describe('--dry-run', () => {
-  it('SKIP-1, SHIFT-2, ERASE-1: prints what the order would change of the schedule, and writes nothing', async () => {
+  it('SKIP-1, SHIFT-2, ERASE-1: --dry-run prints what the order would change of the schedule, and writes nothing', async () => {
     await said('start', store, 'ada', NURTURE)
     const before = await historyOf('ada')
     const shift = await said('shift', store, 'ada', NURTURE, '--by', 'P2D', '--dry-run')
@@ -136,7 +136,7 @@ describe('refresh', () => {
     } }`,
     )
 
-  it('TIME-4: moves the wake of each contact to what the directory says now, and names the one that it cannot', async () => {
+  it('TIME-4: refresh moves the wake of each contact to what the directory says now, and names the one that it cannot', async () => {
     expect((await enfold(['publish', store, given('party.json', JSON.stringify(party))])).status).toBe(0)
     const [before, after] = [host('before.mjs', '2100-03-20'), host('after.mjs', '2100-03-10')]
     await said('start', store, 'ann', 'bob', 'party/s', '--yes', '--host-module', before)
@@ -338,14 +338,14 @@ describe('an order for one contact', () => {
     expect((await historyOf('bob'))[0]).toMatchObject({ data: { occurredAt: '2026-03-01T00:00:00.000Z' } })
   })
 
-  it('LOG-3: records who ordered it and why, under the command id', async () => {
+  it('LOG-3: an order records who ordered it and why, under the command id', async () => {
     await said('start', store, 'ada', NURTURE, '--actor', 'olga', '--reason', 'asked by phone', '--command-id', 'c-1')
     expect(await historyOf('ada')).toMatchObject([
       { actor: 'olga', commandId: 'c-1', cause: { by: 'operator', reason: 'asked by phone' } },
     ])
   })
 
-  it('LOG-3: by default it was the user of this machine', async () => {
+  it('LOG-3: an order is by default that of the user of this machine', async () => {
     await said('start', store, 'ada', NURTURE)
     const [event] = await historyOf('ada')
     expect(event?.actor).toBe((await import('node:os')).userInfo().username)
@@ -602,7 +602,7 @@ describe("the host's contacts", () => {
     expect((await enfold(['start', store, 'rich', NURTURE, '--host-module', host])).status).toBe(0)
   })
 
-  it('BULK-2: what goes wrong in it is the failure of that contact', async () => {
+  it("BULK-2: what goes wrong in the host's directory is the failure of that contact", async () => {
     const { status, stdout, stderr } = await enfold([
       'start',
       store,

@@ -48,7 +48,7 @@ function together(partitions: readonly Partition[]) {
 }
 
 describe('a log read in partitions', () => {
-  it.each(QUESTIONS)('AUDIT-2: by two threads gives the answer of one ($ask, $until)', async (question) => {
+  it.each(QUESTIONS)('AUDIT-2: a log read by two threads gives the answer of one ($ask, $until)', async (question) => {
     const { partitions, bad } = await scanInParallel(given('log.jsonl', lines), 2, false, question, () => {})
     expect({ partitions: partitions.length, bad }).toEqual({ partitions: 2, bad: [] })
     expect(together(partitions)).toEqual(together([await answerFor(question, log)]))

@@ -203,7 +203,7 @@ describe('KIND-1: run with handlers for some kinds', () => {
 
 describe('run', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'ONCE-3: told to end by %s, it waits for the handler in flight, and all is at rest',
+    'ONCE-3: run told to end by %s waits for the handler in flight, and all is at rest',
     async (signal) => {
       const [begun, told, go, closed] = ['begun', 'told', 'go', 'closed'].map((name) => file(`${name}-${stores}`)) as [
         string,
@@ -249,7 +249,7 @@ describe('run', () => {
     },
   )
 
-  it('GOAL-12: takes up what another process orders while it works', async () => {
+  it('GOAL-12: run takes up what another process orders while it works', async () => {
     const { child, ended } = worker('--handlers', given('also-sent.mjs', SENT), '--json')
     let told = ''
     child.stdout.on('data', (text) => {

@@ -436,7 +436,7 @@ describe('pages', () => {
     await page.context().close()
   })
 
-  it('by keyboard: to the content first, and the focus is seen', async () => {
+  it('the keyboard leads to the content first, and the focus is seen', async () => {
     const { page, visit } = await opened()
     await visit('/campaigns')
     await page.keyboard.press('Tab')

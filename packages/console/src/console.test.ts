@@ -1185,50 +1185,56 @@ describe('an action whose process died', () => {
     await over
   })
 
-  it.each(['gardener', 'nobody'])('BULK-3: its progress ends for an actor who has become %s', async (later) => {
-    const { clock, engine } = await givenWorldOfOurs()
-    let goOn = (): void => {}
-    const held = new Promise<void>((resolve) => {
-      goOn = resolve
-    })
-    async function* ids() {
-      await held
-      yield 'ann'
-    }
-    const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
-    const over = engine.processAction({ ...order, actionId: 'a', contacts: { ids: ids() } })
-    await expect.poll(() => engine.inspect.action('a'), { timeout: 30_000 }).not.toBeNull()
-    let as = 'writer'
-    const own = consoleOf({ ...world, engine }, { authorize: () => ACTORS[as] ?? null })
-    const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/progress`))
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-    const next = async () => new TextDecoder().decode((await reader.read()).value)
-    expect(await next()).toContain('"still":false')
-    clock.advance('PT5M')
-    expect(await next()).toContain('"still":true')
-    as = later
-    goOn()
-    await over
-    expect(await next()).toBe('')
-  })
+  it.each(['gardener', 'nobody'])(
+    'BULK-3: the progress of an action ends for an actor who has become %s',
+    async (later) => {
+      const { clock, engine } = await givenWorldOfOurs()
+      let goOn = (): void => {}
+      const held = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      async function* ids() {
+        await held
+        yield 'ann'
+      }
+      const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
+      const over = engine.processAction({ ...order, actionId: 'a', contacts: { ids: ids() } })
+      await expect.poll(() => engine.inspect.action('a'), { timeout: 30_000 }).not.toBeNull()
+      let as = 'writer'
+      const own = consoleOf({ ...world, engine }, { authorize: () => ACTORS[as] ?? null })
+      const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/progress`))
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+      const next = async () => new TextDecoder().decode((await reader.read()).value)
+      expect(await next()).toContain('"still":false')
+      clock.advance('PT5M')
+      expect(await next()).toContain('"still":true')
+      as = later
+      goOn()
+      await over
+      expect(await next()).toBe('')
+    },
+  )
 
-  it.each(['gardener', 'nobody'])('BULK-3: its file breaks off for an actor who has become %s', async (later) => {
-    const { engine } = await givenWorldOfOurs()
-    const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
-    await engine.processAction({ ...order, actionId: 'a', contacts: { ids: ['ann'] } })
-    let as = 'writer'
-    const errors: unknown[] = []
-    const own = consoleOf(
-      { ...world, engine },
-      { authorize: () => ACTORS[as] ?? null, onError: (error) => errors.push(error) },
-    )
-    const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/results.csv`))
-    as = later
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-    expect(new TextDecoder().decode((await reader.read()).value)).toContain('"contactId"')
-    await expect(reader.read()).rejects.toThrow('may not see the file any more')
-    expect(errors).toHaveLength(1)
-  })
+  it.each(['gardener', 'nobody'])(
+    'BULK-3: the file of an action breaks off for an actor who has become %s',
+    async (later) => {
+      const { engine } = await givenWorldOfOurs()
+      const order = { action: 'start', campaignId: 'pool', sequenceId: 'nurture', actor: 'olga' } as const
+      await engine.processAction({ ...order, actionId: 'a', contacts: { ids: ['ann'] } })
+      let as = 'writer'
+      const errors: unknown[] = []
+      const own = consoleOf(
+        { ...world, engine },
+        { authorize: () => ACTORS[as] ?? null, onError: (error) => errors.push(error) },
+      )
+      const response = await own(new Request(`${ORIGIN}${BASE}/actions/a/results.csv`))
+      as = later
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+      expect(new TextDecoder().decode((await reader.read()).value)).toContain('"contactId"')
+      await expect(reader.read()).rejects.toThrow('may not see the file any more')
+      expect(errors).toHaveLength(1)
+    },
+  )
 
   async function givenWorldOfOurs(): Promise<World> {
     const mine = await givenWorld()
@@ -1390,7 +1396,7 @@ describe('LOG-6: any string is a legal id', () => {
     '😀'.repeat(200),
   ]
 
-  it('in every place of every page', async () => {
+  it('any id is shown as it is in every place of every page', async () => {
     const hostile = campaign({
       id: HOSTILE[0] as string,
       name: HOSTILE[1] as string,

@@ -58,7 +58,7 @@ function happen(record: ActionRecord, all: readonly ActionOutcome[], one: Next):
 const sumOf = (record: ActionRecord) => Object.values(record.outcomes).reduce((sum, count) => sum + count, 0)
 
 describe('the life of an action', () => {
-  it('BULK-1: at every save its counts add up to the contacts seen, and what it says never goes back', () => {
+  it('BULK-1: at every save the counts of an action add up to the contacts seen, and its progress never goes back', () => {
     fc.assert(
       fc.property(outcomesArbitrary, fc.nat(5), fc.array(nextArbitrary), (all, repeated, happened) => {
         let before = collected(all.length, repeated)
@@ -81,7 +81,7 @@ describe('the life of an action', () => {
     )
   })
 
-  it('BULK-2: cut into groups at any points and taken up in between, it ends at the same record', () => {
+  it('BULK-2: an action cut into groups at any points and taken up in between ends at the same record', () => {
     fc.assert(
       fc.property(
         outcomesArbitrary,
@@ -122,7 +122,7 @@ describe('the life of an action', () => {
     expect(counted.outcomes).toMatchObject({ started: 1, failed: 1 })
   })
 
-  it('BULK-3: told to end, it is cancelled by nobody; with its last contacts it is done', () => {
+  it('BULK-3: an action that is told to end is cancelled by nobody; with its last contacts it is done', () => {
     const ended = { state: 'cancelled', cancelledBy: null, endedAt: NOW, processed: 1 }
     expect(advance(collected(2), ['started', 'started'], 1, true)).toMatchObject(ended)
     expect(advance(collected(1), ['started'], 1, true)).toMatchObject({ state: 'done', endedAt: NOW })

@@ -331,7 +331,7 @@ describe('invalid definitions', () => {
     ['a number for a wall time', { afterDays: 1, at: 8 }, 'is 8; expected a wall time "HH:mm" from 00:00 to 23:59'],
     ['text for a number', { afterDays: '3', at: '08:00' }, 'is "3"; expected a whole number, without quotes'],
     ['a number for a name', { field: 5, offset: 'P1D' }, 'is 5; expected text in quotes'],
-  ])('VERSION-2: of %s it says what was expected', (_, timer, message) => {
+  ])('VERSION-2: a definition with %s is refused with what was expected', (_, timer, message) => {
     expect(problemsOf(withTimer(timer)).map((one) => one.message)).toEqual([message])
   })
 

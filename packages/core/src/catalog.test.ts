@@ -119,7 +119,7 @@ describe('publishing', () => {
     expect(publish(catalog, { ...b, name: 'C' }).answer).toMatchObject({ outcome: 'published', version: 3 })
   })
 
-  it('VERSION-2a: warns of values of another type than other published campaigns compare the same with', () => {
+  it('VERSION-2a: publishing warns of values of another type than other published campaigns compare the same with', () => {
     const catalog = createCatalog()
     const named = (id: string, ...patterns: object[]) => ({
       ...definition(id),
@@ -143,7 +143,7 @@ describe('publishing', () => {
     expect(warned(named('a', paid(1)))).toEqual([])
   })
 
-  it('VERSION-2a: warns of a kind of signals that is nearly one that the rules or other campaigns name', () => {
+  it('VERSION-2a: publishing warns of a kind of signals that is nearly one that the rules or other campaigns name', () => {
     const catalog = createCatalog()
     const waitsFor = (id: string, ...kinds: string[]) => ({
       ...definition(id),

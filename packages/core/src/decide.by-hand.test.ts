@@ -410,7 +410,7 @@ describe('cancelling one step', () => {
 })
 
 describe('late news of a step that was given up', () => {
-  it('STEP-1: sets the record right and moves nothing that is counted from it', () => {
+  it('STEP-1: late news of a step sets the record right and moves nothing that is counted from it', () => {
     const once = campaign({
       id: 'once',
       goals: [],

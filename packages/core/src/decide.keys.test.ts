@@ -77,7 +77,7 @@ describe('variables', () => {
       .thenRejected('VariableUnknown', { name: 'totl', known: ['total', 'orderId', 'card'] })
   })
 
-  it('VAR-1: they do not change while the run is in progress', () => {
+  it('VAR-1: variables do not change while the run is in progress', () => {
     const again = two.when(signal('cart-left', at('a', { total: 1 })))
     again.thenAnswer({
       goals: [
@@ -501,7 +501,7 @@ describe('a log of keyed runs', () => {
         ],
       }),
     ],
-  ])('AUDIT-4: breaks %s with %s', (rule, _, lie) => {
+  ])('AUDIT-4: a log of keyed runs breaks %s with %s', (rule, _, lie) => {
     expect(faultIn(done, lie) ?? faultIn(scene, lie)).toBe(rule)
   })
 })

@@ -73,7 +73,7 @@ describe('starting at a step', () => {
     story.when(start('s', { atStep: 'z' })).thenRejected('StepUnknown')
   })
 
-  it('START-7, TIME-4, TIME-7: it is the first step of the run, and what is counted from the start is so', () => {
+  it('START-7, TIME-4, TIME-7: the step that a run starts at is its first, and what is counted from the start is so', () => {
     const born = story.facts({ fields: { birthday: '1980-03-02' } }).given(start('yearly', { atStep: 'b' }))
     // The first occurrence after the start, which is at that very moment.
     expect(born.plan.upcoming.map(({ dueAt }) => dueAt)).toEqual(['2027-03-02T09:00:00.000Z'])
@@ -114,7 +114,7 @@ describe('moving a run to a step', () => {
     expect(sending?.causationId).toBe(moved.events.at(-1)?.id)
   })
 
-  it('JUMP-1, TIME-2: its window applies also without a wait', () => {
+  it('JUMP-1, TIME-2: the window of the step that a run moves to applies also without a wait', () => {
     const night = story
       .given(start('office'))
       .at('PT12H')
@@ -163,7 +163,7 @@ describe('moving a run to a step', () => {
     expect(nextOf(ordered.given(move('s', { toStep: 'd' })))).toEqual(['d 03-03T09:00'])
   })
 
-  it('JUMP-1, STEP-4: while a step is in flight it is refused; an older attempt that reports late moves nothing', () => {
+  it('JUMP-1, STEP-4: a move is refused while a step is in flight; an older attempt that reports late moves nothing', () => {
     story
       .given(start('s'), dispatch())
       .when(move('s', { toStep: 'c' }))

@@ -57,7 +57,7 @@ const recordOf = ({ state }: Scenario, stepId: string) => {
 }
 
 describe('sending the next step now', () => {
-  it('NOW-1: it is due now, under its scheduled key, and the run goes on from there', () => {
+  it('NOW-1: the step sent now is due now, under its scheduled key, and the run goes on from there', () => {
     const { after } = underway
       .at('PT3H')
       .when(sendNow('s'))
@@ -70,7 +70,7 @@ describe('sending the next step now', () => {
     expect(sentOf(after.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-02T12:00', 'c 03-03T12:00'])
   })
 
-  it('NOW-1, SHIFT-1, CANCEL-1: it ends the wait that a cancelled step has left, as an instant by hand does', () => {
+  it('NOW-1, SHIFT-1, CANCEL-1: sending now ends the wait that a cancelled step has left, as an instant by hand does', () => {
     const waiting = underway.given(cancel('s', 'b')).at('PT3H')
     expect(nextOf(waiting)).toEqual(['c 03-04T09:00'])
     const now = waiting.given(sendNow('s'))
@@ -80,7 +80,7 @@ describe('sending the next step now', () => {
     expect(nextOf(tonight)).toEqual(['c 03-02T20:00'])
   })
 
-  it('NOW-1, TIME-2: it does not wait for its window, and no retry of it does', () => {
+  it('NOW-1, TIME-2: the step sent now does not wait for its window, and no retry of it does', () => {
     const night = story.given(start('office')).at('PT11H').given(sendNow('office'))
     expect(nextOf(night)).toEqual(['a 03-02T20:00'])
     const retrying = night.given(dispatch(), report('office', 'a', failed))
@@ -119,7 +119,7 @@ describe('sending the next step now', () => {
       .thenRejected('StepInFlight')
   })
 
-  it('NOW-1: it passes no pause, ban, stop or end', () => {
+  it('NOW-1: sending now passes no pause, ban, stop or end', () => {
     underway.given(pause('s')).when(sendNow('s')).thenRejected('EnrollmentNotActive')
     underway.given(stop('s')).when(sendNow('s')).thenRejected('EnrollmentNotActive')
     underway.given(suppress()).when(sendNow('s')).thenRejected('ContactSuppressed')
@@ -152,7 +152,7 @@ describe('sending the next step now', () => {
 })
 
 describe('rescheduling a step', () => {
-  it('SHIFT-1: it is due at that instant, and the next is counted from then', () => {
+  it('SHIFT-1: a rescheduled step is due at its instant, and the next is counted from then', () => {
     const { after } = underway
       .when(reschedule('s', 'b', { dueAt: at('03-07T15:00') }))
       .thenEvents(['StepRescheduled', { stepId: 'b', dueAt: at('03-07T15:00'), from: at('03-03T09:00') }])
@@ -188,7 +188,7 @@ describe('rescheduling a step', () => {
     expect(nextOf(both)).toEqual(['c 03-08T15:00'])
   })
 
-  it('SHIFT-1: in the past is refused, now is not', () => {
+  it('SHIFT-1: an instant in the past is refused, now is not', () => {
     underway
       .at('PT1H')
       .when(reschedule('s', 'b', { dueAt: at('03-02T09:59') }))
@@ -198,7 +198,7 @@ describe('rescheduling a step', () => {
     ])
   })
 
-  it('SHIFT-1: changes of facts do not move it, and clear gives it back to its timer, which reads them', () => {
+  it('SHIFT-1: changes of facts do not move a rescheduled step, and clear gives it back to its timer, which reads them', () => {
     const berlin = story.facts({ timeZone: 'Europe/Berlin' }).given(start('zoned'))
     expect(nextOf(berlin)).toEqual(['a 03-04T07:00'])
     const fixed = berlin.given(reschedule('zoned', 'a', { dueAt: at('03-05T12:00') })).facts({ timeZone: 'Asia/Tokyo' })
@@ -221,7 +221,7 @@ describe('rescheduling a step', () => {
       .thenNothing({ outcome: 'rescheduled', run: 1, from: at('03-03T09:00'), to: at('03-07T15:00') })
   })
 
-  it('SHIFT-1, TIME-2, STEP-9: its window is asked when it would begin, and it is late counted from its instant', () => {
+  it('SHIFT-1, TIME-2, STEP-9: the window of a rescheduled step is asked when it would begin, and it is late counted from its instant', () => {
     const night = story.given(start('office'), reschedule('office', 'a', { dueAt: at('03-05T21:00') }))
     expect(night.at('P3D').plan.wakeAt).toBe(at('03-06T08:00'))
     const late = night
@@ -322,13 +322,13 @@ describe('shifting a run', () => {
     expect(sentOf(afterFirst.passed('P60D'))).toEqual([...whole.slice(0, 1), ...moved.slice(1)])
   })
 
-  it('SHIFT-2: at the same time of day where a wait counts days, and in its window', () => {
+  it('SHIFT-2: a shift moves a wait that counts days by its length, and then into the window', () => {
     expect(nextOf(story.given(start('zoned'), shift('zoned', { by: 'PT3H' })))).toEqual(['a 03-04T11:00'])
     const night = story.given(start('office'), shift('office', { by: 'PT15H' }))
     expect(nextOf(night)).toEqual(['a 03-04T08:00'])
   })
 
-  it('SHIFT-2: while a step is in flight it is the next wait that it moves', () => {
+  it('SHIFT-2: a shift moves the next wait while a step is in flight', () => {
     const inFlight = story.given(start('s'), dispatch(), shift('s', { by: 'P2D' }))
     expect(nextOf(inFlight.given(report('s', 'a', { outcome: 'sent' })))).toEqual(['b 03-05T09:00'])
     expect(nextOf(inFlight.given(report('s', 'a', failed)))).toEqual(['a 03-04T09:01'])

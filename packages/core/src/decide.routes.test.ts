@@ -152,7 +152,7 @@ describe('decision diamonds', () => {
       )
   })
 
-  it('ROUTE-2: otherwise', () => {
+  it('ROUTE-2: "otherwise" leads on where no condition holds', () => {
     story.when(signal('purchased')).thenEvents('GoalSatisfied', ['SequenceStarted', { sequenceId: 'plain' }])
   })
 

@@ -64,7 +64,7 @@ describe('skipping one step by hand', () => {
     expect(nextOf(cancelled.given(skip('s', 'c')))).toEqual(['d 03-03T12:00'])
   })
 
-  it('SKIP-1: again returns already_skipped, and also of a step that a handler skipped', () => {
+  it('SKIP-1: a second skip returns already_skipped, and so does one of a step that a handler skipped', () => {
     const skipped = underway.given(skip('s', 'b', { commandId: 'k' }))
     skipped.when(skip('s', 'b')).thenNothing({ outcome: 'already_skipped', run: 1 })
     skipped
@@ -120,7 +120,7 @@ describe('skipping one step by hand', () => {
       .thenEvents('StepSkipped', 'SequenceCompleted', ['SequenceStarted', { sequenceId: 'after' }])
   })
 
-  it('SKIP-1, FACTS-1: it reads no facts, so an end that depends on them is left to the dispatcher, due at once', () => {
+  it('SKIP-1, FACTS-1: a skip reads no facts, so an end that depends on them is left to the dispatcher, due at once', () => {
     const asking = story
       .facts({ tags: ['vip'] })
       .given(start('asking'))
@@ -133,7 +133,7 @@ describe('skipping one step by hand', () => {
       .thenEvents('SequenceCompleted', ['SequenceStarted', { sequenceId: 'after' }], 'StepDispatched')
   })
 
-  it('SKIP-1, PAUSE-2: in a paused run it is skipped, and a shift adds what of the pause came after', () => {
+  it('SKIP-1, PAUSE-2: a step of a paused run is skipped, and a shift adds what of the pause came after', () => {
     const paused = underway.given(pause('s')).at('P2D').given(skip('s', 'b')).at('PT5H')
     expect(nextOf(paused.given(resume('s')))).toEqual(['c 03-05T09:00'])
     expect(nextOf(paused.given(resume('s', { shift: true })))).toEqual(['c 03-05T14:00'])

@@ -372,7 +372,7 @@ describe('stopping by hand', () => {
 describe('pausing by hand', () => {
   const paused = story.given(start('nurture')).dispatched().at('PT6H').given(pause('nurture'))
 
-  it('PAUSE-1: while paused nothing is dispatched, however long', () => {
+  it('PAUSE-1: a paused run dispatches nothing, however long it is paused', () => {
     expect(paused.at('P30D').plan).toMatchObject({ due: [], wakeAt: null, upcoming: [{ stepId: 'two', paused: true }] })
     paused.at('P30D').when(commands.dispatch()).thenNothing()
   })
@@ -389,7 +389,7 @@ describe('pausing by hand', () => {
       .thenEvents(['StepDispatched', { attempt: 2 }])
   })
 
-  it('PAUSE-1: while paused, stops and goals still apply, and a start returns already_active', () => {
+  it('PAUSE-1: stops and goals still apply to a paused run, and a start returns already_active', () => {
     paused.when(stop('nurture')).thenEvents(['SequenceStopped', { run: 1 }])
     paused
       .when(signal('purchased'))

@@ -121,7 +121,7 @@ describe('dispatching', () => {
   const key = (resend: number, run = 1) =>
     idempotencyKeyOf({ contactId: 'contact', campaignId: 'c', sequenceId: 's', run, stepId: 'a', resend })
 
-  it('STEP-4: dispatched with attempt and key, then sent with the receipt', () => {
+  it('STEP-4: a step is dispatched with attempt and key, then sent with the receipt', () => {
     one({ id: 'a' }, { id: 'b' })
       .given(start('s'))
       .when(dispatch())
@@ -366,7 +366,7 @@ describe('the end', () => {
     })
   })
 
-  it('STEP-8: not before the last', () => {
+  it('STEP-8: a run does not end before its last step', () => {
     one({ id: 'a' }, { id: 'b' })
       .given(start('s'), dispatch())
       .when(report('s', 'a', sent))
@@ -395,7 +395,7 @@ describe('too late', () => {
     one(offer).given(start('s')).at('P3D').when(dispatch()).thenEvents('StepDispatched')
   })
 
-  it('STEP-9: later it is skipped with reason late', () => {
+  it('STEP-9: a step that is begun later is skipped with reason late', () => {
     one(offer)
       .given(start('s'))
       .at('P3D')

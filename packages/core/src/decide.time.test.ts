@@ -135,12 +135,12 @@ describe('given steps at one moment', () => {
     ])
   })
 
-  it('TIME-3: both are sent also with a step without a timer between them', () => {
+  it('TIME-3: two steps at one moment are sent also with a step without a timer between them', () => {
     const steps = [{ id: 'a', timer: { on: moment } }, { id: 'tag' }, { id: 'b', timer: { on: moment } }]
     expect(sentBy(steps).map(([id]) => id)).toEqual(['a', 'tag', 'b'])
   })
 
-  it('TIME-4: both are sent in the same year, not in the next', () => {
+  it('TIME-4: two steps at one moment are sent in the same year, not in the next', () => {
     const next = { field: 'birthday', offsetDays: 0, at: '09:00', occurrence: 'next' } as const
     const facts = { fields: { birthday: '1980-06-20' } }
     expect(

@@ -242,7 +242,7 @@ describe('UNDO-3: a stop', () => {
     expect(restored.plan.due.map((due) => 'stepId' in due && due.stepId)).toEqual(['b'])
   })
 
-  it('UNDO-3: its numbers are those of a contact who never was stopped', () => {
+  it('UNDO-3: the numbers of a run whose stop is undone are those of a contact who never was stopped', () => {
     expect(numbersOf(running.given(stop('s', k('k')), undo('k')))).toEqual(numbersOf(running))
     const undoneAgain = running.given(stop('s', k('k')), undo('k', k('u')), undo('u'))
     expect(new Map(numbersOf(undoneAgain))).toEqual(new Map(numbersOf(running.given(stop('s')))))
@@ -328,7 +328,7 @@ describe('UNDO-3: a stop', () => {
       .thenEvents(['GoalSatisfied', {}], ['SequenceStopped', { run: 2 }], ['SequenceStarted', { sequenceId: 'vip' }])
   })
 
-  it('VERSION-1: it goes on in its version, whatever was published since', () => {
+  it('VERSION-1: a run whose stop is undone goes on in its version, whatever was published since', () => {
     const restored = running
       .given(stop('s', k('k')))
       .publish({ ...course, sequences: course.sequences.filter(({ id }) => id !== 'drafts'), goals: course.goals })
@@ -336,7 +336,7 @@ describe('UNDO-3: a stop', () => {
     expect(newest(restored)).toMatchObject({ run: 2, campaignVersion: 1 })
   })
 
-  it('VERSION-3: it does not go on in a campaign that was unpublished since', () => {
+  it('VERSION-3: a run whose stop is undone does not go on in a campaign that was unpublished since', () => {
     expect(resultOf(running.given(stop('s', k('k'))).unpublish())).toEqual(['changed_since', '1 changed_since'])
   })
 
@@ -345,7 +345,7 @@ describe('UNDO-3: a stop', () => {
     ['a newer run that was stopped', (scene: Scenario) => scene.given(start('s'), stop('s'))],
     ['a ban', (scene: Scenario) => scene.given(suppress())],
     ['a ban that was lifted', (scene: Scenario) => scene.given(suppress(), unsuppress())],
-  ] as const)('UNDO-3: not after %s', (_, then) => {
+  ] as const)('UNDO-3: a run whose stop is undone does not go on after %s', (_, then) => {
     expect(resultOf(then(running.given(stop('s', k('k')))))).toEqual(['changed_since', '1 changed_since'])
   })
 
@@ -527,7 +527,7 @@ describe('UNDO-4: a signal', () => {
   const running = story.given(start('s')).passed('P1D')
   const bought = running.given(signal('purchased', { signalId: 'order-1' }))
 
-  it('UNDO-4: its goal counts no more, what it started was never begun, what it stopped goes on', () => {
+  it('UNDO-4: the goal of an undone signal counts no more, what it started was never begun, what it stopped goes on', () => {
     const retracted = bought.given(retract('order-1'))
     expect(retracted.events.slice(-3)).toMatchObject([
       {
@@ -561,7 +561,7 @@ describe('UNDO-4: a signal', () => {
     expect(newest(open.given(retract('order-1', { stopSent: true })), 'vip')?.ended?.by).toBe('hand')
   })
 
-  it('ONCE-1, GOAL-10: again it is retracted already, and the signal itself has had its effect', () => {
+  it('ONCE-1, GOAL-10: a signal undone twice is retracted already, and the signal itself has had its effect', () => {
     const retracted = bought.given(retract('order-1'))
     retracted.when(retract('order-1')).thenEvents()
     expect(answerOf(retracted, retract('order-1'))).toMatchObject({ outcome: 'already_retracted' })

@@ -190,7 +190,7 @@ describe('the fold', () => {
 describe('questions', () => {
   const run = (status: RunStatus) => ({ ...(runIn(story.given(start('s')).state) as object), status }) as never
 
-  it('GOAL-2: in progress is active or paused; open is that or waiting', () => {
+  it('GOAL-2: a run in progress is active or paused; an open one is that or waiting', () => {
     const all: RunStatus[] = ['active', 'paused', 'waiting', 'completed', 'stopped']
     expect(all.filter((status) => isInProgress(run(status)))).toEqual(['active', 'paused'])
     expect(all.filter((status) => isOpen(run(status)))).toEqual(['active', 'paused', 'waiting'])

@@ -47,14 +47,14 @@ describe('the published JSON Schema of a line', () => {
     expect(open.map(([path]) => path)).toEqual([''])
   })
 
-  it('AUDIT-1: refers to nothing outside itself', () => {
+  it('AUDIT-1: the JSON Schema of a line refers to nothing outside itself', () => {
     const references = nodes(eventJsonSchema).flatMap(([, node]) => (typeof node.$ref === 'string' ? [node.$ref] : []))
     expect(references.length).toBeGreaterThan(0)
     for (const reference of references)
       expect(Object.keys(schema.$defs), reference).toContain(reference.replace('#/$defs/', ''))
   })
 
-  it('LOG-3: its pattern of an instant allows exactly the instants', () => {
+  it('LOG-3: the pattern of an instant in the JSON Schema allows exactly the instants', () => {
     const pattern = new RegExp(schema.$defs.instant?.pattern ?? '(?!)', 'u')
     const digits = (width: number, most: number) =>
       fc.integer({ min: 0, max: most }).map((n) => String(n).padStart(width, '0'))

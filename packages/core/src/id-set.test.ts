@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { IdSet } from './id-set.ts'
 
 describe('a set of ids', () => {
-  it('AUDIT-4: knows each id that was added, of its owner alone, however many there are', () => {
+  it('AUDIT-4: a set of ids knows each id that was added, of its owner alone, however many there are', () => {
     const ids = Array.from({ length: 20_000 }, (_, i) => eventIdOf('contact-ada', `k${i}`, 0))
     const set = new IdSet()
     for (const [i, id] of ids.entries()) expect(set.add(i % 3, id)).toBe(true)

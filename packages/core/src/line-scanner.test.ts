@@ -9,7 +9,7 @@ const log = logOf(fc.sample(historyArbitrary(), { numRuns: 200, seed: 19 }))
 const { all, plain } = linesOf(log)
 
 describe('the scanner of lines', () => {
-  it('AUDIT-1: takes every ordinary line, of every event of a contact', () => {
+  it('AUDIT-1: the scanner takes every ordinary line, of every event of a contact', () => {
     const types = new Set<string>()
     for (const line of plain) {
       expect(compared(line), line).toEqual({ verdict: 'scanned', problem: null })
@@ -19,7 +19,7 @@ describe('the scanner of lines', () => {
   })
 
   // `pnpm soak:scanner` has ten million of them.
-  it('AUDIT-5: takes nothing that the decoder refuses, and reads it as the decoder does', () => {
+  it('AUDIT-5: the scanner takes nothing that the decoder refuses, and reads the rest as the decoder does', () => {
     const seen = new Set<Verdict>()
     for (let seed = 1; seed <= runs(5000); seed++) {
       const { verdict, problem } = compared(nearLine(all, pickBy(seed)))

@@ -278,7 +278,7 @@ describe('resuming a campaign', () => {
     expect(story.events.find(({ type }) => type === 'StepSkipped')?.data).toMatchObject({ reason: 'paused' })
   })
 
-  it('GATE-3: it is the same for a contact whose turn comes days later', () => {
+  it('GATE-3: a resume does the same for a contact whose turn comes days later', () => {
     for (const overdue of ['shift', 'skip'] as const) {
       const [early, late] = [begun(4, 40), begun(4, 40)]
       for (const story of [early, late]) {

@@ -147,7 +147,7 @@ describe('a seal', () => {
     expect(sealed?.breach).toMatchObject({ from: i + 1, to: i + 1 })
   })
 
-  it('AUDIT-4: in a long log the change is named within a few lines, and an event that is gone by its number', async () => {
+  it('AUDIT-4: a seal of a long log names a change within a few lines, and an event that is gone by its number', async () => {
     const long = manyEvents(5000)
     const seal = await sealOf(long, NOON)
     expect(seal.every).toBe(4)

@@ -131,7 +131,7 @@ describe('simulating', () => {
     ])
   })
 
-  it('STEP-1: at the horizon it ends, and says what would come next', () => {
+  it('STEP-1: a simulation ends at the horizon, and says what would come next', () => {
     const { sent, wakeAt, cut } = simulate(pool, {
       from,
       horizon: 'P1D',

@@ -206,7 +206,7 @@ describe('afterWeekdays', () => {
     expect(dueAt({ afterWeekdays: 1 }, '2026-03-27T12:00', berlin)).toBe(utc('2026-03-30T11:00'))
   })
 
-  it('TIME-1: agrees with counting one day after the other on a calendar', () => {
+  it('TIME-1: afterWeekdays agrees with counting one day after the other on a calendar', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 400 }), fc.integer({ min: 1, max: 60 }), (startDay, afterWeekdays) => {
         const anchorMs = Date.UTC(2026, 0, 1 + startDay, 12)
@@ -319,7 +319,7 @@ describe('several windows, and windows over midnight', () => {
     expect(at('2026-06-12T03:00', nights)).toBe(utc('2026-06-12T22:00'))
   })
 
-  it('TIME-2a: on the dates of "except" it stays closed, before midnight and after', () => {
+  it('TIME-2a: a window stays closed on the dates of "except", before midnight and after', () => {
     const weekdays: Windows = { ...officeHours, except: ['2026-06-12', '2026-06-15'] }
     expect(at('2026-06-11T20:00', weekdays)).toBe(utc('2026-06-16T08:00'))
     const nights: Windows = { from: '22:00', to: '06:00', except: ['2026-06-12'] }

@@ -35,7 +35,7 @@ describe('a definition with variables', () => {
     ['/sequences/0/next/0/if/var', { next: [{ to: 'paid', if: { var: 'total', exists: true } }] }],
     ['/goals/0/when/match/a~1b/var', {}, { when: { kind: 'paid', match: { 'a/b': { var: 'orderId' } } } }],
     ['/goals/0/next/0/if/var', {}, { next: [{ to: 'cart', if: { var: 'orderId', exists: true } }] }],
-  ])('VAR-2: is refused for what names no variable at %s', (path, sequence, goal) => {
+  ])('VAR-2: a definition is refused for what names no variable at %s', (path, sequence, goal) => {
     const found = problems(sequence, goal)
     expect(found).toHaveLength(1)
     expect(found[0]?.split(' ')[0]).toBe(path)

@@ -181,7 +181,7 @@ describe('a step that was passed over without an attempt', () => {
     expect(violationOf('contact', fold(history.events), event, campaigns)).toMatchObject({ rule })
   })
 
-  it('AUDIT-4: in its turn, when it is due, for what may be so: no fault', () => {
+  it('AUDIT-4: a step passed over in its turn, when it is due, for what may be so, is no fault', () => {
     expect(violationOf('contact', began.state, skip('a'), campaigns)).toBeNull()
     expect(
       violationOf('contact', resent.state, skip('a', { resend: 1, reason: 'contact-unknown' }), campaigns),

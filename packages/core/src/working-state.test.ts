@@ -111,7 +111,7 @@ describe('a working state', () => {
     expect(plan(contactId, working, campaigns, facts, now)).toEqual(plan(contactId, whole, campaigns, facts, now))
   })
 
-  it('agrees with no other whole state', () => {
+  it('a working state agrees with no other whole state', () => {
     const whole = fold(events(5))
     expect(agrees(workingState(whole), whole)).toBe(true)
     expect(agrees(workingState(whole, 0), whole)).toBe(true)
@@ -122,7 +122,7 @@ describe('a working state', () => {
     expect(agrees({ ...workingState(whole, 0), version: open.version }, open)).toBe(false)
   })
 
-  it('LOG-6: leaves out sequences of whatever names, and finds each of them left out', () => {
+  it('LOG-6: a working state leaves out sequences of whatever names, and finds each of them left out', () => {
     const all = hostileIds.flatMap((campaignId) => hostileIds.map((sequenceId) => ({ campaignId, sequenceId })))
     const whole = fold(all.flatMap((ref) => events(1, ref)))
     const working = workingState(whole, 0)
@@ -167,7 +167,7 @@ describe('a working state', () => {
     }
   })
 
-  it('LOG-5: its text is what this reducer made of it before', () => {
+  it('LOG-5: the text of a working state is what this reducer made of it before', () => {
     // Where this fails, states that are stored already would be read as other than they are: count REDUCER up.
     const other = events(1, { campaignId: 'pool', sequenceId: 'other' }).slice(0, 1)
     const { text } = foldedState(fold([...events(3), ...other]), 'the last event')

@@ -40,7 +40,7 @@ describe('the catalogue of campaigns', () => {
     expect(looks).toHaveLength(2)
   })
 
-  it('looks once for all who ask in the same turn, and not again while the last look is fresh', async () => {
+  it('the catalogue looks once for all who ask in the same turn, and not again while the last look is fresh', async () => {
     const { campaigns, gate, looks } = given()
     gate.open()
     await Promise.all([campaigns.refresh(), campaigns.refresh(), campaigns.refresh()])

@@ -219,7 +219,7 @@ async function endOfLog(store: Store): Promise<{ readonly count: number; readonl
 
 eachStore((makeStore) => {
   describe.each(rows.map((row) => [row.verb, row] as const))('%s', (verb, row) => {
-    it('answers as the contract says, with the version and the position of its last event', async () => {
+    it('each verb answers as the contract says, with the version and the position of its last event', async () => {
       const { engine, store } = await given(makeStore)
       await prepare(engine, row)
       const before = await endOfLog(store)
@@ -876,7 +876,7 @@ describe('createEngine', () => {
     ['createEngine.observe', { store, handlers: {}, observe: 'console' }],
     ['createEngine.random', { store, handlers: {}, random: 0.5 }],
     ['createEngine.readModel', { store: { ...store, claimDue: undefined }, handlers: {} }],
-  ])('refuses options that cannot be: %s', (path, options) => {
+  ])('createEngine refuses options that cannot be: %s', (path, options) => {
     expect(() => createEngine(options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', details: expect.objectContaining({ path }) }),
     )

@@ -54,13 +54,13 @@ const ann = { contactId: 'ann', actor: null }
 const compiled = (_: () => unknown) => expect(_).toBeTypeOf('function')
 
 describe('what the compiler knows of campaigns', () => {
-  it('keeps every id and kind of a campaign, and it is still a definition', () => {
+  it('a known campaign keeps every id and kind, and is still a definition', () => {
     expectTypeOf(pool.id).toEqualTypeOf<'pool-owners'>()
     expectTypeOf<(typeof pool)['sequences'][number]['steps'][number]['kind']>().toEqualTypeOf<'email' | 'task'>()
     expectTypeOf(pool).toExtend<CampaignDefinition>()
   })
 
-  it('wants a handler for each kind, with params as its schema gives them', () => {
+  it('the compiler wants a handler for each kind, with params as its schema gives them', () => {
     compiled(() => {
       // @ts-expect-error there is no handler for "task"
       createEngine({ store: store(), campaigns: [pool], handlers: { email: sent } })
@@ -74,7 +74,7 @@ describe('what the compiler knows of campaigns', () => {
     })
   })
 
-  it('wants ids that belong together', () => {
+  it('the compiler wants ids that belong together', () => {
     compiled(async () => {
       const engine = createEngine({ store: store(), campaigns: [pool, club], handlers: { email: sent, task: sent } })
       await engine.startSequence({ ...ann, campaignId: 'pool-owners', sequenceId: 'nurture' })
@@ -90,7 +90,7 @@ describe('what the compiler knows of campaigns', () => {
     })
   })
 
-  it('wants kinds of signals that there are, with the data of their schema', () => {
+  it('the compiler wants kinds of signals that there are, with the data of their schema', () => {
     compiled(async () => {
       const engine = knowing()
       await engine.signal({ contactId: 'ann', kind: 'form-submitted', data: { form: 'pool-guide', other: 1 } })
@@ -106,7 +106,7 @@ describe('what the compiler knows of campaigns', () => {
     })
   })
 
-  it('knows nothing of a definition that was read, and asks nothing', () => {
+  it('the compiler knows nothing of a definition that was read, and asks nothing', () => {
     compiled(async () => {
       const read = JSON.parse('{}') as CampaignDefinition
       const engine = createEngine({ store: store(), campaigns: [pool, read], handlers: { email: sent } })
@@ -117,7 +117,7 @@ describe('what the compiler knows of campaigns', () => {
     })
   })
 
-  it('lets an engine that knows its campaigns stand where any engine is wanted', () => {
+  it('an engine that knows its campaigns may be used where any engine is wanted', () => {
     compiled(() => {
       const any: Engine = knowing()
       return any.startSequence({ ...ann, campaignId: 'from-a-request', sequenceId: 'from-a-request' })

@@ -235,7 +235,7 @@ describe.each(Object.entries(stores))('on %s', (name, makeStore) => {
     expect(await hourOf('ann')).toBe(0)
   })
 
-  it('GATE-5: before a resume it is told how many are overdue per step, and when they would go', async () => {
+  it('GATE-5: the engine tells before a resume how many are overdue per step, and when they would go', async () => {
     const { engine, clock } = given(makeStore)
     await answerOf(engine.publish(pool))
     await answerOf(engine.startSequence(nurture))

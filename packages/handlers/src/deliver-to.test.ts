@@ -67,7 +67,7 @@ describe.each([
   ['memory', () => createMemoryStore()],
   ['SQLite', () => createSqliteStore({ path: ':memory:' })],
 ])('an engine with deliverTo over %s', (_, makeStore) => {
-  it('DELIVER-1, DELIVER-3: sends mail to the address alone, and no webhook', async () => {
+  it('DELIVER-1, DELIVER-3: deliverTo sends mail to the address alone, and no webhook', async () => {
     const { mails, posted, outcomes } = await sentWith(makeStore(), ME)
     expect(mails.map(({ recipients }) => recipients)).toEqual([[ME]])
     expect(mails[0]?.headers.get('to')).toEqual([ME])
@@ -79,7 +79,7 @@ describe.each([
     ])
   })
 
-  it('DELIVER-1: sends nothing at all to nobody', async () => {
+  it('DELIVER-1: deliverTo "nobody" sends nothing at all', async () => {
     const { mails, posted, outcomes } = await sentWith(makeStore(), 'nobody')
     expect(mails).toEqual([])
     expect(posted).toEqual([])
@@ -88,7 +88,7 @@ describe.each([
 })
 
 describe('a mail for another address than that of the contact', () => {
-  it("DELIVER-2: goes there alone, though a host's transport adds copies by its defaults", async () => {
+  it("DELIVER-2: a redirected mail goes to its address alone, though a host's transport adds copies by its defaults", async () => {
     const smtp = await givenSmtpServer()
     const copies = { cc: 'cc@shop.test', bcc: 'bcc@shop.test', envelope: { from: 'a@shop.test', to: 'b@shop.test' } }
     const transport = createTransport({ host: '127.0.0.1', port: smtp.port }, copies)

@@ -60,7 +60,7 @@ const answering = (address: string): LookupFunction => {
 }
 
 describe('a webhook that is taken', () => {
-  it('STEP-4: carries the step, with the idempotency key as its id, signed for the receiver to verify', async () => {
+  it('STEP-4: a webhook carries the step, with the idempotency key as its id, signed for the receiver to verify', async () => {
     const receiver = await givenReceiver((response) => response.writeHead(204).end())
     const call = givenCall({ attempt: 2, resend: 1, run: 3 })
 
@@ -122,7 +122,7 @@ describe('a webhook that is taken', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['never ends its body', (response) => response.writeHead(200).write('…')],
     ['breaks off its body', (response) => response.writeHead(200).write('…', () => response.destroy())],
-  ])('STEP-4: by a receiver that %s is sent: the status has come', async (_what, answer) => {
+  ])('STEP-4: a webhook taken by a receiver that %s is sent: the status has come', async (_what, answer) => {
     const receiver = await givenReceiver(answer)
     // A busy machine may need longer until the status has come: then the time is doubled.
     let outcome: StepOutcome | null = null
@@ -282,14 +282,14 @@ describe('an exchange that fails', () => {
 })
 
 describe('a call that is aborted', () => {
-  it('STEP-4: before it begins asks for no address', async () => {
+  it('STEP-4: a webhook aborted before it begins asks for no address', async () => {
     const url = vi.fn(() => 'http://localhost:1/')
     const outcome = await givenWebhook(url)(givenCall({ signal: AbortSignal.abort() }))
     expect(outcome).toEqual({ outcome: 'failed', reason: 'aborted' })
     expect(url).not.toHaveBeenCalled()
   })
 
-  it('STEP-6: while the receiver thinks closes the connection and leaves it unknown', async () => {
+  it('STEP-6: a webhook aborted while the receiver thinks closes the connection and leaves the outcome unknown', async () => {
     const abort = new AbortController()
     const closed = Promise.withResolvers<void>()
     const receiver = await givenReceiver((response) => {
@@ -393,7 +393,7 @@ describe('options that cannot be', () => {
     ['timeoutMs', { timeoutMs: 0 }],
     ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
     ['maxResponseBytes', { maxResponseBytes: 1.5 }],
-  ])('are refused at once: %s', (path, options) => {
+  ])('options that cannot be are refused at once: %s', (path, options) => {
     let fault: unknown
     try {
       signedWebhook({ url: 'https://shop.test/', secret: SECRET, ...options })

@@ -19,7 +19,7 @@ function givenHandler(port: number, options: Partial<SmtpMailOptions> = {}, tran
 }
 
 describe('a mail that is sent', () => {
-  it('STEP-4: arrives as the template wrote it, and the receipt names no address (LOG-4)', async () => {
+  it('STEP-4: a mail arrives as the template wrote it, and the receipt names no address (LOG-4)', async () => {
     const server = await givenSmtpServer()
     const template = (): Mail => ({
       ...MAIL,
@@ -156,7 +156,7 @@ describe('a mail that is not to be sent', () => {
     expect(server.mails).toEqual([])
   })
 
-  it('STEP-4: with a file of this machine is sent where the transport allows it', async () => {
+  it('STEP-4: a mail with a file of this machine is sent where the transport allows it', async () => {
     const server = await givenSmtpServer()
     const template = () => ({ ...MAIL, attachments: [{ filename: 'index.txt', path: import.meta.filename }] })
     const outcome = await givenHandler(server.port, { template }, { disableFileAccess: false })(givenCall())
@@ -181,7 +181,7 @@ describe('line breaks in what the template took from a form', () => {
     ["the sender's name", { from: { name: EVIL, address: 'hello@shop.test' } }],
     ['the reply address', { replyTo: { name: 'Bob', address: `bob@shop.test\r\nInjected: yes` } }],
     ["an attachment's name", { attachments: [{ filename: EVIL, content: 'x' }] }],
-  ])('STEP-4: in %s add neither a header nor a recipient', async (_where, part) => {
+  ])('STEP-4: line breaks in %s add neither a header nor a recipient', async (_where, part) => {
     const server = await givenSmtpServer()
 
     const outcome = await givenHandler(server.port, { template: () => ({ ...MAIL, ...part }) })(givenCall())
@@ -282,13 +282,13 @@ describe('what the server refuses', () => {
     expect(outcome).toEqual({ outcome: 'failed', reason: 'smtp-450-4.2.1' })
   })
 
-  it('STEP-5: refused by LMTP after the message, for good', async () => {
+  it('STEP-5: a mail refused by LMTP after the message has failed for good', async () => {
     const server = await givenScriptedSmtpServer({ LHLO: '250 mx.test', DOT: '550 5.2.2 <ann@people.test> full' })
     const outcome = await givenHandler(server.port, {}, { lmtp: true })(givenCall())
     expect(outcome).toEqual({ outcome: 'failed', permanent: true, reason: 'smtp-550-5.2.2' })
   })
 
-  it('STEP-5: refused by LMTP after the message, for one recipient only for now, is tried again', async () => {
+  it('STEP-5: a mail refused by LMTP after the message, for one recipient only for now, is tried again', async () => {
     const server = await givenScriptedSmtpServer({ LHLO: '250 mx.test', DOT: '550 5.2.2 full\r\n452 4.2.2 full' })
     const template = () => ({ ...MAIL, to: ['ann@people.test', 'bob@people.test'] })
     const outcome = await givenHandler(server.port, { template }, { lmtp: true })(givenCall())
@@ -357,7 +357,7 @@ describe('a connection that fails', () => {
     expect(outcome).not.toHaveProperty('permanent')
   })
 
-  it('STEP-5: cut in the middle of the message is known not to have been sent', async () => {
+  it('STEP-5: a mail cut in the middle of the message is known not to have been sent', async () => {
     const server = await givenScriptedSmtpServer({ BODY: 'CUT' })
     const outcome = await givenHandler(server.port, { template: () => LARGE })(givenCall())
     expect(outcome).toEqual({ outcome: 'failed', reason: expect.stringMatching(/^smtp-(econn|epipe)/) })
@@ -391,7 +391,7 @@ describe('a connection that fails', () => {
 })
 
 describe('a call that is aborted', () => {
-  it('STEP-4: before it begins asks no template', async () => {
+  it('STEP-4: a mail aborted before it begins asks no template', async () => {
     const template = vi.fn(() => MAIL)
     const outcome = await givenHandler(1, { template })(givenCall({ signal: AbortSignal.abort() }))
     expect(outcome).toEqual({ outcome: 'failed', reason: 'aborted' })
@@ -413,7 +413,7 @@ describe('a call that is aborted', () => {
     expect(server.mails).toHaveLength(1)
   })
 
-  it('STEP-4: before the message is handed over closes the connection', async () => {
+  it('STEP-4: a mail aborted before the message is handed over closes the connection', async () => {
     const server = await givenScriptedSmtpServer({ RCPT: 'SILENCE' })
     const abort = new AbortController()
     const sending = givenHandler(server.port)(givenCall({ signal: abort.signal }))
@@ -463,7 +463,7 @@ describe('a password', () => {
     ['by a URL in the query of the URL', (port) => ({ url: `smtp:?url=smtp:crm:hunter2@0.0.0.0:${port}` })],
     ['one connection per mail', (port) => ({ url: `smtp:crm:hunter2@0.0.0.0:${port}`, pool: false })],
     ['by a name that only looks like this machine', () => ({ host: '127.999.1.1', auth })],
-  ])('does not go to another machine that offers no TLS, %s', async (_, transport) => {
+  ])('a password does not go to another machine that offers no TLS, %s', async (_, transport) => {
     const { server, told } = await givenServerWithoutTls()
     expect(
       await givenHandler(server.port, {}, { host: undefined, ...transport(server.port) })(givenCall()),

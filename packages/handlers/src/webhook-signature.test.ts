@@ -42,7 +42,7 @@ describe('signatures as in Standard Webhooks', () => {
     ['another scheme', { headers: { ...HEADERS, 'webhook-signature': SIGNATURE.replace('v1,', 'v2,') } }],
     ['a short signature', { headers: { ...HEADERS, 'webhook-signature': SIGNATURE.slice(0, 20) } }],
     ['an empty one', { headers: { ...HEADERS, 'webhook-signature': 'v1,' } }],
-  ])('do not fit %s', (_what, change) => {
+  ])('signatures do not fit %s', (_what, change) => {
     expect(verifyWebhook({ ...GIVEN, ...change })).toEqual({ valid: false, reason: 'signature' })
   })
 
@@ -93,7 +93,7 @@ describe('secrets', () => {
     ['too long', `whsec_${Buffer.alloc(65).toString('base64')}`],
     ['one of two bad', [SECRET, 'whsec_']],
     ['undefined', undefined as unknown as string],
-  ])('that cannot be are refused without being shown: %s', (_what, secret) => {
+  ])('secrets that cannot be are refused without being shown: %s', (_what, secret) => {
     const fault = caught(() => keysOf(secret))
     expect(isEnfoldFault(fault) && fault.code).toBe('INVALID_INPUT')
     for (const text of [secret ?? []].flat())

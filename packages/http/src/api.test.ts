@@ -26,7 +26,7 @@ describe('contacts', () => {
     expect((await send('GET', '/contacts/ann/history?limit=1')).body.next).toBe(1)
   })
 
-  it('AUDIT-2: say which of their events a fast clock has dated after now', async () => {
+  it('AUDIT-2: contacts say which of their events a fast clock has dated after now', async () => {
     const { send, store } = await givenApi()
     await send('POST', `${NURTURE}/start`)
     for (const path of ['', '/history'])
@@ -238,7 +238,7 @@ describe('contacts', () => {
 })
 
 describe('signals', () => {
-  it('GOAL-1, GOAL-10: have their effect once, by their id or by the key', async () => {
+  it('GOAL-1, GOAL-10: signals have their effect once, by their id or by the key', async () => {
     const { send } = await givenApi()
     const body = { contactId: 'ann', kind: 'form-submitted', data: { form: 'guide' } }
     const headers = { 'idempotency-key': 'form-1' }
@@ -323,7 +323,7 @@ describe('signals', () => {
     },
   )
 
-  it('GOAL-1: in a batch each has its own answer, in their order', async () => {
+  it('GOAL-1: each signal of a batch has its own answer, in their order', async () => {
     const contacts = { get: (id: string) => (id === 'nobody' ? null : {}) }
     const { send } = await givenApi({ contacts })
     const one = (contactId: string) => ({ contactId, kind: 'form-submitted' })
@@ -494,7 +494,7 @@ describe('forecasts', () => {
       expect((await send('POST', '/forecasts', { body: { ...asked, ...wrong } })).status).toBe(400)
   })
 
-  it('FORECAST-3: it is told under a pause or a definition that is not ordered', async () => {
+  it('FORECAST-3: a forecast is told under a pause or a definition that is not ordered', async () => {
     const { send } = await givenApi()
     await send('POST', `${NURTURE}/start`)
     const under = (whatIf: object) => send('POST', '/forecasts', { body: { until, by: 'day', whatIf } })
@@ -614,7 +614,7 @@ describe('input that is wrong', () => {
       { 'idempotency-key': derivedCommandId('outcome', 'x') },
     ],
     ['a search of a directory that has none', 400, 'POST', '/contacts/search', { text: 'ann' }],
-  ])('is refused, with its place: %s', async (_, status, method, path, body, headers) => {
+  ])('wrong input is refused, with its place: %s', async (_, status, method, path, body, headers) => {
     const { send, errors } = await givenApi()
     const answer = await send(method, path, { body, ...(headers === undefined ? {} : { headers }) })
     expect([answer.status, errors]).toEqual([status, []])
@@ -698,7 +698,7 @@ describe('faults', () => {
   it.each<[string, () => unknown]>([
     ['is down', () => Promise.reject(new Error('secret'))],
     ['answers nonsense', () => ({ fields: { born: new Date('1980-02-29') } })],
-  ])('FACTS-1: of a directory that %s, nobody is kept in and every question is answered', async (_, fails) => {
+  ])('FACTS-1: with a directory that %s, nobody is kept in and every question is answered', async (_, fails) => {
     let answer: () => unknown = () => ({})
     const { send, engine, clock } = await givenApi({ contacts: { get: () => answer() as never } })
     for (const contactId of ['ann', 'bob', 'cem'])

@@ -331,7 +331,7 @@ describe('what others wrote', () => {
 })
 
 describe('a long question', () => {
-  it('ends when the client gives it up, and is reported to nobody', async () => {
+  it('a long question ends when the client gives it up, and is reported to nobody', async () => {
     const asked = Promise.withResolvers<void>()
     const isOver = Promise.withResolvers<unknown>()
     const { engine } = await givenEngine()

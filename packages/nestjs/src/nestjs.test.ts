@@ -75,7 +75,7 @@ function applicationOf(email: StepHandler, connections = new Connections(), stor
   return Application
 }
 
-it('provides the engine, works while the application runs, and closes with it when what is in flight is recorded', async () => {
+it('the module provides the engine, works while the application runs, and closes with it when what is in flight is recorded', async () => {
   const called = Promise.withResolvers<void>()
   const mail = Promise.withResolvers<void>()
   const connections = new Connections()

@@ -49,7 +49,7 @@ describe('events on the wire', () => {
     ...over,
   })
 
-  it('come back as they went, with their place', () => {
+  it('events come back as they went, with their place', () => {
     expect(recordedOf(stored(), names)).toEqual({
       ...event,
       stream: 'contact-ann',
@@ -70,7 +70,7 @@ describe('events on the wire', () => {
     })
   })
 
-  it('take no place or hash from an event that is imported', () => {
+  it('events on the wire take no place or hash from an event that is imported', () => {
     const imported = { ...event, stream: 'contact-bob', version: 9, position: 99, hash: 'cd' }
     expect(metadataOf(imported, null)).toEqual(metadataOf(event, null))
   })

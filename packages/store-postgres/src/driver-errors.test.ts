@@ -65,7 +65,7 @@ describe('an error', () => {
     ['P2024', 'STORE_BUSY'],
     ['P1001', 'STORE_UNAVAILABLE'],
     ['P2028', 'CONTENTION'],
-  ])("of Prisma's own, %s, is %s", (code, meant) => {
+  ])("an error of Prisma's own, %s, is %s", (code, meant) => {
     expect(faultOf(failing('PrismaClientKnownRequestError', { code }), 'PostgreSQL')).toMatchObject({ code: meant })
   })
 
@@ -89,7 +89,7 @@ describe('an error', () => {
     ['invalid input syntax for type integer: "secret"', '22P02', false],
     ['permission denied for table events', '42501', true],
     ['canceling statement due to statement timeout', '57014', true],
-  ])('of the server, %s, is told where it holds names only', (message, code, told) => {
+  ])('an error of the server, %s, is told where it holds names only', (message, code, told) => {
     const fault = faultOf(Object.assign(new Error(message), { code, severity: 'ERROR' }), 'PostgreSQL') as EnfoldFault
     expect(fault.message.includes(message)).toBe(told)
     expect(fault.message).toContain(code)

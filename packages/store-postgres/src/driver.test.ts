@@ -7,7 +7,7 @@ const missing = (name: string, code = 'ERR_MODULE_NOT_FOUND') =>
 it.each([
   ['import', missing('pg')],
   ['require', Object.assign(new Error("Cannot find module 'pg'\nRequire stack:\n- x"), { code: 'MODULE_NOT_FOUND' })],
-])('who has no pg is told what to install: %s', async (_, error) => {
+])('a host without pg is told what to install: %s', async (_, error) => {
   const pool = createOwnPool({}, () => loadDriver(() => Promise.reject(error)))
   const fault = {
     name: 'EnfoldFault',

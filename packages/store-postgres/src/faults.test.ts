@@ -70,7 +70,7 @@ const writers = ['c0', 'c1', 'c2', 'c3']
 
 describe('a server', () => {
   it.skipIf(!server.isOurs)(
-    'ONCE-3: killed in the middle of appends, and restarted, has lost and doubled nothing',
+    'ONCE-3: a server killed in the middle of appends, and restarted, has lost and doubled nothing',
     async () => {
       const store = givenStore(server)
       const reader = createPostgresStore({ connectionString: server.url, schema: store.schema })
@@ -93,7 +93,7 @@ describe('a server', () => {
     },
   )
 
-  it.skipIf(!server.isOurs)('that is not there is a fault, and the store works once it is', async () => {
+  it.skipIf(!server.isOurs)('a server that is not there is a fault, and the store works once it is', async () => {
     const store = givenStore(server)
     await server.kill()
     try {
@@ -345,7 +345,7 @@ describe('a pool', () => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   })
 
-  it('whose server does not answer at all gives up after a while', async () => {
+  it('a pool whose server does not answer at all gives up after a while', async () => {
     const silent = createServer(() => {})
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     onTestFinished(() => void silent.close())

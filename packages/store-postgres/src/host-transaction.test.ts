@@ -223,7 +223,7 @@ describe('withTransaction refuses', () => {
     },
   )
 
-  it('what has no query, with the adapter for its driver, and shows nothing of it', async () => {
+  it('withTransaction refuses what has no query, with the adapter for its driver, and shows nothing of it', async () => {
     const given = await givenHost(server)
     const prisma = { $queryRawUnsafe: async () => [], url: 'postgres://crm:sesame@db/crm' }
     const unlike = (client: unknown) => () => given.engine.withTransaction(client as TransactionClient)

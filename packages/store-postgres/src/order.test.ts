@@ -124,7 +124,7 @@ describe('a reader', () => {
     await other.end()
   })
 
-  it('sees an append of an old transaction where it belongs', async () => {
+  it('a reader sees an append of an old transaction where it belongs', async () => {
     const { store, append, ours } = await givenReaders()
     const old = await givenClient()
     await old.query('BEGIN')

@@ -62,7 +62,7 @@ it('START-1, STEP-4, BULK-1, INDEX-3: with each transaction in another session, 
   expect(pooler.leftovers).toEqual([])
 })
 
-it('would have told: a name, a setting, a lock and a channel are found', async () => {
+it('the pooler of the tests finds a name, a setting, a lock and a channel that are left', async () => {
   const pooler = givenPooler()
   const { pool } = pooler
   await pool.query({ name: 'by_name', text: 'SELECT 1' })

@@ -251,13 +251,13 @@ describe('the schema', () => {
     { connectionString: 'postgres://x', pollMs: 0 },
     { connectionString: 'postgres://x', notify: 7 },
     { pool: new Pool(), maxConnections: 3 },
-  ])('is not opened with %o', (options) => {
+  ])('the schema is not opened with %o', (options) => {
     expect(() => createPostgresStore(options as never)).toThrow(fault('INVALID_INPUT'))
   })
 })
 
 describe('two tenants in one database', () => {
-  it('have nothing to do with each other, not even while one of them writes', async () => {
+  it('two tenants have nothing to do with each other, not even while one of them writes', async () => {
     const [one, two] = [givenStore(server), givenStore(server)]
     await one.append(ann, [sampleStart('ann', 1)], 'no-stream')
     await two.append(ann, [sampleStart('ann', 1), sampleStart('ann', 2)], 'no-stream')

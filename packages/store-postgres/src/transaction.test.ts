@@ -69,7 +69,7 @@ describe("a transaction of the host's", () => {
     expect(await traces(given, 'ann')).toEqual(NOTHING)
   })
 
-  it('sees what it has written itself, through several verbs', async () => {
+  it('a transaction sees what it has written itself, through several verbs', async () => {
     const given = await givenHost(server)
     const client = await given.begin()
     const verbs = given.engine.withTransaction(client)
@@ -137,7 +137,7 @@ describe("a transaction of the host's", () => {
     expect((await traces(given, 'ann')).events).toEqual(['SequenceStarted'])
   })
 
-  it('decides by the directory that asks the same transaction, if one is given', async () => {
+  it('a command decides by the directory that asks the same transaction, if one is given', async () => {
     const given = await givenHost(server)
     const engine: Engine = createEngine({ store: given.store, handlers: {}, contacts: { get: () => null } })
     onTestFinished(() => engine.close())
@@ -173,7 +173,7 @@ describe("a transaction of the host's", () => {
     expect(await seen()).toEqual(['contact-ann', 'contact-bob'])
   })
 
-  it('wakes a dispatcher of another process when it commits, where the store may notify', async () => {
+  it('a commit of the host wakes a dispatcher of another process, where the store may notify', async () => {
     const given = await givenHost(server, { notify: true })
     const sent: string[] = []
     const worker = createEngine({

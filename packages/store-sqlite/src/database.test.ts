@@ -250,7 +250,7 @@ describe('the file', () => {
     await expect(collect(damaged.readAll())).rejects.toThrow(fault('STORE_CORRUPT'))
   })
 
-  it('opened to read only gives everything and takes nothing', async () => {
+  it('a file opened to read only gives everything and takes nothing', async () => {
     const path = givenPath()
     const writer = open(path)
     await start(writer, 'ann')
@@ -283,7 +283,7 @@ describe('the file', () => {
 })
 
 describe('a step that is dispatched', () => {
-  it('STEP-6: leaves the row of the agenda, whose contact wakes as before when its lease has run out', async () => {
+  it('STEP-6: a dispatched step leaves the row of the agenda, whose contact wakes as before when its lease has run out', async () => {
     const store = open(givenPath())
     await start(store, 'ann')
     const claims = await store.claimDue(WAKE_AT, 'w1', 1, 60_000)
@@ -619,7 +619,7 @@ describe('questions', () => {
     }
   })
 
-  it('find what is due, members and campaigns by the index that was made for them', () => {
+  it('questions find what is due, members and campaigns by the index that was made for them', () => {
     const all = [
       ...plans((connection) => {
         createEventLog({ connection, remember() {} }, true)

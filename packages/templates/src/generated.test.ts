@@ -135,7 +135,7 @@ describe('its own tests pass', () => {
       await import(file)
     })
 
-  it('in node:test, as far as Node runs the files as they are', async () => {
+  it('the tests run in node:test, as far as Node runs the files as they are', async () => {
     const files = eachKind('node').flatMap(({ kind, file }) => (/^js|as-it-is/.test(kind) ? [file] : []))
     files.push(join(NEXT_JS, 'enfold/welcome.test.js'))
     const { status, output } = await ended(['--test', '--test-isolation=none', ...files])
@@ -175,7 +175,7 @@ async function started(project: string, env: Readonly<Record<string, string>>) {
 }
 
 describe('a new project', () => {
-  it('serves, sends the first mail to somebody who signs up, and ends when it is told to', async () => {
+  it('a new project serves, sends the first mail to somebody who signs up, and ends when it is told to', async () => {
     const { child, origin, output } = await started('express-ts', { ENFOLD_OPEN: 'to-everybody' })
     expect((await fetch(`${origin}/sign-up/ada`, { method: 'POST' })).status).toBe(201)
     await expect.poll(output).toContain('mail hello to ada under ')
@@ -188,7 +188,7 @@ describe('a new project', () => {
     expect(await once(child, 'close')).toEqual([0, null])
   })
 
-  it('shows nothing to anybody until the host says who may', async () => {
+  it('a new project shows nothing to anybody until the host says who may', async () => {
     const { origin } = await started('none-js', {})
     for (const path of ['/enfold/console', '/enfold/api/contacts/ada'])
       expect((await fetch(origin + path)).status).toBe(401)

@@ -65,7 +65,7 @@ describe('a story', () => {
     expect(story.events).toHaveLength(0)
   })
 
-  it('ONCE-1: draws the same ids in every run', () => {
+  it('ONCE-1: a story draws the same ids in every run', () => {
     const ids = () =>
       story
         .given(start('s'))
@@ -88,7 +88,7 @@ describe('a story', () => {
     expect(types).toEqual(['SequenceStarted', 'StepDispatched', 'StepDispatched', 'StepFailed', 'SequenceCompleted'])
   })
 
-  it('TIME-1: moves by durations and to instants, and refuses what is neither', () => {
+  it('TIME-1: a story moves by durations and to instants, and refuses what is neither', () => {
     expect(story.at('PT1H').now).toBe('2026-03-02T10:00:00.000Z')
     expect(story.at('2026-04-01T00:00:00.000Z').at('P1D').now).toBe('2026-04-02T00:00:00.000Z')
     for (const run of [() => story.at('soon'), () => scenario({ campaigns: [{}] }), () => story.unpublish('x')])

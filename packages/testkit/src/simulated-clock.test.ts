@@ -11,13 +11,13 @@ async function isDone(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('the simulated clock', () => {
-  it('stands still until it is moved', async () => {
+  it('the simulated clock stands still until it is moved', async () => {
     const clock = createSimulatedClock(START)
     await new Promise(setImmediate)
     expect(clock.now()).toBe(START)
   })
 
-  it('moves on by durations and by milliseconds', () => {
+  it('the simulated clock moves on by durations and by milliseconds', () => {
     const clock = createSimulatedClock(START)
     clock.advance('P3D')
     expect(clock.now()).toBe('2026-03-04T09:00:00.000Z')
@@ -35,10 +35,13 @@ describe('the simulated clock', () => {
     expect(clock.now()).toBe('2026-12-24T00:00:00.000Z')
   })
 
-  it.each(['yesterday', '2026-03-01', '2026-02-30T00:00:00.000Z'])('refuses %j as an instant', (text) => {
-    expect(() => createSimulatedClock(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
-    expect(() => createSimulatedClock(START).set(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
-  })
+  it.each(['yesterday', '2026-03-01', '2026-02-30T00:00:00.000Z'])(
+    'the simulated clock refuses %j as an instant',
+    (text) => {
+      expect(() => createSimulatedClock(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+      expect(() => createSimulatedClock(START).set(text)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
+    },
+  )
 
   it.each(['3 days', '', -1, 0.5, Number.NaN])('the simulated clock refuses to advance by %j', (by) => {
     expect(() => createSimulatedClock(START).advance(by)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))

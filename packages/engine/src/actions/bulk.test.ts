@@ -581,7 +581,7 @@ describe('a CSV of contacts', () => {
     { name: 'a quote that has no end', csv: 'ann\n"bob', path: 'action.contacts.csv, line 2' },
     { name: 'several columns, none of them named', csv: 'ann,5" pipe', path: 'action.contacts.csv, line 1' },
     { name: 'bytes that are no UTF-8', csv: [Uint8Array.of(97, 0xff, 10)], path: 'action.contacts.csv' },
-  ])('BULK-1: with $name is refused, and nobody is started', async ({ csv, path }) => {
+  ])('BULK-1: a CSV with $name is refused, and nobody is started', async ({ csv, path }) => {
     const { engine } = await given(createMemoryStore())
     await expect(engine.processAction(order({ contacts: { csv } }))).rejects.toMatchObject({
       code: 'INVALID_INPUT',
@@ -590,7 +590,7 @@ describe('a CSV of contacts', () => {
     expect(await engine.inspect.history('ann')).toEqual([])
   })
 
-  it('BULK-2: whose source fails is a fault of the source, not of the CSV', async () => {
+  it('BULK-2: a CSV whose source fails is a fault of the source, not of the CSV', async () => {
     const { engine } = await given(createMemoryStore())
     async function* broken() {
       yield 'ann\n'

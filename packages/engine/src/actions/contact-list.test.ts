@@ -57,7 +57,7 @@ describe('a list that can be read in one way', () => {
     expect(await idsOf(csv, column === undefined ? {} : { column })).toEqual(expected)
   })
 
-  it('BULK-1: in pieces that are cut anywhere, also within a character and a line end', async () => {
+  it('BULK-1: a list is read in pieces that are cut anywhere, also within a character and a line end', async () => {
     const bytes = new TextEncoder().encode('\uFEFFid;x\r\nünï;1\r\n🏊‍♀️;"2\r\n"\r\n')
     expect(await idsOf([...bytes].map((byte) => Uint8Array.of(byte)))).toEqual(['ünï', '🏊‍♀️'])
     const swimmers = Array.from({ length: 9000 }, (_, i) => `${'🏊'.repeat(1 + (i % 7))}${i % 2 === 0 ? 'x' : ''}`)

@@ -240,7 +240,7 @@ describe('UNDO-5: every action undone', () => {
     ['send-now', { undone: 2, nothing_to_undo: 5, changed_since: 1 }],
     ['unsuppress', { undone: 1, nothing_to_undo: 6, changed_since: 1 }],
     ['suppress', { restored: 3, undone: 3, nothing_to_undo: 1, changed_since: 1 }],
-  ])('UNDO-5: of %s every contact is as it was', async (word, expected) => {
+  ])('UNDO-5: after an undo of %s every contact is as it was', async (word, expected) => {
     const { isAsBefore, outcomes } = await undone(word)
     expect(outcomes).toEqual(expected)
     expect(isAsBefore).toBe(true)

@@ -310,7 +310,7 @@ eachStore((makeStore) => {
     }
   })
 
-  it('STEP-5: not before the handler was told to come back', async () => {
+  it('STEP-5: a handler is not called again before the time that it named', async () => {
     const { handler } = createRecorder(() => failed({ retryAfterMs: 7_200_000 }))
     const { engine } = await given(makeStore, [email('one')], handler)
     await engine.startSequence(nurture)
@@ -566,7 +566,7 @@ eachStore((makeStore) => {
       { outcome: 'failed', reason: {}, retryAfterMs: Number.POSITIVE_INFINITY },
       { reason: 'no-reason', consequence: 'retry' },
     ],
-  ])('STEP-7: of the answer %j what is good is taken', async (answer, data) => {
+  ])('STEP-7: what is good of the answer %j is taken', async (answer, data) => {
     const { engine } = await given(makeStore, [email('one')], () => answer as unknown as StepOutcome)
     await engine.startSequence(nurture)
     await engine.runDue()

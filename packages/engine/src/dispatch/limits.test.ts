@@ -121,7 +121,7 @@ describe('given a dispatcher with limits', () => {
     expect(calls.filter((call) => call.campaignId === 'great')).toHaveLength(7)
   })
 
-  it('STEP-7: at most so many handlers of a kind at once, and all of them in the end', async () => {
+  it('STEP-7: at most so many handlers of a kind run at once, and all of them in the end', async () => {
     let now = 0
     let most = 0
     const { engine, calls, start } = await given({ email: { concurrency: 3 } }, async () => {

@@ -77,7 +77,7 @@ async function given(contacts: readonly string[], tags: readonly string[] = ['po
 }
 
 describe('a forecast of one contact', () => {
-  it.each(['memory', 'SQLite'])('FORECAST-1: is what the engine then does, over %s', async (name) => {
+  it.each(['memory', 'SQLite'])('FORECAST-1: a forecast is what the engine then does, over %s', async (name) => {
     let told = 0
     await fc.assert(
       fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter, failing, idle }) => {
@@ -259,7 +259,7 @@ describe('a forecast of all contacts', () => {
   const contacts = Array.from({ length: 120 }, (_, i) => `contact ${i}`)
   const until = later(9)
 
-  it('FORECAST-2: adds up what is forecast of each, by day or by hour', async () => {
+  it('FORECAST-2: a forecast of all adds up what is forecast of each, by day or by hour', async () => {
     const { engine } = await given(contacts)
     const progress: number[] = []
     const byDay = await engine.inspect.forecast({
@@ -288,7 +288,7 @@ describe('a forecast of all contacts', () => {
     expect((await engine.inspect.forecast({ until, by: 'hour', campaignId: 'other' })).cells).toEqual([])
   })
 
-  it('FORECAST-2: goes on from an answer only, and of a campaign looks at its contacts only', async () => {
+  it('FORECAST-2: a forecast goes on from an answer only, and of a campaign looks at its contacts only', async () => {
     const { engine } = await given(['ada', 'bob'])
     const query = { until: later(30), by: 'day' } as const
     const part = await engine.inspect.forecast({ ...query, atMost: 1 })
@@ -306,7 +306,7 @@ describe('a forecast of all contacts', () => {
     expect(other).toMatchObject({ cells: [], due: 0, contacts: 0 })
   })
 
-  it('FORECAST-2: goes on where it was left, and comes to the same', async () => {
+  it('FORECAST-2: a forecast goes on where it was left, and comes to the same', async () => {
     const { engine } = await given(contacts)
     const whole = await engine.inspect.forecast({ until, by: 'day' })
     let part = await engine.inspect.forecast({ until, by: 'day', atMost: 50 })
@@ -401,7 +401,7 @@ describe('a forecast of all contacts', () => {
     expect([...done].map(([cell, sent]) => `${cell} ${sent}`).toSorted()).toEqual(sentIn(inTurn).toSorted())
   })
 
-  it('FORECAST-2: ends when it is told to', async () => {
+  it('FORECAST-2: a forecast ends when it is told to', async () => {
     const { engine } = await given(['ada'])
     await expect(
       engine.inspect.forecast({ until, by: 'day', signal: AbortSignal.abort(new Error('enough')) }),

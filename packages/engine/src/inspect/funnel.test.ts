@@ -45,7 +45,7 @@ async function given(store: Store, stop = 'P9D') {
 const nurtureOf = (funnel: Funnel | null) => funnel?.sequences.find(({ sequenceId }) => sequenceId === 'nurture')
 
 describe.each(Object.entries(stores))('given a campaign in %s', (_, open) => {
-  it('FUNNEL-1, FUNNEL-3: its numbers are answered, add up, and are those of the log', async () => {
+  it('FUNNEL-1, FUNNEL-3: the numbers of a funnel add up, and are those of the log', async () => {
     const { engine, store } = await given(open())
     const funnel = await engine.inspect.funnel('pool')
     expect(funnel).toMatchObject({ campaignId: 'pool', version: null, from: null, to: null, complete: true })

@@ -74,7 +74,7 @@ describe('activity', () => {
   })
 
   it.each([20_000, 60, 20, 1])(
-    'knows how full sequences were at each instant, out of the last %i events',
+    'activity knows how full sequences were at each instant, out of the last %i events',
     async (events) => {
       const { engine, store } = await played()
       const { complete, sequences, ...rest } = await engine.inspect.activity({ events })

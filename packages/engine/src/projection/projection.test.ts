@@ -784,7 +784,7 @@ describe('given several who project at once', () => {
     expect((await engine.verifyIndex()).differences).toEqual([])
   })
 
-  it('INDEX-1: in one engine the second waits, and takes over when the first ends', async () => {
+  it('INDEX-1: a second projector in one engine waits, and takes over when the first ends', async () => {
     const { engine: make } = await given()
     const engine = make()
     const first = feeding(engine)
@@ -798,7 +798,7 @@ describe('given several who project at once', () => {
 })
 
 describe('given a store that projects in the append', () => {
-  it('INDEX-1: there is nothing to wait for, to feed, or to park', async () => {
+  it('INDEX-1: a store that projects in the append has nothing to wait for, to feed, or to park', async () => {
     const engine = closing(createEngine({ store: createMemoryStore(), clock, handlers: {} }))
     await engine.waitFor(1_000_000)
     const feed = feeding(engine)
@@ -814,7 +814,7 @@ describe('given a store that projects in the append', () => {
     ['onPoison', { store: logOnly(createMemoryStore()), readModel: createMemoryStore(), onPoison: 'skip' }],
     ['readModel', { store: logOnly(createMemoryStore()), readModel: {} }],
     ['readModel', { store: logOnly(createMemoryStore()) }],
-  ])('such a store refuses options that cannot be: %s', (name, options) => {
+  ])('a store that projects in the append refuses options that cannot be: %s', (name, options) => {
     expect(() => createEngine({ ...options, handlers: {} } as never)).toThrow(
       expect.objectContaining({ details: expect.objectContaining({ path: `createEngine.${name}` }) }),
     )
