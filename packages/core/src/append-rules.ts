@@ -3,7 +3,7 @@
  * a goal, a route or a ban was left out (AUDIT-4). Which event may follow which is in `verify.ts`.
  */
 import type { Catalog } from './catalog.ts'
-import { type ContactState, enrollmentOf, isOpen, isSkipByHand, newestRun, recordOf, runOf } from './enrollment.ts'
+import { type ContactState, enrollmentOf, isOpenRun, isSkipByHand, newestRun, recordOf, runOf } from './enrollment.ts'
 import type {
   Cause,
   ContactEvent,
@@ -285,7 +285,7 @@ function stopsBy(
   return state.enrollments.flatMap((enrollment) => {
     const { sequenceId } = enrollment
     const run = newestRun(enrollment)
-    if (enrollment.campaignId !== campaignId || !isOpen(run) || targets.has(sequenceId)) return []
+    if (enrollment.campaignId !== campaignId || !isOpenRun(run) || targets.has(sequenceId)) return []
     if (goal?.same !== undefined && enrollment.key !== same) return []
     if (!campaigns.has(campaignId, run.campaignVersion)) return []
     const own = campaigns.version(campaignId, run.campaignVersion).campaign
@@ -330,7 +330,7 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
       append.source = event
       for (const enrollment of state.enrollments) {
         const run = newestRun(enrollment)
-        if (isOpen(run)) owed.add(runKey('stop', { ...enrollment, run: run.run }))
+        if (isOpenRun(run)) owed.add(runKey('stop', { ...enrollment, run: run.run }))
       }
       return
     case 'SignalRetracted':
@@ -344,7 +344,7 @@ function note(append: Append, event: ContactEvent, state: ContactState, campaign
       owed.delete(runKey('undoing', event.data))
       return
     case 'StepFailed':
-      if (event.data.consequence === 'stop' && isOpen(newestRun(enrollmentOf(state, event.data))))
+      if (event.data.consequence === 'stop' && isOpenRun(newestRun(enrollmentOf(state, event.data))))
         owed.add(runKey('stop', event.data))
       return
     case 'SequenceStopped':

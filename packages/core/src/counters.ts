@@ -10,7 +10,7 @@ import {
   continuationOf,
   enrollmentOf,
   isInProgress,
-  isOpen,
+  isOpenRun,
   newestRun,
   occurrenceIn,
   type Run,
@@ -199,7 +199,7 @@ export function counterChanges(
       case 'ContactErased':
         for (const enrollment of before.enrollments) {
           const run = newestRun(enrollment)
-          if (isOpen(run)) touch({ ...enrollment, run: run.run })
+          if (isOpenRun(run)) touch({ ...enrollment, run: run.run })
         }
     }
   }

@@ -6,7 +6,7 @@ import {
   fold,
   initialContact,
   isInProgress,
-  isOpen,
+  isOpenRun,
   isResolved,
   isSuppressed,
   newestRun,
@@ -193,8 +193,8 @@ describe('questions', () => {
   it('GOAL-2: a run in progress is active or paused; an open one is that or waiting', () => {
     const all: RunStatus[] = ['active', 'paused', 'waiting', 'completed', 'stopped']
     expect(all.filter((status) => isInProgress(run(status)))).toEqual(['active', 'paused'])
-    expect(all.filter((status) => isOpen(run(status)))).toEqual(['active', 'paused', 'waiting'])
-    expect([isInProgress(undefined), isOpen(undefined)]).toEqual([false, false])
+    expect(all.filter((status) => isOpenRun(run(status)))).toEqual(['active', 'paused', 'waiting'])
+    expect([isInProgress(undefined), isOpenRun(undefined)]).toEqual([false, false])
   })
 
   it('STEP-1: a step is resolved when nothing more becomes of it by itself', () => {

@@ -422,7 +422,7 @@ export function isInProgress(run: Run | undefined): run is Run & { readonly stat
 }
 
 /** In progress or waiting: what makes a member, and what a stop ends. */
-export function isOpen(run: Run | undefined): run is Run & { readonly status: 'active' | 'paused' | 'waiting' } {
+export function isOpenRun(run: Run | undefined): run is Run & { readonly status: 'active' | 'paused' | 'waiting' } {
   return isInProgress(run) || run?.status === 'waiting'
 }
 

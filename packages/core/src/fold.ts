@@ -21,7 +21,7 @@ import {
   enrollmentOf,
   FEW,
   isBegun,
-  isOpen,
+  isOpenRun,
   isPendingResend,
   isResolved,
   isSkipByHand,
@@ -319,7 +319,7 @@ function requestResend(step: Mutable<StepRecord>, resend: number, { at, id }: Co
 function erase(state: LiveContact, at: Instant): void {
   state.erased = true
   for (const { runs } of state.enrollments)
-    for (const run of runs) if (isOpen(run)) end(run, 'stopped', at, { by: 'erasure' })
+    for (const run of runs) if (isOpenRun(run)) end(run, 'stopped', at, { by: 'erasure' })
 }
 
 function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], event: ContactEvent): void {

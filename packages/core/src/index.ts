@@ -90,7 +90,7 @@ export {
   enrollmentOf,
   isBeforePlace,
   isInProgress,
-  isOpen,
+  isOpenRun,
   isResolved,
   isSameEnrollment,
   isSuppressed,

@@ -15,7 +15,7 @@ import {
   instantOf,
   isInProgress,
   isLeft,
-  isOpen,
+  isOpenRun,
   isRight,
   newestRun,
   plan,
@@ -253,7 +253,7 @@ describe('laws', () => {
       newest.set(name, data.run)
     }
     for (const enrollment of state.enrollments)
-      expect(enrollment.runs.every((run) => !isOpen(run) || run === newestRun(enrollment))).toBe(true)
+      expect(enrollment.runs.every((run) => !isOpenRun(run) || run === newestRun(enrollment))).toBe(true)
   })
 })
 

@@ -3,7 +3,7 @@
  * before it, and which of the contact's enrollments in one sequence that makes it. Rules VAR-1, KEY-1, KEY-3, KEY-5.
  */
 import type { SequenceDefinition } from './definition.ts'
-import { type ContactState, enrollmentsOf, isOpen, isSameEnrollment, newestRun } from './enrollment.ts'
+import { type ContactState, enrollmentsOf, isOpenRun, isSameEnrollment, newestRun } from './enrollment.ts'
 import { NO_VARS, type SequenceRef, type Vars } from './events.ts'
 import { type CampaignId, isLegalId } from './ids.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
@@ -106,7 +106,7 @@ export function hasTooManyRuns(state: ContactState, ref: SequenceRef, ending: Se
   if (ref.key === undefined) return false
   const others = enrollmentsOf(state, ref).filter(
     (one) =>
-      isOpen(newestRun(one)) && !isSameEnrollment(one, ref) && (ending === null || !isSameEnrollment(one, ending)),
+      isOpenRun(newestRun(one)) && !isSameEnrollment(one, ref) && (ending === null || !isSameEnrollment(one, ending)),
   )
   return others.length >= MAX_OPEN_KEYS
 }
@@ -117,7 +117,7 @@ export function variablesIn(state: ContactState, campaignId: CampaignId): IsVari
     state.enrollments.some((enrollment) => {
       const run = newestRun(enrollment)
       return (
-        enrollment.campaignId === campaignId && isOpen(run) && value !== null && variableIn(run.vars, name) === value
+        enrollment.campaignId === campaignId && isOpenRun(run) && value !== null && variableIn(run.vars, name) === value
       )
     })
 }

@@ -13,7 +13,7 @@ import {
   enrollmentOf,
   isBeforePlace,
   isInProgress,
-  isOpen,
+  isOpenRun,
   isResolved,
   isSkipByHand,
   isSuppressed,
@@ -69,7 +69,7 @@ export function violationOf(
     case 'SignalRetracted':
       return null // What it owes to its append is in append-rules.ts.
     case 'SequenceStopped':
-      return ofNewest(state, data) ?? expect('STOP-5', isOpen(runOf(state, data)), 'a stop of a run that is over')
+      return ofNewest(state, data) ?? expect('STOP-5', isOpenRun(runOf(state, data)), 'a stop of a run that is over')
     case 'SequencePaused':
       return (
         ofNewest(state, data) ?? expect('PAUSE-3', statusOf(state, data) === 'active', 'a pause of what does not run')
@@ -444,7 +444,7 @@ function satisfied(state: ContactState, event: ContactEventOf<'GoalSatisfied'>, 
   if (goal === undefined) return broken('VERSION-1', `version ${campaignVersion} has no goal ${JSON.stringify(goalId)}`)
   if (patternsOf(goal)[pattern]?.kind !== kind)
     return broken('GOAL-1', `no pattern ${pattern} of the goal is for signals of kind ${JSON.stringify(kind)}`)
-  const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpen(newestRun(one)))
+  const isMember = state.enrollments.some((one) => one.campaignId === campaignId && isOpenRun(newestRun(one)))
   if (goal.achievableBy === 'members' && !isMember)
     return broken('GOAL-2', 'a goal for members, satisfied by a contact that is no member')
   const known = { own: campaign, candidates: [campaign], mayBeUnpublished: false }

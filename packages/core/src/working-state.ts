@@ -11,7 +11,7 @@ import {
   type Enrollment,
   enrollmentOf,
   hasLooseEnds,
-  isOpen,
+  isOpenRun,
   nameOfEnrollment,
   nameOfKeys,
   newestRun,
@@ -76,14 +76,14 @@ function brakingIn({ enrollments }: ContactState): (enrollment: Enrollment) => b
 
 /** Nothing more comes of the enrollment by itself, and nobody is to see to it. */
 function isOver(state: ContactState, enrollment: Enrollment): boolean {
-  if (enrollment.runs.some((run) => isOpen(run) || hasLooseEnds(run))) return false
+  if (enrollment.runs.some((run) => isOpenRun(run) || hasLooseEnds(run))) return false
   return stepsWaiting({ ...state, enrollments: [enrollment] }).length === 0
 }
 
 function withoutOldRuns(enrollment: Enrollment): Enrollment {
   const { runs } = enrollment
   const newest = newestRun(enrollment)
-  const held = runs.filter((run, i) => i === runs.length - 1 || run === newest || isOpen(run) || hasLooseEnds(run))
+  const held = runs.filter((run, i) => i === runs.length - 1 || run === newest || isOpenRun(run) || hasLooseEnds(run))
   if (held.length === runs.length && enrollment.leftOut === undefined) return enrollment
   const old = runs.filter((run) => !held.includes(run))
   return { ...enrollment, runs: held, leftOut: leftOutOf(enrollment, old) }
@@ -229,7 +229,7 @@ export function agrees(given: ContactState, whole: ContactState): boolean {
     const numbers = new Set(held.runs.map(({ run }) => run))
     const runs = one.runs.filter(({ run }) => numbers.has(run))
     const old = one.runs.filter(({ run }) => !numbers.has(run))
-    if (old.some((run) => run === newestRun(one) || isOpen(run) || hasLooseEnds(run))) return false
+    if (old.some((run) => run === newestRun(one) || isOpenRun(run) || hasLooseEnds(run))) return false
     enrollments.push(old.length === 0 ? one : { ...one, runs, leftOut: leftOutOf({ runs: one.runs }, old) })
   }
   if (at < working.enrollments.length) return false

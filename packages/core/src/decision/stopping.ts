@@ -1,5 +1,5 @@
 /** The end of a run by a stop: of one, or of everything that is open (STOP-1 to STOP-3). */
-import { isOpen, newestRun, type Run, refOf } from '../enrollment.ts'
+import { isOpenRun, newestRun, type Run, refOf } from '../enrollment.ts'
 import type { ContactEvent, ContactEventData, RunRef, SequenceRef } from '../events.ts'
 import type { Causation, DecisionBuilder } from './builder.ts'
 
@@ -19,7 +19,7 @@ export function stop(
 export function stopEverything(decision: DecisionBuilder, why: Causation): number {
   const open = decision.state().enrollments.flatMap((enrollment) => {
     const run = newestRun(enrollment)
-    return isOpen(run) ? [{ enrollment, run }] : []
+    return isOpenRun(run) ? [{ enrollment, run }] : []
   })
   for (const { enrollment, run } of open) stop(decision, enrollment, run, why)
   return open.length

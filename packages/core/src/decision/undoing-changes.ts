@@ -7,7 +7,7 @@ import { dueByHand } from '../by-hand.ts'
 import {
   type ContactState,
   isInProgress,
-  isOpen,
+  isOpenRun,
   isSameEnrollment,
   isSkipByHand,
   isSuppressed,
@@ -206,7 +206,7 @@ export function undoBan(
   const until = before?.type === 'ContactSuppressed' ? before.data.until : null
   if (until !== null && until <= decision.now) return 'nothing_to_undo'
   // What was started meanwhile would be stopped, which nobody has asked for.
-  if (decision.state().enrollments.some((enrollment) => isOpen(newestRun(enrollment)))) return 'changed_since'
+  if (decision.state().enrollments.some((enrollment) => isOpenRun(newestRun(enrollment)))) return 'changed_since'
   decision.add('ContactSuppressed', { until }, why)
   return 'undone'
 }

@@ -6,7 +6,7 @@ import {
   type ContactState,
   enrollmentOf,
   hasDispatched,
-  isOpen,
+  isOpenRun,
   isSameEnrollment,
   isSuppressed,
   newestRun,
@@ -85,7 +85,7 @@ function undoStart(
     return as('undone')
   }
   return runs.map(({ ref, run }): UndoneRun => {
-    if (!stopSent || !isOpen(run)) return { ...ref, outcome: 'already_sent' }
+    if (!stopSent || !isOpenRun(run)) return { ...ref, outcome: 'already_sent' }
     stop(decision, ref, run, { ...why, causationId: commandId })
     return { ...ref, outcome: 'stopped' }
   })
@@ -140,7 +140,7 @@ function restore(
   if (enrollment?.runs.some(({ continued }) => continued?.run === ref.run))
     return { ...ref, outcome: 'nothing_to_undo' }
   // It was over before it was undone: nothing of it would go on.
-  if (!isOpen(stoodAs(run))) return { ...ref, outcome: 'nothing_to_undo' }
+  if (!isOpenRun(stoodAs(run))) return { ...ref, outcome: 'nothing_to_undo' }
   if (!canGoOn(decision, event, ref)) return { ...ref, outcome: 'changed_since' }
   if (isInFlight(run)) return { ...ref, outcome: 'failed' }
   const standing = run.ended?.from

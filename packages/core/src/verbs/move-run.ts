@@ -10,7 +10,7 @@ import { type Either, isLeft, left, right } from '../either.ts'
 import {
   enrollmentOf,
   isInProgress,
-  isOpen,
+  isOpenRun,
   isSameEnrollment,
   newestRun,
   nextRunNumber,
@@ -140,7 +140,7 @@ function moveToSequence(
 ): Rejection | null {
   const { toStep } = command
   const ref = refOf(command)
-  if (!isOpen(run)) return { type: 'EnrollmentNotActive', ...ref, run: run.run, status: run.status }
+  if (!isOpenRun(run)) return { type: 'EnrollmentNotActive', ...ref, run: run.run, status: run.status }
   const { key: _, ...order } = command
   const found = findSequence(decision.campaigns, ref.campaignId, sequenceId)
   const handedOn = isLeft(found) ? {} : { vars: varsOfRun(found.right.sequence, run.vars) }

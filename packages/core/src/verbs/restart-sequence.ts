@@ -4,7 +4,7 @@ import { answerOfRun } from '../decision/keys.ts'
 import { start, startable, tooMany } from '../decision/starting.ts'
 import { stop } from '../decision/stopping.ts'
 import { isLeft, left, right } from '../either.ts'
-import { enrollmentOf, isOpen, newestRun } from '../enrollment.ts'
+import { enrollmentOf, isOpenRun, newestRun } from '../enrollment.ts'
 import type { Vars } from '../events.ts'
 import { countOf, defineVerb, firstOf } from './verb.ts'
 
@@ -35,7 +35,7 @@ export const restartSequence = defineVerb<RestartSequence>()({
     const refused = tooMany(entry, decision)
     if (refused !== null) return left(refused)
     const run = newestRun(enrollmentOf(decision.state(), entry.ref))
-    if (isOpen(run)) stop(decision, entry.ref, run, byOperator(command))
+    if (isOpenRun(run)) stop(decision, entry.ref, run, byOperator(command))
     start(decision, entry, byOperator(command))
     return right(null)
   },

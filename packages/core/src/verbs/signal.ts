@@ -7,7 +7,7 @@ import { type Origin, routesTaken, startRoutes } from '../decision/routing.ts'
 import { stop } from '../decision/stopping.ts'
 import type { GoalDefinition } from '../definition.ts'
 import { left, right } from '../either.ts'
-import { type ContactState, isOpen, isSuppressed, newestRun } from '../enrollment.ts'
+import { type ContactState, isOpenRun, isSuppressed, newestRun } from '../enrollment.ts'
 import { type ContactEvent, type MatchedGoal, NO_VARS, type SequenceRef, type UnmetGoal } from '../events.ts'
 import type { CampaignId, Instant } from '../ids.ts'
 import type { JsonObject } from '../json.ts'
@@ -143,7 +143,7 @@ function keep(decision: DecisionBuilder, command: HandleSignal): (match: Match, 
 const dateOf = (instant: Instant) => instant.slice(0, 10)
 
 function isMember(state: ContactState, campaignId: CampaignId): boolean {
-  return state.enrollments.some((e) => e.campaignId === campaignId && isOpen(newestRun(e)))
+  return state.enrollments.some((e) => e.campaignId === campaignId && isOpenRun(newestRun(e)))
 }
 
 /** `GoalSatisfied`, then a stop of each upstream run, then a start for each open route (GOAL-3 to GOAL-8). */
@@ -195,7 +195,7 @@ function satisfy(
   const targets = new Set(origin.next.map(targetOf))
   for (const enrollment of decision.state().enrollments) {
     const run = newestRun(enrollment)
-    if (enrollment.campaignId !== campaignId || !isOpen(run) || targets.has(enrollment.sequenceId)) continue
+    if (enrollment.campaignId !== campaignId || !isOpenRun(run) || targets.has(enrollment.sequenceId)) continue
     if (goal.same !== undefined && enrollment.key !== same) continue
     const own = decision.campaigns.version(campaignId, run.campaignVersion).campaign
     const upstream = isUpstream(campaign, goal.id, enrollment) || isUpstream(own, goal.id, enrollment)

@@ -4,7 +4,7 @@ import { everKnown } from '../decision/finding.ts'
 import { answerFromRuns, answerOfEach, answerOfRun, isForAll, meant, requireMeant } from '../decision/keys.ts'
 import { stop } from '../decision/stopping.ts'
 import { isLeft, right } from '../either.ts'
-import { isOpen, newestRun } from '../enrollment.ts'
+import { isOpenRun, newestRun } from '../enrollment.ts'
 import { defineVerb } from './verb.ts'
 
 export interface StopSequence extends OfSequence {
@@ -40,7 +40,7 @@ export const stopSequence = defineVerb<StopSequence>()({
       const run = newestRun(enrollment)
       return run === undefined ? [] : [{ enrollment, run }]
     })
-    const open = newest.filter(({ run }) => isOpen(run) && run.campaignVersion <= upToVersion)
+    const open = newest.filter(({ run }) => isOpenRun(run) && run.campaignVersion <= upToVersion)
     for (const { enrollment, run } of open) stop(decision, enrollment, run, byOperator(command))
     if (open.length > 0) return right(null)
     requireMeant(command, decision)
