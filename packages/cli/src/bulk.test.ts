@@ -403,6 +403,60 @@ describe('an action that is cut short', () => {
   })
 })
 
+describe('actions', () => {
+  const columns = (text: string) => text.split('\n').map((line) => line.trim().split(/ {2,}/))
+
+  it('BULK-3: an action that was cut short is found and cancelled from the terminal', async () => {
+    const stopping = given(
+      'stopping.mjs',
+      "let asked = 0\nexport const contacts = { get() { if (++asked === 700) process.kill(process.pid, 'SIGINT'); return {} } }",
+    )
+    const order = ['start', store, '--from', many, NURTURE, '--yes', '--actor', 'olga', '--action-id', 'a b']
+    expect(await enfoldProcess([...order, '--host-module', stopping])).toMatchObject({ status: 1 })
+    const [titles, action] = columns(await said('actions', store))
+    expect(titles).toEqual(['ordered', 'state', 'what', 'contacts', 'done', 'troubles', 'by', 'action'])
+    expect(action?.slice(1)).toEqual(['running', 'start "pool/1"/nurture', '2,000', '1,000', '0', 'olga', '"a b"'])
+    expect(await enfold(['undo', store, 'a b', '--yes'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('Cancel it'),
+    })
+
+    const end = '1,000 of 2,000 contacts done\n'
+    expect(await said('cancel-action', store, 'a b', '--actor', 'luis')).toBe(`action "a b" is cancelled, with ${end}`)
+    expect(await said('cancel-action', store, 'a b')).toBe(`action "a b" is cancelled, with ${end}`)
+    expect(JSON.parse(await said('actions', store, '--json')).actions).toMatchObject([
+      { actionId: 'a b', state: 'cancelled', cancelledBy: 'luis', processed: 1000 },
+    ])
+    // Its last group may still be at work.
+    expect(await enfold(['undo', store, 'a b', '--yes'])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('was cancelled a moment ago'),
+    })
+    expect(await inSequence()).toHaveLength(1000)
+  })
+
+  it('BULK-3: an action that is done stays so, and the newest is shown first', async () => {
+    await said('start', store, '--from', three, NURTURE, '--yes', '--action-id', 'a')
+    await said('undo', store, 'a', '--yes', '--action-id', 'u')
+    const told = 'action u is done already, with 3 of 3 contacts done\n'
+    expect(await said('cancel-action', store, 'u')).toBe(told)
+    const [, newest, ...rest] = columns(await said('actions', store, '--limit', '1'))
+    expect([newest?.[1], newest?.[2], ...rest]).toEqual(['done', 'undo of a', ['More: --after u'], ['']])
+    const [, older, ...none] = columns(await said('actions', store, '--limit', '1', '--after', 'u'))
+    expect([older?.[2], ...none]).toEqual(['start "pool/1"/nurture', ['']])
+  })
+
+  it('BULK-3: an action that is not there is named, and a store without any says so', async () => {
+    expect(await said('actions', store)).toBe('There is no action.\n')
+    expect(await enfold(['cancel-action', store, 'nothing'])).toMatchObject({
+      status: 1,
+      stderr: 'There is no action "nothing".\n',
+    })
+    const { status, stdout } = await enfold(['cancel-action', store, 'nothing', '--json'])
+    expect({ status, ...JSON.parse(stdout) }).toMatchObject({ status: 1, rejection: { type: 'ActionUnknown' } })
+  })
+})
+
 describe('misuse', () => {
   it.each<[string, (to: string) => readonly string[], RegExp]>([
     [

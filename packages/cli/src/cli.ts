@@ -101,7 +101,7 @@ function createProgram(args: readonly string[], io: Streams): Command {
     -                                           the standard input
 ${STORE_HELP}
 
-  Orders (publish, start, stop, …), due, attention, run, parked and console take a store as their first argument, or
+  Orders (publish, start, stop, …), due, attention, actions, run, parked and console take a store as their first argument, or
   --store URL, then the contacts, then what else they name: enfold cancel sqlite:PATH ada pool-owners/nurture mistake-2.
   A sequence is CAMPAIGN/SEQUENCE, each percent-encoded. More than one contact: you are asked first, unless --yes.
 

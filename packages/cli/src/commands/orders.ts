@@ -15,6 +15,7 @@ import {
   WAITS,
 } from '@enfold/core'
 import { Argument, type Command, Option } from 'commander'
+import { cancelAction } from '../actions.ts'
 import {
   idIn,
   instantIn,
@@ -60,6 +61,7 @@ export function addOrderCommands(program: Command, io: Streams, fail: () => void
   addCampaignCommands(program, io, done)
   for (const name of VERB_NAMES) addVerb(program, io, name, done)
   addUndo(program, io, done)
+  addCancelAction(program, io, done)
 }
 
 type Finish = (fine: Promise<boolean>) => Promise<void>
@@ -156,6 +158,17 @@ function addUndo(program: Command, io: Streams, done: Finish): void {
       const order = { actionId, undoes, stopSent, shift, ...ordered }
       return done(withEngine(url, 'write', options, (engine) => undoMany(io, engine, order, options)))
     })
+}
+
+function addCancelAction(program: Command, io: Streams, done: Finish): void {
+  const description =
+    'end an action over many contacts, whichever process works on it; what it did stays done, and can be undone'
+  feeding(storeCommand(program, 'cancel-action', description))
+    .addArgument(new Argument('<action>', 'its id').argParser(idIn))
+    .addOption(actorOption())
+    .action((url: string, actionId: string, options: GivenOptions) =>
+      done(cancelAction(io, url, actionId, actorOf(options), options)),
+    )
 }
 
 // --- Verbs ----------------------------------------------------------------------------------------------------------

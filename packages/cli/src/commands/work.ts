@@ -2,6 +2,7 @@
 import type { CampaignId, Instant, Overdue, WhatIf } from '@enfold/core'
 import { ATTENTION_KINDS, type AttentionKind } from '@enfold/engine'
 import { type Command, Option } from 'commander'
+import { queryActions } from '../actions.ts'
 import { idIn, instantIn, read, textIn, wholeNumberIn } from '../arguments.ts'
 import { queryAttention } from '../attention.ts'
 import { readDefinition } from '../campaign-orders.ts'
@@ -38,6 +39,7 @@ export function addWorkCommands(program: Command, io: Streams, fail: () => void)
   addDue(program, io)
   addForecast(program, io)
   addAttention(program, io)
+  addActions(program, io)
 
   feeding(
     hosted(
@@ -219,6 +221,21 @@ function addAttention(program: Command, io: Streams): void {
         ...(after === undefined ? {} : { after }),
       }
       tell(io, await queryAttention(url, question, options), options)
+    })
+}
+
+interface PageOptions extends OrderOptions {
+  readonly limit: number
+  readonly after?: string
+}
+
+function addActions(program: Command, io: Streams): void {
+  storeCommand(program, 'actions', 'show the orders over many contacts, the newest first, and how far each is')
+    .addOption(new Option('--limit <n>', 'so many, up to 1000').argParser(limitIn).default(50))
+    .addOption(new Option('--after <action>', 'the next page').argParser(idIn))
+    .action(async (url: string, options: PageOptions) => {
+      const { limit, after } = options
+      tell(io, await queryActions(url, { limit, ...(after === undefined ? {} : { after }) }, options), options)
     })
 }
 
