@@ -1,9 +1,10 @@
 /**
  * What events of one append have in common, and what must stand in it together: ids, causes, instants, and that nothing of
- * a goal, a route or a ban was left out (AUDIT-4). Which event may follow which is in `verify.ts`.
+ * a goal, a route or a ban was left out (AUDIT-4). Which event may follow which is in `event-order.ts`.
  */
 import type { Catalog } from './catalog.ts'
 import { type ContactState, enrollmentOf, isOpenRun, isSkipByHand, newestRun, recordOf, runOf } from './enrollment.ts'
+import type { Violation } from './event-order.ts'
 import type {
   Cause,
   ContactEvent,
@@ -17,7 +18,6 @@ import type {
 import { uuidOf } from './hash.ts'
 import { IdSet } from './id-set.ts'
 import { type EventId, eventIdOf, type Instant } from './ids.ts'
-import type { Violation } from './verify.ts'
 
 /** The last append of a stream, as far as it was read. */
 interface Append {

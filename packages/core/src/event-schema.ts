@@ -1,6 +1,6 @@
 /**
  * The shape of one line of a log: a CloudEvents 1.0 object around an event of `events.ts`, as JSON Schema (TypeBox).
- * `codec.ts` makes events of lines; which event may follow which is the affair of `verify.ts`.
+ * `codec.ts` makes events of lines; which event may follow which is the affair of `event-order.ts`.
  */
 import { campaignJsonSchema } from './campaign-schema.ts'
 import { type Ordered, orderedBy } from './data-order.ts'

@@ -1,6 +1,6 @@
 /**
  * From a contact's events to its state. Rules LOG-5, START, STOP, STEP. The one recipe believes every event: what may happen
- * is decided in `decide.ts`, what must not is found by `verify.ts`. It has two drivers: immer for one event, a private copy
+ * is decided in `decide.ts`, what must not is found by `event-order.ts`. It has two drivers: immer for one event, a private copy
  * for many.
  */
 import { enablePatches, produce, produceWithPatches } from 'immer'

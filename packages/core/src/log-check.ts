@@ -1,11 +1,12 @@
 /**
- * Holds a log against the rules, event by event (AUDIT-4): its places, its hashes, the order of events (`verify.ts`), what
+ * Holds a log against the rules, event by event (AUDIT-4): its places, its hashes, the order of events (`event-order.ts`), what
  * belongs together (`append-rules.ts`), and its publications. For readers that must not accept a log that lies:
  * `verify`, `import`, `seal`.
  */
 import { AppendRules, owedAtEnd, type StreamAppends } from './append-rules.ts'
 import { type Catalog, createCatalog } from './catalog.ts'
 import { chainHash, digestOf, type Hash } from './chain.ts'
+import { type Violation, violationOf } from './event-order.ts'
 import { isCampaignEvent, type RecordedCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import { ContactFold } from './fold.ts'
 import {
@@ -22,7 +23,6 @@ import {
 import { type LogPlace, type LogWarning, LogWarnings } from './log-warnings.ts'
 import { pauseNow } from './pauses.ts'
 import { publicationViolation } from './publication-rules.ts'
-import { type Violation, violationOf } from './verify.ts'
 
 /** A fault of a log: the first event that shows it, and the rule that it breaks. */
 export interface LogFault extends Violation, LogPlace {}

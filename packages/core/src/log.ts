@@ -10,6 +10,7 @@ export { REQUIRED_NODE } from './node-version.ts'
 
 export { chainHash, digestOf, type Hash } from './chain.ts'
 export { type DecodeProblem, decodeEvent, encodeEvent, type Upcasters } from './codec.ts'
+export * from './event-order.ts'
 export { EVENT_SOURCES, EVENT_TYPE_PREFIX, eventJsonSchema } from './event-schema.ts'
 export * from './explain.ts'
 export * from './explain-goal.ts'

@@ -3,12 +3,12 @@
 import { defineCampaign, sameDefinition } from './campaign.ts'
 import type { Catalog, CatalogEntry } from './catalog.ts'
 import { isRight } from './either.ts'
+import type { Violation } from './event-order.ts'
 import type { CampaignEventData, RecordedCampaignEvent } from './events.ts'
 import { campaignOf } from './ids.ts'
 import { isPaused } from './pauses.ts'
 import { describeRejection } from './rejection.ts'
 import { durationMs } from './timer.ts'
-import type { Violation } from './verify.ts'
 
 /** The first rule that the event breaks, on what `campaigns` knows before it; `null`: none. */
 export function publicationViolation(

@@ -1,17 +1,15 @@
 /**
- * A log in; states, memberships, differences and faults out. From events alone, without the database (AUDIT-2, AUDIT-4).
- * Reading events from files is in `codec.ts`; why something happened is in `explain.ts`.
+ * A log in; states, memberships and differences out. From events alone, without the database (AUDIT-2). Reading events
+ * from files is in `log-file.ts`, whether a log can be true in `verify.ts`; why something happened is in `explain.ts`.
  */
 import { type Catalog, createCatalog } from './catalog.ts'
 import type { ContactState } from './enrollment.ts'
 import { isCampaignEvent, type RecordedContactEvent, type RecordedEvent } from './events.ts'
 import { ContactFold, evolveWithPatches, fold, initialContact, type Patch } from './fold.ts'
 import { type ContactId, compareIds, contactOf, type Instant, type Position, type Tag } from './ids.ts'
-import { entryOf, LogCheck, type LogFault } from './log-check.ts'
+import { entryOf } from './log-check.ts'
 import { batchesOf, type Log } from './log-file.ts'
-import type { LogWarning } from './log-warnings.ts'
 import type { Membership } from './ports/tag-index.ts'
-import { type Seal, type SealBreach, SealCheck } from './seal.ts'
 import { createTagIndex, type MemoryTagIndex } from './tag-index.ts'
 import {
   INDEX_EVENTS,
@@ -163,53 +161,6 @@ export function changesOf(
     state = next
     return { event, patches }
   })
-}
-
-export type { LogFault } from './log-check.ts'
-export type { LogPlace, LogWarning } from './log-warnings.ts'
-
-export interface Verified {
-  readonly events: number
-  readonly contacts: number
-  /** Events that carry a hash. */
-  readonly hashed: number
-  /** In the order of the log. Of each stream the first fault only: what follows a fault cannot be judged. */
-  readonly faults: readonly LogFault[]
-  /** In the order of the log; the first 1,000. */
-  readonly warnings: readonly LogWarning[]
-  readonly warningCount: number
-  /** `null`: no seal was given. `after`: how many events follow those that were sealed. */
-  readonly seal: null | { readonly after: number; readonly breach: SealBreach | null }
-}
-
-export interface VerifyOptions {
-  readonly seal?: Seal
-  /** For warnings of events after it (a clock that was fast). Left out: none. */
-  readonly now?: Instant
-  /**
-   * For how long after an unpublishing a start that a late catalogue decided is a warning and no fault. Default 0: the
-   * store checks it in the append.
-   */
-  readonly gateMs?: number
-}
-
-/**
- * Whether a log can be true: versions without a gap, positions that grow, hashes that follow from one another, ids that are
- * made as they must be, causes that stand in the log, and an order of events that the rules allow (AUDIT-4); and whether it
- * still holds exactly what a seal says that it did. Keeps one state for each contact in memory, and 16 bytes for each event.
- */
-export async function verify(log: Log, options: VerifyOptions = {}): Promise<Verified> {
-  const check = new LogCheck(options)
-  const sealed = options.seal === undefined ? null : new SealCheck(options.seal)
-  for await (const batch of batchesOf(log))
-    for (const event of batch) {
-      check.add(event)
-      sealed?.add(event)
-    }
-  check.end()
-  const { events, contacts, hashed, faults, warnings, warningCount } = check
-  const seal = sealed === null ? null : { after: sealed.after, breach: sealed.breach() }
-  return { events, contacts, hashed, faults, warnings, warningCount, seal }
 }
 
 /** Batches of the log, without what came later. */

@@ -1,7 +1,7 @@
 /**
  * The kinds of timers, a file each. A new one gets an interface here, and a place in `Timer`, `TIMERS` and `withKind`. Its
  * form is named elsewhere too, where no compiler asks for it: `isCounted` in `timer.ts` (whether it counts from the step
- * before), `counted` and `canBePast` in `verify.ts` (what a log may say of it), and the generators of the testkit.
+ * before), `counted` and `canBePast` in `event-order.ts` (what a log may say of it), and the generators of the testkit.
  */
 import { slot } from '../formats.ts'
 import { closed, type ObjectOf, optional } from '../schema.ts'
