@@ -2,13 +2,12 @@
  * The shape of a campaign as a host writes and stores it: plain JSON. Each part is a schema, from which its type is made;
  * `campaign-schema.ts` publishes them (`schema/campaign.schema.json`) and checks by them, `campaign.ts` checks the graph.
  */
-import { id, name, slot, text, words } from './formats.ts'
+import { id, name, oneOf, slot, text } from './formats.ts'
 import type { CampaignId, GoalId, SequenceId, StepId } from './ids.ts'
 import type { JsonObject, JsonScalar, JsonValue } from './json.ts'
 import {
   array,
   boolean,
-  closed,
   integer,
   keywords,
   literal,
@@ -20,6 +19,7 @@ import {
   record,
   type Schema,
   scalar,
+  strictObject,
   type TypeOf,
 } from './schema.ts'
 import type { Timer } from './timers/timers.ts'
@@ -45,12 +45,12 @@ const anyScalar = scalar()
 
 /** The tests of a pattern, by the key that tells them apart. A scalar stands for itself (MATCH-1). */
 export const TESTS = {
-  atLeast: closed({ atLeast: number }),
-  atMost: closed({ atMost: number }),
-  in: closed({ in: array(anyScalar) }),
-  not: closed({ not: anyScalar }),
-  exists: closed({ exists: boolean() }),
-  var: closed({
+  atLeast: strictObject({ atLeast: number }),
+  atMost: strictObject({ atMost: number }),
+  in: strictObject({ in: array(anyScalar) }),
+  not: strictObject({ not: anyScalar }),
+  exists: strictObject({ exists: boolean() }),
+  var: strictObject({
     /** Equal to this variable of an open run of the contact in the campaign (VAR-2). */
     var: name,
   }),
@@ -62,7 +62,7 @@ export const TESTS = {
  */
 export type MatchTest = JsonScalar | Named<OneOf<typeof TESTS>>
 
-export const PATTERN = closed({
+export const PATTERN = strictObject({
   kind: name,
   match: optional(record(slot<MatchTest>('test'))),
   /** True: automated signals satisfy it, too (MATCH-2). Default false. */
@@ -71,7 +71,7 @@ export const PATTERN = closed({
 /** Matches a signal of this `kind` whose `data` passes every test of `match`. */
 export interface SignalPattern extends TypeOf<typeof PATTERN> {}
 
-const KEPT = closed({
+const KEPT = strictObject({
   /** Names of values that are recorded as they are: texts up to 500 characters, numbers, booleans, null. */
   keep: optional(array(name)),
   /** Names of values of which only the outcomes of tests are recorded. */
@@ -83,17 +83,17 @@ export interface KeptSignal extends TypeOf<typeof KEPT> {}
 // --- Conditions and routes ------------------------------------------------------------------------------------------
 
 const valueTests = <Of extends Properties>(of: Of) => ({
-  equals: closed({ ...of, equals: anyScalar }),
-  in: closed({ ...of, in: array(anyScalar) }),
-  atLeast: closed({ ...of, atLeast: number }),
-  atMost: closed({ ...of, atMost: number }),
-  exists: closed({ ...of, exists: boolean() }),
+  equals: strictObject({ ...of, equals: anyScalar }),
+  in: strictObject({ ...of, in: array(anyScalar) }),
+  atLeast: strictObject({ ...of, atLeast: number }),
+  atMost: strictObject({ ...of, atMost: number }),
+  exists: strictObject({ ...of, exists: boolean() }),
 })
 /** One test of a value. */
 export type ValueTest = Named<OneOf<ReturnType<typeof valueTests<Record<never, never>>>>>
 
 /** Tests of the contact's facts, by the key that tells them apart. */
-const OF_FACTS = { tag: closed({ tag: name }), ...valueTests({ field: name }) }
+const OF_FACTS = { tag: strictObject({ tag: name }), ...valueTests({ field: name }) }
 /** Tests of a variable of the run. */
 export const OF_VARIABLES = valueTests({ var: name })
 
@@ -110,15 +110,15 @@ export type Condition =
 
 const condition = slot<Condition>('condition')
 const COMBINED = {
-  all: closed({ all: array(condition) }),
-  any: closed({ any: array(condition) }),
-  none: closed({ none: array(condition) }),
+  all: strictObject({ all: array(condition) }),
+  any: strictObject({ any: array(condition) }),
+  none: strictObject({ none: array(condition) }),
 } satisfies { readonly [Key in 'all' | 'any' | 'none']: Schema<{ readonly [K in Key]: readonly Condition[] }> }
 export const CONDITIONS = { ...OF_FACTS, ...COMBINED }
 
 export const ROUTES = {
-  if: closed({ to: id(), if: condition }),
-  otherwise: closed({ to: id(), otherwise: literal(true) }),
+  if: strictObject({ to: id(), if: condition }),
+  otherwise: strictObject({ to: id(), otherwise: literal(true) }),
 }
 type LeadingTo<Form, Target> = Form extends unknown
   ? { readonly [Key in keyof Form]: Key extends 'to' ? Target : Form[Key] }
@@ -141,7 +141,7 @@ const GOAL = {
   /** One pattern or several, any of which will do. */
   when: slot<SignalPattern | readonly SignalPattern[]>('when'),
   /** Default "anyone": an entry point. "members": only contacts that are in one of the campaign's sequences (GOAL-2). */
-  achievableBy: optional(words('anyone', 'members')),
+  achievableBy: optional(oneOf('anyone', 'members')),
   /**
    * The name of a value of its signals: upstream it stops only runs whose key equals that value (KEY-3). Default: it stops
    * the runs of every key.
@@ -168,15 +168,15 @@ const STEP = {
   /** 1 to 100. Default 5. */
   maxAttempts: optional(integer({ minimum: 1, maximum: 100 })),
   /** After the last attempt (STEP-5). Default "continue". */
-  onFailure: optional(words('continue', 'stop', 'hold')),
+  onFailure: optional(oneOf('continue', 'stop', 'hold')),
   /** When a worker died between dispatch and outcome (STEP-6). Default "retry": at least once; "hold": at most once. */
-  onUnknown: optional(words('retry', 'hold')),
+  onUnknown: optional(oneOf('retry', 'hold')),
   /** ISO 8601 duration: later than due + this, the step is skipped with reason `late` (STEP-9). */
   expiresAfter: optional(text('enfold-duration', '^P')),
 }
 export interface StepDefinition extends ObjectOf<typeof STEP> {}
 
-const VARIABLE_SOURCE = closed({ data: name })
+const VARIABLE_SOURCE = strictObject({ data: name })
 /** Where a variable comes from: this value of the signal's data. */
 export interface VariableSource extends TypeOf<typeof VARIABLE_SOURCE> {}
 
@@ -192,23 +192,23 @@ const SEQUENCE = {
   /** The name of a variable: a contact is then in the sequence once for each of its values, its key (KEY-1). */
   per: optional(name),
   /** At least one, in order. */
-  steps: array<StepDefinition>(closed(STEP), { minItems: 1 }),
+  steps: array<StepDefinition>(strictObject(STEP), { minItems: 1 }),
   /** Default "stop". "runToCompletion": goals do not stop it (GOAL-5). */
-  onGoal: optional(words('stop', 'runToCompletion')),
+  onGoal: optional(oneOf('stop', 'runToCompletion')),
   /** Goals are then downstream of it; sequences start when it is completed (ROUTE-4). Default []. */
   next,
 }
 export interface SequenceDefinition<Target extends string = string>
   extends Routing<ObjectOf<typeof SEQUENCE>, Target> {}
 
-export const CAMPAIGN = closed({
+export const CAMPAIGN = strictObject({
   id: id<CampaignId>(),
   /** For people. Default: the id. */
   name: optional(name),
   /** IANA zone for contacts who have none of their own. Default "UTC". */
   timeZone: optional(text('enfold-time-zone')),
   /** What the engine must know of the contact's fields; fields that are not listed are not private. */
-  fields: optional(record(closed({ private: optional(boolean()) }))),
+  fields: optional(record(strictObject({ private: optional(boolean()) }))),
   /**
    * A whole number of your own that grows with the definition. One that is lower than that of the newest version, or none
    * where that has one, is not published: an old process that starts again brings no old campaign back (VERSION-2a).
@@ -219,7 +219,7 @@ export const CAMPAIGN = closed({
   /** Kinds of signals that are recorded whether or not they satisfy a goal, and what of them (SIGNAL-1). Default: none. */
   signals: optional(record<KeptSignal>(KEPT)),
   /** In the order in which one signal's goals are handled (GOAL-3). */
-  goals: array<GoalDefinition>(closed(GOAL)),
-  sequences: array<SequenceDefinition>(closed(SEQUENCE)),
+  goals: array<GoalDefinition>(strictObject(GOAL)),
+  sequences: array<SequenceDefinition>(strictObject(SEQUENCE)),
 })
 export interface CampaignDefinition extends TypeOf<typeof CAMPAIGN> {}

@@ -12,6 +12,7 @@ import {
   matchedGoals,
   milliseconds,
   observations,
+  oneOf,
   RUN,
   routes,
   STEP,
@@ -22,7 +23,6 @@ import {
   unmetGoals,
   type Vars,
   whole,
-  words,
 } from './event-parts.ts'
 import type { CampaignId, EventId, SequenceId, StepId } from './ids.ts'
 import { counted, keywords, type ObjectOf, optional, orNull, type Properties, refined, string } from './schema.ts'
@@ -42,7 +42,7 @@ export const CONTACT_EVENTS = {
     /** An undo opened the run, and it goes on where the run of this number stood (UNDO-3). */
     continues: optional(whole(1)),
     /** How that one stood, if not active. */
-    standing: optional(words('paused', 'waiting')),
+    standing: optional(oneOf('paused', 'waiting')),
     /** By how much its wait is longer than it was; absent: by nothing. */
     shiftMs: optional(whole(0)),
     /** The step at which it was opened; absent: the first (START-7). */
@@ -133,7 +133,7 @@ export const CONTACT_EVENTS = {
     ...ATTEMPT,
     reason: text,
     /** What follows: another attempt at `retryAt`, or, after the last one, what the step's `onFailure` says. */
-    consequence: words('retry', 'continue', 'stop', 'hold'),
+    consequence: oneOf('retry', 'continue', 'stop', 'hold'),
     retryAt: instantOrNull,
     /** Where it was to be sent instead of to the contact. */
     deliverTo: optional(text),
@@ -175,7 +175,7 @@ export const CONTACT_EVENTS = {
     /** Where it stands now; `null`: no step is left. */
     standsAt: orNull(id<StepId>(), { description: 'an id, or null' }),
     /** `none`: that step is due now. `keep`: its wait is counted from now. */
-    wait: words('none', 'keep'),
+    wait: oneOf('none', 'keep'),
     /** Steps that are to be done once more, each under a key of its own. */
     again: list(id<StepId>()),
   },
@@ -184,7 +184,7 @@ export const CONTACT_EVENTS = {
     ...RUN,
     /** The event of the order. */
     undoes: id<EventId>(),
-    order: words('skip', 'cancel', 'resend', 'move'),
+    order: oneOf('skip', 'cancel', 'resend', 'move'),
     /** Of an order on one step. */
     stepId: optional(id<StepId>()),
   },
@@ -224,13 +224,13 @@ export const CAMPAIGN_EVENTS = {
     /** Those that are held; `null`: all of them. */
     sequences: orNull(list(id<SequenceId>()), { description: 'a list of sequence ids, or null' }),
     /** Whether starts are accepted meanwhile. */
-    entries: words('open', 'closed'),
+    entries: oneOf('open', 'closed'),
   },
   /** All its pauses end (GATE-3). */
   CampaignResumed: {
     ...PUBLICATION,
     /** What becomes of waits that ran meanwhile. */
-    overdue: words('shift', 'send', 'skip'),
+    overdue: oneOf('shift', 'send', 'skip'),
     /** At most so many overdue steps begin in each span of `per`; absent: as fast as may be (GATE-4). */
     pace: optional(pace),
   },
@@ -239,7 +239,7 @@ export const CAMPAIGN_EVENTS = {
     campaignId: id<CampaignId>(),
     /** That the answer named. */
     campaignVersion: whole(1),
-    outcome: words(
+    outcome: oneOf(
       ...CAMPAIGN_VERBS.publish.unchanged,
       ...CAMPAIGN_VERBS.unpublish.unchanged,
       ...CAMPAIGN_VERBS.pauseCampaign.unchanged,

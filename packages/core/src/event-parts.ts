@@ -40,7 +40,7 @@ const anyJson = keywords<JsonValue>({ description: 'any JSON value' })
 const anyScalar = scalar({ description: 'a text, a number, true, false or null' })
 export const scalars = record(anyScalar, { description: 'an object of scalars' })
 export const list = <T>(items: Schema<T>) => array(items, { description: 'a list' })
-export const words = <const Words extends readonly string[]>(...values: Words) =>
+export const oneOf = <const Words extends readonly string[]>(...values: Words) =>
   oneWordOf(values, { description: `one of ${values.join(', ')}` })
 
 /** From 0, or from 1. Up to what a double holds exactly. */
@@ -186,7 +186,7 @@ const routeTaken = counted({
    * (KEY-1). `too_many_runs`: as many runs of it are open, each with another key, as may be (KEY-5). `paused`: a pause of the
    * campaign has closed it to entries (GATE-1).
    */
-  outcome: words(
+  outcome: oneOf(
     'closed',
     'started',
     'already_active',
@@ -224,7 +224,7 @@ export const timing = counted({
 export interface Timing extends TypeOf<typeof timing> {}
 export const timingOrNull = orNull<Timing>(timing, { description: 'a timing { anchor, dueAt, … }, or null' })
 
-const matchedGoal = counted({ ...GOAL, outcome: words('satisfied', 'not_member', 'automated') })
+const matchedGoal = counted({ ...GOAL, outcome: oneOf('satisfied', 'not_member', 'automated') })
 export interface MatchedGoal extends TypeOf<typeof matchedGoal> {}
 export const matchedGoals = list<MatchedGoal>(matchedGoal)
 
@@ -240,7 +240,7 @@ export const UNDO_RUN_OUTCOMES = [
 ] as const
 export type UndoRunOutcome = (typeof UNDO_RUN_OUTCOMES)[number]
 
-const undoneRun = counted({ ...RUN, outcome: words(...UNDO_RUN_OUTCOMES) })
+const undoneRun = counted({ ...RUN, outcome: oneOf(...UNDO_RUN_OUTCOMES) })
 /** A run that a start or a stop was about, and what became of undoing that. `restored` names the run that goes on now. */
 export interface UndoneRun extends TypeOf<typeof undoneRun> {}
 export const undoneRuns = list<UndoneRun>(undoneRun)
@@ -251,7 +251,7 @@ const unmetGoal = counted({
    * `not_member`: it is for members of its campaign, and the contact was none. `suppressed`: the contact was banned.
    * `automated`: the signal was, and no pattern of the goal takes such ones.
    */
-  because: words('not_member', 'suppressed', 'automated'),
+  because: oneOf('not_member', 'suppressed', 'automated'),
   /** What its pattern read of the signal, as far as that is kept. */
   saw: observations,
 })

@@ -12,7 +12,7 @@ import { isTimeZone } from './timers/zones.ts'
 export const slot = <T>(name: SlotName): Schema<T> => keywords({ slot: name })
 export type SlotName = 'timer' | 'window' | 'route' | 'condition' | 'when' | 'test'
 
-export const words = <const Words extends readonly string[]>(...values: Words) => oneWordOf(values)
+export const oneOf = <const Words extends readonly string[]>(...values: Words) => oneWordOf(values)
 
 interface Format {
   readonly expected: string

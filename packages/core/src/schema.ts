@@ -125,7 +125,7 @@ export const orNull = <T>(schema: Schema<T>, options: Words = {}): Schema<T | nu
   ours(Type.Union([theirs(schema), Type.Null()], options))
 
 /** An object without other properties, each of which is named by a check. */
-export const closed = <P extends Properties>(properties: P): ObjectSchema<P> =>
+export const strictObject = <P extends Properties>(properties: P): ObjectSchema<P> =>
   ours<ObjectOf<P>>(Type.Object(properties as unknown as TProperties, { additionalProperties: false }))
 
 /**

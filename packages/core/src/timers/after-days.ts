@@ -1,5 +1,5 @@
 /** `afterDays`: calendar days in the contact's zone. Rules TIME-1, TIME-7. */
-import { wallTime, words } from '../formats.ts'
+import { oneOf, wallTime } from '../formats.ts'
 import { integer, type ObjectOf, optional } from '../schema.ts'
 import type { TimerKind } from './kind.ts'
 import { holdable, timeOf } from './wall-time.ts'
@@ -10,7 +10,7 @@ export const COUNTED = {
   /** A wall time "HH:mm" in the zone. Default: that of what the days are counted from. */
   at: optional(wallTime),
   /** Counted from the start of the run (TIME-7). Default: from the anchor (STEP-1). */
-  from: optional(words('start')),
+  from: optional(oneOf('start')),
 }
 export const AFTER_DAYS = { afterDays: days, ...COUNTED }
 export interface AfterDaysForm extends ObjectOf<typeof AFTER_DAYS> {}

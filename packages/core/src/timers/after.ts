@@ -1,7 +1,7 @@
 /** `after`: elapsed time as an ISO 8601 duration ("PT2H", "P3D" = 72 hours; no months or years). Rules TIME-1, TIME-7. */
 import { durationInWords } from '../describe/duration.ts'
 import { EnfoldFault } from '../fault.ts'
-import { text, words } from '../formats.ts'
+import { oneOf, text } from '../formats.ts'
 import { epochMsOf, type Instant, instantOf } from '../ids.ts'
 import { type ObjectOf, optional } from '../schema.ts'
 import { A_DURATION, durationMs } from './duration.ts'
@@ -12,7 +12,7 @@ export const AFTER = {
   /** An ISO 8601 duration: "PT2H", "P3D" = 72 hours; no months or years. */
   after: text('enfold-duration', '^P'),
   /** Counted from the start of the run (TIME-7). Default: from the anchor (STEP-1). */
-  from: optional(words('start')),
+  from: optional(oneOf('start')),
 }
 export interface AfterForm extends ObjectOf<typeof AFTER> {}
 

@@ -4,7 +4,7 @@
  */
 
 import type { Temporal } from 'temporal-polyfill'
-import { name, wallTime, words } from '../formats.ts'
+import { name, oneOf, wallTime } from '../formats.ts'
 import { integer, type ObjectOf } from '../schema.ts'
 import { dateIn, noDate } from './field-value.ts'
 import type { Arrival, Source, TimerKind, Wanted } from './kind.ts'
@@ -17,7 +17,7 @@ const DAYS_FROM = {
   /** A wall time "HH:mm" in the zone. */
   at: wallTime,
   /** "exact" takes the year of the date, "next" its next occurrence. */
-  occurrence: words('exact', 'next'),
+  occurrence: oneOf('exact', 'next'),
   ...WHEN_PAST,
 }
 export const FIELD = {

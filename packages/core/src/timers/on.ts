@@ -1,12 +1,12 @@
 /** `on`: a date and wall time in the contact's zone ("2026-12-24T09:00"). Rule TIME-3. */
 import { Temporal } from 'temporal-polyfill'
-import { text, words } from '../formats.ts'
+import { oneOf, text } from '../formats.ts'
 import { type ObjectOf, optional } from '../schema.ts'
 import type { TimerKind } from './kind.ts'
 
 export const WHEN_PAST = {
   /** What to do if the moment is past when the step is reached (TIME-3). Default "skip". */
-  whenPast: optional(words('skip', 'send')),
+  whenPast: optional(oneOf('skip', 'send')),
 }
 
 export const ON = {

@@ -4,7 +4,7 @@
  * before), `counted` and `canBePast` in `event-order.ts` (what a log may say of it), and the generators of the testkit.
  */
 import { slot } from '../formats.ts'
-import { closed, type ObjectOf, optional } from '../schema.ts'
+import { type ObjectOf, optional, strictObject } from '../schema.ts'
 import { AFTER, type AfterForm, after } from './after.ts'
 import { AFTER_DAYS, type AfterDaysForm, afterDays } from './after-days.ts'
 import { AFTER_WEEKDAYS, type AfterWeekdaysForm, afterWeekdays } from './after-weekdays.ts'
@@ -60,16 +60,16 @@ export type Timer =
  * `OFFSET_TIMERS`.
  */
 export const TIMERS = {
-  after: closed({ ...AFTER, ...WINDOWED }),
-  afterDays: closed({ ...AFTER_DAYS, ...WINDOWED }),
-  afterWeekdays: closed({ ...AFTER_WEEKDAYS, ...WINDOWED }),
-  on: closed({ ...ON, ...WINDOWED }),
-  field: closed({ ...FIELD, ...WINDOWED }),
-  var: closed({ ...VARIABLE, ...WINDOWED }),
+  after: strictObject({ ...AFTER, ...WINDOWED }),
+  afterDays: strictObject({ ...AFTER_DAYS, ...WINDOWED }),
+  afterWeekdays: strictObject({ ...AFTER_WEEKDAYS, ...WINDOWED }),
+  on: strictObject({ ...ON, ...WINDOWED }),
+  field: strictObject({ ...FIELD, ...WINDOWED }),
+  var: strictObject({ ...VARIABLE, ...WINDOWED }),
 }
 export const OFFSET_TIMERS = {
-  field: closed({ ...FIELD_OFFSET, ...WINDOWED }),
-  var: closed({ ...VARIABLE_OFFSET, ...WINDOWED }),
+  field: strictObject({ ...FIELD_OFFSET, ...WINDOWED }),
+  var: strictObject({ ...VARIABLE_OFFSET, ...WINDOWED }),
 }
 
 /** Hands a timer to the kind that it is of. */

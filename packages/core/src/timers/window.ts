@@ -1,8 +1,8 @@
 /** Windows: the days and hours in which a step may begin, and when the next such time is. Rules TIME-2, TIME-2a. */
 import { Temporal } from 'temporal-polyfill'
 import { EnfoldFault } from '../fault.ts'
-import { text, wallTime, words } from '../formats.ts'
-import { array, closed, literal, optional, type TypeOf } from '../schema.ts'
+import { oneOf, text, wallTime } from '../formats.ts'
+import { array, literal, optional, strictObject, type TypeOf } from '../schema.ts'
 import { isWallTime, minuteOf, timeOf } from './wall-time.ts'
 
 const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
@@ -11,7 +11,7 @@ export type Weekday = (typeof WEEKDAYS)[number]
 
 const DAYS = {
   /** On which it opens. Default: all seven. */
-  days: optional(array(words(...WEEKDAYS), { minItems: 1, uniqueItems: true })),
+  days: optional(array(oneOf(...WEEKDAYS), { minItems: 1, uniqueItems: true })),
   /** Dates "YYYY-MM-DD" on which it stays closed. */
   except: optional(
     array(text('enfold-local-date', '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'), { maxItems: 1000, uniqueItems: true }),
@@ -20,14 +20,14 @@ const DAYS = {
 
 /** The forms of a window, by the key that tells them apart. */
 export const WINDOWS = {
-  from: closed({
+  from: strictObject({
     ...DAYS,
     /** A wall time "HH:mm", which belongs to the window. Later than `to`: the window spans midnight. */
     from: wallTime,
     /** A wall time "HH:mm", which does not belong to the window. "24:00" is the end of the day. */
     to: text('enfold-closing-time', '^[0-2][0-9]:[0-5][0-9]$'),
   }),
-  keepTime: closed({ ...DAYS, keepTime: literal(true) }),
+  keepTime: strictObject({ ...DAYS, keepTime: literal(true) }),
 }
 
 /**
