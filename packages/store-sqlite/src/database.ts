@@ -157,7 +157,7 @@ function createTransactions(connection: DatabaseSync, path: string) {
   }
 }
 
-/** SQLite's own wait would block the whole process; between these tries it breathes. */
+/** SQLite's own wait would block the whole process. Between these tries it goes on with other work. */
 async function untilNotBusy<T>(path: string, busyTimeoutMs: number, work: () => T): Promise<T> {
   for (let giveUpAt = Number.NaN; ; ) {
     try {

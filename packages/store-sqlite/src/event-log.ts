@@ -254,11 +254,11 @@ function repeated(on: Statements, { stream, events }: StreamAppend): Appended | 
   return appendedOf(before.at(-1) as Place, true)
 }
 
-type Placed = { -readonly [Key in 'id' | 'stream' | 'version' | 'position' | 'hash']?: RecordedEvent[Key] }
+type PlaceFields = { -readonly [Key in 'id' | 'stream' | 'version' | 'position' | 'hash']?: RecordedEvent[Key] }
 
 /** What was parsed is nobody else's yet: a copy with its place would take a tenth more. */
 function eventOf([position, version, id, body, hash]: Row | RowOfStream | RowOfTail, stream: StreamId): RecordedEvent {
-  const event = JSON.parse(body) as Omit<NewEvent, 'id'> & Placed
+  const event = JSON.parse(body) as Omit<NewEvent, 'id'> & PlaceFields
   event.id = unescapeNul(id)
   event.stream = stream
   event.version = version
