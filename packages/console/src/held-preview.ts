@@ -8,7 +8,7 @@ const DAYS = 7
 /** So many contacts stand for all. */
 const SAMPLE = 500
 /** A page with which mail is stopped has to come soon: without the steps, if those cannot be had by then. */
-const PATIENCE_MS = 5000
+const TIME_LIMIT_MS = 5000
 
 interface Held {
   readonly sequenceId: SequenceId
@@ -26,13 +26,13 @@ export interface WouldHold {
 
 export async function wouldHold({ engine, request }: Call, campaignId: CampaignId): Promise<WouldHold> {
   const counts = await engine.inspect.counts({ campaignId })
-  const patience = AbortSignal.timeout(PATIENCE_MS)
+  const timeLimit = AbortSignal.timeout(TIME_LIMIT_MS)
   const until = instantOf(epochMsOf(engine.inspect.now()) + DAYS * 86_400_000)
-  const signal = AbortSignal.any([request.signal, patience])
+  const signal = AbortSignal.any([request.signal, timeLimit])
   const forecast = await engine.inspect
     .forecast({ until, by: 'day', campaignId, sample: SAMPLE, signal })
     .catch((error: unknown) => {
-      if (patience.aborted) return null
+      if (timeLimit.aborted) return null
       throw error
     })
   const steps = new Map<SequenceId, number>()

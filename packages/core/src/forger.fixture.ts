@@ -321,7 +321,7 @@ export const FORGERIES: readonly Forgery[] = [
   change('a start whose waits are longer than their timers', startOfItsOwn, (event) =>
     withData(event, { shiftMs: 60_000 }),
   ),
-  change('a start told as a run that goes on', startAnew, (event) =>
+  change('a start told as a run that goes on', startAgain, (event) =>
     withData(event, { continues: Math.max(1, (event.data.run as number) - 1) }),
   ),
   append('a signal retracted twice', ofType('SignalRetracted'), (event) => [
@@ -503,7 +503,7 @@ function startOfItsOwn(event: Draft): boolean {
   return startByHand(event) && !goingOn(event)
 }
 /** By hand, in an enrollment that had a run before which nobody stopped. */
-function startAnew(event: Draft, log: readonly RecordedEvent[]): boolean {
+function startAgain(event: Draft, log: readonly RecordedEvent[]): boolean {
   if (!startOfItsOwn(event)) return false
   const before = (event.data.run as number) - 1
   return !log

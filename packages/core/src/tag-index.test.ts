@@ -312,14 +312,14 @@ function given(...changes: readonly TagChange[]): MemoryTagIndex {
 }
 
 /** All pages, one after the other; throws if they lead back, so that a mistake does not make a test without an end. */
-function allPages(pageBehind: (after: ContactId | null) => Members): ContactId[] {
+function allPages(pageAfter: (after: ContactId | null) => Members): ContactId[] {
   const contacts: ContactId[] = []
   const cursors = new Set<ContactId | null>()
   let next: ContactId | null = null
   do {
     if (cursors.has(next)) throw new Error(`The page after ${next} comes a second time.`)
     cursors.add(next)
-    const page = pageBehind(next)
+    const page = pageAfter(next)
     contacts.push(...page.contacts)
     next = page.next
   } while (next !== null)

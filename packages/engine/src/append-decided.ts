@@ -70,7 +70,7 @@ function derivedFrom(
 }
 
 const ATTEMPTS = 20
-const PATIENCE_MS = 10_000
+const CONTENDING_MS = 10_000
 
 /**
  * Whether to try once more where other writers were first: twenty times at least, so that a slow machine has them too, and
@@ -79,8 +79,8 @@ const PATIENCE_MS = 10_000
  * @param attempt the one to come, from 1
  * @param since as `performance.now()` counts
  */
-export function hasPatience(attempt: number, since: number): boolean {
-  return attempt <= ATTEMPTS || performance.now() - since < PATIENCE_MS
+export function mayTryAgain(attempt: number, since: number): boolean {
+  return attempt <= ATTEMPTS || performance.now() - since < CONTENDING_MS
 }
 
 /** A wait after so many conflicts, longer each time. The first loser goes again at once. */

@@ -9,7 +9,7 @@ import { createKeptSignals } from './kept-signals.ts'
 import { createLargeStates } from './large-states.ts'
 import { createLastSeen, nothingSeen } from './last-seen.ts'
 import { createHistoryOf } from './load-contact.ts'
-import { createLoggedOf, tailsBeside } from './stored-states.ts'
+import { createLoggedOf, tailsApart } from './stored-states.ts'
 
 /** Contacts whose states are kept: those with ten events take 2 kB each. */
 const MOST_SEEN = 10_000
@@ -28,21 +28,21 @@ export function createContext(
   const historyOf = createHistoryOf(store)
   // A log that does not project in the append writes no state with it either.
   const derivesInAppend = store.capabilities?.projectsInAppend !== false
-  const isKeeper = derivesInAppend && store.readTails !== undefined
-  const keeper = isKeeper
+  const keepsStates = derivesInAppend && store.readTails !== undefined
+  const stateStore = keepsStates
     ? { states: store as KeepsStates, isAlongside: false }
     : readModel === null
       ? null
-      : { states: tailsBeside(store, readModel), isAlongside: true }
+      : { states: tailsApart(store, readModel), isAlongside: true }
   const largeStates = createLargeStates()
   return {
     store,
     historyOf,
-    loggedOf: createLoggedOf(keeper, historyOf, observe, largeStates),
+    loggedOf: createLoggedOf(stateStore, historyOf, observe, largeStates),
     largeStates,
     lastSeen: derivesInAppend || readModel === null ? nothingSeen : createLastSeen(MOST_SEEN),
     derivesInAppend,
-    storesStates: isKeeper,
+    storesStates: keepsStates,
     append: createAppendQueue(store),
     campaigns: createCampaigns(store, campaignRefreshMs),
     factsOf: createFacts(contacts, contactsTimeoutMs),

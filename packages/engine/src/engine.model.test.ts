@@ -912,14 +912,14 @@ const stores: { readonly [name: string]: () => (path: string) => Store } = {
     const readModel = createMemoryStore()
     return () => ({ ...combineStores(log, readModel), close: async () => {} })
   },
-  'EventStoreDB, sqlite read model': () => besideEventStoreDb(sqlite),
+  'EventStoreDB, sqlite read model': () => overEventStoreDb(sqlite),
   'EventStoreDB, PostgreSQL read model'() {
     const schema = newSchema()
-    return besideEventStoreDb(() => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 }))
+    return overEventStoreDb(() => createPostgresStore({ connectionString: server.url, schema, maxConnections: 4 }))
   },
 }
 
-function besideEventStoreDb(open: (path: string) => Store): (path: string) => Store {
+function overEventStoreDb(open: (path: string) => Store): (path: string) => Store {
   const prefix = `m${++files}-`
   return (path) => combineStores(createEventStoreDbStore(onEventStoreDb(prefix)), open(path))
 }

@@ -18,7 +18,7 @@ import {
   VERBS,
   type VerbFacts,
 } from '@enfold/core'
-import { appendDecided, giveWay, hasPatience } from './append-decided.ts'
+import { appendDecided, giveWay, mayTryAgain } from './append-decided.ts'
 import { observeBrakedStart, observeBrakes } from './brakes.ts'
 import type { CommandContext } from './engine-context.ts'
 import { type ContactSnapshot, type LoadedContact, load } from './load-contact.ts'
@@ -41,7 +41,7 @@ export type KnownContact = ContactSnapshot & Partial<Pick<LoadedContact, 'histor
 /**
  * @param known what the caller holds of the contact already, to spare the first look; only for commands whose id
  *   cannot stand in the history that the caller has seen.
- * @throws EnfoldFault `CONTENTION` if other writers were always first (`hasPatience`), and whatever store and directory throw
+ * @throws EnfoldFault `CONTENTION` if other writers were always first (`mayTryAgain`), and whatever store and directory throw
  */
 export function execute<Command extends ContactCommand>(
   context: CommandContext,
@@ -65,7 +65,7 @@ async function executeTraced<Command extends ContactCommand>(
   let whole = TELLS_OF_HISTORY.has(command.type)
   const since = performance.now()
   let attempt = 1
-  for (; hasPatience(attempt, since); attempt++) {
+  for (; mayTryAgain(attempt, since); attempt++) {
     const isFirst = attempt === 1 && !whole
     const contact = await contactFor(context, command, isFirst ? (known ?? 'seen before') : 'looked up', whole)
     const decision = decidedOn(contact, () =>

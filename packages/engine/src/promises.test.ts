@@ -202,12 +202,12 @@ it.each(Object.entries(stores))(
       for (const contactId of contacts) {
         const history = await any().inspect.history(contactId)
         expectLegal(contactId, history)
-        stopsSeen += expectNothingBehindStops(history)
+        stopsSeen += expectNothingAfterStops(history)
         keyedStopsSeen += history.filter(
           ({ type, data }) => type === 'SequenceStopped' && data.key !== undefined,
         ).length
         expectEverySendingRecorded(contactId, history)
-        for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingBehind(deed, history)
+        for (const deed of deeds.filter((one) => one.contactId === contactId)) expectNothingAfter(deed, history)
       }
     }
     // A log that checks nothing in the append may hold a dispatch that came too late: no handler was called for it.
@@ -347,7 +347,7 @@ async function live(
 }
 
 /** No step of a run is dispatched after its stop, except by a later order by hand. Returns the number of stops. */
-function expectNothingBehindStops(history: readonly RecordedContactEvent[]): number {
+function expectNothingAfterStops(history: readonly RecordedContactEvent[]): number {
   const stopped = new Set<string>()
   const ordered = new Set<string>()
   for (const { type, data } of history) {
@@ -361,7 +361,7 @@ function expectNothingBehindStops(history: readonly RecordedContactEvent[]): num
 }
 
 /** What was acknowledged at a version was so from then on: of the runs that were open before, nothing more begins. */
-function expectNothingBehind({ what, key, version }: Deed, history: readonly RecordedContactEvent[]): void {
+function expectNothingAfter({ what, key, version }: Deed, history: readonly RecordedContactEvent[]): void {
   const sequences = COVERED.get(what) ?? ALL
   if (what === 'pause') return
   const before = new Set<string>()

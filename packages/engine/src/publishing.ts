@@ -25,7 +25,7 @@ import {
   type UnpublishAnswer,
   type UnpublishCampaign,
 } from '@enfold/core'
-import { hasPatience, untilOthersAreDone } from './append-decided.ts'
+import { mayTryAgain, untilOthersAreDone } from './append-decided.ts'
 import { metaOf, ORDER, type Order } from './contact-verbs.ts'
 import type { EngineContext } from './engine-context.ts'
 import * as input from './input.ts'
@@ -166,7 +166,7 @@ export async function decideOnCampaign<Answer>(
   order: CampaignOrder<Answer>,
 ): Promise<Either<Rejection, Answer & { readonly position: Position }>> {
   const since = performance.now()
-  for (let attempt = 1; hasPatience(attempt, since); attempt++) {
+  for (let attempt = 1; mayTryAgain(attempt, since); attempt++) {
     await untilOthersAreDone(random, attempt - 1)
     await campaigns.refresh()
     const decided = order.decide()

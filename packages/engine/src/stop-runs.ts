@@ -53,14 +53,14 @@ export function createStopRuns(
   async function closed(campaignId: CampaignId, unpublishedAt: Position): Promise<void> {
     if (store.settled !== undefined) return store.settled(campaignStream(campaignId), WAIT_MS)
     await realWait(gateMs)
-    const head = await headBehind(unpublishedAt)
+    const head = await headAfter(unpublishedAt)
     // Brought there by itself: it may be that nobody feeds the index just now.
     await projection.toHead(head)
     await projection.waitFor(head, WAIT_MS)
   }
 
   /** Where the log stands, seen from a position. */
-  async function headBehind(position: Position): Promise<Position> {
+  async function headAfter(position: Position): Promise<Position> {
     const ended = new AbortController()
     for await (const one of store.subscribe(position, ended.signal)) {
       position = Math.max(position, one.position)

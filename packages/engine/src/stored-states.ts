@@ -66,17 +66,17 @@ export function createStateCount(clock: Clock): { readonly observer: Observer; h
 
 /** Of a log that keeps states: in one look, and those that are asked for at the same time together. */
 export function createLoggedOf(
-  keeper: { readonly states: KeepsStates; readonly isAlongside: boolean } | null,
+  stateStore: { readonly states: KeepsStates; readonly isAlongside: boolean } | null,
   historyOf: CommandContext['historyOf'],
   observe: Observer,
   large: LargeStates = createLargeStates(),
 ): CommandContext['loggedOf'] {
-  if (keeper === null) return async (contactId) => wholeFrom(await historyOf(contactId))
-  const tailOf = createBatcher<TailAsked, Tail>((asked) => keeper.states.readTails(asked), 100)
+  if (stateStore === null) return async (contactId) => wholeFrom(await historyOf(contactId))
+  const tailOf = createBatcher<TailAsked, Tail>((asked) => stateStore.states.readTails(asked), 100)
   return async (contactId, commands) => {
     const stream = contactStream(contactId)
     const tail = await tailOf({ stream, ids: commands.map((id) => eventIdOf(stream, id, 0)) })
-    const logged = loggedFrom(contactId, tail, commands, keeper.isAlongside, large, (because) =>
+    const logged = loggedFrom(contactId, tail, commands, stateStore.isAlongside, large, (because) =>
       observe({ type: 'state-refused', contactId, because }),
     )
     return logged ?? wholeFrom(await historyOf(contactId))
@@ -147,7 +147,7 @@ export function usable(
  * Of a log whose read model keeps the states: the states in one look, and then each stream from its state on. Which ids
  * stand in a stream it cannot say; the states do.
  */
-export function tailsBeside(
+export function tailsApart(
   store: Pick<EventStore, 'readMany' | 'readStream'>,
   readModel: Pick<ReadModel, 'states'>,
 ): KeepsStates {

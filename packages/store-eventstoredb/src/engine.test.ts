@@ -74,7 +74,7 @@ async function given(makeReadModel: () => Store) {
   const prefix = `t${randomUUID()}-`
   const clock = createSimulatedClock('2026-03-02T09:00:00.000Z')
   const mailed: string[] = []
-  const begunBehind: Position[] = []
+  const begunAfter: Position[] = []
   const begin = (more: Partial<EngineOptions> = {}) => {
     const client = EventStoreDBClient.connectionString(server.url)
     const log = createEventStoreDbStore({ client, prefix, callTimeoutMs: 1000 })
@@ -82,7 +82,7 @@ async function given(makeReadModel: () => Store) {
       store: {
         ...log,
         subscribe(after, ...rest) {
-          begunBehind.push(after)
+          begunAfter.push(after)
           return log.subscribe(after, ...rest)
         },
       },
@@ -106,7 +106,7 @@ async function given(makeReadModel: () => Store) {
   }
   const engine = begin()
   await answerOf(engine.publish(pool))
-  return { engine, begin, readModel, clock, mailed, begunBehind }
+  return { engine, begin, readModel, clock, mailed, begunAfter }
 }
 
 async function answerOf<Answer>(given: Promise<Either<Rejection, Answer>>): Promise<Answer> {
@@ -231,7 +231,7 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
   })
 
   it('ONCE-3: a restarted engine follows the log from the checkpoint, not from its beginning', async () => {
-    const { engine, begin, readModel, clock, mailed, begunBehind } = await given(makeReadModel)
+    const { engine, begin, readModel, clock, mailed, begunAfter } = await given(makeReadModel)
     const feed = engine.project({ signal: new AbortController().signal })
     await answerOf(engine.startSequence(onAnn))
     const { position } = await answerOf(engine.startSequence({ ...onAnn, contactId: 'bob' }))
@@ -246,7 +246,7 @@ describe.each(Object.entries(readModels))('given EventStoreDB with a read model 
     const ending = new AbortController()
     const running = next.run({ signal: ending.signal })
     await next.waitFor(last.position, { timeoutMs: 30_000 })
-    expect(begunBehind).toEqual([0, position])
+    expect(begunAfter).toEqual([0, position])
     await expect.poll(() => mailed.length).toBe(3)
     // The wait for the next step begins when the mail is recorded, so the clock must not jump before that.
     for (const id of ['ann', 'bob', 'cid']) await expect.poll(() => typesOf(next, id)).toContain('StepSent')

@@ -487,8 +487,8 @@ function decided(scene: Scenario, loose: ScenarioCommand): Verdict<ContactComman
   const command = filled(story, loose)
   const decision = decideOnce(command, story.events, scene.context, story.state)
   const events = isLeft(decision) ? [] : decision.right.events
-  const dispatchedAnew = events.flatMap(({ type, data }) => (type === 'StepDispatched' ? [data.idempotencyKey] : []))
-  const lost = story.lost.difference(new Set(dispatchedAnew))
+  const dispatchedAgain = events.flatMap(({ type, data }) => (type === 'StepDispatched' ? [data.idempotencyKey] : []))
+  const lost = story.lost.difference(new Set(dispatchedAgain))
   const after = scenarioOf(withEvents({ ...story, commandCount: story.commandCount + 1, lost }, events))
   const fail = (expected: string, difference = '') => {
     const came = isLeft(decision)

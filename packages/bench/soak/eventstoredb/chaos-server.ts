@@ -44,7 +44,7 @@ export async function fakeChaosServer(seed: number): Promise<ChaosServer> {
     async kill() {
       server.kill()
       await pause(20 + random() * 100)
-      await beginAnew(server, random)
+      await beginAgain(server, random)
     },
     through: discoveries.over,
     undiscovered: discoveries.count,
@@ -70,7 +70,7 @@ export const READ_FAULTS = { unavailable: 0.02, 'not-ready': 0.01, 'no-leader': 
 export const SUBSCRIBE_FAULTS = { unavailable: 0.08, 'no-leader': 0.02, 'quiet-end': 0.1 } as const
 
 /** As a node does: it listens, is not ready for a while, and then a leader is elected. */
-export async function beginAnew(server: FakeServer, random: () => number): Promise<void> {
+export async function beginAgain(server: FakeServer, random: () => number): Promise<void> {
   server.become('not-ready')
   await server.restart()
   await pause(random() * 60)

@@ -9,7 +9,7 @@ import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { type Call, type Fault, randomOf, startFakeServer } from '@enfold/test-servers/eventstoredb'
 import { sampleStart } from '@enfold/testkit'
 import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
-import { APPEND_FAULTS, beginAnew, READ_FAULTS, SUBSCRIBE_FAULTS } from './chaos-server.ts'
+import { APPEND_FAULTS, beginAgain, READ_FAULTS, SUBSCRIBE_FAULTS } from './chaos-server.ts'
 import { createFailedDiscoveries } from './failed-discovery.ts'
 import { pause, pick } from './pick.ts'
 
@@ -69,7 +69,7 @@ export async function chaos({ seed, commands, careless }: ChaosOptions): Promise
       server.kill()
       figures.kills += 1
       await pause(20 + random() * 100)
-      await beginAnew(server, random)
+      await beginAgain(server, random)
     }
   }
 

@@ -160,7 +160,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   }
 
   /** One of the two is always there. */
-  async function beginAnewNowAndThen(): Promise<void> {
+  async function beginAgainNowAndThen(): Promise<void> {
     for (let which = 0; !isOver; which = 1 - which) {
       await pause(250 + random() * 200)
       if (isOver) return
@@ -266,7 +266,7 @@ export async function engineChaos(options: EngineChaosOptions): Promise<EngineCh
   try {
     await patient.engine.publish(pool)
     server.disturb()
-    const others = Promise.all([killNowAndThen(), beginAnewNowAndThen(), pauseNowAndThen(), workOn(0), workOn(1)])
+    const others = Promise.all([killNowAndThen(), beginAgainNowAndThen(), pauseNowAndThen(), workOn(0), workOn(1)])
     // What fails among the others ends all of it at once.
     await Promise.race([Promise.all(Array.from({ length: options.contacts }, (_, i) => order(`c${i}`))), others])
     isOver = true

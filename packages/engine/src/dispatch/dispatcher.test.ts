@@ -882,7 +882,7 @@ eachStore((makeStore) => {
 
   describe('STEP-6: a worker that stood still until its lease may be over', () => {
     /** The process stands still for a minute of its own time right after what the store does. */
-    const standsStillBehind = (name: 'claimDue' | 'appendMany', isIt: (args: unknown) => boolean) => () => {
+    const standsStillAfter = (name: 'claimDue' | 'appendMany', isIt: (args: unknown) => boolean) => () => {
       const store = makeStore()
       let stood = false
       const now = performance.now.bind(performance)
@@ -904,7 +904,7 @@ eachStore((makeStore) => {
       const dispatches = (appends: unknown) =>
         (appends as readonly StreamAppend[]).some(({ events }) => events[0]?.type === 'StepDispatched')
       const { engine, clock, told, other } = await given(
-        standsStillBehind('appendMany', dispatches),
+        standsStillAfter('appendMany', dispatches),
         [email('one')],
         handler,
       )
@@ -923,7 +923,7 @@ eachStore((makeStore) => {
     it('a worker that is frozen after a claim dispatches nothing; another takes over', async () => {
       const { calls, handler } = createRecorder()
       const always = () => true
-      const { engine, clock, told, other } = await given(standsStillBehind('claimDue', always), [email('one')], handler)
+      const { engine, clock, told, other } = await given(standsStillAfter('claimDue', always), [email('one')], handler)
       await engine.startSequence(nurture)
       expect(await engine.runDue()).toMatchObject({ dispatched: 0, sent: 0 })
       expect(told).toContainEqual({ type: 'lease-lost', contactId: 'ann', attempt: null })

@@ -27,7 +27,7 @@ import { derive, plannedOf } from '../derive.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { ProjectedContact } from '../logged-contact.ts'
 import { createMutex } from '../mutex.ts'
-import { tailsBeside } from '../stored-states.ts'
+import { tailsApart } from '../stored-states.ts'
 import { findParked, isStillParked, type Parking, tried } from './park.ts'
 import {
   asStored,
@@ -75,7 +75,7 @@ export function createProjector(context: EngineContext, readModel: ReadModel, pa
     context,
     readModel,
     parking,
-    tails: tailsBeside(context.store, readModel),
+    tails: tailsApart(context.store, readModel),
     exclusively: createMutex(),
     handled: null,
     given: 0,
