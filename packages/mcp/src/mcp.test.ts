@@ -216,6 +216,15 @@ describe('orders', () => {
     }
   })
 
+  it('UNDO-5: the description of each order that has no way back says so', async () => {
+    const { engine } = await givenEngine()
+    const { client } = await givenClient({ engine, orders: ORDER_NAMES })
+    const { tools } = await client.listTools()
+    const final = tools.filter(({ name }) => ORDER_NAMES.some((order) => order === name))
+    const says = final.flatMap(({ name, description = '' }) => (/nothing undoes/i.test(description) ? [name] : []))
+    expect(says.toSorted()).toEqual(['erase', 'retractSignal', 'skipStep'])
+  })
+
   it('a refusal of the rules is said in their words, and writes nothing', async () => {
     const { engine } = await givenEngine()
     const { ask } = await givenClient({ engine, orders: ['startSequence'] })

@@ -11,7 +11,8 @@ export interface EraseContact extends OfContact {
 export const erase = defineVerb<EraseContact>()({
   command: 'EraseContact',
   word: 'erase',
-  summary: 'Forgets the contact: everything is stopped, for good; `holds` counts what of yours stays in the log',
+  summary:
+    'Forgets the contact: everything is stopped, and nothing undoes that; `holds` counts what of yours stays in the log',
   about: 'contact',
   permission: ['erase'],
   readsFacts: false,

@@ -19,7 +19,7 @@ export interface RetractSignal extends OfContact {
 export const retractSignal = defineVerb<RetractSignal>()({
   command: 'RetractSignal',
   word: 'retract',
-  summary: 'Takes a signal back: undoes the starts and stops that it led to',
+  summary: 'Takes a signal back: undoes the starts and stops that it led to. Nothing undoes the retraction',
   about: 'received',
   permission: ['signal', 'start', 'stop'],
   readsFacts: false,

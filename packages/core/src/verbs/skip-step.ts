@@ -17,7 +17,8 @@ export interface SkipStep extends OfStep {
 export const skipStep = defineVerb<SkipStep>()({
   command: 'SkipStep',
   word: 'skip',
-  summary: 'Takes a step and its wait out of this run: the next step is counted from now',
+  summary:
+    'Takes a step and its wait out of this run: the next step is counted from now. If none is left, the run ends, and nothing undoes that',
   about: 'step',
   permission: ['cancel'],
   readsFacts: false,
