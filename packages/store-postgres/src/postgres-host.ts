@@ -58,7 +58,7 @@ export function createPostgresHost(options: PostgresHostOptions): PostgresHost {
       const store = storeOn(own, {
         pool,
         prepare: options.prepare ?? given === undefined,
-        newsOf: (channel, onNews) => connection?.of(channel, onNews) ?? null,
+        notificationsOf: (channel, onNotification) => connection?.of(channel, onNotification) ?? null,
         watched: schemas.add(schema),
         async free() {
           stores.delete(store)

@@ -24,7 +24,7 @@ import { type Database, openDatabase } from './database.ts'
 import { createOwnPool, type UsedPool } from './driver.ts'
 import { createEventLog, type EventLog, readAllOf } from './event-log.ts'
 import { migrations } from './migrations/index.ts'
-import { createNewsConnection, type News, type NewsConnection } from './news.ts'
+import { createNotificationConnection, type NotificationConnection, type Notifications } from './notifications.ts'
 import type { PostgresPool } from './pool.ts'
 import { createProjection } from './projection.ts'
 import { createTagIndex, nameTags } from './tag-index.ts'
@@ -82,7 +82,7 @@ export function createPostgresStore(options: PostgresStoreOptions): PostgresStor
     pool,
     // Of a pool that is given nobody here knows what stands between.
     prepare: options.prepare ?? given === undefined,
-    newsOf: (channel, onNews) => connection?.of(channel, onNews) ?? null,
+    notificationsOf: (channel, onNotification) => connection?.of(channel, onNotification) ?? null,
     async free() {
       await connection?.close()
       if (given === undefined) await pool.end()
@@ -97,7 +97,7 @@ export type PostgresStore = Store & ChangeNotifications & TransactionalStore & C
 export interface StorePlace {
   readonly pool: UsedPool
   readonly prepare: boolean
-  newsOf(channel: string, onNews: () => void): News | null
+  notificationsOf(channel: string, onNotification: () => void): Notifications | null
   /** Who looks at this schema together with others; left out: nobody. */
   readonly watched?: WatchedSchema
   /** When the store is closed. */
@@ -117,13 +117,13 @@ export function storeOn(options: PostgresStoreOptions, place: StorePlace): Postg
     changes.notifyWaiters()
     for (const listener of listeners) listener()
   }
-  const news = place.newsOf(channel, () => {
+  const notifications = place.notificationsOf(channel, () => {
     watched?.changed()
     heard()
   })
   const log = createEventLog({ ...database, hashChain, channel: null }, migrations.length)
   const agenda = createAgenda(database, lockWaitMs)
-  const part = logPartOf(database, log, news, lockWaitMs)
+  const part = logPartOf(database, log, notifications, lockWaitMs)
   const projection = createProjection(database, lockWaitMs)
   const store = createStore({
     capabilities: { projectsInAppend: true, hashChain },
@@ -138,7 +138,7 @@ export function storeOn(options: PostgresStoreOptions, place: StorePlace): Postg
     pollMs,
     async free() {
       watched?.end()
-      await news?.close()
+      await notifications?.close()
       await place.free()
     },
   })
@@ -147,11 +147,11 @@ export function storeOn(options: PostgresStoreOptions, place: StorePlace): Postg
     ...(watched === undefined ? {} : { knownWake: watched.knownWake }),
     readAll: (after, filter) => readAllOf(log, refuseIfClosed, after, filter),
     subscribe(after, signal, filter) {
-      news?.listen()
+      notifications?.listen()
       return store.subscribe(after, signal, filter)
     },
     watch(listener) {
-      news?.listen()
+      notifications?.listen()
       listeners.add(listener)
       const unwatch = watched?.watch(heard)
       return () => {
@@ -162,12 +162,17 @@ export function storeOn(options: PostgresStoreOptions, place: StorePlace): Postg
     settled: (stream, timeoutMs) => settled(log, stream, timeoutMs),
     inTransaction(client) {
       const at = { ...database.inTransaction(client), schema: database.schema, hashChain }
-      return boundTo(createEventLog({ ...at, channel: news === null ? null : channel }), refuseIfClosed)
+      return boundTo(createEventLog({ ...at, channel: notifications === null ? null : channel }), refuseIfClosed)
     },
   }
 }
 
-function logPartOf(database: Database, log: EventLog, news: News | null, lockWaitMs: number): LogPart {
+function logPartOf(
+  database: Database,
+  log: EventLog,
+  notifications: Notifications | null,
+  lockWaitMs: number,
+): LogPart {
   async function appendBy<Result extends AppendResult | Locked>(
     append: () => Promise<readonly Result[]>,
     appends: readonly StreamAppend[],
@@ -176,7 +181,7 @@ function logPartOf(database: Database, log: EventLog, news: News | null, lockWai
     // Named before any contact has them: a long transaction that names one would keep all others waiting who come to it.
     if (tags.length > 0) await nameTags(database, tags)
     const results = await append()
-    if (results.some((result) => result.outcome === 'appended' && !result.repeated)) news?.tell()
+    if (results.some((result) => result.outcome === 'appended' && !result.repeated)) notifications?.tell()
     return results
   }
   return {
@@ -256,7 +261,7 @@ function ownPool({
 export function newsConnectionOf(
   { notify = false, connectionString, pool: given }: PostgresStoreOptions,
   pool: UsedPool,
-): NewsConnection | null {
+): NotificationConnection | null {
   if (notify === false) return null
   const config: ClientConfig =
     typeof notify === 'string'
@@ -265,7 +270,7 @@ export function newsConnectionOf(
         ? { connectionString }
         : // A pool hides its password when its options are listed.
           { ...pool.options, password: pool.options?.password }
-  return createNewsConnection({ ...config, keepAlive: true })
+  return createNotificationConnection({ ...config, keepAlive: true })
 }
 
 /** @param where the function that was given them, for messages */

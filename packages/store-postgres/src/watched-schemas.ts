@@ -3,7 +3,7 @@
  * workers are told from the last look.
  *
  * A look says of each schema when anything may be claimed next. It counts until this process writes to the agenda of the
- * schema, news of another process's writes come, or it is too old; then each store is asked as if nobody looked. So what other
+ * schema, a notification of another process's writes comes, or it is too old; then each store is asked as if nobody looked. So what other
  * processes write is found with the next look, as with a poll, and what this one writes at once.
  */
 import { type Agenda, epochMsOf, type Instant, instantOf, type KnowsNextWake, type ProjectionStore } from '@enfold/core'
@@ -42,7 +42,7 @@ interface Seen {
 interface Entry {
   readonly schema: string
   readonly watchers: Set<() => void>
-  /** Ended writes of this process, and news. */
+  /** Ended writes of this process, and notifications. */
   changes: number
   /** Writes of this process that are under way. */
   writing: number

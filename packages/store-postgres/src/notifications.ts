@@ -8,7 +8,7 @@
 import type { Client, ClientConfig } from 'pg'
 import { createClient } from './driver.ts'
 
-export interface News {
+export interface Notifications {
   /** Others should look: soon, and once for all that is written until then. */
   tell(): void
   /** Starts to listen, if that has not been done. */
@@ -16,10 +16,10 @@ export interface News {
   close(): Promise<void>
 }
 
-/** One connection for the news of any number of channels. */
-export interface NewsConnection {
+/** One connection for the notifications of any number of channels. */
+export interface NotificationConnection {
   /** `close` of what it returns ends this channel alone. */
-  of(channel: string, onNews: () => void): News
+  of(channel: string, onNotification: () => void): Notifications
   close(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ function createKeptConnection(config: ClientConfig, heard: Heard): KeptConnectio
     // What this one tells it need not hear. (`processID` is missing in the types of pg.)
     const self = client as Client & { readonly processID: number; unref(): void }
     client.on('notification', ({ processId, channel }) => {
-      if (processId !== self.processID) for (const onNews of heard.get(channel) ?? []) onNews()
+      if (processId !== self.processID) for (const onNotification of heard.get(channel) ?? []) onNotification()
     })
     // Lost now or later: again after a while, and meanwhile polling serves.
     const lost = () => {
@@ -95,7 +95,7 @@ function createKeptConnection(config: ClientConfig, heard: Heard): KeptConnectio
   }
 }
 
-export function createNewsConnection(config: ClientConfig): NewsConnection {
+export function createNotificationConnection(config: ClientConfig): NotificationConnection {
   const heard = new Map<string, Set<() => void>>()
   const connection = createKeptConnection(config, heard)
   const toTell = new Set<string>()
@@ -109,9 +109,9 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
     return last
   }
 
-  async function listen(channel: string, onNews: () => void): Promise<void> {
+  async function listen(channel: string, onNotification: () => void): Promise<void> {
     const listeners = heard.get(channel) ?? new Set()
-    heard.set(channel, listeners.add(onNews))
+    heard.set(channel, listeners.add(onNotification))
     // A connection that is there, or under way, has not heard of this channel.
     const before = connection.current()
     const client = await connection.connected()
@@ -129,16 +129,16 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
     }, TELL_MS).unref()
   }
 
-  async function forget(channel: string, onNews: () => void): Promise<void> {
+  async function forget(channel: string, onNotification: () => void): Promise<void> {
     const listeners = heard.get(channel)
-    if (listeners?.delete(onNews) !== true || listeners.size > 0) return
+    if (listeners?.delete(onNotification) !== true || listeners.size > 0) return
     heard.delete(channel)
     const client = await connection.current()
     if (!closed && client !== undefined) await say(client, `UNLISTEN ${channel}`)
   }
 
   return {
-    of(channel, onNews) {
+    of(channel, onNotification) {
       let open = true
       let listening = false
       return {
@@ -148,11 +148,11 @@ export function createNewsConnection(config: ClientConfig): NewsConnection {
         listen() {
           if (listening || !open || closed) return
           listening = true
-          void listen(channel, onNews)
+          void listen(channel, onNotification)
         },
         async close() {
           open = false
-          await forget(channel, onNews)
+          await forget(channel, onNotification)
         },
       }
     },
