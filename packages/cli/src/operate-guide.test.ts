@@ -25,6 +25,13 @@ const FILES =
 /** A date that a guide names is over some day, and an order for a past instant is refused. */
 const SHOWN_DATE = /^2\d{3}-\d\d-\d\d(T\d\d:\d\dZ)?$/
 
+/** What is left on a terminal: on a machine that is busy a line says how far a command has come, and is wiped. */
+const withoutProgress = (text: string) =>
+  text
+    .split('\r\u001b[K')
+    .filter((part, i, parts) => i === 0 || i === parts.length - 1 || part.includes('\n'))
+    .join('')
+
 /** A folder with the campaign and these files, in which commands are given as a guide has them. */
 function folderOf(name: string, files: readonly { readonly name: string; readonly content: string }[]) {
   const folder = join(temporary, name)
@@ -40,7 +47,7 @@ function folderOf(name: string, files: readonly { readonly name: string; readonl
           .replace(SHOWN_DATE, new Date(Date.now() + 30 * DAY_MS).toISOString()),
       )
       const { stdout, stderr } = await enfold(args, typed ?? '', typed !== undefined)
-      return `${stderr}${typed ?? ''}${stdout}`.replaceAll(`${folder}/`, '')
+      return `${withoutProgress(stderr)}${typed ?? ''}${stdout}`.replaceAll(`${folder}/`, '')
     },
   }
 }
