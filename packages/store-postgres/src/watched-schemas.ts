@@ -3,8 +3,8 @@
  * workers are told from the last look.
  *
  * A look says of each schema when anything may be claimed next. It counts until this process writes to the agenda of the
- * schema, a notification of another process's writes comes, or it is too old; then each store is asked as if nobody looked. So what other
- * processes write is found with the next look, as with a poll, and what this one writes at once.
+ * schema, a notification of another process's writes comes, or it is too old; then each store is asked as if nobody looked.
+ * So what other processes write is found with the next look, as with a poll, and what this one writes at once.
  */
 import { type Agenda, epochMsOf, type Instant, instantOf, type KnowsNextWake, type ProjectionStore } from '@enfold/core'
 import type { LogPart } from '@enfold/core/store'
