@@ -40,6 +40,7 @@ import { maxAttemptsOf, retryAtOf } from './plan.ts'
 import { REASONS } from './reasons.ts'
 import { publishedFor, routesViolation } from './route-rules.ts'
 import { durationMs } from './timer.ts'
+import { withKind } from './timers/timers.ts'
 import { continuationViolation, goesOnFromNone, orderUndoneViolation, undoneViolation } from './undo-rules.ts'
 import { sameViolation, sawViolation, skipViolation, startViolation, timingViolation } from './variable-rules.ts'
 import type { Violation } from './violation.ts'
@@ -656,7 +657,7 @@ function reasonViolation(
 }
 
 function canBePast(timer: StepDefinition['timer']): boolean {
-  return timer !== undefined && ('on' in timer || 'field' in timer || 'var' in timer) && timer.whenPast !== 'send'
+  return timer !== undefined && withKind(timer, (kind, one) => kind.canBePast(one))
 }
 
 /** What a handler answered, or the engine for a worker that died; possibly long after the run ended (STOP-6). */

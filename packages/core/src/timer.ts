@@ -13,7 +13,7 @@ import type { JsonValue } from './json.ts'
 import type { Facts } from './ports/host.ts'
 import { REASONS, type TimerReason } from './reasons.ts'
 import { elapsed } from './timers/after.ts'
-import type { Arrival, Source } from './timers/kind.ts'
+import type { Arrival, Source, TimerKind } from './timers/kind.ts'
 import { type Timer, withKind } from './timers/timers.ts'
 import { nextInside } from './timers/window.ts'
 import { type Zone, zoned, zoneOf } from './timers/zones.ts'
@@ -102,8 +102,11 @@ const NO_SHIFTS: NonNullable<TimerContext['shifts']> = { ofWait: [], ofRun: [] }
 
 /** A wait that is counted from the step before: an operator who moves its end moves with it all that follow. */
 export function isCounted(timer: Timer): boolean {
-  return !('on' in timer || 'field' in timer || 'var' in timer || ('from' in timer && timer.from === 'start'))
+  return withKind(timer, isCountedBy)
 }
+
+// Made once, not for each step.
+const isCountedBy = <T>(kind: TimerKind<T>, timer: T) => kind.isCounted(timer)
 
 function movedBy(moment: Temporal.ZonedDateTime, moves: readonly RunShift[]): Temporal.ZonedDateTime {
   return zoned(shifted(instantOf(moment.epochMilliseconds), moves), moment.timeZoneId)

@@ -26,6 +26,8 @@ export const afterDays: TimerKind<AfterDaysForm> = {
       date = date.add({ days: 1 })
     }
   },
+  isCounted: ({ from }) => from !== 'start',
+  canBePast: () => false,
   words: ({ afterDays, ...timer }) => `after ${afterDays} ${afterDays === 1 ? 'day' : 'days'}${countedWords(timer)}`,
 }
 

@@ -28,6 +28,8 @@ export const afterWeekdays: TimerKind<AfterWeekdaysForm> = {
       date = addWeekdays(date, 1)
     }
   },
+  isCounted: ({ from }) => from !== 'start',
+  canBePast: () => false,
   words: ({ afterWeekdays, ...timer }) =>
     `after ${afterWeekdays} ${afterWeekdays === 1 ? 'weekday' : 'weekdays'}${countedWords(timer)}`,
 }

@@ -22,6 +22,8 @@ export const after: TimerKind<AfterForm> = {
     const moment = zoned(elapsed(instantOf(from.epochMilliseconds), timer.after), zone.timeZone)
     return { moment, whenPast: 'send' }
   },
+  isCounted: ({ from }) => from !== 'start',
+  canBePast: () => false,
   words: ({ after, from }) => `after ${elapsedWords(after)}${from === 'start' ? ' from the start' : ''}`,
 }
 

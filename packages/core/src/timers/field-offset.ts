@@ -32,11 +32,15 @@ export interface VariableOffsetForm extends ObjectOf<typeof VARIABLE_OFFSET> {}
 
 export const fieldOffset: TimerKind<FieldOffsetForm> = {
   wanted: (timer, arrival) => wanted({ field: timer.field }, timer, arrival),
+  isCounted: () => false,
+  canBePast: ({ whenPast }) => whenPast !== 'send',
   words: (timer) => wordsOf(timer.field, timer),
 }
 
 export const variableOffset: TimerKind<VariableOffsetForm> = {
   wanted: (timer, arrival) => wanted({ var: timer.var }, timer, arrival),
+  isCounted: () => false,
+  canBePast: ({ whenPast }) => whenPast !== 'send',
   words: (timer) => wordsOf(timer.var, timer),
 }
 

@@ -36,11 +36,15 @@ export interface VariableForm extends ObjectOf<typeof VARIABLE> {}
 
 export const field: TimerKind<FieldForm> = {
   wanted: (timer, arrival) => wanted({ field: timer.field }, timer, arrival),
+  isCounted: () => false,
+  canBePast: ({ whenPast }) => whenPast !== 'send',
   words: (timer) => wordsOf(timer.field, timer),
 }
 
 export const variable: TimerKind<VariableForm> = {
   wanted: (timer, arrival) => wanted({ var: timer.var }, timer, arrival),
+  isCounted: () => false,
+  canBePast: ({ whenPast }) => whenPast !== 'send',
   words: (timer) => wordsOf(timer.var, timer),
 }
 

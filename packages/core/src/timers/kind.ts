@@ -1,4 +1,4 @@
-/** What a kind of timer is: a shape, the moment that it asks for, and how it is said in words. */
+/** What a kind of timer is: a shape, the moment that it asks for, what may be said of that, and how it is said in words. */
 import type { Temporal } from 'temporal-polyfill'
 import type { JsonValue } from '../json.ts'
 import type { TimerReason } from '../reasons.ts'
@@ -34,6 +34,10 @@ export type Wanted =
 
 export interface TimerKind<T> {
   wanted(timer: T, arrival: Arrival): Wanted
+  /** Whether it is counted from the step before: an operator who moves its end moves with it all that follow (SHIFT-2). */
+  isCounted(timer: T): boolean
+  /** Whether a log may say of a step that its moment was past, and the step skipped for that (TIME-3). */
+  canBePast(timer: T): boolean
   /** Without its window: "after 2 hours". */
   words(timer: T): string
 }

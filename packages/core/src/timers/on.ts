@@ -21,5 +21,7 @@ export const on: TimerKind<OnForm> = {
     moment: Temporal.PlainDateTime.from(timer.on).toZonedDateTime(zone.timeZone),
     whenPast: timer.whenPast ?? 'skip',
   }),
+  isCounted: () => false,
+  canBePast: ({ whenPast }) => whenPast !== 'send',
   words: ({ on }) => `on ${on.replace('T', ' ')}`,
 }

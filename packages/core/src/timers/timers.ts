@@ -1,7 +1,6 @@
 /**
- * The kinds of timers, a file each. A new one gets an interface here, and a place in `Timer`, `TIMERS` and `withKind`. Its
- * form is named elsewhere too, where no compiler asks for it: `isCounted` in `timer.ts` (whether it counts from the step
- * before), `counted` and `canBePast` in `event-order.ts` (what a log may say of it), and the generators of the testkit.
+ * The kinds of timers, a file each. A new one gets an interface here, and a place in `Timer`, `TIMERS` and `withKind`. No
+ * compiler asks for a place in the generators of the testkit, whose histories try it.
  */
 import { slot } from '../formats.ts'
 import { type ObjectOf, optional, strictObject } from '../schema.ts'
