@@ -26,7 +26,7 @@ const nurture = {
 const { sent, state, wakeAt } = simulate(nurture, {
   from: '2026-03-06T20:00:00.000Z',
   facts: { timeZone: 'Europe/Berlin', fields: { birthday: '1980-02-29' } },
-  happenings: [
+  inputs: [
     { at: 'P0D', start: 'nurture' },
     { at: 'P1D', pause: 'nurture' },
     { at: 'P5D', resume: 'nurture' },

@@ -11,7 +11,7 @@ describe('a year of a contract', () => {
     const { sent, state } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts,
-      happenings: [{ at: 'P0D', signal: { kind: 'contract-signed' } }],
+      inputs: [{ at: 'P0D', signal: { kind: 'contract-signed' } }],
       horizon: 'P400D',
     })
     expect(sent.map(({ stepId, at }) => `${stepId} ${at}`)).toEqual([
@@ -26,7 +26,7 @@ describe('a year of a contract', () => {
     const { sent } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts,
-      happenings: [
+      inputs: [
         { at: 'P0D', signal: { kind: 'contract-signed' } },
         { at: '2026-12-01T00:00:00.000Z', signal: { kind: 'renewed' } },
       ],
@@ -38,7 +38,7 @@ describe('a year of a contract', () => {
     const { events } = simulate(renewal, {
       from: '2026-03-02T09:00:00.000Z',
       facts: { fields: { ends: '2027-02-01' } },
-      happenings: [{ at: 'P0D', signal: { kind: 'contract-signed' } }],
+      inputs: [{ at: 'P0D', signal: { kind: 'contract-signed' } }],
     })
     expect(events.find(({ type }) => type === 'StepSkipped')).toMatchObject({
       data: { stepId: 'birthday', reason: 'field-empty' },

@@ -110,7 +110,7 @@ function expectAsSimulated(log: readonly RecordedEvent[], end: number): void {
       from,
       horizon: `PT${(end - Date.parse(from)) / 1000}S`,
       facts: (at) => factsAt(contact, mine, at),
-      happenings: mine.map(simulated),
+      inputs: mine.map(simulated),
     })
     const wasSent = (recorded.get(id) ?? []).filter((event) => event.type === 'StepSent')
     expect(wasSent.map(({ at, data }) => [at, data.stepId])).toEqual(sent.map((one) => [one.at, one.stepId]))

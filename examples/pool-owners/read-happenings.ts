@@ -1,12 +1,12 @@
 /** Reads a file of happenings: one JSON object a line, with what happened in the CRM or what somebody ordered. */
 import { readFileSync } from 'node:fs'
 import { type CampaignDefinition, type ContactId, type Facts, type Instant, isInstant, isLegalId } from 'enfold'
-import { type Happening as SimulatedHappening, show } from 'enfold/core'
+import { show, type TimelineInput } from 'enfold/core'
 import type { Contact } from './read-contacts.ts'
 import type { Read, WrongLine } from './wrong-line.ts'
 
 /** What this file can hold of what `simulate` knows; and whose it is, and who ordered it. */
-export type Happening = Exclude<SimulatedHappening, { readonly erase: true } | { readonly unsuppress: true }> & {
+export type Happening = Exclude<TimelineInput, { readonly erase: true } | { readonly unsuppress: true }> & {
   /** The command or signal id: the same line has one effect, however often it is handed over (ONCE-1). */
   readonly id: string
   readonly at: Instant
@@ -16,7 +16,7 @@ export type Happening = Exclude<SimulatedHappening, { readonly erase: true } | {
 }
 
 /** What a simulation of one contact takes of it. */
-export function simulated({ id: _, contact, actor, reason, ...happening }: Happening): SimulatedHappening {
+export function simulated({ id: _, contact, actor, reason, ...happening }: Happening): TimelineInput {
   return happening
 }
 

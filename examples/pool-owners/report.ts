@@ -91,8 +91,8 @@ function readerOf({ campaign, contacts, happenings, handled, events, until }: Pl
       const horizon = `PT${Math.floor((Date.parse(until) - Date.parse(from)) / 1000)}S`
       const outcome = () =>
         contact.email === '' ? { outcome: 'skipped' as const, reason: 'no-address' } : { outcome: 'sent' as const }
-      const happenings = mine.filter((one) => one !== left).map(simulated)
-      return simulate(campaign, { from, horizon, facts, outcome, happenings }).sent
+      const inputs = mine.filter((one) => one !== left).map(simulated)
+      return simulate(campaign, { from, horizon, facts, outcome, inputs }).sent
     },
   }
 }

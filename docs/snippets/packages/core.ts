@@ -20,7 +20,7 @@ const { sent } = simulate(
   {
     from: '2026-03-02T09:00:00.000Z',
     facts: { timeZone: 'Europe/Berlin' },
-    happenings: [
+    inputs: [
       { at: 'P0D', start: 'nurture' },
       { at: 'P3D', signal: { kind: 'purchased' } },
     ],

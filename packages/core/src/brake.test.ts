@@ -46,7 +46,7 @@ describe('the brake', () => {
     const { sent, events, cut, state } = simulate(loop(), {
       from: '2026-03-02T09:00:00.000Z',
       horizon: 'PT30M',
-      happenings: [{ at: 'P0D', start: 'round' }],
+      inputs: [{ at: 'P0D', start: 'round' }],
     })
     expect([sent.length, cut]).toEqual([60, false])
     expect(events.at(-1)).toMatchObject({ type: 'SequenceCompleted', data: { routes: [{ outcome: 'brake' }] } })
@@ -58,12 +58,12 @@ describe('the brake', () => {
     const slow = loop({
       sequences: [{ id: 'round', steps: [{ id: 'one', kind: 'email', timer: { after: 'PT1M' } }], next: ['round'] }],
     })
-    const options = { from: '2026-03-02T09:00:00.000Z', horizon: 'PT3H', happenings: [{ at: 'P0D', start: 'round' }] }
+    const options = { from: '2026-03-02T09:00:00.000Z', horizon: 'PT3H', inputs: [{ at: 'P0D', start: 'round' }] }
     expect(simulate(slow, options).sent).toHaveLength(180)
   })
 
   it('BRAKE-1: the number is a whole one from 1', () => {
     for (const brake of [0, 1.5, '60', 10_001])
-      expect(() => simulate(loop({ brake }), { from: '2026-03-02T09:00:00.000Z', happenings: [] })).toThrow('/brake')
+      expect(() => simulate(loop({ brake }), { from: '2026-03-02T09:00:00.000Z', inputs: [] })).toThrow('/brake')
   })
 })

@@ -123,7 +123,7 @@ describe('given steps at one moment', () => {
   const moment = '2026-12-24T09:00'
   const slow = { horizon: 'P400D', handlersTake: 'PT7S', from: '2026-03-02T09:00:00.000Z' }
   const played = (steps: readonly Step[], more: Partial<Parameters<typeof simulate>[1]> = {}) =>
-    simulate(definition(steps), { ...slow, happenings: [{ at: 'P0D', start: 's' }], ...more })
+    simulate(definition(steps), { ...slow, inputs: [{ at: 'P0D', start: 's' }], ...more })
   const sentBy = (steps: readonly Step[], more: Partial<Parameters<typeof simulate>[1]> = {}) =>
     played(steps, more).sent.map(({ at, stepId }) => [stepId, at])
 
@@ -181,10 +181,10 @@ describe('given steps at one moment', () => {
     expect(sentBy(steps).map(([id]) => id)).toEqual(['a', 'c'])
   })
 
-  it('STEP-1: happenings come while handlers are at work', () => {
+  it('STEP-1: inputs come while handlers are at work', () => {
     const { sent: mails, results } = simulate(definition([{ id: 'a' }, { id: 'b' }]), {
       ...slow,
-      happenings: [
+      inputs: [
         { at: 'P0D', start: 's' },
         { at: 'PT3S', stop: 's' },
       ],
@@ -201,7 +201,7 @@ describe('given a loop of a year', () => {
       from: '2026-03-02T09:00:00.000Z',
       horizon: 'P1461D',
       facts: { fields: { birthday: '1980-06-20' } },
-      happenings: [{ at: 'P0D', start: 's' }],
+      inputs: [{ at: 'P0D', start: 's' }],
       handlersTake,
     })
     expect(mails.map(({ at }) => at.slice(0, 10))).toEqual(['2026-06-20', '2027-06-20', '2028-06-20', '2029-06-20'])

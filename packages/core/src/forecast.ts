@@ -90,7 +90,7 @@ export function forecastOf(options: ForecastOptions): Forecast {
     factsAt: () => facts,
     outcome: () => SENT,
     takeMs: 0,
-    happenings: answersTo(state, now),
+    inputs: answersTo(state, now),
     looked: waits.looked,
     ...(paced === undefined ? {} : { paced }),
   })
@@ -147,7 +147,7 @@ export function campaignsIf(campaigns: Catalog, whatIf: WhatIf, now: Instant): E
 const SENT = { outcome: 'sent' } as const
 
 /** The answers of all handlers that are at work. */
-function answersTo(state: ContactState, now: Instant): PlayOptions['happenings'] {
+function answersTo(state: ContactState, now: Instant): PlayOptions['inputs'] {
   return state.enrollments.flatMap((enrollment) =>
     enrollment.runs.flatMap(({ run, steps }) =>
       steps.flatMap(({ stepId, resends, ...first }) =>

@@ -107,10 +107,9 @@ describe('where they come in', () => {
 
   it('GOAL-1: a simulation refuses facts and data of signals that the engine would refuse', () => {
     const definition = { id: 'c', goals: [], sequences }
-    const play = (more: object) => () =>
-      simulate(definition, { from: '2026-03-02T08:00:00.000Z', happenings: [], ...more })
+    const play = (more: object) => () => simulate(definition, { from: '2026-03-02T08:00:00.000Z', inputs: [], ...more })
     expect(play({ facts: { fields: new Map() } })).toThrow('facts/fields is a Map')
     const signal = { kind: 'k', data: { items: [new Map()] } }
-    expect(play({ happenings: [{ at: 'P0D', signal }] })).toThrow('happenings[0].signal.data/items/0 is a Map')
+    expect(play({ inputs: [{ at: 'P0D', signal }] })).toThrow('inputs[0].signal.data/items/0 is a Map')
   })
 })

@@ -32,7 +32,7 @@ interface Came {
 export type Run = (command: ContactCommand) => Came
 
 /** Something that happens meanwhile. */
-interface Happening {
+interface TimelineInput {
   readonly at: Instant
   happen(run: Run, meta: PlayMeta, now: Instant): void
 }
@@ -53,7 +53,7 @@ export interface PlayOptions {
   /** How long each handler takes. Nothing else of the contact begins before all that were called together have answered. */
   readonly takeMs: number
   /** In order. They come before the steps that are due at the same instant. */
-  readonly happenings: readonly Happening[]
+  readonly inputs: readonly TimelineInput[]
   /**
    * Of campaigns whose overdue steps begin by a pace: when each next one of the contact may (GATE-4). Left out: at once, as if
    * the contact were the only one.
@@ -125,7 +125,7 @@ function createTurns(paced: Paced, campaigns: Catalog) {
 
 export function playOn(options: PlayOptions): Played {
   const { contactId, campaigns, until, maxEvents, factsAt, outcome, takeMs } = options
-  const happenings = [...options.happenings]
+  const inputs = [...options.inputs]
   const events: HistoricEvent[] = [...(options.history ?? [])]
   const before = events.length
   let { state, from: now } = options
@@ -175,7 +175,7 @@ export function playOn(options: PlayOptions): Played {
     options.looked?.(found)
     const planned = turns.nextWake(found)
     const wakeAt: Instant | null = (atWork as AtWork | null)?.until ?? planned
-    const [first] = happenings
+    const [first] = inputs
     const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)
     const at = isFirst ? first.at : wakeAt
     const isCut = events.length - before >= maxEvents
@@ -184,7 +184,7 @@ export function playOn(options: PlayOptions): Played {
     const moved = at > now
     if (moved) now = at
     if (isFirst) {
-      happenings.shift()
+      inputs.shift()
       first.happen(run, nextMeta(), now)
       continue
     }

@@ -1,4 +1,12 @@
-import { campaign, type Happening, isEnfoldFault, simulate, VERB_OF_STORY, VERBS, type VerbFacts } from '@enfold/core'
+import {
+  campaign,
+  isEnfoldFault,
+  simulate,
+  type TimelineInput,
+  VERB_OF_STORY,
+  VERBS,
+  type VerbFacts,
+} from '@enfold/core'
 import { describe, expect, it } from 'vitest'
 
 const from = '2026-03-27T08:00:00.000Z'
@@ -48,7 +56,7 @@ describe('simulating', () => {
     const { sent, wakeAt, cut, state } = simulate(pool, {
       from,
       facts: { timeZone: 'Europe/Berlin' },
-      happenings: [{ at: 'P0D', signal: { kind: 'form-submitted' } }],
+      inputs: [{ at: 'P0D', signal: { kind: 'form-submitted' } }],
     })
     expect(sent).toEqual([
       { at: from, sequenceId: 'nurture', run: 1, stepId: 'one' },
@@ -59,31 +67,31 @@ describe('simulating', () => {
   })
 
   it('GOAL-4: a goal in the middle stops what is upstream and leads on, by the facts of that instant', () => {
-    const happenings = [
+    const inputs = [
       { at: 'P0D', start: 'nurture' },
       { at: 'P1D', signal: { kind: 'purchased', data: { product: 'robot' } } },
     ]
-    const poor = simulate(pool, { from, happenings })
+    const poor = simulate(pool, { from, inputs })
     expect(poor.sent.map(({ at, stepId }) => [at, stepId])).toEqual([
       [from, 'one'],
       ['2026-03-28T09:00:00.000Z', 'hello'],
     ])
     const facts = (at: string) => ({ fields: { spend: at > from ? 2000 : 0 } })
-    expect(simulate(pool, { from, happenings, facts }).sent.map(({ stepId }) => stepId)).toEqual(['one', 'call'])
+    expect(simulate(pool, { from, inputs, facts }).sent.map(({ stepId }) => stepId)).toEqual(['one', 'call'])
   })
 
-  it('GOAL-12: happenings come before the steps that are due at the same instant, whatever their order in the list', () => {
-    const happenings = [
+  it('GOAL-12: inputs come before the steps that are due at the same instant, whatever their order in the list', () => {
+    const inputs = [
       { at: 'PT1H', stop: 'onboarding' },
       { at: from, start: 'onboarding' },
     ]
-    expect(simulate(pool, { from, happenings }).sent).toEqual([])
+    expect(simulate(pool, { from, inputs }).sent).toEqual([])
   })
 
-  it('PAUSE-2: every happening does what its command does, and says what it came to', () => {
+  it('PAUSE-2: every input does what its command does, and says what it came to', () => {
     const { results, sent } = simulate(pool, {
       from,
-      happenings: [
+      inputs: [
         { at: 'PT0S', start: 'onboarding' },
         { at: 'PT10M', pause: 'onboarding' },
         { at: 'PT20M', resume: 'onboarding', shift: true },
@@ -121,7 +129,7 @@ describe('simulating', () => {
   it('STEP-5: handlers that fail are asked again after a minute', () => {
     const { events } = simulate(pool, {
       from,
-      happenings: [{ at: from, start: 'vip' }],
+      inputs: [{ at: from, start: 'vip' }],
       outcome: ({ attempt }) => (attempt < 3 ? { outcome: 'failed', reason: 'busy' } : { outcome: 'sent' }),
     })
     expect(events.filter(({ type }) => type === 'StepDispatched').map(({ at }) => at)).toEqual([
@@ -135,7 +143,7 @@ describe('simulating', () => {
     const { sent, wakeAt, cut } = simulate(pool, {
       from,
       horizon: 'P1D',
-      happenings: [{ at: from, start: 'nurture' }],
+      inputs: [{ at: from, start: 'nurture' }],
     })
     expect(sent).toHaveLength(1)
     expect(wakeAt).toBe('2026-03-29T08:00:00.000Z')
@@ -148,7 +156,7 @@ describe('simulating', () => {
       goals: [],
       sequences: [{ id: 's', steps: [{ id: 'a', kind: 'email' }], next: ['s'] }],
     }
-    const { cut, events } = simulate(loop, { from, happenings: [{ at: from, start: 's' }], maxEvents: 50 })
+    const { cut, events } = simulate(loop, { from, inputs: [{ at: from, start: 's' }], maxEvents: 50 })
     expect(cut).toBe(true)
     expect(events.length).toBeGreaterThanOrEqual(50)
     expect(events.length).toBeLessThan(60)
@@ -163,56 +171,53 @@ describe('simulating', () => {
       }
       return 'nothing was thrown'
     }
-    const happenings = [{ at: from, start: 'vip' }]
-    expect(path(() => simulate({}, { from, happenings }))).toBe('definition')
-    expect(path(() => simulate(pool, { from: 'yesterday', happenings }))).toBe('from')
-    expect(path(() => simulate(pool, { from: 'P1D', happenings }))).toBe('from')
-    expect(path(() => simulate(pool, { from, horizon: 'P1M', happenings }))).toBe('horizon')
-    expect(path(() => simulate(pool, { from, happenings: [{ at: '2 days', start: 'vip' }] }))).toBe('happenings[0].at')
+    const inputs = [{ at: from, start: 'vip' }]
+    expect(path(() => simulate({}, { from, inputs }))).toBe('definition')
+    expect(path(() => simulate(pool, { from: 'yesterday', inputs }))).toBe('from')
+    expect(path(() => simulate(pool, { from: 'P1D', inputs }))).toBe('from')
+    expect(path(() => simulate(pool, { from, horizon: 'P1M', inputs }))).toBe('horizon')
+    expect(path(() => simulate(pool, { from, inputs: [{ at: '2 days', start: 'vip' }] }))).toBe('inputs[0].at')
     const duration = 'an ISO 8601 duration of elapsed time such as "PT2H" or "P3D"'
-    const expected = (more: object) => () => simulate(pool, { from, happenings, ...more })
+    const expected = (more: object) => () => simulate(pool, { from, inputs, ...more })
     for (const name of ['horizon', 'handlersTake'])
       expect(expected({ [name]: 5 })).toThrow(`${name} is 5; expected ${duration}.`)
-    expect(expected({ happenings: [{ at: 5, start: 'vip' }] })).toThrow(`5; expected an instant, or ${duration}.`)
-    const unknown = [{ at: from, begin: 'vip' }] as unknown as Happening[]
-    expect(path(() => simulate(pool, { from, happenings: unknown }))).toBe('happenings[0]')
+    expect(expected({ inputs: [{ at: 5, start: 'vip' }] })).toThrow(`5; expected an instant, or ${duration}.`)
+    const unknown = [{ at: from, begin: 'vip' }] as unknown as TimelineInput[]
+    expect(path(() => simulate(pool, { from, inputs: unknown }))).toBe('inputs[0]')
   })
 
-  it.each<[happening: object, message: string]>([
-    [{ start: 'cart', kye: 'a' }, 'happenings[0].kye is no known property; expected one of key, '],
-    [{ start: 'cart', stop: 'cart' }, 'happenings[0].stop is no known property'],
-    [{ start: 'cart', key: 7 }, 'happenings[0].key is 7'],
-    [{ start: 'cart', vars: { total: ['private'] } }, 'happenings[0].vars/total is a list; expected a text'],
-    [{ start: 'cart', vars: new Map([['total', 7]]) }, 'happenings[0].vars is a Map'],
-    [{ start: 'cart', vars: { orderId: 2 ** 53 } }, 'happenings[0].vars/orderId is an integer that cannot be kept'],
-    [{ restart: 7 }, 'happenings[0].restart is 7'],
-    [{ resume: 'cart', shift: 'yes' }, 'happenings[0].shift is "yes"; expected true or false'],
-    [{ shift: 'cart', by: '2 days' }, 'happenings[0].by is "2 days"'],
-    [{ cancel: 'one' }, 'happenings[0].cancel is "one"; expected the ids of a sequence and of its step'],
-    [{ resend: ['cart', 'one'], run: 0 }, 'happenings[0].run is 0'],
-    [{ suppress: { untl: from } }, 'happenings[0].suppress.untl is no known property; expected one of until'],
-    [{ stopAll: 'cart' }, 'happenings[0].stopAll is "cart"; expected true'],
-    [{ signal: { kind: 'k', dta: {} } }, 'happenings[0].signal.dta is no known property; expected one of data, '],
-    [
-      { signal: { kind: 'k', data: { id: 2 ** 53 } } },
-      'happenings[0].signal.data/id is an integer that cannot be kept',
-    ],
+  it.each<[input: object, message: string]>([
+    [{ start: 'cart', kye: 'a' }, 'inputs[0].kye is no known property; expected one of key, '],
+    [{ start: 'cart', stop: 'cart' }, 'inputs[0].stop is no known property'],
+    [{ start: 'cart', key: 7 }, 'inputs[0].key is 7'],
+    [{ start: 'cart', vars: { total: ['private'] } }, 'inputs[0].vars/total is a list; expected a text'],
+    [{ start: 'cart', vars: new Map([['total', 7]]) }, 'inputs[0].vars is a Map'],
+    [{ start: 'cart', vars: { orderId: 2 ** 53 } }, 'inputs[0].vars/orderId is an integer that cannot be kept'],
+    [{ restart: 7 }, 'inputs[0].restart is 7'],
+    [{ resume: 'cart', shift: 'yes' }, 'inputs[0].shift is "yes"; expected true or false'],
+    [{ shift: 'cart', by: '2 days' }, 'inputs[0].by is "2 days"'],
+    [{ cancel: 'one' }, 'inputs[0].cancel is "one"; expected the ids of a sequence and of its step'],
+    [{ resend: ['cart', 'one'], run: 0 }, 'inputs[0].run is 0'],
+    [{ suppress: { untl: from } }, 'inputs[0].suppress.untl is no known property; expected one of until'],
+    [{ stopAll: 'cart' }, 'inputs[0].stopAll is "cart"; expected true'],
+    [{ signal: { kind: 'k', dta: {} } }, 'inputs[0].signal.dta is no known property; expected one of data, '],
+    [{ signal: { kind: 'k', data: { id: 2 ** 53 } } }, 'inputs[0].signal.data/id is an integer that cannot be kept'],
     [{ signal: { kind: 'k'.repeat(10_001) } }, 'expected a text of 1 to 10,000 characters'],
-    [{ resumeCampaign: 'later' }, 'happenings[0].resumeCampaign is "later"; expected shift, send, skip'],
-  ])('KEY-2, VAR-1: what the engine would refuse is not played as something else: %j', (happening, message) => {
-    const happenings = [{ at: 'P0D', ...happening } as Happening]
-    expect(() => simulate(carts, { from, happenings })).toThrow(message)
+    [{ resumeCampaign: 'later' }, 'inputs[0].resumeCampaign is "later"; expected shift, send, skip'],
+  ])('KEY-2, VAR-1: what the engine would refuse is not played as something else: %j', (input, message) => {
+    const inputs = [{ at: 'P0D', ...input } as TimelineInput]
+    expect(() => simulate(carts, { from, inputs })).toThrow(message)
   })
 
   it('an option of a simulation that is misspelled is not ignored', () => {
-    const options = { from, happenings: [], horzion: 'P1D' }
+    const options = { from, inputs: [], horzion: 'P1D' }
     expect(() => simulate(pool, options)).toThrow('horzion is no known property; expected one of horizon, ')
   })
 
   it('RESEND-2: a step of an older run is sent again', () => {
     const { sent } = simulate(pool, {
       from,
-      happenings: [
+      inputs: [
         { at: 'P0D', start: 'vip' },
         { at: 'P1D', start: 'vip' },
         { at: 'P2D', resend: ['vip', 'call'], run: 1 },
@@ -249,8 +254,8 @@ describe('simulating', () => {
         Object.entries(verb.takes).flatMap(([option, kind]) => (given.has(kind) ? [[option, given.get(kind)]] : [])),
       )
       const outside = verb.about === 'contact' ? {} : options
-      const happening = { at: 'P1D', [word]: about[verb.about](options), ...outside } as unknown as Happening
-      const [, result] = simulate(pool, { from, happenings: [{ at: 'P0D', start: 'nurture' }, happening] }).results
+      const input = { at: 'P1D', [word]: about[verb.about](options), ...outside } as unknown as TimelineInput
+      const [, result] = simulate(pool, { from, inputs: [{ at: 'P0D', start: 'nurture' }, input] }).results
       // What can be refused here is refused by its own rule: nothing of the verb was misread.
       expect([word, result?.rejection?.type ?? Object.keys(result?.answer ?? {}).length > 0]).toEqual([
         word,
@@ -262,7 +267,7 @@ describe('simulating', () => {
   it('KEY-1: a sequence runs once for each key, and the timeline says which was sent', () => {
     const { sent, results } = simulate(carts, {
       from,
-      happenings: [
+      inputs: [
         { at: 'P0D', start: 'cart', key: 'a', vars: { total: 7 } },
         { at: 'P0D', signal: { kind: 'cart-left', data: { orderId: 'b' } } },
         { at: 'PT1H', stop: 'cart', key: 'a' },
@@ -277,7 +282,7 @@ describe('simulating', () => {
     const dueOf = (shift: boolean) =>
       simulate(pool, {
         from,
-        happenings: [
+        inputs: [
           { at: 'P0D', start: 'onboarding' },
           { at: 'PT10M', pause: 'onboarding' },
           { at: 'PT30M', resume: 'onboarding', shift },
@@ -289,7 +294,7 @@ describe('simulating', () => {
   it('STOP-4: a ban that is lifted lets starts through again', () => {
     const { results } = simulate(pool, {
       from,
-      happenings: [
+      inputs: [
         { at: 'P0D', suppress: { until: null } },
         { at: 'P1D', start: 'nurture' },
         { at: 'P2D', unsuppress: true },
@@ -300,7 +305,7 @@ describe('simulating', () => {
   })
 
   it('LOG-5: the same in, the same out', () => {
-    const options = { from, happenings: [{ at: from, start: 'nurture' }] }
+    const options = { from, inputs: [{ at: from, start: 'nurture' }] }
     expect(simulate(pool, options)).toEqual(simulate(pool, options))
   })
 
@@ -308,7 +313,7 @@ describe('simulating', () => {
     const sent = (overdue: 'shift' | 'send' | 'skip') =>
       simulate(pool, {
         from,
-        happenings: [
+        inputs: [
           { at: 'P0D', start: 'nurture' },
           { at: 'PT1H', pauseCampaign: true },
           { at: 'P10D', resumeCampaign: overdue },

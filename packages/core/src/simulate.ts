@@ -10,7 +10,6 @@ import type { ContactState } from './enrollment.ts'
 import type { ContactEvent, ContactEventOf } from './events.ts'
 import { EnfoldFault } from './fault.ts'
 import { initialContact } from './fold.ts'
-import { isOfCampaign, requireHappening, requireJson, requireKnown, verbOf } from './happening-checks.ts'
 import { epochMsOf, type Instant, instantOf, isInstant, type SequenceId, type StepId } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import type { Overdue } from './pauses.ts'
@@ -18,12 +17,13 @@ import { decidePauseCampaign, decideResumeCampaign } from './pausing.ts'
 import { type PlayMeta, playOn } from './play.ts'
 import type { Facts, StepOutcome } from './ports/host.ts'
 import type { Rejection } from './rejection.ts'
+import { isOfCampaign, requireJson, requireKnown, requireTimelineInput, verbOf } from './timeline-checks.ts'
 import { durationMs } from './timer.ts'
 import { A_DURATION } from './timers/duration.ts'
 import { VERBS, type VerbFacts, type VerbName, type VerbOf } from './verbs/index.ts'
 import { commandOf, type OptionsOf, type StoryWord } from './verbs/order.ts'
 
-/** What a verb is about, as a happening says it. Options of a verb on the whole contact stand here as well. */
+/** What a verb is about, as an input says it. Options of a verb on the whole contact stand here as well. */
 interface Said<Options extends VerbFacts['takes']> {
   readonly contact: keyof Options extends never ? true : Required<OptionsOf<Options>>
   readonly sequence: SequenceId
@@ -39,7 +39,7 @@ interface Said<Options extends VerbFacts['takes']> {
   readonly received: string
 }
 
-type HappeningOf<Verb extends VerbFacts, Word extends string> = {
+type InputOf<Verb extends VerbFacts, Word extends string> = {
   readonly [Property in Word]: Said<Verb['takes']>[Verb['about']]
 } & (Verb['about'] extends 'contact' ? unknown : OptionsOf<Verb['takes']>) &
   // Default: the newest run.
@@ -49,8 +49,8 @@ type HappeningOf<Verb extends VerbFacts, Word extends string> = {
  * Something that happens at an instant, or so long after the beginning ("P12D" = twelve times 24 hours): a verb by its
  * word, `{ at: 'P0D', start: 'nurture' }`, with its options, `{ at: 'P2D', resume: 'nurture', shift: true }`.
  */
-export type Happening = { readonly at: Instant | string } & (
-  | { [Name in VerbName]: HappeningOf<VerbOf<Name>, StoryWord<Name>> }[VerbName]
+export type TimelineInput = { readonly at: Instant | string } & (
+  | { [Name in VerbName]: InputOf<VerbOf<Name>, StoryWord<Name>> }[VerbName]
   | PauseOfCampaign
 )
 
@@ -71,12 +71,12 @@ export interface SimulationOptions {
   /** Of the contact, throughout or as they change. Default: none. */
   readonly facts?: Facts | ((at: Instant) => Facts)
   /** Handled in the order of their instants, before the steps that are due at the same instant. */
-  readonly happenings: readonly Happening[]
+  readonly inputs: readonly TimelineInput[]
   /** What the handlers answer. Default: `sent`. A failure is retried after a minute. */
   readonly outcome?: (dispatched: ContactEventOf<'StepDispatched'>['data'], at: Instant) => StepOutcome
   /**
    * How long each handler takes: an ISO 8601 duration. Default "PT0S". Handlers that are called together run at the same
-   * time, and nothing else of the contact begins before all have answered; happenings come when they come.
+   * time, and nothing else of the contact begins before all have answered; inputs come when they come.
    */
   readonly handlersTake?: string
   /** Default 10,000: then the timeline is cut, as that of a campaign which loops without a wait must be. */
@@ -95,9 +95,9 @@ export interface Timeline {
     readonly run: number
     readonly stepId: StepId
   }[]
-  /** What each happening came to, in the order in which they were handled. */
+  /** What each input came to, in the order in which they were handled. */
   readonly results: readonly {
-    readonly happening: Happening
+    readonly input: TimelineInput
     readonly rejection: Rejection | null
     readonly answer: AnswerTo<ContactCommand> | null
   }[]
@@ -108,13 +108,13 @@ export interface Timeline {
   readonly cut: boolean
 }
 
-const OPTIONS = ['from', 'horizon', 'facts', 'happenings', 'outcome', 'handlersTake', 'maxEvents']
+const OPTIONS = ['from', 'horizon', 'facts', 'inputs', 'outcome', 'handlersTake', 'maxEvents']
 
 /** What the engine would refuse must not be played as something else: a Map as no values at all. */
 function requireOptions(options: SimulationOptions): void {
   requireKnown('', options, OPTIONS)
   if (typeof options.facts !== 'function') requireJson('facts', options.facts ?? {})
-  for (const [i, happening] of options.happenings.entries()) requireHappening(`happenings[${i}]`, happening)
+  for (const [i, input] of options.inputs.entries()) requireTimelineInput(`inputs[${i}]`, input)
 }
 
 /**
@@ -124,7 +124,7 @@ function requireOptions(options: SimulationOptions): void {
  *   the engine would refuse of an order.
  * @example
  * simulate(definition, { from: '2026-03-02T08:00:00.000Z', facts: { timeZone: 'Europe/Berlin' },
- *   happenings: [{ at: 'P0D', start: 'nurture' }, { at: 'P12D', signal: { kind: 'purchased' } }] }).sent
+ *   inputs: [{ at: 'P0D', start: 'nurture' }, { at: 'P12D', signal: { kind: 'purchased' } }] }).sent
  */
 export function simulate(definition: unknown, options: SimulationOptions): Timeline {
   const { from, horizon = 'P366D', outcome = () => ({ outcome: 'sent' }), maxEvents = 10_000 } = options
@@ -140,10 +140,10 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
   const factsAt = typeof options.facts === 'function' ? options.facts : () => (options.facts as Facts | undefined) ?? {}
 
   const contactId = 'contact'
-  const queue = options.happenings
-    .map((happening, i) => {
-      const path = `happenings[${i}]`
-      return { happening, path, at: instantIn(`${path}.at`, happening.at, from) }
+  const queue = options.inputs
+    .map((input, i) => {
+      const path = `inputs[${i}]`
+      return { input, path, at: instantIn(`${path}.at`, input.at, from) }
     })
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
   const results: Timeline['results'][number][] = []
@@ -158,43 +158,43 @@ export function simulate(definition: unknown, options: SimulationOptions): Timel
     factsAt,
     outcome,
     takeMs: msOf('handlersTake', options.handlersTake ?? 'PT0S'),
-    happenings: queue.map(({ happening, path, at }) => ({
+    inputs: queue.map(({ input, path, at }) => ({
       at,
       happen(run, meta, now) {
-        const came = isPauseOfCampaign(happening)
-          ? { rejection: pauseBy(campaigns, happening, campaignId, meta, now), answer: null }
-          : run(orderedBy(happening, path, campaignId, meta, now))
-        results.push({ happening, ...came })
+        const came = isPauseOfCampaign(input)
+          ? { rejection: pauseBy(campaigns, input, campaignId, meta, now), answer: null }
+          : run(orderedBy(input, path, campaignId, meta, now))
+        results.push({ input, ...came })
       },
     })),
   })
   return { events, sent: sentOf(events), results, state, wakeAt, cut: isCut }
 }
 
-function isPauseOfCampaign(happening: Happening): happening is Happening & PauseOfCampaign {
-  return isOfCampaign(happening)
+function isPauseOfCampaign(input: TimelineInput): input is TimelineInput & PauseOfCampaign {
+  return isOfCampaign(input)
 }
 
 /** Why it cannot be; `null`: it was done, or changes nothing. */
 function pauseBy(
   campaigns: Catalog,
-  happening: PauseOfCampaign,
+  input: PauseOfCampaign,
   campaignId: string,
   meta: PlayMeta,
   now: Instant,
 ): Rejection | null {
   const decided =
-    'pauseCampaign' in happening
+    'pauseCampaign' in input
       ? decidePauseCampaign(
           {
             ...{ type: 'PauseCampaign', campaignId, entries: 'open', ...meta },
-            ...(happening.pauseCampaign === true ? {} : { sequences: happening.pauseCampaign }),
+            ...(input.pauseCampaign === true ? {} : { sequences: input.pauseCampaign }),
           },
           campaigns,
           now,
         )
       : decideResumeCampaign(
-          { type: 'ResumeCampaign', campaignId, overdue: happening.resumeCampaign, ...meta },
+          { type: 'ResumeCampaign', campaignId, overdue: input.resumeCampaign, ...meta },
           campaigns,
           now,
         )
@@ -212,16 +212,16 @@ function sentOf(events: readonly ContactEvent[]): Timeline['sent'] {
   })
 }
 
-/** @param path of the happening, for what names no verb */
+/** @param path of the input, for what names no verb */
 function orderedBy(
-  happening: Happening,
+  input: TimelineInput,
   path: string,
   campaignId: string,
   meta: PlayMeta,
   now: Instant,
 ): ContactCommand {
-  const said: { readonly [property: string]: unknown } = happening
-  const { word, name } = verbOf(path, happening)
+  const said: { readonly [property: string]: unknown } = input
+  const { word, name } = verbOf(path, input)
   const { at: _, [word]: about, ...options } = said
   switch (VERBS[name].about) {
     case 'contact':

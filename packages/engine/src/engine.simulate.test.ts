@@ -6,12 +6,12 @@ import {
   type ContactEvent,
   type Either,
   epochMsOf,
-  type Happening,
   instantOf,
   isLeft,
   type Rejection,
   type StepOutcome,
   simulate,
+  type TimelineInput,
 } from '@enfold/core'
 import { createEventStoreDbStore } from '@enfold/store-eventstoredb'
 import { createMemoryStore } from '@enfold/store-memory'
@@ -34,8 +34,8 @@ const onEventStoreDb = givenEventStoreDb()
 const HORIZON_DAYS = 20
 const MAX_EVENTS = 150
 
-/** Numbers that a happening is made of; which sequence and step they mean depends on the campaign. */
-const happeningArbitrary = fc.record({
+/** Numbers that an input is made of; which sequence and step they mean depends on the campaign. */
+const inputArbitrary = fc.record({
   what: fc.constantFrom(
     ...([
       'start',
@@ -80,7 +80,7 @@ const KINDS = ['tag-applied', 'note-added', 'form-submitted', 'purchased']
 const storyArbitrary = fc.record({
   definition: campaignArbitrary({ maxSequences: 3, maxGoals: 3, maxSteps: 3 }),
   facts: factsArbitrary,
-  drafts: fc.array(happeningArbitrary, { minLength: 1, maxLength: 10 }),
+  drafts: fc.array(inputArbitrary, { minLength: 1, maxLength: 10 }),
   outcomes: fc.array(outcomeArbitrary, { minLength: 1, maxLength: 6 }),
   // A clock that stands still while handlers work hides what arrives late.
   takeMs: fc.constantFrom(0, 7_013),
@@ -106,8 +106,8 @@ it.each(Object.entries(stores))(
   async (name, makeStore) => {
     await fc.assert(
       fc.asyncProperty(storyArbitrary, async ({ definition, facts, drafts, outcomes, takeMs }) => {
-        const happenings = drafts
-          .map(({ what, afterMs, a, b }): Happening & { at: string } => {
+        const inputs = drafts
+          .map(({ what, afterMs, a, b }): TimelineInput & { at: string } => {
             const at = instantOf(epochMsOf(MONDAY) + afterMs)
             const sequence = definition.sequences[
               a % definition.sequences.length
@@ -156,7 +156,7 @@ it.each(Object.entries(stores))(
           from: MONDAY,
           horizon,
           facts,
-          happenings,
+          inputs,
           outcome,
           handlersTake: `PT${takeMs / 1000}S`,
           maxEvents: MAX_EVENTS,
@@ -165,7 +165,7 @@ it.each(Object.entries(stores))(
         fc.pre(!timeline.cut)
         // The engine of this test gets its orders between two looks at what is due, never while a handler is at work.
         const began = timeline.events.filter(({ type }) => type === 'StepDispatched').map(({ at }) => epochMsOf(at))
-        fc.pre(!happenings.some(({ at }) => began.some((ms) => ms < epochMsOf(at) && epochMsOf(at) <= ms + takeMs)))
+        fc.pre(!inputs.some(({ at }) => began.some((ms) => ms < epochMsOf(at) && epochMsOf(at) <= ms + takeMs)))
 
         const clock = createSimulatedClock(MONDAY)
         const store = makeStore()
@@ -197,7 +197,7 @@ it.each(Object.entries(stores))(
         expect(isLeft(await engine.publish(definition))).toBe(false)
         const until = instantOf(epochMsOf(MONDAY) + HORIZON_DAYS * 86_400_000)
         const answers: unknown[] = []
-        for (const queue = [...happenings]; ; ) {
+        for (const queue = [...inputs]; ; ) {
           const wakeAt = await store.nextWake()
           const first = queue[0]
           const isFirst = first !== undefined && (wakeAt === null || first.at <= wakeAt)
@@ -227,9 +227,9 @@ it.each(Object.entries(stores))(
   600_000,
 )
 
-function order(engine: Engine, campaignId: string, happening: Happening): Promise<Either<Rejection, object>> {
+function order(engine: Engine, campaignId: string, input: TimelineInput): Promise<Either<Rejection, object>> {
   const contact = { contactId: 'contact', actor: null }
-  const h = happening
+  const h = input
   const key = 'key' in h && h.key !== undefined ? { key: h.key } : {}
   const of = (sequenceId: string) => ({ ...contact, campaignId, sequenceId, ...key })
   const vars = 'vars' in h && h.vars !== undefined ? { vars: h.vars } : {}
@@ -245,7 +245,7 @@ function order(engine: Engine, campaignId: string, happening: Happening): Promis
   if ('unsuppress' in h) return engine.unsuppress(contact)
   if ('erase' in h) return engine.erase(contact)
   if ('signal' in h) return engine.signal({ contactId: 'contact', kind: h.signal.kind, data: h.signal.data ?? {} })
-  throw new Error(`This test makes no happening such as ${JSON.stringify(h)}.`)
+  throw new Error(`This test makes no input such as ${JSON.stringify(h)}.`)
 }
 
 /** What both say, without the place in the log, which a simulation does not have. */

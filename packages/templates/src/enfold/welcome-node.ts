@@ -4,9 +4,9 @@ import { simulate } from 'enfold'
 import { welcome } from './welcome.ts'
 
 /** Signs up on a Monday at ten. */
-function play(later: Parameters<typeof simulate>[1]['happenings'] = []) {
-  const happenings = [{ at: 'P0D', signal: { kind: 'signed-up' } }, ...later]
-  const { sent } = simulate(welcome, { from: '2026-03-02T10:00:00.000Z', happenings })
+function play(later: Parameters<typeof simulate>[1]['inputs'] = []) {
+  const inputs = [{ at: 'P0D', signal: { kind: 'signed-up' } }, ...later]
+  const { sent } = simulate(welcome, { from: '2026-03-02T10:00:00.000Z', inputs })
   return sent.map(({ stepId, at }) => `${stepId} ${at}`)
 }
 

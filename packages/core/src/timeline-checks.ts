@@ -1,5 +1,5 @@
 /**
- * What a happening of a simulation says, checked as the engine checks an order: what it would refuse must not be played as
+ * What an input of a simulation says, checked as the engine checks an order: what it would refuse must not be played as
  * something else, and what is misspelled must not be ignored.
  */
 import { type Check, flag, id, instant, instantOrNull, oneOf, signedDuration, text, wholeNumber } from './checks.ts'
@@ -62,18 +62,18 @@ export function requireKnown(path: string, given: object, known: readonly string
 }
 
 /**
- * @param path of the happening
- * @throws EnfoldFault `INVALID_INPUT` for what is no happening
+ * @param path of the input
+ * @throws EnfoldFault `INVALID_INPUT` for what is no input
  */
-export function requireHappening(path: string, happening: object): void {
-  if (typeof happening !== 'object' || happening === null)
-    throw EnfoldFault.invalidInput(path, happening, 'an object such as { at, start }')
-  const said = happening as Fields
-  if (isOfCampaign(happening)) {
+export function requireTimelineInput(path: string, input: object): void {
+  if (typeof input !== 'object' || input === null)
+    throw EnfoldFault.invalidInput(path, input, 'an object such as { at, start }')
+  const said = input as Fields
+  if (isOfCampaign(input)) {
     requirePause(path, said)
     return
   }
-  const { word, name } = verbOf(path, happening)
+  const { word, name } = verbOf(path, input)
   const { about, takes }: VerbFacts = VERBS[name]
   const at = `${path}.${word}`
   const options = Object.entries(takes).map(([option, of]) => [option, OPTIONS[of]] as const)
@@ -114,20 +114,20 @@ const NAMED: { readonly [One in About]: (path: string, value: unknown, options: 
   received: id,
 }
 
-/** Which verb a happening is, by its word. */
-export function verbOf(path: string, happening: object): { readonly word: string; readonly name: VerbName } {
-  const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(happening, one))
+/** Which verb an input is, by its word. */
+export function verbOf(path: string, input: object): { readonly word: string; readonly name: VerbName } {
+  const words = [...VERB_OF_STORY].filter(([one]) => Object.hasOwn(input, one))
   // A verb may have an option that is called as another verb is: `{ resume: 'nurture', shift: true }`.
   const isOption = (one: string, of: VerbName) => Object.hasOwn(VERBS[of].takes, one)
   const [word, name] = words.find(([one]) => !words.some(([, other]) => isOption(one, other))) ?? []
   if (word === undefined || name === undefined)
-    throw EnfoldFault.invalidInput(path, happening, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
+    throw EnfoldFault.invalidInput(path, input, `one of ${[...VERB_OF_STORY.keys()].join(', ')}, such as { start }`)
   return { word, name }
 }
 
 /** Whether it is of the whole campaign, and no verb. */
-export function isOfCampaign(happening: object): boolean {
-  return Object.hasOwn(happening, 'pauseCampaign') || Object.hasOwn(happening, 'resumeCampaign')
+export function isOfCampaign(input: object): boolean {
+  return Object.hasOwn(input, 'pauseCampaign') || Object.hasOwn(input, 'resumeCampaign')
 }
 
 function requirePause(path: string, said: Fields): void {
