@@ -203,7 +203,7 @@ class Model {
       const isOver = step.state !== 'pending' && step.state !== 'cancelled'
       if (step.isPassed || step.state === 'ahead' || (step.isOld && isOver)) continue
       isWaiting = !isOver
-      if (step.state === 'cancelled' || step.state === 'left out') atMs += step.waitMs
+      if (step.state === 'cancelled' || step.state === 'left out') atMs += step.hasNoWait ? 0 : step.waitMs
       else if (step.state === 'pending') {
         const { byHand } = step
         if (byHand !== null) return { atMs: this.dueByHand(run, byHand), step }

@@ -1,7 +1,9 @@
 import { epochMsOf, type Store } from '@enfold/core'
 import { verify } from '@enfold/core/log'
+import { createMemoryStore } from '@enfold/store-memory'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { answerOf, eventsOf, MONDAY, onAnn, pool, rejectionOf, typesOf, until } from './engine.fixture.ts'
+import type { Engine } from './engine.ts'
 import { heldBack, lookingLate, severalEngines, slowToDispatch } from './several-engines.fixture.ts'
 import { asHostsUseIt } from './store.fixture.ts'
 
@@ -346,3 +348,24 @@ it('GATE-2, AUDIT-4: a log with a dispatch in the middle of a pause is at fault'
   }
   expect((await verify(withoutTheResume())).faults).toMatchObject([{ rule: 'GATE-2' }])
 })
+
+it.each<['skip' | 'send', (engine: Engine) => Promise<unknown>]>([
+  ['skip', async () => {}],
+  ['send', (engine) => answerOf(engine.cancelStep({ ...nurture, stepId: 'two' }))],
+  ['send', (engine) => answerOf(engine.skipStep({ ...nurture, stepId: 'two' }))],
+])(
+  'JUMP-1, GATE-3: a wait that a move has cut takes no time, whatever keeps its step from going out (%s)',
+  async (overdue, order) => {
+    const { engine, clock } = given(() => createMemoryStore())
+    await answerOf(engine.publish(pool))
+    await answerOf(engine.startSequence(nurture))
+    await answerOf(engine.moveRun({ ...nurture, toStep: 'two', wait: 'none' }))
+    await answerOf(engine.pauseCampaign('pool', BY))
+    await order(engine)
+    await clock.advance('PT12H')
+    await answerOf(engine.resumeCampaign('pool', { ...BY, overdue }))
+    await engine.runDue()
+    const { enrollments } = await engine.inspect.contact('ann')
+    expect(enrollments[0]?.next).toMatchObject({ stepId: 'three', dueAt: '2026-03-03T09:00:00.000Z' })
+  },
+)

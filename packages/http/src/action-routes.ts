@@ -225,7 +225,8 @@ const reads: readonly Route[] = [
     async handle({ principal, engine, query }) {
       return found(await visibleActions(engine, principal, given(query)), {
         type: 'ActionUnknown',
-        actionId: query.after as string,
+        // Missing only where one is named after which to go on.
+        actionId: query.after ?? '',
       })
     },
   }),
