@@ -3,8 +3,22 @@ import { violationOf } from '@enfold/core/log'
 import { commands, type Scenario, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
-const { start, stop, pause, resume, cancel, skip, resend, suppress, sendNow, reschedule, shift, dispatch, report } =
-  commands
+const {
+  start,
+  stop,
+  move,
+  pause,
+  resume,
+  cancel,
+  skip,
+  resend,
+  suppress,
+  sendNow,
+  reschedule,
+  shift,
+  dispatch,
+  report,
+} = commands
 const META = { commandId: 'p', actor: null }
 const NINE = '2026-03-01T09:00:00.000Z'
 const failed = { outcome: 'failed', reason: 'smtp-451' } as const
@@ -69,6 +83,20 @@ describe('sending the next step now', () => {
     expect(dispatched.events.at(-1)?.causationId).toBe(after.events.at(-1)?.id)
     expect(sentOf(after.passed('P9D'))).toEqual(['a 03-02T09:00', 'b 03-02T12:00', 'c 03-03T12:00'])
   })
+
+  it.each([
+    ['at the start of its run', 'zoned', story.given(start('zoned'), sendNow('zoned'))],
+    ['after another', 's', underway.given(sendNow('s'))],
+    ['after a move without its wait', 's', underway.given(move('s', { toStep: 'b', wait: 'none' }))],
+  ])(
+    'NOW-1, SHIFT-1, JUMP-1, PAUSE-2: a pause that shifts moves a step that is due now by itself, and no more: %s',
+    (_, sequence, given) => {
+      const paused = given.given(pause(sequence)).at('PT1H')
+      expect(nextOf(paused.given(resume(sequence, { shift: true })))).toEqual([
+        expect.stringMatching(/^[ab] 03-02T10:00$/),
+      ])
+    },
+  )
 
   it('NOW-1, SHIFT-1, CANCEL-1: sending now ends the wait that a cancelled step has left, as an instant by hand does', () => {
     const waiting = underway.given(cancel('s', 'b')).at('PT3H')

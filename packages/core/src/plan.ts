@@ -730,13 +730,19 @@ function waitAround(stood: StoodStill | null, arrival: Arrival, dueOf: (moved: A
 function waitByHand(run: Run, stood: StoodStill | null, arrival: Arrival, due: DueByHand): EndOfWait<Due> {
   const { anchor, reached } = arrival
   // Punctually the run does not come to it any earlier.
-  const at = (ms: number): Due => ({
-    timing: { anchor, dueAt: latest(byHandAt(run, due, ms), later(reached, ms)), byHand: true },
+  const at = (ms: number, come: Instant): Due => ({
+    timing: { anchor, dueAt: latest(byHandAt(run, due, ms), come), byHand: true },
     skip: null,
   })
   const still = stillOf(run, stood)
-  if (stood !== null) return endOfWait(still, due.at, at, ({ timing }) => timing.dueAt)
-  return { found: at(stoodStillMs(still, epochMsOf(due.at))), shiftMs: 0, heldMs: 0 }
+  // Where no pause of the campaign stands between, what the run itself stood still is in the arrival.
+  if (stood === null) return { found: at(stoodStillMs(still, epochMsOf(due.at)), reached), shiftMs: 0, heldMs: 0 }
+  return endOfWait(
+    still,
+    due.at,
+    (ms) => at(ms, later(reached, ms)),
+    ({ timing }) => timing.dueAt,
+  )
 }
 
 /** When a step is due to which an operator gave its instant, as far as its run and its campaign have stood still by now. */

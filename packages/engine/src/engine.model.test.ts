@@ -198,19 +198,24 @@ class Model {
   due(run: ModelRun): { readonly atMs: number; readonly step: ModelStep | null } {
     const heldMs = heldIn(run.spans)
     let atMs = run.anchorMs + heldMs
+    let shiftMs = sum(run.shifts)
     let isWaiting = false
     for (const step of run.steps) {
       const isOver = step.state !== 'pending' && step.state !== 'cancelled'
       if (step.isPassed || step.state === 'ahead' || (step.isOld && isOver)) continue
       isWaiting = !isOver
-      if (step.state === 'cancelled' || step.state === 'left out') atMs += step.hasNoWait ? 0 : step.waitMs
+      const { byHand } = step
+      if (step.state === 'cancelled' && byHand !== null) {
+        // It leaves the wait that it was given (SHIFT-1), with what moved that since.
+        atMs = Math.max(atMs, this.dueByHand(run, byHand))
+        shiftMs = 0
+      } else if (step.state === 'cancelled' || step.state === 'left out') atMs += step.hasNoWait ? 0 : step.waitMs
       else if (step.state === 'pending') {
-        const { byHand } = step
         if (byHand !== null) return { atMs: this.dueByHand(run, byHand), step }
-        return { atMs: atMs + (step.hasNoWait ? 0 : step.waitMs) + sum(run.shifts), step }
+        return { atMs: atMs + (step.hasNoWait ? 0 : step.waitMs) + shiftMs, step }
       } else atMs = step.atMs + heldMs
     }
-    return { atMs: isWaiting ? atMs + sum(run.shifts) : atMs, step: null }
+    return { atMs: isWaiting ? atMs + shiftMs : atMs, step: null }
   }
   dueByHand(run: ModelRun, { atMs, spans, shifts }: NonNullable<ModelStep['byHand']>): number {
     return atMs + heldIn(run.spans.slice(spans)) + sum(run.shifts.slice(shifts))
@@ -531,7 +536,6 @@ const cancelOf = (name: SequenceName, index: number) => {
       const taken = takenIn(step)
       if (taken !== null) return taken
       step.state = 'cancelled'
-      step.byHand = null
       return { outcome: 'cancelled', run: model.runs[name].length }
     },
     ({ engine }) => engine.cancelStep({ ...of(name), stepId }),
@@ -653,7 +657,10 @@ const shiftOf = (name: SequenceName, hours: number) =>
   new Where(
     (model) => {
       const run = model.newest(name)
-      return hours > 0 || run === undefined || model.due(run).atMs + hours * HOUR > model.nowMs
+      if (hours > 0 || run === undefined) return true
+      // Of the waits that cancelled steps have left, each ends now at the earliest: the model knows their sum only.
+      if (run.steps.some(({ state }) => state === 'cancelled')) return false
+      return model.due(run).atMs + hours * HOUR > model.nowMs
     },
     `shift ${name} by ${hours} h`,
     (model) => {
