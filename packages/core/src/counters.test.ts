@@ -17,7 +17,8 @@ import { runs } from '@enfold/testkit/runs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-const { start, stop, pause, resume, stopAll, suppress, erase, resend, cancel, dispatch, report, signal } = commands
+const { start, stop, pause, resume, stopAll, suppress, erase, resend, cancel, dispatch, report, signal, undo } =
+  commands
 const sent = { outcome: 'sent' } as const
 const failed = { outcome: 'failed', reason: 'smtp-451' } as const
 
@@ -276,4 +277,20 @@ describe('laws', () => {
       expect(numbers.goals.reduce((all, one) => all + one.satisfied, 0)).toBe(satisfied)
     },
   )
+})
+
+it('FUNNEL-2, UNDO-5: an undone order and the next step, handled together, are counted as one after the other', () => {
+  const cancelled = story.given(start('s'), cancel('s', 'c', { commandId: 'k' }))
+  const after = cancelled.given(undo('k')).dispatched()
+  expect(after.state.enrollments[0]?.runs[0]?.steps.map(({ stepId }) => stepId)).toEqual(['a'])
+  const { campaigns } = after.context
+  const news = after.events.slice(cancelled.events.length)
+  const sum = new CounterSum()
+  for (const [before, events, state] of [
+    [initialContact, cancelled.events, cancelled.state],
+    [cancelled.state, news, after.state],
+  ] as const)
+    sum.addAll(counterChanges(before, events, state, campaigns))
+  const named = (changes: ReturnType<CounterSum['changes']>) => changes.map((one) => JSON.stringify(one)).sort()
+  expect(named(sum.changes())).toEqual(named(countersOfHistory(after.events, after.state, campaigns)))
 })

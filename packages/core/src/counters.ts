@@ -366,12 +366,14 @@ function countSteps(
   }
   let isRecorded = standsAt !== null && recordOf(is, standsAt) !== undefined
   const goesOnAlike = isInProgress(was) === isInProgress(is)
+  // Records are only ever added at the end, and taken away there by an undo; another may stand there since.
+  let kept = 0
   for (let i = 0; i < is.steps.length; i++) {
     const record = is.steps[i] as StepRecord
-    // Records are only ever added, at the end.
-    const before = was?.steps[i]
+    const before = kept === i ? sameRecord(was?.steps[i], record) : undefined
     const { stepId } = record
     if (was !== undefined && before !== undefined) {
+      kept += 1
       if (goesOnAlike && isSamePlace(before, record)) continue
       move(stepId, placeOf(was, before), placeOf(is, record))
       skipped(before, -1)
@@ -382,7 +384,7 @@ function countSteps(
   }
   // Records that an undone order had added are gone again, and the run has left the step to which the order had led it.
   if (was !== undefined)
-    for (const gone of was.steps.slice(is.steps.length)) {
+    for (const gone of was.steps.slice(kept)) {
       const standsThere = gone.stepId === standsAt && gone.occurrence === occurrenceIn(is, gone.stepId).occurrence
       move(gone.stepId, placeOf(was, gone), standsThere ? pendingIn(is) : null)
       skipped(gone, -1)
@@ -391,6 +393,11 @@ function countSteps(
   if (stood !== null && (stood !== standsAt || isRecorded)) move(stood, fromWhereItStood(stood), null)
   // Where it stands, if nothing of the step was ever recorded.
   if (standsAt !== null && !isRecorded) move(standsAt, fromWhereItStood(standsAt), pendingIn(is))
+}
+
+/** Before, if it is of the same doing of the same step. */
+function sameRecord(before: StepRecord | undefined, { stepId, occurrence }: StepRecord): StepRecord | undefined {
+  return before?.stepId === stepId && before.occurrence === occurrence ? before : undefined
 }
 
 function isSamePlace(before: StepRecord, after: StepRecord): boolean {
