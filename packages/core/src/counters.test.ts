@@ -279,18 +279,39 @@ describe('laws', () => {
   )
 })
 
+/** The changes of both parts of a history, next to those of the whole. */
+function countedInParts(first: Scenario, whole: Scenario) {
+  const { campaigns } = whole.context
+  const sum = new CounterSum()
+  sum.addAll(counterChanges(initialContact, first.events, first.state, campaigns))
+  sum.addAll(counterChanges(first.state, whole.events.slice(first.events.length), whole.state, campaigns))
+  const named = (changes: ReturnType<CounterSum['changes']>) =>
+    countersOf(changes)
+      .map((one) => JSON.stringify(one))
+      .sort()
+  return [sum.changes(), countersOfHistory(whole.events, whole.state, campaigns)].map(named)
+}
+
 it('FUNNEL-2, UNDO-5: an undone order and the next step, handled together, are counted as one after the other', () => {
   const cancelled = story.given(start('s'), cancel('s', 'c', { commandId: 'k' }))
   const after = cancelled.given(undo('k')).dispatched()
   expect(after.state.enrollments[0]?.runs[0]?.steps.map(({ stepId }) => stepId)).toEqual(['a'])
-  const { campaigns } = after.context
-  const news = after.events.slice(cancelled.events.length)
-  const sum = new CounterSum()
-  for (const [before, events, state] of [
-    [initialContact, cancelled.events, cancelled.state],
-    [cancelled.state, news, after.state],
-  ] as const)
-    sum.addAll(counterChanges(before, events, state, campaigns))
-  const named = (changes: ReturnType<CounterSum['changes']>) => changes.map((one) => JSON.stringify(one)).sort()
-  expect(named(sum.changes())).toEqual(named(countersOfHistory(after.events, after.state, campaigns)))
+  const [parts, whole] = countedInParts(cancelled, after)
+  expect(parts).toEqual(whole)
+})
+
+it('FUNNEL-2, UNDO-2: a run that waits again after undone starts, until another start, is counted as over', () => {
+  const draft = { id: 'a', kind: 'email', draft: true }
+  const goals = [{ id: 'done', when: { kind: 'done' } }]
+  const drafts = campaign({ id: 'drafts', goals, sequences: [{ id: 'd', steps: [draft], next: ['done'] }] })
+  const waiting = scenario({ campaigns: [drafts] })
+    .given(start('d'))
+    .dispatched()
+  const restarted = waiting.given(start('d', { commandId: 'k' }))
+  const first = restarted.given(undo('k', { commandId: 'u' }), undo('u', { commandId: 'r' })).dispatched()
+  const whole = first.given(undo('r'), start('d', { commandId: 'l' }))
+  const statuses = whole.state.enrollments[0]?.runs.map(({ status }) => status)
+  expect(statuses).toEqual(['completed', 'undone', 'undone', 'active'])
+  const [parts, counted] = countedInParts(first, whole)
+  expect(parts).toEqual(counted)
 })

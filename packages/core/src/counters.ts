@@ -173,10 +173,6 @@ export function counterChanges(
     const run = runOf(after, ref)
     if (run !== undefined) touched.set(run, ref)
   }
-  const touchNewest = (ref: RunRef) => {
-    const newest = newestRun(enrollmentOf(after, ref))
-    if (newest !== undefined) touch({ ...ref, run: newest.run })
-  }
   for (const event of events) {
     goals.add(event)
     if ('run' in event.data) touch(event.data)
@@ -190,9 +186,9 @@ export function counterChanges(
         break
       }
       case 'RunUndone': {
-        // The run before it may wait again, and what it had continued counts again.
+        // The run before it may wait again, until another is started; and what it had continued counts again.
         const { continued } = runOf(after, event.data) ?? {}
-        touchNewest(event.data)
+        for (const { run } of enrollmentOf(after, event.data)?.runs ?? []) touch({ ...event.data, run })
         if (continued !== undefined) touch({ ...event.data, run: continued.run })
         break
       }
