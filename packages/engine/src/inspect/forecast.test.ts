@@ -79,70 +79,71 @@ async function given(contacts: readonly string[], tags: readonly string[] = ['po
 describe('a forecast of one contact', () => {
   it.each(['memory', 'SQLite'])('FORECAST-1: a forecast is what the engine then does, over %s', async (name) => {
     let told = 0
-    await fc.assert(
-      fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter, failing, idle }) => {
-        const clock = createSimulatedClock(MONDAY)
-        const store = name === 'memory' ? createMemoryStore() : createSqliteStore({ path: ':memory:' })
-        let [attempts, mayFail] = [0, failing !== null]
-        const attempt = async () => {
-          attempts += 1
-          return mayFail && attempts % (failing ?? 1) === 0 ? FAILED : { outcome: 'sent' as const }
-        }
-        const engine = createEngine({
-          ...{ store, clock, contacts: { get: () => facts } },
-          handlers: { email: attempt, task: attempt },
-        })
-        orThrow(await engine.publish(definition))
-        const sequence = definition.sequences[which % definition.sequences.length]
-        const order = { contactId: 'ada', campaignId: definition.id, sequenceId: sequence?.id ?? '', actor: null }
-        await engine.startSequence({ ...order, ...(sequence?.per === undefined ? {} : { key: 'k' }) })
-        async function playUntil(end: Instant) {
-          for (let looks = 0; looks < 60; looks++) {
-            const wakeAt = await store.nextWake()
-            if (wakeAt === null || wakeAt > end) return true
-            if (wakeAt > clock.now()) clock.set(wakeAt)
-            await engine.runDue()
+    // Of a few histories it may be that nothing comes of any: then others are drawn.
+    do
+      await fc.assert(
+        fc.asyncProperty(story, async ({ definition, facts, which, days, pausedAfter, failing, idle }) => {
+          const clock = createSimulatedClock(MONDAY)
+          const store = name === 'memory' ? createMemoryStore() : createSqliteStore({ path: ':memory:' })
+          let [attempts, mayFail] = [0, failing !== null]
+          const attempt = async () => {
+            attempts += 1
+            return mayFail && attempts % (failing ?? 1) === 0 ? FAILED : { outcome: 'sent' as const }
           }
-          return false
-        }
-        // A loop without a wait has no end, in either of the two.
-        fc.pre(await playUntil(later(days)))
-        if (pausedAfter !== null && pausedAfter <= days) await engine.pauseSequence(order)
-        // The last attempts before the forecast are those that fail, if any do.
-        const next = await store.nextWake()
-        if (next !== null && next > clock.now() && next < later(days + 6)) clock.set(next)
-        await engine.runDue()
-        mayFail = false
-        clock.advance(`PT${idle}H`)
-        const before = await engine.inspect.history('ada')
-        const until = later(days + 20)
-        const upcoming = await engine.inspect.upcoming({ contactId: 'ada' })
-        const forecast = await engine.inspect.forecast('ada', { until })
-        expect(await engine.inspect.history('ada')).toEqual(before)
-        for (const step of upcoming) expectAsPlanned(step, forecast)
-        fc.pre(!forecast.cut && (await playUntil(until)))
-        const after = (await engine.inspect.history('ada')).slice(before.length)
-        const happened = after.flatMap(({ type, at, data }) => {
-          if (type !== 'StepDispatched' && type !== 'StepSkipped') return []
-          const { campaignId, sequenceId, key, run, stepId } = data
-          const result = type === 'StepDispatched' ? 'sent' : 'skipped'
-          return [{ at, campaignId, sequenceId, ...(key === undefined ? {} : { key }), run, stepId, result }]
-        })
-        expect(forecast.steps).toMatchObject(happened)
-        expect(forecast.steps).toHaveLength(happened.length)
-        expect(forecast.ends.map(({ at, run, sequenceId }) => [at, run, sequenceId])).toEqual(
-          after.flatMap((event) =>
-            event.type === 'SequenceCompleted' ? [[event.at, event.data.run, event.data.sequenceId]] : [],
-          ),
-        )
-        told += happened.length
-        await engine.close()
-        await store.close()
-      }),
-      { numRuns: runs(name === 'memory' ? 60 : 5) },
-    )
-    // Of a few histories it may be that nothing comes of any.
-    if (name === 'memory') expect(told).toBeGreaterThan(0)
+          const engine = createEngine({
+            ...{ store, clock, contacts: { get: () => facts } },
+            handlers: { email: attempt, task: attempt },
+          })
+          orThrow(await engine.publish(definition))
+          const sequence = definition.sequences[which % definition.sequences.length]
+          const order = { contactId: 'ada', campaignId: definition.id, sequenceId: sequence?.id ?? '', actor: null }
+          await engine.startSequence({ ...order, ...(sequence?.per === undefined ? {} : { key: 'k' }) })
+          async function playUntil(end: Instant) {
+            for (let looks = 0; looks < 60; looks++) {
+              const wakeAt = await store.nextWake()
+              if (wakeAt === null || wakeAt > end) return true
+              if (wakeAt > clock.now()) clock.set(wakeAt)
+              await engine.runDue()
+            }
+            return false
+          }
+          // A loop without a wait has no end, in either of the two.
+          fc.pre(await playUntil(later(days)))
+          if (pausedAfter !== null && pausedAfter <= days) await engine.pauseSequence(order)
+          // The last attempts before the forecast are those that fail, if any do.
+          const next = await store.nextWake()
+          if (next !== null && next > clock.now() && next < later(days + 6)) clock.set(next)
+          await engine.runDue()
+          mayFail = false
+          clock.advance(`PT${idle}H`)
+          const before = await engine.inspect.history('ada')
+          const until = later(days + 20)
+          const upcoming = await engine.inspect.upcoming({ contactId: 'ada' })
+          const forecast = await engine.inspect.forecast('ada', { until })
+          expect(await engine.inspect.history('ada')).toEqual(before)
+          for (const step of upcoming) expectAsPlanned(step, forecast)
+          fc.pre(!forecast.cut && (await playUntil(until)))
+          const after = (await engine.inspect.history('ada')).slice(before.length)
+          const happened = after.flatMap(({ type, at, data }) => {
+            if (type !== 'StepDispatched' && type !== 'StepSkipped') return []
+            const { campaignId, sequenceId, key, run, stepId } = data
+            const result = type === 'StepDispatched' ? 'sent' : 'skipped'
+            return [{ at, campaignId, sequenceId, ...(key === undefined ? {} : { key }), run, stepId, result }]
+          })
+          expect(forecast.steps).toMatchObject(happened)
+          expect(forecast.steps).toHaveLength(happened.length)
+          expect(forecast.ends.map(({ at, run, sequenceId }) => [at, run, sequenceId])).toEqual(
+            after.flatMap((event) =>
+              event.type === 'SequenceCompleted' ? [[event.at, event.data.run, event.data.sequenceId]] : [],
+            ),
+          )
+          told += happened.length
+          await engine.close()
+          await store.close()
+        }),
+        { numRuns: runs(name === 'memory' ? 60 : 5) },
+      )
+    while (name === 'memory' && told === 0)
   })
 
   it('FORECAST-1: each step tells its campaign, what shifts it, and whether it depends on a later condition', async () => {
