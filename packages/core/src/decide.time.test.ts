@@ -3,7 +3,7 @@ import { campaign, type SequenceDefinition, type StepDefinition, simulate, waitS
 import { commands, type Scenario, scenario } from '@enfold/testkit'
 import { describe, expect, it } from 'vitest'
 
-const { start, pause, resume, dispatch, report, resend, cancel } = commands
+const { start, pause, resume, dispatch, report, resend, reschedule, cancel } = commands
 const sent = { outcome: 'sent' } as const
 const failed = { outcome: 'failed', reason: 'smtp-451' } as const
 const lost = { inFlight: new Set<string>() }
@@ -295,6 +295,20 @@ describe('given a step with a condition', () => {
     late.when(dispatch()).thenEvents(['StepSkipped', { reason: 'late' }], 'SequenceCompleted')
     const shut = story(free, { timer: { after: 'P1D', window } }).at('P2D')
     shut.when(dispatch()).thenEvents(['StepSkipped', { reason: 'condition' }], 'SequenceCompleted')
+  })
+
+  it('STEP-10, TIME-2: a contact whose condition does not hold is woken when the step is due, another for the window', () => {
+    const window = { days: ['wed'], from: '08:00', to: '18:00' } as const
+    const shut = (facts: typeof gold) =>
+      story(facts, { timer: { on: '2026-03-04T08:00', window } }).given(
+        reschedule('s', 'a', { dueAt: '2026-03-03T09:00:00.000Z' }),
+      )
+    expect(shut(gold).plan.wakeAt).toBe('2026-03-04T08:00:00.000Z')
+    expect(shut(free).plan.wakeAt).toBe('2026-03-03T09:00:00.000Z')
+    shut(free)
+      .at('P1D')
+      .when(dispatch())
+      .thenEvents(['StepSkipped', { reason: 'condition' }], 'SequenceCompleted')
   })
 
   it('STEP-10: a private field is recorded as the outcome of the test only', () => {

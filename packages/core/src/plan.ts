@@ -639,9 +639,12 @@ function begin(
     planner.push(dispatch, dueAt)
     return {}
   }
-  // If it is too late before the window opens, that is the next thing to happen to it.
+  // What ends it before the window opens is the next thing to happen to it: that it is too late, or its condition, which is
+  // asked when it is due (STEP-10).
   const expiresAt = expiryOf(step, firstDueAt)
-  planner.push(dispatch, expiresAt === null ? opening : earliest(opening, later(expiresAt, 1)))
+  const isToBeRefused = dueAt > planner.now && planner.conditionOf(step)?.holds === false
+  const next = isToBeRefused ? dueAt : opening
+  planner.push(dispatch, expiresAt === null ? next : earliest(next, later(expiresAt, 1)))
   return { opensAt: opening }
 }
 
