@@ -309,6 +309,7 @@ it('FUNNEL-2, UNDO-2: a run that waits again after undone starts, until another 
     .dispatched()
   const restarted = waiting.given(start('d', { commandId: 'k' }))
   const first = restarted.given(undo('k', { commandId: 'u' }), undo('u', { commandId: 'r' })).dispatched()
+  expect(first.state.enrollments[0]?.runs.map(({ status }) => status)).toEqual(['completed', 'undone', 'waiting'])
   const whole = first.given(undo('r'), start('d', { commandId: 'l' }))
   const statuses = whole.state.enrollments[0]?.runs.map(({ status }) => status)
   expect(statuses).toEqual(['completed', 'undone', 'undone', 'active'])

@@ -291,6 +291,16 @@ describe('UNDO-3: a stop', () => {
     restored.when(resend('s', 'a')).thenAnswer({ outcome: 'resent', run: 2, resend: 2 })
   })
 
+  it('START-4, UNDO-2, UNDO-3: a start that is undone and ordered again ends the wait of the run before, each time', () => {
+    const statuses = ({ state }: Scenario) => state.enrollments[0]?.runs.map(({ status }) => status)
+    const waiting = story.given(start('s')).passed('P4D')
+    const undone = waiting.given(start('s', k('k')), undo('k', k('u')))
+    expect(statuses(undone)).toEqual(['waiting', 'undone'])
+    const again = undone.given(undo('u', k('r')))
+    expect(statuses(again)).toEqual(['completed', 'undone', 'active'])
+    expect(statuses(again.given(undo('r')))).toEqual(['waiting', 'undone', 'undone'])
+  })
+
   it('CANCEL-3: a cancelled step stays cancelled', () => {
     const restored = running.given(cancel('s', 'b'), stop('s', k('k')), undo('k'))
     expect(nextOf(restored)).toEqual([])

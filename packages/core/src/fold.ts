@@ -329,15 +329,15 @@ function start(state: LiveContact, ref: ContactEventData['SequenceStarted'], eve
     // Under immer the list gives a draft of what was put into it, which must be changed instead of it.
     enrollment = lastOf(state.enrollments)
   }
+  const before = newestIn(enrollment)
+  // A new start ends the wait of the run before (START-4), and so does one that goes on from an undone start (UNDO-3).
+  const endsWait = before?.status === 'waiting'
+  if (endsWait) before.status = 'completed'
   const continued = ref.continues === undefined ? undefined : runNumbered(enrollment, ref.continues)
   if (continued !== undefined) {
     enrollment.runs.push(continuing(continued as Mutable<Run>, ref, event))
     return
   }
-  const before = newestIn(enrollment)
-  // A new start ends the wait of the run before (START-4).
-  const endsWait = before?.status === 'waiting'
-  if (endsWait) before.status = 'completed'
   enrollment.runs.push({
     run: ref.run,
     campaignVersion: ref.campaignVersion,

@@ -173,7 +173,7 @@ describe('a working state', () => {
     const { text } = foldedState(fold([...events(3), ...other]), 'the last event')
     expect({ reducer: REDUCER, text }).toMatchInlineSnapshot(`
       {
-        "reducer": 8,
+        "reducer": 9,
         "text": "d2f9da88{"event":"6814b9a2","state":{"version":7,"suppressed":null,"erased":false,"keptSignals":0,"signalsDroppedAt":null,"enrollments":[{"campaignId":"pool","sequenceId":"nurture","key":"","runs":[{"run":3,"campaignVersion":1,"status":"stopped","startedAt":"2026-03-01T09:02:00.000Z","endedAt":"2026-03-01T09:02:00.000Z","pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"3ea3a0d6-e4b2-545f-b9ea-a3d3ec30ad53","correlationId":"command-3","ended":{"from":"active","by":"hand"}}],"leftOut":{"recent":[{"run":1,"startedAt":"2026-03-01T09:00:00.000Z"},{"run":2,"startedAt":"2026-03-01T09:01:00.000Z"}],"before":null}},{"campaignId":"pool","sequenceId":"other","key":"","runs":[{"run":1,"campaignVersion":1,"status":"active","startedAt":"2026-03-01T09:00:00.000Z","endedAt":null,"pausedAt":null,"shiftMs":0,"shiftedMs":0,"vars":{},"steps":[],"eventId":"8a3a1ab1-67b4-57ad-bada-a7c4b10a950b","correlationId":"command-1"}]}]}}",
       }
     `)

@@ -30,7 +30,7 @@ import type { FoldedState, Membership, StoredState } from './ports/index.ts'
  * Of the recipe in `fold.ts` and of what is stored of its result. Count it up when either changes: states of
  * another number are made again from the stream. (`working-state.test.ts` fails where that was forgotten.)
  */
-export const REDUCER = 8
+export const REDUCER = 9
 
 /** So many enrollments that are over are held, those that were first started last. */
 const HELD_ENDED = 16
