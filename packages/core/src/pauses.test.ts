@@ -214,7 +214,7 @@ describe('a paused campaign', () => {
     expect(story.resume(3)).toBe('not_paused')
   })
 
-  it('GATE-1: a route into a sequence that is closed to entries starts nothing, and says why', () => {
+  it('GATE-1, AUDIT-4: a route into a sequence that is closed to entries starts nothing, and says why', () => {
     const definition = campaignOf(waits(1))
     const [nurture, other] = definition.sequences
     const story = new Story({ ...definition, sequences: [{ ...nurture, next: ['other'] }, other] as never })
@@ -225,6 +225,13 @@ describe('a paused campaign', () => {
       type: 'SequenceCompleted',
       data: { routes: [{ to: 'other', outcome: 'paused' }] },
     })
+    // Another order of the same pause lets in again: what was so before stays true.
+    expect(story.pause(3, { sequences: ['other'] })).toBe('paused')
+    let before = initialContact
+    for (const event of story.events) {
+      expect(violationOf('ann', before, event, story.campaigns)).toBe(null)
+      before = evolve(before, event)
+    }
   })
 
   it('GATE-1: a resend that is ordered meanwhile waits for the resume', () => {

@@ -9,7 +9,7 @@ import type { Route, SequenceDefinition } from './definition.ts'
 import { type ContactState, enrollmentOf, isInProgress, isSameEnrollment, newestRun, refOf } from './enrollment.ts'
 import type { RouteTaken, SequenceRef, Vars } from './events.ts'
 import { epochMsOf, type Instant } from './ids.ts'
-import { type CampaignPause, pausesOf } from './pauses.ts'
+import type { CampaignPause } from './pauses.ts'
 import { hasTooManyRuns, keyFrom, varsOfRun } from './variables.ts'
 
 /** What routes were decided with. */
@@ -121,10 +121,13 @@ function lieOf(state: ContactState, route: RouteTaken, routing: Routing): string
   }
 }
 
-/** Whether a pause let nobody in at the instant, as far as a worker may have known. */
+/** Whether a pause let nobody in at the instant, as far as a worker may have known; another order may have let in since. */
 function mayBeClosed({ pauses, at }: Routing, sequenceId: string): boolean {
-  return pausesOf({ pauses }, sequenceId).some(
-    ({ entries, until }) => entries === 'closed' && (until === null || epochMsOf(at) - epochMsOf(until) <= LATE_MS),
+  return pauses.some(
+    ({ entries, sequences, until }) =>
+      entries === 'closed' &&
+      (sequences === null || sequences.has(sequenceId)) &&
+      (until === null || epochMsOf(at) - epochMsOf(until) <= LATE_MS),
   )
 }
 
